@@ -1,0 +1,51 @@
+/// A model's configuration as flat typed values, so that backbone plugins need no JSON library.
+///
+/// Keys are those of Hugging Face's `config.json`; nested objects are joined by dots (`rope_scaling.factor`). A
+/// null is absent.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+class CUECARD_API Configuration {
+public:
+  using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
+                             std::vector<std::string>>;
+
+  /// `origin` is the file that the values came from; it stands in every error.
+  explicit Configuration(std::string origin = {}) : origin_(std::move(origin)) {}
+
+  void set(std::string key, Value value) { values_[std::move(key)] = std::move(value); }
+  bool has(std::string_view key) const { return values_.find(key) != values_.end(); }
+  const std::map<std::string, Value, std::less<>>& values() const { return values_; }
+  const std::string& origin() const { return origin_; }
+
+  /// The value of `key`. A missing key, a value of another type, or an integer outside [low, high] is a
+  /// DataError that names the file, the key, what was found and what was expected. Integers are read as
+  /// numbers, not the reverse.
+  int64_t integer(std::string_view key, int64_t low = 0, int64_t high = int64_t{1} << 32) const;
+  double number(std::string_view key) const;
+  bool boolean(std::string_view key) const;
+  std::string text(std::string_view key) const;
+
+  /// The same with a default for an absent key.
+  int64_t integer_or(std::string_view key, int64_t fallback, int64_t low = 0,
+                     int64_t high = int64_t{1} << 32) const;
+  double number_or(std::string_view key, double fallback) const;
+  bool boolean_or(std::string_view key, bool fallback) const;
+  std::string text_or(std::string_view key, std::string fallback) const;
+
+private:
+  std::string origin_;
+  std::map<std::string, Value, std::less<>> values_;
+};
+
+} // namespace cuecard

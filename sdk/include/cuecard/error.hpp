@@ -1,0 +1,70 @@
+/// Errors that a person reads: one sentence that says what was found, what was expected and what to do.
+///
+/// The kind decides the exit code of the host program; the text never carries a stack trace.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+/// The common root, so that a program can catch all of them. Exit code 1 when nothing better is known.
+class CUECARD_API Error : public std::runtime_error {
+public:
+  explicit Error(const std::string& text, int exit_code = 1);
+  ~Error() override;
+  int exit_code() const noexcept { return exit_code_; }
+
+private:
+  int exit_code_;
+};
+
+/// A wrong flag, option, or combination of them. Exit code 2.
+class CUECARD_API UsageError : public Error {
+public:
+  explicit UsageError(const std::string& text);
+  ~UsageError() override;
+};
+
+/// A file or row that can't be used: names the file, the line or field, what was found and what was expected.
+/// Exit code 3.
+class CUECARD_API DataError : public Error {
+public:
+  explicit DataError(const std::string& text);
+  ~DataError() override;
+};
+
+/// A plugin that can't be loaded, or that failed inside a method. Exit code 4.
+class CUECARD_API PluginError : public Error {
+public:
+  PluginError(std::string plugin, std::string component, std::string method, const std::string& text);
+  explicit PluginError(const std::string& text);
+  ~PluginError() override;
+  const std::string& plugin() const noexcept { return plugin_; }
+  const std::string& component() const noexcept { return component_; }
+  const std::string& method() const noexcept { return method_; }
+
+private:
+  std::string plugin_, component_, method_;
+};
+
+/// Work that was stopped on request (Ctrl-C, or a host that set its cancel flag). Not a failure: what was best
+/// so far is kept.
+class CUECARD_API Cancelled : public Error {
+public:
+  Cancelled();
+  ~Cancelled() override;
+};
+
+/// The candidate nearest to `word` by edit distance, or "" when none is near enough to be a likely slip of the
+/// pen.
+CUECARD_API std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+/// ` Did you mean "x"?`, or "" when nothing is near: the tail of every message about an unknown name.
+CUECARD_API std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+} // namespace cuecard

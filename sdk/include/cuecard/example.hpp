@@ -1,0 +1,35 @@
+/// One row of a data set.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace cuecard {
+
+struct Example {
+  std::string id;
+
+  /// Text by column, as the task file maps them: `text_a`, `premise`, ... The names are those that a template
+  /// writes in braces.
+  std::map<std::string, std::string, std::less<>> fields;
+  /// Columns that are lists of words (token-level tasks). A template that reads one yields a piece per word.
+  std::map<std::string, std::vector<std::string>, std::less<>> words;
+  /// Side data that templates reach by `{"meta": "key"}`.
+  std::map<std::string, std::string, std::less<>> meta;
+
+  /// Index into the task's labels; -1 when the row has none.
+  int64_t label = -1;
+  /// Index into the task's labels for each word of a token-level example.
+  std::vector<int64_t> word_labels;
+  /// Answer texts of a generation task, the k-th for the k-th answer slot.
+  std::vector<std::string> answers;
+
+  /// Which card a mixed batch shall use for this row; "" when there is only one.
+  std::string card;
+  /// Line of the file that the row came from, from 1; 0 when it came from no file.
+  int64_t line = 0;
+};
+
+} // namespace cuecard

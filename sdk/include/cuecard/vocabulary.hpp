@@ -1,0 +1,65 @@
+/// Text to token ids and back: what a template, verbalizer or tuner may ask of the backbone's tokenizer.
+///
+/// Implemented in core/tokenizer; plugins receive it ready. All methods are const and may be called from any
+/// thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cuecard {
+
+/// One token of an encoded text. `begin` and `end` are byte offsets into the text that was given.
+struct Token {
+  int64_t id = 0;
+  uint32_t begin = 0;
+  uint32_t end = 0;
+};
+
+/// Ids of the special tokens that a model may have.
+struct SpecialTokens {
+  std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
+};
+
+class Vocabulary {
+public:
+  virtual ~Vocabulary() = default;
+
+  /// Token ids of `text`, which is always taken as the text it is: no special tokens are added and look-alikes
+  /// of special tokens (`[SEP]`, `<|im_end|>`) are ordinary characters. Invalid UTF-8 is read as U+FFFD.
+  virtual std::vector<Token> encode(std::string_view text) const = 0;
+
+  /// As `encode`, but spelled-out special tokens become those tokens. For text that a person wrote as a prompt,
+  /// never for data.
+  virtual std::vector<Token> encode_with_specials(std::string_view text) const = 0;
+
+  /// Text of `ids`. Special tokens are left out when `skip_special`.
+  virtual std::string decode(std::span<const int64_t> ids, bool skip_special = true) const = 0;
+
+  /// The token as the vocabulary spells it (`Ġgreat`, `##ing`, `▁the`, `[MASK]`). Throws DataError when `id` is
+  /// out of range.
+  virtual std::string piece(int64_t id) const = 0;
+
+  /// The id of a piece spelled as above.
+  virtual std::optional<int64_t> id(std::string_view piece) const = 0;
+
+  /// One more than the largest id; the embedding matrix of a model may have more rows.
+  virtual int64_t size() const = 0;
+
+  virtual const SpecialTokens& special() const = 0;
+  virtual bool is_special(int64_t id) const = 0;
+
+  /// What the model's own post-processor puts in front of and behind one sequence: `[CLS]`, `[SEP]` for BERT;
+  /// empty for GPT-2.
+  virtual std::span<const int64_t> sequence_prefix() const = 0;
+  virtual std::span<const int64_t> sequence_suffix() const = 0;
+
+  /// Name of the model inside: "WordPiece", "BPE", "Unigram".
+  virtual std::string kind() const = 0;
+};
+
+} // namespace cuecard

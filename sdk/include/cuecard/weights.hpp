@@ -1,0 +1,26 @@
+/// Named tensors of a model, from wherever they are stored. Backbone plugins see this and never a path.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace cuecard {
+
+class Weights {
+public:
+  virtual ~Weights() = default;
+
+  virtual bool has(std::string_view name) const = 0;
+  virtual std::vector<std::string> names() const = 0;
+
+  /// The tensor, frozen, on the device and in the floating-point type that the host chose. It may lie in a
+  /// read-only mapping of the file: never write into it. A missing name (with the nearest one) or another shape
+  /// is a DataError. `shape` entries of -1 match anything.
+  virtual at::Tensor get(std::string_view name, at::IntArrayRef shape) const = 0;
+};
+
+} // namespace cuecard
