@@ -57,8 +57,6 @@ struct Readout {
 struct ForwardArgs {
   const Batch& batch;
   const Conditioning& conditioning;
-  /// Keys and values in front of sequences, by Batch::past_of. Null when there are none.
-  const Past* past = nullptr;
   /// When not null: receives keys and values of all rows of this call, one past sequence per sequence of the
   /// batch.
   Past* keep = nullptr;

@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include <cuecard/conditioning.hpp>
 #include <cuecard/example.hpp>
 
 namespace cuecard {
@@ -67,6 +69,8 @@ struct Batch {
   std::vector<const Example*> examples;
   std::vector<int64_t> choices;
   std::vector<int64_t> cards;
+  /// [S] which card each sequence of the input belongs to, parents included.
+  std::vector<int64_t> sequence_cards;
   /// [examples] gold labels as int64 on the device; -1 where unknown. Undefined when no example has one.
   at::Tensor labels;
 

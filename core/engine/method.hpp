@@ -1,0 +1,60 @@
+/// A method at work on one task: template, verbalizer and tuner, ready for one model. What a card becomes in
+/// memory, and what becomes a card.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <cuecard/template.hpp>
+#include <cuecard/tuner.hpp>
+#include <cuecard/verbalizer.hpp>
+
+#include "batch/assemble.hpp"
+#include "card/card.hpp"
+#include "engine/model.hpp"
+
+namespace cuecard {
+
+/// A component and the options that somebody set, as text.
+struct ComponentChoice {
+  std::string component = "manual";
+  std::vector<std::pair<std::string, std::string>> set;
+};
+
+/// What a method is made from, whether a task file or flags say it.
+struct MethodChoice {
+  std::string name = "task";
+  ComponentChoice prompt_template, verbalizer, tuner;
+  std::vector<std::string> labels;
+  std::vector<std::vector<std::string>> label_words; ///< per label; empty: the label's name
+  LengthLimit limit;
+  uint64_t seed = 0;
+};
+
+struct Method {
+  std::string name;
+  std::shared_ptr<Template> prompt_template;
+  std::shared_ptr<Verbalizer> verbalizer;
+  std::shared_ptr<Tuner> tuner;
+  std::vector<std::string> labels;
+  LengthLimit limit;
+  /// What a card records of it; tensors are filled in by `to_card`.
+  Card record;
+
+  /// Parameters learned: elements of all parameter groups of tuner and verbalizer.
+  int64_t parameters() const;
+};
+
+/// Builds and prepares the components. `train` may be null (a card that is only used).
+Method make_method(const Model& model, registry::Registry& plugins, const MethodChoice& choice,
+                   const std::vector<Example>* train = nullptr);
+
+/// The method of a saved card. The card must be this model's (identity checked unless `force`).
+Method method_from_card(const Model& model, registry::Registry& plugins, const Card& card, bool force = false);
+
+/// The card of a method as it stands now: components, options, learned tensors, the model's identity.
+Card to_card(const Method& method, const Model& model);
+
+} // namespace cuecard

@@ -1,0 +1,48 @@
+/// A loaded language model: backbone, vocabulary, identity.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/template.hpp>
+#include <cuecard/vocabulary.hpp>
+
+#include "model/model_files.hpp"
+
+namespace cuecard {
+
+namespace registry {
+class Registry;
+}
+
+struct ModelSettings {
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;
+  bool weights = true; ///< false: shape and vocabulary only (`render`, `model info`)
+};
+
+/// One frozen model in memory; every card refers to it. The identity is computed on first use.
+class Model {
+public:
+  /// Opens a folder in Hugging Face's layout or a GGUF file and has the backbone plugin for its "model_type"
+  /// built.
+  static Model load(const std::filesystem::path& path, registry::Registry& plugins,
+                    const ModelSettings& settings);
+
+  const Backbone& backbone() const { return *backbone_; }
+  const Vocabulary& vocabulary() const { return *files_.vocabulary; }
+  const ModelFiles& files() const { return files_; }
+  const ModelIdentity& identity() const;
+  const ModelSettings& settings() const { return settings_; }
+  PromptTarget prompt_target() const { return {backbone_->shape().causal, backbone_->shape().encoder_decoder}; }
+
+private:
+  ModelFiles files_;
+  std::shared_ptr<Backbone> backbone_;
+  ModelSettings settings_;
+};
+
+} // namespace cuecard

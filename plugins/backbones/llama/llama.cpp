@@ -1,0 +1,136 @@
+#include "llama.hpp"
+
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/reciprocal.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/embedding.hpp>
+#include <cuecard/parts/readout.hpp>
+
+namespace cuecard::llama {
+
+LlamaConfiguration::LlamaConfiguration(const Configuration& c)
+    : layers(c.integer("num_hidden_layers", 1, 1024)), hidden(c.integer("hidden_size", 1, 1 << 20)),
+      heads(c.integer("num_attention_heads", 1, 4096)),
+      kv_heads(c.integer_or("num_key_value_heads", heads, 1, 4096)),
+      head_dim(c.integer_or("head_dim", hidden / heads, 2, 4096)),
+      intermediate(c.integer("intermediate_size", 1, 1 << 24)), vocabulary(c.integer("vocab_size", 1, 1 << 24)),
+      max_positions(c.integer_or("max_position_embeddings", 0)),
+      norm_epsilon(c.number_or("rms_norm_eps", 1e-6)),
+      rope_theta(c.number_or("rope_parameters.rope_theta", c.number_or("rope_theta", 10000.0))),
+      tied(c.boolean_or("tie_word_embeddings", false)), attention_bias(c.boolean_or("attention_bias", false)),
+      feed_forward_bias(c.boolean_or("mlp_bias", false)) {
+  if (heads % kv_heads != 0)
+    throw DataError(c.origin() + ": num_attention_heads is " + std::to_string(heads) +
+                    ", which num_key_value_heads " + std::to_string(kv_heads) + " does not divide.");
+  if (head_dim % 2 != 0)
+    throw DataError(c.origin() + ": head_dim is " + std::to_string(head_dim) +
+                    "; rotary positions need an even one.");
+  const std::string activation = c.text_or("hidden_act", "silu");
+  if (activation != "silu")
+    throw DataError(c.origin() + ": hidden_act is \"" + activation + "\"; this backbone has \"silu\".");
+  const std::string rope =
+      c.text_or("rope_parameters.rope_type",
+                c.text_or("rope_scaling.rope_type", c.text_or("rope_scaling.type", "default")));
+  if (rope != "default")
+    throw DataError(c.origin() + ": rotary scaling \"" + rope +
+                    "\" is not supported yet; only \"default\" is.");
+}
+
+at::Tensor LlamaLayer::forward(const LlamaConfiguration& c, int64_t index, const at::Tensor& x,
+                               const RotaryAngles& angles, const ForwardPass& pass) const {
+  const bool last = index + 1 == c.layers && pass.reads_some();
+  const auto asked = [&](const at::Tensor& rows) {
+    return last ? rows.index_select(0, pass.read_rows()) : rows;
+  };
+  const auto heads_of = [&](const at::Tensor& rows, int64_t count) {
+    return rows.view({rows.size(0), count, c.head_dim});
+  };
+
+  const at::Tensor normed = rms_norm(x, input_norm, c.norm_epsilon);
+  const at::Tensor k = rotate(heads_of(key(normed), c.kv_heads), angles);
+  const at::Tensor v = heads_of(value(normed), c.kv_heads);
+  const RotaryAngles query_angles = last ? RotaryAngles{asked(angles.cosine), asked(angles.sine)} : angles;
+  const at::Tensor q = rotate(heads_of(query(asked(normed)), c.heads), query_angles);
+  const at::Tensor mixed = attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(),
+                                     1.0 / std::sqrt(static_cast<double>(c.head_dim)));
+  const at::Tensor attended = asked(x) + output(mixed.reshape({mixed.size(0), c.heads * c.head_dim}));
+
+  const at::Tensor inner = rms_norm(attended, attention_norm, c.norm_epsilon);
+  return attended + down(silu_gate(gate(inner), up(inner)));
+}
+
+Llama::Llama(const BackboneArguments& arguments) : configuration_(arguments.configuration) {
+  const LlamaConfiguration& c = configuration_;
+  shape_.family = "llama";
+  shape_.layers = c.layers;
+  shape_.hidden = shape_.embedding_width = c.hidden;
+  shape_.heads = c.heads;
+  shape_.kv_heads = c.kv_heads;
+  shape_.head_dim = c.head_dim;
+  shape_.vocabulary = c.vocabulary;
+  shape_.max_positions = c.max_positions;
+  shape_.causal = true;
+  shape_.scores_vocabulary = true;
+  shape_.prefix_sites = {PrefixSite::self};
+  if (!arguments.weights)
+    return;
+
+  const Weights& source = *arguments.weights;
+  const auto take = [&](const std::string& name, at::IntArrayRef size) {
+    return weights_[name] = source.get(name, size);
+  };
+  const auto take_linear = [&](const std::string& name, int64_t out, int64_t in, bool bias) {
+    return Linear{take(name + ".weight", {out, in}), bias ? take(name + ".bias", {out}) : at::Tensor()};
+  };
+  embedding_ = take("model.embed_tokens.weight", {c.vocabulary, c.hidden});
+  norm_ = take("model.norm.weight", {c.hidden});
+  head_ = c.tied ? embedding_ : take("lm_head.weight", {c.vocabulary, c.hidden});
+  for (int64_t l = 0; l < c.layers; ++l) {
+    const std::string at = "model.layers." + std::to_string(l) + ".";
+    LlamaLayer layer;
+    layer.input_norm = take(at + "input_layernorm.weight", {c.hidden});
+    layer.attention_norm = take(at + "post_attention_layernorm.weight", {c.hidden});
+    layer.query = take_linear(at + "self_attn.q_proj", c.heads * c.head_dim, c.hidden, c.attention_bias);
+    layer.key = take_linear(at + "self_attn.k_proj", c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
+    layer.value = take_linear(at + "self_attn.v_proj", c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
+    layer.output = take_linear(at + "self_attn.o_proj", c.hidden, c.heads * c.head_dim, c.attention_bias);
+    layer.gate = take_linear(at + "mlp.gate_proj", c.intermediate, c.hidden, c.feed_forward_bias);
+    layer.up = take_linear(at + "mlp.up_proj", c.intermediate, c.hidden, c.feed_forward_bias);
+    layer.down = take_linear(at + "mlp.down_proj", c.hidden, c.intermediate, c.feed_forward_bias);
+    layers_.push_back(layer);
+  }
+  // theta^(-2i / D) in float32, as the models were trained (Su et al. 2021, section 3.2).
+  const at::Tensor exponents = at::arange(0, c.head_dim, 2, at::kFloat) / static_cast<double>(c.head_dim);
+  inverse_frequencies_ = at::reciprocal(at::pow(c.rope_theta, exponents)).to(embedding_.device());
+}
+
+at::Tensor Llama::embedding_rows(const at::Tensor& ids) const {
+  return embedding_.index_select(0, ids).to(at::kFloat);
+}
+at::Tensor Llama::output_rows(const at::Tensor& ids) const {
+  return head_.index_select(0, ids).to(at::kFloat);
+}
+
+at::Tensor Llama::forward(const ForwardArgs& args) const {
+  const Side& side = args.batch.input;
+  const ForwardPass pass(args, side, shape_, PrefixSite::self);
+  const RotaryAngles angles = rotary_angles(pass.positions(), inverse_frequencies_, embedding_.scalar_type());
+  at::Tensor x = embed_rows(embedding_, side, args.conditioning.embeddings);
+  for (int64_t l = 0; l < configuration_.layers; ++l)
+    x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, x, angles, pass);
+  return rms_norm(x, norm_, configuration_.norm_epsilon);
+}
+
+at::Tensor Llama::read(const at::Tensor& hidden, const Readout& readout) const {
+  if (readout.kind == Readout::Kind::hidden)
+    return hidden;
+  return score_rows(hidden, head_, at::Tensor(), readout, shape_.family);
+}
+
+} // namespace cuecard::llama

@@ -1,0 +1,61 @@
+/// The Llama family: a decoder of pre-norm layers with rotary positions, grouped keys and values, and gated
+/// feed-forward (Touvron et al. 2023). Reads from bottom to top: `LlamaLayer` is the figure, `Llama` the stack.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/parts/forward_pass.hpp>
+#include <cuecard/parts/layers.hpp>
+
+namespace cuecard::llama {
+
+/// What config.json says, checked. Names as there.
+struct LlamaConfiguration {
+  int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary, max_positions;
+  double norm_epsilon, rope_theta;
+  bool tied, attention_bias, feed_forward_bias;
+
+  explicit LlamaConfiguration(const Configuration& configuration);
+};
+
+/// A linear map's weights: [out, in], and [out] or undefined.
+struct Linear {
+  at::Tensor weight, bias;
+  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias); }
+};
+
+/// One layer: x + attention(norm(x)), then x + feed_forward(norm(x)).
+struct LlamaLayer {
+  at::Tensor input_norm, attention_norm; ///< [hidden]
+  Linear query, key, value, output;
+  Linear gate, up, down;
+
+  at::Tensor forward(const LlamaConfiguration& configuration, int64_t index, const at::Tensor& x,
+                     const RotaryAngles& angles, const ForwardPass& pass) const;
+};
+
+class Llama final : public Backbone {
+public:
+  explicit Llama(const BackboneArguments& arguments);
+
+  const BackboneShape& shape() const override { return shape_; }
+  at::Tensor embedding_rows(const at::Tensor& ids) const override;
+  at::Tensor output_rows(const at::Tensor& ids) const override;
+  at::Tensor forward(const ForwardArgs& args) const override;
+  at::Tensor read(const at::Tensor& hidden, const Readout& readout) const override;
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+private:
+  LlamaConfiguration configuration_;
+  BackboneShape shape_;
+  at::Tensor embedding_, head_; ///< [vocabulary, hidden], one tensor when tied
+  at::Tensor norm_;             ///< [hidden]
+  at::Tensor inverse_frequencies_;
+  std::vector<LlamaLayer> layers_;
+  std::map<std::string, at::Tensor> weights_;
+};
+
+} // namespace cuecard::llama

@@ -1,0 +1,13 @@
+#include <cuecard/register.hpp>
+
+#include "llama.hpp"
+
+namespace {
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::backbone<cuecard::llama::Llama>("llama", "Llama-like decoders (Llama, SmolLM2)", "llama"),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("llama", "0.1.0", "Apache-2.0", "", components)

@@ -1,0 +1,13 @@
+/// The strategies behind `attention`; arguments as there.
+#pragma once
+
+#include <cuecard/parts/attention.hpp>
+
+namespace cuecard {
+
+at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                            const AttentionLayout& layout, double scale);
+at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                            const AttentionLayout& layout, double scale);
+
+} // namespace cuecard

@@ -1,0 +1,198 @@
+#include "manifest.hpp"
+
+#include <array>
+#include <set>
+#include <utility>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+namespace {
+
+using Word = std::pair<uint32_t, const char*>;
+
+constexpr std::array<Word, 4> kind_words{{{CUECARD_BACKBONE, "backbone"},
+                                          {CUECARD_TEMPLATE, "template"},
+                                          {CUECARD_VERBALIZER, "verbalizer"},
+                                          {CUECARD_TUNER, "tuner"}}};
+constexpr std::array<Word, 4> learns_words{{{CUECARD_LEARNS_NOTHING, "nothing"},
+                                            {CUECARD_LEARNS_TOKENS, "tokens"},
+                                            {CUECARD_LEARNS_TENSORS, "tensors"},
+                                            {CUECARD_LEARNS_WEIGHTS, "weights"}}};
+constexpr std::array<Word, 4> option_words{
+    {{CUECARD_FLAG, "flag"}, {CUECARD_INTEGER, "integer"}, {CUECARD_NUMBER, "number"}, {CUECARD_TEXT, "text"}}};
+constexpr std::array<Word, 2> stdlib_words{{{CUECARD_LIBSTDCXX, "libstdc++"}, {CUECARD_LIBCXX, "libc++"}}};
+constexpr std::array<Word, 7> flag_words{{{CUECARD_CXX11_ABI, "cxx11-abi"},
+                                          {CUECARD_GLIBCXX_DEBUG, "glibcxx-debug"},
+                                          {CUECARD_NDEBUG, "ndebug"},
+                                          {CUECARD_ASAN, "asan"},
+                                          {CUECARD_TSAN, "tsan"},
+                                          {CUECARD_MSAN, "msan"},
+                                          {CUECARD_UBSAN, "ubsan"}}};
+
+template <std::size_t N>
+std::string word_of(const std::array<Word, N>& words, uint32_t value) {
+  for (const auto& [known, word] : words)
+    if (known == value)
+      return word;
+  return "";
+}
+
+template <std::size_t N>
+std::optional<uint32_t> value_of(const std::array<Word, N>& words, std::string_view name) {
+  for (const auto& [value, word] : words)
+    if (name == word)
+      return value;
+  return std::nullopt;
+}
+
+bool is_kebab_case(const std::string& name) {
+  if (name.empty() || name.size() > 64 || name.front() == '-' || name.back() == '-')
+    return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!letter && !(c == '-' && name[i - 1] != '-'))
+      return false;
+  }
+  return true;
+}
+
+/// Such texts reach terminals, so nothing in them may move a cursor or end a line.
+bool is_one_line(const std::string& text) {
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      return false;
+  return true;
+}
+
+class Checker {
+public:
+  explicit Checker(const std::string& origin) : origin_(origin) {}
+
+  void require(bool holds, const std::string& sentence) const {
+    if (!holds)
+      throw DataError(origin_ + ": " + sentence);
+  }
+  void name(const std::string& what, const std::string& value) const {
+    require(is_kebab_case(value),
+            what + " is \"" + (is_one_line(value) ? value : "(unprintable)") +
+                "\"; expected lower-case letters, digits and single hyphens, at most 64.");
+  }
+  void line(const std::string& what, const std::string& value) const {
+    require(is_one_line(value), what + " holds a control character; expected one line of text.");
+  }
+
+  void option(const std::string& component, const OptionInfo& option) const {
+    name("the name of an option of " + component, option.name);
+    const std::string what = "option \"" + option.name + "\" of " + component;
+    require(!option_type_name(option.type).empty(),
+            what + " has the unknown type " + std::to_string(option.type) + ".");
+    require(!option.minimum || !option.maximum || *option.minimum <= *option.maximum,
+            what + " has a minimum above its maximum.");
+    require(option.choices.empty() || option.type == CUECARD_TEXT, what + " has choices but is no text.");
+    line("the help of " + what, option.help);
+    line("the source of " + what, option.source);
+    for (const std::string& choice : option.choices)
+      line("a choice of " + what, choice);
+    try {
+      parse_option(option, option.value);
+    } catch (const UsageError& error) {
+      require(false, what + " has a default that it would refuse itself: " + error.what());
+    }
+  }
+
+  void component(const ComponentInfo& component) const {
+    const std::string kind = kind_name(component.kind);
+    require(!kind.empty(), "a component is of the unknown kind " + std::to_string(component.kind) + ".");
+    name("the name of a " + kind, component.name);
+    const std::string what = kind + " \"" + component.name + "\"";
+    line("the summary of " + what, component.summary);
+    require(!learns_name(component.learns).empty(), what + " learns an unknown thing.");
+    require((component.kind == CUECARD_BACKBONE) == !component.model_types.empty(),
+            what + (component.kind == CUECARD_BACKBONE ? " names no model type."
+                                                       : " names model types, which only backbones do."));
+    std::set<std::string> seen;
+    for (const std::string& type : component.model_types) {
+      line("a model type of " + what, type);
+      require(!type.empty() && seen.insert(type).second, what + " has an empty or repeated model type.");
+    }
+    seen.clear();
+    for (const OptionInfo& each : component.options) {
+      option(what, each);
+      require(seen.insert(each.name).second, what + " declares the option \"" + each.name + "\" twice.");
+    }
+  }
+
+private:
+  const std::string& origin_;
+};
+
+} // namespace
+
+bool Manifest::readable() const {
+  return abi_kind == CUECARD_ABI_CXX && abi_major == CUECARD_ABI_MAJOR && abi_minor <= CUECARD_ABI_MINOR;
+}
+
+std::string kind_name(uint32_t kind) {
+  return word_of(kind_words, kind);
+}
+std::string learns_name(uint32_t learns) {
+  return word_of(learns_words, learns);
+}
+std::string option_type_name(uint32_t type) {
+  return word_of(option_words, type);
+}
+std::string stdlib_name(uint32_t stdlib) {
+  return word_of(stdlib_words, stdlib);
+}
+std::vector<std::string> abi_flag_names(uint32_t flags) {
+  std::vector<std::string> names;
+  for (const auto& [bit, word] : flag_words)
+    if (flags & bit)
+      names.emplace_back(word);
+  return names;
+}
+
+uint32_t kind_value(std::string_view name) {
+  return value_of(kind_words, name).value_or(0);
+}
+std::optional<uint32_t> learns_value(std::string_view name) {
+  return value_of(learns_words, name);
+}
+uint32_t option_type_value(std::string_view name) {
+  return value_of(option_words, name).value_or(0);
+}
+uint32_t stdlib_value(std::string_view name) {
+  return value_of(stdlib_words, name).value_or(0);
+}
+uint32_t abi_flag_value(std::string_view name) {
+  return value_of(flag_words, name).value_or(0);
+}
+
+void check(const Manifest& manifest, const std::string& origin) {
+  const Checker checker(origin);
+  checker.name("the plugin's id", manifest.id);
+  checker.require(!manifest.version.empty() && manifest.version.size() <= 64,
+                  "the plugin's version is empty or longer than 64 characters.");
+  checker.line("the version", manifest.version);
+  checker.line("the licence", manifest.license);
+  checker.line("the homepage", manifest.homepage);
+  checker.line("the compiler", manifest.compiler);
+  uint32_t known_flags = 0;
+  for (const auto& [bit, word] : flag_words)
+    known_flags |= bit;
+  checker.require(!(manifest.abi_flags & ~known_flags),
+                  "the build flags hold a bit that this ABI does not have.");
+  checker.require(!stdlib_name(manifest.stdlib).empty(), "it was built with an unknown C++ library.");
+  checker.require(!manifest.components.empty(), "it holds no component.");
+  std::set<std::pair<uint32_t, std::string>> seen;
+  for (const ComponentInfo& component : manifest.components) {
+    checker.component(component);
+    checker.require(seen.insert({component.kind, component.name}).second,
+                    "it offers the " + kind_name(component.kind) + " \"" + component.name + "\" twice.");
+  }
+}
+
+} // namespace cuecard

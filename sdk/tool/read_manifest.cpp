@@ -1,0 +1,216 @@
+#include "read_manifest.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include <cuecard/error.hpp>
+
+#include "elf.hpp"
+#include "file_bytes.hpp"
+#include "memory.hpp"
+
+namespace cuecard {
+
+namespace {
+
+constexpr uint64_t largest_library = uint64_t{512} << 20;
+constexpr uint32_t most_components = 64, most_options = 256, largest_stride = 4096;
+constexpr std::size_t longest_text = 8192;
+
+class ProcessMemory : public Memory {
+public:
+  void read(uint64_t address, void* to, std::size_t size) const override {
+    std::memcpy(to, reinterpret_cast<const void*>(address), size);
+  }
+  uint64_t pointer(uint64_t address) const override {
+    uint64_t value;
+    read(address, &value, sizeof value);
+    return value;
+  }
+};
+
+/// One walk over the structs of plugin.h, whatever memory they lie in. Fields are read one by one at their
+/// offsets, since what a pointer field holds in a file is not where it points.
+class Reader {
+public:
+  Reader(const Memory& memory, const std::string& file) : memory_(memory), file_(file) {}
+
+  Manifest manifest(uint64_t at) const {
+    check_magic(at);
+    Manifest manifest;
+    manifest.abi_major = field<uint32_t>(at + offsetof(cuecard_plugin_v1, abi_major));
+    manifest.abi_minor = field<uint32_t>(at + offsetof(cuecard_plugin_v1, abi_minor));
+    manifest.abi_kind = field<uint32_t>(at + offsetof(cuecard_plugin_v1, abi_kind));
+    if (!manifest.readable())
+      return manifest;
+    check_size("cuecard_plugin", field<uint32_t>(at + offsetof(cuecard_plugin_v1, struct_size)),
+               sizeof(cuecard_plugin_v1));
+    build(at, manifest);
+    manifest.id = text(at + offsetof(cuecard_plugin_v1, id), "id");
+    manifest.version = text(at + offsetof(cuecard_plugin_v1, version), "version");
+    manifest.license = text(at + offsetof(cuecard_plugin_v1, license), "license");
+    manifest.compiler = text(at + offsetof(cuecard_plugin_v1, compiler), "compiler");
+    manifest.homepage = text(at + offsetof(cuecard_plugin_v1, homepage), "homepage");
+    const auto count = field<uint32_t>(at + offsetof(cuecard_plugin_v1, component_count));
+    const auto stride = field<uint32_t>(at + offsetof(cuecard_plugin_v1, component_size));
+    check_count("components", count, most_components);
+    check_size("component", stride, sizeof(cuecard_component_v1));
+    const uint64_t components = array(at + offsetof(cuecard_plugin_v1, components), count, "components");
+    for (uint32_t i = 0; i < count; ++i)
+      manifest.components.push_back(component(components + uint64_t{i} * stride));
+    check(manifest, file_);
+    return manifest;
+  }
+
+private:
+  [[noreturn]] void refuse(const std::string& what) const { throw DataError(file_ + ": " + what); }
+
+  template <class T>
+  T field(uint64_t address) const {
+    T value;
+    memory_.read(address, &value, sizeof value);
+    return value;
+  }
+
+  void check_magic(uint64_t at) const {
+    if (field<uint64_t>(at) != CUECARD_PLUGIN_MAGIC)
+      refuse("its symbol \"cuecard_plugin\" does not start with Cuecard's magic number; it is no Cuecard "
+             "plugin, or a "
+             "damaged one.");
+  }
+
+  void check_size(const char* what, uint32_t found, std::size_t expected) const {
+    if (found < expected || found > largest_stride)
+      refuse(std::string("the size of its ") + what + " struct is " + std::to_string(found) +
+             "; expected at least " + std::to_string(expected) + ". Rebuild it with cuecard_add_plugin().");
+  }
+
+  void check_count(const char* what, uint32_t found, uint32_t most) const {
+    if (found > most)
+      refuse("it claims " + std::to_string(found) + " " + what + "; at most " + std::to_string(most) +
+             " are allowed.");
+  }
+
+  void build(uint64_t at, Manifest& manifest) const {
+    const auto abi = field<uint64_t>(at + offsetof(cuecard_plugin_v1, torch_abi));
+    manifest.torch_major = field<uint32_t>(at + offsetof(cuecard_plugin_v1, torch_major));
+    manifest.torch_minor = field<uint32_t>(at + offsetof(cuecard_plugin_v1, torch_minor));
+    manifest.torch_patch = field<uint32_t>(at + offsetof(cuecard_plugin_v1, torch_patch));
+    if ((abi >> 56) != manifest.torch_major || (abi >> 48 & 0xff) != manifest.torch_minor)
+      refuse("it names two LibTorch versions, " + std::to_string(abi >> 56) + "." +
+             std::to_string(abi >> 48 & 0xff) + " and " + std::to_string(manifest.torch_major) + "." +
+             std::to_string(manifest.torch_minor) + ". Rebuild it with cuecard_add_plugin().");
+    manifest.cxx_std = field<uint32_t>(at + offsetof(cuecard_plugin_v1, cxx_std));
+    manifest.stdlib = field<uint32_t>(at + offsetof(cuecard_plugin_v1, stdlib));
+    manifest.abi_flags = field<uint32_t>(at + offsetof(cuecard_plugin_v1, abi_flags));
+  }
+
+  std::string text(uint64_t at, const char* what) const {
+    const uint64_t address = memory_.pointer(at);
+    if (address == 0)
+      refuse(std::string("the text \"") + what + "\" of its manifest is a null pointer.");
+    std::string value;
+    for (char c; (c = field<char>(address + value.size())) != '\0'; value.push_back(c))
+      if (value.size() >= longest_text)
+        refuse(std::string("the text \"") + what + "\" of its manifest is longer than " +
+               std::to_string(longest_text) + " bytes.");
+    return value;
+  }
+
+  /// "llama|mistral" -> llama, mistral.
+  std::vector<std::string> list(uint64_t at, const char* what) const {
+    const std::string joined = text(at, what);
+    std::vector<std::string> parts;
+    if (joined.empty())
+      return parts;
+    std::size_t begin = 0;
+    for (std::size_t end; (end = joined.find('|', begin)) != std::string::npos; begin = end + 1)
+      parts.push_back(joined.substr(begin, end - begin));
+    parts.push_back(joined.substr(begin));
+    return parts;
+  }
+
+  uint64_t array(uint64_t at, uint32_t count, const char* what) const {
+    if (count == 0)
+      return 0;
+    const uint64_t address = memory_.pointer(at);
+    if (address == 0)
+      refuse(std::string("the list of ") + what + " in its manifest is a null pointer.");
+    return address;
+  }
+
+  ComponentInfo component(uint64_t at) const {
+    ComponentInfo info;
+    info.kind = field<uint32_t>(at + offsetof(cuecard_component_v1, kind));
+    info.kind_version = field<uint32_t>(at + offsetof(cuecard_component_v1, kind_version));
+    info.learns = field<uint32_t>(at + offsetof(cuecard_component_v1, learns));
+    info.name = text(at + offsetof(cuecard_component_v1, name), "name");
+    info.summary = text(at + offsetof(cuecard_component_v1, summary), "summary");
+    info.model_types = list(at + offsetof(cuecard_component_v1, model_types), "model_types");
+    if (memory_.pointer(at + offsetof(cuecard_component_v1, create)) == 0 ||
+        memory_.pointer(at + offsetof(cuecard_component_v1, destroy)) == 0)
+      refuse("its component \"" + info.name + "\" has no create or no destroy function.");
+    const auto count = field<uint32_t>(at + offsetof(cuecard_component_v1, option_count));
+    check_count("options", count, most_options);
+    if (count == 0)
+      return info;
+    const auto stride = field<uint32_t>(at + offsetof(cuecard_component_v1, option_size));
+    check_size("option", stride, sizeof(cuecard_option_v1));
+    const uint64_t options = array(at + offsetof(cuecard_component_v1, options), count, "options");
+    for (uint32_t i = 0; i < count; ++i)
+      info.options.push_back(option(options + uint64_t{i} * stride));
+    return info;
+  }
+
+  OptionInfo option(uint64_t at) const {
+    OptionInfo info;
+    info.name = text(at + offsetof(cuecard_option_v1, name), "name");
+    info.type = field<uint32_t>(at + offsetof(cuecard_option_v1, type));
+    info.value = text(at + offsetof(cuecard_option_v1, value), "value");
+    info.choices = list(at + offsetof(cuecard_option_v1, choices), "choices");
+    info.help = text(at + offsetof(cuecard_option_v1, help), "help");
+    info.source = text(at + offsetof(cuecard_option_v1, source), "source");
+    const auto minimum = field<double>(at + offsetof(cuecard_option_v1, minimum));
+    const auto maximum = field<double>(at + offsetof(cuecard_option_v1, maximum));
+    if (std::isnan(minimum) || std::isnan(maximum))
+      refuse("the range of its option \"" + info.name + "\" is not a number.");
+    if (minimum != 0 || maximum != 0) { // both 0: any
+      if (std::isfinite(minimum))
+        info.minimum = minimum;
+      if (std::isfinite(maximum))
+        info.maximum = maximum;
+    }
+    return info;
+  }
+
+  const Memory& memory_;
+  const std::string& file_;
+};
+
+} // namespace
+
+Manifest read_library(const std::filesystem::path& file) {
+  std::vector<unsigned char> bytes = file_bytes(file, largest_library);
+  const std::string name = file.string();
+  const uint64_t size = bytes.size();
+  std::string digest = sha256(bytes);
+  const ElfFile elf(name, std::move(bytes));
+  const auto symbol = elf.data_symbol("cuecard_plugin");
+  if (!symbol)
+    throw DataError(name +
+                    ": it exports no symbol \"cuecard_plugin\"; it is a shared library but no Cuecard plugin.");
+  Manifest manifest = Reader(elf, name).manifest(*symbol);
+  manifest.file = file.filename().string();
+  manifest.size = size;
+  manifest.sha256 = std::move(digest);
+  manifest.platform = "linux-x86_64";
+  return manifest;
+}
+
+Manifest read_symbol(const cuecard_plugin_v1& plugin, const std::string& file) {
+  return Reader(ProcessMemory(), file).manifest(reinterpret_cast<uint64_t>(&plugin));
+}
+
+} // namespace cuecard
