@@ -177,6 +177,10 @@ void check(const Manifest& manifest, const std::string& origin) {
   checker.require(!manifest.version.empty() && manifest.version.size() <= 64,
                   "the plugin's version is empty or longer than 64 characters.");
   checker.line("the version", manifest.version);
+  checker.line("the file name", manifest.file);
+  checker.line("the platform", manifest.platform);
+  if (!manifest.readable())
+    return;
   checker.line("the licence", manifest.license);
   checker.line("the homepage", manifest.homepage);
   checker.line("the compiler", manifest.compiler);

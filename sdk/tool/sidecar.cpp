@@ -226,8 +226,10 @@ Manifest manifest_from(const Json& json, const std::string& origin) {
     fields.refuse("sha256", "is not 64 lower-case hexadecimal digits");
   manifest.platform = fields.text("platform");
   read_abi(fields, origin, manifest);
-  if (!manifest.readable())
-    return manifest; // what follows belongs to an ABI that is not known here
+  if (!manifest.readable()) { // what follows belongs to an ABI that is not known here
+    check(manifest, origin);
+    return manifest;
+  }
   read_version(fields, manifest);
   manifest.cxx_std = fields.small("cxx_std");
   manifest.stdlib = stdlib_value(fields.text("stdlib"));

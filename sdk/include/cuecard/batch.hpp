@@ -74,8 +74,9 @@ struct Batch {
   /// [examples] gold labels as int64 on the device; -1 where unknown. Undefined when no example has one.
   at::Tensor labels;
 
-  /// [S] index into ForwardArgs::past of each input sequence (the output side's, where there is one), or empty:
-  /// none.
+  /// Keys and values of rows that were forwarded before, and which of its sequences stands in front of each
+  /// input sequence (of the output side's, where there is one): [S], -1 none. Null and empty: none at all.
+  std::shared_ptr<const Past> past;
   std::vector<int64_t> past_of;
   /// Origin of every input row, or empty when nobody asked.
   std::vector<RowOrigin> origin;
