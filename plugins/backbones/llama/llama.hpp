@@ -42,6 +42,7 @@ public:
   explicit Llama(const BackboneArguments& arguments);
 
   const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return embedding_.device(); }
   at::Tensor embedding_rows(const at::Tensor& ids) const override;
   at::Tensor output_rows(const at::Tensor& ids) const override;
   at::Tensor forward(const ForwardArgs& args) const override;

@@ -71,6 +71,8 @@ public:
   virtual ~Backbone() = default;
 
   virtual const BackboneShape& shape() const = 0;
+  /// Where the weights are, and so where batches and learned tensors belong.
+  virtual at::Device device() const = 0;
 
   /// Word embeddings of `ids` [n] as float32 [n, embedding width]: what soft slots are initialised from.
   virtual at::Tensor embedding_rows(const at::Tensor& ids) const = 0;

@@ -39,7 +39,8 @@ struct Problem {
   uint64_t seed = 0;
 };
 
-/// How long and how fast to learn. Zero: the tuner's own default (`Tuner::defaults`).
+/// How long and how fast to learn. Zero, or -1 where zero means something: left to the tuner
+/// (`Tuner::defaults`).
 struct FitSettings {
   int64_t steps = 0;
   double epochs = 0;
@@ -111,8 +112,9 @@ public:
 
   virtual std::vector<ParameterGroup> parameters() { return {}; }
 
-  /// Learning settings that this method does well with; they fill what the user left at zero.
-  virtual FitSettings defaults() const { return {}; }
+  /// `asked` with what the user left at zero filled in by what this method does well with. What is still zero
+  /// afterwards gets the gradient loop's own defaults.
+  virtual FitSettings defaults(const FitSettings& asked) const { return asked; }
 
   /// Learns. The default is the SDK's gradient loop over `parameters()` of the tuner and the verbalizers;
   /// searches override it. On return the tuner holds the best that was found.

@@ -1,0 +1,82 @@
+#include "prompt_tuning.hpp"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/from_blob.h>
+
+#include <cuecard/error.hpp>
+
+#include "initial_rows.hpp"
+
+namespace cuecard {
+
+PromptTuning::PromptTuning(const Options& options)
+    : asked_length_(options.integer("length")), init_(options.text("init")),
+      init_text_(options.text("init-text")), weight_decay_(options.number("weight-decay")) {}
+
+void PromptTuning::prepare(const Problem& problem) {
+  const std::vector<SoftSlot>& slots = problem.tasks.at(0).prompt_template.soft_slots();
+  template_slots_ = static_cast<int64_t>(slots.size());
+  length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : 20);
+  if (template_slots_ + length_ == 0)
+    throw UsageError("prompt-tuning has nothing to learn: length is 0 and the template has no soft slots.");
+
+  prompt_ = initial_rows(init_, init_text_, template_slots_ + length_, problem);
+  const at::Device device = problem.backbone.device();
+  for (int64_t slot = 0; slot < template_slots_; ++slot)
+    if (slots[static_cast<std::size_t>(slot)].initial_token) {
+      int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
+      const at::Tensor index = at::from_blob(&id, {1}, at::kLong).clone();
+      prompt_[slot].copy_(problem.backbone.embedding_rows(index.to(device))[0]);
+    }
+  prompt_ = prompt_.to(device).contiguous();
+  prompt_.set_requires_grad(true);
+}
+
+void PromptTuning::edit(Prompt& prompt, const Example&) const {
+  for (int64_t i = 0; i < length_; ++i) {
+    Piece piece;
+    piece.kind = Piece::Kind::soft;
+    piece.slot = template_slots_ + i;
+    prompt.front.push_back(piece);
+  }
+}
+
+Conditioning PromptTuning::condition(int64_t) const {
+  Conditioning conditioning;
+  conditioning.embeddings = prompt_;
+  return conditioning;
+}
+
+std::vector<ParameterGroup> PromptTuning::parameters() {
+  return {{{prompt_}, 1.0, weight_decay_}};
+}
+
+FitSettings PromptTuning::defaults(const FitSettings& asked) const {
+  FitSettings settings = asked;
+  const bool adafactor = settings.optimizer == "adafactor";
+  if (settings.learning_rate <= 0)
+    settings.learning_rate = adafactor ? 0.3 : 0.02; // the paper's, and what was measured on SmolLM2 (README)
+  if (settings.schedule.empty())
+    settings.schedule = adafactor ? "constant" : "linear";
+  if (settings.batch_size <= 0)
+    settings.batch_size = 16;
+  if (settings.epochs <= 0 && settings.steps <= 0)
+    settings.epochs = 6;
+  return settings;
+}
+
+TensorMap PromptTuning::export_tensors() const {
+  return {{"prompt", prompt_.detach()}};
+}
+
+void PromptTuning::import_tensors(const TensorMap& tensors) {
+  const auto found = tensors.find("prompt");
+  if (found == tensors.end() || found->second.sizes() != prompt_.sizes())
+    throw DataError("the card's learned rows don't fit: expected a tensor \"prompt\" of " +
+                    std::to_string(prompt_.size(0)) + " x " + std::to_string(prompt_.size(1)) + ".");
+  const at::NoGradGuard no_grad;
+  prompt_.copy_(found->second);
+}
+
+} // namespace cuecard

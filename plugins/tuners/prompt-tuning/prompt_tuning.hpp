@@ -1,0 +1,33 @@
+/// Prompt tuning (Lester, Al-Rfou & Constant 2021): the only thing learned is one matrix of rows that stand
+/// among the word embeddings, in front of the input or wherever the template has soft slots.
+#pragma once
+
+#include <string>
+
+#include <cuecard/options.hpp>
+#include <cuecard/tuner.hpp>
+
+namespace cuecard {
+
+class PromptTuning final : public Tuner {
+public:
+  explicit PromptTuning(const Options& options);
+
+  void prepare(const Problem& problem) override;
+  void edit(Prompt& prompt, const Example& example) const override;
+  Conditioning condition(int64_t task) const override;
+  std::vector<ParameterGroup> parameters() override;
+  FitSettings defaults(const FitSettings& asked) const override;
+  TensorMap export_tensors() const override;
+  void import_tensors(const TensorMap& tensors) override;
+
+private:
+  int64_t asked_length_;
+  std::string init_, init_text_;
+  double weight_decay_;
+  int64_t template_slots_ = 0; ///< rows that the template placed; numbers 0 to template_slots_ - 1
+  int64_t length_ = 0;         ///< rows in front; numbers from template_slots_ on
+  at::Tensor prompt_;          ///< [template_slots_ + length_, embedding width], float32
+};
+
+} // namespace cuecard
