@@ -1,4 +1,4 @@
-# How everything of this project is compiled: C++20, hidden symbols, warnings as errors, ccache where there is one.
+# How everything of this project is compiled, linked, found at run time and tested.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -9,6 +9,10 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 
+# In the build tree CMake writes the run paths; installed programs find our libraries beside them and LibTorch where it was.
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib")
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo" FORCE)
 endif()
@@ -17,13 +21,29 @@ find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
 endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# A newer compiler's new warnings need not stop anybody: `cmake --compile-no-warning-as-error`.
+set(CMAKE_COMPILE_WARNING_AS_ERROR ON)
+add_compile_options(-Wall -Wextra -Wshadow)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  add_compile_options(-Wno-restrict) # GCC 12 warns of overlaps in std::string's operator+ that can't be (GCC bug 105651)
+endif()
+# LibTorch's release headers lay out at::RecordFunction differently without NDEBUG.
+add_compile_definitions(NDEBUG)
 
 option(CUECARD_SANITIZE "Build with the address and undefined-behaviour sanitizers" OFF)
-add_compile_options(-Wall -Wextra -Wshadow -Werror)
-# LibTorch's release headers lay out at::RecordFunction differently without NDEBUG (cpp-anchors A3).
-add_compile_definitions(NDEBUG)
 if(CUECARD_SANITIZE)
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1)
+  set(CUECARD_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  add_compile_options(${CUECARD_SANITIZE_FLAGS} -fno-omit-frame-pointer -g1)
   add_compile_definitions(CUECARD_BUILT_WITH_UBSAN)
-  add_link_options(-fsanitize=address,undefined)
+  add_link_options(${CUECARD_SANITIZE_FLAGS})
+endif()
+
+option(BUILD_TESTING "Build the tests" ON)
+if(BUILD_TESTING)
+  enable_testing()
 endif()

@@ -48,11 +48,12 @@ struct Method {
 };
 
 /// Builds and prepares the components. `train` may be null (a card that is only used).
-Method make_method(const Model& model, registry::Registry& plugins, const MethodChoice& choice,
+Method make_method(const Model& model, const registry::Registry& plugins, const MethodChoice& choice,
                    const std::vector<Example>* train = nullptr);
 
 /// The method of a saved card. The card must be this model's (identity checked unless `force`).
-Method method_from_card(const Model& model, registry::Registry& plugins, const Card& card, bool force = false);
+Method method_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
+                        bool force = false);
 
 /// The card of a method as it stands now: components, options, learned tensors, the model's identity.
 Card to_card(const Method& method, const Model& model);

@@ -29,13 +29,13 @@ class Model {
 public:
   /// Opens a folder in Hugging Face's layout or a GGUF file and has the backbone plugin for its "model_type"
   /// built.
-  static Model load(const std::filesystem::path& path, registry::Registry& plugins,
+  static Model load(const std::filesystem::path& path, const registry::Registry& plugins,
                     const ModelSettings& settings);
 
   const Backbone& backbone() const { return *backbone_; }
   const Vocabulary& vocabulary() const { return *files_.vocabulary; }
   const ModelFiles& files() const { return files_; }
-  const ModelIdentity& identity() const;
+  const ModelIdentity& identity() const { return files_.identity(); }
   const ModelSettings& settings() const { return settings_; }
   PromptTarget prompt_target() const { return {backbone_->shape().causal, backbone_->shape().encoder_decoder}; }
 

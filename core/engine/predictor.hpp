@@ -13,17 +13,13 @@
 #include <cuecard/scorer.hpp>
 
 #include "batch/pack.hpp"
+#include "engine/card_mix.hpp"
+#include "engine/counters.hpp"
 #include "engine/method.hpp"
 
 namespace cuecard {
 
-/// What the model was made to do. Printed by every verb that runs it; tests count with them.
-struct Counters {
-  int64_t forwards = 0;         ///< forward passes of the backbone
-  int64_t rows_forwarded = 0;   ///< rows in them
-  int64_t scores_projected = 0; ///< vocabulary scores computed
-  int64_t rows_from_cache = 0;  ///< rows that stood in a past instead of being forwarded
-};
+class Fronts;
 
 struct Prediction {
   int64_t card = 0;
@@ -45,7 +41,8 @@ struct PredictSettings {
 
 class Predictor {
 public:
-  /// `methods` must outlive it. Conditioning is computed once, here.
+  /// `methods` must outlive it. Conditioning is computed once, here; what is fixed or already learned at the
+  /// beginning of a causal model's prompts is forwarded once per card and then taken from cache.
   Predictor(const Model& model, std::vector<const Method*> methods, const PredictSettings& settings = {});
   ~Predictor();
 
@@ -56,27 +53,39 @@ public:
                                   const std::function<void(int64_t)>& done = {});
 
   /// For each example the `count` best tokens at each of its answer slots, by full-vocabulary log-probability.
-  std::vector<std::vector<SlotTokens>> fill(const std::vector<const Example*>& examples, int64_t count);
+  /// A row that can't be used has no slots and a problem.
+  std::vector<std::vector<SlotTokens>> fill(const std::vector<const Example*>& examples, int64_t count,
+                                            std::vector<std::string>* problems = nullptr);
+
+  /// The service that verbalizers calibrate and fit with, for the first method.
+  Scorer& scorer();
 
   const Counters& counters() const { return counters_; }
 
-  /// Index of the method that an example goes to; UsageError when its `card` is none of them.
+  /// Index of the method that an example goes to; DataError when its `card` is none of them.
   int64_t method_of(const Example& example) const;
 
 private:
-  class Fronts;
+  class MethodScorer;
+  struct Row;
   struct Chunk;
 
-  void run(const std::vector<const Example*>& examples, const std::function<void(Chunk&)>& use,
+  void run(const std::vector<const Example*>& examples, const std::function<void(const Chunk&)>& use,
            std::vector<std::string>& problems);
+  Chunk forward(std::vector<Row> rows);
 
   const Model& model_;
   std::vector<const Method*> methods_;
   PredictSettings settings_;
-  std::vector<Conditioning> conditionings_;
-  std::vector<int64_t> soft_offsets_;
-  std::unique_ptr<Fronts> fronts_;
   Counters counters_;
+  CountedBackbone backbone_;
+  std::unique_ptr<CardMix> mix_;
+  std::unique_ptr<Fronts> fronts_;
+  std::unique_ptr<MethodScorer> scorer_;
 };
+
+/// Examples first to last of a batch as a batch of their own, for reading and scoring: rows and sequences are
+/// not copied.
+Batch scored_part(const Batch& batch, int64_t first, int64_t last);
 
 } // namespace cuecard

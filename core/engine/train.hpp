@@ -8,6 +8,8 @@
 
 #include <cuecard/tuner.hpp>
 
+#include "engine/counters.hpp"
+
 #include "engine/method.hpp"
 #include "engine/predictor.hpp"
 

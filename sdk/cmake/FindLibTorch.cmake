@@ -28,7 +28,7 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY LibTorch_INCLUDE_DIR
   VERSION_VAR LibTorch_VERSION
-  REASON_FAILURE_MESSAGE "`./run setup` fetches it; or set LibTorch_ROOT to the `torch` folder of an installed wheel.")
+  REASON_FAILURE_MESSAGE "`./run setup` fetches it. Or set LibTorch_ROOT to the `torch` folder of an installed wheel.")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::c10 SHARED IMPORTED)

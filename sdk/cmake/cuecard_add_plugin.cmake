@@ -1,22 +1,62 @@
-# cuecard_add_plugin(ID SOURCES file... [TESTS file...])
+# cuecard_add_plugin(ID SOURCES file... [README file] [TESTS file...] [TEST_LINK library...])
 #
-# The only way a plugin is built, in this tree and out of it: a module `ID.so` that exports nothing but its manifest and links
-# nothing but the SDK.
-set(CUECARD_PLUGIN_MAP "${CMAKE_CURRENT_LIST_DIR}/plugin.map")
-
+# The only way a plugin is built, in Cuecard's own tree and out of it: a module `ID.so` that exports nothing but its manifest and
+# links nothing but the SDK, with its sidecar `ID.json` beside it. Both lie in the build folder under plugins/ABI, where ABI
+# names the version of the SDK's binary contract and of LibTorch (abi1-torch2.15), and are installed to lib/cuecard/plugins/ABI.
+#
+# TESTS become one doctest program `ID-test`, linked with the plugin's own object files and registered in CTest with the label
+# `plugin:ID`; TEST_LINK names libraries for it alone. README is installed with the plugin.
 function(cuecard_add_plugin id)
-  cmake_parse_arguments(PARSE_ARGV 1 plugin "" "" "SOURCES;TESTS")
-  if(NOT plugin_SOURCES)
-    message(FATAL_ERROR "cuecard_add_plugin(${id}): SOURCES is missing")
+  cmake_parse_arguments(PARSE_ARGV 1 plugin "" "README" "SOURCES;TESTS;TEST_LINK")
+  if(NOT plugin_SOURCES OR plugin_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "cuecard_add_plugin(${id}): takes SOURCES (at least one), README, TESTS and TEST_LINK, not \"${plugin_UNPARSED_ARGUMENTS}\"")
   endif()
-  add_library(${id} MODULE ${plugin_SOURCES})
-  target_link_libraries(${id} PRIVATE cuecard::sdk)
-  target_compile_definitions(${id} PRIVATE NDEBUG)
+  if(NOT id MATCHES "^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
+    message(FATAL_ERROR "cuecard_add_plugin(${id}): the id of a plugin is lower-case words joined by '-', such as prefix-tuning")
+  endif()
+  get_target_property(abi cuecard::sdk CUECARD_PLUGIN_ABI)
+  set(folder "${CMAKE_BINARY_DIR}/plugins/${abi}")
+  set(installed_folder "lib/cuecard/plugins/${abi}")
+  set(exports "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.map")
+
+  add_library(${id}-objects OBJECT ${plugin_SOURCES})
+  target_link_libraries(${id}-objects PUBLIC cuecard::sdk)
+  # Without NDEBUG a class of LibTorch has another layout than in its release build.
+  target_compile_definitions(${id}-objects PRIVATE NDEBUG)
+  target_compile_options(${id}-objects PRIVATE $<$<CONFIG:>:-O2>) # nobody asked for a build type
+  set_target_properties(${id}-objects PROPERTIES
+    POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+
+  # No run path: the host has the SDK and LibTorch open already. Never unloaded: objects outlive the code that closes libraries.
+  add_library(${id} MODULE)
+  target_link_libraries(${id} PRIVATE ${id}-objects)
   set_target_properties(${id} PROPERTIES
-    PREFIX "" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
-    SKIP_BUILD_RPATH ON INSTALL_RPATH ""
-    LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/plugins"
-    LINK_DEPENDS "${CUECARD_PLUGIN_MAP}")
-  target_link_options(${id} PRIVATE
-    LINKER:-z,defs LINKER:-z,nodelete "LINKER:--version-script=${CUECARD_PLUGIN_MAP}")
+    PREFIX "" LINKER_LANGUAGE CXX SKIP_BUILD_RPATH ON INSTALL_RPATH "" INSTALL_RPATH_USE_LINK_PATH OFF
+    LIBRARY_OUTPUT_DIRECTORY "${folder}"
+    LINK_DEPENDS "${exports};$<TARGET_FILE:cuecard::manifest>")
+  target_link_options(${id} PRIVATE LINKER:-z,defs LINKER:-z,nodelete "LINKER:--version-script=${exports}")
+  add_custom_command(TARGET ${id} POST_BUILD
+    COMMAND cuecard::manifest $<TARGET_FILE:${id}> > ${id}.json.part
+    COMMAND "${CMAKE_COMMAND}" -E rename ${id}.json.part ${id}.json
+    WORKING_DIRECTORY "${folder}" BYPRODUCTS "${folder}/${id}.json" VERBATIM)
+
+  install(TARGETS ${id} LIBRARY DESTINATION "${installed_folder}")
+  install(FILES "${folder}/${id}.json" DESTINATION "${installed_folder}")
+  if(plugin_README)
+    install(FILES "${plugin_README}" DESTINATION "share/cuecard/plugins/${id}")
+  endif()
+  set_property(GLOBAL APPEND PROPERTY CUECARD_PLUGINS ${id})
+  if(TARGET program) # in Cuecard's own tree
+    add_dependencies(program ${id})
+  endif()
+
+  if(plugin_TESTS AND BUILD_TESTING)
+    find_package(doctest REQUIRED)
+    add_executable(${id}-test ${plugin_TESTS})
+    target_link_libraries(${id}-test PRIVATE ${id}-objects ${plugin_TEST_LINK} doctest::doctest)
+    target_compile_definitions(${id}-test PRIVATE NDEBUG "CUECARD_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+    set_target_properties(${id}-test PROPERTIES CXX_EXTENSIONS OFF RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    add_test(NAME ${id}-test COMMAND ${id}-test)
+    set_tests_properties(${id}-test PROPERTIES LABELS "plugin:${id}" TIMEOUT 900)
+  endif()
 endfunction()

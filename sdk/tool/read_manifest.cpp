@@ -15,7 +15,6 @@ namespace cuecard {
 
 namespace {
 
-constexpr uint64_t largest_library = uint64_t{512} << 20;
 constexpr uint32_t most_components = 64, most_options = 256, largest_stride = 4096;
 constexpr std::size_t longest_text = 8192;
 
@@ -193,9 +192,13 @@ private:
 
 Manifest read_library(const std::filesystem::path& file) {
   std::vector<unsigned char> bytes = file_bytes(file, largest_library);
+  std::string digest = sha256(bytes);
+  return read_library(file, std::move(bytes), std::move(digest));
+}
+
+Manifest read_library(const std::filesystem::path& file, std::vector<unsigned char> bytes, std::string digest) {
   const std::string name = file.string();
   const uint64_t size = bytes.size();
-  std::string digest = sha256(bytes);
   const ElfFile elf(name, std::move(bytes));
   const auto symbol = elf.data_symbol("cuecard_plugin");
   if (!symbol)

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <cuecard/plugin.h>
 
@@ -15,6 +16,11 @@ namespace cuecard {
 /// the same bytes. A library of another plugin ABI gives a manifest that is not `readable()`. Throws DataError
 /// in one sentence.
 Manifest read_library(const std::filesystem::path& file);
+/// The same from the file's bytes, of which `digest` is the SHA-256.
+Manifest read_library(const std::filesystem::path& file, std::vector<unsigned char> bytes, std::string digest);
+
+/// The largest file that is taken for a plugin.
+constexpr uint64_t largest_library = uint64_t{512} << 20;
 
 /// From a loaded library's symbol. `file` names it in sentences; identity fields stay empty. The strings and
 /// arrays must be what `read_library` accepted of the same file, since memory itself can't be checked. Throws

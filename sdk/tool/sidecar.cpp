@@ -1,5 +1,6 @@
 #include "sidecar.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -252,7 +253,7 @@ Manifest manifest_from(const Json& json, const std::string& origin) {
 }
 
 /// Also refuses a key that stands twice, which the parser alone would let pass.
-Json parse(const std::vector<unsigned char>& bytes, const std::string& origin) {
+Json parse(std::span<const unsigned char> bytes, const std::string& origin) {
   std::vector<std::vector<std::string>> keys;
   const Json::parser_callback_t watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (depth > deepest)
@@ -298,8 +299,11 @@ std::string sidecar_text(const Manifest& manifest) {
 }
 
 Manifest read_sidecar(const std::filesystem::path& file) {
-  const std::string origin = file.string();
-  return manifest_from(parse(file_bytes(file, largest_sidecar), origin), origin);
+  return read_sidecar(file_bytes(file, largest_sidecar), file.string());
+}
+
+Manifest read_sidecar(std::span<const unsigned char> bytes, const std::string& origin) {
+  return manifest_from(parse(bytes, origin), origin);
 }
 
 std::string difference(const Manifest& one, const std::string& there, const Manifest& other,

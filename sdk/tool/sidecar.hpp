@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "manifest.hpp"
@@ -16,6 +17,8 @@ std::string sidecar_text(const Manifest& manifest);
 /// Strict: at most 256 KiB, every key known and of its type. A sidecar of another plugin ABI gives a manifest
 /// that is not `readable()`. Throws DataError in one sentence.
 Manifest read_sidecar(const std::filesystem::path& file);
+/// The same from bytes; `origin` starts the sentences.
+Manifest read_sidecar(std::span<const unsigned char> bytes, const std::string& origin);
 
 /// The first field in which two manifests differ and both its values, as `"version" is "1.0" there and "1.1"
 /// here` with the two given words; "" when they are equal. Identity of the file is compared when both have one.

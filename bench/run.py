@@ -1,0 +1,159 @@
+"""Our program and its peers on the same work, in turns, in one run: `./run bench`.
+
+Prints ratios with their spread (least / middle / largest over the rounds), and first checks that both compute the same.
+Nothing here is a test and no time is asserted; a difference in results is an error.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+import program
+import texts
+from measured import largest_difference, ratios, run, spread
+
+PEERS = [sys.executable, "-B", Path(__file__).with_name("peers.py")]
+TEMPLATE = "Review: {text}\nSentiment:"
+WORDS = [" negative", " positive"]
+INIT_TEXT = "Is this movie review positive or negative? Read it with care and answer in one word, negative or positive."
+VIRTUAL_TOKENS = 20
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.rounds, self.steps, self.threads = arguments.rounds, arguments.steps, arguments.threads
+        self.cuecard = program.Cuecard(arguments.program, arguments.threads)
+        self.home = texts.PROJECT / ".cache" / "bench"
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.model = arguments.model or self.cuecard.converted_model(self.home)
+        name, train, held_out = texts.training_and_held_out(256, arguments.rows, seed=0)
+        print(f"text: {name}, {len(train)} training rows, {len(held_out)} held-out rows; {self.threads} threads; "
+              f"load before the start {os.getloadavg()[0]:.1f} (above 0.3 the times mean little)")
+        self.train = texts.write(train, self.home / "train.jsonl")
+        self.few = texts.write(train[:16], self.home / "train-16.jsonl")
+        self.task = {data: program.write_task(data.with_suffix(".task.json"), data, TEMPLATE, WORDS)
+                     for data in (self.train, self.few)}
+        self.held_out = texts.write(held_out, self.home / "held-out.jsonl")
+
+    def soft_prompt(self, data: Path, steps: int, out: str):
+        options = {"length": VIRTUAL_TOKENS, "init": "text", "init-text": INIT_TEXT, "weight-decay": 0.01}
+        return self.cuecard.train(self.task[data], self.model, self.home / out, "prompt-tuning", options=options,
+                                  steps=steps, lr=0.02, batch_size=16, schedule="constant", warmup=0, clip=0)
+
+    def peer(self, mode: str, data: Path, *more):
+        return run([*PEERS, mode, "--model", self.model, "--data", data, "--template", TEMPLATE, "--words", *WORDS,
+                    "--threads", self.threads, "--init-text" if mode == "train" else "--batch",
+                    INIT_TEXT if mode == "train" else 32, *more])
+
+    # Same results -----------------------------------------------------------------------------------------------------
+
+    def same_results(self) -> None:
+        self.cuecard.train(self.task[self.train], self.model, self.home / "manual.card", "manual")
+        ours = self.cuecard.predict(self.home / "manual.card", self.model, self.held_out, self.task[self.train], WORDS[1].strip())
+        theirs = self.peer("eval", self.held_out).last
+        self.report("manual prompt, probability of the second label", ours,
+                    [p[1] for p in theirs["probabilities"]], 1e-3)
+
+        # All 16 rows in every step: whatever the order, both see the same batch.
+        ours = self.soft_prompt(self.few, 4, "few.card").last
+        theirs = self.peer("train", self.few, "--padding", "right", "--steps", 4, "--warm-up", 0).last
+        self.report("soft prompt, loss of 4 AdamW steps", ours["losses"], theirs["losses"], 1e-3)
+
+        ours = self.cuecard.predict(self.home / "few.card", self.model, self.few, self.task[self.few], WORDS[1].strip())
+        theirs = self.peer("eval", self.few, "--padding", "right", "--prompt", self.home / "few.card" / "card.safetensors").last
+        self.report("that card, probability of the second label", ours,
+                    [p[1] for p in theirs["probabilities"]], 1e-3)
+
+    @staticmethod
+    def report(what: str, ours: list, theirs: list, allowed: float) -> None:
+        difference = largest_difference(ours, theirs)
+        print(f"same results: {what}: largest difference {difference:.1e}")
+        if difference > allowed:
+            sys.exit(f"bench: {what} differs by {difference:.3g} from the peer's, more than {allowed:g}; times would mean nothing")
+
+    # Speed ------------------------------------------------------------------------------------------------------------
+
+    def training(self) -> None:
+        ours, careful, plain, memory = [], [], [], ([], [], [])
+        for _ in range(self.rounds):
+            for kept, into, run_once in (
+                (ours, memory[0], lambda: self.soft_prompt(self.train, self.steps, "soft.card")),
+                (careful, memory[1], lambda: self.peer("train", self.train, "--steps", self.steps)),
+                (plain, memory[2], lambda: self.peer("train", self.train, "--keep", "all", "--steps", 3, "--warm-up", 1)),
+            ):
+                result = run_once()
+                kept.append(result.last["examples_per_second"])
+                into.append(result.megabytes)
+        print("\nsoft-prompt training, batch 16, 20 learned rows, float32, examples a second (least / middle / largest)")
+        self.table([
+            ("cuecard", ours, None, memory[0]),
+            ("peft, scores of the last position only", careful, ratios(ours, careful), memory[1]),
+            ("peft, as its examples do it (scores everywhere)", plain, ratios(ours, plain), memory[2]),
+        ])
+
+    def evaluation(self) -> None:
+        ours, dynamic, sorted_, memory = [], [], [], ([], [], [])
+        for _ in range(self.rounds):
+            for kept, into, run_once in (
+                (ours, memory[0], lambda: self.cuecard.evaluate(self.home / "manual.card", self.model, self.held_out, self.task[self.train])),
+                (dynamic, memory[1], lambda: self.peer("eval", self.held_out)),
+                (sorted_, memory[2], lambda: self.peer("eval", self.held_out, "--sort")),
+            ):
+                result = run_once()
+                kept.append(result.last["examples_per_second"])
+                into.append(result.megabytes)
+        print("\nevaluation of a manual prompt, float32, examples a second (least / middle / largest)")
+        self.table([
+            ("cuecard", ours, None, memory[0]),
+            ("transformers, batch 32, dynamic padding", dynamic, ratios(ours, dynamic), memory[1]),
+            ("transformers, the same, rows sorted by length", sorted_, ratios(ours, sorted_), memory[2]),
+        ])
+
+    def answering(self) -> None:
+        """Start-up: what needs no model, and the first answer of a fresh process."""
+        one = texts.write([{"text": "a warm and funny film", "label": 1}], self.home / "one.jsonl")
+        help_, first = [], []
+        for _ in range(max(5, self.rounds)):
+            help_.append(1000 * run([self.cuecard.path, "--help"]).seconds)
+            first.append(run(self.cuecard.predict_command(self.home / "few.card", self.model, one, self.task[self.few])).seconds)
+        print("\nstart-up (least / middle / largest)")
+        print(f"  cuecard --help                      {spread(help_, 0)} ms")
+        print(f"  cuecard predict, one row, and exit  {spread(first)} s")
+
+    @staticmethod
+    def table(rows) -> None:
+        for name, speed, ratio, megabytes in rows:
+            beside = f"ours is {spread(ratio)} times as fast" if ratio else ""
+            print(f"  {name:<50} {spread(speed):<22} {statistics.median(megabytes):6.0f} MB  {beside}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=12, help="training steps of a round (default: 12)")
+    parser.add_argument("--rows", type=int, default=600, help="held-out rows (default: 600)")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--program", type=Path, default=program.DEFAULT)
+    parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
+    parser.add_argument("--only", choices=["same", "training", "evaluation", "seeds"], help="one part")
+    arguments = parser.parse_args()
+    bench = Bench(arguments)
+    bench.same_results()
+    if arguments.only in (None, "training"):
+        bench.training()
+    if arguments.only in (None, "evaluation"):
+        bench.evaluation()
+    if arguments.only is None:
+        bench.answering()
+    if arguments.only in (None, "seeds"):
+        import three_seeds
+
+        three_seeds.measure(bench.cuecard, bench.model, bench.home)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,289 @@
+#include "batch/assemble.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+namespace {
+
+/// The rows of one piece, and how they are read.
+struct Stretch {
+  std::vector<TokenRow> rows;
+  bool shortenable = false;
+  /// An answer slot: with rows, they are the given answer's tokens and each is a target; without, what comes
+  /// next is the answer.
+  bool answer = false;
+  bool given = false;
+};
+
+/// Which side of a model a list of pieces is for.
+enum class Reading {
+  whole, ///< each row sees all others: an answer slot is a mask token
+  causal ///< each row sees only what stands in front: an answer slot is what comes next
+};
+
+std::optional<int64_t> special_id(const SpecialTokens& special, std::string_view marker) {
+  if (marker == "mask")
+    return special.mask;
+  if (marker == "eos")
+    return special.eos;
+  if (marker == "bos")
+    return special.bos;
+  if (marker == "sep")
+    return special.sep;
+  if (marker == "cls")
+    return special.cls;
+  if (marker == "pad")
+    return special.pad;
+  return std::nullopt;
+}
+
+int64_t required_special(const Vocabulary& vocabulary, const std::string& marker) {
+  const std::optional<int64_t> id = special_id(vocabulary.special(), marker);
+  if (!id)
+    throw DataError("the prompt has a <" + marker +
+                    "> token, but the model's vocabulary has none: take it out of the "
+                    "template or choose a model that has one");
+  return *id;
+}
+
+int64_t trigger_id(const Vocabulary& vocabulary, const Piece& piece) {
+  if (piece.text.empty())
+    return 0;
+  const std::optional<int64_t> id = vocabulary.id(piece.text);
+  if (!id)
+    throw DataError("the trigger \"" + piece.text + "\" is no token of the model's vocabulary");
+  return *id;
+}
+
+/// Encodes pieces one by one, counting those of front, input and output through, so that rows know where they
+/// came from.
+class PieceEncoder {
+public:
+  explicit PieceEncoder(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+
+  std::vector<Stretch> encode(const std::vector<Piece>& pieces, Reading reading) {
+    std::vector<Stretch> stretches;
+    stretches.reserve(pieces.size());
+    bool behind_given_answer = false;
+    for (const Piece& piece : pieces) {
+      Stretch stretch = encode(piece, reading);
+      // A special token right behind a given answer is the answer's end, and to be learned like it.
+      if (behind_given_answer && piece.kind == Piece::Kind::special)
+        stretch.answer = stretch.given = true;
+      behind_given_answer = stretch.given;
+      stretches.push_back(std::move(stretch));
+      ++piece_;
+    }
+    return stretches;
+  }
+
+private:
+  TokenRow row(const Piece& piece, int64_t id) const {
+    TokenRow row;
+    row.id = id;
+    row.segment = piece.segment;
+    row.origin.piece = piece_;
+    row.origin.word = static_cast<int32_t>(piece.word);
+    return row;
+  }
+
+  std::vector<TokenRow> rows(const Piece& piece, const std::vector<Token>& tokens) const {
+    std::vector<TokenRow> rows;
+    rows.reserve(tokens.size());
+    for (const Token& token : tokens) {
+      rows.push_back(row(piece, token.id));
+      rows.back().origin.begin = token.begin;
+      rows.back().origin.end = token.end;
+    }
+    return rows;
+  }
+
+  Stretch encode(const Piece& piece, Reading reading) const {
+    Stretch stretch;
+    stretch.shortenable = piece.shortenable;
+    switch (piece.kind) {
+    case Piece::Kind::text:
+      stretch.rows = rows(piece, vocabulary_.encode_with_specials(piece.text));
+      break;
+    case Piece::Kind::field:
+      stretch.rows = rows(piece, vocabulary_.encode(piece.text));
+      break;
+    case Piece::Kind::special:
+      stretch.rows.push_back(row(piece, required_special(vocabulary_, piece.text)));
+      break;
+    case Piece::Kind::soft:
+      // Soft rows hold any valid id: the tuner's rows replace the embedding.
+      stretch.rows.push_back(row(piece, 0));
+      stretch.rows.back().soft_slot = piece.slot;
+      break;
+    case Piece::Kind::trigger:
+      stretch.rows.push_back(row(piece, trigger_id(vocabulary_, piece)));
+      stretch.rows.back().trigger_slot = piece.slot;
+      break;
+    case Piece::Kind::answer:
+      encode_answer(piece, reading, stretch);
+      break;
+    }
+    return stretch;
+  }
+
+  void encode_answer(const Piece& piece, Reading reading, Stretch& stretch) const {
+    stretch.answer = true;
+    stretch.shortenable = false;
+    stretch.given = !piece.text.empty();
+    if (reading == Reading::whole) {
+      // openprompt-surface 1.4: a masked model has one row per answer, so a given text can't stand there.
+      if (stretch.given)
+        throw DataError("the answer \"" + piece.text +
+                        "\" is given, but a masked model can't be taught by answers "
+                        "that stand in its input: leave the answer out, or use a causal model");
+      stretch.rows.push_back(row(piece, required_special(vocabulary_, "mask")));
+      return;
+    }
+    if (stretch.given) {
+      stretch.rows = rows(piece, vocabulary_.encode(piece.text));
+      if (stretch.rows.empty())
+        throw DataError("the answer \"" + piece.text + "\" has no token in the model's vocabulary");
+    }
+  }
+
+  const Vocabulary& vocabulary_;
+  int32_t piece_ = 0;
+};
+
+int64_t count_rows(const std::vector<Stretch>& stretches, bool shortenable_only) {
+  int64_t count = 0;
+  for (const Stretch& stretch : stretches)
+    if (stretch.shortenable || !shortenable_only)
+      count += static_cast<int64_t>(stretch.rows.size());
+  return count;
+}
+
+int64_t cut_end(Stretch& stretch, int64_t wanted) {
+  const int64_t cut = std::min(wanted, static_cast<int64_t>(stretch.rows.size()));
+  stretch.rows.erase(stretch.rows.end() - cut, stretch.rows.end());
+  return cut;
+}
+
+int64_t cut_beginning(Stretch& stretch, int64_t wanted) {
+  const int64_t cut = std::min(wanted, static_cast<int64_t>(stretch.rows.size()));
+  stretch.rows.erase(stretch.rows.begin(), stretch.rows.begin() + cut);
+  return cut;
+}
+
+/// Takes `excess` rows away from the shortenable stretches, which hold at least as many
+/// (openprompt-surface 1.4; `head` as its name says, not as OpenPrompt does it).
+void shorten(std::vector<Stretch>& stretches, int64_t excess, Truncate truncate) {
+  int64_t left = excess;
+  if (truncate == Truncate::tail) {
+    for (auto stretch = stretches.rbegin(); stretch != stretches.rend() && left > 0; ++stretch)
+      if (stretch->shortenable)
+        left -= cut_end(*stretch, left);
+  } else if (truncate == Truncate::head) {
+    for (auto stretch = stretches.begin(); stretch != stretches.end() && left > 0; ++stretch)
+      if (stretch->shortenable)
+        left -= cut_beginning(*stretch, left);
+  } else {
+    const double total = static_cast<double>(count_rows(stretches, true));
+    for (Stretch& stretch : stretches) {
+      if (!stretch.shortenable)
+        continue;
+      const double share =
+          std::ceil(static_cast<double>(stretch.rows.size()) / total * static_cast<double>(excess));
+      left -= cut_end(stretch, std::min(static_cast<int64_t>(share), left));
+    }
+  }
+}
+
+std::vector<TokenRow> special_rows(std::span<const int64_t> ids, int64_t segment) {
+  std::vector<TokenRow> rows(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    rows[i].id = ids[i];
+    rows[i].segment = segment;
+  }
+  return rows;
+}
+
+/// Lays stretches behind `rows`; when `read`, notes which rows are read for the answers and what should come.
+void lay(const std::vector<Stretch>& stretches, Reading reading, bool read, std::vector<TokenRow>& rows,
+         TokenizedPrompt& prompt) {
+  bool open_answer = false;
+  for (const Stretch& stretch : stretches) {
+    if (reading == Reading::causal && open_answer)
+      throw DataError(
+          "something stands behind a causal model's answer slot, where it would never be read: end the "
+          "prompt with the answer slot");
+    if (!stretch.answer || !read) {
+      rows.insert(rows.end(), stretch.rows.begin(), stretch.rows.end());
+      continue;
+    }
+    if (reading == Reading::whole) {
+      prompt.answers.push_back(static_cast<int64_t>(rows.size()));
+      prompt.targets.push_back(-1);
+      rows.push_back(stretch.rows.front());
+      continue;
+    }
+    if (rows.empty())
+      throw DataError(
+          "nothing stands in front of the causal model's answer slot, so there is no row to read the "
+          "answer from: give it a text");
+    open_answer = !stretch.given;
+    if (open_answer) {
+      prompt.answers.push_back(static_cast<int64_t>(rows.size()) - 1);
+      prompt.targets.push_back(-1);
+    }
+    for (const TokenRow& row : stretch.rows) {
+      prompt.answers.push_back(static_cast<int64_t>(rows.size()) - 1);
+      prompt.targets.push_back(row.id);
+      rows.push_back(row);
+    }
+  }
+}
+
+} // namespace
+
+TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptTarget& target,
+                         const LengthLimit& limit) {
+  const Reading reading = target.causal && !target.encoder_decoder ? Reading::causal : Reading::whole;
+  PieceEncoder encoder(vocabulary);
+  std::vector<Stretch> front = encoder.encode(prompt.front, reading);
+  std::vector<Stretch> input = encoder.encode(prompt.input, reading);
+  const std::vector<Stretch> output = encoder.encode(prompt.output, Reading::causal);
+
+  // A causal model goes on where the input ends, so nothing is put behind it.
+  const std::vector<TokenRow> prefix = special_rows(vocabulary.sequence_prefix(), 0);
+  std::vector<TokenRow> suffix;
+  if (reading == Reading::whole)
+    suffix = special_rows(vocabulary.sequence_suffix(), prompt.input.empty() ? 0 : prompt.input.back().segment);
+
+  TokenizedPrompt result;
+  result.choice = prompt.choice;
+  const int64_t length =
+      count_rows(front, false) + count_rows(input, false) + static_cast<int64_t>(prefix.size() + suffix.size());
+  if (limit.max_length > 0 && length > limit.max_length) {
+    result.cut = length - limit.max_length;
+    const int64_t shortenable = count_rows(input, true);
+    if (shortenable < result.cut)
+      throw DataError(
+          "the prompt has " + std::to_string(length) + " tokens where the limit is " +
+          std::to_string(limit.max_length) + ", and only " + std::to_string(shortenable) +
+          " of them may be cut: raise the limit, shorten the template, or mark more of it shortenable");
+    shorten(input, result.cut, limit.truncate);
+  }
+
+  // Which rows are read is decided here, after the cut: so an answer slot never loses its row.
+  const bool read_input = prompt.output.empty();
+  result.input.reserve(static_cast<std::size_t>(length - result.cut));
+  lay(front, reading, read_input, result.input, result);
+  result.input.insert(result.input.end(), prefix.begin(), prefix.end());
+  lay(input, reading, read_input, result.input, result);
+  result.input.insert(result.input.end(), suffix.begin(), suffix.end());
+  lay(output, Reading::causal, true, result.output, result);
+  return result;
+}
+
+} // namespace cuecard

@@ -1,0 +1,248 @@
+// Expected rows are read off openprompt-surface section 1.4 and off assemble.hpp, with a vocabulary in which
+// each character is its own token.
+#include "batch/assemble.hpp"
+
+#include <cuecard/error.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+
+namespace {
+
+/// One token per byte, its id the byte's value; special tokens from 256.
+class CharacterVocabulary final : public Vocabulary {
+public:
+  explicit CharacterVocabulary(bool bert) {
+    if (bert) {
+      special_ = {.bos = {}, .eos = {}, .unk = {}, .sep = 257, .pad = 259, .cls = 256, .mask = 258};
+      prefix_ = {256};
+      suffix_ = {257};
+    } else {
+      special_.eos = 260;
+    }
+  }
+
+  std::vector<Token> encode(std::string_view text) const override {
+    std::vector<Token> tokens;
+    for (uint32_t i = 0; i < text.size(); ++i)
+      tokens.push_back({static_cast<unsigned char>(text[i]), i, i + 1});
+    return tokens;
+  }
+  std::vector<Token> encode_with_specials(std::string_view text) const override {
+    return text == "[SEP]" ? std::vector<Token>{{257, 0, 5}} : encode(text);
+  }
+  std::string decode(std::span<const int64_t>, bool) const override { return ""; }
+  std::string piece(int64_t id) const override { return std::string(1, static_cast<char>(id)); }
+  std::optional<int64_t> id(std::string_view piece) const override {
+    return piece.size() == 1 ? std::optional<int64_t>(piece[0]) : std::nullopt;
+  }
+  int64_t size() const override { return 261; }
+  const SpecialTokens& special() const override { return special_; }
+  bool is_special(int64_t id) const override { return id >= 256; }
+  std::span<const int64_t> sequence_prefix() const override { return prefix_; }
+  std::span<const int64_t> sequence_suffix() const override { return suffix_; }
+  std::string kind() const override { return "WordPiece"; }
+
+  SpecialTokens special_;
+  std::vector<int64_t> prefix_, suffix_;
+};
+
+Piece piece(Piece::Kind kind, std::string text, bool shortenable = false, int64_t slot = 0) {
+  Piece piece;
+  piece.kind = kind;
+  piece.text = std::move(text);
+  piece.shortenable = shortenable;
+  piece.slot = slot;
+  return piece;
+}
+Piece text(std::string words) {
+  return piece(Piece::Kind::text, std::move(words));
+}
+Piece field(std::string words) {
+  return piece(Piece::Kind::field, std::move(words), true);
+}
+Piece answer(std::string given = "", int64_t slot = 0) {
+  return piece(Piece::Kind::answer, std::move(given), false, slot);
+}
+Piece soft(int64_t slot) {
+  return piece(Piece::Kind::soft, "", false, slot);
+}
+Piece special(std::string marker) {
+  return piece(Piece::Kind::special, std::move(marker));
+}
+
+/// Rows as text: bytes as they are, `C S M P E` for the special tokens, a digit for each soft slot, a capital
+/// `T` for a trigger.
+std::string spell(const std::vector<TokenRow>& rows) {
+  std::string spelling;
+  for (const TokenRow& row : rows)
+    spelling += row.soft_slot >= 0      ? static_cast<char>('0' + row.soft_slot)
+                : row.trigger_slot >= 0 ? 'T'
+                : row.id >= 256         ? "CSMPE"[row.id - 256]
+                                        : static_cast<char>(row.id);
+  return spelling;
+}
+
+using Positions = std::vector<int64_t>;
+
+const CharacterVocabulary bert(true), gpt(false);
+const PromptTarget masked{}, causal{.causal = true, .encoder_decoder = false};
+
+TokenizedPrompt cut(std::vector<Piece> pieces, int64_t length, Truncate truncate, bool as_causal = false) {
+  Prompt prompt;
+  prompt.input = std::move(pieces);
+  return assemble(prompt, as_causal ? gpt : bert, as_causal ? causal : masked, {length, truncate});
+}
+
+std::string refusal(std::vector<Piece> pieces, bool as_causal, int64_t length = 0) {
+  try {
+    cut(std::move(pieces), length, Truncate::tail, as_causal);
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+} // namespace
+
+TEST_CASE("a masked model: special tokens around, a mask token per answer slot") {
+  const TokenizedPrompt prompt = cut({field("ab"), answer(), text("x"), answer("", 1)}, 0, Truncate::tail);
+  CHECK(spell(prompt.input) == "CabMxMS");
+  CHECK(prompt.answers == Positions{3, 5});
+  CHECK(prompt.targets == Positions{-1, -1});
+  CHECK(prompt.output.empty());
+  CHECK(prompt.cut == 0);
+}
+
+TEST_CASE("a causal model: the row in front of the answer is read, nothing stands behind") {
+  const TokenizedPrompt prompt = cut({field("ab"), text(" is"), answer()}, 0, Truncate::tail, true);
+  CHECK(spell(prompt.input) == "ab is");
+  CHECK(prompt.answers == Positions{4});
+  CHECK(prompt.targets == Positions{-1});
+}
+
+TEST_CASE("a causal model whose vocabulary begins with a token keeps it and gets no end") {
+  CharacterVocabulary vocabulary(true);
+  Prompt prompt;
+  prompt.input = {answer()};
+  const TokenizedPrompt rows = assemble(prompt, vocabulary, causal);
+  CHECK(spell(rows.input) == "C");
+  CHECK(rows.answers == Positions{0});
+}
+
+TEST_CASE("given answers of a causal model are rows, each predicted from the row before") {
+  const TokenizedPrompt prompt = cut({field("a"), answer("yes"), special("eos")}, 0, Truncate::tail, true);
+  CHECK(spell(prompt.input) == "ayesE");
+  CHECK(prompt.answers == Positions{0, 1, 2, 3});
+  CHECK(prompt.targets == Positions{'y', 'e', 's', 260});
+}
+
+TEST_CASE("text between two given answers is no target") {
+  const TokenizedPrompt prompt =
+      cut({field("a"), answer("b"), text("-"), answer("c", 1)}, 0, Truncate::tail, true);
+  CHECK(spell(prompt.input) == "ab-c");
+  CHECK(prompt.answers == Positions{0, 2});
+  CHECK(prompt.targets == Positions{'b', 'c'});
+}
+
+TEST_CASE("text of the template may name special tokens, text of the example never does") {
+  CHECK(spell(cut({text("[SEP]"), answer()}, 0, Truncate::tail).input) == "CSMS");
+  CHECK(spell(cut({field("[SEP]"), answer()}, 0, Truncate::tail).input) == "C[SEP]MS");
+}
+
+TEST_CASE("soft slots, triggers, segments and where rows came from") {
+  Prompt prompt;
+  prompt.front = {soft(3)};
+  prompt.input = {soft(0),        field("ab"), piece(Piece::Kind::trigger, "x", false, 2),
+                  special("sep"), field("c"),  answer()};
+  prompt.input[1].word = 7;
+  prompt.input[4].segment = 1;
+  prompt.choice = 2;
+  const TokenizedPrompt rows = assemble(prompt, bert, masked);
+  CHECK(spell(rows.input) == "3C0abTScMS");
+  CHECK(rows.choice == 2);
+  CHECK(rows.input[5].trigger_slot == 2);
+  CHECK(rows.input[5].id == 'x');
+  CHECK(rows.answers == Positions{8});
+  CHECK(rows.input[1].origin.piece == -1);
+  CHECK(rows.input[4].origin.piece == 2);
+  CHECK(rows.input[4].origin.word == 7);
+  CHECK(rows.input[4].origin.begin == 1);
+  CHECK(rows.input[4].origin.end == 2);
+  CHECK(rows.input[7].segment == 1);
+  CHECK(rows.input[8].segment == 0);
+}
+
+TEST_CASE("the end token has the segment of what it ends") {
+  Prompt prompt;
+  prompt.input = {answer(), field("c")};
+  prompt.input[1].segment = 1;
+  const TokenizedPrompt rows = assemble(prompt, bert, masked);
+  CHECK(rows.input.front().segment == 0);
+  CHECK(rows.input.back().segment == 1);
+}
+
+TEST_CASE("tail cuts from the last shortenable piece backwards") {
+  const std::vector<Piece> pieces{field("abcdef"), text("-"), field("xyz"), answer()};
+  CHECK(spell(cut(pieces, 13, Truncate::tail).input) == "Cabcdef-xyzMS");
+  CHECK(spell(cut(pieces, 12, Truncate::tail).input) == "Cabcdef-xyMS");
+  const TokenizedPrompt prompt = cut(pieces, 8, Truncate::tail);
+  CHECK(spell(prompt.input) == "Cabcd-MS");
+  CHECK(prompt.answers == Positions{6});
+  CHECK(prompt.cut == 5);
+}
+
+TEST_CASE("head cuts from the beginning of the first shortenable piece on") {
+  const std::vector<Piece> pieces{field(""), field("abcdef"), text("-"), field("xyz"), answer()};
+  CHECK(spell(cut(pieces, 11, Truncate::head).input) == "Ccdef-xyzMS");
+  CHECK(spell(cut(pieces, 6, Truncate::head).input) == "C-yzMS");
+}
+
+TEST_CASE("balanced cuts each piece by its share, rounded up from the left") {
+  // n = 4 of 9: the first gives ceil(6/9 * 4) = 3, the empty one nothing, the last ceil(3/9 * 4) = 2 but 1 is
+  // left.
+  const std::vector<Piece> pieces{field("abcdef"), field(""), field("xyz"), answer()};
+  CHECK(spell(cut(pieces, 8, Truncate::balanced).input) == "CabcxyMS");
+  CHECK(spell(cut(pieces, 3, Truncate::balanced).input) == "CMS");
+}
+
+TEST_CASE("the row that is read is decided after the cut") {
+  const TokenizedPrompt prompt = cut({field("abcdef"), answer()}, 4, Truncate::tail, true);
+  CHECK(spell(prompt.input) == "abcd");
+  CHECK(prompt.answers == Positions{3});
+}
+
+TEST_CASE("soft slots, special tokens and given answers count and are never cut") {
+  CHECK(spell(cut({soft(0), soft(1), field("abc"), answer()}, 6, Truncate::tail).input) == "C01aMS");
+  CHECK(spell(cut({soft(0), field("abc"), answer("no")}, 4, Truncate::head, true).input) == "0cno");
+}
+
+TEST_CASE("the rows of an encoder-decoder's output are read there") {
+  Prompt prompt;
+  prompt.input = {field("ab")};
+  prompt.output = {special("pad"), answer("c")};
+  const TokenizedPrompt rows = assemble(prompt, bert, {.causal = false, .encoder_decoder = true});
+  CHECK(spell(rows.input) == "CabS");
+  CHECK(spell(rows.output) == "Pc");
+  CHECK(rows.answers == Positions{0});
+  CHECK(rows.targets == Positions{'c'});
+}
+
+TEST_CASE("what can't be laid out is refused in a sentence") {
+  CHECK(refusal({field("ab"), answer()}, false, 3) == "");
+  CHECK(refusal({text("abc"), field("d"), answer()}, false, 4) ==
+        "the prompt has 7 tokens where the limit is 4, and only 1 of them may be cut: raise the limit, shorten "
+        "the "
+        "template, or mark more of it shortenable");
+  CHECK(refusal({answer()}, true).find("nothing stands in front") != std::string::npos);
+  CHECK(refusal({field(""), answer()}, true).find("nothing stands in front") != std::string::npos);
+  CHECK(refusal({field("abc"), answer()}, true, 0).empty());
+  CHECK(refusal({field("a"), answer(), text(".")}, true).find("behind a causal model's answer slot") !=
+        std::string::npos);
+  CHECK(refusal({field("a"), answer("b")}, false).find("masked model") != std::string::npos);
+  CHECK(refusal({special("mask"), answer()}, true).find("<mask>") != std::string::npos);
+  CHECK(refusal({piece(Piece::Kind::trigger, "xyz"), answer()}, true).find("\"xyz\"") != std::string::npos);
+}

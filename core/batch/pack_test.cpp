@@ -1,0 +1,77 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include <ATen/ATen.h>
+
+#include "batch/pack.hpp"
+
+using namespace cuecard;
+
+namespace {
+
+/// A prompt of the given ids; negative ones are soft slots -1 - id. The last row is read.
+TokenizedPrompt prompt(const std::vector<int64_t>& ids) {
+  TokenizedPrompt result;
+  for (int64_t id : ids) {
+    TokenRow row;
+    row.id = id < 0 ? 0 : id;
+    row.soft_slot = id < 0 ? -1 - id : -1;
+    result.input.push_back(row);
+  }
+  result.answers = {static_cast<int64_t>(ids.size()) - 1};
+  result.targets = {-1};
+  return result;
+}
+
+std::vector<int64_t> host(const at::Tensor& tensor) {
+  return {tensor.const_data_ptr<int64_t>(), tensor.const_data_ptr<int64_t>() + tensor.numel()};
+}
+
+using Ids = std::vector<int64_t>;
+
+} // namespace
+
+TEST_CASE("sequences lie end to end, each from position 0") {
+  const TokenizedPrompt a = prompt({5, 6, 7}), b = prompt({8, -3});
+  Example positive;
+  positive.label = 1;
+  const Batch batch = pack({{&a, &positive}, {&b, nullptr, 2, 10}}, {});
+  CHECK(host(batch.input.ids) == Ids{5, 6, 7, 8, 0});
+  CHECK(host(batch.input.positions) == Ids{0, 1, 2, 0, 1});
+  CHECK(batch.input.offsets == Ids{0, 3, 5});
+  CHECK(host(batch.input.soft_rows) == Ids{4});
+  CHECK(host(batch.input.soft_slots) == Ids{12});
+  CHECK(batch.answer_rows_host == Ids{2, 4});
+  CHECK(batch.answer_offsets == Ids{0, 1, 2});
+  CHECK(host(batch.labels) == Ids{1, -1});
+  CHECK(batch.cards == Ids{0, 2});
+  CHECK(!batch.input.segments.defined());
+}
+
+TEST_CASE("what a card's sequences have in common in front is laid once") {
+  const TokenizedPrompt a = prompt({-1, -2, 5, 6}), b = prompt({-1, -2, 5, 7, 8}), other = prompt({-1, 9, 9});
+  const Batch batch = pack({{&a}, {&b}, {&other, nullptr, 1, 2}}, {at::kCPU, true});
+  CHECK(batch.input.offsets == Ids{0, 3, 4, 6, 9});
+  CHECK(batch.input.parent == Ids{-1, 0, 0, -1});
+  CHECK(batch.sequence_of == Ids{1, 2, 3});
+  CHECK(batch.sequence_cards == Ids{0, 0, 0, 1});
+  CHECK(host(batch.input.positions) == Ids{0, 1, 2, 3, 3, 4, 0, 1, 2});
+  CHECK(batch.answer_rows_host == Ids{3, 5, 8});
+  CHECK(host(batch.input.soft_slots) == Ids{0, 1, 2});
+}
+
+TEST_CASE("a row that is read is never shared, and one common row is not worth it") {
+  const TokenizedPrompt a = prompt({5, 6, 7}), same = prompt({5, 6, 7});
+  CHECK(common_front({{&a}, {&same}}) == 2);
+  const TokenizedPrompt b = prompt({5, 1}), c = prompt({5, 2});
+  CHECK(pack({{&b}, {&c}}, {at::kCPU, true}).input.rows() == 4);
+}
+
+TEST_CASE("rows that a past holds are skipped, and positions count from its end") {
+  const TokenizedPrompt a = prompt({5, 6, 7, 8}), b = prompt({5, 6, 9});
+  const Batch batch = pack({{&a, nullptr, 0, 0, 2, 0}, {&b, nullptr, 0, 0, 2, 0}}, {at::kCPU, true});
+  CHECK(host(batch.input.ids) == Ids{7, 8, 9});
+  CHECK(host(batch.input.positions) == Ids{0, 1, 0});
+  CHECK(batch.past_of == Ids{0, 0});
+  CHECK(batch.answer_rows_host == Ids{1, 2});
+}

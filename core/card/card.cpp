@@ -1,0 +1,109 @@
+#include "card/card.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+
+#include "card/card_json.hpp"
+#include "model/safetensors.hpp"
+#include "model/sha256.hpp"
+#include "model/strict_json.hpp"
+#include "model/written_beside.hpp"
+
+namespace cuecard {
+
+namespace {
+
+constexpr const char* json_name = "card.json";
+constexpr const char* tensors_name = "card.safetensors";
+constexpr std::string_view tuner_prefix = "tuner.", verbalizer_prefix = "verbalizer.";
+
+void check_numbers(const std::string& name, const at::Tensor& tensor, const std::string& origin) {
+  if (tensor.is_floating_point() && tensor.isnan().any().item<bool>())
+    throw DataError(origin + ": the tensor \"" + name + "\" holds NaN, so the card is of no use.");
+}
+
+std::map<std::string, at::Tensor> tensors_of(const Card& card, const std::string& origin) {
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [prefix, part] :
+       {std::pair(tuner_prefix, &card.tuner_tensors), {verbalizer_prefix, &card.verbalizer_tensors}})
+    for (const auto& [name, tensor] : *part) {
+      check_numbers(std::string(prefix) + name, tensor, origin);
+      tensors[std::string(prefix) + name] = tensor;
+    }
+  return tensors;
+}
+
+/// A name that holds something else than a card is not ours to replace.
+void check_place(const std::filesystem::path& directory) {
+  if (!std::filesystem::exists(directory) || std::filesystem::exists(directory / json_name))
+    return;
+  if (!std::filesystem::is_directory(directory) || !std::filesystem::is_empty(directory))
+    throw UsageError(directory.string() + ": exists and is not a card; name another place for the card.");
+}
+
+void read_tensors(const std::filesystem::path& path, Card& card) {
+  const SafetensorsFile file(path);
+  for (const auto& [name, entry] : file.entries()) {
+    const bool tuner = name.starts_with(tuner_prefix);
+    if (!tuner && !name.starts_with(verbalizer_prefix))
+      throw DataError(path.string() + ": the tensor \"" + name.substr(0, 80) +
+                      "\" belongs to neither tuner nor verbalizer.");
+    // Copied: a tuner may train on what it imports, and the card may be replaced meanwhile.
+    const at::Tensor tensor = file.tensor(name).clone();
+    check_numbers(name, tensor, path.string());
+    TensorMap& part = tuner ? card.tuner_tensors : card.verbalizer_tensors;
+    part[name.substr((tuner ? tuner_prefix : verbalizer_prefix).size())] = tensor;
+  }
+}
+
+std::string described(const ModelIdentity& identity) {
+  std::string text = identity.family + " \"" + identity.source + "\" (";
+  for (const auto& [key, size] : identity.sizes)
+    text += key + " " + std::to_string(size) + ", ";
+  const auto hash = [](const std::string& digest) { return digest.empty() ? "unknown" : digest.substr(0, 16); };
+  return text + "weights " + hash(identity.weights_sha256) + ", tokenizer " + hash(identity.tokenizer_sha256) +
+         ")";
+}
+
+} // namespace
+
+void save_card(const Card& card, const std::filesystem::path& directory) {
+  check_place(directory);
+  const auto tensors = tensors_of(card, directory.string());
+  DirectoryBeside beside(directory);
+  try {
+    write_safetensors(beside.path() / tensors_name, tensors);
+    write_file_beside(beside.path() / json_name, card_text(card, sha256_of_file(beside.path() / tensors_name)));
+  } catch (const DataError& error) {
+    throw DataError(beside.in_place(error.what()));
+  }
+  beside.commit();
+}
+
+Card read_card(const std::filesystem::path& directory) {
+  if (!std::filesystem::is_directory(directory))
+    throw DataError(directory.string() + ": is not a card: there is no such directory.");
+  const std::filesystem::path json = directory / json_name, tensors = directory / tensors_name;
+  std::string expected;
+  Card card = parse_card(read_text(json, std::size_t{16} << 20), json.string(), expected);
+  if (const std::string found = sha256_of_file(tensors); found != expected)
+    throw DataError(tensors.string() + ": has the SHA-256 " + found.substr(0, 16) +
+                    "... where card.json says " + expected.substr(0, 16) +
+                    "...; the card was cut off or changed.");
+  read_tensors(tensors, card);
+  return card;
+}
+
+void check_identity(const Card& card, const ModelIdentity& model, bool force) {
+  ModelIdentity made_for = card.backbone;
+  if (model.weights_sha256.empty())
+    made_for.weights_sha256.clear();
+  if (force || made_for == model)
+    return;
+  throw DataError("the card \"" + card.name + "\" was made for " + described(card.backbone) +
+                  " and this model is " + described(model) +
+                  "; use the card's own model, or --force to use it all the same.");
+}
+
+} // namespace cuecard

@@ -1,0 +1,336 @@
+#include "card/card_json.hpp"
+
+#include <array>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "model/strict_json.hpp"
+
+namespace cuecard {
+
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr JsonLimits limits{.bytes = std::size_t{16} << 20, .depth = 16};
+constexpr std::array<std::pair<Truncate, const char*>, 3> truncations{
+    {{Truncate::tail, "tail"}, {Truncate::head, "head"}, {Truncate::balanced, "balanced"}}};
+
+// From a card to JSON.
+
+ordered_json options_json(const Options& options, const std::string& of) {
+  ordered_json object = ordered_json::object();
+  for (const auto& [name, value] : options.values()) {
+    if (const double* number = std::get_if<double>(&value); number && !std::isfinite(*number))
+      throw DataError("the card's " + of + " \"" + name +
+                      "\" is not a finite number, which a card can't hold.");
+    object[name] = std::visit([](const auto& typed) { return ordered_json(typed); }, value);
+  }
+  return object;
+}
+
+ordered_json component_json(const CardComponent& component) {
+  return {{"plugin", component.plugin},
+          {"plugin_version", component.plugin_version},
+          {"component", component.component},
+          {"options", options_json(component.options, "option")}};
+}
+
+ordered_json number_or_null(double value) {
+  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
+}
+
+ordered_json metric_json(const CardMetric& metric) {
+  return {{"name", metric.name},
+          {"value", number_or_null(metric.value)},
+          {"ci95", ordered_json::array({number_or_null(metric.low), number_or_null(metric.high)})},
+          {"n", metric.n},
+          {"data_sha256", metric.data_sha256},
+          {"file", metric.file}};
+}
+
+std::string truncation_name(Truncate truncate) {
+  for (const auto& [value, name] : truncations)
+    if (value == truncate)
+      return name;
+  return "";
+}
+
+// From JSON to a card.
+
+/// One object of the document: fields are taken out by name and type, and none may be left over.
+class Fields {
+public:
+  /// `where` is the path of the object's fields: "" at the top, else "training.".
+  Fields(const json& object, std::string origin, std::string where)
+      : object_(object), origin_(std::move(origin)), where_(std::move(where)) {
+    if (!object_.is_object())
+      throw DataError(origin_ + ": " +
+                      (where_.empty() ? "is" : "\"" + where_.substr(0, where_.size() - 1) + "\" is") +
+                      " not a JSON object.");
+  }
+
+  const json& get(const std::string& name) {
+    known_.insert(name);
+    const auto found = object_.find(name);
+    if (found == object_.end())
+      throw DataError(origin_ + ": lacks the field \"" + where_ + name + "\". The card may have been damaged.");
+    return *found;
+  }
+
+  Fields object(const std::string& name) { return {get(name), origin_, where_ + name + "."}; }
+
+  std::string text(const std::string& name) {
+    const json& value = get(name);
+    if (!value.is_string())
+      refuse(name, value, "a text");
+    return value.get<std::string>();
+  }
+
+  int64_t whole(const std::string& name) {
+    const json& value = get(name);
+    if (!value.is_number_unsigned() || value.get<uint64_t>() > uint64_t{1} << 62)
+      refuse(name, value, "a whole number that is not negative");
+    return value.get<int64_t>();
+  }
+
+  double number(const std::string& name) {
+    const json& value = get(name);
+    if (!value.is_number())
+      refuse(name, value, "a number");
+    return value.get<double>();
+  }
+
+  std::string sha256(const std::string& name) {
+    std::string value = text(name);
+    if (!value.empty() &&
+        (value.size() != 64 || value.find_first_not_of("0123456789abcdef") != std::string::npos))
+      refuse(name, value, "a SHA-256 in 64 hexadecimal digits");
+    return value;
+  }
+
+  std::vector<std::string> texts(const std::string& name) { return texts_of(name, get(name)); }
+
+  std::vector<std::vector<std::string>> lists_of_texts(const std::string& name) {
+    std::vector<std::vector<std::string>> lists;
+    for (const json& item : list(name))
+      lists.push_back(texts_of(name, item));
+    return lists;
+  }
+
+  const json& list(const std::string& name) {
+    const json& value = get(name);
+    if (!value.is_array())
+      refuse(name, value, "a list");
+    return value;
+  }
+
+  Options options(const std::string& name) {
+    Options options;
+    const json& object = get(name);
+    if (!object.is_object())
+      refuse(name, object, "an object");
+    for (const auto& [key, value] : object.items()) {
+      if (value.is_boolean())
+        options.set(key, value.get<bool>());
+      else if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
+        refuse(name + "." + key, value, "a number below 2^63");
+      else if (value.is_number_integer())
+        options.set(key, value.get<int64_t>());
+      else if (value.is_number_float())
+        options.set(key, value.get<double>());
+      else if (value.is_string())
+        options.set(key, value.get<std::string>());
+      else
+        refuse(name + "." + key, value, "true, false, a number or a text");
+    }
+    return options;
+  }
+
+  /// A field that the format doesn't have.
+  void done() const {
+    for (const auto& [name, value] : object_.items())
+      if (known_.count(name) == 0)
+        throw DataError(origin_ + ": has the unknown field \"" + where_ + name.substr(0, 80) + "\"." +
+                        did_you_mean(name, {known_.begin(), known_.end()}));
+  }
+
+  [[noreturn]] void refuse(const std::string& name, const json& found, const std::string& expected) const {
+    const std::string text = found.is_structured() ? std::string("a ") + (found.is_array() ? "list" : "object")
+                                                   : found.dump().substr(0, 80);
+    throw DataError(origin_ + ": \"" + where_ + name + "\" is " + text + "; expected " + expected + ".");
+  }
+
+private:
+  std::vector<std::string> texts_of(const std::string& name, const json& value) const {
+    std::vector<std::string> texts;
+    if (!value.is_array())
+      refuse(name, value, "a list of texts");
+    for (const json& item : value) {
+      if (!item.is_string())
+        refuse(name, item, "a list of texts");
+      texts.push_back(item.get<std::string>());
+    }
+    return texts;
+  }
+
+  const json& object_;
+  std::string origin_, where_;
+  std::set<std::string> known_;
+};
+
+ModelIdentity read_identity(Fields fields) {
+  ModelIdentity identity;
+  identity.family = fields.text("family");
+  Fields sizes = fields.object("sizes");
+  for (const auto& [key, value] : fields.get("sizes").items())
+    identity.sizes[key] = sizes.whole(key);
+  identity.weights_sha256 = fields.sha256("weights_sha256");
+  identity.tokenizer_sha256 = fields.sha256("tokenizer_sha256");
+  identity.source = fields.text("source");
+  fields.done();
+  return identity;
+}
+
+/// Leaves it to the caller to take a component's own fields and then call done().
+CardComponent read_component(Fields& fields) {
+  return {fields.text("plugin"), fields.text("plugin_version"), fields.text("component"),
+          fields.options("options")};
+}
+
+LengthLimit read_length(Fields fields) {
+  LengthLimit length;
+  length.max_length = fields.whole("max_length");
+  const std::string name = fields.text("truncate");
+  bool known = false;
+  for (const auto& [value, text] : truncations)
+    if (text == name) {
+      length.truncate = value;
+      known = true;
+    }
+  if (!known)
+    fields.refuse("truncate", name, "tail, head or balanced");
+  fields.done();
+  return length;
+}
+
+CardTraining read_training(Fields fields) {
+  CardTraining training;
+  training.steps = fields.whole("steps");
+  training.best_step = fields.whole("best_step");
+  training.seconds = fields.number("seconds");
+  training.examples = fields.whole("examples");
+  training.settings = fields.options("settings");
+  fields.done();
+  return training;
+}
+
+CardMetric read_metric(Fields fields) {
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  CardMetric metric;
+  metric.name = fields.text("name");
+  metric.value = fields.get("value").is_null() ? unknown : fields.number("value");
+  const json& interval = fields.list("ci95");
+  if (interval.size() != 2)
+    fields.refuse("ci95", interval, "a list of two numbers");
+  for (const auto& [item, bound] : {std::pair(0, &metric.low), {1, &metric.high}}) {
+    const json& value = interval[static_cast<std::size_t>(item)];
+    if (!value.is_null() && !value.is_number())
+      fields.refuse("ci95", value, "a list of two numbers");
+    *bound = value.is_null() ? unknown : value.get<double>();
+  }
+  metric.n = fields.whole("n");
+  metric.data_sha256 = fields.sha256("data_sha256");
+  metric.file = fields.text("file");
+  fields.done();
+  return metric;
+}
+
+} // namespace
+
+std::string card_text(const Card& card, const std::string& tensors_sha256) {
+  ordered_json document{
+      {"format_version", Card::format_version},
+      {"name", card.name},
+      {"created_by", card.created_by},
+      {"backbone",
+       {{"family", card.backbone.family},
+        {"sizes", card.backbone.sizes},
+        {"weights_sha256", card.backbone.weights_sha256},
+        {"tokenizer_sha256", card.backbone.tokenizer_sha256},
+        {"source", card.backbone.source}}},
+      {"template", component_json(card.prompt_template)},
+      {"verbalizer", component_json(card.verbalizer)},
+      {"tuner", component_json(card.tuner)},
+      {"labels", card.labels},
+      {"positions", card.positions},
+      {"length", {{"max_length", card.length.max_length}, {"truncate", truncation_name(card.length.truncate)}}},
+      {"training",
+       {{"steps", card.training.steps},
+        {"best_step", card.training.best_step},
+        {"seconds", card.training.seconds},
+        {"examples", card.training.examples},
+        {"settings", options_json(card.training.settings, "training setting")}}},
+      {"metrics", ordered_json::array()},
+      {"seed", card.seed},
+      {"tensors_sha256", tensors_sha256}};
+  document["template"]["source"] = card.template_source;
+  document["verbalizer"]["label_words"] = card.label_words;
+  for (const CardMetric& metric : card.metrics)
+    document["metrics"].push_back(metric_json(metric));
+  try {
+    return document.dump(2);
+  } catch (const json::exception&) {
+    throw DataError("the card \"" + card.name + "\" can't be written: a text in it is not valid UTF-8.");
+  }
+}
+
+Card parse_card(std::string_view text, const std::string& origin, std::string& tensors_sha256) {
+  const json document = parse_json(text, origin, limits);
+  Fields fields(document, origin, "");
+  // First, because another version may have other fields.
+  if (const int64_t version = fields.whole("format_version"); version != Card::format_version)
+    throw DataError(origin + ": is a card of format version " + std::to_string(version) +
+                    "; this program reads version " + std::to_string(Card::format_version) + ".");
+  Card card;
+  card.name = fields.text("name");
+  card.created_by = fields.text("created_by");
+  card.backbone = read_identity(fields.object("backbone"));
+  Fields template_fields = fields.object("template");
+  card.prompt_template = read_component(template_fields);
+  card.template_source = template_fields.text("source");
+  template_fields.done();
+  Fields verbalizer_fields = fields.object("verbalizer");
+  card.verbalizer = read_component(verbalizer_fields);
+  card.label_words = verbalizer_fields.lists_of_texts("label_words");
+  verbalizer_fields.done();
+  Fields tuner_fields = fields.object("tuner");
+  card.tuner = read_component(tuner_fields);
+  tuner_fields.done();
+  card.labels = fields.texts("labels");
+  if (!card.label_words.empty() && card.label_words.size() != card.labels.size())
+    throw DataError(origin + ": \"verbalizer.label_words\" has words for " +
+                    std::to_string(card.label_words.size()) + " labels; expected " +
+                    std::to_string(card.labels.size()) + ", as in \"labels\".");
+  card.positions = fields.text("positions");
+  card.length = read_length(fields.object("length"));
+  card.training = read_training(fields.object("training"));
+  const json& metrics = fields.list("metrics");
+  for (std::size_t i = 0; i < metrics.size(); ++i)
+    card.metrics.push_back(read_metric({metrics[i], origin, "metrics[" + std::to_string(i) + "]."}));
+  const json& seed = fields.get("seed");
+  if (!seed.is_number_unsigned())
+    fields.refuse("seed", seed, "a whole number that is not negative");
+  card.seed = seed.get<uint64_t>();
+  tensors_sha256 = fields.sha256("tensors_sha256");
+  fields.done();
+  return card;
+}
+
+} // namespace cuecard

@@ -1,0 +1,289 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "card/card.hpp"
+
+#include <cmath>
+#include <csignal>
+#include <sys/resource.h>
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "model/sha256.hpp"
+#include "model/test_folder.hpp"
+
+using namespace cuecard;
+
+namespace {
+
+Card example() {
+  Card card;
+  card.name = "reviews \"good\" \xc3\xa4\n";
+  card.created_by = "cuecard 0.1.0";
+  card.backbone = {"llama",
+                   {{"hidden_size", 576}, {"num_hidden_layers", 30}},
+                   std::string(64, 'a'),
+                   std::string(64, 'b'),
+                   "SmolLM2"};
+  card.prompt_template = {"manual", "0.1.0", "manual", {}};
+  card.template_source = "Review: {\"placeholder\": \"text_a\"}\nIt was {\"mask\"}";
+  card.verbalizer = {"manual", "0.1.0", "words", {}};
+  card.verbalizer.options.set("calibrate", true);
+  card.label_words = {{" bad", " terrible"}, {" good"}};
+  card.tuner = {"prompt-tuning", "0.1.0", "prompt-tuning", {}};
+  card.tuner.options.set("length", int64_t{20});
+  card.tuner.options.set("scale", 1.0);
+  card.tuner.options.set("rate", 0.1);
+  card.tuner.options.set("init", std::string("label-words"));
+  card.labels = {"negative", "positive"};
+  card.positions = "rows";
+  card.length = {256, Truncate::balanced};
+  card.training = {96, 80, 12.5, 256, {}};
+  card.training.settings.set("learning_rate", 0.02);
+  card.metrics = {{"accuracy", 0.84, 0.81, 0.87, 600, std::string(64, 'c'), "held_out.tsv"},
+                  {"f1", std::nan(""), std::nan(""), std::nan(""), 0, "", ""}};
+  card.seed = ~uint64_t{0};
+  card.tuner_tensors["embeddings"] = at::arange(40, at::kFloat).reshape({4, 10}) / 7;
+  card.verbalizer_tensors["prior"] = at::full({2}, -std::numeric_limits<float>::infinity());
+  return card;
+}
+
+std::string refusal(const std::filesystem::path& directory) {
+  return sentence([&] { read_card(directory); });
+}
+
+/// The example as saved, with its JSON changed by `edit`.
+template <class Edit>
+std::string refusal_after(Edit edit) {
+  TestFolder folder;
+  save_card(example(), folder.path() / "card");
+  auto document = nlohmann::ordered_json::parse(bytes_of_file(folder.path() / "card" / "card.json"));
+  edit(document);
+  folder.write("card/card.json", document.dump(2));
+  return refusal(folder.path() / "card");
+}
+
+int64_t entries(const std::filesystem::path& folder) {
+  return std::distance(std::filesystem::directory_iterator(folder), {});
+}
+
+} // namespace
+
+TEST_CASE("card: what is saved is read back, bit for bit") {
+  TestFolder folder;
+  const Card card = example();
+  save_card(card, folder.path() / "card");
+  CHECK(entries(folder.path()) == 1);
+  const Card read = read_card(folder.path() / "card");
+  CHECK(read.name == card.name);
+  CHECK(read.created_by == card.created_by);
+  CHECK(read.backbone == card.backbone);
+  CHECK(read.backbone.source == card.backbone.source);
+  for (const auto part : {&Card::prompt_template, &Card::verbalizer, &Card::tuner}) {
+    CHECK((read.*part).plugin == (card.*part).plugin);
+    CHECK((read.*part).plugin_version == (card.*part).plugin_version);
+    CHECK((read.*part).component == (card.*part).component);
+    CHECK(((read.*part).options.values() == (card.*part).options.values()));
+  }
+  CHECK(read.template_source == card.template_source);
+  CHECK(read.label_words == card.label_words);
+  CHECK(read.labels == card.labels);
+  CHECK(read.positions == card.positions);
+  CHECK(read.length.max_length == 256);
+  CHECK((read.length.truncate == Truncate::balanced));
+  CHECK(read.training.steps == 96);
+  CHECK(read.training.best_step == 80);
+  CHECK(read.training.seconds == 12.5);
+  CHECK(read.training.examples == 256);
+  CHECK((read.training.settings.values() == card.training.settings.values()));
+  REQUIRE(read.metrics.size() == 2);
+  CHECK(read.metrics[0].value == 0.84);
+  CHECK(read.metrics[0].low == 0.81);
+  CHECK(read.metrics[0].high == 0.87);
+  CHECK(read.metrics[0].n == 600);
+  CHECK(read.metrics[0].data_sha256 == card.metrics[0].data_sha256);
+  CHECK(read.metrics[0].file == "held_out.tsv");
+  CHECK(std::isnan(read.metrics[1].value));
+  CHECK(read.seed == card.seed);
+  REQUIRE(read.tuner_tensors.size() == 1);
+  REQUIRE(read.verbalizer_tensors.size() == 1);
+  CHECK(read.tuner_tensors.at("embeddings").equal(card.tuner_tensors.at("embeddings")));
+  CHECK(read.verbalizer_tensors.at("prior").equal(card.verbalizer_tensors.at("prior")));
+  at::Tensor(read.tuner_tensors.at("embeddings")).add_(1); // memory of its own, not the file's mapping
+
+  save_card(read_card(folder.path() / "card"), folder.path() / "again");
+  for (const char* name : {"card.json", "card.safetensors"})
+    CHECK(bytes_of_file(folder.path() / "card" / name) == bytes_of_file(folder.path() / "again" / name));
+}
+
+TEST_CASE("card: the JSON is for people too") {
+  TestFolder folder;
+  save_card(example(), folder.path() / "card");
+  const std::string text = bytes_of_file(folder.path() / "card" / "card.json");
+  CHECK(text.starts_with("{\n  \"format_version\": 1,\n  \"name\": "));
+  const auto document = nlohmann::json::parse(text);
+  CHECK(document["tuner"]["options"]["length"] == 20);
+  CHECK(document["tensors_sha256"] == sha256_of_file(folder.path() / "card" / "card.safetensors"));
+}
+
+TEST_CASE("card: one without tensors") {
+  TestFolder folder;
+  Card card = example();
+  card.tuner_tensors.clear();
+  card.verbalizer_tensors.clear();
+  save_card(card, folder.path() / "card");
+  CHECK(read_card(folder.path() / "card").tuner_tensors.empty());
+}
+
+TEST_CASE("card: cut at any byte of either file, it is refused") {
+  TestFolder folder;
+  save_card(example(), folder.path() / "card");
+  for (const char* name : {"card.json", "card.safetensors"}) {
+    const std::string whole = bytes_of_file(folder.path() / "card" / name);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      folder.write(std::string("card/") + name, whole.substr(0, size));
+      CHECK_MESSAGE(contains(refusal(folder.path() / "card"), std::string(name) + ": "), size);
+    }
+    folder.write(std::string("card/") + name, whole);
+    CHECK(refusal(folder.path() / "card").empty());
+  }
+}
+
+TEST_CASE("card: a changed or missing file is refused") {
+  TestFolder folder;
+  save_card(example(), folder.path() / "card");
+  const auto tensors = folder.path() / "card" / "card.safetensors";
+  std::string bytes = bytes_of_file(tensors);
+  bytes.back() ^= 1;
+  folder.write("card/card.safetensors", bytes);
+  CHECK(contains(refusal(folder.path() / "card"), "cut off or changed"));
+  std::filesystem::remove(tensors);
+  CHECK(contains(refusal(folder.path() / "card"), "card.safetensors: could not be read"));
+  std::filesystem::remove(folder.path() / "card" / "card.json");
+  CHECK(contains(refusal(folder.path() / "card"), "card.json: there is no such file"));
+  CHECK(contains(refusal(folder.path() / "none"), "no such directory"));
+}
+
+TEST_CASE("card: JSON that is not a card's") {
+  using J = nlohmann::ordered_json;
+  CHECK(refusal_after([](J&) {}).empty());
+  const std::string other = refusal_after([](J& j) {
+    j["format_version"] = 2;
+    j["news"] = 1;
+  });
+  CHECK(contains(other, "format version 2"));
+  CHECK(contains(other, "reads version 1"));
+  CHECK(contains(refusal_after([](J& j) { j["format_version"] = "1"; }), "\"format_version\" is \"1\""));
+  CHECK(contains(refusal_after([](J& j) { j["lables"] = 1; }),
+                 "unknown field \"lables\". Did you mean \"labels\"?"));
+  CHECK(contains(refusal_after([](J& j) { j["tuner"]["x"] = 1; }), "unknown field \"tuner.x\""));
+  CHECK(contains(refusal_after([](J& j) { j["tuner"] = 1; }), "\"tuner\" is not a JSON object"));
+  CHECK(contains(refusal_after([](J& j) { j["tuner"]["options"]["length"] = J::array(); }),
+                 "\"tuner.options.length\" is a list"));
+  CHECK(contains(refusal_after([](J& j) { j["tuner"]["options"]["length"] = nullptr; }),
+                 "\"tuner.options.length\" is null"));
+  CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a", 2}); }), "\"labels\" is 2"));
+  CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a"}); }), "words for 2 labels; expected 1"));
+  CHECK(contains(refusal_after([](J& j) { j["length"]["truncate"] = "middle"; }),
+                 "expected tail, head or balanced"));
+  CHECK(contains(refusal_after([](J& j) { j["length"]["max_length"] = -1; }), "\"length.max_length\" is -1"));
+  CHECK(contains(refusal_after([](J& j) { j["metrics"][0]["ci95"] = J::array({1}); }), "\"metrics[0].ci95\""));
+  CHECK(contains(refusal_after([](J& j) { j["seed"] = -1; }), "\"seed\" is -1"));
+  CHECK(contains(refusal_after([](J& j) { j["backbone"]["weights_sha256"] = "abc"; }), "SHA-256"));
+  CHECK(contains(refusal_after([](J& j) { j["backbone"]["sizes"]["hidden_size"] = "x"; }),
+                 "\"backbone.sizes.hidden_size\" is \"x\""));
+  for (const char* field : {"name", "created_by", "backbone", "template", "verbalizer", "tuner", "labels",
+                            "positions", "length", "training", "metrics", "seed", "tensors_sha256"})
+    CHECK(contains(refusal_after([&](J& j) { j.erase(field); }),
+                   std::string("lacks the field \"") + field + "\""));
+}
+
+TEST_CASE("card: NaN is neither saved nor read") {
+  TestFolder folder;
+  Card card = example();
+  card.tuner_tensors["embeddings"][1][2] = std::nan("");
+  CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }), "\"tuner.embeddings\" holds NaN"));
+  CHECK(entries(folder.path()) == 0);
+  card.tuner_tensors["embeddings"] = at::zeros({1});
+  save_card(card, folder.path() / "card");
+  // The same file with one float overwritten, and its digest put right.
+  std::string bytes = bytes_of_file(folder.path() / "card" / "card.safetensors");
+  const std::string before = sha256(bytes);
+  bytes.replace(bytes.find(std::string(4, '\0'), 64), 4, raw(std::nanf("")));
+  folder.write("card/card.safetensors", bytes);
+  std::string json = bytes_of_file(folder.path() / "card" / "card.json");
+  json.replace(json.find(before), 64, sha256(bytes));
+  folder.write("card/card.json", json);
+  CHECK(contains(refusal(folder.path() / "card"), "holds NaN"));
+}
+
+TEST_CASE("card: what can't be written down is refused before anything is") {
+  TestFolder folder;
+  Card card = example();
+  card.labels[0] = "\xff";
+  CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }), "UTF-8"));
+  card = example();
+  card.tuner.options.set("scale", INFINITY);
+  CHECK(
+      contains(sentence([&] { save_card(card, folder.path() / "card"); }), "\"scale\" is not a finite number"));
+  CHECK(entries(folder.path()) == 0);
+}
+
+TEST_CASE("card: an older card is replaced whole, what is not a card is left alone") {
+  TestFolder folder;
+  Card card = example();
+  save_card(card, folder.path() / "card");
+  card.name = "second";
+  save_card(card, folder.path() / "card");
+  CHECK(read_card(folder.path() / "card").name == "second");
+  CHECK(entries(folder.path()) == 1);
+  folder.write("notes/thesis.txt", "precious");
+  CHECK(contains(sentence([&] { save_card(card, folder.path() / "notes"); }), "is not a card"));
+  CHECK(contains(sentence([&] { save_card(card, folder.path() / "notes/thesis.txt"); }), "is not a card"));
+  CHECK(bytes_of_file(folder.path() / "notes/thesis.txt") == "precious");
+}
+
+TEST_CASE("card: a full disk leaves the old card whole, or none") {
+  TestFolder folder;
+  Card card = example();
+  save_card(card, folder.path() / "old");
+  card.name = "second";
+  card.tuner_tensors["embeddings"] = at::zeros({10'000});
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit unlimited{};
+  ::getrlimit(RLIMIT_FSIZE, &unlimited);
+  rlimit small = unlimited;
+  small.rlim_cur = 8192;
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const std::string over_old = sentence([&] { save_card(card, folder.path() / "old"); });
+  const std::string fresh = sentence([&] { save_card(card, folder.path() / "fresh"); });
+  ::setrlimit(RLIMIT_FSIZE, &unlimited);
+  CHECK(contains(over_old, "old/card.safetensors: could not be written"));
+  CHECK(contains(fresh, "fresh/card.safetensors: could not be written"));
+  CHECK(!contains(fresh, "/.fresh"));
+  CHECK(read_card(folder.path() / "old").name == example().name);
+  CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("card: another model's card is refused with both named") {
+  const Card card = example();
+  check_identity(card, card.backbone);
+  ModelIdentity renamed = card.backbone;
+  renamed.source = "a copy";
+  check_identity(card, renamed);
+  ModelIdentity without_weights = card.backbone;
+  without_weights.weights_sha256 = "";
+  check_identity(card, without_weights);
+  ModelIdentity other = card.backbone;
+  other.weights_sha256 = std::string(64, 'd');
+  other.source = "MiniLM";
+  const std::string said = sentence([&] { check_identity(card, other); });
+  CHECK(contains(said, "SmolLM2"));
+  CHECK(contains(said, "MiniLM"));
+  CHECK(contains(said, "aaaaaaaaaaaaaaaa"));
+  CHECK(contains(said, "dddddddddddddddd"));
+  check_identity(card, other, true);
+  other = card.backbone;
+  other.tokenizer_sha256 = std::string(64, 'd');
+  CHECK(!sentence([&] { check_identity(card, other); }).empty());
+}

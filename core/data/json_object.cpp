@@ -1,0 +1,138 @@
+#include "data/json_object.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+namespace {
+
+using nlohmann::json;
+
+std::string found(const json& value) {
+  if (value.is_object())
+    return "an object";
+  if (value.is_array())
+    return "a list";
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return text.size() > 60 ? text.substr(0, 60) + "..." : text;
+}
+
+std::string list(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words)
+    text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+} // namespace
+
+JsonObject::JsonObject(const json& value, std::string file, std::string path,
+                       const std::vector<std::string>& keys)
+    : value_(&value), file_(std::move(file)), path_(std::move(path)) {
+  if (!value.is_object())
+    throw DataError(file_ + ": " + (path_.empty() ? "the document" : "\"" + path_ + "\"") + " is " +
+                    found(value) + "; an object was expected.");
+  for (const auto& [key, member] : value.items())
+    if (!keys.empty() && std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      const std::string hint = did_you_mean(key, keys);
+      throw DataError(file_ + ": unknown key \"" + this->path(key.substr(0, 80)) + "\"." +
+                      (hint.empty() ? " Known here: " + list(keys) + "." : hint));
+    }
+}
+
+bool JsonObject::has(const std::string& key) const {
+  return value_->contains(key);
+}
+
+std::vector<std::string> JsonObject::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [key, member] : value_->items())
+    names.push_back(key);
+  return names;
+}
+
+const json& JsonObject::at(const std::string& key) const {
+  if (!has(key))
+    throw DataError(file_ + ": the key \"" + path(key) + "\" is missing.");
+  return (*value_)[key];
+}
+
+std::string JsonObject::text(const std::string& key) const {
+  if (!at(key).is_string())
+    refuse(key, "a text");
+  return at(key).get<std::string>();
+}
+
+std::string JsonObject::text_or(const std::string& key, const std::string& fallback) const {
+  return has(key) ? text(key) : fallback;
+}
+
+bool JsonObject::flag_or(const std::string& key, bool fallback) const {
+  if (!has(key))
+    return fallback;
+  if (!at(key).is_boolean())
+    refuse(key, "true or false");
+  return at(key).get<bool>();
+}
+
+int64_t JsonObject::integer(const std::string& key, int64_t low, int64_t high) const {
+  const json& value = at(key);
+  const std::string expected = "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+  if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{1} << 62))
+    refuse(key, expected);
+  const auto number = value.get<int64_t>();
+  if (number < low || number > high)
+    refuse(key, expected);
+  return number;
+}
+
+int64_t JsonObject::integer_or(const std::string& key, int64_t fallback, int64_t low, int64_t high) const {
+  return has(key) ? integer(key, low, high) : fallback;
+}
+
+double JsonObject::number(const std::string& key, double low, double high) const {
+  const json& value = at(key);
+  if (!value.is_number() || value.get<double>() < low || value.get<double>() > high)
+    refuse(key, "a number from " + json(low).dump() + " to " + json(high).dump());
+  return value.get<double>();
+}
+
+std::vector<std::string> JsonObject::texts(const std::string& key) const {
+  const json& value = at(key);
+  const bool fits = value.is_array() &&
+                    std::all_of(value.begin(), value.end(), [](const json& item) { return item.is_string(); });
+  if (!fits)
+    refuse(key, "a list of texts");
+  return value.get<std::vector<std::string>>();
+}
+
+std::string JsonObject::choice_or(const std::string& key, const std::string& fallback,
+                                  const std::vector<std::string>& choices) const {
+  if (!has(key))
+    return fallback;
+  const std::string value = text(key);
+  if (std::find(choices.begin(), choices.end(), value) == choices.end())
+    refuse(key, "one of " + list(choices));
+  return value;
+}
+
+JsonObject JsonObject::object(const std::string& key, const std::vector<std::string>& allowed) const {
+  return JsonObject(at(key), file_, path(key), allowed);
+}
+
+std::string JsonObject::path(const std::string& key) const {
+  if (key.empty())
+    return path_;
+  return path_.empty() ? key : path_ + "." + key;
+}
+
+void JsonObject::refuse(const std::string& key, const std::string& expected) const {
+  throw DataError(file_ + ": \"" + path(key) + "\" is " + (has(key) ? found((*value_)[key]) : "missing") +
+                  "; " + expected + " was expected.");
+}
+
+} // namespace cuecard

@@ -1,0 +1,183 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include <cuecard/error.hpp>
+
+#include "data/readers.hpp"
+#include "data/text.hpp"
+
+using namespace cuecard;
+
+namespace {
+
+RowLayout layout(std::map<std::string, Column> fields, std::optional<Column> label, bool header = true) {
+  RowLayout result;
+  result.fields = std::move(fields);
+  result.label = std::move(label);
+  result.header = header;
+  return result;
+}
+
+const LabelIndex sentiment({{"negative", {}, {"0"}}, {"positive", {}, {"1"}}});
+
+struct Result {
+  std::vector<Example> examples;
+  RowReport report;
+};
+
+Result read(const std::string& bytes, const std::string& name, const RowLayout& layout,
+            const LabelIndex& labels = sentiment, ReadSettings settings = {}) {
+  Result result;
+  result.examples = examples_of(bytes, name, layout, labels, settings, result.report);
+  return result;
+}
+
+std::string complaint(const std::string& bytes, const std::string& name, const RowLayout& layout,
+                      ReadSettings settings = {}) {
+  try {
+    read(bytes, name, layout, sentiment, settings);
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != text.npos;
+}
+
+} // namespace
+
+TEST_CASE("TSV by column number, quotes are text, CR LF ends a line") {
+  const auto [examples, report] =
+      read("a \"fine\" film\t1\r\ndull\t0\r\n\r\n", "d.tsv", layout({{"text", {"", 1}}}, Column{"", 2}, false));
+  REQUIRE(examples.size() == 2);
+  CHECK(examples[0].fields.at("text") == "a \"fine\" film");
+  CHECK(examples[0].label == 1);
+  CHECK(examples[1].label == 0);
+  CHECK(examples[1].line == 2);
+  CHECK(report.rows == 2);
+  CHECK(report.summary().empty());
+  // printf 'a "fine" film\t1\r\ndull\t0\r\n\r\n' | sha256sum
+  CHECK(report.sha256 == "c1acaf9cc29f398a67afb8457cd5dfadae72cc60da421078e84c2da8bf7b597a");
+}
+
+TEST_CASE("CSV as RFC 4180: quotes, doubled quotes, commas and line ends inside, byte-order mark") {
+  const std::string bytes = "\xEF\xBB\xBFlabel,title,description\r\n"
+                            "1,\"A \"\"big\"\" day\",\"first, then\nsecond\r\nthird\"\r\n"
+                            "0,,\"\"\n"
+                            "0,plain,text\"with\"quotes\n";
+  const auto [examples, report] =
+      read(bytes, "d.csv", layout({{"a", {"title", 0}}, {"b", {"description", 0}}}, Column{"label", 0}));
+  REQUIRE(examples.size() == 2);
+  CHECK(examples[0].fields.at("a") == "A \"big\" day");
+  CHECK(examples[0].fields.at("b") == "first, then\nsecond\r\nthird");
+  CHECK(examples[1].fields.at("b") == "text\"with\"quotes");
+  CHECK(examples[1].line == 6);
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped[0].line == 5);
+  CHECK(report.skipped[0].reason == "it has no text");
+}
+
+TEST_CASE("a quote that never closes is an error with its line") {
+  CHECK(contains(complaint("label,text\n1,ok\n0,\"never\nends\n", "d.csv",
+                           layout({{"text", {"text", 0}}}, Column{"label", 0})),
+                 "d.csv, line 3: a quote"));
+}
+
+TEST_CASE("rows that can't be used are counted by line and reason") {
+  const std::string bytes = "text\tlabel\ngood\t1\n\nbad\t7\nonly one column\nno label\t\n  \t1\nfine\t 0 \n";
+  const RowLayout columns = layout({{"text", {"text", 0}}}, Column{"label", 0});
+  const auto [examples, report] = read(bytes, "d.tsv", columns);
+  CHECK(examples.size() == 2);
+  CHECK(report.rows == 7);
+  REQUIRE(report.skipped.size() == 5);
+  const std::vector<int64_t> lines{3, 4, 5, 6, 7};
+  for (std::size_t i = 0; i < 5; ++i)
+    CHECK(report.skipped[i].line == lines[i]);
+  CHECK(report.skipped[1].reason == "its label \"7\" is none of \"0\", \"negative\", \"1\", \"positive\"");
+  CHECK(contains(report.summary(1), "5 of 7 rows skipped (line 3: the line is empty; ...)"));
+  CHECK(contains(complaint(bytes, "d.tsv", columns, {.strict = true}), "d.tsv, line 3: the row can't be used"));
+  // For prediction a label is not needed.
+  CHECK(read(bytes, "d.tsv", columns, sentiment, {.labels_required = false}).examples.size() == 4);
+}
+
+TEST_CASE("JSON lines: nested keys, lists, numbers, broken lines") {
+  const std::string bytes = "{\"a\": {\"b\": \"text\"}, \"label\": 1, \"idx\": 12, \"words\": [\"x\", \"y\"]}\n"
+                            "{\"a\": {\"b\": \"broken\"\n"
+                            "[1]\n"
+                            "{\"a\": {\"b\": null}, \"label\": 0}\n"
+                            "{\"a\": {\"b\": \"\\u00e9\"}, \"label\": false}\n";
+  RowLayout columns = layout({{"text", {"a.b", 0}}}, Column{"label", 0});
+  columns.id = Column{"idx", 0};
+  columns.answers = Column{"words", 0};
+  const LabelIndex labels({{"no", {}, {"0", "false"}}, {"yes", {}, {"1"}}});
+  const auto [examples, report] = read(bytes, "d.jsonl", columns, labels);
+  REQUIRE(examples.size() == 2);
+  CHECK(examples[0].id == "12");
+  CHECK(examples[0].answers == std::vector<std::string>{"x", "y"});
+  CHECK(examples[1].fields.at("text") == "\xC3\xA9");
+  CHECK(examples[1].label == 0);
+  REQUIRE(report.skipped.size() == 3);
+  CHECK(report.skipped[0].reason == "it is no valid JSON object");
+  CHECK(report.skipped[1].reason == "it is no JSON object");
+  CHECK(report.skipped[2].reason == "it has no column \"a.b\"");
+}
+
+TEST_CASE("CoNLL: a sentence is a row, labels stand by word") {
+  const std::string bytes =
+      "-DOCSTART- -X- O O\n\nEU NNP B-ORG\nrejects VBZ O\n\n\nPeter NNP B-PER\nbroken NNP\n\nEnd . O\n";
+  RowLayout columns = layout({}, Column{"", 3});
+  columns.words["words"] = {"", 1};
+  const LabelIndex labels({{"O", {}, {}}, {"ORG", {}, {"B-ORG", "I-ORG"}}, {"PER", {}, {"B-PER"}}});
+  const auto [examples, report] = read(bytes, "d.conll", columns, labels);
+  REQUIRE(examples.size() == 2);
+  CHECK(examples[0].words.at("words") == std::vector<std::string>{"EU", "rejects"});
+  CHECK(examples[0].word_labels == std::vector<int64_t>{1, 0});
+  CHECK(examples[0].line == 3);
+  CHECK(examples[1].line == 10);
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped[0].line == 7);
+}
+
+TEST_CASE("without a mapping every other named column is a field") {
+  RowLayout columns = layout({}, Column{"label", 0});
+  const auto [examples, report] = read("premise,hypothesis,label\nx,y,1\n", "d.csv", columns);
+  REQUIRE(examples.size() == 1);
+  CHECK(examples[0].fields.size() == 2);
+  CHECK(examples[0].fields.at("hypothesis") == "y");
+}
+
+TEST_CASE("what is wrong for a whole file is one error") {
+  const RowLayout named = layout({{"text", {"sentense", 0}}}, Column{"label", 0});
+  CHECK(contains(complaint("sentence,label\nx,1\n", "d.csv", named), "Did you mean \"sentence\"?"));
+  CHECK(contains(complaint("", "d.csv", named), "the data file is empty"));
+  CHECK(contains(complaint(" \n\n", "d.csv", named), "the data file is empty"));
+  CHECK(contains(complaint("sentense,label\n", "d.csv", named), "has a header and no rows"));
+  CHECK(contains(complaint("sentense,label\nx,9\n", "d.csv", named), "none of its 1 rows can be used; line 2"));
+  CHECK(contains(complaint("x,1\n", "d.dat", named), "its name does not say its format"));
+  CHECK(contains(complaint("x\t1\n", "d.tsv", layout({{"text", {"text", 0}}}, {}, false)), "by number"));
+  RowReport report;
+  CHECK_THROWS_AS(read_examples("/nonexistent/d.csv", named, sentiment, {}, report), DataError);
+  CHECK_THROWS_AS(read_examples(std::filesystem::temp_directory_path(), named, sentiment, {}, report),
+                  DataError);
+}
+
+TEST_CASE("ill-formed UTF-8 is replaced by maximal subparts") {
+  // The table of section 3.9 of the Unicode standard: 61 F1 80 80 E1 80 C2 62 80 63 80 BF 64.
+  std::string text = "a\xF1\x80\x80\xE1\x80\xC2"
+                     "b\x80"
+                     "c\x80\xBF"
+                     "d";
+  const std::string r = "\xEF\xBF\xBD";
+  CHECK(replace_invalid_utf8(text) == 6);
+  CHECK(text == "a" + r + r + r + "b" + r + "c" + r + r + "d");
+  text = "\xED\xA0\x80"; // a surrogate
+  CHECK(replace_invalid_utf8(text) == 3);
+  text = "caf\xC3\xA9 \xF0\x9F\x98\x80";
+  CHECK(replace_invalid_utf8(text) == 0);
+  const auto [examples, report] = read("caf\xE9\t1\n", "d.tsv", layout({{"t", {"", 1}}}, Column{"", 2}, false));
+  CHECK(examples[0].fields.at("t") == "caf" + r);
+  CHECK(report.invalid_bytes == 1);
+}

@@ -1,0 +1,215 @@
+#include "data/task_file.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "data/json_object.hpp"
+#include "model/strict_json.hpp"
+
+namespace cuecard {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t largest_seed = std::numeric_limits<uint32_t>::max();
+constexpr std::size_t largest_template = std::size_t{1} << 20;
+
+std::filesystem::path beside(const std::filesystem::path& task_file, const std::string& relative) {
+  return (task_file.parent_path() / relative).lexically_normal();
+}
+
+/// A column's name, or its number from 1.
+Column column(const JsonObject& object, const std::string& key) {
+  const json& value = object.at(key);
+  if (value.is_string() && !value.get<std::string>().empty())
+    return {value.get<std::string>(), 0};
+  if (!value.is_number_integer())
+    object.refuse(key, "a column's name or its number from 1");
+  return {"", object.integer(key, 1, 100000)};
+}
+
+std::optional<Column> optional_column(const JsonObject& object, const std::string& key) {
+  return object.has(key) ? std::optional(column(object, key)) : std::nullopt;
+}
+
+std::map<std::string, Column> columns(const JsonObject& object, const std::string& key) {
+  std::map<std::string, Column> result;
+  if (object.has(key)) {
+    const JsonObject names = object.object(key, {});
+    for (const std::string& name : names.keys())
+      result[name] = column(names, name);
+  }
+  return result;
+}
+
+void read_data(const JsonObject& data, TaskFile& task) {
+  const auto file = [&](const std::string& key) -> std::optional<std::filesystem::path> {
+    return data.has(key) ? std::optional(beside(task.file, data.text(key))) : std::nullopt;
+  };
+  task.train = file("train");
+  task.dev = file("dev");
+  task.test = file("test");
+  if (data.has("format"))
+    task.layout.format = format_of_name(data.choice_or("format", "", {"tsv", "csv", "jsonl", "conll"}));
+  task.layout.header = data.flag_or("header", true);
+  task.layout.fields = columns(data, "fields");
+  task.layout.words = columns(data, "words");
+  task.layout.meta = columns(data, "meta");
+  task.layout.label = optional_column(data, "label");
+  task.layout.id = optional_column(data, "id");
+  task.layout.answers = optional_column(data, "answers");
+}
+
+void read_split(const JsonObject& split, TaskFile& task) {
+  if (task.dev)
+    split.refuse("dev", "no split beside a \"data.dev\" file, one of the two");
+  task.split.dev = split.number("dev", 0.001, 0.999);
+  task.split.seed = static_cast<uint32_t>(split.integer_or("seed", 0, 0, largest_seed));
+}
+
+SampleSize sample_size(const JsonObject& object, const std::string& path_of_both) {
+  const SampleSize size{object.integer_or("per_label", 0, 1, 1 << 30),
+                        object.integer_or("total", 0, 1, 1 << 30)};
+  if ((size.per_label > 0) == (size.total > 0))
+    object.refuse(size.total > 0 ? "total" : "per_label", "one of per_label and total in " + path_of_both);
+  return size;
+}
+
+void read_few_shot(const JsonObject& object, TaskFile& task) {
+  TaskFewShot few_shot;
+  few_shot.train = sample_size(object, "\"few_shot\"");
+  few_shot.seed = static_cast<uint32_t>(object.integer_or("seed", 0, 0, largest_seed));
+  if (object.has("dev"))
+    few_shot.dev = sample_size(object.object("dev", {"per_label", "total"}), "\"few_shot.dev\"");
+  task.few_shot = few_shot;
+}
+
+/// A label is a name, or an object with its name, words and raw values.
+TaskLabel label(const json& value, const std::string& file, const std::string& path) {
+  if (value.is_string() && !value.get<std::string>().empty())
+    return {value.get<std::string>(), {}, {}};
+  const JsonObject object(value, file, path, {"name", "words", "values"});
+  TaskLabel result{object.text("name"), {}, {}};
+  if (result.name.empty())
+    object.refuse("name", "a text that is not empty");
+  if (object.has("words"))
+    result.words = object.texts("words");
+  if (object.has("values")) {
+    const json& values = object.at("values");
+    if (!values.is_array())
+      object.refuse("values", "a list of values as the data files write them");
+    for (const json& raw : values) {
+      if (raw.is_structured() || raw.is_null())
+        object.refuse("values", "a list of texts, numbers or booleans");
+      result.values.push_back(raw.is_string() ? raw.get<std::string>() : raw.dump());
+    }
+  }
+  return result;
+}
+
+void read_labels(const JsonObject& root, TaskFile& task) {
+  const json& labels = root.at("labels");
+  if (!labels.is_array())
+    root.refuse("labels", "a list of labels");
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    task.labels.push_back(label(labels[i], task.file.string(), "labels[" + std::to_string(i) + "]"));
+  try {
+    LabelIndex{task.labels};
+  } catch (const UsageError& error) {
+    throw DataError(task.file.string() + ": " + error.what());
+  }
+}
+
+std::string option_text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+TaskComponent component(const JsonObject& object) {
+  TaskComponent result;
+  result.component = object.text_or("component", "manual");
+  if (object.has("options")) {
+    const JsonObject options = object.object("options", {});
+    for (const std::string& name : options.keys()) {
+      if (options.at(name).is_structured() || options.at(name).is_null())
+        options.refuse(name, "a text, a number, true or false");
+      result.set.emplace_back(name, option_text(options.at(name)));
+    }
+  }
+  return result;
+}
+
+/// The whole file, or its `line`-th line (OpenPrompt keeps one template a line).
+std::string template_from_file(const JsonObject& object, const std::filesystem::path& task_file) {
+  const std::filesystem::path path = beside(task_file, object.text("file"));
+  std::string text = read_text(path, largest_template);
+  if (object.has("line")) {
+    const int64_t wanted = object.integer("line", 1, 1 << 20);
+    std::size_t begin = 0;
+    for (int64_t at = 1; at < wanted && begin != std::string::npos; ++at) {
+      begin = text.find('\n', begin);
+      begin = begin == std::string::npos ? begin : begin + 1;
+    }
+    if (begin == std::string::npos || begin >= text.size())
+      object.refuse("line", "a line that " + path.string() + " has");
+    text = text.substr(begin, text.find('\n', begin) - begin);
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.pop_back();
+  return text;
+}
+
+void read_template(const JsonObject& root, TaskFile& task) {
+  if (root.at("template").is_string()) {
+    task.template_text = root.text("template");
+  } else {
+    const JsonObject object = root.object("template", {"text", "file", "line", "component", "options"});
+    if (object.has("text") == object.has("file"))
+      object.refuse(object.has("text") ? "file" : "text", "one of \"text\" and \"file\"");
+    task.prompt_template = component(object);
+    task.template_text = object.has("text") ? object.text("text") : template_from_file(object, task.file);
+  }
+  if (task.template_text.empty())
+    root.refuse("template", "a template that is not empty");
+}
+
+} // namespace
+
+TaskFile parse_task_file(const std::string& text, const std::filesystem::path& path) {
+  const json document = parse_json(text, path.string(), {std::size_t{1} << 20, 16});
+  const JsonObject root(document, path.string(), "",
+                        {"$schema", "name", "data", "split", "few_shot", "labels", "template", "verbalizer",
+                         "max_length", "truncate", "metric"});
+  TaskFile task;
+  task.file = path;
+  task.name = root.text_or("name", path.stem().string());
+  if (task.name.empty())
+    root.refuse("name", "a text that is not empty");
+  if (root.has("data"))
+    read_data(root.object("data", {"train", "dev", "test", "format", "header", "fields", "words", "meta",
+                                   "label", "id", "answers"}),
+              task);
+  if (root.has("split"))
+    read_split(root.object("split", {"dev", "seed"}), task);
+  if (root.has("few_shot"))
+    read_few_shot(root.object("few_shot", {"per_label", "total", "seed", "dev"}), task);
+  if (root.has("labels"))
+    read_labels(root, task);
+  read_template(root, task);
+  if (root.has("verbalizer"))
+    task.verbalizer = component(root.object("verbalizer", {"component", "options"}));
+  task.max_length = root.integer_or("max_length", 0, 1, 1 << 24);
+  task.truncate = root.choice_or("truncate", "tail", {"tail", "head", "balanced"});
+  task.metric = root.choice_or("metric", "accuracy", {"accuracy"});
+  return task;
+}
+
+TaskFile read_task_file(const std::filesystem::path& path) {
+  return parse_task_file(read_text(path, std::size_t{1} << 20), path);
+}
+
+} // namespace cuecard

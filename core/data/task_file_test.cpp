@@ -1,0 +1,141 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "data/task_file.hpp"
+
+using namespace cuecard;
+
+namespace {
+
+const char* const complete = R"({
+  "name": "topics",
+  "data": {"train": "data/train.csv", "dev": "/abs/dev.csv", "format": "csv",
+           "fields": {"title": "title", "body": "description"}, "label": "label", "id": "id",
+           "meta": {"who": "entity"}, "words": {"w": 3}},
+  "few_shot": {"per_label": 16, "seed": 7, "dev": {"total": 20}},
+  "labels": ["world", {"name": "sports", "words": ["sports", "football"], "values": [2, "S", true]}],
+  "template": {"text": "{title} is {\"mask\"}", "component": "manual", "options": {"soft": 3, "flag": true}},
+  "verbalizer": {"component": "manual", "options": {"calibrate": "contextual", "strength": 0.5}},
+  "max_length": 128, "truncate": "balanced", "metric": "accuracy"})";
+
+std::string complaint(const std::string& text) {
+  try {
+    parse_task_file(text, "dir/task.json");
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+} // namespace
+
+TEST_CASE("every key arrives") {
+  const TaskFile task = parse_task_file(complete, "dir/task.json");
+  CHECK(task.name == "topics");
+  CHECK(task.train->string() == "dir/data/train.csv");
+  CHECK(task.dev->string() == "/abs/dev.csv");
+  CHECK(!task.test);
+  CHECK(task.layout.format == DataFormat::csv);
+  CHECK(task.layout.header);
+  CHECK(task.layout.fields.at("body") == Column{"description", 0});
+  CHECK(task.layout.words.at("w") == Column{"", 3});
+  CHECK(task.layout.meta.at("who") == Column{"entity", 0});
+  CHECK(task.layout.label == Column{"label", 0});
+  REQUIRE(task.labels.size() == 2);
+  CHECK(task.labels[0] == TaskLabel{"world", {}, {}});
+  CHECK(task.labels[1] == TaskLabel{"sports", {"sports", "football"}, {"2", "S", "true"}});
+  CHECK(task.few_shot->train == SampleSize{16, 0});
+  CHECK(task.few_shot->dev == SampleSize{0, 20});
+  CHECK(task.few_shot->seed == 7);
+  CHECK(task.template_text == "{title} is {\"mask\"}");
+  CHECK(task.prompt_template == TaskComponent{"manual", {{"flag", "true"}, {"soft", "3"}}});
+  CHECK(task.verbalizer == TaskComponent{"manual", {{"calibrate", "contextual"}, {"strength", "0.5"}}});
+  CHECK(task.max_length == 128);
+  CHECK(task.truncate == "balanced");
+}
+
+TEST_CASE("the short form has defaults") {
+  const TaskFile task = parse_task_file(R"({"template": "{text}"})", "dir/sst.json");
+  CHECK(task.name == "sst");
+  CHECK(task.prompt_template.component == "manual");
+  CHECK(task.max_length == 0);
+  CHECK(task.truncate == "tail");
+  CHECK(!task.few_shot);
+}
+
+TEST_CASE("errors name file, key and what was expected") {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"({"templete": "x"})", "dir/task.json: unknown key \"templete\". Did you mean \"template\"?"},
+      {R"({"template": "x", "data": {"fields": {"text": 0}}})",
+       "dir/task.json: \"data.fields.text\" is 0; a whole number from 1 to 100000 was expected."},
+      {R"({"template": "x", "data": {"feilds": {}}})", "unknown key \"data.feilds\". Did you mean \"fields\"?"},
+      {R"({"template": "x", "labels": [{"name": "a", "word": []}]})",
+       "unknown key \"labels[0].word\". Did you mean \"words\"?"},
+      {R"({"template": "x", "labels": [{"name": "a", "words": "w"}]})",
+       "\"labels[0].words\" is \"w\"; a list of texts was expected."},
+      {R"({"template": "x", "labels": [{"name": "a", "values": [1]}, {"name": "b", "values": ["1"]}]})",
+       "stands for both \"a\" and \"b\""},
+      {R"({"data": {}})", "the key \"template\" is missing"},
+      {R"({"template": "x", "truncate": "middle"})", "one of tail, head, balanced was expected"},
+      {R"({"template": "x", "max_length": -1})", "\"max_length\" is -1"},
+      {R"({"template": "x", "few_shot": {"per_label": 2, "total": 3}})", "one of per_label and total"},
+      {R"({"template": {"text": "x", "file": "y"}})", "one of \"text\" and \"file\""},
+      {R"({"template": {"file": "nothing.txt"}})", "dir/nothing.txt"},
+      {R"({"template": "x", "data": {"dev": "d.tsv"}, "split": {"dev": 0.1}})", "\"split.dev\""},
+      {R"({"template": "x", "template": "y"})", "stands twice"},
+      {R"({"template": "x",})", "line 1, column"},
+      {R"([])", "the document is a list; an object was expected"},
+      {R"({"template": "x", "metric": "f1"})", "one of accuracy was expected"},
+      {R"({"template": "x", "verbalizer": {"options": {"a": null}}})", "\"verbalizer.options.a\" is null"},
+  };
+  for (const auto& [text, expected] : cases) {
+    const std::string found = complaint(text);
+    CAPTURE(text);
+    CAPTURE(found);
+    CHECK(found.find(expected) != found.npos);
+    CHECK(found.find('\n') == found.npos);
+  }
+}
+
+TEST_CASE("a template file gives all of it or one line") {
+  const auto folder = std::filesystem::temp_directory_path() / "cuecard-task-file-test";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "t.txt") << "first {text}\nsecond {text}\n";
+  const auto text = [&](const std::string& more) {
+    return parse_task_file(R"({"template": {"file": "t.txt")" + more + "}}", folder / "task.json")
+        .template_text;
+  };
+  CHECK(text("") == "first {text}\nsecond {text}");
+  CHECK(text(", \"line\": 2") == "second {text}");
+  CHECK_THROWS_AS(text(", \"line\": 3"), DataError);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("the schema in docs knows the same keys") {
+  std::ifstream file(CUECARD_SOURCE_DIR "/docs/task.schema.json");
+  REQUIRE(file.is_open());
+  const auto schema = nlohmann::json::parse(file);
+  // Everything that the schema names is read, and a key that it does not name is refused.
+  const auto given = nlohmann::json::parse(complete);
+  for (const auto& [key, value] : given.items())
+    CHECK_MESSAGE(schema.at("properties").contains(key), key);
+  for (const auto& [key, value] : given.at("data").items())
+    CHECK_MESSAGE(schema.at("properties").at("data").at("properties").contains(key), key);
+  for (const auto& [key, value] : schema.at("properties").items()) {
+    auto task = given;
+    task[key] = nullptr; // a known key with a wrong value, so the complaint is about the value
+    CHECK(complaint(task.dump()).find("unknown key") == std::string::npos);
+  }
+  for (const auto& [key, value] : schema.at("properties").at("data").at("properties").items()) {
+    auto task = given;
+    task["data"][key] = nullptr;
+    CHECK(complaint(task.dump()).find("unknown key") == std::string::npos);
+  }
+  CHECK(schema.at("additionalProperties") == false);
+}

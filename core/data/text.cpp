@@ -1,0 +1,70 @@
+#include "data/text.hpp"
+
+namespace cuecard {
+
+namespace {
+
+struct Part {
+  std::size_t size;
+  bool valid;
+};
+
+/// The well-formed character at `at`, or the longest ill-formed part (table 3-7 of the standard).
+Part part_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
+  };
+  const unsigned lead = byte(0);
+  if (lead < 0x80)
+    return {1, true};
+  std::size_t length = 0;
+  unsigned low = 0x80, high = 0xBF;
+  if (lead >= 0xC2 && lead <= 0xDF)
+    length = 2;
+  else if (lead >= 0xE0 && lead <= 0xEF) {
+    length = 3;
+    low = lead == 0xE0 ? 0xA0 : low;
+    high = lead == 0xED ? 0x9F : high;
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    length = 4;
+    low = lead == 0xF0 ? 0x90 : low;
+    high = lead == 0xF4 ? 0x8F : high;
+  } else
+    return {1, false};
+  for (std::size_t i = 1; i < length; ++i) {
+    if (byte(i) < low || byte(i) > high)
+      return {i, false};
+    low = 0x80;
+    high = 0xBF;
+  }
+  return {length, true};
+}
+
+} // namespace
+
+int64_t replace_invalid_utf8(std::string& text) {
+  std::string clean;
+  int64_t replaced = 0;
+  std::size_t kept = 0; // what is before it has been copied to `clean`
+  for (std::size_t at = 0; at < text.size();) {
+    const Part part = part_at(text, at);
+    if (!part.valid) {
+      clean.append(text, kept, at - kept).append("\xEF\xBF\xBD");
+      kept = at + part.size;
+      ++replaced;
+    }
+    at += part.size;
+  }
+  if (replaced > 0)
+    text = clean.append(text, kept);
+  return replaced;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n\v\f";
+  const std::size_t begin = text.find_first_not_of(blanks);
+  return begin == text.npos ? std::string_view()
+                            : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+} // namespace cuecard

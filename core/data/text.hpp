@@ -1,0 +1,17 @@
+/// Bytes of a data file as text: well-formed UTF-8, without surrounding blanks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace cuecard {
+
+/// Replaces each maximal ill-formed part by U+FFFD (Unicode 15, section 3.9, "substitution of maximal
+/// subparts") and returns how many there were.
+int64_t replace_invalid_utf8(std::string& text);
+
+/// Without ASCII blanks at both ends.
+std::string_view trimmed(std::string_view text);
+
+} // namespace cuecard

@@ -1,0 +1,28 @@
+/// Components as the engine holds them: every call into a plugin's object goes through the registry's guard, so
+/// that whatever leaves a plugin as an exception becomes an error that names plugin, component and method.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/template.hpp>
+#include <cuecard/tuner.hpp>
+#include <cuecard/verbalizer.hpp>
+
+namespace cuecard {
+
+/// A component's object and the names that stand in its errors.
+template <class Interface>
+struct Component {
+  std::shared_ptr<Interface> object;
+  std::string plugin, name;
+};
+
+std::shared_ptr<Backbone> guarded(Component<Backbone> component);
+std::shared_ptr<Template> guarded(Component<Template> component);
+std::shared_ptr<Verbalizer> guarded(Component<Verbalizer> component);
+std::shared_ptr<Tuner> guarded(Component<Tuner> component);
+
+} // namespace cuecard

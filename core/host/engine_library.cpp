@@ -1,0 +1,31 @@
+#include "host/engine_library.hpp"
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <dlfcn.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard::host {
+
+int run_in_engine(const CuecardCall& call) {
+  std::error_code unreadable;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", unreadable);
+  const auto library = (program.parent_path() / "../lib/libcuecard.so").lexically_normal();
+  void* const opened = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!opened) {
+    const char* reason = ::dlerror();
+    throw Error(library.string() + ": the engine could not be loaded (" +
+                (reason ? reason : "no reason given") + "). Install cuecard and its LibTorch again.");
+  }
+  const auto run = reinterpret_cast<RunFunction*>(::dlsym(opened, "cuecard_run"));
+  if (!run)
+    throw Error(library.string() +
+                ": it has no cuecard_run, so it is not this program's engine. Install cuecard "
+                "again.");
+  return run(&call); // never closed: plugins and LibTorch stay until the process ends
+}
+
+} // namespace cuecard::host

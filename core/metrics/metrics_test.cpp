@@ -1,0 +1,60 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "metrics/metrics.hpp"
+
+using namespace cuecard;
+
+TEST_CASE("accuracy leaves unknown labels out") {
+  const Accuracy result = accuracy({0, 1, 1, 0}, {0, 1, 0, -1});
+  CHECK(result.correct == 2);
+  CHECK(result.total == 3);
+  CHECK(result.value() == doctest::Approx(2.0 / 3));
+  CHECK(accuracy({}, {}).value() == 0);
+  CHECK_THROWS_AS(accuracy({1}, {}), std::logic_error);
+}
+
+TEST_CASE("Wilson intervals are the roots of (p - x)^2 = z^2 x (1 - x) / n") {
+  // The roots of that quadratic equation in 40-digit decimal arithmetic.
+  const auto check = [](int64_t correct, int64_t total, double low, double high) {
+    const Interval found = wilson95(correct, total);
+    CHECK(std::abs(found.low - low) < 1e-12);
+    CHECK(std::abs(found.high - high) < 1e-12);
+  };
+  check(479, 600, 0.76437582130375071, 0.82849503042474120);
+  check(0, 10, 0.0, 0.27753279986288925);
+  check(10, 10, 0.72246720013711075, 1.0);
+  check(1, 3, 0.06149194472039624, 0.79234039919795235);
+  check(0, 0, 0, 1);
+}
+
+TEST_CASE("McNemar's exact test") {
+  // Sums of binomial coefficients in rational arithmetic.
+  CHECK(mcnemar_exact(3, 15) == doctest::Approx(0.007537841796875).epsilon(1e-10));
+  CHECK(mcnemar_exact(15, 3) == doctest::Approx(0.007537841796875).epsilon(1e-10));
+  CHECK(mcnemar_exact(0, 6) == doctest::Approx(0.03125).epsilon(1e-10));
+  CHECK(mcnemar_exact(40, 71) == doctest::Approx(0.004195534185394854).epsilon(1e-10));
+  CHECK(mcnemar_exact(300, 360) == doctest::Approx(0.02157234823197102).epsilon(1e-10));
+  CHECK(mcnemar_exact(10, 10) == 1);
+  CHECK(mcnemar_exact(0, 0) == 1);
+  const PairedComparison pair = compare({1, 0, 1, 1, 0}, {1, 1, 0, 0, 0}, {1, 1, 1, 1, -1});
+  CHECK(pair.only_first == 2);
+  CHECK(pair.only_second == 1);
+  CHECK(pair.p_value == 1);
+}
+
+TEST_CASE("confusion counts by gold, then predicted") {
+  const auto counts = confusion({0, 1, 1, 2, -1}, {0, 0, 1, -1, 1}, 3);
+  CHECK(counts == std::vector<std::vector<int64_t>>{{1, 1, 0}, {0, 1, 0}, {0, 0, 0}});
+}
+
+TEST_CASE("mean and sample deviation") {
+  const MeanStd result = mean_std({0.78, 0.82, 0.83});
+  CHECK(result.mean == doctest::Approx(0.81));
+  CHECK(result.std == doctest::Approx(std::sqrt((0.0009 + 0.0001 + 0.0004) / 2)));
+  CHECK(mean_std({0.5}).std == 0);
+  CHECK(mean_std({}).mean == 0);
+}

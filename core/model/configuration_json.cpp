@@ -1,0 +1,134 @@
+#include "model/configuration_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "model/strict_json.hpp"
+
+namespace cuecard {
+
+namespace {
+
+using Value = Configuration::Value;
+using nlohmann::json;
+
+int64_t integer(const json& value, const std::string& key, const std::string& origin) {
+  if (value.is_number_unsigned() &&
+      value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    throw DataError(origin + ": \"" + key + "\" is " + value.dump() + "; expected a number below 2^63.");
+  return value.get<int64_t>();
+}
+
+/// A list of scalars of one kind; nothing for other lists.
+std::optional<Value> list(const json& items, const std::string& key, const std::string& origin) {
+  const auto all = [&](auto is) { return std::all_of(items.begin(), items.end(), is); };
+  if (all([](const json& item) { return item.is_number_integer() || item.is_boolean(); })) {
+    std::vector<int64_t> values;
+    for (const json& item : items)
+      values.push_back(item.is_boolean() ? int64_t{item.get<bool>()} : integer(item, key, origin));
+    return values;
+  }
+  if (all([](const json& item) { return item.is_number(); }))
+    return items.get<std::vector<double>>();
+  if (all([](const json& item) { return item.is_string(); }))
+    return items.get<std::vector<std::string>>();
+  return std::nullopt;
+}
+
+std::optional<Value> scalar_or_list(const json& value, const std::string& key, const std::string& origin) {
+  if (value.is_boolean())
+    return value.get<bool>();
+  if (value.is_number_integer())
+    return integer(value, key, origin);
+  if (value.is_number_float())
+    return value.get<double>();
+  if (value.is_string())
+    return value.get<std::string>();
+  if (value.is_array())
+    return list(value, key, origin);
+  return std::nullopt;
+}
+
+void flatten(const json& object, const std::string& prefix, Configuration& into) {
+  for (const auto& [name, value] : object.items()) {
+    const std::string key = prefix + name;
+    if (value.is_object())
+      flatten(value, key + ".", into);
+    else if (auto typed = scalar_or_list(value, key, into.origin()))
+      into.set(key, std::move(*typed));
+  }
+}
+
+void set_if_absent(Configuration& into, const std::string& key, const Value& value) {
+  if (!into.has(key))
+    into.set(key, value);
+}
+
+/// transformers 5 keeps all of the rotary embedding in `rope_parameters`; 4 has `rope_theta` beside
+/// `rope_scaling`, and no `rope_scaling` where there is none.
+void spell_both_ways(Configuration& configuration) {
+  const auto values = configuration.values(); // a copy: the loop adds
+  const std::string parameters = "rope_parameters.", scaling = "rope_scaling.";
+  const auto kind = values.find(parameters + "rope_type");
+  const bool scaled = kind != values.end() && kind->second != Value(std::string("default"));
+  for (const auto& [key, value] : values) {
+    if (key == "torch_dtype")
+      set_if_absent(configuration, "dtype", value);
+    if (key == "dtype")
+      set_if_absent(configuration, "torch_dtype", value);
+    if (key == "rope_theta")
+      set_if_absent(configuration, parameters + key, value);
+    if (key == parameters + "rope_theta")
+      set_if_absent(configuration, "rope_theta", value);
+    else if (scaled && key.starts_with(parameters))
+      set_if_absent(configuration, scaling + key.substr(parameters.size()), value);
+    if (key.starts_with(scaling)) {
+      const std::string name = key.substr(scaling.size());
+      set_if_absent(configuration, parameters + (name == "type" ? "rope_type" : name), value);
+      if (name == "type")
+        set_if_absent(configuration, scaling + "rope_type", value);
+    }
+  }
+}
+
+void unfold(json& into, std::string_view key, json value) {
+  const std::size_t dot = key.find('.');
+  const std::string name(key.substr(0, dot));
+  if (!into.is_object())
+    throw std::logic_error("configuration key \"" + std::string(key) + "\" is below a value");
+  if (dot != std::string_view::npos)
+    return unfold(into.emplace(name, json::object()).first.value(), key.substr(dot + 1), std::move(value));
+  if (!into.emplace(name, std::move(value)).second)
+    throw std::logic_error("configuration key \"" + std::string(key) + "\" is a value and a prefix");
+}
+
+} // namespace
+
+Configuration parse_configuration(std::string_view text, const std::string& origin) {
+  const json document = parse_json(text, origin);
+  if (!document.is_object())
+    throw DataError(origin + ": is not a JSON object.");
+  Configuration configuration(origin);
+  flatten(document, "", configuration);
+  spell_both_ways(configuration);
+  return configuration;
+}
+
+Configuration read_configuration(const std::filesystem::path& path) {
+  return parse_configuration(read_text(path, JsonLimits{}.bytes), path.string());
+}
+
+std::string configuration_text(const Configuration& configuration) {
+  json document = json::object();
+  for (const auto& [key, value] : configuration.values())
+    unfold(document, key, std::visit([](const auto& typed) { return json(typed); }, value));
+  return document.dump(2) + "\n";
+}
+
+} // namespace cuecard

@@ -1,0 +1,89 @@
+#include "model/convert.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "model/configuration_json.hpp"
+#include "model/gguf_tokenizer.hpp"
+#include "model/model_files.hpp"
+#include "model/safetensors.hpp"
+#include "model/strict_json.hpp"
+#include "model/written_beside.hpp"
+
+namespace cuecard {
+
+namespace {
+
+std::string dtype_name(at::ScalarType dtype) {
+  switch (dtype) {
+  case at::kFloat:
+    return "float32";
+  case at::kHalf:
+    return "float16";
+  case at::kBFloat16:
+    return "bfloat16";
+  default:
+    throw UsageError("a model can be converted to float32, float16 or bfloat16 only.");
+  }
+}
+
+void write_weights(const ModelWeights& weights, const std::filesystem::path& file) {
+  std::map<std::string, TensorShape> shapes;
+  for (const std::string& name : weights.names()) {
+    const StoredTensor stored = weights.stored(name);
+    shapes[name] = {stored.dtype, stored.shape};
+  }
+  // transformers asks for this entry and reads no file without it.
+  write_safetensors(file, shapes,
+                    [&](const std::string& name) { return weights.get(name, shapes.at(name).shape); },
+                    {{"format", "pt"}});
+}
+
+/// Everything in config.json is kept; its dtype changes, in both spellings.
+std::string configuration_with_dtype(const std::filesystem::path& file, const std::string& dtype) {
+  nlohmann::json document = read_json(file);
+  document["torch_dtype"] = document["dtype"] = dtype;
+  return document.dump(2) + "\n";
+}
+
+void write_from_directory(const std::filesystem::path& from, const std::filesystem::path& to,
+                          const std::string& dtype) {
+  write_file_beside(to / "config.json", configuration_with_dtype(from / "config.json", dtype));
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"})
+    if (std::filesystem::exists(from / name))
+      write_file_beside(to / name, read_text(from / name, std::size_t{1} << 28));
+}
+
+void write_from_gguf(const std::filesystem::path& from, Configuration configuration,
+                     const std::filesystem::path& to, const std::string& dtype) {
+  configuration.set("torch_dtype", dtype);
+  configuration.set("dtype", dtype);
+  write_file_beside(to / "config.json", configuration_text(configuration));
+  const GgufTokenizer tokenizer = gguf_tokenizer(GgufFile(from));
+  write_file_beside(to / "tokenizer.json", to_tokenizer_json(tokenizer, from.string()));
+  write_file_beside(to / "tokenizer_config.json", to_tokenizer_config_json(tokenizer, from.string()));
+}
+
+} // namespace
+
+void convert_model(const std::filesystem::path& from, const std::filesystem::path& to, at::ScalarType dtype) {
+  const std::string name = dtype_name(dtype);
+  if (std::filesystem::exists(to) && !(std::filesystem::is_directory(to) && std::filesystem::is_empty(to)))
+    throw UsageError(to.string() + ": exists already; remove it or name another directory.");
+  const ModelFiles model = open_model(from, {.dtype = dtype});
+  DirectoryBeside directory(to);
+  try {
+    if (std::filesystem::is_directory(from))
+      write_from_directory(from, directory.path(), name);
+    else
+      write_from_gguf(from, model.configuration, directory.path(), name);
+    write_weights(*model.weights, directory.path() / "model.safetensors");
+  } catch (const DataError& error) {
+    throw DataError(directory.in_place(error.what()));
+  }
+  directory.commit();
+}
+
+} // namespace cuecard

@@ -1,0 +1,244 @@
+#include "model/gguf.hpp"
+
+#include <limits>
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+
+#include "model/gguf_names.hpp"
+#include "model/test_folder.hpp"
+
+using namespace cuecard;
+
+namespace {
+
+std::string text(const std::string& value) {
+  return raw<uint64_t>(value.size()) + value;
+}
+std::string pair(const std::string& key, uint32_t type, const std::string& value) {
+  return text(key) + raw(type) + value;
+}
+
+std::string info(const std::string& name, const std::vector<uint64_t>& dimensions, uint32_t type,
+                 uint64_t offset) {
+  std::string bytes = text(name) + raw(static_cast<uint32_t>(dimensions.size()));
+  for (const uint64_t size : dimensions)
+    bytes += raw(size);
+  return bytes + raw(type) + raw(offset);
+}
+
+/// A whole file; the data starts at the next multiple of 32.
+std::string file_of(const std::vector<std::string>& pairs, const std::vector<std::string>& infos,
+                    const std::string& data, uint32_t version = 3) {
+  std::string bytes = "GGUF" + raw(version) + raw<uint64_t>(infos.size()) + raw<uint64_t>(pairs.size());
+  for (const std::string& part : pairs)
+    bytes += part;
+  for (const std::string& part : infos)
+    bytes += part;
+  bytes.append((32 - bytes.size() % 32) % 32, '\0');
+  return bytes + data;
+}
+
+std::string refusal(const TestFolder& folder, const std::string& bytes) {
+  const auto path = folder.write("a.gguf", bytes);
+  return sentence([&] { GgufFile file(path); });
+}
+
+const std::string floats = raw(1.0f) + raw(2.0f) + raw(3.0f) + raw(4.0f) + raw(5.0f) + raw(6.0f);
+
+} // namespace
+
+TEST_CASE("gguf: metadata of every type") {
+  TestFolder folder;
+  const std::string list =
+      raw<uint32_t>(9) + raw<uint64_t>(1) + raw<uint32_t>(4) + raw<uint64_t>(1) + raw<uint32_t>(1);
+  const GgufFile file(folder.write(
+      "a.gguf",
+      file_of({pair("u8", 0, raw<uint8_t>(200)), pair("i8", 1, raw<int8_t>(-100)),
+               pair("u16", 2, raw<uint16_t>(60000)), pair("i16", 3, raw<int16_t>(-30000)),
+               pair("u32", 4, raw<uint32_t>(4'000'000'000)), pair("i32", 5, raw<int32_t>(-2'000'000'000)),
+               pair("f32", 6, raw(0.5f)), pair("bool", 7, raw<uint8_t>(1)),
+               pair("text", 8, text(std::string("a\0b", 3))), pair("u64", 10, raw<uint64_t>(5'000'000'000)),
+               pair("huge", 10, raw(~uint64_t{0})), pair("i64", 11, raw<int64_t>(-5'000'000'000)),
+               pair("f64", 12, raw(0.1)),
+               pair("ints", 9, raw<uint32_t>(1) + raw<uint64_t>(2) + raw<int8_t>(-1) + raw<int8_t>(7)),
+               pair("floats", 9, raw<uint32_t>(6) + raw<uint64_t>(1) + raw(0.25f)),
+               pair("bools", 9, raw<uint32_t>(7) + raw<uint64_t>(2) + raw<uint8_t>(1) + raw<uint8_t>(0)),
+               pair("texts", 9, raw<uint32_t>(8) + raw<uint64_t>(2) + text("x") + text("")),
+               pair("empty", 9, raw<uint32_t>(8) + raw<uint64_t>(0)), pair("lists", 9, list)},
+              {}, "")));
+  const auto value = [&](const char* key) { return file.metadata().find(key)->second; };
+  CHECK(value("u8") == GgufValue(int64_t{200}));
+  CHECK(value("i8") == GgufValue(int64_t{-100}));
+  CHECK(value("u16") == GgufValue(int64_t{60000}));
+  CHECK(value("i16") == GgufValue(int64_t{-30000}));
+  CHECK(value("u32") == GgufValue(int64_t{4'000'000'000}));
+  CHECK(value("i32") == GgufValue(int64_t{-2'000'000'000}));
+  CHECK(value("f32") == GgufValue(0.5));
+  CHECK(value("bool") == GgufValue(true));
+  CHECK(value("text") == GgufValue(std::string("a\0b", 3)));
+  CHECK(value("u64") == GgufValue(int64_t{5'000'000'000}));
+  CHECK(value("huge") == GgufValue(~uint64_t{0}));
+  CHECK(value("i64") == GgufValue(int64_t{-5'000'000'000}));
+  CHECK(value("f64") == GgufValue(0.1));
+  CHECK(value("ints") == GgufValue(std::vector<int64_t>{-1, 7}));
+  CHECK(value("floats") == GgufValue(std::vector<double>{0.25}));
+  CHECK(value("bools") == GgufValue(std::vector<int64_t>{1, 0}));
+  CHECK(value("texts") == GgufValue(std::vector<std::string>{"x", ""}));
+  CHECK(value("empty") == GgufValue(std::vector<std::string>{}));
+  CHECK(value("lists") == GgufValue(std::monostate{}));
+}
+
+TEST_CASE("gguf: dimensions are reversed, plain numbers stay as they are") {
+  TestFolder folder;
+  const GgufFile file(folder.write(
+      "a.gguf", file_of({}, {info("x", {3, 2}, 0, 0), info("y", {2}, 1, 32)},
+                        floats + std::string(8, '\0') + raw<uint16_t>(0x3c00) + raw<uint16_t>(0xc000), 2)));
+  CHECK(file.version() == 2);
+  const at::Tensor x = file.tensor("x");
+  CHECK(x.sizes() == at::IntArrayRef{2, 3});
+  CHECK(x[1][0].item<float>() == 4.0f);
+  CHECK((file.tensor("y").scalar_type() == at::kHalf));
+  CHECK(file.tensor("y")[1].item<float>() == -2.0f);
+  CHECK(contains(sentence([&] { file.tensor("Y"); }), "Did you mean"));
+}
+
+TEST_CASE("gguf: cut off anywhere, it is refused") {
+  TestFolder folder;
+  const std::string good = file_of({pair("general.name", 8, text("me")),
+                                    pair("n", 9, raw<uint32_t>(8) + raw<uint64_t>(2) + text("a") + text("b"))},
+                                   {info("x", {3, 2}, 0, 0)}, floats);
+  CHECK(refusal(folder, good).empty());
+  for (std::size_t size = 0; size < good.size(); ++size)
+    CHECK_MESSAGE(contains(refusal(folder, good.substr(0, size)), "a.gguf: "), size);
+}
+
+TEST_CASE("gguf: beginnings that lie") {
+  TestFolder folder;
+  const auto start = [&](uint32_t version, uint64_t tensors, uint64_t pairs) {
+    return refusal(folder, "GGUF" + raw(version) + raw(tensors) + raw(pairs) + std::string(64, '\0'));
+  };
+  CHECK(contains(refusal(folder, "GGML" + std::string(64, '\0')), "doesn't begin with"));
+  CHECK(contains(start(1, 0, 0), "version 1"));
+  CHECK(contains(start(4, 0, 0), "version 4"));
+  CHECK(contains(start(0x03000000, 0, 0), "big-endian"));
+  CHECK(contains(start(3, ~uint64_t{0}, 0), "18446744073709551615 tensors"));
+  CHECK(contains(start(3, 0, uint64_t{1} << 40), "1099511627776 metadata values"));
+}
+
+TEST_CASE("gguf: metadata that lies") {
+  TestFolder folder;
+  const auto one = [&](const std::string& bytes) {
+    return refusal(folder, file_of({bytes}, {}, std::string(64, '\0')));
+  };
+  CHECK(contains(one(raw(~uint64_t{0}) + "k"), "cut off or damaged"));
+  CHECK(contains(one(raw(uint64_t{1} << 62) + "k"), "cut off or damaged"));
+  CHECK(contains(one(pair("k", 8, raw(~uint64_t{0}))), "cut off or damaged"));
+  CHECK(contains(one(pair("k", 13, "")), "unknown type 13"));
+  CHECK(contains(one(pair("k", 0xffffffff, "")), "unknown type"));
+  CHECK(contains(one(pair("k", 7, raw<uint8_t>(2))), "boolean with the value 2"));
+  CHECK(contains(one(pair("k", 9, raw<uint32_t>(4) + raw(uint64_t{1} << 61))), "don't fit"));
+  CHECK(contains(one(pair("k", 9, raw<uint32_t>(8) + raw<uint64_t>(1000))), "don't fit"));
+  CHECK(contains(one(pair("k", 9, raw<uint32_t>(99) + raw<uint64_t>(1))), "unknown type 99"));
+  std::string deep;
+  for (int i = 0; i < 1000; ++i)
+    deep += raw<uint32_t>(9) + raw<uint64_t>(1);
+  CHECK(contains(one(pair("k", 9, deep)), "nested more than 4"));
+  const std::string twice = pair("k", 0, raw<uint8_t>(1));
+  CHECK(contains(refusal(folder, file_of({twice, twice}, {}, "")), "twice"));
+  CHECK(contains(one(pair("general.alignment", 4, raw<uint32_t>(24))), "power of two"));
+  CHECK(contains(one(pair("general.alignment", 4, raw<uint32_t>(0))), "power of two"));
+  CHECK(contains(one(pair("general.alignment", 8, text("32"))), "power of two"));
+}
+
+TEST_CASE("gguf: tensors that lie") {
+  TestFolder folder;
+  const auto one = [&](const std::vector<std::string>& infos, std::size_t bytes = 64) {
+    return refusal(folder, file_of({}, infos, std::string(bytes, '\0')));
+  };
+  CHECK(one({info("x", {4}, 0, 0)}).empty());
+  CHECK(contains(one({info("x", {4}, 0, 4)}), "not a multiple of the alignment"));
+  CHECK(contains(one({info("x", {4}, 0, 64)}), "cut off"));
+  CHECK(contains(one({info("x", {17}, 0, 0)}), "ends at byte 68"));
+  CHECK(contains(one({info("x", {4}, 0, ~uint64_t{31})}), "cut off"));
+  CHECK(contains(one({info("x", {16}, 0, ~uint64_t{31})}), "more elements"));
+  CHECK(contains(one({info("x", {0}, 0, 0)}), "a dimension of 0"));
+  CHECK(contains(one({info("x", {~uint64_t{0}}, 0, 0)}), "which can't be"));
+  CHECK(contains(one({info("x", {uint64_t{1} << 32, uint64_t{1} << 32}, 0, 0)}), "which can't be"));
+  CHECK(contains(one({info("x", {uint64_t{1} << 62}, 0, 0)}), "more elements"));
+  CHECK(contains(one({info("x", {1, 1, 1, 1, 1}, 0, 0)}), "5 dimensions"));
+  CHECK(contains(one({text("x") + raw<uint32_t>(0xffffffff)}), "dimensions"));
+  CHECK(contains(one({info("x", {4}, 4, 0)}), "unknown type 4"));
+  CHECK(contains(one({info("x", {33}, 3, 0)}), "multiple of 32"));
+  CHECK(contains(one({info("x", {4}, 0, 0), info("x", {4}, 0, 32)}), "twice"));
+  CHECK(contains(one({info("x", {9}, 0, 0), info("y", {4}, 0, 32)}), "overlaps"));
+  CHECK(contains(one({info("x", {4}, 0, 0), info("y", {4}, 0, 0)}), "overlaps"));
+}
+
+TEST_CASE("gguf: a type that can't be read is named with its tensor, and only when it is asked for") {
+  TestFolder folder;
+  const GgufFile file(folder.write("a.gguf", file_of({}, {info("x", {256}, 12, 0)}, std::string(144, '\0'))));
+  const std::string said = sentence([&] { file.tensor("x"); });
+  CHECK(contains(said, "\"x\""));
+  CHECK(contains(said, "Q4_K"));
+}
+
+TEST_CASE("gguf: names and configuration of a tiny llama") {
+  TestFolder folder;
+  // One layer, hidden 4, two query heads and one key head of 2; key row r holds the number r in every column.
+  std::vector<std::string> pairs{pair("general.architecture", 8, text("llama")),
+                                 pair("llama.embedding_length", 4, raw<uint32_t>(4)),
+                                 pair("llama.block_count", 4, raw<uint32_t>(1)),
+                                 pair("llama.attention.head_count", 4, raw<uint32_t>(2)),
+                                 pair("llama.attention.head_count_kv", 4, raw<uint32_t>(1)),
+                                 pair("llama.feed_forward_length", 4, raw<uint32_t>(8)),
+                                 pair("llama.context_length", 4, raw<uint32_t>(128)),
+                                 pair("llama.vocab_size", 4, raw<uint32_t>(3)),
+                                 pair("llama.attention.layer_norm_rms_epsilon", 6, raw(1e-5f)),
+                                 pair("llama.rope.freq_base", 6, raw(100000.0f)),
+                                 pair("tokenizer.ggml.bos_token_id", 4, raw<uint32_t>(1))};
+  const std::vector<std::string> infos{info("token_embd.weight", {4, 3}, 0, 0),
+                                       info("blk.0.attn_k.weight", {4, 2}, 0, 64)};
+  const auto with = [&](const std::vector<std::string>& tensors) {
+    return file_of(pairs, tensors, std::string(128, '\0'));
+  };
+  const GgufFile file(folder.write("a.gguf", with(infos)));
+  const Configuration configuration = gguf_configuration(file);
+  CHECK(configuration.text("model_type") == "llama");
+  CHECK(configuration.integer("hidden_size") == 4);
+  CHECK(configuration.integer("num_key_value_heads") == 1);
+  CHECK(configuration.integer("head_dim") == 2);
+  CHECK(configuration.integer("vocab_size") == 3);
+  CHECK(configuration.number("rms_norm_eps") == 1e-5); // not the float's 9.999999747378752e-06
+  CHECK(configuration.number("rope_theta") == 100000.0);
+  CHECK(configuration.boolean("tie_word_embeddings"));
+  CHECK(configuration.integer("bos_token_id") == 1);
+  CHECK(!configuration.has("eos_token_id"));
+  const auto sources = gguf_sources(file, configuration);
+  CHECK(sources.at("model.embed_tokens.weight").name == "token_embd.weight");
+  CHECK(sources.at("model.layers.0.self_attn.k_proj.weight").interleaved_heads == 1);
+
+  const auto refused = [&](const std::vector<std::string>& tensors) {
+    const GgufFile other(folder.write("b.gguf", with(tensors)));
+    return sentence([&] { gguf_sources(other, gguf_configuration(other)); });
+  };
+  CHECK(contains(refused({info("rope_freqs.weight", {4}, 0, 0)}), "\"rope_freqs.weight\" has no place"));
+  CHECK(contains(refused({info("blk.x.attn_k.weight", {4, 2}, 0, 0)}), "no place"));
+  CHECK(contains(refused({info("blk.0.attn_q.weight", {4, 2}, 0, 0)}), "2 heads of 2"));
+  pairs[3] = pair("llama.attention.head_count", 4, raw<uint32_t>(0));
+  CHECK(contains(refused({}), "llama.attention.head_count"));
+  pairs[3] = pair("llama.attention.head_count", 8, text("two"));
+  CHECK(contains(refused({}), "llama.attention.head_count"));
+  pairs[0] = pair("general.architecture", 8, text("mamba"));
+  CHECK(contains(refused({}), "\"mamba\""));
+}
+
+TEST_CASE("gguf: putting rotary rows back into halves undoes the converter's exchange") {
+  // The converter: [heads * d, n] -> reshape(heads, 2, d / 2, n), exchange the middle two, reshape back.
+  const at::Tensor original = at::arange(2 * 6 * 3, at::kFloat).reshape({12, 3});
+  const at::Tensor stored = original.reshape({2, 2, 3, 3}).transpose(1, 2).reshape({12, 3});
+  CHECK(!stored.equal(original));
+  CHECK(undo_interleaving(stored, 2).equal(original));
+  CHECK(undo_interleaving(stored.select(1, 0), 2).equal(original.select(1, 0)));
+  CHECK(undo_interleaving(stored, 0).is_same(stored));
+}

@@ -1,0 +1,129 @@
+#include "model/model_files.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include <cuecard/error.hpp>
+
+#include "model/configuration_json.hpp"
+#include "model/gguf_tokenizer.hpp"
+#include "model/gguf_weights.hpp"
+#include "model/safetensors_weights.hpp"
+#include "model/sha256.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace cuecard {
+
+struct ModelFiles::LazyIdentity {
+  std::once_flag once;
+  std::function<ModelIdentity()> compute;
+  ModelIdentity identity;
+};
+
+const ModelIdentity& ModelFiles::identity() const {
+  std::call_once(lazy_identity->once, [&] { lazy_identity->identity = lazy_identity->compute(); });
+  return lazy_identity->identity;
+}
+
+namespace {
+
+/// The keys by which model families state their sizes.
+constexpr const char* size_keys[] = {"hidden_size",
+                                     "num_hidden_layers",
+                                     "num_attention_heads",
+                                     "num_key_value_heads",
+                                     "intermediate_size",
+                                     "max_position_embeddings",
+                                     "vocab_size",
+                                     "type_vocab_size",
+                                     "n_embd",
+                                     "n_layer",
+                                     "n_head",
+                                     "n_positions",
+                                     "d_model",
+                                     "num_layers",
+                                     "num_decoder_layers",
+                                     "num_heads",
+                                     "d_ff",
+                                     "d_kv"};
+
+ModelIdentity identity_without_hashes(const std::filesystem::path& path, const Configuration& configuration) {
+  ModelIdentity identity;
+  identity.family = configuration.text_or("model_type", "");
+  for (const char* key : size_keys)
+    if (const auto found = configuration.values().find(key); found != configuration.values().end())
+      if (const int64_t* size = std::get_if<int64_t>(&found->second))
+        identity.sizes[key] = *size;
+  const std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
+  identity.source = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  return identity;
+}
+
+std::string directory_weights_sha256(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files = weight_files(directory);
+  std::erase_if(files, [](const std::filesystem::path& file) { return file.extension() != ".safetensors"; });
+  if (files.size() == 1)
+    return remembered_sha256_of_file(files.front());
+  std::string lines;
+  for (const std::filesystem::path& file : files)
+    lines += remembered_sha256_of_file(file) + "  " + file.filename().string() + "\n";
+  return sha256(lines);
+}
+
+ModelFiles make_files(const std::filesystem::path& path, Configuration configuration,
+                      std::shared_ptr<const ModelWeights> weights, std::shared_ptr<const Vocabulary> vocabulary,
+                      std::function<ModelIdentity()> compute) {
+  auto lazy = std::make_shared<ModelFiles::LazyIdentity>();
+  lazy->compute = std::move(compute);
+  return {path, std::move(configuration), std::move(weights), std::move(vocabulary), std::move(lazy)};
+}
+
+ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& how) {
+  for (const char* name : {"config.json", "tokenizer.json"})
+    if (!std::filesystem::exists(path / name))
+      throw DataError(
+          path.string() + ": has no " + name + "; expected a model directory in Hugging Face layout" +
+          (std::string(name) == "tokenizer.json" ? ", whose tokenizer AutoTokenizer's save_pretrained writes."
+                                                 : ", or give a .gguf file."));
+  Configuration configuration = read_configuration(path / "config.json");
+  std::shared_ptr<const ModelWeights> weights;
+  if (how.weights)
+    weights = std::make_shared<SafetensorsWeights>(path, how.dtype, how.device);
+  auto compute = [path, configuration, has_weights = how.weights] {
+    ModelIdentity identity = identity_without_hashes(path, configuration);
+    if (has_weights)
+      identity.weights_sha256 = directory_weights_sha256(path);
+    identity.tokenizer_sha256 = sha256_of_file(path / "tokenizer.json");
+    return identity;
+  };
+  return make_files(path, configuration, weights, read_tokenizer_json(path / "tokenizer.json"), compute);
+}
+
+ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& how) {
+  const auto file = std::make_shared<const GgufFile>(path);
+  Configuration configuration = gguf_configuration(*file);
+  std::shared_ptr<const ModelWeights> weights;
+  if (how.weights)
+    weights = std::make_shared<GgufWeights>(file, configuration, how.dtype, how.device);
+  auto compute = [path, file, configuration] {
+    ModelIdentity identity = identity_without_hashes(path, configuration);
+    identity.weights_sha256 = remembered_sha256_of_file(path);
+    identity.tokenizer_sha256 = sha256(to_tokenizer_json(gguf_tokenizer(*file), path.string()));
+    return identity;
+  };
+  return make_files(path, configuration, weights, make_vocabulary(gguf_tokenizer(*file), path.string()),
+                    compute);
+}
+
+} // namespace
+
+ModelFiles open_model(const std::filesystem::path& path, const OpenModel& how) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status))
+    throw DataError(path.string() +
+                    ": there is no such file or directory; expected a model directory or a .gguf file.");
+  return std::filesystem::is_directory(status) ? open_directory(path, how) : open_gguf(path, how);
+}
+
+} // namespace cuecard

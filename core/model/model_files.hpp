@@ -1,0 +1,43 @@
+/// A model on disk: a directory in Hugging Face layout (config.json, tokenizer.json, model.safetensors or
+/// shards with an index), or one GGUF file.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/configuration.hpp>
+#include <cuecard/vocabulary.hpp>
+
+#include "model/model_identity.hpp"
+#include "model/model_weights.hpp"
+
+namespace cuecard {
+
+struct OpenModel {
+  bool weights = true; ///< false: configuration and vocabulary are enough, weights need not exist
+  at::ScalarType dtype = at::kFloat;
+  at::Device device = at::kCPU;
+};
+
+/// Threads: const use from any thread. Copies share what they hold.
+struct ModelFiles {
+  std::filesystem::path path;
+  Configuration configuration;
+  std::shared_ptr<const ModelWeights> weights; ///< null when only the configuration was wanted
+  std::shared_ptr<const Vocabulary> vocabulary;
+
+  /// Hashes the weights on the first call (once per file and machine: see remembered_sha256_of_file).
+  const ModelIdentity& identity() const;
+
+  struct LazyIdentity;
+  std::shared_ptr<LazyIdentity> lazy_identity;
+};
+
+/// Reads configuration and tokenizer, maps the weights and checks their headers; reads no weight. Throws
+/// DataError.
+ModelFiles open_model(const std::filesystem::path& directory_or_gguf, const OpenModel& how = {});
+
+} // namespace cuecard

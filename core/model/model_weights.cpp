@@ -1,0 +1,40 @@
+#include "model/model_weights.hpp"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+namespace {
+
+std::string described(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (const int64_t size : shape)
+    text += (text.size() > 1 ? ", " : "") + (size == -1 ? "any" : std::to_string(size));
+  return text + "]";
+}
+
+bool matches(at::IntArrayRef found, at::IntArrayRef expected) {
+  return found.size() == expected.size() &&
+         std::equal(found.begin(), found.end(), expected.begin(),
+                    [](int64_t have, int64_t want) { return want == -1 || want == have; });
+}
+
+} // namespace
+
+at::Tensor ModelWeights::convert(const at::Tensor& tensor, std::string_view name, at::IntArrayRef shape,
+                                 const std::string& origin) const {
+  if (!matches(tensor.sizes(), shape))
+    throw DataError(origin + ": tensor \"" + std::string(name) + "\" has the shape " +
+                    described(tensor.sizes()) + "; expected " + described(shape) + ".");
+  return tensor.to(device_, tensor.is_floating_point() ? dtype_ : tensor.scalar_type());
+}
+
+void ModelWeights::refuse_missing(std::string_view name, const std::string& origin) const {
+  throw DataError(origin + ": holds no tensor \"" + std::string(name) + "\"." + did_you_mean(name, names()));
+}
+
+} // namespace cuecard

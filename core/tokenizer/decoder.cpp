@@ -1,0 +1,259 @@
+#include "tokenizer/decoder.hpp"
+
+#include <optional>
+
+#include "tokenizer/byte_level.hpp"
+#include "tokenizer/pattern.hpp"
+#include "tokenizer/unicode.hpp"
+
+namespace cuecard::tokenizer {
+namespace {
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  size_t found = text.find(what);
+  if (found == std::string::npos)
+    return;
+  std::string replaced;
+  size_t at = 0;
+  for (; found != std::string::npos; found = text.find(what, at)) {
+    replaced.append(text, at, found - at).append(with);
+    at = found + what.size();
+  }
+  replaced.append(text, at);
+  text = std::move(replaced);
+}
+
+bool starts_with(const std::string& text, const std::string& prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
+
+class Sequence final : public Decoder {
+public:
+  explicit Sequence(const Field& settings) {
+    for (const Field& step : settings.at("decoders").items())
+      steps_.push_back(make_decoder(step));
+  }
+
+  void apply(std::vector<std::string>& pieces) const override {
+    for (const auto& step : steps_)
+      step->apply(pieces);
+  }
+
+private:
+  std::vector<std::unique_ptr<const Decoder>> steps_;
+};
+
+/// Pieces of a word join, words get a space between them; then English spacing around punctuation is mended.
+class WordPiece final : public Decoder {
+public:
+  explicit WordPiece(const Field& settings)
+      : prefix_(settings.string("prefix", "##")), cleanup_(settings.flag("cleanup", true)) {}
+
+  void apply(std::vector<std::string>& pieces) const override {
+    for (size_t index = 0; index < pieces.size(); ++index) {
+      std::string& piece = pieces[index];
+      if (index > 0 && starts_with(piece, prefix_))
+        piece.erase(0, prefix_.size());
+      else if (index > 0)
+        piece.insert(size_t{0}, 1, ' ');
+      if (cleanup_)
+        clean(piece);
+    }
+  }
+
+private:
+  static void clean(std::string& piece) {
+    static constexpr std::pair<std::string_view, std::string_view> mended[] = {
+        {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+        {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    for (const auto& [what, with] : mended)
+      replace_all(piece, what, with);
+  }
+
+  std::string prefix_;
+  bool cleanup_;
+};
+
+/// The bytes that the alphabet's characters stand for; a piece with any other character is taken as it is.
+class ByteLevel final : public Decoder {
+public:
+  void apply(std::vector<std::string>& pieces) const override {
+    std::string bytes;
+    for (const std::string& piece : pieces) {
+      const size_t before = bytes.size();
+      for (size_t at = 0; at < piece.size();) {
+        const auto byte = byte_level_byte(next_char(piece, at));
+        if (!byte) {
+          bytes.resize(before);
+          bytes += piece;
+          break;
+        }
+        bytes.push_back(*byte);
+      }
+    }
+    pieces.assign(1, valid_utf8(bytes));
+  }
+};
+
+/// Runs of `<0xE2>` pieces are bytes; a run that is not UTF-8 becomes one U+FFFD for each byte.
+class ByteFallback final : public Decoder {
+public:
+  void apply(std::vector<std::string>& pieces) const override {
+    std::vector<std::string> decoded;
+    std::string run;
+    const auto end_run = [&] {
+      if (!run.empty())
+        decoded.push_back(text_of(run));
+      run.clear();
+    };
+    for (std::string& piece : pieces) {
+      if (const auto byte = byte_of(piece)) {
+        run.push_back(*byte);
+        continue;
+      }
+      end_run();
+      decoded.push_back(std::move(piece));
+    }
+    end_run();
+    pieces = std::move(decoded);
+  }
+
+private:
+  static std::optional<char> byte_of(const std::string& piece) {
+    if (piece.size() != 6 || !starts_with(piece, "<0x") || piece.back() != '>')
+      return std::nullopt;
+    int byte = 0;
+    for (const char digit : {piece[3], piece[4]}) {
+      const int value = digit >= '0' && digit <= '9'   ? digit - '0'
+                        : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
+                        : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+                                                       : -1;
+      if (value < 0)
+        return std::nullopt;
+      byte = 16 * byte + value;
+    }
+    return static_cast<char>(byte);
+  }
+
+  static std::string text_of(const std::string& run) {
+    for (size_t at = 0; at < run.size();) {
+      const Decoded decoded = decode_at(run, at);
+      if (!decoded.valid) {
+        std::string replaced;
+        for (size_t byte = 0; byte < run.size(); ++byte)
+          append_utf8(replaced, 0xFFFD);
+        return replaced;
+      }
+      at += decoded.length;
+    }
+    return run;
+  }
+};
+
+class Fuse final : public Decoder {
+public:
+  void apply(std::vector<std::string>& pieces) const override {
+    std::string all;
+    for (const std::string& piece : pieces)
+      all += piece;
+    pieces.assign(1, std::move(all));
+  }
+};
+
+/// Up to so many of one character off the ends of each piece.
+class Strip final : public Decoder {
+public:
+  explicit Strip(const Field& settings)
+      : content_(settings.at("content").string()), start_(settings.integer("start", 0, 0, INT32_MAX)),
+        stop_(settings.integer("stop", 0, 0, INT32_MAX)) {
+    if (content_.empty() || content_.size() != utf8_length(content_[0]))
+      settings.at("content").fail("should be one character.");
+  }
+
+  void apply(std::vector<std::string>& pieces) const override {
+    for (std::string& piece : pieces) {
+      size_t begin = 0, end = piece.size();
+      for (int64_t times = 0; times < start_ && piece.compare(begin, content_.size(), content_) == 0; ++times)
+        begin += content_.size();
+      for (int64_t times = 0; times < stop_ && end >= begin + content_.size() &&
+                              piece.compare(end - content_.size(), content_.size(), content_) == 0;
+           ++times)
+        end -= content_.size();
+      piece = piece.substr(begin, end - begin);
+    }
+  }
+
+private:
+  std::string content_;
+  int64_t start_, stop_;
+};
+
+class Replace final : public Decoder {
+public:
+  explicit Replace(const Field& settings)
+      : pattern_(make_pattern(settings.at("pattern"))), content_(settings.at("content").string()) {}
+
+  void apply(std::vector<std::string>& pieces) const override {
+    std::vector<Span> found;
+    for (std::string& piece : pieces) {
+      found.clear();
+      pattern_->find_all(piece, found);
+      if (found.empty())
+        continue;
+      std::string replaced;
+      size_t at = 0;
+      for (const Span match : found) {
+        replaced.append(piece, at, match.begin - at).append(content_);
+        at = match.end;
+      }
+      piece = replaced.append(piece, at);
+    }
+  }
+
+private:
+  std::unique_ptr<const Pattern> pattern_;
+  std::string content_;
+};
+
+class Metaspace final : public Decoder {
+public:
+  explicit Metaspace(const Field& settings)
+      : mark_(settings.string("replacement", "\u2581")),
+        prepended_(settings.string("prepend_scheme",
+                                   settings.flag("add_prefix_space", true) ? "always" : "never") != "never") {}
+
+  void apply(std::vector<std::string>& pieces) const override {
+    for (size_t index = 0; index < pieces.size(); ++index)
+      replace_all(pieces[index], mark_, index == 0 && prepended_ ? "" : " ");
+  }
+
+private:
+  std::string mark_;
+  bool prepended_;
+};
+
+} // namespace
+
+std::unique_ptr<const Decoder> make_decoder(const Field& settings) {
+  const std::string type = settings.at("type").string();
+  if (type == "Sequence")
+    return std::make_unique<Sequence>(settings);
+  if (type == "WordPiece")
+    return std::make_unique<WordPiece>(settings);
+  if (type == "ByteLevel")
+    return std::make_unique<ByteLevel>();
+  if (type == "ByteFallback")
+    return std::make_unique<ByteFallback>();
+  if (type == "Fuse")
+    return std::make_unique<Fuse>();
+  if (type == "Strip")
+    return std::make_unique<Strip>(settings);
+  if (type == "Replace")
+    return std::make_unique<Replace>(settings);
+  if (type == "Metaspace")
+    return std::make_unique<Metaspace>(settings);
+  settings.at("type").fail_unknown(
+      type, {"Sequence", "WordPiece", "ByteLevel", "ByteFallback", "Fuse", "Strip", "Replace", "Metaspace"});
+}
+
+} // namespace cuecard::tokenizer

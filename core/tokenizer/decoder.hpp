@@ -1,0 +1,23 @@
+/// Pieces back to text.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tokenizer/field.hpp"
+
+namespace cuecard::tokenizer {
+
+/// Immutable; may be used from any thread.
+class Decoder {
+public:
+  virtual ~Decoder() = default;
+  /// Changes the pieces; strung together they are the text.
+  virtual void apply(std::vector<std::string>& pieces) const = 0;
+};
+
+/// Reads the `decoder` of a tokenizer.json. Throws DataError for one that is not supported.
+std::unique_ptr<const Decoder> make_decoder(const Field& settings);
+
+} // namespace cuecard::tokenizer

@@ -1,0 +1,280 @@
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "tokenizer/pattern.hpp"
+#include "tokenizer/steps.hpp"
+#include "tokenizer/tokenizer.hpp"
+#include "tokenizer/unicode.hpp"
+
+namespace cuecard {
+namespace tokenizer {
+namespace {
+
+using nlohmann::json;
+
+// Values of tokenizer.ggml.token_type.
+constexpr int32_t control_token = 3;
+constexpr int32_t user_defined_token = 4;
+
+/// A GGUF tokenizer in the terms of tokenizer.json: the settings, with everything but vocabulary and merges,
+/// and these two beside them.
+struct Description {
+  json settings;
+  std::vector<std::string> pieces;
+  Merges merges;
+};
+
+json split_at(SplitRule rule) {
+  return {
+      {"type", "Split"}, {"pattern", {{"Regex", regex_of(rule)}}}, {"behavior", "Isolated"}, {"invert", false}};
+}
+
+json byte_level(bool use_regex) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
+}
+
+/// What tokenizer.ggml.pre names, as in the tokenizer.json of the models that it stands for.
+json pre_tokenizer_of(const std::string& pre, const std::string& origin) {
+  const auto sequence = [](const json& first, const json& second) {
+    return json{{"type", "Sequence"}, {"pretokenizers", json::array({first, second})}};
+  };
+  if (pre == "gpt-2" || pre == "gpt2")
+    return byte_level(true);
+  if (pre == "smollm" || pre == "starcoder")
+    return sequence({{"type", "Digits"}, {"individual_digits", true}}, byte_level(true));
+  if (pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3")
+    return sequence(split_at(SplitRule::llama3), byte_level(false));
+  if (pre == "qwen2")
+    return sequence(split_at(SplitRule::qwen2), byte_level(false));
+  const std::vector<std::string> known = {"gpt-2", "smollm", "starcoder", "llama-bpe", "qwen2"};
+  throw DataError(
+      origin + ": metadata \"tokenizer.ggml.pre\" is \"" + pre +
+      "\", a split rule that is not supported; supported are gpt-2, smollm, starcoder, llama-bpe, qwen2." +
+      did_you_mean(pre, known));
+}
+
+void check(const GgufTokenizer& gguf, const std::string& origin) {
+  const auto fail = [&](const std::string& key, const std::string& rest) {
+    throw DataError(origin + ": metadata \"tokenizer.ggml." + key + "\" " + rest);
+  };
+  if (gguf.tokens.empty())
+    fail("tokens", "is empty, so no text could be encoded.");
+  if (gguf.tokens.size() > static_cast<size_t>(INT32_MAX))
+    fail("tokens", "has more pieces than token ids can number.");
+  if (!gguf.types.empty() && gguf.types.size() != gguf.tokens.size())
+    fail("token_type", "has " + std::to_string(gguf.types.size()) + " entries for " +
+                           std::to_string(gguf.tokens.size()) + " tokens; there should be one for each.");
+  for (size_t id = 0; id < gguf.tokens.size(); ++id)
+    if (valid_utf8(gguf.tokens[id]) != gguf.tokens[id])
+      fail("tokens", "is not UTF-8 in token " + std::to_string(id) + ".");
+  const std::pair<const char*, std::optional<int64_t>> roles[] = {
+      {"bos_token_id", gguf.bos},       {"eos_token_id", gguf.eos},     {"unknown_token_id", gguf.unk},
+      {"seperator_token_id", gguf.sep}, {"padding_token_id", gguf.pad}, {"cls_token_id", gguf.cls},
+      {"mask_token_id", gguf.mask}};
+  for (const auto& [key, id] : roles)
+    if (id && (*id < 0 || *id >= static_cast<int64_t>(gguf.tokens.size())))
+      fail(key, "is " + std::to_string(*id) + ", but ids go from 0 to " +
+                    std::to_string(gguf.tokens.size() - 1) + ".");
+  if (gguf.add_bos && !gguf.bos)
+    fail("add_bos_token", "is true, but no bos_token_id says which token that is.");
+  if (gguf.add_eos && !gguf.eos)
+    fail("add_eos_token", "is true, but no eos_token_id says which token that is.");
+}
+
+json added_tokens(const GgufTokenizer& gguf, const std::vector<std::string>& pieces) {
+  json list = json::array();
+  for (size_t id = 0; id < gguf.types.size(); ++id) {
+    if (gguf.types[id] != control_token && gguf.types[id] != user_defined_token)
+      continue;
+    if (pieces[id].empty())
+      continue;
+    list.push_back({{"id", id},
+                    {"content", pieces[id]},
+                    {"single_word", false},
+                    {"lstrip", false},
+                    {"rstrip", false},
+                    {"normalized", false},
+                    {"special", gguf.types[id] == control_token}});
+  }
+  return list;
+}
+
+/// `prefix` and `suffix` around the one text.
+json template_around(const std::vector<int64_t>& prefix, const std::vector<int64_t>& suffix,
+                     const std::vector<std::string>& pieces) {
+  if (prefix.empty() && suffix.empty())
+    return nullptr;
+  json special = json::object();
+  const auto put = [&](json& list, const std::vector<int64_t>& ids) {
+    for (const int64_t id : ids) {
+      const std::string& piece = pieces[static_cast<size_t>(id)];
+      special[piece] = {{"id", piece}, {"ids", {id}}, {"tokens", {piece}}};
+      list.push_back({{"SpecialToken", {{"id", piece}, {"type_id", 0}}}});
+    }
+  };
+  json single = json::array(), pair = json::array();
+  put(single, prefix);
+  single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  put(single, suffix);
+  put(pair, prefix);
+  pair.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  put(pair, suffix);
+  pair.push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
+  put(pair, suffix);
+  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
+}
+
+Description describe_byte_level(const GgufTokenizer& gguf, const std::string& origin) {
+  Description description;
+  description.pieces = gguf.tokens;
+  for (size_t rank = 0; rank < gguf.merges.size(); ++rank) {
+    const std::string& merge = gguf.merges[rank];
+    const size_t space = merge.find(' ', 1); // a piece has at least one character, which may be a space
+    if (space == std::string::npos || space + 1 == merge.size())
+      throw DataError(origin + ": metadata \"tokenizer.ggml.merges\" has \"" + merge + "\" as merge " +
+                      std::to_string(rank) + ", which is not two pieces with a space between them.");
+    description.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
+  }
+  const json pre_tokenizer = pre_tokenizer_of(gguf.pre, origin);
+  const bool llama3 = gguf.pre == "llama-bpe" || gguf.pre == "llama3" || gguf.pre == "llama-v3";
+  std::vector<int64_t> prefix, suffix;
+  if (gguf.add_bos)
+    prefix.push_back(*gguf.bos);
+  if (gguf.add_eos)
+    suffix.push_back(*gguf.eos);
+  description.settings = {
+      {"normalizer", gguf.pre == "qwen2" ? json{{"type", "NFC"}} : json(nullptr)},
+      {"pre_tokenizer", pre_tokenizer},
+      {"post_processor", template_around(prefix, suffix, gguf.tokens)},
+      {"decoder", byte_level(true)},
+      {"model", {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"ignore_merges", llama3}}}};
+  return description;
+}
+
+/// GGUF marks words with U+2581 in front; tokenizer.json marks what is not at the beginning of a word. Names in
+/// square brackets stay as they are.
+std::string wordpiece_spelling(const std::string& token) {
+  constexpr std::string_view mark = "\u2581";
+  if (token.compare(0, mark.size(), mark) == 0)
+    return token.substr(mark.size());
+  const bool name = token.size() >= 2 && token.front() == '[' && token.back() == ']';
+  return name ? token : "##" + token;
+}
+
+Description describe_wordpiece(const GgufTokenizer& gguf, const std::string& origin) {
+  Description description;
+  for (const std::string& token : gguf.tokens)
+    description.pieces.push_back(wordpiece_spelling(token));
+  const auto id_of = [&](std::initializer_list<std::optional<int64_t>> roles,
+                         const std::string& name) -> int64_t {
+    for (const auto& role : roles)
+      if (role)
+        return *role;
+    for (size_t id = 0; id < description.pieces.size(); ++id)
+      if (description.pieces[id] == name)
+        return static_cast<int64_t>(id);
+    throw DataError(origin + ": metadata \"tokenizer.ggml.tokens\" has no " + name +
+                    ", which a BERT vocabulary needs, and no other token is named for its role.");
+  };
+  const int64_t unknown = id_of({gguf.unk}, "[UNK]");
+  description.settings = {
+      {"normalizer",
+       {{"type", "BertNormalizer"},
+        {"clean_text", true},
+        {"handle_chinese_chars", true},
+        {"strip_accents", nullptr},
+        {"lowercase", true}}},
+      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+      {"post_processor", template_around({id_of({gguf.cls, gguf.bos}, "[CLS]")},
+                                         {id_of({gguf.sep, gguf.eos}, "[SEP]")}, description.pieces)},
+      {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
+      {"model",
+       {{"type", "WordPiece"},
+        {"unk_token", description.pieces[static_cast<size_t>(unknown)]},
+        {"continuing_subword_prefix", "##"},
+        {"max_input_chars_per_word", 100}}}};
+  return description;
+}
+
+Description describe(const GgufTokenizer& gguf, const std::string& origin) {
+  check(gguf, origin);
+  if (gguf.model != "gpt2" && gguf.model != "bert")
+    throw DataError(
+        origin + ": metadata \"tokenizer.ggml.model\" is \"" + gguf.model +
+        "\", a kind of tokenizer that is not supported; supported are gpt2 (byte-level BPE) and bert "
+        "(WordPiece)." +
+        did_you_mean(gguf.model, {"gpt2", "bert"}));
+  Description description =
+      gguf.model == "gpt2" ? describe_byte_level(gguf, origin) : describe_wordpiece(gguf, origin);
+  description.settings["version"] = "1.0";
+  description.settings["truncation"] = nullptr;
+  description.settings["padding"] = nullptr;
+  description.settings["added_tokens"] = added_tokens(gguf, description.pieces);
+  return description;
+}
+
+void append_quoted(std::string& to, const std::string& text) {
+  to += json(text).dump();
+}
+
+} // namespace
+} // namespace tokenizer
+
+std::shared_ptr<const Vocabulary> make_vocabulary(const GgufTokenizer& gguf, const std::string& origin) {
+  using namespace tokenizer;
+  const Description description = describe(gguf, origin);
+  auto pieces = std::make_unique<Pieces>(description.pieces.size());
+  for (size_t id = 0; id < description.pieces.size(); ++id)
+    if (pieces->add(description.pieces[id], static_cast<int64_t>(id)) != Pieces::Added::yes)
+      throw DataError(origin + ": metadata \"tokenizer.ggml.tokens\" has \"" + gguf.tokens[id] +
+                      "\" twice, the second time as token " + std::to_string(id) + ".");
+  Steps steps = make_steps(Field(description.settings, origin), std::move(pieces), description.merges);
+  steps.roles = {gguf.bos, gguf.eos, gguf.unk, gguf.sep, gguf.pad, gguf.cls, gguf.mask};
+  return std::make_shared<Pipeline>(std::move(steps));
+}
+
+std::string to_tokenizer_json(const GgufTokenizer& gguf, const std::string& origin) {
+  using namespace tokenizer;
+  const Description description = describe(gguf, origin);
+  std::string text = "{";
+  for (const auto& [key, value] : description.settings.items()) {
+    if (key != "model")
+      text.append(json(key).dump()).append(":").append(value.dump()).append(",\n");
+  }
+  const std::string model = description.settings["model"].dump();
+  text.append("\"model\":").append(model, 0, model.size() - 1).append(",\n\"vocab\":{");
+  for (size_t id = 0; id < description.pieces.size(); ++id) {
+    text += id == 0 ? "" : ",";
+    append_quoted(text, description.pieces[id]);
+    text.append(":").append(std::to_string(id));
+  }
+  text += "}";
+  if (gguf.model == "gpt2") {
+    text += ",\n\"merges\":[";
+    for (size_t rank = 0; rank < description.merges.size(); ++rank) {
+      text += rank == 0 ? "[" : ",[";
+      append_quoted(text, description.merges[rank].first);
+      text += ",";
+      append_quoted(text, description.merges[rank].second);
+      text += "]";
+    }
+    text += "]";
+  }
+  return text + "}}\n";
+}
+
+std::string to_tokenizer_config_json(const GgufTokenizer& gguf, const std::string& origin) {
+  using namespace tokenizer;
+  const Description description = describe(gguf, origin);
+  json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
+  const std::pair<const char*, std::optional<int64_t>> roles[] = {
+      {"bos_token", gguf.bos}, {"eos_token", gguf.eos}, {"unk_token", gguf.unk},  {"sep_token", gguf.sep},
+      {"pad_token", gguf.pad}, {"cls_token", gguf.cls}, {"mask_token", gguf.mask}};
+  for (const auto& [key, id] : roles)
+    if (id)
+      config[key] = description.pieces[static_cast<size_t>(*id)];
+  return config.dump(2) + "\n";
+}
+
+} // namespace cuecard

@@ -1,0 +1,127 @@
+#include "tokenizer/pattern.hpp"
+
+#include <unicode/regex.h>
+#include <unicode/utext.h>
+
+#include <cuecard/error.hpp>
+
+#include "tokenizer/unicode.hpp"
+
+namespace cuecard::tokenizer {
+namespace {
+
+class Literal final : public Pattern {
+public:
+  explicit Literal(std::string string) : string_(std::move(string)) {}
+
+  void find_all(std::string_view text, std::vector<Span>& to) const override {
+    for (size_t at = 0; (at = text.find(string_, at)) != std::string_view::npos; at += string_.size())
+      to.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(at + string_.size())});
+  }
+
+private:
+  std::string string_;
+};
+
+class HandMatched final : public Pattern {
+public:
+  explicit HandMatched(SplitRule rule) : rule_(rule) {}
+
+  void find_all(std::string_view text, std::vector<Span>& to) const override {
+    for (uint32_t at = 0, end = 0; at < text.size(); at = end) {
+      end = piece_end(rule_, text, at);
+      to.push_back({at, end});
+    }
+  }
+
+private:
+  SplitRule rule_;
+};
+
+/// The set that ICU should read for the escape at `at`; "": ICU reads it as Ruby does.
+std::string set_of_escape(const std::string& ruby, size_t at, bool in_brackets) {
+  const auto starts_with = [&](const char* escape) {
+    return ruby.compare(at, std::string(escape).size(), escape) == 0;
+  };
+  const auto word = in_brackets ? RegexClass::word_in_brackets : RegexClass::word;
+  return starts_with("\\w")      ? regex_set(word)
+         : starts_with("\\W")    ? "[^" + regex_set(word) + "]"
+         : starts_with("\\h")    ? "[0-9a-fA-F]"
+         : starts_with("\\H")    ? "[^0-9a-fA-F]"
+         : starts_with("\\p{L}") ? regex_set(RegexClass::letter)
+         : starts_with("\\P{L}") ? "[^" + regex_set(RegexClass::letter) + "]"
+         : starts_with("\\p{N}") ? regex_set(RegexClass::number)
+         : starts_with("\\P{N}") ? "[^" + regex_set(RegexClass::number) + "]"
+                                 : "";
+}
+
+/// An expression in Ruby's syntax, as Oniguruma reads it, in ICU's.
+std::string icu_syntax(const std::string& ruby) {
+  std::string icu;
+  int brackets = 0;
+  for (size_t at = 0; at < ruby.size();) {
+    const std::string set = set_of_escape(ruby, at, brackets > 0);
+    const bool named = !set.empty() && (ruby[at + 1] == 'p' || ruby[at + 1] == 'P');
+    const size_t length = named ? 5 : ruby[at] == '\\' && at + 1 < ruby.size() ? 2 : 1;
+    icu += set.empty() ? ruby.substr(at, length) : set;
+    brackets += ruby[at] == '[' ? 1 : ruby[at] == ']' && brackets > 0 ? -1 : 0;
+    at += length;
+  }
+  return icu;
+}
+
+class Regex final : public Pattern {
+public:
+  Regex(const Field& field, const std::string& regex) : source_(regex) {
+    UErrorCode status = U_ZERO_ERROR;
+    UParseError where{};
+    pattern_.reset(icu::RegexPattern::compile(icu::UnicodeString::fromUTF8(icu_syntax(regex)),
+                                              UREGEX_MULTILINE | UREGEX_UNIX_LINES, where, status));
+    if (U_FAILURE(status))
+      field.fail("is a regular expression that can't be read (" + std::string(u_errorName(status)) +
+                 " at character " + std::to_string(where.offset) + "): " + regex + ".");
+  }
+
+  void find_all(std::string_view text, std::vector<Span>& to) const override {
+    UErrorCode status = U_ZERO_ERROR;
+    UText* input = utext_openUTF8(nullptr, text.data(), static_cast<int64_t>(text.size()), &status);
+    const std::unique_ptr<icu::RegexMatcher> matcher(pattern_->matcher(status));
+    if (U_SUCCESS(status)) {
+      matcher->setTimeLimit(most_steps, status);
+      matcher->reset(input);
+      while (matcher->find(status) && U_SUCCESS(status))
+        to.push_back(
+            {static_cast<uint32_t>(matcher->start64(status)), static_cast<uint32_t>(matcher->end64(status))});
+    }
+    matcher.get()->reset();
+    utext_close(input);
+    if (U_FAILURE(status))
+      throw DataError("The tokenizer's regular expression " + source_ +
+                      " could not be matched against a text of " + std::to_string(text.size()) + " bytes (" +
+                      u_errorName(status) + "); shorten the text or simplify the expression.");
+  }
+
+private:
+  // ICU counts steps of some 10,000 state changes each; this is some ten seconds for one search.
+  static constexpr int32_t most_steps = 100000;
+  std::string source_;
+  std::unique_ptr<const icu::RegexPattern> pattern_;
+};
+
+} // namespace
+
+std::unique_ptr<const Pattern> make_pattern(const Field& settings) {
+  if (const auto string = settings.find("String")) {
+    if (string->string().empty())
+      string->fail("is empty, and so would match everywhere.");
+    return std::make_unique<Literal>(string->string());
+  }
+  const Field field = settings.at("Regex");
+  const std::string regex = field.string();
+  for (const SplitRule rule : {SplitRule::gpt2, SplitRule::llama3, SplitRule::qwen2})
+    if (regex == regex_of(rule))
+      return std::make_unique<HandMatched>(rule);
+  return std::make_unique<Regex>(field, regex);
+}
+
+} // namespace cuecard::tokenizer

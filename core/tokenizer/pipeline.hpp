@@ -1,0 +1,61 @@
+/// The tokenizer as a whole: added tokens, normalizer, pre-tokenizer, model, and the decoder for the way back.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <cuecard/vocabulary.hpp>
+
+#include "tokenizer/added_tokens.hpp"
+#include "tokenizer/decoder.hpp"
+#include "tokenizer/model.hpp"
+#include "tokenizer/normalizer.hpp"
+#include "tokenizer/pieces.hpp"
+#include "tokenizer/post_processor.hpp"
+#include "tokenizer/pre_tokenizer.hpp"
+#include "tokenizer/word_cache.hpp"
+
+namespace cuecard::tokenizer {
+
+/// The steps in the order in which text passes them. Where one is null, text passes as it is.
+struct Steps {
+  std::unique_ptr<const Pieces> pieces;
+  std::unique_ptr<const Normalizer> normalizer;
+  AddedTokens added;
+  std::unique_ptr<const PreTokenizer> pre_tokenizer;
+  std::unique_ptr<const Model> model; ///< refers to `pieces`
+  PostProcessor post_processor;
+  std::unique_ptr<const Decoder> decoder;
+  SpecialTokens roles;
+};
+
+class Pipeline final : public Vocabulary {
+public:
+  explicit Pipeline(Steps steps);
+
+  std::vector<Token> encode(std::string_view text) const override;
+  std::vector<Token> encode_with_specials(std::string_view text) const override;
+  std::string decode(std::span<const int64_t> ids, bool skip_special) const override;
+  std::string piece(int64_t id) const override;
+  std::optional<int64_t> id(std::string_view piece) const override;
+  int64_t size() const override { return size_; }
+  const SpecialTokens& special() const override { return steps_.roles; }
+  bool is_special(int64_t id) const override;
+  std::span<const int64_t> sequence_prefix() const override { return steps_.post_processor.prefix; }
+  std::span<const int64_t> sequence_suffix() const override { return steps_.post_processor.suffix; }
+  std::string kind() const override { return steps_.model->name(); }
+
+private:
+  std::vector<Token> run(std::string_view text, bool specials) const;
+  void encode_between(AlignedText text, bool specials, WordCache& cache, std::vector<Token>& to) const;
+  void encode_plain(AlignedText text, WordCache& cache, std::vector<Token>& to) const;
+  void trim_offsets(std::string_view given, std::vector<Token>& tokens) const;
+  const std::string* find_piece(int64_t id) const;
+
+  Steps steps_;
+  int64_t size_ = 0;
+  mutable WordCaches caches_;
+};
+
+} // namespace cuecard::tokenizer

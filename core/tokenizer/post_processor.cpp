@@ -1,0 +1,85 @@
+#include "tokenizer/post_processor.hpp"
+
+namespace cuecard::tokenizer {
+namespace {
+
+PostProcessor read_template(const Field& settings) {
+  PostProcessor processor;
+  const auto special_tokens = settings.find("special_tokens");
+  bool behind_sequence = false;
+  const Field single = settings.at("single");
+  for (const Field& piece : single.items()) {
+    if (piece.find("Sequence")) {
+      if (behind_sequence)
+        piece.fail("is a second place for the text, but a template for one sequence has one.");
+      behind_sequence = true;
+      continue;
+    }
+    const Field name = piece.at("SpecialToken").at("id");
+    const auto token = special_tokens ? special_tokens->find(name.string()) : std::nullopt;
+    if (!token)
+      name.fail("is \"" + name.string() + "\", which the template's special_tokens do not list.");
+    for (const Field& id : token->at("ids").items())
+      (behind_sequence ? processor.suffix : processor.prefix).push_back(id.integer(0, INT32_MAX));
+  }
+  if (!behind_sequence)
+    single.fail("has no place for the text ({\"Sequence\": {\"id\": \"A\"}}).");
+  return processor;
+}
+
+/// Of `["[CLS]", 101]`.
+int64_t read_named_id(const Field& pair) {
+  const std::vector<Field> items = pair.items();
+  if (items.size() != 2)
+    pair.fail("should be a token and its id.");
+  return items[1].integer(0, INT32_MAX);
+}
+
+PostProcessor read_cls_and_sep(const Field& settings) {
+  PostProcessor processor;
+  processor.cls = read_named_id(settings.at("cls"));
+  processor.sep = read_named_id(settings.at("sep"));
+  processor.prefix = {*processor.cls};
+  processor.suffix = {*processor.sep};
+  return processor;
+}
+
+/// Each step works on what the one before it made.
+PostProcessor read_sequence(const Field& settings) {
+  PostProcessor all;
+  for (const Field& item : settings.at("processors").items()) {
+    PostProcessor step = read_post_processor(item);
+    all.prefix.insert(all.prefix.begin(), step.prefix.begin(), step.prefix.end());
+    all.suffix.insert(all.suffix.end(), step.suffix.begin(), step.suffix.end());
+    all.cls = step.cls ? step.cls : all.cls;
+    all.sep = step.sep ? step.sep : all.sep;
+    all.trim_offsets = all.trim_offsets || step.trim_offsets;
+  }
+  return all;
+}
+
+} // namespace
+
+PostProcessor read_post_processor(const Field& settings) {
+  const std::string type = settings.at("type").string();
+  if (type == "TemplateProcessing")
+    return read_template(settings);
+  if (type == "BertProcessing")
+    return read_cls_and_sep(settings);
+  if (type == "RobertaProcessing") {
+    PostProcessor processor = read_cls_and_sep(settings);
+    processor.trim_offsets = settings.flag("trim_offsets", true);
+    return processor;
+  }
+  if (type == "ByteLevel") {
+    PostProcessor processor;
+    processor.trim_offsets = settings.flag("trim_offsets", true);
+    return processor;
+  }
+  if (type == "Sequence")
+    return read_sequence(settings);
+  settings.at("type").fail_unknown(
+      type, {"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel", "Sequence"});
+}
+
+} // namespace cuecard::tokenizer

@@ -1,0 +1,235 @@
+#include "tokenizer/pre_tokenizer.hpp"
+
+#include <algorithm>
+
+#include "tokenizer/unicode.hpp"
+
+namespace cuecard::tokenizer {
+namespace {
+
+class Sequence final : public PreTokenizer {
+public:
+  Sequence(const Field& settings, bool spell_bytes) {
+    const std::vector<Field> steps = settings.at("pretokenizers").items();
+    for (size_t step = 0; step < steps.size(); ++step)
+      steps_.push_back(make_pre_tokenizer(steps[step], spell_bytes || step + 1 < steps.size()));
+  }
+
+  void apply(Words& words) const override {
+    for (const auto& step : steps_)
+      step->apply(words);
+  }
+
+private:
+  std::vector<std::unique_ptr<const PreTokenizer>> steps_;
+};
+
+/// Words lie between white space; punctuation stands alone.
+class BertPreTokenizer final : public PreTokenizer {
+public:
+  void apply(Words& words) const override {
+    std::vector<Span> pieces;
+    const std::string& text = words.text.text();
+    for (const Span word : words.spans) {
+      uint32_t begin = word.begin;
+      for (size_t at = word.begin; at < word.end;) {
+        const auto here = static_cast<uint32_t>(at);
+        const char32_t character = next_char(text, at);
+        const bool punctuation = is_punctuation(character);
+        if (!punctuation && !is_space(character))
+          continue;
+        if (begin < here)
+          pieces.push_back({begin, here});
+        begin = static_cast<uint32_t>(at);
+        if (punctuation)
+          pieces.push_back({here, begin});
+      }
+      if (begin < word.end)
+        pieces.push_back({begin, word.end});
+    }
+    words.spans = std::move(pieces);
+  }
+};
+
+/// Cuts at the characters of a class.
+class SplitAtCharacters final : public PreTokenizer {
+public:
+  using Class = bool (*)(char32_t);
+  SplitAtCharacters(Class characters, Behavior behavior) : characters_(characters), behavior_(behavior) {}
+
+  void apply(Words& words) const override {
+    std::vector<Span> pieces;
+    std::vector<Stretch> stretches;
+    for (const Span word : words.spans) {
+      stretches.clear();
+      for (size_t at = word.begin; at < word.end;) {
+        const auto begin = static_cast<uint32_t>(at);
+        const bool matched = characters_(next_char(words.text.text(), at));
+        const auto end = static_cast<uint32_t>(at);
+        if (!matched && !stretches.empty() && !stretches.back().matched)
+          stretches.back().span.end = end;
+        else
+          stretches.push_back({{begin, end}, matched});
+      }
+      cut(stretches, behavior_, pieces);
+    }
+    words.spans = std::move(pieces);
+  }
+
+private:
+  Class characters_;
+  Behavior behavior_;
+};
+
+/// Runs of word characters and runs of other characters: `\w+|[^\w\s]+`.
+class Whitespace final : public PreTokenizer {
+public:
+  void apply(Words& words) const override {
+    std::vector<Span> pieces;
+    for (const Span word : words.spans) {
+      enum { space, inside, outside } last = space;
+      for (size_t at = word.begin; at < word.end;) {
+        const auto begin = static_cast<uint32_t>(at);
+        const char32_t character = next_char(words.text.text(), at);
+        const auto kind = is_word(character) ? inside : is_space(character) ? space : outside;
+        if (kind != space && kind == last)
+          pieces.back().end = static_cast<uint32_t>(at);
+        else if (kind != space)
+          pieces.push_back({begin, static_cast<uint32_t>(at)});
+        last = kind;
+      }
+    }
+    words.spans = std::move(pieces);
+  }
+};
+
+/// Cuts at what a pattern matches or, inverted, at what it does not.
+class Split final : public PreTokenizer {
+public:
+  explicit Split(const Field& settings)
+      : pattern_(make_pattern(settings.at("pattern"))), behavior_(read_behavior(settings, Behavior::isolated)),
+        invert_(settings.flag("invert", false)) {}
+
+  void apply(Words& words) const override {
+    std::vector<Span> pieces, found;
+    std::vector<Stretch> stretches;
+    for (const Span word : words.spans) {
+      found.clear();
+      stretches.clear();
+      pattern_->find_all(slice(words.text.text(), word), found);
+      uint32_t at = word.begin;
+      for (const Span match : found) {
+        const Span span{word.begin + match.begin, word.begin + match.end};
+        if (at < span.begin)
+          stretches.push_back({{at, span.begin}, invert_});
+        stretches.push_back({span, !invert_});
+        at = span.end;
+      }
+      if (at < word.end)
+        stretches.push_back({{at, word.end}, invert_});
+      cut(stretches, behavior_, pieces);
+    }
+    words.spans = std::move(pieces);
+  }
+
+private:
+  std::unique_ptr<const Pattern> pattern_;
+  Behavior behavior_;
+  bool invert_;
+};
+
+} // namespace
+
+void cut(const std::vector<Stretch>& stretches, Behavior behavior, std::vector<Span>& to) {
+  const size_t before = to.size();
+  const auto reverse_new = [&] { std::reverse(to.begin() + static_cast<std::ptrdiff_t>(before), to.end()); };
+  bool previous_matched = false;
+  const auto joins = [&](const Stretch& stretch) {
+    const bool joined = behavior == Behavior::contiguous ? stretch.matched == previous_matched
+                                                         : stretch.matched && !previous_matched;
+    previous_matched = stretch.matched;
+    return joined && to.size() > before;
+  };
+  switch (behavior) {
+  case Behavior::removed:
+  case Behavior::isolated:
+    for (const Stretch& stretch : stretches)
+      if (behavior == Behavior::isolated || !stretch.matched)
+        to.push_back(stretch.span);
+    break;
+  case Behavior::contiguous:
+  case Behavior::merged_with_previous:
+    for (const Stretch& stretch : stretches)
+      if (joins(stretch))
+        to.back().end = stretch.span.end;
+      else
+        to.push_back(stretch.span);
+    break;
+  case Behavior::merged_with_next:
+    for (size_t at = stretches.size(); at-- > 0;)
+      if (joins(stretches[at]))
+        to.back().begin = stretches[at].span.begin;
+      else
+        to.push_back(stretches[at].span);
+    reverse_new();
+    break;
+  }
+  to.erase(std::remove_if(to.begin() + static_cast<std::ptrdiff_t>(before), to.end(),
+                          [](Span span) { return span.empty(); }),
+           to.end());
+}
+
+Behavior read_behavior(const Field& settings, Behavior otherwise) {
+  const auto field = settings.find("behavior");
+  if (!field)
+    return otherwise;
+  const std::string name = field->string();
+  if (name == "Removed")
+    return Behavior::removed;
+  if (name == "Isolated")
+    return Behavior::isolated;
+  if (name == "MergedWithPrevious")
+    return Behavior::merged_with_previous;
+  if (name == "MergedWithNext")
+    return Behavior::merged_with_next;
+  if (name == "Contiguous")
+    return Behavior::contiguous;
+  field->fail_unknown(name, {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"});
+}
+
+bool ends_byte_level(const Field& settings) {
+  const std::string type = settings.at("type").string();
+  if (type != "Sequence")
+    return type == "ByteLevel";
+  const std::vector<Field> steps = settings.at("pretokenizers").items();
+  return !steps.empty() && ends_byte_level(steps.back());
+}
+
+std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Field& settings, bool spell_bytes) {
+  const std::string type = settings.at("type").string();
+  if (type == "BertPreTokenizer")
+    return std::make_unique<BertPreTokenizer>();
+  if (type == "ByteLevel")
+    return make_byte_level(settings, spell_bytes);
+  if (type == "Sequence")
+    return std::make_unique<Sequence>(settings, spell_bytes);
+  if (type == "Split")
+    return std::make_unique<Split>(settings);
+  if (type == "Digits") {
+    const bool individual = settings.flag("individual_digits", false);
+    return std::make_unique<SplitAtCharacters>(is_digit,
+                                               individual ? Behavior::isolated : Behavior::contiguous);
+  }
+  if (type == "Punctuation")
+    return std::make_unique<SplitAtCharacters>(is_punctuation, read_behavior(settings, Behavior::isolated));
+  if (type == "Whitespace")
+    return std::make_unique<Whitespace>();
+  if (type == "WhitespaceSplit")
+    return std::make_unique<SplitAtCharacters>(is_space, Behavior::removed);
+  if (type == "Metaspace")
+    return make_metaspace(settings);
+  settings.at("type").fail_unknown(type, {"BertPreTokenizer", "ByteLevel", "Sequence", "Split", "Digits",
+                                          "Punctuation", "Whitespace", "WhitespaceSplit", "Metaspace"});
+}
+
+} // namespace cuecard::tokenizer

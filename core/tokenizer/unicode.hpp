@@ -1,0 +1,84 @@
+/// UTF-8 and the character classes that tokenizers speak of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace cuecard::tokenizer {
+
+/// Bytes of the character that starts with `lead`, in valid UTF-8.
+inline size_t utf8_length(char lead) {
+  const auto byte = static_cast<unsigned char>(lead);
+  return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
+/// The character at `at` of valid UTF-8; `at` moves behind it.
+inline char32_t next_char(std::string_view text, size_t& at) {
+  const auto byte = [&](size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[at + i])); };
+  const char32_t lead = byte(0);
+  char32_t character = lead;
+  const size_t length = utf8_length(text[at]);
+  if (length == 2)
+    character = (lead & 0x1F) << 6 | (byte(1) & 0x3F);
+  else if (length == 3)
+    character = (lead & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+  else if (length == 4)
+    character = (lead & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
+  at += length;
+  return character;
+}
+
+/// The character that ends in front of `at` (> 0) of valid UTF-8.
+char32_t char_before(std::string_view text, size_t at);
+
+void append_utf8(std::string& to, char32_t character);
+
+bool is_ascii(std::string_view text);
+
+/// What stands at a place of text that may be broken: a character of `length` bytes, or `length` bytes that one
+/// U+FFFD replaces (the longest beginning of a character, or one byte: WHATWG Encoding, "utf-8 decoder").
+struct Decoded {
+  size_t length = 0;
+  bool valid = false;
+};
+Decoded decode_at(std::string_view text, size_t at);
+
+/// `text` with every broken part replaced by U+FFFD.
+std::string valid_utf8(std::string_view text);
+
+// The `tokenizers` package takes its character classes from several sources of different age, and ids are only
+// equal when ours are of the same age: Unicode 16 for letters, numbers and `\w`, Unicode 17 for lower case,
+// Unicode 8 for what BERT calls punctuation, control and accent, Unicode 9 for marks and normalisation forms.
+// Compared character by character for all of Unicode (tests/golden/make_tokenizer_golden.py).
+
+/// General categories L and N, and White_Space.
+bool is_letter(char32_t character);
+bool is_number(char32_t character);
+bool is_space(char32_t character);
+/// As is_number, with the digits of Unicode 17.
+bool is_digit(char32_t character);
+/// `\w` of Unicode regular expressions: alphabetic, marks, decimal digits, connectors, joiners (UTS #18 annex
+/// C).
+bool is_word(char32_t character);
+/// General category M.
+bool is_mark(char32_t character);
+/// General category P, or any ASCII symbol.
+bool is_punctuation(char32_t character);
+/// General categories Cc, Cf and Co.
+bool is_control(char32_t character);
+/// General category Mn.
+bool is_accent(char32_t character);
+/// The characters of `\w`, `\p{L}` and `\p{N}` in Oniguruma, which tokenizer.json's regular expressions were
+/// written for, as a set in ICU's syntax.
+enum class RegexClass { word, letter, number };
+std::string regex_set(RegexClass of);
+
+/// The CJK blocks that BERT writes apart.
+bool is_bert_ideograph(char32_t character);
+
+/// Lower case of one character without regard to its neighbours; one character becomes two only for U+0130.
+void append_lower(std::string& to, char32_t character);
+
+} // namespace cuecard::tokenizer

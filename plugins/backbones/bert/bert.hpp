@@ -1,0 +1,73 @@
+/// BERT (Devlin et al. 2019): an encoder of post-norm layers with learned positions and segments. `BertLayer`
+/// is the figure, `Bert` the stack with its two optional heads.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/parts/forward_pass.hpp>
+#include <cuecard/parts/layers.hpp>
+
+namespace cuecard::bert {
+
+/// What config.json says, checked. Names as there.
+struct BertConfiguration {
+  int64_t layers, hidden, heads, intermediate, vocabulary, max_positions, segments;
+  double norm_epsilon;
+  std::string activation; ///< gelu | gelu_new | relu
+
+  explicit BertConfiguration(const Configuration& configuration);
+};
+
+struct Linear {
+  at::Tensor weight, bias; ///< [out, in], [out]
+  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias); }
+};
+
+struct LayerNorm {
+  at::Tensor weight, bias; ///< [hidden]
+  double epsilon = 0;
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+/// One layer: norm(x + attention(x)), then norm(x + feed_forward(x)).
+struct BertLayer {
+  Linear query, key, value, output;
+  LayerNorm attention_norm;
+  Linear up, down;
+  LayerNorm output_norm;
+
+  at::Tensor forward(const BertConfiguration& configuration, int64_t index, const at::Tensor& x,
+                     const ForwardPass& pass) const;
+};
+
+class Bert final : public Backbone {
+public:
+  explicit Bert(const BackboneArguments& arguments);
+
+  const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return words_.device(); }
+  at::Tensor embedding_rows(const at::Tensor& ids) const override;
+  at::Tensor output_rows(const at::Tensor& ids) const override;
+  at::Tensor forward(const ForwardArgs& args) const override;
+  at::Tensor read(const at::Tensor& hidden, const Readout& readout) const override;
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+private:
+  void take_heads(const Weights& source);
+
+  BertConfiguration configuration_;
+  BackboneShape shape_;
+  at::Tensor words_, positions_, segments_; ///< [vocabulary | max positions | segments, hidden]
+  LayerNorm embedding_norm_;
+  std::vector<BertLayer> layers_;
+  Linear pooler_;    ///< undefined weight where the checkpoint has none
+  Linear transform_; ///< of the masked-LM head
+  LayerNorm transform_norm_;
+  at::Tensor decoder_, decoder_bias_; ///< [vocabulary, hidden], [vocabulary]
+  std::map<std::string, at::Tensor> weights_;
+};
+
+} // namespace cuecard::bert

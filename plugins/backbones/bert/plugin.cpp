@@ -1,0 +1,13 @@
+#include <cuecard/register.hpp>
+
+#include "bert.hpp"
+
+namespace {
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::backbone<cuecard::bert::Bert>("bert", "BERT-like encoders (BERT, MiniLM)", "bert"),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("bert", "0.1.0", "Apache-2.0", "", components)

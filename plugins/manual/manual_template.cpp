@@ -1,0 +1,249 @@
+#include "manual_template.hpp"
+
+#include <algorithm>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard::manual {
+
+namespace {
+
+using Kind = TemplateItem::Kind;
+
+std::string place(const TemplateItem& item) {
+  return template_place(item.line, item.column);
+}
+
+std::string field_name(const TemplateItem& item) {
+  return item.kind == Kind::meta ? "meta." + item.text : item.text;
+}
+
+bool has_special(const Vocabulary& vocabulary, const std::string& marker) {
+  const SpecialTokens& special = vocabulary.special();
+  return marker == "mask"  ? special.mask.has_value()
+         : marker == "eos" ? special.eos.has_value()
+         : marker == "bos" ? special.bos.has_value()
+         : marker == "sep" ? special.sep.has_value()
+         : marker == "cls" ? special.cls.has_value()
+                           : special.pad.has_value();
+}
+
+template <class Map>
+std::string names_of(const Map& map) {
+  std::string names;
+  for (const auto& [name, value] : map)
+    names += (names.empty() ? "" : ", ") + name;
+  return names;
+}
+
+[[noreturn]] void refuse_missing(const TemplateItem& item, const Example& example) {
+  const bool meta = item.kind == Kind::meta;
+  std::string has = names_of(meta ? example.meta : example.fields);
+  if (!meta && !example.words.empty())
+    has += (has.empty() ? "" : ", ") + names_of(example.words);
+  throw DataError("the example has no " + std::string(meta ? "side data \"" : "field \"") + item.text +
+                  "\", which the template reads at line " + std::to_string(item.line) + ", column " +
+                  std::to_string(item.column) + "; it has " + (has.empty() ? "none" : has));
+}
+
+} // namespace
+
+ManualTemplate::ManualTemplate(const Options& options)
+    : text_(options.text("text")), predict_eos_(options.flag("predict-eos")) {}
+
+void ManualTemplate::prepare(const Vocabulary& vocabulary, const PromptTarget& target) {
+  if (target.encoder_decoder)
+    throw UsageError("the template \"manual\" lays out prompts for encoders and decoders, and this model is an "
+                     "encoder-decoder: choose a template made for those");
+  ParsedTemplate parsed = parse_template(text_);
+  if (parsed.items.empty())
+    throw UsageError("the template is empty: write it into the option \"text\"");
+  parts_.clear();
+  fields_.clear();
+  soft_slots_.clear();
+  soft_groups_.clear();
+  answer_slots_ = 0;
+  settle_answers(parsed, vocabulary, target);
+  for (const TemplateItem& item : parsed.items)
+    add_item(item, vocabulary);
+}
+
+void ManualTemplate::settle_answers(ParsedTemplate& parsed, const Vocabulary& vocabulary,
+                                    const PromptTarget& target) const {
+  std::vector<TemplateItem>& items = parsed.items;
+  if (parsed.implied_answer) {
+    if (!target.causal)
+      throw UsageError(
+          "the template has no answer slot, and a masked model does not continue a text: put {mask} "
+          "where the answer shall stand");
+    items.emplace_back().kind = Kind::answer;
+  }
+  const auto answer = std::find_if(items.begin(), items.end(),
+                                   [](const TemplateItem& item) { return item.kind == Kind::answer; });
+  if (!target.causal) {
+    if (!vocabulary.special().mask)
+      throw UsageError(place(*answer) + ": the model is not causal and its vocabulary has no mask token, so no "
+                                        "answer can stand here: choose a masked language model");
+    if (predict_eos_)
+      throw UsageError("the option \"predict-eos\" is for causal models, and this model is masked");
+    return;
+  }
+  if (answer == items.begin() && vocabulary.sequence_prefix().empty())
+    throw UsageError(place(*answer) +
+                     ": a causal model reads the answer behind the text, and nothing stands in "
+                     "front of this answer slot: put it behind the text");
+  for (auto lost = answer + 1; lost != items.end(); ++lost)
+    if (lost->kind != Kind::answer)
+      throw UsageError(place(*lost) +
+                       ": what stands behind the answer slot would be lost, because a causal model "
+                       "reads the answer where the text ends: move it in front of the answer slot, or "
+                       "take it out");
+  items.erase(answer + 1, items.end());
+  if (predict_eos_ && !vocabulary.special().eos)
+    throw UsageError(
+        "the option \"predict-eos\" needs an end-of-sequence token, and the model's vocabulary has none");
+}
+
+void ManualTemplate::add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable) {
+  Piece piece;
+  piece.kind = kind;
+  piece.text = std::move(text);
+  piece.slot = slot;
+  piece.shortenable = shortenable;
+  parts_.push_back({std::move(piece), std::nullopt});
+}
+
+void ManualTemplate::add_item(const TemplateItem& item, const Vocabulary& vocabulary) {
+  switch (item.kind) {
+  case Kind::text:
+    add_piece(Piece::Kind::text, item.prefix + item.text, 0, item.shortenable);
+    break;
+  case Kind::special:
+    if (!has_special(vocabulary, item.text))
+      throw UsageError(place(item) + ": the model's vocabulary has no <" + item.text + "> token");
+    add_piece(Piece::Kind::special, item.text, 0, item.shortenable);
+    break;
+  case Kind::answer:
+    add_piece(Piece::Kind::answer, "", answer_slots_++, false);
+    break;
+  case Kind::soft:
+    add_soft(item, vocabulary);
+    break;
+  case Kind::field:
+  case Kind::meta:
+    parts_.push_back({Piece(), item});
+    if (std::find(fields_.begin(), fields_.end(), field_name(item)) == fields_.end())
+      fields_.push_back(field_name(item));
+    break;
+  }
+}
+
+void ManualTemplate::add_soft(const TemplateItem& item, const Vocabulary& vocabulary) {
+  const auto known = soft_groups_.find(item.soft_id);
+  std::vector<int64_t> slots;
+  if (item.soft_id > 0 && known != soft_groups_.end()) {
+    slots = known->second;
+  } else if (item.has_words) {
+    for (const Token& token : vocabulary.encode_with_specials(item.prefix + item.text)) {
+      slots.push_back(static_cast<int64_t>(soft_slots_.size()));
+      soft_slots_.push_back({token.id});
+    }
+    if (slots.empty())
+      throw UsageError(place(item) + ": \"" + item.text +
+                       "\" has no token in the model's vocabulary, so no soft slot "
+                       "can start from it");
+  } else {
+    for (int64_t i = 0; i < item.duplicate; ++i) {
+      if (i == 0 || !item.same)
+        soft_slots_.emplace_back();
+      slots.push_back(static_cast<int64_t>(soft_slots_.size()) - 1);
+    }
+  }
+  if (item.soft_id > 0)
+    soft_groups_[item.soft_id] = slots;
+  for (const int64_t slot : slots)
+    add_piece(Piece::Kind::soft, "", slot, false);
+}
+
+void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
+                               std::vector<Piece>& pieces) const {
+  Piece piece;
+  piece.kind = Piece::Kind::field;
+  piece.field = field_name(item);
+  piece.shortenable = item.shortenable;
+
+  std::string value;
+  if (example != nullptr) {
+    const auto& texts = item.kind == Kind::meta ? example->meta : example->fields;
+    const auto text = texts.find(item.text);
+    const auto words = item.kind == Kind::meta ? example->words.end() : example->words.find(item.text);
+    if (text != texts.end()) {
+      value = text->second;
+    } else if (words == example->words.end()) {
+      refuse_missing(item, *example);
+    } else if (item.filter && joins_words(*item.filter)) {
+      value = filter_words(*item.filter, words->second);
+    } else {
+      // A piece per word, each behind a space but the first, whose prefix the template decides.
+      std::string prefix = item.prefix;
+      for (std::size_t i = 0; i < words->second.size(); ++i, prefix = " ") {
+        const std::string word = item.filter ? filter_text(*item.filter, words->second[i]) : words->second[i];
+        piece.word = static_cast<int64_t>(i);
+        piece.text = word.empty() ? "" : prefix + word;
+        pieces.push_back(piece);
+      }
+      return;
+    }
+  }
+  if (item.filter)
+    value = filter_text(*item.filter, value);
+  // An empty field leaves no bare space behind (openprompt-surface, case roberta-03).
+  piece.text = value.empty() ? "" : item.prefix + value;
+  pieces.push_back(std::move(piece));
+}
+
+Prompt ManualTemplate::lay_out(const Example* example, const std::vector<std::string>* answers) const {
+  if (answers != nullptr && static_cast<int64_t>(answers->size()) < answer_slots_)
+    throw DataError("the template has " + std::to_string(answer_slots_) + " answer slots, and " +
+                    std::to_string(answers->size()) + " answers are given");
+  Prompt prompt;
+  prompt.input.reserve(parts_.size() + 1);
+  for (const Part& part : parts_) {
+    if (part.reads) {
+      lay_field(*part.reads, example, prompt.input);
+      continue;
+    }
+    prompt.input.push_back(part.piece);
+    if (part.piece.kind == Piece::Kind::answer && answers != nullptr) {
+      const std::string& answer = (*answers)[static_cast<std::size_t>(part.piece.slot)];
+      if (answer.empty())
+        throw DataError("answer " + std::to_string(part.piece.slot + 1) +
+                        " of the template is given as an empty text");
+      prompt.input.back().text = answer;
+      if (predict_eos_) {
+        Piece end;
+        end.kind = Piece::Kind::special;
+        end.text = "eos";
+        prompt.input.push_back(std::move(end));
+      }
+    }
+  }
+  return prompt;
+}
+
+std::vector<Prompt> ManualTemplate::render(const Example& example,
+                                           const std::vector<std::string>* answers) const {
+  return {lay_out(&example, answers)};
+}
+
+Prompt ManualTemplate::blank() const {
+  return lay_out(nullptr, nullptr);
+}
+
+void ManualTemplate::set_triggers(const std::vector<int64_t>& ids) {
+  if (!ids.empty())
+    throw UsageError("the template \"manual\" has no trigger slots, and " + std::to_string(ids.size()) +
+                     " trigger tokens are given");
+}
+
+} // namespace cuecard::manual

@@ -1,0 +1,57 @@
+/// The template component `manual`: a text with fields, answer slots and soft slots, in the language of
+/// cuecard/parts/template_grammar.hpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <cuecard/options.hpp>
+#include <cuecard/parts/template_grammar.hpp>
+#include <cuecard/template.hpp>
+
+namespace cuecard::manual {
+
+/// Answers given to `render` are laid as they are: whoever gives them writes the space in front that the words
+/// of a byte-level vocabulary need. A causal model reads one answer slot, at the end: of several mask items the
+/// first counts, and any other item behind it is refused.
+class ManualTemplate final : public Template {
+public:
+  explicit ManualTemplate(const Options& options);
+
+  void prepare(const Vocabulary& vocabulary, const PromptTarget& target) override;
+  std::vector<std::string> fields() const override { return fields_; }
+  std::vector<Prompt> render(const Example& example, const std::vector<std::string>* answers) const override;
+  Prompt blank() const override;
+  const std::vector<SoftSlot>& soft_slots() const override { return soft_slots_; }
+  int64_t answer_slots() const override { return answer_slots_; }
+  int64_t trigger_slots() const override { return 0; }
+  void set_triggers(const std::vector<int64_t>& ids) override;
+  std::string source() const override { return text_; }
+
+private:
+  /// A piece that every prompt has, or an item that reads the example.
+  struct Part {
+    Piece piece;
+    std::optional<TemplateItem> reads;
+  };
+
+  void settle_answers(ParsedTemplate& parsed, const Vocabulary& vocabulary, const PromptTarget& target) const;
+  void add_item(const TemplateItem& item, const Vocabulary& vocabulary);
+  void add_soft(const TemplateItem& item, const Vocabulary& vocabulary);
+  void add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable);
+  /// Pieces of one field. Without an example it is empty.
+  void lay_field(const TemplateItem& item, const Example* example, std::vector<Piece>& pieces) const;
+  Prompt lay_out(const Example* example, const std::vector<std::string>* answers) const;
+
+  std::string text_;
+  bool predict_eos_;
+  std::vector<Part> parts_;
+  std::vector<std::string> fields_;
+  std::vector<SoftSlot> soft_slots_;
+  /// Slots of each soft_id, in the order in which they stand.
+  std::map<int64_t, std::vector<int64_t>> soft_groups_;
+  int64_t answer_slots_ = 0;
+};
+
+} // namespace cuecard::manual

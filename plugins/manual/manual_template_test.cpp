@@ -1,0 +1,207 @@
+// Expected pieces are read off openprompt-surface sections 1.3 to 1.5.
+#include "character_vocabulary.hpp"
+#include "manual_template.hpp"
+
+#include <cuecard/error.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::manual;
+
+namespace {
+
+const PromptTarget masked{}, causal{.causal = true, .encoder_decoder = false};
+
+ManualTemplate make(const std::string& text, const PromptTarget& target, bool predict_eos = false,
+                    const CharacterVocabulary& vocabulary = {}) {
+  Options options;
+  options.set("text", text);
+  options.set("predict-eos", predict_eos);
+  ManualTemplate made(options);
+  made.prepare(vocabulary, target);
+  return made;
+}
+
+/// Pieces as text: `[text]`, `(field)`, `*` and the given text for an answer, `~slot`, `<special>`; `!` behind
+/// what may be shortened.
+std::string spell(const Prompt& prompt) {
+  std::string spelling;
+  for (const Piece& piece : prompt.input) {
+    switch (piece.kind) {
+    case Piece::Kind::text:
+      spelling += "[" + piece.text + "]";
+      break;
+    case Piece::Kind::field:
+      spelling += "(" + piece.text + ")";
+      break;
+    case Piece::Kind::answer:
+      spelling += "*" + piece.text;
+      break;
+    case Piece::Kind::soft:
+      spelling += "~" + std::to_string(piece.slot);
+      break;
+    case Piece::Kind::special:
+      spelling += "<" + piece.text + ">";
+      break;
+    case Piece::Kind::trigger:
+      spelling += "T";
+      break;
+    }
+    spelling += piece.shortenable ? "!" : "";
+  }
+  return spelling;
+}
+
+Example example(std::map<std::string, std::string, std::less<>> fields) {
+  Example made;
+  made.fields = std::move(fields);
+  return made;
+}
+
+std::string refusal(const std::string& text, const PromptTarget& target, bool predict_eos = false) {
+  try {
+    make(text, target, predict_eos);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  CHECK(text.find(part) != std::string::npos);
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("fields, text and answers in order") {
+  const ManualTemplate made =
+      make(R"({"placeholder":"text_a"} It was {"mask"}. {"meta":"who"} {"mask"})", masked);
+  Example row = example({{"text_a", "Good"}});
+  row.meta["who"] = "me";
+  CHECK(spell(made.render(row, nullptr).at(0)) == "(Good)![ It was]*[.]( me)*");
+  CHECK(made.answer_slots() == 2);
+  CHECK(made.render(row, nullptr).at(0).input[5].slot == 1);
+  CHECK(made.render(row, nullptr).at(0).input[0].field == "text_a");
+  CHECK(made.fields() == std::vector<std::string>{"text_a", "meta.who"});
+  CHECK(made.source() == R"({"placeholder":"text_a"} It was {"mask"}. {"meta":"who"} {"mask"})");
+}
+
+TEST_CASE("an empty field leaves nothing, in an example and in the blank prompt") {
+  const ManualTemplate made = make("{a} {b} It was {mask}", masked);
+  CHECK(spell(made.render(example({{"a", "x"}, {"b", ""}}), nullptr).at(0)) == "(x)!()![ It was]*");
+  CHECK(spell(made.blank()) == "()!()![ It was]*");
+}
+
+TEST_CASE("filters run before the prefix is added") {
+  const ManualTemplate made = make(
+      R"(Q {"placeholder":"a","post_processing": lambda x: x.strip(".")} {"placeholder":"a","post_processing":"append-full-stop"} {"mask"})",
+      masked);
+  CHECK(spell(made.render(example({{"a", ".x."}}), nullptr).at(0)) == "[Q]( x)!( .x..)!*");
+}
+
+TEST_CASE("a column of words gives a piece a word, or is joined") {
+  Example row;
+  row.words["tokens"] = {"The", "", "cat"};
+  const ManualTemplate each = make("Tag: {tokens} {mask}", masked);
+  const Prompt prompt = each.render(row, nullptr).at(0);
+  CHECK(spell(prompt) == "[Tag:]( The)!()!( cat)!*");
+  CHECK(prompt.input[3].word == 2);
+  CHECK(prompt.input[4].word == -1);
+  const ManualTemplate joined =
+      make(R"({"placeholder":"tokens","post_processing":"join-with-comma"} {"mask"})", masked);
+  CHECK(spell(joined.render(row, nullptr).at(0)) == "(The, , cat)!*");
+}
+
+TEST_CASE("soft slots are numbered in order and shared by soft_id") {
+  const ManualTemplate made =
+      make(R"({"soft"} {"soft":"ab","soft_id":4} {"soft":None,"duplicate":2,"same":True} )"
+           R"({"soft_id":4} {"soft":None,"duplicate":2} {soft} {x} {"mask"})",
+           causal);
+  // The first word stands behind a space, which is a token of this vocabulary.
+  CHECK(spell(made.render(example({{"x", "v"}}), nullptr).at(0)) == "~0~1~2~3~4~4~1~2~3~5~6~7( v)!*");
+  REQUIRE(made.soft_slots().size() == 8);
+  CHECK_FALSE(made.soft_slots()[0].initial_token);
+  CHECK(made.soft_slots()[1].initial_token == ' ');
+  CHECK(made.soft_slots()[2].initial_token == 'a');
+  CHECK(made.soft_slots()[3].initial_token == 'b');
+  CHECK_FALSE(made.soft_slots()[4].initial_token);
+}
+
+TEST_CASE("a short template of a causal model ends in its answer slot") {
+  const ManualTemplate made = make("Review: {text}\nOverall, it was", causal);
+  CHECK(spell(made.render(example({{"text", "So so."}}), nullptr).at(0)) ==
+        "[Review:]( So so.)![\nOverall, it was]*");
+  CHECK(made.answer_slots() == 1);
+  CHECK(contains(refusal("Review: {text}\nOverall, it was", masked), "put {mask}"));
+  CHECK(contains(refusal(R"(Review: {"placeholder":"text"})", causal), "no answer slot"));
+}
+
+TEST_CASE("a causal model reads the first answer slot and nothing may stand behind") {
+  CHECK(make(R"({a} {"mask"} {"mask"})", causal).answer_slots() == 1);
+  CHECK(contains(refusal(R"({"placeholder":"a"} It was {"mask"}. {"placeholder":"b"})", causal),
+                 "template line 1, column 37: what stands behind the answer slot would be lost"));
+  CHECK(contains(refusal(R"({"mask"} {"placeholder":"a"})", causal),
+                 "template line 1, column 1: a causal model"));
+  CharacterVocabulary with_bos;
+  with_bos.prefix_ = {256};
+  CHECK(make("{mask}", causal, false, with_bos).answer_slots() == 1);
+}
+
+TEST_CASE("given answers stand in their slots as they are, with an end when asked for") {
+  const std::vector<std::string> answers{" good", " bad"};
+  const Example row = example({{"a", "x"}});
+  CHECK(spell(make("{a} {mask}", causal).render(row, &answers).at(0)) == "(x)!* good");
+  CHECK(spell(make("{a} {mask}", causal, true).render(row, &answers).at(0)) == "(x)!* good<eos>");
+  CHECK(spell(make("{a} {mask}", causal, true).render(row, nullptr).at(0)) == "(x)!*");
+  CHECK(spell(make("{a} {mask} and {mask}", masked).render(row, &answers).at(0)) == "(x)!* good[ and]* bad");
+  const std::vector<std::string> one{"x"}, empty{""};
+  CHECK_THROWS_AS(make("{a} {mask} and {mask}", masked).render(row, &one), DataError);
+  CHECK_THROWS_AS(make("{a} {mask}", causal).render(row, &empty), DataError);
+}
+
+TEST_CASE("special tokens by marker, checked at load") {
+  CHECK(spell(make(R"({"special":"<sep>"}{x} {"mask"})", masked).blank()) == "<sep>()!*");
+  CHECK(spell(make(R"(<sep>{x} {"special":"<|x|>"} {"mask"})", masked).blank()) == "<sep>()![<|x|>]*");
+  CHECK(contains(refusal(R"({x} {"special":"<pad>"} {"mask"})", masked), "template line 1, column 5"));
+  Example row = example({{"x", "<sep>"}});
+  CHECK(spell(make("{x}{mask}", masked).render(row, nullptr).at(0)) == "(<sep>)!*");
+}
+
+TEST_CASE("what can't work is refused at load") {
+  CHECK(contains(refusal("", causal), "empty"));
+  CHECK(contains(refusal("{a} {mask}", {.causal = false, .encoder_decoder = true}), "encoder-decoder"));
+  CHECK(contains(refusal("{a} {mask}", masked, true), "predict-eos"));
+  CharacterVocabulary no_mask;
+  no_mask.special_.mask.reset();
+  CHECK_THROWS_AS(make("{a} {mask}", masked, false, no_mask), UsageError);
+  CharacterVocabulary no_eos;
+  no_eos.special_.eos.reset();
+  CHECK_THROWS_AS(make("{a} {mask}", causal, true, no_eos), UsageError);
+  ManualTemplate made = make("{a} {mask}", masked);
+  CHECK(made.trigger_slots() == 0);
+  CHECK_NOTHROW(made.set_triggers({}));
+  CHECK_THROWS_AS(made.set_triggers({1}), UsageError);
+}
+
+TEST_CASE("a missing field is named, and what there is") {
+  const ManualTemplate made = make("{a} {meta.b} {mask}", masked);
+  try {
+    made.render(example({{"x", ""}, {"y", ""}}), nullptr);
+    FAIL("no error");
+  } catch (const DataError& error) {
+    CHECK(std::string(error.what()) ==
+          "the example has no field \"a\", which the template reads at line 1, column 1; it has x, y");
+  }
+  try {
+    made.render(example({{"a", ""}}), nullptr);
+    FAIL("no error");
+  } catch (const DataError& error) {
+    CHECK(std::string(error.what()) ==
+          "the example has no side data \"b\", which the template reads at line 1, column 5; it has none");
+  }
+}

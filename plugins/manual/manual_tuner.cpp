@@ -1,0 +1,37 @@
+#include "manual_tuner.hpp"
+
+#include <cmath>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard::manual {
+
+void ManualTuner::prepare(const Problem& problem) {
+  for (const Task& task : problem.tasks) {
+    const std::size_t soft = task.prompt_template.soft_slots().size();
+    if (soft > 0)
+      throw UsageError(
+          "the template of task \"" + task.name + "\" has " + std::to_string(soft) +
+          " soft slots, and the tuner \"manual\" learns nothing that could fill them: use the tuner "
+          "\"prompt-tuning\", or take them out");
+    if (task.prompt_template.trigger_slots() > 0)
+      throw UsageError("the template of task \"" + task.name +
+                       "\" has trigger slots, and the tuner \"manual\" "
+                       "searches for nothing that could fill them: use a tuner that does, or take them out");
+  }
+}
+
+FitReport ManualTuner::fit(Engine& engine) {
+  Problem& problem = engine.problem();
+  for (const Task& task : problem.tasks)
+    if (!task.verbalizer.parameters().empty())
+      return Tuner::fit(engine);
+  double dev = 0;
+  for (std::size_t task = 0; task < problem.tasks.size(); ++task)
+    dev += engine.evaluate_dev(static_cast<int64_t>(task)) / static_cast<double>(problem.tasks.size());
+  FitReport report;
+  report.best_dev = std::isnan(dev) ? 0 : dev;
+  return report;
+}
+
+} // namespace cuecard::manual

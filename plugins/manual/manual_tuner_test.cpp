@@ -1,0 +1,120 @@
+#include "character_vocabulary.hpp"
+#include "manual_template.hpp"
+#include "manual_tuner.hpp"
+#include "manual_verbalizer.hpp"
+
+#include <limits>
+
+#include <cuecard/error.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::manual;
+
+namespace {
+
+class NoBackbone final : public Backbone {
+public:
+  const BackboneShape& shape() const override { return shape_; }
+  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
+  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
+  at::Tensor forward(const ForwardArgs&) const override { return {}; }
+  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+private:
+  BackboneShape shape_;
+  std::map<std::string, at::Tensor> weights_;
+};
+
+/// An engine that only knows how good the dev rows come out.
+class MeasuringEngine final : public Engine {
+public:
+  MeasuringEngine(Problem& problem, std::vector<double> dev) : problem_(problem), dev_(std::move(dev)) {}
+
+  at::Tensor score(const std::vector<const Example*>&, const Readout&, std::vector<int64_t>*) override {
+    return {};
+  }
+  at::Tensor score_blank(const Readout&) override { return {}; }
+  std::vector<Batch> training_batches(int64_t, int64_t) override {
+    FAIL("the manual tuner asked for a training batch");
+    return {};
+  }
+  int64_t steps_per_epoch(int64_t) const override { return 1; }
+  at::Tensor loss(int64_t, const Batch&, const Conditioning&) override { return {}; }
+  double evaluate_dev(int64_t task) override { return dev_.at(static_cast<std::size_t>(task)); }
+  at::Tensor trigger_gradient(int64_t, const Batch&) override { return {}; }
+  at::Tensor trigger_losses(int64_t, const Batch&, int64_t, const std::vector<int64_t>&) override { return {}; }
+  void progress(int64_t, int64_t, double, double) override {}
+  const FitSettings& settings() const override { return settings_; }
+  Problem& problem() override { return problem_; }
+
+private:
+  Problem& problem_;
+  std::vector<double> dev_;
+  FitSettings settings_;
+};
+
+struct Setting {
+  explicit Setting(const std::string& text)
+      : prompt_template(template_options(text)), verbalizer(verbalizer_options()) {
+    prompt_template.prepare(vocabulary, {.causal = true, .encoder_decoder = false});
+    problem.tasks.push_back({"reviews", prompt_template, verbalizer, {"a", "b"}, nullptr, nullptr});
+  }
+
+  static Options template_options(const std::string& text) {
+    Options options;
+    options.set("text", text);
+    options.set("predict-eos", false);
+    return options;
+  }
+  static Options verbalizer_options() {
+    Options options;
+    for (const char* name : {"multi-token-handler", "prefix", "calibrate"})
+      options.set(name, std::string("none"));
+    options.set("calibrate-rows", int64_t{1});
+    options.set("post-log-softmax", true);
+    return options;
+  }
+
+  CharacterVocabulary vocabulary;
+  NoBackbone backbone;
+  ManualTemplate prompt_template;
+  ManualVerbalizer verbalizer;
+  Problem problem{backbone, vocabulary, {}, 0};
+};
+
+} // namespace
+
+TEST_CASE("the manual tuner refuses soft slots and names who fills them") {
+  Setting setting("{text} {soft} {mask}");
+  ManualTuner tuner({});
+  try {
+    tuner.prepare(setting.problem);
+    FAIL("no error");
+  } catch (const UsageError& error) {
+    CHECK(std::string(error.what()).find("1 soft slots") != std::string::npos);
+    CHECK(std::string(error.what()).find("prompt-tuning") != std::string::npos);
+  }
+}
+
+TEST_CASE("the manual tuner conditions nothing, learns nothing and measures") {
+  Setting setting("{text} it was {mask}");
+  ManualTuner tuner({});
+  tuner.prepare(setting.problem);
+  const Conditioning conditioning = tuner.condition(0);
+  CHECK_FALSE(conditioning.embeddings.defined());
+  CHECK(conditioning.prefixes.empty());
+  CHECK(tuner.parameters().empty());
+  CHECK(tuner.export_tensors().empty());
+
+  MeasuringEngine engine(setting.problem, {0.75});
+  const FitReport report = tuner.fit(engine);
+  CHECK(report.steps == 0);
+  CHECK(report.best_dev == 0.75);
+  CHECK(report.losses.empty());
+  MeasuringEngine without_dev(setting.problem, {std::numeric_limits<double>::quiet_NaN()});
+  CHECK(tuner.fit(without_dev).best_dev == 0);
+}

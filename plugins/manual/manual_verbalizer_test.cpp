@@ -1,0 +1,293 @@
+// The oracle is the definition in manual_verbalizer.hpp, computed word by word in double.
+#include "character_vocabulary.hpp"
+#include "manual_verbalizer.hpp"
+
+#include <cmath>
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <cuecard/error.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::manual;
+
+namespace {
+
+using Words = std::vector<std::vector<std::string>>;
+
+class NoBackbone final : public Backbone {
+public:
+  NoBackbone() { shape_.scores_vocabulary = true; }
+  const BackboneShape& shape() const override { return shape_; }
+  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
+  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
+  at::Tensor forward(const ForwardArgs&) const override { return {}; }
+  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+  BackboneShape shape_;
+  std::map<std::string, at::Tensor> weights_;
+};
+
+/// The score of vocabulary row `id` for row `row` of a pretended model; row -1 has no content.
+double logit(int64_t id, int64_t row) {
+  return row < 0 ? 3 * std::cos(0.31 * static_cast<double>(id))
+                 : 4 * std::sin(0.7 * static_cast<double>(id) + 1.3 * static_cast<double>(row));
+}
+
+class PretendedScorer final : public Scorer {
+public:
+  at::Tensor score(const std::vector<const Example*>& examples, const Readout& readout,
+                   std::vector<int64_t>*) override {
+    asked = examples;
+    std::vector<double> values;
+    for (const Example* example : examples)
+      for (int64_t i = 0; i < readout.ids.size(0); ++i)
+        values.push_back(logit(readout.ids[i].item<int64_t>(), std::stoi(example->id)));
+    return at::tensor(values, at::kDouble).view({static_cast<int64_t>(examples.size()), -1});
+  }
+  at::Tensor score_blank(const Readout& readout) override {
+    std::vector<double> values;
+    for (int64_t i = 0; i < readout.ids.size(0); ++i)
+      values.push_back(logit(readout.ids[i].item<int64_t>(), -1));
+    return at::tensor(values, at::kDouble).view({1, -1});
+  }
+  std::vector<const Example*> asked;
+};
+
+Options options(const std::string& handler, const std::string& calibrate, bool post_log_softmax = true,
+                const std::string& prefix = "") {
+  Options made;
+  made.set("multi-token-handler", handler);
+  made.set("prefix", prefix);
+  made.set("calibrate", calibrate);
+  made.set("calibrate-rows", int64_t{3});
+  made.set("post-log-softmax", post_log_softmax);
+  return made;
+}
+
+const NoBackbone backbone;
+const CharacterVocabulary vocabulary;
+const Words words{{"great", "ok"}, {"bad", "dull", "x"}};
+
+ManualVerbalizer make(const Options& chosen, const Words& label_words = words,
+                      std::vector<std::string> labels = {"good", "poor"}) {
+  ManualVerbalizer made(chosen);
+  made.prepare({vocabulary, backbone, std::move(labels), label_words});
+  return made;
+}
+
+at::Tensor values_of(const ManualVerbalizer& verbalizer, int64_t rows) {
+  PretendedScorer scorer;
+  std::vector<Example> examples(static_cast<std::size_t>(rows));
+  std::vector<const Example*> pointers;
+  for (int64_t row = 0; row < rows; ++row) {
+    examples[static_cast<std::size_t>(row)].id = std::to_string(row);
+    pointers.push_back(&examples[static_cast<std::size_t>(row)]);
+  }
+  return scorer.score(pointers, verbalizer.readout(), nullptr);
+}
+
+double projected(const std::string& word, const std::string& handler,
+                 const std::function<double(int64_t)>& score) {
+  double first = score(word[0]), largest = first, sum = 0;
+  for (const char letter : word) {
+    largest = std::max(largest, score(letter));
+    sum += score(letter);
+  }
+  return handler == "first" ? first : handler == "max" ? largest : sum / static_cast<double>(word.size());
+}
+
+using Score = std::function<double(int64_t)>;
+
+std::vector<double> joint_softmax(const std::string& handler, const Score& score) {
+  std::vector<double> p;
+  double sum = 0;
+  for (const auto& label : words)
+    for (const std::string& word : label) {
+      p.push_back(std::exp(projected(word, handler, score)));
+      sum += p.back();
+    }
+  for (double& value : p)
+    value /= sum;
+  return p;
+}
+
+/// Scores of the two labels by the definition.
+std::vector<double> expected(const std::string& handler, const Score& score, const Score* prior) {
+  std::vector<double> p = joint_softmax(handler, score);
+  if (prior != nullptr) {
+    const std::vector<double> q = joint_softmax(handler, *prior);
+    double sum = 0;
+    for (std::size_t w = 0; w < p.size(); ++w)
+      sum += p[w] /= q[w] + 1e-15;
+    for (double& value : p)
+      value /= sum;
+  }
+  return {(std::log(p[0]) + std::log(p[1])) / 2, (std::log(p[2]) + std::log(p[3]) + std::log(p[4])) / 3};
+}
+
+void check_scores(const Scores& scores, const std::vector<double>& want, int64_t row) {
+  for (int64_t label = 0; label < 2; ++label)
+    CHECK(scores.values[row * 2 + label].item<double>() ==
+          doctest::Approx(want[static_cast<std::size_t>(label)]).epsilon(1e-6));
+}
+
+} // namespace
+
+TEST_CASE("scores follow the definition for every way to join sub-tokens") {
+  for (const std::string handler : {"first", "max", "mean"}) {
+    CAPTURE(handler);
+    const ManualVerbalizer verbalizer = make(options(handler, "none"));
+    const Scores scores = verbalizer.score(values_of(verbalizer, 3), {});
+    CHECK(scores.offsets == std::vector<int64_t>{0, 2, 4, 6});
+    for (int64_t row = 0; row < 3; ++row)
+      check_scores(scores,
+                   expected(
+                       handler, [&](int64_t id) { return logit(id, row); }, nullptr),
+                   row);
+    CHECK(verbalizer.export_tensors().empty());
+  }
+}
+
+TEST_CASE("float32 and bfloat16 readouts give float32 scores") {
+  const ManualVerbalizer verbalizer = make(options("mean", "none"));
+  const at::Tensor values = values_of(verbalizer, 2);
+  const at::Tensor exact = verbalizer.score(values, {}).values;
+  const at::Tensor single = verbalizer.score(values.to(at::kFloat), {}).values;
+  CHECK(single.scalar_type() == at::kFloat);
+  CHECK((single - exact).abs().max().item<double>() < 1e-5);
+  CHECK(verbalizer.score(values.to(at::kBFloat16), {}).values.scalar_type() == at::kFloat);
+}
+
+TEST_CASE("only the tokens that are read are asked for, each once") {
+  CHECK(make(options("first", "none"))
+            .readout()
+            .ids.equal(at::tensor(std::vector<int64_t>{'b', 'd', 'g', 'o', 'x'})));
+  CHECK(make(options("mean", "none")).readout().ids.size(0) == 12); // a b d e g k l o r t u x
+  CHECK(make(options("first", "none")).readout().kind == Readout::Kind::scores);
+}
+
+TEST_CASE("calibration on the blank prompt divides it out and survives saving") {
+  for (const std::string handler : {"first", "mean"}) {
+    ManualVerbalizer verbalizer = make(options(handler, "blank"));
+    PretendedScorer scorer;
+    verbalizer.calibrate(scorer);
+    verbalizer.fit(scorer, {});
+    const Score prior = [](int64_t id) { return logit(id, -1); };
+    const Scores scores = verbalizer.score(values_of(verbalizer, 2), {});
+    for (int64_t row = 0; row < 2; ++row)
+      check_scores(scores,
+                   expected(
+                       handler, [&](int64_t id) { return logit(id, row); }, &prior),
+                   row);
+
+    ManualVerbalizer restored = make(options(handler, "blank"));
+    restored.import_tensors(verbalizer.export_tensors());
+    CHECK(restored.score(values_of(verbalizer, 2), {}).values.equal(scores.values));
+  }
+}
+
+TEST_CASE("calibration on training rows takes the mean of rows spread over them") {
+  ManualVerbalizer verbalizer = make(options("first", "train"));
+  std::vector<Example> examples(7);
+  std::vector<const Example*> pointers;
+  for (std::size_t i = 0; i < 7; ++i) {
+    examples[i].id = std::to_string(i);
+    pointers.push_back(&examples[i]);
+  }
+  PretendedScorer scorer;
+  verbalizer.calibrate(scorer); // not the blank prompt
+  CHECK(verbalizer.export_tensors().empty());
+  verbalizer.fit(scorer, pointers);
+  REQUIRE(scorer.asked.size() == 3);
+  CHECK(scorer.asked[1]->id == "2");
+  CHECK(scorer.asked[2]->id == "4");
+  const Score prior = [](int64_t id) { return (logit(id, 0) + logit(id, 2) + logit(id, 4)) / 3; };
+  check_scores(verbalizer.score(values_of(verbalizer, 1), {}),
+               expected(
+                   "first", [](int64_t id) { return logit(id, 0); }, &prior),
+               0);
+  CHECK_THROWS_AS(verbalizer.fit(scorer, {}), DataError);
+}
+
+TEST_CASE("without post-log-softmax the score is the plain mean and calibration is skipped") {
+  ManualVerbalizer verbalizer = make(options("mean", "blank", false));
+  PretendedScorer scorer;
+  verbalizer.calibrate(scorer);
+  const Score score = [](int64_t id) { return logit(id, 0); };
+  check_scores(
+      verbalizer.score(values_of(verbalizer, 1), {}),
+      {(projected("great", "mean", score) + projected("ok", "mean", score)) / 2,
+       (projected("bad", "mean", score) + projected("dull", "mean", score) + projected("x", "mean", score)) /
+           3},
+      0);
+}
+
+TEST_CASE("the loss is the cross-entropy of rows that have a label") {
+  const ManualVerbalizer verbalizer = make(options("mean", "none"));
+  const Scores scores = verbalizer.score(values_of(verbalizer, 3), {});
+  Batch batch;
+  batch.labels = at::tensor(std::vector<int64_t>{1, -1, 0});
+  double want = 0;
+  for (const auto& [row, label] : {std::pair{0, 1}, {2, 0}}) {
+    const double a = scores.values[row * 2].item<double>(), b = scores.values[row * 2 + 1].item<double>();
+    want += (std::log(std::exp(a) + std::exp(b)) - (label == 0 ? a : b)) / 2;
+  }
+  CHECK(verbalizer.loss(scores, batch).item<double>() == doctest::Approx(want).epsilon(1e-9));
+  CHECK_THROWS_AS(verbalizer.loss(scores, {}), DataError);
+}
+
+TEST_CASE("gradients flow through the scores") {
+  const ManualVerbalizer verbalizer = make(options("max", "none"));
+  at::Tensor values = values_of(verbalizer, 2).to(at::kFloat).requires_grad_();
+  Batch batch;
+  batch.labels = at::tensor(std::vector<int64_t>{1, 0});
+  verbalizer.loss(verbalizer.score(values, batch), batch).backward();
+  CHECK(values.grad().isfinite().all().item<bool>());
+  CHECK(values.grad().abs().sum().item<float>() > 0);
+}
+
+TEST_CASE("words: prefix, its exception, and labels that are their own word") {
+  const ManualVerbalizer verbalizer = make(options("mean", "none", true, " "), {{"<!>no", "x"}, {"yes"}});
+  CHECK(verbalizer.answer_text(0) == std::vector<std::string>{"no"});
+  CHECK(verbalizer.answer_text(1) == std::vector<std::string>{" yes"});
+  CHECK_THROWS_AS(verbalizer.answer_text(2), DataError);
+  const ManualVerbalizer own = make(options("first", "none"), {});
+  CHECK(own.answer_text(1) == std::vector<std::string>{"poor"});
+  CHECK(own.readout().ids.equal(at::tensor(std::vector<int64_t>{'g', 'p'})));
+}
+
+TEST_CASE("what can't work is refused when the verbalizer is prepared") {
+  const auto refusal = [](const Words& label_words, const std::string& handler = "first",
+                          const std::string& prefix = "") -> std::string {
+    try {
+      make(options(handler, "none", true, prefix), label_words);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(refusal({{"good"}, {"what?"}}).find("\"what?\" of label \"poor\"") != std::string::npos);
+  CHECK(refusal({{""}, {"x"}}).find("can't be spelled") != std::string::npos);
+  CHECK(refusal({{"good"}}).find("label words for 1") != std::string::npos);
+  // All words begin with the same token, the space, so that the first tokens tell nothing apart.
+  CHECK(refusal({{"good"}, {"bad"}}, "first", " ").find("always score the same") != std::string::npos);
+  CHECK(refusal({{"good"}, {"bad"}}, "mean", " ").empty());
+  NoBackbone headless;
+  headless.shape_.scores_vocabulary = false;
+  ManualVerbalizer verbalizer(options("first", "none"));
+  CHECK_THROWS_AS(verbalizer.prepare({vocabulary, headless, {"a", "b"}, {}}), UsageError);
+}
+
+TEST_CASE("a card whose calibration doesn't fit is refused") {
+  ManualVerbalizer verbalizer = make(options("first", "blank"));
+  CHECK_THROWS_AS(verbalizer.import_tensors({}), DataError);
+  CHECK_THROWS_AS(verbalizer.import_tensors({{"calibration", at::zeros({4})}}), DataError);
+  CHECK_NOTHROW(verbalizer.import_tensors({{"calibration", at::zeros({5})}}));
+}

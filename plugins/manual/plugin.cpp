@@ -1,0 +1,50 @@
+#include <cuecard/register.hpp>
+
+#include "manual_template.hpp"
+#include "manual_tuner.hpp"
+#include "manual_verbalizer.hpp"
+
+namespace {
+
+constexpr cuecard_option_v1 template_options[] = {
+    cuecard::text_option("text", "", "", "The template, in OpenPrompt's language or with {field} for short.",
+                         "no default: a task has its own"),
+    cuecard::flag_option(
+        "predict-eos", "false",
+        "A given answer ends in the end-of-sequence token, which is learned too (causal models).",
+        "OpenPrompt, predict_eos_token"),
+};
+
+constexpr cuecard_option_v1 verbalizer_options[] = {
+    cuecard::text_option("multi-token-handler", "first", "first|max|mean",
+                         "What stands for a word of several tokens: the first, the largest or the mean score.",
+                         "OpenPrompt, ManualVerbalizer"),
+    cuecard::text_option("prefix", " ", "", "Put in front of each label word, unless the word begins with <!>.",
+                         "OpenPrompt, ManualVerbalizer"),
+    cuecard::text_option(
+        "calibrate", "none", "none|blank|train",
+        "Divide out what the model says without content: on the template with empty fields, or on "
+        "the mean of training rows.",
+        "Zhao et al. 2021; OpenPrompt uses training rows"),
+    cuecard::integer_option("calibrate-rows", "200", 1, 1e6,
+                            "Training rows that `calibrate` train reads at most.",
+                            "OpenPrompt's tutorial on calibration"),
+    cuecard::flag_option("post-log-softmax", "true",
+                         "Score by log-probabilities over all label words; else by the mean of raw scores.",
+                         "OpenPrompt, ManualVerbalizer"),
+};
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::prompt_template<cuecard::manual::ManualTemplate>(
+        "manual", "A text with fields, answer slots and soft slots, in OpenPrompt's language.",
+        template_options),
+    cuecard::verbalizer<cuecard::manual::ManualVerbalizer>(
+        "manual", "Label words chosen by hand, with contextual calibration.", CUECARD_LEARNS_NOTHING,
+        verbalizer_options),
+    cuecard::tuner<cuecard::manual::ManualTuner>("manual", "Learns nothing: the template alone does the work.",
+                                                 CUECARD_LEARNS_NOTHING),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("manual", "0.1.0", "Apache-2.0", "", components)

@@ -1,0 +1,76 @@
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+
+#include "guard.hpp"
+
+using namespace cuecard;
+using namespace cuecard::registry;
+
+namespace {
+
+template <class Thrown>
+void throwing(Thrown thrown) {
+  guarded("sample", "tuner-x", "fit", [&] { throw thrown; });
+}
+
+/// As a plugin may define it: its virtual table is the plugin's.
+struct OwnError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct OwnUsageError : UsageError {
+  using UsageError::UsageError;
+};
+
+} // namespace
+
+TEST_CASE("values and references pass") {
+  int value = 1;
+  CHECK(guarded("p", "c", "m", [] { return 5; }) == 5);
+  int& same = guarded("p", "c", "m", [&]() -> int& { return value; });
+  CHECK(&same == &value);
+}
+
+TEST_CASE("any std::exception names plugin, component and method") {
+  try {
+    throwing(OwnError("no gradient"));
+    FAIL("nothing was thrown");
+  } catch (const PluginError& error) {
+    CHECK(error.plugin() == "sample");
+    CHECK(error.component() == "tuner-x");
+    CHECK(error.method() == "fit");
+    CHECK(error.exit_code() == 4);
+    CHECK(std::string(error.what()) == "plugin \"sample\", component \"tuner-x\", fit: no gradient");
+  }
+}
+
+TEST_CASE("what is no std::exception is named too") {
+  CHECK_THROWS_AS(throwing(42), PluginError);
+  CHECK_THROWS_WITH(throwing("text"),
+                    "plugin \"sample\", component \"tuner-x\", fit: an exception that is not a "
+                    "std::exception");
+}
+
+TEST_CASE("errors about the user's input keep their kind and lose the plugin's type") {
+  CHECK_THROWS_AS(throwing(DataError("row 3 is empty")), DataError);
+  CHECK_THROWS_WITH(throwing(DataError("row 3 is empty")), "row 3 is empty");
+  CHECK_THROWS_AS(throwing(Cancelled()), Cancelled);
+  try {
+    throwing(OwnUsageError("bad option"));
+    FAIL("nothing was thrown");
+  } catch (const UsageError& error) {
+    CHECK(typeid(error) == typeid(UsageError));
+  }
+}
+
+TEST_CASE("a PluginError of an inner guard passes unchanged") {
+  CHECK_THROWS_WITH(guarded("outer", "o", "m", [] { throwing(OwnError("inner")); }),
+                    "plugin \"sample\", component \"tuner-x\", fit: inner");
+}
+
+TEST_CASE("stack traces and line feeds are left out") {
+  CHECK(sentence_of("sizes differ: 3\nand 4\nException raised from check at a.cpp:1 (most recent call "
+                    "first):\nframe #0: x") == "sizes differ: 3 and 4");
+  CHECK(sentence_of("") == "");
+  CHECK(sentence_of(std::string(5000, 'x')).size() == 600);
+}

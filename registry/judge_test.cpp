@@ -1,0 +1,116 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include "judge.hpp"
+
+using namespace cuecard;
+using namespace cuecard::registry;
+
+namespace {
+
+Manifest fitting() {
+  const HostBuild host = HostBuild::current();
+  Manifest manifest;
+  manifest.id = "sample";
+  manifest.abi_kind = CUECARD_ABI_CXX;
+  manifest.abi_major = host.abi_major;
+  manifest.abi_minor = host.abi_minor;
+  manifest.torch_major = host.torch_major;
+  manifest.torch_minor = host.torch_minor;
+  manifest.torch_patch = host.torch_patch;
+  manifest.cxx_std = 202002;
+  manifest.stdlib = host.stdlib;
+  manifest.abi_flags = host.abi_flags;
+  manifest.platform = host.platform;
+  manifest.compiler = host.compiler;
+  return manifest;
+}
+
+/// The one mismatch of a manifest that has exactly one.
+std::string mismatch(const Manifest& manifest) {
+  const Verdict verdict = judge(manifest, "sample.so");
+  REQUIRE(verdict.mismatches.size() == 1);
+  return verdict.mismatches.front();
+}
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a plugin of this build fits without notes") {
+  const Verdict verdict = judge(fitting(), "sample.so");
+  CHECK(verdict.fits());
+  CHECK(verdict.notes.empty());
+}
+
+TEST_CASE("another LibTorch minor is refused with file, both versions and what to do") {
+  Manifest manifest = fitting();
+  manifest.torch_minor = 14;
+  const std::string text = mismatch(manifest);
+  CHECK(holds(text, "sample.so was built for LibTorch 2.14; this host runs 2.15. "));
+  CHECK(holds(text, "Rebuild it"));
+}
+
+TEST_CASE("each hard field alone refuses") {
+  SUBCASE("ABI kind") {
+    Manifest manifest = fitting();
+    manifest.abi_kind = 2;
+    CHECK(holds(mismatch(manifest), "unknown kind of plugin ABI"));
+  }
+  SUBCASE("ABI major") {
+    Manifest manifest = fitting();
+    manifest.abi_major += 1;
+    CHECK(holds(mismatch(manifest), "plugin ABI 2.0; this host has 1.0. Take a newer Cuecard, or rebuild"));
+  }
+  SUBCASE("a newer ABI minor") {
+    Manifest manifest = fitting();
+    manifest.abi_minor += 1;
+    CHECK(holds(mismatch(manifest), "plugin ABI 1.1"));
+  }
+  SUBCASE("language") {
+    Manifest manifest = fitting();
+    manifest.cxx_std = 201703;
+    CHECK(holds(mismatch(manifest), "C++20"));
+  }
+  SUBCASE("library") {
+    Manifest manifest = fitting();
+    manifest.stdlib = CUECARD_LIBCXX;
+    CHECK(holds(mismatch(manifest), "with libc++; this host uses libstdc++"));
+  }
+  SUBCASE("platform") {
+    Manifest manifest = fitting();
+    manifest.platform = "linux-aarch64";
+    CHECK(holds(mismatch(manifest), "linux-aarch64"));
+  }
+  SUBCASE("string ABI") {
+    Manifest manifest = fitting();
+    manifest.abi_flags ^= CUECARD_CXX11_ABI;
+    CHECK(holds(mismatch(manifest), "old string ABI"));
+  }
+  SUBCASE("every flag but NDEBUG") {
+    for (const uint32_t bit :
+         {CUECARD_CXX11_ABI, CUECARD_GLIBCXX_DEBUG, CUECARD_ASAN, CUECARD_TSAN, CUECARD_MSAN, CUECARD_UBSAN}) {
+      Manifest manifest = fitting();
+      manifest.abi_flags ^= bit;
+      CHECK_FALSE(judge(manifest, "sample.so").fits());
+    }
+  }
+}
+
+TEST_CASE("an older ABI minor fits") {
+  HostBuild host = HostBuild::current();
+  host.abi_minor += 1;
+  CHECK(judge(fitting(), "sample.so", host).fits());
+}
+
+TEST_CASE("compiler, patch level and NDEBUG are notes") {
+  Manifest manifest = fitting();
+  manifest.compiler = "C++ something else";
+  manifest.torch_patch += 1;
+  manifest.abi_flags ^= CUECARD_NDEBUG;
+  const Verdict verdict = judge(manifest, "sample.so");
+  CHECK(verdict.fits());
+  CHECK(verdict.notes.size() == 3);
+}

@@ -1,0 +1,141 @@
+#include "library.hpp"
+
+#include <dlfcn.h>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include <boost/dll/shared_library.hpp>
+
+#include <cuecard/error.hpp>
+#include <cuecard/register.hpp>
+
+#include "opening_watch.hpp"
+#include "tool/file_bytes.hpp"
+#include "tool/read_manifest.hpp"
+#include "tool/sidecar.hpp"
+
+namespace cuecard::registry {
+
+namespace fs = std::filesystem;
+
+struct Library::Handle {
+  boost::dll::shared_library library;
+  const cuecard_plugin_v1* plugin = nullptr;
+  Manifest manifest;
+};
+
+namespace {
+
+/// What the file holds, checked against the sidecar and this host before any of it is mapped.
+Manifest read_checked(const fs::path& file, const Manifest* sidecar) {
+  const std::string name = file.string();
+  std::vector<unsigned char> bytes = file_bytes(file, largest_library);
+  std::string digest = sha256(bytes);
+  if (sidecar && digest != sidecar->sha256)
+    throw DataError(name + ": its SHA-256 begins " + digest.substr(0, 12) + ", its sidecar says " +
+                    sidecar->sha256.substr(0, 12) +
+                    "; the file is not the one that was installed. Install the plugin again.");
+  Manifest manifest = read_library(file, std::move(bytes), std::move(digest));
+  const Verdict verdict = judge(manifest, name);
+  if (!verdict.fits())
+    throw DataError(verdict.mismatches.front());
+  const std::string drift = sidecar ? difference(manifest, "in the library", *sidecar, "in its sidecar") : "";
+  if (!drift.empty())
+    throw DataError(name + ": " + drift + ". Write the sidecar anew with `cuecard-manifest`.");
+  return manifest;
+}
+
+/// Boost's sentence wraps the loader's own, which is the right one, between other texts.
+std::string loader_sentence(const std::string& what) {
+  constexpr std::string_view opening = "dlerror system message: ";
+  const std::size_t begin = what.find(opening);
+  if (begin == std::string::npos)
+    return what;
+  const std::size_t from = begin + opening.size();
+  return what.substr(from, what.rfind("):") == std::string::npos ? what.npos : what.rfind("):") - from);
+}
+
+boost::dll::shared_library open_now(const fs::path& file) {
+  try {
+    return boost::dll::shared_library(file,
+                                      boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+  } catch (const std::exception& error) {
+    throw DataError(file.string() + ": the system can't load it (" + loader_sentence(error.what()) + ").");
+  }
+}
+
+/// The LibTorch of this process against the headers of this build. Nothing to compare while none is loaded.
+void check_libtorch() {
+  using Version = uint64_t (*)();
+  // By its name first: a program may have opened it where the global scope does not see it.
+  void* const loaded = ::dlopen("libtorch_cpu.so", RTLD_NOLOAD | RTLD_LAZY | RTLD_LOCAL);
+  const auto version =
+      reinterpret_cast<Version>(::dlsym(loaded ? loaded : RTLD_DEFAULT, "aoti_torch_abi_version"));
+  const uint64_t found = version ? version() : TORCH_ABI_VERSION;
+  if (loaded)
+    ::dlclose(loaded);
+  if ((found >> 48) != (TORCH_ABI_VERSION >> 48))
+    throw DataError("the LibTorch that is loaded is " + std::to_string(found >> 56) + "." +
+                    std::to_string(found >> 48 & 0xff) + "; this program was built for " +
+                    std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR) +
+                    ". Install that version, or rebuild.");
+}
+
+} // namespace
+
+std::unique_ptr<Library::Handle> Library::shake_hands(const fs::path& file, const Manifest* sidecar,
+                                                      bool watch) {
+  Manifest expected = read_checked(file, sidecar);
+  auto handle = std::make_unique<Handle>();
+  {
+    std::optional<OpeningWatch> watching;
+    if (watch)
+      watching.emplace(file.string());
+    handle->library = open_now(file);
+  }
+  handle->plugin = &handle->library.get<const cuecard_plugin_v1>("cuecard_plugin");
+  handle->manifest = read_symbol(*handle->plugin, file.string());
+  const std::string drift = difference(handle->manifest, "once loaded", expected, "in the file");
+  if (!drift.empty())
+    throw DataError(file.string() + ": " + drift + "; it changed itself while loading, so it is not used.");
+  check_libtorch();
+  return handle;
+}
+
+std::shared_ptr<const Library> Library::open(const Plugin& plugin) {
+  static std::mutex mutex;
+  // Never destroyed: see the header.
+  static auto& opened = *new std::map<fs::path, std::shared_ptr<const Library>>;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<const Library>& known = opened[plugin.library];
+  if (!known) {
+    for (const fs::path& each : {plugin.library.parent_path(), plugin.library})
+      if (const std::string reason = writable_by_others(each); !reason.empty())
+        throw PluginError(each.string() + " " + reason + "; run `chmod go-w` on it.");
+    try {
+      known.reset(new Library(shake_hands(plugin.library, &plugin.manifest, true)));
+    } catch (const DataError& error) {
+      throw PluginError(error.what());
+    }
+  }
+  return known;
+}
+
+Manifest Library::try_out(const fs::path& file, const Manifest* sidecar) {
+  try {
+    return Library(shake_hands(file, sidecar, false)).handle_->manifest;
+  } catch (const DataError& error) {
+    throw PluginError(error.what());
+  }
+}
+
+const cuecard_component_v1& Library::component(std::size_t index) const {
+  const auto* first = reinterpret_cast<const char*>(handle_->plugin->components);
+  return *reinterpret_cast<const cuecard_component_v1*>(first + index * handle_->plugin->component_size);
+}
+
+Library::Library(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
+Library::~Library() = default;
+
+} // namespace cuecard::registry

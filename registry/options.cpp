@@ -1,0 +1,105 @@
+#include "options.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard::registry {
+
+namespace {
+
+std::string title(const ComponentInfo& component) {
+  return kind_name(component.kind) + " \"" + component.name + "\"";
+}
+
+const OptionInfo& declared(const ComponentInfo& component, const std::string& name) {
+  std::vector<std::string> names;
+  for (const OptionInfo& option : component.options) {
+    if (option.name == name)
+      return option;
+    names.push_back(option.name);
+  }
+  if (names.empty())
+    throw UsageError(title(component) + " has no options, so it can't have \"" + name + "\" set.");
+  std::string list;
+  for (const std::string& each : names)
+    list += (list.empty() ? "" : ", ") + each;
+  throw UsageError(title(component) + " has no option \"" + name + "\"." + did_you_mean(name, names) +
+                   " Its options: " + list + ".");
+}
+
+struct AsText {
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(int64_t value) const { return std::to_string(value); }
+  std::string operator()(double value) const {
+    char buffer[40];
+    return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+  }
+  std::string operator()(const std::string& value) const { return value; }
+};
+
+/// Line feeds of a default (a template's text, say) as they would be typed in a C string.
+std::string on_one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n')
+      line += "\\n";
+    else if (c == '\t')
+      line += "\\t";
+    else
+      line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  }
+  return line;
+}
+
+} // namespace
+
+Options complete(const ComponentInfo& component, const std::vector<std::pair<std::string, std::string>>& set) {
+  Options options;
+  for (const auto& [name, text] : set) {
+    const OptionInfo& option = declared(component, name);
+    if (options.values().contains(name))
+      throw UsageError(title(component) + ": option \"" + name + "\" is set twice; keep one.");
+    try {
+      options.set(name, parse_option(option, text));
+    } catch (const UsageError& error) {
+      throw UsageError(title(component) + ": " + error.what());
+    }
+  }
+  for (const OptionInfo& option : component.options)
+    if (!options.values().contains(option.name))
+      options.set(option.name, parse_option(option, option.value));
+  return options;
+}
+
+std::vector<std::pair<std::string, std::string>> as_text(const ComponentInfo& component,
+                                                         const Options& options) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const OptionInfo& option : component.options)
+    texts.emplace_back(option.name, std::visit(AsText{}, options.values().at(option.name)));
+  return texts;
+}
+
+std::string describe(const ComponentInfo& component) {
+  std::string text = kind_name(component.kind) + " " + component.name + ": " + component.summary + "\n";
+  if (component.kind == CUECARD_VERBALIZER || component.kind == CUECARD_TUNER)
+    text += "  learns: " + learns_name(component.learns) + "\n";
+  if (component.kind == CUECARD_BACKBONE) {
+    text += "  model types:";
+    for (const std::string& type : component.model_types)
+      text += " " + type;
+    text += "\n";
+  }
+  for (const OptionInfo& option : component.options) {
+    text += "  --set " + option.name + "=" + on_one_line(option.value) + "\n";
+    text += "      " + option.help + "\n";
+    text += "      " + expected_value(option);
+    if (!option.source.empty())
+      text += "; default from " + option.source;
+    text += "\n";
+  }
+  return text;
+}
+
+} // namespace cuecard::registry

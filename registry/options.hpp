@@ -1,0 +1,28 @@
+/// From what a person typed after `--set` to the typed, complete options that a component receives.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <cuecard/options.hpp>
+
+#include "tool/manifest.hpp"
+
+namespace cuecard::registry {
+
+/// Every declared option, set or by default; types, ranges and choices hold. Throws UsageError that names the
+/// component, the option, what was found, what was expected, and for an unknown name the nearest one and the
+/// list.
+Options complete(const ComponentInfo& component, const std::vector<std::pair<std::string, std::string>>& set);
+
+/// The same values as `component` would get by default or from a card: text for each option, in the order of
+/// declaration. What `complete` turns back into equal options.
+std::vector<std::pair<std::string, std::string>> as_text(const ComponentInfo& component,
+                                                         const Options& options);
+
+/// What `plugin info` and `--help` print about a component: its summary, then one paragraph per option. Lines
+/// end in a line feed.
+std::string describe(const ComponentInfo& component);
+
+} // namespace cuecard::registry

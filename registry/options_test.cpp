@@ -1,0 +1,105 @@
+#include <doctest/doctest.h>
+
+#include <cuecard/error.hpp>
+
+#include "options.hpp"
+
+using namespace cuecard;
+using namespace cuecard::registry;
+
+namespace {
+
+ComponentInfo sample() {
+  ComponentInfo component;
+  component.kind = CUECARD_TUNER;
+  component.kind_version = 1;
+  component.name = "sample";
+  component.summary = "A tuner for tests.";
+  component.learns = CUECARD_LEARNS_TENSORS;
+  component.options = {
+      {"length", CUECARD_INTEGER, "20", 1, 1000, {}, "Learned rows.", "Lester et al. 2021"},
+      {"rate", CUECARD_NUMBER, "0.3", 0, std::nullopt, {}, "Learning rate.", ""},
+      {"init", CUECARD_TEXT, "vocabulary", {}, {}, {"vocabulary", "text", "labels"}, "Start.", ""},
+      {"text", CUECARD_TEXT, "", {}, {}, {}, "Words.", ""},
+      {"tied", CUECARD_FLAG, "false", {}, {}, {}, "Ties.", ""},
+  };
+  return component;
+}
+
+std::string refusal(const std::vector<std::pair<std::string, std::string>>& set) {
+  try {
+    complete(sample(), set);
+  } catch (const UsageError& error) {
+    CHECK(error.exit_code() == 2);
+    return error.what();
+  }
+  FAIL("nothing was refused");
+  return "";
+}
+
+} // namespace
+
+TEST_CASE("defaults fill what was not set, typed") {
+  const Options options = complete(sample(), {{"rate", "1e-3"}, {"tied", "yes"}});
+  CHECK(options.integer("length") == 20);
+  CHECK(options.number("rate") == doctest::Approx(0.001));
+  CHECK(options.text("init") == "vocabulary");
+  CHECK(options.text("text") == "");
+  CHECK(options.flag("tied"));
+  CHECK(options.values().size() == 5);
+}
+
+TEST_CASE("an unknown option names the nearest and the list") {
+  CHECK(refusal({{"lenght", "5"}}) ==
+        "tuner \"sample\" has no option \"lenght\". Did you mean \"length\"? Its options: "
+        "length, rate, init, text, tied.");
+}
+
+TEST_CASE("ranges hold at both ends") {
+  CHECK(complete(sample(), {{"length", "1"}}).integer("length") == 1);
+  CHECK(complete(sample(), {{"length", "1000"}}).integer("length") == 1000);
+  CHECK(refusal({{"length", "1001"}}) ==
+        "tuner \"sample\": option \"length\" is \"1001\"; expected a whole number from 1 to 1000.");
+  CHECK(refusal({{"length", "0"}}).find("from 1 to 1000") != std::string::npos);
+  CHECK(refusal({{"rate", "-1"}}).find("a number, at least 0") != std::string::npos);
+}
+
+TEST_CASE("texts that only begin like a value are refused") {
+  for (const char* text : {"", "5x", "5.0", "five", " 5", "5 ", "0x10", "+-5", "99999999999999999999"})
+    CHECK(refusal({{"length", text}}).find("expected a whole number") != std::string::npos);
+  for (const char* text : {"", "nan", "inf", "1e999", "1,5", "0.1 "})
+    CHECK(refusal({{"rate", text}}).find("expected a number") != std::string::npos);
+  CHECK(refusal({{"tied", "maybe"}}).find("true or false") != std::string::npos);
+  CHECK(complete(sample(), {{"length", "+5"}}).integer("length") == 5);
+}
+
+TEST_CASE("a choice is one of the list") {
+  CHECK(complete(sample(), {{"init", "labels"}}).text("init") == "labels");
+  CHECK(refusal({{"init", "label"}}).find("one of vocabulary, text, labels. Did you mean \"labels\"?") !=
+        std::string::npos);
+}
+
+TEST_CASE("an option set twice is refused") {
+  CHECK(refusal({{"length", "5"}, {"length", "6"}}).find("set twice") != std::string::npos);
+}
+
+TEST_CASE("a component without options says so") {
+  ComponentInfo bare = sample();
+  bare.options.clear();
+  CHECK(complete(bare, {}).values().empty());
+  CHECK_THROWS_WITH(complete(bare, {{"length", "5"}}),
+                    "tuner \"sample\" has no options, so it can't have \"length\" set.");
+}
+
+TEST_CASE("options as text come back as the same options") {
+  const Options options = complete(sample(), {{"rate", "0.1"}, {"text", "a b\nc"}, {"tied", "on"}});
+  CHECK(complete(sample(), as_text(sample(), options)).values() == options.values());
+}
+
+TEST_CASE("the description names every option with its default, range and source") {
+  const std::string text = describe(sample());
+  for (const char* part : {"tuner sample: A tuner for tests.", "learns: tensors", "--set length=20",
+                           "a whole number from 1 to 1000; default from Lester et al. 2021",
+                           "one of vocabulary, text, labels", "true or false"})
+    CHECK(text.find(part) != std::string::npos);
+}

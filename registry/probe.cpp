@@ -1,0 +1,177 @@
+#include "probe.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "guard.hpp"
+
+namespace cuecard::registry {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+constexpr std::size_t longest_answer = 64 << 10;
+constexpr int tick_milliseconds = 10;
+
+/// The reading end of a pipe and what came through it so far.
+class Pipe {
+public:
+  Pipe() {
+    if (::pipe2(ends_, O_CLOEXEC) != 0)
+      throw Error(std::string("no pipe can be made (") + std::strerror(errno) + ").");
+    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
+  }
+  ~Pipe() {
+    ::close(ends_[0]);
+    close_writer();
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  int reader() const { return ends_[0]; }
+  int writer() const { return ends_[1]; }
+  void close_writer() {
+    if (ends_[1] >= 0)
+      ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+  /// Takes what is there. Reads on beyond the limit so that the child never blocks, and forgets it.
+  void drain() {
+    char buffer[4096];
+    for (ssize_t got; (got = ::read(ends_[0], buffer, sizeof buffer)) > 0;)
+      if (text_.size() < longest_answer)
+        text_.append(buffer, static_cast<std::size_t>(got));
+  }
+  const std::string& text() const { return text_; }
+
+private:
+  int ends_[2] = {-1, -1};
+  std::string text_;
+};
+
+pid_t start(const std::vector<std::string>& command, const Pipe& answer, const Pipe& complaint) {
+  std::vector<char*> arguments;
+  for (const std::string& word : command)
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t files;
+  ::posix_spawn_file_actions_init(&files);
+  ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&files, answer.writer(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&files, complaint.writer(), STDERR_FILENO);
+  pid_t child = 0;
+  const int error = ::posix_spawn(&child, arguments[0], &files, nullptr, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&files);
+  if (error != 0)
+    throw Error("no process can be started to probe a plugin (" + std::string(std::strerror(error)) + ").");
+  return child;
+}
+
+/// Waits for the child's end while emptying its pipes; kills it at the deadline. Returns its status, or -1 when
+/// it was killed.
+int wait_until(Clock::time_point deadline, pid_t child, Pipe& answer, Pipe& complaint) {
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(child, &status, WNOHANG);
+    answer.drain();
+    complaint.drain();
+    if (ended == child)
+      return status;
+    if (ended < 0 && errno != EINTR)
+      throw Error(std::string("the probing process was lost (") + std::strerror(errno) + ").");
+    if (Clock::now() >= deadline) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, &status, 0);
+      return -1;
+    }
+    pollfd ready[] = {{answer.reader(), POLLIN, 0}, {complaint.reader(), POLLIN, 0}};
+    ::poll(ready, 2, tick_milliseconds);
+    if (((ready[0].revents | ready[1].revents) & POLLIN) == 0)
+      ::poll(nullptr, 0, tick_milliseconds); // both closed and the child still there: don't spin
+  }
+}
+
+std::string first_line(const std::string& text) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    if (const std::string line = sentence_of(text.substr(begin, std::min<std::size_t>(end - begin, 200)));
+        !line.empty())
+      return line;
+    begin = end + 1;
+  }
+  return "";
+}
+
+std::string signal_name(int number) {
+  const char* name = ::sigabbrev_np(number);
+  const char* text = ::sigdescr_np(number);
+  return (name ? "SIG" + std::string(name) : "signal " + std::to_string(number)) +
+         (text ? " (" + std::string(text) + ")" : "");
+}
+
+void read_answer(const std::string& answer, ProbeResult& result) {
+  const auto json = nlohmann::json::parse(answer, nullptr, false);
+  if (!json.is_object() || !json.contains("ok") || !json["ok"].is_boolean() || !json.contains("text") ||
+      !json["text"].is_string())
+    return;
+  result.ok = json["ok"].get<bool>();
+  result.text = json["text"].get<std::string>();
+}
+
+/// What the way in which the child ended says, when it ended without an answer.
+std::string how_it_ended(int status, const std::string& complaint) {
+  if (WIFSIGNALED(status))
+    return "it crashed with " + signal_name(WTERMSIG(status)) + " while it was opened";
+  return "its process ended with exit code " + std::to_string(WEXITSTATUS(status)) +
+         " while it was opened, as when a static initialiser calls exit or only one side has a sanitizer" +
+         (complaint.empty() ? "" : " (it said: " + complaint + ")");
+}
+
+} // namespace
+
+ProbeResult probe(const std::filesystem::path& file, double limit, const std::vector<std::string>& child) {
+  std::vector<std::string> command = child;
+  command.push_back(file.string());
+  const auto begin = Clock::now();
+  Pipe answer, complaint;
+  const pid_t process = start(command, answer, complaint);
+  answer.close_writer();
+  complaint.close_writer();
+  const auto deadline = begin + std::chrono::duration_cast<Clock::duration>(Seconds(limit));
+  const int status = wait_until(deadline, process, answer, complaint);
+
+  ProbeResult result;
+  result.seconds = Seconds(Clock::now() - begin).count();
+  read_answer(answer.text(), result);
+  // An answer counts only from a child that ended as it should: a crash may come after it.
+  const bool ended_well = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == (result.ok ? 0 : 4);
+  if (ended_well && !result.text.empty())
+    return result;
+  result.ok = false;
+  result.text = file.string() + ": ";
+  if (status < 0) {
+    std::ostringstream seconds;
+    seconds << limit;
+    result.text += "it did not open within " + seconds.str() + " seconds, so the attempt was stopped.";
+  } else {
+    result.text += how_it_ended(status, first_line(complaint.text())) + ".";
+  }
+  return result;
+}
+
+} // namespace cuecard::registry

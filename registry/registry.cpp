@@ -1,0 +1,194 @@
+#include "registry.hpp"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include <cuecard/error.hpp>
+
+#include "guard.hpp"
+#include "library.hpp"
+
+namespace cuecard::registry {
+
+namespace {
+
+constexpr uint32_t known_kind_version = 1;
+
+/// "tuner" or "plugin/tuner".
+struct Name {
+  std::string plugin, component;
+
+  explicit Name(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    if (slash != std::string_view::npos)
+      plugin = text.substr(0, slash);
+    component = text.substr(slash == std::string_view::npos ? 0 : slash + 1);
+  }
+};
+
+/// All components for which `wanted(plugin, component)` holds.
+template <class Wanted>
+std::vector<Entry> select(const std::vector<std::shared_ptr<const Plugin>>& plugins, Wanted wanted) {
+  std::vector<Entry> entries;
+  for (const auto& plugin : plugins)
+    for (std::size_t i = 0; i < plugin->manifest.components.size(); ++i)
+      if (wanted(*plugin, plugin->manifest.components[i]))
+        entries.push_back({plugin, i});
+  return entries;
+}
+
+std::string joined(const std::vector<std::string>& parts, const char* between = ", ") {
+  std::string text;
+  for (const std::string& part : parts)
+    text += (text.empty() ? "" : between) + part;
+  return text;
+}
+
+std::string full_name(const Entry& entry) {
+  return entry.plugin->manifest.id + "/" + entry.component().name;
+}
+
+/// The shortest names that `find` understands.
+std::vector<std::string> names_of(const std::vector<Entry>& entries) {
+  std::map<std::string, int> count;
+  for (const Entry& entry : entries)
+    ++count[entry.component().name];
+  std::vector<std::string> names;
+  for (const Entry& entry : entries)
+    names.push_back(count[entry.component().name] > 1 ? full_name(entry) : entry.component().name);
+  return names;
+}
+
+/// Drops what may not be used; throws the reason when nothing is left but something was there.
+std::vector<Entry> usable_of(const std::vector<Entry>& entries) {
+  std::vector<Entry> usable;
+  std::string refusal;
+  for (const Entry& entry : entries) {
+    if (entry.plugin->usable())
+      usable.push_back(entry);
+    else if (refusal.empty())
+      refusal = entry.plugin->refusal;
+  }
+  if (usable.empty() && !refusal.empty())
+    throw PluginError(refusal);
+  return usable;
+}
+
+Entry with_known_interface(const Entry& entry) {
+  const ComponentInfo& component = entry.component();
+  if (component.kind_version != known_kind_version)
+    throw PluginError(entry.plugin->library.string() + ": its " + kind_name(component.kind) + " \"" +
+                      component.name + "\" is written for version " + std::to_string(component.kind_version) +
+                      " of that interface; this host knows version " + std::to_string(known_kind_version) +
+                      ". Take a matching Cuecard.");
+  return entry;
+}
+
+/// Files that were found but whose components are not known.
+std::string unread(const std::vector<std::shared_ptr<const Plugin>>& plugins) {
+  for (const auto& plugin : plugins)
+    if (plugin->manifest.components.empty() && plugin->shadowed_by.empty())
+      return " Not all plugins could be read: `cuecard plugin list` says why.";
+  return "";
+}
+
+} // namespace
+
+std::vector<Entry> Registry::entries(uint32_t kind) const {
+  return select(plugins_, [&](const Plugin& plugin, const ComponentInfo& component) {
+    return plugin.usable() && component.kind == kind;
+  });
+}
+
+Entry Registry::find(uint32_t kind, std::string_view text) const {
+  const Name name(text);
+  const std::vector<Entry> offered =
+      usable_of(select(plugins_, [&](const Plugin& plugin, const ComponentInfo& component) {
+        return plugin.shadowed_by.empty() && component.kind == kind && component.name == name.component &&
+               (name.plugin.empty() || plugin.manifest.id == name.plugin);
+      }));
+  if (offered.size() == 1)
+    return with_known_interface(offered.front());
+  const std::string what = kind_name(kind) + " \"" + std::string(text) + "\"";
+  if (offered.size() > 1) {
+    std::vector<std::string> full;
+    for (const Entry& entry : offered)
+      full.push_back(full_name(entry));
+    throw UsageError(std::to_string(offered.size()) + " plugins offer the " + what +
+                     "; write which: " + joined(full, " or ") + ".");
+  }
+  const std::vector<std::string> names = names_of(entries(kind));
+  const std::string known =
+      names.empty() ? " No " + kind_name(kind) + " is installed." : " Installed: " + joined(names) + ".";
+  throw UsageError("there is no " + what + "." + did_you_mean(text, names) + known + unread(plugins_));
+}
+
+Entry Registry::find_backbone(std::string_view model_type) const {
+  const auto handles = [&](const Plugin& plugin, const ComponentInfo& component) {
+    return plugin.shadowed_by.empty() && component.kind == CUECARD_BACKBONE &&
+           std::ranges::find(component.model_types, model_type) != component.model_types.end();
+  };
+  const std::vector<Entry> offered = usable_of(select(plugins_, handles));
+  if (offered.size() == 1)
+    return with_known_interface(offered.front());
+  if (offered.size() > 1)
+    throw PluginError(offered[0].plugin->library.string() + " and " + offered[1].plugin->library.string() +
+                      " both handle the model type \"" + std::string(model_type) +
+                      "\"; take one of them off the search path.");
+  std::vector<std::string> types;
+  for (const Entry& entry : entries(CUECARD_BACKBONE))
+    types.insert(types.end(), entry.component().model_types.begin(), entry.component().model_types.end());
+  const std::string known =
+      types.empty() ? "no backbone is installed" : "installed backbones handle " + joined(types);
+  throw DataError(
+      "no backbone handles the model type \"" + std::string(model_type) + "\"; " + known + "." +
+      did_you_mean(model_type, types) +
+      " To add one, put the library and sidecar of a plugin for it into a folder given with --plugin-path." +
+      unread(plugins_));
+}
+
+std::shared_ptr<const Plugin> Registry::find_plugin(std::string_view id) const {
+  std::vector<std::string> ids;
+  for (const auto& plugin : plugins_) {
+    if (plugin->manifest.id == id)
+      return plugin;
+    ids.push_back(plugin->manifest.id);
+  }
+  throw UsageError("there is no plugin \"" + std::string(id) + "\"." + did_you_mean(id, ids) +
+                   (ids.empty() ? " None is installed." : " Installed: " + joined(ids) + "."));
+}
+
+std::shared_ptr<void> create(const Entry& entry, const void* arguments) {
+  const std::string& plugin = entry.plugin->manifest.id;
+  const std::string& name = entry.component().name;
+  if (!entry.plugin->usable())
+    throw PluginError(entry.plugin->refusal.empty() ? "plugin \"" + plugin + "\" is shadowed by " +
+                                                          entry.plugin->shadowed_by.string() + "."
+                                                    : entry.plugin->refusal);
+  const std::shared_ptr<const Library> library = Library::open(*entry.plugin);
+  const cuecard_component_v1& component = library->component(entry.index);
+  cuecard_failure failure{};
+  // `create` and `destroy` never throw, by contract; a plugin that breaks it must not end the host.
+  void* const object = guarded(plugin, name, "create", [&] { return component.create(arguments, &failure); });
+  if (!object) {
+    failure.text[sizeof failure.text - 1] = '\0';
+    const std::string text = sentence_of(failure.text);
+    throw PluginError(plugin, name, "create", text.empty() ? "it failed without saying why" : text);
+  }
+  const auto destroy = [library, give_back = component.destroy](void* made) {
+    try {
+      give_back(made);
+    } catch (...) { // nowhere to report to from a deleter
+    }
+  };
+  return {object, destroy};
+}
+
+void detail::require_kind(const Entry& entry, uint32_t kind) {
+  if (entry.component().kind != kind)
+    throw std::logic_error("asked for a " + kind_name(kind) + ", but \"" + entry.component().name + "\" is a " +
+                           kind_name(entry.component().kind));
+}
+
+} // namespace cuecard::registry

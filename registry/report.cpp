@@ -1,0 +1,117 @@
+#include "report.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "options.hpp"
+#include "tool/sidecar.hpp"
+
+namespace cuecard::registry {
+
+namespace {
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text;
+}
+
+std::string components_of(const Plugin& plugin) {
+  std::string text;
+  for (const ComponentInfo& component : plugin.manifest.components)
+    text += (text.empty() ? "" : ", ") + kind_name(component.kind) + " " + component.name;
+  return text.empty() ? "-" : text;
+}
+
+std::string state_of(const Plugin& plugin) {
+  if (!plugin.shadowed_by.empty())
+    return "shadowed by " + plugin.shadowed_by.string();
+  return plugin.refusal.empty() ? "ok" : "refused: " + plugin.refusal;
+}
+
+std::string about(const Plugin& plugin) {
+  const Manifest& manifest = plugin.manifest;
+  std::string text = "plugin " + manifest.id + " " + manifest.version + "\n";
+  text += "  file: " + plugin.library.string() + " (" + plugin.origin + ")\n";
+  text += "  state: " + state_of(plugin) + "\n";
+  if (manifest.components.empty())
+    return text;
+  text += "  license: " + manifest.license + "\n";
+  if (!manifest.homepage.empty())
+    text += "  homepage: " + manifest.homepage + "\n";
+  text += "  built for: plugin ABI " + std::to_string(manifest.abi_major) + "." +
+          std::to_string(manifest.abi_minor) + ", LibTorch " + std::to_string(manifest.torch_major) + "." +
+          std::to_string(manifest.torch_minor) + "." + std::to_string(manifest.torch_patch) + ", " +
+          manifest.platform + "\n";
+  text += "  sha256: " + manifest.sha256 + "\n";
+  for (const std::string& note : plugin.verdict.notes)
+    text += "  note: " + note + "\n";
+  for (const ComponentInfo& component : manifest.components)
+    text += "\n" + describe(component);
+  return text;
+}
+
+} // namespace
+
+std::string list_text(const Registry& registry) {
+  if (registry.plugins().empty())
+    return "no plugins found\n";
+  std::size_t id = 6, version = 7, components = 10;
+  for (const auto& plugin : registry.plugins()) {
+    id = std::max(id, plugin->manifest.id.size());
+    version = std::max(version, plugin->manifest.version.size());
+    components = std::max(components, components_of(*plugin).size());
+  }
+  std::string text = padded("plugin", id) + "  " + padded("version", version) + "  " +
+                     padded("components", components) + "  state\n";
+  for (const auto& plugin : registry.plugins())
+    text += padded(plugin->manifest.id, id) + "  " + padded(plugin->manifest.version, version) + "  " +
+            padded(components_of(*plugin), components) + "  " + state_of(*plugin) + "\n";
+  return text;
+}
+
+std::string info_text(const Registry& registry, std::string_view name) {
+  std::vector<std::string> known;
+  std::string text;
+  for (const auto& plugin : registry.plugins()) {
+    if (!plugin->shadowed_by.empty())
+      continue;
+    if (plugin->manifest.id == name)
+      return about(*plugin);
+    known.push_back(plugin->manifest.id);
+  }
+  for (const uint32_t kind : {CUECARD_BACKBONE, CUECARD_TEMPLATE, CUECARD_VERBALIZER, CUECARD_TUNER}) {
+    for (const Entry& entry : registry.entries(kind)) {
+      const std::string& component = entry.component().name;
+      known.push_back(component);
+      if (component == name || entry.plugin->manifest.id + "/" + component == name)
+        text += (text.empty() ? "" : "\n") + describe(entry.component()) + "  from plugin " +
+                entry.plugin->manifest.id + " " + entry.plugin->manifest.version + "\n";
+    }
+  }
+  if (text.empty())
+    throw UsageError("there is no plugin or component \"" + std::string(name) + "\"." +
+                     did_you_mean(name, known) + " `cuecard plugin list` shows what is installed.");
+  return text;
+}
+
+std::string json_line(const Plugin& plugin) {
+  using Json = nlohmann::ordered_json;
+  Json components = Json::array();
+  if (!plugin.manifest.components.empty())
+    components = Json::parse(sidecar_text(plugin.manifest))["components"];
+  return Json{{"id", plugin.manifest.id},
+              {"version", plugin.manifest.version},
+              {"library", plugin.library.string()},
+              {"origin", plugin.origin},
+              {"usable", plugin.usable()},
+              {"refusal", plugin.refusal},
+              {"shadowed_by", plugin.shadowed_by.string()},
+              {"notes", plugin.verdict.notes},
+              {"components", std::move(components)}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+} // namespace cuecard::registry

@@ -1,0 +1,230 @@
+/// Scanning reads sidecars only, so libraries that are empty files will do.
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+#include <cuecard/error.hpp>
+
+#include "registry.hpp"
+#include "report.hpp"
+#include "test_folder.hpp"
+#include "tool/sidecar.hpp"
+
+using namespace cuecard;
+using namespace cuecard::registry;
+namespace fs = std::filesystem;
+
+namespace {
+
+ComponentInfo component(uint32_t kind, const std::string& name, std::vector<std::string> model_types = {}) {
+  ComponentInfo info;
+  info.kind = kind;
+  info.kind_version = 1;
+  info.name = name;
+  info.summary = "For tests.";
+  info.model_types = std::move(model_types);
+  return info;
+}
+
+Manifest plugin(const std::string& id, std::vector<ComponentInfo> components) {
+  const HostBuild host = HostBuild::current();
+  Manifest manifest;
+  manifest.id = id;
+  manifest.version = "1.0.0";
+  manifest.file = id + ".so";
+  manifest.sha256 = std::string(64, '0');
+  manifest.platform = host.platform;
+  manifest.abi_kind = CUECARD_ABI_CXX;
+  manifest.abi_major = host.abi_major;
+  manifest.abi_minor = host.abi_minor;
+  manifest.torch_major = host.torch_major;
+  manifest.torch_minor = host.torch_minor;
+  manifest.cxx_std = 202002;
+  manifest.stdlib = host.stdlib;
+  manifest.abi_flags = host.abi_flags;
+  manifest.components = std::move(components);
+  return manifest;
+}
+
+void install(const fs::path& folder, const Manifest& manifest, const std::string& stem = "") {
+  const std::string name = stem.empty() ? manifest.id : stem;
+  TestFolder::write(folder / (name + ".so"), "");
+  TestFolder::write(folder / (name + ".json"), sidecar_text(manifest));
+}
+
+Registry scan(std::initializer_list<fs::path> folders) {
+  SearchPath search;
+  for (const fs::path& folder : folders)
+    search.add(folder, "test");
+  return Registry::scan(search);
+}
+
+bool warns(const Registry& registry, const std::string& part) {
+  for (const std::string& warning : registry.warnings())
+    if (warning.find(part) != std::string::npos)
+      return true;
+  return false;
+}
+
+/// The text of the error that `call` throws, which must be of this type.
+template <class Expected, class Call>
+std::string error_of(Call call) {
+  try {
+    call();
+  } catch (const Expected& error) {
+    return error.what();
+  }
+  FAIL("nothing was thrown");
+  return "";
+}
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("components are found by kind and name") {
+  const TestFolder folder;
+  install(folder.path(),
+          plugin("manual", {component(CUECARD_TEMPLATE, "manual"), component(CUECARD_TUNER, "none")}));
+  install(folder.path(), plugin("soft", {component(CUECARD_TUNER, "prompt-tuning")}));
+  const Registry registry = scan({folder.path()});
+  CHECK(registry.warnings().empty());
+  CHECK(registry.find(CUECARD_TUNER, "prompt-tuning").plugin->manifest.id == "soft");
+  CHECK(registry.find(CUECARD_TUNER, "soft/prompt-tuning").component().name == "prompt-tuning");
+  CHECK(registry.find(CUECARD_TEMPLATE, "manual").index == 0);
+  CHECK(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "promt-tuning"); }) ==
+        "there is no tuner \"promt-tuning\". Did you mean \"prompt-tuning\"? Installed: none, prompt-tuning.");
+  CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "manual/prompt-tuning"), UsageError);
+  CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "manual"), UsageError); // that is a template
+}
+
+TEST_CASE("a backbone is found by model type; an unknown one names what there is and how to add it") {
+  const TestFolder folder;
+  install(folder.path(), plugin("llama", {component(CUECARD_BACKBONE, "llama", {"llama", "mistral"})}));
+  const Registry registry = scan({folder.path()});
+  CHECK(registry.find_backbone("mistral").component().name == "llama");
+  const std::string text = error_of<DataError>([&] { registry.find_backbone("lama"); });
+  CHECK(holds(text, "no backbone handles the model type \"lama\"; installed backbones handle llama, mistral."));
+  CHECK(holds(text, "Did you mean \"llama\"?"));
+  CHECK(holds(text, "--plugin-path"));
+}
+
+TEST_CASE("two backbones for one model type are an error that names both") {
+  const TestFolder folder;
+  install(folder.path(), plugin("one", {component(CUECARD_BACKBONE, "one", {"llama"})}));
+  install(folder.path(), plugin("two", {component(CUECARD_BACKBONE, "two", {"llama"})}));
+  const std::string text = error_of<PluginError>([&] { scan({folder.path()}).find_backbone("llama"); });
+  CHECK(holds(text, "one.so"));
+  CHECK(holds(text, "two.so"));
+}
+
+TEST_CASE("a component that two plugins offer must be written with its plugin") {
+  const TestFolder folder;
+  install(folder.path(), plugin("one", {component(CUECARD_TUNER, "same")}));
+  install(folder.path(), plugin("two", {component(CUECARD_TUNER, "same")}));
+  const Registry registry = scan({folder.path()});
+  CHECK(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "same"); }) ==
+        "2 plugins offer the tuner \"same\"; write which: one/same or two/same.");
+  CHECK(registry.find(CUECARD_TUNER, "two/same").plugin->manifest.id == "two");
+  CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "sane"); }), "one/same, two/same"));
+}
+
+TEST_CASE("the first folder wins a plugin's name and the other is named in a warning") {
+  const TestFolder first, second;
+  install(first.path(), plugin("same", {component(CUECARD_TUNER, "mine")}));
+  Manifest later = plugin("same", {component(CUECARD_TUNER, "mine"), component(CUECARD_TUNER, "more")});
+  later.version = "2.0.0";
+  install(second.path(), later);
+  const Registry registry = scan({first.path(), second.path()});
+  CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.version == "1.0.0");
+  CHECK(registry.warnings().size() == 1);
+  CHECK(warns(registry, (first / "same.so").string()));
+  CHECK(warns(registry, (second / "same.so").string()));
+  CHECK(registry.plugins()[1]->shadowed_by == first / "same.so");
+  CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "more"), UsageError); // nothing of a shadowed plugin is offered
+}
+
+TEST_CASE("one id twice in one folder refuses both by name; others still work") {
+  const TestFolder folder;
+  install(folder.path(), plugin("same", {component(CUECARD_TUNER, "mine")}));
+  install(folder.path(), plugin("same", {component(CUECARD_TUNER, "mine")}), "same-copy");
+  install(folder.path(), plugin("other", {component(CUECARD_TUNER, "other")}));
+  const Registry registry = scan({folder.path()});
+  const std::string text = error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "mine"); });
+  CHECK(holds(text, "same-copy.so"));
+  CHECK(holds(text, "same.so"));
+  CHECK(registry.warnings().size() == 1);
+  CHECK(registry.find(CUECARD_TUNER, "other").component().name == "other");
+}
+
+TEST_CASE("a plugin's file bears its id") {
+  const TestFolder folder;
+  install(folder.path(), plugin("right", {component(CUECARD_TUNER, "mine")}), "wrong");
+  CHECK(holds(error_of<PluginError>([&] { scan({folder.path()}).find(CUECARD_TUNER, "mine"); }), "right.so"));
+}
+
+TEST_CASE("sidecars that can't be used are warnings that name the file") {
+  const TestFolder folder;
+  TestFolder::write(folder / "bare.so", "");
+  TestFolder::write(folder / "orphan.json", "{}");
+  TestFolder::write(folder / "broken.so", "");
+  TestFolder::write(folder / "broken.json", "{\"schema\": 1, ");
+  TestFolder::write(folder / "large.so", "");
+  TestFolder::write(folder / "large.json", std::string(300 << 10, ' '));
+  TestFolder::write(folder / "deep.so", "");
+  TestFolder::write(folder / "deep.json", std::string(5000, '['));
+  const Registry registry = scan({folder.path()});
+  CHECK(warns(registry, "bare.so has no sidecar bare.json"));
+  CHECK(warns(registry, "orphan.json"));
+  CHECK(warns(registry, "broken.json: it is no JSON"));
+  CHECK(warns(registry, "large.json: it has 307200 bytes"));
+  CHECK(warns(registry, "deep.json: it is nested"));
+  CHECK(registry.warnings().size() == 5);
+  CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "bare"); }), "cuecard plugin list"));
+}
+
+TEST_CASE("what others may write is refused") {
+  const TestFolder folder;
+  install(folder.path(), plugin("open", {component(CUECARD_TUNER, "mine")}));
+  SUBCASE("the library") {
+    ::chmod((folder / "open.so").c_str(), 0666);
+    CHECK(warns(scan({folder.path()}), "open.so may be written by everybody"));
+  }
+  SUBCASE("the sidecar") {
+    ::chmod((folder / "open.json").c_str(), 0666);
+    CHECK(warns(scan({folder.path()}), "open.json may be written by everybody"));
+  }
+  SUBCASE("the folder") {
+    ::chmod(folder.path().c_str(), 0777);
+    const Registry registry = scan({folder.path()});
+    CHECK(warns(registry, folder.path().string() + " may be written by everybody"));
+    CHECK(registry.entries(CUECARD_TUNER).empty());
+  }
+}
+
+TEST_CASE("a plugin for another LibTorch is listed, refused when used, and does not stand in another's way") {
+  const TestFolder folder;
+  Manifest old = plugin("old", {component(CUECARD_TUNER, "mine")});
+  old.torch_minor = 14;
+  install(folder.path(), old);
+  CHECK(holds(error_of<PluginError>([&] { scan({folder.path()}).find(CUECARD_TUNER, "mine"); }),
+              "old.so was built for LibTorch 2.14; this host runs 2.15."));
+  install(folder.path(), plugin("good", {component(CUECARD_TUNER, "mine")}));
+  const Registry registry = scan({folder.path()});
+  CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.id == "good");
+  CHECK(holds(list_text(registry), "refused: "));
+  CHECK(holds(json_line(*registry.plugins()[1]), "\"usable\":false"));
+  CHECK(holds(info_text(registry, "old"), "LibTorch 2.14"));
+}
+
+TEST_CASE("a component for a newer interface is refused alone") {
+  const TestFolder folder;
+  ComponentInfo newer = component(CUECARD_TUNER, "newer");
+  newer.kind_version = 2;
+  install(folder.path(), plugin("mixed", {newer, component(CUECARD_TEMPLATE, "plain")}));
+  const Registry registry = scan({folder.path()});
+  CHECK(holds(error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "newer"); }), "version 2"));
+  CHECK(registry.find(CUECARD_TEMPLATE, "plain").component().name == "plain");
+}

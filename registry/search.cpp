@@ -1,0 +1,131 @@
+#include "search.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include <cuecard/error.hpp>
+
+#include "judge.hpp"
+
+namespace cuecard::registry {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = ::secure_getenv(name);
+  return value ? value : "";
+}
+
+void add_environment(SearchPath& search) {
+  const std::string list = environment("CUECARD_PLUGIN_PATH");
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(':', begin), list.size());
+    const fs::path path = list.substr(begin, end - begin);
+    if (path.is_absolute())
+      search.add(path, "CUECARD_PLUGIN_PATH");
+    else if (!path.empty())
+      search.warnings.push_back("CUECARD_PLUGIN_PATH names the folder \"" + path.string() +
+                                "\" relative to the working directory; only absolute folders are searched.");
+    begin = end + 1;
+  }
+}
+
+void add_user(SearchPath& search) {
+  const fs::path data = environment("XDG_DATA_HOME");
+  const fs::path home = environment("HOME");
+  if (data.is_absolute())
+    search.add(data / "cuecard" / "plugins", "user");
+  else if (home.is_absolute())
+    search.add(home / ".local" / "share" / "cuecard" / "plugins", "user");
+}
+
+/// <prefix>/bin/program or <prefix>/lib/[multiarch/]libcuecard.so -> <prefix>/lib/cuecard/plugins.
+void add_installed(SearchPath& search) {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error)
+    search.add(program.parent_path().parent_path() / "lib" / "cuecard" / "plugins", "installed");
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<void*>(&abi_folder), &info) && info.dli_fname) {
+    const fs::path library = fs::canonical(info.dli_fname, error);
+    if (!error) {
+      search.add(library.parent_path() / "cuecard" / "plugins", "installed");
+      search.add(library.parent_path().parent_path() / "cuecard" / "plugins", "installed");
+    }
+  }
+  // A build tree lays programs into bin/ and plugins into plugins/; its cache file tells it from a folder of
+  // another purpose.
+  const fs::path tree = program.parent_path().parent_path();
+  if (!program.empty() && fs::exists(tree / "CMakeCache.txt", error))
+    search.add(tree / "plugins", "build tree");
+}
+
+/// Debian and Red Hat give each user a group of their own and let it write by default.
+bool is_private_group(gid_t group, uid_t owner) {
+  const struct passwd* user = ::getpwuid(owner);
+  if (!user)
+    return false;
+  const std::string name = user->pw_name;
+  if (user->pw_gid != group)
+    return false;
+  const struct group* found = ::getgrgid(group);
+  if (!found || name != found->gr_name)
+    return false;
+  for (char** member = found->gr_mem; *member; ++member)
+    if (name != *member)
+      return false;
+  return true;
+}
+
+} // namespace
+
+std::string abi_folder() {
+  const HostBuild host = HostBuild::current();
+  return "abi" + std::to_string(host.abi_major) + "-torch" + std::to_string(host.torch_major) + "." +
+         std::to_string(host.torch_minor);
+}
+
+void SearchPath::add(const fs::path& path, const std::string& origin) {
+  for (const fs::path& candidate : {path / abi_folder(), path}) {
+    std::error_code error;
+    const fs::path folder = fs::canonical(candidate, error);
+    if (error || !fs::is_directory(folder, error) || error)
+      continue;
+    const auto same = [&](const Folder& known) { return known.path == folder; };
+    if (std::ranges::none_of(folders, same))
+      folders.push_back({folder, origin});
+  }
+}
+
+SearchPath SearchPath::standard(const std::vector<std::string>& plugin_path) {
+  SearchPath search;
+  for (const std::string& path : plugin_path) {
+    std::error_code error;
+    if (!fs::is_directory(path, error))
+      throw UsageError("--plugin-path " + path + ": there is no such folder.");
+    search.add(fs::absolute(path), "--plugin-path");
+  }
+  add_environment(search);
+  add_user(search);
+  add_installed(search);
+  return search;
+}
+
+std::string writable_by_others(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    return std::string("can't be examined (") + std::strerror(errno) + ")";
+  const bool group = (status.st_mode & S_IWGRP) && !is_private_group(status.st_gid, status.st_uid);
+  if (!group && !(status.st_mode & S_IWOTH))
+    return "";
+  return std::string("may be written by ") + ((status.st_mode & S_IWOTH) ? "everybody" : "its group");
+}
+
+} // namespace cuecard::registry

@@ -1,0 +1,117 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "search.hpp"
+#include "test_folder.hpp"
+
+using namespace cuecard;
+using namespace cuecard::registry;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Sets a variable for the time of a test.
+class Variable {
+public:
+  Variable(const char* name, const std::string& value) : name_(name) {
+    if (const char* before = std::getenv(name))
+      before_ = before;
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~Variable() {
+    if (before_)
+      ::setenv(name_, before_->c_str(), 1);
+    else
+      ::unsetenv(name_);
+  }
+
+private:
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
+std::vector<fs::path> paths(const SearchPath& search) {
+  std::vector<fs::path> list;
+  for (const Folder& folder : search.folders)
+    list.push_back(folder.path);
+  return list;
+}
+
+} // namespace
+
+TEST_CASE("the order is flag, variable, user, each with its ABI folder in front") {
+  const TestFolder folder;
+  for (const char* name : {"flag", "flag/abi1-torch2.15", "variable", "data/cuecard/plugins"})
+    fs::create_directories(folder / name);
+  const Variable variable("CUECARD_PLUGIN_PATH", (folder / "variable").string());
+  const Variable data("XDG_DATA_HOME", (folder / "data").string());
+  const auto found = paths(SearchPath::standard({(folder / "flag").string()}));
+  REQUIRE(found.size() >= 4);
+  CHECK(found[0] == folder / "flag/abi1-torch2.15");
+  CHECK(found[1] == folder / "flag");
+  CHECK(found[2] == folder / "variable");
+  CHECK(found[3] == folder / "data/cuecard/plugins");
+}
+
+TEST_CASE("without XDG_DATA_HOME the user's folder is below the home folder") {
+  const TestFolder folder;
+  fs::create_directories(folder / ".local/share/cuecard/plugins");
+  const Variable variable("CUECARD_PLUGIN_PATH", "");
+  const Variable data("XDG_DATA_HOME", "");
+  const Variable home("HOME", folder.path().string());
+  const SearchPath search = SearchPath::standard({});
+  REQUIRE(!search.folders.empty());
+  CHECK(search.folders[0].path == folder / ".local/share/cuecard/plugins");
+  CHECK(search.folders[0].origin == "user");
+}
+
+TEST_CASE("the working directory is never searched") {
+  const TestFolder folder;
+  const fs::path before = fs::current_path();
+  fs::create_directories(folder / "relative");
+  fs::current_path(folder.path());
+  const Variable data("XDG_DATA_HOME", "relative");
+  const Variable home("HOME", "");
+  const Variable variable("CUECARD_PLUGIN_PATH", ":.:relative::");
+  const SearchPath search = SearchPath::standard({});
+  fs::current_path(before);
+  for (const Folder& each : search.folders)
+    CHECK(each.path.string().rfind(folder.path().string(), 0) == std::string::npos);
+  CHECK(search.warnings.size() == 2);
+}
+
+TEST_CASE("a folder counts once") {
+  const TestFolder folder;
+  fs::create_directory_symlink(folder.path(), folder / "again");
+  SearchPath search;
+  search.add(folder.path(), "a");
+  search.add(folder / "again", "b");
+  CHECK(search.folders.size() == 1);
+  CHECK(search.folders[0].origin == "a");
+}
+
+TEST_CASE("a folder that was asked for must exist") {
+  CHECK_THROWS_WITH_AS(SearchPath::standard({"/nowhere/at/all"}),
+                       "--plugin-path /nowhere/at/all: there is no such folder.", UsageError);
+}
+
+TEST_CASE("what others may write is recognised") {
+  const TestFolder folder;
+  const fs::path file = folder / "a.so";
+  TestFolder::write(file, "");
+  CHECK(writable_by_others(file) == "");
+  ::chmod(file.c_str(), 0646);
+  CHECK(writable_by_others(file) == "may be written by everybody");
+  ::chmod(file.c_str(), 0664);
+  if (::geteuid() == 0) {
+    REQUIRE(::chown(file.c_str(), 0, 12345) == 0);
+    CHECK(writable_by_others(file) == "may be written by its group");
+  }
+  CHECK(writable_by_others(folder / "absent").find("can't be examined") == 0);
+}

@@ -1,0 +1,121 @@
+/// The template language: OpenPrompt's, read by a grammar of its own. Nothing in a template is ever evaluated.
+///
+///   template := ( spaces | literal | item )*      literal := characters without "{"
+///   item     := "{" body "}"
+///   body     := key ("," key)* | key ":" value ("," key ":" value)* | name
+///   key      := text in single or double quotes, with Python's escapes
+///   value    := text in quotes | whole number | True | False | None | lambda (post_processing only)
+///   name     := letters, digits, "_", "-", "."; not starting with a digit
+///
+/// A body of keys alone gives each the value None: `{"mask"}` is `{"mask": None}`. Braces inside quotes are
+/// text.
+///
+/// Spaces: an item or literal that follows one or more U+0020 has the prefix " ", else ""; spaces in front of
+/// an item and at the end of the template are not text themselves. Only U+0020 counts: tab and line feed are
+/// text.
+///
+/// What an item is, is decided by the first of these keys that it has:
+///
+///   placeholder  a field of the example             shortenable unless it says otherwise
+///   meta         a key of the example's side data
+///   soft         one learned row, or with text a row per token of that text; see `TemplateItem`
+///   mask         an answer slot
+///   special      `<mask> <eos> <bos> <sep> <cls> <pad>`: that token of the model; any other text as it is
+///   text         text
+///
+/// Further keys: `shortenable` (True | False), `post_processing` (a filter, on placeholder and meta),
+/// `add_prefix_space` (text that replaces the prefix), and on soft items `soft_id`, `duplicate`, `same`.
+///
+/// The short form is ours and was no valid item in OpenPrompt: `{name}` is `{"placeholder": "name"}`,
+/// `{meta.key}` is `{"meta": "key"}`, and `{mask}` and `{soft}` are `{"mask"}` and `{"soft"}`. (A field with
+/// one of those two names is reached by the long form.)
+///
+/// A template needs an answer slot. One in which no item has quotes may leave it out: it then ends in one
+/// (`ParsedTemplate::implied_answer`), so that `Review: {text}\nOverall, it was` is a template for causal
+/// models.
+///
+/// Errors are UsageError: `template line L, column C: ...`, both from 1, columns in characters.
+/// Threads: all functions are pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+/// What `post_processing` can do to a field. A closed list: a filter is written by its name, or as one of the
+/// Python lambdas that mean the same.
+enum class TextFilter {
+  append_full_stop,                 ///< lambda s: s + "."
+  drop_last_character,              ///< lambda s: s[:-1]
+  lower_first_character,            ///< lambda s: s[:1].lower() + s[1:]
+  lower_case,                       ///< lambda s: s.lower()
+  upper_case,                       ///< lambda s: s.upper()
+  strip_spaces,                     ///< lambda s: s.strip()
+  strip_full_stops,                 ///< lambda s: s.strip(".")
+  strip_end_full_stops,             ///< lambda s: s.rstrip(".")
+  strip_ideographic_full_stops,     ///< lambda s: s.strip("。")
+  strip_end_ideographic_full_stops, ///< lambda s: s.rstrip("。")
+  strip_end_punctuation,            ///< lambda s: s.rstrip(string.punctuation)
+  join_with_space,                  ///< lambda s: " ".join(s)
+  join_with_comma,                  ///< lambda s: ", ".join(s)
+  join_with_bare_comma,             ///< lambda s: ",".join(s)
+  join_with_line_feed,              ///< lambda s: "\n".join(s)
+  join_with_blank_line,             ///< lambda s: "\n\n".join(s)
+};
+
+/// Names as templates write them: `append-full-stop`, ...
+CUECARD_API const std::vector<std::string>& text_filter_names();
+
+/// The filter that `written` names or spells as a lambda, or none.
+CUECARD_API std::optional<TextFilter> find_text_filter(std::string_view written);
+
+/// True for the filters that make one text of a list of words.
+CUECARD_API bool joins_words(TextFilter filter);
+
+/// Filters one text; a joining filter leaves it as it is. Characters are UTF-8 code points; upper and lower
+/// case map one character to one.
+CUECARD_API std::string filter_text(TextFilter filter, std::string_view text);
+
+/// Joins a list of words; std::logic_error when `filter` doesn't join.
+CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::string>& words);
+
+struct TemplateItem {
+  enum class Kind { text, field, meta, soft, answer, special };
+  Kind kind = Kind::text;
+  /// What stands in front of the text, "" or " " unless add_prefix_space says otherwise. Never used for
+  /// `answer` and `special`.
+  std::string prefix;
+  /// The literal text; the name of the field or side-data key; the words that soft rows start from; the special
+  /// token by marker without brackets ("sep").
+  std::string text;
+  bool shortenable = false;
+  std::optional<TextFilter> filter;
+  /// Soft items. With `has_words`: one row per token of prefix + text. Without: `duplicate` rows, all the same
+  /// one when `same`. A `soft_id` names what its first item makes, and repeats it wherever it stands later; 0:
+  /// none.
+  bool has_words = false;
+  int64_t soft_id = 0;
+  int64_t duplicate = 1;
+  bool same = false;
+
+  int64_t line = 1, column = 1;
+};
+
+struct ParsedTemplate {
+  std::vector<TemplateItem> items;
+  /// The template has no answer item and may do without.
+  bool implied_answer = false;
+};
+
+CUECARD_API ParsedTemplate parse_template(std::string_view text);
+
+/// The beginning of every message about a place in a template.
+CUECARD_API std::string template_place(int64_t line, int64_t column);
+
+} // namespace cuecard

@@ -1,0 +1,77 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include <ATen/ATen.h>
+
+#include <cuecard/parts/layers.hpp>
+#include <cuecard/parts/random.hpp>
+
+using namespace cuecard;
+
+namespace {
+
+at::Tensor leaf(std::vector<int64_t> shape, at::ScalarType dtype, uint64_t seed) {
+  return Random(seed).normal_tensor(shape, 1.5).to(dtype).set_requires_grad(true);
+}
+
+at::Tensor weighted_sum(const at::Tensor& y) {
+  return (y * at::arange(y.numel(), y.options()).view(y.sizes()).cos()).sum();
+}
+
+/// Holds a fused function and LibTorch's composition against each other, values and gradients.
+template <class Fused, class Composed>
+void same(std::vector<std::vector<int64_t>> shapes, Fused fused, Composed composed) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
+    const double tolerance = dtype == at::kDouble ? 1e-11 : 1e-4;
+    std::vector<at::Tensor> a, b;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      a.push_back(leaf(shapes[i], dtype, i));
+      b.push_back(leaf(shapes[i], dtype, i));
+    }
+    const at::Tensor y = fused(a), z = composed(b);
+    CHECK(at::allclose(y, z, tolerance, tolerance));
+    weighted_sum(y).backward();
+    weighted_sum(z).backward();
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+      CHECK(at::allclose(a[i].grad(), b[i].grad(), tolerance, tolerance));
+  }
+}
+
+} // namespace
+
+TEST_CASE("rms_norm equals its definition and that definition's gradient") {
+  const at::Tensor weight = Random(3).normal_tensor({37}, 1.0);
+  same(
+      {{5, 37}}, [&](auto& x) { return rms_norm(x[0], weight.to(x[0].scalar_type()), 1e-5); },
+      [&](auto& x) {
+        return x[0] * at::rsqrt((x[0] * x[0]).mean({-1}, true) + 1e-5) * weight.to(x[0].scalar_type());
+      });
+}
+
+TEST_CASE("silu_gate equals silu times up") {
+  same(
+      {{9, 33}, {9, 33}}, [](auto& x) { return silu_gate(x[0] * 20, x[1]); },
+      [](auto& x) { return at::silu(x[0] * 20) * x[1]; });
+}
+
+TEST_CASE("rotate turns pairs of halves by their angle") {
+  const at::Tensor positions = at::tensor({0, 1, 7, 300}, at::kLong);
+  const at::Tensor frequencies = at::tensor({1.0, 0.1, 0.01}, at::kFloat);
+  same(
+      {{4, 2, 6}},
+      [&](auto& x) { return rotate(x[0], rotary_angles(positions, frequencies, x[0].scalar_type())); },
+      [&](auto& x) {
+        // As multiplication of complex numbers by exp(i angle).
+        const at::Tensor angles =
+            at::outer(positions.to(at::kFloat), frequencies).to(x[0].scalar_type()).unsqueeze(1);
+        const at::Tensor turned =
+            at::complex(x[0].slice(2, 0, 3), x[0].slice(2, 3, 6)) * at::polar(at::ones_like(angles), angles);
+        return at::cat({at::real(turned), at::imag(turned)}, 2);
+      });
+}
+
+TEST_CASE("the exponential inside the fused loops is exact to float32") {
+  const at::Tensor x = at::linspace(-80, 80, 4001, at::kFloat);
+  const at::Tensor ones = at::ones_like(x);
+  CHECK(at::allclose(silu_gate(x, ones), at::silu(x.to(at::kDouble)).to(at::kFloat), 1e-5, 1e-30));
+}

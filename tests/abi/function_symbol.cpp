@@ -1,0 +1,4 @@
+/// The right name on the wrong thing.
+extern "C" __attribute__((visibility("default"))) int cuecard_plugin() {
+  return 1;
+}

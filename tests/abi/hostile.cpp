@@ -1,0 +1,114 @@
+/// A plugin of one tuner that counts its objects, and by macros all the ways in which a plugin can be wrong.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <stdexcept>
+#include <unistd.h>
+
+#include <cuecard/register.hpp>
+
+#include "calls.hpp"
+
+#ifndef HOSTILE_EDIT
+#define HOSTILE_EDIT static_cast<void>(plugin)
+#endif
+#ifndef HOSTILE_DESTROY
+#define HOSTILE_DESTROY &destroy
+#endif
+#ifndef HOSTILE_DEFAULT
+#define HOSTILE_DEFAULT "20"
+#endif
+
+namespace {
+
+struct Object {
+  Calls* calls;
+};
+
+void* create(const void* arguments, cuecard_failure*) {
+  Calls* calls = static_cast<Calls*>(const_cast<void*>(arguments));
+  ++calls->created;
+  return new Object{calls};
+}
+
+[[maybe_unused]] void destroy(void* object) {
+  ++static_cast<Object*>(object)->calls->destroyed;
+  delete static_cast<Object*>(object);
+}
+
+void* fail(const void*, cuecard_failure* failure) {
+  std::snprintf(failure->text, sizeof failure->text, "no room\nfor it");
+  return nullptr;
+}
+
+void* fail_silently(const void*, cuecard_failure*) {
+  return nullptr;
+}
+
+/// Fills the buffer to its last byte, without the zero that the contract asks for.
+void* fail_at_length(const void*, cuecard_failure* failure) {
+  for (char& c : failure->text)
+    c = 'x';
+  return nullptr;
+}
+
+void* throw_it(const void*, cuecard_failure*) {
+  throw std::runtime_error("create must not throw");
+}
+
+constexpr cuecard_option_v1 options[] = {
+    cuecard::integer_option("length", HOSTILE_DEFAULT, 1, 1000, "Rows.", "a paper"),
+    cuecard::number_option("rate", "0.3", 0, 0, "Any number.", ""),
+    cuecard::text_option("init", "text", "text|vocabulary", "Where from.", ""),
+    cuecard::flag_option("tied", "false", "Ties.", ""),
+};
+
+constexpr cuecard_component_v1 tuner(const char* name, void* (*make)(const void*, cuecard_failure*)) {
+  return {CUECARD_TUNER,
+          1,
+          CUECARD_LEARNS_TENSORS,
+          std::size(options),
+          sizeof(cuecard_option_v1),
+          0,
+          name,
+          "Counts its objects.",
+          "",
+          options,
+          make,
+          HOSTILE_DESTROY};
+}
+
+constexpr cuecard_component_v1 components[] = {
+    tuner("counting", &create),          tuner("failing", &fail),
+    tuner("silent", &fail_silently),     tuner("long-winded", &fail_at_length),
+    tuner("throwing-create", &throw_it),
+};
+
+constexpr cuecard_plugin_v1 edited() {
+  cuecard_plugin_v1 plugin =
+      cuecard::manifest(HOSTILE_ID, "1.0.0", "Apache-2.0", "", components, std::size(components));
+  HOSTILE_EDIT;
+  return plugin;
+}
+
+} // namespace
+
+#ifdef HOSTILE_MUTABLE
+extern "C" {
+CUECARD_API constinit cuecard_plugin_v1 cuecard_plugin = edited();
+}
+#else
+extern "C" CUECARD_API constexpr cuecard_plugin_v1 cuecard_plugin = edited();
+#endif
+
+#ifdef HOSTILE_INIT
+namespace {
+/// An address that is never mapped, which the compiler can't know.
+[[maybe_unused]] volatile std::uintptr_t nowhere = 64;
+
+const struct Initialiser {
+  Initialiser() { HOSTILE_INIT; }
+} initialiser;
+} // namespace
+#endif

@@ -1,0 +1,65 @@
+"""Makes the golden files of this folder anew. README.md says what they hold.
+
+    python make_golden.py [--models DIR] [--only tiny|real|tokenizer]
+"""
+
+import argparse
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+HERE = Path(__file__).resolve().parent
+
+PINNED = {"torch": "2.15.0", "transformers": "5.23.0", "peft": "0.21.2"}
+
+
+def check_versions() -> None:
+    for package, wanted in PINNED.items():
+        found = importlib.metadata.version(package).split("+")[0]
+        if found != wanted:
+            sys.exit(f"make_golden.py: {package} {found} found, {wanted} expected; install setup/oracle-requirements.txt")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the golden files anew.")
+    parser.add_argument("--models", type=Path, default=HERE.parents[1] / ".cache" / "models",
+                        help="folder with the models that ./run setup unpacks (default: %(default)s)")
+    parser.add_argument("--only", choices=["tiny", "real", "tokenizer"], help="only one part")
+    arguments = parser.parse_args()
+    check_versions()
+    if arguments.only in (None, "tiny", "real"):
+        make_models(arguments)
+    if arguments.only in (None, "tokenizer"):
+        for script in sorted(HERE.glob("tokenizer*/make_*.py")):
+            subprocess.run([sys.executable, "-B", script], check=True)
+
+
+def make_models(arguments) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    if arguments.only != "real":
+        import prompt_tuning
+        import tiny_models
+
+        tiny_models.make(HERE / "models")
+        prompt_tuning.make(HERE / "models")
+    if arguments.only != "tiny":
+        import real_models
+
+        real_models.make(HERE, arguments.models)
+    for path in HERE.rglob("*.safetensors"):
+        path.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,353 @@
+"""Makes tests/golden/tokenizer/: small tokenizers of each kind, and what the `tokenizers` package does with them.
+
+The tokenizers are trained on text that this script generates. For each text of a nasty list (texts.json, in
+hexadecimal) NAME.golden.json has what shows NAME.json's behaviour: ids, byte offsets, decoded text; with special
+tokens taken as plain text, and, where that differs, with special tokens.
+
+    python tests/golden/make_tokenizer_golden.py
+
+Needs tokenizers==0.23.3 (Unicode tables differ between versions).
+"""
+
+import json
+import pathlib
+import random
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+HERE = pathlib.Path(__file__).parent / "tokenizer"
+
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+QWEN2 = LLAMA3.replace("{1,3}", "")
+
+# The last rows are not UTF-8; the oracle sees what Python's "replace" makes of them, which is WHATWG's.
+TEXTS = [
+    text if isinstance(text, bytes) else text.encode()
+    for text in [
+        "",
+        " ",
+        "a",
+        "hello world",
+        "Hello, World! It's what I'LL say; we've won't they'd She'S",
+        "the theater is there, then the other thing they gather",
+        "日本語のテキスト 中文字符，標點。",
+        "한국어 문장 \u1100\u1161\u11a8 각",
+        "مرحبا بالعالم، كيف الحال؟ ١٢٣",
+        "שָׁלוֹם עולם",
+        "नमस्ते हिन्दी ไทยภาษา",
+        "Привет, Мир! ΑΣΣ ΟΔΟΣ σς Ǆ ǅ",
+        "👩‍👩‍👧‍👦 👍🏽 🇩🇪 ❤️ emoji",
+        "café cafe\u0301 ñ n\u0303 İstanbul ıI ß ẞ Å Å",
+        "q\u0323\u0307 q\u0307\u0323 \u0301\u0302abc\u0327\u0301",
+        "ﬁ ﬀ ㎏ ½ ⅷ ² ㍿ ﷺ",
+        "a\u200bb\u200dc\ufeffd\u00ade\u2060f\u061cg",
+        "\x00\x01\x07\x1b[0m\x7f\x85\x9f\ufffd\ue000\U000f0000",
+        "x" * 99 + " " + "x" * 100 + " " + "x" * 101 + " " + "ab" * 150,
+        "é" * 120,
+        "a\tb\r\nc\n\n  d   \t e\r\r\n \n x\n",
+        "  leading and trailing  ",
+        "a  b\u00a0c\u3000d\u2028e\u2029f\u0085g\u180eh",
+        "\t\n \r\n",
+        "[CLS] one [SEP] two [MASK][PAD] [UNK]s [sep] <s></s><mask>  <pad>",
+        "left   <mask>   right<|endoftext|>x <|im_end|>\n<|im_start|>user",
+        "<| endoftext |> [MA SK] <|im_en",
+        "Newword newword newwords anewword wholeword wholewords awholeword wholeword, [left]  [right]  end [ both ] ",
+        "caféx CAFÉX cafe\u0301x ÉTÉ",
+        "1234567890 12 3.14 1,000,000 a1b22c333 ½3 ٣٤٥ Ⅷ² 𝟘𝟙",
+        "it's 'S 'ſ x'Re ''ll 'tis 'dog o'clock ' 's  's",
+        "_under_score-dash https://example.com/?q=1&x=%20#frag $5 +1 <=> a|b ~x `y`",
+        "𝕳𝖊𝖑𝖑𝖔 𐍈 𒀀 𓀀",
+        "wörld\u0308 \u0e33 \u0f77 \u1e9b\u0323 \u212b",
+        "¡Hola! ¿Qué tal? «oui» “quoted” ‘single’ — en–dash…",
+        "\u1885\u1886 \ua9bd \u1734 \u166d \U000111c9 \u1cf2 \u08e2 \u2e52",
+        "\u1c89 \ua7cb \ua7da \U00010d50 \U00016ea0 \U00010d41 \U00011de1 \U000116d1x",
+        "word" * 40,
+        "  \u00a0\u00a0 \u2003 x",
+        "....!!??--==++ ,,a,,b ((c)) [d] {e}",
+        "▁metaspace ▁▁ in text▁",
+        "Ġbyte Ċ level ĉ letters",
+        "<0x41><0xZZ> <0x0A>",
+        b"\xff\xfeab",
+        b"end\xe2\x82",
+        b"a\xf0\x9f\x92b\xc0\xafc\xed\xa0\x80d",
+        b"\xf4\x90\x80\x80 \xf8\x88\x80\x80\x80",
+        b"\x80" * 5 + b" x\xe2",
+    ]
+]
+
+
+def training_text(seed=7):
+    chance = random.Random(seed)
+    syllables = "th e an in er on re at ing ed es or ti is en al ar st to nt ch qu ou ment ver".split()
+    words = ["".join(chance.choices(syllables, k=chance.choice([1, 1, 2, 2, 3]))) for _ in range(300)]
+    words += "don't it's I'll we've 2024 1999 3.14 café naïve über Straße Привет мир 日本 中文 world hello".split()
+    for _ in range(400):
+        line = " ".join(chance.choices(words, k=12)).capitalize()
+        yield line + chance.choice([".", "!", "?", ",\n", ";  ", "\t"])
+
+
+def trained(model, trainer, **parts):
+    tokenizer = Tokenizer(model)
+    added = parts.pop("added", [])
+    post_processor = parts.pop("post_processor", None)
+    for name, part in parts.items():
+        setattr(tokenizer, name, part)
+    tokenizer.train_from_iterator(list(training_text()), trainer)
+    for token in added:
+        (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
+    if post_processor:
+        tokenizer.post_processor = post_processor(tokenizer.token_to_id)
+    return tokenizer
+
+
+BERT_SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+ADDED = [
+    AddedToken("newword"),
+    AddedToken("wholeword", single_word=True),
+    AddedToken("[left]", lstrip=True, normalized=False),
+    AddedToken("[right]", rstrip=True, normalized=False),
+    AddedToken("[ both ]", lstrip=True, rstrip=True, special=True, normalized=True),
+    AddedToken("CAFÉx", normalized=True),
+]
+
+
+def bert(cased):
+    def post_processor(token_to_id):
+        cls, sep = ("[CLS]", token_to_id("[CLS]")), ("[SEP]", token_to_id("[SEP]"))
+        if cased:
+            return processors.BertProcessing(sep, cls)
+        return processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [cls, sep])
+
+    return trained(
+        models.WordPiece(unk_token="[UNK]"),
+        trainers.WordPieceTrainer(vocab_size=500, special_tokens=BERT_SPECIALS, show_progress=False),
+        normalizer=normalizers.BertNormalizer(lowercase=not cased),
+        pre_tokenizer=pre_tokenizers.BertPreTokenizer(),
+        decoder=decoders.WordPiece(cleanup=not cased),
+        post_processor=post_processor,
+        added=ADDED,
+    )
+
+
+def byte_level(pre_tokenizer, specials, post_processor=None, model=None, **parts):
+    return trained(
+        model or models.BPE(),
+        trainers.BpeTrainer(
+            vocab_size=600,
+            special_tokens=specials,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+        pre_tokenizer=pre_tokenizer,
+        decoder=decoders.ByteLevel(),
+        post_processor=post_processor,
+        **parts,
+    )
+
+
+def roberta():
+    def post_processor(token_to_id):
+        return processors.RobertaProcessing(("</s>", token_to_id("</s>")), ("<s>", token_to_id("<s>")))
+
+    tokenizer = byte_level(
+        pre_tokenizers.ByteLevel(add_prefix_space=True),
+        ["<s>", "<pad>", "</s>", "<unk>"],
+        post_processor,
+        added=[AddedToken("<mask>", lstrip=True, special=True)] + ADDED,
+    )
+    return tokenizer
+
+
+def llama3():
+    def post_processor(token_to_id):
+        name = "<|begin_of_text|>"
+        return processors.Sequence(
+            [
+                processors.ByteLevel(trim_offsets=False),
+                processors.TemplateProcessing(f"{name} $A", None, [(name, token_to_id(name))]),
+            ]
+        )
+
+    return byte_level(
+        pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(LLAMA3), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        ),
+        ["<|begin_of_text|>", "<|end_of_text|>"],
+        post_processor,
+        model=models.BPE(ignore_merges=True),
+    )
+
+
+def falcon():
+    return byte_level(
+        pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Punctuation("contiguous"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False),
+                pre_tokenizers.Digits(individual_digits=False),
+                pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated"),
+            ]
+        ),
+        ["<|endoftext|>"],
+    )
+
+
+def llama2():
+    """Characters with byte fallback; spaces as U+2581."""
+    vocabulary = {"<unk>": 0, "<s>": 1, "</s>": 2}
+    for byte in range(256):
+        vocabulary[f"<0x{byte:02X}>"] = len(vocabulary)
+    base = trained(
+        models.BPE(),
+        trainers.BpeTrainer(vocab_size=400, show_progress=False),
+        normalizer=normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]),
+    )
+    model = json.loads(base.to_str())["model"]
+    for piece, _ in sorted(model["vocab"].items(), key=lambda item: item[1]):
+        vocabulary.setdefault(piece, len(vocabulary))
+    tokenizer = Tokenizer(
+        models.BPE(vocabulary, [tuple(merge) for merge in model["merges"]], unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
+    tokenizer.add_tokens(ADDED[:4])
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A", None, [("<s>", 1)])
+    return tokenizer
+
+
+def characters_with_unknown(fuse):
+    """Characters without byte fallback: what is not in the vocabulary is unknown."""
+    tokenizer = trained(
+        models.BPE(unk_token="<unk>", fuse_unk=fuse),
+        trainers.BpeTrainer(vocab_size=250, special_tokens=["<unk>"], show_progress=False),
+        normalizer=normalizers.Sequence([normalizers.NFKC(), normalizers.Strip(), normalizers.Lowercase()]),
+        pre_tokenizer=pre_tokenizers.Metaspace(prepend_scheme="first"),
+        decoder=decoders.Metaspace(prepend_scheme="first"),
+    )
+    return tokenizer
+
+
+def words_only(pre_tokenizer, normalizer=None):
+    """Everything is unknown, so that the offsets show the words."""
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]", max_input_chars_per_word=0))
+    tokenizer.pre_tokenizer = pre_tokenizer
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    return tokenizer
+
+
+def bytes_only(normalizer):
+    """One token a byte, so that decoding shows what the normalizer made."""
+    tokenizer = Tokenizer(
+        models.BPE({letter: id for id, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
+    )
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def tokenizers():
+    split = pre_tokenizers.Split
+    made = {
+        "bert-uncased": bert(cased=False),
+        "bert-cased": bert(cased=True),
+        "gpt2": byte_level(
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            ["<|endoftext|>"],
+            lambda token_to_id: processors.ByteLevel(trim_offsets=True),
+            added=ADDED,
+        ),
+        "roberta": roberta(),
+        "smollm": byte_level(
+            pre_tokenizers.Sequence(
+                [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+            ),
+            ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        ),
+        "llama3": llama3(),
+        "qwen2": byte_level(
+            pre_tokenizers.Sequence(
+                [split(Regex(QWEN2), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+            ),
+            ["<|endoftext|>"],
+            normalizer=normalizers.NFC(),
+        ),
+        "falcon": falcon(),
+        "llama2": llama2(),
+        "unknown-fused": characters_with_unknown(fuse=True),
+        "unknown-single": characters_with_unknown(fuse=False),
+        "words-bert": words_only(pre_tokenizers.BertPreTokenizer()),
+        "words-whitespace": words_only(pre_tokenizers.Whitespace()),
+        "words-whitespace-split": words_only(pre_tokenizers.WhitespaceSplit()),
+        "words-digits": words_only(pre_tokenizers.Digits(individual_digits=False)),
+        "words-gpt2-regex": words_only(split(Regex(GPT2), "isolated")),
+        "words-byte-level": words_only(pre_tokenizers.ByteLevel(add_prefix_space=True)),
+        "words-metaspace-always": words_only(pre_tokenizers.Metaspace(prepend_scheme="always")),
+        "words-metaspace-never": words_only(pre_tokenizers.Metaspace(prepend_scheme="never", split=False)),
+        "words-split-string": words_only(split(" ", "merged_with_next")),
+        "words-split-lookahead": words_only(split(Regex(r"^\w+|\s+(?=\S)|[a-c.]$"), "removed")),
+        "words-split-inverted": words_only(split(Regex(r"\w+|[^\w\s]+"), "removed", invert=True)),
+    }
+    for behavior in ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]:
+        made["words-punctuation-" + behavior.replace("_", "-")] = words_only(pre_tokenizers.Punctuation(behavior))
+        made["words-split-" + behavior.replace("_", "-")] = words_only(split(Regex(r"[\s\p{P}]"), behavior))
+    for name, normalizer in {
+        "nfc": normalizers.NFC(),
+        "nfd": normalizers.NFD(),
+        "nfkc": normalizers.NFKC(),
+        "nfkd": normalizers.NFKD(),
+        "lowercase": normalizers.Lowercase(),
+        "accents": normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]),
+        "bert": normalizers.BertNormalizer(),
+        "replace": normalizers.Sequence(
+            [normalizers.Replace(Regex("^ +| +$"), ""), normalizers.Replace(Regex(r"\s{2,}"), " "), normalizers.Replace("''", '"')]
+        ),
+    }.items():
+        made["bytes-" + name] = bytes_only(normalizer)
+    return made
+
+
+def byte_offsets(text, offsets):
+    """Character offsets to byte offsets."""
+    at = [0]
+    for character in text:
+        at.append(at[-1] + len(character.encode()))
+    return [at[begin] for begin, _ in offsets], [at[end] for _, end in offsets]
+
+
+def expected(tokenizer, given, special, fields):
+    text = given.decode("utf-8", "replace")
+    tokenizer.encode_special_tokens = not special
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    row = {"ids": encoding.ids, "text": tokenizer.decode(encoding.ids, skip_special_tokens=False)}
+    if text.encode() == given:
+        row["begin"], row["end"] = byte_offsets(text, encoding.offsets)
+    return {field: row[field] for field in fields if field in row}
+
+
+def main():
+    HERE.mkdir(exist_ok=True)
+
+    def write(name, value):
+        (HERE / name).write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
+
+    write("texts.json", [text.hex() for text in TEXTS])
+    for name, tokenizer in tokenizers().items():
+        fields = {"words": ["begin", "end"], "bytes": ["text"]}.get(name.split("-")[0], ["ids", "begin", "end", "text"])
+        plain = [expected(tokenizer, text, False, fields) for text in TEXTS]
+        special = [expected(tokenizer, text, True, fields) for text in TEXTS]
+        differs = {str(row): special[row] for row in range(len(TEXTS)) if special[row] != plain[row]}
+        write(f"{name}.golden.json", {"plain": plain, "special": differs})
+        tokenizer.encode_special_tokens = False
+        write(f"{name}.json", json.loads(tokenizer.to_str()))
+
+
+if __name__ == "__main__":
+    main()

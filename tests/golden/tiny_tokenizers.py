@@ -1,0 +1,104 @@
+"""Small tokenizers of the real kinds, trained on generated text."""
+
+import random
+import re
+import string
+from collections import Counter
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+WORDS = """a an the this that film movie story plot cast actor scene ending script director camera music comedy drama
+thriller was is feels looks seems becomes remains never always often hardly quite very rather simply truly almost
+great good bad terrible awful boring dull clever funny moving warm cold slow fast bright dark lovely tedious brilliant
+weak strong overall review sentiment positive negative answer and but or because although with without about for from
+of in on at to it its they we you he she one two three watch see enjoy hate love laugh cry sleep leave return
+unwatchable uninspired heartfelt heartwarming disappointing surprisingly unexpectedly delightful""".split()
+
+LLAMA3_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def generated_text(seed: int, lines: int = 600) -> list[str]:
+    draw = random.Random(seed)
+    text = []
+    for _ in range(lines):
+        words = [draw.choice(WORDS) for _ in range(draw.randint(4, 14))]
+        if draw.random() < 0.3:
+            words.insert(draw.randrange(len(words)), str(draw.randint(1, 2030)))
+        line = " ".join(words).capitalize() + draw.choice([".", "!", "?", "...", ", it's so."])
+        text.append("Review: " + line if draw.random() < 0.2 else line)
+    return text
+
+
+def smollm_like(vocabulary: int) -> Tokenizer:
+    """Byte-level BPE, digits one by one, nothing added around the text."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    _train_bpe(tokenizer, vocabulary, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], seed=11)
+    return tokenizer
+
+
+def llama3_like(vocabulary: int) -> Tokenizer:
+    """Byte-level BPE with Llama 3's split pattern and a first token in front of every text."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(LLAMA3_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    _train_bpe(tokenizer, vocabulary, ["<|begin_of_text|>", "<|end_of_text|>"], seed=12)
+    first = "<|begin_of_text|>"
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{first} $A", pair=f"{first} $A {first}:1 $B:1", special_tokens=[(first, 0)]
+    )
+    return tokenizer
+
+
+def _train_bpe(tokenizer: Tokenizer, vocabulary: int, special: list[str], seed: int) -> None:
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(generated_text(seed), trainer)
+
+
+def bert_like(vocabulary: int) -> Tokenizer:
+    ids = {piece: i for i, piece in enumerate(_wordpieces(vocabulary))}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.add_special_tokens(SPECIAL)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
+    )
+    return tokenizer
+
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def _wordpieces(vocabulary: int) -> list[str]:
+    """Special tokens, single characters, then endings and words by count. (The package's own trainer gives another
+    vocabulary on every run.)"""
+    words, endings = Counter(), Counter()
+    for line in generated_text(13):
+        for word in re.findall(r"[a-z]+|[0-9]+", line.lower()):
+            words[word] += 1
+            endings.update("##" + word[-n:] for n in (2, 3, 4) if len(word) > n + 1)
+    characters = sorted(string.ascii_lowercase + string.digits + string.punctuation)
+    pieces = SPECIAL + characters + ["##" + c for c in characters if c.isalnum()]
+    by_count = lambda counts: [p for p, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    pieces += by_count(endings)[:60] + [w for w in by_count(words) if len(w) > 1]
+    return pieces[:vocabulary]
