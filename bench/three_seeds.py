@@ -49,7 +49,7 @@ def best_manual(cuecard, model: Path, home: Path, train: Path) -> tuple[str, Pat
     """By accuracy on the training rows; the first of equals."""
     tried = []
     for i, (template, words) in enumerate(MANUAL):
-        for calibrate in ("none", "train"):
+        for calibrate in ("none", "blank"):
             stem = f"manual-{i}-{calibrate}"
             task = program.write_task(home / f"{stem}.task.json", train, template, words,
                                       verbalizer={"options": {"calibrate": calibrate}})

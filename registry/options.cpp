@@ -96,7 +96,7 @@ std::string describe(const ComponentInfo& component) {
     text += "      " + option.help + "\n";
     text += "      " + expected_value(option);
     if (!option.source.empty())
-      text += "; default from " + option.source;
+      text += " (" + option.source + ")";
     text += "\n";
   }
   return text;

@@ -99,7 +99,7 @@ TEST_CASE("options as text come back as the same options") {
 TEST_CASE("the description names every option with its default, range and source") {
   const std::string text = describe(sample());
   for (const char* part : {"tuner sample: A tuner for tests.", "learns: tensors", "--set length=20",
-                           "a whole number from 1 to 1000; default from Lester et al. 2021",
+                           "a whole number from 1 to 1000 (Lester et al. 2021)",
                            "one of vocabulary, text, labels", "true or false"})
     CHECK(text.find(part) != std::string::npos);
 }

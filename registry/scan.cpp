@@ -27,13 +27,13 @@ std::vector<fs::path> files_with(const fs::path& folder, const char* ending,
   return files;
 }
 
-/// Why the file or its folder is not safe from others, or "".
+/// Why the file or its folder is not safe from others, or "". A file that is not there is safe.
 std::string untrusted(const fs::path& file) {
   std::error_code error;
+  if (!fs::exists(file, error))
+    return "";
   for (const fs::path& each : {file.parent_path(), file})
-    if (!fs::exists(each, error))
-      continue;
-    else if (const std::string reason = writable_by_others(each); !reason.empty())
+    if (const std::string reason = writable_by_others(each); !reason.empty())
       return each.string() + " " + reason + ", so what is in it could be replaced; run `chmod go-w` on it.";
   return "";
 }

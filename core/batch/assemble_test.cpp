@@ -5,7 +5,6 @@
 #include <cuecard/error.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 using namespace cuecard;

@@ -1,9 +1,7 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
-
-#include <ATen/ATen.h>
-
 #include "batch/pack.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
 
 using namespace cuecard;
 

@@ -39,7 +39,7 @@ std::vector<Column> mapped_columns(const RowLayout& layout) {
     for (const auto& [name, column] : *map)
       columns.push_back(column);
   for (const auto* column : {&layout.label, &layout.id, &layout.answers, &layout.card})
-    if (*column)
+    if (*column && !layout.roles_may_lack)
       columns.push_back(**column);
   return columns;
 }
@@ -143,11 +143,21 @@ private:
     }
     if (layout_.names_no_text())
       for (const auto& [name, cell] : row.cells)
-        if (!used(name)) {
-          std::string& value = example.fields[name] = joined(cell);
-          any = any || !trimmed(value).empty();
-        }
+        any = take_by_name(name, cell, example) || any;
     return any ? "" : "it has no text";
+  }
+
+  /// True when the column gave a text.
+  bool take_by_name(const std::string& name, const Cell& cell, Example& example) const {
+    if (name.empty() || used(name))
+      return false;
+    constexpr std::string_view side = "meta.";
+    example.meta[name.starts_with(side) ? name.substr(side.size()) : name] = joined(cell);
+    if (name.starts_with(side))
+      return false;
+    if (cell.list)
+      example.words[name] = cell.items;
+    return !trimmed(example.fields[name] = joined(cell)).empty();
   }
 
   /// Whether a named column has a role of its own.

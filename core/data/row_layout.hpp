@@ -42,9 +42,11 @@ struct RowLayout {
   std::map<std::string, Column> words;  ///< Example::words by name
   std::map<std::string, Column> meta;   ///< Example::meta by name
   std::optional<Column> label, id, answers, card;
+  /// `label`, `id`, `answers` and `card` are only looked for: a file without them is fine.
+  bool roles_may_lack = false;
 
-  /// True when nothing names a text column: then every column that nothing else uses is a field of its own
-  /// name.
+  /// True when nothing names a text column: then every named column that nothing else uses is a field (a list
+  /// of words where it is a list) and side data by its own name, without `meta.` in front.
   bool names_no_text() const { return fields.empty() && words.empty(); }
 };
 

@@ -1,5 +1,4 @@
 // SmolLM2 as transformers reads it from the same file; the numbers are what gguf_reference.py printed.
-#include <cstdlib>
 #include <map>
 
 #include <ATen/ATen.h>
@@ -18,8 +17,11 @@ const std::filesystem::path model =
 
 } // namespace
 
-TEST_CASE("gguf: SmolLM2's weights equal those that transformers reads" *
-          doctest::skip(!std::filesystem::exists(model))) {
+TEST_CASE("gguf: SmolLM2's weights equal those that transformers reads") {
+  if (!std::filesystem::exists(model)) {
+    MESSAGE("skipped: SmolLM2's GGUF file is not in .cache/models");
+    return;
+  }
   const auto file = std::make_shared<const GgufFile>(model);
   CHECK(file->tensors().size() == 272);
   const Configuration configuration = gguf_configuration(*file);

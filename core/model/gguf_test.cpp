@@ -113,6 +113,30 @@ TEST_CASE("gguf: cut off anywhere, it is refused") {
     CHECK_MESSAGE(contains(refusal(folder, good.substr(0, size)), "a.gguf: "), size);
 }
 
+TEST_CASE("gguf: any byte changed, it is read or refused") {
+  TestFolder folder;
+  const std::string list =
+      raw<uint32_t>(9) + raw<uint64_t>(1) + raw<uint32_t>(8) + raw<uint64_t>(1) + text("a");
+  const std::string good = file_of({pair("general.alignment", 4, raw<uint32_t>(32)), pair("n", 9, list)},
+                                   {info("x", {32, 2}, 3, 0), info("y", {3}, 0, 64)}, std::string(76, '\1'));
+  REQUIRE(refusal(folder, good).empty());
+  int read = 0, refused = 0;
+  for (std::size_t at = 0; at < good.size(); ++at)
+    for (const int value : {0x00, 0x01, 0x08, 0x09, 0x20, 0x7f, 0x80, 0xff}) {
+      std::string changed = good;
+      changed[at] = static_cast<char>(value);
+      const auto path = folder.write("a.gguf", changed);
+      const std::string said = sentence([&] {
+        const GgufFile file(path);
+        for (const auto& [name, tensor] : file.tensors())
+          file.tensor(name).sum();
+      });
+      ++(said.empty() ? read : refused);
+    }
+  CHECK(read > 0); // changed numbers of a tensor are still numbers
+  CHECK(refused > 0);
+}
+
 TEST_CASE("gguf: beginnings that lie") {
   TestFolder folder;
   const auto start = [&](uint32_t version, uint64_t tensors, uint64_t pairs) {

@@ -1,2 +1,10 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include "model/test_folder.hpp"
+
+int main(int count, char** arguments) {
+  const cuecard::TestFolder cache; // remembered digests of test files don't belong into the user's own
+  ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+  return doctest::Context(count, arguments).run();
+}

@@ -9,13 +9,21 @@
 namespace cuecard::tokenizer {
 
 Span AlignedText::origin(Span span) const {
+  const auto inside_character = [&](uint32_t at) {
+    return at < text_.size() && (static_cast<unsigned char>(text_[at]) & 0xC0) == 0x80;
+  };
+  if (!span.empty()) {
+    while (inside_character(span.begin))
+      --span.begin;
+    while (inside_character(span.end))
+      ++span.end;
+  }
   if (origin_.empty())
     return {base_ + span.begin, base_ + span.end};
-  if (span.empty()) {
-    const uint32_t at = span.begin < origin_.size() ? origin_[span.begin].begin : origin_.back().end;
-    return {at, at};
-  }
-  return {origin_[span.begin].begin, origin_[span.end - 1].end};
+  if (!span.empty())
+    return {origin_[span.begin].begin, origin_[span.end - 1].end};
+  const uint32_t at = span.begin < origin_.size() ? origin_[span.begin].begin : origin_.back().end;
+  return {at, at};
 }
 
 AlignedText AlignedText::part(Span span) const {
@@ -27,10 +35,8 @@ AlignedText AlignedText::part(Span span) const {
 
 void Rewriter::keep(Span span) {
   to_.text_.append(from_.text_, span.begin, span.end - span.begin);
-  for (uint32_t at = span.begin; at < span.end; ++at) {
-    // Whole characters keep whole origins, so that a token that ends inside one still covers it.
+  for (uint32_t at = span.begin; at < span.end; ++at)
     to_.origin_.push_back(from_.origin({at, at + 1}));
-  }
 }
 
 void Rewriter::put(std::string_view text, Span source) {
@@ -48,26 +54,29 @@ AlignedText read_utf8(std::string_view given) {
   if (given.size() >= std::numeric_limits<uint32_t>::max())
     throw DataError("A text of " + std::to_string(given.size()) +
                     " bytes is too long to tokenize: at most 4294967294 bytes are taken, so give it in parts.");
-  AlignedText text(given, 0);
   if (is_ascii(given))
-    return text;
-  size_t at = 0;
-  Decoded decoded{0, true};
-  for (; at < given.size() && decoded.valid; at += decoded.valid ? decoded.length : 0)
-    decoded = decode_at(given, at);
-  if (decoded.valid)
-    return text;
-  Rewriter valid(text);
-  valid.keep({0, static_cast<uint32_t>(at)});
-  for (; at < given.size(); at += decoded.length) {
-    decoded = decode_at(given, at);
-    const Span source{static_cast<uint32_t>(at), static_cast<uint32_t>(at + decoded.length)};
-    if (decoded.valid)
-      valid.keep(source);
-    else
-      valid.put(char32_t{0xFFFD}, source);
+    return AlignedText(given, 0);
+  bool valid = true;
+  for (size_t at = 0; at < given.size() && valid;) {
+    const Decoded decoded = decode_at(given, at);
+    valid = decoded.valid;
+    at += decoded.length;
   }
-  return valid.finish();
+  if (valid)
+    return AlignedText(given, 0);
+
+  AlignedText text;
+  for (size_t at = 0; at < given.size();) {
+    const Decoded decoded = decode_at(given, at);
+    if (decoded.valid)
+      text.text_.append(given, at, decoded.length);
+    else
+      append_utf8(text.text_, 0xFFFD);
+    const Span source{static_cast<uint32_t>(at), static_cast<uint32_t>(at + decoded.length)};
+    text.origin_.resize(text.text_.size(), source);
+    at += decoded.length;
+  }
+  return text;
 }
 
 } // namespace cuecard::tokenizer

@@ -32,12 +32,13 @@ public:
   std::string& bytes() { return text_; }
   uint32_t size() const { return static_cast<uint32_t>(text_.size()); }
 
-  /// The span of the given text from which `span` of this text came.
+  /// The span of the given text from which `span` of this text came, widened to whole characters of this text.
   Span origin(Span span) const;
   AlignedText part(Span span) const;
 
 private:
   friend class Rewriter;
+  friend AlignedText read_utf8(std::string_view given);
   std::string text_;
   uint32_t base_ = 0;
   std::vector<Span> origin_; // per byte; empty: byte i came from byte base_ + i

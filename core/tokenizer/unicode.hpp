@@ -72,7 +72,8 @@ bool is_control(char32_t character);
 bool is_accent(char32_t character);
 /// The characters of `\w`, `\p{L}` and `\p{N}` in Oniguruma, which tokenizer.json's regular expressions were
 /// written for, as a set in ICU's syntax.
-enum class RegexClass { word, letter, number };
+/// Inside brackets `\w` is without the numbers of Latin-1 (`²`, `½`).
+enum class RegexClass { word, word_in_brackets, letter, number };
 std::string regex_set(RegexClass of);
 
 /// The CJK blocks that BERT writes apart.

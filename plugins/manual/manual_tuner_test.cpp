@@ -18,6 +18,7 @@ namespace {
 class NoBackbone final : public Backbone {
 public:
   const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return at::kCPU; }
   at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
   at::Tensor output_rows(const at::Tensor&) const override { return {}; }
   at::Tensor forward(const ForwardArgs&) const override { return {}; }

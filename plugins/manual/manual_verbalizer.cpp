@@ -17,11 +17,6 @@ namespace {
 /// Keeps logarithms and quotients finite (OpenPrompt's constant).
 constexpr double tiny = 1e-15;
 
-at::Device device_of(const Backbone& backbone) {
-  const auto& weights = backbone.weights();
-  return weights.empty() ? at::Device(at::kCPU) : weights.begin()->second.device();
-}
-
 /// The word as it is encoded: behind the prefix, unless it says `<!>`.
 std::string spelled(const std::string& word, const std::string& prefix) {
   return word.rfind("<!>", 0) == 0 ? word.substr(3) : prefix + word;
@@ -72,7 +67,7 @@ void ManualVerbalizer::prepare(const VerbalizerTarget& target) {
         tokens.back().back().resize(1);
     }
   }
-  index_words(tokens, device_of(target.backbone));
+  index_words(tokens, target.backbone.device());
 }
 
 void ManualVerbalizer::index_words(const std::vector<std::vector<std::vector<int64_t>>>& words,

@@ -124,8 +124,8 @@ Pointers<T> pointers(const at::Tensor& query, const std::vector<at::Tensor>& key
                      const std::vector<at::Tensor>& values) {
   Pointers<T> p{query.size(1), keys[0].size(1), query.size(2), query.const_data_ptr<T>(), {}, {}};
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    p.key[i] = keys[i].defined() ? keys[i].const_data_ptr<T>() : nullptr;
-    p.value[i] = values[i].defined() ? values[i].const_data_ptr<T>() : nullptr;
+    p.key[i] = keys[i].const_data_ptr<T>();
+    p.value[i] = values[i].const_data_ptr<T>();
   }
   return p;
 }
@@ -277,11 +277,8 @@ public:
                             const at::Tensor& value1, const at::Tensor& key2, const at::Tensor& value2,
                             const std::shared_ptr<const AttentionLayout>& layout, double scale) {
     const at::Tensor q = query.contiguous();
-    const auto contiguous = [](const at::Tensor& tensor) {
-      return tensor.defined() ? tensor.contiguous() : tensor;
-    };
-    std::vector<at::Tensor> keys{contiguous(key0), contiguous(key1), contiguous(key2)};
-    std::vector<at::Tensor> values{contiguous(value0), contiguous(value1), contiguous(value2)};
+    std::vector<at::Tensor> keys{key0.contiguous(), key1.contiguous(), key2.contiguous()};
+    std::vector<at::Tensor> values{value0.contiguous(), value1.contiguous(), value2.contiguous()};
     at::Tensor out = at::empty_like(q);
     at::Tensor log_sums = at::empty({q.size(0), q.size(1)}, q.options());
     if (q.scalar_type() == at::kFloat)
@@ -324,7 +321,7 @@ private:
       result[0] = at::empty_like(saved[0]);
     KeyGradients<T> wanted;
     for (std::size_t i = 0; i < max_sources; ++i) {
-      if (!keys[i].defined() || !(context->needs_input_grad(1 + 2 * i) || context->needs_input_grad(2 + 2 * i)))
+      if (!context->needs_input_grad(1 + 2 * i) && !context->needs_input_grad(2 + 2 * i))
         continue;
       result[1 + 2 * i] = at::zeros_like(keys[i]);
       result[2 + 2 * i] = at::zeros_like(values[i]);
@@ -353,8 +350,11 @@ private:
 
 at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                             const AttentionLayout& layout, double scale) {
+  // LibTorch's custom functions take no undefined tensors: an absent source is an empty one.
+  const at::Tensor absent = at::empty({0}, query.options());
   KeyValues padded[max_sources];
-  std::copy(sources.begin(), sources.end(), padded);
+  for (std::size_t i = 0; i < max_sources; ++i)
+    padded[i] = i < sources.size() && sources[i].key.defined() ? sources[i] : KeyValues{absent, absent};
   return PackedAttention::apply(query, padded[0].key, padded[0].value, padded[1].key, padded[1].value,
                                 padded[2].key, padded[2].value, std::make_shared<const AttentionLayout>(layout),
                                 scale);

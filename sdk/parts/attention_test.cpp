@@ -1,12 +1,13 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
-
 #include <cmath>
 
 #include <ATen/ATen.h>
 
 #include <cuecard/parts/attention.hpp>
 #include <cuecard/parts/random.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
 
 using namespace cuecard;
 
@@ -98,6 +99,26 @@ TEST_CASE("asking for some rows gives those rows") {
     const at::Tensor some = attention(setting.query.index_select(0, index), setting.sources,
                                       ask_only(setting.layout, rows), 0.3, strategy);
     CHECK(at::allclose(some, all.index_select(0, index), 1e-6, 1e-6));
+  }
+}
+
+TEST_CASE("without pasts or prefixes, or with prefixes alone") {
+  for (const bool prefixes : {false, true}) {
+    Setting setting(true, at::kFloat);
+    for (std::vector<KeyRange>& before : setting.layout.before)
+      std::erase_if(
+          before, [&](const KeyRange& range) { return range.source == 1 || (range.source == 2 && !prefixes); });
+    std::vector<KeyValues> sources = setting.sources;
+    sources.resize(prefixes ? 3 : 1);
+    if (prefixes)
+      sources[1] = {};
+    const at::Tensor wanted = direct(setting, 0.3);
+    for (const AttentionStrategy strategy : {AttentionStrategy::packed, AttentionStrategy::padded}) {
+      const at::Tensor got = attention(setting.query, sources, setting.layout, 0.3, strategy);
+      CHECK(at::allclose(got, wanted, 1e-5, 1e-5));
+      got.sum().backward();
+      CHECK(sources[0].key.grad().defined());
+    }
   }
 }
 

@@ -1,10 +1,11 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
-
 #include <ATen/ATen.h>
 
 #include <cuecard/parts/layers.hpp>
 #include <cuecard/parts/random.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
 
 using namespace cuecard;
 
@@ -56,14 +57,14 @@ TEST_CASE("silu_gate equals silu times up") {
 
 TEST_CASE("rotate turns pairs of halves by their angle") {
   const at::Tensor positions = at::tensor({0, 1, 7, 300}, at::kLong);
-  const at::Tensor frequencies = at::tensor({1.0, 0.1, 0.01}, at::kFloat);
+  const at::Tensor frequencies = at::tensor({1.0, 0.1, 0.01}, at::kDouble);
   same(
       {{4, 2, 6}},
       [&](auto& x) { return rotate(x[0], rotary_angles(positions, frequencies, x[0].scalar_type())); },
       [&](auto& x) {
         // As multiplication of complex numbers by exp(i angle).
-        const at::Tensor angles =
-            at::outer(positions.to(at::kFloat), frequencies).to(x[0].scalar_type()).unsqueeze(1);
+        const at::ScalarType dtype = x[0].scalar_type();
+        const at::Tensor angles = at::outer(positions.to(dtype), frequencies.to(dtype)).unsqueeze(1);
         const at::Tensor turned =
             at::complex(x[0].slice(2, 0, 3), x[0].slice(2, 3, 6)) * at::polar(at::ones_like(angles), angles);
         return at::cat({at::real(turned), at::imag(turned)}, 2);

@@ -1,6 +1,3 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
-
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -8,6 +5,10 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/optimizer.hpp>
 #include <cuecard/parts/random.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
 
 using namespace cuecard;
 

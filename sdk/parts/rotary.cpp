@@ -78,9 +78,9 @@ public:
 
 RotaryAngles rotary_angles(const at::Tensor& positions, const at::Tensor& inverse_frequencies,
                            at::ScalarType dtype, double attention_scale) {
-  const at::Tensor angles = at::outer(positions.to(at::kFloat), inverse_frequencies);
   const at::ScalarType kept = dtype == at::kDouble ? at::kDouble : at::kFloat;
-  return {(at::cos(angles) * attention_scale).to(kept), (at::sin(angles) * attention_scale).to(kept)};
+  const at::Tensor angles = at::outer(positions.to(kept), inverse_frequencies.to(kept));
+  return {at::cos(angles) * attention_scale, at::sin(angles) * attention_scale};
 }
 
 at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles) {

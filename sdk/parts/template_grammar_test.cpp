@@ -2,6 +2,8 @@
 // are those of OpenPrompt's shipped templates.
 #include <cuecard/parts/template_grammar.hpp>
 
+#include <random>
+
 #include <cuecard/error.hpp>
 
 #include <doctest/doctest.h>
@@ -201,4 +203,28 @@ TEST_CASE("a long template is read in one pass") {
   for (int i = 0; i < 20000; ++i)
     text += "a {b} ";
   CHECK(parse_template(text).items.size() == 40000);
+}
+
+TEST_CASE("whatever is written is either a template or refused with a place") {
+  const std::string fragments[] = {"{",        "}",    "\"",      "'",    ":",        ",",    " ",       "\\",
+                                   "mask",     "soft", "lambda",  "text", "\"mask\"", "{a}",  "(",       ")",
+                                   "\u00e9",   "\xff", "\n",      "None", "12",       "\\x4", "\\U0001", "<",
+                                   "\"text\"", "True", "soft_id", "-",    "."};
+  std::mt19937 draw(7);
+  int accepted = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string text;
+    for (int length = static_cast<int>(draw() % 12); length >= 0; --length)
+      text += fragments[draw() % std::size(fragments)];
+    CAPTURE(text);
+    try {
+      parse_template(text);
+      ++accepted;
+    } catch (const UsageError& error) {
+      if (std::string_view(error.what()).substr(0, 14) != "template line ")
+        FAIL("no place in: " << error.what());
+    }
+  }
+  CHECK(accepted > 100);
+  CHECK(accepted < 19900);
 }

@@ -10,6 +10,8 @@
 
 namespace cuecard {
 
+constexpr uint32_t sidecar_schema = 1;
+
 /// The JSON text, ending in a line feed. Throws DataError for a manifest of another ABI, or a text that is no
 /// UTF-8.
 std::string sidecar_text(const Manifest& manifest);

@@ -1,15 +1,48 @@
 #!/usr/bin/env bash
 # hello_tuner.sh PREFIX SOURCE FOLDER: builds examples/hello-tuner against the package installed in PREFIX and nothing else of this
-# tree, and uses it with the installed program.
+# tree, and trains and uses a card with the installed program.
 set -euo pipefail
 prefix=$1 source=$2 folder=$3
 rm -rf "$folder"
 mkdir -p "$folder"
 cp -r "$source/examples/hello-tuner" "$folder/project"
+cd "$folder"
 
-cmake -G Ninja -S "$folder/project" -B "$folder/build" -DCMAKE_PREFIX_PATH="$prefix" >"$folder/configure.log" 2>&1 || { cat "$folder/configure.log"; exit 1; }
-cmake --build "$folder/build"
-if grep -q "$source/\(sdk\|core\)" "$folder/build/build.ninja"; then
+cmake -G Ninja -S project -B build -DCMAKE_PREFIX_PATH="$prefix" >configure.log 2>&1 || { cat configure.log; exit 1; }
+cmake --build build
+if grep -q "$source/\(sdk\|core\)" build/build.ninja; then
   echo "hello-tuner was built with files of the source tree"
   exit 1
 fi
+
+cuecard() {
+  "$prefix/bin/cuecard" "$@"
+}
+cuecard plugin info hello-tuner --plugin-path build/plugins | tee info.txt
+grep -q length info.txt
+
+# A task whose answer is planted: the word in the text decides.
+for word in apple pear plum grape; do
+  printf 'I saw a red %s\tred\nI saw a blue %s\tblue\n' $word $word
+done >rows.tsv
+cat >task.json <<'JSON'
+{
+  "data": { "train": "rows.tsv", "test": "rows.tsv", "header": false, "fields": { "text": 1 }, "label": 2 },
+  "labels": [{ "name": "red", "words": [" yes"] }, { "name": "blue", "words": [" no"] }],
+  "template": "{\"placeholder\": \"text\"}:{\"mask\"}"
+}
+JSON
+model=$source/tests/golden/models/llama-tied
+cuecard train --task task.json --model "$model" --tuner hello-tuner --plugin-path build/plugins --set length=4 \
+  --steps 120 --lr 0.05 --quiet --out card
+cuecard eval --card card --model "$model" --plugin-path build/plugins --data rows.tsv --task task.json --json --quiet | tee eval.json
+python3 - <<'PYTHON'
+import json
+measured = json.load(open("eval.json"))
+assert measured["n"] == 8 and measured["accuracy"] == 1.0, f"the card should have learned eight planted rows: {measured}"
+PYTHON
+cuecard predict --card card --model "$model" --plugin-path build/plugins --quiet "I saw a red pear" | grep -q '"label": *"red"'
+
+# Installed, it is found without being told where.
+cmake --install build --prefix "$folder/installed" >/dev/null
+CUECARD_PLUGIN_PATH=$folder/installed/lib/cuecard/plugins cuecard plugin list | grep hello-tuner

@@ -105,8 +105,8 @@ Llama::Llama(const BackboneArguments& arguments) : configuration_(arguments.conf
     layer.down = take_linear(at + "mlp.down_proj", c.hidden, c.intermediate, c.feed_forward_bias);
     layers_.push_back(layer);
   }
-  // theta^(-2i / D) in float32, as the models were trained (Su et al. 2021, section 3.2).
-  const at::Tensor exponents = at::arange(0, c.head_dim, 2, at::kFloat) / static_cast<double>(c.head_dim);
+  // theta^(-2i / D) (Su et al. 2021, section 3.2).
+  const at::Tensor exponents = at::arange(0, c.head_dim, 2, at::kDouble) / static_cast<double>(c.head_dim);
   inverse_frequencies_ = at::reciprocal(at::pow(c.rope_theta, exponents)).to(embedding_.device());
 }
 

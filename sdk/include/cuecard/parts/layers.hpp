@@ -23,8 +23,8 @@ struct RotaryAngles {
   at::Tensor cosine, sine;
 };
 
-/// positions [R] int64, inverse frequencies [D / 2] float32 on the same device. Angles are made in float32
-/// whatever the rows' type, because that is what the models were trained with.
+/// positions [R] int64, inverse frequencies [D / 2] float64 on the same device. Angles are made in float32, as
+/// the models were trained, unless `dtype` is float64.
 CUECARD_API RotaryAngles rotary_angles(const at::Tensor& positions, const at::Tensor& inverse_frequencies,
                                        at::ScalarType dtype, double attention_scale = 1.0);
 

@@ -1,9 +1,9 @@
 """Counts how often Cuecard's tokenizers and the `tokenizers` package differ on random text. Zero is the aim.
 
-    python tests/golden/compare_tokenizers.py --program BUILD/bin/tokenize_lines [--count 100000] [--seed 1] TOKENIZER.json ...
+    python tests/golden/tokenizer/compare_tokenizers.py --program BUILD/bin/cuecard-tokenize-lines [--count 100000] [--seed 1] TOKENIZER.json ...
 
-Ids and decoded text are compared, with and without special tokens; offsets with --offsets (see docs of
-tests/golden/README.md for where ours differ on purpose).
+Ids and decoded text are compared, with and without special tokens; offsets with --offsets (README.md tells where
+ours differ on purpose).
 """
 
 import argparse

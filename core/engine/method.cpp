@@ -1,0 +1,117 @@
+#include "engine/method.hpp"
+
+#include <cuecard/error.hpp>
+
+#include "engine/guarded.hpp"
+#include "registry/options.hpp"
+#include "registry/registry.hpp"
+
+namespace cuecard {
+
+namespace {
+
+constexpr const char* created_by = "cuecard " CUECARD_VERSION;
+
+/// Makes a component from options that are complete, and notes in `record` which it was.
+template <class Interface>
+std::shared_ptr<Interface> make_component(const registry::Entry& entry, const Options& options,
+                                          CardComponent& record) {
+  const Manifest& plugin = entry.plugin->manifest;
+  record = {plugin.id, plugin.version, entry.component().name, options};
+  return guarded(
+      Component<Interface>{registry::make<Interface>(entry, options), plugin.id, entry.component().name});
+}
+
+template <class Interface>
+std::shared_ptr<Interface> make_chosen(const registry::Registry& plugins, uint32_t kind,
+                                       const ComponentChoice& choice, CardComponent& record) {
+  const registry::Entry entry = plugins.find(kind, choice.component);
+  return make_component<Interface>(entry, registry::complete(entry.component(), choice.set), record);
+}
+
+/// The component that a card names, with the card's options checked against what this version of it declares.
+template <class Interface>
+std::shared_ptr<Interface> make_recorded(const registry::Registry& plugins, uint32_t kind,
+                                         const CardComponent& recorded, CardComponent& record) {
+  const registry::Entry entry = plugins.find(kind, recorded.plugin + "/" + recorded.component);
+  const auto set = registry::as_text(entry.component(), recorded.options);
+  return make_component<Interface>(entry, registry::complete(entry.component(), set), record);
+}
+
+void check_slots(const Method& method) {
+  const int64_t has = method.prompt_template->answer_slots(), needs = method.verbalizer->answers();
+  if (needs > 0 && has != needs)
+    throw UsageError("the template has " + std::to_string(has) + " answer slots, but the verbalizer \"" +
+                     method.record.verbalizer.component + "\" reads " + std::to_string(needs) + ".");
+}
+
+/// Binds the three components to each other and to the model.
+void prepare(Method& method, const Model& model, const std::vector<Example>* train) {
+  method.prompt_template->prepare(model.vocabulary(), model.prompt_target());
+  method.verbalizer->prepare({model.vocabulary(), model.backbone(), method.labels, method.record.label_words});
+  check_slots(method);
+  Problem problem{model.backbone(), model.vocabulary(), {}, method.record.seed};
+  problem.tasks.push_back(
+      {method.name, *method.prompt_template, *method.verbalizer, method.labels, train, nullptr});
+  method.tuner->prepare(problem);
+}
+
+} // namespace
+
+int64_t Method::parameters() const {
+  int64_t count = 0;
+  for (const auto& groups : {tuner->parameters(), verbalizer->parameters()})
+    for (const ParameterGroup& group : groups)
+      for (const at::Tensor& tensor : group.tensors)
+        count += tensor.numel();
+  return count;
+}
+
+Method make_method(const Model& model, const registry::Registry& plugins, const MethodChoice& choice,
+                   const std::vector<Example>* train) {
+  Method method;
+  Card& record = method.record;
+  method.name = record.name = choice.name;
+  method.labels = record.labels = choice.labels;
+  method.limit = record.length = choice.limit;
+  record.label_words = choice.label_words;
+  record.seed = choice.seed;
+  method.prompt_template =
+      make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
+  method.verbalizer =
+      make_chosen<Verbalizer>(plugins, CUECARD_VERBALIZER, choice.verbalizer, record.verbalizer);
+  method.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, choice.tuner, record.tuner);
+  prepare(method, model, train);
+  return method;
+}
+
+Method method_from_card(const Model& model, const registry::Registry& plugins, const Card& card, bool force) {
+  check_identity(card, model.identity(), force);
+  Method method;
+  method.record = card;
+  method.name = card.name;
+  method.labels = card.labels;
+  method.limit = card.length;
+  method.prompt_template =
+      make_recorded<Template>(plugins, CUECARD_TEMPLATE, card.prompt_template, method.record.prompt_template);
+  method.verbalizer =
+      make_recorded<Verbalizer>(plugins, CUECARD_VERBALIZER, card.verbalizer, method.record.verbalizer);
+  method.tuner = make_recorded<Tuner>(plugins, CUECARD_TUNER, card.tuner, method.record.tuner);
+  prepare(method, model, nullptr);
+  method.verbalizer->import_tensors(card.verbalizer_tensors);
+  method.tuner->import_tensors(card.tuner_tensors);
+  return method;
+}
+
+Card to_card(const Method& method, const Model& model) {
+  Card card = method.record;
+  card.created_by = created_by;
+  card.backbone = model.identity();
+  card.template_source = method.prompt_template->source();
+  card.positions = "learned rows count as positions";
+  card.tuner_tensors = method.tuner->export_tensors();
+  card.verbalizer_tensors = method.verbalizer->export_tensors();
+  return card;
+}
+
+} // namespace cuecard

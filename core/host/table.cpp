@@ -1,0 +1,62 @@
+#include "host/table.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace cuecard::host {
+
+namespace {
+
+/// Characters, not bytes, so that names in any script line up (but for wide ones).
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string line_of(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::string gap(widths[i] - width_of(cells[i]), ' ');
+    line += (i ? "  " : "") + (i == 0 ? cells[i] + gap : gap + cells[i]);
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+} // namespace
+
+std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const std::string& cell : head)
+    widths.push_back(width_of(cell));
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
+  std::string text = line_of(head, widths);
+  std::size_t rule = 2 * (widths.size() - 1);
+  for (const std::size_t width : widths)
+    rule += width;
+  text += std::string(rule, '-') + "\n";
+  for (const auto& row : rows)
+    text += line_of(row, widths);
+  return text;
+}
+
+std::string percent(double share) {
+  return rounded(100 * share, 1) + "%";
+}
+
+std::string grouped(long long number) {
+  std::string text = std::to_string(number);
+  for (auto at = static_cast<long>(text.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+
+std::string rounded(double number, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, number);
+  return text;
+}
+
+} // namespace cuecard::host

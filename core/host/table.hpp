@@ -1,0 +1,17 @@
+/// A table for people: columns as wide as their longest cell, the first left-aligned, the others right-aligned.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace cuecard::host {
+
+/// Lines end in a line feed; a rule stands below the head. Rows may be shorter than the head.
+std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+
+/// "83.2%", "1,234", "12.3": how numbers stand in tables.
+std::string percent(double share);
+std::string grouped(long long number);
+std::string rounded(double number, int digits);
+
+} // namespace cuecard::host

@@ -1,0 +1,126 @@
+#include "card/card.hpp"
+#include "host/json_line.hpp"
+#include "host/table.hpp"
+#include "host/verbs/verbs.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+Json options_json(const Options& options) {
+  Json object = Json::object();
+  for (const auto& [name, value] : options.values())
+    std::visit([&](const auto& held) { object[name] = held; }, value);
+  return object;
+}
+
+Json component_json(const CardComponent& component) {
+  return {{"plugin", component.plugin},
+          {"plugin_version", component.plugin_version},
+          {"component", component.component},
+          {"options", options_json(component.options)}};
+}
+
+Json tensors_json(const Card& card) {
+  Json list = Json::array();
+  const auto add = [&](const std::string& owner, const TensorMap& tensors) {
+    for (const auto& [name, tensor] : tensors)
+      list.push_back({{"name", owner + "." + name}, {"shape", tensor.sizes().vec()}});
+  };
+  add("tuner", card.tuner_tensors);
+  add("verbalizer", card.verbalizer_tensors);
+  return list;
+}
+
+Json as_json(const Card& card, const std::string& path) {
+  Json metrics = Json::array();
+  for (const CardMetric& metric : card.metrics)
+    metrics.push_back({{"name", metric.name},
+                       {"value", finite(metric.value)},
+                       {"ci95", {finite(metric.low), finite(metric.high)}},
+                       {"n", metric.n},
+                       {"file", metric.file},
+                       {"data_sha256", metric.data_sha256}});
+  Json sizes = Json::object();
+  for (const auto& [key, value] : card.backbone.sizes)
+    sizes[key] = value;
+  Json tmpl = component_json(card.prompt_template);
+  tmpl["source"] = card.template_source;
+  return {{"card", card.name},
+          {"path", path},
+          {"created_by", card.created_by},
+          {"backbone",
+           {{"family", card.backbone.family},
+            {"sizes", sizes},
+            {"source", card.backbone.source},
+            {"weights_sha256", card.backbone.weights_sha256},
+            {"tokenizer_sha256", card.backbone.tokenizer_sha256}}},
+          {"template", tmpl},
+          {"verbalizer", component_json(card.verbalizer)},
+          {"tuner", component_json(card.tuner)},
+          {"labels", card.labels},
+          {"label_words", card.label_words},
+          {"training",
+           {{"steps", card.training.steps},
+            {"best_step", card.training.best_step},
+            {"seconds", card.training.seconds},
+            {"examples", card.training.examples},
+            {"settings", options_json(card.training.settings)}}},
+          {"metrics", metrics},
+          {"seed", card.seed},
+          {"tensors", tensors_json(card)}};
+}
+
+std::string short_options(const Json& options) {
+  std::string text;
+  for (const auto& [name, value] : options.items())
+    if (name != "text") // the template's text has a line of its own
+      text += (text.empty() ? "  " : ", ") + name + "=" +
+              (value.is_string() ? value.get<std::string>() : value.dump());
+  return text;
+}
+
+void print(const Json& card) {
+  const auto line = [](const std::string& name, const std::string& text) {
+    std::cout << name << std::string(14 - name.size(), ' ') << text << '\n';
+  };
+  const auto component = [&](const char* kind) {
+    const Json& about = card[kind];
+    line(kind, about["plugin"].get<std::string>() + "/" + about["component"].get<std::string>() + " " +
+                   about["plugin_version"].get<std::string>() + short_options(about["options"]));
+  };
+  line("card", card["card"]);
+  line("made by", card["created_by"]);
+  line("for model", card["backbone"]["family"].get<std::string>() + " (" +
+                        card["backbone"]["source"].get<std::string>() + ", weights " +
+                        card["backbone"]["weights_sha256"].get<std::string>().substr(0, 12) + ")");
+  line("text", card["template"]["source"]);
+  component("template");
+  component("verbalizer");
+  component("tuner");
+  std::string labels;
+  for (const Json& label : card["labels"])
+    labels += (labels.empty() ? "" : ", ") + label.get<std::string>();
+  line("labels", labels);
+  for (const Json& tensor : card["tensors"])
+    line("tensor", tensor["name"].get<std::string>() + " " + tensor["shape"].dump());
+  line("trained", card["training"]["steps"].dump() + " steps on " + card["training"]["examples"].dump() +
+                      " examples in " + rounded(card["training"]["seconds"].get<double>(), 1) + " s, seed " +
+                      card["seed"].dump());
+  for (const Json& metric : card["metrics"])
+    line(metric["name"], (metric["value"].is_null() ? "unknown" : percent(metric["value"].get<double>())) +
+                             " on " + metric["n"].dump() + " rows of " + metric["file"].get<std::string>());
+}
+
+} // namespace
+
+int card_info(const Values& values) {
+  const Json info = as_json(read_card(values.text("card")), values.text("card"));
+  if (values.given("json"))
+    print_line(info);
+  else
+    print(info);
+  return 0;
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,257 @@
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <cuecard/error.hpp>
+
+#include "data/readers.hpp"
+#include "data/task_file.hpp"
+#include "engine/predictor.hpp"
+#include "host/failure.hpp"
+#include "host/input_rows.hpp"
+#include "host/interrupt.hpp"
+#include "host/json_line.hpp"
+#include "host/loading.hpp"
+#include "host/progress.hpp"
+#include "host/table.hpp"
+#include "host/verbs/verbs.hpp"
+#include "metrics/metrics.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+/// The labelled rows of one card.
+struct CardRows {
+  std::vector<Example> examples;
+  RowReport report;
+};
+
+/// What came of them.
+struct Measured {
+  std::string card;
+  std::vector<std::string> labels;
+  std::vector<int64_t> predicted, gold;
+  std::map<int64_t, bool> correct; ///< by line
+  int64_t skipped = 0;
+  RowReport report;
+};
+
+/// One pass of the model over rows of one or several cards.
+struct Pass {
+  double seconds = 0;
+  Counters counters;
+};
+
+std::string data_path(const Values& values) {
+  if (values.given("data"))
+    return values.text("data");
+  if (!values.given("task"))
+    throw UsageError("`cuecard eval` needs --data FILE, or --task FILE with a test or dev file in it.");
+  const TaskFile task = read_task_file(values.text("task"));
+  if (!task.test && !task.dev)
+    throw DataError(values.text("task") + ": it has neither \"data.test\" nor \"data.dev\"; give --data FILE.");
+  return (task.test ? task.test : task.dev)->string();
+}
+
+/// The card's labels with the values by which the task file writes them.
+LabelIndex label_index(const std::vector<std::string>& names, const Values& values) {
+  std::map<std::string, TaskLabel> known;
+  if (values.given("task"))
+    for (const TaskLabel& label : read_task_file(values.text("task")).labels)
+      known[label.name] = label;
+  std::vector<TaskLabel> labels;
+  for (const std::string& name : names)
+    labels.push_back(known.contains(name) ? known[name] : TaskLabel{name, {}, {}});
+  return LabelIndex(labels);
+}
+
+CardRows read_rows(const Method& method, const std::string& path, const Values& values) {
+  CardRows rows;
+  const RowLayout layout = layout_of(values);
+  if (!layout.label)
+    throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
+  rows.examples = read_examples(path, layout, label_index(method.labels, values),
+                                {values.given("strict"), true}, rows.report);
+  return rows;
+}
+
+/// Runs `rows` of all cards together, so that cards share batches.
+Pass measure(const Model& model, const std::vector<const Method*>& methods, std::vector<CardRows>& rows,
+             std::vector<Measured>& measured, const Values& values, const std::string& what) {
+  std::vector<const Example*> examples;
+  std::vector<std::size_t> owner;
+  for (std::size_t card = 0; card < rows.size(); ++card)
+    for (Example& example : rows[card].examples) {
+      example.card = methods[card]->name;
+      examples.push_back(&example);
+      owner.push_back(card);
+    }
+  Predictor predictor(model, methods, {values.integer("batch-size"), values.integer("batch-tokens")});
+  ProgressBar progress(what, static_cast<int64_t>(examples.size()), values.given("quiet"));
+  const auto start = std::chrono::steady_clock::now();
+  const auto predictions = predictor.predict(examples, [&](int64_t done) {
+    progress.show(done);
+    if (Interruptible::requested())
+      throw Cancelled();
+  });
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  for (std::size_t card = 0; card < rows.size(); ++card) {
+    Measured result;
+    result.card = methods[card]->name;
+    result.labels = methods[card]->labels;
+    result.report = rows[card].report;
+    result.skipped = std::ssize(rows[card].report.skipped);
+    measured.push_back(std::move(result));
+  }
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    Measured& result = measured[measured.size() - rows.size() + owner[i]];
+    if (!predictions[i].problem.empty()) {
+      if (values.given("strict"))
+        throw DataError(result.report.file + ", line " + std::to_string(examples[i]->line) +
+                        ": the row can't be used: " + predictions[i].problem);
+      ++result.skipped;
+      continue;
+    }
+    result.predicted.push_back(predictions[i].label);
+    result.gold.push_back(examples[i]->label);
+    result.correct[examples[i]->line] = predictions[i].label == examples[i]->label;
+  }
+  return {seconds, predictor.counters()};
+}
+
+/// Rows that both cards labelled.
+PairedComparison against(const Measured& card, const Measured& other) {
+  std::vector<int64_t> first, second;
+  for (const auto& [line, correct] : card.correct)
+    if (const auto found = other.correct.find(line); found != other.correct.end()) {
+      first.push_back(correct);
+      second.push_back(found->second);
+    }
+  return compare(first, second, std::vector<int64_t>(first.size(), 1));
+}
+
+Json as_json(const Measured& measured, const Pass& pass, const Measured* first) {
+  const Accuracy result = accuracy(measured.predicted, measured.gold);
+  const Interval interval = wilson95(result.correct, result.total);
+  Json object{{"card", measured.card},
+              {"n", result.total},
+              {"accuracy", result.value()},
+              {"ci95", {interval.low, interval.high}},
+              {"correct", result.correct},
+              {"skipped", measured.skipped},
+              {"seconds", pass.seconds},
+              {"examples_per_second", finite(static_cast<double>(result.total) / pass.seconds)},
+              {"tokens_per_second", finite(static_cast<double>(pass.counters.rows_forwarded) / pass.seconds)},
+              {"data", measured.report.file},
+              {"data_sha256", measured.report.sha256},
+              {"labels", measured.labels},
+              {"confusion", confusion(measured.predicted, measured.gold, std::ssize(measured.labels))}};
+  if (first) {
+    const PairedComparison pair = against(measured, *first);
+    object["versus"] = {{"card", first->card},
+                        {"only_this", pair.only_first},
+                        {"only_other", pair.only_second},
+                        {"p_value", pair.p_value}};
+  }
+  add_counters(object, pass.counters);
+  return object;
+}
+
+std::vector<std::string> table_row(const Json& object) {
+  return {object["card"].get<std::string>(),
+          percent(object["accuracy"].get<double>()),
+          percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>()),
+          grouped(object["n"].get<long long>()),
+          grouped(object["skipped"].get<long long>()),
+          rounded(object["seconds"].get<double>(), 1),
+          object["examples_per_second"].is_null() ? ""
+                                                  : rounded(object["examples_per_second"].get<double>(), 1),
+          object["tokens_per_second"].is_null() ? "" : rounded(object["tokens_per_second"].get<double>(), 0)};
+}
+
+void print(const std::vector<Json>& objects, const Values& values) {
+  if (values.given("json")) {
+    for (const Json& object : objects)
+      print_line(object);
+    return;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& object : objects)
+    rows.push_back(table_row(object));
+  std::cout << table(
+      {"card", "accuracy", "95% interval", "rows", "skipped", "seconds", "examples/s", "tokens/s"}, rows);
+  for (const Json& object : objects)
+    if (object.contains("versus")) {
+      const Json& pair = object["versus"];
+      std::cout << object["card"].get<std::string>() << " against " << pair["card"].get<std::string>()
+                << ": only the first is right on " << pair["only_this"] << " rows, only the second on "
+                << pair["only_other"] << "; p = " << rounded(pair["p_value"].get<double>(), 4)
+                << " (McNemar)\n";
+    }
+}
+
+/// Whether rows say which card they are for.
+bool names_cards(const std::vector<CardRows>& rows) {
+  for (const CardRows& each : rows)
+    for (const Example& example : each.examples)
+      if (!example.card.empty())
+        return true;
+  return false;
+}
+
+/// Leaves each card the rows that name it. Rows that name none of them are skipped rows of the first card.
+void keep_own(std::vector<CardRows>& rows, const std::vector<const Method*>& methods) {
+  std::set<std::string> names;
+  for (const Method* method : methods)
+    names.insert(method->name);
+  for (std::size_t card = 0; card < rows.size(); ++card) {
+    std::vector<Example> own;
+    for (Example& example : rows[card].examples) {
+      if (example.card == methods[card]->name)
+        own.push_back(std::move(example));
+      else if (card == 0 && !names.contains(example.card))
+        rows[card].report.skipped.push_back({example.line, "it names no card that was given"});
+    }
+    rows[card].examples = std::move(own);
+  }
+}
+
+} // namespace
+
+int eval(const Values& values) {
+  const registry::Registry plugins = find_plugins(values);
+  const std::string path = data_path(values);
+  const Model model = load_model(values, plugins);
+  const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
+  std::vector<const Method*> methods;
+  std::vector<CardRows> rows;
+  for (const LoadedCard& card : cards) {
+    methods.push_back(&card.method);
+    rows.push_back(read_rows(card.method, path, values));
+  }
+
+  const Interruptible work;
+  std::vector<Measured> measured;
+  std::vector<Json> objects;
+  if (names_cards(rows)) {
+    keep_own(rows, methods);
+    const Pass pass = measure(model, methods, rows, measured, values, "eval");
+    for (const Measured& card : measured)
+      objects.push_back(as_json(card, pass, nullptr));
+  } else {
+    for (std::size_t card = 0; card < methods.size(); ++card) {
+      std::vector<CardRows> own{std::move(rows[card])};
+      const Pass pass = measure(model, {methods[card]}, own, measured, values, "eval " + methods[card]->name);
+      objects.push_back(as_json(measured[card], pass, card > 0 ? &measured[0] : nullptr));
+    }
+  }
+  if (const std::string summary = measured[0].report.summary(); !summary.empty())
+    std::cerr << "cuecard: " << summary << '\n';
+  print(objects, values);
+  return 0;
+}
+
+} // namespace cuecard::host

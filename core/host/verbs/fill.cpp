@@ -1,0 +1,117 @@
+#include <cuecard/error.hpp>
+
+#include "engine/predictor.hpp"
+#include "host/failure.hpp"
+#include "host/input_rows.hpp"
+#include "host/interrupt.hpp"
+#include "host/json_line.hpp"
+#include "host/loading.hpp"
+#include "host/progress.hpp"
+#include "host/table.hpp"
+#include "host/verbs/verbs.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+Json slots_json(const std::vector<SlotTokens>& slots, const Vocabulary& vocabulary) {
+  Json list = Json::array();
+  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+    Json top = Json::array();
+    for (std::size_t k = 0; k < slots[slot].ids.size(); ++k)
+      top.push_back({{"id", slots[slot].ids[k]},
+                     {"token", vocabulary.piece(slots[slot].ids[k])},
+                     {"logprob", finite(slots[slot].log_probs[k])}});
+    list.push_back({{"index", slot}, {"top", top}});
+  }
+  return list;
+}
+
+std::string as_text(int64_t number, const Json& slots) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& slot : slots)
+    for (const Json& top : slot["top"])
+      rows.push_back({top["token"].get<std::string>(), top["id"].dump(),
+                      rounded(top["logprob"].get<double>(), 4), std::to_string(number), slot["index"].dump()});
+  return table({"token", "id", "log-prob", "row", "slot"}, rows);
+}
+
+/// One row without text.
+class OneBlankRow final : public InputRows {
+public:
+  std::vector<InputRow> next(std::size_t) override {
+    std::vector<InputRow> rows(given_ ? 0 : 1);
+    given_ = true;
+    return rows;
+  }
+
+private:
+  bool given_ = false;
+};
+
+/// A template without fields has one prompt and waits for no input.
+std::unique_ptr<InputRows> input_of(const Values& values, const Method& method) {
+  const std::vector<std::string> fields = method.prompt_template->fields();
+  if (fields.empty() && !values.given("data") && !values.given("text"))
+    return std::make_unique<OneBlankRow>();
+  return open_input(values, text_fields(fields));
+}
+
+} // namespace
+
+int fill(const Values& values) {
+  const registry::Registry plugins = find_plugins(values);
+  const Model model = load_model(values, plugins);
+  if (!model.backbone().shape().scores_vocabulary)
+    throw UsageError(values.text("model") +
+                     ": this model has no head over the vocabulary, so it can't say which "
+                     "tokens are likely; use one with a language-model or masked-LM head.");
+  const Method method = method_of_template(values, model, plugins, false);
+  const auto input = input_of(values, method);
+  Predictor predictor(model, {&method}, {values.integer("batch-size"), values.integer("batch-tokens")});
+
+  const Interruptible work;
+  const bool json = values.given("json");
+  ProgressBar progress("fill", input->total(), values.given("quiet") || input->total() < 0);
+  const auto most = static_cast<std::size_t>(values.integer("batch-size"));
+  int64_t number = 0, unusable = 0;
+  for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
+    std::vector<const Example*> usable;
+    for (const InputRow& row : rows)
+      if (row.problem.empty())
+        usable.push_back(&row.example);
+    std::vector<std::string> problems;
+    const auto filled = predictor.fill(usable, values.integer("topk"), &problems);
+    std::size_t next = 0;
+    for (const InputRow& row : rows) {
+      const bool asked = row.problem.empty();
+      const std::string problem = asked ? (next < problems.size() ? problems[next] : "") : row.problem;
+      const Json slots = problem.empty() ? slots_json(filled[next], model.vocabulary()) : Json(nullptr);
+      next += asked;
+      if (!problem.empty()) {
+        if (values.given("strict"))
+          throw DataError("line " + std::to_string(row.example.line) + ": the row can't be used: " + problem);
+        ++unusable;
+      }
+      if (json && problem.empty())
+        print_line({{"row", number}, {"slots", slots}});
+      else if (json)
+        print_line({{"row", number}, {"error", problem}});
+      else if (problem.empty())
+        std::cout << as_text(number, slots);
+      else
+        std::cerr << "cuecard: line " << row.example.line << ": the row can't be used: " << problem << '\n';
+      ++number;
+    }
+    std::cout.flush();
+    progress.show(number);
+  }
+  if (json) {
+    Json summary{{"rows", number}, {"unusable", unusable}};
+    add_counters(summary, predictor.counters());
+    print_line({{"summary", summary}});
+  }
+  return work.requested() ? exit_interrupted : 0;
+}
+
+} // namespace cuecard::host

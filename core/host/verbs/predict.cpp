@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <map>
+
+#include <cuecard/error.hpp>
+
+#include "engine/predictor.hpp"
+#include "host/failure.hpp"
+#include "host/input_rows.hpp"
+#include "host/interrupt.hpp"
+#include "host/json_line.hpp"
+#include "host/loading.hpp"
+#include "host/progress.hpp"
+#include "host/verbs/verbs.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+/// The fields that every card's template reads: a plain text can only fill the one that all have.
+std::vector<std::string> common_fields(const std::vector<LoadedCard>& cards) {
+  std::vector<std::string> fields = text_fields(cards[0].method.prompt_template->fields());
+  for (const LoadedCard& card : cards)
+    if (text_fields(card.method.prompt_template->fields()) != fields)
+      return {};
+  return fields;
+}
+
+Json as_json(int64_t number, const Prediction& prediction, const Method& method) {
+  Json scores = Json::object();
+  for (std::size_t label = 0; label < prediction.probabilities.size(); ++label)
+    scores[method.labels[label]] = finite(prediction.probabilities[label]);
+  return {{"row", number},
+          {"card", method.name},
+          {"label", method.labels[static_cast<std::size_t>(prediction.label)]},
+          {"scores", scores}};
+}
+
+Json problem_json(int64_t number, const InputRow& row, const std::string& problem) {
+  const Json card = row.example.card.empty() ? Json() : Json(row.example.card);
+  return {{"row", number}, {"card", card}, {"label", nullptr}, {"error", problem}};
+}
+
+class Run {
+public:
+  Run(Predictor& predictor, const std::vector<LoadedCard>& cards, bool strict)
+      : predictor_(predictor), cards_(cards), strict_(strict) {}
+
+  void batch(std::vector<InputRow>& rows) {
+    std::vector<const Example*> usable;
+    for (const InputRow& row : rows)
+      if (row.problem.empty())
+        usable.push_back(&row.example);
+    const std::vector<Prediction> predictions = predictor_.predict(usable);
+    auto next = predictions.begin();
+    for (InputRow& row : rows) {
+      const Prediction* prediction = row.problem.empty() ? &*next++ : nullptr;
+      if (prediction && prediction->problem.empty())
+        print_line(as_json(number_, *prediction, cards_[static_cast<std::size_t>(prediction->card)].method));
+      else
+        refuse(row, prediction ? prediction->problem : row.problem);
+      ++number_;
+    }
+    std::cout.flush();
+  }
+
+  int64_t rows() const { return number_; }
+  int64_t unusable() const { return unusable_; }
+
+private:
+  void refuse(const InputRow& row, const std::string& problem) {
+    if (strict_)
+      throw DataError("line " + std::to_string(row.example.line) + ": the row can't be used: " + problem);
+    ++unusable_;
+    print_line(problem_json(number_, row, problem));
+  }
+
+  Predictor& predictor_;
+  const std::vector<LoadedCard>& cards_;
+  bool strict_;
+  int64_t number_ = 0, unusable_ = 0;
+};
+
+} // namespace
+
+int predict(const Values& values) {
+  const registry::Registry plugins = find_plugins(values);
+  const Model model = load_model(values, plugins);
+  const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
+  std::vector<const Method*> methods;
+  for (const LoadedCard& card : cards)
+    methods.push_back(&card.method);
+  const auto input = open_input(values, common_fields(cards));
+  Predictor predictor(model, methods, {values.integer("batch-size"), values.integer("batch-tokens")});
+
+  const Interruptible work;
+  Run run(predictor, cards, values.given("strict"));
+  ProgressBar progress("predict", input->total(), values.given("quiet") || input->total() < 0);
+  const auto most = static_cast<std::size_t>(values.integer("batch-size"));
+  for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
+    run.batch(rows);
+    progress.show(run.rows());
+  }
+  if (values.given("json")) {
+    Json summary{{"rows", run.rows()}, {"unusable", run.unusable()}};
+    add_counters(summary, predictor.counters());
+    print_line({{"summary", summary}});
+  }
+  if (run.unusable() > 0)
+    std::cerr << "cuecard: " << run.unusable() << " of " << run.rows() << " rows could not be used.\n";
+  return work.requested() ? exit_interrupted : 0;
+}
+
+} // namespace cuecard::host

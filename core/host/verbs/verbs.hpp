@@ -1,0 +1,20 @@
+/// The verbs that need the engine; each returns the exit code and throws cuecard's errors.
+#pragma once
+
+#include "host/values.hpp"
+
+namespace cuecard::host {
+
+int train(const Values& values);
+int eval(const Values& values);
+int predict(const Values& values);
+int fill(const Values& values);
+int render(const Values& values);
+int tokenize(const Values& values);
+int model_info(const Values& values);
+int model_convert(const Values& values);
+int card_info(const Values& values);
+/// The child's side of `plugin probe`: plugins need the SDK's library, which comes with the engine.
+int probe_child(const Values& values);
+
+} // namespace cuecard::host

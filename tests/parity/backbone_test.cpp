@@ -1,0 +1,87 @@
+// Every backbone against transformers' own numbers: hidden states, log-probabilities, gradients; in float32 and
+// float64.
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+
+#include "recorded.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  REQUIRE(a.sizes() == b.sizes());
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+std::vector<int64_t> counted(int64_t rows) {
+  std::vector<int64_t> result;
+  for (int64_t i = 0; i < rows; ++i)
+    result.push_back(i);
+  return result;
+}
+
+std::vector<int64_t> first_rows(const std::vector<int64_t>& offsets) {
+  return {offsets.begin(), offsets.end() - 1};
+}
+
+} // namespace
+
+TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") {
+  for (const char* name : {"llama-tied", "llama-untied", "bert-mlm", "bert-plain"})
+    for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
+      CAPTURE(name);
+      const Model model = tiny_model(name, dtype);
+      const Recording recording(golden / "models" / name / "outputs.safetensors");
+      const bool bert = model.backbone().shape().family == "bert";
+      Batch batch = packed(recording, counted(recording["ids"].size(0)), bert);
+      Conditioning conditioning;
+      conditioning.embeddings = all_rows_soft(batch, model, dtype);
+      const at::Tensor hidden = model.backbone().forward({batch, conditioning});
+      CHECK(largest_difference(hidden, recording["hidden"]) < 1e-4);
+
+      at::Tensor objective;
+      if (model.backbone().shape().scores_vocabulary) {
+        const at::Tensor log_probs = model.backbone().read(hidden, {Readout::Kind::log_probs, {}});
+        CHECK(largest_difference(log_probs, recording["log_probs"]) < 1e-4);
+        objective = log_probs.index({recording["target_rows"], recording["target_ids"]}).mean();
+      } else {
+        const std::vector<int64_t> firsts = first_rows(batch.input.offsets);
+        const at::Tensor pooled = model.backbone().read(hidden.index_select(0, at::tensor(firsts, at::kLong)),
+                                                        {Readout::Kind::pooled, {}});
+        CHECK(largest_difference(pooled, recording["pooled"]) < 1e-4);
+        objective = (hidden * recording["hidden_probe"]).sum() + (pooled * recording["pooled_probe"]).sum();
+      }
+      CHECK(std::abs(objective.item<double>() - recording["objective"].item<double>()) < 1e-4);
+      objective.backward();
+      CHECK(largest_difference(conditioning.embeddings.grad(), recording["embedding_gradient"]) < 1e-4);
+    }
+}
+
+TEST_CASE("reading some rows gives what reading all gives") {
+  for (const char* name : {"llama-untied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const Recording recording(golden / "models" / name / "outputs.safetensors");
+    const std::vector<int64_t> some{0, 3, 7, 19, 34};
+    const Batch batch = packed(recording, some, model.backbone().shape().family == "bert");
+    const at::Tensor hidden = model.backbone().forward({batch, {}});
+    CHECK(largest_difference(hidden, recording["hidden"].index_select(0, at::tensor(some, at::kLong))) < 1e-4);
+  }
+}
+
+TEST_CASE("a checkpoint without a head says so in one sentence") {
+  const Model model = tiny_model("bert-plain");
+  const at::Tensor hidden = at::zeros({1, model.backbone().shape().hidden});
+  CHECK_THROWS_WITH_AS(model.backbone().read(hidden, {Readout::Kind::scores, {}}),
+                       doctest::Contains("no masked-LM head"), PluginError);
+  const Model headed = tiny_model("bert-mlm");
+  CHECK_THROWS_WITH_AS(headed.backbone().read(at::zeros({1, 40}), {Readout::Kind::pooled, {}}),
+                       doctest::Contains("no pooler"), PluginError);
+}

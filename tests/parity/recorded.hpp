@@ -1,0 +1,70 @@
+/// What the golden files hold (tests/golden/README.md), and models to compare with them.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/model.hpp"
+#include "model/safetensors.hpp"
+#include "registry/registry.hpp"
+
+namespace cuecard::test {
+
+inline const std::filesystem::path golden = std::filesystem::path(CUECARD_SOURCE_DIR) / "tests/golden";
+
+/// Plugins of this build.
+inline const registry::Registry& plugins() {
+  static const registry::Registry registry =
+      registry::Registry::scan(registry::SearchPath::standard({CUECARD_BUILT_PLUGINS}));
+  return registry;
+}
+
+inline Model tiny_model(const std::string& name, at::ScalarType dtype = at::kFloat) {
+  return Model::load(golden / "models" / name, plugins(), {at::kCPU, dtype});
+}
+
+/// One recording: tensors by name.
+class Recording {
+public:
+  explicit Recording(const std::filesystem::path& path) : file_(path) {}
+  at::Tensor operator[](const std::string& name) const { return file_.tensor(name).clone(); }
+  std::vector<int64_t> list(const std::string& name) const {
+    const at::Tensor tensor = file_.tensor(name).contiguous();
+    return {tensor.const_data_ptr<int64_t>(), tensor.const_data_ptr<int64_t>() + tensor.numel()};
+  }
+
+private:
+  SafetensorsFile file_;
+};
+
+/// All sequences of a recording as one packed batch, reading `answer_rows`.
+inline Batch packed(const Recording& recording, std::vector<int64_t> answer_rows, bool segments) {
+  Batch batch;
+  batch.input.ids = recording["ids"];
+  batch.input.offsets = recording.list("offsets");
+  std::vector<int64_t> positions;
+  for (int64_t s = 0; s < batch.input.sequences(); ++s) {
+    for (int64_t i = batch.input.offsets[s]; i < batch.input.offsets[s + 1]; ++i)
+      positions.push_back(i - batch.input.offsets[s]);
+    batch.input.parent.push_back(-1);
+    batch.sequence_cards.push_back(0);
+  }
+  batch.input.positions = at::tensor(positions, at::kLong);
+  if (segments)
+    batch.input.segments = recording["segments"];
+  batch.answer_rows = at::tensor(answer_rows, at::kLong);
+  batch.answer_rows_host = std::move(answer_rows);
+  return batch;
+}
+
+/// Makes every row a soft slot that holds its own word embedding, so that the gradient with respect to all of
+/// them is seen.
+inline at::Tensor all_rows_soft(Batch& batch, const Model& model, at::ScalarType dtype) {
+  const at::Tensor rows = model.backbone().embedding_rows(batch.input.ids).to(dtype).set_requires_grad(true);
+  batch.input.soft_rows = batch.input.soft_slots = at::arange(batch.input.rows());
+  return rows;
+}
+
+} // namespace cuecard::test

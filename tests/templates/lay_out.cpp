@@ -1,0 +1,82 @@
+#include "lay_out.hpp"
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/template_grammar.hpp>
+
+#include "manual_template.hpp"
+#include "manual_tuner.hpp"
+#include "manual_verbalizer.hpp"
+
+namespace cuecard {
+
+namespace {
+
+Options template_options(const LayoutCase& given) {
+  Options options;
+  options.set("text", given.text);
+  options.set("predict-eos", given.predict_eos);
+  return options;
+}
+
+Options verbalizer_options() {
+  Options options;
+  for (const char* name : {"multi-token-handler", "prefix", "calibrate"})
+    options.set(name, std::string("none"));
+  options.set("calibrate-rows", int64_t{1});
+  options.set("post-log-softmax", true);
+  return options;
+}
+
+/// A problem needs a backbone; the tuner that learns nothing never looks at it.
+class NoBackbone final : public Backbone {
+public:
+  const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return at::kCPU; }
+  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
+  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
+  at::Tensor forward(const ForwardArgs&) const override { return {}; }
+  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+private:
+  BackboneShape shape_;
+  std::map<std::string, at::Tensor> weights_;
+};
+
+} // namespace
+
+Layout lay_out(const LayoutCase& given, const Vocabulary& vocabulary) {
+  Layout layout;
+  Stage stage = Stage::parse;
+  try {
+    parse_template(given.text);
+
+    stage = Stage::load;
+    const PromptTarget target{given.causal, false};
+    manual::ManualTemplate prompt_template(template_options(given));
+    prompt_template.prepare(vocabulary, target);
+    layout.soft_slots = prompt_template.soft_slots();
+    if (given.learns_nothing) {
+      const NoBackbone backbone;
+      manual::ManualVerbalizer verbalizer(verbalizer_options());
+      manual::ManualTuner({}).prepare(
+          {backbone, vocabulary, {{"case", prompt_template, verbalizer, {}, nullptr, nullptr}}, 0});
+    }
+
+    stage = Stage::wrap;
+    layout.prompt =
+        prompt_template.render(given.example, given.give_answers ? &given.example.answers : nullptr).at(0);
+
+    stage = Stage::tokenize;
+    layout.rows = assemble(layout.prompt, vocabulary, target, given.limit);
+    stage = Stage::done;
+  } catch (const UsageError& error) {
+    layout.message = error.what();
+  } catch (const DataError& error) {
+    layout.message = error.what();
+  }
+  layout.failed = stage;
+  return layout;
+}
+
+} // namespace cuecard

@@ -1,0 +1,187 @@
+// OpenPrompt's recorded behaviour: verdict `match` is reproduced; for `diverge` and `compat` (roberta-03, an
+// empty field leaves no bare space token) the recorded suggestion is what must come out.
+#include "lay_out.hpp"
+#include "reference_cases.hpp"
+
+#include <iostream>
+#include <map>
+#include <set>
+
+#include <cuecard/parts/template_grammar.hpp>
+
+#include "tokenizer/tokenizer.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using nlohmann::json;
+
+int main(int argc, char** argv) {
+  if (!has_reference_cases()) {
+    std::cout << "SKIPPED: the recorded OpenPrompt cases are not beside the project\n";
+    return 0;
+  }
+  return doctest::Context(argc, argv).run();
+}
+
+namespace {
+
+/// Mistakes that OpenPrompt finds later than they can be found. bert-25, bert-33: an item without a known key;
+/// bert-32: soft slots with nobody to learn them.
+const std::map<std::string, Stage> found_earlier = {
+    {"bert-25", Stage::parse}, {"bert-33", Stage::parse}, {"bert-32", Stage::load}};
+
+Stage stage_named(const std::string& name) {
+  return name == "parse" ? Stage::parse : name == "wrap" ? Stage::wrap : Stage::tokenize;
+}
+
+/// Fields as OpenPrompt's InputExample has them: text_a and text_b are "" unless given; label is no text.
+Example example_of(const json& recorded) {
+  Example example;
+  example.fields = {{"text_a", ""}, {"text_b", ""}};
+  for (const auto& [key, value] : recorded.items()) {
+    if (key == "meta")
+      for (const auto& [name, text] : value.items())
+        example.meta[name] = text.get<std::string>();
+    else if (key == "label")
+      example.label = value.get<int64_t>();
+    else if (key == "tgt_text")
+      // OpenPrompt's generation puts a space in front of every answer.
+      for (const json& text : value.is_array() ? value : json::array({value}))
+        example.answers.push_back(" " + text.get<std::string>());
+    else
+      example.fields[key] = value.get<std::string>();
+  }
+  return example;
+}
+
+LayoutCase layout_case(const json& recorded) {
+  const json& options = recorded["options"];
+  LayoutCase given;
+  given.text = recorded["template"].get<std::string>();
+  given.example = example_of(recorded["example"]);
+  given.give_answers = options.value("teacher_forcing", false);
+  given.causal = recorded["wrapper"] == "lm";
+  given.predict_eos = options.value("predict_eos", false);
+  given.learns_nothing = recorded["template_class"] == "manual";
+  given.limit.max_length = options.value("max_seq_length", 32);
+  const std::string truncate = options.value("truncate", "tail");
+  given.limit.truncate = truncate == "head"       ? Truncate::head
+                         : truncate == "balanced" ? Truncate::balanced
+                                                  : Truncate::tail;
+  return given;
+}
+
+void check_rows(const LayoutCase& given, const Layout& layout, const json& want, const Vocabulary& vocabulary) {
+  std::vector<int64_t> ids, soft;
+  std::vector<std::string> tokens;
+  for (const TokenRow& row : layout.rows.input) {
+    ids.push_back(row.id);
+    soft.push_back(row.soft_slot + 1);
+    tokens.push_back(vocabulary.piece(row.id));
+  }
+  CHECK(ids == want["input_ids"].get<std::vector<int64_t>>());
+  CHECK(tokens == want["tokens"].get<std::vector<std::string>>());
+  CHECK(static_cast<int64_t>(ids.size()) == want["length"].get<int64_t>());
+  CHECK(soft == want.value("soft_token_ids", std::vector<int64_t>(ids.size(), 0)));
+
+  // OpenPrompt marks the tokens that a given answer has; a row is read in front of each.
+  std::vector<int64_t> marked, targets;
+  for (std::size_t row = 0; row < want["loss_ids"].size(); ++row)
+    if (want["loss_ids"][row] == 1) {
+      marked.push_back(static_cast<int64_t>(row) - (given.give_answers ? 1 : 0));
+      targets.push_back(given.give_answers ? ids.at(row) : -1);
+    }
+  CHECK(layout.rows.answers == marked);
+  CHECK(layout.rows.targets == targets);
+
+  if (want.contains("soft_init")) {
+    CHECK(layout.soft_slots.size() == want["soft_init"].size());
+    for (const auto& [number, token] : want["soft_init"].items()) {
+      const std::optional<int64_t> initial = layout.soft_slots.at(std::stoul(number) - 1).initial_token;
+      CHECK(initial == (token.is_null() ? std::nullopt : std::optional<int64_t>(token.get<int64_t>())));
+    }
+  }
+}
+
+/// What OpenPrompt's parser made of the text, where it lists plain items.
+void check_items(const LayoutCase& given, const json& parsed) {
+  const std::vector<TemplateItem> items = parse_template(given.text).items;
+  REQUIRE(items.size() == parsed.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const char* keys[] = {"text", "placeholder", "meta", "soft", "mask", "special"};
+    const std::string key = keys[static_cast<std::size_t>(items[i].kind)];
+    CHECK(parsed[i].contains(key));
+    if (key == "text" || key == "placeholder" || key == "meta") {
+      CHECK(parsed[i][key] == items[i].text);
+      CHECK(parsed[i]["add_prefix_space"] == items[i].prefix);
+    }
+  }
+}
+
+/// Texts of the pieces. A field that is empty behind a space is that space in OpenPrompt and nothing here.
+void check_pieces(const Layout& layout, const json& pieces) {
+  for (std::size_t i = 0; i < layout.prompt.input.size(); ++i) {
+    const Piece& piece = layout.prompt.input[i];
+    if (piece.kind != Piece::Kind::text && piece.kind != Piece::Kind::field)
+      continue;
+    const std::string want = pieces.at(i)["text"];
+    CHECK(piece.text == (piece.kind == Piece::Kind::field && want == " " ? "" : want));
+    CHECK(piece.shortenable == (pieces.at(i)["shortenable_ids"] == 1));
+  }
+}
+
+} // namespace
+
+TEST_CASE("template cases of OpenPrompt, for WordPiece and byte-level tokenizers") {
+  const json reference = read_reference_cases();
+  std::map<std::string, std::shared_ptr<const Vocabulary>> vocabularies;
+  for (const char* name : {"bert", "roberta", "gpt2"})
+    vocabularies[name] = read_tokenizer_json(
+        reference_folder() / reference["tokenizers"][name]["dir"].get<std::string>() / "tokenizer.json");
+
+  std::map<std::string, int> seen;
+  for (const json& recorded : reference["cases"]) {
+    const auto vocabulary = vocabularies.find(recorded["tokenizer"].get<std::string>());
+    if (vocabulary == vocabularies.end())
+      continue; // t5: a tokenizer and a layout of their own
+    const std::string id = recorded["id"], verdict = recorded["verdict"];
+    CAPTURE(id);
+    ++seen[vocabulary->first + " " + verdict];
+    const json& want = verdict == "match" ? recorded["expect"] : recorded["suggested"];
+    const LayoutCase given = layout_case(recorded);
+    const Layout layout = lay_out(given, *vocabulary->second);
+    CAPTURE(layout.message);
+
+    if (want.contains("error")) {
+      const auto earlier = found_earlier.find(id);
+      Stage stage = earlier != found_earlier.end() ? earlier->second
+                    : id == "bert-35"              ? Stage::tokenize
+                    : verdict == "match"           ? stage_named(want["error"]["stage"])
+                                                   : Stage::load;
+      CHECK(layout.failed == stage);
+      CHECK_FALSE(layout.message.empty());
+      continue;
+    }
+    REQUIRE(layout.failed == Stage::done);
+    check_rows(given, layout, want, *vocabulary->second);
+    if (want.contains("encoded_tgt_text")) {
+      std::vector<int64_t> ids;
+      for (const Token& token : vocabulary->second->encode(given.example.answers.at(0)))
+        ids.push_back(token.id);
+      CHECK(ids == want["encoded_tgt_text"][0].get<std::vector<int64_t>>());
+    }
+    if (recorded["template_class"] == "manual" && want.contains("parsed")) {
+      check_items(given, want["parsed"]);
+      check_pieces(layout, want["pieces"]);
+    }
+  }
+  CHECK(seen == std::map<std::string, int>{{"bert match", 37},
+                                           {"bert diverge", 7},
+                                           {"roberta match", 7},
+                                           {"roberta compat", 1},
+                                           {"gpt2 match", 6},
+                                           {"gpt2 diverge", 8}});
+}
