@@ -174,6 +174,10 @@ std::shared_ptr<void> create(const Entry& entry, const void* arguments) {
   if (!object) {
     failure.text[sizeof failure.text - 1] = '\0';
     const std::string text = sentence_of(failure.text);
+    if (failure.exit_code == 2)
+      throw UsageError(text);
+    if (failure.exit_code == 3)
+      throw DataError(text);
     throw PluginError(plugin, name, "create", text.empty() ? "it failed without saying why" : text);
   }
   const auto destroy = [library, give_back = component.destroy](void* made) {

@@ -204,21 +204,6 @@ private:
   bool labels_required_;
 };
 
-std::string read_bytes(const std::filesystem::path& path) {
-  std::error_code failure;
-  if (std::filesystem::is_directory(path, failure))
-    throw DataError(path.string() + ": this is a folder; a data file was expected.");
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (file && file.peek() != std::ifstream::traits_type::eof())
-    bytes << file.rdbuf();
-  if (!file.is_open() || file.bad())
-    throw DataError(path.string() + ": the data file could not be read: " +
-                    std::generic_category().message(errno ? errno : EIO) + ".");
-  return std::move(bytes).str();
-}
-
 } // namespace
 
 std::string RowReport::summary(std::size_t most) const {
@@ -234,6 +219,21 @@ std::string RowReport::summary(std::size_t most) const {
     text.append(text.empty() ? file + ": " : "; ")
         .append(std::to_string(invalid_bytes) + " ill-formed UTF-8 sequences read as U+FFFD");
   return text.empty() ? text : text + ".";
+}
+
+std::string read_data_bytes(const std::filesystem::path& path) {
+  std::error_code failure;
+  if (std::filesystem::is_directory(path, failure))
+    throw DataError(path.string() + ": this is a folder; a data file was expected.");
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (file && file.peek() != std::ifstream::traits_type::eof())
+    bytes << file.rdbuf();
+  if (!file.is_open() || file.bad())
+    throw DataError(path.string() + ": the data file could not be read: " +
+                    std::generic_category().message(errno ? errno : EIO) + ".");
+  return std::move(bytes).str();
 }
 
 std::vector<Example> examples_of(std::string bytes, const std::string& origin, const RowLayout& layout,
@@ -275,7 +275,7 @@ std::vector<Example> examples_of(std::string bytes, const std::string& origin, c
 
 std::vector<Example> read_examples(const std::filesystem::path& path, const RowLayout& layout,
                                    const LabelIndex& labels, const ReadSettings& settings, RowReport& report) {
-  return examples_of(read_bytes(path), path.string(), layout, labels, settings, report);
+  return examples_of(read_data_bytes(path), path.string(), layout, labels, settings, report);
 }
 
 } // namespace cuecard

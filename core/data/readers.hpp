@@ -42,6 +42,9 @@ struct ReadSettings {
 std::vector<Example> read_examples(const std::filesystem::path& path, const RowLayout& layout,
                                    const LabelIndex& labels, const ReadSettings& settings, RowReport& report);
 
+/// All bytes of a data file, which may be a pipe. Throws DataError.
+std::string read_data_bytes(const std::filesystem::path& path);
+
 /// The same for bytes that are already here; `origin` names them in errors and in the report.
 std::vector<Example> examples_of(std::string bytes, const std::string& origin, const RowLayout& layout,
                                  const LabelIndex& labels, const ReadSettings& settings, RowReport& report);

@@ -13,6 +13,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int bar_width = 24;
 constexpr auto redraw_every = std::chrono::milliseconds(100);
+constexpr auto silent_for = std::chrono::seconds(1); // in a log, quick work needs no lines
 
 std::string duration(double seconds) {
   const auto whole = static_cast<int64_t>(seconds + 0.5);
@@ -48,7 +49,7 @@ void ProgressBar::show(int64_t done, const std::string& note) {
     open_ = true;
   } else {
     const int64_t tenth = total_ > 0 ? done * 10 / total_ : 0;
-    if (tenth <= printed_tenth_)
+    if (tenth <= printed_tenth_ || now - start_ < silent_for)
       return;
     printed_tenth_ = tenth;
     std::fprintf(stderr, "%s\n", line(done, note).c_str());

@@ -1,8 +1,8 @@
 #include "model/written_beside.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <system_error>
 
@@ -21,21 +21,31 @@ namespace {
                   "; nothing was left half-written.");
 }
 
-/// A name in the same directory (so that a rename never copies), hidden, with room for mkstemp(3)'s letters.
 /// A trailing slash would make an empty file name; it is dropped.
 std::filesystem::path without_slash(std::filesystem::path target) {
   return target.has_filename() ? target : target.parent_path();
 }
 
-std::string name_beside(const std::filesystem::path& target) {
-  return (target.parent_path() / ("." + target.filename().string() + ".XXXXXX")).string();
+/// Makes something new in the same directory (so that a rename never copies) under a hidden name that nobody
+/// else has. `make` gets the name and answers like open(2) or mkdir(2); mkstemp(3) wouldn't heed the user's
+/// umask.
+template <class Make>
+std::filesystem::path make_beside(const std::filesystem::path& target, Make make) {
+  static std::atomic<unsigned> counter{0};
+  constexpr int attempts = 1000; // left-overs of killed processes may stand in the way
+  for (int i = 0; i < attempts; ++i) {
+    const std::string own = "." + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    const std::filesystem::path name = target.parent_path() / ("." + target.filename().string() + own);
+    if (make(name.c_str()) >= 0)
+      return name;
+    if (errno != EEXIST)
+      break;
+  }
+  refuse(target);
 }
 
-/// mkstemp and mkdtemp give the owner alone access; what is put in place gets what the user's umask says.
-mode_t usual_mode(mode_t mode) {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return mode & ~mask;
+std::filesystem::path make_directory_beside(const std::filesystem::path& target) {
+  return make_beside(target, [](const char* name) { return ::mkdir(name, 0777); });
 }
 
 void sync_directory(const std::filesystem::path& directory) {
@@ -49,12 +59,9 @@ void sync_directory(const std::filesystem::path& directory) {
 } // namespace
 
 FileBeside::FileBeside(std::filesystem::path target) : target_(std::move(target)) {
-  std::string name = name_beside(target_);
-  file_ = ::mkostemp(name.data(), O_CLOEXEC);
-  if (file_ < 0)
-    refuse(target_);
-  beside_ = name;
-  ::fchmod(file_, usual_mode(0666));
+  beside_ = make_beside(target_, [this](const char* name) {
+    return file_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  });
 }
 
 FileBeside::~FileBeside() {
@@ -97,11 +104,7 @@ void write_file_beside(const std::filesystem::path& target, std::string_view tex
 }
 
 DirectoryBeside::DirectoryBeside(std::filesystem::path target) : target_(without_slash(std::move(target))) {
-  std::string name = name_beside(target_);
-  if (!::mkdtemp(name.data()))
-    refuse(target_);
-  beside_ = name;
-  ::chmod(name.c_str(), usual_mode(0777));
+  beside_ = make_directory_beside(target_);
 }
 
 DirectoryBeside::~DirectoryBeside() {
@@ -125,28 +128,32 @@ void DirectoryBeside::commit() {
   } else if (errno == EEXIST && ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) {
     // What was in place now stands beside; the destructor removes it.
   } else {
-    // File systems without these two renames: the old one moves away, the new one in, the old one back on
-    // failure.
-    std::string away = name_beside(target_);
-    if (!std::filesystem::exists(target_)) {
-      if (::rename(from, to) != 0)
-        refuse(target_);
-      beside_.clear();
-    } else {
-      if (!::mkdtemp(away.data()) || ::rename(to, away.c_str()) != 0) {
-        const int reason = errno;
-        ::rmdir(away.c_str());
-        refuse(target_, reason);
-      }
-      if (::rename(from, to) != 0) {
-        const int reason = errno;
-        ::rename(away.c_str(), to);
-        refuse(target_, reason);
-      }
-      beside_ = away;
-    }
+    commit_in_steps();
   }
   sync_directory(target_.parent_path());
+}
+
+/// For file systems without these two renames: the old one moves away, the new one in, the old one back on
+/// failure.
+void DirectoryBeside::commit_in_steps() {
+  if (!std::filesystem::exists(target_)) {
+    if (::rename(beside_.c_str(), target_.c_str()) != 0)
+      refuse(target_);
+    beside_.clear();
+    return;
+  }
+  const std::filesystem::path away = make_directory_beside(target_);
+  if (::rename(target_.c_str(), away.c_str()) != 0) {
+    const int reason = errno;
+    ::rmdir(away.c_str());
+    refuse(target_, reason);
+  }
+  if (::rename(beside_.c_str(), target_.c_str()) != 0) {
+    const int reason = errno;
+    ::rename(away.c_str(), target_.c_str());
+    refuse(target_, reason);
+  }
+  beside_ = away;
 }
 
 } // namespace cuecard

@@ -47,6 +47,8 @@ public:
   void commit();
 
 private:
+  void commit_in_steps();
+
   std::filesystem::path target_, beside_;
 };
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <unicode/normalizer2.h>
 #include <unicode/uniset.h>
 
@@ -53,6 +55,35 @@ std::string normalized(const icu::Normalizer2& normalizer, std::string_view text
   return result.toUTF8String(utf8);
 }
 
+/// Many marks in a row, decomposed and in canonical order. ICU orders them by insertion, which takes hours
+/// where somebody wrote a million; in order, it has nothing to do.
+std::string in_canonical_order(std::string_view text) {
+  const icu::Normalizer2& canonical = normalizer_of(Form::nfd);
+  std::vector<std::pair<int, char32_t>> characters; // combining class and character
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    next_char(text, at);
+    const std::string decomposed = normalized(canonical, text.substr(begin, at - begin));
+    for (size_t part = 0; part < decomposed.size();) {
+      const char32_t character = next_char(decomposed, part);
+      characters.emplace_back(canonical.getCombiningClass(static_cast<UChar32>(character)), character);
+    }
+  }
+  const auto starts = [](const auto& character) { return character.first == 0; };
+  const auto by_class = [](const auto& left, const auto& right) { return left.first < right.first; };
+  for (auto run = characters.begin(); run != characters.end();) {
+    const auto end = std::find_if(run, characters.end(), starts);
+    std::stable_sort(run, end, by_class);
+    run = std::find_if_not(end, characters.end(), starts);
+  }
+  std::string ordered;
+  for (const auto& [combining_class, character] : characters)
+    append_utf8(ordered, character);
+  return ordered;
+}
+
+constexpr size_t many_marks = 256; // bytes
+
 } // namespace
 
 // Goes by the shortest stretches that can be normalised alone, so that every byte keeps its place in the given
@@ -75,7 +106,9 @@ void apply_form(Form form, AlignedText& aligned) {
       rewriter.keep(span);
       continue;
     }
-    const std::string result = normalized(normalizer, slice(text, span));
+    const std::string result = at - begin < many_marks
+                                   ? normalized(normalizer, slice(text, span))
+                                   : normalized(normalizer, in_canonical_order(slice(text, span)));
     if (result == slice(text, span))
       rewriter.keep(span);
     else

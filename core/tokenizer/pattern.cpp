@@ -102,8 +102,8 @@ public:
   }
 
 private:
-  // ICU counts steps of some 10,000 state changes each; this is some ten seconds for one search.
-  static constexpr int32_t most_steps = 100000;
+  // In ICU's steps, of which a processor does some thousand a second.
+  static constexpr int32_t most_steps = 3000;
   std::string source_;
   std::unique_ptr<const icu::RegexPattern> pattern_;
 };

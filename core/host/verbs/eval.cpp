@@ -67,13 +67,14 @@ LabelIndex label_index(const std::vector<std::string>& names, const Values& valu
   return LabelIndex(labels);
 }
 
-CardRows read_rows(const Method& method, const std::string& path, const Values& values) {
+CardRows read_rows(const Method& method, const std::string& bytes, const std::string& path,
+                   const Values& values) {
   CardRows rows;
   const RowLayout layout = layout_of(values);
   if (!layout.label)
     throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
-  rows.examples = read_examples(path, layout, label_index(method.labels, values),
-                                {values.given("strict"), true}, rows.report);
+  rows.examples = examples_of(bytes, path, layout, label_index(method.labels, values),
+                              {values.given("strict"), true}, rows.report);
   return rows;
 }
 
@@ -223,14 +224,14 @@ void keep_own(std::vector<CardRows>& rows, const std::vector<const Method*>& met
 
 int eval(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
-  const std::string path = data_path(values);
+  const std::string path = data_path(values), bytes = read_data_bytes(path);
   const Model model = load_model(values, plugins);
   const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const Method*> methods;
   std::vector<CardRows> rows;
   for (const LoadedCard& card : cards) {
     methods.push_back(&card.method);
-    rows.push_back(read_rows(card.method, path, values));
+    rows.push_back(read_rows(card.method, bytes, path, values));
   }
 
   const Interruptible work;

@@ -63,7 +63,8 @@ typedef struct cuecard_option_v1 {
 } cuecard_option_v1;
 
 typedef struct cuecard_failure {
-  char text[2048]; /* filled by `create` when it returns null: zero-terminated UTF-8 */
+  char text[2048];   /* filled by `create` when it returns null: zero-terminated UTF-8 */
+  int32_t exit_code; /* 2: the options are wrong; 3: the data are; anything else: the plugin failed */
 } cuecard_failure;
 
 typedef struct cuecard_component_v1 {

@@ -18,6 +18,7 @@
 
 #include <torch/headeronly/version.h>
 
+#include <cuecard/error.hpp>
 #include <cuecard/export.hpp>
 #include <cuecard/options.hpp>
 #include <cuecard/plugin.h>
@@ -49,7 +50,8 @@ constexpr cuecard_option_v1 text_option(const char* name, const char* value, con
 
 namespace detail {
 
-inline void fill(cuecard_failure* failure, const char* text) noexcept {
+inline void fill(cuecard_failure* failure, const char* text, int exit_code = 4) noexcept {
+  failure->exit_code = exit_code;
   std::strncpy(failure->text, text, sizeof failure->text - 1);
   failure->text[sizeof failure->text - 1] = '\0';
 }
@@ -59,6 +61,8 @@ void* create(const void* arguments, cuecard_failure* failure) noexcept {
   try {
     Interface* object = new Object(*static_cast<const Arguments*>(arguments));
     return object;
+  } catch (const Error& error) {
+    fill(failure, error.what(), error.exit_code());
   } catch (const std::exception& error) {
     fill(failure, error.what());
   } catch (...) {
