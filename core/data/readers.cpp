@@ -178,7 +178,7 @@ private:
     for (const std::string& value : cell->list ? cell->items : std::vector<std::string>{cell->text}) {
       found.push_back(labels_.find(value));
       if (found.back() < 0 && labels_required_)
-        return "its label \"" + value.substr(0, 60) + "\" is none of " + known_values();
+        return "its label \"" + shown(value) + "\" is none of " + known_values();
     }
     if (!cell->list) {
       example.label = found[0];
@@ -195,7 +195,7 @@ private:
   std::string known_values() const {
     std::string text;
     for (std::size_t i = 0; i < labels_.known().size() && i < 12; ++i)
-      text.append(text.empty() ? "\"" : ", \"").append(labels_.known()[i]).append("\"");
+      text.append(text.empty() ? "\"" : ", \"").append(shown(labels_.known()[i])).append("\"");
     return labels_.known().size() > 12 ? text + ", ..." : text;
   }
 

@@ -164,6 +164,12 @@ TEST_CASE("what is wrong for a whole file is one error") {
                   DataError);
 }
 
+TEST_CASE("values in messages are short, whole and on one line") {
+  CHECK(shown("a\nb\x01") == "a b ");
+  CHECK(shown(std::string(59, 'x') + "\xC3\xA9") == std::string(59, 'x') + "...");
+  CHECK(shown(std::string(58, 'x') + "\xC3\xA9") == std::string(58, 'x') + "\xC3\xA9");
+}
+
 TEST_CASE("ill-formed UTF-8 is replaced by maximal subparts") {
   // The table of section 3.9 of the Unicode standard: 61 F1 80 80 E1 80 C2 62 80 63 80 BF 64.
   std::string text = "a\xF1\x80\x80\xE1\x80\xC2"

@@ -60,6 +60,19 @@ int64_t replace_invalid_utf8(std::string& text) {
   return replaced;
 }
 
+std::string shown(std::string_view value) {
+  constexpr std::size_t longest = 60;
+  std::string text;
+  for (std::size_t at = 0; at < value.size();) {
+    const std::size_t size = part_at(value, at).size;
+    if (text.size() + size > longest)
+      return text + "...";
+    text += static_cast<unsigned char>(value[at]) < 0x20 ? " " : value.substr(at, size);
+    at += size;
+  }
+  return text;
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n\v\f";
   const std::size_t begin = text.find_first_not_of(blanks);

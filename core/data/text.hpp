@@ -11,6 +11,9 @@ namespace cuecard {
 /// subparts") and returns how many there were.
 int64_t replace_invalid_utf8(std::string& text);
 
+/// A value as it may stand in a message: at most 60 bytes of whole characters, control characters as spaces.
+std::string shown(std::string_view value);
+
 /// Without ASCII blanks at both ends.
 std::string_view trimmed(std::string_view text);
 

@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-#include "host/failure.hpp"
-
 namespace cuecard::host {
 
 namespace {
@@ -13,9 +11,9 @@ namespace {
 volatile std::sig_atomic_t stops_in_order = 0;
 volatile std::sig_atomic_t asked = 0;
 
-void on_signal(int) {
+void on_signal(int number) {
   if (!stops_in_order || asked)
-    ::_exit(exit_interrupted);
+    ::_exit(128 + number);
   asked = 1;
 }
 

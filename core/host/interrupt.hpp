@@ -1,5 +1,5 @@
-/// Ctrl-C. Outside of an Interruptible it ends the program at once with exit code 130; inside, the first one
-/// asks the work to stop in order and the second one ends the program.
+/// Ctrl-C. Outside of an Interruptible it ends the program at once with exit code 130 (SIGTERM: 143); inside,
+/// the first one asks the work to stop in order and the second one ends the program.
 #pragma once
 
 namespace cuecard::host {

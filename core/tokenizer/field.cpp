@@ -126,8 +126,10 @@ std::vector<std::pair<std::string, std::string>> Field::string_pairs() const {
 }
 
 void Field::fail(const std::string& rest) const {
-  const std::string where = address_.empty() ? " " : ": key \"" + address_ + "\" ";
-  throw DataError(origin_ + where + rest);
+  std::string sentence = origin_ + (address_.empty() ? " " : ": key \"" + address_ + "\" ") + rest;
+  for (char& byte : sentence) // what was found may hold anything; the message is one line
+    byte = byte >= 0 && byte < ' ' ? ' ' : byte;
+  throw DataError(sentence);
 }
 
 void Field::fail_unknown(const std::string& found, const std::vector<std::string>& known) const {

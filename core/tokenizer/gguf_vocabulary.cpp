@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include <cuecard/error.hpp>
@@ -23,7 +25,12 @@ struct Description {
   json settings;
   std::vector<std::string> pieces;
   Merges merges;
+  SpecialTokens roles;
 };
+
+SpecialTokens roles_of(const GgufTokenizer& gguf) {
+  return {gguf.bos, gguf.eos, gguf.unk, gguf.sep, gguf.pad, gguf.cls, gguf.mask};
+}
 
 json split_at(SplitRule rule) {
   return {
@@ -128,12 +135,14 @@ json template_around(const std::vector<int64_t>& prefix, const std::vector<int64
 Description describe_byte_level(const GgufTokenizer& gguf, const std::string& origin) {
   Description description;
   description.pieces = gguf.tokens;
+  description.roles = roles_of(gguf);
   for (size_t rank = 0; rank < gguf.merges.size(); ++rank) {
     const std::string& merge = gguf.merges[rank];
     const size_t space = merge.find(' ', 1); // a piece has at least one character, which may be a space
-    if (space == std::string::npos || space + 1 == merge.size())
-      throw DataError(origin + ": metadata \"tokenizer.ggml.merges\" has \"" + merge + "\" as merge " +
-                      std::to_string(rank) + ", which is not two pieces with a space between them.");
+    if (space == std::string::npos || space + 1 == merge.size() || valid_utf8(merge) != merge)
+      throw DataError(origin + ": metadata \"tokenizer.ggml.merges\" has \"" + valid_utf8(merge) +
+                      "\" as merge " + std::to_string(rank) +
+                      ", which is not two pieces with a space between them.");
     description.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
   }
   const json pre_tokenizer = pre_tokenizer_of(gguf.pre, origin);
@@ -166,34 +175,40 @@ Description describe_wordpiece(const GgufTokenizer& gguf, const std::string& ori
   Description description;
   for (const std::string& token : gguf.tokens)
     description.pieces.push_back(wordpiece_spelling(token));
-  const auto id_of = [&](std::initializer_list<std::optional<int64_t>> roles,
-                         const std::string& name) -> int64_t {
-    for (const auto& role : roles)
-      if (role)
-        return *role;
-    for (size_t id = 0; id < description.pieces.size(); ++id)
-      if (description.pieces[id] == name)
-        return static_cast<int64_t>(id);
-    throw DataError(origin + ": metadata \"tokenizer.ggml.tokens\" has no " + name +
-                    ", which a BERT vocabulary needs, and no other token is named for its role.");
+  const auto id_of = [&](const std::string& name) -> std::optional<int64_t> {
+    const auto found = std::find(description.pieces.begin(), description.pieces.end(), name);
+    return found == description.pieces.end() ? std::nullopt : std::optional(found - description.pieces.begin());
   };
-  const int64_t unknown = id_of({gguf.unk}, "[UNK]");
-  description.settings = {
-      {"normalizer",
-       {{"type", "BertNormalizer"},
-        {"clean_text", true},
-        {"handle_chinese_chars", true},
-        {"strip_accents", nullptr},
-        {"lowercase", true}}},
-      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-      {"post_processor", template_around({id_of({gguf.cls, gguf.bos}, "[CLS]")},
-                                         {id_of({gguf.sep, gguf.eos}, "[SEP]")}, description.pieces)},
-      {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
-      {"model",
-       {{"type", "WordPiece"},
-        {"unk_token", description.pieces[static_cast<size_t>(unknown)]},
-        {"continuing_subword_prefix", "##"},
-        {"max_input_chars_per_word", 100}}}};
+  SpecialTokens& roles = description.roles;
+  roles = roles_of(gguf);
+  // Files name some of the roles; older ones call cls bos and sep eos.
+  const auto settle = [&](std::optional<int64_t>& role, std::optional<int64_t> otherwise,
+                          const std::string& name) {
+    role = role ? role : otherwise ? otherwise : id_of(name);
+  };
+  settle(roles.unk, {}, "[UNK]");
+  settle(roles.cls, gguf.bos, "[CLS]");
+  settle(roles.sep, gguf.eos, "[SEP]");
+  settle(roles.pad, {}, "[PAD]");
+  settle(roles.mask, {}, "[MASK]");
+  if (!roles.unk || !roles.cls || !roles.sep)
+    throw DataError(origin +
+                    ": metadata \"tokenizer.ggml.tokens\" lacks one of [UNK], [CLS] and [SEP], which a BERT "
+                    "vocabulary needs, and no other token is named for its role.");
+  description.settings = {{"normalizer",
+                           {{"type", "BertNormalizer"},
+                            {"clean_text", true},
+                            {"handle_chinese_chars", true},
+                            {"strip_accents", nullptr},
+                            {"lowercase", true}}},
+                          {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+                          {"post_processor", template_around({*roles.cls}, {*roles.sep}, description.pieces)},
+                          {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
+                          {"model",
+                           {{"type", "WordPiece"},
+                            {"unk_token", description.pieces[static_cast<size_t>(*roles.unk)]},
+                            {"continuing_subword_prefix", "##"},
+                            {"max_input_chars_per_word", 100}}}};
   return description;
 }
 
@@ -230,7 +245,7 @@ std::shared_ptr<const Vocabulary> make_vocabulary(const GgufTokenizer& gguf, con
       throw DataError(origin + ": metadata \"tokenizer.ggml.tokens\" has \"" + gguf.tokens[id] +
                       "\" twice, the second time as token " + std::to_string(id) + ".");
   Steps steps = make_steps(Field(description.settings, origin), std::move(pieces), description.merges);
-  steps.roles = {gguf.bos, gguf.eos, gguf.unk, gguf.sep, gguf.pad, gguf.cls, gguf.mask};
+  steps.roles = description.roles;
   return std::make_shared<Pipeline>(std::move(steps));
 }
 
@@ -268,9 +283,10 @@ std::string to_tokenizer_config_json(const GgufTokenizer& gguf, const std::strin
   using namespace tokenizer;
   const Description description = describe(gguf, origin);
   json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
+  const SpecialTokens& ids = description.roles;
   const std::pair<const char*, std::optional<int64_t>> roles[] = {
-      {"bos_token", gguf.bos}, {"eos_token", gguf.eos}, {"unk_token", gguf.unk},  {"sep_token", gguf.sep},
-      {"pad_token", gguf.pad}, {"cls_token", gguf.cls}, {"mask_token", gguf.mask}};
+      {"bos_token", ids.bos}, {"eos_token", ids.eos}, {"unk_token", ids.unk},  {"sep_token", ids.sep},
+      {"pad_token", ids.pad}, {"cls_token", ids.cls}, {"mask_token", ids.mask}};
   for (const auto& [key, id] : roles)
     if (id)
       config[key] = description.pieces[static_cast<size_t>(*id)];

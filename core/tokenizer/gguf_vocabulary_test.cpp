@@ -94,6 +94,9 @@ TEST_CASE("WordPiece with GGUF's spelling") {
   CHECK(vocabulary->piece(vocabulary->sequence_prefix()[0]) == "[CLS]");
   CHECK(vocabulary->piece(vocabulary->sequence_suffix()[0]) == "[SEP]");
   CHECK(vocabulary->kind() == "WordPiece");
+  CHECK(vocabulary->special().mask == vocabulary->id("[MASK]"));
+  CHECK(written->special().mask == vocabulary->id("[MASK]"));
+  CHECK(written->special().cls == vocabulary->id("[CLS]"));
 }
 
 TEST_CASE("roles, and what is added around a text") {
@@ -134,5 +137,7 @@ TEST_CASE("GGUF entries that are wrong are refused by name") {
   check("bos_token_id\" is 100000", [](GgufTokenizer& gguf) { gguf.bos = 100000; });
   check("eos_token_id\" is -1", [](GgufTokenizer& gguf) { gguf.eos = -1; });
   check("add_bos_token", [](GgufTokenizer& gguf) { gguf.add_bos = true; });
+  check("lacks one of", [](GgufTokenizer& gguf) { gguf.model = "bert"; });
   check("merge 2", [](GgufTokenizer& gguf) { gguf.merges[2] = "ab"; });
+  check("merge 2", [](GgufTokenizer& gguf) { gguf.merges[2] = "a \xff"; });
 }

@@ -31,7 +31,7 @@ function(cuecard_add_plugin id)
   add_library(${id} MODULE)
   target_link_libraries(${id} PRIVATE ${id}-objects)
   set_target_properties(${id} PROPERTIES
-    PREFIX "" LINKER_LANGUAGE CXX SKIP_BUILD_RPATH ON INSTALL_RPATH "" INSTALL_RPATH_USE_LINK_PATH OFF
+    PREFIX "" LINKER_LANGUAGE CXX SKIP_BUILD_RPATH ON INSTALL_RPATH ""
     LIBRARY_OUTPUT_DIRECTORY "${folder}"
     LINK_DEPENDS "${exports};$<TARGET_FILE:cuecard::manifest>")
   target_link_options(${id} PRIVATE LINKER:-z,defs LINKER:-z,nodelete "LINKER:--version-script=${exports}")

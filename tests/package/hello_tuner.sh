@@ -28,20 +28,20 @@ done >rows.tsv
 cat >task.json <<'JSON'
 {
   "data": { "train": "rows.tsv", "test": "rows.tsv", "header": false, "fields": { "text": 1 }, "label": 2 },
-  "labels": [{ "name": "red", "words": [" yes"] }, { "name": "blue", "words": [" no"] }],
+  "labels": [{ "name": "red", "words": ["love"] }, { "name": "blue", "words": ["leave"] }],
   "template": "{\"placeholder\": \"text\"}:{\"mask\"}"
 }
 JSON
 model=$source/tests/golden/models/llama-tied
-cuecard train --task task.json --model "$model" --tuner hello-tuner --plugin-path build/plugins --set length=4 \
-  --steps 120 --lr 0.05 --quiet --out card
-cuecard eval --card card --model "$model" --plugin-path build/plugins --data rows.tsv --task task.json --json --quiet | tee eval.json
-python3 - <<'PYTHON'
-import json
-measured = json.load(open("eval.json"))
-assert measured["n"] == 8 and measured["accuracy"] == 1.0, f"the card should have learned eight planted rows: {measured}"
-PYTHON
-cuecard predict --card card --model "$model" --plugin-path build/plugins --quiet "I saw a red pear" | grep -q '"label": *"red"'
+accuracy_after() { # STEPS: trains a card that long and prints how many of the rows it gets right
+  cuecard train --task task.json --model "$model" --tuner hello-tuner --plugin-path build/plugins --set length=4 \
+    --steps "$1" --lr 0.05 --quiet --out card >train.txt
+  cuecard eval --card card --model "$model" --plugin-path build/plugins --data rows.tsv --task task.json --json --quiet |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["accuracy"])'
+}
+[ "$(accuracy_after 1)" != 1.0 ] # else the rows below would show nothing
+[ "$(accuracy_after 120)" = 1.0 ]
+cuecard predict --card card --model "$model" --plugin-path build/plugins --quiet "I saw a red pear" | grep '"label": *"red"'
 
 # Installed, it is found without being told where.
 cmake --install build --prefix "$folder/installed" >/dev/null

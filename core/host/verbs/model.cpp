@@ -36,7 +36,8 @@ WeightCount count_weights(const ModelFiles& files) {
 }
 
 /// A folder with only a configuration and a tokenizer is a model that can be looked at.
-ModelFiles open_with_weights(const std::string& path, const ModelFiles& without) {
+ModelFiles open_as_whole_as_possible(const std::string& path) {
+  const ModelFiles without = open_model(path, {.weights = false});
   try {
     return open_model(path);
   } catch (const DataError&) {
@@ -49,8 +50,11 @@ ModelFiles open_with_weights(const std::string& path, const ModelFiles& without)
 int model_info(const Values& values) {
   const std::string path = values.text("model");
   const registry::Registry plugins = find_plugins(values);
-  const Model model = Model::load(path, plugins, {.weights = false});
-  const ModelFiles files = open_with_weights(path, model.files());
+  const ModelFiles files = open_as_whole_as_possible(path);
+  // Whether there is a head or a pooler is seen from the tensors. Those of a folder are only mapped; a GGUF
+  // file's would be converted, and its decoders have a head in any case.
+  const bool map_weights = files.weights && std::filesystem::is_directory(path);
+  const Model model = Model::load(path, plugins, {.weights = map_weights});
   const BackboneShape& shape = model.backbone().shape();
   const ModelIdentity& identity = files.identity();
   const WeightCount weights = count_weights(files);

@@ -1,0 +1,65 @@
+/// The examples of docs/task-files.md are task files, and they read the data that they are about.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "data/readers.hpp"
+#include "data/task_file.hpp"
+
+using namespace cuecard;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The page's JSON blocks, without the first, which only shows how to name the schema.
+std::vector<std::string> documented() {
+  std::ifstream file(CUECARD_SOURCE_DIR "/docs/task-files.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  const std::string text = page.str(), open = "```json\n";
+  std::vector<std::string> blocks;
+  for (std::size_t at = text.find(open); at != text.npos; at = text.find(open, at)) {
+    at += open.size();
+    blocks.push_back(text.substr(at, text.find("```", at) - at));
+  }
+  REQUIRE(blocks.size() == 5);
+  blocks.erase(blocks.begin());
+  return blocks;
+}
+
+struct Expected {
+  const char* folder;
+  std::size_t train, dev;
+};
+
+} // namespace
+
+TEST_CASE("documented task files read the data that they are about") {
+  const char* given = std::getenv("CUECARD_SHARED");
+  const fs::path data = fs::path(given ? given : CUECARD_SOURCE_DIR "/../shared") / "data";
+  const auto blocks = documented();
+  // Rows as the data's own README counts them; of CoNLL-2003 the sentences that its README at the source
+  // counts, without the -DOCSTART- lines.
+  const std::vector<Expected> expected = {
+      {"sst2", 6920, 872}, {"agnews", 3800, 1200}, {"fewglue/RTE", 32, 0}, {"conll2003", 14041, 3250}};
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const TaskFile task = parse_task_file(blocks[i], data / expected[i].folder / "task.json");
+    CHECK(!task.labels.empty());
+    if (!fs::exists(data)) {
+      MESSAGE("skipped: ", data.string(), " is absent");
+      continue;
+    }
+    const LabelIndex labels(task.labels);
+    RowReport report;
+    CAPTURE(expected[i].folder);
+    const auto train = read_examples(*task.train, task.layout, labels, {.strict = true}, report);
+    CHECK(train.size() == expected[i].train);
+    const auto dev = read_examples(*task.dev, task.layout, labels, {.strict = true}, report);
+    if (expected[i].dev > 0)
+      CHECK(dev.size() == expected[i].dev);
+    CHECK(report.skipped.empty());
+  }
+}

@@ -1,0 +1,65 @@
+# The program without its engine: help, versions, usage errors and exit codes, and no LibTorch in the process.
+expect() { # CODE PATTERN WORDS...: the exit code, and a pattern in what it says; errors are one line on standard error
+  local code=$1 pattern=$2 status=0
+  shift 2
+  cuecard "$@" >out 2>err || status=$?
+  [ $status -eq $code ] || { echo "cuecard $*: exit code $status, expected $code"; cat err; exit 1; }
+  grep -qE -- "$pattern" out err || { echo "cuecard $*: no \"$pattern\" in:"; cat out err; exit 1; }
+  [ $code -eq 0 ] || [ "$(wc -l <err)" -eq 1 ] || { echo "cuecard $*: more than one line:"; cat err; exit 1; }
+}
+
+expect 0 'Usage: cuecard VERB'
+expect 0 'Usage: cuecard VERB' --help
+expect 0 '^cuecard [0-9]' version
+expect 0 '^cuecard [0-9]' --version
+expect 2 'Did you mean "train"' trian
+expect 2 'Did you mean --model' eval --modle m
+expect 2 'needs a value' eval --model
+expect 2 'needs --card' eval --model m
+expect 2 'one of list, info, probe, manifest' plugin
+expect 2 'whole number from 1' predict --card c --model m --threads none
+expect 2 'one of float32, bfloat16, float16' predict --card c --model m --dtype float64
+expect 2 'one argument too many' version now
+expect 2 'no plugin or component' plugin info no-such-plugin
+expect 3 'no-such-card' card info no-such-card
+expect 3 'no-such-model' tokenize --model no-such-model
+expect 4 'no-such-file' plugin manifest no-such-file.so
+
+# Every verb has help with an example of itself.
+cuecard help | sed -n 's/^  \([a-z][a-z -]*[a-z]\)   *[^ ].*/\1/p' >verbs
+[ "$(wc -l <verbs)" -ge 16 ]
+while read -r verb; do
+  cuecard $verb --help </dev/null >help
+  grep -A1 '^Example:' help | grep -q "cuecard $verb" || { echo "no example in the help of $verb"; exit 1; }
+  cuecard help $verb </dev/null | cmp - help
+done <verbs
+
+# Nothing of this loads LibTorch; the loader itself says which libraries it opens.
+for words in --help version 'plugin list' 'train --help' 'plugin info manual' 'eval --modle' 'completion bash'; do
+  LD_DEBUG=files cuecard $words >out 2>err || true
+  grep -q 'file=libc.so' out err # the loader did speak
+  if grep -qE 'file=[^ ]*(libtorch|libc10|libcuecard)' out err; then echo "cuecard $words loads LibTorch"; exit 1; fi
+done
+LD_DEBUG=files cuecard tokenize --model no-such-model 2>err || true
+grep -q 'file=[^ ]*libtorch_cpu' err # and this does
+
+cuecard version --json | python3 -c 'import json, sys; v = json.load(sys.stdin); assert v["plugin_abi"] and v["libtorch"]'
+cuecard plugin list --json | python3 -c '
+import json, sys
+for line in sys.stdin:
+    plugin = json.loads(line)
+    assert plugin["usable"] and plugin["components"], line'
+
+# Completion knows verbs, flags and choices.
+source <(cuecard completion bash)
+complete_words() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _cuecard; echo "${COMPREPLY[*]}"; }
+[ "$(complete_words cuecard tr)" = train ]
+[ "$(complete_words cuecard plugin '')" = 'list info probe manifest' ]
+[ "$(complete_words cuecard eval --dty)" = --dtype ]
+[ "$(complete_words cuecard eval --dtype bf)" = bfloat16 ]
+[ "$(complete_words cuecard model convert --dtype fl)" = 'float32 float16' ]
+
+# A full disk is not success.
+status=0
+cuecard help >/dev/full 2>err || status=$?
+[ $status -eq 1 ] && grep -q 'standard output' err
