@@ -19,49 +19,65 @@ bool begins_with(const TokenizedPrompt& prompt, const std::vector<TokenRow>& fro
   });
 }
 
+/// The first `length` rows of past sequence `s`, in memory of their own.
+Past beginning(const Past& kept, int64_t s, int64_t length) {
+  Past front;
+  for (const Past::Layer& layer : kept.layers)
+    front.layers.push_back({layer.key.narrow(0, kept.offsets[s], length).clone(),
+                            layer.value.narrow(0, kept.offsets[s], length).clone()});
+  front.offsets.push_back(length);
+  front.next_position.push_back(kept.next_position[s] - (kept.offsets[s + 1] - kept.offsets[s] - length));
+  return front;
+}
+
 } // namespace
 
-Fronts::Fronts(const Model& model, const std::vector<const Method*>& methods, const CardMix& mix,
-               const CountedBackbone& backbone)
-    : model_(model), methods_(methods), mix_(mix), backbone_(backbone), fronts_(methods.size()) {}
+Fronts::Fronts(const Model& model, const std::vector<const Method*>& methods)
+    : model_(model), methods_(methods), fronts_(methods.size()) {}
 
-void Fronts::use(PackItem& item) {
-  const BackboneShape& shape = model_.backbone().shape();
-  if (!shape.causal || shape.encoder_decoder)
-    return;
-  Front& front = fronts_[static_cast<std::size_t>(item.card)];
-  if (!front.decided)
-    decide(front, item);
+void Fronts::use(PackItem& item) const {
+  const Front& front = fronts_[static_cast<std::size_t>(item.card)];
   if (front.index < 0 || !begins_with(*item.prompt, front.rows))
     return;
   item.skip = static_cast<int64_t>(front.rows.size());
   item.past = front.index;
 }
 
-void Fronts::decide(Front& front, const PackItem& item) {
-  front.decided = true;
-  TokenizedPrompt blank;
-  try {
-    blank = tokenized_blank(*methods_[static_cast<std::size_t>(item.card)], model_);
-  } catch (const Error&) {
-    return; // a template without a content-free form has no known front
-  }
-  PackItem blank_item = item;
-  blank_item.prompt = &blank;
-  const int64_t length = common_front({item, blank_item});
-  if (length < 2)
-    return;
-  front.rows.assign(blank.input.begin(), blank.input.begin() + length);
+bool Fronts::wants(const Batch& batch) const {
+  for (std::size_t s = 0; s < batch.input.parent.size(); ++s)
+    if (batch.input.parent[s] >= 0 && !fronts_[static_cast<std::size_t>(batch.sequence_cards[s])].decided)
+      return true;
+  return false;
+}
 
-  TokenizedPrompt alone;
-  alone.input = front.rows;
-  alone.answers = {length - 1};
-  alone.targets = {-1};
-  const Batch batch = pack({{&alone, item.example, item.card, item.soft_offset}}, {model_.backbone().device()});
-  Past kept;
-  backbone_.forward(batch, mix_.for_batch(batch), &kept);
-  front.index = past_ ? past_->sequences() : 0;
-  past_ = std::make_shared<const Past>(past_ ? Past::concat({past_.get(), &kept}) : std::move(kept));
+void Fronts::learn(const std::vector<PackItem>& items, const Batch& batch, const Past& kept) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const PackItem& item = items[i];
+    const int64_t parent = batch.input.parent[static_cast<std::size_t>(batch.sequence_of[i])];
+    Front& front = fronts_[static_cast<std::size_t>(item.card)];
+    if (parent < 0 || front.decided)
+      continue;
+    front.decided = true;
+    const int64_t length = fixed_length(item, kept.offsets[parent + 1] - kept.offsets[parent]);
+    if (length < 2)
+      continue;
+    front.rows.assign(item.prompt->input.begin(), item.prompt->input.begin() + length);
+    front.index = past_ ? past_->sequences() : 0;
+    Past beginning_of_card = beginning(kept, parent, length);
+    past_ = std::make_shared<const Past>(past_ ? Past::concat({past_.get(), &beginning_of_card})
+                                               : std::move(beginning_of_card));
+  }
+}
+
+int64_t Fronts::fixed_length(const PackItem& item, int64_t most) const {
+  try {
+    const TokenizedPrompt blank = tokenized_blank(*methods_[static_cast<std::size_t>(item.card)], model_);
+    PackItem blank_item = item;
+    blank_item.prompt = &blank;
+    return std::min(most, common_front({item, blank_item}));
+  } catch (const Error&) {
+    return 0; // a template without a content-free form has no known front
+  }
 }
 
 } // namespace cuecard

@@ -1,5 +1,6 @@
 /// What all prompts of a card begin with on a causal model (an instruction, demonstrations, a learned prompt)
-/// is forwarded once; its keys and values then stand in front of every row.
+/// is forwarded once: the first batch in which several rows of a card share it lays it once, and its keys and
+/// values then stand in front of all later rows.
 #pragma once
 
 #include <cstdint>
@@ -7,24 +8,28 @@
 #include <vector>
 
 #include "batch/pack.hpp"
-#include "engine/card_mix.hpp"
-#include "engine/counters.hpp"
 #include "engine/method.hpp"
 
 namespace cuecard {
 
 class Fronts {
 public:
-  /// All arguments must outlive it. Nothing is forwarded until a row needs it.
-  Fronts(const Model& model, const std::vector<const Method*>& methods, const CardMix& mix,
-         const CountedBackbone& backbone);
+  /// Both arguments must outlive it.
+  Fronts(const Model& model, const std::vector<const Method*>& methods);
 
-  /// Lets `item` skip what its card's front holds, when it begins with it. The first row of a card decides the
-  /// front: what that row has in common with the card's content-free prompt.
-  void use(PackItem& item);
+  /// Lets `item` skip what its card's front holds, when there is one and the item begins with it.
+  void use(PackItem& item) const;
 
   /// The pasts that items refer to, or null when there are none yet.
   const std::shared_ptr<const Past>& past() const { return past_; }
+
+  /// Whether `batch` lays shared rows of a card whose front is not known yet, so that its keys and values are
+  /// worth keeping.
+  bool wants(const Batch& batch) const;
+
+  /// Takes the fronts of such cards from `kept`, what the pass over `batch` kept of all rows. A front is what
+  /// the shared rows have in common with the card's content-free prompt.
+  void learn(const std::vector<PackItem>& items, const Batch& batch, const Past& kept);
 
 private:
   struct Front {
@@ -33,12 +38,11 @@ private:
     int64_t index = -1; ///< in past_
   };
 
-  void decide(Front& front, const PackItem& item);
+  /// Rows of `item` that every prompt of its card begins with, at most `most`.
+  int64_t fixed_length(const PackItem& item, int64_t most) const;
 
   const Model& model_;
   const std::vector<const Method*>& methods_;
-  const CardMix& mix_;
-  const CountedBackbone& backbone_;
   std::vector<Front> fronts_;
   std::shared_ptr<const Past> past_;
 };

@@ -98,7 +98,7 @@ Predictor::Predictor(const Model& model, std::vector<const Method*> methods, con
   for (const Method* method : methods_)
     conditionings.push_back(method->tuner->condition(0));
   mix_ = std::make_unique<CardMix>(std::move(conditionings));
-  fronts_ = std::make_unique<Fronts>(model_, methods_, *mix_, backbone_);
+  fronts_ = std::make_unique<Fronts>(model_, methods_);
   scorer_ = std::make_unique<MethodScorer>(*this);
 }
 
@@ -135,10 +135,12 @@ Predictor::Chunk Predictor::forward(std::vector<Row> rows) {
     items.push_back(item);
   }
   chunk.batch = pack(items, {model_.backbone().device(), model_.backbone().shape().causal});
-  chunk.batch.past = fronts_->past();
-  if (!chunk.batch.past || chunk.batch.past_of.empty())
-    chunk.batch.past = nullptr;
-  chunk.hidden = backbone_.forward(chunk.batch, mix_->for_batch(chunk.batch));
+  chunk.batch.past = chunk.batch.past_of.empty() ? nullptr : fronts_->past();
+  const bool learns = fronts_->wants(chunk.batch);
+  Past kept;
+  chunk.hidden = backbone_.forward(chunk.batch, mix_->for_batch(chunk.batch), learns ? &kept : nullptr);
+  if (learns)
+    fronts_->learn(items, chunk.batch, kept);
   return chunk;
 }
 

@@ -1,9 +1,11 @@
 // The mirror device does its job: what a GPU would refuse throws, and what it would compute is computed.
 #include "mirror_device.hpp"
+#include "waiting_calls.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include <ATen/ATen.h>
@@ -58,7 +60,7 @@ TEST_CASE("what waits for the device throws while it is watched, and only then")
 
 TEST_CASE("values and gradients are the CPU's, also when the backward pass is watched") {
   const auto chain = [](const at::Device& where) {
-    const at::Tensor x = at::linspace(-1, 1, 24).view({6, 4}).to(where).set_requires_grad(true);
+    const at::Tensor x = at::linspace(-1, 1, 24, at::kDouble).view({6, 4}).to(where).set_requires_grad(true);
     const at::Tensor rows = at::tensor(std::vector<int64_t>{5, 1, 1}, at::kLong).to(where);
     const at::Tensor mixed =
         at::layer_norm(at::gelu(x), {4}).index_copy(0, rows.narrow(0, 0, 1), x.narrow(0, 2, 1));
@@ -73,9 +75,9 @@ TEST_CASE("values and gradients are the CPU's, also when the backward pass is wa
   };
   const auto [scores, gradient] = chain(device);
   const auto [want_scores, want_gradient] = chain(at::kCPU);
-  CHECK((scores - want_scores).abs().max().item<float>() < 1e-6f);
-  CHECK((gradient - want_gradient).abs().max().item<float>() < 1e-6f * want_gradient.abs().max().item<float>());
-  REQUIRE(want_gradient.abs().max().item<float>() > 0.01f);
+  CHECK((scores - want_scores).abs().max().item<double>() < 1e-12);
+  CHECK((gradient - want_gradient).abs().max().item<double>() < 1e-12);
+  CHECK(want_gradient.abs().max().item<double>() > 0.01);
 }
 
 TEST_CASE("a wait inside the backward pass is seen") {
@@ -98,4 +100,30 @@ TEST_CASE("the host can't read the data behind the operators' back") {
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGSEGV);
+}
+
+// What watches real devices (tests/cuda). Here it sees the copies of the mirror's fallback as well.
+TEST_CASE("the log of waiting calls holds them, also those of the backward pass") {
+  const at::Tensor there = at::arange(6, at::kFloat).view({3, 2}).to(device);
+  cuecard::test::WaitingCalls log;
+  const auto logs = [&](const std::string& call, auto&& action) {
+    log.set(true);
+    action();
+    log.set(false);
+    const std::vector<std::string> calls = log.take();
+    return std::count(calls.begin(), calls.end(), call) > 0;
+  };
+  CHECK(logs("aten::_local_scalar_dense", [&] { (void)there.select(0, 0).select(0, 0).item<float>(); }));
+  CHECK(logs("aten::copy_ to the CPU", [&] { (void)there.cpu(); }));
+  CHECK(logs("aten::copy_ without non_blocking", [&] { (void)at::ones({3}).to(device); }));
+  CHECK(logs("aten::nonzero", [&] { (void)at::nonzero(there); }));
+  const at::Tensor x = at::ones({2}).to(device).set_requires_grad(true), y = x * 2;
+  y.register_hook([](const at::Tensor& gradient) { (void)gradient.sum().item<float>(); });
+  CHECK(logs("aten::_local_scalar_dense", [&] { y.sum().backward(); }));
+  log.set(true);
+  (void)at::ones({3}).to(device, true).view({3, 1}).t();
+  (void)at::ones({3}).sum().item<float>();
+  log.set(false);
+  (void)there.cpu();
+  CHECK(log.take().empty());
 }

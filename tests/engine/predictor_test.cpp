@@ -1,0 +1,118 @@
+// The same answer in any company: alone, in a batch of mixed lengths, reordered, beside rows of other cards.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tasks.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+constexpr double tolerance = 1e-4;
+
+bool same(const Prediction& a, const Prediction& b) {
+  REQUIRE(a.probabilities.size() == b.probabilities.size());
+  for (std::size_t i = 0; i < a.probabilities.size(); ++i)
+    if (!(std::abs(std::log(a.probabilities[i]) - std::log(b.probabilities[i])) < tolerance))
+      return false;
+  return a.label == b.label || std::abs(a.probabilities[0] - 0.5) < tolerance;
+}
+
+/// Templates that suit a family: a masked model may have text behind the answer.
+std::vector<std::string> templates(const Model& model) {
+  if (model.backbone().shape().causal)
+    return {"Review: {text} It was{\"mask\"}", "{text} {\"soft\":\"the film\"} so{\"mask\"}"};
+  return {"{text} It was {\"mask\"}.", "{\"soft\"} {text} {\"soft\":\"the film\"} {\"mask\"} then"};
+}
+
+} // namespace
+
+TEST_CASE("an example's scores don't depend on its company") {
+  for (const char* name : {"llama-tied", "llama-untied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const std::vector<std::string> texts = templates(model);
+    const Method plain = two_label_method(model, "plain", texts[0], "manual");
+    const Method front = two_label_method(model, "front", texts[0], "prompt-tuning", {{"length", "7"}}, 3);
+    const Method inside = two_label_method(model, "inside", texts[1], "prompt-tuning", {}, 5);
+    const std::vector<const Method*> methods{&plain, &front, &inside};
+
+    for (const Method* method : methods) {
+      CAPTURE(method->name);
+      const std::vector<Example> examples = word_examples(64, 11);
+      const std::vector<Prediction> together = Predictor(model, {method}, {64}).predict(pointers(examples));
+      for (std::size_t i = 0; i < examples.size(); i += 7)
+        CHECK(same(together[i], Predictor(model, {method}).predict({&examples[i]})[0]));
+      std::vector<const Example*> reversed = pointers(examples);
+      std::reverse(reversed.begin(), reversed.end());
+      const std::vector<Prediction> backwards = Predictor(model, {method}, {5}).predict(reversed);
+      for (std::size_t i = 0; i < examples.size(); ++i)
+        CHECK(same(together[i], backwards[examples.size() - 1 - i]));
+    }
+
+    std::vector<Example> mixed = word_examples(30, 12);
+    for (std::size_t i = 0; i < mixed.size(); ++i)
+      mixed[i].card = methods[i % 3]->name;
+    Predictor predictor(model, methods);
+    const std::vector<Prediction> beside = predictor.predict(pointers(mixed));
+    CHECK(predictor.counters().forwards == 1);
+    for (std::size_t i = 0; i < mixed.size(); ++i) {
+      CHECK(beside[i].card == static_cast<int64_t>(i % 3));
+      CHECK(same(beside[i], Predictor(model, {methods[i % 3]}).predict({&mixed[i]})[0]));
+    }
+  }
+}
+
+TEST_CASE("on a causal model a card's front is forwarded once and then taken from cache") {
+  const Model model = tiny_model("llama-tied");
+  const Method method =
+      two_label_method(model, "front", "Review: {text} It was{\"mask\"}", "prompt-tuning", {{"length", "9"}});
+  const std::vector<Example> examples = word_examples(40, 13);
+  Predictor predictor(model, {&method}, {10});
+  predictor.predict(pointers(examples));
+  const Counters counters = predictor.counters();
+  CHECK(counters.forwards == 4);
+  CHECK(counters.scores_projected == 40 * 2);
+  CHECK(counters.rows_from_cache >= 30 * 9);
+  Predictor alone(model, {&method});
+  alone.predict({&examples[0]});
+  const int64_t longest_without_front = 40 * (alone.counters().rows_forwarded + 40);
+  CHECK(counters.rows_forwarded < longest_without_front);
+}
+
+TEST_CASE("rows that can't be used get a problem and leave the others alone") {
+  const Model model = tiny_model("llama-tied");
+  const Method a = two_label_method(model, "a", "{text} so{\"mask\"}", "manual"),
+               b = two_label_method(model, "b", "{other} so{\"mask\"}", "manual");
+  std::vector<Example> examples = word_examples(3, 14);
+  examples[0].card = "a";
+  examples[1].card = "b"; // has no field "other"
+  examples[2].card = "c";
+  const std::vector<Prediction> predictions = Predictor(model, {&a, &b}).predict(pointers(examples));
+  CHECK(predictions[0].problem.empty());
+  CHECK(predictions[0].label >= 0);
+  CHECK(predictions[1].problem.find("other") != std::string::npos);
+  CHECK(predictions[2].problem.find("\"c\"") != std::string::npos);
+}
+
+TEST_CASE("fill gives the best tokens with log-probabilities over the whole vocabulary") {
+  const Model model = tiny_model("bert-mlm");
+  const Method method = two_label_method(model, "m", "{text} It was {\"mask\"}.", "manual");
+  const std::vector<Example> examples = word_examples(4, 15);
+  const auto filled = Predictor(model, {&method}).fill(pointers(examples), model.backbone().shape().vocabulary);
+  for (const auto& slots : filled) {
+    REQUIRE(slots.size() == 1);
+    double sum = 0;
+    for (const double log_prob : slots[0].log_probs)
+      sum += std::exp(log_prob);
+    CHECK(sum == doctest::Approx(1.0).epsilon(1e-4));
+    CHECK(std::is_sorted(slots[0].log_probs.rbegin(), slots[0].log_probs.rend()));
+  }
+}

@@ -1,0 +1,54 @@
+/// Small tasks on the tiny models, for tests of the engine.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <cuecard/parts/random.hpp>
+
+#include "../parity/recorded.hpp"
+#include "engine/method.hpp"
+#include "engine/predictor.hpp"
+#include "engine/train.hpp"
+
+namespace cuecard::test {
+
+/// A method of two labels on `model`. Tuner options as in `--set`.
+inline Method two_label_method(const Model& model, const std::string& name, const std::string& text,
+                               const std::string& tuner,
+                               std::vector<std::pair<std::string, std::string>> tuner_options = {},
+                               uint64_t seed = 1) {
+  MethodChoice choice;
+  choice.name = name;
+  choice.prompt_template.set = {{"text", text}};
+  choice.tuner = {tuner, std::move(tuner_options)};
+  choice.labels = {"negative", "positive"};
+  choice.label_words = {{"bad"}, {"good"}};
+  choice.seed = seed;
+  return make_method(model, plugins(), choice);
+}
+
+/// Examples of 1 to 12 words drawn from few; the label is whether "good" is among them.
+inline std::vector<Example> word_examples(int64_t count, uint64_t seed) {
+  const std::vector<std::string> words{"the", "film", "was", "good", "a", "plot", "of", "long", "and", "x7"};
+  Random random(seed);
+  std::vector<Example> examples(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    std::string text;
+    for (uint64_t n = 1 + random.below(12); n > 0; --n)
+      text += (text.empty() ? "" : " ") + words[random.below(words.size())];
+    examples[i].fields["text"] = text;
+    examples[i].label = text.find("good") != std::string::npos;
+    examples[i].line = static_cast<int64_t>(i) + 1;
+  }
+  return examples;
+}
+
+inline std::vector<const Example*> pointers(const std::vector<Example>& examples) {
+  std::vector<const Example*> result;
+  for (const Example& example : examples)
+    result.push_back(&example);
+  return result;
+}
+
+} // namespace cuecard::test

@@ -1,0 +1,162 @@
+// Learning: the loss falls, text in front of learned rows is computed once, the best is kept, a card is the
+// task.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "tasks.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+FitSettings few_steps(int64_t steps) {
+  FitSettings settings;
+  settings.steps = steps;
+  settings.batch_size = 8;
+  settings.evaluate_every = 4;
+  return settings;
+}
+
+constexpr const char* front = "{text} It was{\"mask\"}";
+constexpr const char* behind = "{text} {\"soft\":\"the film was\"} so{\"mask\"}";
+
+float mean_of(const std::vector<float>& losses, std::size_t begin, std::size_t count) {
+  float sum = 0;
+  for (std::size_t i = begin; i < begin + count; ++i)
+    sum += losses[i];
+  return sum / static_cast<float>(count);
+}
+
+} // namespace
+
+TEST_CASE("prompt tuning learns a planted rule on every tiny model") {
+  for (const char* name : {"llama-tied", "llama-untied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    Method method = two_label_method(
+        model, "m", std::string(name).starts_with("bert") ? "{text} It was {\"mask\"}." : front,
+        "prompt-tuning");
+    const std::vector<Example> examples = word_examples(48, 21);
+    const TrainResult result = train(model, method, examples, {}, few_steps(40), 1);
+    REQUIRE(result.report.losses.size() == 40);
+    CHECK(mean_of(result.report.losses, 34, 6) < mean_of(result.report.losses, 0, 6) - 0.05f);
+    CHECK(method.parameters() == 20 * model.backbone().shape().embedding_width);
+  }
+}
+
+TEST_CASE("what stands in front of the learned rows is forwarded once, and nothing else changes") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(16, 22);
+  const auto losses = [&](const char* text) {
+    Method method = two_label_method(model, "m", text, "prompt-tuning", {{"length", "0"}});
+    FitSettings settings = few_steps(6);
+    return train(model, method, examples, {}, settings, 1);
+  };
+  const TrainResult cached = losses(behind);
+  // 6 steps of 8 rows are 3 epochs of 16 rows: texts of four rows and more are forwarded once and used three
+  // times.
+  CHECK(cached.counters.rows_from_cache > 0);
+
+  // The same loss without the cache, from one batch at the first step.
+  Method method = two_label_method(model, "m", behind, "prompt-tuning", {{"length", "0"}});
+  const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(examples));
+  double sum = 0;
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    sum -= std::log(predictions[i].probabilities[static_cast<std::size_t>(examples[i].label)]);
+  FitSettings whole = few_steps(1);
+  whole.batch_size = 16;
+  Method again = two_label_method(model, "m", behind, "prompt-tuning", {{"length", "0"}});
+  CHECK(train(model, again, examples, {}, whole, 1).report.losses[0] ==
+        doctest::Approx(sum / 16).epsilon(1e-4));
+}
+
+TEST_CASE("a step that is split into several passes is the same step") {
+  const Model model = tiny_model("llama-untied");
+  const std::vector<Example> examples = word_examples(16, 23);
+  const auto learned = [&](int64_t batch_tokens) {
+    Method method = two_label_method(model, "m", front, "prompt-tuning", {{"length", "5"}});
+    FitSettings settings = few_steps(3);
+    settings.batch_tokens = batch_tokens;
+    train(model, method, examples, {}, settings, 1);
+    return method.tuner->export_tensors().at("prompt").clone();
+  };
+  CHECK(at::allclose(learned(8192), learned(40), 1e-4, 1e-4));
+}
+
+TEST_CASE("one seed gives the same bits, another gives others") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(16, 24);
+  const auto learned = [&](uint64_t seed) {
+    Method method = two_label_method(model, "m", front, "prompt-tuning", {}, seed);
+    train(model, method, examples, {}, few_steps(3), seed);
+    return method.tuner->export_tensors().at("prompt").clone();
+  };
+  CHECK(at::equal(learned(1), learned(1)));
+  CHECK(!at::equal(learned(1), learned(2)));
+}
+
+TEST_CASE("stopping on request keeps what was best so far") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(24, 25), dev = word_examples(10, 26);
+  Method method = two_label_method(model, "m", front, "prompt-tuning");
+  at::Tensor at_look;
+  const TrainResult result = train(model, method, examples, dev, few_steps(100), 1,
+                                   [&](int64_t step, int64_t, double, double dev_metric) {
+                                     if (!std::isnan(dev_metric))
+                                       at_look = method.tuner->export_tensors().at("prompt").clone();
+                                     return step < 6;
+                                   });
+  CHECK(result.report.cancelled);
+  CHECK(result.report.steps == 6);
+  CHECK(result.report.best_step == 4);
+  CHECK(at::equal(method.tuner->export_tensors().at("prompt"), at_look));
+}
+
+TEST_CASE("a loss that is no number ends the run in one sentence") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(16, 27);
+  Method method = two_label_method(model, "m", front, "prompt-tuning");
+  FitSettings settings = few_steps(30);
+  settings.learning_rate = 1e38;
+  settings.clip = 0;
+  CHECK_THROWS_WITH_AS(train(model, method, examples, {}, settings, 1),
+                       doctest::Contains("lower the learning rate"), DataError);
+}
+
+TEST_CASE("a card is the task: saved and read it gives the same scores bit for bit, and only its own model "
+          "takes it") {
+  const Model model = tiny_model("llama-tied"), other = tiny_model("llama-untied");
+  const std::vector<Example> examples = word_examples(20, 28);
+  Method method = two_label_method(model, "m", front, "prompt-tuning");
+  train(model, method, examples, {}, few_steps(4), 1);
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("cuecard-train-test-" + std::to_string(getpid()));
+  save_card(to_card(method, model), folder / "m.card");
+  const Card card = read_card(folder / "m.card");
+  std::filesystem::remove_all(folder);
+  const Method back = method_from_card(model, plugins(), card);
+  const auto before = Predictor(model, {&method}).predict(pointers(examples)),
+             after = Predictor(model, {&back}).predict(pointers(examples));
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    CHECK(before[i].probabilities == after[i].probabilities);
+  CHECK_THROWS_AS(method_from_card(other, plugins(), card), DataError);
+}
+
+TEST_CASE("a method that learns nothing trains in no steps, and a template's soft slots need one that learns") {
+  const Model model = tiny_model("bert-mlm");
+  Method method = two_label_method(model, "m", "{text} It was {\"mask\"}.", "manual");
+  CHECK(train(model, method, word_examples(4, 29), {}, {}, 1).report.steps == 0);
+  CHECK_THROWS_WITH_AS(two_label_method(model, "m", "{text} {\"soft\"} {\"mask\"}", "manual"),
+                       doctest::Contains("prompt-tuning"), UsageError);
+}
