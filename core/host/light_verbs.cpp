@@ -22,11 +22,10 @@ namespace cuecard::host {
 namespace {
 
 registry::Registry scan(const Values& values) {
-  const auto search = registry::SearchPath::standard(values.texts("plugin-path"));
-  registry::Registry found = registry::Registry::scan(search);
-  for (const auto* warnings : {&search.warnings, &found.warnings()})
-    for (const std::string& warning : *warnings)
-      std::cerr << "cuecard: warning: " << warning << '\n';
+  const registry::Registry found =
+      registry::Registry::scan(registry::SearchPath::standard(values.texts("plugin-path")));
+  for (const std::string& warning : found.warnings())
+    std::cerr << "cuecard: warning: " << warning << '\n';
   return found;
 }
 

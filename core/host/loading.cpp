@@ -46,11 +46,10 @@ std::pair<std::string, std::filesystem::path> named_path(const std::string& give
 } // namespace
 
 registry::Registry find_plugins(const Values& values) {
-  const auto search = registry::SearchPath::standard(values.texts("plugin-path"));
-  registry::Registry found = registry::Registry::scan(search);
-  for (const auto* warnings : {&search.warnings, &found.warnings()})
-    for (const std::string& warning : *warnings)
-      std::cerr << "cuecard: warning: " << warning << '\n';
+  registry::Registry found =
+      registry::Registry::scan(registry::SearchPath::standard(values.texts("plugin-path")));
+  for (const std::string& warning : found.warnings())
+    std::cerr << "cuecard: warning: " << warning << '\n';
   return found;
 }
 
