@@ -128,7 +128,7 @@ TEST_CASE("a loss that is no number ends the run in one sentence") {
   const std::vector<Example> examples = word_examples(16, 27);
   Method method = two_label_method(model, "m", front, "prompt-tuning");
   FitSettings settings = few_steps(30);
-  settings.learning_rate = 1e38;
+  settings.learning_rate = 1e30;
   settings.clip = 0;
   CHECK_THROWS_WITH_AS(train(model, method, examples, {}, settings, 1),
                        doctest::Contains("lower the learning rate"), DataError);
@@ -142,6 +142,7 @@ TEST_CASE("a card is the task: saved and read it gives the same scores bit for b
   train(model, method, examples, {}, few_steps(4), 1);
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("cuecard-train-test-" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
   save_card(to_card(method, model), folder / "m.card");
   const Card card = read_card(folder / "m.card");
   std::filesystem::remove_all(folder);
