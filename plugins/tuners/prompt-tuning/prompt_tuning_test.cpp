@@ -1,0 +1,189 @@
+// Where the rows start, where they stand, and that a card's rows come back. Its steps are compared with PEFT's
+// in tests/parity.
+#include "prompt_tuning.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/testing/packed_side.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+
+namespace {
+
+constexpr int64_t words = 30, width = 4;
+
+/// The embedding of token i is (i, i, i, i) / 10.
+class CountingBackbone final : public Backbone {
+public:
+  const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return at::kCPU; }
+  at::Tensor embedding_rows(const at::Tensor& ids) const override {
+    return (ids.to(at::kFloat) / 10).unsqueeze(1).repeat({1, width});
+  }
+  at::Tensor output_rows(const at::Tensor& ids) const override { return embedding_rows(ids); }
+  at::Tensor forward(const ForwardArgs&) const override { return {}; }
+  at::Tensor read(const at::Tensor& hidden, const Readout&) const override { return hidden; }
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+private:
+  BackboneShape shape_;
+  std::map<std::string, at::Tensor> weights_;
+};
+
+/// One token per letter: a is 1, b is 2. Token 0 is special.
+class LetterVocabulary final : public Vocabulary {
+public:
+  std::vector<Token> encode(std::string_view text) const override {
+    std::vector<Token> tokens;
+    for (uint32_t i = 0; i < text.size(); ++i)
+      if (text[i] >= 'a')
+        tokens.push_back({text[i] - 'a' + 1, i, i + 1});
+    return tokens;
+  }
+  std::vector<Token> encode_with_specials(std::string_view text) const override { return encode(text); }
+  std::string decode(std::span<const int64_t>, bool) const override { return {}; }
+  std::string piece(int64_t id) const override { return std::string(1, static_cast<char>('a' + id - 1)); }
+  std::optional<int64_t> id(std::string_view) const override { return {}; }
+  int64_t size() const override { return words; }
+  const SpecialTokens& special() const override { return special_; }
+  bool is_special(int64_t id) const override { return id == 0; }
+  std::span<const int64_t> sequence_prefix() const override { return {}; }
+  std::span<const int64_t> sequence_suffix() const override { return {}; }
+  std::string kind() const override { return "letters"; }
+
+private:
+  SpecialTokens special_;
+};
+
+class SlottedTemplate final : public Template {
+public:
+  explicit SlottedTemplate(std::vector<SoftSlot> slots) : slots_(std::move(slots)) {}
+  void prepare(const Vocabulary&, const PromptTarget&) override {}
+  std::vector<std::string> fields() const override { return {}; }
+  std::vector<Prompt> render(const Example&, const std::vector<std::string>*) const override {
+    return {Prompt{}};
+  }
+  Prompt blank() const override { return {}; }
+  const std::vector<SoftSlot>& soft_slots() const override { return slots_; }
+  int64_t answer_slots() const override { return 1; }
+  int64_t trigger_slots() const override { return 0; }
+  void set_triggers(const std::vector<int64_t>&) override {}
+  std::string source() const override { return {}; }
+
+private:
+  std::vector<SoftSlot> slots_;
+};
+
+class NamedLabels final : public Verbalizer {
+public:
+  void prepare(const VerbalizerTarget&) override {}
+  Readout readout() const override { return {}; }
+  Scores score(const at::Tensor& values, const Batch&) const override { return {values, {}}; }
+  at::Tensor loss(const Scores& scores, const Batch&) const override { return scores.values; }
+  std::vector<std::string> answer_text(int64_t label) const override { return {label == 0 ? " bd" : " h"}; }
+};
+
+/// A tuner prepared with the given options on a template with the given slots.
+struct Prepared {
+  CountingBackbone backbone;
+  LetterVocabulary vocabulary;
+  SlottedTemplate prompt_template;
+  NamedLabels verbalizer;
+  PromptTuning tuner;
+
+  Prepared(int64_t length, const std::string& init, const std::string& text, std::vector<SoftSlot> slots = {},
+           uint64_t seed = 1)
+      : prompt_template(std::move(slots)), tuner(options(length, init, text)) {
+    Problem problem{backbone, vocabulary, {}, seed};
+    problem.tasks.push_back({"t", prompt_template, verbalizer, {"bad", "good"}});
+    tuner.prepare(problem);
+  }
+
+  static Options options(int64_t length, const std::string& init, const std::string& text) {
+    Options options;
+    options.set("length", length);
+    options.set("init", init);
+    options.set("init-text", text);
+    options.set("weight-decay", 0.0);
+    return options;
+  }
+
+  at::Tensor rows() const { return tuner.condition(0).embeddings.detach(); }
+  /// The token whose embedding each row is.
+  std::vector<int64_t> tokens() const {
+    const at::Tensor ids = (rows().select(1, 0) * 10).round().to(at::kLong).contiguous();
+    return {ids.const_data_ptr<int64_t>(), ids.const_data_ptr<int64_t>() + ids.numel()};
+  }
+};
+
+using Ids = std::vector<int64_t>;
+
+} // namespace
+
+TEST_CASE("text: one row per token, repeated or cut") {
+  CHECK(Prepared(5, "text", "c a").tokens() == Ids{3, 1, 3, 1, 3});
+  CHECK(Prepared(2, "text", "cabd").tokens() == Ids{3, 1});
+  CHECK_THROWS_WITH_AS(Prepared(2, "text", ""), doctest::Contains("init-text"), UsageError);
+}
+
+TEST_CASE("labels: each label's row is the mean of its words' tokens") {
+  const Prepared prepared(4, "labels", "");
+  CHECK(prepared.rows()[0][0].item<double>() == doctest::Approx((2 + 4) / 2.0 / 10));
+  CHECK(prepared.rows()[1][0].item<double>() == doctest::Approx(8 / 10.0));
+}
+
+TEST_CASE("vocabulary: different ordinary tokens, by seed") {
+  Ids first = Prepared(20, "vocabulary", "").tokens();
+  CHECK(first == Prepared(20, "vocabulary", "").tokens());
+  CHECK(first != Prepared(20, "vocabulary", "", {}, 2).tokens());
+  std::sort(first.begin(), first.end());
+  CHECK(std::adjacent_find(first.begin(), first.end()) == first.end());
+  CHECK(first.front() > 0); // 0 is a special token
+}
+
+TEST_CASE("random: as wide as the embeddings") {
+  const at::Tensor rows = Prepared(1000, "random", "").rows();
+  CHECK(std::abs(rows.mean().item<double>()) < 0.1);
+  CHECK(rows.std().item<double>() > 0.3);
+}
+
+TEST_CASE("a template's slots keep their numbers and their words, and the rows in front come after them") {
+  const Prepared prepared(2, "text", "a", {{7}, {}});
+  CHECK(prepared.tokens() == Ids{7, 1, 1, 1});
+  Prompt prompt;
+  prepared.tuner.edit(prompt, Example{});
+  REQUIRE(prompt.front.size() == 2);
+  CHECK(prompt.front[0].slot == 2);
+  CHECK(prompt.front[1].slot == 3);
+  CHECK((prompt.front[0].kind == Piece::Kind::soft));
+}
+
+TEST_CASE("by default 20 rows in front, or none where the template has slots; nothing at all is refused") {
+  CHECK(Prepared(-1, "vocabulary", "").rows().size(0) == 20);
+  CHECK(Prepared(-1, "vocabulary", "", {{}, {}, {}}).rows().size(0) == 3);
+  CHECK_THROWS_WITH_AS(Prepared(0, "vocabulary", ""), doctest::Contains("nothing to learn"), UsageError);
+}
+
+TEST_CASE("what is exported comes back, and only what fits") {
+  Prepared from(3, "random", ""), to(3, "vocabulary", ""), longer(4, "vocabulary", "");
+  to.tuner.import_tensors(from.tuner.export_tensors());
+  CHECK(at::equal(to.rows(), from.rows()));
+  CHECK_THROWS_WITH_AS(longer.tuner.import_tensors(from.tuner.export_tensors()), doctest::Contains("4 x 4"),
+                       DataError);
+  CHECK_THROWS_AS(to.tuner.import_tensors({}), DataError);
+}
+
+TEST_CASE("defaults follow the optimizer and keep what was asked for") {
+  const Prepared prepared(3, "random", "");
+  FitSettings asked;
+  CHECK(prepared.tuner.defaults(asked).learning_rate == 0.02);
+  asked.optimizer = "adafactor";
+  CHECK(prepared.tuner.defaults(asked).learning_rate == 0.3);
+  CHECK(prepared.tuner.defaults(asked).schedule == "constant");
+  asked.learning_rate = 5;
+  CHECK(prepared.tuner.defaults(asked).learning_rate == 5);
+}
