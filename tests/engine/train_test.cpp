@@ -128,7 +128,7 @@ TEST_CASE("a loss that is no number ends the run in one sentence") {
   const std::vector<Example> examples = word_examples(16, 27);
   Method method = two_label_method(model, "m", front, "prompt-tuning");
   FitSettings settings = few_steps(30);
-  settings.learning_rate = 1e30;
+  settings.learning_rate = INFINITY;
   settings.clip = 0;
   CHECK_THROWS_WITH_AS(train(model, method, examples, {}, settings, 1),
                        doctest::Contains("lower the learning rate"), DataError);
