@@ -38,8 +38,7 @@ TEST_CASE("ids, offsets and decoded text are those of the tokenizers package") {
 }
 
 TEST_CASE("MiniLM's tokenizer") {
-  check_where_present("minilm",
-                      fs::path(CUECARD_SOURCE_DIR) / ".cache/models/minilm/tokenizer.json");
+  check_where_present("minilm", fs::path(CUECARD_SOURCE_DIR) / ".cache/models/minilm/tokenizer.json");
 }
 
 TEST_CASE("the tokenizers of the template cases") {

@@ -9,8 +9,7 @@ using namespace cuecard;
 namespace fs = std::filesystem;
 
 TEST_CASE("SmolLM2's vocabulary") {
-  const fs::path file =
-      fs::path(CUECARD_SOURCE_DIR) / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  const fs::path file = fs::path(CUECARD_SOURCE_DIR) / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf";
   if (!fs::exists(file)) {
     MESSAGE("skipped: " << file.string() << " is not here");
     return;

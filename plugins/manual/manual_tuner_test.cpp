@@ -6,6 +6,7 @@
 #include <limits>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/no_backbone.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -14,21 +15,6 @@ using namespace cuecard;
 using namespace cuecard::manual;
 
 namespace {
-
-class NoBackbone final : public Backbone {
-public:
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return at::kCPU; }
-  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
-
-private:
-  BackboneShape shape_;
-  std::map<std::string, at::Tensor> weights_;
-};
 
 /// An engine that only knows how good the dev rows come out.
 class MeasuringEngine final : public Engine {
@@ -81,7 +67,7 @@ struct Setting {
   }
 
   CharacterVocabulary vocabulary;
-  NoBackbone backbone;
+  testing::NoBackbone backbone;
   ManualTemplate prompt_template;
   ManualVerbalizer verbalizer;
   Problem problem{backbone, vocabulary, {}, 0};

@@ -9,6 +9,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/no_backbone.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -19,21 +20,6 @@ using namespace cuecard::manual;
 namespace {
 
 using Words = std::vector<std::vector<std::string>>;
-
-class NoBackbone final : public Backbone {
-public:
-  NoBackbone() { shape_.scores_vocabulary = true; }
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return at::kCPU; }
-  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
-
-  BackboneShape shape_;
-  std::map<std::string, at::Tensor> weights_;
-};
 
 /// The score of vocabulary row `id` for row `row` of a pretended model; row -1 has no content.
 double logit(int64_t id, int64_t row) {
@@ -72,7 +58,7 @@ Options options(const std::string& handler, const std::string& calibrate, bool p
   return made;
 }
 
-const NoBackbone backbone;
+const testing::NoBackbone backbone;
 const CharacterVocabulary vocabulary;
 const Words words{{"great", "ok"}, {"bad", "dull", "x"}};
 
@@ -280,7 +266,7 @@ TEST_CASE("what can't work is refused when the verbalizer is prepared") {
   // All words begin with the same token, the space, so that the first tokens tell nothing apart.
   CHECK(refusal({{"good"}, {"bad"}}, "first", " ").find("always score the same") != std::string::npos);
   CHECK(refusal({{"good"}, {"bad"}}, "mean", " ").empty());
-  NoBackbone headless;
+  testing::NoBackbone headless;
   headless.shape_.scores_vocabulary = false;
   ManualVerbalizer verbalizer(options("first", "none"));
   CHECK_THROWS_AS(verbalizer.prepare({vocabulary, headless, {"a", "b"}, {}}), UsageError);

@@ -178,8 +178,9 @@ void clip_gradients(const std::vector<ParameterGroup>& groups, double most) {
 }
 
 void clear_gradients(const std::vector<ParameterGroup>& groups) {
-  for_each_tensor(
-      groups, [](const at::Tensor& tensor, const ParameterGroup&, std::size_t) { tensor.mutable_grad() = at::Tensor(); });
+  for_each_tensor(groups, [](const at::Tensor& tensor, const ParameterGroup&, std::size_t) {
+    tensor.mutable_grad() = at::Tensor();
+  });
 }
 
 } // namespace cuecard

@@ -2,6 +2,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/template_grammar.hpp>
+#include <cuecard/testing/no_backbone.hpp>
 
 #include "manual_template.hpp"
 #include "manual_tuner.hpp"
@@ -27,22 +28,6 @@ Options verbalizer_options() {
   return options;
 }
 
-/// A problem needs a backbone; the tuner that learns nothing never looks at it.
-class NoBackbone final : public Backbone {
-public:
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return at::kCPU; }
-  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
-
-private:
-  BackboneShape shape_;
-  std::map<std::string, at::Tensor> weights_;
-};
-
 } // namespace
 
 Layout lay_out(const LayoutCase& given, const Vocabulary& vocabulary) {
@@ -57,7 +42,7 @@ Layout lay_out(const LayoutCase& given, const Vocabulary& vocabulary) {
     prompt_template.prepare(vocabulary, target);
     layout.soft_slots = prompt_template.soft_slots();
     if (given.learns_nothing) {
-      const NoBackbone backbone;
+      const testing::NoBackbone backbone;
       manual::ManualVerbalizer verbalizer(verbalizer_options());
       manual::ManualTuner({}).prepare(
           {backbone, vocabulary, {{"case", prompt_template, verbalizer, {}, nullptr, nullptr}}, 0});

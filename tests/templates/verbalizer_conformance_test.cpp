@@ -8,6 +8,7 @@
 #include <ATen/ops/tensor.h>
 
 #include "tokenizer/tokenizer.hpp"
+#include <cuecard/testing/no_backbone.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -16,22 +17,6 @@ using namespace cuecard;
 using nlohmann::json;
 
 namespace {
-
-class VocabularyScores final : public Backbone {
-public:
-  VocabularyScores() { shape_.scores_vocabulary = true; }
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return at::kCPU; }
-  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
-
-private:
-  BackboneShape shape_;
-  std::map<std::string, at::Tensor> weights_;
-};
 
 /// The formulas of `verbalizer_setup`.
 float logit(int64_t row, int64_t id) {
@@ -77,7 +62,7 @@ TEST_CASE("verbalizer cases of OpenPrompt") {
   const json reference = read_reference_cases();
   const std::shared_ptr<const Vocabulary> vocabulary =
       read_tokenizer_json(reference_folder() / "template_tokenizers/tiny-wordpiece/tokenizer.json");
-  const VocabularyScores backbone;
+  const testing::NoBackbone backbone;
   int seen = 0, others = 0;
   for (const json& recorded : reference["verbalizer_cases"]) {
     const std::string note = recorded["id"], kind = recorded["verbalizer"];

@@ -21,11 +21,6 @@ struct BertConfiguration {
   explicit BertConfiguration(const Configuration& configuration);
 };
 
-struct Linear {
-  at::Tensor weight, bias; ///< [out, in], [out]
-  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias); }
-};
-
 struct LayerNorm {
   at::Tensor weight, bias; ///< [hidden]
   double epsilon = 0;

@@ -21,12 +21,6 @@ struct LlamaConfiguration {
   explicit LlamaConfiguration(const Configuration& configuration);
 };
 
-/// A linear map's weights: [out, in], and [out] or undefined.
-struct Linear {
-  at::Tensor weight, bias;
-  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias); }
-};
-
 /// One layer: x + attention(norm(x)), then x + feed_forward(norm(x)).
 struct LlamaLayer {
   at::Tensor input_norm, attention_norm; ///< [hidden]

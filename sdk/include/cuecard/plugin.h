@@ -1,9 +1,10 @@
 /* The binary contract between a host and a plugin, readable as C11 and C++20.
  *
- * A plugin is a shared library that exports one constant data symbol, `cuecard_plugin`. A host reads it before anything
- * else of the library is used: magic, then sizes, then versions and flags. Only when all of them fit does a C++ object
- * cross, through `create`. New fields are only ever added at the end; `struct_size`, `component_size` and `option_size`
- * tell a reader what exists. All strings are UTF-8, constant, never null unless said.
+ * A plugin is a shared library that exports one constant data symbol, `cuecard_plugin`. A host reads it before
+ * anything else of the library is used: magic, then sizes, then versions and flags. Only when all of them fit
+ * does a C++ object cross, through `create`. New fields are only ever added at the end; `struct_size`,
+ * `component_size` and `option_size` tell a reader what exists. All strings are UTF-8, constant, never null
+ * unless said.
  */
 #ifndef CUECARD_PLUGIN_H
 #define CUECARD_PLUGIN_H
@@ -51,11 +52,11 @@ enum cuecard_learns {
 enum cuecard_option_type { CUECARD_FLAG = 1, CUECARD_INTEGER = 2, CUECARD_NUMBER = 3, CUECARD_TEXT = 4 };
 
 typedef struct cuecard_option_v1 {
-  const char* name;    /* kebab-case */
-  uint32_t type;       /* cuecard_option_type */
+  const char* name; /* kebab-case */
+  uint32_t type;    /* cuecard_option_type */
   uint32_t reserved;
-  const char* value;   /* the default, as a person would type it */
-  double minimum;      /* of an integer or number; both 0: any */
+  const char* value; /* the default, as a person would type it */
+  double minimum;    /* of an integer or number; both 0: any */
   double maximum;
   const char* choices; /* allowed texts separated by '|'; "" : any */
   const char* help;    /* one line */
@@ -72,15 +73,15 @@ typedef struct cuecard_component_v1 {
   uint32_t kind_version; /* version of that interface; 1 */
   uint32_t learns;       /* cuecard_learns */
   uint32_t option_count;
-  uint32_t option_size;  /* sizeof(cuecard_option_v1) */
+  uint32_t option_size; /* sizeof(cuecard_option_v1) */
   uint32_t reserved;
   const char* name;        /* unique per kind */
   const char* summary;     /* one line */
   const char* model_types; /* backbones: values of "model_type" separated by '|'; else "" */
   const cuecard_option_v1* options;
-  /* Makes one object and returns the pointer to its interface (cuecard::Tuner* for a tuner, and so on), or null with
-   * `failure` filled. `arguments` points at cuecard::BackboneArguments for a backbone and at cuecard::Options for the
-   * others. Never throws. */
+  /* Makes one object and returns the pointer to its interface (cuecard::Tuner* for a tuner, and so on), or null
+   * with `failure` filled. `arguments` points at cuecard::BackboneArguments for a backbone and at
+   * cuecard::Options for the others. Never throws. */
   void* (*create)(const void* arguments, cuecard_failure* failure);
   void (*destroy)(void* object); /* never throws */
 } cuecard_component_v1;

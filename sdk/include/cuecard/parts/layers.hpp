@@ -35,4 +35,10 @@ CUECARD_API at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles);
 /// x W^T + b; weight [out, in], bias [out] or undefined.
 CUECARD_API at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
 
+/// A linear map's weights, as a layer holds them.
+struct Linear {
+  at::Tensor weight, bias; ///< [out, in], and [out] or undefined
+  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias); }
+};
+
 } // namespace cuecard
