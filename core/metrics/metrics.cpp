@@ -34,7 +34,8 @@ Interval wilson95(int64_t correct, int64_t total) {
   const double scale = 1 + z * z / n;
   const double centre = (p + z * z / (2 * n)) / scale;
   const double half = z / scale * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+  // At the ends the exact bounds are 0 and 1, which rounding would miss.
+  return {correct <= 0 ? 0 : centre - half, correct >= total ? 1 : centre + half};
 }
 
 PairedComparison compare(const std::vector<int64_t>& first, const std::vector<int64_t>& second,

@@ -29,6 +29,12 @@ TEST_CASE("Wilson intervals are the roots of (p - x)^2 = z^2 x (1 - x) / n") {
   check(10, 10, 0.72246720013711075, 1.0);
   check(1, 3, 0.06149194472039624, 0.79234039919795235);
   check(0, 0, 0, 1);
+  for (int64_t total = 1; total < 200; ++total) { // exactly, whatever rounding does to the roots
+    CHECK(wilson95(0, total).low == 0);
+    CHECK(wilson95(total, total).high == 1);
+    CHECK(wilson95(0, total).high > 0);
+    CHECK(wilson95(total, total).low < 1);
+  }
 }
 
 TEST_CASE("McNemar's exact test") {
