@@ -170,6 +170,8 @@ void read_template(const JsonObject& root, TaskFile& task) {
     const JsonObject object = root.object("template", {"text", "file", "line", "component", "options"});
     if (object.has("text") == object.has("file"))
       object.refuse(object.has("text") ? "file" : "text", "one of \"text\" and \"file\"");
+    if (object.has("line") && object.has("text"))
+      object.refuse("line", "a \"file\" beside it, and no \"text\",");
     task.prompt_template = component(object);
     task.template_text = object.has("text") ? object.text("text") : template_from_file(object, task.file);
   }

@@ -86,6 +86,7 @@ TEST_CASE("errors name file, key and what was expected") {
       {R"({"template": "x", "max_length": -1})", "\"max_length\" is -1"},
       {R"({"template": "x", "few_shot": {"per_label": 2, "total": 3}})", "one of per_label and total"},
       {R"({"template": {"text": "x", "file": "y"}})", "one of \"text\" and \"file\""},
+      {R"({"template": {"text": "x", "line": 3}})", "\"template.line\" is 3"},
       {R"({"template": {"file": "nothing.txt"}})", "dir/nothing.txt"},
       {R"({"template": "x", "data": {"dev": "d.tsv"}, "split": {"dev": 0.1}})", "\"split.dev\""},
       {R"({"template": "x", "template": "y"})", "stands twice"},
