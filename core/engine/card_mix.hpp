@@ -21,10 +21,6 @@ public:
   /// The mixture with prefixes and position offsets spread over the sequences of `batch`.
   Conditioning for_batch(const Batch& batch) const;
 
-  /// Whether nothing learned stands in front of a card's first soft slot, so that fixed rows there may be
-  /// computed once.
-  bool has_prefix(int64_t card) const { return !prefixes_of_[static_cast<std::size_t>(card)].empty(); }
-
 private:
   Conditioning mixed_;
   std::vector<int64_t> soft_offsets_;
