@@ -1,7 +1,5 @@
 #include "manual_tuner.hpp"
 
-#include <cmath>
-
 #include <cuecard/error.hpp>
 
 namespace cuecard::manual {
@@ -30,7 +28,7 @@ FitReport ManualTuner::fit(Engine& engine) {
   for (std::size_t task = 0; task < problem.tasks.size(); ++task)
     dev += engine.evaluate_dev(static_cast<int64_t>(task)) / static_cast<double>(problem.tasks.size());
   FitReport report;
-  report.best_dev = std::isnan(dev) ? 0 : dev;
+  report.best_dev = dev;
   return report;
 }
 

@@ -160,7 +160,8 @@ FitReport Tuner::fit(Engine& engine) {
     best.put_back();
   else
     report.best_step = report.steps;
-  report.best_dev = std::isfinite(best_dev) ? best_dev : 0;
+  if (std::isfinite(best_dev))
+    report.best_dev = best_dev;
   return report;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -58,7 +59,9 @@ struct FitSettings {
 struct FitReport {
   int64_t steps = 0;
   int64_t best_step = 0;
-  double best_dev = 0; ///< the task's metric on dev rows; 0 without dev rows
+  /// The task's metric on dev rows; NaN when it is not known: without dev rows, or stopped before the first
+  /// look at them.
+  double best_dev = std::numeric_limits<double>::quiet_NaN();
   bool stopped_early = false;
   bool cancelled = false;
   std::vector<float> losses; ///< mean training loss of each step
@@ -68,9 +71,9 @@ struct FitReport {
 class Engine : public Scorer {
 public:
   /// Batches of one step of `settings.batch_size` examples of task `task`, drawn in the run's seeded order
-  /// (shuffled each epoch, lengths bucketed within what shuffling allows), rendered, packed and on the device.
-  /// Several when the rows exceed `batch_tokens`. `step` counts from 0; any step can be asked for at any time
-  /// (that is how a run resumes).
+  /// (shuffled each epoch, whatever their lengths: packed rows have no padding to save), rendered, packed and
+  /// on the device. Several when the rows exceed `batch_tokens`. `step` counts from 0; any step can be asked
+  /// for at any time (that is how a run resumes).
   virtual std::vector<Batch> training_batches(int64_t task, int64_t step) = 0;
   virtual int64_t steps_per_epoch(int64_t task) const = 0;
 
