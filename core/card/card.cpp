@@ -1,5 +1,9 @@
 #include "card/card.hpp"
 
+#include <system_error>
+
+#include <unistd.h>
+
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
@@ -19,8 +23,9 @@ constexpr const char* tensors_name = "card.safetensors";
 constexpr std::string_view tuner_prefix = "tuner.", verbalizer_prefix = "verbalizer.";
 
 void check_numbers(const std::string& name, const at::Tensor& tensor, const std::string& origin) {
-  if (tensor.is_floating_point() && tensor.isnan().any().item<bool>())
-    throw DataError(origin + ": the tensor \"" + name + "\" holds NaN, so the card is of no use.");
+  if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
+    throw DataError(origin + ": the tensor \"" + name +
+                    "\" holds NaN or an infinite number, so the card is of no use.");
 }
 
 std::map<std::string, at::Tensor> tensors_of(const Card& card, const std::string& origin) {
@@ -32,14 +37,6 @@ std::map<std::string, at::Tensor> tensors_of(const Card& card, const std::string
       tensors[std::string(prefix) + name] = tensor;
     }
   return tensors;
-}
-
-/// A name that holds something else than a card is not ours to replace.
-void check_place(const std::filesystem::path& directory) {
-  if (!std::filesystem::exists(directory) || std::filesystem::exists(directory / json_name))
-    return;
-  if (!std::filesystem::is_directory(directory) || !std::filesystem::is_empty(directory))
-    throw UsageError(directory.string() + ": exists and is not a card; name another place for the card.");
 }
 
 void read_tensors(const std::filesystem::path& path, Card& card) {
@@ -68,8 +65,25 @@ std::string described(const ModelIdentity& identity) {
 
 } // namespace
 
+void check_card_place(const std::filesystem::path& directory) {
+  std::error_code unreadable;
+  if (std::filesystem::exists(directory, unreadable) &&
+      !std::filesystem::exists(directory / json_name, unreadable) &&
+      !(std::filesystem::is_directory(directory, unreadable) &&
+        std::filesystem::is_empty(directory, unreadable)))
+    throw UsageError(directory.string() + ": exists and is not a card; name another place for the card.");
+  const std::filesystem::path whole = directory.has_filename() ? directory : directory.parent_path(),
+                              parent = whole.has_parent_path() ? whole.parent_path() : ".";
+  if (!std::filesystem::is_directory(parent, unreadable))
+    throw DataError(directory.string() + ": there is no folder " + parent.string() +
+                    " that the card could be written to; make it first.");
+  if (::access(parent.c_str(), W_OK | X_OK) != 0)
+    throw DataError(directory.string() + ": the folder " + parent.string() +
+                    " can't be written to; name another place for the card.");
+}
+
 void save_card(const Card& card, const std::filesystem::path& directory) {
-  check_place(directory);
+  check_card_place(directory);
   const auto tensors = tensors_of(card, directory.string());
   DirectoryBeside beside(directory);
   try {

@@ -76,14 +76,19 @@ struct Card {
   TensorMap tuner_tensors, verbalizer_tensors; ///< on the CPU after reading, in memory of their own
 };
 
+/// Whether a card can be written there: the folder around it can be written to (else DataError), and what has
+/// that name is a card, an empty folder or nothing (else UsageError). What is not a card is not ours to
+/// replace.
+void check_card_place(const std::filesystem::path& directory);
+
 /// Writes the directory beside and renames it; a card of that name is replaced in one step. What is there and
-/// is not a card is a UsageError; a full disk, a NaN in a tensor or a text that is not UTF-8 a DataError. After
-/// an error what was there before is there still.
+/// is not a card is a UsageError; a full disk, a number in a tensor that is not finite or a text that is not
+/// UTF-8 a DataError. After an error what was there before is there still.
 void save_card(const Card& card, const std::filesystem::path& directory);
 
 /// Reads and checks everything: form and limits of the JSON (16 MB, 16 deep), the SHA-256 of the tensors' file,
-/// no NaN. So a card that was cut off or changed at any byte of its tensors, or cut at any byte of its JSON, is
-/// a DataError. Another format version is one that names both versions.
+/// all numbers finite. So a card that was cut off or changed at any byte of its tensors, or cut at any byte of
+/// its JSON, is a DataError. Another format version is one that names both versions.
 Card read_card(const std::filesystem::path& directory);
 
 /// A card that was made for another model is a DataError that names both, unless `force`. The weights are not

@@ -44,7 +44,7 @@ Card example() {
                   {"f1", std::nan(""), std::nan(""), std::nan(""), 0, "", ""}};
   card.seed = ~uint64_t{0};
   card.tuner_tensors["embeddings"] = at::arange(40, at::kFloat).reshape({4, 10}) / 7;
-  card.verbalizer_tensors["prior"] = at::full({2}, -std::numeric_limits<float>::infinity());
+  card.verbalizer_tensors["prior"] = at::full({2}, -0.7f);
   return card;
 }
 
@@ -198,23 +198,28 @@ TEST_CASE("card: JSON that is not a card's") {
                    std::string("lacks the field \"") + field + "\""));
 }
 
-TEST_CASE("card: NaN is neither saved nor read") {
+TEST_CASE("card: a number that is not finite is neither saved nor read") {
   TestFolder folder;
   Card card = example();
-  card.tuner_tensors["embeddings"][1][2] = std::nan("");
-  CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }), "\"tuner.embeddings\" holds NaN"));
+  for (const double number : {std::nan(""), static_cast<double>(INFINITY), -static_cast<double>(INFINITY)}) {
+    card.tuner_tensors["embeddings"][1][2] = number;
+    CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }),
+                   "\"tuner.embeddings\" holds NaN or"));
+  }
   CHECK(entries(folder.path()) == 0);
   card.tuner_tensors["embeddings"] = at::zeros({1});
   save_card(card, folder.path() / "card");
   // The same file with one float overwritten, and its digest put right.
-  std::string bytes = bytes_of_file(folder.path() / "card" / "card.safetensors");
-  const std::string before = sha256(bytes);
-  bytes.replace(bytes.find(std::string(4, '\0'), 64), 4, raw(std::nanf("")));
-  folder.write("card/card.safetensors", bytes);
-  std::string json = bytes_of_file(folder.path() / "card" / "card.json");
-  json.replace(json.find(before), 64, sha256(bytes));
-  folder.write("card/card.json", json);
-  CHECK(contains(refusal(folder.path() / "card"), "holds NaN"));
+  const std::string whole = bytes_of_file(folder.path() / "card" / "card.safetensors"),
+                    json = bytes_of_file(folder.path() / "card" / "card.json");
+  for (const float number : {std::nanf(""), INFINITY}) {
+    std::string bytes = whole, text = json;
+    bytes.replace(bytes.find(std::string(4, '\0'), 64), 4, raw(number));
+    folder.write("card/card.safetensors", bytes);
+    text.replace(text.find(sha256(whole)), 64, sha256(bytes));
+    folder.write("card/card.json", text);
+    CHECK(contains(refusal(folder.path() / "card"), "holds NaN or an infinite number"));
+  }
 }
 
 TEST_CASE("card: what can't be written down is refused before anything is") {
@@ -241,6 +246,11 @@ TEST_CASE("card: an older card is replaced whole, what is not a card is left alo
   CHECK(contains(sentence([&] { save_card(card, folder.path() / "notes"); }), "is not a card"));
   CHECK(contains(sentence([&] { save_card(card, folder.path() / "notes/thesis.txt"); }), "is not a card"));
   CHECK(bytes_of_file(folder.path() / "notes/thesis.txt") == "precious");
+  CHECK(contains(sentence([&] { check_card_place(folder.path() / "none" / "card"); }), "make it first"));
+  CHECK(
+      contains(sentence([&] { check_card_place(folder.path() / "notes/thesis.txt/card"); }), "make it first"));
+  CHECK(sentence([&] { check_card_place(folder.path() / "card/"); }).empty());
+  CHECK(sentence([&] { check_card_place(folder.path() / "new/"); }).empty());
 }
 
 TEST_CASE("card: a full disk leaves the old card whole, or none") {

@@ -48,6 +48,9 @@ void ManualVerbalizer::prepare(const VerbalizerTarget& target) {
     throw UsageError(
         "the verbalizer \"manual\" reads scores of words, and this model has no language-model head: "
         "choose a checkpoint that has one, or a verbalizer that reads hidden states");
+  if (target.labels.empty())
+    throw DataError("the verbalizer \"manual\" chooses among labels, and the task has none: name them under "
+                    "\"labels\" in the task file");
   if (!target.label_words.empty() && target.label_words.size() != target.labels.size())
     throw UsageError("the task has " + std::to_string(target.labels.size()) + " labels, and label words for " +
                      std::to_string(target.label_words.size()));
@@ -218,6 +221,9 @@ void ManualVerbalizer::import_tensors(const TensorMap& tensors) {
     calibration_ = prior_ = at::Tensor();
     return;
   }
+  if (!found->second.is_floating_point())
+    throw DataError("the card's tensor \"calibration\" holds no floating-point numbers; use the card as it was "
+                    "written, or train it again");
   if (found->second.dim() != 1 || found->second.size(0) != token_ids_.size(0))
     throw DataError("the card's tensor \"calibration\" has " + std::to_string(found->second.numel()) +
                     " values, and the label words have " + std::to_string(token_ids_.size(0)) + " tokens");

@@ -21,8 +21,8 @@ class ManualVerbalizer final : public Verbalizer {
 public:
   explicit ManualVerbalizer(const Options& options);
 
-  /// Labels without words are their own word. UsageError for a word that the vocabulary can't spell, and for
-  /// two labels that would always score the same.
+  /// Labels without words are their own word. DataError for a task without labels; UsageError for a word that
+  /// the vocabulary can't spell, and for two labels that would always score the same.
   void prepare(const VerbalizerTarget& target) override;
   /// Scores of the U distinct sub-tokens that are used.
   Readout readout() const override;

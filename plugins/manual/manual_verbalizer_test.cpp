@@ -270,11 +270,15 @@ TEST_CASE("what can't work is refused when the verbalizer is prepared") {
   headless.shape_.scores_vocabulary = false;
   ManualVerbalizer verbalizer(options("first", "none"));
   CHECK_THROWS_AS(verbalizer.prepare({vocabulary, headless, {"a", "b"}, {}}), UsageError);
+  CHECK_THROWS_WITH_AS(verbalizer.prepare({vocabulary, backbone, {}, {}}), doctest::Contains("\"labels\""),
+                       DataError);
 }
 
 TEST_CASE("a card whose calibration doesn't fit is refused") {
   ManualVerbalizer verbalizer = make(options("first", "blank"));
   CHECK_THROWS_AS(verbalizer.import_tensors({}), DataError);
   CHECK_THROWS_AS(verbalizer.import_tensors({{"calibration", at::zeros({4})}}), DataError);
+  CHECK_THROWS_WITH_AS(verbalizer.import_tensors({{"calibration", at::zeros({5}, at::kLong)}}),
+                       doctest::Contains("no floating-point"), DataError);
   CHECK_NOTHROW(verbalizer.import_tensors({{"calibration", at::zeros({5})}}));
 }

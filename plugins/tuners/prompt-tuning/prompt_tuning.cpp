@@ -75,6 +75,10 @@ void PromptTuning::import_tensors(const TensorMap& tensors) {
   if (found == tensors.end() || found->second.sizes() != prompt_.sizes())
     throw DataError("the card's learned rows don't fit: expected a tensor \"prompt\" of " +
                     std::to_string(prompt_.size(0)) + " x " + std::to_string(prompt_.size(1)) + ".");
+  if (!found->second.is_floating_point())
+    throw DataError(
+        "the card's learned rows, the tensor \"prompt\", are no floating-point numbers; use the card as "
+        "it was written, or train it again.");
   const at::NoGradGuard no_grad;
   prompt_.copy_(found->second);
 }

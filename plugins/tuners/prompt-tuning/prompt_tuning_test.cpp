@@ -175,6 +175,8 @@ TEST_CASE("what is exported comes back, and only what fits") {
   CHECK_THROWS_WITH_AS(longer.tuner.import_tensors(from.tuner.export_tensors()), doctest::Contains("4 x 4"),
                        DataError);
   CHECK_THROWS_AS(to.tuner.import_tensors({}), DataError);
+  CHECK_THROWS_WITH_AS(to.tuner.import_tensors({{"prompt", at::zeros({3, 4}, at::kInt)}}),
+                       doctest::Contains("no floating-point"), DataError);
 }
 
 TEST_CASE("defaults follow the optimizer and keep what was asked for") {
