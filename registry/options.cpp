@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 #include <cuecard/error.hpp>
 
@@ -76,8 +77,14 @@ Options complete(const ComponentInfo& component, const std::vector<std::pair<std
 std::vector<std::pair<std::string, std::string>> as_text(const ComponentInfo& component,
                                                          const Options& options) {
   std::vector<std::pair<std::string, std::string>> texts;
+  std::map<std::string, Options::Value, std::less<>> undeclared = options.values();
   for (const OptionInfo& option : component.options)
-    texts.emplace_back(option.name, std::visit(AsText{}, options.values().at(option.name)));
+    if (const auto found = undeclared.find(option.name); found != undeclared.end()) {
+      texts.emplace_back(option.name, std::visit(AsText{}, found->second));
+      undeclared.erase(found);
+    }
+  for (const auto& [name, value] : undeclared)
+    texts.emplace_back(name, std::visit(AsText{}, value));
   return texts;
 }
 

@@ -16,8 +16,9 @@ namespace cuecard::registry {
 /// list.
 Options complete(const ComponentInfo& component, const std::vector<std::pair<std::string, std::string>>& set);
 
-/// The same values as `component` would get by default or from a card: text for each option, in the order of
-/// declaration. What `complete` turns back into equal options.
+/// Options that a card holds as they would be typed: in the order of declaration, then those that `component`
+/// does not declare, which `complete` refuses. Declared ones that are missing stay so, for `complete` to give
+/// their default.
 std::vector<std::pair<std::string, std::string>> as_text(const ComponentInfo& component,
                                                          const Options& options);
 

@@ -96,6 +96,17 @@ TEST_CASE("options as text come back as the same options") {
   CHECK(complete(sample(), as_text(sample(), options)).values() == options.values());
 }
 
+TEST_CASE("an older card's options: what is missing takes its default, what is not declared is refused") {
+  Options older;
+  older.set("rate", 0.5);
+  const Options now = complete(sample(), as_text(sample(), older));
+  CHECK(now.number("rate") == 0.5);
+  CHECK(now.integer("length") == complete(sample(), {}).integer("length"));
+  older.set("lenght", int64_t{5});
+  CHECK(refusal(as_text(sample(), older)).find("no option \"lenght\". Did you mean \"length\"?") !=
+        std::string::npos);
+}
+
 TEST_CASE("the description names every option with its default, range and source") {
   const std::string text = describe(sample());
   for (const char* part : {"tuner sample: A tuner for tests.", "learns: tensors", "--set length=20",

@@ -29,13 +29,32 @@ std::shared_ptr<Interface> make_chosen(const registry::Registry& plugins, uint32
   return make_component<Interface>(entry, registry::complete(entry.component(), choice.set), record);
 }
 
-/// The component that a card names, with the card's options checked against what this version of it declares.
+/// A card that needs what is not installed is not used wrongly: the installation lacks a plugin.
+registry::Entry find_recorded(const registry::Registry& plugins, uint32_t kind, const CardComponent& recorded,
+                              const std::string& card) {
+  try {
+    return plugins.find(kind, recorded.plugin + "/" + recorded.component);
+  } catch (const UsageError& error) {
+    throw PluginError("the card \"" + card + "\" needs the plugin \"" + recorded.plugin + "\" (" +
+                      recorded.plugin_version + "): " + error.what() +
+                      " Put its library and sidecar into a folder given with --plugin-path.");
+  }
+}
+
+/// The component that a card names, with the card's options checked against what this version of it declares:
+/// one that the card lacks takes its default, one that is not declared any more is a DataError.
 template <class Interface>
 std::shared_ptr<Interface> make_recorded(const registry::Registry& plugins, uint32_t kind,
-                                         const CardComponent& recorded, CardComponent& record) {
-  const registry::Entry entry = plugins.find(kind, recorded.plugin + "/" + recorded.component);
-  const auto set = registry::as_text(entry.component(), recorded.options);
-  return make_component<Interface>(entry, registry::complete(entry.component(), set), record);
+                                         const CardComponent& recorded, const std::string& card,
+                                         CardComponent& record) {
+  const registry::Entry entry = find_recorded(plugins, kind, recorded, card);
+  Options options;
+  try {
+    options = registry::complete(entry.component(), registry::as_text(entry.component(), recorded.options));
+  } catch (const UsageError& error) {
+    throw DataError("the card \"" + card + "\": " + error.what());
+  }
+  return make_component<Interface>(entry, options, record);
 }
 
 void check_slots(const Method& method) {
@@ -92,11 +111,11 @@ Method method_from_card(const Model& model, const registry::Registry& plugins, c
   method.name = card.name;
   method.labels = card.labels;
   method.limit = card.length;
-  method.prompt_template =
-      make_recorded<Template>(plugins, CUECARD_TEMPLATE, card.prompt_template, method.record.prompt_template);
-  method.verbalizer =
-      make_recorded<Verbalizer>(plugins, CUECARD_VERBALIZER, card.verbalizer, method.record.verbalizer);
-  method.tuner = make_recorded<Tuner>(plugins, CUECARD_TUNER, card.tuner, method.record.tuner);
+  method.prompt_template = make_recorded<Template>(plugins, CUECARD_TEMPLATE, card.prompt_template, card.name,
+                                                   method.record.prompt_template);
+  method.verbalizer = make_recorded<Verbalizer>(plugins, CUECARD_VERBALIZER, card.verbalizer, card.name,
+                                                method.record.verbalizer);
+  method.tuner = make_recorded<Tuner>(plugins, CUECARD_TUNER, card.tuner, card.name, method.record.tuner);
   prepare(method, model, nullptr);
   method.verbalizer->import_tensors(card.verbalizer_tensors);
   method.tuner->import_tensors(card.tuner_tensors);
