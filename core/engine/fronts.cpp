@@ -1,6 +1,7 @@
 #include "engine/fronts.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <cuecard/error.hpp>
 
@@ -43,38 +44,48 @@ void Fronts::use(PackItem& item) const {
   item.past = front.index;
 }
 
-bool Fronts::wants(const Batch& batch) const {
-  for (std::size_t s = 0; s < batch.input.parent.size(); ++s)
-    if (batch.input.parent[s] >= 0 && !fronts_[static_cast<std::size_t>(batch.sequence_cards[s])].decided)
-      return true;
-  return false;
+bool Fronts::wants(const std::vector<PackItem>& items) {
+  if (!model_.backbone().shape().causal)
+    return false;
+  std::map<int64_t, std::vector<PackItem>> undecided;
+  for (const PackItem& item : items)
+    if (!fronts_[static_cast<std::size_t>(item.card)].decided)
+      undecided[item.card].push_back(item);
+  bool any = false;
+  for (auto& [card, own] : undecided) {
+    Front& front = fronts_[static_cast<std::size_t>(card)];
+    front.decided = true;
+    const std::vector<TokenRow>& rows = own[0].prompt->input;
+    const int64_t length = fixed_length(std::move(own));
+    if (length < 2)
+      continue;
+    front.rows.assign(rows.begin(), rows.begin() + length);
+    any = true;
+  }
+  return any;
 }
 
 void Fronts::learn(const std::vector<PackItem>& items, const Batch& batch, const Past& kept) {
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const PackItem& item = items[i];
-    const int64_t parent = batch.input.parent[static_cast<std::size_t>(batch.sequence_of[i])];
-    Front& front = fronts_[static_cast<std::size_t>(item.card)];
-    if (parent < 0 || front.decided)
+    Front& front = fronts_[static_cast<std::size_t>(items[i].card)];
+    if (front.rows.empty() || front.index >= 0)
       continue;
-    front.decided = true;
-    const int64_t length = fixed_length(item, kept.offsets[parent + 1] - kept.offsets[parent]);
-    if (length < 2)
-      continue;
-    front.rows.assign(item.prompt->input.begin(), item.prompt->input.begin() + length);
+    // What several rows share lies in a sequence of its own, which is at least as long.
+    const int64_t own = batch.sequence_of[i], parent = batch.input.parent[static_cast<std::size_t>(own)];
+    Past beginning_of_card =
+        beginning(kept, parent >= 0 ? parent : own, static_cast<int64_t>(front.rows.size()));
     front.index = past_ ? past_->sequences() : 0;
-    Past beginning_of_card = beginning(kept, parent, length);
     past_ = std::make_shared<const Past>(past_ ? Past::concat({past_.get(), &beginning_of_card})
                                                : std::move(beginning_of_card));
   }
 }
 
-int64_t Fronts::fixed_length(const PackItem& item, int64_t most) const {
+int64_t Fronts::fixed_length(std::vector<PackItem> items) const {
   try {
-    const TokenizedPrompt blank = tokenized_blank(*methods_[static_cast<std::size_t>(item.card)], model_);
-    PackItem blank_item = item;
-    blank_item.prompt = &blank;
-    return std::min(most, common_front({item, blank_item}));
+    const TokenizedPrompt blank = tokenized_blank(*methods_[static_cast<std::size_t>(items[0].card)], model_);
+    items.push_back(items[0]);
+    items.back().prompt = &blank;
+    return common_front(items);
   } catch (const Error&) {
     return 0; // a template without a content-free form has no known front
   }

@@ -1,6 +1,6 @@
 /// What all prompts of a card begin with on a causal model (an instruction, demonstrations, a learned prompt)
-/// is forwarded once: the first batch in which several rows of a card share it lays it once, and its keys and
-/// values then stand in front of all later rows.
+/// is forwarded once: the first batch with rows of a card lays it, be it a single row, and its keys and values
+/// then stand in front of all later rows.
 #pragma once
 
 #include <cstdint>
@@ -23,23 +23,23 @@ public:
   /// The pasts that items refer to, or null when there are none yet.
   const std::shared_ptr<const Past>& past() const { return past_; }
 
-  /// Whether `batch` lays shared rows of a card whose front is not known yet, so that its keys and values are
-  /// worth keeping.
-  bool wants(const Batch& batch) const;
+  /// Decides what the front is of each card that `items` are the first of: what they have in common with each
+  /// other and with the card's content-free prompt. Whether there is one of two rows or more, so that keys and
+  /// values of the pass over `items` are worth keeping.
+  bool wants(const std::vector<PackItem>& items);
 
-  /// Takes the fronts of such cards from `kept`, what the pass over `batch` kept of all rows. A front is what
-  /// the shared rows have in common with the card's content-free prompt.
+  /// Takes the fronts that `wants` decided on from `kept`, what the pass over `batch` kept of all rows.
   void learn(const std::vector<PackItem>& items, const Batch& batch, const Past& kept);
 
 private:
   struct Front {
     bool decided = false;
-    std::vector<TokenRow> rows;
-    int64_t index = -1; ///< in past_
+    std::vector<TokenRow> rows; ///< empty: there is none
+    int64_t index = -1;         ///< in past_; -1 until it was forwarded
   };
 
-  /// Rows of `item` that every prompt of its card begins with, at most `most`.
-  int64_t fixed_length(const PackItem& item, int64_t most) const;
+  /// Rows that all `items`, of one card, and its content-free prompt begin with.
+  int64_t fixed_length(std::vector<PackItem> items) const;
 
   const Model& model_;
   const std::vector<const Method*>& methods_;

@@ -47,6 +47,24 @@ struct Predictor::Chunk {
   }
 };
 
+namespace {
+
+/// The scores of decision `decision`, one for each label. Anything else is the fault of the verbalizer's
+/// plugin.
+std::vector<double> label_scores(const Scores& scores, const double* values, std::size_t decision,
+                                 const Method& method) {
+  const int64_t labels = std::ssize(method.labels);
+  const int64_t begin = decision + 1 < scores.offsets.size() ? scores.offsets[decision] : 0,
+                end = decision + 1 < scores.offsets.size() ? scores.offsets[decision + 1] : 0;
+  if (labels == 0 || end - begin != labels)
+    throw PluginError(method.record.verbalizer.plugin, method.record.verbalizer.component, "score",
+                      "it gave " + std::to_string(end - begin) + " scores for a row that has one of " +
+                          std::to_string(labels) + " labels");
+  return {values + begin, values + end};
+}
+
+} // namespace
+
 class Predictor::MethodScorer final : public Scorer {
 public:
   explicit MethodScorer(Predictor& predictor) : predictor_(predictor) {}
@@ -136,7 +154,7 @@ Predictor::Chunk Predictor::forward(std::vector<Row> rows) {
   }
   chunk.batch = pack(items, {model_.backbone().device(), model_.backbone().shape().causal});
   chunk.batch.past = chunk.batch.past_of.empty() ? nullptr : fronts_->past();
-  const bool learns = fronts_->wants(chunk.batch);
+  const bool learns = fronts_->wants(items);
   Past kept;
   chunk.hidden = backbone_.forward(chunk.batch, mix_->for_batch(chunk.batch), learns ? &kept : nullptr);
   if (learns)
@@ -199,8 +217,7 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
           continue; // further prompts of the same example: one decision
         Prediction& prediction =
             predictions[static_cast<std::size_t>(chunk.rows[static_cast<std::size_t>(row)].index)];
-        const std::vector<double> raw(score + scores.offsets[decision], score + scores.offsets[decision + 1]);
-        ++decision;
+        const std::vector<double> raw = label_scores(scores, score, decision++, method);
         const double highest = *std::max_element(raw.begin(), raw.end());
         double sum = 0;
         for (double value : raw)

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <cuecard/error.hpp>
+
 #include "tasks.hpp"
 
 // Behind LibTorch, whose logging defines CHECK, too.
@@ -85,6 +87,88 @@ TEST_CASE("on a causal model a card's front is forwarded once and then taken fro
   alone.predict({&examples[0]});
   const int64_t longest_without_front = 40 * (alone.counters().rows_forwarded + 40);
   CHECK(counters.rows_forwarded < longest_without_front);
+}
+
+TEST_CASE("a card's front is learned from a single row, too") {
+  for (const char* name : {"llama-tied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const bool causal = model.backbone().shape().causal;
+    const Method method =
+        two_label_method(model, "front", templates(model)[0], "prompt-tuning", {{"length", "9"}});
+    const std::vector<Example> examples = word_examples(2, 16);
+    Predictor interactive(model, {&method}), alone(model, {&method});
+    interactive.predict({&examples[0]});
+    const Counters first = interactive.counters();
+    CHECK(first.forwards == 1);
+    CHECK(first.rows_from_cache == 0);
+    const Prediction second = interactive.predict({&examples[1]})[0];
+    CHECK(same(second, alone.predict({&examples[1]})[0]));
+    const int64_t cached = interactive.counters().rows_from_cache;
+    CHECK(interactive.counters().forwards == 2);
+    CHECK(cached >= (causal ? 9 : 0));
+    CHECK(cached <= (causal ? alone.counters().rows_forwarded - 1 : 0));
+    CHECK(interactive.counters().rows_forwarded - first.rows_forwarded ==
+          alone.counters().rows_forwarded - cached);
+  }
+}
+
+namespace {
+
+/// A verbalizer that leaves rows without a score.
+class Silent final : public Verbalizer {
+public:
+  void prepare(const VerbalizerTarget&) override {}
+  Readout readout() const override { return {Readout::Kind::hidden, {}}; }
+  Scores score(const at::Tensor&, const Batch&) const override { return {at::zeros({0}), {0, 0, 0}}; }
+  at::Tensor loss(const Scores&, const Batch&) const override { return {}; }
+  std::vector<std::string> answer_text(int64_t) const override { return {}; }
+};
+
+} // namespace
+
+TEST_CASE("a verbalizer that gives no scores is named, and no label is made up") {
+  const Model model = tiny_model("llama-tied");
+  Method method = two_label_method(model, "m", "{text} so{\"mask\"}", "manual");
+  method.verbalizer = std::make_shared<Silent>();
+  const std::vector<Example> examples = word_examples(2, 17);
+  CHECK_THROWS_WITH_AS(Predictor(model, {&method}).predict(pointers(examples)),
+                       doctest::Contains("0 scores for a row that has one of 2 labels"), PluginError);
+}
+
+TEST_CASE("a method that chooses among labels needs some") {
+  const Model model = tiny_model("llama-tied");
+  MethodChoice choice;
+  choice.prompt_template.set = {{"text", "{text} so{\"mask\"}"}};
+  CHECK_THROWS_WITH_AS(make_method(model, plugins(), choice), doctest::Contains("\"labels\""), DataError);
+  Card card = to_card(two_label_method(model, "m", "{text} so{\"mask\"}", "manual"), model);
+  card.labels.clear();
+  card.label_words.clear();
+  CHECK_THROWS_WITH_AS(method_from_card(model, plugins(), card), doctest::Contains("\"labels\""), DataError);
+}
+
+TEST_CASE("a card's options: defaults for what it lacks, one sentence for what is not known") {
+  const Model model = tiny_model("llama-tied");
+  const Card card = to_card(two_label_method(model, "mine", "{text} so{\"mask\"}", "manual"), model);
+  Card older = card;
+  older.verbalizer.options = {};
+  const Method from_older = method_from_card(model, plugins(), older);
+  CHECK((from_older.record.verbalizer.options.values() == card.verbalizer.options.values()));
+  Card edited = card;
+  edited.verbalizer.options.set("calibrat", std::string("none"));
+  try {
+    method_from_card(model, plugins(), edited);
+    FAIL("not refused");
+  } catch (const DataError& error) {
+    const std::string text = error.what();
+    for (const char* part :
+         {"\"mine\"", "verbalizer \"manual\"", "\"calibrat\"", "Did you mean \"calibrate\"?"})
+      CHECK(text.find(part) != std::string::npos);
+  }
+  Card foreign = card;
+  foreign.tuner.plugin = "elsewhere";
+  CHECK_THROWS_WITH_AS(method_from_card(model, plugins(), foreign), doctest::Contains("--plugin-path"),
+                       PluginError);
 }
 
 TEST_CASE("rows that can't be used get a problem and leave the others alone") {
