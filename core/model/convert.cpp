@@ -28,16 +28,27 @@ std::string dtype_name(at::ScalarType dtype) {
   }
 }
 
-void write_weights(const ModelWeights& weights, const std::filesystem::path& file) {
+using Progress = std::function<void(int64_t, int64_t)>;
+
+void write_weights(const ModelWeights& weights, const std::filesystem::path& file, const Progress& progress) {
   std::map<std::string, TensorShape> shapes;
   for (const std::string& name : weights.names()) {
     const StoredTensor stored = weights.stored(name);
     shapes[name] = {stored.dtype, stored.shape};
   }
+  int64_t done = 0;
+  const auto tell = [&]() {
+    if (progress)
+      progress(done, std::ssize(shapes));
+  };
+  const auto next = [&](const std::string& name) {
+    tell();
+    ++done;
+    return weights.get(name, shapes.at(name).shape);
+  };
   // transformers asks for this entry and reads no file without it.
-  write_safetensors(file, shapes,
-                    [&](const std::string& name) { return weights.get(name, shapes.at(name).shape); },
-                    {{"format", "pt"}});
+  write_safetensors(file, shapes, next, {{"format", "pt"}});
+  tell();
 }
 
 /// Everything in config.json is kept; its dtype changes, in both spellings.
@@ -68,7 +79,8 @@ void write_from_gguf(const std::filesystem::path& from, Configuration configurat
 
 } // namespace
 
-void convert_model(const std::filesystem::path& from, const std::filesystem::path& to, at::ScalarType dtype) {
+void convert_model(const std::filesystem::path& from, const std::filesystem::path& to, at::ScalarType dtype,
+                   const std::function<void(int64_t, int64_t)>& progress) {
   const std::string name = dtype_name(dtype);
   if (std::filesystem::exists(to) && !(std::filesystem::is_directory(to) && std::filesystem::is_empty(to)))
     throw UsageError(to.string() + ": exists already; remove it or name another directory.");
@@ -79,7 +91,7 @@ void convert_model(const std::filesystem::path& from, const std::filesystem::pat
       write_from_directory(from, directory.path(), name);
     else
       write_from_gguf(from, model.configuration, directory.path(), name);
-    write_weights(*model.weights, directory.path() / "model.safetensors");
+    write_weights(*model.weights, directory.path() / "model.safetensors", progress);
   } catch (const DataError& error) {
     throw DataError(directory.in_place(error.what()));
   }

@@ -155,6 +155,29 @@ TEST_CASE("convert: a directory into another type, everything else kept") {
   CHECK(!std::filesystem::exists(folder.path() / "b"));
 }
 
+TEST_CASE("convert: stopped between two tensors it leaves nothing") {
+  TestFolder folder;
+  lay_out(folder);
+  write_safetensors(folder.path() / "model.safetensors", {{"a", at::ones({2})}, {"b", at::ones({2})}});
+  const auto entries = [&] { return std::distance(std::filesystem::directory_iterator(folder.path()), {}); };
+  const auto before = entries();
+  std::vector<int64_t> told;
+  CHECK_THROWS_AS(convert_model(folder.path(), folder.path() / "out", at::kHalf,
+                                [&](int64_t done, int64_t tensors) {
+                                  CHECK(tensors == 2);
+                                  told.push_back(done);
+                                  if (done == 1)
+                                    throw Cancelled();
+                                }),
+                  Cancelled);
+  CHECK(told == std::vector<int64_t>{0, 1});
+  CHECK(entries() == before);
+  told.clear();
+  convert_model(folder.path(), folder.path() / "out", at::kHalf,
+                [&](int64_t done, int64_t) { told.push_back(done); });
+  CHECK(told == std::vector<int64_t>{0, 1, 2});
+}
+
 TEST_CASE("convert: SmolLM2's GGUF becomes a directory with the same model in it") {
   if (!std::filesystem::exists(smollm2)) {
     MESSAGE("skipped: SmolLM2's GGUF file is not in .cache/models");

@@ -1,5 +1,6 @@
 #include "model/safetensors_weights.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include <ATen/core/Tensor.h>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr const char* whole_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
+constexpr const char* pickle_names[] = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
 
 /// Tensor name -> name of the shard that holds it.
 std::map<std::string, std::string> read_index(const std::filesystem::path& index) {
@@ -36,6 +38,11 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& index
 
 } // namespace
 
+bool has_weight_file(const std::filesystem::path& directory) {
+  const auto exists = [&](const char* name) { return std::filesystem::exists(directory / name); };
+  return exists(whole_name) || exists(index_name) || std::ranges::any_of(pickle_names, exists);
+}
+
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& directory) {
   if (std::filesystem::exists(directory / whole_name))
     return {directory / whole_name};
@@ -52,7 +59,7 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& dir
     }
     return files;
   }
-  for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
+  for (const char* pickle : pickle_names)
     if (std::filesystem::exists(directory / pickle))
       throw DataError(
           (directory / pickle).string() +

@@ -15,6 +15,9 @@ namespace cuecard {
 /// DataError; one that says how to convert where the directory has PyTorch pickles, which are never read.
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& directory);
 
+/// Whether a directory has a file of weights of any kind, readable or not.
+bool has_weight_file(const std::filesystem::path& directory);
+
 /// Maps the files and checks all headers, and that the index and the shards agree.
 class SafetensorsWeights : public ModelWeights {
 public:

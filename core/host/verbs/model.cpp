@@ -3,11 +3,14 @@
 #include <cuecard/error.hpp>
 
 #include "host/device.hpp"
+#include "host/interrupt.hpp"
 #include "host/json_line.hpp"
 #include "host/loading.hpp"
+#include "host/progress.hpp"
 #include "host/table.hpp"
 #include "host/verbs/verbs.hpp"
 #include "model/convert.hpp"
+#include "model/safetensors_weights.hpp"
 
 namespace cuecard::host {
 
@@ -35,14 +38,10 @@ WeightCount count_weights(const ModelFiles& files) {
   return count;
 }
 
-/// A folder with only a configuration and a tokenizer is a model that can be looked at.
-ModelFiles open_as_whole_as_possible(const std::string& path) {
-  const ModelFiles without = open_model(path, {.weights = false});
-  try {
-    return open_model(path);
-  } catch (const DataError&) {
-    return without;
-  }
+/// A folder with only a configuration and a tokenizer is a model that can be looked at. One whose weights are
+/// damaged is an error.
+ModelFiles open_as_whole_as_it_is(const std::string& path) {
+  return open_model(path, {.weights = !std::filesystem::is_directory(path) || has_weight_file(path)});
 }
 
 } // namespace
@@ -50,7 +49,7 @@ ModelFiles open_as_whole_as_possible(const std::string& path) {
 int model_info(const Values& values) {
   const std::string path = values.text("model");
   const registry::Registry plugins = find_plugins(values);
-  const ModelFiles files = open_as_whole_as_possible(path);
+  const ModelFiles files = open_as_whole_as_it_is(path);
   // Whether there is a head or a pooler is seen from the tensors. Those of a folder are only mapped; a GGUF
   // file's would be converted, and its decoders have a head in any case.
   const bool map_weights = files.weights && std::filesystem::is_directory(path);
@@ -93,7 +92,15 @@ int model_info(const Values& values) {
 
 int model_convert(const Values& values) {
   const std::string from = values.text("file"), to = values.text("folder");
-  convert_model(from, to, dtype_of(values));
+  {
+    const Interruptible work;
+    ProgressBar bar("convert", 0, values.given("quiet"));
+    convert_model(from, to, dtype_of(values), [&](int64_t done, int64_t tensors) {
+      bar.show(done, tensors, "");
+      if (work.requested())
+        throw Cancelled();
+    });
+  }
   uint64_t bytes = 0;
   for (const auto& entry : std::filesystem::directory_iterator(to))
     bytes += entry.is_regular_file() ? entry.file_size() : 0;
