@@ -82,7 +82,8 @@ TEST_CASE("what is wrong is said with what is right") {
       {{"eval", "--model", "m", "--card", "c", "--threads", "0"},
        "--threads is \"0\"; a whole number from 1 to 1024 was expected."},
       {{"eval", "--model", "m", "--card", "c", "--threads", "1.5"}, "a whole number from"},
-      {{"eval", "--model", "m", "--card", "c", "--seed", "-1"}, "--seed"},
+      {{"train", "--task", "t", "--model", "m", "--tuner", "x", "--out", "c", "--seed", "-1"}, "--seed"},
+      {{"eval", "--model", "m", "--card", "c", "--seed", "1"}, "--seed"}, // it draws nothing
       {{"eval", "--model", "m", "--card", "c", "--dtype", "float64"},
        "--dtype is \"float64\"; one of float32, bfloat16, float16 was expected."},
       {{"eval", "--model", "m", "--card", "c", "--device", "gpu"}, "cpu, cuda or cuda:N was expected."},

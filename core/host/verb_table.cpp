@@ -58,7 +58,6 @@ const Flags runs = {
     valued("dtype", "TYPE", choice({"float32", "bfloat16", "float16"}), "Type of the frozen weights.",
            "float32"),
     valued("threads", "N", integer(1, 1024), "CPU threads. Default: as many as cores."),
-    valued("seed", "N", integer(0, 4294967295.0), "Seed of everything drawn.", "0"),
 };
 const Flags batches = {
     valued("batch-size", "N", integer(1, 65536), "Examples per forward pass.", "32"),
@@ -103,6 +102,7 @@ std::vector<Verb> learning() {
            valued("patience", "N", integer(0, 1e6), "Looks without gain before stopping; 0: never."),
            valued("optimizer", "NAME", choice({"adamw", "adafactor"}), "Default: the tuner's."),
            valued("schedule", "NAME", choice({"linear", "constant", "cosine"}), "Of the learning rate."),
+           valued("seed", "N", integer(0, 4294967295.0), "Seed of everything drawn.", "0"),
        } + runs +
            plugins + Flags{strict, json, quiet},
        "cuecard train --task sst2.json --model SmolLM2 --tuner prompt-tuning --set length=20 --out sst2.card"},
