@@ -15,6 +15,14 @@ struct Counters {
       0; ///< rows that stood in a past instead of being forwarded, once for each sequence that saw them
 };
 
+inline Counters& operator+=(Counters& sum, const Counters& more) {
+  sum.forwards += more.forwards;
+  sum.rows_forwarded += more.rows_forwarded;
+  sum.scores_projected += more.scores_projected;
+  sum.rows_from_cache += more.rows_from_cache;
+  return sum;
+}
+
 /// The backbone's two calls, counted.
 class CountedBackbone {
 public:

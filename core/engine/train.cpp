@@ -22,13 +22,29 @@ constexpr int64_t text_cache_bytes = int64_t{2} << 30;
 class TrainingEngine final : public Engine {
 public:
   TrainingEngine(const Model& model, Method& method, const std::vector<Example>& dev, FitSettings settings,
-                 Problem& problem, const Progress& progress, TrainResult& result)
+                 Problem& problem, const Progress& progress, const LeftOut& left_out, TrainResult& result)
       : model_(model), method_(method), settings_(std::move(settings)), problem_(problem), progress_(progress),
         result_(result), backbone_(model.backbone(), result.counters),
         texts_(backbone_, model.backbone().device(), text_cache_bytes) {
-    for (const Example& example : dev)
-      dev_.push_back(&example);
-    tokenize_training_rows();
+    UnusableRows unusable;
+    tokenize_training_rows(unusable.train);
+    choose_dev_rows(dev, unusable.dev);
+    if (left_out)
+      left_out(unusable);
+    if (rows_.empty())
+      throw DataError("none of the training rows can be used" +
+                      (unusable.train.empty() ? std::string(": there are none.")
+                                              : "; line " + std::to_string(unusable.train.front().line) + ": " +
+                                                    unusable.train.front().reason));
+  }
+
+  /// Calibrates and fits the verbalizer on the rows that can be used.
+  void fit_verbalizer() {
+    std::vector<const Example*> examples;
+    for (const TrainingRow& row : rows_)
+      if (examples.empty() || examples.back() != row.example) // several prompts of one example are neighbours
+        examples.push_back(row.example);
+    result_.counters += cuecard::fit_verbalizer(model_, method_, examples, predicting());
   }
 
   std::vector<Batch> training_batches(int64_t, int64_t step) override {
@@ -77,15 +93,13 @@ public:
   double evaluate_dev(int64_t) override {
     if (dev_.empty())
       return NAN;
-    Predictor predictor(model_, {&method_});
+    Predictor predictor(model_, {&method_}, predicting());
     const std::vector<Prediction> predictions = predictor.predict(dev_);
-    int64_t right = 0, used = 0;
-    for (std::size_t i = 0; i < dev_.size(); ++i) {
-      used += predictions[i].problem.empty();
-      right += predictions[i].problem.empty() && predictions[i].label == dev_[i]->label;
-    }
-    add(predictor.counters());
-    return used ? static_cast<double>(right) / static_cast<double>(used) : NAN;
+    int64_t right = 0;
+    for (std::size_t i = 0; i < dev_.size(); ++i)
+      right += predictions[i].label == dev_[i]->label;
+    result_.counters += predictor.counters();
+    return static_cast<double>(right) / static_cast<double>(dev_.size());
   }
 
   at::Tensor trigger_gradient(int64_t, const Batch&) override {
@@ -102,12 +116,10 @@ public:
 
   at::Tensor score(const std::vector<const Example*>& examples, const Readout& readout,
                    std::vector<int64_t>* offsets) override {
-    Predictor predictor(model_, {&method_});
-    return predictor.scorer().score(examples, readout, offsets);
+    return counted([&](Scorer& scorer) { return scorer.score(examples, readout, offsets); });
   }
   at::Tensor score_blank(const Readout& readout) override {
-    Predictor predictor(model_, {&method_});
-    return predictor.scorer().score_blank(readout);
+    return counted([&](Scorer& scorer) { return scorer.score_blank(readout); });
   }
 
   const FitSettings& settings() const override { return settings_; }
@@ -119,23 +131,42 @@ private:
     TokenizedPrompt prompt;
   };
 
-  void tokenize_training_rows() {
+  void tokenize_training_rows(std::vector<UnusableRow>& unusable) {
     for (const Example& example : *problem_.tasks[0].train) {
       try {
         for (TokenizedPrompt& prompt : tokenized(method_, model_, example))
           rows_.push_back({&example, std::move(prompt)});
       } catch (const DataError& error) {
-        ++result_.rows_unusable;
-        if (result_.problems.size() < 10)
-          result_.problems.push_back((example.line ? "line " + std::to_string(example.line) + ": " : "") +
-                                     error.what());
+        unusable.push_back({example.line, error.what()});
       }
     }
-    if (rows_.empty())
-      throw DataError("none of the training rows can be used" + (result_.problems.empty()
-                                                                     ? std::string(": there are none.")
-                                                                     : "; " + result_.problems.front()));
     learns_in_front_ = !model_.backbone().shape().causal || !method_.tuner->condition(0).prefixes.empty();
+  }
+
+  /// Dev rows that a look can measure: those with a label that become prompts.
+  void choose_dev_rows(const std::vector<Example>& dev, std::vector<UnusableRow>& unusable) {
+    for (const Example& example : dev) {
+      try {
+        if (example.label < 0)
+          throw DataError("it has no label to compare with");
+        tokenized(method_, model_, example);
+        dev_.push_back(&example);
+      } catch (const DataError& error) {
+        unusable.push_back({example.line, error.what()});
+      }
+    }
+    result_.dev_rows = std::ssize(dev_);
+  }
+
+  /// Passes without gradients hold to the run's memory, too.
+  PredictSettings predicting() const { return {.batch_tokens = settings_.batch_tokens}; }
+
+  template <class Ask>
+  at::Tensor counted(Ask ask) {
+    Predictor predictor(model_, {&method_}, predicting());
+    const at::Tensor values = ask(predictor.scorer());
+    result_.counters += predictor.counters();
+    return values;
   }
 
   int64_t batch_size() const {
@@ -151,13 +182,6 @@ private:
       ordered_epoch_ = epoch;
     }
     return order_;
-  }
-
-  void add(const Counters& counters) {
-    result_.counters.forwards += counters.forwards;
-    result_.counters.rows_forwarded += counters.rows_forwarded;
-    result_.counters.scores_projected += counters.scores_projected;
-    result_.counters.rows_from_cache += counters.rows_from_cache;
   }
 
   const Model& model_;
@@ -186,25 +210,25 @@ FitSettings completed(const Tuner& tuner, const FitSettings& asked) {
 
 } // namespace
 
-void fit_verbalizer(const Model& model, Method& method, const std::vector<Example>& train) {
-  Predictor predictor(model, {&method});
+Counters fit_verbalizer(const Model& model, Method& method, const std::vector<const Example*>& train,
+                        const PredictSettings& settings) {
+  Predictor predictor(model, {&method}, settings);
   method.verbalizer->calibrate(predictor.scorer());
-  std::vector<const Example*> examples;
-  for (const Example& example : train)
-    examples.push_back(&example);
-  method.verbalizer->fit(predictor.scorer(), examples);
+  method.verbalizer->fit(predictor.scorer(), train);
+  return predictor.counters();
 }
 
 TrainResult train(const Model& model, Method& method, const std::vector<Example>& train_rows,
                   const std::vector<Example>& dev, const FitSettings& settings, uint64_t seed,
-                  const Progress& progress) {
+                  const Progress& progress, const LeftOut& left_out) {
   const auto start = std::chrono::steady_clock::now();
   TrainResult result;
-  fit_verbalizer(model, method, train_rows);
   Problem problem{model.backbone(), model.vocabulary(), {}, seed};
   problem.tasks.push_back(
       {method.name, *method.prompt_template, *method.verbalizer, method.labels, &train_rows, &dev});
-  TrainingEngine engine(model, method, dev, completed(*method.tuner, settings), problem, progress, result);
+  TrainingEngine engine(model, method, dev, completed(*method.tuner, settings), problem, progress, left_out,
+                        result);
+  engine.fit_verbalizer();
   result.report = method.tuner->fit(engine);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

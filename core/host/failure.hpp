@@ -21,6 +21,13 @@ inline std::string one_line(std::string text) {
   return text;
 }
 
+/// A sentence as the end of another.
+inline std::string without_stop(std::string text) {
+  if (text.ends_with('.'))
+    text.pop_back();
+  return text;
+}
+
 /// Prints the exception that is being handled and returns its exit code. Call it inside a catch block.
 inline int report_failure() {
   const auto print = [](const std::string& text) { std::cerr << "cuecard: " << text << std::endl; };

@@ -11,6 +11,8 @@
 
 #include "data/task_file.hpp"
 #include "data/text.hpp"
+#include "host/failure.hpp"
+#include "host/interrupt.hpp"
 
 namespace cuecard::host {
 
@@ -21,7 +23,7 @@ class LineStream {
 public:
   explicit LineStream(int file) : file_(file) {}
 
-  /// False at the end of the stream.
+  /// False at the end of the stream, and when Ctrl-C came before the end of the line.
   bool next(std::string& line) {
     for (;;) {
       if (const std::size_t end = waiting_.find('\n', at_); end != std::string::npos) {
@@ -34,6 +36,8 @@ public:
         at_ = waiting_.size();
         return !line.empty();
       }
+      if (!Interruptible::wait_for(file_))
+        return false;
       fill();
     }
   }
@@ -65,6 +69,10 @@ private:
   bool ended_ = false;
 };
 
+std::string place_of(const std::string& file, int64_t line) {
+  return file + ", line " + std::to_string(line);
+}
+
 /// One line becomes one row.
 class LineRows {
 public:
@@ -75,10 +83,10 @@ public:
     json_.roles_may_lack = true;
   }
 
-  InputRow of_text(std::string text, int64_t line) const {
+  InputRow of_text(std::string text, std::string place) const {
     InputRow row;
+    row.place = std::move(place);
     replace_invalid_utf8(text);
-    row.example.line = line;
     if (trimmed(text).empty())
       row.problem = "the line is empty";
     else if (fields_.size() != 1)
@@ -95,9 +103,13 @@ public:
   InputRow of_line(std::string line, int64_t number) const {
     if (!line.empty() && line.back() == '\r')
       line.pop_back();
-    if (!trimmed(line).starts_with("{"))
-      return of_text(std::move(line), number);
     InputRow row;
+    row.place = place_of("standard input", number);
+    if (!trimmed(line).starts_with("{")) {
+      row = of_text(std::move(line), row.place);
+      row.example.line = number;
+      return row;
+    }
     RowReport report;
     try {
       row.example = examples_of(std::move(line), "standard input", json_, {}, {}, report).at(0);
@@ -131,8 +143,7 @@ public:
     while (rows.size() < most && (rows.empty() || !lines_.would_wait()) && lines_.next(line)) {
       rows.push_back(rows_.of_line(std::move(line), ++number_));
       if (strict_ && !rows.back().problem.empty())
-        throw DataError("standard input, line " + std::to_string(number_) +
-                        ": the row can't be used: " + rows.back().problem + ".");
+        throw unusable_row(rows.back(), rows.back().problem);
     }
     return rows;
   }
@@ -168,20 +179,22 @@ std::vector<InputRow> rows_of_file(const Values& values) {
   std::vector<Example> examples =
       read_examples(values.text("data"), layout_of(values), {}, {values.given("strict"), false}, report);
   std::vector<InputRow> rows;
-  const auto unusable = [](const SkippedRow& skipped) {
+  const auto refused = [&](const SkippedRow& skipped) {
     InputRow row;
     row.example.line = skipped.line;
     row.problem = skipped.reason;
+    row.place = place_of(report.file, skipped.line);
     return row;
   };
   auto skipped = report.skipped.begin();
   for (Example& example : examples) {
     for (; skipped != report.skipped.end() && skipped->line < example.line; ++skipped)
-      rows.push_back(unusable(*skipped));
-    rows.push_back({std::move(example), ""});
+      rows.push_back(refused(*skipped));
+    std::string place = place_of(report.file, example.line);
+    rows.push_back({std::move(example), "", std::move(place)});
   }
   for (; skipped != report.skipped.end(); ++skipped)
-    rows.push_back(unusable(*skipped));
+    rows.push_back(refused(*skipped));
   return rows;
 }
 
@@ -202,6 +215,10 @@ void place(RowLayout& layout, const std::string& role, const Column& column) {
 }
 
 } // namespace
+
+DataError unusable_row(const InputRow& row, const std::string& problem) {
+  return DataError(row.place + ": the row can't be used: " + without_stop(problem) + ".");
+}
 
 RowLayout layout_of(const Values& values) {
   RowLayout layout;
@@ -234,7 +251,7 @@ std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<st
   const LineRows lines(fields);
   std::vector<InputRow> rows;
   for (const std::string& text : values.texts("text"))
-    rows.push_back(lines.of_text(text, static_cast<int64_t>(rows.size()) + 1));
+    rows.push_back(lines.of_text(text, "text " + std::to_string(rows.size() + 1)));
   return std::make_unique<ReadyInput>(std::move(rows));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <cuecard/error.hpp>
 #include <cuecard/example.hpp>
 
 #include "data/readers.hpp"
@@ -16,14 +17,19 @@ namespace cuecard::host {
 
 /// A row of the input; its number is its place among all, from 0.
 struct InputRow {
-  Example example;
+  Example example;     ///< its line is 0 when the row was given on the command line
   std::string problem; ///< why it can't be used; empty when it can
+  std::string place;   ///< for messages: "dev.tsv, line 3", "text 2"
 };
+
+/// What `--strict` throws of a row.
+DataError unusable_row(const InputRow& row, const std::string& problem);
 
 class InputRows {
 public:
   virtual ~InputRows() = default;
-  /// The next rows, at most `most`; none at the end. A stream gives what is there rather than wait for more.
+  /// The next rows, at most `most`; none at the end. A stream gives what is there rather than wait for more,
+  /// and ends with Ctrl-C.
   virtual std::vector<InputRow> next(std::size_t most) = 0;
   /// How many there are in all, or -1 when only the end will tell.
   virtual int64_t total() const { return -1; }

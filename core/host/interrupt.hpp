@@ -18,6 +18,9 @@ public:
   /// Whether Ctrl-C was pressed since this began. Stays answered after the end of the object's life until the
   /// next begins.
   static bool requested();
+
+  /// Waits until something can be read from `file`, or is at its end. False when Ctrl-C came first.
+  static bool wait_for(int file);
 };
 
 } // namespace cuecard::host

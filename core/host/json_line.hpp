@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/counters.hpp"
+#include "host/input_rows.hpp"
 
 namespace cuecard::host {
 
@@ -20,6 +21,14 @@ inline Json finite(double number) {
 
 inline void print_line(const Json& value) {
   std::cout << value.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+/// A row of `fill` or `render` that can't be used; `line` where it came from a file or from standard input.
+inline Json problem_json(int64_t number, const InputRow& row, const std::string& problem) {
+  Json object{{"row", number}, {"error", problem}};
+  if (row.example.line > 0)
+    object["line"] = row.example.line;
+  return object;
 }
 
 inline void add_counters(Json& object, const Counters& counters) {

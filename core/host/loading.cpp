@@ -53,8 +53,7 @@ registry::Registry find_plugins(const Values& values) {
   return found;
 }
 
-Model load_model(const Values& values, const registry::Registry& plugins, bool weights) {
-  const at::Device device = open_device(values);
+Model load_model(const Values& values, const registry::Registry& plugins, at::Device device, bool weights) {
   set_threads(values);
   return Model::load(values.text("model"), plugins, {device, dtype_of(values), weights});
 }

@@ -14,8 +14,9 @@ namespace cuecard::host {
 /// Scans `--plugin-path` and the rest of the search path; warnings go to standard error.
 registry::Registry find_plugins(const Values& values);
 
-/// `--model` on `--device` in `--dtype`. Without `weights` only its shape and vocabulary.
-Model load_model(const Values& values, const registry::Registry& plugins, bool weights = true);
+/// `--model` on `device` in `--dtype`. Without `weights` only its shape and vocabulary.
+Model load_model(const Values& values, const registry::Registry& plugins, at::Device device,
+                 bool weights = true);
 
 /// A card that was loaded for a model.
 struct LoadedCard {

@@ -13,15 +13,17 @@
 
 namespace cuecard::test {
 
-/// A method of two labels on `model`. Tuner options as in `--set`.
+/// A method of two labels on `model`. Options as in `--set`.
 inline Method two_label_method(const Model& model, const std::string& name, const std::string& text,
                                const std::string& tuner,
                                std::vector<std::pair<std::string, std::string>> tuner_options = {},
-                               uint64_t seed = 1) {
+                               uint64_t seed = 1,
+                               std::vector<std::pair<std::string, std::string>> verbalizer_options = {}) {
   MethodChoice choice;
   choice.name = name;
   choice.prompt_template.set = {{"text", text}};
   choice.tuner = {tuner, std::move(tuner_options)};
+  choice.verbalizer.set = std::move(verbalizer_options);
   choice.labels = {"negative", "positive"};
   choice.label_words = {{"bad"}, {"good"}};
   choice.seed = seed;

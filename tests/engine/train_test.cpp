@@ -123,6 +123,70 @@ TEST_CASE("stopping on request keeps what was best so far") {
   CHECK(at::equal(method.tuner->export_tensors().at("prompt"), at_look));
 }
 
+TEST_CASE("a run stopped before its first look at the dev rows knows no dev metric") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(24, 25), dev = word_examples(10, 26);
+  Method method = two_label_method(model, "m", front, "prompt-tuning");
+  const TrainResult result = train(model, method, examples, dev, few_steps(100), 1,
+                                   [](int64_t step, int64_t, double, double) { return step < 2; });
+  CHECK(result.report.cancelled);
+  CHECK(result.report.steps == 2);
+  CHECK(std::isnan(result.report.best_dev));
+}
+
+TEST_CASE("rows that can't be used are told before anything is learned, dev rows as well") {
+  const Model model = tiny_model("llama-tied");
+  std::vector<Example> examples = word_examples(12, 31), dev = word_examples(6, 32);
+  examples[3].fields.clear();
+  dev[1].fields.clear();
+  dev[4].label = -1;
+  Method method = two_label_method(model, "m", front, "manual");
+  UnusableRows told;
+  const TrainResult result =
+      train(model, method, examples, dev, {}, 1, {}, [&](const UnusableRows& rows) { told = rows; });
+  REQUIRE(told.train.size() == 1);
+  CHECK(told.train[0].line == 4);
+  CHECK(told.train[0].reason.find("text") != std::string::npos);
+  REQUIRE(told.dev.size() == 2);
+  CHECK(told.dev[0].line == 2);
+  CHECK(told.dev[1].line == 5);
+  CHECK(result.dev_rows == 4);
+  int64_t right = 0;
+  for (const std::size_t i : {0, 2, 3, 5})
+    right += Predictor(model, {&method}).predict({&dev[i]})[0].label == dev[i].label;
+  CHECK(result.report.best_dev == static_cast<double>(right) / 4);
+
+  const auto refuse = [](const UnusableRows& rows) { throw DataError(rows.train[0].reason); };
+  Method untouched = two_label_method(model, "m", front, "prompt-tuning");
+  const at::Tensor before = untouched.tuner->export_tensors().at("prompt").clone();
+  CHECK_THROWS_AS(train(model, untouched, examples, dev, few_steps(4), 1, {}, refuse), DataError);
+  CHECK(at::equal(untouched.tuner->export_tensors().at("prompt"), before));
+  for (Example& row : dev)
+    row.fields.clear();
+  CHECK(std::isnan(train(model, method, examples, dev, {}, 1).report.best_dev));
+}
+
+TEST_CASE(
+    "passes of calibration and of looks at the dev rows are counted, and hold to the most rows of a pass") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(12, 33), dev = word_examples(10, 34);
+  const auto forwards = [&](const char* calibrate, const std::vector<Example>& looked_at,
+                            int64_t batch_tokens) {
+    Method method = two_label_method(model, "m", front, "manual", {}, 1, {{"calibrate", calibrate}});
+    FitSettings settings;
+    settings.batch_tokens = batch_tokens;
+    return train(model, method, examples, looked_at, settings, 1).counters.forwards;
+  };
+  CHECK(forwards("none", {}, 8192) == 0);
+  CHECK(forwards("blank", {}, 8192) == 1);
+  CHECK(forwards("train", {}, 8192) == 1);
+  CHECK(forwards("none", dev, 8192) == 1);
+  CHECK(forwards("blank", dev, 8192) == 2);
+  // A prompt that is longer than the most goes alone.
+  CHECK(forwards("none", dev, 1) == 10);
+  CHECK(forwards("train", {}, 1) == 12);
+}
+
 TEST_CASE("a loss that is no number ends the run in one sentence") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(16, 27);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -8,6 +9,7 @@
 #include "data/readers.hpp"
 #include "data/task_file.hpp"
 #include "engine/predictor.hpp"
+#include "host/device.hpp"
 #include "host/failure.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
@@ -34,7 +36,6 @@ struct Measured {
   std::vector<std::string> labels;
   std::vector<int64_t> predicted, gold;
   std::map<int64_t, bool> correct; ///< by line
-  int64_t skipped = 0;
   RowReport report;
 };
 
@@ -67,6 +68,14 @@ LabelIndex label_index(const std::vector<std::string>& names, const Values& valu
   return LabelIndex(labels);
 }
 
+/// A row that can't be measured: one of those that are named, or with `strict` an error.
+void leave_out(RowReport& report, int64_t line, const std::string& reason, bool strict) {
+  if (strict)
+    throw DataError(report.file + ", line " + std::to_string(line) +
+                    ": the row can't be used: " + without_stop(reason) + ".");
+  report.skipped.push_back({line, without_stop(reason)});
+}
+
 CardRows read_rows(const Method& method, const std::string& bytes, const std::string& path,
                    const Values& values) {
   CardRows rows;
@@ -75,7 +84,31 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
     throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
   rows.examples = examples_of(bytes, path, layout, label_index(method.labels, values),
                               {values.given("strict"), true}, rows.report);
+  std::erase_if(rows.examples, [&](const Example& example) {
+    if (example.label >= 0)
+      return false;
+    leave_out(rows.report, example.line,
+              example.word_labels.empty()
+                  ? "it has no label"
+                  : "it has a list of labels, one for each word, and the card chooses one for "
+                    "the row",
+              values.given("strict"));
+    return true;
+  });
   return rows;
+}
+
+/// Puts the rows that were left out in the order of the file. A measure of no rows is none.
+void check_measured(Measured& measured) {
+  RowReport& report = measured.report;
+  std::ranges::stable_sort(report.skipped, {}, &SkippedRow::line);
+  if (!measured.predicted.empty())
+    return;
+  throw DataError(report.file + ": none of its " + std::to_string(report.rows) +
+                  " rows can be used to measure the card \"" + measured.card + "\"; " +
+                  (report.skipped.empty() ? "none names it."
+                                          : "line " + std::to_string(report.skipped[0].line) + ": " +
+                                                report.skipped[0].reason + "."));
 }
 
 /// Runs `rows` of all cards together, so that cards share batches.
@@ -104,22 +137,20 @@ Pass measure(const Model& model, const std::vector<const Method*>& methods, std:
     result.card = methods[card]->name;
     result.labels = methods[card]->labels;
     result.report = rows[card].report;
-    result.skipped = std::ssize(rows[card].report.skipped);
     measured.push_back(std::move(result));
   }
   for (std::size_t i = 0; i < examples.size(); ++i) {
     Measured& result = measured[measured.size() - rows.size() + owner[i]];
     if (!predictions[i].problem.empty()) {
-      if (values.given("strict"))
-        throw DataError(result.report.file + ", line " + std::to_string(examples[i]->line) +
-                        ": the row can't be used: " + predictions[i].problem);
-      ++result.skipped;
+      leave_out(result.report, examples[i]->line, predictions[i].problem, values.given("strict"));
       continue;
     }
     result.predicted.push_back(predictions[i].label);
     result.gold.push_back(examples[i]->label);
     result.correct[examples[i]->line] = predictions[i].label == examples[i]->label;
   }
+  for (std::size_t card = measured.size() - rows.size(); card < measured.size(); ++card)
+    check_measured(measured[card]);
   return {seconds, predictor.counters()};
 }
 
@@ -142,7 +173,7 @@ Json as_json(const Measured& measured, const Pass& pass, const Measured* first) 
               {"accuracy", result.value()},
               {"ci95", {interval.low, interval.high}},
               {"correct", result.correct},
-              {"skipped", measured.skipped},
+              {"skipped", std::ssize(measured.report.skipped)},
               {"seconds", pass.seconds},
               {"examples_per_second", finite(static_cast<double>(result.total) / pass.seconds)},
               {"tokens_per_second", finite(static_cast<double>(pass.counters.rows_forwarded) / pass.seconds)},
@@ -223,9 +254,10 @@ void keep_own(std::vector<CardRows>& rows, const std::vector<const Method*>& met
 } // namespace
 
 int eval(const Values& values) {
+  const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
   const std::string path = data_path(values), bytes = read_data_bytes(path);
-  const Model model = load_model(values, plugins);
+  const Model model = load_model(values, plugins, device);
   const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const Method*> methods;
   std::vector<CardRows> rows;
@@ -249,8 +281,10 @@ int eval(const Values& values) {
       objects.push_back(as_json(measured[card], pass, card > 0 ? &measured[0] : nullptr));
     }
   }
-  if (const std::string summary = measured[0].report.summary(); !summary.empty())
-    std::cerr << "cuecard: " << summary << '\n';
+  std::set<std::string> told; // cards that leave out the same rows say so once
+  for (const Measured& card : measured)
+    if (const std::string summary = card.report.summary(10); !summary.empty() && told.insert(summary).second)
+      std::cerr << "cuecard: " << summary << '\n';
   print(objects, values);
   return 0;
 }

@@ -1,6 +1,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/predictor.hpp"
+#include "host/device.hpp"
 #include "host/failure.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
@@ -40,9 +41,10 @@ std::string as_text(int64_t number, const Json& slots) {
 class OneBlankRow final : public InputRows {
 public:
   std::vector<InputRow> next(std::size_t) override {
-    std::vector<InputRow> rows(given_ ? 0 : 1);
+    if (given_)
+      return {};
     given_ = true;
-    return rows;
+    return {InputRow{{}, "", "the template"}};
   }
 
 private:
@@ -60,8 +62,9 @@ std::unique_ptr<InputRows> input_of(const Values& values, const Method& method) 
 } // namespace
 
 int fill(const Values& values) {
+  const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
-  const Model model = load_model(values, plugins);
+  const Model model = load_model(values, plugins, device);
   if (!model.backbone().shape().scores_vocabulary)
     throw UsageError(values.text("model") +
                      ": this model has no head over the vocabulary, so it can't say which "
@@ -90,17 +93,17 @@ int fill(const Values& values) {
       next += asked;
       if (!problem.empty()) {
         if (values.given("strict"))
-          throw DataError("line " + std::to_string(row.example.line) + ": the row can't be used: " + problem);
+          throw unusable_row(row, problem);
         ++unusable;
       }
       if (json && problem.empty())
         print_line({{"row", number}, {"slots", slots}});
       else if (json)
-        print_line({{"row", number}, {"error", problem}});
+        print_line(problem_json(number, row, problem));
       else if (problem.empty())
         std::cout << as_text(number, slots);
       else
-        std::cerr << "cuecard: line " << row.example.line << ": the row can't be used: " << problem << '\n';
+        std::cerr << "cuecard: " << unusable_row(row, problem).what() << '\n';
       ++number;
     }
     std::cout.flush();

@@ -4,6 +4,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/predictor.hpp"
+#include "host/device.hpp"
 #include "host/failure.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
@@ -35,9 +36,12 @@ Json as_json(int64_t number, const Prediction& prediction, const Method& method)
           {"scores", scores}};
 }
 
-Json problem_json(int64_t number, const InputRow& row, const std::string& problem) {
+Json refusal_json(int64_t number, const InputRow& row, const std::string& problem) {
   const Json card = row.example.card.empty() ? Json() : Json(row.example.card);
-  return {{"row", number}, {"card", card}, {"label", nullptr}, {"error", problem}};
+  Json object{{"row", number}, {"card", card}, {"label", nullptr}, {"error", problem}};
+  if (row.example.line > 0)
+    object["line"] = row.example.line;
+  return object;
 }
 
 class Run {
@@ -69,9 +73,9 @@ public:
 private:
   void refuse(const InputRow& row, const std::string& problem) {
     if (strict_)
-      throw DataError("line " + std::to_string(row.example.line) + ": the row can't be used: " + problem);
+      throw unusable_row(row, problem);
     ++unusable_;
-    print_line(problem_json(number_, row, problem));
+    print_line(refusal_json(number_, row, problem));
   }
 
   Predictor& predictor_;
@@ -83,8 +87,9 @@ private:
 } // namespace
 
 int predict(const Values& values) {
+  const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
-  const Model model = load_model(values, plugins);
+  const Model model = load_model(values, plugins, device);
   const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const Method*> methods;
   for (const LoadedCard& card : cards)

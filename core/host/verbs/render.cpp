@@ -70,7 +70,7 @@ std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary)
 
 int render(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
-  const Model model = load_model(values, plugins, false);
+  const Model model = load_model(values, plugins, at::kCPU, false);
   const Method method = method_of_template(values, model, plugins, true);
   const auto input = open_input(values, text_fields(method.prompt_template->fields()));
   const bool json = values.given("json");
@@ -88,13 +88,12 @@ int render(const Values& values) {
         }
       } catch (const DataError& error) {
         if (values.given("strict"))
-          throw DataError("row " + std::to_string(number) + ": the row can't be used: " + error.what());
+          throw unusable_row(row, error.what());
         ++unusable;
         if (json)
-          print_line({{"row", number}, {"error", error.what()}});
+          print_line(problem_json(number, row, error.what()));
         else
-          std::cerr << "cuecard: line " << row.example.line << ": the row can't be used: " << error.what()
-                    << '\n';
+          std::cerr << "cuecard: " << unusable_row(row, error.what()).what() << '\n';
       }
       ++number;
     }

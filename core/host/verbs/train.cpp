@@ -6,8 +6,8 @@
 #include "data/sampler.hpp"
 #include "data/split.hpp"
 #include "data/task_file.hpp"
-#include "engine/tokenized_example.hpp"
 #include "engine/train.hpp"
+#include "host/device.hpp"
 #include "host/failure.hpp"
 #include "host/interrupt.hpp"
 #include "host/json_line.hpp"
@@ -23,7 +23,8 @@ namespace {
 
 struct TrainingRows {
   std::vector<Example> train, dev;
-  RowReport train_report, dev_report;
+  RowReport train_report, dev_report; ///< of reading
+  UnusableRows unusable;              ///< of those that were read
 };
 
 std::vector<int64_t> labels_of(const std::vector<Example>& examples) {
@@ -40,13 +41,19 @@ std::vector<Example> picked(const std::vector<Example>& examples, const std::vec
   return result;
 }
 
+/// Development rows that come from the training file: what it skipped was counted there.
+void take_report(TrainingRows& rows) {
+  rows.dev_report = rows.train_report;
+  rows.dev_report.skipped.clear();
+}
+
 void take_split(const TaskFile& task, TrainingRows& rows) {
   if (task.split.dev <= 0)
     return;
   const auto parts = split(rows.train, {1 - task.split.dev, task.split.dev}, task.split.seed);
   rows.dev = picked(rows.train, parts[1]);
   rows.train = picked(rows.train, parts[0]);
-  rows.dev_report = rows.train_report;
+  take_report(rows);
 }
 
 void take_few_shot(const TaskFile& task, TrainingRows& rows) {
@@ -57,7 +64,7 @@ void take_few_shot(const TaskFile& task, TrainingRows& rows) {
     const FewShot both = sample_with_dev(labels_of(rows.train), few.train, *few.dev, few.seed);
     rows.dev = picked(rows.train, both.dev);
     rows.train = picked(rows.train, both.train);
-    rows.dev_report = rows.train_report;
+    take_report(rows);
     return;
   }
   rows.train = picked(rows.train, sample(labels_of(rows.train), few.train, few.seed));
@@ -146,42 +153,90 @@ Options recorded(const FitSettings& settings) {
   return options;
 }
 
-/// Without training rows only what needs none can be made: a card whose tuner learns nothing.
+/// Without training rows only what needs none can be made: a card whose tuner learns nothing. Labels that the
+/// task names must stand somewhere in rows that are learned from or measured.
 void require_rows(const TaskFile& task, const std::string& tuner, const registry::Registry& plugins) {
-  if (!task.train && plugins.find(CUECARD_TUNER, tuner).component().learns != CUECARD_LEARNS_NOTHING)
-    throw DataError(task.file.string() + ": the key \"data.train\" is missing, and the tuner \"" + tuner +
-                    "\" learns from training rows.");
+  const bool learns = plugins.find(CUECARD_TUNER, tuner).component().learns != CUECARD_LEARNS_NOTHING;
+  const bool measures = task.dev || task.split.dev > 0 || (task.few_shot && task.few_shot->dev);
+  const auto lacks = [&](const char* key, const std::string& why) {
+    throw DataError(task.file.string() + ": the key \"" + key + "\" is missing, and " + why + ".");
+  };
+  if (!task.train && learns)
+    lacks("data.train", "the tuner \"" + tuner + "\" learns from training rows");
+  if (!task.layout.label && !task.labels.empty() && (learns || measures))
+    lacks("data.label", learns ? "the tuner \"" + tuner + "\" learns from labelled rows"
+                               : "development rows are measured by their labels");
 }
 
-TrainResult learn(const Model& model, Method& method, const TrainingRows& rows, const Values& values) {
+/// A list of labels, one for each word, is nothing to learn from or to measure for a verbalizer that chooses
+/// one label at a prompt's answer slots.
+void require_one_label(const TaskFile& task, const Method& method, const TrainingRows& rows) {
+  if (method.labels.empty() || method.verbalizer->answers() == 0)
+    return;
+  for (const auto* part : {&rows.train, &rows.dev})
+    for (const Example& example : *part)
+      if (example.label < 0 && !example.word_labels.empty())
+        throw DataError(
+            task.file.string() +
+            ": \"data.label\" is a list of labels, one for each word, and the "
+            "verbalizer \"" +
+            method.record.verbalizer.component +
+            "\" chooses one for each row; name a column with one label, or a verbalizer that labels words.");
+}
+
+/// Rows that could not be used, in one line: how many of how many, and the first of them.
+std::string told(const std::vector<UnusableRow>& unusable, const std::string& file, std::size_t rows,
+                 const std::string& what) {
+  constexpr std::size_t most = 10;
+  std::string text = file + ": " + std::to_string(unusable.size()) + " of " + std::to_string(rows) + " " +
+                     what + " rows could not be used (";
+  for (std::size_t i = 0; i < unusable.size() && i < most; ++i)
+    text +=
+        (i ? "; line " : "line ") + std::to_string(unusable[i].line) + ": " + without_stop(unusable[i].reason);
+  return text + (unusable.size() > most ? "; ...)." : ").");
+}
+
+/// With `strict` the first row that is left out ends the run before anything is learned, else the last one
+/// does.
+void tell_unusable(const TrainingRows& rows, bool strict) {
+  const auto tell = [&](const std::vector<UnusableRow>& unusable, const std::string& file, std::size_t count,
+                        const std::string& what) {
+    if (unusable.empty())
+      return;
+    if (strict)
+      throw DataError(file + ", line " + std::to_string(unusable[0].line) +
+                      ": the row can't be used: " + without_stop(unusable[0].reason) + ".");
+    const std::string text = told(unusable, file, count, what);
+    if (&unusable == &rows.unusable.train && unusable.size() == count)
+      throw DataError(text);
+    std::cerr << "cuecard: " << text << '\n';
+  };
+  tell(rows.unusable.train, rows.train_report.file, rows.train.size(), "training");
+  tell(rows.unusable.dev, rows.dev_report.file, rows.dev.size(), "development");
+}
+
+TrainResult learn(const Model& model, Method& method, TrainingRows& rows, const Values& values) {
   TrainResult result;
   if (rows.train.empty()) {
-    fit_verbalizer(model, method, {});
-    result.report.best_dev = std::nan("");
+    PredictSettings passes;
+    passes.batch_tokens = values.integer("batch-tokens", passes.batch_tokens);
+    result.counters = fit_verbalizer(model, method, {}, passes);
     return result;
   }
   ProgressBar bar("train", 0, values.given("quiet"));
   std::string dev_note;
+  const auto progress = [&](int64_t step, int64_t steps, double loss, double dev) {
+    if (std::isfinite(dev))
+      dev_note = "  dev " + percent(dev);
+    bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
+    return !Interruptible::requested();
+  };
+  const auto left_out = [&](const UnusableRows& unusable) {
+    rows.unusable = unusable;
+    tell_unusable(rows, values.given("strict"));
+  };
   return train(model, method, rows.train, rows.dev, settings_of(values),
-               static_cast<uint64_t>(values.integer("seed")),
-               [&](int64_t step, int64_t steps, double loss, double dev) {
-                 if (std::isfinite(dev))
-                   dev_note = "  dev " + percent(dev);
-                 bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
-                 return !Interruptible::requested();
-               });
-}
-
-/// Rows of the dev set that become a prompt: those that its accuracy was measured on.
-int64_t usable(const Method& method, const Model& model, const std::vector<Example>& examples) {
-  int64_t count = 0;
-  for (const Example& example : examples) {
-    try {
-      count += !tokenized(method, model, example).empty();
-    } catch (const DataError&) {
-    }
-  }
-  return count;
+               static_cast<uint64_t>(values.integer("seed")), progress, left_out);
 }
 
 int64_t frozen_parameters(const Model& model) {
@@ -191,11 +246,10 @@ int64_t frozen_parameters(const Model& model) {
   return count;
 }
 
-CardMetric dev_metric(const Model& model, const Method& method, const TrainResult& result,
-                      const TrainingRows& rows) {
+CardMetric dev_metric(const TrainResult& result, const TrainingRows& rows) {
   CardMetric metric;
   metric.name = "accuracy";
-  metric.n = usable(method, model, rows.dev);
+  metric.n = result.dev_rows;
   metric.value = result.report.best_dev;
   const Interval interval = wilson95(std::llround(metric.value * static_cast<double>(metric.n)), metric.n);
   metric.low = interval.low;
@@ -211,10 +265,10 @@ Card finished_card(const Model& model, Method& method, const TrainResult& result
   training.steps = result.report.steps;
   training.best_step = result.report.best_step;
   training.seconds = result.seconds;
-  training.examples = std::ssize(rows.train);
+  training.examples = std::ssize(rows.train) - std::ssize(rows.unusable.train);
   training.settings = recorded(method.tuner->defaults(settings_of(values)));
-  if (!rows.dev.empty() && std::isfinite(result.report.best_dev))
-    method.record.metrics.push_back(dev_metric(model, method, result, rows));
+  if (std::isfinite(result.report.best_dev))
+    method.record.metrics.push_back(dev_metric(result, rows));
   return to_card(method, model);
 }
 
@@ -229,7 +283,7 @@ Json as_json(const Card& card, const Method& method, const Model& model, const T
               {"tuner", card.tuner.component},
               {"parameters", method.parameters()},
               {"frozen_parameters", frozen_parameters(model)},
-              {"train_examples", std::ssize(rows.train)},
+              {"train_examples", card.training.examples},
               {"steps", result.report.steps},
               {"best_step", result.report.best_step},
               {"stopped_early", result.report.stopped_early},
@@ -237,7 +291,8 @@ Json as_json(const Card& card, const Method& method, const Model& model, const T
               {"seconds", result.seconds},
               {"examples_per_second", per_second(result.examples_seen)},
               {"tokens_per_second", per_second(result.counters.rows_forwarded)},
-              {"skipped", std::ssize(rows.train_report.skipped) + result.rows_unusable},
+              {"skipped", std::ssize(rows.train_report.skipped) + std::ssize(rows.unusable.train)},
+              {"dev_skipped", std::ssize(rows.dev_report.skipped) + std::ssize(rows.unusable.dev)},
               {"losses", losses}};
   if (!card.metrics.empty()) {
     const CardMetric& dev = card.metrics.back();
@@ -267,22 +322,20 @@ void print_table(const Json& object) {
 } // namespace
 
 int train(const Values& values) {
+  const at::Device device = open_device(values);
+  check_card_place(values.text("out"));
   const registry::Registry plugins = find_plugins(values);
   const TaskFile task = read_task_file(values.text("task"));
   require_rows(task, values.text("tuner"), plugins);
-  const TrainingRows rows = read_rows(task, values.given("strict"));
-  const Model model = load_model(values, plugins);
+  TrainingRows rows = read_rows(task, values.given("strict"));
+  const Model model = load_model(values, plugins, device);
   Method method = make_method(model, plugins, choice_of(task, values), &rows.train);
+  require_one_label(task, method, rows);
 
   TrainResult result;
   {
     const Interruptible work;
     result = learn(model, method, rows, values);
-    for (const std::string& problem : result.problems) {
-      if (values.given("strict"))
-        throw DataError(rows.train_report.file + ", " + problem);
-      std::cerr << "cuecard: " << rows.train_report.file << ", " << problem << '\n';
-    }
     const Card card = finished_card(model, method, result, rows, values);
     save_card(card, values.text("out"));
     const Json object = as_json(card, method, model, result, rows, values);

@@ -1,0 +1,155 @@
+# requires: llama manual
+# What can't be done is one sentence with the right exit code, rows that can't be used are named, and Ctrl-C is heard at once.
+models=$SOURCE/tests/golden/models model=$SOURCE/tests/golden/models/llama-tied
+python3 <<'PYTHON'
+import json
+def rows(name, count, bad):
+    """Rows of `title` and `text`; those at the indices `bad` have no title."""
+    with open(name, "w") as file:
+        for i in range(count):
+            row = {"title": f"film {i}", "text": ["is bad", "is great"][i % 2], "label": i % 2}
+            if i in bad:
+                del row["title"]
+            file.write(json.dumps(row) + "\n")
+rows("train.jsonl", 16, {2, 5})
+rows("dev.jsonl", 8, {3})
+rows("good.jsonl", 8, set())
+rows("many.jsonl", 40, set(range(20, 34)))
+rows("none.jsonl", 4, set(range(4)))
+task = {
+    "data": {"train": "train.jsonl", "dev": "dev.jsonl", "label": "label"},
+    "labels": [{"name": "no", "words": ["bad"], "values": [0]}, {"name": "yes", "words": ["good"], "values": [1]}],
+    "template": "{title} {text}. It was{\"mask\"}",
+}
+def write(name, data=None, **changes):
+    changed = {**task, "name": name, "data": {**task["data"], **(data or {})}, **changes}
+    changed = {key: value for key, value in changed.items() if value is not None}
+    changed["data"] = {key: value for key, value in changed["data"].items() if value is not None}
+    json.dump(changed, open(name + ".json", "w"))
+write("toy")
+write("unlabelled", {"label": None})
+write("unnamed", labels=None)
+write("empty", {"train": "none.jsonl"})
+write("blind", {"train": "good.jsonl", "dev": "none.jsonl"})
+with open("words.conll", "w") as file:
+    file.write("EU ORG\nrejects O\n\nPeter O\nis O\n\n")
+write("words", {"train": "words.conll", "dev": None, "words": {"words": 1}, "label": 2},
+      labels=[{"name": "O", "words": ["bad"]}, {"name": "ORG", "words": ["good"]}], template="{words} It was{\"mask\"}")
+PYTHON
+
+train() { cuecard train --model "$model" --tuner manual --quiet "$@"; }
+expect() { # CODE PATTERN WORDS...
+  local code=$1 pattern=$2 status=0
+  shift 2
+  cuecard "$@" >out 2>err </dev/null || status=$?
+  { [ $status -eq $code ] && grep -qE -- "$pattern" err && [ "$(wc -l <err)" -eq 1 ]; } || { echo "cuecard $*: $status"; cat err; exit 1; }
+}
+learn="train --model $model --tuner manual --quiet"
+
+# Labels that are missing, in the task or in its rows.
+expect 3 '"labels"' $learn --task unnamed.json --out no.card
+expect 3 'unlabelled.json: the key "data.label" is missing' $learn --task unlabelled.json --out no.card
+expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task words.json --out no.card
+# The card's place is looked at before the task and the model are.
+expect 3 'folder nowhere .*make it first' train --model none --tuner manual --task none.json --out nowhere/no.card
+mkdir taken && echo precious >taken/thesis.txt
+expect 2 'taken: exists and is not a card' train --model none --tuner manual --task none.json --out taken
+# Rows that don't become prompts: counted and named, an error with --strict or when no other is left.
+expect 3 'train.jsonl, line 3: the row can.t be used' $learn --strict --task toy.json --out no.card
+expect 3 'none.jsonl: 4 of 4 training rows could not be used \(line 1: ' $learn --task empty.json --out no.card
+[ ! -e no.card ]
+train --task toy.json --out toy.card --json >toy-train.json 2>err
+grep -qE 'train.jsonl: 2 of 16 training rows could not be used \(line 3: .*; line 6: ' err
+grep -qE 'dev.jsonl: 1 of 8 development rows could not be used \(line 4: ' err
+[ "$(wc -l <err)" -eq 2 ]
+# A metric that was not measured is left out.
+train --task blind.json --out blind.card --json >blind-train.json 2>err
+cuecard card info blind.card --json >info.json
+
+cuecard eval --quiet --card toy.card --model "$model" --task toy.json --data many.jsonl --json >eval.json 2>err
+grep -qE 'many.jsonl: 14 of 40 rows skipped \(line 21: .*; line 30: .*; \.\.\.\)\.$' err
+[ "$(grep -o 'line [0-9]*:' err | wc -l)" -eq 10 ] && [ "$(wc -l <err)" -eq 1 ]
+expect 3 'none.jsonl: none of its 4 rows .*"toy"; line 1: ' eval --quiet --card toy.card --model "$model" --task toy.json --data none.jsonl
+expect 3 'many.jsonl, line 21: the row' eval --quiet --strict --card toy.card --model "$model" --task toy.json --data many.jsonl
+printf '{"title": "a", "text": "b", "label": [0, 1]}\n' >lists.jsonl
+expect 3 'none of its 1 rows .*list of labels' eval --quiet --card toy.card --model "$model" --task toy.json --data lists.jsonl
+
+ask="predict --quiet --card toy.card --model $model"
+cuecard $ask --data many.jsonl >predict.json 2>err
+grep -q '14 of 40 rows could not be used' err
+expect 3 'many.jsonl, line 21: the row can.t be used' $ask --strict --data many.jsonl
+printf '{"title": "a", "text": "b"}\n{"text": "b"}\n' | cuecard $ask >stream.json 2>err
+status=0
+printf '{"title": "a", "text": "b"}\n{"text": "b"}\n' | cuecard $ask --strict >out 2>err || status=$?
+[ $status -eq 3 ] && grep -q 'standard input, line 2: the row' err && [ "$(wc -l <err)" -eq 1 ] && [ "$(wc -l <out)" -le 1 ]
+expect 3 'text 1: the row can.t be used' $ask --strict 'one text for two fields'
+cuecard $ask 'one text for two fields' >argument.json 2>err
+cuecard fill --model "$model" --quiet --json --template '{title}{"mask"}' --data many.jsonl >fill.json
+cuecard render --model "$model" --json --template '{title}{"mask"}' --data many.jsonl >render.json 2>err
+expect 3 'many.jsonl, line 21: the row' fill --model "$model" --quiet --strict --template '{title}{"mask"}' --data many.jsonl
+expect 3 'many.jsonl, line 21: the row' render --model "$model" --strict --template '{title}{"mask"}' --data many.jsonl
+python3 <<'PYTHON'
+import json
+def lines(path):
+    return [json.loads(line) for line in open(path)]
+[train], [blind], [info], [measured] = lines("toy-train.json"), lines("blind-train.json"), lines("info.json"), lines("eval.json")
+assert (train["train_examples"], train["skipped"], train["dev_skipped"], train["dev"]["n"]) == (14, 2, 1, 7), train
+assert "dev" not in blind and blind["dev_skipped"] == 4 and info["metrics"] == [], (blind, info)
+assert (measured["n"], measured["skipped"]) == (26, 14), measured
+for path in "predict.json", "fill.json", "render.json":
+    bad = {row["row"]: row["line"] for row in lines(path) if "error" in row}
+    assert bad == {i: i + 1 for i in range(20, 34)}, (path, bad)
+[good, bad], [argument] = lines("stream.json"), lines("argument.json")
+assert "line" not in good and bad["line"] == 2 and "error" in argument and "line" not in argument
+PYTHON
+
+# Cards that somebody changed, and cards of an older version.
+python3 <<'PYTHON'
+import hashlib, json, shutil, struct
+def changed(name, change):
+    shutil.copytree("toy.card", name)
+    card = json.load(open(name + "/card.json"))
+    change(card)
+    json.dump(card, open(name + "/card.json", "w"))
+changed("older.card", lambda card: card["verbalizer"]["options"].pop("calibrate"))
+changed("newer.card", lambda card: card["verbalizer"]["options"].update(calibrat="none"))
+changed("nameless.card", lambda card: (card["labels"].clear(), card["verbalizer"]["label_words"].clear()))
+changed("foreign.card", lambda card: card["tuner"].update(plugin="elsewhere", component="elsewhere"))
+header = json.dumps({"tuner.x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+tensors = struct.pack("<Q", len(header)) + header + struct.pack("<f", float("inf"))
+changed("infinite.card", lambda card: card.update(tensors_sha256=hashlib.sha256(tensors).hexdigest()))
+open("infinite.card/card.safetensors", "wb").write(tensors)
+PYTHON
+with() { local card=$1; shift; echo predict --quiet --card "$card" --model "$model" x; }
+cuecard predict --quiet --card older.card --model "$model" --data good.jsonl >older.json
+cuecard predict --quiet --card toy.card --model "$model" --data good.jsonl | cmp - older.json
+expect 3 'card "toy": verbalizer "manual" has no option "calibrat". Did you mean "calibrate"' $(with newer.card)
+expect 3 '"labels"' $(with nameless.card)
+expect 4 'card "toy" needs the plugin "elsewhere".*--plugin-path' $(with foreign.card)
+expect 3 'infinite.card/card.safetensors: .*infinite' $(with infinite.card)
+expect 2 'no flag --seed' $(with toy.card) --seed 1
+[ -e /dev/nvidia0 ] || expect 2 'device cuda' train --device cuda --model none --tuner manual --task none.json --out nowhere/no.card
+
+# Weights that are damaged are no missing weights.
+cp -r "$model" damaged
+head -c 200 "$model/model.safetensors" >damaged/model.safetensors
+expect 3 'damaged/model.safetensors' model info damaged
+
+# The first Ctrl-C ends a program that waits for a line; what was asked before is answered.
+python3 - "$model" <<'PYTHON'
+import signal, subprocess, sys
+commands = {
+    "predict": ["cuecard", "predict", "--quiet", "--card", "toy.card", "--model", sys.argv[1]],
+    "fill": ["cuecard", "fill", "--quiet", "--json", "--model", sys.argv[1], "--template", '{title} {text}{"mask"}'],
+}
+for verb, command in commands.items():
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    print('{"title": "a", "text": "b"}', file=process.stdin, flush=True)
+    answer = process.stdout.readline()
+    assert '"row":0' in answer, (verb, answer)
+    print('{"title": "half a li', end="", file=process.stdin, flush=True)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=120)  # standard input stays open
+    assert process.returncode == 130, (verb, process.returncode, process.stderr.read())
+    assert '"error"' not in process.stdout.read(), verb
+PYTHON
