@@ -6,14 +6,14 @@ for dtype in float32 bfloat16 float16; do
     --dtype $dtype --out $dtype.card --json >$dtype.train
   run predict --card float32.card --model "$llama" --dtype $dtype <dev.txt >$dtype.predict
   run eval --card $dtype.card --model "$llama" --dtype $dtype --task toy.json --json >$dtype.eval
-  run fill --model "$llama" --dtype $dtype --template '{text} It was{"mask"}' --topk 384 <dev.txt >$dtype.fill
+  run fill --model "$llama" --dtype $dtype --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >$dtype.fill
 done
 python3 <<'PYTHON'
 import math, struct
 from same_rows import *
 
 def slots(path):
-    return [{top["id"]: top["logprob"] for top in row["slots"][0]["top"]} for row in lines(path)]
+    return [{top["id"]: top["logprob"] for top in row["slots"][0]["top"]} for row in without_summary(path)]
 
 whole = lines("float32.predict")
 for dtype, tolerance in ("bfloat16", 0.1), ("float16", 0.02):

@@ -7,12 +7,13 @@ for task in masked inside; do
   run eval --card $task.card --model "$bert" --task $task.json --json >$task.eval
   run predict --card $task.card --model "$bert" <dev.txt >$task.predict
 done
+cuecard tokenize --model "$bert" 'all in all' >words
 python3 <<'PYTHON'
 from same_rows import *
-for task, rows in ("masked", 20), ("inside", 3):
+for task, rows in ("masked", 20), ("inside", len(lines("words")[0])):
     [train], [measured] = lines(task + ".train"), lines(task + ".eval")
     assert train["parameters"] == rows * 40, (task, train["parameters"])
     assert sum(train["losses"][-5:]) < 0.8 * sum(train["losses"][:5]), (task, train["losses"])
     assert measured["accuracy"] == train["dev"]["accuracy"]
-    check_measured(labelled(task + ".predict"), measured)
+    check_measured(without_summary(task + ".predict"), measured)
 PYTHON

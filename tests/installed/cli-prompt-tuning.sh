@@ -23,9 +23,9 @@ assert train["forwards"] > 0 and train["rows_forwarded"] > 0
 assert train["dev"]["n"] == 24 and measured["accuracy"] == train["dev"]["accuracy"] > 0.5
 assert info["tuner"]["component"] == "prompt-tuning" and info["backbone"]["family"] == "llama" and info["seed"] == 3
 assert info["training"]["steps"] == 60 and info["metrics"][0]["value"] == measured["accuracy"]
-rows = labelled("predict.json")
+rows = without_summary("predict.json")
 check_measured(rows, measured)
-check_all_close(labelled("predict-alone.json"), rows)
+check_all_close(without_summary("predict-alone.json"), rows)
 PYTHON
 
 # A rate that changes nothing brings no gain at the second look; what is kept is measured as the card that it is.

@@ -8,8 +8,8 @@ def lines(path: str) -> list:
         return [json.loads(line) for line in file]
 
 
-def labelled(path: str) -> list[dict]:
-    """The rows of `predict`, without its summary."""
+def without_summary(path: str) -> list[dict]:
+    """The rows of `predict` or `fill`, without the summary behind them."""
     return [line for line in lines(path) if "summary" not in line]
 
 
