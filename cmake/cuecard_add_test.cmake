@@ -1,13 +1,19 @@
-# cuecard_add_test(NAME SOURCES file... [LINK library...] [LABELS label...])
+# cuecard_add_test(NAME SOURCES file... [LINK library...] [LABELS label...] [PLUGINS id...])
 #
 # One doctest program, built and registered in CTest under its name, with the label `unit` unless others are given. Sources may
 # read files of the project below CUECARD_SOURCE_DIR. A main is linked in when no source defines one.
+#
+# PLUGINS are opened by the test, from the folder CUECARD_BUILT_PLUGINS. It is left out by name where one of them was taken away.
 function(cuecard_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;LINK;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;LINK;LABELS;PLUGINS")
   if(test_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "cuecard_add_test(${name}): takes SOURCES, LINK and LABELS, not ${test_UNPARSED_ARGUMENTS}")
+    message(FATAL_ERROR "cuecard_add_test(${name}): takes SOURCES, LINK, LABELS and PLUGINS, not ${test_UNPARSED_ARGUMENTS}")
   endif()
   if(NOT BUILD_TESTING OR NOT test_SOURCES)
+    return()
+  endif()
+  cuecard_needs_plugins(${name} there ${test_PLUGINS})
+  if(NOT there)
     return()
   endif()
   include(doctest_main)
@@ -17,7 +23,25 @@ function(cuecard_add_test name)
   add_executable(${name} ${test_SOURCES})
   target_link_libraries(${name} PRIVATE ${test_LINK} cuecard-doctest-main)
   target_compile_definitions(${name} PRIVATE "CUECARD_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+  if(test_PLUGINS)
+    target_compile_definitions(${name} PRIVATE "CUECARD_BUILT_PLUGINS=\"${CMAKE_BINARY_DIR}/plugins\"")
+    add_dependencies(${name} ${test_PLUGINS})
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${test_LABELS}" TIMEOUT 900)
+endfunction()
+
+# cuecard_needs_plugins(TEST VARIABLE [ID...]): VARIABLE is true when all of these plugins are part of this build; else it is false,
+# and the configuration says which test is left out and why.
+function(cuecard_needs_plugins test variable)
+  get_property(built GLOBAL PROPERTY CUECARD_PLUGINS)
+  foreach(plugin IN LISTS ARGN)
+    if(NOT plugin IN_LIST built)
+      message(STATUS "Left out: the test ${test} needs the plugin ${plugin}, which is not in this tree")
+      set(${variable} FALSE PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  set(${variable} TRUE PARENT_SCOPE)
 endfunction()

@@ -3,8 +3,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include <nlohmann/json.hpp>
-
 #include <cuecard/error.hpp>
 
 #include "data/task_file.hpp"
@@ -116,27 +114,4 @@ TEST_CASE("a template file gives all of it or one line") {
   CHECK(text(", \"line\": 2") == "second {text}");
   CHECK_THROWS_AS(text(", \"line\": 3"), DataError);
   std::filesystem::remove_all(folder);
-}
-
-TEST_CASE("the schema in docs knows the same keys") {
-  std::ifstream file(CUECARD_SOURCE_DIR "/docs/task.schema.json");
-  REQUIRE(file.is_open());
-  const auto schema = nlohmann::json::parse(file);
-  // Everything that the schema names is read, and a key that it does not name is refused.
-  const auto given = nlohmann::json::parse(complete);
-  for (const auto& [key, value] : given.items())
-    CHECK_MESSAGE(schema.at("properties").contains(key), key);
-  for (const auto& [key, value] : given.at("data").items())
-    CHECK_MESSAGE(schema.at("properties").at("data").at("properties").contains(key), key);
-  for (const auto& [key, value] : schema.at("properties").items()) {
-    auto task = given;
-    task[key] = nullptr; // a known key with a wrong value, so the complaint is about the value
-    CHECK(complaint(task.dump()).find("unknown key") == std::string::npos);
-  }
-  for (const auto& [key, value] : schema.at("properties").at("data").at("properties").items()) {
-    auto task = given;
-    task["data"][key] = nullptr;
-    CHECK(complaint(task.dump()).find("unknown key") == std::string::npos);
-  }
-  CHECK(schema.at("additionalProperties") == false);
 }

@@ -257,6 +257,72 @@ TEST_CASE("gguf: names and configuration of a tiny llama") {
   CHECK(contains(refused({}), "\"mamba\""));
 }
 
+TEST_CASE("gguf: names and configuration of a tiny bert") {
+  TestFolder folder;
+  std::vector<std::string> pairs{pair("general.architecture", 8, text("bert")),
+                                 pair("bert.embedding_length", 4, raw<uint32_t>(4)),
+                                 pair("bert.block_count", 4, raw<uint32_t>(12)),
+                                 pair("bert.attention.head_count", 4, raw<uint32_t>(2)),
+                                 pair("bert.feed_forward_length", 4, raw<uint32_t>(8)),
+                                 pair("bert.context_length", 4, raw<uint32_t>(64)),
+                                 pair("bert.attention.layer_norm_epsilon", 6, raw(1e-12f)),
+                                 pair("tokenizer.ggml.padding_token_id", 4, raw<uint32_t>(0))};
+  // What llama.cpp's converter writes for BertModel, and what transformers calls it.
+  const std::vector<std::pair<std::string, std::string>> names{
+      {"token_embd.weight", "embeddings.word_embeddings.weight"},
+      {"token_types.weight", "embeddings.token_type_embeddings.weight"},
+      {"position_embd.weight", "embeddings.position_embeddings.weight"},
+      {"token_embd_norm.weight", "embeddings.LayerNorm.weight"},
+      {"token_embd_norm.bias", "embeddings.LayerNorm.bias"},
+      {"blk.11.attn_q.weight", "encoder.layer.11.attention.self.query.weight"},
+      {"blk.11.attn_q.bias", "encoder.layer.11.attention.self.query.bias"},
+      {"blk.11.attn_k.weight", "encoder.layer.11.attention.self.key.weight"},
+      {"blk.11.attn_v.bias", "encoder.layer.11.attention.self.value.bias"},
+      {"blk.11.attn_output.weight", "encoder.layer.11.attention.output.dense.weight"},
+      {"blk.11.attn_output_norm.bias", "encoder.layer.11.attention.output.LayerNorm.bias"},
+      {"blk.11.ffn_up.weight", "encoder.layer.11.intermediate.dense.weight"},
+      {"blk.11.ffn_down.bias", "encoder.layer.11.output.dense.bias"},
+      {"blk.11.layer_output_norm.weight", "encoder.layer.11.output.LayerNorm.weight"}};
+  const auto with = [&](const std::vector<std::pair<std::string, std::string>>& tensors) {
+    std::vector<std::string> infos;
+    for (const auto& [gguf, hugging_face] : tensors) {
+      const bool matrix = gguf.starts_with("token_embd.") || gguf.starts_with("token_types.");
+      const uint64_t rows = gguf.starts_with("token_types.") ? 2 : 5;
+      infos.push_back(
+          info(gguf, matrix ? std::vector<uint64_t>{4, rows} : std::vector<uint64_t>{4}, 0, 96 * infos.size()));
+    }
+    return file_of(pairs, infos, std::string(96 * infos.size(), '\0'));
+  };
+  const GgufFile file(folder.write("a.gguf", with(names)));
+  const Configuration configuration = gguf_configuration(file);
+  CHECK(configuration.text("model_type") == "bert");
+  CHECK(configuration.integer("hidden_size") == 4);
+  CHECK(configuration.integer("num_hidden_layers") == 12);
+  CHECK(configuration.integer("num_attention_heads") == 2);
+  CHECK(configuration.integer("intermediate_size") == 8);
+  CHECK(configuration.integer("max_position_embeddings") == 64);
+  CHECK(configuration.integer("vocab_size") == 5);
+  CHECK(configuration.integer("type_vocab_size") == 2);
+  CHECK(configuration.integer("pad_token_id") == 0);
+  CHECK(configuration.number("layer_norm_eps") == 1e-12);
+  const auto sources = gguf_sources(file, configuration);
+  CHECK(sources.size() == names.size());
+  for (const auto& [gguf, hugging_face] : names) {
+    CAPTURE(gguf);
+    REQUIRE(sources.count(hugging_face) == 1);
+    CHECK(sources.at(hugging_face).name == gguf);
+    CHECK(sources.at(hugging_face).interleaved_heads == 0); // nothing rotates
+  }
+  const auto refused = [&](const std::vector<std::pair<std::string, std::string>>& tensors) {
+    const GgufFile other(folder.write("b.gguf", with(tensors)));
+    return sentence([&] { gguf_sources(other, gguf_configuration(other)); });
+  };
+  CHECK(contains(refused({{"token_embd.weight", ""}}), "lacks the matrix \"token_types.weight\""));
+  CHECK(
+      contains(refused({{"token_embd.weight", ""}, {"token_types.weight", ""}, {"blk.0.ffn_gate.weight", ""}}),
+               "\"blk.0.ffn_gate.weight\" has no place in a bert model"));
+}
+
 TEST_CASE("gguf: putting rotary rows back into halves undoes the converter's exchange") {
   // The converter: [heads * d, n] -> reshape(heads, 2, d / 2, n), exchange the middle two, reshape back.
   const at::Tensor original = at::arange(2 * 6 * 3, at::kFloat).reshape({12, 3});

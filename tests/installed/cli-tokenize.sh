@@ -25,6 +25,24 @@ import json
 for a, b in zip(open("found"), open("decoded"), strict=True):
     assert json.loads(a) == json.loads(b), (a, b)'
 [ "$(cuecard tokenize --model model 'in this' | cuecard tokenize --model model --decode)" = 'in this' ]
+
+# With --special, spelled-out special tokens are those tokens, and the model's own stand around the text.
+python3 - "$golden" <<'PYTHON'
+import json, subprocess, sys
+texts = [bytes.fromhex(t) for t in json.load(open(sys.argv[1] + "/texts.json"))]
+golden = json.load(open(sys.argv[1] + "/smollm.golden.json"))
+assert golden["special"]
+for row, expected in golden["special"].items():
+    ids = {}
+    for flag in (), ("--special",):
+        found = subprocess.run([b"cuecard", b"tokenize", b"--model", b"model", *flag, texts[int(row)]], capture_output=True, check=True)
+        ids[flag] = json.loads(found.stdout)
+    assert ids["--special",] == expected["ids"] and ids[()] == golden["plain"][int(row)]["ids"] != expected["ids"], (row, ids)
+PYTHON
+bert=$SOURCE/tests/golden/models/bert-mlm
+[ "$(cuecard tokenize --model "$bert" --special 'a film' | cuecard tokenize --model "$bert" --decode --special)" = '[CLS] a film [SEP]' ]
+[ "$(cuecard tokenize --model "$bert" --special '')" = '[2,3]' ]
+
 for wrong in '[1, "2"]' '[-1]' '[999999999]' '{}' '[1'; do
   status=0
   echo "$wrong" | cuecard tokenize --model model --decode 2>err || status=$?

@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 
+#include "engine/tokenized_example.hpp"
 #include "mirror_device.hpp"
 #include "training_run.hpp"
 
@@ -62,6 +63,40 @@ void check_same(const std::string& name, const RunSetting& setting) {
   }
 }
 
+/// Probabilities of `rows` by the steps of a prediction: pack, forward, read, score. On the mirror none of them
+/// may wait; only the scores are taken to the host, at the end.
+std::vector<double> stepwise(const Model& model, const Method& method, const std::vector<Example>& rows) {
+  const at::InferenceMode inference;
+  std::vector<TokenizedPrompt> prompts;
+  for (const Example& row : rows)
+    prompts.push_back(tokenized(method, model, row).at(0));
+  std::vector<PackItem> items;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    items.push_back({&prompts[i], &rows[i]});
+  Scores scores;
+  {
+    const mirror::Watch watch(model.backbone().device() == mirror::device);
+    const CardMix mix({method.tuner->condition(0)});
+    const Batch batch = pack(items, {model.backbone().device(), model.backbone().shape().causal});
+    const at::Tensor hidden = model.backbone().forward({batch, mix.for_batch(batch)});
+    scores = method.verbalizer->score(model.backbone().read(hidden, method.verbalizer->readout()), batch);
+  }
+  const at::Tensor host =
+      scores.values.to(at::kCPU, at::kDouble).view({static_cast<int64_t>(rows.size()), -1}).softmax(1);
+  return {host.const_data_ptr<double>(), host.const_data_ptr<double>() + host.numel()};
+}
+
+std::vector<double> predicted(const Model& model, const Method& method, const std::vector<Example>& rows) {
+  std::vector<const Example*> asked;
+  for (const Example& row : rows)
+    asked.push_back(&row);
+  Predictor predictor(model, {&method});
+  std::vector<double> probabilities;
+  for (const Prediction& prediction : predictor.predict(asked))
+    probabilities.insert(probabilities.end(), prediction.probabilities.begin(), prediction.probabilities.end());
+  return probabilities;
+}
+
 Side moved(Side side, const at::Device& device) {
   for (at::Tensor* tensor : {&side.ids, &side.positions, &side.segments, &side.soft_rows, &side.soft_slots})
     if (tensor->defined())
@@ -79,6 +114,46 @@ TEST_CASE("training steps wait for nothing, and training and prediction are the 
 TEST_CASE("the same with learned rows inside the text, behind rows that are kept from step to step") {
   for (const char* name : {"llama-tied", "bert-mlm"})
     check_same(name, rows_inside);
+}
+
+TEST_CASE("a prediction waits for nothing before its scores are there, which are the CPU's") {
+  const std::vector<Example> rows = training_rows();
+  for (const char* name : {"llama-tied", "llama-untied", "bert-mlm"})
+    for (const ManualSetting& setting :
+         {ManualSetting{"first", "none"}, {"mean", "blank"}, {"max", "train"}, {"max", "none"}}) {
+      CAPTURE(name);
+      CAPTURE(setting.handler);
+      CAPTURE(setting.calibrate);
+      const Model here = model_on(name, at::kCPU), there = model_on(name, mirror::device);
+      const Method at_home = manual_method(here, setting, rows), away = manual_method(there, setting, rows);
+      const std::vector<double> expected = predicted(here, at_home, rows);
+      REQUIRE(expected.size() == 2 * rows.size());
+      CHECK(largest_difference(stepwise(there, away, rows), expected) < 1e-5);
+      CHECK(largest_difference(predicted(there, away, rows), expected) < 1e-5);
+    }
+}
+
+TEST_CASE("the same with learned rows, in front and inside") {
+  const std::vector<Example> rows = training_rows();
+  for (const char* name : {"llama-tied", "bert-mlm"})
+    for (const char* text : {rows_in_front.text, rows_inside.text}) {
+      CAPTURE(name);
+      CAPTURE(text);
+      const auto method_on = [&](const Model& model) {
+        MethodChoice choice;
+        choice.prompt_template.set = {{"text", text}};
+        choice.tuner = {"prompt-tuning", {{"length", "3"}}};
+        choice.labels = {"good", "bad"};
+        choice.label_words = {{"great", "moving"}, {"tedious", "bad"}};
+        choice.seed = 5;
+        return make_method(model, plugins(), choice, &rows);
+      };
+      const Model here = model_on(name, at::kCPU), there = model_on(name, mirror::device);
+      const Method at_home = method_on(here), away = method_on(there);
+      const std::vector<double> expected = predicted(here, at_home, rows);
+      CHECK(largest_difference(stepwise(there, away, rows), expected) < 1e-5);
+      CHECK(largest_difference(predicted(there, away, rows), expected) < 1e-5);
+    }
 }
 
 TEST_CASE("a tuner that waits for the device is caught") {

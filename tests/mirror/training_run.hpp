@@ -171,4 +171,22 @@ inline Outcome run(const Model& model, const RunSetting& setting, const SetWatch
   return outcome;
 }
 
+/// What a manual prompt's label words are read by, in its three settings that take different ways.
+struct ManualSetting {
+  const char* handler; ///< of words of several tokens
+  const char* calibrate;
+};
+
+inline Method manual_method(const Model& model, const ManualSetting& setting,
+                            const std::vector<Example>& rows) {
+  MethodChoice choice;
+  choice.prompt_template.set = {{"text", "Review: {text} It was {mask}"}};
+  choice.verbalizer.set = {{"multi-token-handler", setting.handler}, {"calibrate", setting.calibrate}};
+  choice.labels = {"good", "bad"};
+  choice.label_words = {{"great", "unquestionably moving"}, {"tedious", "bad"}};
+  Method method = make_method(model, plugins(), choice, &rows);
+  train(model, method, rows, {}, {}, 7); // calibrates
+  return method;
+}
+
 } // namespace cuecard::test

@@ -1,0 +1,275 @@
+/// docs/task.schema.json and the reader of task files say the same: what one takes the other takes, key by key.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "data/task_file.hpp"
+
+using namespace cuecard;
+using nlohmann::json;
+
+namespace {
+
+json schema() {
+  std::ifstream file(CUECARD_SOURCE_DIR "/docs/task.schema.json");
+  REQUIRE(file.is_open());
+  return json::parse(file);
+}
+
+bool of_type(const json& value, const std::string& type) {
+  return type == "object"    ? value.is_object()
+         : type == "array"   ? value.is_array()
+         : type == "string"  ? value.is_string()
+         : type == "boolean" ? value.is_boolean()
+         : type == "integer" ? value.is_number_integer()
+                             : value.is_number();
+}
+
+/// JSON Schema 2020-12 as far as this schema uses it; a keyword that it doesn't know fails the test.
+class Validator {
+public:
+  explicit Validator(const json& root) : root_(root) {}
+
+  bool takes(const json& value) const { return takes(value, root_); }
+
+private:
+  static std::vector<json> list_of(const json& one_or_many) {
+    return one_or_many.is_array() ? one_or_many.get<std::vector<json>>() : std::vector<json>{one_or_many};
+  }
+
+  const json& target(const json& reference) const {
+    return root_.at(json::json_pointer(reference.get<std::string>().substr(1)));
+  }
+
+  /// Keys that `node` or what it refers to names.
+  bool names(const json& node, const std::string& key) const {
+    if (node.contains("properties") && node.at("properties").contains(key))
+      return true;
+    if (node.contains("$ref"))
+      return names(target(node.at("$ref")), key);
+    const json all = node.value("allOf", json::array());
+    return std::any_of(all.begin(), all.end(), [&](const json& part) { return names(part, key); });
+  }
+
+  bool takes_members(const json& value, const json& node, const json& rest) const {
+    for (const auto& [key, member] : value.items()) {
+      if (names(node, key))
+        continue;
+      if (rest.is_boolean() ? !rest.get<bool>() : !takes(member, rest))
+        return false;
+    }
+    return true;
+  }
+
+  bool takes(const json& value, const json& node) const {
+    for (const auto& [keyword, rule] : node.items())
+      if (!follows(value, node, keyword, rule))
+        return false;
+    return true;
+  }
+
+  bool follows(const json& value, const json& node, const std::string& keyword, const json& rule) const {
+    const auto fits = [&](const json& part) { return takes(value, part); };
+    if (keyword == "$schema" || keyword == "$defs" || keyword == "title" || keyword == "description" ||
+        keyword == "default")
+      return true;
+    if (keyword == "$ref")
+      return takes(value, target(rule));
+    if (keyword == "type") {
+      const std::vector<json> types = list_of(rule);
+      return std::any_of(types.begin(), types.end(), [&](const json& type) { return of_type(value, type); });
+    }
+    if (keyword == "enum")
+      return std::find(rule.begin(), rule.end(), value) != rule.end();
+    if (keyword == "oneOf")
+      return std::count_if(rule.begin(), rule.end(), fits) == 1;
+    if (keyword == "allOf")
+      return std::all_of(rule.begin(), rule.end(), fits);
+    if (keyword == "not")
+      return !fits(rule);
+    if (keyword == "required")
+      return std::all_of(rule.begin(), rule.end(),
+                         [&](const json& key) { return !value.is_object() || value.contains(key); });
+    if (keyword == "minLength")
+      return !value.is_string() || value.get<std::string>().size() >= rule.get<std::size_t>();
+    if (keyword == "minimum")
+      return !value.is_number() || value.get<double>() >= rule.get<double>();
+    if (keyword == "maximum")
+      return !value.is_number() || value.get<double>() <= rule.get<double>();
+    if (keyword == "items")
+      return !value.is_array() ||
+             std::all_of(value.begin(), value.end(), [&](const json& item) { return takes(item, rule); });
+    if (keyword == "properties") {
+      for (const auto& [key, part] : rule.items())
+        if (value.is_object() && value.contains(key) && !takes(value.at(key), part))
+          return false;
+      return true;
+    }
+    if (keyword == "additionalProperties" || keyword == "unevaluatedProperties")
+      return !value.is_object() || takes_members(value, node, rule);
+    FAIL("the schema has a keyword that this test doesn't know: " << keyword);
+    return false;
+  }
+
+  const json root_;
+};
+
+std::string complaint(const json& task) {
+  try {
+    parse_task_file(task.dump(), "task.json");
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// A task file with every key that the schema names, each level once.
+const char* const everything = R"({
+  "$schema": "task.schema.json", "name": "topics",
+  "data": {"train": "a.csv", "dev": "b.csv", "test": "c.csv", "format": "csv", "header": false,
+           "fields": {"title": "title", "body": 2}, "words": {"w": 3}, "meta": {"who": "entity"},
+           "label": "label", "id": 4, "answers": "answer"},
+  "few_shot": {"per_label": 16, "seed": 7, "dev": {"total": 20}},
+  "labels": ["world", {"name": "sports", "words": ["sports"], "values": [2, "S", true]}],
+  "template": {"text": "{title}", "component": "manual", "options": {"a": 3, "b": true, "c": "x"}},
+  "verbalizer": {"component": "manual", "options": {"strength": 0.5}},
+  "max_length": 128, "truncate": "balanced", "metric": "accuracy"})";
+
+/// `change` applied to the file above; schema and reader must agree on the result.
+struct Case {
+  const char* what;
+  std::function<void(json&)> change;
+  bool good;
+};
+
+} // namespace
+
+TEST_CASE("the documented task files are valid by the schema") {
+  std::ifstream file(CUECARD_SOURCE_DIR "/docs/task-files.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  const std::string text = page.str(), open = "```json\n";
+  const Validator validator(schema());
+  int blocks = 0;
+  for (std::size_t at = text.find(open); at != text.npos; at = text.find(open, at)) {
+    at += open.size();
+    const json task = json::parse(text.substr(at, text.find("```", at) - at));
+    if (task.size() == 1 && task.contains("$schema"))
+      continue; // shows how to name the schema
+    CHECK_MESSAGE(validator.takes(task), task.dump());
+    ++blocks;
+  }
+  CHECK(blocks == 4);
+}
+
+TEST_CASE("schema and reader agree") {
+  const Validator validator(schema());
+  const json whole = json::parse(everything);
+  const std::vector<Case> cases = {
+      {"everything", [](json&) {}, true},
+      {"a short template", [](json& task) { task["template"] = "x"; }, true},
+      {"labels by name alone",
+       [](json& task) {
+         task["labels"] = {"a", "b"};
+       },
+       true},
+      {"a split",
+       [](json& task) {
+         task["data"].erase("dev");
+         task["split"] = {{"dev", 0.25}, {"seed", 3}};
+       },
+       true},
+      {"a sample by number",
+       [](json& task) {
+         task["few_shot"] = {{"total", 8}, {"dev", {{"per_label", 2}}}};
+       },
+       true},
+      {"no template", [](json& task) { task.erase("template"); }, false},
+      {"an empty template", [](json& task) { task["template"] = ""; }, false},
+      {"a template without text", [](json& task) { task["template"].erase("text"); }, false},
+      {"two templates", [](json& task) { task["template"]["file"] = "t.txt"; }, false},
+      {"an empty name", [](json& task) { task["name"] = ""; }, false},
+      {"a name that is a number", [](json& task) { task["name"] = 1; }, false},
+      {"a column zero", [](json& task) { task["data"]["label"] = 0; }, false},
+      {"a column that is no column", [](json& task) { task["data"]["fields"]["title"] = true; }, false},
+      {"an unknown format", [](json& task) { task["data"]["format"] = "xml"; }, false},
+      {"a header that is a text", [](json& task) { task["data"]["header"] = "yes"; }, false},
+      {"both sample sizes", [](json& task) { task["few_shot"]["total"] = 3; }, false},
+      {"no sample size", [](json& task) { task["few_shot"].erase("per_label"); }, false},
+      {"a negative seed", [](json& task) { task["few_shot"]["seed"] = -1; }, false},
+      {"a split of all",
+       [](json& task) {
+         task["data"].erase("dev");
+         task["split"] = {{"dev", 1.5}};
+       },
+       false},
+      {"words that are one text", [](json& task) { task["labels"][1]["words"] = "w"; }, false},
+      {"a label without name", [](json& task) { task["labels"][1].erase("name"); }, false},
+      {"a value that is a list", [](json& task) { task["labels"][1]["values"] = {json::array()}; }, false},
+      {"an option that is null", [](json& task) { task["verbalizer"]["options"]["x"] = nullptr; }, false},
+      {"a length of zero", [](json& task) { task["max_length"] = 0; }, false},
+      {"an unknown truncation", [](json& task) { task["truncate"] = "middle"; }, false},
+      {"an unknown metric", [](json& task) { task["metric"] = "f1"; }, false},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.what);
+    json task = whole;
+    one.change(task);
+    CAPTURE(complaint(task));
+    CHECK(complaint(task).empty() == one.good);
+    CHECK(validator.takes(task) == one.good);
+  }
+}
+
+TEST_CASE("both know the same keys at every level, and no other") {
+  const json root = schema();
+  const Validator validator(root);
+  json whole = json::parse(everything);
+  whole["data"].erase("dev"); // not beside a split
+  whole["split"] = {{"dev", 0.5}, {"seed", 1}};
+  REQUIRE(complaint(whole).empty());
+  REQUIRE(validator.takes(whole));
+  // Where the schema lists the keys of each place.
+  const json& sample = root.at("$defs").at("sample");
+  const std::vector<std::pair<std::string, std::vector<json>>> levels = {
+      {"", {root}},
+      {"/data", {root.at("properties").at("data")}},
+      {"/split", {root.at("properties").at("split")}},
+      {"/few_shot", {root.at("properties").at("few_shot"), sample}},
+      {"/few_shot/dev", {sample}},
+      {"/labels/1", {root.at("/properties/labels/items/oneOf/1"_json_pointer)}},
+      {"/template", {root.at("/properties/template/oneOf/1"_json_pointer)}},
+      {"/verbalizer", {root.at("properties").at("verbalizer")}}};
+  for (const auto& [place, nodes] : levels) {
+    CAPTURE(place);
+    std::vector<std::string> listed;
+    for (const json& node : nodes)
+      for (const auto& [key, part] : node.at("properties").items())
+        listed.push_back(key);
+    std::sort(listed.begin(), listed.end());
+
+    json strange = whole;
+    strange[json::json_pointer(place)]["zzzzzzzz"] =
+        1; // near to nothing, so that the reader lists what it knows
+    CHECK(!validator.takes(strange));
+    const std::string said = complaint(strange), before = "Known here: ";
+    CAPTURE(said);
+    REQUIRE(said.find(before) != said.npos);
+    std::stringstream names(said.substr(said.find(before) + before.size()));
+    std::vector<std::string> known;
+    for (std::string name; std::getline(names >> std::ws, name, ',');)
+      known.push_back(name.substr(0, name.find('.')));
+    std::sort(known.begin(), known.end());
+    CHECK(known == listed);
+  }
+}
