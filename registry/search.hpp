@@ -28,7 +28,7 @@ struct SearchPath {
   void add(const std::filesystem::path& path, const std::string& origin);
 };
 
-/// "abi1-torch2.15": the folder for plugins built for this host's ABI and LibTorch.
+/// "abi2-torch2.15": the folder for plugins built for this host's ABI and LibTorch.
 std::string abi_folder();
 
 /// Why the file or folder is not to be trusted, as the end of a sentence, or "": others than its owner may

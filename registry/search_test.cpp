@@ -47,13 +47,13 @@ std::vector<fs::path> paths(const SearchPath& search) {
 
 TEST_CASE("the order is flag, variable, user, each with its ABI folder in front") {
   const TestFolder folder;
-  for (const char* name : {"flag", "flag/abi1-torch2.15", "variable", "data/cuecard/plugins"})
+  for (const char* name : {"flag", "flag/abi2-torch2.15", "variable", "data/cuecard/plugins"})
     fs::create_directories(folder / name);
   const Variable variable("CUECARD_PLUGIN_PATH", (folder / "variable").string());
   const Variable data("XDG_DATA_HOME", (folder / "data").string());
   const auto found = paths(SearchPath::standard({(folder / "flag").string()}));
   REQUIRE(found.size() >= 4);
-  CHECK(found[0] == folder / "flag/abi1-torch2.15");
+  CHECK(found[0] == folder / "flag/abi2-torch2.15");
   CHECK(found[1] == folder / "flag");
   CHECK(found[2] == folder / "variable");
   CHECK(found[3] == folder / "data/cuecard/plugins");

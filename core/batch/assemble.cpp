@@ -17,10 +17,12 @@ struct Stretch {
   /// next is the answer.
   bool answer = false;
   bool given = false;
+  /// What should stand at the rows of a given answer; empty: the rows themselves.
+  std::vector<int64_t> targets;
 };
 
-/// Which side of a model a list of pieces is for.
-enum class Reading {
+/// What a row of a side sees.
+enum class Sight {
   whole, ///< each row sees all others: an answer slot is a mask token
   causal ///< each row sees only what stands in front: an answer slot is what comes next
 };
@@ -59,24 +61,23 @@ int64_t trigger_id(const Vocabulary& vocabulary, const Piece& piece) {
   return *id;
 }
 
-/// Encodes pieces one by one, counting those of front, input and output through, so that rows know where they
-/// came from.
+/// Encodes pieces one by one.
 class PieceEncoder {
 public:
-  explicit PieceEncoder(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+  PieceEncoder(const Vocabulary& vocabulary, bool masked_targets, const std::vector<std::string>& fields)
+      : vocabulary_(vocabulary), masked_targets_(masked_targets), fields_(fields) {}
 
-  std::vector<Stretch> encode(const std::vector<Piece>& pieces, Reading reading) {
+  std::vector<Stretch> encode(const std::vector<Piece>& pieces, Sight sight) const {
     std::vector<Stretch> stretches;
     stretches.reserve(pieces.size());
     bool behind_given_answer = false;
     for (const Piece& piece : pieces) {
-      Stretch stretch = encode(piece, reading);
+      Stretch stretch = encode(piece, sight);
       // A special token right behind a given answer is the answer's end, and to be learned like it.
       if (behind_given_answer && piece.kind == Piece::Kind::special)
         stretch.answer = stretch.given = true;
       behind_given_answer = stretch.given;
       stretches.push_back(std::move(stretch));
-      ++piece_;
     }
     return stretches;
   }
@@ -86,8 +87,11 @@ private:
     TokenRow row;
     row.id = id;
     row.segment = piece.segment;
-    row.origin.piece = piece_;
-    row.origin.word = static_cast<int32_t>(piece.word);
+    if (piece.kind == Piece::Kind::field) {
+      const auto field = std::find(fields_.begin(), fields_.end(), piece.field);
+      row.origin.field = field == fields_.end() ? -1 : static_cast<int32_t>(field - fields_.begin());
+      row.origin.word = static_cast<int32_t>(piece.word);
+    }
     return row;
   }
 
@@ -96,13 +100,13 @@ private:
     rows.reserve(tokens.size());
     for (const Token& token : tokens) {
       rows.push_back(row(piece, token.id));
-      rows.back().origin.begin = token.begin;
-      rows.back().origin.end = token.end;
+      rows.back().origin.begin = std::max<int64_t>(0, int64_t{token.begin} - piece.lead);
+      rows.back().origin.end = std::max<int64_t>(0, int64_t{token.end} - piece.lead);
     }
     return rows;
   }
 
-  Stretch encode(const Piece& piece, Reading reading) const {
+  Stretch encode(const Piece& piece, Sight sight) const {
     Stretch stretch;
     stretch.shortenable = piece.shortenable;
     switch (piece.kind) {
@@ -125,34 +129,49 @@ private:
       stretch.rows.back().trigger_slot = piece.slot;
       break;
     case Piece::Kind::answer:
-      encode_answer(piece, reading, stretch);
+      encode_answer(piece, sight, stretch);
       break;
     }
     return stretch;
   }
 
-  void encode_answer(const Piece& piece, Reading reading, Stretch& stretch) const {
+  void encode_answer(const Piece& piece, Sight sight, Stretch& stretch) const {
     stretch.answer = true;
     stretch.shortenable = false;
     stretch.given = !piece.text.empty();
-    if (reading == Reading::whole) {
-      // openprompt-surface 1.4: a masked model has one row per answer, so a given text can't stand there.
-      if (stretch.given)
+    if (sight == Sight::whole) {
+      const int64_t mask = required_special(vocabulary_, "mask");
+      if (!stretch.given) {
+        stretch.rows.push_back(row(piece, mask));
+        return;
+      }
+      // openprompt-surface 1.4: a masked model doesn't see the answer that it shall give.
+      if (!masked_targets_)
         throw DataError("the answer \"" + piece.text +
                         "\" is given, but a masked model can't be taught by answers "
                         "that stand in its input: leave the answer out, or use a causal model");
-      stretch.rows.push_back(row(piece, required_special(vocabulary_, "mask")));
+      stretch.rows = rows(piece, vocabulary_.encode(piece.text));
+      for (TokenRow& each : stretch.rows) {
+        stretch.targets.push_back(each.id);
+        each.id = mask;
+      }
+      require_rows(piece, stretch);
       return;
     }
     if (stretch.given) {
       stretch.rows = rows(piece, vocabulary_.encode(piece.text));
-      if (stretch.rows.empty())
-        throw DataError("the answer \"" + piece.text + "\" has no token in the model's vocabulary");
+      require_rows(piece, stretch);
     }
   }
 
+  static void require_rows(const Piece& piece, const Stretch& stretch) {
+    if (stretch.rows.empty())
+      throw DataError("the answer \"" + piece.text + "\" has no token in the model's vocabulary");
+  }
+
   const Vocabulary& vocabulary_;
-  int32_t piece_ = 0;
+  bool masked_targets_;
+  const std::vector<std::string>& fields_;
 };
 
 int64_t count_rows(const std::vector<Stretch>& stretches, bool shortenable_only) {
@@ -209,11 +228,11 @@ std::vector<TokenRow> special_rows(std::span<const int64_t> ids, int64_t segment
 }
 
 /// Lays stretches behind `rows`; when `read`, notes which rows are read for the answers and what should come.
-void lay(const std::vector<Stretch>& stretches, Reading reading, bool read, std::vector<TokenRow>& rows,
+void lay(const std::vector<Stretch>& stretches, Sight sight, bool read, std::vector<TokenRow>& rows,
          TokenizedPrompt& prompt) {
   bool open_answer = false;
   for (const Stretch& stretch : stretches) {
-    if (reading == Reading::causal && open_answer)
+    if (sight == Sight::causal && open_answer)
       throw DataError(
           "something stands behind a causal model's answer slot, where it would never be read: end the "
           "prompt with the answer slot");
@@ -221,10 +240,12 @@ void lay(const std::vector<Stretch>& stretches, Reading reading, bool read, std:
       rows.insert(rows.end(), stretch.rows.begin(), stretch.rows.end());
       continue;
     }
-    if (reading == Reading::whole) {
-      prompt.answers.push_back(static_cast<int64_t>(rows.size()));
-      prompt.targets.push_back(-1);
-      rows.push_back(stretch.rows.front());
+    if (sight == Sight::whole) {
+      for (std::size_t i = 0; i < stretch.rows.size(); ++i) {
+        prompt.answers.push_back(static_cast<int64_t>(rows.size()));
+        prompt.targets.push_back(stretch.given ? stretch.targets[i] : -1);
+        rows.push_back(stretch.rows[i]);
+      }
       continue;
     }
     if (rows.empty())
@@ -244,24 +265,62 @@ void lay(const std::vector<Stretch>& stretches, Reading reading, bool read, std:
   }
 }
 
+/// Rows other than answer slots that a verbalizer reads. `front`: how many rows stand in front of the model's
+/// own special tokens.
+std::vector<int64_t> rows_to_read(const std::vector<TokenRow>& rows, const Reading& reading, Sight sight,
+                                  int64_t front, const std::vector<std::string>& fields) {
+  const auto wanted = std::find(fields.begin(), fields.end(), reading.field);
+  const auto of_field = [&](const TokenRow& row) {
+    return row.origin.field >= 0 && (reading.field.empty() || row.origin.field == wanted - fields.begin());
+  };
+  std::vector<int64_t> read;
+  switch (reading.rows) {
+  case Reading::Rows::answers:
+    break;
+  case Reading::Rows::sequence:
+    read.push_back(sight == Sight::causal ? static_cast<int64_t>(rows.size()) - 1 : front);
+    break;
+  case Reading::Rows::first:
+    read.push_back(0);
+    break;
+  case Reading::Rows::words:
+  case Reading::Rows::tokens:
+    for (std::size_t i = 0, word = SIZE_MAX; i < rows.size(); ++i) {
+      if (!of_field(rows[i]))
+        continue;
+      const bool new_word = rows[i].origin.word >= 0 && static_cast<std::size_t>(rows[i].origin.word) != word;
+      if (reading.rows == Reading::Rows::tokens || new_word)
+        read.push_back(static_cast<int64_t>(i));
+      word = static_cast<std::size_t>(rows[i].origin.word);
+    }
+    break;
+  }
+  if (read.empty() || rows.empty())
+    throw DataError(
+        "none of the prompt's tokens is one that the verbalizer reads" +
+        (reading.field.empty() ? std::string(".") : ": the field \"" + reading.field + "\" has none."));
+  return read;
+}
+
 } // namespace
 
 TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptTarget& target,
-                         const LengthLimit& limit) {
-  const Reading reading = target.causal && !target.encoder_decoder ? Reading::causal : Reading::whole;
-  PieceEncoder encoder(vocabulary);
-  std::vector<Stretch> front = encoder.encode(prompt.front, reading);
-  std::vector<Stretch> input = encoder.encode(prompt.input, reading);
-  const std::vector<Stretch> output = encoder.encode(prompt.output, Reading::causal);
+                         const LengthLimit& limit, const std::vector<std::string>& fields) {
+  const Sight sight = target.causal && !target.encoder_decoder ? Sight::causal : Sight::whole;
+  const PieceEncoder encoder(vocabulary, target.masked_targets, fields);
+  std::vector<Stretch> front = encoder.encode(prompt.front, sight);
+  std::vector<Stretch> input = encoder.encode(prompt.input, sight);
+  const std::vector<Stretch> output = encoder.encode(prompt.output, Sight::causal);
 
   // A causal model goes on where the input ends, so nothing is put behind it.
   const std::vector<TokenRow> prefix = special_rows(vocabulary.sequence_prefix(), 0);
   std::vector<TokenRow> suffix;
-  if (reading == Reading::whole)
+  if (sight == Sight::whole)
     suffix = special_rows(vocabulary.sequence_suffix(), prompt.input.empty() ? 0 : prompt.input.back().segment);
 
   TokenizedPrompt result;
   result.choice = prompt.choice;
+  result.variant = prompt.variant;
   const int64_t length =
       count_rows(front, false) + count_rows(input, false) + static_cast<int64_t>(prefix.size() + suffix.size());
   if (limit.max_length > 0 && length > limit.max_length) {
@@ -276,13 +335,20 @@ TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, con
   }
 
   // Which rows are read is decided here, after the cut: so an answer slot never loses its row.
-  const bool read_input = prompt.output.empty();
+  const bool read_answers = target.reading.rows == Reading::Rows::answers;
+  const bool read_input = prompt.output.empty() && read_answers;
   result.input.reserve(static_cast<std::size_t>(length - result.cut));
-  lay(front, reading, read_input, result.input, result);
+  lay(front, sight, read_input, result.input, result);
   result.input.insert(result.input.end(), prefix.begin(), prefix.end());
-  lay(input, reading, read_input, result.input, result);
+  lay(input, sight, read_input, result.input, result);
   result.input.insert(result.input.end(), suffix.begin(), suffix.end());
-  lay(output, Reading::causal, true, result.output, result);
+  lay(output, Sight::causal, read_answers, result.output, result);
+  if (!read_answers) {
+    const bool decoder = !result.output.empty();
+    result.answers = rows_to_read(decoder ? result.output : result.input, target.reading,
+                                  decoder ? Sight::causal : sight, count_rows(front, false), fields);
+    result.targets.assign(result.answers.size(), -1);
+  }
   return result;
 }
 

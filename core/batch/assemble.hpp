@@ -26,13 +26,14 @@ struct TokenRow {
 struct TokenizedPrompt {
   std::vector<TokenRow> input;
   std::vector<TokenRow> output; ///< decoder rows of an encoder-decoder
-  /// Rows that are read, ascending: of `output` when that is not empty, else of `input`. For a causal model the
-  /// row in front of the answer, whose next token the answer is.
+  /// Rows that are read, ascending: of `output` when that is not empty, else of `input`. For an answer of a
+  /// causal model the row in front of it, whose next token the answer is.
   std::vector<int64_t> answers;
   /// The token that should stand at each read position; -1 where the answer is not given. As long as `answers`.
   std::vector<int64_t> targets;
-  int64_t choice = 0;
-  int64_t cut = 0; ///< tokens that truncation took away
+  int64_t choice = 0, variant = 0; ///< Prompt's
+  int64_t candidate = 0;           ///< which of the given answers stands there
+  int64_t cut = 0;                 ///< tokens that truncation took away
 };
 
 /// Where tokens are taken from when a prompt is too long: from the end, from the beginning, or from all
@@ -44,10 +45,11 @@ struct LengthLimit {
   Truncate truncate = Truncate::tail;
 };
 
+/// `fields` are those that the template reads, by which origins are numbered (RowOrigin::field).
 /// Throws DataError (without a line number: the caller knows the line) when the prompt can't be made to fit,
 /// when nothing stands in front of a causal model's answer slot, or when a special token that the template
 /// names does not exist.
 TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptTarget& target,
-                         const LengthLimit& limit = {});
+                         const LengthLimit& limit = {}, const std::vector<std::string>& fields = {});
 
 } // namespace cuecard

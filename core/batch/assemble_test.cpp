@@ -160,19 +160,59 @@ TEST_CASE("soft slots, triggers, segments and where rows came from") {
   prompt.input[1].word = 7;
   prompt.input[4].segment = 1;
   prompt.choice = 2;
-  const TokenizedPrompt rows = assemble(prompt, bert, masked);
+  prompt.input[1].field = "second";
+  prompt.input[1].lead = 1;
+  const TokenizedPrompt rows = assemble(prompt, bert, masked, {}, {"first", "second"});
   CHECK(spell(rows.input) == "3C0abTScMS");
   CHECK(rows.choice == 2);
   CHECK(rows.input[5].trigger_slot == 2);
   CHECK(rows.input[5].id == 'x');
   CHECK(rows.answers == Positions{8});
-  CHECK(rows.input[1].origin.piece == -1);
-  CHECK(rows.input[4].origin.piece == 2);
+  CHECK(rows.input[1].origin.field == -1);
+  CHECK(rows.input[4].origin.field == 1);
   CHECK(rows.input[4].origin.word == 7);
-  CHECK(rows.input[4].origin.begin == 1);
-  CHECK(rows.input[4].origin.end == 2);
+  CHECK(rows.input[4].origin.begin == 0); // the space in front is not the field's
+  CHECK(rows.input[4].origin.end == 1);
   CHECK(rows.input[7].segment == 1);
   CHECK(rows.input[8].segment == 0);
+}
+
+TEST_CASE("rows other than answers are read where a verbalizer asks for them") {
+  Prompt prompt;
+  prompt.front = {soft(0)};
+  for (const int64_t word : {0, 1, 2}) {
+    prompt.input.push_back(field(word == 1 ? "b" : "ac"));
+    prompt.input.back().field = "words";
+    prompt.input.back().word = word;
+  }
+  const auto read = [&](Reading::Rows rows, const PromptTarget& model) {
+    PromptTarget target = model;
+    target.reading = {rows, "words"};
+    return assemble(prompt, bert, target, {}, {"words"}).answers;
+  };
+  CHECK(read(Reading::Rows::sequence, masked) == Positions{1}); // 0CacbacS
+  CHECK(read(Reading::Rows::first, masked) == Positions{0});
+  CHECK(read(Reading::Rows::words, masked) == Positions{2, 4, 5});
+  CHECK(read(Reading::Rows::tokens, masked) == Positions{2, 3, 4, 5, 6});
+  PromptTarget causal;
+  causal.causal = true;
+  CHECK(read(Reading::Rows::sequence, causal) == Positions{6});
+  PromptTarget other = masked;
+  other.reading = {Reading::Rows::words, "others"};
+  CHECK_THROWS_WITH_AS(assemble(prompt, bert, other, {}, {"words", "others"}), doctest::Contains("\"others\""),
+                       DataError);
+}
+
+TEST_CASE("a given answer of a masked model is as many mask rows as it has tokens") {
+  Prompt prompt;
+  prompt.input = {field("a"), answer("bc")};
+  CHECK_THROWS_AS(assemble(prompt, bert, masked), DataError);
+  PromptTarget target = masked;
+  target.masked_targets = true;
+  const TokenizedPrompt rows = assemble(prompt, bert, target);
+  CHECK(spell(rows.input) == "CaMMS");
+  CHECK(rows.answers == Positions{2, 3});
+  CHECK(rows.targets == Positions{'b', 'c'});
 }
 
 TEST_CASE("the end token has the segment of what it ends") {

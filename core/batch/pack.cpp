@@ -1,12 +1,18 @@
 #include "batch/pack.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include <ATen/ops/from_blob.h>
 
 namespace cuecard {
 
 namespace {
+
+/// Two shared rows are where the saving outgrows the two extra products per head.
+constexpr int64_t worth_sharing = 2;
+
+using Items = std::span<const PackItem>;
 
 at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
   const at::Tensor host =
@@ -23,20 +29,20 @@ bool same_row(const TokenRow& a, const TokenRow& b) {
 /// One side while it grows, on the host.
 struct GrowingSide {
   std::vector<int64_t> ids, positions, segments, soft_rows, soft_slots, trigger_rows, trigger_slots;
-  std::vector<int64_t> offsets{0}, parent;
-  std::vector<RowOrigin> origin;
+  std::vector<int64_t> offsets{0}, parent, cards, past_of;
 
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
 
-  /// Lays rows begin to end of `tokens`; their positions count from `begin`, less what lies in a past.
-  void lay(const std::vector<TokenRow>& tokens, int64_t begin, int64_t end, int64_t first_position,
-           int64_t soft_offset, int64_t of) {
+  /// A sequence of the rows begin to end of `tokens`, whose positions count from `first_position`. Returns its
+  /// number.
+  int64_t lay(const PackItem& item, const std::vector<TokenRow>& tokens, int64_t begin, int64_t end,
+              int64_t first_position, int64_t of) {
     for (int64_t i = begin; i < end; ++i) {
       const TokenRow& token = tokens[static_cast<std::size_t>(i)];
       if (token.soft_slot >= 0) {
         soft_rows.push_back(rows());
-        soft_slots.push_back(token.soft_slot + soft_offset);
+        soft_slots.push_back(token.soft_slot + item.soft_offset);
       }
       if (token.trigger_slot >= 0) {
         trigger_rows.push_back(rows());
@@ -45,10 +51,12 @@ struct GrowingSide {
       ids.push_back(token.id);
       positions.push_back(first_position + i - begin);
       segments.push_back(token.segment);
-      origin.push_back(token.origin);
     }
     offsets.push_back(rows());
     parent.push_back(of);
+    cards.push_back(item.card);
+    past_of.push_back(of < 0 ? item.past : -1);
+    return sequences() - 1;
   }
 
   Side finish(at::Device device) const {
@@ -59,6 +67,9 @@ struct GrowingSide {
       side.segments = to_device(segments, device);
     side.offsets = offsets;
     side.parent = parent;
+    side.cards = cards;
+    if (std::any_of(past_of.begin(), past_of.end(), [](int64_t past) { return past >= 0; }))
+      side.past_of = past_of;
     side.soft_rows = to_device(soft_rows, device);
     side.soft_slots = to_device(soft_slots, device);
     side.trigger_rows = to_device(trigger_rows, device);
@@ -67,18 +78,7 @@ struct GrowingSide {
   }
 };
 
-/// Index behind the last item of the card of item `first`.
-std::size_t end_of_card(const std::vector<PackItem>& items, std::size_t first) {
-  std::size_t last = first + 1;
-  while (last < items.size() && items[last].card == items[first].card &&
-         items[last].past == items[first].past && items[last].skip == items[first].skip)
-    ++last;
-  return last;
-}
-
-} // namespace
-
-int64_t common_front(const std::vector<PackItem>& items) {
+int64_t common_rows(Items items) {
   if (items.empty())
     return 0;
   const std::vector<TokenRow>& model = items[0].prompt->input;
@@ -98,61 +98,138 @@ int64_t common_front(const std::vector<PackItem>& items) {
   return std::max<int64_t>(common, 0);
 }
 
-Batch pack(const std::vector<PackItem>& items, const PackSettings& settings) {
-  Batch batch;
-  GrowingSide input, output;
-  const bool decodes = !items.empty() && !items[0].prompt->output.empty();
-  std::vector<int64_t> targets, labels;
-  bool any_past = false;
+/// Calls `use` for each run of neighbours that `same` holds together with the first of the run.
+template <class Same, class Use>
+void for_each_run(Items items, Same&& same, Use&& use) {
   for (std::size_t first = 0; first < items.size();) {
-    const std::size_t last = end_of_card(items, first);
-    const std::vector<PackItem> group(items.begin() + static_cast<std::ptrdiff_t>(first),
-                                      items.begin() + static_cast<std::ptrdiff_t>(last));
-    // Two shared rows are where the saving outgrows the two extra products per head.
-    int64_t shared = settings.share_front && group.size() > 1 ? common_front(group) - group[0].skip : 0;
-    shared = shared >= 2 ? shared : 0;
-    int64_t parent = -1;
-    if (shared > 0) {
-      parent = input.sequences();
-      input.lay(group[0].prompt->input, group[0].skip, group[0].skip + shared, 0, group[0].soft_offset, -1);
-      batch.sequence_cards.push_back(group[0].card);
-      batch.past_of.push_back(group[0].past);
-    }
-    for (const PackItem& item : group) {
-      const TokenizedPrompt& prompt = *item.prompt;
-      const int64_t begin = item.skip + shared;
-      const int64_t start = input.rows();
-      batch.sequence_of.push_back(input.sequences());
-      input.lay(prompt.input, begin, static_cast<int64_t>(prompt.input.size()), shared, item.soft_offset,
-                parent);
-      batch.sequence_cards.push_back(item.card);
-      batch.past_of.push_back(item.past);
-      any_past = any_past || item.past >= 0;
-      const int64_t read_start = decodes ? output.rows() : start - begin;
-      if (decodes)
-        output.lay(prompt.output, 0, static_cast<int64_t>(prompt.output.size()), 0, item.soft_offset, -1);
-      for (int64_t answer : prompt.answers)
-        batch.answer_rows_host.push_back(read_start + answer);
-      targets.insert(targets.end(), prompt.targets.begin(), prompt.targets.end());
-      batch.answer_offsets.push_back(static_cast<int64_t>(batch.answer_rows_host.size()));
-      batch.examples.push_back(item.example);
-      batch.choices.push_back(prompt.choice);
-      batch.cards.push_back(item.card);
-      labels.push_back(item.example ? item.example->label : -1);
-    }
+    std::size_t last = first + 1;
+    while (last < items.size() && same(items[first], items[last]))
+      ++last;
+    use(items.subspan(first, last - first));
     first = last;
   }
-  if (!any_past)
-    batch.past_of.clear();
-  batch.input = input.finish(settings.device);
-  if (decodes)
-    batch.output = output.finish(settings.device);
-  if (settings.keep_origin)
-    batch.origin = input.origin;
-  batch.answer_rows = to_device(batch.answer_rows_host, settings.device);
-  batch.answer_targets = to_device(targets, settings.device);
-  batch.labels = to_device(labels, settings.device);
-  return batch;
+}
+
+bool same_card(const PackItem& a, const PackItem& b) {
+  return a.card == b.card && a.past == b.past && a.skip == b.skip;
+}
+
+bool same_example(const PackItem& a, const PackItem& b) {
+  return a.example == b.example && a.example != nullptr;
+}
+
+class Packer {
+public:
+  explicit Packer(const PackSettings& settings) : settings_(settings) {}
+
+  Batch pack(Items items) {
+    const bool decodes = !items.empty() && !items[0].prompt->output.empty();
+    for_each_run(items, same_card, [&](Items card) {
+      if (decodes)
+        for_each_run(card, same_example, [&](Items example) { lay_encoder_decoder(example); });
+      else
+        lay_card(card);
+    });
+    return finish(decodes);
+  }
+
+private:
+  /// Rows in front of `laid` that all items share become a sequence of their own, when they are worth it.
+  int64_t lay_front(Items items, int64_t laid, int64_t parent, int64_t& position) {
+    const int64_t shared = settings_.share_front && items.size() > 1 ? common_rows(items) - laid : 0;
+    if (shared < worth_sharing)
+      return laid;
+    parent_ = input_.lay(items[0], items[0].prompt->input, laid, laid + shared, position, parent);
+    position += shared;
+    return laid + shared;
+  }
+
+  void lay_card(Items card) {
+    int64_t card_position = 0;
+    parent_ = -1;
+    const int64_t card_laid = lay_front(card, card[0].skip, -1, card_position);
+    const int64_t card_parent = parent_;
+    for_each_run(card, same_example, [&](Items example) {
+      int64_t position = card_position;
+      parent_ = card_parent;
+      const int64_t laid = lay_front(example, card_laid, card_parent, position);
+      for (const PackItem& item : example) {
+        const TokenizedPrompt& prompt = *item.prompt;
+        const int64_t start = input_.rows() - laid;
+        const int64_t sequence =
+            input_.lay(item, prompt.input, laid, static_cast<int64_t>(prompt.input.size()), position, parent_);
+        add_entry(item, sequence, start, prompt.input);
+      }
+    });
+  }
+
+  void lay_encoder_decoder(Items example) {
+    const PackItem* encoded = nullptr;
+    int64_t source = -1;
+    for (const PackItem& item : example) {
+      const std::vector<TokenRow>& rows = item.prompt->input;
+      const bool known = encoded && std::equal(rows.begin(), rows.end(), encoded->prompt->input.begin(),
+                                               encoded->prompt->input.end(), same_row);
+      if (!known) {
+        source = input_.lay(item, rows, 0, static_cast<int64_t>(rows.size()), 0, -1);
+        encoded = &item;
+      }
+      const int64_t start = output_.rows();
+      const std::vector<TokenRow>& output = item.prompt->output;
+      const int64_t sequence = output_.lay(item, output, 0, static_cast<int64_t>(output.size()), 0, -1);
+      batch_.source_of.push_back(source);
+      add_entry(item, sequence, start, output);
+    }
+  }
+
+  /// `start`: row of the side at which row 0 of `rows` would lie.
+  void add_entry(const PackItem& item, int64_t sequence, int64_t start, const std::vector<TokenRow>& rows) {
+    const TokenizedPrompt& prompt = *item.prompt;
+    for (const int64_t answer : prompt.answers) {
+      batch_.answer_rows_host.push_back(start + answer);
+      const RowOrigin& origin = rows[static_cast<std::size_t>(answer)].origin;
+      batch_.answer_origin.push_back(origin);
+      const bool labelled = item.example && origin.word >= 0 &&
+                            origin.word < static_cast<int64_t>(item.example->word_labels.size());
+      word_labels_.push_back(labelled ? item.example->word_labels[static_cast<std::size_t>(origin.word)] : -1);
+    }
+    targets_.insert(targets_.end(), prompt.targets.begin(), prompt.targets.end());
+    batch_.answer_offsets.push_back(static_cast<int64_t>(batch_.answer_rows_host.size()));
+    batch_.sequence_of.push_back(sequence);
+    batch_.examples.push_back(item.example);
+    batch_.choices.push_back(prompt.choice);
+    batch_.variants.push_back(prompt.variant);
+    batch_.candidates.push_back(prompt.candidate);
+    batch_.cards.push_back(item.card);
+    labels_.push_back(item.example ? item.example->label : -1);
+  }
+
+  Batch finish(bool decodes) {
+    batch_.input = input_.finish(settings_.device);
+    if (decodes)
+      batch_.output = output_.finish(settings_.device);
+    batch_.answer_rows = to_device(batch_.answer_rows_host, settings_.device);
+    batch_.answer_targets = to_device(targets_, settings_.device);
+    batch_.answer_labels = to_device(word_labels_, settings_.device);
+    batch_.labels = to_device(labels_, settings_.device);
+    return std::move(batch_);
+  }
+
+  PackSettings settings_;
+  Batch batch_;
+  GrowingSide input_, output_;
+  std::vector<int64_t> targets_, labels_, word_labels_;
+  int64_t parent_ = -1; ///< the innermost front that was laid
+};
+
+} // namespace
+
+int64_t common_front(const std::vector<PackItem>& items) {
+  return common_rows(items);
+}
+
+Batch pack(const std::vector<PackItem>& items, const PackSettings& settings) {
+  return Packer(settings).pack(items);
 }
 
 } // namespace cuecard

@@ -26,16 +26,17 @@ struct PackItem {
 
 struct PackSettings {
   at::Device device = at::kCPU;
-  bool share_front = false; ///< lay common leading rows of a card's sequences once; for causal models
-  bool keep_origin = false; ///< fill Batch::origin
+  bool share_front = false; ///< lay common leading rows once; for causal models
 };
 
-/// Items of one card must be neighbours for their common rows to be found. The order of examples in the batch
-/// is that of `items`.
+/// Items of one card, and in a card items of one example, must be neighbours for their common rows to be found:
+/// what all items of a card share is laid once, and below it what all items of an example share. Items of one
+/// example with the same input side share it in an encoder-decoder. The order of entries in the batch is that
+/// of `items`.
 Batch pack(const std::vector<PackItem>& items, const PackSettings& settings);
 
-/// Leading rows that all of `items` have in common (same ids, segments and soft slots), at most up to the row
-/// in front of the first that is read.
+/// Leading rows that all of `items` have in common (same ids, segments, soft and trigger slots), at most up to
+/// the row in front of the first that is read.
 int64_t common_front(const std::vector<PackItem>& items);
 
 } // namespace cuecard

@@ -52,7 +52,7 @@ TEST_CASE("what a card's sequences have in common in front is laid once") {
   CHECK(batch.input.offsets == Ids{0, 3, 4, 6, 9});
   CHECK(batch.input.parent == Ids{-1, 0, 0, -1});
   CHECK(batch.sequence_of == Ids{1, 2, 3});
-  CHECK(batch.sequence_cards == Ids{0, 0, 0, 1});
+  CHECK(batch.input.cards == Ids{0, 0, 0, 1});
   CHECK(host(batch.input.positions) == Ids{0, 1, 2, 3, 3, 4, 0, 1, 2});
   CHECK(batch.answer_rows_host == Ids{3, 5, 8});
   CHECK(host(batch.input.soft_slots) == Ids{0, 1, 2});
@@ -65,11 +65,38 @@ TEST_CASE("a row that is read is never shared, and one common row is not worth i
   CHECK(pack({{&b}, {&c}}, {at::kCPU, true}).input.rows() == 4);
 }
 
+TEST_CASE("below a card's front, what an example's sequences share is laid once, too") {
+  const Example one, two;
+  const TokenizedPrompt a = prompt({-1, -2, 5, 6, 1}), b = prompt({-1, -2, 5, 6, 2, 3}),
+                        c = prompt({-1, -2, 8, 9});
+  const Batch batch = pack({{&a, &one}, {&b, &one}, {&c, &two}}, {at::kCPU, true});
+  CHECK(batch.input.offsets == Ids{0, 2, 4, 5, 7, 9});
+  CHECK(batch.input.parent == Ids{-1, 0, 1, 1, 0});
+  CHECK(host(batch.input.positions) == Ids{0, 1, 2, 3, 4, 4, 5, 2, 3});
+  CHECK(batch.sequence_of == Ids{2, 3, 4});
+  CHECK(batch.answer_rows_host == Ids{4, 6, 8});
+  CHECK((batch.begins_example(0) && !batch.begins_example(1) && batch.begins_example(2)));
+}
+
+TEST_CASE("an encoder-decoder's input is encoded once for all outputs of an example") {
+  const Example one;
+  TokenizedPrompt a = prompt({5, 6}), b = a;
+  a.output = prompt({0, 1}).input;
+  b.output = prompt({0, 2, 3}).input;
+  a.answers = {1};
+  b.answers = {2};
+  const Batch batch = pack({{&a, &one}, {&b, &one}}, {});
+  CHECK(batch.input.offsets == Ids{0, 2});
+  CHECK(batch.output->offsets == Ids{0, 2, 5});
+  CHECK(batch.source_of == Ids{0, 0});
+  CHECK(batch.answer_rows_host == Ids{1, 4});
+}
+
 TEST_CASE("rows that a past holds are skipped, and positions count from its end") {
   const TokenizedPrompt a = prompt({5, 6, 7, 8}), b = prompt({5, 6, 9});
   const Batch batch = pack({{&a, nullptr, 0, 0, 2, 0}, {&b, nullptr, 0, 0, 2, 0}}, {at::kCPU, true});
   CHECK(host(batch.input.ids) == Ids{7, 8, 9});
   CHECK(host(batch.input.positions) == Ids{0, 1, 0});
-  CHECK(batch.past_of == Ids{0, 0});
+  CHECK(batch.input.past_of == Ids{0, 0});
   CHECK(batch.answer_rows_host == Ids{1, 2});
 }

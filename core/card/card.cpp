@@ -30,8 +30,8 @@ void check_numbers(const std::string& name, const at::Tensor& tensor, const std:
 
 std::map<std::string, at::Tensor> tensors_of(const Card& card, const std::string& origin) {
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& [prefix, part] :
-       {std::pair(tuner_prefix, &card.tuner_tensors), {verbalizer_prefix, &card.verbalizer_tensors}})
+  for (const auto& [prefix, part] : {std::pair(tuner_prefix, &card.tuner_learned.tensors),
+                                     {verbalizer_prefix, &card.verbalizer_learned.tensors}})
     for (const auto& [name, tensor] : *part) {
       check_numbers(std::string(prefix) + name, tensor, origin);
       tensors[std::string(prefix) + name] = tensor;
@@ -49,7 +49,7 @@ void read_tensors(const std::filesystem::path& path, Card& card) {
     // Copied: a tuner may train on what it imports, and the card may be replaced meanwhile.
     const at::Tensor tensor = file.tensor(name).clone();
     check_numbers(name, tensor, path.string());
-    TensorMap& part = tuner ? card.tuner_tensors : card.verbalizer_tensors;
+    TensorMap& part = tuner ? card.tuner_learned.tensors : card.verbalizer_learned.tensors;
     part[name.substr((tuner ? tuner_prefix : verbalizer_prefix).size())] = tensor;
   }
 }

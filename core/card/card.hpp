@@ -9,6 +9,7 @@
 ///     template        plugin, plugin_version, component, options {name: scalar}, source (the template's text)
 ///     verbalizer      plugin, plugin_version, component, options, label_words [[text]] by label, or []
 ///     tuner           plugin, plugin_version, component, options
+///                     verbalizer and tuner also: texts {name: text}, what they found that is no tensor
 ///     labels          [text]
 ///     positions       text: position convention of learned rows and prefixes
 ///     length          max_length (0: none), truncate: tail | head | balanced
@@ -73,7 +74,7 @@ struct Card {
   CardTraining training;
   std::vector<CardMetric> metrics;
   uint64_t seed = 0;
-  TensorMap tuner_tensors, verbalizer_tensors; ///< on the CPU after reading, in memory of their own
+  Learned tuner_learned, verbalizer_learned; ///< tensors are on the CPU after reading, in memory of their own
 };
 
 /// Whether a card can be written there: the folder around it can be written to (else DataError), and what has

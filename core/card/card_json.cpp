@@ -124,6 +124,14 @@ public:
     return lists;
   }
 
+  std::map<std::string, std::string> named_texts(const std::string& name) {
+    Fields fields = object(name);
+    std::map<std::string, std::string> texts;
+    for (const auto& [key, value] : get(name).items())
+      texts[key] = fields.text(key);
+    return texts;
+  }
+
   const json& list(const std::string& name) {
     const json& value = get(name);
     if (!value.is_array())
@@ -282,6 +290,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
       {"tensors_sha256", tensors_sha256}};
   document["template"]["source"] = card.template_source;
   document["verbalizer"]["label_words"] = card.label_words;
+  document["verbalizer"]["texts"] = card.verbalizer_learned.texts;
+  document["tuner"]["texts"] = card.tuner_learned.texts;
   for (const CardMetric& metric : card.metrics)
     document["metrics"].push_back(metric_json(metric));
   try {
@@ -309,9 +319,11 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   Fields verbalizer_fields = fields.object("verbalizer");
   card.verbalizer = read_component(verbalizer_fields);
   card.label_words = verbalizer_fields.lists_of_texts("label_words");
+  card.verbalizer_learned.texts = verbalizer_fields.named_texts("texts");
   verbalizer_fields.done();
   Fields tuner_fields = fields.object("tuner");
   card.tuner = read_component(tuner_fields);
+  card.tuner_learned.texts = tuner_fields.named_texts("texts");
   tuner_fields.done();
   card.labels = fields.texts("labels");
   if (!card.label_words.empty() && card.label_words.size() != card.labels.size())

@@ -43,8 +43,8 @@ Card example() {
   card.metrics = {{"accuracy", 0.84, 0.81, 0.87, 600, std::string(64, 'c'), "held_out.tsv"},
                   {"f1", std::nan(""), std::nan(""), std::nan(""), 0, "", ""}};
   card.seed = ~uint64_t{0};
-  card.tuner_tensors["embeddings"] = at::arange(40, at::kFloat).reshape({4, 10}) / 7;
-  card.verbalizer_tensors["prior"] = at::full({2}, -0.7f);
+  card.tuner_learned.tensors["embeddings"] = at::arange(40, at::kFloat).reshape({4, 10}) / 7;
+  card.verbalizer_learned.tensors["prior"] = at::full({2}, -0.5, at::kDouble);
   return card;
 }
 
@@ -105,11 +105,11 @@ TEST_CASE("card: what is saved is read back, bit for bit") {
   CHECK(read.metrics[0].file == "held_out.tsv");
   CHECK(std::isnan(read.metrics[1].value));
   CHECK(read.seed == card.seed);
-  REQUIRE(read.tuner_tensors.size() == 1);
-  REQUIRE(read.verbalizer_tensors.size() == 1);
-  CHECK(read.tuner_tensors.at("embeddings").equal(card.tuner_tensors.at("embeddings")));
-  CHECK(read.verbalizer_tensors.at("prior").equal(card.verbalizer_tensors.at("prior")));
-  at::Tensor(read.tuner_tensors.at("embeddings")).add_(1); // memory of its own, not the file's mapping
+  REQUIRE(read.tuner_learned.tensors.size() == 1);
+  REQUIRE(read.verbalizer_learned.tensors.size() == 1);
+  CHECK(read.tuner_learned.tensors.at("embeddings").equal(card.tuner_learned.tensors.at("embeddings")));
+  CHECK(read.verbalizer_learned.tensors.at("prior").equal(card.verbalizer_learned.tensors.at("prior")));
+  at::Tensor(read.tuner_learned.tensors.at("embeddings")).add_(1); // memory of its own, not the file's mapping
 
   save_card(read_card(folder.path() / "card"), folder.path() / "again");
   for (const char* name : {"card.json", "card.safetensors"})
@@ -129,10 +129,10 @@ TEST_CASE("card: the JSON is for people too") {
 TEST_CASE("card: one without tensors") {
   TestFolder folder;
   Card card = example();
-  card.tuner_tensors.clear();
-  card.verbalizer_tensors.clear();
+  card.tuner_learned.tensors.clear();
+  card.verbalizer_learned.tensors.clear();
   save_card(card, folder.path() / "card");
-  CHECK(read_card(folder.path() / "card").tuner_tensors.empty());
+  CHECK(read_card(folder.path() / "card").tuner_learned.tensors.empty());
 }
 
 TEST_CASE("card: cut at any byte of either file, it is refused") {
@@ -202,12 +202,13 @@ TEST_CASE("card: a number that is not finite is neither saved nor read") {
   TestFolder folder;
   Card card = example();
   for (const double number : {std::nan(""), static_cast<double>(INFINITY), -static_cast<double>(INFINITY)}) {
-    card.tuner_tensors["embeddings"][1][2] = number;
+    card.tuner_learned.tensors["embeddings"][1][2] = number;
     CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }),
                    "\"tuner.embeddings\" holds NaN or"));
   }
   CHECK(entries(folder.path()) == 0);
-  card.tuner_tensors["embeddings"] = at::zeros({1});
+  card.tuner_learned.tensors["embeddings"] = at::zeros({1});
+  card.verbalizer_learned.tensors.clear();
   save_card(card, folder.path() / "card");
   // The same file with one float overwritten, and its digest put right.
   const std::string whole = bytes_of_file(folder.path() / "card" / "card.safetensors"),
@@ -258,7 +259,7 @@ TEST_CASE("card: a full disk leaves the old card whole, or none") {
   Card card = example();
   save_card(card, folder.path() / "old");
   card.name = "second";
-  card.tuner_tensors["embeddings"] = at::zeros({10'000});
+  card.tuner_learned.tensors["embeddings"] = at::zeros({10'000});
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit unlimited{};
   ::getrlimit(RLIMIT_FSIZE, &unlimited);

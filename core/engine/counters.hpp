@@ -30,7 +30,8 @@ public:
 
   /// Hidden states at the batch's answer rows; with `keep`, keys and values of all rows too.
   at::Tensor forward(const Batch& batch, const Conditioning& conditioning, Past* keep = nullptr) const;
-  at::Tensor read(const at::Tensor& hidden, const Readout& readout) const;
+  /// What `readout` asks of those hidden states; `batch` says which tokens should stand there.
+  at::Tensor read(const at::Tensor& hidden, const Readout& readout, const Batch& batch) const;
 
 private:
   const Backbone& backbone_;

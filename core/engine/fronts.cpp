@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include <ATen/ops/cat.h>
+
 #include <cuecard/error.hpp>
 
 #include "engine/tokenized_example.hpp"
@@ -20,17 +22,6 @@ bool begins_with(const TokenizedPrompt& prompt, const std::vector<TokenRow>& fro
   });
 }
 
-/// The first `length` rows of past sequence `s`, in memory of their own.
-Past beginning(const Past& kept, int64_t s, int64_t length) {
-  Past front;
-  for (const Past::Layer& layer : kept.layers)
-    front.layers.push_back({layer.key.narrow(0, kept.offsets[s], length).clone(),
-                            layer.value.narrow(0, kept.offsets[s], length).clone()});
-  front.offsets.push_back(length);
-  front.next_position.push_back(kept.next_position[s] - (kept.offsets[s + 1] - kept.offsets[s] - length));
-  return front;
-}
-
 } // namespace
 
 Fronts::Fronts(const Model& model, const std::vector<const Method*>& methods)
@@ -38,10 +29,10 @@ Fronts::Fronts(const Model& model, const std::vector<const Method*>& methods)
 
 void Fronts::use(PackItem& item) const {
   const Front& front = fronts_[static_cast<std::size_t>(item.card)];
-  if (front.index < 0 || !begins_with(*item.prompt, front.rows))
+  if (front.sequence < 0 || !begins_with(*item.prompt, front.rows))
     return;
   item.skip = static_cast<int64_t>(front.rows.size());
-  item.past = front.index;
+  item.past = front.sequence;
 }
 
 bool Fronts::wants(const std::vector<PackItem>& items) {
@@ -68,23 +59,36 @@ bool Fronts::wants(const std::vector<PackItem>& items) {
 void Fronts::learn(const std::vector<PackItem>& items, const Batch& batch, const Past& kept) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     Front& front = fronts_[static_cast<std::size_t>(items[i].card)];
-    if (front.rows.empty() || front.index >= 0)
+    if (front.rows.empty() || front.sequence >= 0)
       continue;
-    // What several rows share lies in a sequence of its own, which is at least as long.
-    const int64_t own = batch.sequence_of[i], parent = batch.input.parent[static_cast<std::size_t>(own)];
-    Past beginning_of_card =
-        beginning(kept, parent >= 0 ? parent : own, static_cast<int64_t>(front.rows.size()));
-    front.index = past_ ? past_->sequences() : 0;
-    past_ = std::make_shared<const Past>(past_ ? Past::concat({past_.get(), &beginning_of_card})
-                                               : std::move(beginning_of_card));
+    // A kept sequence begins with what it shares with others.
+    const int64_t from = batch.sequence_of[i], length = static_cast<int64_t>(front.rows.size());
+    const std::vector<Past::Rows> rows = kept.front(from, length);
+    front.sequence = past_->fork(-1);
+    const std::vector<Past::Rows> where = past_->append(front.sequence, length);
+    past_->next_position[static_cast<std::size_t>(front.sequence)] =
+        kept.next_position[static_cast<std::size_t>(from)] - kept.length(from) + length;
+    for (std::size_t layer = 0; layer < kept.layers.size(); ++layer) {
+      std::vector<at::Tensor> keys, values;
+      for (const Past::Rows& range : rows) {
+        keys.push_back(kept.layers[layer].key.narrow(0, range.begin, range.size()));
+        values.push_back(kept.layers[layer].value.narrow(0, range.begin, range.size()));
+      }
+      past_->put(static_cast<int64_t>(layer), at::cat(keys), at::cat(values), where);
+    }
   }
 }
 
 int64_t Fronts::fixed_length(std::vector<PackItem> items) const {
   try {
-    const TokenizedPrompt blank = tokenized_blank(*methods_[static_cast<std::size_t>(items[0].card)], model_);
-    items.push_back(items[0]);
-    items.back().prompt = &blank;
+    const Method& method = *methods_[static_cast<std::size_t>(items[0].card)];
+    std::vector<TokenizedPrompt> blank;
+    for (const Prompt& prompt : blank_prompts(method))
+      blank.push_back(tokenized(method, model_, prompt, method.target.reading));
+    for (const TokenizedPrompt& prompt : blank) {
+      items.push_back(items[0]);
+      items.back().prompt = &prompt;
+    }
     return common_front(items);
   } catch (const Error&) {
     return 0; // a template without a content-free form has no known front

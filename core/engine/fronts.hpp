@@ -20,8 +20,8 @@ public:
   /// Lets `item` skip what its card's front holds, when there is one and the item begins with it.
   void use(PackItem& item) const;
 
-  /// The pasts that items refer to, or null when there are none yet.
-  const std::shared_ptr<const Past>& past() const { return past_; }
+  /// The past that items refer to.
+  std::shared_ptr<const Past> past() const { return past_; }
 
   /// Decides what the front is of each card that `items` are the first of: what they have in common with each
   /// other and with the card's content-free prompt. Whether there is one of two rows or more, so that keys and
@@ -35,7 +35,7 @@ private:
   struct Front {
     bool decided = false;
     std::vector<TokenRow> rows; ///< empty: there is none
-    int64_t index = -1;         ///< in past_; -1 until it was forwarded
+    int64_t sequence = -1;      ///< of past_; -1 until it was forwarded
   };
 
   /// Rows that all `items`, of one card, and its content-free prompt begin with.
@@ -44,7 +44,7 @@ private:
   const Model& model_;
   const std::vector<const Method*>& methods_;
   std::vector<Front> fronts_;
-  std::shared_ptr<const Past> past_;
+  std::shared_ptr<Past> past_ = std::make_shared<Past>();
 };
 
 } // namespace cuecard

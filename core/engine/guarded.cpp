@@ -34,17 +34,17 @@ public:
   at::Device device() const override {
     return guard("device", [](const Backbone& b) { return b.device(); });
   }
-  at::Tensor embedding_rows(const at::Tensor& ids) const override {
-    return guard("embedding_rows", [&](const Backbone& b) { return b.embedding_rows(ids); });
+  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override {
+    return guard("token_rows", [&](const Backbone& b) { return b.token_rows(table, ids); });
   }
-  at::Tensor output_rows(const at::Tensor& ids) const override {
-    return guard("output_rows", [&](const Backbone& b) { return b.output_rows(ids); });
+  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override {
+    return guard("token_products", [&](const Backbone& b) { return b.token_products(table, rows); });
   }
   at::Tensor forward(const ForwardArgs& args) const override {
     return guard("forward", [&](const Backbone& b) { return b.forward(args); });
   }
-  at::Tensor read(const at::Tensor& hidden, const Readout& readout) const override {
-    return guard("read", [&](const Backbone& b) { return b.read(hidden, readout); });
+  at::Tensor read(const ReadArgs& args) const override {
+    return guard("read", [&](const Backbone& b) { return b.read(args); });
   }
   const std::map<std::string, at::Tensor>& weights() const override {
     return guard_reference(
@@ -74,14 +74,18 @@ public:
   int64_t answer_slots() const override {
     return guard("answer_slots", [](const Template& t) { return t.answer_slots(); });
   }
-  int64_t trigger_slots() const override {
-    return guard("trigger_slots", [](const Template& t) { return t.trigger_slots(); });
+  const std::vector<int64_t>& triggers() const override {
+    return guard_reference("triggers",
+                           [](const Template& t) -> const std::vector<int64_t>& { return t.triggers(); });
   }
   void set_triggers(const std::vector<int64_t>& ids) override {
     guard("set_triggers", [&](Template& t) { t.set_triggers(ids); });
   }
   std::string source() const override {
     return guard("source", [](const Template& t) { return t.source(); });
+  }
+  void set_source(const std::string& source) override {
+    guard("set_source", [&](Template& t) { t.set_source(source); });
   }
 };
 
@@ -91,35 +95,50 @@ public:
   void prepare(const VerbalizerTarget& target) override {
     guard("prepare", [&](Verbalizer& v) { v.prepare(target); });
   }
+  Reading reading() const override {
+    return guard("reading", [](const Verbalizer& v) { return v.reading(); });
+  }
   int64_t answers() const override {
     return guard("answers", [](const Verbalizer& v) { return v.answers(); });
   }
   Readout readout() const override {
     return guard("readout", [](const Verbalizer& v) { return v.readout(); });
   }
+  std::vector<std::vector<std::string>> given_answers(const Example& example, bool learn) const override {
+    return guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(example, learn); });
+  }
   void calibrate(Scorer& scorer) override {
     guard("calibrate", [&](Verbalizer& v) { v.calibrate(scorer); });
   }
-  void fit(Scorer& scorer, const std::vector<const Example*>& examples) override {
-    guard("fit", [&](Verbalizer& v) { v.fit(scorer, examples); });
+  void fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) override {
+    guard("fit", [&](Verbalizer& v) { v.fit(scorer, examples, moment); });
   }
-  Scores score(const at::Tensor& values, const Batch& batch) const override {
-    return guard("score", [&](const Verbalizer& v) { return v.score(values, batch); });
+  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override {
+    return guard("score", [&](const Verbalizer& v) { return v.score(values, batch, pass); });
   }
   at::Tensor loss(const Scores& scores, const Batch& batch) const override {
     return guard("loss", [&](const Verbalizer& v) { return v.loss(scores, batch); });
   }
+  double weight(const Batch& batch) const override {
+    return guard("weight", [&](const Verbalizer& v) { return v.weight(batch); });
+  }
+  std::vector<Decision> decide(const Scores& scores, const Batch& batch) const override {
+    return guard("decide", [&](const Verbalizer& v) { return v.decide(scores, batch); });
+  }
   std::vector<std::string> answer_text(int64_t label) const override {
     return guard("answer_text", [&](const Verbalizer& v) { return v.answer_text(label); });
+  }
+  std::optional<GenerateSettings> generation() const override {
+    return guard("generation", [](const Verbalizer& v) { return v.generation(); });
   }
   std::vector<ParameterGroup> parameters() override {
     return guard("parameters", [](Verbalizer& v) { return v.parameters(); });
   }
-  TensorMap export_tensors() const override {
-    return guard("export_tensors", [](const Verbalizer& v) { return v.export_tensors(); });
+  Learned export_learned() const override {
+    return guard("export_learned", [](const Verbalizer& v) { return v.export_learned(); });
   }
-  void import_tensors(const TensorMap& tensors) override {
-    guard("import_tensors", [&](Verbalizer& v) { v.import_tensors(tensors); });
+  void import_learned(const Learned& learned) override {
+    guard("import_learned", [&](Verbalizer& v) { v.import_learned(learned); });
   }
 };
 
@@ -129,11 +148,17 @@ public:
   void prepare(const Problem& problem) override {
     guard("prepare", [&](Tuner& t) { t.prepare(problem); });
   }
-  void edit(Prompt& prompt, const Example& example) const override {
-    guard("edit", [&](const Tuner& t) { t.edit(prompt, example); });
+  void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override {
+    guard("edit", [&](const Tuner& t) { t.edit(prompts, args); });
   }
-  Conditioning condition(int64_t task) const override {
-    return guard("condition", [&](const Tuner& t) { return t.condition(task); });
+  bool wants_likeness() const override {
+    return guard("wants_likeness", [](const Tuner& t) { return t.wants_likeness(); });
+  }
+  Conditioning condition(int64_t task, const Pass& pass) const override {
+    return guard("condition", [&](const Tuner& t) { return t.condition(task, pass); });
+  }
+  TensorMap replaced_weights() const override {
+    return guard("replaced_weights", [](const Tuner& t) { return t.replaced_weights(); });
   }
   std::vector<ParameterGroup> parameters() override {
     return guard("parameters", [](Tuner& t) { return t.parameters(); });
@@ -144,17 +169,14 @@ public:
   FitReport fit(Engine& engine) override {
     return guard("fit", [&](Tuner& t) { return t.fit(engine); });
   }
-  TensorMap export_tensors() const override {
-    return guard("export_tensors", [](const Tuner& t) { return t.export_tensors(); });
+  Learned export_learned(int64_t task) const override {
+    return guard("export_learned", [&](const Tuner& t) { return t.export_learned(task); });
   }
-  void import_tensors(const TensorMap& tensors) override {
-    guard("import_tensors", [&](Tuner& t) { t.import_tensors(tensors); });
+  void import_learned(const Learned& learned) override {
+    guard("import_learned", [&](Tuner& t) { t.import_learned(learned); });
   }
-  TensorMap checkpoint_tensors() override {
-    return guard("checkpoint_tensors", [](Tuner& t) { return t.checkpoint_tensors(); });
-  }
-  void restore_checkpoint(const TensorMap& tensors) override {
-    guard("restore_checkpoint", [&](Tuner& t) { t.restore_checkpoint(tensors); });
+  bool adopt(const Conditioning& learned, std::string& why) override {
+    return guard("adopt", [&](Tuner& t) { return t.adopt(learned, why); });
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/counters.hpp"
 #include "engine/guarded.hpp"
 #include "registry/options.hpp"
 #include "registry/registry.hpp"
@@ -57,25 +58,69 @@ std::shared_ptr<Interface> make_recorded(const registry::Registry& plugins, uint
   return make_component<Interface>(entry, options, record);
 }
 
+/// Texts of the files that a component's options name.
+std::map<std::string, std::string> files_of(const CardComponent&) {
+  return {};
+}
+
+/// For people: whether what was learned moves the text behind it.
+std::string position_convention(const Conditioning& learned) {
+  for (const Prefix& prefix : learned.prefixes)
+    if (prefix.positions == 0)
+      return "prefixes do not count as positions";
+  return "learned rows count as positions";
+}
+
 void check_slots(const Method& method) {
+  if (method.target.reading.rows != Reading::Rows::answers)
+    return;
   const int64_t has = method.prompt_template->answer_slots(), needs = method.verbalizer->answers();
   if (needs > 0 && has != needs)
     throw UsageError("the template has " + std::to_string(has) + " answer slots, but the verbalizer \"" +
                      method.record.verbalizer.component + "\" reads " + std::to_string(needs) + ".");
 }
 
-/// Binds the three components to each other and to the model.
-void prepare(Method& method, const Model& model, const std::vector<Example>* train) {
-  method.prompt_template->prepare(model.vocabulary(), model.prompt_target());
-  method.verbalizer->prepare({model.vocabulary(), model.backbone(), method.labels, method.record.label_words});
+/// Binds template and verbalizer to each other and to the model.
+void prepare_task(Method& method, const Model& model) {
+  method.target = model.prompt_target();
+  method.target.reading = method.verbalizer->reading();
+  method.target.masked_targets = true;
+  method.prompt_template->prepare(model.vocabulary(), method.target);
+  method.verbalizer->prepare({model.vocabulary(),
+                              model.backbone(),
+                              method.labels,
+                              method.record.label_words,
+                              {},
+                              files_of(method.record.verbalizer),
+                              method.record.seed});
   check_slots(method);
-  Problem problem{model.backbone(), model.vocabulary(), {}, method.record.seed};
-  problem.tasks.push_back(
-      {method.name, *method.prompt_template, *method.verbalizer, method.labels, train, nullptr});
-  method.tuner->prepare(problem);
+}
+
+/// Binds the tuner that all of `methods` share to them.
+void prepare_tuner(std::vector<Method>& methods, const Model& model,
+                   const std::vector<const std::vector<Example>*>& train) {
+  Method& first = methods.at(0);
+  Problem problem{model.backbone(),  model.vocabulary(),           {},
+                  first.record.seed, files_of(first.record.tuner), {}};
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    Method& method = methods[i];
+    method.task = static_cast<int64_t>(i);
+    problem.tasks.push_back({method.name, *method.prompt_template, *method.verbalizer, method.labels,
+                             i < train.size() ? train[i] : nullptr, nullptr, method.metric});
+  }
+  first.tuner->prepare(problem);
+  if (const TensorMap weights = first.tuner->replaced_weights(); !weights.empty()) {
+    const std::shared_ptr<const Backbone> own = model.with(weights);
+    for (Method& method : methods)
+      method.own_backbone = own;
+  }
 }
 
 } // namespace
+
+CountedBackbone Method::backbone(const Model& model, Counters& counters) const {
+  return {own_backbone ? *own_backbone : model.backbone(), counters};
+}
 
 int64_t Method::parameters() const {
   int64_t count = 0;
@@ -100,8 +145,10 @@ Method make_method(const Model& model, const registry::Registry& plugins, const 
   method.verbalizer =
       make_chosen<Verbalizer>(plugins, CUECARD_VERBALIZER, choice.verbalizer, record.verbalizer);
   method.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, choice.tuner, record.tuner);
-  prepare(method, model, train);
-  return method;
+  prepare_task(method, model);
+  std::vector<Method> methods{std::move(method)};
+  prepare_tuner(methods, model, {train});
+  return std::move(methods[0]);
 }
 
 Method method_from_card(const Model& model, const registry::Registry& plugins, const Card& card, bool force) {
@@ -116,10 +163,14 @@ Method method_from_card(const Model& model, const registry::Registry& plugins, c
   method.verbalizer = make_recorded<Verbalizer>(plugins, CUECARD_VERBALIZER, card.verbalizer, card.name,
                                                 method.record.verbalizer);
   method.tuner = make_recorded<Tuner>(plugins, CUECARD_TUNER, card.tuner, card.name, method.record.tuner);
-  prepare(method, model, nullptr);
-  method.verbalizer->import_tensors(card.verbalizer_tensors);
-  method.tuner->import_tensors(card.tuner_tensors);
-  return method;
+  if (method.prompt_template->source() != card.template_source)
+    method.prompt_template->set_source(card.template_source);
+  prepare_task(method, model);
+  std::vector<Method> methods{std::move(method)};
+  prepare_tuner(methods, model, {});
+  methods[0].verbalizer->import_learned(card.verbalizer_learned);
+  methods[0].tuner->import_learned(card.tuner_learned);
+  return std::move(methods[0]);
 }
 
 Card to_card(const Method& method, const Model& model) {
@@ -127,9 +178,9 @@ Card to_card(const Method& method, const Model& model) {
   card.created_by = created_by;
   card.backbone = model.identity();
   card.template_source = method.prompt_template->source();
-  card.positions = "learned rows count as positions";
-  card.tuner_tensors = method.tuner->export_tensors();
-  card.verbalizer_tensors = method.verbalizer->export_tensors();
+  card.positions = position_convention(method.tuner->condition(method.task, {}));
+  card.tuner_learned = method.tuner->export_learned(method.task);
+  card.verbalizer_learned = method.verbalizer->export_learned();
   return card;
 }
 

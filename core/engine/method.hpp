@@ -33,18 +33,30 @@ struct MethodChoice {
   uint64_t seed = 0;
 };
 
+class CountedBackbone;
+struct Counters;
+
 struct Method {
   std::string name;
+  int64_t task = 0; ///< which of its tuner's tasks it is
   std::shared_ptr<Template> prompt_template;
   std::shared_ptr<Verbalizer> verbalizer;
   std::shared_ptr<Tuner> tuner;
   std::vector<std::string> labels;
+  std::string metric = "accuracy";
+  PromptTarget target; ///< what its prompts are laid out for
   LengthLimit limit;
+  /// The model with the weights that its tuner replaced; null when it replaced none. Methods with one run in
+  /// batches of their own.
+  std::shared_ptr<const Backbone> own_backbone;
   /// What a card records of it; tensors are filled in by `to_card`.
   Card record;
 
   /// Parameters learned: elements of all parameter groups of tuner and verbalizer.
   int64_t parameters() const;
+
+  /// The backbone that its rows go through.
+  CountedBackbone backbone(const Model& model, Counters& counters) const;
 };
 
 /// Builds and prepares the components. `train` may be null (a card that is only used).

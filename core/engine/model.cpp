@@ -1,20 +1,71 @@
 #include "engine/model.hpp"
 
+#include <cuecard/error.hpp>
+
 #include "engine/guarded.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard {
+
+namespace {
+
+/// A model's tensors, some of them replaced.
+class Overlay final : public Weights {
+public:
+  Overlay(const Weights& below, const TensorMap& above) : below_(below), above_(above) {}
+
+  bool has(std::string_view name) const override { return below_.has(name); }
+  std::vector<std::string> names() const override { return below_.names(); }
+  at::Tensor get(std::string_view name, at::IntArrayRef shape) const override {
+    const auto found = above_.find(std::string(name));
+    return found == above_.end() ? below_.get(name, shape) : found->second;
+  }
+
+private:
+  const Weights& below_;
+  const TensorMap& above_;
+};
+
+} // namespace
 
 Model Model::load(const std::filesystem::path& path, const registry::Registry& plugins,
                   const ModelSettings& settings) {
   Model model;
   model.settings_ = settings;
   model.files_ = open_model(path, {settings.weights, settings.dtype, settings.device});
-  const registry::Entry entry = plugins.find_backbone(model.files_.configuration.text("model_type"));
-  const BackboneArguments arguments{model.files_.configuration, model.files_.weights.get()};
-  model.backbone_ = guarded(
-      Component<Backbone>{registry::make(entry, arguments), entry.plugin->manifest.id, entry.component().name});
+  model.maker_ =
+      std::make_shared<registry::Entry>(plugins.find_backbone(model.files_.configuration.text("model_type")));
+  model.backbone_ = model.make_backbone(model.files_.weights.get());
   return model;
+}
+
+std::shared_ptr<Backbone> Model::make_backbone(const Weights* weights) const {
+  const BackboneArguments arguments{files_.configuration, weights};
+  return guarded(Component<Backbone>{registry::make(*maker_, arguments), maker_->plugin->manifest.id,
+                                     maker_->component().name});
+}
+
+PromptTarget Model::prompt_target() const {
+  const BackboneShape& shape = backbone_->shape();
+  PromptTarget target;
+  target.causal = shape.causal;
+  target.encoder_decoder = shape.encoder_decoder;
+  target.decoder_start = shape.decoder_start;
+  return target;
+}
+
+std::shared_ptr<const Backbone> Model::with(const TensorMap& weights) const {
+  if (settings_.dtype != at::kFloat)
+    throw UsageError("a method that changes the model's weights learns them in float32; use --dtype float32.");
+  for (const auto& [name, tensor] : weights) {
+    const auto found = backbone_->weights().find(name);
+    if (found == backbone_->weights().end() || found->second.sizes() != tensor.sizes())
+      throw DataError("the weight \"" + name +
+                      "\" that shall be replaced is none of the model's, or has another "
+                      "shape there: the card was made for another model.");
+  }
+  const Overlay overlay(*files_.weights, weights);
+  return make_backbone(&overlay);
 }
 
 } // namespace cuecard

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cuecard/backbone.hpp>
+#include <cuecard/learned.hpp>
 #include <cuecard/template.hpp>
 #include <cuecard/vocabulary.hpp>
 
@@ -16,7 +17,8 @@ namespace cuecard {
 
 namespace registry {
 class Registry;
-}
+struct Entry;
+} // namespace registry
 
 struct ModelSettings {
   at::Device device = at::kCPU;
@@ -37,10 +39,17 @@ public:
   const ModelFiles& files() const { return files_; }
   const ModelIdentity& identity() const { return files_.identity(); }
   const ModelSettings& settings() const { return settings_; }
-  PromptTarget prompt_target() const { return {backbone_->shape().causal, backbone_->shape().encoder_decoder}; }
+  PromptTarget prompt_target() const;
+
+  /// The model with `weights` in place of those of the same names (float32, else UsageError); all others are
+  /// shared.
+  std::shared_ptr<const Backbone> with(const TensorMap& weights) const;
 
 private:
   ModelFiles files_;
+  std::shared_ptr<Backbone> make_backbone(const Weights* weights) const;
+
+  std::shared_ptr<const registry::Entry> maker_; ///< the component that the backbone is made by
   std::shared_ptr<Backbone> backbone_;
   ModelSettings settings_;
 };

@@ -1,11 +1,9 @@
 #include "engine/predictor.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <map>
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
-#include <ATen/ops/softmax.h>
 #include <ATen/ops/topk.h>
 
 #include <cuecard/error.hpp>
@@ -17,13 +15,20 @@ namespace cuecard {
 
 /// One prompt on its way through the model.
 struct Predictor::Row {
-  int64_t index = 0; ///< of its example among the caller's
+  int64_t index = 0; ///< of its example, or its prompt, among the caller's
   const Example* example = nullptr;
   int64_t card = 0;
   TokenizedPrompt prompt;
 };
 
-/// One forward pass: rows sorted by card, and hidden states at their answers.
+/// What shall go through the model: `count` examples or prompts, and how each becomes rows. A row that can't be
+/// used has none.
+struct Predictor::Source {
+  int64_t count = 0;
+  std::function<std::vector<Row>(int64_t index)> rows;
+};
+
+/// One forward pass: rows sorted by card, and hidden states where they are read.
 struct Predictor::Chunk {
   std::vector<Row> rows;
   Batch batch;
@@ -49,18 +54,24 @@ struct Predictor::Chunk {
 
 namespace {
 
-/// The scores of decision `decision`, one for each label. Anything else is the fault of the verbalizer's
-/// plugin.
-std::vector<double> label_scores(const Scores& scores, const double* values, std::size_t decision,
-                                 const Method& method) {
+/// What the verbalizer decided, held to its contract: a decision per example, labels that exist.
+void check_decisions(const std::vector<Decision>& decisions, int64_t examples, const Method& method) {
+  const auto refuse = [&](const std::string& what) {
+    const CardComponent& verbalizer = method.record.verbalizer;
+    throw PluginError(verbalizer.plugin, verbalizer.component, "decide", what);
+  };
+  if (std::ssize(decisions) != examples)
+    refuse("it gave " + std::to_string(decisions.size()) + " decisions for " + std::to_string(examples) +
+           " rows");
   const int64_t labels = std::ssize(method.labels);
-  const int64_t begin = decision + 1 < scores.offsets.size() ? scores.offsets[decision] : 0,
-                end = decision + 1 < scores.offsets.size() ? scores.offsets[decision + 1] : 0;
-  if (labels == 0 || end - begin != labels)
-    throw PluginError(method.record.verbalizer.plugin, method.record.verbalizer.component, "score",
-                      "it gave " + std::to_string(end - begin) + " scores for a row that has one of " +
-                          std::to_string(labels) + " labels");
-  return {values + begin, values + end};
+  for (const Decision& decision : decisions) {
+    for (const int64_t label : decision.labels)
+      if (label < -1 || label >= labels)
+        refuse("it chose label " + std::to_string(label) + " of " + std::to_string(labels));
+    if (!decision.probabilities.empty() && std::ssize(decision.probabilities) != labels)
+      refuse("it gave " + std::to_string(decision.probabilities.size()) + " scores for a row that has one of " +
+             std::to_string(labels) + " labels");
+  }
 }
 
 } // namespace
@@ -69,52 +80,51 @@ class Predictor::MethodScorer final : public Scorer {
 public:
   explicit MethodScorer(Predictor& predictor) : predictor_(predictor) {}
 
-  at::Tensor score(const std::vector<const Example*>& examples, const Readout& readout,
-                   std::vector<int64_t>* offsets) override {
-    const at::NoGradGuard no_grad; // not inference mode: what a verbalizer keeps of it may meet autograd later
-    std::vector<at::Tensor> parts;
-    std::vector<int64_t> counts(examples.size(), 0);
-    std::vector<std::string> problems(examples.size());
-    predictor_.run(
-        examples,
-        [&](const Chunk& chunk) {
-          parts.push_back(predictor_.backbone_.read(chunk.hidden, readout));
-          for (const Row& row : chunk.rows)
-            counts[static_cast<std::size_t>(row.index)] += static_cast<int64_t>(row.prompt.answers.size());
-        },
-        problems);
-    if (offsets) {
-      offsets->assign(1, 0);
-      for (int64_t count : counts)
-        offsets->push_back(offsets->back() + count);
-    }
-    if (parts.empty())
-      throw DataError("none of the " + std::to_string(examples.size()) + " rows could be scored" +
-                      (problems.empty() ? "." : ": " + problems.front()));
-    return at::cat(parts);
+  void score(const ScoreRequest& request,
+             const std::function<void(const at::Tensor& values, const Batch& batch)>& use) override {
+    const at::NoGradGuard no_grad; // not inference mode: what is kept of it may meet autograd later
+    std::vector<std::string> problems(request.examples.size());
+    const Source source = request.prompts ? source_of(*request.prompts, request.reading)
+                                          : predictor_.source_of(request.examples, problems);
+    const CountedBackbone backbone = predictor_.methods_[0]->backbone(predictor_.model_, predictor_.counters_);
+    bool any = false;
+    predictor_.run(source, [&](const Chunk& chunk) {
+      any = true;
+      use(backbone.read(chunk.hidden, request.readout, chunk.batch), chunk.batch);
+    });
+    if (!any && !problems.empty())
+      throw DataError("none of the " + std::to_string(problems.size()) +
+                      " rows could be scored: " + problems.front());
   }
 
-  at::Tensor score_blank(const Readout& readout) override {
-    const at::NoGradGuard no_grad;
-    Row row;
-    static const Example nothing;
-    row.example = &nothing;
-    row.prompt = tokenized_blank(*predictor_.methods_[0], predictor_.model_);
-    std::vector<Row> rows;
-    rows.push_back(std::move(row));
-    return predictor_.backbone_.read(predictor_.forward(std::move(rows)).hidden, readout);
+  std::vector<Prompt> blank() override { return blank_prompts(*predictor_.methods_[0]); }
+
+  std::vector<std::vector<Generated>> generate(const std::vector<Prompt>&, const GenerateSettings&) override {
+    throw UsageError("this version of cuecard does not write text yet; choose a method that scores it.");
   }
 
 private:
+  Source source_of(const std::vector<Prompt>& prompts, const Reading& reading) const {
+    return {std::ssize(prompts), [this, &prompts, reading](int64_t index) {
+              static const Example nothing;
+              std::vector<Row> rows(1);
+              rows[0].index = index;
+              rows[0].example = &nothing;
+              rows[0].prompt = tokenized(*predictor_.methods_[0], predictor_.model_,
+                                         prompts[static_cast<std::size_t>(index)], reading);
+              return rows;
+            }};
+  }
+
   Predictor& predictor_;
 };
 
 Predictor::Predictor(const Model& model, std::vector<const Method*> methods, const PredictSettings& settings)
-    : model_(model), methods_(std::move(methods)), settings_(settings), backbone_(model.backbone(), counters_) {
+    : model_(model), methods_(std::move(methods)), settings_(settings) {
   const at::NoGradGuard no_grad;
   std::vector<Conditioning> conditionings;
   for (const Method* method : methods_)
-    conditionings.push_back(method->tuner->condition(0));
+    conditionings.push_back(method->tuner->condition(method->task, {}));
   mix_ = std::make_unique<CardMix>(std::move(conditionings));
   fronts_ = std::make_unique<Fronts>(model_, methods_);
   scorer_ = std::make_unique<MethodScorer>(*this);
@@ -142,6 +152,24 @@ int64_t Predictor::method_of(const Example& example) const {
                   did_you_mean(example.card, names));
 }
 
+Predictor::Source Predictor::source_of(const std::vector<const Example*>& examples,
+                                       std::vector<std::string>& problems) {
+  return {std::ssize(examples), [this, &examples, &problems](int64_t index) {
+            std::vector<Row> rows;
+            const Example& example = *examples[static_cast<std::size_t>(index)];
+            try {
+              const int64_t card = method_of(example);
+              for (TokenizedPrompt& prompt :
+                   tokenized(*methods_[static_cast<std::size_t>(card)], model_, example))
+                rows.push_back({index, &example, card, std::move(prompt)});
+            } catch (const DataError& error) {
+              problems[static_cast<std::size_t>(index)] = error.what();
+              rows.clear();
+            }
+            return rows;
+          }};
+}
+
 Predictor::Chunk Predictor::forward(std::vector<Row> rows) {
   Chunk chunk;
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.card < b.card; });
@@ -152,48 +180,47 @@ Predictor::Chunk Predictor::forward(std::vector<Row> rows) {
     fronts_->use(item);
     items.push_back(item);
   }
+  const Method& first = *methods_[static_cast<std::size_t>(chunk.rows.front().card)];
+  const CountedBackbone backbone = first.backbone(model_, counters_);
   chunk.batch = pack(items, {model_.backbone().device(), model_.backbone().shape().causal});
-  chunk.batch.past = chunk.batch.past_of.empty() ? nullptr : fronts_->past();
+  if (!chunk.batch.input.past_of.empty())
+    chunk.batch.past = fronts_->past();
   const bool learns = fronts_->wants(items);
   Past kept;
-  chunk.hidden = backbone_.forward(chunk.batch, mix_->for_batch(chunk.batch), learns ? &kept : nullptr);
+  chunk.hidden = backbone.forward(chunk.batch, mix_->conditioning(), learns ? &kept : nullptr);
   if (learns)
     fronts_->learn(items, chunk.batch, kept);
   return chunk;
 }
 
-void Predictor::run(const std::vector<const Example*>& examples, const std::function<void(const Chunk&)>& use,
-                    std::vector<std::string>& problems) {
-  std::vector<Row> waiting;
-  int64_t waiting_rows = 0;
-  const auto flush = [&]() {
-    if (!waiting.empty())
-      use(forward(std::move(waiting)));
-    waiting.clear();
-    waiting_rows = 0;
-  };
-  for (std::size_t i = 0; i < examples.size(); ++i) {
+void Predictor::run(const Source& source, const std::function<void(const Chunk&)>& use) {
+  struct Waiting {
     std::vector<Row> rows;
     int64_t length = 0;
-    try {
-      const int64_t card = method_of(*examples[i]);
-      for (TokenizedPrompt& prompt :
-           tokenized(*methods_[static_cast<std::size_t>(card)], model_, *examples[i])) {
-        length += static_cast<int64_t>(prompt.input.size() + prompt.output.size());
-        rows.push_back({static_cast<int64_t>(i), examples[i], card, std::move(prompt)});
-      }
-    } catch (const DataError& error) {
-      problems[i] = error.what();
+  };
+  std::map<const void*, Waiting> lanes; // by the weights that the rows need
+  const auto flush = [&](Waiting& waiting) {
+    if (!waiting.rows.empty())
+      use(forward(std::move(waiting.rows)));
+    waiting = {};
+  };
+  for (int64_t i = 0; i < source.count; ++i) {
+    std::vector<Row> rows = source.rows(i);
+    if (rows.empty())
       continue;
-    }
-    const bool full = static_cast<int64_t>(waiting.size()) >= settings_.batch_size ||
-                      (!waiting.empty() && waiting_rows + length > settings_.batch_tokens);
+    int64_t length = 0;
+    for (const Row& row : rows)
+      length += static_cast<int64_t>(row.prompt.input.size() + row.prompt.output.size());
+    Waiting& waiting = lanes[methods_[static_cast<std::size_t>(rows[0].card)]->own_backbone.get()];
+    const bool full = std::ssize(waiting.rows) >= settings_.batch_size ||
+                      (!waiting.rows.empty() && waiting.length + length > settings_.batch_tokens);
     if (full)
-      flush();
-    waiting_rows += length;
-    std::move(rows.begin(), rows.end(), std::back_inserter(waiting));
+      flush(waiting);
+    waiting.length += length;
+    std::move(rows.begin(), rows.end(), std::back_inserter(waiting.rows));
   }
-  flush();
+  for (auto& [weights, waiting] : lanes)
+    flush(waiting);
 }
 
 std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& examples,
@@ -202,37 +229,30 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
   std::vector<Prediction> predictions(examples.size());
   std::vector<std::string> problems(examples.size());
   int64_t finished = 0;
-  const auto use = [&](const Chunk& chunk) {
+  run(source_of(examples, problems), [&](const Chunk& chunk) {
     chunk.for_each_card([&](int64_t card, int64_t first, int64_t last) {
       const Method& method = *methods_[static_cast<std::size_t>(card)];
-      const at::Tensor values = backbone_.read(chunk.hidden_of(first, last), method.verbalizer->readout());
       const Batch part = scored_part(chunk.batch, first, last);
-      const Scores scores = method.verbalizer->score(values, part);
-      const at::Tensor host = scores.values.to(at::kCPU, at::kDouble);
-      const double* score = host.const_data_ptr<double>();
-      std::size_t decision = 0;
-      for (int64_t row = first; row < last; ++row) {
-        if (row > first && chunk.rows[static_cast<std::size_t>(row)].index ==
-                               chunk.rows[static_cast<std::size_t>(row) - 1].index)
-          continue; // further prompts of the same example: one decision
-        Prediction& prediction =
-            predictions[static_cast<std::size_t>(chunk.rows[static_cast<std::size_t>(row)].index)];
-        const std::vector<double> raw = label_scores(scores, score, decision++, method);
-        const double highest = *std::max_element(raw.begin(), raw.end());
-        double sum = 0;
-        for (double value : raw)
-          sum += std::exp(value - highest);
-        for (double value : raw)
-          prediction.probabilities.push_back(std::exp(value - highest) / sum);
+      const at::Tensor values = method.backbone(model_, counters_)
+                                    .read(chunk.hidden_of(first, last), method.verbalizer->readout(), part);
+      Scores scores = method.verbalizer->score(values, part, {});
+      scores.values = scores.values.to(at::kCPU);
+      std::vector<Decision> decisions = method.verbalizer->decide(scores, part);
+      std::vector<int64_t> decided; // examples in the order of their decisions
+      for (int64_t e = 0; e < part.size(); ++e)
+        if (part.begins_example(e))
+          decided.push_back(chunk.rows[static_cast<std::size_t>(first + e)].index);
+      check_decisions(decisions, std::ssize(decided), method);
+      for (std::size_t i = 0; i < decided.size(); ++i) {
+        Prediction& prediction = predictions[static_cast<std::size_t>(decided[i])];
         prediction.card = card;
-        prediction.label = std::max_element(raw.begin(), raw.end()) - raw.begin();
+        prediction.decision = std::move(decisions[i]);
       }
+      finished += std::ssize(decided);
     });
-    finished += static_cast<int64_t>(chunk.rows.size());
     if (done)
       done(finished);
-  };
-  run(examples, use, problems);
+  });
   for (std::size_t i = 0; i < problems.size(); ++i)
     predictions[i].problem = std::move(problems[i]);
   return predictions;
@@ -243,9 +263,9 @@ std::vector<std::vector<SlotTokens>> Predictor::fill(const std::vector<const Exa
   const at::InferenceMode inference;
   std::vector<std::vector<SlotTokens>> result(examples.size());
   std::vector<std::string> found(examples.size());
-  const auto use = [&](const Chunk& chunk) {
-    const Readout readout{Readout::Kind::log_probs, {}};
-    const at::Tensor scores = backbone_.read(chunk.hidden, readout);
+  const CountedBackbone backbone = methods_[0]->backbone(model_, counters_);
+  run(source_of(examples, found), [&](const Chunk& chunk) {
+    const at::Tensor scores = backbone.read(chunk.hidden, {Readout::Kind::log_probs, {}}, chunk.batch);
     const auto [values, ids] = at::topk(scores, std::min(count, scores.size(1)), 1);
     const at::Tensor log_probs = values.to(at::kCPU, at::kDouble).contiguous(),
                      tokens = ids.to(at::kCPU).contiguous();
@@ -257,29 +277,32 @@ std::vector<std::vector<SlotTokens>> Predictor::fill(const std::vector<const Exa
         result[static_cast<std::size_t>(chunk.rows[row].index)].push_back(
             {{t, t + tokens.size(1)}, {p, p + log_probs.size(1)}});
       }
-  };
-  run(examples, use, found);
+  });
   if (problems)
     *problems = std::move(found);
   return result;
 }
 
 Batch scored_part(const Batch& batch, int64_t first, int64_t last) {
-  Batch part;
+  const auto entries = [&](const std::vector<int64_t>& all) {
+    return std::vector<int64_t>(all.begin() + first, all.begin() + last);
+  };
   const int64_t begin = batch.answer_offsets[first], end = batch.answer_offsets[last];
+  Batch part;
   part.answer_rows = batch.answer_rows.narrow(0, begin, end - begin);
   part.answer_rows_host.assign(batch.answer_rows_host.begin() + begin, batch.answer_rows_host.begin() + end);
-  if (batch.answer_targets.defined())
-    part.answer_targets = batch.answer_targets.narrow(0, begin, end - begin);
-  for (int64_t e = first; e < last; ++e) {
+  part.answer_targets = batch.answer_targets.narrow(0, begin, end - begin);
+  part.answer_labels = batch.answer_labels.narrow(0, begin, end - begin);
+  part.answer_origin.assign(batch.answer_origin.begin() + begin, batch.answer_origin.begin() + end);
+  for (int64_t e = first; e < last; ++e)
     part.answer_offsets.push_back(batch.answer_offsets[e + 1] - begin);
-    part.sequence_of.push_back(batch.sequence_of[e]);
-    part.examples.push_back(batch.examples[e]);
-    part.choices.push_back(batch.choices[e]);
-    part.cards.push_back(batch.cards[e]);
-  }
-  if (batch.labels.defined())
-    part.labels = batch.labels.narrow(0, first, last - first);
+  part.examples.assign(batch.examples.begin() + first, batch.examples.begin() + last);
+  part.sequence_of = entries(batch.sequence_of);
+  part.choices = entries(batch.choices);
+  part.variants = entries(batch.variants);
+  part.candidates = entries(batch.candidates);
+  part.cards = entries(batch.cards);
+  part.labels = batch.labels.narrow(0, first, last - first);
   return part;
 }
 

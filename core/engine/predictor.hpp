@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +22,11 @@ class Fronts;
 
 struct Prediction {
   int64_t card = 0;
-  int64_t label = -1;                ///< index into the card's labels
-  std::vector<double> probabilities; ///< one per label
-  std::string problem;               ///< why the row can't be used; empty when it could
+  Decision decision;
+  std::string problem; ///< why the row can't be used; empty when it could
+
+  /// The label of a row that has one; -1 when there is none.
+  int64_t label() const { return decision.labels.size() == 1 ? decision.labels[0] : -1; }
 };
 
 /// The best tokens of one answer slot.
@@ -47,7 +48,7 @@ public:
   ~Predictor();
 
   /// One prediction per example, in order. An example goes to the method that its `card` names, or to the only
-  /// one. A row that can't be used gets its problem instead of a label. `done` is called with the number of
+  /// one. A row that can't be used gets its problem instead of a decision. `done` is called with the number of
   /// rows finished after each batch.
   std::vector<Prediction> predict(const std::vector<const Example*>& examples,
                                   const std::function<void(int64_t)>& done = {});
@@ -57,7 +58,7 @@ public:
   std::vector<std::vector<SlotTokens>> fill(const std::vector<const Example*>& examples, int64_t count,
                                             std::vector<std::string>* problems = nullptr);
 
-  /// The service that verbalizers calibrate and fit with, for the first method.
+  /// The service that verbalizers and tuners run prompts with, for the first method.
   Scorer& scorer();
 
   const Counters& counters() const { return counters_; }
@@ -69,22 +70,22 @@ private:
   class MethodScorer;
   struct Row;
   struct Chunk;
+  struct Source;
 
-  void run(const std::vector<const Example*>& examples, const std::function<void(const Chunk&)>& use,
-           std::vector<std::string>& problems);
+  void run(const Source& source, const std::function<void(const Chunk&)>& use);
   Chunk forward(std::vector<Row> rows);
+  Source source_of(const std::vector<const Example*>& examples, std::vector<std::string>& problems);
 
   const Model& model_;
   std::vector<const Method*> methods_;
   PredictSettings settings_;
   Counters counters_;
-  CountedBackbone backbone_;
   std::unique_ptr<CardMix> mix_;
   std::unique_ptr<Fronts> fronts_;
   std::unique_ptr<MethodScorer> scorer_;
 };
 
-/// Examples first to last of a batch as a batch of their own, for reading and scoring: rows and sequences are
+/// Entries first to last of a batch as a batch of their own, for reading and scoring: rows and sequences are
 /// not copied.
 Batch scored_part(const Batch& batch, int64_t first, int64_t last);
 

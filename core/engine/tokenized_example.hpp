@@ -10,10 +10,17 @@
 
 namespace cuecard {
 
-/// The prompts of `example` under `method`, cut to the method's limit and to what the model can hold.
-std::vector<TokenizedPrompt> tokenized(const Method& method, const Model& model, const Example& example);
+/// The prompts of `example` under `method`, cut to the method's limit and to what the model can hold; one set
+/// of them for each of the answers that the verbalizer gives. `learn`: they are for training. `likeness`: see
+/// EditArgs.
+std::vector<TokenizedPrompt> tokenized(const Method& method, const Model& model, const Example& example,
+                                       bool learn = false, const at::Tensor& likeness = {});
 
-/// The same for the template's content-free prompt.
-TokenizedPrompt tokenized_blank(const Method& method, const Model& model);
+/// A prompt as it is, read as `reading` says.
+TokenizedPrompt tokenized(const Method& method, const Model& model, const Prompt& prompt,
+                          const Reading& reading);
+
+/// The template's prompts without content, edited as the tuner does it.
+std::vector<Prompt> blank_prompts(const Method& method);
 
 } // namespace cuecard

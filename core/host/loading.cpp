@@ -1,5 +1,6 @@
 #include "host/loading.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -21,7 +22,7 @@ constexpr std::size_t largest_template = std::size_t{1} << 20;
 class NothingLearned final : public Tuner {
 public:
   void prepare(const Problem&) override {}
-  Conditioning condition(int64_t) const override { return {}; }
+  Conditioning condition(int64_t, const Pass&) const override { return {}; }
 };
 
 std::string template_text(const Values& values) {
@@ -89,10 +90,14 @@ Method method_of_template(const Values& values, const Model& model, const regist
   method.limit.truncate = truncate == "head"       ? Truncate::head
                           : truncate == "balanced" ? Truncate::balanced
                                                    : Truncate::tail;
-  method.prompt_template->prepare(model.vocabulary(), model.prompt_target());
-  if (!slots && (!method.prompt_template->soft_slots().empty() || method.prompt_template->trigger_slots() > 0))
-    throw UsageError("The template has soft or trigger slots, and nothing learned fills them here; take them "
-                     "out, or train a card and use `cuecard predict`.");
+  method.target = model.prompt_target();
+  method.prompt_template->prepare(model.vocabulary(), method.target);
+  const std::vector<int64_t>& triggers = method.prompt_template->triggers();
+  const bool open_triggers = std::find(triggers.begin(), triggers.end(), -1) != triggers.end();
+  if (!slots && (!method.prompt_template->soft_slots().empty() || open_triggers))
+    throw UsageError(
+        "The template has soft or open trigger slots, and nothing learned fills them here; take them "
+        "out, or train a card and use `cuecard predict`.");
   return method;
 }
 

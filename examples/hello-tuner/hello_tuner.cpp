@@ -21,16 +21,17 @@ public:
     rows_.requires_grad_();
   }
 
-  void edit(cuecard::Prompt& prompt, const cuecard::Example&) const override {
-    for (int64_t i = 0; i < length_; ++i) {
-      cuecard::Piece piece;
-      piece.kind = cuecard::Piece::Kind::soft;
-      piece.slot = first_slot_ + i;
-      prompt.front.push_back(piece);
-    }
+  void edit(std::vector<cuecard::Prompt>& prompts, const cuecard::EditArgs&) const override {
+    for (cuecard::Prompt& prompt : prompts)
+      for (int64_t i = 0; i < length_; ++i) {
+        cuecard::Piece piece;
+        piece.kind = cuecard::Piece::Kind::soft;
+        piece.slot = first_slot_ + i;
+        prompt.front.push_back(piece);
+      }
   }
 
-  cuecard::Conditioning condition(int64_t) const override {
+  cuecard::Conditioning condition(int64_t, const cuecard::Pass&) const override {
     cuecard::Conditioning conditioning;
     conditioning.embeddings = rows_;
     return conditioning;
@@ -38,11 +39,11 @@ public:
 
   std::vector<cuecard::ParameterGroup> parameters() override { return {{{rows_}}}; }
 
-  cuecard::TensorMap export_tensors() const override { return {{"rows", rows_.detach()}}; }
+  cuecard::Learned export_learned(int64_t) const override { return {{{"rows", rows_.detach()}}, {}}; }
 
-  void import_tensors(const cuecard::TensorMap& tensors) override {
-    const auto found = tensors.find("rows");
-    if (found == tensors.end() || found->second.sizes() != rows_.sizes())
+  void import_learned(const cuecard::Learned& learned) override {
+    const auto found = learned.tensors.find("rows");
+    if (found == learned.tensors.end() || found->second.sizes() != rows_.sizes())
       throw cuecard::DataError("the card lacks the tensor \"rows\" of hello-tuner, or it has another shape.");
     const at::NoGradGuard no_grad;
     rows_.copy_(found->second);

@@ -16,7 +16,9 @@ public:
   std::vector<Token> encode_with_specials(std::string_view text) const override { return encode(text); }
   std::string decode(std::span<const int64_t>, bool) const override { return ""; }
   std::string piece(int64_t id) const override { return std::string(1, static_cast<char>(id)); }
-  std::optional<int64_t> id(std::string_view) const override { return std::nullopt; }
+  std::optional<int64_t> id(std::string_view piece) const override {
+    return piece.size() == 1 ? std::optional<int64_t>(static_cast<unsigned char>(piece[0])) : std::nullopt;
+  }
   int64_t size() const override { return 301; }
   const SpecialTokens& special() const override { return special_; }
   bool is_special(int64_t id) const override { return id >= 256; }

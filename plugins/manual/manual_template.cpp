@@ -28,6 +28,20 @@ bool has_special(const Vocabulary& vocabulary, const std::string& marker) {
                            : special.pad.has_value();
 }
 
+/// The text as a template item writes it.
+std::string quoted(const std::string& text) {
+  std::string written = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      written += '\\';
+    if (c == '\n')
+      written += "\\n";
+    else
+      written += c;
+  }
+  return written + '"';
+}
+
 template <class Map>
 std::string names_of(const Map& map) {
   std::string names;
@@ -62,6 +76,9 @@ void ManualTemplate::prepare(const Vocabulary& vocabulary, const PromptTarget& t
   fields_.clear();
   soft_slots_.clear();
   soft_groups_.clear();
+  triggers_.clear();
+  trigger_items_.clear();
+  vocabulary_ = &vocabulary;
   answer_slots_ = 0;
   settle_answers(parsed, vocabulary, target);
   for (const TemplateItem& item : parsed.items)
@@ -71,6 +88,11 @@ void ManualTemplate::prepare(const Vocabulary& vocabulary, const PromptTarget& t
 void ManualTemplate::settle_answers(ParsedTemplate& parsed, const Vocabulary& vocabulary,
                                     const PromptTarget& target) const {
   std::vector<TemplateItem>& items = parsed.items;
+  if (target.reading.rows != Reading::Rows::answers && !parsed.has_answer)
+    return;
+  if (!parsed.has_answer && !parsed.implied_answer)
+    throw UsageError(template_place(parsed.end_line, parsed.end_column) +
+                     ": the template has no answer slot: put {\"mask\"} where the answer shall stand");
   if (parsed.implied_answer) {
     if (!target.causal)
       throw UsageError(
@@ -129,6 +151,9 @@ void ManualTemplate::add_item(const TemplateItem& item, const Vocabulary& vocabu
   case Kind::soft:
     add_soft(item, vocabulary);
     break;
+  case Kind::trigger:
+    add_triggers(item, vocabulary);
+    break;
   case Kind::field:
   case Kind::meta:
     parts_.push_back({Piece(), item});
@@ -165,6 +190,22 @@ void ManualTemplate::add_soft(const TemplateItem& item, const Vocabulary& vocabu
     add_piece(Piece::Kind::soft, "", slot, false);
 }
 
+void ManualTemplate::add_triggers(const TemplateItem& item, const Vocabulary& vocabulary) {
+  int64_t token = -1;
+  if (item.has_words) {
+    const std::optional<int64_t> id = vocabulary.id(item.text);
+    if (!id)
+      throw UsageError(place(item) + ": \"" + item.text +
+                       "\" is no token of the model's vocabulary, as the vocabulary spells them");
+    token = *id;
+  }
+  trigger_items_.push_back(item);
+  for (int64_t i = 0; i < item.duplicate; ++i) {
+    add_piece(Piece::Kind::trigger, item.text, static_cast<int64_t>(triggers_.size()), false);
+    triggers_.push_back(token);
+  }
+}
+
 void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
                                std::vector<Piece>& pieces) const {
   Piece piece;
@@ -190,6 +231,7 @@ void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
         const std::string word = item.filter ? filter_text(*item.filter, words->second[i]) : words->second[i];
         piece.word = static_cast<int64_t>(i);
         piece.text = word.empty() ? "" : prefix + word;
+        piece.lead = word.empty() ? 0 : static_cast<int32_t>(prefix.size());
         pieces.push_back(piece);
       }
       return;
@@ -199,6 +241,7 @@ void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
     value = filter_text(*item.filter, value);
   // An empty field leaves no bare space behind (openprompt-surface, case roberta-03).
   piece.text = value.empty() ? "" : item.prefix + value;
+  piece.lead = value.empty() ? 0 : static_cast<int32_t>(item.prefix.size());
   pieces.push_back(std::move(piece));
 }
 
@@ -214,6 +257,10 @@ Prompt ManualTemplate::lay_out(const Example* example, const std::vector<std::st
       continue;
     }
     prompt.input.push_back(part.piece);
+    if (part.piece.kind == Piece::Kind::trigger) {
+      const int64_t token = triggers_[static_cast<std::size_t>(part.piece.slot)];
+      prompt.input.back().text = token < 0 ? "" : vocabulary_->piece(token);
+    }
     if (part.piece.kind == Piece::Kind::answer && answers != nullptr) {
       const std::string& answer = (*answers)[static_cast<std::size_t>(part.piece.slot)];
       if (answer.empty())
@@ -241,9 +288,24 @@ Prompt ManualTemplate::blank() const {
 }
 
 void ManualTemplate::set_triggers(const std::vector<int64_t>& ids) {
-  if (!ids.empty())
-    throw UsageError("the template \"manual\" has no trigger slots, and " + std::to_string(ids.size()) +
-                     " trigger tokens are given");
+  if (ids.size() != triggers_.size())
+    throw UsageError("the template has " + std::to_string(triggers_.size()) + " trigger slots, and " +
+                     std::to_string(ids.size()) + " trigger tokens are given");
+  triggers_ = ids;
+}
+
+std::string ManualTemplate::source() const {
+  std::string written;
+  std::size_t copied = 0, slot = 0;
+  for (const TemplateItem& item : trigger_items_) {
+    written.append(text_, copied, item.begin - copied);
+    for (int64_t i = 0; i < item.duplicate; ++i, ++slot) {
+      const int64_t token = triggers_[slot];
+      written += token < 0 ? "{\"trigger\"}" : "{\"trigger\": " + quoted(vocabulary_->piece(token)) + "}";
+    }
+    copied = item.end;
+  }
+  return written.append(text_, copied);
 }
 
 } // namespace cuecard::manual

@@ -25,9 +25,10 @@ public:
   Prompt blank() const override;
   const std::vector<SoftSlot>& soft_slots() const override { return soft_slots_; }
   int64_t answer_slots() const override { return answer_slots_; }
-  int64_t trigger_slots() const override { return 0; }
+  const std::vector<int64_t>& triggers() const override { return triggers_; }
   void set_triggers(const std::vector<int64_t>& ids) override;
-  std::string source() const override { return text_; }
+  std::string source() const override;
+  void set_source(const std::string& source) override { text_ = source; }
 
 private:
   /// A piece that every prompt has, or an item that reads the example.
@@ -39,6 +40,7 @@ private:
   void settle_answers(ParsedTemplate& parsed, const Vocabulary& vocabulary, const PromptTarget& target) const;
   void add_item(const TemplateItem& item, const Vocabulary& vocabulary);
   void add_soft(const TemplateItem& item, const Vocabulary& vocabulary);
+  void add_triggers(const TemplateItem& item, const Vocabulary& vocabulary);
   void add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable);
   /// Pieces of one field. Without an example it is empty.
   void lay_field(const TemplateItem& item, const Example* example, std::vector<Piece>& pieces) const;
@@ -51,6 +53,9 @@ private:
   std::vector<SoftSlot> soft_slots_;
   /// Slots of each soft_id, in the order in which they stand.
   std::map<int64_t, std::vector<int64_t>> soft_groups_;
+  std::vector<int64_t> triggers_;           ///< token ids, -1 where none was chosen
+  std::vector<TemplateItem> trigger_items_; ///< where in the text they are spelled
+  const Vocabulary* vocabulary_ = nullptr;
   int64_t answer_slots_ = 0;
 };
 

@@ -14,8 +14,10 @@ namespace {
 
 const PromptTarget masked{}, causal{.causal = true, .encoder_decoder = false};
 
+const CharacterVocabulary characters;
+
 ManualTemplate make(const std::string& text, const PromptTarget& target, bool predict_eos = false,
-                    const CharacterVocabulary& vocabulary = {}) {
+                    const CharacterVocabulary& vocabulary = characters) {
   Options options;
   options.set("text", text);
   options.set("predict-eos", predict_eos);
@@ -182,9 +184,29 @@ TEST_CASE("what can't work is refused at load") {
   no_eos.special_.eos.reset();
   CHECK_THROWS_AS(make("{a} {mask}", causal, true, no_eos), UsageError);
   ManualTemplate made = make("{a} {mask}", masked);
-  CHECK(made.trigger_slots() == 0);
+  CHECK(made.triggers().empty());
   CHECK_NOTHROW(made.set_triggers({}));
   CHECK_THROWS_AS(made.set_triggers({1}), UsageError);
+}
+
+TEST_CASE("triggers stand where the template puts them, and the source spells those that were chosen") {
+  ManualTemplate made = make("{a} {trigger}{\"trigger\": None, \"duplicate\": 2} {mask}", masked);
+  CHECK(made.triggers() == std::vector<int64_t>{-1, -1, -1});
+  made.set_triggers({'x', '"', '\\'});
+  const std::string source = made.source();
+  CHECK(source == "{a} {\"trigger\": \"x\"}{\"trigger\": \"\\\"\"}{\"trigger\": \"\\\\\"} {mask}");
+  const ManualTemplate again = make(source, masked);
+  CHECK(again.triggers() == made.triggers());
+  const std::vector<Piece> pieces = again.render(example({{"a", "b"}}), nullptr).at(0).input;
+  REQUIRE(pieces.size() == 5);
+  CHECK((pieces[1].kind == Piece::Kind::trigger && pieces[1].text == "x" && pieces[3].slot == 2));
+}
+
+TEST_CASE("a template whose answers are not read needs no answer slot") {
+  PromptTarget target = masked;
+  target.reading.rows = Reading::Rows::sequence;
+  CHECK_NOTHROW(make("{\"placeholder\": \"a\"}", target));
+  CHECK_THROWS_AS(make("{\"placeholder\": \"a\"}", masked), UsageError);
 }
 
 TEST_CASE("a missing field is named, and what there is") {

@@ -1,5 +1,7 @@
 #include "manual_tuner.hpp"
 
+#include <algorithm>
+
 #include <cuecard/error.hpp>
 
 namespace cuecard::manual {
@@ -12,9 +14,10 @@ void ManualTuner::prepare(const Problem& problem) {
           "the template of task \"" + task.name + "\" has " + std::to_string(soft) +
           " soft slots, and the tuner \"manual\" learns nothing that could fill them: use the tuner "
           "\"prompt-tuning\", or take them out");
-    if (task.prompt_template.trigger_slots() > 0)
+    const std::vector<int64_t>& triggers = task.prompt_template.triggers();
+    if (std::find(triggers.begin(), triggers.end(), -1) != triggers.end())
       throw UsageError("the template of task \"" + task.name +
-                       "\" has trigger slots, and the tuner \"manual\" "
+                       "\" has trigger slots without a token, and the tuner \"manual\" "
                        "searches for nothing that could fill them: use a tuner that does, or take them out");
   }
 }

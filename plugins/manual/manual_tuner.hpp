@@ -12,7 +12,7 @@ public:
 
   /// UsageError when a template has slots that somebody would have to fill.
   void prepare(const Problem& problem) override;
-  Conditioning condition(int64_t) const override { return {}; }
+  Conditioning condition(int64_t, const Pass&) const override { return {}; }
   /// Trains the verbalizers where they have parameters of their own; else only measures.
   FitReport fit(Engine& engine) override;
 };

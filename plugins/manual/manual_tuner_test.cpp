@@ -8,6 +8,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/testing/no_backbone.hpp>
+#include <cuecard/testing/no_engine.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -18,37 +19,26 @@ using namespace cuecard::manual;
 namespace {
 
 /// An engine that only knows how good the dev rows come out.
-class MeasuringEngine final : public Engine {
+class MeasuringEngine final : public testing::NoEngine {
 public:
-  MeasuringEngine(Problem& problem, std::vector<double> dev) : problem_(problem), dev_(std::move(dev)) {}
+  MeasuringEngine(Problem& problem, std::vector<double> dev) : NoEngine(problem), dev_(std::move(dev)) {}
 
-  at::Tensor score(const std::vector<const Example*>&, const Readout&, std::vector<int64_t>*) override {
-    return {};
-  }
-  at::Tensor score_blank(const Readout&) override { return {}; }
   std::vector<Batch> training_batches(int64_t, int64_t) override {
     FAIL("the manual tuner asked for a training batch");
     return {};
   }
-  int64_t steps_per_epoch(int64_t) const override { return 1; }
-  at::Tensor loss(int64_t, const Batch&, const Conditioning&) override { return {}; }
   double evaluate_dev(int64_t task) override { return dev_.at(static_cast<std::size_t>(task)); }
-  at::Tensor trigger_gradient(int64_t, const Batch&) override { return {}; }
-  at::Tensor trigger_losses(int64_t, const Batch&, int64_t, const std::vector<int64_t>&) override { return {}; }
-  void progress(int64_t, int64_t, double, double) override {}
-  const FitSettings& settings() const override { return settings_; }
-  Problem& problem() override { return problem_; }
 
 private:
-  Problem& problem_;
   std::vector<double> dev_;
-  FitSettings settings_;
 };
 
 struct Setting {
   explicit Setting(const std::string& text)
       : prompt_template(template_options(text)), verbalizer(verbalizer_options()) {
-    prompt_template.prepare(vocabulary, {.causal = true, .encoder_decoder = false});
+    PromptTarget target;
+    target.causal = true;
+    prompt_template.prepare(vocabulary, target);
     problem.tasks.push_back({"reviews", prompt_template, verbalizer, {"a", "b"}, nullptr, nullptr});
   }
 
@@ -92,11 +82,11 @@ TEST_CASE("the manual tuner conditions nothing, learns nothing and measures") {
   Setting setting("{text} it was {mask}");
   ManualTuner tuner({});
   tuner.prepare(setting.problem);
-  const Conditioning conditioning = tuner.condition(0);
+  const Conditioning conditioning = tuner.condition(0, {});
   CHECK_FALSE(conditioning.embeddings.defined());
   CHECK(conditioning.prefixes.empty());
   CHECK(tuner.parameters().empty());
-  CHECK(tuner.export_tensors().empty());
+  CHECK(tuner.export_learned(0).tensors.empty());
 
   MeasuringEngine engine(setting.problem, {0.75});
   const FitReport report = tuner.fit(engine);

@@ -155,12 +155,14 @@ void ManualVerbalizer::set_calibration(const at::Tensor& scores) {
 }
 
 void ManualVerbalizer::calibrate(Scorer& scorer) {
-  if (calibrate_ == "blank")
-    set_calibration(scorer.score_blank(readout()).to(at::kFloat).mean(0));
+  if (calibrate_ != "blank")
+    return;
+  const std::vector<Prompt> blank = scorer.blank();
+  set_calibration(scorer.score_all({{}, &blank, readout(), {}}).to(at::kFloat).mean(0));
 }
 
-void ManualVerbalizer::fit(Scorer& scorer, const std::vector<const Example*>& examples) {
-  if (calibrate_ != "train")
+void ManualVerbalizer::fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) {
+  if (calibrate_ != "train" || moment != Moment::before_training)
     return;
   if (examples.empty())
     throw DataError("the verbalizer \"manual\" shall calibrate on training rows, and there are none: set "
@@ -169,10 +171,10 @@ void ManualVerbalizer::fit(Scorer& scorer, const std::vector<const Example*>& ex
   std::vector<const Example*> chosen;
   for (std::size_t i = 0; i < rows; ++i)
     chosen.push_back(examples[i * examples.size() / rows]);
-  set_calibration(scorer.score(chosen, readout()).to(at::kFloat).mean(0));
+  set_calibration(scorer.score_all({chosen, nullptr, readout(), {}}).to(at::kFloat).mean(0));
 }
 
-Scores ManualVerbalizer::score(const at::Tensor& values, const Batch&) const {
+Scores ManualVerbalizer::score(const at::Tensor& values, const Batch&, const Pass&) const {
   at::Tensor words = project(values);
   if (post_log_softmax_) {
     words = words.softmax(1);
@@ -206,15 +208,15 @@ std::vector<std::string> ManualVerbalizer::answer_text(int64_t label) const {
   return {first_words_[static_cast<std::size_t>(label)]};
 }
 
-TensorMap ManualVerbalizer::export_tensors() const {
+Learned ManualVerbalizer::export_learned() const {
   if (!calibration_.defined())
     return {};
-  return {{"calibration", calibration_}};
+  return {{{"calibration", calibration_}}, {}};
 }
 
-void ManualVerbalizer::import_tensors(const TensorMap& tensors) {
-  const auto found = tensors.find("calibration");
-  if (found == tensors.end()) {
+void ManualVerbalizer::import_learned(const Learned& learned) {
+  const auto found = learned.tensors.find("calibration");
+  if (found == learned.tensors.end()) {
     if (calibrate_ != "none")
       throw DataError("the verbalizer \"manual\" is calibrated (" + calibrate_ +
                       "), but the card has no tensor \"calibration\"");

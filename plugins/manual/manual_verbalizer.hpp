@@ -31,10 +31,10 @@ public:
   void calibrate(Scorer& scorer) override;
   /// Calibrates on the mean of up to `calibrate-rows` examples, spread evenly over `examples` and read without
   /// their labels, when `calibrate` is `train`.
-  void fit(Scorer& scorer, const std::vector<const Example*>& examples) override;
+  void fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) override;
 
   /// `values` [A, U], one answer per example.
-  Scores score(const at::Tensor& values, const Batch& batch) const override;
+  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
   /// Cross-entropy of the scores with batch.labels; rows without a label don't count.
   at::Tensor loss(const Scores& scores, const Batch& batch) const override;
   /// The label's first word, as it is encoded: prefix included.
@@ -42,8 +42,8 @@ public:
 
   /// `calibration` [U], float32: mean scores of the distinct sub-tokens without content. Absent when not
   /// calibrated.
-  TensorMap export_tensors() const override;
-  void import_tensors(const TensorMap& tensors) override;
+  Learned export_learned() const override;
+  void import_learned(const Learned& learned) override;
 
 private:
   enum class Handler { first, max, mean };

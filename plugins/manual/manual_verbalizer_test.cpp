@@ -10,6 +10,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/testing/no_backbone.hpp>
+#include <cuecard/testing/no_engine.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -20,6 +21,7 @@ using namespace cuecard::manual;
 namespace {
 
 using Words = std::vector<std::vector<std::string>>;
+constexpr auto before = Verbalizer::Moment::before_training;
 
 /// The score of vocabulary row `id` for row `row` of a pretended model; row -1 has no content.
 double logit(int64_t id, int64_t row) {
@@ -27,23 +29,24 @@ double logit(int64_t id, int64_t row) {
                  : 4 * std::sin(0.7 * static_cast<double>(id) + 1.3 * static_cast<double>(row));
 }
 
-class PretendedScorer final : public Scorer {
+/// Scores of examples by their id; the one prompt of `blank` is row -1.
+class PretendedScorer final : public testing::NoScorer {
 public:
-  at::Tensor score(const std::vector<const Example*>& examples, const Readout& readout,
-                   std::vector<int64_t>*) override {
-    asked = examples;
+  void score(const ScoreRequest& request,
+             const std::function<void(const at::Tensor&, const Batch&)>& use) override {
+    asked = request.examples;
     std::vector<double> values;
-    for (const Example* example : examples)
-      for (int64_t i = 0; i < readout.ids.size(0); ++i)
-        values.push_back(logit(readout.ids[i].item<int64_t>(), std::stoi(example->id)));
-    return at::tensor(values, at::kDouble).view({static_cast<int64_t>(examples.size()), -1});
+    const auto add = [&](int64_t row) {
+      for (int64_t i = 0; i < request.readout.ids.size(0); ++i)
+        values.push_back(logit(request.readout.ids[i].item<int64_t>(), row));
+    };
+    for (const Example* example : request.examples)
+      add(std::stoi(example->id));
+    if (request.prompts)
+      add(-1);
+    use(at::tensor(values, at::kDouble).view({-1, request.readout.ids.size(0)}), Batch{});
   }
-  at::Tensor score_blank(const Readout& readout) override {
-    std::vector<double> values;
-    for (int64_t i = 0; i < readout.ids.size(0); ++i)
-      values.push_back(logit(readout.ids[i].item<int64_t>(), -1));
-    return at::tensor(values, at::kDouble).view({1, -1});
-  }
+  std::vector<Prompt> blank() override { return {Prompt{}}; }
   std::vector<const Example*> asked;
 };
 
@@ -77,7 +80,7 @@ at::Tensor values_of(const ManualVerbalizer& verbalizer, int64_t rows) {
     examples[static_cast<std::size_t>(row)].id = std::to_string(row);
     pointers.push_back(&examples[static_cast<std::size_t>(row)]);
   }
-  return scorer.score(pointers, verbalizer.readout(), nullptr);
+  return scorer.score_all({pointers, nullptr, verbalizer.readout()});
 }
 
 double projected(const std::string& word, const std::string& handler,
@@ -131,25 +134,25 @@ TEST_CASE("scores follow the definition for every way to join sub-tokens") {
   for (const std::string handler : {"first", "max", "mean"}) {
     CAPTURE(handler);
     const ManualVerbalizer verbalizer = make(options(handler, "none"));
-    const Scores scores = verbalizer.score(values_of(verbalizer, 3), {});
+    const Scores scores = verbalizer.score(values_of(verbalizer, 3), {}, {});
     CHECK(scores.offsets == std::vector<int64_t>{0, 2, 4, 6});
     for (int64_t row = 0; row < 3; ++row)
       check_scores(scores,
                    expected(
                        handler, [&](int64_t id) { return logit(id, row); }, nullptr),
                    row);
-    CHECK(verbalizer.export_tensors().empty());
+    CHECK(verbalizer.export_learned().tensors.empty());
   }
 }
 
 TEST_CASE("float32 and bfloat16 readouts give float32 scores") {
   const ManualVerbalizer verbalizer = make(options("mean", "none"));
   const at::Tensor values = values_of(verbalizer, 2);
-  const at::Tensor exact = verbalizer.score(values, {}).values;
-  const at::Tensor single = verbalizer.score(values.to(at::kFloat), {}).values;
+  const at::Tensor exact = verbalizer.score(values, {}, {}).values;
+  const at::Tensor single = verbalizer.score(values.to(at::kFloat), {}, {}).values;
   CHECK((single.scalar_type() == at::kFloat));
   CHECK(single.sub(exact).abs().max().item<double>() < 1e-5);
-  CHECK((verbalizer.score(values.to(at::kBFloat16), {}).values.scalar_type() == at::kFloat));
+  CHECK((verbalizer.score(values.to(at::kBFloat16), {}, {}).values.scalar_type() == at::kFloat));
 }
 
 TEST_CASE("only the tokens that are read are asked for, each once") {
@@ -165,9 +168,9 @@ TEST_CASE("calibration on the blank prompt divides it out and survives saving") 
     ManualVerbalizer verbalizer = make(options(handler, "blank"));
     PretendedScorer scorer;
     verbalizer.calibrate(scorer);
-    verbalizer.fit(scorer, {});
+    verbalizer.fit(scorer, {}, before);
     const Score prior = [](int64_t id) { return logit(id, -1); };
-    const Scores scores = verbalizer.score(values_of(verbalizer, 2), {});
+    const Scores scores = verbalizer.score(values_of(verbalizer, 2), {}, {});
     for (int64_t row = 0; row < 2; ++row)
       check_scores(scores,
                    expected(
@@ -175,8 +178,8 @@ TEST_CASE("calibration on the blank prompt divides it out and survives saving") 
                    row);
 
     ManualVerbalizer restored = make(options(handler, "blank"));
-    restored.import_tensors(verbalizer.export_tensors());
-    CHECK(restored.score(values_of(verbalizer, 2), {}).values.equal(scores.values));
+    restored.import_learned(verbalizer.export_learned());
+    CHECK(restored.score(values_of(verbalizer, 2), {}, {}).values.equal(scores.values));
   }
 }
 
@@ -190,17 +193,17 @@ TEST_CASE("calibration on training rows takes the mean of rows spread over them"
   }
   PretendedScorer scorer;
   verbalizer.calibrate(scorer); // not the blank prompt
-  CHECK(verbalizer.export_tensors().empty());
-  verbalizer.fit(scorer, pointers);
+  CHECK(verbalizer.export_learned().tensors.empty());
+  verbalizer.fit(scorer, pointers, before);
   REQUIRE(scorer.asked.size() == 3);
   CHECK(scorer.asked[1]->id == "2");
   CHECK(scorer.asked[2]->id == "4");
   const Score prior = [](int64_t id) { return (logit(id, 0) + logit(id, 2) + logit(id, 4)) / 3; };
-  check_scores(verbalizer.score(values_of(verbalizer, 1), {}),
+  check_scores(verbalizer.score(values_of(verbalizer, 1), {}, {}),
                expected(
                    "first", [](int64_t id) { return logit(id, 0); }, &prior),
                0);
-  CHECK_THROWS_AS(verbalizer.fit(scorer, {}), DataError);
+  CHECK_THROWS_AS(verbalizer.fit(scorer, {}, before), DataError);
 }
 
 TEST_CASE("without post-log-softmax the score is the plain mean and calibration is skipped") {
@@ -209,7 +212,7 @@ TEST_CASE("without post-log-softmax the score is the plain mean and calibration 
   verbalizer.calibrate(scorer);
   const Score score = [](int64_t id) { return logit(id, 0); };
   check_scores(
-      verbalizer.score(values_of(verbalizer, 1), {}),
+      verbalizer.score(values_of(verbalizer, 1), {}, {}),
       {(projected("great", "mean", score) + projected("ok", "mean", score)) / 2,
        (projected("bad", "mean", score) + projected("dull", "mean", score) + projected("x", "mean", score)) /
            3},
@@ -218,7 +221,7 @@ TEST_CASE("without post-log-softmax the score is the plain mean and calibration 
 
 TEST_CASE("the loss is the cross-entropy of rows that have a label") {
   const ManualVerbalizer verbalizer = make(options("mean", "none"));
-  const Scores scores = verbalizer.score(values_of(verbalizer, 3), {});
+  const Scores scores = verbalizer.score(values_of(verbalizer, 3), {}, {});
   Batch batch;
   batch.labels = at::tensor(std::vector<int64_t>{1, -1, 0});
   double want = 0;
@@ -235,7 +238,7 @@ TEST_CASE("gradients flow through the scores") {
   at::Tensor values = values_of(verbalizer, 2).to(at::kFloat).requires_grad_();
   Batch batch;
   batch.labels = at::tensor(std::vector<int64_t>{1, 0});
-  verbalizer.loss(verbalizer.score(values, batch), batch).backward();
+  verbalizer.loss(verbalizer.score(values, batch, {}), batch).backward();
   CHECK(values.grad().isfinite().all().item<bool>());
   CHECK(values.grad().abs().sum().item<float>() > 0);
 }
@@ -276,9 +279,9 @@ TEST_CASE("what can't work is refused when the verbalizer is prepared") {
 
 TEST_CASE("a card whose calibration doesn't fit is refused") {
   ManualVerbalizer verbalizer = make(options("first", "blank"));
-  CHECK_THROWS_AS(verbalizer.import_tensors({}), DataError);
-  CHECK_THROWS_AS(verbalizer.import_tensors({{"calibration", at::zeros({4})}}), DataError);
-  CHECK_THROWS_WITH_AS(verbalizer.import_tensors({{"calibration", at::zeros({5}, at::kLong)}}),
+  CHECK_THROWS_AS(verbalizer.import_learned({{}, {}}), DataError);
+  CHECK_THROWS_AS(verbalizer.import_learned({{{"calibration", at::zeros({4})}}, {}}), DataError);
+  CHECK_THROWS_WITH_AS(verbalizer.import_learned({{{"calibration", at::zeros({5}, at::kLong)}}, {}}),
                        doctest::Contains("no floating-point"), DataError);
-  CHECK_NOTHROW(verbalizer.import_tensors({{"calibration", at::zeros({5})}}));
+  CHECK_NOTHROW(verbalizer.import_learned({{{"calibration", at::zeros({5})}}, {}}));
 }

@@ -2,7 +2,7 @@
 #
 # The only way a plugin is built, in Cuecard's own tree and out of it: a module `ID.so` that exports nothing but its manifest and
 # links nothing but the SDK, with its sidecar `ID.json` beside it. Both lie in the build folder under plugins/ABI, where ABI
-# names the version of the SDK's binary contract and of LibTorch (abi1-torch2.15), and are installed to lib/cuecard/plugins/ABI.
+# names the version of the SDK's binary contract and of LibTorch (abi2-torch2.15), and are installed to lib/cuecard/plugins/ABI.
 #
 # TESTS become one doctest program `ID-test`, linked with the plugin's own object files and registered in CTest with the label
 # `plugin:ID`; TEST_LINK names libraries for it alone. README is installed with the plugin.

@@ -10,9 +10,10 @@
 
 namespace cuecard {
 
-AttentionLayout self_attention_layout(const Side& side, bool causal, const std::vector<int64_t>& past_of,
-                                      const std::vector<int64_t>& past_offsets,
-                                      const std::vector<KeyRange>& prefix_of) {
+AttentionPlan::~AttentionPlan() = default;
+
+AttentionLayout self_attention_layout(const Side& side, bool causal,
+                                      const std::vector<std::vector<KeyRange>>& fronts) {
   const int64_t sequences = side.sequences();
   AttentionLayout layout;
   layout.causal = causal;
@@ -24,18 +25,20 @@ AttentionLayout self_attention_layout(const Side& side, bool causal, const std::
     for (int64_t row = side.offsets[s]; row < side.offsets[s + 1]; ++row)
       layout.query_places[row] = row - side.offsets[s];
     std::vector<KeyRange>& before = layout.before[s];
-    if (!prefix_of.empty() && prefix_of[s].end > prefix_of[s].begin)
-      before.push_back(prefix_of[s]);
-    if (!past_of.empty() && past_of[s] >= 0)
-      before.push_back({1, past_offsets[past_of[s]], past_offsets[past_of[s] + 1]});
-    if (!side.parent.empty() && side.parent[s] >= 0)
-      before.push_back({0, side.offsets[side.parent[s]], side.offsets[side.parent[s] + 1]});
+    const int64_t parent = side.parent.empty() ? -1 : side.parent[s];
+    if (parent >= 0) {
+      before = layout.before[parent];
+      before.push_back({0, side.offsets[parent], side.offsets[parent + 1]});
+    } else if (!fronts.empty()) {
+      before = fronts[s];
+    }
   }
   return layout;
 }
 
 AttentionLayout ask_only(const AttentionLayout& layout, const std::vector<int64_t>& rows) {
   AttentionLayout result = layout;
+  result.plan = nullptr;
   result.query_places.clear();
   auto row = rows.begin();
   for (int64_t s = 0; s < layout.sequences(); ++s) {

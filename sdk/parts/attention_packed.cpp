@@ -270,26 +270,33 @@ void add_slices(const AttentionLayout& layout, int64_t width, KeyGradients<T>& g
   });
 }
 
+/// The layout itself, kept for the backward pass.
+struct PackedPlan final : AttentionPlan {
+  explicit PackedPlan(const AttentionLayout& kept) : layout(kept) { layout.plan = nullptr; }
+  AttentionLayout layout;
+};
+
 class PackedAttention : public torch::autograd::Function<PackedAttention> {
 public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query,
                             const at::Tensor& key0, const at::Tensor& value0, const at::Tensor& key1,
                             const at::Tensor& value1, const at::Tensor& key2, const at::Tensor& value2,
-                            const std::shared_ptr<const AttentionLayout>& layout, double scale) {
+                            const std::shared_ptr<const PackedPlan>& plan, double scale) {
+    const AttentionLayout& layout = plan->layout;
     const at::Tensor q = query.contiguous();
     std::vector<at::Tensor> keys{key0.contiguous(), key1.contiguous(), key2.contiguous()};
     std::vector<at::Tensor> values{value0.contiguous(), value1.contiguous(), value2.contiguous()};
     at::Tensor out = at::empty_like(q);
     at::Tensor log_sums = at::empty({q.size(0), q.size(1)}, q.options());
     if (q.scalar_type() == at::kFloat)
-      cuecard::forward(pointers<float>(q, keys, values), *layout, scale, out.data_ptr<float>(),
+      cuecard::forward(pointers<float>(q, keys, values), layout, scale, out.data_ptr<float>(),
                        log_sums.data_ptr<float>());
     else
-      cuecard::forward(pointers<double>(q, keys, values), *layout, scale, out.data_ptr<double>(),
+      cuecard::forward(pointers<double>(q, keys, values), layout, scale, out.data_ptr<double>(),
                        log_sums.data_ptr<double>());
     context->save_for_backward({q, log_sums, keys[0], values[0], keys[1], values[1], keys[2], values[2]});
     context->saved_data["scale"] = scale;
-    context->saved_data["layout"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(layout));
+    context->saved_data["layout"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(plan));
     return out;
   }
 
@@ -300,14 +307,14 @@ public:
     const double scale = context->saved_data["scale"].toDouble();
     const at::Tensor d_out = d_outs[0].contiguous();
     if (d_out.scalar_type() == at::kFloat)
-      return gradients<float>(context, saved, *holder->layout, scale, d_out);
-    return gradients<double>(context, saved, *holder->layout, scale, d_out);
+      return gradients<float>(context, saved, holder->plan->layout, scale, d_out);
+    return gradients<double>(context, saved, holder->plan->layout, scale, d_out);
   }
 
 private:
   struct Holder : torch::CustomClassHolder {
-    explicit Holder(std::shared_ptr<const AttentionLayout> kept) : layout(std::move(kept)) {}
-    std::shared_ptr<const AttentionLayout> layout;
+    explicit Holder(std::shared_ptr<const PackedPlan> kept) : plan(std::move(kept)) {}
+    std::shared_ptr<const PackedPlan> plan;
   };
 
   template <class T>
@@ -350,14 +357,16 @@ private:
 
 at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                             const AttentionLayout& layout, double scale) {
+  auto plan = std::dynamic_pointer_cast<const PackedPlan>(layout.plan);
+  if (!plan)
+    layout.plan = plan = std::make_shared<PackedPlan>(layout);
   // LibTorch's custom functions take no undefined tensors: an absent source is an empty one.
   const at::Tensor absent = at::empty({0}, query.options());
   KeyValues padded[max_sources];
   for (std::size_t i = 0; i < max_sources; ++i)
     padded[i] = i < sources.size() && sources[i].key.defined() ? sources[i] : KeyValues{absent, absent};
   return PackedAttention::apply(query, padded[0].key, padded[0].value, padded[1].key, padded[1].value,
-                                padded[2].key, padded[2].value, std::make_shared<const AttentionLayout>(layout),
-                                scale);
+                                padded[2].key, padded[2].value, plan, scale);
 }
 
 } // namespace cuecard

@@ -1,8 +1,10 @@
-/// Attention on any device: rows are gathered into [S, longest] once per call and LibTorch's own attention does
-/// the rest. This is the reference for the other strategy, and what GPUs run.
+/// Attention on any device: rows are gathered into [S, longest] and LibTorch's own attention does the rest.
+/// This is the reference for the other strategies, and what GPUs run. What is gathered from where is worked out
+/// once per forward pass.
 #include "attention_strategies.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
@@ -13,24 +15,93 @@ namespace cuecard {
 
 namespace {
 
-at::Tensor to_device(std::vector<int64_t>& values, const at::Tensor& like) {
-  return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kLong)
+at::Tensor to_device(const std::vector<int64_t>& values, const at::Device& device) {
+  return at::from_blob(const_cast<int64_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kLong)
       .clone()
-      .to(like.device(), true);
+      .to(device, true);
 }
 
-/// [n, G, D] of all sources end to end, and where each source begins.
-at::Tensor laid_end_to_end(const std::vector<KeyValues>& sources, bool keys, std::vector<int64_t>* begins) {
-  std::vector<at::Tensor> parts;
-  int64_t rows = 0;
-  for (const KeyValues& source : sources) {
-    if (begins)
-      begins->push_back(rows);
-    if (!source.key.defined())
-      continue;
-    rows += source.key.size(0);
-    parts.push_back(keys ? source.key : source.value);
+/// Indices, all on the device. Places beyond a sequence's end repeat row 0; the mask hides them as keys and the
+/// last gather drops them as queries.
+struct PaddedPlan final : AttentionPlan {
+  at::Tensor past_rows; ///< rows of source 1 (a pool) that anybody sees, or undefined
+  at::Tensor query_index,
+      key_index;        ///< [S * longest query], [S * longest key], the latter into all keys end to end
+  at::Tensor out_index; ///< [Q]
+  at::Tensor mask;      ///< [S, 1, longest query, longest key] bool
+  int64_t longest_query = 0, longest_key = 0;
+
+  PaddedPlan(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const at::Device& device) {
+    std::vector<std::vector<int64_t>> key_rows = rows_of_keys(layout, sources, device);
+    for (int64_t s = 0; s < layout.sequences(); ++s) {
+      longest_key = std::max(longest_key, static_cast<int64_t>(key_rows[s].size()));
+      longest_query = std::max(longest_query, layout.query_offsets[s + 1] - layout.query_offsets[s]);
+    }
+    std::vector<int64_t> queries(static_cast<std::size_t>(layout.sequences() * longest_query), 0);
+    std::vector<int64_t> keys(static_cast<std::size_t>(layout.sequences() * longest_key), 0);
+    std::vector<int64_t> out(static_cast<std::size_t>(layout.query_offsets.back()), 0);
+    std::vector<int64_t> visible(static_cast<std::size_t>(layout.sequences() * longest_query), 1);
+    for (int64_t s = 0; s < layout.sequences(); ++s) {
+      std::copy(key_rows[s].begin(), key_rows[s].end(), keys.begin() + s * longest_key);
+      const int64_t own = layout.offsets[s + 1] - layout.offsets[s];
+      const int64_t before = static_cast<int64_t>(key_rows[s].size()) - own;
+      for (int64_t q = layout.query_offsets[s]; q < layout.query_offsets[s + 1]; ++q) {
+        const int64_t place = s * longest_query + q - layout.query_offsets[s];
+        queries[place] = q;
+        out[q] = place;
+        visible[place] = layout.causal ? before + layout.query_places[q] + 1 : before + own;
+      }
+    }
+    query_index = to_device(queries, device);
+    key_index = to_device(keys, device);
+    out_index = to_device(out, device);
+    std::vector<int64_t> places(static_cast<std::size_t>(longest_key));
+    for (int64_t i = 0; i < longest_key; ++i)
+      places[i] = i;
+    mask = to_device(places, device)
+               .view({1, 1, 1, longest_key})
+               .lt(to_device(visible, device).view({layout.sequences(), 1, longest_query, 1}));
   }
+
+private:
+  /// For each sequence the rows that it sees, in order, among the own rows, the past rows and the prefixes laid
+  /// end to end.
+  std::vector<std::vector<int64_t>>
+  rows_of_keys(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const at::Device& device) {
+    const int64_t own_rows = layout.offsets.back();
+    int64_t past_count = 0;
+    for (const std::vector<KeyRange>& before : layout.before)
+      for (const KeyRange& range : before)
+        past_count += range.source == 1 ? range.end - range.begin : 0;
+    std::vector<int64_t> past;
+    std::vector<std::vector<int64_t>> result(static_cast<std::size_t>(layout.sequences()));
+    for (int64_t s = 0; s < layout.sequences(); ++s) {
+      for (const KeyRange& range : layout.before[s])
+        for (int64_t row = range.begin; row < range.end; ++row) {
+          if (range.source == 1) {
+            result[s].push_back(own_rows + static_cast<int64_t>(past.size()));
+            past.push_back(row);
+          } else {
+            result[s].push_back(range.source == 0 ? row : own_rows + past_count + row);
+          }
+        }
+      for (int64_t row = layout.offsets[s]; row < layout.offsets[s + 1]; ++row)
+        result[s].push_back(row);
+    }
+    if (past_count > 0 && sources.size() > 1)
+      past_rows = to_device(past, device);
+    return result;
+  }
+};
+
+/// [n, G, D] of what is seen of all sources, end to end.
+at::Tensor laid_end_to_end(const std::vector<KeyValues>& sources, at::Tensor KeyValues::*which,
+                           const PaddedPlan& plan) {
+  std::vector<at::Tensor> parts{sources[0].*which};
+  if (plan.past_rows.defined())
+    parts.push_back((sources[1].*which).index_select(0, plan.past_rows));
+  if (sources.size() > 2 && sources[2].key.defined())
+    parts.push_back(sources[2].*which);
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
@@ -38,66 +109,28 @@ at::Tensor laid_end_to_end(const std::vector<KeyValues>& sources, bool keys, std
 
 at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                             const AttentionLayout& layout, double scale) {
-  const int64_t sequences = layout.sequences(), heads = query.size(1), size = query.size(2);
-  std::vector<int64_t> begins;
-  const at::Tensor key = laid_end_to_end(sources, true, &begins),
-                   value = laid_end_to_end(sources, false, nullptr);
-  const int64_t share = heads / key.size(1);
-
-  int64_t longest_query = 0, longest_key = 0;
-  std::vector<std::vector<int64_t>> key_rows(static_cast<std::size_t>(sequences));
-  std::vector<int64_t> before(static_cast<std::size_t>(sequences), 0);
-  for (int64_t s = 0; s < sequences; ++s) {
-    for (const KeyRange& range : layout.before[s])
-      for (int64_t row = range.begin; row < range.end; ++row)
-        key_rows[s].push_back(begins[range.source] + row);
-    before[s] = static_cast<int64_t>(key_rows[s].size());
-    for (int64_t row = layout.offsets[s]; row < layout.offsets[s + 1]; ++row)
-      key_rows[s].push_back(row);
-    longest_key = std::max(longest_key, static_cast<int64_t>(key_rows[s].size()));
-    longest_query = std::max(longest_query, layout.query_offsets[s + 1] - layout.query_offsets[s]);
-  }
-  if (longest_query == 0)
+  auto plan = std::dynamic_pointer_cast<const PaddedPlan>(layout.plan);
+  if (!plan)
+    layout.plan = plan = std::make_shared<PaddedPlan>(layout, sources, query.device());
+  if (plan->longest_query == 0)
     return query;
-
-  // Places beyond a sequence's end repeat row 0; the mask hides them as keys and the last gather drops them as
-  // queries.
-  std::vector<int64_t> query_index(static_cast<std::size_t>(sequences * longest_query), 0);
-  std::vector<int64_t> key_index(static_cast<std::size_t>(sequences * longest_key), 0);
-  std::vector<int64_t> out_index(static_cast<std::size_t>(query.size(0)), 0);
-  std::vector<int64_t> visible(static_cast<std::size_t>(sequences * longest_query * longest_key), 0);
-  for (int64_t s = 0; s < sequences; ++s) {
-    std::copy(key_rows[s].begin(), key_rows[s].end(), key_index.begin() + s * longest_key);
-    const int64_t queries = layout.query_offsets[s + 1] - layout.query_offsets[s];
-    for (int64_t i = 0; i < longest_query; ++i) {
-      int64_t seen = 1; // a padding query sees one key, so that its softmax is finite
-      if (i < queries) {
-        const int64_t q = layout.query_offsets[s] + i;
-        query_index[s * longest_query + i] = q;
-        out_index[q] = s * longest_query + i;
-        seen =
-            layout.causal ? before[s] + layout.query_places[q] + 1 : static_cast<int64_t>(key_rows[s].size());
-      }
-      std::fill_n(visible.begin() + (s * longest_query + i) * longest_key, seen, 1);
-    }
-  }
-
-  const auto gathered = [&](const at::Tensor& rows, std::vector<int64_t>& index, int64_t longest) {
-    return rows.index_select(0, to_device(index, rows))
-        .view({sequences, longest, rows.size(1), size})
-        .transpose(1, 2);
+  const int64_t sequences = layout.sequences(), heads = query.size(1), size = query.size(2);
+  const at::Tensor key = laid_end_to_end(sources, &KeyValues::key, *plan),
+                   value = laid_end_to_end(sources, &KeyValues::value, *plan);
+  const int64_t share = heads / key.size(1);
+  const auto gathered = [&](const at::Tensor& rows, const at::Tensor& index, int64_t longest) {
+    return rows.index_select(0, index).view({sequences, longest, rows.size(1), size}).transpose(1, 2);
   };
   const auto repeated = [&](const at::Tensor& groups) {
     return share == 1 ? groups : groups.repeat_interleave(share, 1, groups.size(1) * share);
   };
-  const at::Tensor mask =
-      to_device(visible, query).to(at::kBool).view({sequences, 1, longest_query, longest_key});
   const at::Tensor out = at::scaled_dot_product_attention(
-      gathered(query, query_index, longest_query), repeated(gathered(key, key_index, longest_key)),
-      repeated(gathered(value, key_index, longest_key)), mask, 0.0, false, scale);
+      gathered(query, plan->query_index, plan->longest_query),
+      repeated(gathered(key, plan->key_index, plan->longest_key)),
+      repeated(gathered(value, plan->key_index, plan->longest_key)), plan->mask, 0.0, false, scale);
   return out.transpose(1, 2)
-      .reshape({sequences * longest_query, heads, size})
-      .index_select(0, to_device(out_index, query));
+      .reshape({sequences * plan->longest_query, heads, size})
+      .index_select(0, plan->out_index);
 }
 
 } // namespace cuecard

@@ -23,8 +23,7 @@ struct Setting {
     Side side;
     side.offsets = {0, 3, 5, 9, 10};
     side.parent = {-1, 0, 0, -1};
-    layout = self_attention_layout(side, causal, {-1, -1, -1, 1}, {0, 2, 6},
-                                   {{2, 0, 0}, {2, 0, 3}, {2, 3, 5}, {2, 0, 3}});
+    layout = self_attention_layout(side, causal, {{{2, 3, 5}}, {}, {}, {{2, 0, 3}, {1, 2, 4}, {1, 5, 6}}});
     Random random(7);
     const auto make = [&](int64_t rows, int64_t heads) {
       at::Tensor tensor = random.normal_tensor({rows, heads, 8}, 1.0).to(dtype);

@@ -8,8 +8,15 @@
 
 namespace cuecard {
 
-at::Tensor embed_rows(const at::Tensor& table, const Side& side, const at::Tensor& soft) {
-  const at::Tensor words = table.index_select(0, side.ids);
+at::Tensor embed_rows(const at::Tensor& table, const Side& side, const Conditioning& conditioning) {
+  const bool triggers =
+      conditioning.triggers.defined() && side.trigger_rows.defined() && side.trigger_rows.size(0) > 0;
+  const at::Tensor ids =
+      triggers
+          ? side.ids.index_copy(0, side.trigger_rows, conditioning.triggers.index_select(0, side.trigger_slots))
+          : side.ids;
+  const at::Tensor words = table.index_select(0, ids);
+  const at::Tensor& soft = conditioning.embeddings;
   if (!side.soft_rows.defined() || side.soft_rows.size(0) == 0)
     return words;
   if (!soft.defined())

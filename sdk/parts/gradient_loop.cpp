@@ -8,9 +8,13 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/optimizer.hpp>
+#include <cuecard/parts/random.hpp>
+
+#include "micro_batches.hpp"
 
 namespace cuecard {
 
@@ -30,6 +34,8 @@ FitSettings complete(FitSettings settings, int64_t steps_per_epoch) {
     settings.clip = 1.0;
   if (settings.patience < 0)
     settings.patience = 0;
+  if (settings.decay <= 0)
+    settings.decay = 0.95;
   if (settings.steps <= 0) {
     const double epochs = settings.epochs > 0 ? settings.epochs : 5;
     settings.steps = std::max<int64_t>(1, std::llround(epochs * static_cast<double>(steps_per_epoch)));
@@ -39,50 +45,11 @@ FitSettings complete(FitSettings settings, int64_t steps_per_epoch) {
   return settings;
 }
 
-/// The learned tensors as they were at their best.
-class Best {
-public:
-  explicit Best(const std::vector<ParameterGroup>& groups) : groups_(groups) {}
-
-  void keep() {
-    kept_.clear();
-    for (const ParameterGroup& group : groups_)
-      for (const at::Tensor& tensor : group.tensors)
-        kept_.push_back(tensor.detach().clone());
-  }
-
-  void put_back() const {
-    const at::NoGradGuard no_grad;
-    std::size_t i = 0;
-    for (const ParameterGroup& group : groups_)
-      for (const at::Tensor& tensor : group.tensors)
-        if (i < kept_.size())
-          tensor.copy_(kept_[i++]);
-  }
-
-private:
-  const std::vector<ParameterGroup>& groups_;
-  std::vector<at::Tensor> kept_;
-};
-
-/// One optimizer step over all tasks: gradients of the mean loss of each, micro-batch by micro-batch. Returns
-/// the loss, on the device.
-at::Tensor accumulate(Tuner& tuner, Engine& engine, int64_t step) {
-  at::Tensor total;
-  const int64_t tasks = static_cast<int64_t>(engine.problem().tasks.size());
-  for (int64_t task = 0; task < tasks; ++task) {
-    const std::vector<Batch> batches = engine.training_batches(task, step);
-    int64_t examples = 0;
-    for (const Batch& batch : batches)
-      examples += batch.size();
-    for (const Batch& batch : batches) {
-      const double share = static_cast<double>(batch.size()) / static_cast<double>(examples * tasks);
-      const at::Tensor loss = engine.loss(task, batch, tuner.condition(task)) * share;
-      loss.backward();
-      total = total.defined() ? total + loss.detach() : loss.detach();
-    }
-  }
-  return total;
+std::vector<at::Tensor> learned_tensors(const std::vector<ParameterGroup>& groups) {
+  std::vector<at::Tensor> tensors;
+  for (const ParameterGroup& group : groups)
+    tensors.insert(tensors.end(), group.tensors.begin(), group.tensors.end());
+  return tensors;
 }
 
 double mean_dev_metric(Engine& engine) {
@@ -92,6 +59,104 @@ double mean_dev_metric(Engine& engine) {
     sum += engine.evaluate_dev(static_cast<int64_t>(task));
   return sum / static_cast<double>(tasks);
 }
+
+at::Tensor as_tensor(std::vector<double> values) {
+  return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble).clone();
+}
+
+/// A run in the middle: everything that its next step depends on, and so everything that a checkpoint holds.
+class Run {
+public:
+  Run(std::vector<ParameterGroup> groups, const FitSettings& settings)
+      : settings_(settings), groups_(std::move(groups)), learned_(learned_tensors(groups_)),
+        optimizer_(make_optimizer(settings.optimizer, groups_)) {}
+
+  int64_t step = 0;
+  double best_dev = -INFINITY;
+  int64_t looks_without_gain = 0;
+  FitReport report;
+
+  void update(double factor) {
+    if (settings_.clip > 0)
+      clip_gradients(groups_, settings_.clip);
+    optimizer_->step(settings_.learning_rate * factor);
+  }
+  void clear() { clear_gradients(groups_); }
+
+  /// A look at the dev rows after step `step`: among equals the later one is better, since it has learned
+  /// longer; without dev rows always the last.
+  void look(double dev) {
+    if (dev < best_dev) {
+      ++looks_without_gain;
+      return;
+    }
+    looks_without_gain = dev > best_dev ? 0 : looks_without_gain + 1;
+    if (!std::isnan(dev))
+      best_dev = dev;
+    best_.clear();
+    for (const at::Tensor& tensor : learned_)
+      best_.push_back(tensor.detach().clone());
+    report.best_step = step;
+  }
+
+  void put_back_best() {
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < best_.size(); ++i)
+      learned_[i].copy_(best_[i]);
+  }
+
+  bool on_host() const { return learned_[0].is_cpu(); }
+
+  TensorMap state() const {
+    TensorMap state;
+    for (const auto& [name, tensor] : optimizer_->state())
+      state["optimizer." + name] = tensor;
+    for (std::size_t i = 0; i < learned_.size(); ++i)
+      state["learned." + std::to_string(i)] = learned_[i].detach();
+    for (std::size_t i = 0; i < best_.size(); ++i)
+      state["best." + std::to_string(i)] = best_[i];
+    state["loop"] = as_tensor({static_cast<double>(step), best_dev, static_cast<double>(looks_without_gain),
+                               static_cast<double>(report.best_step)});
+    state["losses"] = as_tensor({report.losses.begin(), report.losses.end()});
+    return state;
+  }
+
+  void restore(const TensorMap& state) {
+    const at::NoGradGuard no_grad;
+    TensorMap optimizer;
+    for (const auto& [name, tensor] : state)
+      if (name.starts_with("optimizer."))
+        optimizer[name.substr(10)] = tensor;
+    optimizer_->restore(optimizer);
+    for (std::size_t i = 0; i < learned_.size(); ++i)
+      learned_[i].copy_(fitting(state, "learned." + std::to_string(i), learned_[i].sizes()));
+    for (std::size_t i = 0; state.count("best." + std::to_string(i)); ++i)
+      best_.push_back(
+          fitting(state, "best." + std::to_string(i), learned_.at(i).sizes()).to(learned_[i].device()));
+    const at::Tensor loop = fitting(state, "loop", {4}).to(at::kDouble).contiguous();
+    const double* numbers = loop.const_data_ptr<double>();
+    step = report.steps = static_cast<int64_t>(numbers[0]);
+    best_dev = numbers[1];
+    looks_without_gain = static_cast<int64_t>(numbers[2]);
+    report.best_step = static_cast<int64_t>(numbers[3]);
+    const at::Tensor losses = fitting(state, "losses", {step}).to(at::kDouble).contiguous();
+    for (int64_t i = 0; i < step; ++i)
+      report.losses.push_back(static_cast<float>(losses.const_data_ptr<double>()[i]));
+  }
+
+private:
+  static at::Tensor fitting(const TensorMap& state, const std::string& name, at::IntArrayRef shape) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != shape)
+      throw DataError("the checkpoint has no fitting \"" + name + "\": it belongs to another run.");
+    return found->second;
+  }
+
+  const FitSettings& settings_;
+  std::vector<ParameterGroup> groups_;
+  std::vector<at::Tensor> learned_, best_;
+  std::unique_ptr<Optimizer> optimizer_;
+};
 
 } // namespace
 
@@ -103,65 +168,53 @@ FitReport Tuner::fit(Engine& engine) {
     for (ParameterGroup& group : engine.problem().tasks[task].verbalizer.parameters())
       groups.push_back(std::move(group));
   }
-  FitReport report;
-  if (groups.empty())
-    return report;
+  if (learned_tensors(groups).empty())
+    return {};
   const FitSettings settings = complete(engine.settings(), steps_per_epoch);
-  const std::unique_ptr<Optimizer> optimizer = make_optimizer(settings.optimizer, groups);
-  Best best(groups);
-  double best_dev = -INFINITY;
-  int64_t looks_without_gain = 0;
+  const Schedule schedule{settings.schedule, settings.steps, settings.warmup, steps_per_epoch, settings.decay};
+  Run run(std::move(groups), settings);
+  FitReport& report = run.report;
+  if (const TensorMap saved = engine.resume(); !saved.empty())
+    run.restore(saved);
   std::vector<at::Tensor> unread; // losses that still lie on the device
-  const bool on_host = groups[0].tensors[0].is_cpu();
+
+  const auto patient = [&]() { return settings.patience == 0 || run.looks_without_gain < settings.patience; };
 
   try {
-    for (int64_t step = 0; step < settings.steps; ++step) {
-      clear_gradients(groups);
-      unread.push_back(accumulate(*this, engine, step));
-      if (settings.clip > 0)
-        clip_gradients(groups, settings.clip);
-      optimizer->step(settings.learning_rate *
-                      schedule_factor(settings.schedule, step, settings.steps, settings.warmup));
-      report.steps = step + 1;
+    while (run.step < settings.steps && patient()) {
+      run.clear();
+      const Pass pass{true, Random(engine.problem().seed, static_cast<uint64_t>(run.step)).bits()};
+      unread.push_back(accumulate_gradients(*this, engine, run.step, pass));
+      run.update(schedule_factor(schedule, run.step));
+      report.steps = ++run.step;
 
-      const bool last = step + 1 == settings.steps;
-      const bool look = last || (step + 1) % settings.evaluate_every == 0;
-      if (!on_host && !look)
+      const bool look = run.step == settings.steps || run.step % settings.evaluate_every == 0;
+      if (!run.on_host() && !look)
         continue;
       for (const at::Tensor& loss : unread)
         report.losses.push_back(loss.to(at::kCPU, at::kFloat).item<float>());
       unread.clear();
       if (!std::isfinite(report.losses.back()))
         throw DataError("the training loss became " + std::to_string(report.losses.back()) + " at step " +
-                        std::to_string(step + 1) + "; lower the learning rate (it was " +
+                        std::to_string(run.step) + "; lower the learning rate (it was " +
                         std::to_string(settings.learning_rate) + ").");
       const double dev = look ? mean_dev_metric(engine) : NAN;
-      if (look && !(dev < best_dev)) { // among equals the later one, which has learned longer; without dev rows
-                                       // always the last
-        looks_without_gain = dev > best_dev ? 0 : looks_without_gain + 1;
-        if (!std::isnan(dev))
-          best_dev = dev;
-        best.keep();
-        report.best_step = step + 1;
-      } else if (look) {
-        ++looks_without_gain;
-      }
-      engine.progress(step + 1, settings.steps, report.losses.back(), dev);
-      if (settings.patience > 0 && looks_without_gain >= settings.patience && !last) {
-        report.stopped_early = true;
-        break;
-      }
+      if (look)
+        run.look(dev);
+      engine.checkpoint(run.step, [&]() { return run.state(); });
+      engine.progress(run.step, settings.steps, report.losses.back(), dev);
     }
+    report.stopped_early = run.step < settings.steps;
   } catch (const Cancelled&) {
     report.cancelled = true;
   }
-  clear_gradients(groups);
+  run.clear();
   if (report.best_step > 0)
-    best.put_back();
+    run.put_back_best();
   else
     report.best_step = report.steps;
-  if (std::isfinite(best_dev))
-    report.best_dev = best_dev;
+  if (std::isfinite(run.best_dev))
+    report.best_dev = run.best_dev;
   return report;
 }
 

@@ -37,9 +37,10 @@ at::Tensor state_tensor(const TensorMap& state, const std::string& name, const a
   return found->second.to(like.device(), like.scalar_type()).clone();
 }
 
-class AdamW final : public Optimizer {
+class Adam final : public Optimizer {
 public:
-  explicit AdamW(std::vector<ParameterGroup> groups) : groups_(std::move(groups)) {
+  /// `decoupled`: the decay acts on the tensor (AdamW), else it is added to the gradient.
+  Adam(std::vector<ParameterGroup> groups, bool decoupled) : groups_(std::move(groups)), decoupled_(decoupled) {
     for_each_tensor(groups_, [&](const at::Tensor& tensor, const ParameterGroup&, std::size_t) {
       first_.push_back(at::zeros_like(tensor));
       second_.push_back(at::zeros_like(tensor));
@@ -52,11 +53,14 @@ public:
     const double first_correction = 1.0 - std::pow(beta1, static_cast<double>(steps_));
     const double second_correction = std::sqrt(1.0 - std::pow(beta2, static_cast<double>(steps_)));
     for_each_tensor(groups_, [&](const at::Tensor& tensor, const ParameterGroup& group, std::size_t i) {
-      const at::Tensor& gradient = tensor.grad();
+      at::Tensor gradient = tensor.grad();
       if (!gradient.defined())
         return;
       const double rate = learning_rate * group.learning_rate_scale;
-      tensor.mul_(1.0 - rate * group.weight_decay);
+      if (decoupled_)
+        tensor.mul_(1.0 - rate * group.weight_decay);
+      else if (group.weight_decay > 0)
+        gradient = gradient + tensor * group.weight_decay;
       first_[i].mul_(beta1).add_(gradient, 1.0 - beta1);
       second_[i].mul_(beta2).addcmul_(gradient, gradient, 1.0 - beta2);
       const at::Tensor scale = (at::sqrt(second_[i]) / second_correction).add_(epsilon);
@@ -84,6 +88,7 @@ public:
 private:
   static constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   std::vector<ParameterGroup> groups_;
+  bool decoupled_;
   std::vector<at::Tensor> first_, second_;
   int64_t steps_ = 0;
 };
@@ -135,28 +140,31 @@ private:
 } // namespace
 
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, std::vector<ParameterGroup> groups) {
-  if (name == "adamw")
-    return std::make_unique<AdamW>(std::move(groups));
+  if (name == "adamw" || name == "adam")
+    return std::make_unique<Adam>(std::move(groups), name == "adamw");
   if (name == "adafactor")
     return std::make_unique<Adafactor>(std::move(groups));
-  throw UsageError("unknown optimizer \"" + name + "\"; there are \"adamw\" and \"adafactor\"." +
-                   did_you_mean(name, {"adamw", "adafactor"}));
+  throw UsageError("unknown optimizer \"" + name + "\"; there are \"adamw\", \"adam\" and \"adafactor\"." +
+                   did_you_mean(name, {"adamw", "adam", "adafactor"}));
 }
 
-double schedule_factor(const std::string& schedule, int64_t step, int64_t steps, double warmup) {
-  const double rising = std::floor(warmup * static_cast<double>(steps));
-  const double now = static_cast<double>(step);
+double schedule_factor(const Schedule& schedule, int64_t step) {
+  const double steps = static_cast<double>(schedule.steps), now = static_cast<double>(step);
+  const double rising = std::floor(schedule.warmup * steps);
   if (now < rising)
     return (now + 1.0) / (rising + 1.0);
-  const double done = steps > rising ? (now - rising) / (static_cast<double>(steps) - rising) : 1.0;
-  if (schedule == "linear")
+  const double done = steps > rising ? (now - rising) / (steps - rising) : 1.0;
+  if (schedule.name == "linear")
     return std::max(0.0, 1.0 - done);
-  if (schedule == "cosine")
+  if (schedule.name == "cosine")
     return 0.5 * (1.0 + std::cos(std::numbers::pi * done));
-  if (schedule == "constant")
+  if (schedule.name == "constant")
     return 1.0;
-  throw UsageError("unknown schedule \"" + schedule + "\"; there are \"linear\", \"cosine\" and \"constant\"." +
-                   did_you_mean(schedule, {"linear", "cosine", "constant"}));
+  if (schedule.name == "exponential")
+    return std::pow(schedule.decay, static_cast<double>(step / std::max<int64_t>(1, schedule.steps_per_epoch)));
+  throw UsageError("unknown schedule \"" + schedule.name +
+                   "\"; there are \"linear\", \"cosine\", \"constant\" and \"exponential\"." +
+                   did_you_mean(schedule.name, {"linear", "cosine", "constant", "exponential"}));
 }
 
 void clip_gradients(const std::vector<ParameterGroup>& groups, double most) {

@@ -70,13 +70,15 @@ TEST_CASE("an optimizer that is restored goes on as if it had not stopped") {
 }
 
 TEST_CASE("schedules") {
-  CHECK(schedule_factor("linear", 0, 10, 0) == 1.0);
-  CHECK(schedule_factor("linear", 5, 10, 0) == doctest::Approx(0.5));
-  CHECK(schedule_factor("constant", 9, 10, 0) == 1.0);
-  CHECK(schedule_factor("cosine", 5, 10, 0) == doctest::Approx(0.5));
-  CHECK(schedule_factor("linear", 0, 10, 0.4) == doctest::Approx(0.2));
-  CHECK(schedule_factor("linear", 4, 10, 0.4) == 1.0);
-  CHECK_THROWS_WITH_AS(schedule_factor("liner", 1, 2, 0), doctest::Contains("Did you mean \"linear\"?"),
+  CHECK(schedule_factor({"linear", 10}, 0) == 1.0);
+  CHECK(schedule_factor({"linear", 10}, 5) == doctest::Approx(0.5));
+  CHECK(schedule_factor({"constant", 10}, 9) == 1.0);
+  CHECK(schedule_factor({"cosine", 10}, 5) == doctest::Approx(0.5));
+  CHECK(schedule_factor({"linear", 10, 0.4}, 0) == doctest::Approx(0.2));
+  CHECK(schedule_factor({"linear", 10, 0.4}, 4) == 1.0);
+  CHECK(schedule_factor({"exponential", 10, 0, 4, 0.5}, 3) == 1.0);
+  CHECK(schedule_factor({"exponential", 10, 0, 4, 0.5}, 9) == 0.25);
+  CHECK_THROWS_WITH_AS(schedule_factor({"liner", 2}, 1), doctest::Contains("Did you mean \"linear\"?"),
                        UsageError);
   CHECK_THROWS_AS(make_optimizer("sgd", {}), UsageError);
 }

@@ -19,11 +19,14 @@ at::Tensor wide(const at::Tensor& scores) {
 } // namespace
 
 at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
-                      const Readout& readout, const std::string& family) {
+                      const ReadArgs& args, const std::string& family) {
+  const Readout& readout = args.readout;
+  if (readout.kind == Readout::Kind::target_log_probs)
+    return target_log_probs(states, head, bias, args.targets);
   const bool log_probs = readout.kind == Readout::Kind::log_probs;
   if (!log_probs && readout.kind != Readout::Kind::scores)
     throw Error("the " + family + " backbone does not have the readout that was asked for (" +
-                (readout.kind == Readout::Kind::pooled ? "a pooler" : "a masked-LM transform") +
+                (readout.kind == Readout::Kind::pooled ? "a pooler" : "hidden states behind a head") +
                 "); use a verbalizer that reads scores or hidden states.");
   if (!log_probs && readout.ids.defined())
     return wide(linear(states, head.index_select(0, readout.ids),
@@ -33,6 +36,10 @@ at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at
     return all;
   const at::Tensor asked = readout.ids.defined() ? all.index_select(1, readout.ids) : all;
   return asked - at::logsumexp(all, {1}, true);
+}
+
+at::Tensor table_products(const at::Tensor& table, const at::Tensor& rows) {
+  return at::linear(rows.to(table.scalar_type()), table).to(at::kFloat);
 }
 
 } // namespace cuecard

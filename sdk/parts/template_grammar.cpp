@@ -17,9 +17,10 @@ constexpr std::size_t longest_template = 1 << 20;
 constexpr int64_t most_duplicates = 4096;
 
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> keys = {"placeholder",      "meta",    "soft",        "mask",
-                                                "special",          "text",    "shortenable", "post_processing",
-                                                "add_prefix_space", "soft_id", "duplicate",   "same"};
+  static const std::vector<std::string> keys = {
+      "placeholder", "meta",      "soft",        "trigger",         "mask",
+      "special",     "text",      "shortenable", "post_processing", "add_prefix_space",
+      "soft_id",     "duplicate", "same"};
   return keys;
 }
 
@@ -133,6 +134,16 @@ void read_soft(const ItemKeys& keys, const ItemBody& body, TemplateItem& item) {
     item.text = keys.text("soft");
 }
 
+void read_trigger(const ItemKeys& keys, const ItemBody& body, TemplateItem& item) {
+  item.kind = Kind::trigger;
+  item.shortenable = false;
+  item.duplicate = keys.integer("duplicate", 1, 1, most_duplicates);
+  for (const ItemEntry& entry : body.entries)
+    item.has_words |= entry.key == "trigger" && !std::holds_alternative<PythonNone>(entry.value);
+  if (item.has_words)
+    item.text = keys.text("trigger");
+}
+
 /// Fills in the kind, by the header's order, and what belongs to it.
 void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& item) {
   const std::optional<TextFilter> filter = keys.filter();
@@ -150,6 +161,8 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
   } else if (keys.has("soft") || keys.has("soft_id")) {
     item.shortenable = false;
     read_soft(keys, body, item);
+  } else if (keys.has("trigger")) {
+    read_trigger(keys, body, item);
   } else if (keys.has("mask")) {
     item.kind = Kind::answer;
     item.shortenable = false;
@@ -160,8 +173,9 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
   } else if (keys.has("text")) {
     item.text = keys.text("text", true);
   } else {
-    keys.refuse("this item has none of the keys placeholder, meta, soft, mask, special and text, so there is "
-                "nothing that it stands for");
+    keys.refuse(
+        "this item has none of the keys placeholder, meta, soft, trigger, mask, special and text, so there "
+        "is nothing that it stands for");
   }
 }
 
@@ -170,6 +184,8 @@ void read_short_form(const std::string& name, TemplateItem& item) {
     item.kind = Kind::answer;
   } else if (name == "soft") {
     item.kind = Kind::soft;
+  } else if (name == "trigger") {
+    item.kind = Kind::trigger;
   } else if (name.rfind("meta.", 0) == 0 && name.size() > 5) {
     item.kind = Kind::meta;
     item.text = name.substr(5);
@@ -196,7 +212,7 @@ ParsedTemplate parse_template(std::string_view text) {
     throw UsageError("the template has " + std::to_string(text.size()) + " bytes where at most " +
                      std::to_string(longest_template) + " are read: is this the right file?");
   ParsedTemplate parsed;
-  bool has_quotes = false, has_answer = false;
+  bool has_quotes = false;
   TemplatePlace place{1, 1};
   std::size_t counted = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -211,6 +227,7 @@ ParsedTemplate parse_template(std::string_view text) {
     counted = at;
     item.line = place.line;
     item.column = place.column;
+    item.begin = at;
     if (text[at] == '{') {
       const ItemBody body = read_item_body(text, at);
       if (body.name.empty()) {
@@ -226,14 +243,15 @@ ParsedTemplate parse_template(std::string_view text) {
       item.text.erase(item.text.find_last_not_of(' ') + 1);
       at = end;
     }
+    item.end = at;
     recognise_marker(item);
-    has_answer |= item.kind == Kind::answer;
+    parsed.has_answer |= item.kind == Kind::answer;
     parsed.items.push_back(std::move(item));
   }
-  if (!has_answer && has_quotes)
-    refuse_template(text, text.size(),
-                    "the template has no answer slot: put {\"mask\"} where the answer shall stand");
-  parsed.implied_answer = !has_answer;
+  parsed.implied_answer = !parsed.has_answer && !has_quotes;
+  advance_place(place, text, counted, text.size());
+  parsed.end_line = place.line;
+  parsed.end_column = place.column;
   return parsed;
 }
 

@@ -20,8 +20,12 @@ constexpr std::array<Word, 4> learns_words{{{CUECARD_LEARNS_NOTHING, "nothing"},
                                             {CUECARD_LEARNS_TOKENS, "tokens"},
                                             {CUECARD_LEARNS_TENSORS, "tensors"},
                                             {CUECARD_LEARNS_WEIGHTS, "weights"}}};
-constexpr std::array<Word, 4> option_words{
-    {{CUECARD_FLAG, "flag"}, {CUECARD_INTEGER, "integer"}, {CUECARD_NUMBER, "number"}, {CUECARD_TEXT, "text"}}};
+constexpr std::array<Word, 6> option_words{{{CUECARD_FLAG, "flag"},
+                                            {CUECARD_INTEGER, "integer"},
+                                            {CUECARD_NUMBER, "number"},
+                                            {CUECARD_TEXT, "text"},
+                                            {CUECARD_FILE, "file"},
+                                            {CUECARD_CARD, "card"}}};
 constexpr std::array<Word, 2> stdlib_words{{{CUECARD_LIBSTDCXX, "libstdc++"}, {CUECARD_LIBCXX, "libc++"}}};
 constexpr std::array<Word, 7> flag_words{{{CUECARD_CXX11_ABI, "cxx11-abi"},
                                           {CUECARD_GLIBCXX_DEBUG, "glibcxx-debug"},
@@ -118,6 +122,10 @@ public:
       line("a model type of " + what, type);
       require(!type.empty() && seen.insert(type).second, what + " has an empty or repeated model type.");
     }
+    for (const std::string& type : component.adopts)
+      line("an adapter type of " + what, type);
+    require(component.adopts.empty() || component.kind == CUECARD_TUNER,
+            what + " names adapter types, which only tuners do.");
     seen.clear();
     for (const OptionInfo& each : component.options) {
       option(what, each);

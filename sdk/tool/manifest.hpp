@@ -32,6 +32,7 @@ struct ComponentInfo {
   std::string summary;
   uint32_t learns = 0; ///< cuecard_learns
   std::vector<std::string> model_types;
+  std::vector<std::string> adopts;
   std::vector<OptionInfo> options;
 
   bool operator==(const ComponentInfo&) const = default;

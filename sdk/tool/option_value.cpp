@@ -44,6 +44,10 @@ bool within(const OptionInfo& option, double value) {
 std::string expected_value(const OptionInfo& option) {
   if (option.type == CUECARD_FLAG)
     return "true or false";
+  if (option.type == CUECARD_FILE)
+    return "the path of a file";
+  if (option.type == CUECARD_CARD)
+    return "the folder of a card";
   if (option.type == CUECARD_TEXT) {
     if (option.choices.empty())
       return "a text";

@@ -148,6 +148,7 @@ private:
     info.name = text(at + offsetof(cuecard_component_v1, name), "name");
     info.summary = text(at + offsetof(cuecard_component_v1, summary), "summary");
     info.model_types = list(at + offsetof(cuecard_component_v1, model_types), "model_types");
+    info.adopts = list(at + offsetof(cuecard_component_v1, adopts), "adopts");
     if (memory_.pointer(at + offsetof(cuecard_component_v1, create)) == 0 ||
         memory_.pointer(at + offsetof(cuecard_component_v1, destroy)) == 0)
       refuse("its component \"" + info.name + "\" has no create or no destroy function.");

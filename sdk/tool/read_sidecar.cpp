@@ -114,6 +114,7 @@ ComponentInfo component_from(const Json& json, const std::string& origin, const 
     fields.refuse("learns", "is none of nothing, tokens, tensors, weights");
   component.learns = *learns;
   component.model_types = fields.texts("model_types");
+  component.adopts = fields.texts("adopts");
   const Json& options = fields.array("options");
   for (std::size_t i = 0; i < options.size(); ++i)
     component.options.push_back(option_from(options[i], origin, where + ".options[" + std::to_string(i) + "]"));

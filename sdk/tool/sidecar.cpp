@@ -45,6 +45,7 @@ Json component_json(const ComponentInfo& component) {
           {"summary", component.summary},
           {"learns", learns_name(component.learns)},
           {"model_types", component.model_types},
+          {"adopts", component.adopts},
           {"options", std::move(options)}};
 }
 

@@ -93,7 +93,7 @@ TEST_CASE("the keys are the documented ones") {
   const auto json = nlohmann::json::parse(sidecar_text(sample()));
   CHECK(json["schema"] == 1);
   CHECK(json["torch"] == "2.15.0");
-  CHECK(json["abi"] == nlohmann::json{{"kind", "cxx"}, {"major", 1}, {"minor", 0}});
+  CHECK(json["abi"] == nlohmann::json{{"kind", "cxx"}, {"major", CUECARD_ABI_MAJOR}, {"minor", 0}});
   CHECK(json["flags"] == nlohmann::json{"cxx11-abi", "ndebug"});
   CHECK(json["components"][0]["options"][0]["default"] == "20");
   CHECK(json["components"][0]["options"][1]["maximum"].is_null());

@@ -94,7 +94,7 @@ TEST_SUITE("handshake") {
              Case{"two-torches", "names two LibTorch versions, 2.15 and 2.14"},
              Case{"old-string-abi", "old string ABI"},
              Case{"sanitized", "memory sanitizer"},
-             Case{"next-abi", "plugin ABI 2.0; this host has 1.0"},
+             Case{"next-abi", "plugin ABI 3.0; this host has 2.0"},
              Case{"c-abi", "unknown kind of plugin ABI"},
              Case{"small-struct", "cuecard_plugin struct is 40"},
              Case{"small-component", "component struct is 8"},

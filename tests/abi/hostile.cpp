@@ -74,6 +74,7 @@ constexpr cuecard_component_v1 tuner(const char* name, void* (*make)(const void*
           name,
           "Counts its objects.",
           "",
+          "",
           options,
           make,
           HOSTILE_DESTROY};

@@ -80,8 +80,8 @@ TEST_CASE("padded attention on the GPU is packed attention on the CPU, gradients
   Side side;
   side.offsets = {0, 3, 5, 9, 10};
   side.parent = {-1, 0, 0, -1};
-  const AttentionLayout layout = self_attention_layout(side, true, {-1, -1, -1, 1}, {0, 2, 6},
-                                                       {{2, 0, 0}, {2, 0, 3}, {2, 3, 5}, {2, 0, 3}});
+  const AttentionLayout layout =
+      self_attention_layout(side, true, {{{2, 3, 5}}, {}, {}, {{2, 0, 3}, {1, 2, 4}, {1, 5, 6}}});
   Random random(7);
   std::vector<at::Tensor> leaves; // query, then key and value of three sources
   leaves.push_back(random.normal_tensor({10, 4, 16}, 1.0));

@@ -6,6 +6,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/guarded.hpp"
 #include "tasks.hpp"
 
 // Behind LibTorch, whose logging defines CHECK, too.
@@ -20,11 +21,11 @@ namespace {
 constexpr double tolerance = 1e-4;
 
 bool same(const Prediction& a, const Prediction& b) {
-  REQUIRE(a.probabilities.size() == b.probabilities.size());
-  for (std::size_t i = 0; i < a.probabilities.size(); ++i)
-    if (!(std::abs(std::log(a.probabilities[i]) - std::log(b.probabilities[i])) < tolerance))
+  REQUIRE(a.decision.probabilities.size() == b.decision.probabilities.size());
+  for (std::size_t i = 0; i < a.decision.probabilities.size(); ++i)
+    if (!(std::abs(std::log(a.decision.probabilities[i]) - std::log(b.decision.probabilities[i])) < tolerance))
       return false;
-  return a.label == b.label || std::abs(a.probabilities[0] - 0.5) < tolerance;
+  return a.label() == b.label() || std::abs(a.decision.probabilities[0] - 0.5) < tolerance;
 }
 
 /// Templates that suit a family: a masked model may have text behind the answer.
@@ -122,7 +123,9 @@ class Silent final : public Verbalizer {
 public:
   void prepare(const VerbalizerTarget&) override {}
   Readout readout() const override { return {Readout::Kind::hidden, {}}; }
-  Scores score(const at::Tensor&, const Batch&) const override { return {at::zeros({0}), {0, 0, 0}}; }
+  Scores score(const at::Tensor&, const Batch&, const Pass&) const override {
+    return {at::zeros({0}), {0, 0, 0}};
+  }
   at::Tensor loss(const Scores&, const Batch&) const override { return {}; }
   std::vector<std::string> answer_text(int64_t) const override { return {}; }
 };
@@ -132,10 +135,10 @@ public:
 TEST_CASE("a verbalizer that gives no scores is named, and no label is made up") {
   const Model model = tiny_model("llama-tied");
   Method method = two_label_method(model, "m", "{text} so{\"mask\"}", "manual");
-  method.verbalizer = std::make_shared<Silent>();
+  method.verbalizer = guarded(Component<Verbalizer>{std::make_shared<Silent>(), "quiet", "silent"});
   const std::vector<Example> examples = word_examples(2, 17);
   CHECK_THROWS_WITH_AS(Predictor(model, {&method}).predict(pointers(examples)),
-                       doctest::Contains("0 scores for a row that has one of 2 labels"), PluginError);
+                       doctest::Contains("without scores"), PluginError);
 }
 
 TEST_CASE("a method that chooses among labels needs some") {
@@ -183,7 +186,7 @@ TEST_CASE("rows that can't be used get a problem and leave the others alone") {
   examples[2].card = "c";
   const std::vector<Prediction> predictions = Predictor(model, {&a, &b}).predict(pointers(examples));
   CHECK(predictions[0].problem.empty());
-  CHECK(predictions[0].label >= 0);
+  CHECK(predictions[0].label() >= 0);
   CHECK(predictions[1].problem.find("other") != std::string::npos);
   CHECK(predictions[2].problem.find("\"c\"") != std::string::npos);
 }

@@ -76,10 +76,10 @@ std::vector<double> stepwise(const Model& model, const Method& method, const std
   Scores scores;
   {
     const mirror::Watch watch(model.backbone().device() == mirror::device);
-    const CardMix mix({method.tuner->condition(0)});
+    const CardMix mix({method.tuner->condition(0, {})});
     const Batch batch = pack(items, {model.backbone().device(), model.backbone().shape().causal});
-    const at::Tensor hidden = model.backbone().forward({batch, mix.for_batch(batch)});
-    scores = method.verbalizer->score(model.backbone().read(hidden, method.verbalizer->readout()), batch);
+    const at::Tensor hidden = model.backbone().forward({batch, mix.conditioning()});
+    scores = method.verbalizer->score(model.backbone().read({hidden, method.verbalizer->readout()}), batch, {});
   }
   const at::Tensor host =
       scores.values.to(at::kCPU, at::kDouble).view({static_cast<int64_t>(rows.size()), -1}).softmax(1);
@@ -93,7 +93,8 @@ std::vector<double> predicted(const Model& model, const Method& method, const st
   Predictor predictor(model, {&method});
   std::vector<double> probabilities;
   for (const Prediction& prediction : predictor.predict(asked))
-    probabilities.insert(probabilities.end(), prediction.probabilities.begin(), prediction.probabilities.end());
+    probabilities.insert(probabilities.end(), prediction.decision.probabilities.begin(),
+                         prediction.decision.probabilities.end());
   return probabilities;
 }
 
@@ -183,7 +184,8 @@ TEST_CASE("hidden states, what is read of them, and gradients are transformers'"
     batch.input = moved(batch.input, mirror::device);
     batch.answer_rows = batch.answer_rows.to(mirror::device);
     Conditioning conditioning;
-    conditioning.embeddings = model.backbone().embedding_rows(batch.input.ids).set_requires_grad(true);
+    conditioning.embeddings =
+        model.backbone().token_rows(TokenTable::input, batch.input.ids).set_requires_grad(true);
 
     at::Tensor hidden, values, objective;
     if (shape.pools) {
@@ -191,14 +193,14 @@ TEST_CASE("hidden states, what is read of them, and gradients are transformers'"
       const at::Tensor firsts = at::tensor(batch.input.offsets, at::kLong).slice(0, 0, -1).to(mirror::device);
       const mirror::Watch watch;
       hidden = model.backbone().forward({batch, conditioning});
-      values = model.backbone().read(hidden.index_select(0, firsts), {Readout::Kind::pooled, {}});
+      values = model.backbone().read({hidden.index_select(0, firsts), {Readout::Kind::pooled, {}}, {}});
       objective = (hidden * hidden_probe).sum() + (values * pooled_probe).sum();
       objective.backward();
     } else {
       const at::Tensor rows = there("target_rows"), ids = there("target_ids");
       const mirror::Watch watch;
       hidden = model.backbone().forward({batch, conditioning});
-      values = model.backbone().read(hidden, {Readout::Kind::log_probs, {}});
+      values = model.backbone().read({hidden, {Readout::Kind::log_probs, {}}, {}});
       objective = values.index({rows, ids}).mean();
       objective.backward();
     }

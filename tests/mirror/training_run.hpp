@@ -43,25 +43,27 @@ public:
     return engine_.training_batches(task, step);
   }
   int64_t steps_per_epoch(int64_t task) const override { return engine_.steps_per_epoch(task); }
-  at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
-    return engine_.loss(task, batch, conditioning);
+  Scorer& scorer(int64_t task) override { return engine_.scorer(task); }
+  void render_again() override { engine_.render_again(); }
+  at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
+                  const Pass& pass) override {
+    return engine_.loss(task, batch, conditioning, pass);
   }
   double evaluate_dev(int64_t task) override { return engine_.evaluate_dev(task); }
-  at::Tensor trigger_gradient(int64_t task, const Batch& batch) override {
-    return engine_.trigger_gradient(task, batch);
+  at::Tensor trigger_gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
+    return engine_.trigger_gradient(task, batch, conditioning);
   }
-  at::Tensor trigger_losses(int64_t task, const Batch& batch, int64_t slot,
-                            const std::vector<int64_t>& candidates) override {
-    return engine_.trigger_losses(task, batch, slot, candidates);
+  TriggerScores trigger_scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                               const Conditioning& conditioning) override {
+    return engine_.trigger_scores(task, batch, slot, candidates, conditioning);
+  }
+  TensorMap resume() override { return engine_.resume(); }
+  void checkpoint(int64_t step, const std::function<TensorMap()>& state) override {
+    engine_.checkpoint(step, state);
   }
   void progress(int64_t step, int64_t of, double loss, double dev) override {
     engine_.progress(step, of, loss, dev);
   }
-  at::Tensor score(const std::vector<const Example*>& examples, const Readout& readout,
-                   std::vector<int64_t>* offsets) override {
-    return engine_.score(examples, readout, offsets);
-  }
-  at::Tensor score_blank(const Readout& readout) override { return engine_.score_blank(readout); }
   const FitSettings& settings() const override { return engine_.settings(); }
   Problem& problem() override { return engine_.problem(); }
 
@@ -77,9 +79,9 @@ public:
       : tuner_(std::move(tuner)), watch_(std::move(watch)), reads_(reads) {}
 
   void prepare(const Problem& problem) override { tuner_->prepare(problem); }
-  void edit(Prompt& prompt, const Example& example) const override { tuner_->edit(prompt, example); }
-  Conditioning condition(int64_t task) const override {
-    Conditioning conditioning = tuner_->condition(task);
+  void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override { tuner_->edit(prompts, args); }
+  Conditioning condition(int64_t task, const Pass& pass) const override {
+    Conditioning conditioning = tuner_->condition(task, pass);
     if (reads_)
       (void)conditioning.embeddings.sum().item<float>();
     return conditioning;
@@ -90,8 +92,8 @@ public:
     WatchedEngine watched(engine, watch_);
     return Tuner::fit(watched); // the SDK's gradient loop, with this object's `condition`
   }
-  TensorMap export_tensors() const override { return tuner_->export_tensors(); }
-  void import_tensors(const TensorMap& tensors) override { tuner_->import_tensors(tensors); }
+  Learned export_learned(int64_t task) const override { return tuner_->export_learned(task); }
+  void import_learned(const Learned& learned) override { tuner_->import_learned(learned); }
 
 private:
   std::shared_ptr<Tuner> tuner_;
@@ -158,16 +160,16 @@ inline Outcome run(const Model& model, const RunSetting& setting, const SetWatch
   settings.learning_rate = 0.02;
   settings.optimizer = setting.optimizer;
   Outcome outcome;
-  outcome.losses = train(model, method, rows, rows, settings, 7).report.losses;
-  outcome.prompt = method.tuner->export_tensors().at("prompt").to(at::kCPU);
+  outcome.losses = train(model, {{method, rows, rows}}, settings, 7).report.losses;
+  outcome.prompt = method.tuner->export_learned(0).tensors.at("prompt").to(at::kCPU);
 
   std::vector<const Example*> asked;
   for (const Example& row : rows)
     asked.push_back(&row);
   Predictor predictor(model, {&method});
   for (const Prediction& prediction : predictor.predict(asked))
-    outcome.probabilities.insert(outcome.probabilities.end(), prediction.probabilities.begin(),
-                                 prediction.probabilities.end());
+    outcome.probabilities.insert(outcome.probabilities.end(), prediction.decision.probabilities.begin(),
+                                 prediction.decision.probabilities.end());
   return outcome;
 }
 
@@ -185,7 +187,7 @@ inline Method manual_method(const Model& model, const ManualSetting& setting,
   choice.labels = {"good", "bad"};
   choice.label_words = {{"great", "unquestionably moving"}, {"tedious", "bad"}};
   Method method = make_method(model, plugins(), choice, &rows);
-  train(model, method, rows, {}, {}, 7); // calibrates
+  train(model, {{method, rows, {}}}, {}, 7); // calibrates
   return method;
 }
 

@@ -48,13 +48,13 @@ TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") 
 
       at::Tensor objective;
       if (model.backbone().shape().scores_vocabulary) {
-        const at::Tensor log_probs = model.backbone().read(hidden, {Readout::Kind::log_probs, {}});
+        const at::Tensor log_probs = model.backbone().read({hidden, {Readout::Kind::log_probs, {}}, {}});
         CHECK(largest_difference(log_probs, recording["log_probs"]) < 1e-4);
         objective = log_probs.index({recording["target_rows"], recording["target_ids"]}).mean();
       } else {
         const std::vector<int64_t> firsts = first_rows(batch.input.offsets);
-        const at::Tensor pooled = model.backbone().read(hidden.index_select(0, at::tensor(firsts, at::kLong)),
-                                                        {Readout::Kind::pooled, {}});
+        const at::Tensor pooled = model.backbone().read(
+            {hidden.index_select(0, at::tensor(firsts, at::kLong)), {Readout::Kind::pooled, {}}});
         CHECK(largest_difference(pooled, recording["pooled"]) < 1e-4);
         objective = (hidden * recording["hidden_probe"]).sum() + (pooled * recording["pooled_probe"]).sum();
       }
@@ -79,9 +79,9 @@ TEST_CASE("reading some rows gives what reading all gives") {
 TEST_CASE("a checkpoint without a head says so in one sentence") {
   const Model model = tiny_model("bert-plain");
   const at::Tensor hidden = at::zeros({1, model.backbone().shape().hidden});
-  CHECK_THROWS_WITH_AS(model.backbone().read(hidden, {Readout::Kind::scores, {}}),
+  CHECK_THROWS_WITH_AS(model.backbone().read({hidden, {Readout::Kind::scores, {}}, {}}),
                        doctest::Contains("no masked-LM head"), PluginError);
   const Model headed = tiny_model("bert-mlm");
-  CHECK_THROWS_WITH_AS(headed.backbone().read(at::zeros({1, 40}), {Readout::Kind::pooled, {}}),
+  CHECK_THROWS_WITH_AS(headed.backbone().read({at::zeros({1, 40}), {Readout::Kind::pooled, {}}, {}}),
                        doctest::Contains("no pooler"), PluginError);
 }

@@ -97,7 +97,7 @@ Method recorded_method(const Model& model, const Recording& recording, const std
     choice.label_words.push_back({NumberedModel::word(id)});
   }
   Method method = make_method(model, plugins(), choice, &rows);
-  method.tuner->import_tensors({{"prompt", recording["prompt"]}});
+  method.tuner->import_learned({{{"prompt", recording["prompt"]}}, {}});
   return method;
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("loss, gradient and three AdamW steps equal PEFT's") {
           conditioning.embeddings = prompt;
           const at::Tensor hidden = model.backbone().forward({batch, conditioning});
           const Readout readout{Readout::Kind::scores, label_words ? recording["label_words"] : at::Tensor()};
-          const at::Tensor loss = at::cross_entropy_loss(model.backbone().read(hidden, readout), labels);
+          const at::Tensor loss = at::cross_entropy_loss(model.backbone().read({hidden, readout}), labels);
           CHECK(std::abs(loss.item<double>() - recording[form + ".losses"][step].item<double>()) < 1e-8);
           if (step == 3)
             break;
@@ -161,7 +161,7 @@ TEST_CASE("the plugin and the engine take PEFT's steps") {
       settings.learning_rate = 0.02;
       settings.clip = 0;
       settings.schedule = "constant";
-      const FitReport report = train(model, method, rows, {}, settings, 1).report;
+      const FitReport report = train(model, {{method, rows, {}}}, settings, 1).report;
 
       // What the plugin learns, and the losses that are reported, are float32 on a float64 model too.
       const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-4;
@@ -169,7 +169,7 @@ TEST_CASE("the plugin and the engine take PEFT's steps") {
       for (int64_t step = 0; step < 3; ++step)
         CHECK(std::abs(report.losses[static_cast<std::size_t>(step)] -
                        recording["label_words.losses"][step].item<double>()) < tolerance);
-      const at::Tensor learned = method.tuner->export_tensors().at("prompt").to(at::kDouble);
+      const at::Tensor learned = method.tuner->export_learned(0).tensors.at("prompt").to(at::kDouble);
       if (dtype == at::kDouble) // in float32 Adam makes a whole step of a gradient's last digit
         CHECK((learned - recording["label_words.prompts"][2]).abs().max().item<double>() < tolerance);
 
@@ -180,7 +180,7 @@ TEST_CASE("the plugin and the engine take PEFT's steps") {
       const std::vector<Prediction> predictions = predictor.predict(asked);
       double loss = 0;
       for (std::size_t i = 0; i < rows.size(); ++i)
-        loss -= std::log(predictions[i].probabilities.at(static_cast<std::size_t>(rows[i].label)));
+        loss -= std::log(predictions[i].decision.probabilities.at(static_cast<std::size_t>(rows[i].label)));
       CHECK(std::abs(loss / static_cast<double>(rows.size()) -
                      recording["label_words.losses"][3].item<double>()) < tolerance);
     }

@@ -43,7 +43,7 @@ TEST_CASE("SmolLM2 at the last row of six texts") {
   const Batch batch = packed(recording, last, false);
   const at::Tensor hidden = model.backbone().forward({batch, {}});
   CHECK(largest_difference(hidden, recording["hidden"]) < 2e-3); // its values reach 50
-  const at::Tensor log_probs = model.backbone().read(hidden, {Readout::Kind::log_probs, {}});
+  const at::Tensor log_probs = model.backbone().read({hidden, {Readout::Kind::log_probs, {}}, {}});
   CHECK(largest_difference(log_probs.index_select(1, recording["watched_ids"]), recording["log_probs"]) < 1e-4);
   CHECK(at::equal(log_probs.argmax(1), recording["best_ids"]));
 }

@@ -49,7 +49,7 @@ inline Batch packed(const Recording& recording, std::vector<int64_t> answer_rows
     for (int64_t i = batch.input.offsets[s]; i < batch.input.offsets[s + 1]; ++i)
       positions.push_back(i - batch.input.offsets[s]);
     batch.input.parent.push_back(-1);
-    batch.sequence_cards.push_back(0);
+    batch.input.cards.push_back(0);
   }
   batch.input.positions = at::tensor(positions, at::kLong);
   if (segments)
@@ -62,7 +62,8 @@ inline Batch packed(const Recording& recording, std::vector<int64_t> answer_rows
 /// Makes every row a soft slot that holds its own word embedding, so that the gradient with respect to all of
 /// them is seen.
 inline at::Tensor all_rows_soft(Batch& batch, const Model& model, at::ScalarType dtype) {
-  const at::Tensor rows = model.backbone().embedding_rows(batch.input.ids).to(dtype).set_requires_grad(true);
+  const at::Tensor rows =
+      model.backbone().token_rows(TokenTable::input, batch.input.ids).to(dtype).set_requires_grad(true);
   batch.input.soft_rows = batch.input.soft_slots = at::arange(batch.input.rows());
   return rows;
 }

@@ -34,10 +34,13 @@ Layout lay_out(const LayoutCase& given, const Vocabulary& vocabulary) {
   Layout layout;
   Stage stage = Stage::parse;
   try {
-    parse_template(given.text);
+    const ParsedTemplate parsed = parse_template(given.text);
+    if (!parsed.has_answer && !parsed.implied_answer) // what the template component says when it is loaded
+      throw UsageError("the template has no answer slot");
 
     stage = Stage::load;
-    const PromptTarget target{given.causal, false};
+    PromptTarget target;
+    target.causal = given.causal;
     manual::ManualTemplate prompt_template(template_options(given));
     prompt_template.prepare(vocabulary, target);
     layout.soft_slots = prompt_template.soft_slots();

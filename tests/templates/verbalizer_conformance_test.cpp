@@ -85,9 +85,9 @@ TEST_CASE("verbalizer cases of OpenPrompt") {
     for (int64_t i = 0; i < ids.size(0); ++i)
       calibration.push_back(calibration_logit(ids[i].item<int64_t>()));
     if (args.value("calibrate", false))
-      verbalizer.import_tensors({{"calibration", at::tensor(calibration)}});
+      verbalizer.import_learned({{{"calibration", at::tensor(calibration)}}, {}});
 
-    const Scores result = verbalizer.score(at::tensor(scores).view({2, -1}), {});
+    const Scores result = verbalizer.score(at::tensor(scores).view({2, -1}), {}, {});
     const int64_t classes = static_cast<int64_t>(given.labels.size());
     for (int64_t row = 0; row < 2; ++row)
       for (int64_t c = 0; c < classes; ++c)

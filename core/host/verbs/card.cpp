@@ -27,8 +27,8 @@ Json tensors_json(const Card& card) {
     for (const auto& [name, tensor] : tensors)
       list.push_back({{"name", owner + "." + name}, {"shape", tensor.sizes().vec()}});
   };
-  add("tuner", card.tuner_tensors);
-  add("verbalizer", card.verbalizer_tensors);
+  add("tuner", card.tuner_learned.tensors);
+  add("verbalizer", card.verbalizer_learned.tensors);
   return list;
 }
 

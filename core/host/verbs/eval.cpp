@@ -145,9 +145,9 @@ Pass measure(const Model& model, const std::vector<const Method*>& methods, std:
       leave_out(result.report, examples[i]->line, predictions[i].problem, values.given("strict"));
       continue;
     }
-    result.predicted.push_back(predictions[i].label);
+    result.predicted.push_back(predictions[i].label());
     result.gold.push_back(examples[i]->label);
-    result.correct[examples[i]->line] = predictions[i].label == examples[i]->label;
+    result.correct[examples[i]->line] = predictions[i].label() == examples[i]->label;
   }
   for (std::size_t card = measured.size() - rows.size(); card < measured.size(); ++card)
     check_measured(measured[card]);

@@ -27,13 +27,26 @@ std::vector<std::string> common_fields(const std::vector<LoadedCard>& cards) {
 }
 
 Json as_json(int64_t number, const Prediction& prediction, const Method& method) {
-  Json scores = Json::object();
-  for (std::size_t label = 0; label < prediction.probabilities.size(); ++label)
-    scores[method.labels[label]] = finite(prediction.probabilities[label]);
-  return {{"row", number},
-          {"card", method.name},
-          {"label", method.labels[static_cast<std::size_t>(prediction.label)]},
-          {"scores", scores}};
+  const Decision& decision = prediction.decision;
+  const auto name_of = [&](int64_t label) {
+    return label < 0 ? Json() : Json(method.labels[static_cast<std::size_t>(label)]);
+  };
+  Json object{{"row", number}, {"card", method.name}};
+  if (decision.labels.size() == 1) {
+    Json scores = Json::object();
+    for (std::size_t label = 0; label < decision.probabilities.size(); ++label)
+      scores[method.labels[label]] = finite(decision.probabilities[label]);
+    object["label"] = name_of(decision.labels[0]);
+    object["scores"] = scores;
+  } else if (!decision.labels.empty()) {
+    Json labels = Json::array();
+    for (const int64_t label : decision.labels)
+      labels.push_back(name_of(label));
+    object["labels"] = labels; // of the words, in order
+  }
+  if (!decision.text.empty())
+    object["text"] = decision.text;
+  return object;
 }
 
 Json refusal_json(int64_t number, const InputRow& row, const std::string& problem) {

@@ -21,7 +21,7 @@ namespace cuecard::host {
 
 namespace {
 
-struct TrainingRows {
+struct TaskRows {
   std::vector<Example> train, dev;
   RowReport train_report, dev_report; ///< of reading
   UnusableRows unusable;              ///< of those that were read
@@ -42,12 +42,12 @@ std::vector<Example> picked(const std::vector<Example>& examples, const std::vec
 }
 
 /// Development rows that come from the training file: what it skipped was counted there.
-void take_report(TrainingRows& rows) {
+void take_report(TaskRows& rows) {
   rows.dev_report = rows.train_report;
   rows.dev_report.skipped.clear();
 }
 
-void take_split(const TaskFile& task, TrainingRows& rows) {
+void take_split(const TaskFile& task, TaskRows& rows) {
   if (task.split.dev <= 0)
     return;
   const auto parts = split(rows.train, {1 - task.split.dev, task.split.dev}, task.split.seed);
@@ -56,7 +56,7 @@ void take_split(const TaskFile& task, TrainingRows& rows) {
   take_report(rows);
 }
 
-void take_few_shot(const TaskFile& task, TrainingRows& rows) {
+void take_few_shot(const TaskFile& task, TaskRows& rows) {
   if (!task.few_shot)
     return;
   const TaskFewShot& few = *task.few_shot;
@@ -72,8 +72,8 @@ void take_few_shot(const TaskFile& task, TrainingRows& rows) {
     rows.dev = picked(rows.dev, sample(labels_of(rows.dev), *few.dev, few.seed));
 }
 
-TrainingRows read_rows(const TaskFile& task, bool strict) {
-  TrainingRows rows;
+TaskRows read_rows(const TaskFile& task, bool strict) {
+  TaskRows rows;
   const LabelIndex labels(task.labels);
   if (task.train)
     rows.train = read_examples(*task.train, task.layout, labels, {strict, true}, rows.train_report);
@@ -170,7 +170,7 @@ void require_rows(const TaskFile& task, const std::string& tuner, const registry
 
 /// A list of labels, one for each word, is nothing to learn from or to measure for a verbalizer that chooses
 /// one label at a prompt's answer slots.
-void require_one_label(const TaskFile& task, const Method& method, const TrainingRows& rows) {
+void require_one_label(const TaskFile& task, const Method& method, const TaskRows& rows) {
   if (method.labels.empty() || method.verbalizer->answers() == 0)
     return;
   for (const auto* part : {&rows.train, &rows.dev})
@@ -198,7 +198,7 @@ std::string told(const std::vector<UnusableRow>& unusable, const std::string& fi
 
 /// With `strict` the first row that is left out ends the run before anything is learned, else the last one
 /// does.
-void tell_unusable(const TrainingRows& rows, bool strict) {
+void tell_unusable(const TaskRows& rows, bool strict) {
   const auto tell = [&](const std::vector<UnusableRow>& unusable, const std::string& file, std::size_t count,
                         const std::string& what) {
     if (unusable.empty())
@@ -215,7 +215,7 @@ void tell_unusable(const TrainingRows& rows, bool strict) {
   tell(rows.unusable.dev, rows.dev_report.file, rows.dev.size(), "development");
 }
 
-TrainResult learn(const Model& model, Method& method, TrainingRows& rows, const Values& values) {
+TrainResult learn(const Model& model, Method& method, TaskRows& rows, const Values& values) {
   TrainResult result;
   if (rows.train.empty()) {
     PredictSettings passes;
@@ -231,11 +231,11 @@ TrainResult learn(const Model& model, Method& method, TrainingRows& rows, const 
     bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
     return !Interruptible::requested();
   };
-  const auto left_out = [&](const UnusableRows& unusable) {
+  const auto left_out = [&](std::size_t, const UnusableRows& unusable) {
     rows.unusable = unusable;
     tell_unusable(rows, values.given("strict"));
   };
-  return train(model, method, rows.train, rows.dev, settings_of(values),
+  return train(model, {{method, rows.train, rows.dev}}, settings_of(values),
                static_cast<uint64_t>(values.integer("seed")), progress, left_out);
 }
 
@@ -246,10 +246,10 @@ int64_t frozen_parameters(const Model& model) {
   return count;
 }
 
-CardMetric dev_metric(const TrainResult& result, const TrainingRows& rows) {
+CardMetric dev_metric(const TrainResult& result, const TaskRows& rows) {
   CardMetric metric;
   metric.name = "accuracy";
-  metric.n = result.dev_rows;
+  metric.n = result.dev_rows.at(0);
   metric.value = result.report.best_dev;
   const Interval interval = wilson95(std::llround(metric.value * static_cast<double>(metric.n)), metric.n);
   metric.low = interval.low;
@@ -259,7 +259,7 @@ CardMetric dev_metric(const TrainResult& result, const TrainingRows& rows) {
   return metric;
 }
 
-Card finished_card(const Model& model, Method& method, const TrainResult& result, const TrainingRows& rows,
+Card finished_card(const Model& model, Method& method, const TrainResult& result, const TaskRows& rows,
                    const Values& values) {
   CardTraining& training = method.record.training;
   training.steps = result.report.steps;
@@ -273,7 +273,7 @@ Card finished_card(const Model& model, Method& method, const TrainResult& result
 }
 
 Json as_json(const Card& card, const Method& method, const Model& model, const TrainResult& result,
-             const TrainingRows& rows, const Values& values) {
+             const TaskRows& rows, const Values& values) {
   const auto per_second = [&](int64_t count) { return finite(static_cast<double>(count) / result.seconds); };
   Json losses = Json::array();
   for (const float loss : result.report.losses)
@@ -327,7 +327,7 @@ int train(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   const TaskFile task = read_task_file(values.text("task"));
   require_rows(task, values.text("tuner"), plugins);
-  TrainingRows rows = read_rows(task, values.given("strict"));
+  TaskRows rows = read_rows(task, values.given("strict"));
   const Model model = load_model(values, plugins, device);
   Method method = make_method(model, plugins, choice_of(task, values), &rows.train);
   require_one_label(task, method, rows);

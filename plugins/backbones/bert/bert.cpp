@@ -82,7 +82,7 @@ Bert::Bert(const BackboneArguments& arguments) : configuration_(arguments.config
   shape_.head_dim = c.hidden / c.heads;
   shape_.vocabulary = c.vocabulary;
   shape_.max_positions = c.max_positions;
-  shape_.prefix_sites = {PrefixSite::self};
+  shape_.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
   if (!arguments.weights)
     return;
 
@@ -127,21 +127,24 @@ void Bert::take_heads(const Weights& source) {
   }
 }
 
-at::Tensor Bert::embedding_rows(const at::Tensor& ids) const {
-  return words_.index_select(0, ids).to(at::kFloat);
+const at::Tensor& Bert::token_table(TokenTable table) const {
+  if (table == TokenTable::output && !decoder_.defined())
+    throw Error("this BERT checkpoint has no masked-LM head, so it has no output embeddings.");
+  return table == TokenTable::input ? words_ : decoder_;
 }
 
-at::Tensor Bert::output_rows(const at::Tensor& ids) const {
-  if (!decoder_.defined())
-    throw Error("this BERT checkpoint has no masked-LM head, so it has no output embeddings.");
-  return decoder_.index_select(0, ids).to(at::kFloat);
+at::Tensor Bert::token_rows(TokenTable table, const at::Tensor& ids) const {
+  return token_table(table).index_select(0, ids).to(at::kFloat);
+}
+
+at::Tensor Bert::token_products(TokenTable table, const at::Tensor& rows) const {
+  return table_products(token_table(table), rows);
 }
 
 at::Tensor Bert::forward(const ForwardArgs& args) const {
   const Side& side = args.batch.input;
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
-  at::Tensor x =
-      embed_rows(words_, side, args.conditioning.embeddings) + positions_.index_select(0, pass.positions());
+  at::Tensor x = embed_rows(words_, side, args.conditioning) + positions_.index_select(0, pass.positions());
   x = x + (side.segments.defined() ? segments_.index_select(0, side.segments) : segments_[0]);
   x = embedding_norm_(x);
   for (int64_t l = 0; l < configuration_.layers; ++l)
@@ -149,14 +152,14 @@ at::Tensor Bert::forward(const ForwardArgs& args) const {
   return x;
 }
 
-at::Tensor Bert::read(const at::Tensor& hidden, const Readout& readout) const {
-  switch (readout.kind) {
+at::Tensor Bert::read(const ReadArgs& args) const {
+  switch (args.readout.kind) {
   case Readout::Kind::hidden:
-    return hidden;
+    return args.hidden;
   case Readout::Kind::pooled:
     if (!pooler_.weight.defined())
       throw Error("this BERT checkpoint has no pooler; use a verbalizer that reads hidden states.");
-    return at::tanh(pooler_(hidden));
+    return at::tanh(pooler_(args.hidden));
   default:
     break;
   }
@@ -164,10 +167,10 @@ at::Tensor Bert::read(const at::Tensor& hidden, const Readout& readout) const {
     throw Error("this BERT checkpoint has no masked-LM head, so no words can be scored with it; use a "
                 "checkpoint for masked language "
                 "modelling, or a verbalizer that reads hidden states.");
-  const at::Tensor states = transform_norm_(activate(configuration_.activation, transform_(hidden)));
-  return readout.kind == Readout::Kind::transformed
+  const at::Tensor states = transform_norm_(activate(configuration_.activation, transform_(args.hidden)));
+  return args.readout.kind == Readout::Kind::transformed
              ? states
-             : score_rows(states, decoder_, decoder_bias_, readout, shape_.family);
+             : score_rows(states, decoder_, decoder_bias_, args, shape_.family);
 }
 
 } // namespace cuecard::bert

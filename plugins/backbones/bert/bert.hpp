@@ -44,14 +44,15 @@ public:
 
   const BackboneShape& shape() const override { return shape_; }
   at::Device device() const override { return words_.device(); }
-  at::Tensor embedding_rows(const at::Tensor& ids) const override;
-  at::Tensor output_rows(const at::Tensor& ids) const override;
+  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override;
+  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override;
   at::Tensor forward(const ForwardArgs& args) const override;
-  at::Tensor read(const at::Tensor& hidden, const Readout& readout) const override;
+  at::Tensor read(const ReadArgs& args) const override;
   const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
 
 private:
   void take_heads(const Weights& source);
+  const at::Tensor& token_table(TokenTable table) const;
 
   BertConfiguration configuration_;
   BackboneShape shape_;

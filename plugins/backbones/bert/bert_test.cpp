@@ -58,17 +58,19 @@ TEST_CASE("heads and pooler are there when the checkpoint has them") {
   CHECK(model.shape().scores_vocabulary);
   CHECK(model.shape().pools);
   const at::Tensor hidden = model.forward({batch_of({{1, 2, 3}}), {}});
-  CHECK(model.read(hidden, {Readout::Kind::scores, long_tensor({3, 9})}).sizes() == at::IntArrayRef({1, 2}));
-  CHECK(at::allclose(model.read(hidden, {Readout::Kind::log_probs, {}}).exp().sum(), at::ones({}), 1e-5, 1e-5));
+  CHECK(model.read({hidden, {Readout::Kind::scores, long_tensor({3, 9})}, {}}).sizes() ==
+        at::IntArrayRef({1, 2}));
+  CHECK(at::allclose(model.read({hidden, {Readout::Kind::log_probs, {}}, {}}).exp().sum(), at::ones({}), 1e-5,
+                     1e-5));
 
   const RandomWeights bare(1, [](std::string_view name) {
     return starts(name, "bert.") || starts(name, "cls.") || starts(name, "pooler.");
   });
   const Bert headless({c, &bare});
   CHECK(!headless.shape().scores_vocabulary);
-  CHECK_THROWS_WITH_AS(headless.read(hidden, {Readout::Kind::scores, {}}),
+  CHECK_THROWS_WITH_AS(headless.read({hidden, {Readout::Kind::scores, {}}, {}}),
                        doctest::Contains("no masked-LM head"), Error);
-  CHECK_THROWS_WITH_AS(headless.read(hidden, {Readout::Kind::pooled, {}}), doctest::Contains("no pooler"),
+  CHECK_THROWS_WITH_AS(headless.read({hidden, {Readout::Kind::pooled, {}}, {}}), doctest::Contains("no pooler"),
                        Error);
 }
 

@@ -77,7 +77,7 @@ Llama::Llama(const BackboneArguments& arguments) : configuration_(arguments.conf
   shape_.max_positions = c.max_positions;
   shape_.causal = true;
   shape_.scores_vocabulary = true;
-  shape_.prefix_sites = {PrefixSite::self};
+  shape_.sites = {{PrefixSite::self, c.layers, c.kv_heads, c.head_dim}};
   if (!arguments.weights)
     return;
 
@@ -110,27 +110,28 @@ Llama::Llama(const BackboneArguments& arguments) : configuration_(arguments.conf
   inverse_frequencies_ = at::reciprocal(at::pow(c.rope_theta, exponents)).to(embedding_.device());
 }
 
-at::Tensor Llama::embedding_rows(const at::Tensor& ids) const {
-  return embedding_.index_select(0, ids).to(at::kFloat);
+at::Tensor Llama::token_rows(TokenTable table, const at::Tensor& ids) const {
+  return (table == TokenTable::input ? embedding_ : head_).index_select(0, ids).to(at::kFloat);
 }
-at::Tensor Llama::output_rows(const at::Tensor& ids) const {
-  return head_.index_select(0, ids).to(at::kFloat);
+at::Tensor Llama::token_products(TokenTable table, const at::Tensor& rows) const {
+  return table_products(table == TokenTable::input ? embedding_ : head_, rows);
 }
 
 at::Tensor Llama::forward(const ForwardArgs& args) const {
   const Side& side = args.batch.input;
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
   const RotaryAngles angles = rotary_angles(pass.positions(), inverse_frequencies_, embedding_.scalar_type());
-  at::Tensor x = embed_rows(embedding_, side, args.conditioning.embeddings);
+  at::Tensor x = embed_rows(embedding_, side, args.conditioning);
   for (int64_t l = 0; l < configuration_.layers; ++l)
     x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, x, angles, pass);
   return rms_norm(x, norm_, configuration_.norm_epsilon);
 }
 
-at::Tensor Llama::read(const at::Tensor& hidden, const Readout& readout) const {
-  if (readout.kind == Readout::Kind::hidden)
-    return hidden;
-  return score_rows(hidden, head_, at::Tensor(), readout, shape_.family);
+at::Tensor Llama::read(const ReadArgs& args) const {
+  const Readout::Kind kind = args.readout.kind;
+  if (kind == Readout::Kind::hidden || kind == Readout::Kind::transformed)
+    return args.hidden;
+  return score_rows(args.hidden, head_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::llama

@@ -18,7 +18,7 @@ constexpr int64_t common_tokens = 5000;
 
 at::Tensor rows_of(const Backbone& backbone, std::vector<int64_t> ids) {
   const at::Tensor index = at::from_blob(ids.data(), {static_cast<int64_t>(ids.size())}, at::kLong).clone();
-  return backbone.embedding_rows(index.to(backbone.device())).to(at::kCPU);
+  return backbone.token_rows(TokenTable::input, index.to(backbone.device())).to(at::kCPU);
 }
 
 std::vector<int64_t> sampled(int64_t count, const Problem& problem) {

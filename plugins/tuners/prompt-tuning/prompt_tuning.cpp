@@ -27,22 +27,23 @@ void PromptTuning::prepare(const Problem& problem) {
     if (slots[static_cast<std::size_t>(slot)].initial_token) {
       int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
       const at::Tensor index = at::from_blob(&id, {1}, at::kLong).clone();
-      prompt_[slot].copy_(problem.backbone.embedding_rows(index.to(device))[0]);
+      prompt_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index.to(device))[0]);
     }
   prompt_ = prompt_.to(device).contiguous();
   prompt_.set_requires_grad(true);
 }
 
-void PromptTuning::edit(Prompt& prompt, const Example&) const {
-  for (int64_t i = 0; i < length_; ++i) {
-    Piece piece;
-    piece.kind = Piece::Kind::soft;
-    piece.slot = template_slots_ + i;
-    prompt.front.push_back(piece);
-  }
+void PromptTuning::edit(std::vector<Prompt>& prompts, const EditArgs&) const {
+  for (Prompt& prompt : prompts)
+    for (int64_t i = 0; i < length_; ++i) {
+      Piece piece;
+      piece.kind = Piece::Kind::soft;
+      piece.slot = template_slots_ + i;
+      prompt.front.push_back(piece);
+    }
 }
 
-Conditioning PromptTuning::condition(int64_t) const {
+Conditioning PromptTuning::condition(int64_t, const Pass&) const {
   Conditioning conditioning;
   conditioning.embeddings = prompt_;
   return conditioning;
@@ -66,13 +67,13 @@ FitSettings PromptTuning::defaults(const FitSettings& asked) const {
   return settings;
 }
 
-TensorMap PromptTuning::export_tensors() const {
-  return {{"prompt", prompt_.detach()}};
+Learned PromptTuning::export_learned(int64_t) const {
+  return {{{"prompt", prompt_.detach()}}, {}};
 }
 
-void PromptTuning::import_tensors(const TensorMap& tensors) {
-  const auto found = tensors.find("prompt");
-  if (found == tensors.end() || found->second.sizes() != prompt_.sizes())
+void PromptTuning::import_learned(const Learned& learned) {
+  const auto found = learned.tensors.find("prompt");
+  if (found == learned.tensors.end() || found->second.sizes() != prompt_.sizes())
     throw DataError("the card's learned rows don't fit: expected a tensor \"prompt\" of " +
                     std::to_string(prompt_.size(0)) + " x " + std::to_string(prompt_.size(1)) + ".");
   if (!found->second.is_floating_point())

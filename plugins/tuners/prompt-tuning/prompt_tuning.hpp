@@ -14,12 +14,12 @@ public:
   explicit PromptTuning(const Options& options);
 
   void prepare(const Problem& problem) override;
-  void edit(Prompt& prompt, const Example& example) const override;
-  Conditioning condition(int64_t task) const override;
+  void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override;
+  Conditioning condition(int64_t task, const Pass& pass) const override;
   std::vector<ParameterGroup> parameters() override;
   FitSettings defaults(const FitSettings& asked) const override;
-  TensorMap export_tensors() const override;
-  void import_tensors(const TensorMap& tensors) override;
+  Learned export_learned(int64_t task) const override;
+  void import_learned(const Learned& learned) override;
 
 private:
   int64_t asked_length_;

@@ -21,12 +21,12 @@ class CountingBackbone final : public Backbone {
 public:
   const BackboneShape& shape() const override { return shape_; }
   at::Device device() const override { return at::kCPU; }
-  at::Tensor embedding_rows(const at::Tensor& ids) const override {
+  at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override {
     return (ids.to(at::kFloat) / 10).unsqueeze(1).repeat({1, width});
   }
-  at::Tensor output_rows(const at::Tensor& ids) const override { return embedding_rows(ids); }
+  at::Tensor token_products(TokenTable, const at::Tensor& rows) const override { return rows; }
   at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const at::Tensor& hidden, const Readout&) const override { return hidden; }
+  at::Tensor read(const ReadArgs& args) const override { return args.hidden; }
   const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
 
 private:
@@ -70,19 +70,21 @@ public:
   Prompt blank() const override { return {}; }
   const std::vector<SoftSlot>& soft_slots() const override { return slots_; }
   int64_t answer_slots() const override { return 1; }
-  int64_t trigger_slots() const override { return 0; }
+  const std::vector<int64_t>& triggers() const override { return triggers_; }
   void set_triggers(const std::vector<int64_t>&) override {}
   std::string source() const override { return {}; }
+  void set_source(const std::string&) override {}
 
 private:
   std::vector<SoftSlot> slots_;
+  std::vector<int64_t> triggers_;
 };
 
 class NamedLabels final : public Verbalizer {
 public:
   void prepare(const VerbalizerTarget&) override {}
   Readout readout() const override { return {}; }
-  Scores score(const at::Tensor& values, const Batch&) const override { return {values, {}}; }
+  Scores score(const at::Tensor& values, const Batch&, const Pass&) const override { return {values, {}, {}}; }
   at::Tensor loss(const Scores& scores, const Batch&) const override { return scores.values; }
   std::vector<std::string> answer_text(int64_t label) const override { return {label == 0 ? " bd" : " h"}; }
 };
@@ -98,8 +100,8 @@ struct Prepared {
   Prepared(int64_t length, const std::string& init, const std::string& text, std::vector<SoftSlot> slots = {},
            uint64_t seed = 1)
       : prompt_template(std::move(slots)), tuner(options(length, init, text)) {
-    Problem problem{backbone, vocabulary, {}, seed};
-    problem.tasks.push_back({"t", prompt_template, verbalizer, {"bad", "good"}});
+    Problem problem{backbone, vocabulary, {}, seed, {}, {}};
+    problem.tasks.push_back({"t", prompt_template, verbalizer, {"bad", "good"}, nullptr, nullptr});
     tuner.prepare(problem);
   }
 
@@ -112,7 +114,7 @@ struct Prepared {
     return options;
   }
 
-  at::Tensor rows() const { return tuner.condition(0).embeddings.detach(); }
+  at::Tensor rows() const { return tuner.condition(0, {}).embeddings.detach(); }
   /// The token whose embedding each row is.
   std::vector<int64_t> tokens() const {
     const at::Tensor ids = (rows().select(1, 0) * 10).round().to(at::kLong).contiguous();
@@ -154,8 +156,9 @@ TEST_CASE("random: as wide as the embeddings") {
 TEST_CASE("a template's slots keep their numbers and their words, and the rows in front come after them") {
   const Prepared prepared(2, "text", "a", {{7}, {}});
   CHECK(prepared.tokens() == Ids{7, 1, 1, 1});
-  Prompt prompt;
-  prepared.tuner.edit(prompt, Example{});
+  std::vector<Prompt> prompts(1);
+  prepared.tuner.edit(prompts, {Example{}});
+  const Prompt& prompt = prompts[0];
   REQUIRE(prompt.front.size() == 2);
   CHECK(prompt.front[0].slot == 2);
   CHECK(prompt.front[1].slot == 3);
@@ -170,12 +173,12 @@ TEST_CASE("by default 20 rows in front, or none where the template has slots; no
 
 TEST_CASE("what is exported comes back, and only what fits") {
   Prepared from(3, "random", ""), to(3, "vocabulary", ""), longer(4, "vocabulary", "");
-  to.tuner.import_tensors(from.tuner.export_tensors());
+  to.tuner.import_learned(from.tuner.export_learned(0));
   CHECK(at::equal(to.rows(), from.rows()));
-  CHECK_THROWS_WITH_AS(longer.tuner.import_tensors(from.tuner.export_tensors()), doctest::Contains("4 x 4"),
+  CHECK_THROWS_WITH_AS(longer.tuner.import_learned(from.tuner.export_learned(0)), doctest::Contains("4 x 4"),
                        DataError);
-  CHECK_THROWS_AS(to.tuner.import_tensors({}), DataError);
-  CHECK_THROWS_WITH_AS(to.tuner.import_tensors({{"prompt", at::zeros({3, 4}, at::kInt)}}),
+  CHECK_THROWS_AS(to.tuner.import_learned({{}, {}}), DataError);
+  CHECK_THROWS_WITH_AS(to.tuner.import_learned({{{"prompt", at::zeros({3, 4}, at::kInt)}}, {}}),
                        doctest::Contains("no floating-point"), DataError);
 }
 

@@ -25,6 +25,14 @@ struct Example {
   std::vector<int64_t> word_labels;
   /// Answer texts of a generation task, the k-th for the k-th answer slot.
   std::vector<std::string> answers;
+  /// Texts that are all right answers, for metrics that allow several; empty: `answers` alone.
+  std::vector<std::string> references;
+  /// Gold answers that are parts of a field, in bytes; empty when the question has no answer.
+  struct Span {
+    std::string field;
+    int64_t begin = 0, end = 0;
+  };
+  std::vector<Span> spans;
 
   /// Which card a mixed batch shall use for this row; "" when there is only one.
   std::string card;

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 #define CUECARD_PLUGIN_MAGIC UINT64_C(0x3164726163657563) /* "cuecard1", little-endian */
-#define CUECARD_ABI_MAJOR 1u /* moves when a struct here or an interface's virtual table changes shape */
+#define CUECARD_ABI_MAJOR 2u /* moves when a struct here or an interface's virtual table changes shape */
 #define CUECARD_ABI_MINOR 0u /* moves when fields or component kinds are added */
 
 enum cuecard_abi_kind { CUECARD_ABI_CXX = 1 }; /* 2 is reserved for a tier without C++ */
@@ -49,7 +49,14 @@ enum cuecard_learns {
   CUECARD_LEARNS_WEIGHTS = 3
 };
 
-enum cuecard_option_type { CUECARD_FLAG = 1, CUECARD_INTEGER = 2, CUECARD_NUMBER = 3, CUECARD_TEXT = 4 };
+enum cuecard_option_type {
+  CUECARD_FLAG = 1,
+  CUECARD_INTEGER = 2,
+  CUECARD_NUMBER = 3,
+  CUECARD_TEXT = 4,
+  CUECARD_FILE = 5, /* a path: the host reads the file and hands over its text in `prepare` */
+  CUECARD_CARD = 6  /* a card: the host hands over what its tuner learned in `prepare` */
+};
 
 typedef struct cuecard_option_v1 {
   const char* name; /* kebab-case */
@@ -78,6 +85,7 @@ typedef struct cuecard_component_v1 {
   const char* name;        /* unique per kind */
   const char* summary;     /* one line */
   const char* model_types; /* backbones: values of "model_type" separated by '|'; else "" */
+  const char* adopts;      /* tuners: PEFT types whose adapters Tuner::adopt takes, separated by '|'; else "" */
   const cuecard_option_v1* options;
   /* Makes one object and returns the pointer to its interface (cuecard::Tuner* for a tuner, and so on), or null
    * with `failure` filled. `arguments` points at cuecard::BackboneArguments for a backbone and at

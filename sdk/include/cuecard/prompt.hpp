@@ -33,6 +33,8 @@ struct Piece {
   int64_t segment = 0;
   /// Truncation may take tokens away from this piece.
   bool shortenable = false;
+  /// Bytes at the beginning of `text` that are not the field's own (the space in front).
+  int32_t lead = 0;
 };
 
 struct Prompt {
@@ -43,8 +45,23 @@ struct Prompt {
   /// Pieces of the output side of an encoder-decoder; empty elsewhere.
   std::vector<Piece> output;
   /// Which of the example's alternatives this is (multiple choice, windows of a long text); 0 when there is
-  /// one.
+  /// one. Choices are compared by the verbalizer.
   int64_t choice = 0;
+  /// Which member of an ensemble this is: the engine averages the scores of an example's variants.
+  int64_t variant = 0;
+};
+
+/// Which rows are read. A verbalizer says it, templates lay out for it, the engine finds the rows.
+struct Reading {
+  enum class Rows {
+    answers,  ///< the answer slots
+    sequence, ///< one for the whole: `[CLS]`; the last row of a causal model or of a decoder
+    first,    ///< the very first row, a learned one included: what PEFT's prompt-tuned classifiers pool
+    words,    ///< the first token of each word of `field`
+    tokens,   ///< every token of `field`; of all fields when it is ""
+  };
+  Rows rows = Rows::answers;
+  std::string field;
 };
 
 } // namespace cuecard

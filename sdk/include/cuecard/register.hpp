@@ -47,6 +47,14 @@ constexpr cuecard_option_v1 text_option(const char* name, const char* value, con
                                         const char* help, const char* source) {
   return {name, CUECARD_TEXT, 0, value, 0, 0, choices, help, source};
 }
+/// A path; the host reads the file and hands its text over in `prepare`. "" is no file.
+constexpr cuecard_option_v1 file_option(const char* name, const char* help, const char* source) {
+  return {name, CUECARD_FILE, 0, "", 0, 0, "", help, source};
+}
+/// A card; the host hands over what its tuner learned in `prepare`. "" is no card.
+constexpr cuecard_option_v1 card_option(const char* name, const char* help, const char* source) {
+  return {name, CUECARD_CARD, 0, "", 0, 0, "", help, source};
+}
 
 namespace detail {
 
@@ -78,7 +86,7 @@ void destroy(void* object) noexcept {
 
 template <class Interface, class Object, class Arguments>
 constexpr cuecard_component_v1 component(uint32_t kind, const char* name, const char* summary,
-                                         cuecard_learns learns, const char* model_types,
+                                         cuecard_learns learns, const char* model_types, const char* adopts,
                                          const cuecard_option_v1* options, uint32_t count) {
   return {kind,
           1,
@@ -89,6 +97,7 @@ constexpr cuecard_component_v1 component(uint32_t kind, const char* name, const 
           name,
           summary,
           model_types,
+          adopts,
           options,
           &create<Interface, Object, Arguments>,
           &destroy<Interface>};
@@ -100,33 +109,35 @@ template <class Object, std::size_t N>
 constexpr cuecard_component_v1 prompt_template(const char* name, const char* summary,
                                                const cuecard_option_v1 (&options)[N]) {
   return detail::component<Template, Object, Options>(CUECARD_TEMPLATE, name, summary, CUECARD_LEARNS_NOTHING,
-                                                      "", options, N);
+                                                      "", "", options, N);
 }
 
 template <class Object, std::size_t N>
 constexpr cuecard_component_v1 verbalizer(const char* name, const char* summary, cuecard_learns learns,
                                           const cuecard_option_v1 (&options)[N]) {
-  return detail::component<Verbalizer, Object, Options>(CUECARD_VERBALIZER, name, summary, learns, "", options,
-                                                        N);
+  return detail::component<Verbalizer, Object, Options>(CUECARD_VERBALIZER, name, summary, learns, "", "",
+                                                        options, N);
 }
 
+/// `adopts`: PEFT types whose adapters Tuner::adopt takes, separated by '|'.
 template <class Object, std::size_t N>
 constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_learns learns,
-                                     const cuecard_option_v1 (&options)[N]) {
-  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, name, summary, learns, "", options, N);
+                                     const cuecard_option_v1 (&options)[N], const char* adopts = "") {
+  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, name, summary, learns, "", adopts, options,
+                                                   N);
 }
 
 /// The same for a tuner without options.
 template <class Object>
 constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_learns learns) {
-  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, name, summary, learns, "", nullptr, 0);
+  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, name, summary, learns, "", "", nullptr, 0);
 }
 
 /// `model_types`: values of "model_type" in config.json that the backbone handles, separated by '|'.
 template <class Object>
 constexpr cuecard_component_v1 backbone(const char* name, const char* summary, const char* model_types) {
   return detail::component<Backbone, Object, BackboneArguments>(
-      CUECARD_BACKBONE, name, summary, CUECARD_LEARNS_NOTHING, model_types, nullptr, 0);
+      CUECARD_BACKBONE, name, summary, CUECARD_LEARNS_NOTHING, model_types, "", nullptr, 0);
 }
 
 namespace detail {

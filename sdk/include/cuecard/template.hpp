@@ -24,6 +24,11 @@ struct SoftSlot {
 struct PromptTarget {
   bool causal = false;
   bool encoder_decoder = false;
+  int64_t decoder_start = -1; ///< BackboneShape::decoder_start
+  Reading reading = {};       ///< with anything but answers a template needs no answer slot
+  /// In a masked model a given answer of k tokens is k mask rows that shall become them. Where this is false a
+  /// given answer is refused.
+  bool masked_targets = false;
 };
 
 class Template {
@@ -49,12 +54,14 @@ public:
   /// Answer slots in one prompt.
   virtual int64_t answer_slots() const = 0;
 
-  /// Trigger slots in one prompt, and the tokens that stand in them.
-  virtual int64_t trigger_slots() const = 0;
+  /// The tokens that stand in trigger slots; -1 where none was chosen yet.
+  virtual const std::vector<int64_t>& triggers() const = 0;
   virtual void set_triggers(const std::vector<int64_t>& ids) = 0;
 
-  /// The template as a person would write it, with triggers in their places.
+  /// The template as a person would write it, with the tokens of `triggers` in their places.
   virtual std::string source() const = 0;
+  /// Becomes the template that `source` spells; slots are counted anew. UsageError with line and column.
+  virtual void set_source(const std::string& source) = 0;
 };
 
 } // namespace cuecard

@@ -4,12 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include <cuecard/batch.hpp>
-#include <cuecard/conditioning.hpp>
 #include <cuecard/export.hpp>
 
 namespace cuecard {
@@ -25,6 +25,11 @@ struct KeyRange {
   int64_t begin = 0, end = 0;
 };
 
+/// What a strategy derives from a layout for one device.
+struct CUECARD_API AttentionPlan {
+  virtual ~AttentionPlan();
+};
+
 /// Who sees what. Made once per forward pass and used by every layer.
 struct AttentionLayout {
   /// [S + 1] own rows of each sequence, in source 0.
@@ -34,20 +39,20 @@ struct AttentionLayout {
   /// [Q] place of each query among its sequence's own rows; with causal attention it sees own rows up to that
   /// place.
   std::vector<int64_t> query_places;
-  /// [S] what stands in front of the own rows: parents' rows, past rows, prefixes. Always seen whole.
+  /// [S] what stands in front of the own rows: prefixes, past rows, parents' rows. Always seen whole.
   std::vector<std::vector<KeyRange>> before;
   bool causal = false;
+  /// Made at the first call of a strategy, shared by all layers. Nothing above may change afterwards.
+  mutable std::shared_ptr<const AttentionPlan> plan;
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
 };
 
-/// The layout of self-attention over `side` when every row asks. What stands in front of sequence s, in this
-/// order: the prefix, range `prefix_of[s]` of source 2 (empty range: none), past sequence `past_of[s]` of
-/// `past_offsets` (source 1), its parent's rows (source 0). Empty vectors: none.
+/// The layout of self-attention over `side` when every row asks. `fronts` [S], or empty: what stands in front
+/// of each sequence that has no parent; in front of any other stands what stands in front of its parent, and
+/// the parent's rows.
 CUECARD_API AttentionLayout self_attention_layout(const Side& side, bool causal,
-                                                  const std::vector<int64_t>& past_of = {},
-                                                  const std::vector<int64_t>& past_offsets = {},
-                                                  const std::vector<KeyRange>& prefix_of = {});
+                                                  const std::vector<std::vector<KeyRange>>& fronts = {});
 
 /// The same layout when only some rows ask: `rows` ascending, as in Batch::answer_rows_host.
 CUECARD_API AttentionLayout ask_only(const AttentionLayout& layout, const std::vector<int64_t>& rows);

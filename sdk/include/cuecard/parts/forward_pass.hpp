@@ -15,19 +15,19 @@ namespace cuecard {
 
 class CUECARD_API ForwardPass {
 public:
-  /// For self-attention over `side`, with the prefixes of `site`. `args` must outlive it.
+  /// For self-attention over `side` of args.batch, with the prefixes of `site`. `args` must outlive it.
   ForwardPass(const ForwardArgs& args, const Side& side, const BackboneShape& shape, PrefixSite site);
 
-  /// [R] positions: the side's own, after what the past holds, plus the position offset of each sequence.
-  /// Checked against the longest that the model has: a DataError names both.
+  /// [R] positions: the side's own, behind what the past and the prefixes hold. Checked against the longest
+  /// that the model has: a DataError names both.
   const at::Tensor& positions() const { return positions_; }
 
   /// The layout in which all rows ask, and the one for the last layer, in which only the rows that are read do.
   const AttentionLayout& layout() const { return layout_; }
   const AttentionLayout& last_layout() const { return last_layout_; }
 
-  /// Whether only some rows are read, and which, [A].
-  bool reads_some() const { return !args_.read_all_rows; }
+  /// Whether only some rows of this side are read, and which, [A].
+  bool reads_some() const { return reads_ && !args_.read_all_rows; }
   const at::Tensor& read_rows() const { return args_.batch.answer_rows; }
 
   /// Sources for `attention` in layer `layer`: own rows first [R, G, D], then the past's and the prefixes'.
@@ -35,8 +35,13 @@ public:
   std::vector<KeyValues> sources(int64_t layer, const at::Tensor& key, const at::Tensor& value) const;
 
 private:
+  void keep_rows(const Side& side, const std::vector<int64_t>& shift);
+
   const ForwardArgs& args_;
   PrefixSite site_;
+  bool reads_;
+  bool has_past_ = false;
+  std::vector<Past::Rows> kept_; ///< where in args.keep the own rows go
   at::Tensor positions_;
   AttentionLayout layout_, last_layout_;
 };

@@ -19,20 +19,22 @@
 ///   placeholder  a field of the example             shortenable unless it says otherwise
 ///   meta         a key of the example's side data
 ///   soft         one learned row, or with text a row per token of that text; see `TemplateItem`
+///   trigger      one token that a search chooses, or with text the token that the vocabulary spells so
 ///   mask         an answer slot
 ///   special      `<mask> <eos> <bos> <sep> <cls> <pad>`: that token of the model; any other text as it is
 ///   text         text
 ///
 /// Further keys: `shortenable` (True | False), `post_processing` (a filter, on placeholder and meta),
-/// `add_prefix_space` (text that replaces the prefix), and on soft items `soft_id`, `duplicate`, `same`.
+/// `add_prefix_space` (text that replaces the prefix), on soft items `soft_id`, `duplicate`, `same`,
+/// and on trigger items `duplicate`.
 ///
 /// The short form is ours and was no valid item in OpenPrompt: `{name}` is `{"placeholder": "name"}`,
-/// `{meta.key}` is `{"meta": "key"}`, and `{mask}` and `{soft}` are `{"mask"}` and `{"soft"}`. (A field with
-/// one of those two names is reached by the long form.)
+/// `{meta.key}` is `{"meta": "key"}`, and `{mask}`, `{soft}` and `{trigger}` are `{"mask"}`, `{"soft"}` and
+/// `{"trigger"}`. (A field with one of those three names is reached by the long form.)
 ///
-/// A template needs an answer slot. One in which no item has quotes may leave it out: it then ends in one
-/// (`ParsedTemplate::implied_answer`), so that `Review: {text}\nOverall, it was` is a template for causal
-/// models.
+/// A template whose answer slots are read needs one. One in which no item has quotes may leave it out: it then
+/// ends in one (`ParsedTemplate::implied_answer`), so that `Review: {text}\nOverall, it was` is a template for
+/// causal models.
 ///
 /// Errors are UsageError: `template line L, column C: ...`, both from 1, columns in characters.
 /// Threads: all functions are pure.
@@ -86,13 +88,13 @@ CUECARD_API std::string filter_text(TextFilter filter, std::string_view text);
 CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::string>& words);
 
 struct TemplateItem {
-  enum class Kind { text, field, meta, soft, answer, special };
+  enum class Kind { text, field, meta, soft, answer, special, trigger };
   Kind kind = Kind::text;
   /// What stands in front of the text, "" or " " unless add_prefix_space says otherwise. Never used for
   /// `answer` and `special`.
   std::string prefix;
-  /// The literal text; the name of the field or side-data key; the words that soft rows start from; the special
-  /// token by marker without brackets ("sep").
+  /// The literal text; the name of the field or side-data key; the words that soft rows start from; the trigger
+  /// as the vocabulary spells it; the special token by marker without brackets ("sep").
   std::string text;
   bool shortenable = false;
   std::optional<TextFilter> filter;
@@ -105,12 +107,15 @@ struct TemplateItem {
   bool same = false;
 
   int64_t line = 1, column = 1;
+  std::size_t begin = 0, end = 0; ///< bytes of the template that spell it
 };
 
 struct ParsedTemplate {
   std::vector<TemplateItem> items;
-  /// The template has no answer item and may do without.
+  bool has_answer = false;
+  /// The template has no answer item and no item with quotes, so it ends in an answer.
   bool implied_answer = false;
+  int64_t end_line = 1, end_column = 1;
 };
 
 CUECARD_API ParsedTemplate parse_template(std::string_view text);

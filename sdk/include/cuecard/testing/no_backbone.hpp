@@ -15,10 +15,10 @@ public:
 
   const BackboneShape& shape() const override { return shape_; }
   at::Device device() const override { return at::kCPU; }
-  at::Tensor embedding_rows(const at::Tensor&) const override { return {}; }
-  at::Tensor output_rows(const at::Tensor&) const override { return {}; }
+  at::Tensor token_rows(TokenTable, const at::Tensor&) const override { return {}; }
+  at::Tensor token_products(TokenTable, const at::Tensor&) const override { return {}; }
   at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const at::Tensor&, const Readout&) const override { return {}; }
+  at::Tensor read(const ReadArgs&) const override { return {}; }
   const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
 
   /// Tests may change what the model can do.

@@ -30,7 +30,7 @@ inline Batch batch_of(const std::vector<std::vector<int64_t>>& sequences,
     }
     batch.input.offsets.push_back(static_cast<int64_t>(ids.size()));
     batch.input.parent.push_back(parent);
-    batch.sequence_cards.push_back(0);
+    batch.input.cards.push_back(0);
     bool is_parent = false;
     for (int64_t other : parents)
       is_parent = is_parent || other == static_cast<int64_t>(s);

@@ -1,0 +1,17 @@
+#include <cuecard/scorer.hpp>
+
+#include <ATen/ops/cat.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+at::Tensor Scorer::score_all(const ScoreRequest& request) {
+  std::vector<at::Tensor> parts;
+  score(request, [&](const at::Tensor& values, const Batch&) { parts.push_back(values); });
+  if (parts.empty())
+    throw DataError("none of the " + std::to_string(request.examples.size()) + " rows could be scored.");
+  return at::cat(parts);
+}
+
+} // namespace cuecard

@@ -1,0 +1,91 @@
+/// Log-probabilities of given tokens without ever holding the scores of the whole vocabulary for all rows: they
+/// are made a few rows at a time, and once more in the backward pass.
+#include <cuecard/parts/readout.hpp>
+
+#include <algorithm>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace cuecard {
+
+namespace {
+
+/// Rows whose scores are held at a time: 64 x 50,000 float32 are 13 MB.
+constexpr int64_t rows_at_once = 64;
+
+at::Tensor wide_scores(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias) {
+  const at::Tensor scores = bias.defined() ? at::linear(states, head, bias) : at::linear(states, head);
+  return scores.scalar_type() == at::kDouble ? scores : scores.to(at::kFloat);
+}
+
+class TargetLogProbs : public torch::autograd::Function<TargetLogProbs> {
+public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& states,
+                            const at::Tensor& head, const at::Tensor& bias, const at::Tensor& targets,
+                            bool has_bias) {
+    const at::Tensor ids = targets.clamp_min(0).unsqueeze(1);
+    const at::ScalarType type = states.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    at::Tensor result = at::empty({states.size(0)}, states.options().dtype(type));
+    at::Tensor sums = at::empty_like(result);
+    for (int64_t first = 0; first < states.size(0); first += rows_at_once) {
+      const int64_t count = std::min(rows_at_once, states.size(0) - first);
+      const at::Tensor scores =
+          wide_scores(states.narrow(0, first, count), head, has_bias ? bias : at::Tensor());
+      const at::Tensor sum = at::logsumexp(scores, {1});
+      sums.narrow(0, first, count).copy_(sum);
+      result.narrow(0, first, count).copy_(scores.gather(1, ids.narrow(0, first, count)).squeeze(1) - sum);
+    }
+    context->save_for_backward({states, head, bias, ids, sums});
+    context->saved_data["bias"] = has_bias;
+    return result;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list d_out) {
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const at::Tensor &states = saved[0], &head = saved[1], &bias = saved[2], &ids = saved[3], &sums = saved[4];
+    const bool has_bias = context->saved_data["bias"].toBool();
+    torch::autograd::variable_list result(5);
+    if (context->needs_input_grad(0))
+      result[0] = at::empty_like(states);
+    if (context->needs_input_grad(1))
+      result[1] = at::zeros_like(head);
+    if (has_bias && context->needs_input_grad(2))
+      result[2] = at::zeros_like(bias);
+    for (int64_t first = 0; first < states.size(0); first += rows_at_once) {
+      const int64_t count = std::min(rows_at_once, states.size(0) - first);
+      const at::Tensor part = states.narrow(0, first, count),
+                       weight = d_out[0].narrow(0, first, count).unsqueeze(1);
+      // d score[v] = (1[v = target] - p[v]) * d out
+      at::Tensor d_scores = wide_scores(part, head, has_bias ? bias : at::Tensor());
+      d_scores = (d_scores - sums.narrow(0, first, count).unsqueeze(1)).exp_().mul_(weight.neg());
+      d_scores.scatter_add_(1, ids.narrow(0, first, count), weight.to(d_scores.scalar_type()));
+      d_scores = d_scores.to(head.scalar_type());
+      if (result[0].defined())
+        result[0].narrow(0, first, count).copy_(d_scores.matmul(head));
+      if (result[1].defined())
+        result[1].add_(d_scores.t().matmul(part));
+      if (result[2].defined())
+        result[2].add_(d_scores.sum(0));
+    }
+    return result;
+  }
+};
+
+} // namespace
+
+at::Tensor target_log_probs(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
+                            const at::Tensor& targets) {
+  const at::Tensor absent = at::empty({0}, states.options());
+  return TargetLogProbs::apply(states, head, bias.defined() ? bias : absent, targets, bias.defined());
+}
+
+} // namespace cuecard
