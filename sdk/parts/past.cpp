@@ -198,8 +198,9 @@ Past Past::select(const std::vector<int64_t>& which) const {
   for (const int64_t s : which) {
     const auto from = static_cast<std::size_t>(s);
     wanted.insert(wanted.end(), ranges[from].begin(), ranges[from].end());
-    const int64_t to = result.fork(-1);
-    result.append(to, length(s));
+    const int64_t to = result.fork(-1), rows = length(s);
+    extend(result.ranges[static_cast<std::size_t>(to)], {result.rows_, result.rows_ + rows});
+    result.rows_ += rows;
     result.next_position[static_cast<std::size_t>(to)] = next_position[from];
     if (!source_of.empty())
       sources.push_back(source_of[from]);
