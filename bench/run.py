@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
-    parser.add_argument("--only", choices=["same", "training", "evaluation", "seeds"], help="one part")
+    parser.add_argument("--only", choices=["same", "training", "evaluation", "start-up", "seeds"], help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     bench.same_results()
@@ -147,7 +147,7 @@ def main() -> None:
         bench.training()
     if arguments.only in (None, "evaluation"):
         bench.evaluation()
-    if arguments.only is None:
+    if arguments.only in (None, "start-up"):
         bench.answering()
     if arguments.only in (None, "seeds"):
         import three_seeds
