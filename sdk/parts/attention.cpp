@@ -1,6 +1,8 @@
 #include <cuecard/parts/attention.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
 #include <ATen/core/grad_mode.h>
 
@@ -42,25 +44,51 @@ AttentionLayout ask_only(const AttentionLayout& layout, const std::vector<int64_
   result.query_places.clear();
   auto row = rows.begin();
   for (int64_t s = 0; s < layout.sequences(); ++s) {
-    for (; row != rows.end() && *row < layout.offsets[s + 1]; ++row)
-      result.query_places.push_back(*row - layout.offsets[s]);
+    for (; row != rows.end() && *row < layout.query_offsets[s + 1]; ++row)
+      result.query_places.push_back(layout.query_places[static_cast<std::size_t>(*row)]);
     result.query_offsets[s + 1] = static_cast<int64_t>(result.query_places.size());
   }
   return result;
 }
 
+int64_t relative_bucket(int64_t distance, int64_t buckets, bool both_directions, int64_t max_distance) {
+  int64_t first = 0;
+  if (both_directions) {
+    buckets /= 2;
+    first = distance > 0 ? buckets : 0;
+    distance = std::abs(distance);
+  } else {
+    distance = std::max<int64_t>(-distance, 0);
+  }
+  const int64_t exact = buckets / 2;
+  if (distance < exact)
+    return first + distance;
+  // In float32, as the models were trained: distances on the border between two buckets depend on it.
+  const float ratio =
+      std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
+      static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
+  const auto shared = static_cast<int64_t>(ratio * static_cast<float>(buckets - exact));
+  return first + std::min(exact + shared, buckets - 1);
+}
+
 at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                     const AttentionLayout& layout, double scale, AttentionStrategy strategy) {
+                     const AttentionLayout& layout, const AttentionOptions& options) {
   if (sources.empty() || sources.size() > 3)
     throw Error("attention: " + std::to_string(sources.size()) +
                 " sources of keys; between 1 and 3 are expected.");
+  if (options.bias && layout.offsets.back() == 0 && layout.query_offsets.back() > 0)
+    throw Error(
+        "attention: a bias by distance is for self-attention, and these queries have no rows of their own "
+        "among the keys.");
   const bool packable =
       query.is_cpu() && (query.scalar_type() == at::kFloat || query.scalar_type() == at::kDouble);
+  const bool learns_bias = options.bias && options.bias->table.requires_grad();
+  AttentionStrategy strategy = options.strategy;
   if (strategy == AttentionStrategy::automatic)
-    strategy = packable ? AttentionStrategy::packed : AttentionStrategy::padded;
+    strategy = packable && !learns_bias ? AttentionStrategy::packed : AttentionStrategy::padded;
   if (strategy == AttentionStrategy::packed)
-    return packed_attention(query, sources, layout, scale);
-  return padded_attention(query, sources, layout, scale);
+    return packed_attention(query, sources, layout, options.scale, options.bias);
+  return padded_attention(query, sources, layout, options.scale, options.bias);
 }
 
 } // namespace cuecard

@@ -10,6 +10,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -79,6 +81,18 @@ void score_gradient(const double* p, double* dp, double scale, int64_t width) {
   score_gradient_loop(p, dp, scale, width);
 }
 
+template <class T>
+CUECARD_INLINE void add_loop(T* row, const T* more, int64_t width) {
+  for (int64_t i = 0; i < width; ++i)
+    row[i] += more[i];
+}
+CUECARD_VECTORISED void add(float* row, const float* more, int64_t width) {
+  add_loop(row, more, width);
+}
+void add(double* row, const double* more, int64_t width) {
+  add_loop(row, more, width);
+}
+
 /// Everything a task needs to know of its sequence.
 struct Sequence {
   int64_t queries, first_query;
@@ -95,8 +109,12 @@ struct Sequence {
     keys = before + layout.offsets[s + 1] - layout.offsets[s];
   }
 
+  /// Place of a query among the keys.
+  int64_t place(const AttentionLayout& layout, int64_t query) const {
+    return before + layout.query_places[first_query + query];
+  }
   int64_t seen(const AttentionLayout& layout, int64_t query) const {
-    return layout.causal ? before + layout.query_places[first_query + query] + 1 : keys;
+    return layout.causal ? place(layout, query) + 1 : keys;
   }
 };
 
@@ -107,7 +125,12 @@ struct Pointers {
   const T* query;
   const T* key[max_sources];
   const T* value[max_sources];
+  const T* bias = nullptr;  ///< [heads, 2 * longest - 1] by distance, from 1 - longest; or null
+  int64_t longest_keys = 0; ///< of a sequence
 
+  const T* bias_from(int64_t head, int64_t distance) const {
+    return bias + head * (2 * longest_keys - 1) + longest_keys - 1 + distance;
+  }
   const T* q(int64_t row, int64_t head) const { return query + (row * heads + head) * size; }
   const T* k(const KeyRange& range, int64_t group) const {
     return key[range.source] + (range.begin * groups + group) * size;
@@ -119,10 +142,41 @@ struct Pointers {
   int64_t k_stride() const { return groups * size; }
 };
 
+/// The layout itself, kept for the backward pass, and the bias by distance.
+struct PackedPlan final : AttentionPlan {
+  AttentionLayout layout;
+  at::Tensor table;       ///< RelativeBias::table that `by_distance` was made of, or undefined
+  at::Tensor by_distance; ///< [H, 2 * longest - 1] in the query's type, or undefined
+  int64_t longest_keys = 1;
+
+  PackedPlan(const AttentionLayout& kept, const RelativeBias* bias, at::ScalarType type) : layout(kept) {
+    layout.plan = nullptr;
+    if (!bias)
+      return;
+    for (int64_t s = 0; s < layout.sequences(); ++s)
+      longest_keys = std::max(longest_keys, Sequence(layout, s).keys);
+    std::vector<int64_t> buckets;
+    for (int64_t distance = 1 - longest_keys; distance < longest_keys; ++distance)
+      buckets.push_back(
+          relative_bucket(distance, bias->table.size(0), bias->both_directions, bias->max_distance));
+    table = bias->table;
+    const at::Tensor index =
+        at::from_blob(buckets.data(), {static_cast<int64_t>(buckets.size())}, at::kLong).clone();
+    by_distance = table.detach().index_select(0, index).t().to(type).contiguous();
+  }
+
+  bool made_for(const RelativeBias* bias, at::ScalarType type) const {
+    return bias ? table.is_same(bias->table) && by_distance.scalar_type() == type : !table.defined();
+  }
+};
+
 template <class T>
 Pointers<T> pointers(const at::Tensor& query, const std::vector<at::Tensor>& keys,
-                     const std::vector<at::Tensor>& values) {
+                     const std::vector<at::Tensor>& values, const PackedPlan& plan) {
   Pointers<T> p{query.size(1), keys[0].size(1), query.size(2), query.const_data_ptr<T>(), {}, {}};
+  if (plan.by_distance.defined())
+    p.bias = plan.by_distance.const_data_ptr<T>();
+  p.longest_keys = plan.longest_keys;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     p.key[i] = keys[i].const_data_ptr<T>();
     p.value[i] = values[i].const_data_ptr<T>();
@@ -130,10 +184,10 @@ Pointers<T> pointers(const at::Tensor& query, const std::vector<at::Tensor>& key
   return p;
 }
 
-/// scores[queries, keys] = scale * q k^T, row by row.
+/// scores[queries, keys] = scale * q k^T + bias, row by row.
 template <class T>
-void all_scores(const Pointers<T>& p, const Sequence& sequence, int64_t head, int64_t group, double scale,
-                T* scores) {
+void all_scores(const Pointers<T>& p, const AttentionLayout& layout, const Sequence& sequence, int64_t head,
+                int64_t group, double scale, T* scores) {
   int64_t column = 0;
   for (const KeyRange& range : sequence.ranges) {
     const int64_t length = range.end - range.begin;
@@ -142,6 +196,8 @@ void all_scores(const Pointers<T>& p, const Sequence& sequence, int64_t head, in
            p.q(sequence.first_query, head), p.q_stride(), T(0), scores + column, sequence.keys);
     column += length;
   }
+  for (int64_t i = 0; p.bias && i < sequence.queries; ++i)
+    add(scores + i * sequence.keys, p.bias_from(head, -sequence.place(layout, i)), sequence.keys);
 }
 
 template <class T>
@@ -156,7 +212,7 @@ void forward(const Pointers<T>& p, const AttentionLayout& layout, double scale, 
       const int64_t group = task % p.groups;
       scores.resize(static_cast<std::size_t>(sequence.queries * sequence.keys));
       for (int64_t head = group * share; head < (group + 1) * share; ++head) {
-        all_scores(p, sequence, head, group, scale, scores.data());
+        all_scores(p, layout, sequence, head, group, scale, scores.data());
         for (int64_t i = 0; i < sequence.queries; ++i)
           log_sums[(sequence.first_query + i) * p.heads + head] =
               softmax(scores.data() + i * sequence.keys, sequence.seen(layout, i), sequence.keys);
@@ -203,7 +259,7 @@ void backward(const Pointers<T>& p, const AttentionLayout& layout, double scale,
       d_scores.resize(probs.size());
       for (int64_t head = group * share; head < (group + 1) * share; ++head) {
         const T* d_row = d_out + (sequence.first_query * p.heads + head) * p.size;
-        all_scores(p, sequence, head, group, scale, probs.data());
+        all_scores(p, layout, sequence, head, group, scale, probs.data());
         for (int64_t i = 0; i < sequence.queries; ++i)
           probabilities(probs.data() + i * sequence.keys, log_sums[(sequence.first_query + i) * p.heads + head],
                         sequence.seen(layout, i), sequence.keys);
@@ -270,12 +326,6 @@ void add_slices(const AttentionLayout& layout, int64_t width, KeyGradients<T>& g
   });
 }
 
-/// The layout itself, kept for the backward pass.
-struct PackedPlan final : AttentionPlan {
-  explicit PackedPlan(const AttentionLayout& kept) : layout(kept) { layout.plan = nullptr; }
-  AttentionLayout layout;
-};
-
 class PackedAttention : public torch::autograd::Function<PackedAttention> {
 public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query,
@@ -289,10 +339,10 @@ public:
     at::Tensor out = at::empty_like(q);
     at::Tensor log_sums = at::empty({q.size(0), q.size(1)}, q.options());
     if (q.scalar_type() == at::kFloat)
-      cuecard::forward(pointers<float>(q, keys, values), layout, scale, out.data_ptr<float>(),
+      cuecard::forward(pointers<float>(q, keys, values, *plan), layout, scale, out.data_ptr<float>(),
                        log_sums.data_ptr<float>());
     else
-      cuecard::forward(pointers<double>(q, keys, values), layout, scale, out.data_ptr<double>(),
+      cuecard::forward(pointers<double>(q, keys, values, *plan), layout, scale, out.data_ptr<double>(),
                        log_sums.data_ptr<double>());
     context->save_for_backward({q, log_sums, keys[0], values[0], keys[1], values[1], keys[2], values[2]});
     context->saved_data["scale"] = scale;
@@ -307,8 +357,8 @@ public:
     const double scale = context->saved_data["scale"].toDouble();
     const at::Tensor d_out = d_outs[0].contiguous();
     if (d_out.scalar_type() == at::kFloat)
-      return gradients<float>(context, saved, holder->plan->layout, scale, d_out);
-    return gradients<double>(context, saved, holder->plan->layout, scale, d_out);
+      return gradients<float>(context, saved, *holder->plan, scale, d_out);
+    return gradients<double>(context, saved, *holder->plan, scale, d_out);
   }
 
 private:
@@ -320,9 +370,10 @@ private:
   template <class T>
   static torch::autograd::variable_list
   gradients(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& saved,
-            const AttentionLayout& layout, double scale, const at::Tensor& d_out) {
+            const PackedPlan& plan, double scale, const at::Tensor& d_out) {
+    const AttentionLayout& layout = plan.layout;
     const std::vector<at::Tensor> keys{saved[2], saved[4], saved[6]}, values{saved[3], saved[5], saved[7]};
-    const Pointers<T> p = pointers<T>(saved[0], keys, values);
+    const Pointers<T> p = pointers<T>(saved[0], keys, values, plan);
     torch::autograd::variable_list result(9);
     if (context->needs_input_grad(0))
       result[0] = at::empty_like(saved[0]);
@@ -356,10 +407,10 @@ private:
 } // namespace
 
 at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                            const AttentionLayout& layout, double scale) {
+                            const AttentionLayout& layout, double scale, const RelativeBias* bias) {
   auto plan = std::dynamic_pointer_cast<const PackedPlan>(layout.plan);
-  if (!plan)
-    layout.plan = plan = std::make_shared<PackedPlan>(layout);
+  if (!plan || !plan->made_for(bias, query.scalar_type()))
+    layout.plan = plan = std::make_shared<PackedPlan>(layout, bias, query.scalar_type());
   // LibTorch's custom functions take no undefined tensors: an absent source is an empty one.
   const at::Tensor absent = at::empty({0}, query.options());
   KeyValues padded[max_sources];

@@ -4,8 +4,10 @@
 #include "attention_strategies.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
@@ -28,10 +30,13 @@ struct PaddedPlan final : AttentionPlan {
   at::Tensor query_index,
       key_index;        ///< [S * longest query], [S * longest key], the latter into all keys end to end
   at::Tensor out_index; ///< [Q]
-  at::Tensor mask;      ///< [S, 1, longest query, longest key] bool
+  at::Tensor mask;      ///< [S, 1, longest query, longest key] bool, or with a bias [S, H, ...] to be added
+  at::Tensor table;     ///< RelativeBias::table that went into the mask, or undefined
   int64_t longest_query = 0, longest_key = 0;
 
-  PaddedPlan(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const at::Device& device) {
+  PaddedPlan(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const RelativeBias* bias,
+             const at::Tensor& query) {
+    const at::Device device = query.device();
     std::vector<std::vector<int64_t>> key_rows = rows_of_keys(layout, sources, device);
     for (int64_t s = 0; s < layout.sequences(); ++s) {
       longest_key = std::max(longest_key, static_cast<int64_t>(key_rows[s].size()));
@@ -41,6 +46,7 @@ struct PaddedPlan final : AttentionPlan {
     std::vector<int64_t> keys(static_cast<std::size_t>(layout.sequences() * longest_key), 0);
     std::vector<int64_t> out(static_cast<std::size_t>(layout.query_offsets.back()), 0);
     std::vector<int64_t> visible(static_cast<std::size_t>(layout.sequences() * longest_query), 1);
+    std::vector<int64_t> query_places(visible.size(), 0);
     for (int64_t s = 0; s < layout.sequences(); ++s) {
       std::copy(key_rows[s].begin(), key_rows[s].end(), keys.begin() + s * longest_key);
       const int64_t own = layout.offsets[s + 1] - layout.offsets[s];
@@ -49,6 +55,7 @@ struct PaddedPlan final : AttentionPlan {
         const int64_t place = s * longest_query + q - layout.query_offsets[s];
         queries[place] = q;
         out[q] = place;
+        query_places[place] = before + layout.query_places[q];
         visible[place] = layout.causal ? before + layout.query_places[q] + 1 : before + own;
       }
     }
@@ -61,14 +68,35 @@ struct PaddedPlan final : AttentionPlan {
     mask = to_device(places, device)
                .view({1, 1, 1, longest_key})
                .lt(to_device(visible, device).view({layout.sequences(), 1, longest_query, 1}));
+    if (bias)
+      add_bias(*bias, to_device(query_places, device), to_device(places, device), query.scalar_type());
+  }
+
+  bool made_for(const RelativeBias* bias, at::ScalarType type) const {
+    return bias ? table.is_same(bias->table) && mask.scalar_type() == type : !table.defined();
   }
 
 private:
+  void add_bias(const RelativeBias& bias, const at::Tensor& query_places, const at::Tensor& key_places,
+                at::ScalarType type) {
+    std::vector<int64_t> buckets; // by distance, from 1 - longest_key
+    for (int64_t distance = 1 - longest_key; distance < longest_key; ++distance)
+      buckets.push_back(relative_bucket(distance, bias.table.size(0), bias.both_directions, bias.max_distance));
+    const at::Device device = mask.device();
+    const at::Tensor by_distance = bias.table.index_select(0, to_device(buckets, device)).to(type);
+    const at::Tensor distances = key_places.view({1, -1}) - query_places.view({-1, 1}) + (longest_key - 1);
+    const at::Tensor added = by_distance.index_select(0, distances.flatten())
+                                 .view({mask.size(0), longest_query, longest_key, bias.table.size(1)})
+                                 .permute({0, 3, 1, 2});
+    mask = added.masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity());
+    table = bias.table;
+  }
+
   /// For each sequence the rows that it sees, in order, among the own rows, the past rows and the prefixes laid
   /// end to end.
   std::vector<std::vector<int64_t>>
   rows_of_keys(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const at::Device& device) {
-    const int64_t own_rows = layout.offsets.back();
+    const int64_t own_rows = sources[0].key.size(0);
     int64_t past_count = 0;
     for (const std::vector<KeyRange>& before : layout.before)
       for (const KeyRange& range : before)
@@ -108,10 +136,10 @@ at::Tensor laid_end_to_end(const std::vector<KeyValues>& sources, at::Tensor Key
 } // namespace
 
 at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                            const AttentionLayout& layout, double scale) {
+                            const AttentionLayout& layout, double scale, const RelativeBias* bias) {
   auto plan = std::dynamic_pointer_cast<const PaddedPlan>(layout.plan);
-  if (!plan)
-    layout.plan = plan = std::make_shared<PaddedPlan>(layout, sources, query.device());
+  if (!plan || !plan->made_for(bias, query.scalar_type()))
+    layout.plan = plan = std::make_shared<PaddedPlan>(layout, sources, bias, query);
   if (plan->longest_query == 0)
     return query;
   const int64_t sequences = layout.sequences(), heads = query.size(1), size = query.size(2);

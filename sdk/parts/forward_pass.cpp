@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
+
+#include "prefixes.hpp"
 
 namespace cuecard {
 
@@ -22,24 +23,6 @@ int64_t past_of(const Side& side, int64_t s) {
 
 int64_t own_length(const Side& side, int64_t s) {
   return side.offsets[static_cast<std::size_t>(s) + 1] - side.offsets[static_cast<std::size_t>(s)];
-}
-
-/// Which of conditioning.prefixes stand in front of sequence `s` at `site`.
-std::vector<std::size_t> prefixes_of(const Conditioning& conditioning, const Side& side, int64_t s,
-                                     PrefixSite site) {
-  std::vector<std::size_t> found;
-  const auto add = [&](int64_t entry) {
-    if (conditioning.prefixes[static_cast<std::size_t>(entry)].site == site)
-      found.push_back(static_cast<std::size_t>(entry));
-  };
-  if (conditioning.prefixes_of.empty())
-    for (std::size_t i = 0; i < conditioning.prefixes.size(); ++i)
-      add(static_cast<int64_t>(i));
-  else
-    for (const int64_t entry :
-         conditioning.prefixes_of[static_cast<std::size_t>(side.cards[static_cast<std::size_t>(s)])])
-      add(entry);
-  return found;
 }
 
 /// Added to the position of every row of each sequence: where its past ends, else what its prefixes count.
@@ -82,13 +65,7 @@ at::Tensor shifted(const at::Tensor& positions, const Side& side, const std::vec
 /// What stands in front of each sequence that has no parent: its prefixes among those of the site laid end to
 /// end (source 2), then its past (source 1).
 std::vector<std::vector<KeyRange>> fronts(const ForwardArgs& args, const Side& side, PrefixSite site) {
-  std::vector<KeyRange> of_prefix;
-  int64_t rows = 0;
-  for (const Prefix& prefix : args.conditioning.prefixes) {
-    const int64_t length = prefix.site == site ? prefix.key.size(1) : 0;
-    of_prefix.push_back({2, rows, rows + length});
-    rows += length;
-  }
+  const std::vector<KeyRange> of_prefix = prefix_ranges(args.conditioning, site);
   std::vector<std::vector<KeyRange>> result(static_cast<std::size_t>(side.sequences()));
   for (int64_t s = 0; s < side.sequences(); ++s) {
     if (parent_of(side, s) >= 0)
@@ -143,6 +120,25 @@ void ForwardPass::keep_rows(const Side& side, const std::vector<int64_t>& shift)
     const auto i = static_cast<std::size_t>(s);
     keep.next_position[static_cast<std::size_t>(to)] = shift[i] + lengths[i];
   }
+  if (args_.batch.output)
+    keep_sources(kept_as);
+}
+
+/// Which encoder rows each kept sequence attends to; `CrossPass` puts them there.
+void ForwardPass::keep_sources(const std::vector<int64_t>& kept_as) const {
+  const Batch& batch = args_.batch;
+  Past& keep = *args_.keep;
+  if (batch.source_of.empty()) {
+    if (&keep != batch.past.get())
+      throw Error("a sequence whose encoder rows lie in a past can only be kept in that past.");
+    return;
+  }
+  const auto known = static_cast<int64_t>(keep.cross_offsets.size()) - 1;
+  for (int64_t s = 0; s < batch.input.sequences(); ++s)
+    keep.cross_offsets.push_back(keep.cross_offsets.back() + own_length(batch.input, s));
+  keep.source_of.resize(static_cast<std::size_t>(keep.sequences()), -1);
+  for (std::size_t s = 0; s < kept_as.size(); ++s)
+    keep.source_of[static_cast<std::size_t>(kept_as[s])] = known + batch.source_of[s];
 }
 
 std::vector<KeyValues> ForwardPass::sources(int64_t layer, const at::Tensor& key,
@@ -150,21 +146,11 @@ std::vector<KeyValues> ForwardPass::sources(int64_t layer, const at::Tensor& key
   if (args_.keep && reads_)
     args_.keep->put(layer, key, value, kept_);
   std::vector<KeyValues> result{{key, value}};
-  std::vector<at::Tensor> keys, values;
-  for (const Prefix& prefix : args_.conditioning.prefixes)
-    if (prefix.site == site_) {
-      keys.push_back(prefix.key.select(0, layer).to(key.scalar_type()));
-      values.push_back(prefix.value.select(0, layer).to(value.scalar_type()));
-    }
   if (has_past_) {
     const Past::Layer& past = args_.batch.past->layers[static_cast<std::size_t>(layer)];
     result.push_back({past.key, past.value});
-  } else if (!keys.empty()) {
-    result.push_back({}); // the prefixes are source 2 whether or not there is a past
   }
-  if (!keys.empty())
-    result.push_back(
-        {keys.size() == 1 ? keys[0] : at::cat(keys), values.size() == 1 ? values[0] : at::cat(values)});
+  add_prefixes(args_.conditioning, site_, layer, result);
   return result;
 }
 

@@ -49,6 +49,18 @@ TEST_CASE("rms_norm equals its definition and that definition's gradient") {
       });
 }
 
+TEST_CASE("LayerNorm equals its definition and that definition's gradient") {
+  const auto norm = [](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return LayerNorm{weight, bias, 1e-3}(x);
+  };
+  same(
+      {{5, 37}, {37}, {37}}, [&](auto& x) { return norm(x[0], x[1], x[2]); },
+      [](auto& x) {
+        const at::Tensor centred = x[0] - x[0].mean({-1}, true);
+        return centred * at::rsqrt((centred * centred).mean({-1}, true) + 1e-3) * x[1] + x[2];
+      });
+}
+
 TEST_CASE("silu_gate equals silu times up") {
   same(
       {{9, 33}, {9, 33}}, [](auto& x) { return silu_gate(x[0] * 20, x[1]); },

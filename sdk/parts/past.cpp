@@ -102,8 +102,8 @@ std::vector<Past::Rows> Past::append(int64_t sequence, int64_t count) {
     count -= in_room;
   }
   if (count > 0) {
+    // Only `reserve` moves rows: between it and `put` others have looked where they are.
     const int64_t room = count == 1 ? step_room - 1 : 0;
-    reserve(count + room);
     take({rows_, rows_ + count});
     room_[s] = {rows_ + count, rows_ + count + room};
     rows_ += count + room;

@@ -56,4 +56,12 @@ at::Tensor Random::normal_tensor(at::IntArrayRef shape, double deviation) {
   return result;
 }
 
+at::Tensor Random::uniform_tensor(at::IntArrayRef shape, double low, double high) {
+  at::Tensor result = at::empty(shape, at::kFloat);
+  float* values = result.data_ptr<float>();
+  for (int64_t i = 0; i < result.numel(); ++i) // 24 bits: no rounding up to `high`
+    values[i] = static_cast<float>(low + (high - low) * (static_cast<double>(bits() >> 40) * 0x1.0p-24));
+  return result;
+}
+
 } // namespace cuecard

@@ -15,12 +15,12 @@ struct Piece {
     answer,  ///< a position that is read: the mask token, or the next-token position of a causal model
     soft,    ///< one learned row
     trigger, ///< one discrete token that a search chooses
-    special, ///< one special token, by marker: mask eos bos sep cls pad
+    special, ///< one special token, by marker (mask eos bos sep cls pad) or as the vocabulary spells it
   };
   Kind kind = Kind::text;
   /// What is encoded for `text` and `field` (a space in front included where the template has one); the marker
-  /// for `special`; for `answer` the text that stands there when the answer is given (teacher forcing,
-  /// demonstrations), else "".
+  /// or spelling for `special`; for `answer` the text that stands there when the answer is given (teacher
+  /// forcing, demonstrations), else "".
   std::string text;
   /// Name of the example's field, for `field`.
   std::string field;
@@ -42,7 +42,8 @@ struct Prompt {
   std::vector<Piece> front;
   /// Pieces of the input side, between the model's leading and trailing special tokens.
   std::vector<Piece> input;
-  /// Pieces of the output side of an encoder-decoder; empty elsewhere.
+  /// Pieces of the output side of an encoder-decoder, behind its first token (BackboneShape::decoder_start);
+  /// empty elsewhere.
   std::vector<Piece> output;
   /// Which of the example's alternatives this is (multiple choice, windows of a long text); 0 when there is
   /// one. Choices are compared by the verbalizer.

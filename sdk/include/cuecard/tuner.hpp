@@ -137,7 +137,9 @@ struct EditArgs {
   const Example& example;
   int64_t task = 0;
   bool learn = false; ///< the prompts are for training
-  /// [hidden] float32 on the CPU: mean hidden state of the example's own prompt, when Tuner::wants_likeness().
+  /// When Tuner::wants_likeness(): [hidden] float32 on the CPU, the mean last hidden state at the tokens of the
+  /// example's fields, in its own prompt without edits. (Rows that all prompts share would only blur it.)
+  /// Undefined where the fields have no token, and for prompts without content.
   at::Tensor likeness = {};
 };
 

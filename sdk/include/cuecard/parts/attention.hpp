@@ -39,7 +39,8 @@ struct AttentionLayout {
   /// [Q] place of each query among its sequence's own rows; with causal attention it sees own rows up to that
   /// place.
   std::vector<int64_t> query_places;
-  /// [S] what stands in front of the own rows: prefixes, past rows, parents' rows. Always seen whole.
+  /// [S] what stands in front of the own rows: prefixes, past rows, parents' rows; in cross-attention, which
+  /// has no own rows, the encoder's. Always seen whole.
   std::vector<std::vector<KeyRange>> before;
   bool causal = false;
   /// Made at the first call of a strategy, shared by all layers. Nothing above may change afterwards.
@@ -64,11 +65,37 @@ enum class AttentionStrategy {
   padded, ///< any device: gathered into [S, longest], LibTorch's fused attention
 };
 
-/// softmax(scale * q k^T) v over what each query sees: query [Q, H, D] -> [Q, H, D]. `sources[0]` holds the own
-/// rows. At most three sources. Differentiable in the query and all sources; sums over sequences are in a fixed
-/// order, so a run repeats bit for bit.
+/// A bias that scores get by distance, one for all layers of a stack (Raffel et al. 2020, section 2.1). Near
+/// distances have a bucket each, farther ones share buckets that widen with the logarithm, and from
+/// `max_distance` on all share the last. A query and its keys are counted from the first key that it sees,
+/// prefixes and past rows included.
+struct RelativeBias {
+  at::Tensor table;             ///< [buckets, H]
+  bool both_directions = false; ///< half of the buckets are for keys behind the query; else those are as near
+  int64_t max_distance = 128;
+};
+
+/// The bucket of a key that stands `distance` places behind the query (in front of it: negative).
+CUECARD_API int64_t relative_bucket(int64_t distance, int64_t buckets, bool both_directions,
+                                    int64_t max_distance);
+
+/// How scores are made.
+struct AttentionOptions {
+  /// A scale alone is the common case, and may stand for the whole.
+  AttentionOptions(double scale_of_scores, const RelativeBias* bias_of_scores = nullptr,
+                   AttentionStrategy way = AttentionStrategy::automatic)
+      : scale(scale_of_scores), bias(bias_of_scores), strategy(way) {}
+
+  double scale;
+  const RelativeBias* bias; ///< null: none; the same in all calls with one layout
+  AttentionStrategy strategy;
+};
+
+/// softmax(scale * q k^T + bias) v over what each query sees: query [Q, H, D] -> [Q, H, D]. `sources[0]` holds
+/// the own rows. At most three sources. Differentiable in the query and all sources, and where it asks for it
+/// in the bias table (`padded` only, which `automatic` then takes); sums over sequences are in a fixed order,
+/// so a run repeats bit for bit.
 CUECARD_API at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                                 const AttentionLayout& layout, double scale,
-                                 AttentionStrategy strategy = AttentionStrategy::automatic);
+                                 const AttentionLayout& layout, const AttentionOptions& options);
 
 } // namespace cuecard

@@ -1,8 +1,10 @@
 /// What every layer of one forward pass over a side needs: positions, who sees whom, and the keys and values
-/// that stand in front. A backbone makes one at the start of `forward` and hands it from layer to layer.
+/// that stand in front. A backbone makes one at the start of `forward` and hands it from layer to layer; an
+/// encoder-decoder makes one for the encoder, one for the decoder, and a `CrossPass` between them.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -36,6 +38,7 @@ public:
 
 private:
   void keep_rows(const Side& side, const std::vector<int64_t>& shift);
+  void keep_sources(const std::vector<int64_t>& kept_as) const;
 
   const ForwardArgs& args_;
   PrefixSite site_;
@@ -43,6 +46,30 @@ private:
   bool has_past_ = false;
   std::vector<Past::Rows> kept_; ///< where in args.keep the own rows go
   at::Tensor positions_;
+  AttentionLayout layout_, last_layout_;
+};
+
+/// The same for a decoder's attention over the encoder: what each output sequence attends to is the input
+/// sequence of Batch::source_of, or, where that is empty, what the past holds of it (Past::source_of). Prefixes
+/// of site `cross` stand in front. There are no positions: every row sees all of it.
+class CUECARD_API CrossPass {
+public:
+  /// Made behind the decoder's ForwardPass, which adds the sequences to `args.keep`. `args` must outlive it.
+  explicit CrossPass(const ForwardArgs& args);
+
+  /// Whether the encoder must run. Where not, the past holds all that is attended to.
+  bool encodes() const { return encodes_; }
+
+  const AttentionLayout& layout() const { return layout_; }
+  const AttentionLayout& last_layout() const { return last_layout_; }
+
+  /// Sources for `attention` in layer `layer`. `project` gives keys and values of all encoder rows, and is
+  /// called when the encoder runs; they go into `args.keep` when that was asked for.
+  std::vector<KeyValues> sources(int64_t layer, const std::function<KeyValues()>& project) const;
+
+private:
+  const ForwardArgs& args_;
+  bool encodes_;
   AttentionLayout layout_, last_layout_;
 };
 

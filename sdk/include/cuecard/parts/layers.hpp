@@ -41,4 +41,11 @@ struct Linear {
   at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias); }
 };
 
+/// (x - mean) / sqrt(variance + epsilon) * weight + bias, over the last dimension (Ba et al. 2016, section 3).
+struct CUECARD_API LayerNorm {
+  at::Tensor weight, bias; ///< [H]
+  double epsilon = 0;
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
 } // namespace cuecard

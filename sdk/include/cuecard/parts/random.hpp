@@ -29,6 +29,8 @@ public:
   std::vector<int64_t> permutation(int64_t n);
   /// float32 on the CPU, values normal with the given deviation.
   at::Tensor normal_tensor(at::IntArrayRef shape, double deviation);
+  /// The same, values uniform in [low, high).
+  at::Tensor uniform_tensor(at::IntArrayRef shape, double low, double high);
 
 private:
   std::mt19937_64 generator_;

@@ -1,0 +1,66 @@
+#include <cuecard/parts/activation.hpp>
+
+#include <array>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/tanh.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Activation>, 11> named{{
+    {"gelu", Activation::gelu},
+    {"gelu_python", Activation::gelu},
+    {"gelu_new", Activation::gelu_tanh},
+    {"gelu_fast", Activation::gelu_tanh},
+    {"gelu_pytorch_tanh", Activation::gelu_tanh},
+    {"gelu_python_tanh", Activation::gelu_tanh},
+    {"quick_gelu", Activation::quick_gelu},
+    {"relu", Activation::relu},
+    {"silu", Activation::silu},
+    {"swish", Activation::silu},
+    {"tanh", Activation::tanh},
+}};
+
+} // namespace
+
+Activation activation_of(const Configuration& configuration, std::string_view key,
+                         const std::string& fallback) {
+  const std::string name = configuration.text_or(key, fallback);
+  std::string known;
+  for (const auto& [spelling, activation] : named) {
+    if (spelling == name)
+      return activation;
+    known += (known.empty() ? "" : ", ") + std::string(spelling);
+  }
+  throw DataError(configuration.origin() + ": " + std::string(key) + " is \"" + name + "\"; known are " +
+                  known + ".");
+}
+
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  switch (activation) {
+  case Activation::gelu:
+    return at::gelu(x, "none");
+  case Activation::gelu_tanh:
+    return at::gelu(x, "tanh");
+  case Activation::quick_gelu:
+    return x * at::sigmoid(x * 1.702);
+  case Activation::relu:
+    return at::relu(x);
+  case Activation::silu:
+    return at::silu(x);
+  case Activation::tanh:
+    return at::tanh(x);
+  }
+  throw Error("activate: no such activation.");
+}
+
+} // namespace cuecard

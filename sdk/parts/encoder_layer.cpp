@@ -1,0 +1,62 @@
+#include <cuecard/parts/encoder_layer.hpp>
+
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/index_select.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+EncoderConfiguration::EncoderConfiguration(const Configuration& c)
+    : layers(c.integer("num_hidden_layers", 1, 1024)), hidden(c.integer("hidden_size", 1, 1 << 20)),
+      heads(c.integer("num_attention_heads", 1, 4096)),
+      intermediate(c.integer("intermediate_size", 1, 1 << 24)), vocabulary(c.integer("vocab_size", 1, 1 << 24)),
+      max_positions(c.integer("max_position_embeddings", 1, 1 << 24)),
+      segments(c.integer_or("type_vocab_size", 2, 1, 4096)), norm_epsilon(c.number_or("layer_norm_eps", 1e-12)),
+      activation(activation_of(c, "hidden_act", "gelu")) {
+  if (hidden % heads != 0)
+    throw DataError(c.origin() + ": hidden_size is " + std::to_string(hidden) + ", which num_attention_heads " +
+                    std::to_string(heads) + " does not divide.");
+  const std::string positions = c.text_or("position_embedding_type", "absolute");
+  if (positions != "absolute")
+    throw DataError(c.origin() + ": position_embedding_type is \"" + positions +
+                    "\"; this backbone has \"absolute\".");
+}
+
+Linear take_linear(const TakeTensor& take, const std::string& name, int64_t out, int64_t in) {
+  return {take(name + ".weight", {out, in}), take(name + ".bias", {out})};
+}
+
+LayerNorm take_layer_norm(const TakeTensor& take, const std::string& name, int64_t size, double epsilon) {
+  return {take(name + ".weight", {size}), take(name + ".bias", {size}), epsilon};
+}
+
+PostNormLayer::PostNormLayer(const TakeTensor& take, const EncoderConfiguration& c, int64_t index) {
+  const std::string at = "encoder.layer." + std::to_string(index) + ".";
+  query = take_linear(take, at + "attention.self.query", c.hidden, c.hidden);
+  key = take_linear(take, at + "attention.self.key", c.hidden, c.hidden);
+  value = take_linear(take, at + "attention.self.value", c.hidden, c.hidden);
+  output = take_linear(take, at + "attention.output.dense", c.hidden, c.hidden);
+  attention_norm = take_layer_norm(take, at + "attention.output.LayerNorm", c.hidden, c.norm_epsilon);
+  up = take_linear(take, at + "intermediate.dense", c.intermediate, c.hidden);
+  down = take_linear(take, at + "output.dense", c.hidden, c.intermediate);
+  output_norm = take_layer_norm(take, at + "output.LayerNorm", c.hidden, c.norm_epsilon);
+}
+
+at::Tensor PostNormLayer::forward(const EncoderConfiguration& c, int64_t index, const at::Tensor& x,
+                                  const ForwardPass& pass) const {
+  const bool last = index + 1 == c.layers && pass.reads_some();
+  const at::Tensor asked = last ? x.index_select(0, pass.read_rows()) : x;
+  const int64_t head_dim = c.hidden / c.heads;
+  const auto heads_of = [&](const at::Tensor& rows) { return rows.view({rows.size(0), c.heads, head_dim}); };
+
+  const at::Tensor mixed =
+      attention(heads_of(query(asked)), pass.sources(index, heads_of(key(x)), heads_of(value(x))),
+                last ? pass.last_layout() : pass.layout(), 1.0 / std::sqrt(static_cast<double>(head_dim)));
+  const at::Tensor attended = attention_norm(asked + output(mixed.reshape({mixed.size(0), c.hidden})));
+  return output_norm(attended + down(activate(c.activation, up(attended))));
+}
+
+} // namespace cuecard

@@ -1,0 +1,30 @@
+#include <cuecard/parts/entry_means.hpp>
+
+#include <algorithm>
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+
+namespace cuecard {
+
+at::Tensor entry_means(const at::Tensor& values, const Batch& batch) {
+  std::vector<int64_t> entry; // of each row
+  std::vector<float> counts;  // rows of each entry
+  for (int64_t e = 0; e < batch.size(); ++e) {
+    const auto at = static_cast<std::size_t>(e);
+    const int64_t rows = batch.answer_offsets[at + 1] - batch.answer_offsets[at];
+    entry.insert(entry.end(), static_cast<std::size_t>(rows), e);
+    counts.push_back(static_cast<float>(std::max<int64_t>(rows, 1)));
+  }
+  const at::Tensor index = at::from_blob(entry.data(), {static_cast<int64_t>(entry.size())}, at::kLong)
+                               .clone()
+                               .to(values.device(), true);
+  const at::Tensor divisor =
+      at::from_blob(counts.data(), {batch.size(), 1}, at::kFloat).clone().to(values.device(), true);
+  const at::Tensor sums = at::zeros({batch.size(), values.size(1)}, values.options().dtype(at::kFloat));
+  return sums.index_add(0, index, values.to(at::kFloat)) / divisor;
+}
+
+} // namespace cuecard
