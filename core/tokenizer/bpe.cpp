@@ -1,5 +1,6 @@
 #include <queue>
 
+#include "tokenizer/byte_fallback.hpp"
 #include "tokenizer/byte_hash.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/model.hpp"
@@ -78,7 +79,7 @@ public:
     for (size_t byte = 0; byte < 256; ++byte)
       byte_ids_[byte] = pieces.id(byte_level_alphabet()[byte]).value_or(-1);
     if (settings.flag("byte_fallback", false))
-      read_fallback();
+      fallback_ = ByteFallback(pieces);
   }
 
   void tokenize(std::string_view word, std::vector<Subword>& to) const override {
@@ -133,15 +134,6 @@ private:
     }
   }
 
-  void read_fallback() {
-    fallback_.resize(256);
-    for (size_t byte = 0; byte < 256; ++byte) {
-      constexpr char digits[] = "0123456789ABCDEF";
-      const std::string piece = std::string("<0x") + digits[byte / 16] + digits[byte % 16] + ">";
-      fallback_[byte] = pieces_.id(piece).value_or(-1);
-    }
-  }
-
   static std::string spelled(std::string_view bytes) {
     std::string spelled;
     for (const char byte : bytes)
@@ -168,9 +160,9 @@ private:
       if (id >= 0) {
         put_unknown();
         symbols.push_back({{id, at, end}});
-      } else if (falls_back(character)) {
+      } else if (fallback_.covers(character)) {
         for (uint32_t byte = at; byte < end; ++byte)
-          symbols.push_back({{fallback_[static_cast<unsigned char>(word[byte])], byte, byte + 1}});
+          symbols.push_back({{fallback_.id(word[byte]), byte, byte + 1}});
       } else if (unknown_ >= 0) {
         if (unknown && fuse_unknown_) {
           unknown->end = end;
@@ -182,15 +174,6 @@ private:
     }
     put_unknown();
     return symbols;
-  }
-
-  bool falls_back(std::string_view character) const {
-    if (fallback_.empty())
-      return false;
-    for (const char byte : character)
-      if (fallback_[static_cast<unsigned char>(byte)] < 0)
-        return false;
-    return true;
   }
 
   void merge(std::vector<Symbol>& symbols) const {
@@ -235,7 +218,7 @@ private:
   bool whole_words_; // a word that is a piece is that piece, whatever the merges say
   int32_t unknown_ = -1;
   int32_t byte_ids_[256];
-  std::vector<int32_t> fallback_; // by byte; empty: no fallback
+  ByteFallback fallback_;
 };
 
 } // namespace

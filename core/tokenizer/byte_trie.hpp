@@ -24,12 +24,15 @@ public:
   int64_t node(std::string_view string) const;
   bool empty() const { return values_.size() == 1; }
 
+  // Byte by byte from node 0, for those who want every string that stands at a place.
+  uint32_t follow(uint32_t node, char byte) const;             ///< 0: no string goes on so
+  int32_t value(uint32_t node) const { return values_[node]; } ///< -1: no string ends here
+
 private:
   struct Edge {
     uint32_t key; // node << 8 | byte, plus 1; 0 is a free slot
     uint32_t to;
   };
-  uint32_t follow(uint32_t node, char byte) const; // 0: no such edge
   size_t slot_of(uint32_t key) const;
 
   std::vector<Edge> edges_;     // open addressing

@@ -1,5 +1,7 @@
 #include "tokenizer/field.hpp"
 
+#include <charconv>
+
 #include <nlohmann/json.hpp>
 
 #include <cuecard/error.hpp>
@@ -26,20 +28,23 @@ Field Field::child(const nlohmann::json& json, const std::string& address) const
   return Field(json, origin_, address);
 }
 
+std::string Field::address_of(const std::string& key) const {
+  return address_.empty() ? key : address_ + "." + key;
+}
+
 std::optional<Field> Field::find(const std::string& key) const {
   if (!json_->is_object())
     fail("should be an object, but " + shown(*json_) + " was found.");
   const auto found = json_->find(key);
   if (found == json_->end() || found->is_null())
     return std::nullopt;
-  return child(*found, address_.empty() ? key : address_ + "." + key);
+  return child(*found, address_of(key));
 }
 
 Field Field::at(const std::string& key) const {
   if (auto found = find(key))
     return *found;
-  child(*json_, address_.empty() ? key : address_ + "." + key)
-      .fail("is missing, so the file is cut off or not a tokenizer.json.");
+  child(*json_, address_of(key)).fail("is missing, so the file is cut off or not a tokenizer.json.");
 }
 
 std::vector<Field> Field::items() const {
@@ -99,9 +104,36 @@ std::vector<std::pair<std::string, int64_t>> Field::numbered_strings() const {
   std::vector<std::pair<std::string, int64_t>> entries;
   entries.reserve(json_->size());
   for (const auto& [key, value] : json_->items())
-    entries.emplace_back(key, value.is_number_integer()
-                                  ? value.get<int64_t>()
-                                  : child(value, address_ + "." + key).integer(0, INT32_MAX));
+    entries.emplace_back(key, value.is_number_integer() ? value.get<int64_t>()
+                                                        : child(value, address_of(key)).integer(0, INT32_MAX));
+  return entries;
+}
+
+std::vector<std::pair<int64_t, Field>> Field::numbered_fields() const {
+  if (!json_->is_object())
+    fail("should be an object whose keys are ids, but " + shown(*json_) + " was found.");
+  std::vector<std::pair<int64_t, Field>> entries;
+  for (const auto& [key, value] : json_->items()) {
+    int64_t id = -1;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (error != std::errc() || end != key.data() + key.size() || id < 0 || id > INT32_MAX)
+      fail("has the key \"" + key.substr(0, 40) + "\", but its keys should be ids.");
+    entries.emplace_back(id, child(value, address_of(key)));
+  }
+  return entries;
+}
+
+std::vector<std::pair<std::string, double>> Field::scored_strings() const {
+  if (!json_->is_array())
+    fail("should be a list of pieces with their scores, but " + shown(*json_) + " was found.");
+  std::vector<std::pair<std::string, double>> entries;
+  entries.reserve(json_->size());
+  for (const auto& item : *json_) {
+    if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_number())
+      child(item, address_ + "[" + std::to_string(entries.size()) + "]")
+          .fail("should be a piece and its score, as [\"a\", -1.5], but " + shown(item) + " was found.");
+    entries.emplace_back(item[0].get<std::string>(), item[1].get<double>());
+  }
   return entries;
 }
 

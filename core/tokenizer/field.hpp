@@ -33,6 +33,10 @@ public:
 
   /// Of `{"a": 0, "b": 1}`.
   std::vector<std::pair<std::string, int64_t>> numbered_strings() const;
+  /// Of `[["a", -1.5], ...]`.
+  std::vector<std::pair<std::string, double>> scored_strings() const;
+  /// Of `{"0": ..., "7": ...}`.
+  std::vector<std::pair<int64_t, Field>> numbered_fields() const;
   /// Of `["a b", ...]` or `[["a", "b"], ...]`.
   std::vector<std::pair<std::string, std::string>> string_pairs() const;
 
@@ -44,6 +48,7 @@ public:
 private:
   Field(const nlohmann::json& json, std::string origin, std::string address);
   Field child(const nlohmann::json& json, const std::string& address) const;
+  std::string address_of(const std::string& key) const;
   const nlohmann::json* json_;
   std::string origin_;
   std::string address_;

@@ -34,7 +34,25 @@ TEST_CASE("ids, offsets and decoded text are those of the tokenizers package") {
     golden::check(*read_tokenizer_json(entry.path()), name);
     ++compared;
   }
-  CHECK(compared == 40);
+  CHECK(compared == 43);
+}
+
+TEST_CASE("a thousand random texts") {
+  int compared = 0;
+  const nlohmann::json golden = golden::read(golden::folder / "random.golden.json");
+  for (const auto& [name, rows] : golden.items()) {
+    const auto vocabulary = read_tokenizer_json(golden::folder / (name + ".json"));
+    for (const nlohmann::json& row : rows) {
+      const std::string text = golden::bytes_of(row["text"]);
+      INFO(name << ": " << text);
+      golden::check_row(*vocabulary,
+                        row["special"].get<bool>() ? vocabulary->encode_with_specials(text)
+                                                   : vocabulary->encode(text),
+                        {{"ids", row["ids"]}});
+      ++compared;
+    }
+  }
+  CHECK(compared == 1000);
 }
 
 TEST_CASE("MiniLM's tokenizer") {
@@ -42,6 +60,6 @@ TEST_CASE("MiniLM's tokenizer") {
 }
 
 TEST_CASE("the tokenizers of the template cases") {
-  for (const std::string name : {"tiny-wordpiece", "tiny-bpe-gpt2", "tiny-bpe-roberta"})
+  for (const std::string name : {"tiny-wordpiece", "tiny-bpe-gpt2", "tiny-bpe-roberta", "tiny-unigram-t5"})
     check_where_present(name, shared_folder() / "reference/template_tokenizers" / name / "tokenizer.json");
 }

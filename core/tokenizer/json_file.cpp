@@ -12,21 +12,6 @@ namespace {
 constexpr std::uintmax_t most_bytes = 1'000'000'000;
 constexpr int deepest = 64;
 
-std::string read_whole(const std::filesystem::path& file) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(file, error);
-  std::ifstream stream(file, std::ios::binary);
-  if (error || !stream)
-    throw DataError(file.string() + " can't be read" + (error ? ": " + error.message() : "") + ".");
-  if (size > most_bytes)
-    throw DataError(file.string() + " has " + std::to_string(size) +
-                    " bytes, but a tokenizer's JSON files have at most 1 GB.");
-  std::string text(size, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(size));
-  text.resize(static_cast<size_t>(stream.gcount()));
-  return text;
-}
-
 /// Brackets open at once; those inside strings don't count.
 int depth_of(const std::string& text) {
   int depth = 0, most = 0;
@@ -47,17 +32,37 @@ int depth_of(const std::string& text) {
 
 } // namespace
 
-nlohmann::json read_json_file(const std::filesystem::path& file) {
-  const std::string text = read_whole(file);
+std::string read_file(const std::filesystem::path& file) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(file, error);
+  std::ifstream stream(file, std::ios::binary);
+  if (error || !stream)
+    throw DataError(file.string() + " can't be read" + (error ? ": " + error.message() : "") + ".");
+  if (size > most_bytes)
+    throw DataError(file.string() + " has " + std::to_string(size) +
+                    " bytes, but a tokenizer's JSON files have at most 1 GB.");
+  std::string text(size, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(size));
+  text.resize(static_cast<size_t>(stream.gcount()));
+  return text;
+}
+
+nlohmann::json parse_json_text(const std::string& text, const std::string& origin) {
   if (depth_of(text) > deepest)
-    throw DataError(file.string() + " nests deeper than " + std::to_string(deepest) +
+    throw DataError(origin + " nests deeper than " + std::to_string(deepest) +
                     " levels, which no tokenizer file does.");
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    throw DataError(file.string() + " is not JSON at byte " + std::to_string(error.byte) + " of " +
+    throw DataError(origin + " is not JSON at byte " + std::to_string(error.byte) + " of " +
                     std::to_string(text.size()) + "; it may have been cut off, so fetch it again.");
+  } catch (const nlohmann::json::out_of_range&) {
+    throw DataError(origin + " holds a number that is too large for any tokenizer file; fetch it again.");
   }
+}
+
+nlohmann::json read_json_file(const std::filesystem::path& file) {
+  return parse_json_text(read_file(file), file.string());
 }
 
 } // namespace cuecard::tokenizer

@@ -2,10 +2,17 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include <nlohmann/json_fwd.hpp>
 
 namespace cuecard::tokenizer {
+
+/// Throws DataError when the text is not JSON, or nests deeper than 64 levels. `origin` names it in errors.
+nlohmann::json parse_json_text(const std::string& text, const std::string& origin);
+
+/// The file's bytes. Throws DataError when it can't be read or is larger than 1 GB.
+std::string read_file(const std::filesystem::path& file);
 
 /// Throws DataError when the file can't be read, is larger than 1 GB, is not JSON, or nests deeper than 64
 /// levels.

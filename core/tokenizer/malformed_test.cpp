@@ -74,7 +74,9 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
         [](json& file) { file["model"]["end_of_word_suffix"] = "</w>"; });
   check("gpt2", "\"model.unk_token\"", [](json& file) { file["model"]["unk_token"] = "<absent>"; });
   check("gpt2", "\"model.fuse_unk\"", [](json& file) { file["model"]["fuse_unk"] = "yes"; });
-  check("gpt2", "supported are WordPiece, BPE", [](json& file) { file["model"]["type"] = "Unigram"; });
+  check("gpt2", "supported are WordPiece, BPE, Unigram",
+        [](json& file) { file["model"]["type"] = "WordLevel"; });
+  check("gpt2", "\"model.vocab\" should be a list", [](json& file) { file["model"]["type"] = "Unigram"; });
   check("gpt2", "Did you mean \"ByteLevel\"", [](json& file) { file["pre_tokenizer"]["type"] = "ByteLevl"; });
   check("gpt2", "\"added_tokens[2].id\"",
         [](json& file) { file["added_tokens"][1]["id"] = file["added_tokens"][2]["id"]; });
@@ -87,7 +89,7 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
   check("bert-uncased", "\"model.unk_token\"", [](json& file) { file["model"]["unk_token"] = "<absent>"; });
   check("bert-uncased", "\"model.max_input_chars_per_word\"",
         [](json& file) { file["model"]["max_input_chars_per_word"] = -1; });
-  check("bert-uncased", "\"normalizer.type\"", [](json& file) { file["normalizer"]["type"] = "Precompiled"; });
+  check("bert-uncased", "\"normalizer.type\"", [](json& file) { file["normalizer"]["type"] = "Nmt"; });
   check("bert-uncased", "\"post_processor.single[0].SpecialToken.id\"",
         [](json& file) { file["post_processor"]["special_tokens"].erase("[CLS]"); });
   check("bert-uncased", "\"post_processor\" puts token id 99999",
@@ -108,9 +110,87 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
         [](json& file) { file["pre_tokenizer"]["behavior"] = "Dropped"; });
 }
 
+TEST_CASE("a Unigram vocabulary that is wrong is refused by its key") {
+  const auto check = [](const std::string& key, const std::function<void(json&)>& spoil) {
+    check_mentions(refusal_after("t5", spoil), key);
+  };
+  check("\"model.vocab\" is empty", [](json& file) { file["model"]["vocab"] = json::array(); });
+  check("\"model.vocab\" should be a list", [](json& file) { file["model"]["vocab"] = {{"a", 1}}; });
+  check("\"model.vocab[7]\"", [](json& file) { file["model"]["vocab"][7] = {"a", "b"}; });
+  check("\"model.vocab[7]\"", [](json& file) { file["model"]["vocab"][7] = "a"; });
+  check("twice, as id 7 and as id 9",
+        [](json& file) { file["model"]["vocab"][9][0] = file["model"]["vocab"][7][0]; });
+  check("\"model.unk_id\"", [](json& file) { file["model"]["unk_id"] = 100'000; });
+  check("\"model.unk_id\"", [](json& file) { file["model"]["unk_id"] = -1; });
+  check("\"added_tokens[0].id\"", [](json& file) { file["model"]["vocab"].erase(0); });
+
+  json document = golden::read(golden::folder / "t5.json");
+  document["model"]["unk_id"] = nullptr;
+  const TemporaryFile file(document.dump());
+  const auto vocabulary = read_tokenizer_json(file.path());
+  CHECK(vocabulary->encode("the").size() > 0);
+  CHECK_THROWS_AS(vocabulary->encode("\u2603"), DataError);
+}
+
+namespace {
+
+std::string base64(const std::string& bytes) {
+  constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t bit = 0; bit < 8 * bytes.size(); bit += 6) {
+    int six = 0;
+    for (size_t next = bit; next < bit + 6; ++next)
+      six = 2 * six +
+            (next < 8 * bytes.size() ? static_cast<unsigned char>(bytes[next / 8]) >> (7 - next % 8) & 1 : 0);
+    text += letters[six];
+  }
+  return text.append((4 - text.size() % 4) % 4, '=');
+}
+
+std::string words(std::initializer_list<uint32_t> values) {
+  std::string bytes;
+  for (const uint32_t value : values)
+    for (int shift = 0; shift < 32; shift += 8)
+      bytes.push_back(static_cast<char>(value >> shift & 0xFF));
+  return bytes;
+}
+
+} // namespace
+
+TEST_CASE("a precompiled map that is cut off, or points outside, is refused") {
+  const auto refusal = [](const std::string& text) {
+    return refusal_after("t5", [&](json& file) { file["normalizer"]["precompiled_charsmap"] = text; });
+  };
+  const std::string whole =
+      golden::read(golden::folder / "t5.json")["normalizer"]["precompiled_charsmap"].get<std::string>();
+  CHECK(refusal(whole) == "accepted");
+  check_mentions(refusal(whole.substr(0, 101)), "multiple of four");
+  check_mentions(refusal(whole.substr(0, 100)), "cut off");
+  check_mentions(refusal("####"), "base64");
+  check_mentions(refusal(""), "0 bytes");
+  check_mentions(refusal(base64(words({0}))), "0 bytes");
+  check_mentions(refusal(base64(words({6, 1, 1}))), "6 bytes");
+  check_mentions(refusal(base64(words({UINT32_MAX, 1}))), "4294967295 bytes");
+  check_mentions(refusal(base64(words({4, 1u << 8 | 5u << 10}) + "x")), "points to entry 5");
+  check_mentions(refusal(base64(words({8, 1u << 8 | 1u << 10, 1u << 31 | 1}) + "x")), "byte 1 of 1");
+  check_mentions(refusal(base64(words({4, 0}) + "\xff")), "not UTF-8");
+  CHECK(refusal(base64(words({4, 0}) + "x")) == "accepted");
+
+  // Every node leads to itself: a look-up ends with the text.
+  std::string circle = words({4 * 256});
+  for (uint32_t byte = 0; byte < 256; ++byte)
+    circle += words({byte});
+  json document = golden::read(golden::folder / "t5.json");
+  document["normalizer"]["precompiled_charsmap"] = base64(circle + "x");
+  const TemporaryFile file(document.dump());
+  const auto vocabulary = read_tokenizer_json(file.path());
+  CHECK(vocabulary->decode(golden::ids_of(vocabulary->encode("the the")), false) == "the the");
+}
+
 TEST_CASE("files that are not JSON, or absurd") {
   check_mentions(refusal_of(""), "not JSON at byte");
   check_mentions(refusal_of("[1]"), "should be an object");
+  check_mentions(refusal_of(R"({"model": 1e999})"), "too large");
   check_mentions(refusal_of(std::string(1'000'000, '[')), "nests deeper than 64");
   json nested = {{"type", "Lowercase"}};
   for (int level = 0; level < 100; ++level)

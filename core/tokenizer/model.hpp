@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,7 +27,7 @@ public:
   virtual ~Model() = default;
   /// Appends the pieces of `word`, which is not empty.
   virtual void tokenize(std::string_view word, std::vector<Subword>& to) const = 0;
-  /// "WordPiece", "BPE".
+  /// "WordPiece", "BPE", "Unigram".
   virtual std::string name() const = 0;
 };
 
@@ -42,5 +43,12 @@ using Merges = std::vector<std::pair<std::string, std::string>>;
 /// Byte-pair encoding by merge rank (Sennrich et al. 2016). `pieces` must outlive the model.
 std::unique_ptr<const Model> make_bpe(const Field& settings, const Pieces& pieces, const Merges& merges,
                                       WordForm form);
+
+/// The likeliest pieces under a unigram language model (Kudo 2018), found by Viterbi's algorithm. `scores` are
+/// log-probabilities by id; `pieces` has no gaps and must outlive the model. Pieces for which `never(id)` holds
+/// are not found in text: special tokens stand in the vocabulary with the best of scores.
+std::unique_ptr<const Model> make_unigram(const Field& settings, const Pieces& pieces,
+                                          const std::vector<double>& scores,
+                                          const std::function<bool(int64_t)>& never);
 
 } // namespace cuecard::tokenizer

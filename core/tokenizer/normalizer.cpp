@@ -162,8 +162,11 @@ std::unique_ptr<const Normalizer> make_normalizer(const Field& settings) {
     return std::make_unique<Replace>(settings);
   if (type == "Prepend")
     return std::make_unique<Prepend>(settings);
-  settings.at("type").fail_unknown(type, {"BertNormalizer", "Sequence", "NFC", "NFD", "NFKC", "NFKD",
-                                          "Lowercase", "StripAccents", "Strip", "Replace", "Prepend"});
+  if (type == "Precompiled")
+    return make_precompiled(settings);
+  settings.at("type").fail_unknown(type,
+                                   {"BertNormalizer", "Sequence", "NFC", "NFD", "NFKC", "NFKD", "Lowercase",
+                                    "StripAccents", "Strip", "Replace", "Prepend", "Precompiled"});
 }
 
 } // namespace cuecard::tokenizer

@@ -19,6 +19,8 @@ public:
 std::unique_ptr<const Normalizer> make_normalizer(const Field& settings);
 
 std::unique_ptr<const Normalizer> make_bert_normalizer(const Field& settings);
+/// A map that SentencePiece compiled: `precompiled_charsmap`, in base64.
+std::unique_ptr<const Normalizer> make_precompiled(const Field& settings);
 
 /// Unicode normalisation forms, of Unicode 9 (see unicode.hpp).
 enum class Form { nfc, nfd, nfkc, nfkd };

@@ -1,5 +1,5 @@
-/// Readers that make a Vocabulary: from a Hugging Face `tokenizer.json` and from what a GGUF file says of its
-/// tokenizer.
+/// Readers that make a Vocabulary: from a Hugging Face `tokenizer.json`, from the files that it replaced, and
+/// from what a GGUF file says of its tokenizer.
 ///
 /// Ids and decoded text are those of the `tokenizers` package (0.23) for the same file. A vocabulary is
 /// immutable once made and may be used from any number of threads.
@@ -20,6 +20,15 @@ namespace cuecard {
 /// `special_tokens_map.json` beside it where they exist, else from the post-processor and the tokens' usual
 /// spellings. Throws DataError that names the file and the JSON key.
 std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file);
+
+/// The tokenizer of a model directory: its tokenizer.json or, where there is none, what models were published
+/// with before: `vocab.txt`, `vocab.json` with `merges.txt`, or SentencePiece's `.model`, read as the model's
+/// family does (`family` is the `model_type` of config.json). Throws DataError.
+std::shared_ptr<const Vocabulary> read_tokenizer(const std::filesystem::path& directory,
+                                                 const std::string& family);
+
+/// Text of the directory's tokenizer.json or, where there is none, of the one that stands for the older files.
+std::string tokenizer_json_text(const std::filesystem::path& directory, const std::string& family);
 
 /// The `tokenizer.ggml.*` entries of a GGUF file.
 struct GgufTokenizer {

@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "tokenizer/json_file.hpp"
+#include "tokenizer/older_files.hpp"
 #include "tokenizer/roles.hpp"
 #include "tokenizer/steps.hpp"
 #include "tokenizer/tokenizer.hpp"
@@ -18,10 +21,10 @@ std::string model_type(const Field& model) {
   return model.at("vocab").is_array() ? "Unigram" : "WordPiece";
 }
 
-std::unique_ptr<const Pieces> read_pieces(const Field& vocabulary) {
+const std::vector<std::string> model_types = {"WordPiece", "BPE", "Unigram"};
+
+std::unique_ptr<const Pieces> read_numbered_pieces(const Field& vocabulary) {
   const auto entries = vocabulary.numbered_strings();
-  if (entries.empty())
-    vocabulary.fail("is empty, so no text could be encoded.");
   auto pieces = std::make_unique<Pieces>(entries.size());
   for (const auto& [piece, id] : entries) {
     const Pieces::Added added = pieces->add(piece, id);
@@ -36,6 +39,40 @@ std::unique_ptr<const Pieces> read_pieces(const Field& vocabulary) {
   return pieces;
 }
 
+/// The index is the id.
+Lexicon read_scored_pieces(const Field& vocabulary) {
+  const auto entries = vocabulary.scored_strings();
+  auto pieces = std::make_unique<Pieces>(entries.size());
+  Lexicon lexicon;
+  for (const auto& [piece, score] : entries) {
+    const auto id = static_cast<int64_t>(lexicon.scores.size());
+    if (pieces->add(piece, id) != Pieces::Added::yes)
+      vocabulary.fail("has \"" + piece + "\" twice, as id " + std::to_string(pieces->id(piece).value_or(-1)) +
+                      " and as id " + std::to_string(id) + ".");
+    lexicon.scores.push_back(score);
+  }
+  lexicon.pieces = std::move(pieces);
+  return lexicon;
+}
+
+Lexicon read_lexicon(const Field& model) {
+  const std::string type = model_type(model);
+  // Unknown types write their vocabularies otherwise.
+  if (std::find(model_types.begin(), model_types.end(), type) == model_types.end())
+    model.at("type").fail_unknown(type, model_types);
+  const Field vocabulary = model.at("vocab");
+  Lexicon lexicon;
+  if (type == "Unigram")
+    lexicon = read_scored_pieces(vocabulary);
+  else
+    lexicon.pieces = read_numbered_pieces(vocabulary);
+  if (lexicon.pieces->count() == 0)
+    vocabulary.fail("is empty, so no text could be encoded.");
+  if (const auto merges = model.find("merges"); merges && type == "BPE")
+    lexicon.merges = merges->string_pairs();
+  return lexicon;
+}
+
 void check_post_processor(const Field& field, const Steps& steps) {
   for (const auto* ids : {&steps.post_processor.prefix, &steps.post_processor.suffix})
     for (const int64_t id : *ids)
@@ -46,9 +83,9 @@ void check_post_processor(const Field& field, const Steps& steps) {
 
 } // namespace
 
-Steps make_steps(const Field& root, std::unique_ptr<const Pieces> pieces, const Merges& merges) {
+Steps make_steps(const Field& root, Lexicon lexicon) {
   Steps steps;
-  steps.pieces = std::move(pieces);
+  steps.pieces = std::move(lexicon.pieces);
   if (const auto normalizer = root.find("normalizer"))
     steps.normalizer = make_normalizer(*normalizer);
   if (const auto added = root.find("added_tokens"))
@@ -64,9 +101,15 @@ Steps make_steps(const Field& root, std::unique_ptr<const Pieces> pieces, const 
   if (type == "WordPiece")
     steps.model = make_wordpiece(model, *steps.pieces);
   else if (type == "BPE")
-    steps.model = make_bpe(model, *steps.pieces, merges, takes_bytes ? WordForm::bytes : WordForm::characters);
+    steps.model =
+        make_bpe(model, *steps.pieces, lexicon.merges, takes_bytes ? WordForm::bytes : WordForm::characters);
+  else if (type == "Unigram")
+    steps.model = make_unigram(model, *steps.pieces, lexicon.scores, [&](int64_t id) {
+      const AddedToken* token = steps.added.find(id);
+      return token && token->special;
+    });
   else
-    model.at("type").fail_unknown(type, {"WordPiece", "BPE"});
+    model.at("type").fail_unknown(type, model_types);
 
   if (const auto post_processor = root.find("post_processor")) {
     steps.post_processor = read_post_processor(*post_processor);
@@ -77,20 +120,32 @@ Steps make_steps(const Field& root, std::unique_ptr<const Pieces> pieces, const 
   return steps;
 }
 
+std::shared_ptr<const Vocabulary> make_vocabulary(const nlohmann::json& document, const std::string& origin,
+                                                  const std::filesystem::path& directory) {
+  const Field root(document, origin);
+  Steps steps = make_steps(root, read_lexicon(root.at("model")));
+  steps.roles = read_roles(directory, *steps.pieces, steps.added, steps.post_processor);
+  return std::make_shared<Pipeline>(std::move(steps));
+}
+
 } // namespace tokenizer
 
+std::shared_ptr<const Vocabulary> read_tokenizer(const std::filesystem::path& directory,
+                                                 const std::string& family) {
+  if (std::filesystem::exists(directory / "tokenizer.json"))
+    return read_tokenizer_json(directory / "tokenizer.json");
+  return tokenizer::make_vocabulary(tokenizer::older_files_as_tokenizer_json({directory, family}),
+                                    directory.string(), directory);
+}
+
+std::string tokenizer_json_text(const std::filesystem::path& directory, const std::string& family) {
+  if (std::filesystem::exists(directory / "tokenizer.json"))
+    return tokenizer::read_file(directory / "tokenizer.json");
+  return tokenizer::older_files_as_tokenizer_json({directory, family}).dump() + "\n";
+}
+
 std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file) {
-  using namespace tokenizer;
-  const nlohmann::json document = read_json_file(file);
-  const Field root(document, file.string());
-  const Field model = root.at("model");
-  // The type first: other models write their vocabularies otherwise.
-  if (const std::string type = model_type(model); type != "WordPiece" && type != "BPE")
-    model.at("type").fail_unknown(type, {"WordPiece", "BPE"});
-  const auto merges = model.find("merges");
-  Steps steps = make_steps(root, read_pieces(model.at("vocab")), merges ? merges->string_pairs() : Merges{});
-  steps.roles = read_roles(file.parent_path(), *steps.pieces, steps.added, steps.post_processor);
-  return std::make_shared<Pipeline>(std::move(steps));
+  return tokenizer::make_vocabulary(tokenizer::read_json_file(file), file.string(), file.parent_path());
 }
 
 } // namespace cuecard
