@@ -23,11 +23,14 @@ struct Stretch {
 
 /// What a row of a side sees.
 enum class Sight {
-  whole, ///< each row sees all others: an answer slot is a mask token
-  causal ///< each row sees only what stands in front: an answer slot is what comes next
+  whole,  ///< each row sees all others: an answer slot is a mask token
+  causal, ///< each row sees only what stands in front: an answer slot is what comes next
+  decoder ///< the same on an output side, where a slot may stay open in front of another: sentinels divide them
 };
 
-std::optional<int64_t> special_id(const SpecialTokens& special, std::string_view marker) {
+/// The token that a marker or a spelling names.
+std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view marker) {
+  const SpecialTokens& special = vocabulary.special();
   if (marker == "mask")
     return special.mask;
   if (marker == "eos")
@@ -40,14 +43,14 @@ std::optional<int64_t> special_id(const SpecialTokens& special, std::string_view
     return special.cls;
   if (marker == "pad")
     return special.pad;
-  return std::nullopt;
+  return vocabulary.id(marker);
 }
 
 int64_t required_special(const Vocabulary& vocabulary, const std::string& marker) {
-  const std::optional<int64_t> id = special_id(vocabulary.special(), marker);
+  const std::optional<int64_t> id = special_id(vocabulary, marker);
   if (!id)
-    throw DataError("the prompt has a <" + marker +
-                    "> token, but the model's vocabulary has none: take it out of the "
+    throw DataError("the prompt has a " + (marker.front() == '<' ? marker : "<" + marker + ">") +
+                    " token, but the model's vocabulary has none: take it out of the "
                     "template or choose a model that has one");
   return *id;
 }
@@ -227,6 +230,16 @@ std::vector<TokenRow> special_rows(std::span<const int64_t> ids, int64_t segment
   return rows;
 }
 
+/// Whether the last row of the stretches is the one row of `suffix`.
+bool ends_in(const std::vector<Stretch>& stretches, const std::vector<TokenRow>& suffix) {
+  const auto last = std::find_if(stretches.rbegin(), stretches.rend(),
+                                 [](const Stretch& stretch) { return !stretch.rows.empty(); });
+  if (last == stretches.rend() || suffix.size() != 1)
+    return false;
+  const TokenRow& row = last->rows.back();
+  return row.id == suffix[0].id && row.soft_slot < 0 && row.trigger_slot < 0;
+}
+
 /// Lays stretches behind `rows`; when `read`, notes which rows are read for the answers and what should come.
 void lay(const std::vector<Stretch>& stretches, Sight sight, bool read, std::vector<TokenRow>& rows,
          TokenizedPrompt& prompt) {
@@ -278,7 +291,7 @@ std::vector<int64_t> rows_to_read(const std::vector<TokenRow>& rows, const Readi
   case Reading::Rows::answers:
     break;
   case Reading::Rows::sequence:
-    read.push_back(sight == Sight::causal ? static_cast<int64_t>(rows.size()) - 1 : front);
+    read.push_back(sight != Sight::whole ? static_cast<int64_t>(rows.size()) - 1 : front);
     break;
   case Reading::Rows::first:
     read.push_back(0);
@@ -310,13 +323,15 @@ TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, con
   const PieceEncoder encoder(vocabulary, target.masked_targets, fields);
   std::vector<Stretch> front = encoder.encode(prompt.front, sight);
   std::vector<Stretch> input = encoder.encode(prompt.input, sight);
-  const std::vector<Stretch> output = encoder.encode(prompt.output, Sight::causal);
+  const std::vector<Stretch> output = encoder.encode(prompt.output, Sight::decoder);
 
   // A causal model goes on where the input ends, so nothing is put behind it.
   const std::vector<TokenRow> prefix = special_rows(vocabulary.sequence_prefix(), 0);
   std::vector<TokenRow> suffix;
   if (sight == Sight::whole)
     suffix = special_rows(vocabulary.sequence_suffix(), prompt.input.empty() ? 0 : prompt.input.back().segment);
+  if (target.encoder_decoder && ends_in(input, suffix))
+    suffix.clear(); // openprompt-surface 1.4: an end that the template wrote is not doubled
 
   TokenizedPrompt result;
   result.choice = prompt.choice;
@@ -336,17 +351,19 @@ TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, con
 
   // Which rows are read is decided here, after the cut: so an answer slot never loses its row.
   const bool read_answers = target.reading.rows == Reading::Rows::answers;
-  const bool read_input = prompt.output.empty() && read_answers;
+  if (target.encoder_decoder && target.decoder_start >= 0)
+    result.output = special_rows(std::span(&target.decoder_start, 1), 0);
+  const bool read_input = prompt.output.empty() && result.output.empty() && read_answers;
   result.input.reserve(static_cast<std::size_t>(length - result.cut));
   lay(front, sight, read_input, result.input, result);
   result.input.insert(result.input.end(), prefix.begin(), prefix.end());
   lay(input, sight, read_input, result.input, result);
   result.input.insert(result.input.end(), suffix.begin(), suffix.end());
-  lay(output, Sight::causal, read_answers, result.output, result);
+  lay(output, Sight::decoder, read_answers, result.output, result);
   if (!read_answers) {
     const bool decoder = !result.output.empty();
     result.answers = rows_to_read(decoder ? result.output : result.input, target.reading,
-                                  decoder ? Sight::causal : sight, count_rows(front, false), fields);
+                                  decoder ? Sight::decoder : sight, count_rows(front, false), fields);
     result.targets.assign(result.answers.size(), -1);
   }
   return result;

@@ -46,6 +46,7 @@ struct LengthLimit {
 };
 
 /// `fields` are those that the template reads, by which origins are numbered (RowOrigin::field).
+/// An encoder-decoder's output begins with PromptTarget::decoder_start, where one is given.
 /// Throws DataError (without a line number: the caller knows the line) when the prompt can't be made to fit,
 /// when nothing stands in front of a causal model's answer slot, or when a special token that the template
 /// names does not exist.

@@ -36,9 +36,11 @@ public:
   std::string decode(std::span<const int64_t>, bool) const override { return ""; }
   std::string piece(int64_t id) const override { return std::string(1, static_cast<char>(id)); }
   std::optional<int64_t> id(std::string_view piece) const override {
+    if (piece == "<X>" || piece == "<Y>") // sentinels of an encoder-decoder
+      return piece == "<X>" ? 261 : 262;
     return piece.size() == 1 ? std::optional<int64_t>(piece[0]) : std::nullopt;
   }
-  int64_t size() const override { return 261; }
+  int64_t size() const override { return 263; }
   const SpecialTokens& special() const override { return special_; }
   bool is_special(int64_t id) const override { return id >= 256; }
   std::span<const int64_t> sequence_prefix() const override { return prefix_; }
@@ -73,14 +75,14 @@ Piece special(std::string marker) {
   return piece(Piece::Kind::special, std::move(marker));
 }
 
-/// Rows as text: bytes as they are, `C S M P E` for the special tokens, a digit for each soft slot, a capital
-/// `T` for a trigger.
+/// Rows as text: bytes as they are, `C S M P E X Y` for the special tokens, a digit for each soft slot, a
+/// capital `T` for a trigger.
 std::string spell(const std::vector<TokenRow>& rows) {
   std::string spelling;
   for (const TokenRow& row : rows)
     spelling += row.soft_slot >= 0      ? static_cast<char>('0' + row.soft_slot)
                 : row.trigger_slot >= 0 ? 'T'
-                : row.id >= 256         ? "CSMPE"[row.id - 256]
+                : row.id >= 256         ? "CSMPEXY"[row.id - 256]
                                         : static_cast<char>(row.id);
   return spelling;
 }
@@ -270,6 +272,46 @@ TEST_CASE("the rows of an encoder-decoder's output are read there") {
   CHECK(rows.targets == Positions{'c'});
 }
 
+TEST_CASE("a decoder begins with its own first token and is read in front of each answer") {
+  const PromptTarget t5{.causal = false, .encoder_decoder = true, .decoder_start = 259};
+  Prompt prompt;
+  prompt.input = {field("ab"), special("<X>"), text("c"), special("<Y>")};
+  prompt.output = {special("<X>"), answer("", 0), special("<Y>"), answer("", 1)};
+  TokenizedPrompt rows = assemble(prompt, bert, t5);
+  CHECK(spell(rows.input) == "CabXcYS");
+  CHECK(spell(rows.output) == "PXY"); // slots stay open beside each other
+  CHECK(rows.answers == Positions{1, 2});
+  CHECK(rows.targets == Positions{-1, -1});
+
+  // openprompt-surface 1.4: sentinel 0 is given, later ones and the end are learned.
+  prompt.output = {special("<X>"), answer("no", 0), special("<Y>"), answer("i", 1), special("sep")};
+  rows = assemble(prompt, bert, t5);
+  CHECK(spell(rows.output) == "PXnoYiS");
+  CHECK(rows.answers == Positions{1, 2, 3, 4, 5});
+  CHECK(rows.targets == Positions{'n', 'o', 262, 'i', 257});
+
+  prompt.output.clear();
+  PromptTarget whole = t5;
+  whole.reading.rows = Reading::Rows::sequence;
+  rows = assemble(prompt, bert, whole);
+  CHECK(spell(rows.output) == "P");
+  CHECK(rows.answers == Positions{0});
+}
+
+TEST_CASE("an end that the template of an encoder-decoder wrote is not doubled, and what is cut is the input") {
+  const PromptTarget t5{.causal = false, .encoder_decoder = true, .decoder_start = 259};
+  Prompt prompt;
+  prompt.input = {field("abcd"), special("<X>"), special("sep")};
+  prompt.output = {special("<X>"), answer("xyz")};
+  CHECK(spell(assemble(prompt, bert, t5).input) == "CabcdXS");
+  const TokenizedPrompt cut_rows = assemble(prompt, bert, t5, {5, Truncate::tail});
+  CHECK(spell(cut_rows.input) == "CabXS");
+  CHECK(spell(cut_rows.output) == "PXxyz");
+  prompt.input.insert(prompt.input.begin(), soft(0));
+  prompt.input.back() = soft(1);
+  CHECK(spell(assemble(prompt, bert, t5).input) == "C0abcdX1S");
+}
+
 TEST_CASE("what can't be laid out is refused in a sentence") {
   CHECK(refusal({field("ab"), answer()}, false, 3) == "");
   CHECK(refusal({text("abc"), field("d"), answer()}, false, 4) ==
@@ -282,6 +324,7 @@ TEST_CASE("what can't be laid out is refused in a sentence") {
   CHECK(refusal({field("a"), answer(), text(".")}, true).find("behind a causal model's answer slot") !=
         std::string::npos);
   CHECK(refusal({field("a"), answer("b")}, false).find("masked model") != std::string::npos);
-  CHECK(refusal({special("mask"), answer()}, true).find("<mask>") != std::string::npos);
+  CHECK(refusal({special("mask"), answer()}, true).find("a <mask> token") != std::string::npos);
+  CHECK(refusal({special("<Z>"), answer()}, true).find("a <Z> token") != std::string::npos);
   CHECK(refusal({piece(Piece::Kind::trigger, "xyz"), answer()}, true).find("\"xyz\"") != std::string::npos);
 }

@@ -10,6 +10,7 @@
 #include "model/safetensors.hpp"
 #include "model/strict_json.hpp"
 #include "model/written_beside.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace cuecard {
 
@@ -59,10 +60,10 @@ std::string configuration_with_dtype(const std::filesystem::path& file, const st
 }
 
 void write_from_directory(const std::filesystem::path& from, const std::filesystem::path& to,
-                          const std::string& dtype) {
+                          const std::string& family, const std::string& dtype) {
   write_file_beside(to / "config.json", configuration_with_dtype(from / "config.json", dtype));
-  for (const char* name :
-       {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"})
+  write_file_beside(to / "tokenizer.json", tokenizer_json_text(from, family));
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json", "generation_config.json"})
     if (std::filesystem::exists(from / name))
       write_file_beside(to / name, read_text(from / name, std::size_t{1} << 28));
 }
@@ -88,7 +89,7 @@ void convert_model(const std::filesystem::path& from, const std::filesystem::pat
   DirectoryBeside directory(to);
   try {
     if (std::filesystem::is_directory(from))
-      write_from_directory(from, directory.path(), name);
+      write_from_directory(from, directory.path(), model.configuration.text_or("model_type", ""), name);
     else
       write_from_gguf(from, model.configuration, directory.path(), name);
     write_weights(*model.weights, directory.path() / "model.safetensors", progress);

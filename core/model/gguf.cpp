@@ -300,7 +300,8 @@ at::Tensor GgufFile::tensor(std::string_view name) const {
         at::TensorOptions().dtype(*dtype));
   if (!tensor.type->dequantise)
     throw DataError(path().string() + ": tensor \"" + found->first + "\" has the type " + tensor.type->name +
-                    ", which can't be read; use a file with F32, F16, BF16, Q8_0, Q4_0 or Q4_1.");
+                    ", which can't be read; use a file with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, "
+                    "Q5_1, Q4_K, Q5_K or Q6_K.");
   at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(at::kFloat));
   float* out = values.mutable_data_ptr<float>();
   const GgufType& type = *tensor.type;

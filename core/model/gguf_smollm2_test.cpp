@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
+#include "model/gguf_configuration.hpp"
 #include "model/gguf_weights.hpp"
 #include "model/sha256.hpp"
 #include "model/test_folder.hpp"

@@ -5,11 +5,13 @@
 
 #include <c10/util/Half.h>
 
+#include "model/gguf_k_quants.hpp"
+
 namespace cuecard {
 
 namespace {
 
-constexpr int block = 32; // elements of every type that is dequantised here
+constexpr int block = 32; // elements of the types that are dequantised here
 
 float half_at(const std::byte* in) {
   uint16_t bits = 0;
@@ -52,15 +54,46 @@ void q4_1(const std::byte* in, int64_t blocks, float* out) {
   }
 }
 
+/// The fifth bits of a block: number i has bit i of four bytes.
+int fifth_bit(const uint8_t* bits, int i) {
+  return (bits[i / 8] >> (i % 8) & 1) << 4;
+}
+
+/// x = scale * (q - 16), q in 0..31: scale (float16), four bytes of fifth bits, then 16 bytes as in Q4_0.
+void q5_0(const std::byte* in, int64_t blocks, float* out) {
+  for (int64_t b = 0; b < blocks; ++b, in += 22, out += block) {
+    const float scale = half_at(in);
+    const auto* fifth = reinterpret_cast<const uint8_t*>(in + 2);
+    const uint8_t* q = fifth + 4;
+    for (int i = 0; i < block / 2; ++i) {
+      out[i] = scale * static_cast<float>(((q[i] & 15) | fifth_bit(fifth, i)) - 16);
+      out[i + block / 2] = scale * static_cast<float>(((q[i] >> 4) | fifth_bit(fifth, i + block / 2)) - 16);
+    }
+  }
+}
+
+/// x = scale * q + lowest: scale, lowest (float16), then as in Q5_0.
+void q5_1(const std::byte* in, int64_t blocks, float* out) {
+  for (int64_t b = 0; b < blocks; ++b, in += 24, out += block) {
+    const float scale = half_at(in), lowest = half_at(in + 2);
+    const auto* fifth = reinterpret_cast<const uint8_t*>(in + 4);
+    const uint8_t* q = fifth + 4;
+    for (int i = 0; i < block / 2; ++i) {
+      out[i] = scale * static_cast<float>((q[i] & 15) | fifth_bit(fifth, i)) + lowest;
+      out[i + block / 2] = scale * static_cast<float>((q[i] >> 4) | fifth_bit(fifth, i + block / 2)) + lowest;
+    }
+  }
+}
+
 /// The types of ggml.h that files hold (Q8_1 and Q8_K only ever stand in memory), so that a size is checked and
 /// a name is said even where the numbers can't be read.
 constexpr std::array types{
     GgufType{0, "F32", 1, 4, nullptr},         GgufType{1, "F16", 1, 2, nullptr},
     GgufType{2, "Q4_0", 32, 18, q4_0},         GgufType{3, "Q4_1", 32, 20, q4_1},
-    GgufType{6, "Q5_0", 32, 22, nullptr},      GgufType{7, "Q5_1", 32, 24, nullptr},
+    GgufType{6, "Q5_0", 32, 22, q5_0},         GgufType{7, "Q5_1", 32, 24, q5_1},
     GgufType{8, "Q8_0", 32, 34, q8_0},         GgufType{10, "Q2_K", 256, 84, nullptr},
-    GgufType{11, "Q3_K", 256, 110, nullptr},   GgufType{12, "Q4_K", 256, 144, nullptr},
-    GgufType{13, "Q5_K", 256, 176, nullptr},   GgufType{14, "Q6_K", 256, 210, nullptr},
+    GgufType{11, "Q3_K", 256, 110, nullptr},   GgufType{12, "Q4_K", 256, 144, q4_k},
+    GgufType{13, "Q5_K", 256, 176, q5_k},      GgufType{14, "Q6_K", 256, 210, q6_k},
     GgufType{16, "IQ2_XXS", 256, 66, nullptr}, GgufType{17, "IQ2_XS", 256, 74, nullptr},
     GgufType{18, "IQ3_XXS", 256, 98, nullptr}, GgufType{19, "IQ1_S", 256, 50, nullptr},
     GgufType{20, "IQ4_NL", 32, 18, nullptr},   GgufType{21, "IQ3_S", 256, 110, nullptr},

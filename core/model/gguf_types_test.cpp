@@ -1,14 +1,19 @@
 #include "model/gguf_types.hpp"
 
 #include <array>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
 
+#include <ATen/core/Tensor.h>
 #include <c10/util/Half.h>
-#include <doctest/doctest.h>
 
+#include "model/safetensors.hpp"
 #include "model/test_folder.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
 
 using namespace cuecard;
 
@@ -97,6 +102,22 @@ TEST_CASE("gguf types: Q4_1 is scale x four bits + lowest") {
 TEST_CASE("gguf types: numbers that stand for no type") {
   CHECK(gguf_type(4) == nullptr);
   CHECK(gguf_type(1000) == nullptr);
-  CHECK(std::string(gguf_type(12)->name) == "Q4_K");
-  CHECK(!gguf_type(12)->dequantise);
+  CHECK(std::string(gguf_type(10)->name) == "Q2_K");
+  CHECK(!gguf_type(10)->dequantise);
+}
+
+TEST_CASE("gguf types: numbers are those of the gguf package, to the last bit") {
+  const SafetensorsFile recorded(std::string(CUECARD_SOURCE_DIR) + "/tests/golden/gguf_types.safetensors");
+  for (const uint32_t id : {2, 3, 6, 7, 8, 12, 13, 14}) {
+    const GgufType& type = *gguf_type(id);
+    CAPTURE(std::string(type.name));
+    const at::Tensor bytes = recorded.tensor(std::string(type.name) + ".bytes").contiguous();
+    const at::Tensor expected = recorded.tensor(std::string(type.name) + ".values").contiguous();
+    REQUIRE(bytes.numel() % type.bytes == 0);
+    const int64_t count = bytes.numel() / type.bytes;
+    REQUIRE(expected.numel() == count * type.elements);
+    std::vector<float> values(static_cast<std::size_t>(expected.numel()));
+    type.dequantise(reinterpret_cast<const std::byte*>(bytes.const_data_ptr<uint8_t>()), count, values.data());
+    CHECK(std::memcmp(values.data(), expected.const_data_ptr<float>(), values.size() * sizeof(float)) == 0);
+  }
 }

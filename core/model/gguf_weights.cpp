@@ -1,5 +1,7 @@
 #include "model/gguf_weights.hpp"
 
+#include <utility>
+
 namespace cuecard {
 
 GgufWeights::GgufWeights(std::shared_ptr<const GgufFile> file, const Configuration& configuration,
@@ -22,7 +24,7 @@ const GgufSource& GgufWeights::source_of(std::string_view name) const {
 
 at::Tensor GgufWeights::get(std::string_view name, at::IntArrayRef shape) const {
   const GgufSource& source = source_of(name);
-  const at::Tensor ordered = undo_interleaving(file_->tensor(source.name), source.interleaved_heads);
+  const at::Tensor ordered = in_order(file_->tensor(source.name), source);
   at::Tensor tensor = convert(ordered, name, shape, file_->path().string());
   if (file_->tensors().at(source.name).type->dequantise || !tensor.is_same(ordered))
     file_->release(source.name);
@@ -30,9 +32,13 @@ at::Tensor GgufWeights::get(std::string_view name, at::IntArrayRef shape) const 
 }
 
 StoredTensor GgufWeights::stored(std::string_view name) const {
-  const GgufTensor& tensor = file_->tensors().at(source_of(name).name);
+  const GgufSource& source = source_of(name);
+  const GgufTensor& tensor = file_->tensors().at(source.name);
   const auto plain = plain_dtype(*tensor.type);
-  return {tensor.type->name, tensor.shape, tensor.end - tensor.begin,
+  std::vector<int64_t> shape = tensor.shape;
+  if (source.transposed)
+    std::swap(shape[0], shape[1]);
+  return {tensor.type->name, shape, tensor.end - tensor.begin,
           plain && !at::isFloatingType(*plain) ? *plain : dtype_};
 }
 

@@ -6,6 +6,7 @@
 #include <cuecard/error.hpp>
 
 #include "model/configuration_json.hpp"
+#include "model/gguf_configuration.hpp"
 #include "model/gguf_tokenizer.hpp"
 #include "model/gguf_weights.hpp"
 #include "model/safetensors_weights.hpp"
@@ -79,13 +80,11 @@ ModelFiles make_files(const std::filesystem::path& path, Configuration configura
 }
 
 ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& how) {
-  for (const char* name : {"config.json", "tokenizer.json"})
-    if (!std::filesystem::exists(path / name))
-      throw DataError(
-          path.string() + ": has no " + name + "; expected a model directory in Hugging Face layout" +
-          (std::string(name) == "tokenizer.json" ? ", whose tokenizer AutoTokenizer's save_pretrained writes."
-                                                 : ", or give a .gguf file."));
+  if (!std::filesystem::exists(path / "config.json"))
+    throw DataError(path.string() + ": has no config.json; expected a model directory in Hugging Face layout, "
+                                    "or give a .gguf file.");
   Configuration configuration = read_configuration(path / "config.json");
+  const auto vocabulary = read_tokenizer(path, configuration.text_or("model_type", ""));
   std::shared_ptr<const ModelWeights> weights;
   if (how.weights)
     weights = std::make_shared<SafetensorsWeights>(path, how.dtype, how.device);
@@ -93,10 +92,10 @@ ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& ho
     ModelIdentity identity = identity_without_hashes(path, configuration);
     if (has_weights)
       identity.weights_sha256 = directory_weights_sha256(path);
-    identity.tokenizer_sha256 = sha256_of_file(path / "tokenizer.json");
+    identity.tokenizer_sha256 = sha256(tokenizer_json_text(path, identity.family));
     return identity;
   };
-  return make_files(path, configuration, weights, read_tokenizer_json(path / "tokenizer.json"), compute);
+  return make_files(path, configuration, weights, vocabulary, compute);
 }
 
 ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& how) {

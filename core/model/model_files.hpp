@@ -1,5 +1,5 @@
-/// A model on disk: a directory in Hugging Face layout (config.json, tokenizer.json, model.safetensors or
-/// shards with an index), or one GGUF file.
+/// A model on disk: a directory in Hugging Face layout (config.json, tokenizer.json or the files that it
+/// replaced, model.safetensors or shards with an index), or one GGUF file.
 #pragma once
 
 #include <filesystem>

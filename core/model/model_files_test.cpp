@@ -109,7 +109,7 @@ TEST_CASE("model: what is missing is said") {
   TestFolder folder;
   CHECK(contains(refusal(folder), "has no config.json"));
   folder.write("config.json", config);
-  CHECK(contains(refusal(folder), "has no tokenizer.json"));
+  CHECK(contains(refusal(folder), "has no tokenizer.json and no vocab.txt"));
   folder.write("tokenizer.json", tokenizer);
   CHECK(contains(refusal(folder), "neither model.safetensors nor"));
   CHECK(open_model(folder.path(), {.weights = false}).weights == nullptr);
@@ -132,6 +132,27 @@ TEST_CASE("model: identity") {
   CHECK(identity.tokenizer_sha256 == sha256(tokenizer));
   CHECK(identity.source == folder.path().filename().string());
   CHECK(&identity == &model.identity());
+}
+
+TEST_CASE("model: a vocab.txt in the place of tokenizer.json, and converted to one") {
+  TestFolder folder;
+  folder.write("config.json", config);
+  folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n");
+  write_safetensors(folder.path() / "model.safetensors", {{"x", at::ones({2})}});
+  const ModelFiles model = open_model(folder.path());
+  const auto ids_of = [](const ModelFiles& files) {
+    std::vector<int64_t> ids;
+    for (const Token& token : files.vocabulary->encode("A ab b"))
+      ids.push_back(token.id);
+    return ids;
+  };
+  CHECK(ids_of(model) == std::vector<int64_t>{5, 5, 6, 1});
+  CHECK(model.vocabulary->special().mask == 4);
+  convert_model(folder.path(), folder.path() / "out", at::kFloat);
+  const ModelFiles converted = open_model(folder.path() / "out");
+  CHECK(ids_of(converted) == ids_of(model));
+  CHECK(converted.identity().tokenizer_sha256 == model.identity().tokenizer_sha256);
+  CHECK(sha256_of_file(folder.path() / "out" / "tokenizer.json") == model.identity().tokenizer_sha256);
 }
 
 TEST_CASE("convert: a directory into another type, everything else kept") {

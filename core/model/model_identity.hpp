@@ -13,7 +13,7 @@ struct ModelIdentity {
   /// Of the weights' file; of several, of the lines "<sha256>  <file name>\n" in the order of their names.
   /// Empty where there are no weights.
   std::string weights_sha256;
-  /// Of `tokenizer.json`; for a GGUF file, of the one that `model convert` writes.
+  /// Of `tokenizer.json`; for a GGUF file or older tokenizer files, of the one that `model convert` writes.
   std::string tokenizer_sha256;
   std::string source; ///< name of the file or directory, for people; not compared
 
