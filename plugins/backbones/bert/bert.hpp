@@ -1,5 +1,5 @@
-/// BERT (Devlin et al. 2019): an encoder of post-norm layers with learned positions and segments. `BertLayer`
-/// is the figure, `Bert` the stack with its two optional heads.
+/// BERT (Devlin et al. 2019): an encoder of post-norm layers with learned positions and segments. `Bert` is
+/// the stack of them with its two optional heads; one layer is `PostNormLayer`.
 #pragma once
 
 #include <map>
@@ -7,36 +7,10 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/parts/forward_pass.hpp>
+#include <cuecard/parts/encoder_layer.hpp>
 #include <cuecard/parts/layers.hpp>
 
 namespace cuecard::bert {
-
-/// What config.json says, checked. Names as there.
-struct BertConfiguration {
-  int64_t layers, hidden, heads, intermediate, vocabulary, max_positions, segments;
-  double norm_epsilon;
-  std::string activation; ///< gelu | gelu_new | relu
-
-  explicit BertConfiguration(const Configuration& configuration);
-};
-
-struct LayerNorm {
-  at::Tensor weight, bias; ///< [hidden]
-  double epsilon = 0;
-  at::Tensor operator()(const at::Tensor& x) const;
-};
-
-/// One layer: norm(x + attention(x)), then norm(x + feed_forward(x)).
-struct BertLayer {
-  Linear query, key, value, output;
-  LayerNorm attention_norm;
-  Linear up, down;
-  LayerNorm output_norm;
-
-  at::Tensor forward(const BertConfiguration& configuration, int64_t index, const at::Tensor& x,
-                     const ForwardPass& pass) const;
-};
 
 class Bert final : public Backbone {
 public:
@@ -54,11 +28,11 @@ private:
   void take_heads(const Weights& source);
   const at::Tensor& token_table(TokenTable table) const;
 
-  BertConfiguration configuration_;
+  EncoderConfiguration configuration_;
   BackboneShape shape_;
   at::Tensor words_, positions_, segments_; ///< [vocabulary | max positions | segments, hidden]
   LayerNorm embedding_norm_;
-  std::vector<BertLayer> layers_;
+  std::vector<PostNormLayer> layers_;
   Linear pooler_;    ///< undefined weight where the checkpoint has none
   Linear transform_; ///< of the masked-LM head
   LayerNorm transform_norm_;

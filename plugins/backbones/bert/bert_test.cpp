@@ -1,14 +1,8 @@
 // What must hold for any weights; parity with transformers is in tests/parity.
 #include "bert.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cuecard/error.hpp>
-#include <cuecard/testing/packed_side.hpp>
-#include <cuecard/testing/random_weights.hpp>
-
-// Behind LibTorch, whose logging defines CHECK, too.
-#include <doctest/doctest.h>
+#include <cuecard/testing/backbone_conformance.hpp>
 
 using namespace cuecard;
 using namespace cuecard::testing;
@@ -37,16 +31,23 @@ bool ends(std::string_view name, std::string_view with) {
 
 } // namespace
 
-TEST_CASE("each sequence is read as if it were alone, and sees what stands behind") {
-  const Configuration c = small();
-  const RandomWeights weights(1);
-  const Bert model({c, &weights});
-  const at::Tensor together = model.forward({batch_of({{1, 2, 3}, {4, 5}, {6, 7, 8, 9}}), {}});
-  CHECK(at::allclose(together[1], model.forward({batch_of({{4, 5}}), {}})[0], 1e-5, 1e-5));
-  Batch reads_first = batch_of({{4, 5}}), other_behind = batch_of({{4, 6}});
-  reads_first.answer_rows = other_behind.answer_rows = long_tensor({0});
-  reads_first.answer_rows_host = other_behind.answer_rows_host = {0};
-  CHECK(!at::allclose(model.forward({reads_first, {}}), model.forward({other_behind, {}}), 1e-3, 1e-3));
+TEST_CASE("the family holds what every backbone must, in each of its forms") {
+  const RandomWeights headed(1, [](std::string_view name) { return starts(name, "bert."); });
+  const RandomWeights bare(1, [](std::string_view name) { return starts(name, "cls."); });
+  for (const Weights* weights : {static_cast<const Weights*>(&headed), static_cast<const Weights*>(&bare)})
+    for (const int64_t layers : {1, 2})
+      for (const char* activation : {"gelu", "gelu_new", "relu"}) {
+        CAPTURE(layers);
+        CAPTURE(activation);
+        Configuration c = small();
+        c.set("num_hidden_layers", layers);
+        c.set("hidden_act", std::string(activation));
+        conforms(
+            [&](const Weights* source) {
+              return std::make_unique<Bert>(BackboneArguments{c, source});
+            },
+            *weights);
+      }
 }
 
 TEST_CASE("heads and pooler are there when the checkpoint has them") {

@@ -1,12 +1,10 @@
 #include "llama.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/reciprocal.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/embedding.hpp>
@@ -14,17 +12,42 @@
 
 namespace cuecard::llama {
 
+namespace {
+
+/// Whether transformers 5 lists a layer that sees a window only.
+bool lists_sliding_layer(const Configuration& c) {
+  const auto found = c.values().find("layer_types");
+  const auto* types =
+      found == c.values().end() ? nullptr : std::get_if<std::vector<std::string>>(&found->second);
+  return types && std::find(types->begin(), types->end(), "sliding_attention") != types->end();
+}
+
+/// Rows that a row sees, itself included; 0: all. Qwen's files name a size that they don't use.
+int64_t sliding_window(const Configuration& c, const std::string& type, int64_t layers) {
+  bool used = type == "mistral";
+  if (type.rfind("qwen", 0) == 0 && c.boolean_or("use_sliding_window", false))
+    used = c.integer_or("max_window_layers", 28) < layers || lists_sliding_layer(c);
+  return used ? c.integer_or("sliding_window", 0, 1) : 0;
+}
+
+int64_t longest(int64_t positions, int64_t window) {
+  return window == 0 ? positions : positions == 0 ? window : std::min(positions, window);
+}
+
+} // namespace
+
 LlamaConfiguration::LlamaConfiguration(const Configuration& c)
-    : layers(c.integer("num_hidden_layers", 1, 1024)), hidden(c.integer("hidden_size", 1, 1 << 20)),
-      heads(c.integer("num_attention_heads", 1, 4096)),
+    : type(c.text_or("model_type", "llama")), layers(c.integer("num_hidden_layers", 1, 1024)),
+      hidden(c.integer("hidden_size", 1, 1 << 20)), heads(c.integer("num_attention_heads", 1, 4096)),
       kv_heads(c.integer_or("num_key_value_heads", heads, 1, 4096)),
-      head_dim(c.integer_or("head_dim", hidden / heads, 2, 4096)),
+      head_dim(c.integer_or("head_dim", type == "qwen3" ? 128 : hidden / heads, 2, 4096)),
       intermediate(c.integer("intermediate_size", 1, 1 << 24)), vocabulary(c.integer("vocab_size", 1, 1 << 24)),
-      max_positions(c.integer_or("max_position_embeddings", 0)),
-      norm_epsilon(c.number_or("rms_norm_eps", 1e-6)),
-      rope_theta(c.number_or("rope_parameters.rope_theta", c.number_or("rope_theta", 10000.0))),
-      tied(c.boolean_or("tie_word_embeddings", false)), attention_bias(c.boolean_or("attention_bias", false)),
-      feed_forward_bias(c.boolean_or("mlp_bias", false)) {
+      max_positions(longest(c.integer_or("max_position_embeddings", 0), sliding_window(c, type, layers))),
+      norm_epsilon(c.number_or("rms_norm_eps", 1e-6)), rope(c),
+      tied(c.boolean_or("tie_word_embeddings", false)),
+      input_bias(type == "qwen2" || c.boolean_or("attention_bias", false)),
+      output_bias(type != "qwen2" && c.boolean_or("attention_bias", false)),
+      feed_forward_bias(c.boolean_or("mlp_bias", false)), head_norms(type == "qwen3") {
   if (heads % kv_heads != 0)
     throw DataError(c.origin() + ": num_attention_heads is " + std::to_string(heads) +
                     ", which num_key_value_heads " + std::to_string(kv_heads) + " does not divide.");
@@ -34,12 +57,6 @@ LlamaConfiguration::LlamaConfiguration(const Configuration& c)
   const std::string activation = c.text_or("hidden_act", "silu");
   if (activation != "silu")
     throw DataError(c.origin() + ": hidden_act is \"" + activation + "\"; this backbone has \"silu\".");
-  const std::string rope =
-      c.text_or("rope_parameters.rope_type",
-                c.text_or("rope_scaling.rope_type", c.text_or("rope_scaling.type", "default")));
-  if (rope != "default")
-    throw DataError(c.origin() + ": rotary scaling \"" + rope +
-                    "\" is not supported yet; only \"default\" is.");
 }
 
 at::Tensor LlamaLayer::forward(const LlamaConfiguration& c, int64_t index, const at::Tensor& x,
@@ -53,10 +70,15 @@ at::Tensor LlamaLayer::forward(const LlamaConfiguration& c, int64_t index, const
   };
 
   const at::Tensor normed = rms_norm(x, input_norm, c.norm_epsilon);
-  const at::Tensor k = rotate(heads_of(key(normed), c.kv_heads), angles);
+  at::Tensor q = heads_of(query(asked(normed)), c.heads);
+  at::Tensor k = heads_of(key(normed), c.kv_heads);
   const at::Tensor v = heads_of(value(normed), c.kv_heads);
-  const RotaryAngles query_angles = last ? RotaryAngles{asked(angles.cosine), asked(angles.sine)} : angles;
-  const at::Tensor q = rotate(heads_of(query(asked(normed)), c.heads), query_angles);
+  if (c.head_norms) {
+    q = rms_norm(q, query_norm, c.norm_epsilon);
+    k = rms_norm(k, key_norm, c.norm_epsilon);
+  }
+  q = rotate(q, last ? RotaryAngles{asked(angles.cosine), asked(angles.sine)} : angles);
+  k = rotate(k, angles);
   const at::Tensor mixed = attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(),
                                      1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   const at::Tensor attended = asked(x) + output(mixed.reshape({mixed.size(0), c.heads * c.head_dim}));
@@ -96,18 +118,20 @@ Llama::Llama(const BackboneArguments& arguments) : configuration_(arguments.conf
     LlamaLayer layer;
     layer.input_norm = take(at + "input_layernorm.weight", {c.hidden});
     layer.attention_norm = take(at + "post_attention_layernorm.weight", {c.hidden});
-    layer.query = take_linear(at + "self_attn.q_proj", c.heads * c.head_dim, c.hidden, c.attention_bias);
-    layer.key = take_linear(at + "self_attn.k_proj", c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
-    layer.value = take_linear(at + "self_attn.v_proj", c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
-    layer.output = take_linear(at + "self_attn.o_proj", c.hidden, c.heads * c.head_dim, c.attention_bias);
+    layer.query = take_linear(at + "self_attn.q_proj", c.heads * c.head_dim, c.hidden, c.input_bias);
+    layer.key = take_linear(at + "self_attn.k_proj", c.kv_heads * c.head_dim, c.hidden, c.input_bias);
+    layer.value = take_linear(at + "self_attn.v_proj", c.kv_heads * c.head_dim, c.hidden, c.input_bias);
+    layer.output = take_linear(at + "self_attn.o_proj", c.hidden, c.heads * c.head_dim, c.output_bias);
+    if (c.head_norms) {
+      layer.query_norm = take(at + "self_attn.q_norm.weight", {c.head_dim});
+      layer.key_norm = take(at + "self_attn.k_norm.weight", {c.head_dim});
+    }
     layer.gate = take_linear(at + "mlp.gate_proj", c.intermediate, c.hidden, c.feed_forward_bias);
     layer.up = take_linear(at + "mlp.up_proj", c.intermediate, c.hidden, c.feed_forward_bias);
     layer.down = take_linear(at + "mlp.down_proj", c.hidden, c.intermediate, c.feed_forward_bias);
     layers_.push_back(layer);
   }
-  // theta^(-2i / D) (Su et al. 2021, section 3.2).
-  const at::Tensor exponents = at::arange(0, c.head_dim, 2, at::kDouble) / static_cast<double>(c.head_dim);
-  inverse_frequencies_ = at::reciprocal(at::pow(c.rope_theta, exponents)).to(embedding_.device());
+  inverse_frequencies_ = c.rope.inverse_frequencies(c.head_dim).to(embedding_.device());
 }
 
 at::Tensor Llama::token_rows(TokenTable table, const at::Tensor& ids) const {

@@ -1,5 +1,6 @@
 /// The Llama family: a decoder of pre-norm layers with rotary positions, grouped keys and values, and gated
-/// feed-forward (Touvron et al. 2023). Reads from bottom to top: `LlamaLayer` is the figure, `Llama` the stack.
+/// feed-forward (Touvron et al. 2023). Mistral and Qwen are the same figure with a bias here or a norm there.
+/// Reads from bottom to top: `LlamaLayer` is the figure, `Llama` the stack.
 #pragma once
 
 #include <map>
@@ -10,13 +11,22 @@
 #include <cuecard/parts/forward_pass.hpp>
 #include <cuecard/parts/layers.hpp>
 
+#include "rope.hpp"
+
 namespace cuecard::llama {
 
 /// What config.json says, checked. Names as there.
 struct LlamaConfiguration {
-  int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary, max_positions;
-  double norm_epsilon, rope_theta;
-  bool tied, attention_bias, feed_forward_bias;
+  std::string type; ///< llama | mistral | qwen2 | qwen3
+  int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary;
+  /// The longest sequence: with a sliding window no longer than that, where the window hides nothing yet.
+  int64_t max_positions;
+  double norm_epsilon;
+  Rope rope;
+  bool tied;
+  bool input_bias, output_bias; ///< of attention: on queries, keys and values; on what comes out
+  bool feed_forward_bias;
+  bool head_norms; ///< Qwen3's: of each head's queries and keys, in front of the rotation
 
   explicit LlamaConfiguration(const Configuration& configuration);
 };
@@ -24,6 +34,7 @@ struct LlamaConfiguration {
 /// One layer: x + attention(norm(x)), then x + feed_forward(norm(x)).
 struct LlamaLayer {
   at::Tensor input_norm, attention_norm; ///< [hidden]
+  at::Tensor query_norm, key_norm;       ///< [head_dim], or undefined
   Linear query, key, value, output;
   Linear gate, up, down;
 

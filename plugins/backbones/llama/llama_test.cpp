@@ -1,14 +1,8 @@
 // What must hold for any weights; parity with transformers is in tests/parity.
 #include "llama.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cuecard/error.hpp>
-#include <cuecard/testing/packed_side.hpp>
-#include <cuecard/testing/random_weights.hpp>
-
-// Behind LibTorch, whose logging defines CHECK, too.
-#include <doctest/doctest.h>
+#include <cuecard/testing/backbone_conformance.hpp>
 
 using namespace cuecard;
 using namespace cuecard::testing;
@@ -16,159 +10,144 @@ using llama::Llama;
 
 namespace {
 
-Configuration small() {
-  Configuration c("config.json");
-  for (const auto& [key, value] : {std::pair<const char*, int64_t>{"num_hidden_layers", 2},
-                                   {"hidden_size", 24},
-                                   {"num_attention_heads", 4},
-                                   {"num_key_value_heads", 2},
-                                   {"head_dim", 6},
-                                   {"intermediate_size", 40},
-                                   {"vocab_size", 50},
-                                   {"max_position_embeddings", 32}})
-    c.set(key, value);
-  return c;
-}
+using Values = std::map<std::string, Configuration::Value>;
 
+const Values small{{"num_hidden_layers", int64_t{2}},
+                   {"hidden_size", int64_t{24}},
+                   {"num_attention_heads", int64_t{4}},
+                   {"num_key_value_heads", int64_t{2}},
+                   {"head_dim", int64_t{6}},
+                   {"intermediate_size", int64_t{40}},
+                   {"vocab_size", int64_t{50}},
+                   {"max_position_embeddings", int64_t{32}}};
 const RandomWeights weights(1);
-const std::vector<int64_t> front{7, 8, 9, 10}, first{11, 12, 13}, second{14, 15};
 
-std::vector<int64_t> joined(std::vector<int64_t> a, const std::vector<int64_t>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
+MakeBackbone maker(const Configuration& c) {
+  return [c](const Weights* source) { return std::make_unique<Llama>(BackboneArguments{c, source}); };
 }
 
 } // namespace
 
-TEST_CASE("rows laid once in front of several sequences equal rows laid in each") {
-  const Configuration c = small();
-  const Llama model({c, &weights});
-  const at::Tensor apart = model.forward({batch_of({joined(front, first), joined(front, second)}), {}});
-  const at::Tensor shared = model.forward({batch_of({front, first, second}, {-1, 0, 0}), {}});
-  CHECK(at::allclose(apart, shared, 1e-5, 1e-5));
-}
-
-TEST_CASE("rows from a past equal rows that are forwarded again") {
-  const Configuration c = small();
-  const Llama model({c, &weights});
-  Past kept;
-  const Batch early = batch_of({front});
-  model.forward({early, {}, &kept});
-  Batch late = batch_of({first, second});
-  late.past = std::make_shared<const Past>(kept);
-  late.input.past_of = {0, 0};
-  const at::Tensor whole = model.forward({batch_of({joined(front, first), joined(front, second)}), {}});
-  CHECK(at::allclose(model.forward({late, {}}), whole, 1e-5, 1e-5));
-}
-
-TEST_CASE("a past that grows row by row, and forks, equals everything forwarded at once") {
-  const Configuration c = small();
-  const Llama model({c, &weights});
-  const auto past = std::make_shared<Past>();
-  const Batch early = batch_of({front, {3, 4}});
-  model.forward({early, {}, past.get()});
-  CHECK(past->fork(0) == 2);
-  const std::vector<std::vector<int64_t>> steps{{5, 6, 7}, {8, 9, 10}, {11, 12, 13}};
-  std::vector<std::vector<int64_t>> whole{front, {3, 4}, front};
-  for (const std::vector<int64_t>& step : steps) {
-    Batch batch = batch_of({{step[0]}, {step[1]}, {step[2]}});
-    batch.past = past;
-    batch.input.past_of = {0, 1, 2};
-    const at::Tensor got = model.forward({batch, {}, past.get()});
-    for (std::size_t s = 0; s < 3; ++s)
-      whole[s].push_back(step[s]);
-    CHECK(at::allclose(got, model.forward({batch_of(whole), {}}), 1e-5, 1e-5));
+TEST_CASE("the family holds what every backbone must, in each of its forms") {
+  const std::vector<Values> forms{
+      {{"model_type", std::string("llama")}},
+      {{"model_type", std::string("llama")}, {"attention_bias", true}, {"mlp_bias", true}},
+      {{"model_type", std::string("llama")},
+       {"rope_scaling.rope_type", std::string("linear")},
+       {"rope_scaling.factor", 4.0}},
+      {{"model_type", std::string("mistral")},
+       {"sliding_window", int64_t{16}},
+       {"num_hidden_layers", int64_t{1}},
+       {"num_key_value_heads", int64_t{1}}},
+      {{"model_type", std::string("qwen2")}, {"tie_word_embeddings", true}},
+      {{"model_type", std::string("qwen3")}, {"head_dim", int64_t{10}}},
+  };
+  for (std::size_t form = 0; form < forms.size(); ++form) {
+    CAPTURE(form);
+    conforms(maker(configuration_of(small, forms[form])), weights);
   }
-  CHECK(past->sequences() == 3);
-  CHECK(past->length(2) == 7);
-  const Past alone = past->select({2});
-  CHECK(alone.length(0) == 7);
-  CHECK(alone.layers[1].key.size(0) == 7);
-}
-
-TEST_CASE("an answer in front of which a text and a shared front stand sees both") {
-  const Configuration c = small();
-  const Llama model({c, &weights});
-  const at::Tensor apart =
-      model.forward({batch_of({joined(joined(front, first), {5}), joined(joined(front, first), {6, 7})}), {}});
-  Batch nested = batch_of({front, first, {5}, {6, 7}}, {-1, 0, 1, 1});
-  nested.input.positions = long_tensor({0, 1, 2, 3, 4, 5, 6, 7, 7, 8});
-  CHECK(at::allclose(apart, model.forward({nested, {}}), 1e-5, 1e-5));
-}
-
-TEST_CASE("log-probabilities of given tokens are those among all") {
-  const Configuration c = small();
-  const Llama model({c, &weights});
-  at::Tensor hidden = Random(3).normal_tensor({70, 24}, 1.0), again = hidden.clone();
-  hidden.set_requires_grad(true);
-  again.set_requires_grad(true);
-  const at::Tensor targets = at::arange(70, at::kLong).remainder(50);
-  const at::Tensor some = model.read({hidden, {Readout::Kind::target_log_probs, {}}, targets});
-  const at::Tensor all = model.read({again, {Readout::Kind::log_probs, {}}});
-  const at::Tensor expected = all.gather(1, targets.unsqueeze(1)).squeeze(1);
-  CHECK(at::allclose(some, expected, 1e-5, 1e-5));
-  const at::Tensor weight = at::arange(70, at::kFloat).sin();
-  (some * weight).sum().backward();
-  (expected * weight).sum().backward();
-  CHECK(at::allclose(hidden.grad(), again.grad(), 1e-4, 1e-5));
-}
-
-TEST_CASE("a soft slot that holds a word's embedding is that word") {
-  const Configuration c = small();
-  const Llama model({c, &weights});
-  Batch soft = batch_of({joined(front, first)});
-  soft.input.soft_rows = long_tensor({1, 2});
-  soft.input.soft_slots = long_tensor({1, 0});
-  Conditioning conditioning;
-  conditioning.embeddings = model.token_rows(TokenTable::input, long_tensor({9, 8}));
-  soft.input.ids[1] = soft.input.ids[2] = 0;
-  CHECK(at::allclose(model.forward({soft, conditioning}), model.forward({batch_of({joined(front, first)}), {}}),
-                     1e-5, 1e-5));
-}
-
-TEST_CASE("a prefix of real rows' keys and values equals those rows, positions counted") {
-  const Configuration c = small();
-  const Llama model({c, &weights});
-  Past kept;
-  model.forward({batch_of({front}), {}, &kept});
-  Conditioning conditioning;
-  std::vector<at::Tensor> keys, values;
-  for (const Past::Layer& layer : kept.layers) {
-    keys.push_back(layer.key);
-    values.push_back(layer.value);
-  }
-  conditioning.prefixes = {{PrefixSite::self, at::stack(keys), at::stack(values), 4}};
-  conditioning.prefixes_of = {{0}, {}}; // of the two cards
-  Batch both = batch_of({first, second});
-  both.input.cards = {0, 1};
-  const at::Tensor got = model.forward({both, conditioning});
-  CHECK(at::allclose(got[0], model.forward({batch_of({joined(front, first)}), {}})[0], 1e-5, 1e-5));
-  CHECK(at::allclose(got[1], model.forward({batch_of({second}), {}})[0], 1e-5, 1e-5));
 }
 
 TEST_CASE("the shape is known without weights") {
-  const Configuration c = small();
+  const Configuration c = configuration_of(small);
   const Llama model({c, nullptr});
   CHECK(model.shape().causal);
   CHECK(model.shape().head_dim == 6);
   CHECK(model.shape().vocabulary == 50);
 }
 
+TEST_CASE("each member has the tensors that its checkpoints have") {
+  const auto has = [](const std::string& type, const std::string& tensor) {
+    const Configuration c = configuration_of(small, {{"model_type", type}});
+    return Llama({c, &weights}).weights().count("model.layers.1.self_attn." + tensor) == 1;
+  };
+  for (const char* type : {"llama", "mistral", "qwen2", "qwen3"}) {
+    CAPTURE(type);
+    CHECK(has(type, "k_proj.bias") == (std::string(type) == "qwen2"));
+    CHECK(!has(type, "o_proj.bias"));
+    CHECK(has(type, "q_norm.weight") == (std::string(type) == "qwen3"));
+  }
+  Values values = small;
+  values.erase("head_dim");
+  values["model_type"] = std::string("qwen3");
+  const Configuration c = configuration_of(values);
+  CHECK(Llama({c, nullptr}).shape().head_dim == 128); // as Qwen3's own configuration has it
+}
+
+TEST_CASE("rotary frequencies are stretched as Llama 3.1 does") {
+  // 8192 positions; wavelengths (2 pi / f) below 8192 / 4 stay, above 8192 / 1 are 8 times as long.
+  const Values values{{"rope_parameters.rope_theta", 500000.0},
+                      {"rope_parameters.rope_type", std::string("llama3")},
+                      {"rope_parameters.factor", 8.0},
+                      {"rope_parameters.low_freq_factor", 1.0},
+                      {"rope_parameters.high_freq_factor", 4.0},
+                      {"rope_parameters.original_max_position_embeddings", int64_t{8192}}};
+  const llama::Rope rope(configuration_of(values));
+  const at::Tensor got = rope.inverse_frequencies(64);
+  REQUIRE(got.size(0) == 32);
+  int between = 0;
+  for (int64_t i = 0; i < 32; ++i) {
+    const double plain = std::pow(500000.0, -static_cast<double>(i) / 32), wavelength = 2 * M_PI / plain;
+    const double ratio = got[i].item<double>() / plain;
+    if (wavelength < 2048)
+      CHECK(ratio == doctest::Approx(1.0));
+    else if (wavelength > 8192)
+      CHECK(ratio == doctest::Approx(1.0 / 8));
+    else
+      CHECK((++between, ratio > 1.0 / 8 && ratio < 1.0));
+  }
+  CHECK(between == 3);
+  const Values linear{
+      {"rope_theta", 100.0}, {"rope_scaling.type", std::string("linear")}, {"rope_scaling.factor", int64_t{4}}};
+  CHECK(at::allclose(llama::Rope(configuration_of(linear)).inverse_frequencies(4),
+                     at::tensor({0.25, 0.025}, at::kDouble)));
+}
+
 TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
-  Configuration c = small();
-  c.set("num_key_value_heads", int64_t{3});
-  CHECK_THROWS_WITH_AS(Llama({c, nullptr}), doctest::Contains("num_key_value_heads"), DataError);
-  Configuration activation = small();
-  activation.set("hidden_act", std::string("gelu"));
-  CHECK_THROWS_WITH_AS(Llama({activation, nullptr}), doctest::Contains("config.json: hidden_act"), DataError);
-  Configuration rope = small();
-  rope.set("rope_scaling.rope_type", std::string("yarn"));
-  CHECK_THROWS_WITH_AS(Llama({rope, nullptr}), doctest::Contains("yarn"), DataError);
+  const auto refused = [](const Values& more, const char* with) {
+    const Configuration c = configuration_of(small, more);
+    CHECK_THROWS_WITH_AS(Llama({c, nullptr}), doctest::Contains(with), DataError);
+  };
+  refused({{"num_key_value_heads", int64_t{3}}}, "num_key_value_heads");
+  refused({{"head_dim", int64_t{5}}}, "config.json: head_dim is 5");
+  refused({{"hidden_act", std::string("gelu")}}, "config.json: hidden_act");
+  refused({{"rope_scaling.rope_type", std::string("yarn")}}, "config.json: rotary scaling is \"yarn\"");
+  refused({{"rope_scaling.rope_type", std::string("linear")}}, "factor");
+  refused({{"rope_scaling.type", std::string("linear")}, {"rope_scaling.factor", 0.0}},
+          "rope_scaling.factor is 0");
+  refused({{"partial_rotary_factor", 0.5}}, "partial_rotary_factor");
 }
 
 TEST_CASE("a sequence beyond the last position is refused with both numbers") {
-  const Configuration c = small();
+  const Configuration c = configuration_of(small);
   const Llama model({c, &weights});
   CHECK_THROWS_WITH_AS(model.forward({batch_of({std::vector<int64_t>(33, 5)}), {}}),
                        doctest::Contains("32 positions"), DataError);
+}
+
+TEST_CASE("sequences end where a sliding window would begin to hide rows") {
+  const auto longest = [](const Values& more) {
+    const Configuration c = configuration_of(small, more);
+    return Llama({c, nullptr}).shape().max_positions;
+  };
+  const Configuration c =
+      configuration_of(small, {{"model_type", std::string("mistral")}, {"sliding_window", int64_t{8}}});
+  const Llama model({c, &weights});
+  CHECK(model.forward({batch_of({std::vector<int64_t>(8, 5)}), {}}).size(0) == 1);
+  CHECK_THROWS_WITH_AS(model.forward({batch_of({std::vector<int64_t>(9, 5)}), {}}),
+                       doctest::Contains("8 positions"), DataError);
+
+  CHECK(longest({{"model_type", std::string("mistral")}}) == 32);
+  CHECK(longest({{"model_type", std::string("mistral")}, {"sliding_window", int64_t{64}}}) == 32);
+  // A size alone is no window in Qwen's files; it is one in layers behind `max_window_layers`.
+  const Values qwen{{"model_type", std::string("qwen2")}, {"sliding_window", int64_t{8}}};
+  const auto with = [&](Values more) {
+    more.insert(qwen.begin(), qwen.end());
+    return longest(more);
+  };
+  CHECK(with({}) == 32);
+  CHECK(with({{"use_sliding_window", true}, {"max_window_layers", int64_t{2}}}) == 32);
+  CHECK(with({{"use_sliding_window", true}, {"max_window_layers", int64_t{1}}}) == 8);
+  CHECK(with({{"use_sliding_window", true},
+              {"layer_types", std::vector<std::string>{"full_attention", "sliding_attention"}}}) == 8);
 }

@@ -5,7 +5,8 @@
 namespace {
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::backbone<cuecard::llama::Llama>("llama", "Llama-like decoders (Llama, SmolLM2)", "llama"),
+    cuecard::backbone<cuecard::llama::Llama>("llama", "Llama-like decoders (Llama, SmolLM2, Mistral, Qwen)",
+                                             "llama|mistral|qwen2|qwen3"),
 };
 
 } // namespace

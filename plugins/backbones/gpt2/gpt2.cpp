@@ -1,0 +1,128 @@
+#include "gpt2.hpp"
+
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/index_select.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/embedding.hpp>
+#include <cuecard/parts/readout.hpp>
+
+namespace cuecard::gpt2 {
+
+Gpt2Configuration::Gpt2Configuration(const Configuration& c)
+    : layers(c.integer("n_layer", 1, 1024)), hidden(c.integer("n_embd", 1, 1 << 20)),
+      heads(c.integer("n_head", 1, 4096)), intermediate(c.integer_or("n_inner", 4 * hidden, 1, 1 << 24)),
+      vocabulary(c.integer("vocab_size", 1, 1 << 24)), max_positions(c.integer("n_positions", 1, 1 << 24)),
+      norm_epsilon(c.number_or("layer_norm_epsilon", 1e-5)),
+      activation(activation_of(c, "activation_function", "gelu_new")),
+      tied(c.boolean_or("tie_word_embeddings", true)), scaled(c.boolean_or("scale_attn_weights", true)),
+      scaled_by_layer(c.boolean_or("scale_attn_by_inverse_layer_idx", false)) {
+  if (hidden % heads != 0)
+    throw DataError(c.origin() + ": n_embd is " + std::to_string(hidden) + ", which n_head " +
+                    std::to_string(heads) + " does not divide.");
+  if (c.boolean_or("add_cross_attention", false))
+    throw DataError(c.origin() + ": add_cross_attention is true; this backbone is a decoder alone, so it must "
+                                 "be false.");
+}
+
+at::Tensor Conv1D::operator()(const at::Tensor& x) const {
+  return at::addmm(bias, x, weight);
+}
+
+at::Tensor Conv1D::outputs(const at::Tensor& x, int64_t first, int64_t size) const {
+  return at::addmm(bias.narrow(0, first, size), x, weight.narrow(1, first, size));
+}
+
+at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const at::Tensor& x,
+                              const ForwardPass& pass) const {
+  const bool last = index + 1 == c.layers && pass.reads_some();
+  const auto asked = [&](const at::Tensor& rows) {
+    return last ? rows.index_select(0, pass.read_rows()) : rows;
+  };
+  const int64_t head_dim = c.hidden / c.heads;
+  const auto heads_of = [&](const at::Tensor& rows) { return rows.view({rows.size(0), c.heads, head_dim}); };
+
+  const at::Tensor normed = attention_norm(x);
+  const at::Tensor q = heads_of(query_key_value.outputs(asked(normed), 0, c.hidden));
+  const at::Tensor k = heads_of(query_key_value.outputs(normed, c.hidden, c.hidden));
+  const at::Tensor v = heads_of(query_key_value.outputs(normed, 2 * c.hidden, c.hidden));
+  double scale = c.scaled ? 1.0 / std::sqrt(static_cast<double>(head_dim)) : 1.0;
+  if (c.scaled_by_layer)
+    scale /= static_cast<double>(index + 1);
+  const at::Tensor mixed =
+      attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(), scale);
+  const at::Tensor attended = asked(x) + output(mixed.reshape({mixed.size(0), c.hidden}));
+  return attended + down(activate(c.activation, up(feed_forward_norm(attended))));
+}
+
+Gpt2::Gpt2(const BackboneArguments& arguments) : configuration_(arguments.configuration) {
+  const Gpt2Configuration& c = configuration_;
+  shape_.family = "gpt2";
+  shape_.layers = c.layers;
+  shape_.hidden = shape_.embedding_width = c.hidden;
+  shape_.heads = shape_.kv_heads = c.heads;
+  shape_.head_dim = c.hidden / c.heads;
+  shape_.vocabulary = c.vocabulary;
+  shape_.max_positions = c.max_positions;
+  shape_.causal = true;
+  shape_.scores_vocabulary = true;
+  shape_.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
+  if (!arguments.weights)
+    return;
+
+  const Weights& source = *arguments.weights;
+  // The first checkpoints were saved without a head, and so without the stack's name in front.
+  const std::string stack = source.has("transformer.wte.weight") ? "transformer." : "";
+  const auto take = [&](const std::string& name, at::IntArrayRef size) {
+    return weights_[name] = source.get(name, size);
+  };
+  const auto take_norm = [&](const std::string& name) {
+    return LayerNorm{take(name + ".weight", {c.hidden}), take(name + ".bias", {c.hidden}), c.norm_epsilon};
+  };
+  const auto take_conv = [&](const std::string& name, int64_t in, int64_t out) {
+    return Conv1D{take(name + ".weight", {in, out}), take(name + ".bias", {out})};
+  };
+  words_ = take(stack + "wte.weight", {c.vocabulary, c.hidden});
+  positions_ = take(stack + "wpe.weight", {c.max_positions, c.hidden});
+  head_ = c.tied ? words_ : take("lm_head.weight", {c.vocabulary, c.hidden});
+  for (int64_t l = 0; l < c.layers; ++l) {
+    const std::string at = stack + "h." + std::to_string(l) + ".";
+    Gpt2Layer layer;
+    layer.attention_norm = take_norm(at + "ln_1");
+    layer.query_key_value = take_conv(at + "attn.c_attn", c.hidden, 3 * c.hidden);
+    layer.output = take_conv(at + "attn.c_proj", c.hidden, c.hidden);
+    layer.feed_forward_norm = take_norm(at + "ln_2");
+    layer.up = take_conv(at + "mlp.c_fc", c.hidden, c.intermediate);
+    layer.down = take_conv(at + "mlp.c_proj", c.intermediate, c.hidden);
+    layers_.push_back(layer);
+  }
+  norm_ = take_norm(stack + "ln_f");
+}
+
+at::Tensor Gpt2::token_rows(TokenTable table, const at::Tensor& ids) const {
+  return (table == TokenTable::input ? words_ : head_).index_select(0, ids).to(at::kFloat);
+}
+at::Tensor Gpt2::token_products(TokenTable table, const at::Tensor& rows) const {
+  return table_products(table == TokenTable::input ? words_ : head_, rows);
+}
+
+at::Tensor Gpt2::forward(const ForwardArgs& args) const {
+  const Side& side = args.batch.input;
+  const ForwardPass pass(args, side, shape_, PrefixSite::self);
+  at::Tensor x = embed_rows(words_, side, args.conditioning) + positions_.index_select(0, pass.positions());
+  for (int64_t l = 0; l < configuration_.layers; ++l)
+    x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, x, pass);
+  return norm_(x);
+}
+
+at::Tensor Gpt2::read(const ReadArgs& args) const {
+  const Readout::Kind kind = args.readout.kind;
+  if (kind == Readout::Kind::hidden || kind == Readout::Kind::transformed)
+    return args.hidden;
+  return score_rows(args.hidden, head_, at::Tensor(), args, shape_.family);
+}
+
+} // namespace cuecard::gpt2

@@ -1,0 +1,14 @@
+#include <cuecard/register.hpp>
+
+#include "roberta.hpp"
+
+namespace {
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::backbone<cuecard::roberta::Roberta>("roberta", "RoBERTa-like encoders (RoBERTa, XLM-RoBERTa)",
+                                                 "roberta|xlm-roberta"),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("roberta", "0.1.0", "Apache-2.0", "", components)

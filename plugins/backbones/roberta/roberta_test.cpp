@@ -1,0 +1,93 @@
+// What must hold for any weights; parity with transformers is in tests/parity.
+#include "roberta.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/testing/packed_side.hpp>
+#include <cuecard/testing/random_weights.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::testing;
+using roberta::Roberta;
+
+namespace {
+
+Configuration small() {
+  Configuration c("config.json");
+  for (const auto& [key, value] : {std::pair<const char*, int64_t>{"num_hidden_layers", 2},
+                                   {"hidden_size", 24},
+                                   {"num_attention_heads", 4},
+                                   {"intermediate_size", 40},
+                                   {"vocab_size", 50},
+                                   {"max_position_embeddings", 10},
+                                   {"pad_token_id", 1},
+                                   {"type_vocab_size", 1}})
+    c.set(key, value);
+  return c;
+}
+
+bool starts(std::string_view name, std::string_view with) {
+  return name.substr(0, with.size()) == with;
+}
+
+} // namespace
+
+TEST_CASE("positions begin behind the padding's, and so many fewer rows fit") {
+  const Configuration c = small();
+  const RandomWeights weights(1);
+  const Roberta model({c, &weights});
+  CHECK(model.shape().max_positions == 8);
+  CHECK(model.forward({batch_of({{2, 3, 4, 5, 6, 7, 8, 9}}), {}}).size(0) == 1);
+  CHECK_THROWS_AS(model.forward({batch_of({{2, 3, 4, 5, 6, 7, 8, 9, 10}}), {}}), DataError);
+  Configuration tight = small();
+  tight.set("max_position_embeddings", int64_t{2});
+  CHECK_THROWS_WITH_AS(Roberta({tight, nullptr}), doctest::Contains("pad_token_id + 1 = 2"), DataError);
+}
+
+TEST_CASE("each sequence is read as if it were alone, whatever its segments say") {
+  const Configuration c = small();
+  const RandomWeights weights(1);
+  const Roberta model({c, &weights});
+  Batch batch = batch_of({{2, 3, 4}, {5, 6}});
+  const at::Tensor plain = model.forward({batch, {}});
+  CHECK(at::allclose(plain[1], model.forward({batch_of({{5, 6}}), {}})[0], 1e-5, 1e-5));
+  batch.input.segments = long_tensor({0, 1, 1, 0, 1});
+  CHECK(at::equal(model.forward({batch, {}}), plain));
+}
+
+TEST_CASE("heads and pooler are there when the checkpoint has them, with and without the prefix") {
+  const Configuration c = small();
+  const auto lacks = [](std::vector<std::string> names) {
+    return [names](std::string_view name) {
+      return std::any_of(names.begin(), names.end(), [&](const auto& each) { return starts(name, each); });
+    };
+  };
+  const RandomWeights masked(1, lacks({"roberta.pooler", "lm_head.decoder"}));
+  const Roberta model({c, &masked});
+  CHECK(model.shape().scores_vocabulary);
+  CHECK(!model.shape().pools);
+  CHECK(model.weights().count("roberta.encoder.layer.1.output.dense.weight") == 1);
+  CHECK(model.weights().count("lm_head.dense.weight") == 1);
+  const at::Tensor hidden = model.forward({batch_of({{2, 3, 4}}), {}});
+  CHECK(at::allclose(model.read({hidden, {Readout::Kind::log_probs, {}}, {}}).exp().sum(), at::ones({}), 1e-5,
+                     1e-5));
+  // Tied: scores are products with the word embeddings, plus the bias.
+  const at::Tensor states = model.read({hidden, {Readout::Kind::transformed, {}}, {}});
+  const at::Tensor words = model.token_rows(TokenTable::input, long_tensor({7}));
+  CHECK(at::allclose(model.read({hidden, {Readout::Kind::scores, long_tensor({7})}, {}}),
+                     states.matmul(words.t()) + model.weights().at("lm_head.bias")[7], 1e-4, 1e-4));
+  CHECK_THROWS_WITH_AS(model.read({hidden, {Readout::Kind::pooled, {}}, {}}), doctest::Contains("no pooler"),
+                       Error);
+
+  const RandomWeights bare(1, lacks({"roberta.", "lm_head."}));
+  const Roberta headless({c, &bare});
+  CHECK(headless.shape().pools);
+  CHECK(!headless.shape().scores_vocabulary);
+  CHECK(headless.weights().count("encoder.layer.0.output.dense.weight") == 1);
+  CHECK_THROWS_WITH_AS(headless.read({hidden, {Readout::Kind::scores, {}}, {}}),
+                       doctest::Contains("no masked-LM head"), Error);
+}

@@ -1,0 +1,88 @@
+/// T5 (Raffel et al. 2020): an encoder-decoder of pre-norm layers without biases, whose only positions are
+/// biases of attention scores by distance. `T5Attention` and `T5FeedForward` are the figure's boxes, `T5Stack`
+/// is one side.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/parts/forward_pass.hpp>
+#include <cuecard/parts/layers.hpp>
+
+namespace cuecard::t5 {
+
+/// What config.json says, checked. Names as in the paper; T5 1.1 and LM-adapted models differ from the first T5
+/// in the feed-forward, and in neither scaling nor tying what scores words.
+struct T5Configuration {
+  int64_t encoder_layers, decoder_layers, hidden, heads, head_dim, intermediate, vocabulary;
+  int64_t buckets, max_distance;
+  int64_t decoder_start;
+  double norm_epsilon;
+  bool gated;
+  std::string activation;    ///< relu | gelu | gelu_new | silu
+  bool scales_before_scores; ///< by hidden^-0.5, where the head is the embedding
+
+  explicit T5Configuration(const Configuration& configuration);
+};
+
+/// The projections of one attention; heads * head_dim need not be the hidden size.
+struct T5Attention {
+  at::Tensor norm;
+  Linear query, key, value, output;
+};
+
+/// down(act(up(x))), or gated down(act(up(x)) * gate(x)) (Shazeer 2020).
+struct T5FeedForward {
+  at::Tensor norm;
+  Linear up, gate, down;
+
+  at::Tensor forward(const T5Configuration& configuration, const at::Tensor& x) const;
+};
+
+/// One layer: x + self_attention(norm(x)), in a decoder + cross_attention(norm(x)), + feed_forward(norm(x)).
+struct T5Layer {
+  T5Attention self, cross; ///< `cross` is undefined in an encoder
+  T5FeedForward feed_forward;
+};
+
+/// What a decoder attends to.
+struct Encoded {
+  const CrossPass& pass;
+  at::Tensor rows; ///< [encoder rows, hidden]; undefined where the past holds them
+};
+
+struct T5Stack {
+  std::vector<T5Layer> layers;
+  RelativeBias bias;
+  at::Tensor final_norm;
+
+  /// `encoded` is null in an encoder. The last layer goes on with the rows that are read alone.
+  at::Tensor forward(const T5Configuration& configuration, at::Tensor x, const ForwardPass& pass,
+                     const Encoded* encoded) const;
+};
+
+class T5 final : public Backbone {
+public:
+  explicit T5(const BackboneArguments& arguments);
+
+  const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return embedding_.device(); }
+  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override;
+  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override;
+  at::Tensor forward(const ForwardArgs& args) const override;
+  at::Tensor read(const ReadArgs& args) const override;
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+private:
+  T5Stack take_stack(const Weights& source, const std::string& name, int64_t layers, bool decoder);
+
+  T5Configuration configuration_;
+  BackboneShape shape_;
+  at::Tensor embedding_, head_; ///< [vocabulary, hidden] each; the same tensor where tied
+  T5Stack encoder_, decoder_;
+  std::map<std::string, at::Tensor> weights_;
+};
+
+} // namespace cuecard::t5

@@ -1,0 +1,128 @@
+// What must hold for any weights; parity with transformers is in tests/parity.
+#include "t5.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/testing/packed_side.hpp>
+#include <cuecard/testing/random_weights.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::testing;
+using t5::T5;
+
+namespace {
+
+Configuration small(const std::string& feed_forward = "relu") {
+  Configuration c("config.json");
+  for (const auto& [key, value] : {std::pair<const char*, int64_t>{"num_layers", 2},
+                                   {"d_model", 24},
+                                   {"d_kv", 5},
+                                   {"num_heads", 3},
+                                   {"d_ff", 40},
+                                   {"vocab_size", 50},
+                                   {"pad_token_id", 3}})
+    c.set(key, value);
+  c.set("feed_forward_proj", feed_forward);
+  return c;
+}
+
+const RandomWeights weights(1), tied(1, [](std::string_view name) { return name == "lm_head.weight"; });
+
+/// Two inputs with an output each, the last rows of which are read.
+Batch pairs() {
+  Batch batch = batch_of({{1, 2, 3}, {4, 5, 6, 7}});
+  const Batch outputs = batch_of({{0, 8}, {0, 9, 10}});
+  batch.output = outputs.input;
+  batch.answer_rows = outputs.answer_rows;
+  batch.answer_rows_host = outputs.answer_rows_host;
+  batch.source_of = {0, 1};
+  return batch;
+}
+
+std::string refusal(const Configuration& configuration) {
+  try {
+    T5 made({configuration, nullptr});
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+} // namespace
+
+TEST_CASE("the shape says what it is without a weight") {
+  const T5 model({small(), nullptr});
+  const BackboneShape& shape = model.shape();
+  CHECK(shape.encoder_decoder);
+  CHECK(!shape.causal);
+  CHECK(shape.generates());
+  CHECK(shape.decoder_start == 3); // the padding token, where nothing else is said
+  CHECK(shape.max_positions == 0);
+  CHECK(shape.head_dim == 5);
+  REQUIRE(shape.sites.size() == 3);
+  CHECK(shape.sites[1].site == PrefixSite::encoder);
+}
+
+TEST_CASE("scores are scaled where the head is the embedding, and where the file says so") {
+  Configuration untied = small(), told = small();
+  untied.set("tie_word_embeddings", false);
+  told.set("tie_word_embeddings", true);
+  told.set("scale_decoder_outputs", false);
+  const at::Tensor hidden = at::ones({1, 24});
+  const auto transformed = [&](const Configuration& c) {
+    return T5({c, &tied}).read({hidden, {Readout::Kind::transformed, {}}, {}})[0][0].item<double>();
+  };
+  CHECK(transformed(small()) == doctest::Approx(1 / std::sqrt(24.0)));
+  CHECK(transformed(untied) == doctest::Approx(1));
+  CHECK(transformed(told) == doctest::Approx(1));
+  CHECK(T5({small(), &tied}).weights().count("lm_head.weight") == 0);
+  const T5 headed({small(), &weights});
+  CHECK(at::equal(headed.token_rows(TokenTable::output, long_tensor({7})),
+                  weights.get("lm_head.weight", {50, 24}).slice(0, 7, 8)));
+}
+
+TEST_CASE("a bias table that replaces the checkpoint's is learned") {
+  for (const char* feed_forward : {"relu", "gated-gelu", "gated-silu"}) {
+    CAPTURE(feed_forward);
+    const T5 model({small(feed_forward), &weights});
+    at::Tensor table =
+        model.weights().at("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
+    table.set_requires_grad(true);
+    const Batch batch = pairs();
+    model.forward({batch, {}}).square().sum().backward();
+    const at::Tensor gradient = table.grad().clone();
+    // Against the difference quotient at one bucket: keys one place behind the query.
+    const double step = 1e-2;
+    const auto value = [&](double by) {
+      const at::NoGradGuard no_grad;
+      table[17][1] += by;
+      const double result = model.forward({batch, {}}).square().sum().item<double>();
+      table[17][1] -= by;
+      return result;
+    };
+    CHECK(gradient[17][1].item<double>() ==
+          doctest::Approx((value(step) - value(-step)) / (2 * step)).epsilon(0.02));
+  }
+}
+
+TEST_CASE("an encoder is read where there is no decoder side") {
+  const T5 model({small(), &weights});
+  const Batch batch = batch_of({{1, 2, 3}, {4, 5}});
+  const at::Tensor found = model.forward({batch, {}});
+  CHECK(found.size(0) == 2);
+  CHECK(at::allclose(found[1], model.forward({batch_of({{4, 5}}), {}})[0], 1e-5, 1e-5));
+}
+
+TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
+  CHECK(refusal(small("gated-tanh")).find("config.json: feed_forward_proj is \"gated-tanh\"") == 0);
+  Configuration near = small();
+  near.set("relative_attention_max_distance", int64_t{12});
+  CHECK(refusal(near).find("config.json: relative_attention_max_distance is 12") == 0);
+  Configuration lacking("config.json");
+  CHECK(refusal(lacking).find("num_layers") != std::string::npos);
+}
