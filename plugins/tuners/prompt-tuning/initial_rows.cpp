@@ -48,6 +48,13 @@ std::vector<int64_t> spelled(const std::string& text, int64_t count, const Vocab
   return ids;
 }
 
+std::string sizes_of(const at::Tensor& tensor) {
+  std::string sizes;
+  for (const int64_t size : tensor.sizes())
+    sizes += (sizes.empty() ? "" : " x ") + std::to_string(size);
+  return sizes;
+}
+
 void put_label_means(at::Tensor& rows, const Problem& problem) {
   int64_t row = 0;
   for (const Task& task : problem.tasks)
@@ -61,10 +68,29 @@ void put_label_means(at::Tensor& rows, const Problem& problem) {
     }
 }
 
+/// Prompt transfer (Vu et al. 2022): a run starts from where one on another task ended.
+at::Tensor transferred(int64_t count, const Problem& problem) {
+  const auto card = problem.cards.find("from");
+  if (card == problem.cards.end())
+    throw UsageError("init=card needs a card to start from: set from to one.");
+  const int64_t width = problem.backbone.shape().embedding_width;
+  const auto found = card->second.tensors.find("prompt");
+  if (found == card->second.tensors.end())
+    throw UsageError("the card that from names has no learned rows among the word embeddings; choose one of "
+                     "prompt-tuning or p-tuning.");
+  if (found->second.sizes() != at::IntArrayRef({count, width}) || !found->second.is_floating_point())
+    throw UsageError("the card that from names has learned " + sizes_of(found->second) + " numbers where " +
+                     std::to_string(count) + " x " + std::to_string(width) +
+                     " are to be learned; set length, or choose a card of the same model.");
+  return found->second.to(at::kCPU, at::kFloat).clone();
+}
+
 } // namespace
 
 at::Tensor initial_rows(const std::string& how, const std::string& text, int64_t count,
                         const Problem& problem) {
+  if (how == "card")
+    return transferred(count, problem);
   if (how == "text")
     return rows_of(problem.backbone, spelled(text, count, problem.vocabulary));
   at::Tensor rows = rows_of(problem.backbone, sampled(count, problem));

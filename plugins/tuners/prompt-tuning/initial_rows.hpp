@@ -15,6 +15,7 @@ namespace cuecard {
 ///   "text":       one row per token of `text`, repeated or cut to `count`
 ///   "labels":     row i is the mean of the tokens of label i's words; the rest as "vocabulary"
 ///   "random":     normal with the embeddings' own deviation
+///   "card":       what the card that the option `from` names has learned, which must be `count` rows
 at::Tensor initial_rows(const std::string& how, const std::string& text, int64_t count, const Problem& problem);
 
 } // namespace cuecard

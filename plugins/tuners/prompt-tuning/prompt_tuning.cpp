@@ -21,9 +21,13 @@ void PromptTuning::prepare(const Problem& problem) {
   if (template_slots_ + length_ == 0)
     throw UsageError("prompt-tuning has nothing to learn: length is 0 and the template has no soft slots.");
 
-  prompt_ = initial_rows(init_, init_text_, template_slots_ + length_, problem);
+  // A card that is only used gets its rows in a moment; the one that it started from need not be there any
+  // more.
+  const bool used = !problem.tasks[0].train && problem.cards.count("from") == 0;
+  const std::string init = init_ == "card" && used ? "random" : init_;
+  prompt_ = initial_rows(init, init_text_, template_slots_ + length_, problem);
   const at::Device device = problem.backbone.device();
-  for (int64_t slot = 0; slot < template_slots_; ++slot)
+  for (int64_t slot = 0; init_ != "card" && slot < template_slots_; ++slot)
     if (slots[static_cast<std::size_t>(slot)].initial_token) {
       int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
       const at::Tensor index = at::from_blob(&id, {1}, at::kLong).clone();
@@ -82,6 +86,18 @@ void PromptTuning::import_learned(const Learned& learned) {
         "it was written, or train it again.");
   const at::NoGradGuard no_grad;
   prompt_.copy_(found->second);
+}
+
+bool PromptTuning::adopt(const Conditioning& learned, std::string& why) {
+  if (!learned.prefixes.empty() || !learned.embeddings.defined() ||
+      learned.embeddings.sizes() != prompt_.sizes()) {
+    why = "it is not the one matrix of " + std::to_string(prompt_.size(0)) + " x " +
+          std::to_string(prompt_.size(1)) + " that length and model ask for";
+    return false;
+  }
+  const at::NoGradGuard no_grad;
+  prompt_.copy_(learned.embeddings);
+  return true;
 }
 
 } // namespace cuecard

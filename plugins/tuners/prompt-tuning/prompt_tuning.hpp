@@ -20,6 +20,7 @@ public:
   FitSettings defaults(const FitSettings& asked) const override;
   Learned export_learned(int64_t task) const override;
   void import_learned(const Learned& learned) override;
+  bool adopt(const Conditioning& learned, std::string& why) override;
 
 private:
   int64_t asked_length_;

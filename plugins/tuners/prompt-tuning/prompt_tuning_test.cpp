@@ -19,10 +19,12 @@ constexpr int64_t words = 30, width = 4;
 /// The embedding of token i is (i, i, i, i) / 10.
 class CountingBackbone final : public Backbone {
 public:
+  explicit CountingBackbone(int64_t embedding_width = width) { shape_.embedding_width = embedding_width; }
+
   const BackboneShape& shape() const override { return shape_; }
   at::Device device() const override { return at::kCPU; }
   at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override {
-    return (ids.to(at::kFloat) / 10).unsqueeze(1).repeat({1, width});
+    return (ids.to(at::kFloat) / 10).unsqueeze(1).repeat({1, shape_.embedding_width});
   }
   at::Tensor token_products(TokenTable, const at::Tensor& rows) const override { return rows; }
   at::Tensor forward(const ForwardArgs&) const override { return {}; }
@@ -98,11 +100,15 @@ struct Prepared {
   PromptTuning tuner;
 
   Prepared(int64_t length, const std::string& init, const std::string& text, std::vector<SoftSlot> slots = {},
-           uint64_t seed = 1)
-      : prompt_template(std::move(slots)), tuner(options(length, init, text)) {
+           uint64_t seed = 1, int64_t embedding_width = width)
+      : backbone(embedding_width), prompt_template(std::move(slots)), tuner(options(length, init, text)) {
+    tuner.prepare(problem(nullptr, seed));
+  }
+
+  Problem problem(const std::vector<Example>* train, uint64_t seed = 1) {
     Problem problem{backbone, vocabulary, {}, seed, {}, {}};
-    problem.tasks.push_back({"t", prompt_template, verbalizer, {"bad", "good"}, nullptr, nullptr});
-    tuner.prepare(problem);
+    problem.tasks.push_back({"t", prompt_template, verbalizer, {"bad", "good"}, train, nullptr});
+    return problem;
   }
 
   static Options options(int64_t length, const std::string& init, const std::string& text) {
@@ -169,6 +175,59 @@ TEST_CASE("by default 20 rows in front, or none where the template has slots; no
   CHECK(Prepared(-1, "vocabulary", "").rows().size(0) == 20);
   CHECK(Prepared(-1, "vocabulary", "", {{}, {}, {}}).rows().size(0) == 3);
   CHECK_THROWS_WITH_AS(Prepared(0, "vocabulary", ""), doctest::Contains("nothing to learn"), UsageError);
+}
+
+TEST_CASE("T5's prompts have the paper's sizes") {
+  // Rows, width, parameters: appendix A.1 counts 20,480 for five rows of XXL.
+  for (const auto& [length, size, expected] : {std::tuple<int64_t, int64_t, int64_t>{5, 512, 2'560},
+                                               {5, 768, 3'840},
+                                               {5, 1024, 5'120},
+                                               {5, 2048, 10'240},
+                                               {5, 4096, 20'480},
+                                               {100, 4096, 409'600}}) {
+    CAPTURE(size);
+    Prepared prepared(length, "vocabulary", "", {}, 1, size);
+    REQUIRE(prepared.tuner.parameters().size() == 1);
+    REQUIRE(prepared.tuner.parameters()[0].tensors.size() == 1);
+    CHECK(prepared.tuner.parameters()[0].tensors[0].numel() == expected);
+    CHECK(prepared.tuner.export_learned(0).tensors.at("prompt").numel() == expected);
+  }
+}
+
+TEST_CASE("card: the rows are those of another card, and only rows that fit") {
+  Prepared other(3, "random", "", {}, 9), mine(3, "card", "", {{7}});
+  CHECK(!at::equal(mine.rows().slice(0, 0, 3), other.rows())); // only used: no card is asked for
+  const std::vector<Example> train(1);
+  const auto prepare = [&](Prepared& with, const TensorMap& tensors) {
+    Problem problem = with.problem(&train);
+    problem.cards["from"] = {tensors, {}};
+    with.tuner.prepare(problem);
+  };
+  const TensorMap learned = other.tuner.export_learned(0).tensors;
+  Prepared fitting(3, "card", "");
+  prepare(fitting, learned);
+  CHECK(at::equal(fitting.rows(), other.rows()));
+  fitting.tuner.parameters()[0].tensors[0].detach().zero_(); // the other card stays as it is
+  CHECK(other.rows().abs().sum().item<double>() > 0);
+  Prepared slotted(2, "card", "", {{7}});
+  prepare(slotted, learned); // the slot's word is of no account
+  CHECK(at::equal(slotted.rows(), other.rows()));
+
+  CHECK_THROWS_WITH_AS(prepare(mine, learned), doctest::Contains("3 x 4 numbers where 4 x 4"), UsageError);
+  CHECK_THROWS_WITH_AS(prepare(mine, {{"self.key", at::ones({1})}}),
+                       doctest::Contains("prompt-tuning or p-tuning"), UsageError);
+  CHECK_THROWS_WITH_AS(mine.tuner.prepare(mine.problem(&train)), doctest::Contains("set from"), UsageError);
+}
+
+TEST_CASE("what another tool learned is taken when it fits") {
+  Prepared prepared(3, "random", "");
+  Conditioning learned;
+  std::string why;
+  CHECK(!prepared.tuner.adopt(learned, why));
+  CHECK(why.find("3 x 4") != std::string::npos);
+  learned.embeddings = at::ones({3, 4});
+  CHECK(prepared.tuner.adopt(learned, why));
+  CHECK(at::equal(prepared.rows(), at::ones({3, 4})));
 }
 
 TEST_CASE("what is exported comes back, and only what fits") {

@@ -1,0 +1,148 @@
+// What is learned, what a card holds of it, and what is refused. Gradients on real backbones are in
+// tests/engine.
+#include "fine_tuning.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cuecard/error.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+
+namespace {
+
+/// Four weights and nothing that could be asked of them.
+class WeighedBackbone final : public Backbone {
+public:
+  explicit WeighedBackbone(at::ScalarType type) {
+    shape_.family = "weighed";
+    for (const char* name : {"dense.bias", "norm.bias", "norm.weight"})
+      weights_[name] = at::arange(3).to(type);
+    weights_["dense.weight"] = at::arange(6).view({3, 2}).to(type);
+  }
+  const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return at::kCPU; }
+  at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override { return ids; }
+  at::Tensor token_products(TokenTable, const at::Tensor& rows) const override { return rows; }
+  at::Tensor forward(const ForwardArgs&) const override { return {}; }
+  at::Tensor read(const ReadArgs& args) const override { return args.hidden; }
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+  std::map<std::string, at::Tensor> weights_;
+
+private:
+  BackboneShape shape_;
+};
+
+class NoVocabulary final : public Vocabulary {
+public:
+  std::vector<Token> encode(std::string_view) const override { return {}; }
+  std::vector<Token> encode_with_specials(std::string_view) const override { return {}; }
+  std::string decode(std::span<const int64_t>, bool) const override { return {}; }
+  std::string piece(int64_t) const override { return {}; }
+  std::optional<int64_t> id(std::string_view) const override { return {}; }
+  int64_t size() const override { return 0; }
+  const SpecialTokens& special() const override { return special_; }
+  bool is_special(int64_t) const override { return false; }
+  std::span<const int64_t> sequence_prefix() const override { return {}; }
+  std::span<const int64_t> sequence_suffix() const override { return {}; }
+  std::string kind() const override { return "none"; }
+
+private:
+  SpecialTokens special_;
+};
+
+struct Prepared {
+  explicit Prepared(const std::string& what, at::ScalarType type = at::kFloat) : backbone(type) {
+    Options options;
+    options.set("what", what);
+    options.set("weight-decay", 0.01);
+    tuner = std::make_unique<FineTuning>(options);
+    tuner->prepare(Problem{backbone, vocabulary, {}, 1});
+  }
+
+  WeighedBackbone backbone;
+  NoVocabulary vocabulary;
+  std::unique_ptr<FineTuning> tuner;
+};
+
+std::vector<std::string> names(const TensorMap& tensors) {
+  std::vector<std::string> result;
+  for (const auto& [name, tensor] : tensors)
+    result.push_back(name);
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("all weights, biases, or none are leaves of its own, equal to the model's") {
+  const Prepared all("all"), bias("bias"), head("head");
+  CHECK(names(all.tuner->replaced_weights()) ==
+        std::vector<std::string>{"dense.bias", "dense.weight", "norm.bias", "norm.weight"});
+  CHECK(names(bias.tuner->replaced_weights()) == std::vector<std::string>{"dense.bias", "norm.bias"});
+  CHECK(head.tuner->replaced_weights().empty());
+  CHECK(head.tuner->parameters().empty());
+  for (const auto& [name, leaf] : all.tuner->replaced_weights()) {
+    const at::Tensor& original = all.backbone.weights_.at(name);
+    CHECK(at::equal(leaf, original));
+    CHECK(leaf.requires_grad());
+    CHECK(leaf.is_leaf());
+    CHECK(leaf.const_data_ptr() != original.const_data_ptr());
+  }
+}
+
+TEST_CASE("matrices decay, vectors don't") {
+  const Prepared all("all");
+  const std::vector<ParameterGroup> groups = all.tuner->parameters();
+  REQUIRE(groups.size() == 2);
+  for (const ParameterGroup& group : groups)
+    for (const at::Tensor& tensor : group.tensors)
+      CHECK(group.weight_decay == (tensor.dim() == 2 ? 0.01 : 0.0));
+  CHECK(groups[0].tensors.size() + groups[1].tensors.size() == 4);
+}
+
+TEST_CASE("a card holds the weights that changed, says how many, and gives them back") {
+  Prepared from("all"), to("all");
+  CHECK(from.tuner->export_learned(0).tensors.empty());
+  {
+    const at::NoGradGuard no_grad;
+    from.tuner->replaced_weights().at("dense.weight").add_(1);
+    to.tuner->replaced_weights().at("norm.bias").add_(5); // is forgotten
+  }
+  const Learned learned = from.tuner->export_learned(0);
+  CHECK(names(learned.tensors) == std::vector<std::string>{"dense.weight"});
+  CHECK(learned.texts.at("weights") == "this card holds 6 of the model's 15 weights, in 1 tensors");
+  to.tuner->import_learned(learned);
+  for (const auto& [name, leaf] : to.tuner->replaced_weights())
+    CHECK(at::equal(leaf, from.tuner->replaced_weights().at(name)));
+}
+
+TEST_CASE("what can't be learned or doesn't fit is refused") {
+  CHECK_THROWS_WITH_AS(Prepared("all", at::kBFloat16), doctest::Contains("--dtype float32"), UsageError);
+  Prepared bias("bias");
+  const at::Tensor bad = at::zeros({2}), number = at::zeros({3}, at::kLong);
+  CHECK_THROWS_WITH_AS(bias.tuner->import_learned({{{"dense.weight", at::zeros({3, 2})}}, {}}),
+                       doctest::Contains("dense.weight"), DataError);
+  CHECK_THROWS_AS(bias.tuner->import_learned({{{"norm.bias", bad}}, {}}), DataError);
+  CHECK_THROWS_AS(bias.tuner->import_learned({{{"norm.bias", number}}, {}}), DataError);
+  WeighedBackbone unbiased(at::kFloat);
+  unbiased.weights_.erase("dense.bias");
+  unbiased.weights_.erase("norm.bias");
+  CHECK_THROWS_WITH_AS(bias.tuner->prepare(Problem{unbiased, bias.vocabulary, {}, 1}),
+                       doctest::Contains("what=all"), UsageError);
+}
+
+TEST_CASE("defaults are the papers' and yield to what was asked for") {
+  const Prepared all("all"), bias("bias");
+  CHECK(all.tuner->defaults({}).learning_rate == 2e-5);
+  CHECK(all.tuner->defaults({}).epochs == 3);
+  CHECK(bias.tuner->defaults({}).learning_rate == 1e-3);
+  FitSettings asked;
+  asked.learning_rate = 5;
+  asked.steps = 7;
+  CHECK(all.tuner->defaults(asked).learning_rate == 5);
+  CHECK(all.tuner->defaults(asked).epochs == 0);
+}

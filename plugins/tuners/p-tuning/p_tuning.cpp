@@ -1,0 +1,139 @@
+#include "p_tuning.hpp"
+
+#include <algorithm>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/random.hpp>
+
+namespace cuecard {
+
+namespace {
+
+/// The paper's LAMA templates: three times three pseudo tokens.
+constexpr int64_t usual_length = 9;
+constexpr int64_t lstm_layers = 2;
+
+} // namespace
+
+PTuning::PTuning(const Options& options)
+    : asked_length_(options.integer("length")), encoder_kind_(options.text("encoder")),
+      asked_hidden_(options.integer("hidden")), weight_decay_(options.number("weight-decay")) {}
+
+void PTuning::prepare(const Problem& problem) {
+  const std::vector<SoftSlot>& slots = problem.tasks.at(0).prompt_template.soft_slots();
+  template_slots_ = static_cast<int64_t>(slots.size());
+  length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : usual_length);
+  if (template_slots_ + length_ == 0)
+    throw UsageError("p-tuning has nothing to learn: length is 0 and the template has no soft slots.");
+
+  const int64_t width = problem.backbone.shape().embedding_width;
+  const int64_t hidden = asked_hidden_ > 0 ? asked_hidden_ : std::max<int64_t>(1, width / 2);
+  Random random(problem.seed, 0x70736575646f); // "pseudo"
+  rows_ = random.normal_tensor({template_slots_ + length_, width}, 1.0);
+  const at::Device device = problem.backbone.device();
+  for (int64_t slot = 0; slot < template_slots_; ++slot)
+    if (slots[static_cast<std::size_t>(slot)].initial_token) {
+      int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
+      const at::Tensor index = at::from_blob(&id, {1}, at::kLong).clone();
+      rows_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index.to(device))[0]);
+    }
+
+  Encoder encoder;
+  const bool lstm = encoder_kind_ == "lstm";
+  if (lstm)
+    encoder.lstm = BidirectionalLstm::initial(width, hidden, lstm_layers, random);
+  encoder.mlp = {initial_linear(width, lstm ? 2 * hidden : width, random), initial_linear(width, width, random),
+                 Mlp::Activation::relu};
+  std::vector<at::Tensor*> tensors = encoder.mlp.tensors();
+  if (encoder.lstm)
+    for (at::Tensor* tensor : encoder.lstm->tensors())
+      tensors.push_back(tensor);
+  tensors.push_back(&rows_);
+  make_learned(tensors, device);
+  encoder_ = std::move(encoder);
+}
+
+void PTuning::edit(std::vector<Prompt>& prompts, const EditArgs&) const {
+  for (Prompt& prompt : prompts)
+    for (int64_t i = 0; i < length_; ++i) {
+      Piece piece;
+      piece.kind = Piece::Kind::soft;
+      piece.slot = template_slots_ + i;
+      prompt.front.push_back(piece);
+    }
+}
+
+Conditioning PTuning::condition(int64_t, const Pass&) const {
+  Conditioning conditioning;
+  conditioning.embeddings = encoder_ ? (*encoder_)(rows_) : rows_;
+  return conditioning;
+}
+
+std::vector<ParameterGroup> PTuning::parameters() {
+  ParameterGroup group{{rows_}, 1.0, weight_decay_};
+  if (encoder_) {
+    for (const at::Tensor* tensor : encoder_->mlp.tensors())
+      group.tensors.push_back(*tensor);
+    if (encoder_->lstm)
+      for (const at::Tensor* tensor : encoder_->lstm->tensors())
+        group.tensors.push_back(*tensor);
+  }
+  return {group};
+}
+
+FitSettings PTuning::defaults(const FitSettings& asked) const {
+  FitSettings settings = asked; // the authors' LAMA: Adam, 1e-5, times 0.98 each epoch, steps of 8
+  if (settings.optimizer.empty())
+    settings.optimizer = "adam";
+  if (settings.learning_rate <= 0)
+    settings.learning_rate = 1e-5;
+  if (settings.schedule.empty())
+    settings.schedule = "exponential";
+  if (settings.decay <= 0)
+    settings.decay = 0.98;
+  if (settings.batch_size <= 0)
+    settings.batch_size = 8;
+  if (settings.epochs <= 0 && settings.steps <= 0)
+    settings.epochs = 100;
+  if (settings.patience < 0)
+    settings.patience = 20;
+  return settings;
+}
+
+Learned PTuning::export_learned(int64_t task) const {
+  const at::NoGradGuard no_grad;
+  return {{{"prompt", condition(task, {}).embeddings.detach().contiguous()}}, {}};
+}
+
+void PTuning::import_learned(const Learned& learned) {
+  const auto found = learned.tensors.find("prompt");
+  if (found == learned.tensors.end() || found->second.sizes() != rows_.sizes() ||
+      !found->second.is_floating_point())
+    throw DataError("the card's learned rows don't fit: expected a floating-point tensor \"prompt\" of " +
+                    std::to_string(rows_.size(0)) + " x " + std::to_string(rows_.size(1)) +
+                    "; use the card as it was written, or train it again.");
+  collapse(found->second);
+}
+
+bool PTuning::adopt(const Conditioning& learned, std::string& why) {
+  if (!learned.prefixes.empty() || !learned.embeddings.defined() ||
+      learned.embeddings.sizes() != rows_.sizes()) {
+    why = "it is not the one matrix of " + std::to_string(rows_.size(0)) + " x " +
+          std::to_string(rows_.size(1)) + " that length and model ask for";
+    return false;
+  }
+  collapse(learned.embeddings);
+  return true;
+}
+
+void PTuning::collapse(const at::Tensor& prompt) {
+  const at::Device device = rows_.device();
+  encoder_.reset();
+  rows_ = prompt.detach().to(device, at::kFloat).clone();
+  rows_.set_requires_grad(true);
+}
+
+} // namespace cuecard

@@ -1,0 +1,184 @@
+// Where the rows stand, what is learned, and that a card holds what came out. Its steps are compared with
+// PEFT's in tests/parity.
+#include "p_tuning.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/template.hpp>
+#include <cuecard/testing/no_backbone.hpp>
+#include <cuecard/testing/no_vocabulary.hpp>
+#include <cuecard/verbalizer.hpp>
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::testing;
+
+namespace {
+
+constexpr int64_t width = 6;
+
+/// The embedding of token i is i, `width` times.
+class CountingBackbone final : public Backbone {
+public:
+  CountingBackbone() { shape_.embedding_width = width; }
+  const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return at::kCPU; }
+  at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override {
+    return ids.to(at::kFloat).unsqueeze(1).repeat({1, width});
+  }
+  at::Tensor token_products(TokenTable, const at::Tensor& rows) const override { return rows; }
+  at::Tensor forward(const ForwardArgs&) const override { return {}; }
+  at::Tensor read(const ReadArgs& args) const override { return args.hidden; }
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+
+private:
+  BackboneShape shape_;
+  std::map<std::string, at::Tensor> weights_;
+};
+
+class SlottedTemplate final : public Template {
+public:
+  explicit SlottedTemplate(std::vector<SoftSlot> slots) : slots_(std::move(slots)) {}
+  void prepare(const Vocabulary&, const PromptTarget&) override {}
+  std::vector<std::string> fields() const override { return {}; }
+  std::vector<Prompt> render(const Example&, const std::vector<std::string>*) const override { return {{}}; }
+  Prompt blank() const override { return {}; }
+  const std::vector<SoftSlot>& soft_slots() const override { return slots_; }
+  int64_t answer_slots() const override { return 1; }
+  const std::vector<int64_t>& triggers() const override { return triggers_; }
+  void set_triggers(const std::vector<int64_t>&) override {}
+  std::string source() const override { return {}; }
+  void set_source(const std::string&) override {}
+
+private:
+  std::vector<SoftSlot> slots_;
+  std::vector<int64_t> triggers_;
+};
+
+class NoAnswers final : public Verbalizer {
+public:
+  void prepare(const VerbalizerTarget&) override {}
+  Readout readout() const override { return {}; }
+  Scores score(const at::Tensor& values, const Batch&, const Pass&) const override { return {values, {}, {}}; }
+  at::Tensor loss(const Scores& scores, const Batch&) const override { return scores.values; }
+  std::vector<std::string> answer_text(int64_t) const override { return {}; }
+};
+
+struct Prepared {
+  CountingBackbone backbone;
+  NoVocabulary vocabulary;
+  SlottedTemplate prompt_template;
+  NoAnswers verbalizer;
+  PTuning tuner;
+
+  Prepared(int64_t length, const std::string& encoder, std::vector<SoftSlot> slots = {}, int64_t hidden = 0)
+      : prompt_template(std::move(slots)), tuner(options(length, encoder, hidden)) {
+    Problem problem{backbone, vocabulary, {}, 1, {}, {}};
+    problem.tasks.push_back({"t", prompt_template, verbalizer, {}, nullptr, nullptr});
+    tuner.prepare(problem);
+  }
+
+  static Options options(int64_t length, const std::string& encoder, int64_t hidden) {
+    Options options;
+    options.set("length", length);
+    options.set("encoder", encoder);
+    options.set("hidden", hidden);
+    options.set("weight-decay", 0.0);
+    return options;
+  }
+
+  at::Tensor rows() const { return tuner.condition(0, {}).embeddings.detach(); }
+  int64_t learned() {
+    int64_t count = 0;
+    const std::vector<ParameterGroup> groups = tuner.parameters();
+    for (const at::Tensor& tensor : groups.at(0).tensors)
+      count += tensor.numel();
+    return count;
+  }
+};
+
+int64_t lstm_numbers(int64_t in, int64_t hidden) { // one layer, both directions
+  return 2 * (4 * hidden * in + 4 * hidden * hidden + 8 * hidden);
+}
+
+} // namespace
+
+TEST_CASE("rows and encoder are what is learned") {
+  const int64_t mlp = 2 * (width * width + width);
+  CHECK(Prepared(4, "mlp").learned() == 4 * width + mlp);
+  CHECK(Prepared(4, "lstm").learned() == 4 * width + lstm_numbers(width, 3) + lstm_numbers(6, 3) + mlp);
+  // The few-shot code's whole width: 2 * 6 states go into the first linear map.
+  CHECK(Prepared(4, "lstm", {}, width).learned() ==
+        4 * width + lstm_numbers(width, 6) + lstm_numbers(12, 6) + (12 * 6 + 6) + (6 * 6 + 6));
+}
+
+TEST_CASE("pseudo tokens fill the template's slots, else stand in front") {
+  CHECK(Prepared(-1, "mlp").rows().size(0) == 9);
+  CHECK(Prepared(-1, "mlp", {{}, {}}).rows().size(0) == 2);
+  CHECK_THROWS_WITH_AS(Prepared(0, "mlp"), doctest::Contains("nothing to learn"), UsageError);
+  const Prepared both(3, "lstm", {{}, {}});
+  CHECK(both.rows().sizes() == at::IntArrayRef({5, width}));
+  std::vector<Prompt> prompts(2);
+  both.tuner.edit(prompts, {Example{}});
+  for (const Prompt& prompt : prompts) {
+    REQUIRE(prompt.front.size() == 3);
+    CHECK(prompt.front[0].slot == 2);
+    CHECK(prompt.front[2].slot == 4);
+    CHECK((prompt.front[0].kind == Piece::Kind::soft));
+  }
+}
+
+TEST_CASE("a slot with a word gives the encoder that word's embedding") {
+  Prepared worded(-1, "mlp", {{7}, {}}), other(-1, "mlp", {{8}, {}});
+  const at::Tensor given = worded.tuner.parameters()[0].tensors[0].detach();
+  CHECK(at::equal(given[0], at::full({width}, 7.0f)));
+  CHECK(!at::equal(given[1], at::full({width}, 7.0f)));
+  CHECK(!at::equal(worded.rows()[0], other.rows()[0]));
+  CHECK(at::equal(worded.rows()[1], other.rows()[1])); // an MLP sees one row at a time
+}
+
+TEST_CASE("a row out of the LSTM depends on those on both sides") {
+  const Prepared worded(-1, "lstm", {{}, {7}, {}}), other(-1, "lstm", {{}, {8}, {}});
+  for (int64_t row = 0; row < 3; ++row)
+    CHECK(!at::equal(worded.rows()[row], other.rows()[row]));
+}
+
+TEST_CASE("a card holds what came out, and is learned further directly") {
+  for (const char* encoder : {"lstm", "mlp"}) {
+    Prepared from(4, encoder), to(4, encoder, {}, 2);
+    const Learned learned = from.tuner.export_learned(0);
+    CHECK(at::equal(learned.tensors.at("prompt"), from.rows()));
+    to.tuner.import_learned(learned);
+    CHECK(at::equal(to.rows(), from.rows()));
+    CHECK(to.learned() == 4 * width);
+    CHECK(to.tuner.parameters()[0].tensors[0].requires_grad());
+    Prepared longer(5, encoder);
+    CHECK_THROWS_WITH_AS(longer.tuner.import_learned(learned), doctest::Contains("5 x 6"), DataError);
+    CHECK_THROWS_AS(to.tuner.import_learned({}), DataError);
+    std::string why;
+    Conditioning adopted;
+    CHECK(!longer.tuner.adopt(from.tuner.condition(0, {}), why));
+    CHECK(why.find("5 x 6") != std::string::npos);
+    adopted.embeddings = at::ones({5, width});
+    CHECK(longer.tuner.adopt(adopted, why));
+    CHECK(at::equal(longer.rows(), adopted.embeddings));
+  }
+}
+
+TEST_CASE("defaults are those of the authors' LAMA and keep what was asked for") {
+  const Prepared prepared(3, "mlp");
+  FitSettings asked;
+  const FitSettings settings = prepared.tuner.defaults(asked);
+  CHECK(settings.optimizer == "adam");
+  CHECK(settings.schedule == "exponential");
+  CHECK(settings.decay == 0.98);
+  CHECK(settings.learning_rate == 1e-5);
+  CHECK(settings.patience == 20);
+  asked.optimizer = "adamw";
+  asked.steps = 5;
+  CHECK(prepared.tuner.defaults(asked).optimizer == "adamw");
+  CHECK(prepared.tuner.defaults(asked).epochs == 0);
+}

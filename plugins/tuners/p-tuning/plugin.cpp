@@ -1,0 +1,28 @@
+#include <cuecard/register.hpp>
+
+#include "p_tuning.hpp"
+
+namespace {
+
+constexpr cuecard_option_v1 options[] = {
+    cuecard::integer_option(
+        "length", "-1", -1, 10000,
+        "Pseudo tokens in front of the input; -1: 9, or none when the template has soft slots of its own.",
+        "Liu et al. 2021, section 4.1: three times three"),
+    cuecard::text_option("encoder", "lstm", "lstm|mlp", "What the rows come out of while they are learned.",
+                         "Liu et al. 2021, section 3.2: a bidirectional LSTM of 2 layers and an MLP"),
+    cuecard::integer_option("hidden", "0", 0, 1000000,
+                            "Width of the LSTM's states in each direction; 0: half of the embedding's.",
+                            "the authors' LAMA; their few-shot code takes the whole width"),
+    cuecard::number_option("weight-decay", "0.0005", 0, 1, "Decay of what is learned.",
+                           "the authors' LAMA: 5e-4, added to the gradient by Adam"),
+};
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::tuner<cuecard::PTuning>("p-tuning", "Encoded pseudo tokens in the template (Liu et al. 2021)",
+                                     CUECARD_LEARNS_TENSORS, options, "P_TUNING|PROMPT_TUNING"),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("p-tuning", "0.1.0", "Apache-2.0", "", components)

@@ -1,0 +1,84 @@
+#include "prefix_tuning.hpp"
+
+#include <ATen/ops/from_blob.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/random.hpp>
+
+namespace cuecard {
+
+PrefixTuning::PrefixTuning(const Options& options)
+    : length_(options.integer("length")), mid_dim_(options.integer("mid-dim")),
+      projection_(options.flag("projection")), init_(options.text("init")),
+      init_text_(options.text("init-text")), dropout_(options.number("dropout")),
+      weight_decay_(options.number("weight-decay")), self_(options.flag("self")),
+      encoder_(options.flag("encoder")), cross_(options.flag("cross")),
+      count_positions_(options.flag("count-positions")) {}
+
+bool PrefixTuning::wants(PrefixSite site) const {
+  switch (site) {
+  case PrefixSite::encoder:
+    return encoder_;
+  case PrefixSite::cross:
+    return cross_;
+  default:
+    return self_;
+  }
+}
+
+void PrefixTuning::prepare(const Problem& problem) {
+  std::vector<LearnedPrefix> sites;
+  for (const BackboneShape::Site& site : problem.backbone.shape().sites)
+    if (wants(site.site))
+      sites.push_back(initial(site, problem));
+  if (sites.empty())
+    throw UsageError("prefix-tuning has nothing to learn: the " + problem.backbone.shape().family +
+                     " backbone has no attention of those that self, encoder and cross leave.");
+  prefixes_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
+}
+
+LearnedPrefix PrefixTuning::initial(const BackboneShape::Site& site, const Problem& problem) const {
+  Random random(problem.seed, 0x707265666978 + static_cast<uint64_t>(site.site)); // "prefix"
+  const int64_t width = LearnedPrefix::width(site), hidden = problem.backbone.shape().hidden;
+  // As the authors' code: PyTorch's first values throughout, which for an embedding are standard normal.
+  LearnedPrefix prefix(site, random.normal_tensor({length_, projection_ ? hidden : width}, 1.0));
+  if (projection_) {
+    const at::Tensor rows = *prefix.tensors()[0];
+    Mlp network{initial_linear(mid_dim_, hidden, random), initial_linear(width, mid_dim_, random),
+                Mlp::Activation::tanh};
+    prefix = LearnedPrefix(site, rows, std::move(network));
+  }
+  if (init_ == "text" && site.site == PrefixSite::self)
+    prefix.start_from(spelled(problem));
+  return prefix;
+}
+
+at::Tensor PrefixTuning::spelled(const Problem& problem) const {
+  if (problem.backbone.shape().encoder_decoder)
+    throw UsageError("init=text needs a model with one stack, and the " + problem.backbone.shape().family +
+                     " backbone is an encoder-decoder; use init=random.");
+  const std::vector<Token> tokens = problem.vocabulary.encode(init_text_);
+  if (tokens.empty())
+    throw UsageError("init=text needs words in init-text, found \"" + init_text_ + "\".");
+  std::vector<int64_t> ids;
+  for (int64_t i = 0; i < length_; ++i)
+    ids.push_back(tokens[static_cast<std::size_t>(i) % tokens.size()].id);
+  const Prefix words =
+      keys_and_values(problem.backbone, at::from_blob(ids.data(), {length_}, at::kLong).clone());
+  return as_values(words).to(at::kCPU);
+}
+
+FitSettings PrefixTuning::defaults(const FitSettings& asked) const {
+  FitSettings settings = asked; // the authors' launcher: 5e-5 falls linearly over 5 epochs in steps of 10
+  if (settings.learning_rate <= 0)
+    settings.learning_rate = 5e-5;
+  if (settings.schedule.empty())
+    settings.schedule = "linear";
+  if (settings.batch_size <= 0)
+    settings.batch_size = 10;
+  if (settings.epochs <= 0 && settings.steps <= 0)
+    settings.epochs = 5;
+  return settings;
+}
+
+} // namespace cuecard
