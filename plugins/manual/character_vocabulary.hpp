@@ -5,7 +5,7 @@
 
 namespace cuecard::manual {
 
-class CharacterVocabulary final : public Vocabulary {
+class CharacterVocabulary : public Vocabulary {
 public:
   std::vector<Token> encode(std::string_view text) const override {
     std::vector<Token> tokens;

@@ -42,6 +42,11 @@ std::string quoted(const std::string& text) {
   return written + '"';
 }
 
+std::vector<TemplateItem>::iterator first_answer(std::vector<TemplateItem>& items) {
+  return std::find_if(items.begin(), items.end(),
+                      [](const TemplateItem& item) { return item.kind == Kind::answer; });
+}
+
 template <class Map>
 std::string names_of(const Map& map) {
   std::string names;
@@ -63,12 +68,17 @@ std::string names_of(const Map& map) {
 } // namespace
 
 ManualTemplate::ManualTemplate(const Options& options)
-    : text_(options.text("text")), predict_eos_(options.flag("predict-eos")) {}
+    : text_(options.text("text")), asked_layout_(options.text("encoder-decoder")),
+      predict_eos_(options.flag("predict-eos")) {}
 
 void ManualTemplate::prepare(const Vocabulary& vocabulary, const PromptTarget& target) {
+  decoder_ = std::nullopt;
   if (target.encoder_decoder)
-    throw UsageError("the template \"manual\" lays out prompts for encoders and decoders, and this model is an "
-                     "encoder-decoder: choose a template made for those");
+    decoder_ = decoder_layout(asked_layout_, vocabulary);
+  const Reading::Rows rows = target.reading.rows;
+  if (decoder_ && (rows == Reading::Rows::words || rows == Reading::Rows::tokens))
+    throw UsageError("this model is an encoder-decoder, which is read in its decoder, and the verbalizer reads "
+                     "words of the text: choose another verbalizer, or an encoder");
   ParsedTemplate parsed = parse_template(text_);
   if (parsed.items.empty())
     throw UsageError("the template is empty: write it into the option \"text\"");
@@ -94,22 +104,29 @@ void ManualTemplate::settle_answers(ParsedTemplate& parsed, const Vocabulary& vo
     throw UsageError(template_place(parsed.end_line, parsed.end_column) +
                      ": the template has no answer slot: put {\"mask\"} where the answer shall stand");
   if (parsed.implied_answer) {
-    if (!target.causal)
+    if (!target.causal && !decoder_)
       throw UsageError(
           "the template has no answer slot, and a masked model does not continue a text: put {mask} "
           "where the answer shall stand");
     items.emplace_back().kind = Kind::answer;
   }
-  const auto answer = std::find_if(items.begin(), items.end(),
-                                   [](const TemplateItem& item) { return item.kind == Kind::answer; });
-  if (!target.causal) {
-    if (!vocabulary.special().mask)
-      throw UsageError(place(*answer) + ": the model is not causal and its vocabulary has no mask token, so no "
-                                        "answer can stand here: choose a masked language model");
-    if (predict_eos_)
-      throw UsageError("the option \"predict-eos\" is for causal models, and this model is masked");
-    return;
-  }
+  if (predict_eos_ && (target.causal || decoder_) && !vocabulary.special().eos)
+    throw UsageError(
+        "the option \"predict-eos\" needs an end-of-sequence token, and the model's vocabulary has none");
+  if (decoder_)
+    return settle_decoder(items, vocabulary);
+  if (target.causal)
+    return settle_causal(items, vocabulary);
+  if (!vocabulary.special().mask)
+    throw UsageError(place(*first_answer(items)) +
+                     ": the model is not causal and its vocabulary has no mask token, so no "
+                     "answer can stand here: choose a masked language model");
+  if (predict_eos_)
+    throw UsageError("the option \"predict-eos\" is for causal models, and this model is masked");
+}
+
+void ManualTemplate::settle_causal(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const {
+  const auto answer = first_answer(items);
   if (answer == items.begin() && vocabulary.sequence_prefix().empty())
     throw UsageError(place(*answer) +
                      ": a causal model reads the answer behind the text, and nothing stands in "
@@ -121,9 +138,22 @@ void ManualTemplate::settle_answers(ParsedTemplate& parsed, const Vocabulary& vo
                        "reads the answer where the text ends: move it in front of the answer slot, or "
                        "take it out");
   items.erase(answer + 1, items.end());
-  if (predict_eos_ && !vocabulary.special().eos)
-    throw UsageError(
-        "the option \"predict-eos\" needs an end-of-sequence token, and the model's vocabulary has none");
+}
+
+void ManualTemplate::settle_decoder(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const {
+  const auto answer = first_answer(items);
+  if (decoder_ == DecoderLayout::continuation) {
+    if (answer == items.begin())
+      throw UsageError(place(*answer) +
+                       ": the decoder goes on where the text ends, and nothing stands in front of "
+                       "this answer slot: put it behind the text");
+    items.erase(answer + 1, items.end()); // openprompt-surface 1.4: the text stops here
+  }
+  int64_t slot = 0;
+  for (const TemplateItem& item : items)
+    if (item.kind == Kind::answer)
+      if (const std::string problem = slot_problem(*decoder_, vocabulary, slot++); !problem.empty())
+        throw UsageError(place(item) + ": " + problem);
 }
 
 void ManualTemplate::add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable) {
@@ -245,10 +275,32 @@ void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
   pieces.push_back(std::move(piece));
 }
 
+void ManualTemplate::lay_answer(const Piece& answer, const std::vector<std::string>* answers,
+                                std::vector<Piece>& pieces) const {
+  if (decoder_) {
+    if (std::optional<Piece> asked = input_piece(*decoder_, answer.slot))
+      pieces.push_back(std::move(*asked));
+    return;
+  }
+  pieces.push_back(answer);
+  if (answers == nullptr)
+    return;
+  pieces.back().text = (*answers)[static_cast<std::size_t>(answer.slot)];
+  if (predict_eos_) {
+    Piece end;
+    end.kind = Piece::Kind::special;
+    end.text = "eos";
+    pieces.push_back(std::move(end));
+  }
+}
+
 Prompt ManualTemplate::lay_out(const Example* example, const std::vector<std::string>* answers) const {
   if (answers != nullptr && static_cast<int64_t>(answers->size()) < answer_slots_)
     throw DataError("the template has " + std::to_string(answer_slots_) + " answer slots, and " +
                     std::to_string(answers->size()) + " answers are given");
+  for (int64_t slot = 0; answers != nullptr && slot < answer_slots_; ++slot)
+    if ((*answers)[static_cast<std::size_t>(slot)].empty())
+      throw DataError("answer " + std::to_string(slot + 1) + " of the template is given as an empty text");
   Prompt prompt;
   prompt.input.reserve(parts_.size() + 1);
   for (const Part& part : parts_) {
@@ -256,25 +308,18 @@ Prompt ManualTemplate::lay_out(const Example* example, const std::vector<std::st
       lay_field(*part.reads, example, prompt.input);
       continue;
     }
+    if (part.piece.kind == Piece::Kind::answer) {
+      lay_answer(part.piece, answers, prompt.input);
+      continue;
+    }
     prompt.input.push_back(part.piece);
     if (part.piece.kind == Piece::Kind::trigger) {
       const int64_t token = triggers_[static_cast<std::size_t>(part.piece.slot)];
       prompt.input.back().text = token < 0 ? "" : vocabulary_->piece(token);
     }
-    if (part.piece.kind == Piece::Kind::answer && answers != nullptr) {
-      const std::string& answer = (*answers)[static_cast<std::size_t>(part.piece.slot)];
-      if (answer.empty())
-        throw DataError("answer " + std::to_string(part.piece.slot + 1) +
-                        " of the template is given as an empty text");
-      prompt.input.back().text = answer;
-      if (predict_eos_) {
-        Piece end;
-        end.kind = Piece::Kind::special;
-        end.text = "eos";
-        prompt.input.push_back(std::move(end));
-      }
-    }
   }
+  if (decoder_)
+    prompt.output = output_pieces(*decoder_, *vocabulary_, answer_slots_, answers, predict_eos_);
   return prompt;
 }
 

@@ -10,11 +10,14 @@
 #include <cuecard/parts/template_grammar.hpp>
 #include <cuecard/template.hpp>
 
+#include "decoder_layout.hpp"
+
 namespace cuecard::manual {
 
 /// Answers given to `render` are laid as they are: whoever gives them writes the space in front that the words
 /// of a byte-level vocabulary need. A causal model reads one answer slot, at the end: of several mask items the
-/// first counts, and any other item behind it is refused.
+/// first counts, and any other item behind it is refused. An encoder-decoder's answers stand on its output side
+/// (decoder_layout.hpp).
 class ManualTemplate final : public Template {
 public:
   explicit ManualTemplate(const Options& options);
@@ -38,16 +41,21 @@ private:
   };
 
   void settle_answers(ParsedTemplate& parsed, const Vocabulary& vocabulary, const PromptTarget& target) const;
+  void settle_causal(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const;
+  void settle_decoder(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const;
   void add_item(const TemplateItem& item, const Vocabulary& vocabulary);
   void add_soft(const TemplateItem& item, const Vocabulary& vocabulary);
   void add_triggers(const TemplateItem& item, const Vocabulary& vocabulary);
   void add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable);
   /// Pieces of one field. Without an example it is empty.
   void lay_field(const TemplateItem& item, const Example* example, std::vector<Piece>& pieces) const;
+  void lay_answer(const Piece& answer, const std::vector<std::string>* answers,
+                  std::vector<Piece>& pieces) const;
   Prompt lay_out(const Example* example, const std::vector<std::string>* answers) const;
 
-  std::string text_;
+  std::string text_, asked_layout_;
   bool predict_eos_;
+  std::optional<DecoderLayout> decoder_; ///< of an encoder-decoder
   std::vector<Part> parts_;
   std::vector<std::string> fields_;
   std::vector<SoftSlot> soft_slots_;

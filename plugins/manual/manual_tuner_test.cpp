@@ -46,6 +46,7 @@ struct Setting {
     Options options;
     options.set("text", text);
     options.set("predict-eos", false);
+    options.set("encoder-decoder", std::string("auto"));
     return options;
   }
   static Options verbalizer_options() {

@@ -11,8 +11,14 @@ constexpr cuecard_option_v1 template_options[] = {
                          "no default: a task has its own"),
     cuecard::flag_option(
         "predict-eos", "false",
-        "A given answer ends in the end-of-sequence token, which is learned too (causal models).",
+        "A given answer ends in the end-of-sequence token, which is learned too (not in masked models).",
         "OpenPrompt, predict_eos_token"),
+    cuecard::text_option(
+        "encoder-decoder", "auto", "auto|sentinels|continuation|mask",
+        "How an encoder-decoder is asked: sentinels in place of the answers (T5), a text that ends where the "
+        "answer begins (T5 adapted to language modelling), or a mask token (BART); auto: sentinels where the "
+        "vocabulary has them, else a mask, else a text that ends.",
+        "OpenPrompt, wrappers t5 and t5-lm"),
 };
 
 constexpr cuecard_option_v1 verbalizer_options[] = {

@@ -1,0 +1,48 @@
+/// One linear layer from hidden states to labels, with dropout in front of it while it is learned: what
+/// transformers puts behind a model for classification.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/options.hpp>
+#include <cuecard/verbalizer.hpp>
+
+namespace cuecard::head {
+
+class Classifier {
+public:
+  /// Reads `dropout` and `lr-scale`.
+  explicit Classifier(const Options& options);
+
+  /// Weights normal with deviation 0.02, drawn by `seed` (the models' own initializer_range), biases 0.
+  void prepare(int64_t classes, int64_t width, uint64_t seed, const at::Device& device);
+  bool prepared() const { return weight_.defined(); }
+  int64_t classes() const { return weight_.size(0); }
+
+  /// states [A, H] to [A, C], in float32 (float64 when the states are). Draws the dropout of a learning pass
+  /// on the host and sends it over, so nothing waits for the device.
+  at::Tensor operator()(const at::Tensor& states, const Pass& pass) const;
+
+  std::vector<ParameterGroup> parameters() const;
+  /// `weight` [C, H] and `bias` [C], float32.
+  Learned export_learned() const;
+  /// DataError that names the tensor when one is missing or does not fit.
+  void import_learned(const Learned& learned);
+
+private:
+  double dropout_, learning_rate_scale_;
+  at::Tensor weight_, bias_;
+};
+
+/// Mean cross-entropy of `scores` [A, C] over those of `labels` [A] that are known (not -1); 0 when none is. A
+/// scalar on the device.
+at::Tensor known_cross_entropy(const at::Tensor& scores, const at::Tensor& labels);
+
+/// The first word of label `label`, or its name, behind a space: what stands for it in a demonstration.
+std::string label_text(const VerbalizerTarget& target, std::size_t label);
+
+} // namespace cuecard::head

@@ -1,0 +1,73 @@
+// The layer against its definition, and its dropout against what dropout must do.
+#include "classifier.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+
+#include "test_parts.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::head;
+
+TEST_CASE("weights start small and drawn by the seed, biases at zero") {
+  Classifier first(classifier_options()), again(classifier_options()), other(classifier_options());
+  first.prepare(4, 500, 1, at::kCPU);
+  again.prepare(4, 500, 1, at::kCPU);
+  other.prepare(4, 500, 2, at::kCPU);
+  const at::Tensor weight = first.export_learned().tensors.at("weight");
+  CHECK(weight.std().item<double>() == doctest::Approx(0.02).epsilon(0.1));
+  CHECK(at::equal(weight, again.export_learned().tensors.at("weight")));
+  CHECK(!at::equal(weight, other.export_learned().tensors.at("weight")));
+  CHECK(first.export_learned().tensors.at("bias").abs().sum().item<double>() == 0);
+  CHECK(first.parameters().at(0).learning_rate_scale == 2);
+}
+
+TEST_CASE("scores are x W^T + b in the states' precision, and at least float32") {
+  Classifier classifier(classifier_options());
+  classifier.prepare(3, 5, 1, at::kCPU);
+  const at::Tensor weight = at::randn({3, 5}), bias = at::randn({3}), states = at::randn({4, 5});
+  classifier.import_learned({{{"weight", weight}, {"bias", bias}}, {}});
+  CHECK(at::allclose(classifier(states, {}), states.matmul(weight.t()) + bias));
+  CHECK((classifier(states.to(at::kDouble), {}).scalar_type() == at::kDouble));
+  CHECK((classifier(states.to(at::kBFloat16), {}).scalar_type() == at::kFloat));
+}
+
+TEST_CASE("dropout holds in learning passes only, drops its share, keeps the mean, and is the seed's") {
+  Classifier classifier(classifier_options(0.25));
+  classifier.prepare(1, 10000, 1, at::kCPU);
+  classifier.import_learned({{{"weight", at::ones({1, 10000})}, {"bias", at::zeros({1})}}, {}});
+  const at::Tensor states = at::ones({1, 10000}, at::kDouble);
+  CHECK(classifier(states, {false, 7}).item<double>() == 10000);
+  const double learned = classifier(states, {true, 7}).item<double>();
+  CHECK(learned != 10000);
+  CHECK(learned == doctest::Approx(10000).epsilon(0.03)); // five deviations
+  CHECK(classifier(states, {true, 7}).item<double>() == learned);
+  CHECK(classifier(states, {true, 8}).item<double>() != learned);
+  const at::Tensor leaf = at::ones({1, 10000}).set_requires_grad(true);
+  classifier(leaf, {true, 7}).sum().backward();
+  const at::Tensor zero = leaf.grad().eq(0);
+  CHECK(zero.sum().item<int64_t>() / 10000.0 == doctest::Approx(0.25).epsilon(0.1));
+  CHECK(at::allclose(leaf.grad().masked_select(zero.logical_not()), at::full({}, 1 / 0.75)));
+}
+
+TEST_CASE("the loss is a mean over what is known, and 0 where nothing is") {
+  const at::Tensor scores = at::randn({3, 4}), labels = at::tensor({2, -1, 0}, at::kLong);
+  const at::Tensor log_probs = scores.log_softmax(1);
+  CHECK(known_cross_entropy(scores, labels).item<float>() ==
+        doctest::Approx(-(log_probs[0][2] + log_probs[2][0]).item<float>() / 2));
+  CHECK(known_cross_entropy(scores, at::full({3}, -1, at::kLong)).item<float>() == 0);
+}
+
+TEST_CASE("what a card holds must fit") {
+  Classifier classifier(classifier_options());
+  classifier.prepare(3, 5, 1, at::kCPU);
+  CHECK_THROWS_WITH_AS(classifier.import_learned({{{"bias", at::zeros({3})}}, {}}),
+                       doctest::Contains("no tensor \"weight\""), DataError);
+  CHECK_THROWS_WITH_AS(
+      classifier.import_learned({{{"weight", at::zeros({2, 5})}, {"bias", at::zeros({3})}}, {}}),
+      doctest::Contains("\"weight\""), DataError);
+}

@@ -1,0 +1,80 @@
+#include "words_verbalizer.hpp"
+
+#include <algorithm>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard::head {
+
+WordsVerbalizer::WordsVerbalizer(const Options& options)
+    : field_(options.text("field")), classifier_(options) {}
+
+void WordsVerbalizer::prepare(const VerbalizerTarget& target) {
+  if (target.labels.empty())
+    throw DataError("the verbalizer \"words\" gives each word a label, and the task has none: name them under "
+                    "\"labels\" in the task file");
+  answers_.clear();
+  for (std::size_t label = 0; label < target.labels.size(); ++label)
+    answers_.push_back(label_text(target, label));
+  classifier_.prepare(static_cast<int64_t>(target.labels.size()), target.backbone.shape().hidden, target.seed,
+                      target.backbone.device());
+}
+
+Scores WordsVerbalizer::score(const at::Tensor& values, const Batch& batch, const Pass& pass) const {
+  Scores scores;
+  scores.values = classifier_(values, pass).view({-1});
+  for (std::size_t e = 0; e + 1 < batch.answer_offsets.size(); ++e)
+    for (int64_t row = batch.answer_offsets[e]; row < batch.answer_offsets[e + 1]; ++row) {
+      scores.offsets.push_back((row + 1) * classifier_.classes());
+      scores.entries.push_back(static_cast<int64_t>(e));
+    }
+  return scores;
+}
+
+at::Tensor WordsVerbalizer::loss(const Scores& scores, const Batch& batch) const {
+  return known_cross_entropy(scores.values.view({-1, classifier_.classes()}), batch.answer_labels);
+}
+
+double WordsVerbalizer::weight(const Batch& batch) const {
+  double words = 0;
+  for (std::size_t e = 0; e < batch.examples.size(); ++e) {
+    const std::vector<int64_t>& labels = batch.examples[e]->word_labels;
+    for (int64_t row = batch.answer_offsets[e]; row < batch.answer_offsets[e + 1]; ++row) {
+      const auto word = static_cast<std::size_t>(batch.answer_origin[static_cast<std::size_t>(row)].word);
+      words += word < labels.size() && labels[word] >= 0;
+    }
+  }
+  return words;
+}
+
+std::vector<Decision> WordsVerbalizer::decide(const Scores& scores, const Batch& batch) const {
+  const at::Tensor values = scores.values.to(at::kFloat).contiguous();
+  const float* value = values.const_data_ptr<float>();
+  std::vector<Decision> decisions;
+  for (int64_t e = 0; e < batch.size(); ++e) {
+    const Example& example = *batch.examples[static_cast<std::size_t>(e)];
+    if (batch.begins_example(e)) {
+      const auto words = example.words.find(field_);
+      decisions.emplace_back();
+      decisions.back().labels.assign(words == example.words.end() ? 0 : words->second.size(), -1);
+    }
+    std::vector<int64_t>& labels = decisions.back().labels;
+    for (int64_t row = batch.answer_offsets[static_cast<std::size_t>(e)];
+         row < batch.answer_offsets[static_cast<std::size_t>(e) + 1]; ++row) {
+      const float* first = value + scores.offsets[static_cast<std::size_t>(row)];
+      const float* last = value + scores.offsets[static_cast<std::size_t>(row) + 1];
+      // Where an example has several prompts, the first that holds the word decides.
+      int64_t& label =
+          labels.at(static_cast<std::size_t>(batch.answer_origin[static_cast<std::size_t>(row)].word));
+      if (label < 0)
+        label = std::max_element(first, last) - first;
+    }
+  }
+  return decisions;
+}
+
+std::vector<std::string> WordsVerbalizer::answer_text(int64_t label) const {
+  return {answers_.at(static_cast<std::size_t>(label))};
+}
+
+} // namespace cuecard::head

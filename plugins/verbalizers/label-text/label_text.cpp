@@ -1,0 +1,167 @@
+#include "label_text.hpp"
+
+#include <algorithm>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Reduction.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard::label_text {
+
+namespace {
+
+at::Tensor longs(const std::vector<int64_t>& values, at::Device device) {
+  return at::from_blob(const_cast<int64_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kLong)
+      .clone()
+      .to(device, true);
+}
+
+} // namespace
+
+LabelText::LabelText(const Options& options)
+    : normalise_(options.flag("normalise")), likelihood_(options.text("loss") == "likelihood"),
+      calibrate_(options.text("calibrate") == "blank"), prefix_(options.text("prefix")) {}
+
+void LabelText::prepare(const VerbalizerTarget& target) {
+  if (!target.backbone.shape().scores_vocabulary)
+    throw UsageError("the verbalizer \"label-text\" asks how likely a text is, and this model has no "
+                     "language-model head: choose a checkpoint that has one");
+  if (target.labels.empty())
+    throw DataError(
+        "the verbalizer \"label-text\" chooses among labels, and the task has none: name them under "
+        "\"labels\" in the task file");
+  texts_.clear();
+  for (std::size_t label = 0; label < target.labels.size(); ++label) {
+    const bool worded = label < target.label_words.size() && !target.label_words[label].empty();
+    const std::string& word = worded ? target.label_words[label].front() : target.labels[label];
+    std::string text = word.rfind("<!>", 0) == 0 ? word.substr(3) : prefix_ + word;
+    const std::vector<Token> tokens = target.vocabulary.encode(text);
+    const std::optional<int64_t> unknown = target.vocabulary.special().unk;
+    if (tokens.empty() || std::any_of(tokens.begin(), tokens.end(),
+                                      [&](const Token& token) { return unknown && token.id == *unknown; }))
+      throw UsageError("the text \"" + word + "\" of label \"" + target.labels[label] +
+                       "\" can't be spelled in the model's vocabulary: choose another");
+    if (const auto same = std::find(texts_.begin(), texts_.end(), text); same != texts_.end())
+      throw UsageError("the labels \"" + target.labels[static_cast<std::size_t>(same - texts_.begin())] +
+                       "\" and \"" + target.labels[label] +
+                       "\" have the same text, so they would always score the same: choose another");
+    texts_.push_back(std::move(text));
+  }
+  device_ = target.backbone.device();
+  calibration_ = at::Tensor();
+}
+
+Readout LabelText::readout() const {
+  return {Readout::Kind::target_log_probs, {}};
+}
+
+std::vector<std::vector<std::string>> LabelText::given_answers(const Example& example, bool learn) const {
+  if (learn && likelihood_)
+    return {answer_text(example.label)};
+  std::vector<std::vector<std::string>> answers;
+  for (const std::string& text : texts_)
+    answers.push_back({text});
+  return answers;
+}
+
+void LabelText::calibrate(Scorer& scorer) {
+  if (!calibrate_)
+    return;
+  const std::vector<Prompt> blank = scorer.blank();
+  std::vector<at::Tensor> means; // of each label over the prompts
+  for (const std::string& text : texts_) {
+    std::vector<Prompt> given = blank;
+    for (Prompt& prompt : given)
+      for (std::vector<Piece>* pieces : {&prompt.front, &prompt.input, &prompt.output})
+        for (Piece& piece : *pieces)
+          if (piece.kind == Piece::Kind::answer)
+            piece.text = text;
+    std::vector<at::Tensor> scores;
+    scorer.score({{}, &given, readout(), {}}, [&](const at::Tensor& values, const Batch& batch) {
+      scores.push_back(entry_scores(values, batch));
+    });
+    means.push_back(at::cat(scores).mean().view({1}));
+  }
+  calibration_ = at::cat(means).detach().to(at::kFloat);
+}
+
+at::Tensor LabelText::entry_scores(const at::Tensor& values, const Batch& batch) const {
+  std::vector<int64_t> entry_of;
+  for (int64_t e = 0; e < batch.size(); ++e)
+    entry_of.resize(static_cast<std::size_t>(batch.answer_offsets[static_cast<std::size_t>(e) + 1]), e);
+  const at::Tensor entries = longs(entry_of, values.device());
+  const at::Tensor none = at::zeros({batch.size()}, values.options().requires_grad(false));
+  const at::Tensor sums = none.index_add(0, entries, values);
+  if (!normalise_)
+    return sums;
+  return sums / none.index_add(0, entries, at::zeros_like(values).add(1));
+}
+
+Scores LabelText::score(const at::Tensor& values, const Batch& batch, const Pass&) const {
+  const at::Tensor of_entries = entry_scores(values, batch);
+  // An example's entries: for each candidate its prompts, which are compared prompt by prompt.
+  Scores scores;
+  std::vector<int64_t> order;
+  for (int64_t begin = 0, end = 0; begin < batch.size(); begin = end) {
+    for (end = begin + 1; end < batch.size() && !batch.begins_example(end);)
+      ++end;
+    int64_t prompts = 0;
+    while (begin + prompts < end && batch.candidates[static_cast<std::size_t>(begin + prompts)] == 0)
+      ++prompts;
+    for (int64_t prompt = 0; prompt < prompts; ++prompt) {
+      for (int64_t entry = begin + prompt; entry < end; entry += prompts)
+        order.push_back(entry);
+      scores.offsets.push_back(static_cast<int64_t>(order.size()));
+      scores.entries.push_back(begin + prompt);
+    }
+  }
+  scores.values = of_entries.index_select(0, longs(order, values.device()));
+  const int64_t decisions = static_cast<int64_t>(scores.entries.size());
+  if (calibration_.defined() && scores.values.size(0) == decisions * labels())
+    scores.values = (scores.values.view({decisions, labels()}) - calibration_).view({-1});
+  return scores;
+}
+
+at::Tensor LabelText::loss(const Scores& scores, const Batch& batch) const {
+  if (likelihood_)
+    return -scores.values.mean();
+  return at::cross_entropy_loss(scores.values.view({-1, labels()}),
+                                batch.labels.index_select(0, longs(scores.entries, batch.labels.device())), {},
+                                at::Reduction::Mean, /*ignore_index=*/-1);
+}
+
+std::vector<std::string> LabelText::answer_text(int64_t label) const {
+  if (label < 0 || label >= labels())
+    throw DataError("label " + std::to_string(label) + " was asked for, and the task has " +
+                    std::to_string(labels()));
+  return {texts_[static_cast<std::size_t>(label)]};
+}
+
+Learned LabelText::export_learned() const {
+  if (!calibration_.defined())
+    return {};
+  return {{{"calibration", calibration_}}, {}};
+}
+
+void LabelText::import_learned(const Learned& learned) {
+  const auto found = learned.tensors.find("calibration");
+  if (found == learned.tensors.end()) {
+    if (calibrate_)
+      throw DataError(
+          "the verbalizer \"label-text\" is calibrated, but the card has no tensor \"calibration\"");
+    calibration_ = at::Tensor();
+    return;
+  }
+  if (!found->second.is_floating_point() || found->second.dim() != 1 || found->second.size(0) != labels())
+    throw DataError("the card's tensor \"calibration\" should have one number for each of " +
+                    std::to_string(labels()) + " labels; use the card as it was written, or train it again");
+  calibration_ = found->second.to(device_, at::kFloat);
+}
+
+} // namespace cuecard::label_text
