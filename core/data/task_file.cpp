@@ -1,5 +1,6 @@
 #include "data/task_file.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -8,6 +9,7 @@
 #include <cuecard/error.hpp>
 
 #include "data/json_object.hpp"
+#include "metrics/task_metric.hpp"
 #include "model/strict_json.hpp"
 
 namespace cuecard {
@@ -179,6 +181,18 @@ void read_template(const JsonObject& root, TaskFile& task) {
     root.refuse("template", "a template that is not empty");
 }
 
+std::string metric(const JsonObject& root) {
+  const std::string name = root.text_or("metric", "accuracy");
+  const std::vector<std::string>& known = metric_names();
+  if (std::find(known.begin(), known.end(), name) != known.end())
+    return name;
+  std::string list;
+  for (const std::string& each : known)
+    list += (list.empty() ? "" : ", ") + each;
+  const std::string near = nearest(name, known);
+  root.refuse("metric", "one of " + list + (near.empty() ? "" : " (did you mean \"" + near + "\"?)"));
+}
+
 } // namespace
 
 TaskFile parse_task_file(const std::string& text, const std::filesystem::path& path) {
@@ -206,7 +220,7 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
     task.verbalizer = component(root.object("verbalizer", {"component", "options"}));
   task.max_length = root.integer_or("max_length", 0, 1, 1 << 24);
   task.truncate = root.choice_or("truncate", "tail", {"tail", "head", "balanced"});
-  task.metric = root.choice_or("metric", "accuracy", {"accuracy"});
+  task.metric = metric(root);
   return task;
 }
 
