@@ -1,9 +1,12 @@
 #include "engine/method.hpp"
 
+#include <algorithm>
+
 #include <cuecard/error.hpp>
 
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
+#include "model/strict_json.hpp"
 #include "registry/options.hpp"
 #include "registry/registry.hpp"
 
@@ -58,15 +61,50 @@ std::shared_ptr<Interface> make_recorded(const registry::Registry& plugins, uint
   return make_component<Interface>(entry, options, record);
 }
 
-/// Texts of the files that a component's options name.
-std::map<std::string, std::string> files_of(const CardComponent&) {
-  return {};
+/// What a component is handed of the files and cards that its options name.
+struct NamedByOptions {
+  std::map<std::string, std::string> files;
+  std::map<std::string, Learned> cards;
+};
+
+constexpr std::size_t largest_option_file = std::size_t{64} << 20;
+
+/// Calls `read(path)` for each option of type `type` that names something; errors say which option it was.
+template <class Read>
+void for_each_named(const registry::Entry& entry, const Options& options, uint32_t type, Read&& read) {
+  for (const OptionInfo& option : entry.component().options) {
+    if (option.type != type || options.text(option.name).empty())
+      continue;
+    try {
+      read(option.name, options.text(option.name));
+    } catch (const DataError& error) {
+      throw DataError("the option \"" + option.name + "\" of \"" + entry.component().name +
+                      "\": " + error.what());
+    }
+  }
+}
+
+NamedByOptions named_by(const registry::Registry& plugins, uint32_t kind, const CardComponent& component,
+                        const Model& model) {
+  const registry::Entry entry = plugins.find(kind, component.plugin + "/" + component.component);
+  NamedByOptions named;
+  for_each_named(entry, component.options, CUECARD_FILE,
+                 [&](const std::string& option, const std::string& path) {
+                   named.files[option] = read_text(path, largest_option_file);
+                 });
+  for_each_named(entry, component.options, CUECARD_CARD,
+                 [&](const std::string& option, const std::string& path) {
+                   const Card card = read_card(path);
+                   check_identity(card, model.identity());
+                   named.cards[option] = card.tuner_learned;
+                 });
+  return named;
 }
 
 /// For people: whether what was learned moves the text behind it.
 std::string position_convention(const Conditioning& learned) {
   for (const Prefix& prefix : learned.prefixes)
-    if (prefix.positions == 0)
+    if (prefix.site != PrefixSite::cross && prefix.positions == 0)
       return "prefixes do not count as positions";
   return "learned rows count as positions";
 }
@@ -80,28 +118,32 @@ void check_slots(const Method& method) {
                      method.record.verbalizer.component + "\" reads " + std::to_string(needs) + ".");
 }
 
-/// Binds template and verbalizer to each other and to the model.
-void prepare_task(Method& method, const Model& model) {
-  method.target = model.prompt_target();
-  method.target.reading = method.verbalizer->reading();
-  method.target.masked_targets = true;
-  method.prompt_template->prepare(model.vocabulary(), method.target);
+void prepare_verbalizer(Method& method, const Model& model, std::map<std::string, std::string> files) {
   method.verbalizer->prepare({model.vocabulary(),
                               model.backbone(),
                               method.labels,
                               method.record.label_words,
                               {},
-                              files_of(method.record.verbalizer),
+                              std::move(files),
                               method.record.seed});
+}
+
+/// Binds template and verbalizer to each other and to the model.
+void prepare_task(Method& method, const Model& model, std::map<std::string, std::string> files) {
+  method.target = model.prompt_target();
+  method.target.reading = method.verbalizer->reading();
+  method.target.masked_targets = true;
+  method.prompt_template->prepare(model.vocabulary(), method.target);
+  prepare_verbalizer(method, model, std::move(files));
   check_slots(method);
 }
 
 /// Binds the tuner that all of `methods` share to them.
 void prepare_tuner(std::vector<Method>& methods, const Model& model,
-                   const std::vector<const std::vector<Example>*>& train) {
+                   const std::vector<const std::vector<Example>*>& train, NamedByOptions named) {
   Method& first = methods.at(0);
-  Problem problem{model.backbone(),  model.vocabulary(),           {},
-                  first.record.seed, files_of(first.record.tuner), {}};
+  Problem problem{model.backbone(),  model.vocabulary(),     {},
+                  first.record.seed, std::move(named.files), std::move(named.cards)};
   for (std::size_t i = 0; i < methods.size(); ++i) {
     Method& method = methods[i];
     method.task = static_cast<int64_t>(i);
@@ -114,6 +156,9 @@ void prepare_tuner(std::vector<Method>& methods, const Model& model,
     for (Method& method : methods)
       method.own_backbone = own;
   }
+  for (Method& method : methods)
+    for (const Prefix& prefix : first.tuner->condition(method.task, {}).prefixes)
+      method.prefix_positions = std::max(method.prefix_positions, prefix.positions);
 }
 
 } // namespace
@@ -133,22 +178,34 @@ int64_t Method::parameters() const {
 
 Method make_method(const Model& model, const registry::Registry& plugins, const MethodChoice& choice,
                    const std::vector<Example>* train) {
-  Method method;
-  Card& record = method.record;
-  method.name = record.name = choice.name;
-  method.labels = record.labels = choice.labels;
-  method.limit = record.length = choice.limit;
-  record.label_words = choice.label_words;
-  record.seed = choice.seed;
-  method.prompt_template =
-      make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
-  method.verbalizer =
-      make_chosen<Verbalizer>(plugins, CUECARD_VERBALIZER, choice.verbalizer, record.verbalizer);
-  method.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, choice.tuner, record.tuner);
-  prepare_task(method, model);
-  std::vector<Method> methods{std::move(method)};
-  prepare_tuner(methods, model, {train});
-  return std::move(methods[0]);
+  return std::move(make_methods(model, plugins, {choice}, {train})[0]);
+}
+
+std::vector<Method> make_methods(const Model& model, const registry::Registry& plugins,
+                                 const std::vector<MethodChoice>& choices,
+                                 const std::vector<const std::vector<Example>*>& train) {
+  std::vector<Method> methods;
+  for (const MethodChoice& choice : choices) {
+    Method& method = methods.emplace_back();
+    Card& record = method.record;
+    method.name = record.name = choice.name;
+    method.labels = record.labels = choice.labels;
+    method.limit = record.length = choice.limit;
+    record.label_words = choice.label_words;
+    record.seed = choice.seed;
+    method.metric = choice.metric;
+    method.prompt_template =
+        make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
+    method.verbalizer =
+        make_chosen<Verbalizer>(plugins, CUECARD_VERBALIZER, choice.verbalizer, record.verbalizer);
+    if (methods.size() == 1)
+      method.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, choice.tuner, record.tuner);
+    method.tuner = methods[0].tuner;
+    record.tuner = methods[0].record.tuner;
+    prepare_task(method, model, named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model).files);
+  }
+  prepare_tuner(methods, model, train, named_by(plugins, CUECARD_TUNER, methods.at(0).record.tuner, model));
+  return methods;
 }
 
 Method method_from_card(const Model& model, const registry::Registry& plugins, const Card& card, bool force) {
@@ -158,6 +215,8 @@ Method method_from_card(const Model& model, const registry::Registry& plugins, c
   method.name = card.name;
   method.labels = card.labels;
   method.limit = card.length;
+  if (!card.metrics.empty())
+    method.metric = card.metrics.back().name;
   method.prompt_template = make_recorded<Template>(plugins, CUECARD_TEMPLATE, card.prompt_template, card.name,
                                                    method.record.prompt_template);
   method.verbalizer = make_recorded<Verbalizer>(plugins, CUECARD_VERBALIZER, card.verbalizer, card.name,
@@ -165,12 +224,33 @@ Method method_from_card(const Model& model, const registry::Registry& plugins, c
   method.tuner = make_recorded<Tuner>(plugins, CUECARD_TUNER, card.tuner, card.name, method.record.tuner);
   if (method.prompt_template->source() != card.template_source)
     method.prompt_template->set_source(card.template_source);
-  prepare_task(method, model);
+  prepare_task(method, model, {});
   std::vector<Method> methods{std::move(method)};
-  prepare_tuner(methods, model, {});
+  prepare_tuner(methods, model, {}, {});
   methods[0].verbalizer->import_learned(card.verbalizer_learned);
   methods[0].tuner->import_learned(card.tuner_learned);
   return std::move(methods[0]);
+}
+
+void keep_plain_prompt(Method& method, const Model& model, const registry::Registry& plugins,
+                       const std::vector<std::vector<std::string>>& label_words) {
+  Card& record = method.record;
+  record.training.settings.set("tuner", record.tuner.component);
+  for (const auto& [name, value] : record.tuner.options.values())
+    record.training.settings.set("tuner." + name, value);
+  method.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, {}, record.tuner);
+  method.task = 0;
+  method.own_backbone = nullptr;
+  if (!label_words.empty()) {
+    const Learned learned = method.verbalizer->export_learned();
+    record.label_words = label_words;
+    prepare_verbalizer(method, model, named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model).files);
+    method.verbalizer->import_learned(learned);
+  }
+  Problem problem{model.backbone(), model.vocabulary(), {}, record.seed, {}, {}};
+  problem.tasks.push_back({method.name, *method.prompt_template, *method.verbalizer, method.labels, nullptr,
+                           nullptr, method.metric});
+  method.tuner->prepare(problem);
 }
 
 Card to_card(const Method& method, const Model& model) {

@@ -31,6 +31,7 @@ struct MethodChoice {
   std::vector<std::vector<std::string>> label_words; ///< per label; empty: the label's name
   LengthLimit limit;
   uint64_t seed = 0;
+  std::string metric = "accuracy"; ///< one of `metric_names`
 };
 
 class CountedBackbone;
@@ -39,18 +40,23 @@ struct Counters;
 struct Method {
   std::string name;
   int64_t task = 0; ///< which of its tuner's tasks it is
+  /// Positions of the model that the tuner's prefixes take from the text.
+  int64_t prefix_positions = 0;
   std::shared_ptr<Template> prompt_template;
   std::shared_ptr<Verbalizer> verbalizer;
   std::shared_ptr<Tuner> tuner;
   std::vector<std::string> labels;
-  std::string metric = "accuracy";
-  PromptTarget target; ///< what its prompts are laid out for
+  std::string metric = "accuracy"; ///< of a card: what it was measured by last
+  PromptTarget target;             ///< what its prompts are laid out for
   LengthLimit limit;
   /// The model with the weights that its tuner replaced; null when it replaced none. Methods with one run in
   /// batches of their own.
   std::shared_ptr<const Backbone> own_backbone;
   /// What a card records of it; tensors are filled in by `to_card`.
   Card record;
+
+  /// Whether it labels words instead of rows.
+  bool labels_words() const { return target.reading.rows == Reading::Rows::words; }
 
   /// Parameters learned: elements of all parameter groups of tuner and verbalizer.
   int64_t parameters() const;
@@ -63,9 +69,22 @@ struct Method {
 Method make_method(const Model& model, const registry::Registry& plugins, const MethodChoice& choice,
                    const std::vector<Example>* train = nullptr);
 
-/// The method of a saved card. The card must be this model's (identity checked unless `force`).
+/// The same for several tasks that are learned together: one method for each choice, all with the tuner that
+/// the first one names. `train`: one for each choice, or none at all.
+std::vector<Method> make_methods(const Model& model, const registry::Registry& plugins,
+                                 const std::vector<MethodChoice>& choices,
+                                 const std::vector<const std::vector<Example>*>& train);
+
+/// The method of a saved card. What its options name files or cards for is in what it learned: they are not
+/// read again, and may be gone. The card must be this model's (identity checked unless `force`).
 Method method_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
                         bool force = false);
+
+/// Makes of a method whose tuner found a plain prompt (FitReport::plain_prompt) one that needs no tuner: the
+/// tuner is `manual` from now on, and the record's training settings say which one searched and how. The
+/// label words that were found, if any, take the place of the task's.
+void keep_plain_prompt(Method& method, const Model& model, const registry::Registry& plugins,
+                       const std::vector<std::vector<std::string>>& label_words);
 
 /// The card of a method as it stands now: components, options, learned tensors, the model's identity.
 Card to_card(const Method& method, const Model& model);

@@ -9,6 +9,8 @@
 #include <cuecard/error.hpp>
 
 #include "engine/fronts.hpp"
+#include "engine/generator.hpp"
+#include "engine/likeness.hpp"
 #include "engine/tokenized_example.hpp"
 
 namespace cuecard {
@@ -99,8 +101,12 @@ public:
 
   std::vector<Prompt> blank() override { return blank_prompts(*predictor_.methods_[0]); }
 
-  std::vector<std::vector<Generated>> generate(const std::vector<Prompt>&, const GenerateSettings&) override {
-    throw UsageError("this version of cuecard does not write text yet; choose a method that scores it.");
+  std::vector<std::vector<Generated>> generate(const std::vector<Prompt>& prompts,
+                                               const GenerateSettings& settings) override {
+    std::vector<TokenizedPrompt> rows;
+    for (const Prompt& prompt : prompts)
+      rows.push_back(tokenized(*predictor_.methods_[0], predictor_.model_, prompt, {}));
+    return predictor_.write(std::move(rows), std::vector<int64_t>(prompts.size(), 0), settings);
   }
 
 private:
@@ -154,20 +160,41 @@ int64_t Predictor::method_of(const Example& example) const {
 
 Predictor::Source Predictor::source_of(const std::vector<const Example*>& examples,
                                        std::vector<std::string>& problems) {
-  return {std::ssize(examples), [this, &examples, &problems](int64_t index) {
-            std::vector<Row> rows;
-            const Example& example = *examples[static_cast<std::size_t>(index)];
-            try {
-              const int64_t card = method_of(example);
-              for (TokenizedPrompt& prompt :
-                   tokenized(*methods_[static_cast<std::size_t>(card)], model_, example))
-                rows.push_back({index, &example, card, std::move(prompt)});
-            } catch (const DataError& error) {
-              problems[static_cast<std::size_t>(index)] = error.what();
-              rows.clear();
-            }
-            return rows;
-          }};
+  return {
+      std::ssize(examples), [this, &examples, &problems, likeness = likenesses_of(examples)](int64_t index) {
+        std::vector<Row> rows;
+        const Example& example = *examples[static_cast<std::size_t>(index)];
+        try {
+          const int64_t card = method_of(example);
+          for (TokenizedPrompt& prompt : tokenized(*methods_[static_cast<std::size_t>(card)], model_, example,
+                                                   false, likeness[static_cast<std::size_t>(index)]))
+            rows.push_back({index, &example, card, std::move(prompt)});
+        } catch (const DataError& error) {
+          problems[static_cast<std::size_t>(index)] = error.what();
+          rows.clear();
+        }
+        return rows;
+      }};
+}
+
+std::vector<at::Tensor> Predictor::likenesses_of(const std::vector<const Example*>& examples) {
+  std::vector<at::Tensor> result(examples.size());
+  for (std::size_t m = 0; m < methods_.size(); ++m) {
+    if (!methods_[m]->tuner->wants_likeness())
+      continue;
+    std::vector<const Example*> own;
+    std::vector<std::size_t> index;
+    for (std::size_t i = 0; i < examples.size(); ++i)
+      if (methods_.size() == 1 || examples[i]->card == methods_[m]->name) {
+        own.push_back(examples[i]);
+        index.push_back(i);
+      }
+    const std::vector<at::Tensor> found =
+        likenesses(model_, *methods_[m], methods_[m]->backbone(model_, counters_), own, settings_.batch_tokens);
+    for (std::size_t i = 0; i < own.size(); ++i)
+      result[index[i]] = found[i];
+  }
+  return result;
 }
 
 Predictor::Chunk Predictor::forward(std::vector<Row> rows) {
@@ -229,7 +256,15 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
   std::vector<Prediction> predictions(examples.size());
   std::vector<std::string> problems(examples.size());
   int64_t finished = 0;
-  run(source_of(examples, problems), [&](const Chunk& chunk) {
+  std::vector<int64_t> written; // examples that no score is asked of
+  const Source source = source_of(examples, problems);
+  const auto scored = [&](int64_t index) {
+    if (!writes(*examples[static_cast<std::size_t>(index)]))
+      return source.rows(index);
+    written.push_back(index);
+    return std::vector<Row>();
+  };
+  run({source.count, scored}, [&](const Chunk& chunk) {
     chunk.for_each_card([&](int64_t card, int64_t first, int64_t last) {
       const Method& method = *methods_[static_cast<std::size_t>(card)];
       const Batch part = scored_part(chunk.batch, first, last);
@@ -253,6 +288,11 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
     if (done)
       done(finished);
   });
+  if (!written.empty()) {
+    predict_texts(examples, written, predictions, problems);
+    if (done)
+      done(finished + std::ssize(written));
+  }
   for (std::size_t i = 0; i < problems.size(); ++i)
     predictions[i].problem = std::move(problems[i]);
   return predictions;

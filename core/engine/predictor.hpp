@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@
 namespace cuecard {
 
 class Fronts;
+class Generator;
 
 struct Prediction {
   int64_t card = 0;
@@ -40,6 +43,9 @@ struct PredictSettings {
   int64_t batch_tokens = 4096; ///< most rows per forward pass
 };
 
+/// See Generator::Watch; the number is the row's.
+using WriteWatch = std::function<bool(int64_t row, std::span<const int64_t> ids)>;
+
 class Predictor {
 public:
   /// `methods` must outlive it. Conditioning is computed once, here; what is fixed or already learned at the
@@ -58,6 +64,14 @@ public:
   std::vector<std::vector<SlotTokens>> fill(const std::vector<const Example*>& examples, int64_t count,
                                             std::vector<std::string>* problems = nullptr);
 
+  /// What the model writes behind the prompt of each example, whatever its verbalizer reads:
+  /// `settings.returns` texts each, best first. A row that can't be used has none and a problem. `watch` sees
+  /// each new token with the row's number; false ends the work with Cancelled.
+  std::vector<std::vector<Generated>> generate(const std::vector<const Example*>& examples,
+                                               const GenerateSettings& settings,
+                                               std::vector<std::string>* problems = nullptr,
+                                               const WriteWatch& watch = {});
+
   /// The service that verbalizers and tuners run prompts with, for the first method.
   Scorer& scorer();
 
@@ -75,6 +89,18 @@ private:
   void run(const Source& source, const std::function<void(const Chunk&)>& use);
   Chunk forward(std::vector<Row> rows);
   Source source_of(const std::vector<const Example*>& examples, std::vector<std::string>& problems);
+  std::vector<at::Tensor> likenesses_of(const std::vector<const Example*>& examples);
+  /// Whether the verbalizer that `example` goes to has the model write.
+  bool writes(const Example& example) const;
+  /// The prompt that a text is written behind, its answer slot open.
+  TokenizedPrompt open_prompt(const Example& example, int64_t card) const;
+  /// Texts behind `prompts` of `cards`, which share their weights.
+  std::vector<std::vector<Generated>> write(std::vector<TokenizedPrompt> prompts,
+                                            const std::vector<int64_t>& cards, const GenerateSettings& settings,
+                                            const WriteWatch& watch = {});
+  /// Predictions of the examples `which`, whose verbalizers have the model write.
+  void predict_texts(const std::vector<const Example*>& examples, const std::vector<int64_t>& which,
+                     std::vector<Prediction>& predictions, std::vector<std::string>& problems);
 
   const Model& model_;
   std::vector<const Method*> methods_;
@@ -83,6 +109,7 @@ private:
   std::unique_ptr<CardMix> mix_;
   std::unique_ptr<Fronts> fronts_;
   std::unique_ptr<MethodScorer> scorer_;
+  std::map<const void*, std::unique_ptr<Generator>> generators_; ///< by the weights that they write with
 };
 
 /// Entries first to last of a batch as a batch of their own, for reading and scoring: rows and sequences are

@@ -8,8 +8,9 @@ namespace {
 
 LengthLimit limit_for(const Method& method, const Model& model) {
   LengthLimit limit = method.limit;
-  const int64_t model_limit = model.backbone().shape().max_positions;
-  if (model_limit > 0)
+  const int64_t positions = model.backbone().shape().max_positions;
+  const int64_t model_limit = std::max<int64_t>(1, positions - method.prefix_positions);
+  if (positions > 0)
     limit.max_length = limit.max_length > 0 ? std::min(limit.max_length, model_limit) : model_limit;
   return limit;
 }

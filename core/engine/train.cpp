@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
+#include <optional>
 
 #include <ATen/core/grad_mode.h>
 
 #include <cuecard/error.hpp>
 
+#include "engine/checkpoint.hpp"
 #include "engine/dev_metric.hpp"
 #include "engine/tokenized_example.hpp"
 #include "engine/triggers.hpp"
@@ -89,6 +91,7 @@ public:
   }
 
   double evaluate_dev(int64_t task) override {
+    looked_ = true;
     const LearningTask& of = at(task);
     if (of.dev.empty())
       return NAN;
@@ -103,13 +106,24 @@ public:
   }
   TriggerScores trigger_scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
                                const Conditioning& conditioning) override {
-    const LearningTask& of = at(task);
+    LearningTask& of = at(task);
     return cuecard::trigger_scores(model_, of.method, of.backbone, of.rows, batch, slot, candidates,
                                    conditioning, settings_.batch_tokens);
   }
 
-  TensorMap resume() override { return {}; }
-  void checkpoint(int64_t, const std::function<TensorMap()>&) override {}
+  /// Must be called before anything is learned.
+  void keep(const Checkpointing& checkpointing, RunIdentity run) {
+    checkpoint_.emplace(checkpointing.directory, std::move(run));
+    every_ = checkpointing.every;
+  }
+
+  TensorMap resume() override { return checkpoint_ ? checkpoint_->read() : TensorMap(); }
+  void checkpoint(int64_t step, const std::function<TensorMap()>& state) override {
+    const bool due = looked_ || (every_ > 0 && step % every_ == 0);
+    looked_ = false;
+    if (checkpoint_ && due)
+      checkpoint_->write(state());
+  }
 
   void progress(int64_t step, int64_t steps, double loss, double dev) override {
     if (progress_ && !progress_(step, steps, loss, dev))
@@ -140,7 +154,7 @@ private:
     for (const Example& example : task.dev) {
       try {
         tokenized(task.method, model_, example);
-        require_answer(task.method, example);
+        gold_labels(task.method, example);
         tasks_.back().dev.push_back(&example);
       } catch (const DataError& error) {
         unusable.dev.push_back({example.line, error.what()});
@@ -165,6 +179,9 @@ private:
   TrainResult& result_;
   std::deque<CountedBackbone> backbones_; ///< stay where they are
   std::deque<LearningTask> tasks_;
+  std::optional<Checkpoint> checkpoint_;
+  int64_t every_ = 0;
+  bool looked_ = false; ///< at dev rows, since a state was due
 };
 
 FitSettings completed(const Tuner& tuner, const FitSettings& asked) {
@@ -188,7 +205,8 @@ Counters fit_verbalizer(const Model& model, Method& method, const std::vector<co
 }
 
 TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitSettings& settings,
-                  uint64_t seed, const Progress& progress, const LeftOut& left_out) {
+                  uint64_t seed, const Progress& progress, const LeftOut& left_out,
+                  const Checkpointing& checkpointing) {
   const auto start = std::chrono::steady_clock::now();
   TrainResult result;
   Tuner& tuner = *tasks.at(0).method.tuner;
@@ -197,9 +215,19 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
     problem.tasks.push_back({task.method.name, *task.method.prompt_template, *task.method.verbalizer,
                              task.method.labels, &task.train, &task.dev, task.method.metric});
   TrainingEngine engine(model, tasks, completed(tuner, settings), problem, progress, left_out, result);
+  if (!checkpointing.directory.empty()) {
+    RunIdentity run = describe_run(model, engine.settings(), seed);
+    for (const TrainTask& task : tasks)
+      describe_task(run, task.method, task.train, task.dev);
+    engine.keep(checkpointing, std::move(run));
+  }
   engine.fit_verbalizers(Verbalizer::Moment::before_training);
   result.report = tuner.fit(engine);
   engine.fit_verbalizers(Verbalizer::Moment::after_training);
+  result.dev.assign(tasks.size(), result.report.best_dev);
+  if (tasks.size() > 1)
+    for (std::size_t task = 0; task < tasks.size(); ++task)
+      result.dev[task] = engine.evaluate_dev(static_cast<int64_t>(task));
   engine.finish();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -32,8 +33,15 @@ struct TrainTask {
   const std::vector<Example>& dev; ///< may be empty
 };
 
+/// Where a run that may be killed is kept, so that it ends with the same bits when it is started again.
+struct Checkpointing {
+  std::filesystem::path directory; ///< empty: nowhere
+  int64_t every = 0;               ///< steps; a state is written after every look at the dev rows in any case
+};
+
 struct TrainResult {
   FitReport report;
+  std::vector<double> dev;       ///< by task: its metric on dev rows as it now stands; NaN: unknown
   Counters counters;             ///< of all passes: calibration, training, looks at the dev rows
   double seconds = 0;            ///< of the same, and of making token rows
   int64_t examples_seen = 0;     ///< examples forwarded for training
@@ -41,9 +49,11 @@ struct TrainResult {
 };
 
 /// Trains the methods in place, with early stopping on dev rows. On return they hold the best that was found,
-/// also when it was stopped. DataError when a task has no training row that can be used.
+/// also when it was stopped. DataError when a task has no training row that can be used. A checkpoint stays
+/// when it is done (`remove_checkpoint`): the caller still has to keep what was learned.
 TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitSettings& settings,
-                  uint64_t seed, const Progress& progress = {}, const LeftOut& left_out = {});
+                  uint64_t seed, const Progress& progress = {}, const LeftOut& left_out = {},
+                  const Checkpointing& checkpointing = {});
 
 /// Calibrates and fits the verbalizer without gradients, as its options ask: the first and last step of
 /// `train`, and all of it for a method that learns from no rows.

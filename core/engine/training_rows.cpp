@@ -5,6 +5,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
 
+#include "engine/likeness.hpp"
 #include "engine/tokenized_example.hpp"
 
 namespace cuecard {
@@ -25,10 +26,15 @@ void TrainingRows::render(std::vector<UnusableRow>& unusable) {
   rows_.clear();
   row_of_.clear();
   ordered_epoch_ = -1;
+  std::vector<const Example*> all_examples;
+  for (const Example& example : examples_)
+    all_examples.push_back(&example);
+  const std::vector<at::Tensor> likeness = likenesses(model_, method_, backbone_, all_examples);
   int64_t prompts = 0;
-  for (const Example& example : examples_) {
+  for (std::size_t i = 0; i < examples_.size(); ++i) {
+    const Example& example = examples_[i];
     try {
-      Row row{&example, tokenized(method_, model_, example, true), prompts};
+      Row row{&example, tokenized(method_, model_, example, true, likeness[i]), prompts};
       for (const TokenizedPrompt& prompt : row.prompts)
         row.length += static_cast<int64_t>(prompt.input.size() + prompt.output.size());
       prompts += std::ssize(row.prompts);
@@ -105,6 +111,10 @@ Batch TrainingRows::packed(const std::vector<const Row*>& rows) {
       items.push_back({&row->prompts[i], row->example});
       numbers.push_back(row->first_prompt + static_cast<int64_t>(i));
     }
+  return packed(std::move(items), numbers);
+}
+
+Batch TrainingRows::packed(std::vector<PackItem> items, const std::vector<int64_t>& numbers) {
   std::shared_ptr<const Past> past = texts_ ? texts_->use(items, numbers) : nullptr;
   Batch batch = pack(items, {model_.backbone().device(), model_.backbone().shape().causal});
   if (!batch.input.past_of.empty())
@@ -114,6 +124,10 @@ Batch TrainingRows::packed(const std::vector<const Row*>& rows) {
 
 const std::vector<TokenizedPrompt>& TrainingRows::prompts_of(const Example& example) const {
   return rows_[row_of_.at(&example)].prompts;
+}
+
+int64_t TrainingRows::first_prompt_of(const Example& example) const {
+  return rows_[row_of_.at(&example)].first_prompt;
 }
 
 } // namespace cuecard

@@ -39,8 +39,13 @@ public:
   /// The batches of step `step`, a function of the seed and the step alone.
   std::vector<Batch> batches(int64_t step, const FitSettings& settings, uint64_t seed);
 
-  /// All prompts of a row that stood in a batch.
+  /// All prompts of a row that stood in a batch, and the number of the first among all.
   const std::vector<TokenizedPrompt>& prompts_of(const Example& example) const;
+  int64_t first_prompt_of(const Example& example) const;
+
+  /// A batch of items that begin as the prompts of these numbers do, up to the first learned row or trigger:
+  /// that text comes from the cache where it is kept.
+  Batch packed(std::vector<PackItem> items, const std::vector<int64_t>& numbers);
 
 private:
   struct Row {

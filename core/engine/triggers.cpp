@@ -1,76 +1,61 @@
 #include "engine/triggers.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <deque>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/zeros.h>
-
-#include <cuecard/error.hpp>
-
-#include "engine/predictor.hpp"
 
 namespace cuecard {
 
 namespace {
 
-/// The tokens that stand in the trigger slots, [slots] on the device.
-at::Tensor current_triggers(const Method& method, const Conditioning& conditioning, const at::Device& device) {
-  if (conditioning.triggers.defined())
-    return conditioning.triggers;
-  const std::vector<int64_t>& ids = method.prompt_template->triggers();
-  return at::from_blob(const_cast<int64_t*>(ids.data()), {std::ssize(ids)}, at::kLong).clone().to(device);
+at::Tensor on_device(std::vector<int64_t> values, const at::Device& device) {
+  return at::from_blob(values.data(), {std::ssize(values)}, at::kLong).clone().to(device, true);
 }
 
-/// Rows 0 to count - 1 of `candidate` among prompts that are laid example by example, `width` candidates each:
-/// the batch as the verbalizer would see it with that candidate, and its rows among the answers.
-struct OfCandidate {
+/// The tokens that stand in the trigger slots, [slots] on the device.
+at::Tensor current_triggers(const Method& method, const Conditioning& conditioning, const at::Device& device) {
+  return conditioning.triggers.defined() ? conditioning.triggers
+                                         : on_device(method.prompt_template->triggers(), device);
+}
+
+/// Some entries of a batch for scoring, with the rows that are read of them: rows and sequences are not copied.
+struct Picked {
   Batch batch;
-  std::vector<int64_t> answers;
+  at::Tensor answers; ///< which of all the batch's read rows, on the device
 };
 
-OfCandidate of_candidate(const Batch& all, int64_t candidate, int64_t width,
-                         const std::vector<int64_t>& prompts) {
-  std::vector<int64_t> entries;
-  int64_t first = 0; // of the example's entries
-  for (const int64_t count : prompts) {
-    for (int64_t i = 0; i < count; ++i)
-      entries.push_back(first + candidate * count + i);
-    first += count * width;
-  }
-  OfCandidate part;
-  std::vector<int64_t> picked = entries;
+Picked pick(const Batch& all, const std::vector<int64_t>& entries) {
+  Picked picked;
+  Batch& part = picked.batch;
+  std::vector<int64_t> answers;
   for (const int64_t entry : entries) {
     const auto e = static_cast<std::size_t>(entry);
     for (int64_t answer = all.answer_offsets[e]; answer < all.answer_offsets[e + 1]; ++answer) {
-      part.answers.push_back(answer);
-      part.batch.answer_rows_host.push_back(all.answer_rows_host[static_cast<std::size_t>(answer)]);
-      part.batch.answer_origin.push_back(all.answer_origin[static_cast<std::size_t>(answer)]);
+      answers.push_back(answer);
+      part.answer_rows_host.push_back(all.answer_rows_host[static_cast<std::size_t>(answer)]);
+      part.answer_origin.push_back(all.answer_origin[static_cast<std::size_t>(answer)]);
     }
-    part.batch.answer_offsets.push_back(std::ssize(part.answers));
-    part.batch.examples.push_back(all.examples[e]);
-    part.batch.choices.push_back(all.choices[e]);
-    part.batch.variants.push_back(all.variants[e]);
-    part.batch.candidates.push_back(all.candidates[e]);
-    part.batch.cards.push_back(all.cards[e]);
-    part.batch.sequence_of.push_back(all.sequence_of[e]);
+    part.answer_offsets.push_back(std::ssize(answers));
+    part.examples.push_back(all.examples[e]);
+    part.choices.push_back(all.choices[e]);
+    part.variants.push_back(all.variants[e]);
+    part.candidates.push_back(all.candidates[e]);
+    part.cards.push_back(all.cards[e]);
+    part.sequence_of.push_back(all.sequence_of[e]);
   }
-  const auto index = [&](const std::vector<int64_t>& values) {
-    return at::from_blob(const_cast<int64_t*>(values.data()), {std::ssize(values)}, at::kLong)
-        .clone()
-        .to(all.labels.device(), true);
-  };
-  const at::Tensor rows = index(part.answers);
-  part.batch.answer_rows = all.answer_rows.index_select(0, rows);
-  part.batch.answer_targets = all.answer_targets.index_select(0, rows);
-  part.batch.answer_labels = all.answer_labels.index_select(0, rows);
-  part.batch.labels = all.labels.index_select(0, index(picked));
-  return part;
+  picked.answers = on_device(std::move(answers), all.labels.device());
+  part.answer_rows = all.answer_rows.index_select(0, picked.answers);
+  part.answer_targets = all.answer_targets.index_select(0, picked.answers);
+  part.answer_labels = all.answer_labels.index_select(0, picked.answers);
+  part.labels = all.labels.index_select(0, on_device(entries, all.labels.device()));
+  return picked;
 }
 
 /// How many examples have their gold label's score highest, on the device; NaN where decisions aren't one label
@@ -83,7 +68,16 @@ at::Tensor count_correct(const Scores& scores, const Batch& batch) {
     even = scores.offsets[static_cast<std::size_t>(d) + 1] == (d + 1) * width;
   if (!even)
     return scores.values.sum() * NAN;
-  return at::argmax(scores.values.view({decisions, width}), 1).eq(batch.labels).sum().to(at::kFloat);
+  return at::argmax(scores.values.reshape({decisions, width}), 1).eq(batch.labels).sum().to(at::kFloat);
+}
+
+/// `prompt` with another trigger slot where slot `from` was.
+TokenizedPrompt with_slot(TokenizedPrompt prompt, int64_t from, int64_t to) {
+  for (std::vector<TokenRow>* side : {&prompt.input, &prompt.output})
+    for (TokenRow& row : *side)
+      if (row.trigger_slot == from)
+        row.trigger_slot = to;
+  return prompt;
 }
 
 } // namespace
@@ -112,9 +106,8 @@ at::Tensor trigger_gradient(const Model& model, const Method& method, const Coun
 }
 
 TriggerScores trigger_scores(const Model& model, const Method& method, const CountedBackbone& backbone,
-                             const TrainingRows& rows, const Batch& batch, int64_t slot,
-                             const at::Tensor& candidates, const Conditioning& conditioning,
-                             int64_t batch_tokens) {
+                             TrainingRows& rows, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                             const Conditioning& conditioning, int64_t batch_tokens) {
   const at::NoGradGuard no_grad;
   const at::Device device = model.backbone().device();
   const int64_t slots = std::ssize(method.prompt_template->triggers());
@@ -135,37 +128,27 @@ TriggerScores trigger_scores(const Model& model, const Method& method, const Cou
   std::vector<at::Tensor> losses, corrects;
   for (int64_t first = 0; first < count; first += at_once) {
     const int64_t width = std::min(at_once, count - first);
-    std::vector<TokenizedPrompt> prompts;
-    std::vector<const Example*> owners;
-    std::vector<int64_t> per_example;
-    for (const Example* example : examples) {
-      const std::vector<TokenizedPrompt>& own = rows.prompts_of(*example);
-      per_example.push_back(std::ssize(own));
-      for (int64_t candidate = first; candidate < first + width; ++candidate)
-        for (const TokenizedPrompt& prompt : own) {
-          TokenizedPrompt& changed = prompts.emplace_back(prompt);
-          owners.push_back(example);
-          for (std::vector<TokenRow>* side : {&changed.input, &changed.output})
-            for (TokenRow& row : *side)
-              if (row.trigger_slot == slot)
-                row.trigger_slot = slots + candidate;
-        }
-    }
+    std::deque<TokenizedPrompt> prompts; // stay where they are
     std::vector<PackItem> items;
-    for (std::size_t i = 0; i < prompts.size(); ++i)
-      items.push_back({&prompts[i], owners[i]});
-    const Batch all = pack(items, {device, model.backbone().shape().causal});
+    std::vector<int64_t> numbers;
+    std::vector<std::vector<int64_t>> entries(static_cast<std::size_t>(width)); // of each candidate
+    for (const Example* example : examples)
+      for (int64_t candidate = 0; candidate < width; ++candidate) {
+        int64_t number = rows.first_prompt_of(*example);
+        for (const TokenizedPrompt& prompt : rows.prompts_of(*example)) {
+          entries[static_cast<std::size_t>(candidate)].push_back(std::ssize(items));
+          items.push_back({&prompts.emplace_back(with_slot(prompt, slot, slots + first + candidate)), example});
+          numbers.push_back(number++);
+        }
+      }
+    const Batch all = rows.packed(std::move(items), numbers);
     const at::Tensor hidden = backbone.forward(all, with);
     const at::Tensor values = backbone.read(hidden, method.verbalizer->readout(), all);
-    for (int64_t candidate = 0; candidate < width; ++candidate) {
-      const OfCandidate part = of_candidate(all, candidate, width, per_example);
-      const at::Tensor own = values.index_select(
-          0, at::from_blob(const_cast<int64_t*>(part.answers.data()), {std::ssize(part.answers)}, at::kLong)
-                 .clone()
-                 .to(device, true));
-      const Scores scores = method.verbalizer->score(own, part.batch, {});
-      losses.push_back(method.verbalizer->loss(scores, part.batch) * method.verbalizer->weight(part.batch));
-      corrects.push_back(count_correct(scores, part.batch));
+    for (const std::vector<int64_t>& own : entries) {
+      const Picked picked = pick(all, own);
+      const Scores scores = method.verbalizer->score(values.index_select(0, picked.answers), picked.batch, {});
+      losses.push_back(method.verbalizer->loss(scores, picked.batch) * method.verbalizer->weight(picked.batch));
+      corrects.push_back(count_correct(scores, picked.batch));
     }
   }
   return {at::stack(losses), at::stack(corrects)};

@@ -16,10 +16,10 @@ at::Tensor trigger_gradient(const Model& model, const Method& method, const Coun
                             const Batch& batch, const Conditioning& conditioning);
 
 /// Engine::trigger_scores: every example of `batch` with every candidate, packed in few passes of at most
-/// `batch_tokens` rows. What stands in front of the slot is laid once per example on causal models.
+/// `batch_tokens` rows. On causal models what stands in front of the slot is laid once per example, and the
+/// text in front of the first slot comes from the rows' cache.
 TriggerScores trigger_scores(const Model& model, const Method& method, const CountedBackbone& backbone,
-                             const TrainingRows& rows, const Batch& batch, int64_t slot,
-                             const at::Tensor& candidates, const Conditioning& conditioning,
-                             int64_t batch_tokens);
+                             TrainingRows& rows, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                             const Conditioning& conditioning, int64_t batch_tokens);
 
 } // namespace cuecard
