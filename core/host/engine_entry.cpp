@@ -17,11 +17,19 @@ namespace {
 using Run = int (*)(const Values&);
 
 const std::map<std::string, Run> runs = {
-    {"train", train},           {"eval", eval},
-    {"predict", predict},       {"fill", fill},
-    {"render", render},         {"tokenize", tokenize},
-    {"model info", model_info}, {"model convert", model_convert},
-    {"card info", card_info},   {"plugin probe-child", probe_child},
+    {"train", train},
+    {"eval", eval},
+    {"compare", compare_tuners},
+    {"report", report},
+    {"predict", predict},
+    {"fill", fill},
+    {"generate", generate},
+    {"render", render},
+    {"tokenize", tokenize},
+    {"model info", model_info},
+    {"model convert", model_convert},
+    {"card info", card_info},
+    {"plugin probe-child", probe_child},
 };
 
 } // namespace

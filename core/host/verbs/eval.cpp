@@ -8,6 +8,7 @@
 
 #include "data/readers.hpp"
 #include "data/task_file.hpp"
+#include "engine/dev_metric.hpp"
 #include "engine/predictor.hpp"
 #include "host/device.hpp"
 #include "host/failure.hpp"
@@ -18,7 +19,9 @@
 #include "host/progress.hpp"
 #include "host/table.hpp"
 #include "host/verbs/verbs.hpp"
+#include "host/word_field.hpp"
 #include "metrics/metrics.hpp"
+#include "metrics/task_metric.hpp"
 
 namespace cuecard::host {
 
@@ -32,11 +35,18 @@ struct CardRows {
 
 /// What came of them.
 struct Measured {
-  std::string card;
-  std::vector<std::string> labels;
-  std::vector<int64_t> predicted, gold;
-  std::map<int64_t, bool> correct; ///< by line
+  const Method* method = nullptr;
+  Labelled rows;
+  std::map<std::pair<int64_t, std::size_t>, bool> correct; ///< by line, and word where words have labels
   RowReport report;
+
+  /// All labels of all rows.
+  static std::vector<int64_t> joined(const std::vector<std::vector<int64_t>>& rows) {
+    std::vector<int64_t> all;
+    for (const std::vector<int64_t>& row : rows)
+      all.insert(all.end(), row.begin(), row.end());
+    return all;
+  }
 };
 
 /// One pass of the model over rows of one or several cards.
@@ -84,16 +94,16 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
     throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
   rows.examples = examples_of(bytes, path, layout, label_index(method.labels, values),
                               {values.given("strict"), true}, rows.report);
+  for (Example& example : rows.examples)
+    take_words(example, method);
   std::erase_if(rows.examples, [&](const Example& example) {
-    if (example.label >= 0)
+    try {
+      gold_labels(method, example);
       return false;
-    leave_out(rows.report, example.line,
-              example.word_labels.empty()
-                  ? "it has no label"
-                  : "it has a list of labels, one for each word, and the card chooses one for "
-                    "the row",
-              values.given("strict"));
-    return true;
+    } catch (const DataError& error) {
+      leave_out(rows.report, example.line, error.what(), values.given("strict"));
+      return true;
+    }
   });
   return rows;
 }
@@ -102,10 +112,10 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
 void check_measured(Measured& measured) {
   RowReport& report = measured.report;
   std::ranges::stable_sort(report.skipped, {}, &SkippedRow::line);
-  if (!measured.predicted.empty())
+  if (!measured.rows.gold.empty())
     return;
   throw DataError(report.file + ": none of its " + std::to_string(report.rows) +
-                  " rows can be used to measure the card \"" + measured.card + "\"; " +
+                  " rows can be used to measure the card \"" + measured.method->name + "\"; " +
                   (report.skipped.empty() ? "none names it."
                                           : "line " + std::to_string(report.skipped[0].line) + ": " +
                                                 report.skipped[0].reason + "."));
@@ -134,8 +144,8 @@ Pass measure(const Model& model, const std::vector<const Method*>& methods, std:
 
   for (std::size_t card = 0; card < rows.size(); ++card) {
     Measured result;
-    result.card = methods[card]->name;
-    result.labels = methods[card]->labels;
+    result.method = methods[card];
+    result.rows.labels = methods[card]->labels;
     result.report = rows[card].report;
     measured.push_back(std::move(result));
   }
@@ -145,45 +155,77 @@ Pass measure(const Model& model, const std::vector<const Method*>& methods, std:
       leave_out(result.report, examples[i]->line, predictions[i].problem, values.given("strict"));
       continue;
     }
-    result.predicted.push_back(predictions[i].label());
-    result.gold.push_back(examples[i]->label);
-    result.correct[examples[i]->line] = predictions[i].label() == examples[i]->label;
+    const std::vector<int64_t> gold = gold_labels(*result.method, *examples[i]);
+    const std::vector<int64_t> predicted = predicted_labels(predictions[i], gold);
+    for (std::size_t word = 0; word < gold.size(); ++word)
+      result.correct[{examples[i]->line, word}] = predicted[word] == gold[word];
+    result.rows.gold.push_back(gold);
+    result.rows.predicted.push_back(predicted);
   }
   for (std::size_t card = measured.size() - rows.size(); card < measured.size(); ++card)
     check_measured(measured[card]);
   return {seconds, predictor.counters()};
 }
 
-/// Rows that both cards labelled.
+/// Rows, or words, that both cards labelled.
 PairedComparison against(const Measured& card, const Measured& other) {
   std::vector<int64_t> first, second;
-  for (const auto& [line, correct] : card.correct)
-    if (const auto found = other.correct.find(line); found != other.correct.end()) {
+  for (const auto& [place, correct] : card.correct)
+    if (const auto found = other.correct.find(place); found != other.correct.end()) {
       first.push_back(correct);
       second.push_back(found->second);
     }
   return compare(first, second, std::vector<int64_t>(first.size(), 1));
 }
 
+Json as_json(const Found& found) {
+  return {{"precision", found.precision()}, {"recall", found.recall()},     {"f1", found.f1()},
+          {"correct", found.correct},       {"predicted", found.predicted}, {"gold", found.gold}};
+}
+
+/// The metric's value, and what it is made of.
+void add_metric(Json& object, const std::string& metric, const Labelled& rows) {
+  const MetricValue measured = measure(metric, rows);
+  object["metric"] = metric;
+  object["value"] = measured.value;
+  if (metric == "accuracy")
+    return;
+  if (metric == "entity-f1") {
+    object["precision"] = measured.all.precision();
+    object["recall"] = measured.all.recall();
+  }
+  Json& parts = object[metric == "entity-f1" ? "types" : "by_label"] = Json::object();
+  for (const auto& [name, found] : measured.parts)
+    parts[name] = as_json(found);
+}
+
 Json as_json(const Measured& measured, const Pass& pass, const Measured* first) {
-  const Accuracy result = accuracy(measured.predicted, measured.gold);
-  const Interval interval = wilson95(result.correct, result.total);
-  Json object{{"card", measured.card},
-              {"n", result.total},
-              {"accuracy", result.value()},
-              {"ci95", {interval.low, interval.high}},
-              {"correct", result.correct},
-              {"skipped", std::ssize(measured.report.skipped)},
-              {"seconds", pass.seconds},
-              {"examples_per_second", finite(static_cast<double>(result.total) / pass.seconds)},
-              {"tokens_per_second", finite(static_cast<double>(pass.counters.rows_forwarded) / pass.seconds)},
-              {"data", measured.report.file},
-              {"data_sha256", measured.report.sha256},
-              {"labels", measured.labels},
-              {"confusion", confusion(measured.predicted, measured.gold, std::ssize(measured.labels))}};
+  const Method& method = *measured.method;
+  const std::vector<int64_t> predicted = Measured::joined(measured.rows.predicted),
+                             gold = Measured::joined(measured.rows.gold);
+  const Accuracy result = accuracy(predicted, gold);
+  const int64_t rows = std::ssize(measured.rows.gold);
+  Json object{{"card", method.name}, {"n", rows}, {"accuracy", result.value()}, {"correct", result.correct}};
+  if (method.labels_words()) { // words of one sentence are no independent draws: no interval
+    object["words"] = result.total;
+  } else {
+    const Interval interval = wilson95(result.correct, result.total);
+    object["ci95"] = {interval.low, interval.high};
+  }
+  add_metric(object, method.metric, measured.rows);
+  const Json more{
+      {"skipped", std::ssize(measured.report.skipped)},
+      {"seconds", pass.seconds},
+      {"examples_per_second", finite(static_cast<double>(rows) / pass.seconds)},
+      {"tokens_per_second", finite(static_cast<double>(pass.counters.rows_forwarded) / pass.seconds)},
+      {"data", measured.report.file},
+      {"data_sha256", measured.report.sha256},
+      {"labels", method.labels},
+      {"confusion", confusion(predicted, gold, std::ssize(method.labels))}};
+  object.update(more);
   if (first) {
     const PairedComparison pair = against(measured, *first);
-    object["versus"] = {{"card", first->card},
+    object["versus"] = {{"card", first->method->name},
                         {"only_this", pair.only_first},
                         {"only_other", pair.only_second},
                         {"p_value", pair.p_value}};
@@ -194,14 +236,24 @@ Json as_json(const Measured& measured, const Pass& pass, const Measured* first) 
 
 std::vector<std::string> table_row(const Json& object) {
   return {object["card"].get<std::string>(),
-          percent(object["accuracy"].get<double>()),
-          percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>()),
+          percent(object["value"].get<double>()),
+          object["metric"] == "accuracy" && object.contains("ci95")
+              ? percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>())
+              : "",
           grouped(object["n"].get<long long>()),
           grouped(object["skipped"].get<long long>()),
           rounded(object["seconds"].get<double>(), 1),
           object["examples_per_second"].is_null() ? ""
                                                   : rounded(object["examples_per_second"].get<double>(), 1),
           object["tokens_per_second"].is_null() ? "" : rounded(object["tokens_per_second"].get<double>(), 0)};
+}
+
+/// What the cards were measured by, all of them alike or not.
+std::string metric_column(const std::vector<Json>& objects) {
+  const Json& metric = objects.at(0)["metric"];
+  const bool same =
+      std::ranges::all_of(objects, [&](const Json& object) { return object["metric"] == metric; });
+  return same ? metric.get<std::string>() : "value";
 }
 
 void print(const std::vector<Json>& objects, const Values& values) {
@@ -214,12 +266,14 @@ void print(const std::vector<Json>& objects, const Values& values) {
   for (const Json& object : objects)
     rows.push_back(table_row(object));
   std::cout << table(
-      {"card", "accuracy", "95% interval", "rows", "skipped", "seconds", "examples/s", "tokens/s"}, rows);
+      {"card", metric_column(objects), "95% interval", "rows", "skipped", "seconds", "examples/s", "tokens/s"},
+      rows);
   for (const Json& object : objects)
     if (object.contains("versus")) {
       const Json& pair = object["versus"];
       std::cout << object["card"].get<std::string>() << " against " << pair["card"].get<std::string>()
-                << ": only the first is right on " << pair["only_this"] << " rows, only the second on "
+                << ": only the first is right on " << pair["only_this"]
+                << (object.contains("words") ? " words" : " rows") << ", only the second on "
                 << pair["only_other"] << "; p = " << rounded(pair["p_value"].get<double>(), 4)
                 << " (McNemar)\n";
     }
@@ -258,10 +312,13 @@ int eval(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   const std::string path = data_path(values), bytes = read_data_bytes(path);
   const Model model = load_model(values, plugins, device);
-  const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
+  std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const Method*> methods;
   std::vector<CardRows> rows;
-  for (const LoadedCard& card : cards) {
+  for (LoadedCard& card : cards) {
+    if (values.given("task"))
+      card.method.metric = read_task_file(values.text("task")).metric;
+    require_metric(card.method);
     methods.push_back(&card.method);
     rows.push_back(read_rows(card.method, bytes, path, values));
   }

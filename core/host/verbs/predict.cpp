@@ -12,6 +12,7 @@
 #include "host/loading.hpp"
 #include "host/progress.hpp"
 #include "host/verbs/verbs.hpp"
+#include "host/word_field.hpp"
 
 namespace cuecard::host {
 
@@ -32,17 +33,17 @@ Json as_json(int64_t number, const Prediction& prediction, const Method& method)
     return label < 0 ? Json() : Json(method.labels[static_cast<std::size_t>(label)]);
   };
   Json object{{"row", number}, {"card", method.name}};
-  if (decision.labels.size() == 1) {
+  if (method.labels_words()) {
+    Json labels = Json::array();
+    for (const int64_t label : decision.labels)
+      labels.push_back(name_of(label));
+    object["labels"] = labels; // of the words, in order
+  } else if (decision.labels.size() == 1) {
     Json scores = Json::object();
     for (std::size_t label = 0; label < decision.probabilities.size(); ++label)
       scores[method.labels[label]] = finite(decision.probabilities[label]);
     object["label"] = name_of(decision.labels[0]);
     object["scores"] = scores;
-  } else if (!decision.labels.empty()) {
-    Json labels = Json::array();
-    for (const int64_t label : decision.labels)
-      labels.push_back(name_of(label));
-    object["labels"] = labels; // of the words, in order
   }
   if (!decision.text.empty())
     object["text"] = decision.text;
@@ -64,9 +65,13 @@ public:
 
   void batch(std::vector<InputRow>& rows) {
     std::vector<const Example*> usable;
-    for (const InputRow& row : rows)
-      if (row.problem.empty())
+    for (InputRow& row : rows)
+      if (row.problem.empty()) {
+        for (const LoadedCard& card : cards_)
+          if (cards_.size() == 1 || card.method.name == row.example.card)
+            take_words(row.example, card.method);
         usable.push_back(&row.example);
+      }
     const std::vector<Prediction> predictions = predictor_.predict(usable);
     auto next = predictions.begin();
     for (InputRow& row : rows) {

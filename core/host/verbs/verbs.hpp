@@ -6,9 +6,12 @@
 namespace cuecard::host {
 
 int train(const Values& values);
+int compare_tuners(const Values& values);
+int report(const Values& values);
 int eval(const Values& values);
 int predict(const Values& values);
 int fill(const Values& values);
+int generate(const Values& values);
 int render(const Values& values);
 int tokenize(const Values& values);
 int model_info(const Values& values);

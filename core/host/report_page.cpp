@@ -1,0 +1,242 @@
+#include "host/report_page.hpp"
+
+#include <cmath>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "host/report_charts.hpp"
+#include "host/table.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* head = R"(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Cuecard report</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em; }
+h1, h2, h3 { line-height: 1.2; }
+table { border-collapse: collapse; margin: 1em 0; }
+th, td { border: 1px solid #ccc; padding: 0.25em 0.6em; text-align: left; vertical-align: top; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
+svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
+.grid { stroke: #e3e3e3; } .axis { stroke: #888; } .interval { stroke: #0072b2; stroke-width: 3; }
+</style>
+</head>
+<body>
+<h1>Cuecard report</h1>
+)";
+
+std::string cell(const std::string& text, bool number = true) {
+  return std::string(number ? "<td class=\"n\">" : "<td>") + escaped(text) + "</td>";
+}
+
+std::string header(const std::vector<std::string>& names) {
+  std::string row = "<tr>";
+  for (const std::string& name : names)
+    row += "<th>" + escaped(name) + "</th>";
+  return row + "</tr>\n";
+}
+
+bool has(const Json& object, const char* key) {
+  return object.contains(key) && !object[key].is_null();
+}
+
+std::string whole(const Json& object, const char* key) {
+  return has(object, key) ? grouped(object.at(key).get<long long>()) : "-";
+}
+
+/// The measure of a run with its interval, where it has one.
+struct Measure {
+  bool known = false;
+  Estimate estimate;
+  std::string rows = "-", spread = "-";
+};
+
+Measure measure_of(const ReportedRun& run) {
+  const Json* of = run.object;
+  const char* key = "accuracy";
+  if (run.kind == ReportedRun::Kind::train) {
+    if (!has(*of, "dev"))
+      return {};
+    of = &of->at("dev");
+  } else if (run.kind == ReportedRun::Kind::compare) {
+    key = "mean";
+  }
+  if (!has(*of, key))
+    return {};
+  Measure measure;
+  measure.known = true;
+  measure.estimate = {run.name, of->at(key).get<double>(), 0, 0};
+  measure.estimate.low = measure.estimate.high = measure.estimate.value;
+  if (has(*of, "ci95")) {
+    measure.estimate.low = of->at("ci95").at(0).get<double>();
+    measure.estimate.high = of->at("ci95").at(1).get<double>();
+  }
+  measure.rows = whole(*of, "n");
+  const char* deviation = run.kind == ReportedRun::Kind::train ? "dev_std" : "std";
+  if (has(*run.object, deviation))
+    measure.spread = percent(run.object->at(deviation).get<double>());
+  return measure;
+}
+
+std::string kind_of(const ReportedRun& run) {
+  switch (run.kind) {
+  case ReportedRun::Kind::train:
+    return "training, development rows";
+  case ReportedRun::Kind::eval:
+    return "evaluation";
+  case ReportedRun::Kind::compare:
+    return "comparison, mean over seeds";
+  }
+  return "";
+}
+
+std::string side_by_side(const std::vector<ReportedRun>& runs) {
+  std::string html = "<h2>Runs side by side</h2>\n<table>\n" +
+                     header({"run", "what", "accuracy", "95% interval", "std over seeds", "rows", "learned",
+                             "steps", "seconds", "file"});
+  std::vector<Estimate> estimates;
+  for (const ReportedRun& run : runs) {
+    const Json& object = *run.object;
+    const Measure measure = measure_of(run);
+    if (measure.known)
+      estimates.push_back(measure.estimate);
+    html += "<tr>" + cell(run.name, false) + cell(kind_of(run), false);
+    html += cell(measure.known ? percent(measure.estimate.value) : "-");
+    html += cell(measure.known ? percent(measure.estimate.low) + " to " + percent(measure.estimate.high) : "-");
+    html += cell(measure.spread) + cell(measure.rows) + cell(whole(object, "parameters"));
+    html += cell(whole(object, "steps"));
+    html += cell(has(object, "seconds") ? rounded(object.at("seconds").get<double>(), 1) : "-");
+    html += cell(run.file, false) + "</tr>\n";
+  }
+  html += "</table>\n";
+  return estimates.empty() ? html : html + interval_chart(estimates);
+}
+
+std::string loss_curves(const std::vector<ReportedRun>& runs) {
+  std::vector<Curve> curves;
+  for (const ReportedRun& run : runs) {
+    if (!has(*run.object, "losses"))
+      continue;
+    Curve curve{run.name, {}};
+    for (const Json& loss : run.object->at("losses"))
+      curve.values.push_back(loss.is_null() ? NAN : loss.get<double>());
+    if (!curve.values.empty())
+      curves.push_back(std::move(curve));
+  }
+  const std::string chart = line_chart(curves);
+  return chart.empty() ? "" : "<h2>Training loss by step</h2>\n" + chart;
+}
+
+/// Rows are gold labels; a cell is the darker the larger its share of the row.
+std::string confusion_matrix(const ReportedRun& run) {
+  const Json &counts = run.object->at("confusion"), &labels = run.object->at("labels");
+  std::string html = "<h3>" + escaped(run.name) + "</h3>\n<table>\n";
+  std::vector<std::string> names{"gold \\ predicted"};
+  for (const Json& label : labels)
+    names.push_back(label.get<std::string>());
+  html += header(names);
+  for (std::size_t gold = 0; gold < labels.size(); ++gold) {
+    long long sum = 0;
+    for (const Json& count : counts.at(gold))
+      sum += count.get<long long>();
+    html += "<tr><th>" + escaped(names[gold + 1]) + "</th>";
+    for (const Json& count : counts.at(gold)) {
+      const long long n = count.get<long long>();
+      const double share = sum > 0 ? static_cast<double>(n) / static_cast<double>(sum) : 0;
+      html += "<td class=\"n\" style=\"background: rgba(0,114,178," + rounded(share * 0.6, 3) + ")\">" +
+              grouped(n) + "</td>";
+    }
+    html += "</tr>\n";
+  }
+  return html + "</table>\n";
+}
+
+std::string mistakes(const ReportedRun& run) {
+  std::string html = "<h3>" + escaped(run.name) + "</h3>\n<table>\n" +
+                     header({"line", "gold", "predicted", "probability", "text"});
+  for (const Json& row : run.object->at("mistakes"))
+    html += "<tr>" + cell(whole(row, "line")) + cell(row.at("gold").get<std::string>(), false) +
+            cell(row.at("predicted").get<std::string>(), false) +
+            cell(has(row, "probability") ? rounded(row.at("probability").get<double>(), 3) : "-") +
+            cell(has(row, "text") ? row.at("text").get<std::string>() : "", false) + "</tr>\n";
+  return html + "</table>\n";
+}
+
+std::string for_each_with(const std::vector<ReportedRun>& runs, const char* key, const std::string& title,
+                          std::string (*draw)(const ReportedRun&)) {
+  std::string html;
+  for (const ReportedRun& run : runs)
+    if (has(*run.object, key) && !run.object->at(key).empty())
+      html += draw(run);
+  return html.empty() ? html : "<h2>" + title + "</h2>\n" + html;
+}
+
+} // namespace
+
+std::vector<ReportedRun> reported_runs(const std::vector<std::string>& files,
+                                       const std::vector<nlohmann::json>& objects) {
+  std::vector<ReportedRun> runs;
+  std::map<std::string, int> seen;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const Json& object = objects[i];
+    const auto text = [&](const char* key) { return object.contains(key) && object[key].is_string(); };
+    ReportedRun run;
+    run.file = files[i];
+    run.object = &object;
+    if (object.is_object() && text("tuner") && object.contains("mean")) {
+      run.kind = ReportedRun::Kind::compare;
+      run.name = object["tuner"];
+    } else if (object.is_object() && text("card") && object.contains("losses")) {
+      run.kind = ReportedRun::Kind::train;
+      run.name = object["card"];
+      if (text("tuner"))
+        run.name += " (" + object["tuner"].get<std::string>() + ")";
+    } else if (object.is_object() && text("card") && object.contains("n")) {
+      run.kind = ReportedRun::Kind::eval;
+      run.name = object["card"];
+    } else {
+      throw DataError(files[i] + ": holds an object that `cuecard train`, `eval` or `compare` does not print "
+                                 "with --json; give the files that they were written to.");
+    }
+    ++seen[run.name];
+    runs.push_back(std::move(run));
+  }
+  for (ReportedRun& run : runs)
+    if (seen[run.name] > 1)
+      run.name += ", " + run.file;
+  return runs;
+}
+
+std::string report_page(const std::vector<ReportedRun>& runs) {
+  std::string html = head;
+  const ReportedRun* at = nullptr;
+  try {
+    for (const ReportedRun& run : runs) { // so that an error has a file
+      at = &run;
+      side_by_side({run});
+      loss_curves({run});
+      for_each_with({run}, "confusion", "", confusion_matrix);
+      for_each_with({run}, "mistakes", "", mistakes);
+    }
+  } catch (const Json::exception& error) {
+    throw DataError(at->file + ": \"" + at->name +
+                    "\" holds something of another form than the program prints: " + error.what() + ".");
+  }
+  html += side_by_side(runs) + loss_curves(runs);
+  html += for_each_with(runs, "confusion", "Confusion", confusion_matrix);
+  html += for_each_with(runs, "mistakes", "Worst mistakes", mistakes);
+  return html + "</body>\n</html>\n";
+}
+
+} // namespace cuecard::host

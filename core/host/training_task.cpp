@@ -1,0 +1,188 @@
+#include "host/training_task.hpp"
+
+#include <iostream>
+
+#include <cuecard/error.hpp>
+
+#include "data/sampler.hpp"
+#include "data/split.hpp"
+#include "engine/dev_metric.hpp"
+#include "host/failure.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+std::vector<int64_t> labels_of(const std::vector<Example>& examples) {
+  std::vector<int64_t> labels;
+  for (const Example& example : examples)
+    labels.push_back(example.label);
+  return labels;
+}
+
+std::vector<Example> picked(const std::vector<Example>& examples, const std::vector<std::size_t>& rows) {
+  std::vector<Example> result;
+  for (const std::size_t row : rows)
+    result.push_back(examples[row]);
+  return result;
+}
+
+/// Development rows that come from the training file: what it skipped was counted there.
+void take_report(TaskRows& rows) {
+  rows.dev_report = rows.train_report;
+  rows.dev_report.skipped.clear();
+}
+
+void take_split(const TaskFile& task, TaskRows& rows) {
+  if (task.split.dev <= 0)
+    return;
+  const auto parts = split(rows.train, {1 - task.split.dev, task.split.dev}, task.split.seed);
+  rows.dev = picked(rows.train, parts[1]);
+  rows.train = picked(rows.train, parts[0]);
+  take_report(rows);
+}
+
+void take_few_shot(const TaskFile& task, TaskRows& rows) {
+  if (!task.few_shot)
+    return;
+  const TaskFewShot& few = *task.few_shot;
+  if (few.dev && rows.dev.empty()) {
+    const FewShot both = sample_with_dev(labels_of(rows.train), few.train, *few.dev, few.seed);
+    rows.dev = picked(rows.train, both.dev);
+    rows.train = picked(rows.train, both.train);
+    take_report(rows);
+    return;
+  }
+  rows.train = picked(rows.train, sample(labels_of(rows.train), few.train, few.seed));
+  if (few.dev)
+    rows.dev = picked(rows.dev, sample(labels_of(rows.dev), *few.dev, few.seed));
+}
+
+TaskRows read_rows(const TaskFile& task, bool strict) {
+  TaskRows rows;
+  const LabelIndex labels(task.labels);
+  if (task.train)
+    rows.train = read_examples(*task.train, task.layout, labels, {strict, true}, rows.train_report);
+  if (task.dev)
+    rows.dev = read_examples(*task.dev, task.layout, labels, {strict, true}, rows.dev_report);
+  for (const RowReport* report : {&rows.train_report, &rows.dev_report})
+    if (const std::string summary = report->summary(); !summary.empty())
+      std::cerr << "cuecard: " << summary << '\n';
+  take_split(task, rows);
+  take_few_shot(task, rows);
+  return rows;
+}
+
+/// Without training rows only what needs none can be made: a card of which nothing learns. Labels that the task
+/// names must stand somewhere in rows that are learned from or measured.
+void require_rows(const TaskFile& task, const std::string& tuner, const registry::Registry& plugins) {
+  const auto learns_by = [&](uint32_t kind, const std::string& component) {
+    return plugins.find(kind, component).component().learns != CUECARD_LEARNS_NOTHING;
+  };
+  const bool tuner_learns = learns_by(CUECARD_TUNER, tuner);
+  const bool learns = tuner_learns || learns_by(CUECARD_VERBALIZER, task.verbalizer.component);
+  const std::string learner =
+      tuner_learns ? "the tuner \"" + tuner + "\"" : "the verbalizer \"" + task.verbalizer.component + "\"";
+  const bool measures = task.dev || task.split.dev > 0 || (task.few_shot && task.few_shot->dev);
+  const auto lacks = [&](const char* key, const std::string& why) {
+    throw DataError(task.file.string() + ": the key \"" + key + "\" is missing, and " + why + ".");
+  };
+  if (!task.train && learns)
+    lacks("data.train", learner + " learns from training rows");
+  if (!task.layout.label && !task.labels.empty() && (learns || measures))
+    lacks("data.label",
+          learns ? learner + " learns from labelled rows" : "development rows are measured by their labels");
+}
+
+/// Rows that could not be used, in one line: how many of how many, and the first of them.
+std::string told(const std::vector<UnusableRow>& unusable, const std::string& file, std::size_t rows,
+                 const std::string& what) {
+  constexpr std::size_t most = 10;
+  std::string text = file + ": " + std::to_string(unusable.size()) + " of " + std::to_string(rows) + " " +
+                     what + " rows could not be used (";
+  for (std::size_t i = 0; i < unusable.size() && i < most; ++i)
+    text +=
+        (i ? "; line " : "line ") + std::to_string(unusable[i].line) + ": " + without_stop(unusable[i].reason);
+  return text + (unusable.size() > most ? "; ...)." : ").");
+}
+
+} // namespace
+
+TrainingTask read_training_task(const std::string& path, const std::vector<std::string>& tuners,
+                                const registry::Registry& plugins, bool strict) {
+  TrainingTask task{read_task_file(path), {}};
+  for (const std::string& tuner : tuners)
+    require_rows(task.file, tuner, plugins);
+  task.rows = read_rows(task.file, strict);
+  return task;
+}
+
+void set_option(ComponentChoice& choice, const std::string& name, const std::string& value) {
+  std::erase_if(choice.set, [&](const auto& known) { return known.first == name; });
+  choice.set.emplace_back(name, value);
+}
+
+MethodChoice choice_of(const TaskFile& task, const std::string& tuner,
+                       const std::vector<std::pair<std::string, std::string>>& set, uint64_t seed) {
+  MethodChoice choice;
+  choice.name = task.name;
+  choice.prompt_template = {task.prompt_template.component, task.prompt_template.set};
+  set_option(choice.prompt_template, "text", task.template_text);
+  choice.verbalizer = {task.verbalizer.component, task.verbalizer.set};
+  choice.tuner.component = tuner;
+  for (const auto& [name, value] : set) {
+    if (name.starts_with("template."))
+      set_option(choice.prompt_template, name.substr(9), value);
+    else if (name.starts_with("verbalizer."))
+      set_option(choice.verbalizer, name.substr(11), value);
+    else
+      set_option(choice.tuner, name, value);
+  }
+  for (const TaskLabel& label : task.labels) {
+    choice.labels.push_back(label.name);
+    choice.label_words.push_back(label.words);
+  }
+  choice.limit.max_length = task.max_length;
+  choice.limit.truncate = task.truncate == "head"       ? Truncate::head
+                          : task.truncate == "balanced" ? Truncate::balanced
+                                                        : Truncate::tail;
+  choice.seed = seed;
+  choice.metric = task.metric;
+  return choice;
+}
+
+void require_kind_of_labels(const TaskFile& task, const Method& method, const TaskRows& rows) {
+  if (method.labels.empty())
+    return;
+  const std::string verbalizer = "the verbalizer \"" + method.record.verbalizer.component + "\"";
+  for (const auto* part : {&rows.train, &rows.dev})
+    for (const Example& example : *part) {
+      if (!method.labels_words() && example.label < 0 && !example.word_labels.empty())
+        throw DataError(
+            task.file.string() + ": \"data.label\" is a list of labels, one for each word, and " + verbalizer +
+            " chooses one for each row; name a column with one label, or a verbalizer that labels words.");
+      if (method.labels_words() && example.label >= 0)
+        throw DataError(task.file.string() + ": \"data.label\" is one label for each row, and " + verbalizer +
+                        " labels words; name a column that is a list of labels, or another verbalizer.");
+    }
+  require_metric(method);
+}
+
+void tell_unusable(const TaskRows& rows, bool strict) {
+  const auto tell = [&](const std::vector<UnusableRow>& unusable, const std::string& file, std::size_t count,
+                        const std::string& what) {
+    if (unusable.empty())
+      return;
+    if (strict)
+      throw DataError(file + ", line " + std::to_string(unusable[0].line) +
+                      ": the row can't be used: " + without_stop(unusable[0].reason) + ".");
+    const std::string text = told(unusable, file, count, what);
+    if (&unusable == &rows.unusable.train && unusable.size() == count)
+      throw DataError(text);
+    std::cerr << "cuecard: " << text << '\n';
+  };
+  tell(rows.unusable.train, rows.train_report.file, rows.train.size(), "training");
+  tell(rows.unusable.dev, rows.dev_report.file, rows.dev.size(), "development");
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,296 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "engine/dev_metric.hpp"
+#include "host/device.hpp"
+#include "host/failure.hpp"
+#include "host/interrupt.hpp"
+#include "host/json_line.hpp"
+#include "host/loading.hpp"
+#include "host/table.hpp"
+#include "host/training_run.hpp"
+#include "host/verbs/verbs.hpp"
+#include "metrics/metrics.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+/// The rows that all methods are measured on: the task's test rows, or its development rows where it has none.
+struct MeasuredRows {
+  std::vector<Example> examples;
+  RowReport report;
+};
+
+MeasuredRows measured_rows(const TrainingTask& task, bool strict) {
+  MeasuredRows rows;
+  if (task.file.test) {
+    rows.examples = read_examples(*task.file.test, task.file.layout, LabelIndex(task.file.labels),
+                                  {strict, true}, rows.report);
+    if (const std::string summary = rows.report.summary(); !summary.empty())
+      std::cerr << "cuecard: " << summary << '\n';
+  } else {
+    rows = {task.rows.dev, task.rows.dev_report};
+  }
+  if (rows.examples.empty())
+    throw DataError(
+        task.file.file.string() +
+        ": there is nothing to compare methods on; name a file with \"data.test\" or \"data.dev\".");
+  return rows;
+}
+
+std::vector<std::string> tuners_of(const Values& values, const registry::Registry& plugins) {
+  std::vector<std::string> tuners;
+  std::istringstream list(values.text("tuners"));
+  for (std::string name; std::getline(list, name, ',');) {
+    plugins.find(CUECARD_TUNER, name);
+    if (std::find(tuners.begin(), tuners.end(), name) != tuners.end())
+      throw UsageError("--tuners names \"" + name + "\" twice; keep one.");
+    tuners.push_back(name);
+  }
+  if (tuners.empty())
+    throw UsageError("--tuners names none; give one or more, separated by commas.");
+  return tuners;
+}
+
+/// What of `--set` is for `tuner`: TUNER.OPTION, or a bare OPTION that it declares. One that no tuner declares
+/// is a UsageError.
+Pairs options_for(const std::string& tuner, const std::vector<std::string>& tuners, const Pairs& set,
+                  const registry::Registry& plugins) {
+  const auto declares = [&](const std::string& name, const std::string& option) {
+    const auto& options = plugins.find(CUECARD_TUNER, name).component().options;
+    return std::any_of(options.begin(), options.end(), [&](const auto& each) { return each.name == option; });
+  };
+  Pairs own;
+  for (const auto& [name, value] : set) {
+    const std::string owner = name.substr(0, name.find('.'));
+    if (owner != name) {
+      if (owner == tuner)
+        own.emplace_back(name.substr(owner.size() + 1), value);
+      else if (owner == "template" || owner == "verbalizer")
+        own.emplace_back(name, value);
+      else if (std::find(tuners.begin(), tuners.end(), owner) == tuners.end())
+        throw UsageError("--set " + name + ": \"" + owner +
+                         "\" is none of the tuners that are compared; write TUNER.OPTION, template.OPTION or "
+                         "verbalizer.OPTION." +
+                         did_you_mean(owner, tuners));
+      continue;
+    }
+    if (std::none_of(tuners.begin(), tuners.end(), [&](const auto& each) { return declares(each, name); }))
+      throw UsageError("--set " + name + ": none of the tuners that are compared has this option.");
+    if (declares(tuner, name))
+      own.emplace_back(name, value);
+  }
+  return own;
+}
+
+struct Measured {
+  double value = 0;
+  int64_t n = 0;
+  std::vector<std::vector<int64_t>> confusion;
+};
+
+/// Measures the card as it would be loaded.
+Measured measure(const Model& model, const registry::Registry& plugins, const Card& card,
+                 const MeasuredRows& rows) {
+  const Method method = method_from_card(model, plugins, card);
+  std::vector<const Example*> examples;
+  for (const Example& example : rows.examples)
+    examples.push_back(&example);
+  std::vector<Prediction> predictions = Predictor(model, {&method}).predict(examples, [](int64_t) {
+    if (Interruptible::requested())
+      throw Cancelled();
+  });
+  std::vector<const Example*> usable;
+  std::vector<Prediction> usable_predictions;
+  std::vector<int64_t> predicted, gold;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    if (!predictions[i].problem.empty())
+      continue;
+    predicted.push_back(predictions[i].label());
+    gold.push_back(examples[i]->label);
+    usable.push_back(examples[i]);
+    usable_predictions.push_back(std::move(predictions[i]));
+  }
+  if (usable.empty())
+    throw DataError(rows.report.file + ": none of its rows can be used to measure the card \"" + card.name +
+                    "\".");
+  return {dev_metric(method, usable, usable_predictions), std::ssize(usable),
+          confusion(predicted, gold, std::ssize(method.labels))};
+}
+
+/// A folder of this process for cards that nobody asked to keep.
+class Scratch {
+public:
+  Scratch() {
+    std::string name = (std::filesystem::temp_directory_path() / "cuecard-compare-XXXXXX").string();
+    if (!::mkdtemp(name.data()))
+      throw DataError("no folder could be made in " + std::filesystem::temp_directory_path().string() +
+                      "; set TMPDIR to one that can be written to.");
+    path = name;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  std::filesystem::path path;
+};
+
+int64_t bytes_in(const std::filesystem::path& folder) {
+  int64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    bytes += static_cast<int64_t>(entry.file_size());
+  return bytes;
+}
+
+/// All seeds of one tuner. Throws Cancelled when it was stopped.
+Json compare_tuner(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
+                   const MeasuredRows& rows, RunChoice choice, const std::filesystem::path& out,
+                   const Values& values) {
+  const auto first = static_cast<uint64_t>(values.integer("seed"));
+  const auto count = static_cast<uint64_t>(values.integer("seeds", 1));
+  std::vector<double> found, dev;
+  double seconds = 0;
+  Json seeds = Json::array();
+  std::optional<TrainedRun> best;
+  Measured of_best;
+  for (choice.seed = first; choice.seed < first + count; ++choice.seed) {
+    choice.title = choice.tuner + ", seed " + std::to_string(choice.seed);
+    TrainedRun run = run_training(model, plugins, tasks, choice, values);
+    if (run.result.report.cancelled)
+      throw Cancelled();
+    const Measured measured = measure(model, plugins, run.cards[0], rows);
+    const FitReport& report = run.result.report;
+    found.push_back(measured.value);
+    seconds += run.result.seconds;
+    seeds.push_back({{"seed", run.seed},
+                     {"value", measured.value},
+                     {"dev", finite(report.best_dev)},
+                     {"steps", report.steps},
+                     {"best_step", report.best_step},
+                     {"seconds", run.result.seconds}});
+    if (!best || report.best_dev > best->result.report.best_dev) {
+      best = std::move(run);
+      of_best = measured;
+    }
+  }
+  const std::filesystem::path place = out / (choice.tuner + ".card");
+  save_card(best->cards[0], place);
+  const MeanStd mean = mean_std(found);
+  Json object{{"tuner", choice.tuner},
+              {"task", tasks[0].file.name},
+              {"metric", tasks[0].file.metric},
+              {"mean", mean.mean},
+              {"std", mean.std},
+              {"n", of_best.n},
+              {"skipped", std::ssize(rows.examples) - of_best.n + std::ssize(rows.report.skipped)},
+              {"parameters", best->parameters[0]},
+              {"frozen_parameters", frozen_parameters(model)},
+              {"seconds", seconds / static_cast<double>(count)},
+              {"card_bytes", bytes_in(place)},
+              {"seed", best->seed},
+              {"steps", best->result.report.steps},
+              {"seeds", seeds},
+              {"data", rows.report.file},
+              {"data_sha256", rows.report.sha256},
+              {"labels", best->cards[0].labels},
+              {"confusion", of_best.confusion}};
+  Json losses = Json::array();
+  for (const float loss : best->result.report.losses)
+    losses.push_back(finite(loss));
+  object["losses"] = losses;
+  if (tasks[0].file.metric == "accuracy") {
+    const Interval interval = wilson95(std::llround(mean.mean * static_cast<double>(of_best.n)), of_best.n);
+    object["ci95"] = {interval.low, interval.high};
+  }
+  if (values.given("out"))
+    object["out"] = place.string();
+  return object;
+}
+
+std::vector<std::string> table_row(const Json& object) {
+  const bool interval = object.contains("ci95");
+  return {object["tuner"].get<std::string>(),
+          percent(object["mean"].get<double>()) + " ± " + percent(object["std"].get<double>()),
+          interval
+              ? percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>())
+              : "-",
+          grouped(object["parameters"].get<long long>()),
+          rounded(object["seconds"].get<double>(), 1),
+          grouped(object["card_bytes"].get<long long>())};
+}
+
+void print_table(const std::vector<Json>& objects, const MeasuredRows& rows, const Values& values) {
+  std::vector<std::vector<std::string>> lines;
+  for (const Json& object : objects)
+    lines.push_back(table_row(object));
+  std::cout << table({"tuner", objects.at(0)["metric"].get<std::string>(), "95% interval", "learned", "seconds",
+                      "card bytes"},
+                     lines)
+            << "over " << values.integer("seeds", 1) << " seeds, on " << objects[0]["n"] << " rows of "
+            << rows.report.file << '\n';
+}
+
+} // namespace
+
+int compare_tuners(const Values& values) {
+  const at::Device device = open_device(values);
+  const registry::Registry plugins = find_plugins(values);
+  const std::vector<std::string> tuners = tuners_of(values, plugins);
+  std::vector<RunChoice> choices;
+  for (const std::string& tuner : tuners) {
+    RunChoice& choice = choices.emplace_back();
+    choice.tuner = tuner;
+    choice.set = options_for(tuner, tuners, values.pairs("set"), plugins);
+  }
+  std::vector<TrainingTask> tasks{
+      read_training_task(values.text("task"), tuners, plugins, values.given("strict"))};
+  const MeasuredRows rows = measured_rows(tasks[0], values.given("strict"));
+  const Scratch scratch;
+  std::filesystem::path out = scratch.path;
+  if (values.given("out")) {
+    out = values.text("out");
+    for (const std::string& tuner : tuners)
+      if (std::filesystem::exists(out))
+        check_card_place(out / (tuner + ".card"));
+    std::error_code failed;
+    std::filesystem::create_directory(out, failed);
+    if (failed)
+      throw DataError(out.string() + ": the folder for the cards could not be made: " + failed.message() + ".");
+  }
+  const Model model = load_model(values, plugins, device);
+
+  const Interruptible work;
+  std::vector<Json> objects;
+  try {
+    for (const RunChoice& choice : choices) {
+      objects.push_back(compare_tuner(model, plugins, tasks, rows, choice, out, values));
+      if (values.given("json"))
+        print_line(objects.back());
+    }
+  } catch (const Cancelled&) {
+    std::cerr << "cuecard: stopped; " << objects.size() << " of " << choices.size()
+              << " tuners were compared.\n";
+    if (!values.given("json") && !objects.empty())
+      print_table(objects, rows, values);
+    return exit_interrupted;
+  }
+  if (!values.given("json"))
+    print_table(objects, rows, values);
+  return 0;
+}
+
+} // namespace cuecard::host

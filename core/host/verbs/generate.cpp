@@ -1,0 +1,194 @@
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "engine/predictor.hpp"
+#include "host/device.hpp"
+#include "host/failure.hpp"
+#include "host/input_rows.hpp"
+#include "host/interrupt.hpp"
+#include "host/json_line.hpp"
+#include "host/loading.hpp"
+#include "host/progress.hpp"
+#include "host/verbs/verbs.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+/// What `--template` is when nobody gives one: the text itself is the prompt.
+const std::string text_alone = "{text}";
+
+Method method_of(const Values& values, const Model& model, const registry::Registry& plugins) {
+  if (!values.given("card"))
+    return method_of_template(values, model, plugins, false);
+  if (values.text("template") != text_alone)
+    throw UsageError("A card has its own template; leave --template or --card out.");
+  return std::move(load_cards(values, model, plugins).at(0).method);
+}
+
+/// The flags; what they leave out is as the card's verbalizer has the model write, where it does.
+GenerateSettings settings_of(const Values& values, const Method& method, const Vocabulary& vocabulary) {
+  GenerateSettings settings;
+  if (method.verbalizer)
+    settings = method.verbalizer->generation().value_or(settings);
+  settings.max_length = values.integer("max-new-tokens", settings.max_length);
+  settings.min_length = values.integer("min-new-tokens", settings.min_length);
+  settings.beams = values.integer("beams", settings.beams);
+  settings.returns = values.integer("returns", settings.returns);
+  settings.temperature = values.number("temperature", settings.temperature);
+  settings.top_k = values.integer("top-k", settings.top_k);
+  settings.top_p = values.number("top-p", settings.top_p);
+  settings.min_p = values.number("min-p", settings.min_p);
+  settings.repetition_penalty = values.number("repetition-penalty", settings.repetition_penalty);
+  settings.length_penalty = values.number("length-penalty", settings.length_penalty);
+  settings.no_repeat_ngram = values.integer("no-repeat-ngram", settings.no_repeat_ngram);
+  settings.early_stop = settings.early_stop || values.given("early-stop");
+  settings.seed = static_cast<uint64_t>(values.integer("seed", static_cast<int64_t>(settings.seed)));
+  if (values.given("stop"))
+    settings.stop = values.texts("stop");
+  for (const std::string& text : values.texts("ban")) {
+    std::vector<int64_t>& sequence = settings.banned.emplace_back();
+    for (const Token& token : vocabulary.encode(text))
+      sequence.push_back(token.id);
+  }
+  return settings;
+}
+
+/// One row without text.
+class OneBlankRow final : public InputRows {
+public:
+  std::vector<InputRow> next(std::size_t) override {
+    if (given_)
+      return {};
+    given_ = true;
+    return {InputRow{{}, "", "the template"}};
+  }
+
+private:
+  bool given_ = false;
+};
+
+/// A template without fields has one prompt and waits for no input.
+std::unique_ptr<InputRows> input_of(const Values& values, const Method& method) {
+  const std::vector<std::string> fields = method.prompt_template->fields();
+  if (fields.empty() && !values.given("data") && !values.given("text"))
+    return std::make_unique<OneBlankRow>();
+  return open_input(values, text_fields(fields));
+}
+
+/// Prints a text as it grows.
+class GrowingText {
+public:
+  GrowingText(const Vocabulary& vocabulary, const GenerateSettings& settings) : vocabulary_(vocabulary) {
+    for (const std::string& stop : settings.stop)
+      held_back_ = std::max(held_back_, stop.size()); // it may turn out to be where the text ends
+  }
+
+  void show(std::span<const int64_t> ids) {
+    const std::string text = vocabulary_.decode(ids);
+    std::size_t end = text.size() - std::min(text.size(), held_back_);
+    // A character whose bytes are spread over tokens is decoded as U+FFFD until its last one.
+    while (end >= 3 && text.compare(end - 3, 3, "\xEF\xBF\xBD") == 0)
+      end -= 3;
+    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+      --end;
+    print(text, end);
+  }
+
+  void finish(const std::string& text) {
+    print(text, text.size());
+    std::cout << std::endl;
+  }
+
+private:
+  void print(const std::string& text, std::size_t end) {
+    if (end <= shown_)
+      return;
+    std::cout << text.substr(shown_, end - shown_) << std::flush;
+    shown_ = end;
+  }
+
+  const Vocabulary& vocabulary_;
+  std::size_t held_back_ = 0, shown_ = 0;
+};
+
+Json texts_json(const std::vector<Generated>& texts) {
+  Json list = Json::array();
+  for (const Generated& text : texts)
+    list.push_back({{"text", text.text}, {"log_prob", finite(text.log_prob)}, {"tokens", text.ids.size()}});
+  return list;
+}
+
+} // namespace
+
+int generate(const Values& values) {
+  const at::Device device = open_device(values);
+  const registry::Registry plugins = find_plugins(values);
+  const Model model = load_model(values, plugins, device);
+  const Method method = method_of(values, model, plugins);
+  const GenerateSettings settings = settings_of(values, method, model.vocabulary());
+  const auto input = input_of(values, method);
+  Predictor predictor(model, {&method}, {values.integer("batch-size"), values.integer("batch-tokens")});
+
+  const Interruptible work;
+  const bool json = values.given("json");
+  const bool streams = !json && input->total() == 1 && settings.beams == 1 && settings.returns == 1 &&
+                       ::isatty(STDOUT_FILENO) != 0;
+  ProgressBar progress("generate", input->total(), values.given("quiet") || input->total() <= 1);
+  GrowingText growing(model.vocabulary(), settings);
+  const auto watch = [&](int64_t, std::span<const int64_t> ids) {
+    if (streams)
+      growing.show(ids);
+    return !work.requested();
+  };
+  // Several batches at once, so that a text that ends early makes room for another.
+  const auto most = static_cast<std::size_t>(4 * values.integer("batch-size"));
+  int64_t number = 0, unusable = 0;
+  try {
+    for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
+      std::vector<const Example*> usable;
+      for (const InputRow& row : rows)
+        if (row.problem.empty())
+          usable.push_back(&row.example);
+      std::vector<std::string> problems;
+      const auto texts = predictor.generate(usable, settings, &problems, watch);
+      std::size_t next = 0;
+      for (const InputRow& row : rows) {
+        const bool asked = row.problem.empty();
+        const std::string problem = asked ? problems[next] : row.problem;
+        if (!problem.empty()) {
+          if (values.given("strict"))
+            throw unusable_row(row, problem);
+          ++unusable;
+          if (json)
+            print_line(problem_json(number, row, problem));
+          else
+            std::cerr << "cuecard: " << unusable_row(row, problem).what() << '\n';
+        } else if (json) {
+          print_line({{"row", number}, {"texts", texts_json(texts[next])}});
+        } else if (streams) {
+          growing.finish(texts[next][0].text);
+        } else {
+          for (const Generated& text : texts[next])
+            std::cout << text.text << '\n';
+        }
+        next += asked;
+        ++number;
+      }
+      std::cout.flush();
+      progress.show(number);
+    }
+  } catch (const Cancelled&) { // rows that are not finished are not printed
+    if (streams)
+      std::cout << std::endl;
+  }
+  if (json) {
+    Json summary{{"rows", number}, {"unusable", unusable}};
+    add_counters(summary, predictor.counters());
+    print_line({{"summary", summary}});
+  }
+  return work.requested() ? exit_interrupted : 0;
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,37 @@
+#include <iostream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "host/report_page.hpp"
+#include "host/verbs/verbs.hpp"
+#include "model/strict_json.hpp"
+#include "model/written_beside.hpp"
+
+namespace cuecard::host {
+
+int report(const Values& values) {
+  constexpr std::size_t largest_run = std::size_t{256} << 20;
+  std::vector<std::string> files;
+  std::vector<nlohmann::json> objects;
+  for (const std::string& path : values.texts("run")) {
+    std::istringstream lines(read_text(path, largest_run));
+    std::size_t number = 0;
+    const std::size_t before = objects.size();
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      if (line.find_first_not_of(" \t\r") == std::string::npos)
+        continue;
+      objects.push_back(parse_json(line, path + ", line " + std::to_string(number), {largest_run, 32}));
+      files.push_back(path);
+    }
+    if (objects.size() == before)
+      throw DataError(path + ": is empty; give a file that `cuecard train --json` was written to.");
+  }
+  write_file_beside(values.text("out"), report_page(reported_runs(files, objects)));
+  return 0;
+}
+
+} // namespace cuecard::host
