@@ -1,6 +1,6 @@
 """Makes the golden files of this folder anew. README.md says what they hold.
 
-    python make_golden.py [--models DIR] [--only tiny|real|tokenizer]
+    python make_golden.py [--models DIR] [--only tiny|real|tokenizer|metrics]
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the golden files anew.")
     parser.add_argument("--models", type=Path, default=HERE.parents[1] / ".cache" / "models",
                         help="folder with the models that ./run setup unpacks (default: %(default)s)")
-    parser.add_argument("--only", choices=["tiny", "real", "tokenizer"], help="only one part")
+    parser.add_argument("--only", choices=["tiny", "real", "tokenizer", "metrics"], help="only one part")
     arguments = parser.parse_args()
     check_versions()
     if arguments.only in (None, "tiny", "real"):
@@ -39,6 +39,8 @@ def main() -> None:
     if arguments.only in (None, "tokenizer"):
         for script in sorted(HERE.glob("tokenizer*/make_*.py")):
             subprocess.run([sys.executable, "-B", script], check=True)
+    if arguments.only in (None, "metrics"):
+        subprocess.run([sys.executable, "-B", HERE / "metrics" / "make_entities.py"], check=True)
 
 
 def make_models(arguments) -> None:
@@ -48,11 +50,23 @@ def make_models(arguments) -> None:
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(min(2, os.cpu_count() or 1))
     if arguments.only != "real":
+        import gguf_types
+        import learned_prefixes
+        import encoder_decoders
+        import generation
+        import learned_prefixes
         import prompt_tuning
+        import tiny_decoders
         import tiny_models
 
         tiny_models.make(HERE / "models")
+        tiny_decoders.make(HERE / "models")
+        encoder_decoders.make(HERE / "models")
         prompt_tuning.make(HERE / "models")
+        gguf_types.make(HERE / "gguf_types.safetensors")
+        learned_prefixes.make(HERE / "models")
+        generation.make(HERE / "models")
+        learned_prefixes.make(HERE / "models")
     if arguments.only != "tiny":
         import real_models
 

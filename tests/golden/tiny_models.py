@@ -14,6 +14,8 @@ from transformers import (
     BertModel,
     LlamaConfig,
     LlamaForCausalLM,
+    RobertaConfig,
+    RobertaForMaskedLM,
 )
 
 import float64_llama
@@ -27,9 +29,9 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in sorted(model.named_parameters()):
         noise = torch.randn(parameter.shape, generator=generator)
-        if name.endswith("norm.weight") or name.endswith("LayerNorm.weight"):
+        if name.endswith(("norm.weight", "LayerNorm.weight")) or (".ln_" in name and name.endswith(".weight")):
             parameter.data = 1.0 + 0.25 * noise
-        elif "embeddings" in name or "embed_tokens" in name:
+        elif any(part in name for part in ("embeddings", "embed_tokens", "wte", "wpe")):
             parameter.data = 0.3 * noise
         else:
             parameter.data = 0.18 * noise
@@ -120,6 +122,21 @@ def write_bert_plain(folder: Path) -> None:
     write(folder, model, tokenizer, BERT_ROLES)
 
 
+def write_roberta_mlm(folder: Path) -> None:
+    tokenizer = tiny_tokenizers.roberta_like(340)
+    config = RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=48, max_position_embeddings=50, type_vocab_size=1, pad_token_id=1, bos_token_id=0,
+        eos_token_id=2, layer_norm_eps=1e-5,
+    )
+    model = RobertaForMaskedLM(config)
+    randomise(model, 105)
+    write(folder, model, tokenizer, {
+        "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>",
+        "sep_token": "</s>", "mask_token": "<mask>", "pad_token": "<pad>", "unk_token": "<unk>", "model_max_length": 48,
+    })
+
+
 def write(folder: Path, model, tokenizer, roles: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
@@ -148,7 +165,7 @@ def run_language_model(model, ids, offsets, segments, target_rows, target_ids):
     for s in range(len(offsets) - 1):
         begin, end = int(offsets[s]), int(offsets[s + 1])
         embedded = embed(ids[begin:end]).detach().unsqueeze(0).requires_grad_()
-        more = {"token_type_ids": segments[begin:end].unsqueeze(0)} if segments is not None else {"use_cache": False}
+        more = {"token_type_ids": segments[begin:end].unsqueeze(0)} if segments is not None else {"use_cache": False} if model.config.model_type == "llama" else {}
         out = model(inputs_embeds=embedded, output_hidden_states=True, **more)
         scores = torch.log_softmax(out.logits[0], dim=-1)
         chosen = (target_rows >= begin) & (target_rows < end)
@@ -161,10 +178,12 @@ def run_language_model(model, ids, offsets, segments, target_rows, target_ids):
     return torch.cat(hidden), torch.cat(log_probs), objective, torch.cat(gradients)
 
 
-def record_language_model(folder: Path, loader, seed: int, segmented: bool) -> None:
+def record_language_model(folder: Path, loader, seed: int, segmented: bool, lift) -> None:
+    """`lift` makes a model one of float64."""
     single = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     double = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
-    double = double.double() if segmented else float64_llama.lift(double)
+    double = lift(double)
+    double = float64_llama.lift(double) if double.config.model_type == "llama" else double.double()
     vocabulary = single.config.vocab_size
     ids, offsets = random_rows(vocabulary, seed)
     segments = segments_of(offsets) if segmented else None
@@ -234,7 +253,9 @@ def make(folder: Path) -> None:
     write_llama_untied(folder / "llama-untied")
     write_bert_mlm(folder / "bert-mlm")
     write_bert_plain(folder / "bert-plain")
-    record_language_model(folder / "llama-tied", AutoModelForCausalLM, 201, segmented=False)
-    record_language_model(folder / "llama-untied", AutoModelForCausalLM, 202, segmented=False)
-    record_language_model(folder / "bert-mlm", AutoModelForMaskedLM, 203, segmented=True)
+    record_language_model(folder / "llama-tied", AutoModelForCausalLM, 201, segmented=False, lift=float64_llama.lift)
+    record_language_model(folder / "llama-untied", AutoModelForCausalLM, 202, segmented=False, lift=float64_llama.lift)
+    record_language_model(folder / "bert-mlm", AutoModelForMaskedLM, 203, segmented=True, lift=torch.nn.Module.double)
     record_encoder(folder / "bert-plain", 204)
+    write_roberta_mlm(folder / "roberta-mlm")
+    record_language_model(folder / "roberta-mlm", AutoModelForMaskedLM, 205, segmented=False)

@@ -5,7 +5,7 @@ import re
 import string
 from collections import Counter
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 WORDS = """a an the this that film movie story plot cast actor scene ending script director camera music comedy drama
 thriller was is feels looks seems becomes remains never always often hardly quite very rather simply truly almost
@@ -58,6 +58,18 @@ def llama3_like(vocabulary: int) -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{first} $A", pair=f"{first} $A {first}:1 $B:1", special_tokens=[(first, 0)]
     )
+    return tokenizer
+
+
+def roberta_like(vocabulary: int) -> Tokenizer:
+    """Byte-level BPE with a mask that takes the space in front of it, and <s> </s> around every text."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    _train_bpe(tokenizer, vocabulary - 1, ["<s>", "<pad>", "</s>", "<unk>"], seed=14)
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True,
+                                                            add_prefix_space=False)
     return tokenizer
 
 

@@ -1,14 +1,9 @@
 // Models and training on a device that is not the CPU: the same numbers, nothing that mixes devices, and no
 // optimizer step that waits for the device.
-#include <algorithm>
-#include <cmath>
-#include <optional>
-
 #include <ATen/ATen.h>
 
 #include "engine/tokenized_example.hpp"
-#include "mirror_device.hpp"
-#include "training_run.hpp"
+#include "same_run.hpp"
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -17,51 +12,6 @@ using namespace cuecard;
 using namespace cuecard::test;
 
 namespace {
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  REQUIRE(a.sizes() == b.sizes());
-  return (a.to(at::kCPU) - b.to(at::kCPU)).abs().max().item<double>();
-}
-
-Outcome watched_run(const Model& model, const RunSetting& setting, bool reads = false) {
-  std::optional<mirror::Watch> watch;
-  int64_t begun = 0;
-  const auto set_watch = [&](bool on) {
-    begun += on;
-    on ? (void)watch.emplace() : watch.reset();
-  };
-  const Outcome outcome = run(model, setting, set_watch, reads);
-  CHECK(begun == 1);
-  return outcome;
-}
-
-template <class T>
-double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    largest = std::max(largest, static_cast<double>(std::abs(a[i] - b[i])));
-  return largest;
-}
-
-/// In float64, because Adam divides by the size of a gradient: where that is near zero, float32's last digit
-/// decides the sign of a whole step. In float32 losses and probabilities are compared.
-void check_same(const std::string& name, const RunSetting& setting) {
-  for (const at::ScalarType dtype : {at::kDouble, at::kFloat}) {
-    CAPTURE(name);
-    CAPTURE(at::toString(dtype));
-    const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-3;
-    const Outcome here = run(model_on(name, at::kCPU, dtype), setting);
-    const Outcome there = watched_run(model_on(name, mirror::device, dtype), setting);
-    REQUIRE(here.losses.size() == static_cast<std::size_t>(steps));
-    CHECK(largest_difference(here.losses, there.losses) < tolerance);
-    CHECK(std::abs(here.losses.front() - here.losses.back()) > 0.01);
-    if (dtype == at::kDouble)
-      CHECK(largest_difference(here.prompt, there.prompt) < tolerance);
-    REQUIRE(here.probabilities.size() == 2 * training_rows().size());
-    CHECK(largest_difference(here.probabilities, there.probabilities) < tolerance);
-  }
-}
 
 /// Probabilities of `rows` by the steps of a prediction: pack, forward, read, score. On the mirror none of them
 /// may wait; only the scores are taken to the host, at the end.
@@ -170,7 +120,8 @@ TEST_CASE("a batch that stayed on the CPU is refused, and the operator named") {
 }
 
 TEST_CASE("hidden states, what is read of them, and gradients are transformers'") {
-  for (const char* name : {"llama-tied", "llama-untied", "bert-mlm", "bert-plain"}) {
+  for (const std::string name :
+       {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm", "bert-plain"}) {
     CAPTURE(name);
     const Model model = model_on(name, mirror::device);
     const BackboneShape& shape = model.backbone().shape();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
 
 #include <cuecard/tuner.hpp>
 
@@ -124,16 +125,17 @@ struct RunSetting {
   const char* text; ///< the template
   const char* optimizer;
   const char* calibrate;
+  ComponentChoice tuner = {"prompt-tuning", {{"weight-decay", "0.01"}}};
 };
 
-constexpr RunSetting rows_in_front{"Review: {text} It was {mask}", "adamw", "none"};
+inline const RunSetting rows_in_front{"Review: {text} It was {mask}", "adamw", "none"};
 /// Fixed rows stand in front of the learned ones and are kept from step to step.
-constexpr RunSetting rows_inside{"Review: {text} {\"soft\": \"all in all\"} {\"soft\"} {mask}", "adafactor",
-                                 "blank"};
+inline const RunSetting rows_inside{"Review: {text} {\"soft\": \"all in all\"} {\"soft\"} {mask}", "adafactor",
+                                    "blank"};
 
 struct Outcome {
   std::vector<float> losses; ///< of each step
-  at::Tensor prompt;         ///< learned rows after the last
+  at::Tensor learned;        ///< all numbers of the card's tensors after the last
   std::vector<double> probabilities;
 };
 
@@ -143,8 +145,7 @@ inline Outcome run(const Model& model, const RunSetting& setting, const SetWatch
   MethodChoice choice;
   choice.prompt_template.set = {{"text", setting.text}};
   choice.verbalizer.set = {{"multi-token-handler", "mean"}, {"calibrate", setting.calibrate}};
-  choice.tuner.component = "prompt-tuning";
-  choice.tuner.set = {{"weight-decay", "0.01"}};
+  choice.tuner = setting.tuner;
   choice.labels = {"good", "bad"};
   choice.label_words = {{"great", "moving"}, {"tedious", "bad"}};
   const std::vector<Example> rows = training_rows();
@@ -161,7 +162,10 @@ inline Outcome run(const Model& model, const RunSetting& setting, const SetWatch
   settings.optimizer = setting.optimizer;
   Outcome outcome;
   outcome.losses = train(model, {{method, rows, rows}}, settings, 7).report.losses;
-  outcome.prompt = method.tuner->export_learned(0).tensors.at("prompt").to(at::kCPU);
+  std::vector<at::Tensor> learned;
+  for (const auto& [name, tensor] : method.tuner->export_learned(0).tensors)
+    learned.push_back(tensor.to(at::kCPU).flatten());
+  outcome.learned = at::cat(learned);
 
   std::vector<const Example*> asked;
   for (const Example& row : rows)

@@ -34,7 +34,8 @@ std::vector<int64_t> first_rows(const std::vector<int64_t>& offsets) {
 } // namespace
 
 TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") {
-  for (const char* name : {"llama-tied", "llama-untied", "bert-mlm", "bert-plain"})
+  for (const std::string name : {"llama-tied", "llama-untied", "llama3", "mistral", "qwen2", "qwen3",
+                                 "gpt2-tied", "gpt2-untied", "bert-mlm", "bert-plain", "roberta-mlm"})
     for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
       CAPTURE(name);
       const Model model = tiny_model(name, dtype);
@@ -65,7 +66,7 @@ TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") 
 }
 
 TEST_CASE("reading some rows gives what reading all gives") {
-  for (const char* name : {"llama-untied", "bert-mlm"}) {
+  for (const std::string name : {"llama-untied", "mistral", "qwen3", "gpt2-tied", "bert-mlm", "roberta-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
     const Recording recording(golden / "models" / name / "outputs.safetensors");

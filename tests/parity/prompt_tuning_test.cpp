@@ -3,16 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <fstream>
-
-#include <unistd.h>
 
 #include <cuecard/parts/optimizer.hpp>
 
 #include "batch/pack.hpp"
 #include "engine/predictor.hpp"
 #include "engine/train.hpp"
-#include "recorded.hpp"
+#include "numbered_model.hpp"
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
@@ -22,69 +19,6 @@ using namespace cuecard;
 using namespace cuecard::test;
 
 namespace {
-
-/// Each sequence of the recording with the learned rows in front, read at its last row.
-std::vector<TokenizedPrompt> prompts(const Recording& recording, int64_t length) {
-  const std::vector<int64_t> ids = recording.list("ids"), offsets = recording.list("offsets");
-  std::vector<TokenizedPrompt> result;
-  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
-    TokenizedPrompt& prompt = result.emplace_back();
-    for (int64_t slot = 0; slot < length; ++slot) {
-      prompt.input.emplace_back();
-      prompt.input.back().soft_slot = slot;
-    }
-    for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i) {
-      prompt.input.emplace_back();
-      prompt.input.back().id = ids[static_cast<std::size_t>(i)];
-    }
-    prompt.answers = {static_cast<int64_t>(prompt.input.size()) - 1};
-    prompt.targets = {-1};
-  }
-  return result;
-}
-
-/// A tiny model whose tokenizer knows the words w0, w1, ... by their ids, so that recorded ids can be written
-/// as text.
-class NumberedModel {
-public:
-  explicit NumberedModel(const std::string& name, int64_t vocabulary) {
-    std::filesystem::create_directories(folder_);
-    for (const char* file : {"config.json", "model.safetensors"})
-      std::filesystem::create_symlink(golden / "models" / name / file, folder_ / file);
-    std::ofstream tokenizer(folder_ / "tokenizer.json");
-    tokenizer
-        << R"({"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "BertPreTokenizer"},
-      "post_processor": null, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
-      "model": {"type": "WordPiece", "unk_token": "w0", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-                "vocab": {)";
-    for (int64_t id = 0; id < vocabulary; ++id)
-      tokenizer << (id ? ", " : "") << '"' << word(id) << "\": " << id;
-    tokenizer << "}}}";
-  }
-  ~NumberedModel() { std::filesystem::remove_all(folder_); }
-  NumberedModel(const NumberedModel&) = delete;
-  NumberedModel& operator=(const NumberedModel&) = delete;
-
-  static std::string word(int64_t id) { return "w" + std::to_string(id); }
-  Model load(at::ScalarType dtype) const { return Model::load(folder_, plugins(), {at::kCPU, dtype}); }
-
-private:
-  std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("cuecard-peft-test-" + std::to_string(getpid()));
-};
-
-/// The recorded sequences as texts with their labels.
-std::vector<Example> examples(const Recording& recording) {
-  const std::vector<int64_t> ids = recording.list("ids"), offsets = recording.list("offsets"),
-                             labels = recording.list("labels");
-  std::vector<Example> result(labels.size());
-  for (std::size_t s = 0; s < labels.size(); ++s) {
-    for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i)
-      result[s].fields["text"] += NumberedModel::word(ids[static_cast<std::size_t>(i)]) + " ";
-    result[s].label = labels[s];
-  }
-  return result;
-}
 
 /// Prompt tuning with the recording's label words, before the first step.
 Method recorded_method(const Model& model, const Recording& recording, const std::vector<Example>& rows) {
@@ -104,7 +38,7 @@ Method recorded_method(const Model& model, const Recording& recording, const std
 } // namespace
 
 TEST_CASE("loss, gradient and three AdamW steps equal PEFT's") {
-  for (const char* name : {"llama-tied", "llama-untied"})
+  for (const std::string name : {"llama-tied", "llama-untied", "gpt2-tied"})
     for (const std::string form : {"label_words", "full"})
       for (const bool share_front : {true, false}) {
         CAPTURE(name);
@@ -113,7 +47,7 @@ TEST_CASE("loss, gradient and three AdamW steps equal PEFT's") {
         const Model model = tiny_model(name, at::kDouble);
         const Recording recording(golden / "models" / name / "prompt_tuning.safetensors");
         const at::Tensor prompt = recording["prompt"].set_requires_grad(true);
-        const std::vector<TokenizedPrompt> tokenized = prompts(recording, prompt.size(0));
+        const std::vector<TokenizedPrompt> tokenized = numbered_prompts(recording, prompt.size(0));
         std::vector<PackItem> items;
         for (const TokenizedPrompt& each : tokenized)
           items.push_back({&each});
@@ -145,14 +79,14 @@ TEST_CASE("loss, gradient and three AdamW steps equal PEFT's") {
 }
 
 TEST_CASE("the plugin and the engine take PEFT's steps") {
-  for (const char* name : {"llama-tied", "llama-untied"})
+  for (const std::string name : {"llama-tied", "llama-untied", "gpt2-tied"})
     for (const at::ScalarType dtype : {at::kDouble, at::kFloat}) {
       CAPTURE(name);
       CAPTURE(at::toString(dtype));
       const Recording recording(golden / "models" / name / "prompt_tuning.safetensors");
       const NumberedModel folder(name, tiny_model(name).backbone().shape().vocabulary);
       const Model model = folder.load(dtype);
-      const std::vector<Example> rows = examples(recording);
+      const std::vector<Example> rows = numbered_examples(recording);
       Method method = recorded_method(model, recording, rows);
 
       FitSettings settings;

@@ -16,6 +16,7 @@ Options template_options(const LayoutCase& given) {
   Options options;
   options.set("text", given.text);
   options.set("predict-eos", given.predict_eos);
+  options.set("encoder-decoder", given.encoder_decoder.empty() ? "auto" : given.encoder_decoder);
   return options;
 }
 
@@ -41,6 +42,8 @@ Layout lay_out(const LayoutCase& given, const Vocabulary& vocabulary) {
     stage = Stage::load;
     PromptTarget target;
     target.causal = given.causal;
+    target.encoder_decoder = !given.encoder_decoder.empty();
+    target.decoder_start = given.decoder_start;
     manual::ManualTemplate prompt_template(template_options(given));
     prompt_template.prepare(vocabulary, target);
     layout.soft_slots = prompt_template.soft_slots();

@@ -20,6 +20,8 @@ struct LayoutCase {
   bool give_answers = false;
   bool predict_eos = false;
   bool causal = false;
+  std::string encoder_decoder; ///< how an encoder-decoder is asked; "": the model is none
+  int64_t decoder_start = -1;
   /// Ask the tuner that learns nothing whether it can work with the template.
   bool learns_nothing = false;
   LengthLimit limit;

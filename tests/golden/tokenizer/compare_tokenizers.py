@@ -12,7 +12,7 @@ import random
 import subprocess
 import sys
 
-from make_tokenizer_golden import TEXTS, byte_offsets
+from make_tokenizer_golden import TEXTS, byte_offsets, without_special_pieces
 from tokenizers import Tokenizer
 
 RANGES = [
@@ -67,12 +67,22 @@ class Texts:
         return text
 
 
+def hidden_special(tokenizer, text):
+    """Whether cleaning makes a special token of what was none in the text: the package's Unigram model finds it then."""
+    if tokenizer.normalizer is None or type(tokenizer.model).__name__ != "Unigram":
+        return False
+    cleaned = tokenizer.normalizer.normalize_str(text)
+    special = [token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special]
+    return any(cleaned.count(name) > text.count(name) for name in special)
+
+
 def compare(program, path, count, seed, offsets):
     tokenizer = Tokenizer.from_file(path)
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    plain = without_special_pieces(Tokenizer.from_str(tokenizer.to_str()))
     texts = Texts(tokenizer, seed)
-    differences = compared = 0
+    differences = compared = skipped = 0
     while compared < count:
         block = [(texts.given(), texts.chance.random() < 0.5) for _ in range(min(2000, count - compared))]
         requests = "".join(json.dumps({"hex": given.hex(), "special": special}) + "\n" for given, special in block)
@@ -82,8 +92,11 @@ def compare(program, path, count, seed, offsets):
         for (given, special), line in zip(block, answers.stdout.decode().rstrip("\n").split("\n")):
             ours = json.loads(line)
             text = given.decode("utf-8", "replace")
-            tokenizer.encode_special_tokens = not special
-            encoding = tokenizer.encode(text, add_special_tokens=False)
+            compared += 1
+            if special and hidden_special(tokenizer, text):
+                skipped += 1
+                continue
+            encoding = (tokenizer if special else plain).encode(text, add_special_tokens=False)
             decoded = tokenizer.decode(encoding.ids, skip_special_tokens=False)
             same = ours["ids"] == encoding.ids and ours["text"] == decoded
             if offsets and same and text.encode() == given:
@@ -93,8 +106,8 @@ def compare(program, path, count, seed, offsets):
                 if differences <= 3:
                     print(f"  {text!r} special={special}\n    ours   {ours}\n    theirs {encoding.ids} {decoded!r}"
                           f" {byte_offsets(text, encoding.offsets)}")
-            compared += 1
-    print(f"{path}: {differences} differences in {compared} texts", flush=True)
+    skips = f", {skipped} of them not compared (README.md)" if skipped else ""
+    print(f"{path}: {differences} differences in {compared} texts{skips}", flush=True)
     return differences
 
 

@@ -1,0 +1,272 @@
+// The verbalizers `label-text` and `text`, against log-probabilities of whole texts forwarded one by one.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+
+#include <cuecard/error.hpp>
+
+#include "engine/generator.hpp"
+#include "engine/tokenized_example.hpp"
+#include "tasks.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+using Set = std::vector<std::pair<std::string, std::string>>;
+
+const std::vector<std::string> label_texts{"not good at all", "a long and good film", "x7"};
+
+Method method_with(const Model& model, const std::string& verbalizer, const Set& options,
+                   const std::string& tuner = "manual", const Set& tuner_options = {}) {
+  MethodChoice choice;
+  choice.name = "m";
+  choice.prompt_template.set = {{"text", "Review: {text} It was{\"mask\"}"}};
+  choice.verbalizer = {verbalizer, options};
+  choice.tuner = {tuner, tuner_options};
+  if (verbalizer == "label-text") {
+    choice.labels = {"bad", "good", "x"};
+    for (const std::string& text : label_texts)
+      choice.label_words.push_back({text});
+  }
+  return make_method(model, plugins(), choice);
+}
+
+std::vector<int64_t> ids_of(const Model& model, const std::string& text) {
+  std::vector<int64_t> ids;
+  for (const Token& token : model.vocabulary().encode(text))
+    ids.push_back(token.id);
+  return ids;
+}
+
+struct Likelihood {
+  double sum = 0;
+  int64_t tokens = 0;
+};
+
+/// log p(answer | prompt) of a whole prompt forwarded by itself, all rows read. `soft`: learned rows in front.
+Likelihood likelihood(const Model& model, const std::string& text, const std::string& answer,
+                      const at::Tensor& soft = {}) {
+  TokenizedPrompt prompt;
+  Conditioning conditioning;
+  conditioning.embeddings = soft;
+  for (int64_t slot = 0; soft.defined() && slot < soft.size(0); ++slot) {
+    prompt.input.emplace_back();
+    prompt.input.back().soft_slot = slot;
+  }
+  std::vector<int64_t> ids(model.vocabulary().sequence_prefix().begin(),
+                           model.vocabulary().sequence_prefix().end());
+  for (const std::string& piece :
+       {std::string("Review:"), text.empty() ? "" : " " + text, std::string(" It was")})
+    for (const int64_t id : ids_of(model, piece))
+      ids.push_back(id);
+  const std::vector<int64_t> written = ids_of(model, answer);
+  ids.insert(ids.end(), written.begin(), written.end());
+  for (const int64_t id : ids) {
+    prompt.input.emplace_back();
+    prompt.input.back().id = id;
+  }
+  const int64_t rows = static_cast<int64_t>(prompt.input.size()), count = static_cast<int64_t>(written.size());
+  prompt.answers = {rows - 1};
+  prompt.targets = {-1};
+  const at::NoGradGuard no_grad;
+  const Batch batch = pack({{&prompt}}, {});
+  const at::Tensor log_probs =
+      model.backbone()
+          .read({model.backbone().forward({batch, conditioning, nullptr, true}), {Readout::Kind::scores, {}}})
+          .log_softmax(1);
+  Likelihood result;
+  result.tokens = count;
+  for (int64_t i = 0; i < count; ++i)
+    result.sum += log_probs[rows - count - 1 + i][written[static_cast<std::size_t>(i)]].item<double>();
+  return result;
+}
+
+} // namespace
+
+TEST_CASE(
+    "label-text: probabilities are those of the whole texts, with and without normalising and calibration") {
+  for (const char* name : {"llama-tied", "llama-untied"})
+    for (const bool normalise : {false, true})
+      for (const bool calibrate : {false, true}) {
+        CAPTURE(name);
+        CAPTURE(normalise);
+        CAPTURE(calibrate);
+        const Model model = tiny_model(name);
+        Method method = method_with(
+            model, "label-text",
+            {{"normalise", normalise ? "true" : "false"}, {"calibrate", calibrate ? "blank" : "none"}});
+        const std::vector<Example> examples = word_examples(7, 41);
+        fit_verbalizer(model, method, {}, {});
+        Predictor predictor(model, {&method});
+        const std::vector<Prediction> predictions = predictor.predict(pointers(examples));
+        const auto score = [&](const std::string& text, const std::string& label) {
+          const Likelihood found = likelihood(model, text, " " + label);
+          return normalise ? found.sum / static_cast<double>(found.tokens) : found.sum;
+        };
+        for (std::size_t i = 0; i < examples.size(); ++i) {
+          std::vector<double> expected;
+          for (const std::string& label : label_texts)
+            expected.push_back(score(examples[i].fields.at("text"), label) -
+                               (calibrate ? score("", label) : 0));
+          double sum = 0;
+          for (const double each : expected)
+            sum += std::exp(each - expected[0]);
+          REQUIRE(predictions[i].problem == "");
+          REQUIRE(predictions[i].decision.probabilities.size() == 3);
+          for (std::size_t label = 0; label < 3; ++label)
+            CHECK(std::abs(std::log(predictions[i].decision.probabilities[label]) -
+                           (expected[label] - expected[0] - std::log(sum))) < 2e-3);
+        }
+        if (calibrate) { // a card keeps it
+          const Learned kept = method.verbalizer->export_learned();
+          Method again = method_with(model, "label-text",
+                                     {{"normalise", normalise ? "true" : "false"}, {"calibrate", "blank"}});
+          again.verbalizer->import_learned(kept);
+          CHECK(Predictor(model, {&again}).predict({&examples[0]})[0].decision.probabilities ==
+                Predictor(model, {&method}).predict({&examples[0]})[0].decision.probabilities);
+        }
+      }
+}
+
+TEST_CASE("label-text: an example's text is forwarded once for all labels") {
+  const Model model = tiny_model("llama-tied");
+  const Method method = method_with(model, "label-text", {});
+  const std::vector<Example> examples = word_examples(5, 42);
+  Predictor predictor(model, {&method});
+  predictor.predict(pointers(examples));
+  int64_t most = 0;
+  for (const Example& example : examples) {
+    most += std::ssize(ids_of(model, "Review:")) + std::ssize(ids_of(model, " " + example.fields.at("text"))) +
+            std::ssize(ids_of(model, " It was"));
+    for (const std::string& label : label_texts) // the text's last row is read, so each label has it
+      most += std::ssize(ids_of(model, " " + label)) + 1;
+  }
+  CHECK(predictor.counters().forwards == 1);
+  CHECK(predictor.counters().rows_forwarded <= most);
+}
+
+TEST_CASE("label-text: both losses are those of the whole texts, and are learned") {
+  const Model model = tiny_model("llama-tied");
+  for (const std::string loss : {"labels", "likelihood"}) {
+    CAPTURE(loss);
+    std::vector<Example> rows = word_examples(6, 43);
+    Method method = method_with(model, "label-text", {{"loss", loss}}, "prompt-tuning", {{"length", "3"}});
+    const at::Tensor soft = method.tuner->export_learned(0).tensors.at("prompt").clone();
+    double expected = 0;
+    for (const Example& row : rows) {
+      std::vector<double> sums;
+      for (const std::string& label : label_texts)
+        sums.push_back(likelihood(model, row.fields.at("text"), " " + label, soft).sum);
+      const double right = sums[static_cast<std::size_t>(row.label)];
+      double all = 0;
+      for (const double each : sums)
+        all += std::exp(each - right);
+      expected += (loss == "labels" ? std::log(all) : -right) / static_cast<double>(rows.size());
+    }
+    FitSettings settings;
+    settings.steps = 12;
+    settings.batch_size = 6;
+    settings.learning_rate = 0.05;
+    const FitReport report = train(model, {{method, rows, {}}}, settings, 1).report;
+    CHECK(std::abs(report.losses.at(0) - expected) < 2e-3 * std::max(1.0, std::abs(expected)));
+    CHECK(report.losses.back() < report.losses.front());
+  }
+}
+
+TEST_CASE("text: the loss is per token of the answers, and an answer that was learned is written") {
+  const Model model = tiny_model("llama-tied");
+  std::vector<Example> rows = word_examples(4, 44);
+  for (Example& row : rows)
+    row.answers = {"the long film"};
+  rows[1].answers = {"good"};
+  Method method = method_with(model, "text", {{"max-new-tokens", "4"}}, "prompt-tuning", {{"length", "3"}});
+  const at::Tensor soft = method.tuner->export_learned(0).tensors.at("prompt").clone();
+  Likelihood expected;
+  for (const Example& row : rows) {
+    const Likelihood each = likelihood(model, row.fields.at("text"), " " + row.answers[0], soft);
+    expected.sum += each.sum;
+    expected.tokens += each.tokens;
+  }
+  FitSettings settings;
+  settings.steps = 1;
+  settings.batch_size = 4;
+  const double first = train(model, {{method, rows, {}}}, settings, 1).report.losses.at(0);
+  CHECK(std::abs(first + expected.sum / static_cast<double>(expected.tokens)) < 2e-3);
+  settings.batch_tokens = 40; // the same loss, accumulated over batches of unequal numbers of tokens
+  Method again = method_with(model, "text", {}, "prompt-tuning", {{"length", "3"}});
+  CHECK(std::abs(train(model, {{again, rows, {}}}, settings, 1).report.losses.at(0) - first) < 1e-4);
+
+  rows[1].answers = {"the long film"};
+  const std::string answer = " the long film";
+  const std::string length = std::to_string(ids_of(model, answer).size());
+  Method planted = method_with(model, "text", {{"max-new-tokens", length}}, "prompt-tuning", {{"length", "8"}});
+  settings = {};
+  settings.steps = 150;
+  settings.batch_size = 4;
+  settings.learning_rate = 0.1;
+  const FitReport report = train(model, {{planted, rows, {}}}, settings, 1).report;
+  CAPTURE(report.losses.back());
+  Predictor predictor(model, {&planted});
+  const std::vector<Prediction> predictions = predictor.predict(pointers(rows));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CHECK(predictions[i].problem == "");
+    CHECK(predictions[i].decision.text == "the long film");
+    CHECK(predictions[i].label() == -1);
+    const at::Tensor learned = planted.tuner->export_learned(0).tensors.at("prompt");
+    CHECK(std::abs(predictions[i].decision.value -
+                   likelihood(model, rows[i].fields.at("text"), answer, learned).sum) < 1e-2);
+  }
+}
+
+TEST_CASE("text: the scorer, the predictor and rows beside those of a card that scores") {
+  const Model model = tiny_model("llama-tied");
+  Method writes = method_with(model, "text", {{"max-new-tokens", "5"}}, "prompt-tuning", {{"length", "3"}});
+  Method scores = method_with(model, "label-text", {});
+  writes.name = "writes";
+  scores.name = "scores";
+  std::vector<Example> rows = word_examples(6, 45);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i].card = i % 2 ? "writes" : "scores";
+  Predictor both(model, {&scores, &writes});
+  int64_t finished = 0;
+  const std::vector<Prediction> predictions =
+      both.predict(pointers(rows), [&](int64_t done) { finished = done; });
+  CHECK(finished == 6);
+  Predictor alone(model, {&writes});
+  GenerateSettings settings;
+  settings.max_length = 5;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CHECK(predictions[i].card == static_cast<int64_t>(i % 2));
+    CHECK((predictions[i].label() >= 0) == (i % 2 == 0));
+    if (i % 2 == 0)
+      continue;
+    std::vector<Prompt> prompts = writes.prompt_template->render(rows[i]);
+    writes.tuner->edit(prompts, {rows[i]});
+    const Generated text = alone.scorer().generate(prompts, settings).at(0).at(0);
+    CHECK(predictions[i].decision.value == doctest::Approx(text.log_prob).epsilon(1e-4));
+    CHECK(text.text.find(predictions[i].decision.text) != std::string::npos);
+  }
+}
+
+TEST_CASE("tasks that these verbalizers can't do are named") {
+  const Model masked = tiny_model("bert-mlm"), model = tiny_model("llama-tied");
+  CHECK_THROWS_WITH_AS(method_with(masked, "text", {}), doctest::Contains("has the model write"), UsageError);
+  MethodChoice choice;
+  choice.prompt_template.set = {{"text", "{text}{\"mask\"}"}};
+  choice.verbalizer.component = "label-text";
+  CHECK_THROWS_WITH_AS(make_method(model, plugins(), choice), doctest::Contains("the task has none"),
+                       DataError);
+  choice.labels = {"a", "b"};
+  choice.label_words = {{"same"}, {"same"}};
+  CHECK_THROWS_WITH_AS(make_method(model, plugins(), choice), doctest::Contains("the same text"), UsageError);
+  const Method method = method_with(model, "text", {});
+  CHECK_THROWS_WITH_AS(tokenized(method, model, word_examples(1, 1)[0], true),
+                       doctest::Contains("data.answers"), DataError);
+}

@@ -1,0 +1,172 @@
+// Learned layers on hidden states, through the engine: planted answers are found, alone and beside learned
+// rows, and a card says the same again.
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "tasks.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+const std::vector<std::string> tags{"O", "B-THING", "B-VERDICT"};
+
+/// Sentences whose words have labels by what they are.
+std::vector<Example> tagged_sentences(int64_t count, uint64_t seed) {
+  const std::vector<std::pair<std::string, int64_t>> words{{"the", 0}, {"film", 1}, {"bad", 2}};
+  Random random(seed);
+  std::vector<Example> examples(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    for (uint64_t n = 1 + random.below(9); n > 0; --n) {
+      const auto& [word, label] = words[random.below(words.size())];
+      examples[i].words["words"].push_back(word);
+      examples[i].word_labels.push_back(label);
+    }
+    examples[i].line = static_cast<int64_t>(i) + 1;
+  }
+  return examples;
+}
+
+Method method_of(const Model& model, const std::string& verbalizer, const std::string& tuner,
+                 const std::string& text) {
+  MethodChoice choice;
+  choice.name = verbalizer;
+  choice.prompt_template.set = {{"text", text}};
+  choice.verbalizer = {verbalizer, {{"dropout", "0"}}};
+  choice.tuner = {tuner, {}};
+  if (tuner == "prompt-tuning")
+    choice.tuner.set = {{"length", "3"}};
+  choice.labels = verbalizer == "words" ? tags : std::vector<std::string>{"negative", "positive"};
+  choice.metric = verbalizer == "words" ? "entity-f1" : "accuracy";
+  choice.seed = 1;
+  return make_method(model, plugins(), choice);
+}
+
+/// A verdict four times among one to three other words; it is the label.
+std::vector<Example> verdicts(int64_t count, uint64_t seed) {
+  const std::vector<std::string> others{"the", "film", "and", "plot"};
+  Random random(seed);
+  std::vector<Example> examples(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    examples[i].label = static_cast<int64_t>(random.below(2));
+    std::vector<std::string> words(4, examples[i].label ? "good" : "terrible");
+    for (uint64_t n = 1 + random.below(3); n > 0; --n)
+      words.push_back(others[random.below(others.size())]);
+    for (const int64_t word : random.permutation(std::ssize(words)))
+      examples[i].fields["text"] += words[static_cast<std::size_t>(word)] + " ";
+    examples[i].line = static_cast<int64_t>(i) + 1;
+  }
+  return examples;
+}
+
+FitSettings some_steps(int64_t steps, double learning_rate) {
+  FitSettings settings;
+  settings.steps = steps;
+  settings.learning_rate = learning_rate;
+  settings.batch_size = 16;
+  settings.evaluate_every = steps / 4;
+  return settings;
+}
+
+std::vector<std::vector<int64_t>> labels_of(const std::vector<Prediction>& predictions) {
+  std::vector<std::vector<int64_t>> labels;
+  for (const Prediction& prediction : predictions)
+    labels.push_back(prediction.decision.labels);
+  return labels;
+}
+
+} // namespace
+
+TEST_CASE("words whose label is decided by what they are are all found") {
+  for (const char* tuner : {"manual", "prompt-tuning"}) {
+    CAPTURE(tuner);
+    const Model model = tiny_model("bert-mlm");
+    const std::vector<Example> train_rows = tagged_sentences(192, 1), dev = tagged_sentences(32, 2);
+    Method method = method_of(model, "words", tuner, "{words}");
+    const at::Tensor before = method.verbalizer->export_learned().tensors.at("weight").clone();
+    CHECK(method.parameters() == 3 * 40 + 3 + (std::string(tuner) == "manual" ? 0 : 3 * 40));
+    const TrainResult result = train(model, {{method, train_rows, dev}}, some_steps(400, 0.05), 7);
+    CHECK(result.report.best_dev == 1);
+    CHECK(result.report.losses.front() > std::log(3.0) * 0.8);
+    CHECK(result.report.losses.back() < 0.1);
+    CHECK(!at::allclose(method.verbalizer->export_learned().tensors.at("weight"), before));
+    if (std::string(tuner) == "prompt-tuning")
+      CHECK(method.tuner->export_learned(0).tensors.contains("prompt"));
+
+    const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(dev));
+    for (std::size_t i = 0; i < dev.size(); ++i)
+      CHECK(predictions[i].decision.labels == dev[i].word_labels);
+    const Method again = method_from_card(model, plugins(), to_card(method, model));
+    CHECK(labels_of(Predictor(model, {&again}).predict(pointers(dev))) == labels_of(predictions));
+  }
+}
+
+TEST_CASE("words that truncation cuts off get no label, and count as wrong") {
+  const Model model = tiny_model("bert-mlm");
+  const std::vector<Example> rows = tagged_sentences(64, 1);
+  Method method = method_of(model, "words", "manual", "{words}");
+  method.metric = "accuracy";
+  train(model, {{method, rows, {}}}, some_steps(160, 0.05), 7);
+  method.limit.max_length = 5; // [CLS], three tokens, [SEP]
+  std::vector<Example> one{rows[0]};
+  one[0].words["words"] = {"the", "film", "bad", "the", "film"};
+  const std::vector<Prediction> cut = Predictor(model, {&method}).predict(pointers(one));
+  const std::vector<int64_t>& labels = cut[0].decision.labels;
+  REQUIRE(labels.size() == 5);
+  CHECK(labels[0] == 0);
+  CHECK(labels[1] == 1);
+  CHECK(labels[3] == -1);
+  CHECK(labels[4] == -1);
+}
+
+TEST_CASE("a text's label is found by the layer alone and beside learned rows, in masked and causal models") {
+  struct Case {
+    const char *model, *tuner;
+  };
+  for (const Case& one :
+       {Case{"bert-mlm", "manual"}, Case{"bert-plain", "manual"}, Case{"llama-tied", "manual"},
+        Case{"bert-mlm", "prompt-tuning"}, Case{"llama-tied", "prompt-tuning"}}) {
+    CAPTURE(one.model);
+    CAPTURE(one.tuner);
+    const Model model = tiny_model(one.model);
+    const std::vector<Example> train_rows = verdicts(128, 3), dev = verdicts(64, 4);
+    Method method = method_of(model, "head", one.tuner, "{text}");
+    CHECK((method.verbalizer->readout().kind == Readout::Kind::pooled) ==
+          (one.model == std::string("bert-plain")));
+    const TrainResult result = train(model, {{method, train_rows, dev}}, some_steps(200, 0.02), 7);
+    CHECK(result.report.best_dev > 0.9);
+    const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(dev));
+    int64_t right = 0;
+    for (std::size_t i = 0; i < dev.size(); ++i)
+      right += predictions[i].label() == dev[i].label;
+    CHECK(static_cast<double>(right) / 64 == result.report.best_dev);
+    const Method again = method_from_card(model, plugins(), to_card(method, model));
+    CHECK(labels_of(Predictor(model, {&again}).predict(pointers(dev))) == labels_of(predictions));
+  }
+}
+
+TEST_CASE("dropout belongs to training: the same card predicts the same") {
+  const Model model = tiny_model("bert-mlm");
+  const std::vector<Example> rows = word_examples(32, 3);
+  MethodChoice choice;
+  choice.prompt_template.set = {{"text", "{text}"}};
+  choice.verbalizer = {"head", {{"dropout", "0.5"}}};
+  choice.labels = {"negative", "positive"};
+  std::vector<float> losses[2];
+  for (std::vector<float>& each : losses) {
+    Method method = make_method(model, plugins(), choice);
+    each = train(model, {{method, rows, {}}}, some_steps(8, 0.01), 7).report.losses;
+    const auto asked = [&]() { return Predictor(model, {&method}).predict(pointers(rows)); };
+    CHECK(asked()[0].decision.probabilities == asked()[0].decision.probabilities);
+  }
+  CHECK(losses[0] == losses[1]); // seeded
+  choice.verbalizer.set = {{"dropout", "0"}};
+  Method plain = make_method(model, plugins(), choice);
+  CHECK(train(model, {{plain, rows, {}}}, some_steps(8, 0.01), 7).report.losses != losses[0]);
+}

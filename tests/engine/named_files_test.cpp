@@ -1,0 +1,104 @@
+// Options that name files and cards: what a component is handed of them, and that a card needs them no more.
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "tasks.hpp"
+#include "tool/file_bytes.hpp"
+#include "tool/read_manifest.hpp"
+#include "tool/sidecar.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+/// A folder with the test's plugin, installed, and room for files.
+struct Workplace {
+  Workplace() {
+    std::filesystem::remove_all(path);
+    std::filesystem::create_directories(path / "plugins");
+    const std::filesystem::path library = path / "plugins/naming.so";
+    std::filesystem::copy_file(CUECARD_NAMING_PLUGIN, library);
+    std::filesystem::permissions(path / "plugins", std::filesystem::perms::owner_all);
+    std::filesystem::permissions(library, std::filesystem::perms::owner_all);
+    std::ofstream(path / "plugins/naming.json") << sidecar_text(read_library(library));
+    std::filesystem::permissions(path / "plugins/naming.json", std::filesystem::perms::owner_all);
+  }
+  ~Workplace() { std::filesystem::remove_all(path); }
+  Workplace(const Workplace&) = delete;
+  Workplace& operator=(const Workplace&) = delete;
+
+  registry::Registry registry() const {
+    return registry::Registry::scan(
+        registry::SearchPath::standard({(path / "plugins").string(), CUECARD_BUILT_PLUGINS}));
+  }
+
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("cuecard-naming-test-" + std::to_string(getpid()));
+};
+
+MethodChoice naming(std::vector<std::pair<std::string, std::string>> set) {
+  MethodChoice choice;
+  choice.prompt_template.set = {{"text", "{text} It was{\"mask\"}"}};
+  choice.tuner = {"naming", std::move(set)};
+  choice.labels = {"negative", "positive"};
+  choice.label_words = {{"bad"}, {"good"}};
+  return choice;
+}
+
+} // namespace
+
+TEST_CASE(
+    "a file's text and a card's learned tensors are handed over, and the card that comes of it needs neither") {
+  const Workplace work;
+  const registry::Registry registry = work.registry();
+  const Model model = tiny_model("llama-tied"), other = tiny_model("llama-untied");
+  const Method soft =
+      two_label_method(model, "soft", "{text} It was{\"mask\"}", "prompt-tuning", {{"length", "2"}});
+  const std::filesystem::path words = work.path / "words.txt", start = work.path / "start.card";
+  save_card(to_card(soft, model), start);
+  std::ofstream(words) << "one\ntwo\n";
+
+  const Method method =
+      make_method(model, registry, naming({{"words", words.string()}, {"start", start.string()}}));
+  const Learned learned = method.tuner->export_learned(0);
+  CHECK(learned.texts.at("words") == "one\ntwo\n");
+  CHECK(learned.texts.at("given") == "1 and 1");
+  CHECK(at::equal(learned.tensors.at("prompt"), soft.tuner->export_learned(0).tensors.at("prompt")));
+  CHECK(make_method(model, registry, naming({})).tuner->export_learned(0).texts.at("given") == "0 and 0");
+
+  save_card(to_card(method, model), work.path / "own.card");
+  std::filesystem::remove(words);
+  std::filesystem::remove_all(start);
+  const Method back = method_from_card(model, registry, read_card(work.path / "own.card"));
+  CHECK(back.tuner->export_learned(0).texts.at("words") == "one\ntwo\n");
+  CHECK(at::equal(back.tuner->export_learned(0).tensors.at("prompt"), learned.tensors.at("prompt")));
+
+  CHECK_THROWS_WITH_AS(make_method(model, registry, naming({{"words", words.string()}})),
+                       doctest::Contains("the option \"words\" of \"naming\""), DataError);
+  CHECK_THROWS_WITH_AS(make_method(model, registry, naming({{"start", start.string()}})),
+                       doctest::Contains("the option \"start\" of \"naming\""), DataError);
+  save_card(to_card(soft, model), start);
+  CHECK_THROWS_WITH_AS(make_method(other, registry, naming({{"start", start.string()}})),
+                       doctest::Contains("was made for"), DataError);
+}
+
+TEST_CASE("a file that is too large is refused") {
+  const Workplace work;
+  const std::filesystem::path large = work.path / "large";
+  std::ofstream(large) << "x";
+  std::filesystem::resize_file(large, (std::uintmax_t{64} << 20) + 1); // sparse
+  CHECK_THROWS_WITH_AS(
+      make_method(tiny_model("llama-tied"), work.registry(), naming({{"words", large.string()}})),
+      doctest::Contains("the option \"words\""), DataError);
+}

@@ -1,0 +1,219 @@
+// Learned prefixes and encoded pseudo tokens through the engine: they learn, share batches with other cards,
+// serve several tasks, and come back from a card as they were.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include "card/card.hpp"
+#include "tasks.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+using Set = std::vector<std::pair<std::string, std::string>>;
+
+struct Choice {
+  const char* tuner;
+  Set options;
+};
+
+/// Every way of this file to learn, small.
+const std::vector<Choice>& choices() {
+  static const std::vector<Choice> all{
+      {"prefix-tuning", {{"length", "5"}, {"mid-dim", "16"}}},
+      {"prefix-tuning", {{"length", "3"}, {"projection", "false"}, {"count-positions", "false"}}},
+      {"p-tuning-v2", {{"length", "6"}}},
+      {"p-tuning-v2", {{"length", "2"}, {"projection", "true"}, {"prefix-hidden", "8"}}},
+      {"p-tuning", {{"length", "4"}}},
+      {"p-tuning", {{"encoder", "mlp"}}},
+  };
+  return all;
+}
+
+std::string text_for(const Model& model) {
+  return model.backbone().shape().causal ? "{text} It was{\"mask\"}" : "{text} It was {\"mask\"}.";
+}
+
+bool same(const Prediction& a, const Prediction& b, double tolerance = 1e-4) {
+  REQUIRE(a.problem.empty());
+  REQUIRE(b.problem.empty());
+  for (std::size_t i = 0; i < a.decision.probabilities.size(); ++i)
+    if (!(std::abs(std::log(a.decision.probabilities[i]) - std::log(b.decision.probabilities[i])) < tolerance))
+      return false;
+  return true;
+}
+
+FitSettings quick(int64_t steps) {
+  FitSettings settings;
+  settings.steps = steps;
+  settings.batch_size = 8;
+  settings.optimizer = "adamw";
+  settings.schedule = "linear";
+  settings.learning_rate = 0.01;
+  return settings;
+}
+
+float mean_of(const std::vector<float>& losses, std::size_t begin, std::size_t count) {
+  float sum = 0;
+  for (std::size_t i = begin; i < begin + count; ++i)
+    sum += losses[i];
+  return sum / static_cast<float>(count);
+}
+
+struct Folder {
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("cuecard-prefixes-test-" + std::to_string(getpid()));
+};
+
+/// The card is what the method is, to the last bit, read from a folder.
+void check_card(const Model& model, const Method& method, const std::vector<Example>& rows) {
+  const Folder folder;
+  save_card(to_card(method, model), folder.path / "m.card");
+  const Method back = method_from_card(model, plugins(), read_card(folder.path / "m.card"));
+  const auto before = Predictor(model, {&method}).predict(pointers(rows)),
+             after = Predictor(model, {&back}).predict(pointers(rows));
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    CHECK(before[i].decision.probabilities == after[i].decision.probabilities);
+}
+
+} // namespace
+
+TEST_CASE("each learns a planted rule, and its card is what it became") {
+  for (const char* name : {"llama-untied", "bert-mlm"}) {
+    const Model model = tiny_model(name);
+    const std::vector<Example> examples = word_examples(48, 41);
+    for (const Choice& choice : choices()) {
+      CAPTURE(name);
+      CAPTURE(choice.tuner);
+      CAPTURE(choice.options.size());
+      Method method = two_label_method(model, "m", text_for(model), choice.tuner, choice.options);
+      const TrainResult result = train(model, {{method, examples, {}}}, quick(40), 1);
+      CHECK(mean_of(result.report.losses, 34, 6) < mean_of(result.report.losses, 0, 6) - 0.05f);
+      check_card(model, method, examples);
+    }
+  }
+}
+
+TEST_CASE(
+    "cards with prefixes, learned rows and nothing learned share one forward pass and come out as alone") {
+  for (const char* name : {"llama-tied", "llama-untied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    std::vector<Method> methods;
+    for (std::size_t i = 0; i < choices().size(); ++i)
+      methods.push_back(two_label_method(model, "card" + std::to_string(i), text_for(model), choices()[i].tuner,
+                                         choices()[i].options, 10 + i));
+    methods.push_back(two_label_method(model, "rows", text_for(model), "prompt-tuning", {{"length", "7"}}, 3));
+    methods.push_back(two_label_method(model, "plain", text_for(model), "manual"));
+    std::vector<const Method*> all;
+    for (const Method& method : methods)
+      all.push_back(&method);
+
+    std::vector<Example> mixed = word_examples(40, 42);
+    for (std::size_t i = 0; i < mixed.size(); ++i)
+      mixed[i].card = methods[i % methods.size()].name;
+    Predictor predictor(model, all, {64});
+    const std::vector<Prediction> together = predictor.predict(pointers(mixed));
+    CHECK(predictor.counters().forwards == 1);
+    const std::vector<Prediction> again = predictor.predict(pointers(mixed)); // fronts come from the past now
+    for (std::size_t i = 0; i < mixed.size(); ++i) {
+      CAPTURE(i % methods.size());
+      const Prediction alone = Predictor(model, {all[i % all.size()]}).predict({&mixed[i]})[0];
+      CHECK(same(together[i], alone));
+      CHECK(same(again[i], alone));
+    }
+    // Each of them does something to the model.
+    Example bare = mixed[methods.size() - 1];
+    bare.card.clear();
+    const Prediction plain = Predictor(model, {all.back()}).predict({&bare})[0];
+    for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+      CAPTURE(i);
+      CHECK(!same(Predictor(model, {all[i]}).predict({&bare})[0], plain, 1e-3));
+    }
+  }
+}
+
+TEST_CASE("several tasks learn one prefix, and each card of it is its task") {
+  for (const char* tuner : {"p-tuning-v2", "prefix-tuning"}) {
+    CAPTURE(tuner);
+    const Model model = tiny_model("bert-mlm");
+    Method first = two_label_method(model, "first", "{text} It was {\"mask\"}.", tuner, {{"length", "8"}});
+    Method second = two_label_method(model, "second", "So {\"mask\"}: {text}", "manual");
+    second.tuner = first.tuner;
+    second.record.tuner = first.record.tuner;
+    second.task = 1;
+    const std::vector<Example> one = word_examples(32, 43), two = word_examples(32, 44);
+    const Learned before = first.tuner->export_learned(0);
+    const auto loss_of = [&](const Method& method, const std::vector<Example>& rows) {
+      double loss = 0;
+      const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(rows));
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        loss -= std::log(predictions[i].decision.probabilities[static_cast<std::size_t>(rows[i].label)]);
+      return loss / static_cast<double>(rows.size());
+    };
+    const double first_before = loss_of(first, one), second_before = loss_of(second, two);
+    const TrainResult result = train(model, {{first, one, {}}, {second, two, {}}}, quick(40), 1);
+    CHECK(result.report.steps == 40);
+    CHECK(result.examples_seen == 2 * 40 * 8);
+    CHECK(loss_of(first, one) < first_before - 0.05);
+    CHECK(loss_of(second, two) < second_before - 0.05);
+    const Learned mine = first.tuner->export_learned(0), yours = second.tuner->export_learned(1);
+    CHECK(!at::equal(mine.tensors.at("self.key"), before.tensors.at("self.key")));
+    CHECK(at::equal(mine.tensors.at("self.key"), yours.tensors.at("self.key")));
+    CHECK(at::equal(mine.tensors.at("self.value"), yours.tensors.at("self.value")));
+    check_card(model, first, one);
+    check_card(model, second, two);
+  }
+}
+
+TEST_CASE("a prefix that starts from words is those words in front of the text") {
+  const Model model = tiny_model("llama-tied");
+  const std::string words = "All of the plot";
+  const std::string tokens = std::to_string(model.vocabulary().encode(words).size());
+  const Method written = two_label_method(model, "written", words + "{text} It was{\"mask\"}", "manual");
+  const std::vector<Example> examples = word_examples(12, 45);
+  const std::vector<Prediction> expected = Predictor(model, {&written}).predict(pointers(examples));
+  for (const char* projection : {"true", "false"}) {
+    CAPTURE(projection);
+    const Method prefix = two_label_method(model, "prefix", "{text} It was{\"mask\"}", "prefix-tuning",
+                                           {{"init", "text"},
+                                            {"init-text", words},
+                                            {"length", tokens},
+                                            {"mid-dim", "32"},
+                                            {"projection", projection}});
+    const std::vector<Prediction> predictions = Predictor(model, {&prefix}).predict(pointers(examples));
+    for (std::size_t i = 0; i < examples.size(); ++i)
+      CHECK(same(predictions[i], expected[i], 1e-3));
+  }
+}
+
+TEST_CASE("texts are cut so that a prefix that counts as positions has room") {
+  const Model model = tiny_model("bert-mlm");
+  Example longer;
+  for (int i = 0; i < 100; ++i)
+    longer.fields["text"] += "good ";
+  longer.label = 0;
+  const auto rows_of = [&](const char* counted) {
+    const Method method = two_label_method(model, "m", text_for(model), "p-tuning-v2",
+                                           {{"length", "20"}, {"count-positions", counted}});
+    Predictor predictor(model, {&method});
+    CHECK(predictor.predict({&longer})[0].problem.empty());
+    return predictor.counters().rows_forwarded;
+  };
+  CHECK(rows_of("true") == model.backbone().shape().max_positions - 20);
+  CHECK(rows_of("false") == model.backbone().shape().max_positions);
+}

@@ -1,0 +1,222 @@
+// A run that is stopped anywhere and started again ends with the same bits as one that never was.
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "engine/checkpoint.hpp"
+#include "tasks.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+constexpr const char* behind = "{text} {\"soft\":\"the film was\"} so{\"mask\"}";
+
+/// Of this process, gone afterwards.
+struct Folder {
+  Folder() { std::filesystem::remove_all(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("cuecard-resume-test-" + std::to_string(getpid()));
+};
+
+struct Setting {
+  std::string model = "llama-tied", text = behind, tuner = "prompt-tuning";
+  FitSettings fit;
+  uint64_t seed = 5;
+  int64_t every = 0;
+};
+
+FitSettings steps(int64_t count) {
+  FitSettings settings;
+  settings.steps = count;
+  settings.batch_size = 6;
+  settings.evaluate_every = 4;
+  settings.learning_rate = 0.05;
+  return settings;
+}
+
+const std::vector<Example>& rows() {
+  static const std::vector<Example> examples = word_examples(20, 51);
+  return examples;
+}
+const std::vector<Example>& dev_rows() {
+  static const std::vector<Example> examples = word_examples(15, 52);
+  return examples;
+}
+
+struct Outcome {
+  Learned learned;
+  FitReport report;
+  int64_t first_step = 0; ///< that this run did itself
+};
+
+/// One run in objects of its own, as a new process has them. It breaks off after step `stop`.
+Outcome run(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop = -1) {
+  const Model model = tiny_model(setting.model);
+  Method method = two_label_method(model, "m", setting.text, setting.tuner, {}, setting.seed);
+  Outcome outcome;
+  const auto progress = [&](int64_t step, int64_t, double, double) {
+    if (outcome.first_step == 0)
+      outcome.first_step = step;
+    if (step == stop)
+      throw std::runtime_error("broken off");
+    return true;
+  };
+  outcome.report = train(model, {{method, rows(), dev_rows()}}, setting.fit, setting.seed, progress, {},
+                         {checkpoint, setting.every})
+                       .report;
+  outcome.learned = method.tuner->export_learned(0);
+  return outcome;
+}
+
+void check_same(const Outcome& a, const Outcome& b) {
+  REQUIRE(a.learned.tensors.size() == b.learned.tensors.size());
+  for (const auto& [name, tensor] : a.learned.tensors)
+    CHECK(at::equal(tensor, b.learned.tensors.at(name)));
+  CHECK(a.report.losses == b.report.losses);
+  CHECK(a.report.steps == b.report.steps);
+  CHECK(a.report.best_step == b.report.best_step);
+  CHECK(a.report.best_dev == b.report.best_dev);
+  CHECK(a.report.stopped_early == b.report.stopped_early);
+}
+
+void break_off(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop) {
+  CHECK_THROWS_WITH(run(setting, checkpoint, stop), doctest::Contains("broken off"));
+}
+
+} // namespace
+
+TEST_CASE(
+    "text from cache, steps in several passes, looks and patience: the same bits from wherever it goes on") {
+  Setting cached, split, patient, weights;
+  cached.fit = split.fit = patient.fit = weights.fit = steps(14);
+  split.fit.batch_tokens = 40; // of six rows of up to 20 tokens: several passes a step
+  split.every = 3;
+  patient.fit.steps = 40;
+  patient.fit.patience = 2;
+  patient.fit.optimizer = "adafactor";
+  patient.every = 1;
+  weights.tuner = "fine-tuning";
+  weights.text = "{text} so{\"mask\"}";
+  weights.fit.steps = 6;
+  weights.fit.learning_rate = 1e-3;
+  weights.every = 1;
+  for (const Setting& setting : {cached, split, patient, weights}) {
+    CAPTURE(setting.tuner);
+    CAPTURE(setting.every);
+    const Outcome whole = run(setting, {});
+    for (const int64_t stop : {1, 3, 4, 5}) {
+      CAPTURE(stop);
+      const Folder folder;
+      break_off(setting, folder.path, stop);
+      const Outcome rest = run(setting, folder.path);
+      check_same(whole, rest);
+      // From the last look or the last multiple of `every` on.
+      const int64_t kept = std::max(stop / 4 * 4, setting.every > 0 ? stop / setting.every * setting.every : 0);
+      CHECK(rest.first_step == kept + 1);
+    }
+  }
+}
+
+TEST_CASE("broken off again and again, and started once more after it was done") {
+  Setting setting;
+  setting.fit = steps(14);
+  setting.every = 2;
+  const Outcome whole = run(setting, {});
+  const Folder folder;
+  for (const int64_t stop : {3, 3, 7, 12})
+    break_off(setting, folder.path, stop);
+  check_same(whole, run(setting, folder.path));
+  const Outcome again = run(setting, folder.path);
+  check_same(whole, again);
+  CHECK(again.first_step == 0); // nothing was left to do
+  remove_checkpoint(folder.path);
+  CHECK(!std::filesystem::exists(folder.path));
+}
+
+TEST_CASE("a run stopped by hand keeps its checkpoint and goes on to the same end") {
+  Setting setting;
+  setting.fit = steps(14);
+  setting.every = 1;
+  const Outcome whole = run(setting, {});
+  const Folder folder;
+  const Model model = tiny_model(setting.model);
+  Method method = two_label_method(model, "m", setting.text, setting.tuner, {}, setting.seed);
+  CHECK(train(model, {{method, rows(), dev_rows()}}, setting.fit, setting.seed,
+              [](int64_t step, int64_t, double, double) { return step < 5; }, {}, {folder.path, 1})
+            .report.cancelled);
+  const Outcome rest = run(setting, folder.path);
+  check_same(whole, rest);
+  CHECK(rest.first_step == 6);
+}
+
+TEST_CASE("the checkpoint of another run is refused with what differs") {
+  Setting setting;
+  setting.fit = steps(14);
+  const Folder folder;
+  break_off(setting, folder.path, 5);
+  const auto refused = [&](const Setting& other, const char* what) {
+    CHECK_THROWS_WITH_AS(run(other, folder.path), doctest::Contains(what), DataError);
+  };
+  Setting other = setting;
+  other.fit.learning_rate = 0.06;
+  refused(other, "lr was 0.05 there and is 0.06 here");
+  other = setting;
+  other.seed = 6;
+  refused(other, "seed was 5 there and is 6 here");
+  other = setting;
+  other.text = "{text} {\"soft\":\"the film was\"} thus{\"mask\"}";
+  refused(other, "template");
+  other = setting;
+  other.model = "llama-untied";
+  refused(other, "model ");
+  const Outcome rest = run(setting, folder.path); // and is still there
+  CHECK(rest.first_step == 5);
+}
+
+TEST_CASE(
+    "what a killed save left is removed, what is no checkpoint is not touched, and two runs don't share one") {
+  Setting setting;
+  setting.fit = steps(8);
+  const Outcome whole = run(setting, {});
+  const Folder folder;
+  break_off(setting, folder.path, 5);
+  const std::filesystem::path beside = folder.path / ".checkpoint.safetensors.123-0";
+  std::ofstream(beside) << "half";
+  check_same(whole, run(setting, folder.path));
+  CHECK(!std::filesystem::exists(beside));
+
+  {
+    const Checkpoint at_work(folder.path / "own", {});
+    CHECK_THROWS_WITH_AS(Checkpoint(folder.path / "own", {}), doctest::Contains("another run is using"),
+                         DataError);
+  }
+  std::filesystem::remove_all(folder.path / "own");
+  std::ofstream(folder.path / "notes.txt") << "mine";
+  CHECK_THROWS_WITH_AS(run(setting, folder.path), doctest::Contains("notes.txt"), UsageError);
+  CHECK(std::filesystem::exists(folder.path / "notes.txt"));
+}
+
+TEST_CASE("a state that was cut off is refused, not used") {
+  Setting setting;
+  setting.fit = steps(8);
+  const Folder folder;
+  break_off(setting, folder.path, 5);
+  const std::filesystem::path state = folder.path / "checkpoint.safetensors";
+  std::filesystem::resize_file(state, std::filesystem::file_size(state) - 1);
+  CHECK_THROWS_WITH_AS(run(setting, folder.path), doctest::Contains("checkpoint.safetensors"), DataError);
+}

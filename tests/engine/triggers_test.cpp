@@ -1,0 +1,142 @@
+// What the engine says of trigger slots: gradients against differences of the loss, scores against every
+// candidate alone, and how many rows that took.
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "engine/triggers.hpp"
+#include "trigger_task.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+constexpr const char* models[] = {"llama-tied", "llama-untied", "bert-mlm"};
+
+/// A method with two trigger slots that hold tokens, its training rows and one batch of all of them.
+struct Setting {
+  explicit Setting(const char* name, at::ScalarType dtype = at::kFloat)
+      : model(tiny_model(name, dtype)), examples(word_examples(16, 31)),
+        method(two_label_method(model, "m", filled(model), "manual")),
+        backbone(method.backbone(model, counters)), rows(model, method, backbone, examples, unusable) {
+    FitSettings settings;
+    settings.batch_size = 16;
+    settings.batch_tokens = 100000;
+    std::vector<Batch> batches = rows.batches(0, settings, 1);
+    REQUIRE(batches.size() == 1);
+    batch = std::move(batches[0]);
+  }
+
+  static std::string filled(const Model& model) {
+    const auto slot = [&](const char* word) {
+      return "{\"trigger\": \"" + model.vocabulary().piece(token_of(model, word)) + "\"}";
+    };
+    return trigger_template(model, slot(" film") + slot(" plot"));
+  }
+
+  Model model;
+  std::vector<Example> examples;
+  std::vector<UnusableRow> unusable;
+  Counters counters;
+  Method method;
+  CountedBackbone backbone;
+  TrainingRows rows;
+  Batch batch;
+};
+
+} // namespace
+
+TEST_CASE("the gradient at a trigger slot is the slope of the summed loss in its embedding") {
+  for (const char* name : models) {
+    CAPTURE(name);
+    Setting s(name, at::kDouble);
+    const at::Tensor gradient = trigger_gradient(s.model, s.method, s.backbone, s.batch, {});
+    const at::Tensor tokens = at::tensor(s.method.prompt_template->triggers(), at::kLong);
+    const at::Tensor embeddings = s.model.backbone().token_rows(TokenTable::input, tokens);
+    REQUIRE(gradient.sizes() == embeddings.sizes());
+    CHECK(gradient.abs().max().item<double>() > 1e-4);
+
+    const at::NoGradGuard no_grad;
+    Batch soft = s.batch;
+    soft.input.soft_rows = soft.input.trigger_rows;
+    soft.input.soft_slots = soft.input.trigger_slots;
+    const auto loss = [&](const at::Tensor& rows) {
+      Conditioning with;
+      with.embeddings = rows;
+      const at::Tensor hidden = s.model.backbone().forward({soft, with});
+      const at::Tensor values = s.model.backbone().read({hidden, s.method.verbalizer->readout(), {}});
+      return 16 * s.method.verbalizer->loss(s.method.verbalizer->score(values, soft, {}), soft).item<double>();
+    };
+    for (int64_t slot = 0; slot < 2; ++slot)
+      for (int64_t column = 0; column < embeddings.size(1); column += 7) {
+        at::Tensor up = embeddings.clone(), down = embeddings.clone();
+        up[slot][column] += 0x1p-8;
+        down[slot][column] -= 0x1p-8;
+        const double step = (up - down)[slot][column].item<double>();
+        const double slope = (loss(up) - loss(down)) / step;
+        CHECK(std::abs(gradient[slot][column].item<double>() - slope) < 2e-3 * std::max(1.0, std::abs(slope)));
+      }
+  }
+}
+
+TEST_CASE("candidates together score as each alone, in one pass or in many") {
+  for (const char* name : models) {
+    CAPTURE(name);
+    Setting s(name);
+    const std::vector<int64_t> tokens = s.method.prompt_template->triggers();
+    std::vector<int64_t> candidates{tokens[0], tokens[1]};
+    for (const char* word : {" good", " long", " the", "x"})
+      candidates.push_back(token_of(s.model, word));
+    for (int64_t slot = 0; slot < 2; ++slot)
+      for (const int64_t batch_tokens : {int64_t{100000}, int64_t{1500}, int64_t{1}}) {
+        CAPTURE(slot);
+        CAPTURE(batch_tokens);
+        const TriggerScores scores = trigger_scores(s.model, s.method, s.backbone, s.rows, s.batch, slot,
+                                                    at::tensor(candidates, at::kLong), {}, batch_tokens);
+        REQUIRE(scores.loss.size(0) == std::ssize(candidates));
+        for (std::size_t c = 0; c < candidates.size(); ++c) {
+          std::vector<int64_t> with = tokens;
+          with[static_cast<std::size_t>(slot)] = candidates[c];
+          const ExactLoss exact = exact_loss(s.model, s.method, with, s.batch.examples);
+          const auto i = static_cast<int64_t>(c);
+          CHECK(std::abs(scores.loss[i].item<double>() - exact.sum) < 1e-5 * exact.sum);
+          CHECK(scores.correct[i].item<double>() == static_cast<double>(exact.correct));
+        }
+        CHECK((scores.loss.max() - scores.loss.min()).item<double>() > 1e-3);
+      }
+  }
+}
+
+TEST_CASE("on causal models what stands in front of the slot is forwarded once per example") {
+  for (const char* name : models) {
+    CAPTURE(name);
+    Setting s(name);
+    int64_t kept = 0, short_fronts = 0,
+            behind = 0; // rows in front of the first slot: in the cache, or too few for it
+    for (const Example& example : s.examples) {
+      int64_t front = 0;
+      const std::vector<TokenRow>& rows = s.rows.prompts_of(example)[0].input;
+      while (rows[static_cast<std::size_t>(front)].trigger_slot != 0)
+        ++front;
+      (front >= 4 ? kept : short_fronts) += front;
+      behind += std::ssize(rows) - front;
+    }
+    CHECK(kept > 100);
+    const bool causal = s.model.backbone().shape().causal;
+    CHECK(s.counters.rows_forwarded == (causal ? kept : 0)); // when the batch was made
+    const Counters before = s.counters;
+    const at::Tensor candidates = at::arange(20, 29);
+    for (int call = 1; call <= 2; ++call) {
+      trigger_scores(s.model, s.method, s.backbone, s.rows, s.batch, 0, candidates, {}, 100000);
+      CHECK(s.counters.forwards - before.forwards == call);
+      CHECK(s.counters.rows_forwarded - before.rows_forwarded ==
+            call * (causal ? 9 * behind + short_fronts : 9 * (behind + kept + short_fronts)));
+      CHECK(s.counters.rows_from_cache - before.rows_from_cache == (causal ? call * 9 * kept : 0));
+    }
+  }
+}

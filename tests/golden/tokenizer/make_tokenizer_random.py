@@ -1,0 +1,34 @@
+"""Makes random.golden.json: a thousand random texts, a hundred for each of ten kinds of tokenizers, and their ids by the
+`tokenizers` package. compare_tokenizers.py makes such texts, and compares as many as wanted.
+
+    python tests/golden/tokenizer/make_tokenizer_random.py
+"""
+
+import json
+
+from compare_tokenizers import Texts
+from make_tokenizer_golden import HERE, without_special_pieces
+from tokenizers import Tokenizer
+
+KINDS = ["bert-uncased", "bert-cased", "gpt2", "roberta", "smollm", "llama2", "llama3", "qwen2", "falcon", "t5"]
+LONGEST = 40  # bytes
+
+
+def rows(name):
+    tokenizer = Tokenizer.from_file(str(HERE / f"{name}.json"))
+    plain = without_special_pieces(Tokenizer.from_file(str(HERE / f"{name}.json")))
+    texts = Texts(tokenizer, seed=20)
+    while True:
+        text, special = texts.text(), texts.chance.random() < 0.5
+        if 0 < len(text.encode()) <= LONGEST:
+            ids = (tokenizer if special else plain).encode(text, add_special_tokens=False).ids
+            yield {"text": text.encode().hex(), "special": special, "ids": ids}
+
+
+def main():
+    golden = {name: [row for row, _ in zip(rows(name), range(100))] for name in KINDS}
+    (HERE / "random.golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

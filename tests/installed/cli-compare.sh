@@ -1,0 +1,77 @@
+# requires: llama manual prompt-tuning fine-tuning
+# Methods side by side, and one page about it all.
+source "$SOURCE/tests/installed/toy_task"
+fit=(--task toy.json --model "$llama" --steps 10 --evaluate-every 5 --lr 0.02 --threads 1)
+run compare "${fit[@]}" --tuners manual,prompt-tuning,fine-tuning --seeds 2 --set length=4 --set fine-tuning.weight-decay=0 \
+  --out cards --json >compare.json
+for seed in 0 1; do
+  run train "${fit[@]}" --tuner prompt-tuning --set length=4 --seed $seed --out soft-$seed.card --json >train-$seed.json
+  run eval --card soft-$seed.card --model "$llama" --task toy.json --json >eval-$seed.json
+done
+python3 <<'PYTHON'
+import os, statistics
+from same_rows import *
+found = {line["tuner"]: line for line in lines("compare.json")}
+assert list(found) == ["manual", "prompt-tuning", "fine-tuning"]
+soft, full, manual = found["prompt-tuning"], found["fine-tuning"], found["manual"]
+alone = [lines(f"eval-{seed}.json")[0] for seed in (0, 1)]
+values = [one["accuracy"] for one in alone]
+assert [seed["value"] for seed in soft["seeds"]] == values
+assert soft["mean"] == statistics.mean(values) and abs(soft["std"] - statistics.stdev(values)) < 1e-12
+assert soft["confusion"] == alone[soft["seed"]]["confusion"] and soft["n"] == 24
+assert soft["losses"] == lines(f"train-{soft['seed']}.json")[0]["losses"]
+assert soft["ci95"][0] < soft["mean"] < soft["ci95"][1]
+assert manual["parameters"] == 0 and soft["parameters"] == 4 * 48 and full["parameters"] == full["frozen_parameters"]
+for name, line in found.items():
+    files = os.scandir(f"cards/{name}.card")
+    assert line["card_bytes"] == sum(file.stat().st_size for file in files), name
+assert full["card_bytes"] > 4 * full["parameters"] > soft["card_bytes"]
+PYTHON
+cmp cards/prompt-tuning.card/card.safetensors soft-$(python3 -c 'from same_rows import *; print(lines("compare.json")[1]["seed"])').card/card.safetensors
+run compare "${fit[@]}" --tuners manual,prompt-tuning >table.txt
+grep -q '^prompt-tuning .*%.*to' table.txt && grep -q 'over 1 seeds, on 24 rows' table.txt
+
+expect 2 'Did you mean "prompt-tuning"' compare "${fit[@]}" --tuners manual,prompt-tunning
+expect 2 'twice' compare "${fit[@]}" --tuners manual,manual
+expect 2 'none of the tuners' compare "${fit[@]}" --tuners manual,prompt-tuning --set lenght=3
+expect 2 'none of the tuners' compare "${fit[@]}" --tuners manual,prompt-tuning --set fine-tuning.what=all
+
+cuecard report compare.json train-0.json train-1.json eval-0.json --out page.html
+python3 <<'PYTHON'
+from html.parser import HTMLParser
+from same_rows import *
+
+class Page(HTMLParser):
+    """Every tag is closed by its own kind; what is drawn is counted."""
+    def __init__(self):
+        super().__init__()
+        self.open, self.count, self.text = [], {}, []
+    def handle_starttag(self, tag, attributes):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        assert tag != "script" and not any(name in ("src", "href") for name, _ in attributes), (tag, attributes)
+        if tag != "meta":
+            self.open.append(tag)
+    def handle_startendtag(self, tag, attributes):
+        self.count[tag] = self.count.get(tag, 0) + 1
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+    def handle_data(self, data):
+        self.text.append(data)
+
+page = Page()
+page.feed(open("page.html").read())
+page.close()
+assert not page.open, page.open
+# The learning tuners' curves and those of the two runs; a circle for each measure; matrices of three tuners and one evaluation.
+assert page.count["polyline"] == 4 and page.count["circle"] == 6, page.count
+assert page.count["h3"] == 4 and page.count["table"] == 5, page.count
+text = " ".join(page.text)
+assert "toy (prompt-tuning), train-0.json" in text and "fine-tuning" in text
+PYTHON
+echo '{"row": 1}' >other.json
+for file in other.json missing.json; do
+  status=0
+  cuecard report $file --out no.html 2>err || status=$?
+  [ $status -eq 3 ] && grep -q $file err && [ "$(wc -l <err)" -eq 1 ]
+done
+[ ! -e no.html ]

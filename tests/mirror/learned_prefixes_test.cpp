@@ -1,0 +1,26 @@
+// Training steps of prefixes and of encoded pseudo tokens on a device that is not the CPU: the same numbers,
+// and no step that waits for the device.
+#include "same_run.hpp"
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+TEST_CASE("prefixes, with and without a network and dropout") {
+  for (const char* name : {"llama-tied", "bert-mlm"})
+    for (const ComponentChoice& tuner :
+         {ComponentChoice{"prefix-tuning", {{"length", "4"}, {"mid-dim", "16"}, {"dropout", "0.2"}}},
+          ComponentChoice{"prefix-tuning", {{"length", "3"}, {"init", "text"}, {"projection", "false"}}},
+          ComponentChoice{"p-tuning-v2", {{"length", "5"}}}}) {
+      CAPTURE(tuner.component);
+      check_same(name, {rows_in_front.text, "adamw", "none", tuner});
+    }
+}
+
+TEST_CASE("pseudo tokens out of an LSTM and out of an MLP, in front and inside") {
+  for (const char* name : {"llama-tied", "bert-mlm"})
+    for (const char* encoder : {"lstm", "mlp"}) {
+      CAPTURE(encoder);
+      check_same(name, {rows_in_front.text, "adamw", "none", {"p-tuning", {{"encoder", encoder}}}});
+      check_same(name, {rows_inside.text, "adamw", "none", {"p-tuning", {{"encoder", encoder}}}});
+    }
+}

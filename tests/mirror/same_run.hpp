@@ -1,0 +1,63 @@
+/// One training run on the CPU and on the mirror device, watched there: the same numbers.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include <ATen/ATen.h>
+
+#include "mirror_device.hpp"
+#include "training_run.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+namespace cuecard::test {
+
+inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  REQUIRE(a.sizes() == b.sizes());
+  return (a.to(at::kCPU) - b.to(at::kCPU)).abs().max().item<double>();
+}
+
+inline Outcome watched_run(const Model& model, const RunSetting& setting, bool reads = false) {
+  std::optional<mirror::Watch> watch;
+  int64_t begun = 0;
+  const auto set_watch = [&](bool on) {
+    begun += on;
+    on ? (void)watch.emplace() : watch.reset();
+  };
+  const Outcome outcome = run(model, setting, set_watch, reads);
+  CHECK(begun == 1);
+  return outcome;
+}
+
+template <class T>
+double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, static_cast<double>(std::abs(a[i] - b[i])));
+  return largest;
+}
+
+/// In float64, because Adam divides by the size of a gradient: where that is near zero, float32's last digit
+/// decides the sign of a whole step. In float32 losses and probabilities are compared.
+inline void check_same(const std::string& name, const RunSetting& setting) {
+  for (const at::ScalarType dtype : {at::kDouble, at::kFloat}) {
+    CAPTURE(name);
+    CAPTURE(at::toString(dtype));
+    const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-3;
+    const Outcome here = run(model_on(name, at::kCPU, dtype), setting);
+    const Outcome there = watched_run(model_on(name, mirror::device, dtype), setting);
+    REQUIRE(here.losses.size() == static_cast<std::size_t>(steps));
+    CHECK(largest_difference(here.losses, there.losses) < tolerance);
+    CHECK(std::abs(here.losses.front() - here.losses.back()) > 0.01);
+    if (dtype == at::kDouble)
+      CHECK(largest_difference(here.learned, there.learned) < tolerance);
+    REQUIRE(here.probabilities.size() == 2 * training_rows().size());
+    CHECK(largest_difference(here.probabilities, there.probabilities) < tolerance);
+  }
+}
+
+} // namespace cuecard::test

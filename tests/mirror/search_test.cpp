@@ -1,0 +1,127 @@
+// Methods that search or choose, on a device that is not the CPU: the same finds, nothing that mixes devices,
+// and AutoPrompt waits for the device once in an iteration, when it asks what to keep.
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include <ATen/ATen.h>
+
+#include "../engine/spied_tuner.hpp"
+#include "mirror_device.hpp"
+#include "training_run.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+constexpr int64_t accumulation = 2;
+
+/// Watched from the first gradient of an iteration until the last scores of its candidates are there.
+class WatchedSearch final : public PassingEngine {
+public:
+  WatchedSearch(Engine& engine, int64_t& watched) : PassingEngine(engine), watched_(watched) {}
+
+  at::Tensor trigger_gradient(int64_t task, const Batch& batch, const Conditioning& with) override {
+    if (!watch_)
+      watch_.emplace();
+    return engine_.trigger_gradient(task, batch, with);
+  }
+  TriggerScores trigger_scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                               const Conditioning& with) override {
+    TriggerScores scores = engine_.trigger_scores(task, batch, slot, candidates, with);
+    if (++scored_ % accumulation == 0) {
+      watch_.reset();
+      ++watched_;
+    }
+    return scores;
+  }
+
+private:
+  std::optional<mirror::Watch> watch_;
+  int64_t scored_ = 0;
+  int64_t& watched_;
+};
+
+MethodChoice two_labels(const std::string& text, ComponentChoice tuner) {
+  MethodChoice choice;
+  choice.prompt_template.set = {{"text", text}};
+  choice.tuner = std::move(tuner);
+  choice.labels = {"good", "bad"};
+  choice.label_words = {{"great", "moving"}, {"tedious", "bad"}};
+  choice.seed = 5;
+  return choice;
+}
+
+struct Found {
+  std::vector<int64_t> triggers;
+  std::vector<float> losses;
+};
+
+Found searched(const Model& model, bool causal) {
+  const std::vector<Example> rows = training_rows();
+  const std::string slots = "{\"trigger\": None, \"duplicate\": 2}";
+  Method method = make_method(
+      model, plugins(),
+      two_labels(causal ? "{text} It" + slots + " was{\"mask\"}" : "{text} It " + slots + " was {\"mask\"} .",
+                 {"autoprompt", {{"accumulation", std::to_string(accumulation)}, {"candidates", "6"}}}),
+      &rows);
+  int64_t watched = 0;
+  if (!model.backbone().device().is_cpu())
+    method.tuner = std::make_shared<SpiedTuner>(method.tuner, [&](Engine& engine, const Tuner&) {
+      return std::make_unique<WatchedSearch>(engine, watched);
+    });
+  FitSettings settings;
+  settings.steps = 8;
+  settings.batch_size = 5;
+  const TrainResult result = train(model, {{method, rows, {}}}, settings, 5);
+  CHECK(watched == (model.backbone().device().is_cpu() ? 0 : 8));
+  return {method.prompt_template->triggers(), result.report.losses};
+}
+
+} // namespace
+
+TEST_CASE("AutoPrompt finds what it finds on the CPU, and waits once in an iteration") {
+  for (const char* name : {"llama-tied", "bert-mlm"}) {
+    CAPTURE(name);
+    const bool causal = std::string(name).starts_with("llama");
+    const Found here = searched(model_on(name, at::kCPU), causal),
+                there = searched(model_on(name, mirror::device), causal);
+    CHECK(here.triggers == there.triggers);
+    REQUIRE(here.losses.size() == there.losses.size());
+    for (std::size_t i = 0; i < here.losses.size(); ++i)
+      CHECK(std::abs(here.losses[i] - there.losses[i]) < 1e-5);
+  }
+}
+
+TEST_CASE("demonstrations chosen by likeness are the CPU's, and so is what the model says") {
+  const std::vector<Example> rows = training_rows();
+  for (const char* name : {"llama-tied", "bert-mlm"}) {
+    CAPTURE(name);
+    const auto probabilities = [&](const Model& model) {
+      Method method = make_method(
+          model, plugins(),
+          two_labels("{text} It was {mask}", {"in-context", {{"k", "1"}, {"choose", "similar"}}}), &rows);
+      train(model, {{method, rows, rows}}, {}, 5);
+      std::vector<const Example*> asked;
+      for (const Example& row : rows)
+        asked.push_back(&row);
+      Predictor predictor(model, {&method});
+      std::vector<double> all;
+      for (const Prediction& prediction : predictor.predict(asked)) {
+        REQUIRE(prediction.problem.empty());
+        all.insert(all.end(), prediction.decision.probabilities.begin(),
+                   prediction.decision.probabilities.end());
+      }
+      return all;
+    };
+    const std::vector<double> here = probabilities(model_on(name, at::kCPU)),
+                              there = probabilities(model_on(name, mirror::device));
+    REQUIRE(here.size() == 2 * rows.size());
+    for (std::size_t i = 0; i < here.size(); ++i)
+      CHECK(std::abs(here[i] - there[i]) < 1e-5);
+  }
+}

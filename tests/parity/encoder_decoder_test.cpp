@@ -1,0 +1,268 @@
+// T5 and BART against transformers' own numbers, and what must hold whatever the numbers: pairs don't see each
+// other, the encoder runs once, a past or a prefix stands for the rows that it came from.
+#include <ATen/ATen.h>
+
+#include <cuecard/error.hpp>
+
+#include "recorded.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+using Ids = std::vector<int64_t>;
+
+constexpr const char* names[] = {"t5-plain", "t5-gated", "bart"};
+constexpr int64_t traced = 2; ///< the pair whose encoder keys and values were recorded: 12 and 5 rows
+
+Recording recording_of(const char* name) {
+  return Recording(golden / "models" / name / "outputs.safetensors");
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  REQUIRE(a.sizes() == b.sizes());
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+Side side_of(const std::vector<Ids>& sequences) {
+  Side side;
+  Ids ids, positions;
+  for (const Ids& sequence : sequences) {
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    for (std::size_t i = 0; i < sequence.size(); ++i)
+      positions.push_back(static_cast<int64_t>(i));
+    side.offsets.push_back(static_cast<int64_t>(ids.size()));
+    side.parent.push_back(-1);
+    side.cards.push_back(0);
+  }
+  side.ids = at::tensor(ids, at::kLong);
+  side.positions = at::tensor(positions, at::kLong);
+  return side;
+}
+
+void read(Batch& batch, Ids rows) {
+  batch.answer_rows = at::tensor(rows, at::kLong);
+  batch.answer_rows_host = std::move(rows);
+}
+
+void read_all(Batch& batch) {
+  Ids rows;
+  for (int64_t row = 0; row < batch.output->rows(); ++row)
+    rows.push_back(row);
+  read(batch, std::move(rows));
+}
+
+/// Outputs that attend to the inputs `sources`, every output row read.
+Batch batch_of(const std::vector<Ids>& inputs, const std::vector<Ids>& outputs, Ids sources) {
+  Batch batch;
+  batch.input = side_of(inputs);
+  batch.output = side_of(outputs);
+  batch.source_of = std::move(sources);
+  read_all(batch);
+  return batch;
+}
+
+/// Sequence `s` of a recorded side.
+Ids sequence_of(const Recording& recording, const std::string& side, int64_t s) {
+  const Ids ids = recording.list(side + "ids"), offsets = recording.list(side + "offsets");
+  return {ids.begin() + offsets[static_cast<std::size_t>(s)],
+          ids.begin() + offsets[static_cast<std::size_t>(s) + 1]};
+}
+
+Batch recorded_batch(const Recording& recording) {
+  std::vector<Ids> inputs, outputs;
+  Ids sources;
+  for (int64_t s = 0; s < std::ssize(recording.list("offsets")) - 1; ++s) {
+    inputs.push_back(sequence_of(recording, "", s));
+    outputs.push_back(sequence_of(recording, "output_", s));
+    sources.push_back(s);
+  }
+  return batch_of(inputs, outputs, sources);
+}
+
+at::Tensor recorded_hidden(const Recording& recording, int64_t s) {
+  const Ids offsets = recording.list("output_offsets");
+  return recording["hidden"].slice(0, offsets[static_cast<std::size_t>(s)],
+                                   offsets[static_cast<std::size_t>(s) + 1]);
+}
+
+Ids slice(const Ids& ids, std::size_t begin, std::size_t end) {
+  return {ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+/// Rows `begin` to `end` of what was kept, in front of every layer.
+Prefix prefix_of(PrefixSite site, const std::vector<Past::Layer>& layers, int64_t begin, int64_t end) {
+  std::vector<at::Tensor> keys, values;
+  for (const Past::Layer& layer : layers) {
+    keys.push_back(layer.key.slice(0, begin, end));
+    values.push_back(layer.value.slice(0, begin, end));
+  }
+  return {site, at::stack(keys), at::stack(values), end - begin};
+}
+
+} // namespace
+
+TEST_CASE("hidden states, log-probabilities and gradients of both sides equal transformers'") {
+  for (const char* name : names)
+    for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
+      CAPTURE(name);
+      const Model model = tiny_model(name, dtype);
+      const Recording recording = recording_of(name);
+      Batch batch = recorded_batch(recording);
+      // Every row of either side is a soft slot that holds its own embedding.
+      const int64_t inputs = batch.input.rows(), outputs = batch.output->rows();
+      batch.input.soft_rows = batch.input.soft_slots = at::arange(inputs);
+      batch.output->soft_rows = at::arange(outputs);
+      batch.output->soft_slots = at::arange(inputs, inputs + outputs);
+      Conditioning conditioning;
+      conditioning.embeddings =
+          model.backbone()
+              .token_rows(TokenTable::input, at::cat({batch.input.ids, batch.output->ids}))
+              .to(dtype)
+              .set_requires_grad(true);
+      const at::Tensor hidden = model.backbone().forward({batch, conditioning});
+      CHECK(largest_difference(hidden, recording["hidden"]) < 1e-4);
+      const at::Tensor log_probs = model.backbone().read({hidden, {Readout::Kind::log_probs, {}}, {}});
+      CHECK(largest_difference(log_probs, recording["log_probs"]) < 1e-4);
+      const at::Tensor objective = log_probs.index({recording["target_rows"], recording["target_ids"]}).mean();
+      CHECK(std::abs(objective.item<double>() - recording["objective"].item<double>()) < 1e-4);
+      objective.backward();
+      const at::Tensor wanted =
+          at::cat({recording["embedding_gradient"], recording["output_embedding_gradient"]});
+      CHECK(largest_difference(conditioning.embeddings.grad(), wanted) < 1e-4);
+    }
+}
+
+TEST_CASE("reading some rows gives what reading all gives") {
+  for (const char* name : names) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const Recording recording = recording_of(name);
+    Batch batch = recorded_batch(recording);
+    const Ids some{0, 2, 6, 7, 16};
+    read(batch, some);
+    const at::Tensor hidden = model.backbone().forward({batch, {}});
+    CHECK(largest_difference(hidden, recording["hidden"].index_select(0, at::tensor(some, at::kLong))) < 1e-4);
+    CHECK(largest_difference(model.backbone().forward({batch, {}, nullptr, true}), recording["hidden"]) < 1e-4);
+  }
+}
+
+TEST_CASE("a pair alone is what it is among others, and outputs of one input share its encoding") {
+  for (const char* name : names) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const Recording recording = recording_of(name);
+    const Ids input = sequence_of(recording, "", traced), output = sequence_of(recording, "output_", traced);
+    const at::Tensor alone = model.backbone().forward({batch_of({input}, {output}, {0}), {}});
+    CHECK(largest_difference(alone, recorded_hidden(recording, traced)) < 1e-4);
+    const Ids other = sequence_of(recording, "", 0), decoded = sequence_of(recording, "output_", 0);
+    const at::Tensor shared =
+        model.backbone().forward({batch_of({other, input}, {output, decoded, output}, {1, 0, 1}), {}});
+    CHECK(largest_difference(shared, at::cat({alone, recorded_hidden(recording, 0), alone})) < 1e-4);
+  }
+}
+
+TEST_CASE("decoding row by row on a past equals decoding at once, and the encoder is left alone") {
+  for (const char* name : names) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const Recording recording = recording_of(name);
+    const std::vector<Ids> inputs{sequence_of(recording, "", 0), sequence_of(recording, "", traced)};
+    const std::vector<Ids> outputs{sequence_of(recording, "output_", 0),
+                                   sequence_of(recording, "output_", traced)};
+    const auto past = std::make_shared<Past>();
+    std::vector<at::Tensor> found[2];
+    // The second pair enters when the first has begun, and goes on alone when the first has ended.
+    const auto begin = [&](std::size_t pair) {
+      Batch batch = batch_of({inputs[pair]}, {slice(outputs[pair], 0, 1)}, {0});
+      batch.past = past;
+      found[pair].push_back(model.backbone().forward({batch, {}, past.get()}));
+    };
+    begin(0);
+    begin(1);
+    CHECK(past->source_of == Ids{0, 1});
+    CHECK(past->cross_offsets == Ids{0, 7, 19});
+    for (std::size_t row = 1; row < outputs[1].size(); ++row) {
+      Batch batch;
+      std::vector<Ids> step;
+      Ids going_on;
+      for (std::size_t pair = 0; pair < 2; ++pair)
+        if (row < outputs[pair].size()) {
+          step.push_back({outputs[pair][row]});
+          going_on.push_back(static_cast<int64_t>(pair));
+        }
+      batch.output = side_of(step);
+      batch.output->past_of = going_on;
+      batch.past = past;
+      read_all(batch);
+      const at::Tensor hidden = model.backbone().forward({batch, {}, past.get()});
+      for (std::size_t i = 0; i < going_on.size(); ++i)
+        found[static_cast<std::size_t>(going_on[i])].push_back(hidden.narrow(0, static_cast<int64_t>(i), 1));
+    }
+    CHECK(largest_difference(at::cat(found[0]), recorded_hidden(recording, 0)) < 1e-4);
+    CHECK(largest_difference(at::cat(found[1]), recorded_hidden(recording, traced)) < 1e-4);
+    for (const Past::Layer& layer : past->cross)
+      CHECK(layer.key.size(0) == 19); // once, whatever was decoded
+    CHECK(std::ssize(past->cross) == model.backbone().shape().layers);
+
+    // What is taken out of a past carries what it attends to.
+    const auto taken = std::make_shared<Past>(past->select({1}));
+    Batch again;
+    again.output = side_of({{outputs[0].back()}});
+    again.output->past_of = {0};
+    again.past = taken;
+    read_all(again);
+    Ids longer = outputs[1];
+    longer.push_back(outputs[0].back());
+    const at::Tensor whole = model.backbone().forward({batch_of({inputs[1]}, {longer}, {0}), {}});
+    CHECK(largest_difference(model.backbone().forward({again, {}}), whole.slice(0, -1)) < 1e-4);
+  }
+}
+
+TEST_CASE("prefixes of real rows' activations, at all three sites, equal having those rows in front") {
+  for (const char* name : names) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const Recording recording = recording_of(name);
+    const Ids input = sequence_of(recording, "", traced), output = sequence_of(recording, "output_", traced);
+    const auto kept = std::make_shared<Past>();
+    model.backbone().forward({batch_of({input}, {output}, {0}), {}, kept.get()});
+    const std::vector<int64_t> rows = {4, 2}; // in front of the encoder, and of the decoder
+    std::vector<Past::Layer> encoder;
+    for (int64_t l = 0; l < recording["encoder_key"].size(0); ++l)
+      encoder.push_back({recording["encoder_key"][l], recording["encoder_value"][l]});
+
+    Conditioning conditioning;
+    conditioning.prefixes = {prefix_of(PrefixSite::encoder, encoder, 0, rows[0]),
+                             prefix_of(PrefixSite::cross, kept->cross, 0, rows[0]),
+                             prefix_of(PrefixSite::self, kept->layers, 0, rows[1])};
+    const Batch rest = batch_of({slice(input, 4, input.size())}, {slice(output, 2, output.size())}, {0});
+    const at::Tensor wanted = recorded_hidden(recording, traced).slice(0, rows[1]);
+    CHECK(largest_difference(model.backbone().forward({rest, conditioning}), wanted) < 1e-4);
+    for (std::size_t left_out = 0; left_out < 3; ++left_out) { // each of the three matters
+      Conditioning fewer = conditioning;
+      fewer.prefixes.erase(fewer.prefixes.begin() + static_cast<std::ptrdiff_t>(left_out));
+      CHECK(largest_difference(model.backbone().forward({rest, fewer}), wanted) > 1e-3);
+    }
+
+    // Of two cards, one has them.
+    conditioning.prefixes_of = {{}, {0, 1, 2}};
+    Batch mixed =
+        batch_of({input, slice(input, 4, input.size())}, {output, slice(output, 2, output.size())}, {0, 1});
+    mixed.input.cards = mixed.output->cards = {0, 1};
+    CHECK(largest_difference(model.backbone().forward({mixed, conditioning}),
+                             at::cat({recorded_hidden(recording, traced), wanted})) < 1e-4);
+  }
+}
+
+TEST_CASE("a batch that names no input for an output, and no past, is refused") {
+  const Model model = tiny_model("t5-plain");
+  Batch batch = batch_of({{5, 6}}, {{0}}, {});
+  CHECK_THROWS_WITH_AS(model.backbone().forward({batch, {}}), doctest::Contains("names no input sequence"),
+                       PluginError);
+}

@@ -1,0 +1,79 @@
+/// Recorded token ids as prompts and as texts, so that what an oracle ran can go through the engine.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "batch/assemble.hpp"
+#include "recorded.hpp"
+
+namespace cuecard::test {
+
+/// Each sequence of the recording with the learned rows in front, read at its last row.
+inline std::vector<TokenizedPrompt> numbered_prompts(const Recording& recording, int64_t length) {
+  const std::vector<int64_t> ids = recording.list("ids"), offsets = recording.list("offsets");
+  std::vector<TokenizedPrompt> result;
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    TokenizedPrompt& prompt = result.emplace_back();
+    for (int64_t slot = 0; slot < length; ++slot) {
+      prompt.input.emplace_back();
+      prompt.input.back().soft_slot = slot;
+    }
+    for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i) {
+      prompt.input.emplace_back();
+      prompt.input.back().id = ids[static_cast<std::size_t>(i)];
+    }
+    prompt.answers = {static_cast<int64_t>(prompt.input.size()) - 1};
+    prompt.targets = {-1};
+  }
+  return result;
+}
+
+/// A tiny model whose tokenizer knows the words w0, w1, ... by their ids, so that recorded ids can be written
+/// as text.
+class NumberedModel {
+public:
+  explicit NumberedModel(const std::string& name, int64_t vocabulary) {
+    std::filesystem::create_directories(folder_);
+    for (const char* file : {"config.json", "model.safetensors"})
+      std::filesystem::create_symlink(golden / "models" / name / file, folder_ / file);
+    std::ofstream tokenizer(folder_ / "tokenizer.json");
+    tokenizer
+        << R"({"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "BertPreTokenizer"},
+      "post_processor": null, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+      "model": {"type": "WordPiece", "unk_token": "w0", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+                "vocab": {)";
+    for (int64_t id = 0; id < vocabulary; ++id)
+      tokenizer << (id ? ", " : "") << '"' << word(id) << "\": " << id;
+    tokenizer << "}}}";
+  }
+  ~NumberedModel() { std::filesystem::remove_all(folder_); }
+  NumberedModel(const NumberedModel&) = delete;
+  NumberedModel& operator=(const NumberedModel&) = delete;
+
+  static std::string word(int64_t id) { return "w" + std::to_string(id); }
+  Model load(at::ScalarType dtype) const { return Model::load(folder_, plugins(), {at::kCPU, dtype}); }
+
+private:
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("cuecard-peft-test-" + std::to_string(getpid()));
+};
+
+/// The recorded sequences as texts with their labels.
+inline std::vector<Example> numbered_examples(const Recording& recording) {
+  const std::vector<int64_t> ids = recording.list("ids"), offsets = recording.list("offsets"),
+                             labels = recording.list("labels");
+  std::vector<Example> result(labels.size());
+  for (std::size_t s = 0; s < labels.size(); ++s) {
+    for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i)
+      result[s].fields["text"] += NumberedModel::word(ids[static_cast<std::size_t>(i)]) + " ";
+    result[s].label = labels[s];
+  }
+  return result;
+}
+
+} // namespace cuecard::test
