@@ -1,13 +1,14 @@
 """The same work in transformers and peft, for bench/run.py to put beside ours. One JSON object on standard output.
 
     peers.py train --model DIR --data FILE --template T --words W W [--prompt FILE] [--steps N] ...
+    peers.py generate --model DIR --data FILE --template T [--new-tokens N] [--batch N] ...
     peers.py eval  --model DIR --data FILE --template T --words W W [--prompt FILE] [--batch N] ...
 
 DIR is a model in Hugging Face layout, FILE JSON lines with "text" and "label" (0 or 1). The soft prompt that training
 starts from, or evaluation uses, is the one tensor [virtual tokens, hidden] of the safetensors file `--prompt`, or the
 embeddings of the tokens of `--init-text`, repeated or cut to the length.
 
-Both modes are written as somebody who knows the libraries would for speed: padded to the longest row of the batch and no
+All modes are written as somebody who knows the libraries would for speed: padded to the longest row of the batch and no
 further, only the last position projected (`logits_to_keep`), no cache kept in training, fused attention.
 """
 
@@ -142,13 +143,36 @@ def evaluate(arguments, tokenizer, words):
     }
 
 
+@torch.inference_mode()
+def generate(arguments, tokenizer, _):
+    """Batched and padded on the left, as generate() wants it; greedy, and never ended before the last token."""
+    rows, _ = read_rows(arguments, tokenizer)
+    model = load(arguments)
+    settings = {"do_sample": False, "max_new_tokens": arguments.new_tokens, "min_new_tokens": arguments.new_tokens,
+                "eos_token_id": model.config.eos_token_id, "pad_token_id": model.config.eos_token_id}
+    ids, mask = padded(rows[:2], "left")
+    model.generate(ids, attention_mask=mask, **{**settings, "max_new_tokens": 2, "min_new_tokens": 2})
+    texts = [[] for _ in rows]
+    begin = time.perf_counter()
+    order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
+    for start in range(0, len(order), arguments.batch):
+        chosen = order[start : start + arguments.batch]
+        ids, mask = padded([rows[i] for i in chosen], "left")
+        written = model.generate(ids, attention_mask=mask, **settings)[:, ids.shape[1]:].tolist()
+        for i, row in zip(chosen, written):
+            texts[i] = tokenizer.decode(row)
+    seconds = time.perf_counter() - begin
+    return {"n": len(rows), "seconds": seconds, "tokens_per_second": len(rows) * arguments.new_tokens / seconds,
+            "texts": texts}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=["train", "eval"])
+    parser.add_argument("mode", choices=["train", "eval", "generate"])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--template", required=True, help="with {text} where the text goes")
-    parser.add_argument("--words", nargs="+", required=True, help="the label words, one token each, in label order")
+    parser.add_argument("--words", nargs="+", default=[], help="the label words, one token each, in label order")
     parser.add_argument("--prompt", type=Path)
     parser.add_argument("--init-text")
     parser.add_argument("--save", type=Path, help="write the trained prompt to this safetensors file")
@@ -162,6 +186,7 @@ def main() -> None:
     parser.add_argument("--keep", choices=["last", "all"], default="last", help="which positions are projected")
     parser.add_argument("--sort", action="store_true", help="evaluate rows of similar length together")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--new-tokens", type=int, default=32, help="tokens to write behind each row")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
@@ -170,7 +195,8 @@ def main() -> None:
     words = [tokenizer.encode(word).ids for word in arguments.words]
     if any(len(ids) != 1 for ids in words):
         sys.exit(f"peers.py: --words wants one token each, and {arguments.words} are {words}")
-    result = (train if arguments.mode == "train" else evaluate)(arguments, tokenizer, [ids[0] for ids in words])
+    modes = {"train": train, "eval": evaluate, "generate": generate}
+    result = modes[arguments.mode](arguments, tokenizer, [ids[0] for ids in words])
     result["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))
 

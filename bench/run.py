@@ -113,6 +113,20 @@ class Bench:
             ("transformers, the same, rows sorted by length", sorted_, ratios(ours, sorted_), memory[2]),
         ])
 
+    def tokenizing(self) -> None:
+        import tokenizing
+
+        # There are no weights of a Unigram model to be had; a small tokenizer of the tests stands for them.
+        unigram = self.home / "unigram"
+        unigram.mkdir(exist_ok=True)
+        (unigram / "config.json").write_text('{"model_type": "t5"}\n')
+        (unigram / "tokenizer.json").write_bytes((texts.PROJECT / "tests/golden/tokenizer/t5.json").read_bytes())
+        tokenizing.measure(self.cuecard.path, {
+            "WordPiece (MiniLM)": texts.PROJECT / ".cache/models/minilm",
+            "byte-level BPE (SmolLM2)": self.model,
+            "Unigram (T5's kind, 300 pieces)": unigram,
+        }, self.rounds)
+
     def answering(self) -> None:
         """Start-up: what needs no model, and the first answer of a fresh process."""
         one = texts.write([{"text": "a warm and funny film", "label": 1}], self.home / "one.jsonl")
@@ -123,6 +137,31 @@ class Bench:
         print("\nstart-up (least / middle / largest)")
         print(f"  cuecard --help                      {spread(help_, 0)} ms")
         print(f"  cuecard predict, one row, and exit  {spread(first)} s")
+
+    def generation(self) -> None:
+        """64 prompts of unequal length, 32 tokens behind each. Ours counts loading, so a run that writes one token is
+        taken away from it."""
+        data = self.home / "held-out-64.jsonl"
+        data.write_text("".join(self.held_out.read_text().splitlines(keepends=True)[:64]))
+        ours, theirs, memory, same = [], [], ([], []), []
+        for _ in range(self.rounds):
+            runs = {n: run([self.cuecard.path, "generate", "--model", self.model, "--data", data, "--template", TEMPLATE,
+                            "--column", "text=text", "--column", "label=label", "--max-new-tokens", n, "--min-new-tokens", n,
+                            "--batch-size", 64, "--threads", self.threads, "--json", "--quiet"]) for n in (1, 32)}
+            ours.append(64 * 31 / (runs[32].seconds - runs[1].seconds))
+            memory[0].append(runs[32].megabytes)
+            peer = {n: run([*PEERS, "generate", "--model", self.model, "--data", data, "--template", TEMPLATE, "--batch", 64,
+                            "--threads", self.threads, "--new-tokens", n]) for n in (1, 32)}
+            theirs.append(64 * 31 / (peer[32].last["seconds"] - peer[1].last["seconds"]))
+            memory[1].append(peer[32].megabytes)
+            texts = [line["texts"][0]["text"] for line in runs[32].lines if "texts" in line]
+            same.append(sum(a == b for a, b in zip(texts, peer[32].last["texts"], strict=True)))
+        print(f"\ngreedy generation, 64 prompts at once, 32 tokens each, float32, tokens a second behind the first (least / "
+              f"middle / largest); {min(same)} of 64 texts are the same")
+        self.table([
+            ("cuecard", ours, None, memory[0]),
+            ("transformers, batch 64, padded on the left", theirs, ratios(ours, theirs), memory[1]),
+        ])
 
     @staticmethod
     def table(rows) -> None:
@@ -139,14 +178,20 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
-    parser.add_argument("--only", choices=["same", "training", "evaluation", "start-up", "seeds"], help="one part")
+    parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "generation", "start-up", "seeds"],
+                        help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
-    bench.same_results()
+    if arguments.only in (None, "tokenizers"):
+        bench.tokenizing()
+    if arguments.only not in ("tokenizers", "generation"):
+        bench.same_results()
     if arguments.only in (None, "training"):
         bench.training()
     if arguments.only in (None, "evaluation"):
         bench.evaluation()
+    if arguments.only in (None, "generation"):
+        bench.generation()
     if arguments.only in (None, "start-up"):
         bench.answering()
     if arguments.only in (None, "seeds"):
