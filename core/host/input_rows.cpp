@@ -155,6 +155,20 @@ private:
   int64_t number_ = 0;
 };
 
+/// One row without text.
+class OneBlankRow final : public InputRows {
+public:
+  std::vector<InputRow> next(std::size_t) override {
+    if (given_)
+      return {};
+    given_ = true;
+    return {InputRow{{}, "", "the template"}};
+  }
+
+private:
+  bool given_ = false;
+};
+
 /// Rows that are all known from the beginning.
 class ReadyInput final : public InputRows {
 public:
@@ -253,6 +267,13 @@ std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<st
   for (const std::string& text : values.texts("text"))
     rows.push_back(lines.of_text(text, "text " + std::to_string(rows.size() + 1)));
   return std::make_unique<ReadyInput>(std::move(rows));
+}
+
+std::unique_ptr<InputRows> open_template_input(const Values& values,
+                                               const std::vector<std::string>& template_fields) {
+  if (template_fields.empty() && !values.given("data") && !values.given("text"))
+    return std::make_unique<OneBlankRow>();
+  return open_input(values, text_fields(template_fields));
 }
 
 std::vector<std::string> text_fields(const std::vector<std::string>& template_fields) {

@@ -44,6 +44,11 @@ RowLayout layout_of(const Values& values);
 /// `fields`. A line that begins with `{` is a JSON object with the row's fields, and `card`, `id`.
 std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields);
 
+/// The rows that fill a template. One without fields has a single prompt, and waits for no input when nobody
+/// gives any.
+std::unique_ptr<InputRows> open_template_input(const Values& values,
+                                               const std::vector<std::string>& template_fields);
+
 /// What a template reads of an example's own fields, without side data. A plain text can fill one.
 std::vector<std::string> text_fields(const std::vector<std::string>& template_fields);
 

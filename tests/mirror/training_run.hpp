@@ -12,6 +12,7 @@
 
 #include <cuecard/tuner.hpp>
 
+#include "../engine/spied_tuner.hpp"
 #include "engine/predictor.hpp"
 #include "engine/train.hpp"
 #include "recorded.hpp"
@@ -29,9 +30,9 @@ using SetWatch = std::function<void(bool)>;
 
 /// The engine of a run, watched from the first batch of the first step until the batches of the last: in
 /// between, the gradient loop may not even read a loss.
-class WatchedEngine final : public Engine {
+class WatchedEngine final : public PassingEngine {
 public:
-  WatchedEngine(Engine& engine, const SetWatch& watch) : engine_(engine), watch_(watch) {}
+  WatchedEngine(Engine& engine, const SetWatch& watch) : PassingEngine(engine), watch_(watch) {}
   ~WatchedEngine() override { watch_(false); }
   WatchedEngine(const WatchedEngine&) = delete;
   WatchedEngine& operator=(const WatchedEngine&) = delete;
@@ -41,35 +42,10 @@ public:
       watch_(true);
     if (step == steps - 1)
       watch_(false);
-    return engine_.training_batches(task, step);
+    return PassingEngine::training_batches(task, step);
   }
-  int64_t steps_per_epoch(int64_t task) const override { return engine_.steps_per_epoch(task); }
-  Scorer& scorer(int64_t task) override { return engine_.scorer(task); }
-  void render_again() override { engine_.render_again(); }
-  at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
-                  const Pass& pass) override {
-    return engine_.loss(task, batch, conditioning, pass);
-  }
-  double evaluate_dev(int64_t task) override { return engine_.evaluate_dev(task); }
-  at::Tensor trigger_gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
-    return engine_.trigger_gradient(task, batch, conditioning);
-  }
-  TriggerScores trigger_scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
-                               const Conditioning& conditioning) override {
-    return engine_.trigger_scores(task, batch, slot, candidates, conditioning);
-  }
-  TensorMap resume() override { return engine_.resume(); }
-  void checkpoint(int64_t step, const std::function<TensorMap()>& state) override {
-    engine_.checkpoint(step, state);
-  }
-  void progress(int64_t step, int64_t of, double loss, double dev) override {
-    engine_.progress(step, of, loss, dev);
-  }
-  const FitSettings& settings() const override { return engine_.settings(); }
-  Problem& problem() override { return engine_.problem(); }
 
 private:
-  Engine& engine_;
   const SetWatch& watch_;
 };
 

@@ -37,28 +37,6 @@ std::string as_text(int64_t number, const Json& slots) {
   return table({"token", "id", "log-prob", "row", "slot"}, rows);
 }
 
-/// One row without text.
-class OneBlankRow final : public InputRows {
-public:
-  std::vector<InputRow> next(std::size_t) override {
-    if (given_)
-      return {};
-    given_ = true;
-    return {InputRow{{}, "", "the template"}};
-  }
-
-private:
-  bool given_ = false;
-};
-
-/// A template without fields has one prompt and waits for no input.
-std::unique_ptr<InputRows> input_of(const Values& values, const Method& method) {
-  const std::vector<std::string> fields = method.prompt_template->fields();
-  if (fields.empty() && !values.given("data") && !values.given("text"))
-    return std::make_unique<OneBlankRow>();
-  return open_input(values, text_fields(fields));
-}
-
 } // namespace
 
 int fill(const Values& values) {
@@ -70,7 +48,7 @@ int fill(const Values& values) {
                      ": this model has no head over the vocabulary, so it can't say which "
                      "tokens are likely; use one with a language-model or masked-LM head.");
   const Method method = method_of_template(values, model, plugins, false);
-  const auto input = input_of(values, method);
+  const auto input = open_template_input(values, method.prompt_template->fields());
   Predictor predictor(model, {&method}, {values.integer("batch-size"), values.integer("batch-tokens")});
 
   const Interruptible work;

@@ -55,28 +55,6 @@ GenerateSettings settings_of(const Values& values, const Method& method, const V
   return settings;
 }
 
-/// One row without text.
-class OneBlankRow final : public InputRows {
-public:
-  std::vector<InputRow> next(std::size_t) override {
-    if (given_)
-      return {};
-    given_ = true;
-    return {InputRow{{}, "", "the template"}};
-  }
-
-private:
-  bool given_ = false;
-};
-
-/// A template without fields has one prompt and waits for no input.
-std::unique_ptr<InputRows> input_of(const Values& values, const Method& method) {
-  const std::vector<std::string> fields = method.prompt_template->fields();
-  if (fields.empty() && !values.given("data") && !values.given("text"))
-    return std::make_unique<OneBlankRow>();
-  return open_input(values, text_fields(fields));
-}
-
 /// Prints a text as it grows.
 class GrowingText {
 public:
@@ -128,7 +106,7 @@ int generate(const Values& values) {
   const Model model = load_model(values, plugins, device);
   const Method method = method_of(values, model, plugins);
   const GenerateSettings settings = settings_of(values, method, model.vocabulary());
-  const auto input = input_of(values, method);
+  const auto input = open_template_input(values, method.prompt_template->fields());
   Predictor predictor(model, {&method}, {values.integer("batch-size"), values.integer("batch-tokens")});
 
   const Interruptible work;

@@ -6,11 +6,13 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/no_vocabulary.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
+using namespace cuecard::testing;
 
 namespace {
 
@@ -35,24 +37,6 @@ public:
 
 private:
   BackboneShape shape_;
-};
-
-class NoVocabulary final : public Vocabulary {
-public:
-  std::vector<Token> encode(std::string_view) const override { return {}; }
-  std::vector<Token> encode_with_specials(std::string_view) const override { return {}; }
-  std::string decode(std::span<const int64_t>, bool) const override { return {}; }
-  std::string piece(int64_t) const override { return {}; }
-  std::optional<int64_t> id(std::string_view) const override { return {}; }
-  int64_t size() const override { return 0; }
-  const SpecialTokens& special() const override { return special_; }
-  bool is_special(int64_t) const override { return false; }
-  std::span<const int64_t> sequence_prefix() const override { return {}; }
-  std::span<const int64_t> sequence_suffix() const override { return {}; }
-  std::string kind() const override { return "none"; }
-
-private:
-  SpecialTokens special_;
 };
 
 struct Prepared {

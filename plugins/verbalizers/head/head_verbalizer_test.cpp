@@ -14,6 +14,7 @@
 
 using namespace cuecard;
 using namespace cuecard::head;
+using namespace cuecard::testing;
 
 namespace {
 
