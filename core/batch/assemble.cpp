@@ -317,6 +317,11 @@ std::vector<int64_t> rows_to_read(const std::vector<TokenRow>& rows, const Readi
 
 } // namespace
 
+bool same_row(const TokenRow& a, const TokenRow& b) {
+  return a.id == b.id && a.segment == b.segment && a.soft_slot == b.soft_slot &&
+         a.trigger_slot == b.trigger_slot;
+}
+
 TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptTarget& target,
                          const LengthLimit& limit, const std::vector<std::string>& fields) {
   const Sight sight = target.causal && !target.encoder_decoder ? Sight::causal : Sight::whole;

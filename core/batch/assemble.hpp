@@ -22,6 +22,9 @@ struct TokenRow {
   RowOrigin origin;
 };
 
+/// Whether a model computes the same for both, wherever they come from.
+bool same_row(const TokenRow& a, const TokenRow& b);
+
 /// A prompt as rows, ready to be packed.
 struct TokenizedPrompt {
   std::vector<TokenRow> input;

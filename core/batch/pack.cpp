@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include <ATen/ops/from_blob.h>
+#include <cuecard/parts/index_tensor.hpp>
 
 namespace cuecard {
 
@@ -13,18 +13,6 @@ namespace {
 constexpr int64_t worth_sharing = 2;
 
 using Items = std::span<const PackItem>;
-
-at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
-  const at::Tensor host =
-      at::from_blob(const_cast<int64_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kLong)
-          .clone();
-  return device.is_cpu() ? host : host.to(device, true);
-}
-
-bool same_row(const TokenRow& a, const TokenRow& b) {
-  return a.id == b.id && a.segment == b.segment && a.soft_slot == b.soft_slot &&
-         a.trigger_slot == b.trigger_slot;
-}
 
 /// One side while it grows, on the host.
 struct GrowingSide {
@@ -61,19 +49,19 @@ struct GrowingSide {
 
   Side finish(at::Device device) const {
     Side side;
-    side.ids = to_device(ids, device);
-    side.positions = to_device(positions, device);
+    side.ids = index_tensor(ids, device);
+    side.positions = index_tensor(positions, device);
     if (std::any_of(segments.begin(), segments.end(), [](int64_t segment) { return segment != 0; }))
-      side.segments = to_device(segments, device);
+      side.segments = index_tensor(segments, device);
     side.offsets = offsets;
     side.parent = parent;
     side.cards = cards;
     if (std::any_of(past_of.begin(), past_of.end(), [](int64_t past) { return past >= 0; }))
       side.past_of = past_of;
-    side.soft_rows = to_device(soft_rows, device);
-    side.soft_slots = to_device(soft_slots, device);
-    side.trigger_rows = to_device(trigger_rows, device);
-    side.trigger_slots = to_device(trigger_slots, device);
+    side.soft_rows = index_tensor(soft_rows, device);
+    side.soft_slots = index_tensor(soft_slots, device);
+    side.trigger_rows = index_tensor(trigger_rows, device);
+    side.trigger_slots = index_tensor(trigger_slots, device);
     return side;
   }
 };
@@ -208,10 +196,10 @@ private:
     batch_.input = input_.finish(settings_.device);
     if (decodes)
       batch_.output = output_.finish(settings_.device);
-    batch_.answer_rows = to_device(batch_.answer_rows_host, settings_.device);
-    batch_.answer_targets = to_device(targets_, settings_.device);
-    batch_.answer_labels = to_device(word_labels_, settings_.device);
-    batch_.labels = to_device(labels_, settings_.device);
+    batch_.answer_rows = index_tensor(batch_.answer_rows_host, settings_.device);
+    batch_.answer_targets = index_tensor(targets_, settings_.device);
+    batch_.answer_labels = index_tensor(word_labels_, settings_.device);
+    batch_.labels = index_tensor(labels_, settings_.device);
     return std::move(batch_);
   }
 

@@ -6,11 +6,11 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 
 #include "engine/beams.hpp"
@@ -50,17 +50,6 @@ struct ScoredRow {
   std::size_t text;
 };
 
-at::Tensor longs(const std::vector<int64_t>& values, at::Device device) {
-  return at::from_blob(const_cast<int64_t*>(values.data()), {std::ssize(values)}, at::kLong)
-      .clone()
-      .to(device, true);
-}
-
-bool same_row(const TokenRow& a, const TokenRow& b) {
-  return a.id == b.id && a.segment == b.segment && a.soft_slot == b.soft_slot &&
-         a.trigger_slot == b.trigger_slot;
-}
-
 const std::vector<TokenRow>& written_side(const TokenizedPrompt& prompt) {
   return prompt.output.empty() ? prompt.input : prompt.output;
 }
@@ -77,14 +66,14 @@ Side step_side(const std::vector<int64_t>& ids, const std::vector<int64_t>& card
                const std::vector<int64_t>& pasts, at::Device device) {
   const int64_t rows = std::ssize(ids);
   Side side;
-  side.ids = longs(ids, device);
+  side.ids = index_tensor(ids, device);
   side.positions = at::zeros({rows}, side.ids.options()); // from where the past ends
   for (int64_t row = 1; row <= rows; ++row)
     side.offsets.push_back(row);
   side.parent.assign(ids.size(), -1);
   side.cards = cards;
   side.past_of = pasts;
-  side.soft_rows = side.soft_slots = side.trigger_rows = side.trigger_slots = longs({}, device);
+  side.soft_rows = side.soft_slots = side.trigger_rows = side.trigger_slots = index_tensor({}, device);
   return side;
 }
 
@@ -201,7 +190,7 @@ private:
     entered_as_.clear();
     at::Tensor scores = generator_.backbone_.read(hidden, {}, batch).to(at::kFloat);
     if (std::ssize(row_of) != scores.size(0))
-      scores = scores.index_select(0, longs(row_of, device_));
+      scores = scores.index_select(0, index_tensor(row_of, device_));
     advance(scores, rows);
   }
 
@@ -248,7 +237,7 @@ private:
     else
       batch.input = std::move(side);
     const int64_t count = std::ssize(rows);
-    batch.answer_rows = at::arange(count, longs({}, device_).options());
+    batch.answer_rows = at::arange(count, index_tensor({}, device_).options());
     for (int64_t row = 0; row < count; ++row) {
       batch.answer_rows_host.push_back(row);
       batch.answer_offsets.push_back(row + 1);

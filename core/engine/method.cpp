@@ -1,6 +1,7 @@
 #include "engine/method.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include <cuecard/error.hpp>
 
@@ -139,9 +140,9 @@ void prepare_task(Method& method, const Model& model, std::map<std::string, std:
 }
 
 /// Binds the tuner that all of `methods` share to them.
-void prepare_tuner(std::vector<Method>& methods, const Model& model,
+void prepare_tuner(std::span<Method> methods, const Model& model,
                    const std::vector<const std::vector<Example>*>& train, NamedByOptions named) {
-  Method& first = methods.at(0);
+  Method& first = methods.front();
   Problem problem{model.backbone(),  model.vocabulary(),     {},
                   first.record.seed, std::move(named.files), std::move(named.cards)};
   for (std::size_t i = 0; i < methods.size(); ++i) {
@@ -225,11 +226,10 @@ Method method_from_card(const Model& model, const registry::Registry& plugins, c
   if (method.prompt_template->source() != card.template_source)
     method.prompt_template->set_source(card.template_source);
   prepare_task(method, model, {});
-  std::vector<Method> methods{std::move(method)};
-  prepare_tuner(methods, model, {}, {});
-  methods[0].verbalizer->import_learned(card.verbalizer_learned);
-  methods[0].tuner->import_learned(card.tuner_learned);
-  return std::move(methods[0]);
+  prepare_tuner({&method, 1}, model, {}, {});
+  method.verbalizer->import_learned(card.verbalizer_learned);
+  method.tuner->import_learned(card.tuner_learned);
+  return method;
 }
 
 void keep_plain_prompt(Method& method, const Model& model, const registry::Registry& plugins,
@@ -239,7 +239,6 @@ void keep_plain_prompt(Method& method, const Model& model, const registry::Regis
   for (const auto& [name, value] : record.tuner.options.values())
     record.training.settings.set("tuner." + name, value);
   method.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, {}, record.tuner);
-  method.task = 0;
   method.own_backbone = nullptr;
   if (!label_words.empty()) {
     const Learned learned = method.verbalizer->export_learned();
@@ -247,10 +246,7 @@ void keep_plain_prompt(Method& method, const Model& model, const registry::Regis
     prepare_verbalizer(method, model, named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model).files);
     method.verbalizer->import_learned(learned);
   }
-  Problem problem{model.backbone(), model.vocabulary(), {}, record.seed, {}, {}};
-  problem.tasks.push_back({method.name, *method.prompt_template, *method.verbalizer, method.labels, nullptr,
-                           nullptr, method.metric});
-  method.tuner->prepare(problem);
+  prepare_tuner({&method, 1}, model, {}, {});
 }
 
 Card to_card(const Method& method, const Model& model) {

@@ -9,15 +9,11 @@
 #include <ATen/ops/topk.h>
 #include <ATen/ops/where.h>
 
+#include <cuecard/parts/index_tensor.hpp>
+
 namespace cuecard {
 
 namespace {
-
-at::Tensor on_device(const std::vector<int64_t>& values, at::Device device) {
-  return at::from_blob(const_cast<int64_t*>(values.data()), {std::ssize(values)}, at::kLong)
-      .clone()
-      .to(device, true);
-}
 
 /// Whether the last `count` tokens of `ids` are the first `count` of `sequence`.
 bool ends_with(const std::vector<int64_t>& ids, const std::vector<int64_t>& sequence, std::ptrdiff_t count) {
@@ -91,13 +87,13 @@ at::Tensor constrained(const at::Tensor& scores, const std::vector<TextSoFar>& t
   const at::Tensor changed = scores.clone();
   const at::Tensor flat = changed.view({-1});
   if (!repeated.empty()) {
-    const at::Tensor where = on_device(repeated, scores.device());
+    const at::Tensor where = index_tensor(repeated, scores.device());
     const at::Tensor had = flat.index_select(0, where);
     const double penalty = settings.repetition_penalty;
     flat.index_copy_(0, where, at::where(had < 0, had * penalty, had / penalty));
   }
   if (!banned.empty())
-    flat.index_fill_(0, on_device(banned, scores.device()), -std::numeric_limits<float>::infinity());
+    flat.index_fill_(0, index_tensor(banned, scores.device()), -std::numeric_limits<float>::infinity());
   return changed;
 }
 

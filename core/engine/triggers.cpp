@@ -8,21 +8,18 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/stack.h>
+
+#include <cuecard/parts/index_tensor.hpp>
 
 namespace cuecard {
 
 namespace {
 
-at::Tensor on_device(std::vector<int64_t> values, const at::Device& device) {
-  return at::from_blob(values.data(), {std::ssize(values)}, at::kLong).clone().to(device, true);
-}
-
 /// The tokens that stand in the trigger slots, [slots] on the device.
 at::Tensor current_triggers(const Method& method, const Conditioning& conditioning, const at::Device& device) {
   return conditioning.triggers.defined() ? conditioning.triggers
-                                         : on_device(method.prompt_template->triggers(), device);
+                                         : index_tensor(method.prompt_template->triggers(), device);
 }
 
 /// Some entries of a batch for scoring, with the rows that are read of them: rows and sequences are not copied.
@@ -50,11 +47,11 @@ Picked pick(const Batch& all, const std::vector<int64_t>& entries) {
     part.cards.push_back(all.cards[e]);
     part.sequence_of.push_back(all.sequence_of[e]);
   }
-  picked.answers = on_device(std::move(answers), all.labels.device());
+  picked.answers = index_tensor(answers, all.labels.device());
   part.answer_rows = all.answer_rows.index_select(0, picked.answers);
   part.answer_targets = all.answer_targets.index_select(0, picked.answers);
   part.answer_labels = all.answer_labels.index_select(0, picked.answers);
-  part.labels = all.labels.index_select(0, on_device(entries, all.labels.device()));
+  part.labels = all.labels.index_select(0, index_tensor(entries, all.labels.device()));
   return picked;
 }
 

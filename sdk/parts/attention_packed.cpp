@@ -10,10 +10,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <cuecard/parts/index_tensor.hpp>
 
 #include "blas.hpp"
 #include "vectorised.hpp"
@@ -160,9 +161,7 @@ struct PackedPlan final : AttentionPlan {
       buckets.push_back(
           relative_bucket(distance, bias->table.size(0), bias->both_directions, bias->max_distance));
     table = bias->table;
-    const at::Tensor index =
-        at::from_blob(buckets.data(), {static_cast<int64_t>(buckets.size())}, at::kLong).clone();
-    by_distance = table.detach().index_select(0, index).t().to(type).contiguous();
+    by_distance = table.detach().index_select(0, index_tensor(buckets)).t().to(type).contiguous();
   }
 
   bool made_for(const RelativeBias* bias, at::ScalarType type) const {

@@ -9,19 +9,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+
+#include <cuecard/parts/index_tensor.hpp>
 
 namespace cuecard {
 
 namespace {
-
-at::Tensor to_device(const std::vector<int64_t>& values, const at::Device& device) {
-  return at::from_blob(const_cast<int64_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kLong)
-      .clone()
-      .to(device, true);
-}
 
 /// Indices, all on the device. Places beyond a sequence's end repeat row 0; the mask hides them as keys and the
 /// last gather drops them as queries.
@@ -59,17 +54,17 @@ struct PaddedPlan final : AttentionPlan {
         visible[place] = layout.causal ? before + layout.query_places[q] + 1 : before + own;
       }
     }
-    query_index = to_device(queries, device);
-    key_index = to_device(keys, device);
-    out_index = to_device(out, device);
+    query_index = index_tensor(queries, device);
+    key_index = index_tensor(keys, device);
+    out_index = index_tensor(out, device);
     std::vector<int64_t> places(static_cast<std::size_t>(longest_key));
     for (int64_t i = 0; i < longest_key; ++i)
       places[i] = i;
-    mask = to_device(places, device)
+    mask = index_tensor(places, device)
                .view({1, 1, 1, longest_key})
-               .lt(to_device(visible, device).view({layout.sequences(), 1, longest_query, 1}));
+               .lt(index_tensor(visible, device).view({layout.sequences(), 1, longest_query, 1}));
     if (bias)
-      add_bias(*bias, to_device(query_places, device), to_device(places, device), query.scalar_type());
+      add_bias(*bias, index_tensor(query_places, device), index_tensor(places, device), query.scalar_type());
   }
 
   bool made_for(const RelativeBias* bias, at::ScalarType type) const {
@@ -83,7 +78,7 @@ private:
     for (int64_t distance = 1 - longest_key; distance < longest_key; ++distance)
       buckets.push_back(relative_bucket(distance, bias.table.size(0), bias.both_directions, bias.max_distance));
     const at::Device device = mask.device();
-    const at::Tensor by_distance = bias.table.index_select(0, to_device(buckets, device)).to(type);
+    const at::Tensor by_distance = bias.table.index_select(0, index_tensor(buckets, device)).to(type);
     const at::Tensor distances = key_places.view({1, -1}) - query_places.view({-1, 1}) + (longest_key - 1);
     const at::Tensor added = by_distance.index_select(0, distances.flatten())
                                  .view({mask.size(0), longest_query, longest_key, bias.table.size(1)})
@@ -117,7 +112,7 @@ private:
         result[s].push_back(row);
     }
     if (past_count > 0 && sources.size() > 1)
-      past_rows = to_device(past, device);
+      past_rows = index_tensor(past, device);
     return result;
   }
 };

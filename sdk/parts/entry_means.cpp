@@ -1,4 +1,5 @@
 #include <cuecard/parts/entry_means.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -18,9 +19,7 @@ at::Tensor entry_means(const at::Tensor& values, const Batch& batch) {
     entry.insert(entry.end(), static_cast<std::size_t>(rows), e);
     counts.push_back(static_cast<float>(std::max<int64_t>(rows, 1)));
   }
-  const at::Tensor index = at::from_blob(entry.data(), {static_cast<int64_t>(entry.size())}, at::kLong)
-                               .clone()
-                               .to(values.device(), true);
+  const at::Tensor index = index_tensor(entry, values.device());
   const at::Tensor divisor =
       at::from_blob(counts.data(), {batch.size(), 1}, at::kFloat).clone().to(values.device(), true);
   const at::Tensor sums = at::zeros({batch.size(), values.size(1)}, values.options().dtype(at::kFloat));

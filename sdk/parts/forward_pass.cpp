@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 
 #include "prefixes.hpp"
 
@@ -57,9 +57,7 @@ at::Tensor shifted(const at::Tensor& positions, const Side& side, const std::vec
   std::vector<int64_t> rows(static_cast<std::size_t>(side.rows()));
   for (std::size_t s = 0; s < shift.size(); ++s)
     std::fill(rows.begin() + side.offsets[s], rows.begin() + side.offsets[s + 1], shift[s]);
-  const at::Tensor added =
-      at::from_blob(rows.data(), {side.rows()}, at::kLong).clone().to(positions.device(), true);
-  return positions + added;
+  return positions + index_tensor(rows, positions.device());
 }
 
 /// What stands in front of each sequence that has no parent: its prefixes among those of the site laid end to

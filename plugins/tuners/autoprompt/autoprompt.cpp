@@ -6,12 +6,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/topk.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 
 #include "candidate_filter.hpp"
@@ -21,10 +21,6 @@ namespace cuecard {
 namespace {
 
 constexpr uint64_t slot_stream = 0x736c6f74, start_stream = 0x73746172; // "slot", "star"
-
-at::Tensor on_device(std::vector<int64_t> values, const at::Device& device) {
-  return at::from_blob(values.data(), {std::ssize(values)}, at::kLong).clone().to(device);
-}
 
 std::vector<int64_t> on_host(const at::Tensor& ids) {
   const at::Tensor host = ids.to(at::kCPU, at::kLong).contiguous();
@@ -79,7 +75,8 @@ void AutoPrompt::prepare(const Problem& problem) {
     throw UsageError("the filter leaves " + std::to_string(allowed_.size()) +
                      " tokens for the trigger slots: set filter=false.");
   const at::Device device = backbone_->device();
-  penalty_ = at::full({rows}, -INFINITY, at::kFloat).index_fill(0, on_device(allowed_, at::kCPU), 0).to(device);
+  penalty_ =
+      at::full({rows}, -INFINITY, at::kFloat).index_fill(0, index_tensor(allowed_, at::kCPU), 0).to(device);
 
   // What the template spells stands; the other slots take the words of `init`, or the mask.
   start_ = template_->triggers();
@@ -104,7 +101,7 @@ at::Tensor AutoPrompt::start(int64_t restart) const {
   if (restart > 0)
     for (int64_t& token : tokens)
       token = allowed_[random.below(allowed_.size())];
-  return on_device(std::move(tokens), backbone_->device());
+  return index_tensor(tokens, backbone_->device());
 }
 
 Conditioning AutoPrompt::condition(int64_t, const Pass&) const {

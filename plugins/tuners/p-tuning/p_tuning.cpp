@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 
 namespace cuecard {
@@ -36,9 +36,8 @@ void PTuning::prepare(const Problem& problem) {
   const at::Device device = problem.backbone.device();
   for (int64_t slot = 0; slot < template_slots_; ++slot)
     if (slots[static_cast<std::size_t>(slot)].initial_token) {
-      int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
-      const at::Tensor index = at::from_blob(&id, {1}, at::kLong).clone();
-      rows_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index.to(device))[0]);
+      const int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
+      rows_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index_tensor({&id, 1}, device))[0]);
     }
 
   Encoder encoder;

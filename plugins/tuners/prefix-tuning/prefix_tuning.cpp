@@ -1,8 +1,7 @@
 #include "prefix_tuning.hpp"
 
-#include <ATen/ops/from_blob.h>
-
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 
 namespace cuecard {
@@ -63,8 +62,7 @@ at::Tensor PrefixTuning::spelled(const Problem& problem) const {
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < length_; ++i)
     ids.push_back(tokens[static_cast<std::size_t>(i) % tokens.size()].id);
-  const Prefix words =
-      keys_and_values(problem.backbone, at::from_blob(ids.data(), {length_}, at::kLong).clone());
+  const Prefix words = keys_and_values(problem.backbone, index_tensor(ids));
   return as_values(words).to(at::kCPU);
 }
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/std.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 
 namespace cuecard {
@@ -16,9 +16,8 @@ namespace {
 /// The paper samples among the 5,000 most common tokens, which are the first ones of its vocabulary.
 constexpr int64_t common_tokens = 5000;
 
-at::Tensor rows_of(const Backbone& backbone, std::vector<int64_t> ids) {
-  const at::Tensor index = at::from_blob(ids.data(), {static_cast<int64_t>(ids.size())}, at::kLong).clone();
-  return backbone.token_rows(TokenTable::input, index.to(backbone.device())).to(at::kCPU);
+at::Tensor rows_of(const Backbone& backbone, const std::vector<int64_t>& ids) {
+  return backbone.token_rows(TokenTable::input, index_tensor(ids, backbone.device())).to(at::kCPU);
 }
 
 std::vector<int64_t> sampled(int64_t count, const Problem& problem) {

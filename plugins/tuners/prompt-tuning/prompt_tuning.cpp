@@ -2,9 +2,9 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 
 #include "initial_rows.hpp"
 
@@ -29,9 +29,8 @@ void PromptTuning::prepare(const Problem& problem) {
   const at::Device device = problem.backbone.device();
   for (int64_t slot = 0; init_ != "card" && slot < template_slots_; ++slot)
     if (slots[static_cast<std::size_t>(slot)].initial_token) {
-      int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
-      const at::Tensor index = at::from_blob(&id, {1}, at::kLong).clone();
-      prompt_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index.to(device))[0]);
+      const int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
+      prompt_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index_tensor({&id, 1}, device))[0]);
     }
   prompt_ = prompt_.to(device).contiguous();
   prompt_.set_requires_grad(true);

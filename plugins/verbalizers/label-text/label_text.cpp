@@ -6,23 +6,13 @@
 #include <ATen/core/Reduction.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 
 namespace cuecard::label_text {
-
-namespace {
-
-at::Tensor longs(const std::vector<int64_t>& values, at::Device device) {
-  return at::from_blob(const_cast<int64_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kLong)
-      .clone()
-      .to(device, true);
-}
-
-} // namespace
 
 LabelText::LabelText(const Options& options)
     : normalise_(options.flag("normalise")), likelihood_(options.text("loss") == "likelihood"),
@@ -95,7 +85,7 @@ at::Tensor LabelText::entry_scores(const at::Tensor& values, const Batch& batch)
   std::vector<int64_t> entry_of;
   for (int64_t e = 0; e < batch.size(); ++e)
     entry_of.resize(static_cast<std::size_t>(batch.answer_offsets[static_cast<std::size_t>(e) + 1]), e);
-  const at::Tensor entries = longs(entry_of, values.device());
+  const at::Tensor entries = index_tensor(entry_of, values.device());
   const at::Tensor none = at::zeros({batch.size()}, values.options().requires_grad(false));
   const at::Tensor sums = none.index_add(0, entries, values);
   if (!normalise_)
@@ -121,7 +111,7 @@ Scores LabelText::score(const at::Tensor& values, const Batch& batch, const Pass
       scores.entries.push_back(begin + prompt);
     }
   }
-  scores.values = of_entries.index_select(0, longs(order, values.device()));
+  scores.values = of_entries.index_select(0, index_tensor(order, values.device()));
   const int64_t decisions = static_cast<int64_t>(scores.entries.size());
   if (calibration_.defined() && scores.values.size(0) == decisions * labels())
     scores.values = (scores.values.view({decisions, labels()}) - calibration_).view({-1});
@@ -131,9 +121,10 @@ Scores LabelText::score(const at::Tensor& values, const Batch& batch, const Pass
 at::Tensor LabelText::loss(const Scores& scores, const Batch& batch) const {
   if (likelihood_)
     return -scores.values.mean();
-  return at::cross_entropy_loss(scores.values.view({-1, labels()}),
-                                batch.labels.index_select(0, longs(scores.entries, batch.labels.device())), {},
-                                at::Reduction::Mean, /*ignore_index=*/-1);
+  return at::cross_entropy_loss(
+      scores.values.view({-1, labels()}),
+      batch.labels.index_select(0, index_tensor(scores.entries, batch.labels.device())), {},
+      at::Reduction::Mean, /*ignore_index=*/-1);
 }
 
 std::vector<std::string> LabelText::answer_text(int64_t label) const {
