@@ -88,6 +88,12 @@ at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sour
     strategy = packable && !learns_bias ? AttentionStrategy::packed : AttentionStrategy::padded;
   if (strategy == AttentionStrategy::packed)
     return packed_attention(query, sources, layout, options.scale, options.bias);
+  if (strategy == AttentionStrategy::variable_length) {
+    const std::string reason = why_not_variable_length(query, layout, options.bias);
+    if (!reason.empty())
+      throw Error("attention: " + reason + "; use another strategy.");
+    return variable_length_attention(query, sources, layout, options.scale);
+  }
   return padded_attention(query, sources, layout, options.scale, options.bias);
 }
 

@@ -8,11 +8,12 @@
 #include <memory>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 
 #include <cuecard/parts/index_tensor.hpp>
+
+#include "seen_rows.hpp"
 
 namespace cuecard {
 
@@ -21,18 +22,18 @@ namespace {
 /// Indices, all on the device. Places beyond a sequence's end repeat row 0; the mask hides them as keys and the
 /// last gather drops them as queries.
 struct PaddedPlan final : AttentionPlan {
-  at::Tensor past_rows; ///< rows of source 1 (a pool) that anybody sees, or undefined
-  at::Tensor query_index,
-      key_index;        ///< [S * longest query], [S * longest key], the latter into all keys end to end
-  at::Tensor out_index; ///< [Q]
-  at::Tensor mask;      ///< [S, 1, longest query, longest key] bool, or with a bias [S, H, ...] to be added
-  at::Tensor table;     ///< RelativeBias::table that went into the mask, or undefined
+  SeenRows seen;
+  at::Tensor query_index, key_index; ///< [S * longest query], [S * longest key], the latter into the seen rows
+  at::Tensor out_index;              ///< [Q]
+  at::Tensor mask;  ///< [S, 1, longest query, longest key] bool, or with a bias [S, H, ...] to be added
+  at::Tensor table; ///< RelativeBias::table that went into the mask, or undefined
   int64_t longest_query = 0, longest_key = 0;
 
   PaddedPlan(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const RelativeBias* bias,
-             const at::Tensor& query) {
+             const at::Tensor& query)
+      : seen(seen_rows(layout, sources)) {
     const at::Device device = query.device();
-    std::vector<std::vector<int64_t>> key_rows = rows_of_keys(layout, sources, device);
+    const std::vector<std::vector<int64_t>>& key_rows = seen.of_sequence;
     for (int64_t s = 0; s < layout.sequences(); ++s) {
       longest_key = std::max(longest_key, static_cast<int64_t>(key_rows[s].size()));
       longest_query = std::max(longest_query, layout.query_offsets[s + 1] - layout.query_offsets[s]);
@@ -86,47 +87,7 @@ private:
     mask = added.masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity());
     table = bias.table;
   }
-
-  /// For each sequence the rows that it sees, in order, among the own rows, the past rows and the prefixes laid
-  /// end to end.
-  std::vector<std::vector<int64_t>>
-  rows_of_keys(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const at::Device& device) {
-    const int64_t own_rows = sources[0].key.size(0);
-    int64_t past_count = 0;
-    for (const std::vector<KeyRange>& before : layout.before)
-      for (const KeyRange& range : before)
-        past_count += range.source == 1 ? range.end - range.begin : 0;
-    std::vector<int64_t> past;
-    std::vector<std::vector<int64_t>> result(static_cast<std::size_t>(layout.sequences()));
-    for (int64_t s = 0; s < layout.sequences(); ++s) {
-      for (const KeyRange& range : layout.before[s])
-        for (int64_t row = range.begin; row < range.end; ++row) {
-          if (range.source == 1) {
-            result[s].push_back(own_rows + static_cast<int64_t>(past.size()));
-            past.push_back(row);
-          } else {
-            result[s].push_back(range.source == 0 ? row : own_rows + past_count + row);
-          }
-        }
-      for (int64_t row = layout.offsets[s]; row < layout.offsets[s + 1]; ++row)
-        result[s].push_back(row);
-    }
-    if (past_count > 0 && sources.size() > 1)
-      past_rows = index_tensor(past, device);
-    return result;
-  }
 };
-
-/// [n, G, D] of what is seen of all sources, end to end.
-at::Tensor laid_end_to_end(const std::vector<KeyValues>& sources, at::Tensor KeyValues::*which,
-                           const PaddedPlan& plan) {
-  std::vector<at::Tensor> parts{sources[0].*which};
-  if (plan.past_rows.defined())
-    parts.push_back((sources[1].*which).index_select(0, plan.past_rows));
-  if (sources.size() > 2 && sources[2].key.defined())
-    parts.push_back(sources[2].*which);
-  return parts.size() == 1 ? parts[0] : at::cat(parts);
-}
 
 } // namespace
 
@@ -138,8 +99,8 @@ at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues
   if (plan->longest_query == 0)
     return query;
   const int64_t sequences = layout.sequences(), heads = query.size(1), size = query.size(2);
-  const at::Tensor key = laid_end_to_end(sources, &KeyValues::key, *plan),
-                   value = laid_end_to_end(sources, &KeyValues::value, *plan);
+  const at::Tensor key = laid_end_to_end(sources, &KeyValues::key, plan->seen),
+                   value = laid_end_to_end(sources, &KeyValues::value, plan->seen);
   const int64_t share = heads / key.size(1);
   const auto gathered = [&](const at::Tensor& rows, const at::Tensor& index, int64_t longest) {
     return rows.index_select(0, index).view({sequences, longest, rows.size(1), size}).transpose(1, 2);

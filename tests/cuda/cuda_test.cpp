@@ -77,7 +77,7 @@ TEST_CASE("hidden states are transformers', in float32") {
   }
 }
 
-TEST_CASE("padded attention on the GPU is packed attention on the CPU, gradients included") {
+TEST_CASE("both strategies of attention on the GPU are packed attention on the CPU, gradients included") {
   Side side;
   side.offsets = {0, 3, 5, 9, 10};
   side.parent = {-1, 0, 0, -1};
@@ -90,26 +90,29 @@ TEST_CASE("padded attention on the GPU is packed attention on the CPU, gradients
     for (int part = 0; part < 2; ++part)
       leaves.push_back(random.normal_tensor({rows, 2, 16}, 1.0));
   const at::Tensor probe = random.normal_tensor({10, 4, 16}, 1.0);
-  const auto results = [&](const at::Device& device, at::ScalarType dtype) {
+  const auto results = [&](const at::Device& device, at::ScalarType dtype, AttentionStrategy strategy) {
     std::vector<at::Tensor> own;
     for (const at::Tensor& leaf : leaves)
       own.push_back(leaf.to(device, dtype).set_requires_grad(true));
-    const at::Tensor out =
-        attention(own[0], {{own[1], own[2]}, {own[3], own[4]}, {own[5], own[6]}}, layout, 0.25);
+    const at::Tensor out = attention(own[0], {{own[1], own[2]}, {own[3], own[4]}, {own[5], own[6]}}, layout,
+                                     {0.25, nullptr, strategy});
     (out * probe.to(device, dtype)).sum().backward();
     std::vector<at::Tensor> result{out.detach()};
     for (const at::Tensor& leaf : own)
       result.push_back(leaf.grad());
     return result;
   };
-  const std::vector<at::Tensor> want = results(at::kCPU, at::kDouble);
-  for (const auto& [dtype, tolerance] :
-       {std::pair{at::kFloat, 1e-4}, {at::kHalf, 3e-2}, {at::kBFloat16, 2e-1}}) {
-    CAPTURE(at::toString(dtype));
-    const std::vector<at::Tensor> found = results(gpu(), dtype);
-    for (std::size_t i = 0; i < want.size(); ++i)
-      CHECK(largest_difference(found[i], want[i]) < tolerance);
-  }
+  const std::vector<at::Tensor> want = results(at::kCPU, at::kDouble, AttentionStrategy::packed);
+  for (const auto& [dtype, tolerance] : {std::pair{at::kFloat, 1e-4}, {at::kHalf, 3e-2}, {at::kBFloat16, 2e-1}})
+    for (const AttentionStrategy strategy : {AttentionStrategy::padded, AttentionStrategy::variable_length}) {
+      CAPTURE(at::toString(dtype));
+      CAPTURE(static_cast<int>(strategy));
+      // The layout keeps its plan: each strategy and device gets one of its own.
+      layout.plan = nullptr;
+      const std::vector<at::Tensor> found = results(gpu(), dtype, strategy);
+      for (std::size_t i = 0; i < want.size(); ++i)
+        CHECK(largest_difference(found[i], want[i]) < tolerance);
+    }
 }
 
 // A prompt is compared in float64 alone, because Adam divides by the size of a gradient: where that is near

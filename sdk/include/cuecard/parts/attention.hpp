@@ -63,6 +63,10 @@ enum class AttentionStrategy {
   automatic,
   packed, ///< CPU, float32 and float64: per sequence and head on the packed rows, gradients by hand
   padded, ///< any device: gathered into [S, longest], LibTorch's fused attention
+  /// GPUs, float32 and narrower, no bias, and with causal attention the queries of a sequence are its last
+  /// rows: gathered end to end, LibTorch's memory-efficient attention. Its gradients' sums have no fixed order.
+  /// `automatic` does not take it yet: on no GPU has it been timed against `padded`.
+  variable_length,
 };
 
 /// A bias that scores get by distance, one for all layers of a stack (Raffel et al. 2020, section 2.1). Near
