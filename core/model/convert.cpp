@@ -63,7 +63,8 @@ void write_from_directory(const std::filesystem::path& from, const std::filesyst
                           const std::string& family, const std::string& dtype) {
   write_file_beside(to / "config.json", configuration_with_dtype(from / "config.json", dtype));
   write_file_beside(to / "tokenizer.json", tokenizer_json_text(from, family));
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json", "generation_config.json"})
+  for (const char* name :
+       {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"})
     if (std::filesystem::exists(from / name))
       write_file_beside(to / name, read_text(from / name, std::size_t{1} << 28));
 }

@@ -8,8 +8,9 @@ namespace {
 
 /// The entry as a T, or null where the file has none.
 template <class T>
-const T* find(const GgufFile& file, const std::string& name, const char* expected) {
-  const std::string key = "tokenizer.ggml." + name;
+const T* find(const GgufFile& file, const std::string& name, const char* expected,
+              const std::string& group = "tokenizer.ggml.") {
+  const std::string key = group + name;
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end())
     return nullptr;
@@ -59,6 +60,8 @@ GgufTokenizer gguf_tokenizer(const GgufFile& file) {
     tokenizer.add_bos = *add;
   if (const auto* add = find<bool>(file, "add_eos_token", "true or false"))
     tokenizer.add_eos = *add;
+  if (const auto* chat = find<std::string>(file, "chat_template", "a text", "tokenizer."))
+    tokenizer.chat_template = *chat;
   return tokenizer;
 }
 

@@ -246,6 +246,7 @@ std::shared_ptr<const Vocabulary> make_vocabulary(const GgufTokenizer& gguf, con
                       "\" twice, the second time as token " + std::to_string(id) + ".");
   Steps steps = make_steps(Field(description.settings, origin), {std::move(pieces), description.merges, {}});
   steps.roles = description.roles;
+  steps.chat_template = gguf.chat_template;
   return std::make_shared<Pipeline>(std::move(steps));
 }
 
@@ -290,6 +291,8 @@ std::string to_tokenizer_config_json(const GgufTokenizer& gguf, const std::strin
   for (const auto& [key, id] : roles)
     if (id)
       config[key] = description.pieces[static_cast<size_t>(*id)];
+  if (!gguf.chat_template.empty())
+    config["chat_template"] = gguf.chat_template;
   return config.dump(2) + "\n";
 }
 

@@ -28,6 +28,7 @@ struct Steps {
   PostProcessor post_processor;
   std::unique_ptr<const Decoder> decoder;
   SpecialTokens roles;
+  std::string chat_template; ///< as the publisher wrote it, or ""
 };
 
 class Pipeline final : public Vocabulary {
@@ -45,6 +46,7 @@ public:
   std::span<const int64_t> sequence_prefix() const override { return steps_.post_processor.prefix; }
   std::span<const int64_t> sequence_suffix() const override { return steps_.post_processor.suffix; }
   std::string kind() const override { return steps_.model->name(); }
+  std::string chat_template() const override { return steps_.chat_template; }
 
 private:
   std::vector<Token> run(std::string_view text, bool specials) const;

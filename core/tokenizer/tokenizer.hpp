@@ -40,6 +40,7 @@ struct GgufTokenizer {
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
   bool add_bos = false;
   bool add_eos = false;
+  std::string chat_template; ///< tokenizer.chat_template; may be empty
 };
 
 /// `origin` names the file in errors.

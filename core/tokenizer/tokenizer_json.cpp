@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tokenizer/chat_template.hpp"
 #include "tokenizer/json_file.hpp"
 #include "tokenizer/older_files.hpp"
 #include "tokenizer/roles.hpp"
@@ -125,6 +126,7 @@ std::shared_ptr<const Vocabulary> make_vocabulary(const nlohmann::json& document
   const Field root(document, origin);
   Steps steps = make_steps(root, read_lexicon(root.at("model")));
   steps.roles = read_roles(directory, *steps.pieces, steps.added, steps.post_processor);
+  steps.chat_template = read_chat_template(directory);
   return std::make_shared<Pipeline>(std::move(steps));
 }
 

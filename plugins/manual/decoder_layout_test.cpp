@@ -50,6 +50,7 @@ ManualTemplate make(const std::string& text, const Vocabulary& vocabulary, const
   options.set("text", text);
   options.set("predict-eos", predict_eos);
   options.set("encoder-decoder", layout);
+  options.set("chat-format", std::string("auto"));
   ManualTemplate made(options);
   made.prepare(vocabulary, encoder_decoder);
   return made;
@@ -136,6 +137,7 @@ TEST_CASE("what an encoder-decoder can't be asked is refused with its place") {
   options.set("text", std::string("{a} {mask}"));
   options.set("predict-eos", false);
   options.set("encoder-decoder", std::string("auto"));
+  options.set("chat-format", std::string("auto"));
   ManualTemplate made(options);
   PromptTarget words = encoder_decoder;
   words.reading.rows = Reading::Rows::words;

@@ -10,24 +10,6 @@ namespace {
 
 using Kind = TemplateItem::Kind;
 
-std::string place(const TemplateItem& item) {
-  return template_place(item.line, item.column);
-}
-
-std::string field_name(const TemplateItem& item) {
-  return item.kind == Kind::meta ? "meta." + item.text : item.text;
-}
-
-bool has_special(const Vocabulary& vocabulary, const std::string& marker) {
-  const SpecialTokens& special = vocabulary.special();
-  return marker == "mask"  ? special.mask.has_value()
-         : marker == "eos" ? special.eos.has_value()
-         : marker == "bos" ? special.bos.has_value()
-         : marker == "sep" ? special.sep.has_value()
-         : marker == "cls" ? special.cls.has_value()
-                           : special.pad.has_value();
-}
-
 /// The text as a template item writes it.
 std::string quoted(const std::string& text) {
   std::string written = "\"";
@@ -40,11 +22,6 @@ std::string quoted(const std::string& text) {
       written += c;
   }
   return written + '"';
-}
-
-std::vector<TemplateItem>::iterator first_answer(std::vector<TemplateItem>& items) {
-  return std::find_if(items.begin(), items.end(),
-                      [](const TemplateItem& item) { return item.kind == Kind::answer; });
 }
 
 template <class Map>
@@ -69,172 +46,7 @@ std::string names_of(const Map& map) {
 
 ManualTemplate::ManualTemplate(const Options& options)
     : text_(options.text("text")), asked_layout_(options.text("encoder-decoder")),
-      predict_eos_(options.flag("predict-eos")) {}
-
-void ManualTemplate::prepare(const Vocabulary& vocabulary, const PromptTarget& target) {
-  decoder_ = std::nullopt;
-  if (target.encoder_decoder)
-    decoder_ = decoder_layout(asked_layout_, vocabulary);
-  const Reading::Rows rows = target.reading.rows;
-  if (decoder_ && (rows == Reading::Rows::words || rows == Reading::Rows::tokens))
-    throw UsageError("this model is an encoder-decoder, which is read in its decoder, and the verbalizer reads "
-                     "words of the text: choose another verbalizer, or an encoder");
-  ParsedTemplate parsed = parse_template(text_);
-  if (parsed.items.empty())
-    throw UsageError("the template is empty: write it into the option \"text\"");
-  parts_.clear();
-  fields_.clear();
-  soft_slots_.clear();
-  soft_groups_.clear();
-  triggers_.clear();
-  trigger_items_.clear();
-  vocabulary_ = &vocabulary;
-  answer_slots_ = 0;
-  settle_answers(parsed, vocabulary, target);
-  for (const TemplateItem& item : parsed.items)
-    add_item(item, vocabulary);
-}
-
-void ManualTemplate::settle_answers(ParsedTemplate& parsed, const Vocabulary& vocabulary,
-                                    const PromptTarget& target) const {
-  std::vector<TemplateItem>& items = parsed.items;
-  if (target.reading.rows != Reading::Rows::answers && !parsed.has_answer)
-    return;
-  if (!parsed.has_answer && !parsed.implied_answer)
-    throw UsageError(template_place(parsed.end_line, parsed.end_column) +
-                     ": the template has no answer slot: put {\"mask\"} where the answer shall stand");
-  if (parsed.implied_answer) {
-    if (!target.causal && !decoder_)
-      throw UsageError(
-          "the template has no answer slot, and a masked model does not continue a text: put {mask} "
-          "where the answer shall stand");
-    items.emplace_back().kind = Kind::answer;
-  }
-  if (predict_eos_ && (target.causal || decoder_) && !vocabulary.special().eos)
-    throw UsageError(
-        "the option \"predict-eos\" needs an end-of-sequence token, and the model's vocabulary has none");
-  if (decoder_)
-    return settle_decoder(items, vocabulary);
-  if (target.causal)
-    return settle_causal(items, vocabulary);
-  if (!vocabulary.special().mask)
-    throw UsageError(place(*first_answer(items)) +
-                     ": the model is not causal and its vocabulary has no mask token, so no "
-                     "answer can stand here: choose a masked language model");
-  if (predict_eos_)
-    throw UsageError("the option \"predict-eos\" is for causal models, and this model is masked");
-}
-
-void ManualTemplate::settle_causal(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const {
-  const auto answer = first_answer(items);
-  if (answer == items.begin() && vocabulary.sequence_prefix().empty())
-    throw UsageError(place(*answer) +
-                     ": a causal model reads the answer behind the text, and nothing stands in "
-                     "front of this answer slot: put it behind the text");
-  for (auto lost = answer + 1; lost != items.end(); ++lost)
-    if (lost->kind != Kind::answer)
-      throw UsageError(place(*lost) +
-                       ": what stands behind the answer slot would be lost, because a causal model "
-                       "reads the answer where the text ends: move it in front of the answer slot, or "
-                       "take it out");
-  items.erase(answer + 1, items.end());
-}
-
-void ManualTemplate::settle_decoder(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const {
-  const auto answer = first_answer(items);
-  if (decoder_ == DecoderLayout::continuation) {
-    if (answer == items.begin())
-      throw UsageError(place(*answer) +
-                       ": the decoder goes on where the text ends, and nothing stands in front of "
-                       "this answer slot: put it behind the text");
-    items.erase(answer + 1, items.end()); // openprompt-surface 1.4: the text stops here
-  }
-  int64_t slot = 0;
-  for (const TemplateItem& item : items)
-    if (item.kind == Kind::answer)
-      if (const std::string problem = slot_problem(*decoder_, vocabulary, slot++); !problem.empty())
-        throw UsageError(place(item) + ": " + problem);
-}
-
-void ManualTemplate::add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable) {
-  Piece piece;
-  piece.kind = kind;
-  piece.text = std::move(text);
-  piece.slot = slot;
-  piece.shortenable = shortenable;
-  parts_.push_back({std::move(piece), std::nullopt});
-}
-
-void ManualTemplate::add_item(const TemplateItem& item, const Vocabulary& vocabulary) {
-  switch (item.kind) {
-  case Kind::text:
-    add_piece(Piece::Kind::text, item.prefix + item.text, 0, item.shortenable);
-    break;
-  case Kind::special:
-    if (!has_special(vocabulary, item.text))
-      throw UsageError(place(item) + ": the model's vocabulary has no <" + item.text + "> token");
-    add_piece(Piece::Kind::special, item.text, 0, item.shortenable);
-    break;
-  case Kind::answer:
-    add_piece(Piece::Kind::answer, "", answer_slots_++, false);
-    break;
-  case Kind::soft:
-    add_soft(item, vocabulary);
-    break;
-  case Kind::trigger:
-    add_triggers(item, vocabulary);
-    break;
-  case Kind::field:
-  case Kind::meta:
-    parts_.push_back({Piece(), item});
-    if (std::find(fields_.begin(), fields_.end(), field_name(item)) == fields_.end())
-      fields_.push_back(field_name(item));
-    break;
-  }
-}
-
-void ManualTemplate::add_soft(const TemplateItem& item, const Vocabulary& vocabulary) {
-  const auto known = soft_groups_.find(item.soft_id);
-  std::vector<int64_t> slots;
-  if (item.soft_id > 0 && known != soft_groups_.end()) {
-    slots = known->second;
-  } else if (item.has_words) {
-    for (const Token& token : vocabulary.encode_with_specials(item.prefix + item.text)) {
-      slots.push_back(static_cast<int64_t>(soft_slots_.size()));
-      soft_slots_.push_back({token.id});
-    }
-    if (slots.empty())
-      throw UsageError(place(item) + ": \"" + item.text +
-                       "\" has no token in the model's vocabulary, so no soft slot "
-                       "can start from it");
-  } else {
-    for (int64_t i = 0; i < item.duplicate; ++i) {
-      if (i == 0 || !item.same)
-        soft_slots_.emplace_back();
-      slots.push_back(static_cast<int64_t>(soft_slots_.size()) - 1);
-    }
-  }
-  if (item.soft_id > 0)
-    soft_groups_[item.soft_id] = slots;
-  for (const int64_t slot : slots)
-    add_piece(Piece::Kind::soft, "", slot, false);
-}
-
-void ManualTemplate::add_triggers(const TemplateItem& item, const Vocabulary& vocabulary) {
-  int64_t token = -1;
-  if (item.has_words) {
-    const std::optional<int64_t> id = vocabulary.id(item.text);
-    if (!id)
-      throw UsageError(place(item) + ": \"" + item.text +
-                       "\" is no token of the model's vocabulary, as the vocabulary spells them");
-    token = *id;
-  }
-  trigger_items_.push_back(item);
-  for (int64_t i = 0; i < item.duplicate; ++i) {
-    add_piece(Piece::Kind::trigger, item.text, static_cast<int64_t>(triggers_.size()), false);
-    triggers_.push_back(token);
-  }
-}
+      asked_chat_(options.text("chat-format")), predict_eos_(options.flag("predict-eos")) {}
 
 void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
                                std::vector<Piece>& pieces) const {

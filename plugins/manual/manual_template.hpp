@@ -7,12 +7,18 @@
 #include <vector>
 
 #include <cuecard/options.hpp>
+#include <cuecard/parts/chat_format.hpp>
 #include <cuecard/parts/template_grammar.hpp>
 #include <cuecard/template.hpp>
 
 #include "decoder_layout.hpp"
 
 namespace cuecard::manual {
+
+/// The name by which prompts and `Template::fields` know what an item reads.
+inline std::string field_name(const TemplateItem& item) {
+  return item.kind == TemplateItem::Kind::meta ? "meta." + item.text : item.text;
+}
 
 /// Answers given to `render` are laid as they are: whoever gives them writes the space in front that the words
 /// of a byte-level vocabulary need. A causal model reads one answer slot, at the end: of several mask items the
@@ -46,6 +52,10 @@ private:
   void add_item(const TemplateItem& item, const Vocabulary& vocabulary);
   void add_soft(const TemplateItem& item, const Vocabulary& vocabulary);
   void add_triggers(const TemplateItem& item, const Vocabulary& vocabulary);
+  void add_role(const TemplateItem& item, bool awaits_answer, const Vocabulary& vocabulary);
+  /// In a template with roles everything that is read or written belongs to a turn, an answer to the
+  /// assistant's.
+  void check_turn(const TemplateItem& item, const ParsedTemplate& parsed) const;
   void add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable);
   /// Pieces of one field. Without an example it is empty.
   void lay_field(const TemplateItem& item, const Example* example, std::vector<Piece>& pieces) const;
@@ -53,9 +63,11 @@ private:
                   std::vector<Piece>& pieces) const;
   Prompt lay_out(const Example* example, const std::vector<std::string>* answers) const;
 
-  std::string text_, asked_layout_;
+  std::string text_, asked_layout_, asked_chat_;
   bool predict_eos_;
   std::optional<DecoderLayout> decoder_; ///< of an encoder-decoder
+  std::optional<ChatFormat> chat_;       ///< of a template with roles
+  std::string role_;                     ///< of the turn that is being laid
   std::vector<Part> parts_;
   std::vector<std::string> fields_;
   std::vector<SoftSlot> soft_slots_;

@@ -22,6 +22,7 @@ ManualTemplate make(const std::string& text, const PromptTarget& target, bool pr
   options.set("text", text);
   options.set("predict-eos", predict_eos);
   options.set("encoder-decoder", std::string("auto"));
+  options.set("chat-format", std::string("auto"));
   ManualTemplate made(options);
   made.prepare(vocabulary, target);
   return made;

@@ -47,6 +47,7 @@ struct Setting {
     options.set("text", text);
     options.set("predict-eos", false);
     options.set("encoder-decoder", std::string("auto"));
+    options.set("chat-format", std::string("auto"));
     return options;
   }
   static Options verbalizer_options() {

@@ -19,6 +19,10 @@ constexpr cuecard_option_v1 template_options[] = {
         "answer begins (T5 adapted to language modelling), or a mask token (BART); auto: sentinels where the "
         "vocabulary has them, else a mask, else a text that ends.",
         "OpenPrompt, wrappers t5 and t5-lm"),
+    cuecard::text_option("chat-format", "auto", "auto|chatml|llama-3|gemma|phi-3|zephyr|llama-2|mistral",
+                         "How the turns of a template with roles are written; auto: as the model's own chat "
+                         "template, which is recognised and never run.",
+                         "the models' publishers"),
 };
 
 constexpr cuecard_option_v1 verbalizer_options[] = {

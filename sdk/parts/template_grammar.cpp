@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/chat_format.hpp>
 
 #include "template_grammar_body.hpp"
 
@@ -17,10 +18,20 @@ constexpr std::size_t longest_template = 1 << 20;
 constexpr int64_t most_duplicates = 4096;
 
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> keys = {
-      "placeholder", "meta",      "soft",        "trigger",         "mask",
-      "special",     "text",      "shortenable", "post_processing", "add_prefix_space",
-      "soft_id",     "duplicate", "same"};
+  static const std::vector<std::string> keys = {"placeholder",
+                                                "meta",
+                                                "soft",
+                                                "trigger",
+                                                "mask",
+                                                "role",
+                                                "special",
+                                                "text",
+                                                "shortenable",
+                                                "post_processing",
+                                                "add_prefix_space",
+                                                "soft_id",
+                                                "duplicate",
+                                                "same"};
   return keys;
 }
 
@@ -144,6 +155,15 @@ void read_trigger(const ItemKeys& keys, const ItemBody& body, TemplateItem& item
     item.text = keys.text("trigger");
 }
 
+void read_role(const ItemKeys& keys, TemplateItem& item) {
+  item.kind = Kind::role;
+  item.prefix.clear();
+  item.shortenable = false;
+  item.text = keys.text("role");
+  if (std::ranges::find(chat_roles(), item.text) == chat_roles().end())
+    keys.refuse("\"role\" is one of " + listed(chat_roles()) + "." + did_you_mean(item.text, chat_roles()));
+}
+
 /// Fills in the kind, by the header's order, and what belongs to it.
 void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& item) {
   const std::optional<TextFilter> filter = keys.filter();
@@ -166,6 +186,8 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
   } else if (keys.has("mask")) {
     item.kind = Kind::answer;
     item.shortenable = false;
+  } else if (keys.has("role")) {
+    read_role(keys, item);
   } else if (keys.has("special")) {
     item.text = keys.text("special");
     item.kind = marker_name(item.text).empty() ? Kind::text : Kind::special;
@@ -173,9 +195,9 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
   } else if (keys.has("text")) {
     item.text = keys.text("text", true);
   } else {
-    keys.refuse(
-        "this item has none of the keys placeholder, meta, soft, trigger, mask, special and text, so there "
-        "is nothing that it stands for");
+    keys.refuse("this item has none of the keys placeholder, meta, soft, trigger, mask, role, special and "
+                "text, so there "
+                "is nothing that it stands for");
   }
 }
 
@@ -245,6 +267,8 @@ ParsedTemplate parse_template(std::string_view text) {
     }
     item.end = at;
     recognise_marker(item);
+    if (!parsed.items.empty() && parsed.items.back().kind == Kind::role)
+      item.prefix.clear();
     parsed.has_answer |= item.kind == Kind::answer;
     parsed.items.push_back(std::move(item));
   }

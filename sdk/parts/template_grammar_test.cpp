@@ -228,3 +228,17 @@ TEST_CASE("whatever is written is either a template or refused with a place") {
   CHECK(accepted > 100);
   CHECK(accepted < 19900);
 }
+
+TEST_CASE("a role begins a turn, and spaces behind it are no text") {
+  const ParsedTemplate parsed =
+      parse_template("{\"role\": \"user\"}  Is it? {\"role\":\"assistant\"} {\"mask\"}");
+  REQUIRE(parsed.items.size() == 4);
+  CHECK(parsed.items[0].kind == Kind::role);
+  CHECK(parsed.items[0].text == "user");
+  CHECK(parsed.items[1].prefix == "");
+  CHECK(parsed.items[1].text == "Is it?");
+  CHECK(parsed.items[2].prefix == "");
+  CHECK(parsed.items[3].kind == Kind::answer);
+  refused("{\"role\": \"uesr\"} {\"mask\"}", "line 1, column 1", "Did you mean \"user\"?");
+  refused("{\"role\"} {\"mask\"}", "line 1, column 2", "needs a text in quotes");
+}

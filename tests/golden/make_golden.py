@@ -50,10 +50,10 @@ def make_models(arguments) -> None:
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(min(2, os.cpu_count() or 1))
     if arguments.only != "real":
-        import gguf_types
-        import learned_prefixes
+        import chat_formats
         import encoder_decoders
         import generation
+        import gguf_types
         import learned_prefixes
         import prompt_tuning
         import tiny_decoders
@@ -66,7 +66,7 @@ def make_models(arguments) -> None:
         gguf_types.make(HERE / "gguf_types.safetensors")
         learned_prefixes.make(HERE / "models")
         generation.make(HERE / "models")
-        learned_prefixes.make(HERE / "models")
+        chat_formats.make(HERE)
     if arguments.only != "tiny":
         import real_models
 

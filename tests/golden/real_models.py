@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModel, AutoModelForCausalLM
 
 import float64_llama
+from chat_formats import CHAT
 from tiny_models import check_rounding
 
 GGUF = Path("SmolLM2-135M-Instruct.Q4_1.gguf")
@@ -139,6 +140,16 @@ def record_label_words(model, tokenizer: Tokenizer, path: Path) -> None:
     path.write_text("\n".join(lines + ["]"]) + "\n")
 
 
+def record_chat(tokenizer: Tokenizer, gguf: Path, path: Path) -> None:
+    """A chat as transformers writes it by the template in the file, and its ids."""
+    from transformers import PreTrainedTokenizerFast
+
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    written = fast.apply_chat_template(CHAT, chat_template=GGUFReader(gguf).fields["tokenizer.chat_template"].contents(),
+                                       tokenize=False, add_generation_prompt=True)
+    path.write_text(json.dumps({"chat": CHAT, "written": written, "ids": tokenizer.encode(written).ids}, indent=1) + "\n")
+
+
 @torch.inference_mode()
 def record_minilm(folder: Path, path: Path) -> None:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -166,5 +177,6 @@ def make(folder: Path, models_folder: Path) -> None:
     check_rounding("SmolLM2", double, single)
     record_sentences(model, tokenizer, folder / "smollm2.safetensors")
     record_label_words(model, tokenizer, folder / "smollm2_label_words.json")
+    record_chat(tokenizer, path, folder / "smollm2_chat.json")
     record_minilm(models_folder / MINILM, folder / "minilm.safetensors")
     (folder / "sentences.json").write_text(json.dumps(SENTENCES, indent=1, ensure_ascii=False) + "\n")

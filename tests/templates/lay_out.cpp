@@ -17,6 +17,7 @@ Options template_options(const LayoutCase& given) {
   options.set("text", given.text);
   options.set("predict-eos", given.predict_eos);
   options.set("encoder-decoder", given.encoder_decoder.empty() ? "auto" : given.encoder_decoder);
+  options.set("chat-format", std::string("auto"));
   return options;
 }
 

@@ -60,6 +60,10 @@ public:
 
   /// Name of the model inside: "WordPiece", "BPE", "Unigram".
   virtual std::string kind() const = 0;
+
+  /// The template by which the model's publisher writes chats, as text; "" where there is none. It is a program
+  /// and never run: parts/chat_format.hpp recognises the common ones.
+  virtual std::string chat_template() const { return {}; }
 };
 
 } // namespace cuecard

@@ -21,6 +21,7 @@
 ///   soft         one learned row, or with text a row per token of that text; see `TemplateItem`
 ///   trigger      one token that a search chooses, or with text the token that the vocabulary spells so
 ///   mask         an answer slot
+///   role         a turn of a chat begins: system, user or assistant; spaces behind it are no text
 ///   special      `<mask> <eos> <bos> <sep> <cls> <pad>`: that token of the model; any other text as it is
 ///   text         text
 ///
@@ -88,13 +89,13 @@ CUECARD_API std::string filter_text(TextFilter filter, std::string_view text);
 CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::string>& words);
 
 struct TemplateItem {
-  enum class Kind { text, field, meta, soft, answer, special, trigger };
+  enum class Kind { text, field, meta, soft, answer, special, trigger, role };
   Kind kind = Kind::text;
   /// What stands in front of the text, "" or " " unless add_prefix_space says otherwise. Never used for
-  /// `answer` and `special`.
+  /// `answer`, `special` and `role`.
   std::string prefix;
   /// The literal text; the name of the field or side-data key; the words that soft rows start from; the trigger
-  /// as the vocabulary spells it; the special token by marker without brackets ("sep").
+  /// as the vocabulary spells it; the special token by marker without brackets ("sep"); the role.
   std::string text;
   bool shortenable = false;
   std::optional<TextFilter> filter;
