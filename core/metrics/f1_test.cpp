@@ -83,10 +83,14 @@ TEST_CASE("the metrics of a task file") {
   CHECK(measure("macro-f1", rows).value == doctest::Approx((2 * 1.0 / 3 + 1 + 2 * 1.0 / 3 + 2 * 1.0 / 3) / 4));
   CHECK(measure("macro-f1", rows).parts.size() == 4);
   CHECK_THROWS_AS(measure("f1", rows), std::logic_error);
+  CHECK_THROWS_AS(measure("bleu", rows), std::logic_error);
 
-  CHECK(unfit_metric("entity-f1", rows.labels, true).empty());
-  CHECK(unfit_metric("macro-f1", {"person"}, false).empty());
-  CHECK(unfit_metric("entity-f1", rows.labels, false).find("verbalizer that labels words") !=
+  CHECK(unfit_metric("entity-f1", rows.labels, Predicts::words).empty());
+  CHECK(unfit_metric("macro-f1", {"person"}, Predicts::labels).empty());
+  CHECK(unfit_metric("entity-f1", rows.labels, Predicts::labels).find("verbalizer that labels words") !=
         std::string::npos);
-  CHECK(unfit_metric("entity-f1", {"O", "person"}, true).find("\"person\"") != std::string::npos);
+  CHECK(unfit_metric("entity-f1", {"O", "person"}, Predicts::words).find("\"person\"") != std::string::npos);
+  CHECK(unfit_metric("bleu", {}, Predicts::texts).empty());
+  CHECK(unfit_metric("bleu", rows.labels, Predicts::labels).find("predicts labels") != std::string::npos);
+  CHECK(unfit_metric("accuracy", {}, Predicts::texts).find("has the model write") != std::string::npos);
 }

@@ -1,5 +1,6 @@
 #include "metrics/task_metric.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "metrics/metrics.hpp"
@@ -53,14 +54,31 @@ MetricValue of_entities(const Labelled& rows) {
 } // namespace
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"accuracy", "macro-f1", "micro-f1", "entity-f1"};
+  static const std::vector<std::string> names{"accuracy",    "macro-f1", "micro-f1", "entity-f1",
+                                              "exact-match", "bleu",     "rouge-l",  "chrf"};
   return names;
 }
 
-std::string unfit_metric(const std::string& metric, const std::vector<std::string>& labels, bool of_words) {
+const std::vector<std::string>& text_metric_names() {
+  static const std::vector<std::string> names{"exact-match", "bleu", "rouge-l", "chrf"};
+  return names;
+}
+
+std::string default_metric(Predicts predicts) {
+  return predicts == Predicts::texts ? "exact-match" : "accuracy";
+}
+
+std::string unfit_metric(const std::string& metric, const std::vector<std::string>& labels, Predicts predicts) {
+  const bool of_texts = std::ranges::find(text_metric_names(), metric) != text_metric_names().end();
+  if (of_texts != (predicts == Predicts::texts))
+    return "the metric \"" + metric + "\" measures " +
+           (of_texts ? "texts, and the verbalizer predicts labels; use \"accuracy\" or \"macro-f1\", or a "
+                       "verbalizer that has the model write"
+                     : "labels, and the verbalizer has the model write; use \"exact-match\", \"bleu\", "
+                       "\"rouge-l\" or \"chrf\"");
   if (metric != "entity-f1")
     return "";
-  if (!of_words)
+  if (predicts != Predicts::words)
     return "the metric \"entity-f1\" measures labels of words, and the verbalizer gives each row one; use "
            "\"accuracy\" or \"macro-f1\", or a verbalizer that labels words";
   for (const std::string& label : labels)
@@ -82,7 +100,19 @@ MetricValue measure(const std::string& metric, const Labelled& rows) {
     return of_labels(rows, micro_f1);
   if (metric == "entity-f1")
     return of_entities(rows);
-  throw std::logic_error("no metric is called " + metric);
+  throw std::logic_error("no metric of labels is called " + metric);
+}
+
+double measure(const std::string& metric, const WrittenTexts& rows) {
+  if (metric == "exact-match")
+    return exact_match(rows);
+  if (metric == "bleu")
+    return bleu(rows);
+  if (metric == "rouge-l")
+    return rouge_l(rows);
+  if (metric == "chrf")
+    return chrf(rows);
+  throw std::logic_error("no metric of texts is called " + metric);
 }
 
 } // namespace cuecard

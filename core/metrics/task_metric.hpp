@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "metrics/f1.hpp"
+#include "metrics/text_metrics.hpp"
 
 namespace cuecard {
 
@@ -23,13 +24,22 @@ struct MetricValue {
   std::vector<std::pair<std::string, Found>> parts; ///< by label or type of entity
 };
 
-/// accuracy, macro-f1, micro-f1, entity-f1.
+/// What a method predicts: a label for each row, one for each word, or a text.
+enum class Predicts { labels, words, texts };
+
+/// accuracy, macro-f1, micro-f1, entity-f1; of texts exact-match, bleu, rouge-l, chrf.
 const std::vector<std::string>& metric_names();
+/// Those of texts.
+const std::vector<std::string>& text_metric_names();
+/// What is measured where nobody names a metric.
+std::string default_metric(Predicts predicts);
 
-/// Why `metric` can't measure labels of these names, or "": entity-f1 reads tags of words.
-std::string unfit_metric(const std::string& metric, const std::vector<std::string>& labels, bool of_words);
+/// Why `metric` can't measure what is predicted, labels of these names or texts; or "".
+std::string unfit_metric(const std::string& metric, const std::vector<std::string>& labels, Predicts predicts);
 
-/// std::logic_error for a name that is none of `metric_names`.
+/// std::logic_error for a name that is none of `metric_names`, or of texts.
 MetricValue measure(const std::string& metric, const Labelled& rows);
+/// std::logic_error for a name that is none of `text_metric_names`.
+double measure(const std::string& metric, const WrittenTexts& rows);
 
 } // namespace cuecard

@@ -1,0 +1,36 @@
+/// What written texts are worth beside those that are right: exact match, BLEU, ROUGE-L, chrF. All from 0 to 1.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace cuecard {
+
+/// A text for each row, and for each row the texts that are right, one or more. As many of either, else
+/// std::logic_error.
+struct WrittenTexts {
+  std::vector<std::string> texts;
+  std::vector<std::vector<std::string>> references;
+};
+
+/// Whether `text` is one of `references`, blanks at both ends apart.
+bool is_exact(const std::string& text, const std::vector<std::string>& references);
+
+/// Share of rows whose text is exact.
+double exact_match(const WrittenTexts& rows);
+
+/// BLEU of the corpus (Papineni et al. 2002) with n-grams up to 4, as sacreBLEU reports it by default (Post
+/// 2018): tokens of `mteval_tokens`, case kept, the reference that is closest in length, and exponential
+/// smoothing where no n-gram of a length is right.
+double bleu(const WrittenTexts& rows);
+
+/// Mean ROUGE-L of the rows (Lin 2004) as E2E and COCO report it: of each row the best precision and the best
+/// recall among its references, and their F with beta 1.2. Words are runs of letters and digits, ASCII letters
+/// in lower case.
+double rouge_l(const WrittenTexts& rows);
+
+/// chrF of the corpus (Popović 2015) as sacreBLEU reports it by default: character n-grams up to 6 without
+/// blanks, beta 2, of each row the reference that the row agrees with best.
+double chrf(const WrittenTexts& rows);
+
+} // namespace cuecard
