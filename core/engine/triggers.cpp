@@ -12,6 +12,8 @@
 
 #include <cuecard/parts/index_tensor.hpp>
 
+#include "batch/batch_part.hpp"
+
 namespace cuecard {
 
 namespace {
@@ -20,39 +22,6 @@ namespace {
 at::Tensor current_triggers(const Method& method, const Conditioning& conditioning, const at::Device& device) {
   return conditioning.triggers.defined() ? conditioning.triggers
                                          : index_tensor(method.prompt_template->triggers(), device);
-}
-
-/// Some entries of a batch for scoring, with the rows that are read of them: rows and sequences are not copied.
-struct Picked {
-  Batch batch;
-  at::Tensor answers; ///< which of all the batch's read rows, on the device
-};
-
-Picked pick(const Batch& all, const std::vector<int64_t>& entries) {
-  Picked picked;
-  Batch& part = picked.batch;
-  std::vector<int64_t> answers;
-  for (const int64_t entry : entries) {
-    const auto e = static_cast<std::size_t>(entry);
-    for (int64_t answer = all.answer_offsets[e]; answer < all.answer_offsets[e + 1]; ++answer) {
-      answers.push_back(answer);
-      part.answer_rows_host.push_back(all.answer_rows_host[static_cast<std::size_t>(answer)]);
-      part.answer_origin.push_back(all.answer_origin[static_cast<std::size_t>(answer)]);
-    }
-    part.answer_offsets.push_back(std::ssize(answers));
-    part.examples.push_back(all.examples[e]);
-    part.choices.push_back(all.choices[e]);
-    part.variants.push_back(all.variants[e]);
-    part.candidates.push_back(all.candidates[e]);
-    part.cards.push_back(all.cards[e]);
-    part.sequence_of.push_back(all.sequence_of[e]);
-  }
-  picked.answers = index_tensor(answers, all.labels.device());
-  part.answer_rows = all.answer_rows.index_select(0, picked.answers);
-  part.answer_targets = all.answer_targets.index_select(0, picked.answers);
-  part.answer_labels = all.answer_labels.index_select(0, picked.answers);
-  part.labels = all.labels.index_select(0, index_tensor(entries, all.labels.device()));
-  return picked;
 }
 
 /// How many examples have their gold label's score highest, on the device; NaN where decisions aren't one label
@@ -142,10 +111,10 @@ TriggerScores trigger_scores(const Model& model, const Method& method, const Cou
     const at::Tensor hidden = backbone.forward(all, with);
     const at::Tensor values = backbone.read(hidden, method.verbalizer->readout(), all);
     for (const std::vector<int64_t>& own : entries) {
-      const Picked picked = pick(all, own);
-      const Scores scores = method.verbalizer->score(values.index_select(0, picked.answers), picked.batch, {});
-      losses.push_back(method.verbalizer->loss(scores, picked.batch) * method.verbalizer->weight(picked.batch));
-      corrects.push_back(count_correct(scores, picked.batch));
+      const BatchPart part = part_of(all, own);
+      const Scores scores = method.verbalizer->score(values.index_select(0, part.answers), part.batch, {});
+      losses.push_back(method.verbalizer->loss(scores, part.batch) * method.verbalizer->weight(part.batch));
+      corrects.push_back(count_correct(scores, part.batch));
     }
   }
   return {at::stack(losses), at::stack(corrects)};
