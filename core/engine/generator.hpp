@@ -6,10 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include <cuecard/past.hpp>
@@ -18,6 +15,9 @@
 #include "batch/pack.hpp"
 #include "engine/counters.hpp"
 #include "engine/model.hpp"
+#include "engine/prompt_fronts.hpp"
+#include "engine/text_bounds.hpp"
+#include "engine/write_watch.hpp"
 
 namespace cuecard {
 
@@ -30,37 +30,34 @@ struct GenerateLimits {
 /// UsageError when the settings contradict each other or the model can't write.
 void check(const GenerateSettings& settings, const BackboneShape& shape);
 
+/// What must not be written so that `text` is not: its tokens as the tokenizer spells it alone, and as it does
+/// behind a space.
+std::vector<std::vector<int64_t>> banned_sequences(const Vocabulary& vocabulary, const std::string& text);
+
 /// Makes `prompt` one that a text can be written behind: only its last row is read.
 void read_last_row(TokenizedPrompt& prompt, const BackboneShape& shape);
 
 class Generator {
 public:
-  /// Called for each new token with the prompt's number and the tokens of its first text so far (none where
-  /// beams are searched). False ends the work with Cancelled.
-  using Watch = std::function<bool(int64_t prompt, std::span<const int64_t> ids)>;
-
   /// `model` and what `backbone` refers to must outlive it; `conditioning` must too and stay as it is.
   Generator(const Model& model, const CountedBackbone& backbone, const Conditioning& conditioning,
             const GenerateLimits& limits);
 
-  /// For each prompt (as `read_last_row` leaves it) `settings.returns` texts, best first. Writing ends with the
-  /// model's end-of-sequence token, a stop text, `max_length` tokens, or where the model has no position left.
+  /// For each prompt (as `read_last_row` leaves it) `settings.returns` texts, best first. Writing ends with one
+  /// of the model's end-of-sequence tokens, a stop text, `max_length` tokens, or where the model has no
+  /// position left.
   std::vector<std::vector<Generated>> write(const std::vector<PackItem>& prompts,
-                                            const GenerateSettings& settings, const Watch& watch = {});
+                                            const GenerateSettings& settings, const WriteWatch& watch = {});
 
 private:
   class Run;
-  /// The first prompt of a card, kept: later ones take from it what they begin with, too.
-  struct Front {
-    std::vector<TokenRow> rows;
-    int64_t sequence = -1; ///< of past_
-  };
 
   const Model& model_;
   CountedBackbone backbone_;
   const Conditioning& conditioning_;
   GenerateLimits limits_;
-  std::map<int64_t, Front> fronts_; ///< by card
+  TextBounds bounds_;
+  PromptFronts fronts_;
   std::shared_ptr<Past> past_ = std::make_shared<Past>();
 };
 

@@ -1,4 +1,6 @@
 // What a generator is asked for: settings that make sense, and prompts that a text can be written behind.
+#include <algorithm>
+
 #include <cuecard/error.hpp>
 
 #include "engine/generator.hpp"
@@ -15,6 +17,18 @@ void read_last_row(TokenizedPrompt& prompt, const BackboneShape& shape) {
     throw DataError("the prompt is empty, so there is nothing to write behind: give it a text");
   prompt.answers = {rows - 1};
   prompt.targets = {-1};
+}
+
+std::vector<std::vector<int64_t>> banned_sequences(const Vocabulary& vocabulary, const std::string& text) {
+  std::vector<std::vector<int64_t>> sequences;
+  for (const std::string& spelled : {text, " " + text}) {
+    std::vector<int64_t> ids;
+    for (const Token& token : vocabulary.encode(spelled))
+      ids.push_back(token.id);
+    if (std::find(sequences.begin(), sequences.end(), ids) == sequences.end())
+      sequences.push_back(std::move(ids));
+  }
+  return sequences;
 }
 
 void check(const GenerateSettings& settings, const BackboneShape& shape) {

@@ -5,6 +5,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/max.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/where.h>
@@ -32,16 +33,24 @@ void add_repeated_ngrams(const std::vector<int64_t>& ids, int64_t n, std::vector
 }
 
 std::vector<int64_t> banned_tokens(const TextSoFar& text, const GenerateSettings& settings,
-                                   std::optional<int64_t> end) {
+                                   const TextBounds& bounds) {
   std::vector<int64_t> banned;
   if (settings.no_repeat_ngram > 0)
     add_repeated_ngrams(*text.ids, settings.no_repeat_ngram, banned);
   for (const std::vector<int64_t>& sequence : settings.banned)
     if (!sequence.empty() && ends_with(*text.ids, sequence, std::ssize(sequence) - 1))
       banned.push_back(sequence.back());
-  if (end && text.written < settings.min_length)
-    banned.push_back(*end);
+  if (text.written < settings.min_length)
+    banned.insert(banned.end(), bounds.ends.begin(), bounds.ends.end());
   return banned;
+}
+
+/// The token that the model says must come. The first one does when nothing but the decoder's first row stands
+/// there.
+std::optional<int64_t> forced_token(const TextSoFar& text, const TextBounds& bounds) {
+  if (bounds.last && text.written + 1 == text.most)
+    return bounds.last;
+  return text.ids->size() == 1 ? bounds.first : std::nullopt;
 }
 
 std::vector<int64_t> distinct_tokens(std::vector<int64_t> ids) {
@@ -71,34 +80,45 @@ ChosenTokens to_host(const at::Tensor& ids, const at::Tensor& scores, const at::
 } // namespace
 
 at::Tensor constrained(const at::Tensor& scores, const std::vector<TextSoFar>& texts,
-                       const GenerateSettings& settings, std::optional<int64_t> end) {
+                       const GenerateSettings& settings, const TextBounds& bounds) {
+  constexpr float never = -std::numeric_limits<float>::infinity();
   const int64_t width = scores.size(1);
-  std::vector<int64_t> repeated, banned;
+  std::vector<int64_t> repeated, banned, forced, forced_rows;
   for (std::size_t row = 0; row < texts.size(); ++row) {
     const int64_t first = static_cast<int64_t>(row) * width;
+    if (const auto token = forced_token(texts[row], bounds)) {
+      forced.push_back(first + *token);
+      forced_rows.push_back(static_cast<int64_t>(row));
+      continue;
+    }
     if (settings.repetition_penalty != 1)
       for (const int64_t id : distinct_tokens(*texts[row].ids))
         repeated.push_back(first + id);
-    for (const int64_t id : banned_tokens(texts[row], settings, end))
+    for (const int64_t id : banned_tokens(texts[row], settings, bounds))
       banned.push_back(first + id);
   }
-  if (repeated.empty() && banned.empty())
+  if (repeated.empty() && banned.empty() && forced.empty())
     return scores;
   const at::Tensor changed = scores.clone();
   const at::Tensor flat = changed.view({-1});
+  const auto places = [&](const std::vector<int64_t>& which) { return index_tensor(which, scores.device()); };
   if (!repeated.empty()) {
-    const at::Tensor where = index_tensor(repeated, scores.device());
-    const at::Tensor had = flat.index_select(0, where);
+    const at::Tensor had = flat.index_select(0, places(repeated));
     const double penalty = settings.repetition_penalty;
-    flat.index_copy_(0, where, at::where(had < 0, had * penalty, had / penalty));
+    flat.index_copy_(0, places(repeated), at::where(had < 0, had * penalty, had / penalty));
   }
   if (!banned.empty())
-    flat.index_fill_(0, index_tensor(banned, scores.device()), -std::numeric_limits<float>::infinity());
+    flat.index_fill_(0, places(banned), never);
+  if (!forced.empty()) {
+    changed.index_fill_(0, places(forced_rows), never);
+    flat.index_fill_(0, places(forced), 0);
+  }
   return changed;
 }
 
 ChosenTokens best_tokens(const at::Tensor& scores, const at::Tensor& log_probs, int64_t count) {
-  const auto [values, ids] = at::topk(scores, std::min(count, scores.size(1)), 1);
+  const auto [values, ids] =
+      count == 1 ? at::max(scores, 1, true) : at::topk(scores, std::min(count, scores.size(1)), 1);
   return to_host(ids, values, log_probs.gather(1, ids));
 }
 

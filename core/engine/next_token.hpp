@@ -5,12 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include <cuecard/scorer.hpp>
+
+#include "engine/text_bounds.hpp"
 
 namespace cuecard {
 
@@ -18,14 +19,16 @@ namespace cuecard {
 struct TextSoFar {
   const std::vector<int64_t>* ids = nullptr; ///< the prompt's tokens, -1 for a learned row, then those written
   int64_t written = 0;
+  int64_t most = 0; ///< tokens that may be written
 };
 
 /// `scores` [n, V] float32 with repeated tokens made less likely (Keskar et al. 2019, section 4.1) and tokens
 /// that must not come at minus infinity: those that would complete an n-gram a second time (Paulus et al. 2017,
-/// section 2.5) or a banned sequence, and `end` while the text is too short. Learned rows are no tokens: they
-/// are not repeated, and no n-gram goes across one. The same tensor where nothing changes.
+/// section 2.5) or a banned sequence, and the ends while the text is too short. Where the model says which
+/// token comes first or last, that one is at 0 and all others at minus infinity. Learned rows are no tokens:
+/// they are not repeated, and no n-gram goes across one. The same tensor where nothing changes.
 at::Tensor constrained(const at::Tensor& scores, const std::vector<TextSoFar>& texts,
-                       const GenerateSettings& settings, std::optional<int64_t> end);
+                       const GenerateSettings& settings, const TextBounds& bounds);
 
 /// Tokens chosen at each row, on the host.
 struct ChosenTokens {

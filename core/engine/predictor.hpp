@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "engine/card_mix.hpp"
 #include "engine/counters.hpp"
 #include "engine/method.hpp"
+#include "engine/write_watch.hpp"
 
 namespace cuecard {
 
@@ -42,9 +42,6 @@ struct PredictSettings {
   int64_t batch_size = 32;     ///< examples per forward pass
   int64_t batch_tokens = 4096; ///< most rows per forward pass
 };
-
-/// See Generator::Watch; the number is the row's.
-using WriteWatch = std::function<bool(int64_t row, std::span<const int64_t> ids)>;
 
 class Predictor {
 public:
@@ -81,11 +78,12 @@ public:
   int64_t method_of(const Example& example) const;
 
 private:
-  class MethodScorer;
-  struct Row;
+  class MethodScorer; // predictor_scorer.cpp
+  struct Row;         // predictor_rows.hpp
   struct Chunk;
   struct Source;
 
+  std::unique_ptr<Scorer> make_scorer();
   void run(const Source& source, const std::function<void(const Chunk&)>& use);
   Chunk forward(std::vector<Row> rows);
   Source source_of(const std::vector<const Example*>& examples, std::vector<std::string>& problems);
@@ -108,12 +106,8 @@ private:
   Counters counters_;
   std::unique_ptr<CardMix> mix_;
   std::unique_ptr<Fronts> fronts_;
-  std::unique_ptr<MethodScorer> scorer_;
+  std::unique_ptr<Scorer> scorer_;
   std::map<const void*, std::unique_ptr<Generator>> generators_; ///< by the weights that they write with
 };
-
-/// Entries first to last of a batch as a batch of their own, for reading and scoring: rows and sequences are
-/// not copied.
-Batch scored_part(const Batch& batch, int64_t first, int64_t last);
 
 } // namespace cuecard

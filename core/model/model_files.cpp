@@ -79,11 +79,24 @@ ModelFiles make_files(const std::filesystem::path& path, Configuration configura
   return {path, std::move(configuration), std::move(weights), std::move(vocabulary), std::move(lazy)};
 }
 
+/// What a text begins and ends with: what generation_config.json says of it goes before config.json.
+void take_text_bounds(const std::filesystem::path& directory, Configuration& configuration) {
+  const std::filesystem::path file = directory / "generation_config.json";
+  if (!std::filesystem::exists(file))
+    return;
+  const Configuration settings = read_configuration(file);
+  for (const char* key :
+       {"eos_token_id", "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id"})
+    if (const auto found = settings.values().find(key); found != settings.values().end())
+      configuration.set(key, found->second);
+}
+
 ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& how) {
   if (!std::filesystem::exists(path / "config.json"))
     throw DataError(path.string() + ": has no config.json; expected a model directory in Hugging Face layout, "
                                     "or give a .gguf file.");
   Configuration configuration = read_configuration(path / "config.json");
+  take_text_bounds(path, configuration);
   const auto vocabulary = read_tokenizer(path, configuration.text_or("model_type", ""));
   std::shared_ptr<const ModelWeights> weights;
   if (how.weights)

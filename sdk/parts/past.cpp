@@ -7,6 +7,7 @@
 #include <ATen/ops/empty.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 
 namespace cuecard {
 
@@ -42,6 +43,33 @@ at::Tensor grown(const at::Tensor& pool, int64_t rows) {
   at::Tensor larger = at::empty({rows, pool.size(1), pool.size(2)}, pool.options());
   larger.narrow(0, 0, pool.size(0)).copy_(pool);
   return larger;
+}
+
+/// Drops encoder rows that no sequence attends to any more, once they are the larger part.
+void drop_unused_sources(Past& past) {
+  const std::size_t sources = past.cross_offsets.size() - 1;
+  std::vector<int64_t> renumbered(sources, -1);
+  for (const int64_t source : past.source_of)
+    if (source >= 0)
+      renumbered[static_cast<std::size_t>(source)] = 0;
+  std::vector<Past::Rows> used;
+  std::vector<int64_t> offsets{0};
+  for (std::size_t source = 0; source < sources; ++source) {
+    if (renumbered[source] < 0)
+      continue;
+    renumbered[source] = std::ssize(used);
+    used.push_back({past.cross_offsets[source], past.cross_offsets[source + 1]});
+    offsets.push_back(offsets.back() + used.back().size());
+  }
+  if (offsets.back() >= past.cross_offsets.back() / 2)
+    return;
+  const at::NoGradGuard no_grad;
+  for (Past::Layer& layer : past.cross)
+    layer = {gathered(layer.key, used), gathered(layer.value, used)};
+  for (int64_t& source : past.source_of)
+    if (source >= 0)
+      source = renumbered[static_cast<std::size_t>(source)];
+  past.cross_offsets = std::move(offsets);
 }
 
 int64_t tensor_bytes(const at::Tensor& tensor) {
@@ -87,6 +115,8 @@ int64_t Past::fork(int64_t sequence) {
 void Past::release(int64_t sequence) {
   ranges[static_cast<std::size_t>(sequence)].clear();
   room_[static_cast<std::size_t>(sequence)] = {};
+  if (!source_of.empty())
+    source_of[static_cast<std::size_t>(sequence)] = -1;
 }
 
 std::vector<Past::Rows> Past::append(int64_t sequence, int64_t count) {
@@ -112,6 +142,7 @@ std::vector<Past::Rows> Past::append(int64_t sequence, int64_t count) {
 }
 
 void Past::reserve(int64_t rows) {
+  drop_unused_sources(*this);
   if (layers.empty() || rows_ + rows <= layers[0].key.size(0))
     return; // where no layer is there yet, `put` makes the pool as large as it must be
   int64_t used = count_rows(room_);
@@ -183,12 +214,19 @@ void Past::put(int64_t layer, const at::Tensor& key, const at::Tensor& value, co
     const int64_t capacity = std::max(rows_, 2 * pool.key.size(0));
     pool = {grown(pool.key, capacity), grown(pool.value, capacity)};
   }
-  int64_t row = 0;
-  for (const Rows& range : where) {
-    pool.key.narrow(0, range.begin, range.size()).copy_(key.narrow(0, row, range.size()));
-    pool.value.narrow(0, range.begin, range.size()).copy_(value.narrow(0, row, range.size()));
-    row += range.size();
+  if (where.size() > 1) { // a step of decoding: single rows in as many places
+    std::vector<int64_t> places;
+    for (const Rows& range : where)
+      for (int64_t row = range.begin; row < range.end; ++row)
+        places.push_back(row);
+    const at::Tensor index = index_tensor(places, pool.key.device());
+    pool.key.index_copy_(0, index, key.detach());
+    pool.value.index_copy_(0, index, value.detach());
+    return;
   }
+  const Rows range = where.empty() ? Rows{} : where[0];
+  pool.key.narrow(0, range.begin, range.size()).copy_(key);
+  pool.value.narrow(0, range.begin, range.size()).copy_(value);
 }
 
 Past Past::select(const std::vector<int64_t>& which) const {

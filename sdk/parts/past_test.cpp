@@ -115,3 +115,29 @@ TEST_CASE("a step of decoding takes the row behind the last one") {
   CHECK(past.front(0, 2).size() == 1);
   CHECK(past.front(0, 2)[0].size() == 2);
 }
+
+TEST_CASE("encoder rows that no sequence attends to are dropped once they are the larger part") {
+  Past past;
+  for (int64_t s = 0; s < 4; ++s)
+    past.fork(-1);
+  past.source_of = {0, 1, 1, 2};
+  past.cross_offsets = {0, 4, 6, 10};
+  past.cross = {{rows_of({0, 1, 2, 3, 4, 5, 6, 7, 8, 9}), -rows_of({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})}};
+  const auto attended = [&](int64_t sequence) {
+    const auto source = static_cast<std::size_t>(past.source_of[static_cast<std::size_t>(sequence)]);
+    return past.cross[0].key.slice(0, past.cross_offsets[source], past.cross_offsets[source + 1]).select(1, 0);
+  };
+  past.release(0);
+  past.release(1);
+  past.reserve(1); // six of ten rows are used
+  CHECK(past.cross_offsets.size() == 4);
+  past.release(3);
+  past.reserve(1); // two are, by the sequence that forked one that is gone
+  CHECK(past.cross_offsets == std::vector<int64_t>{0, 2});
+  CHECK(past.cross[0].value.size(0) == 2);
+  CHECK(at::equal(attended(2), rows_of({4, 5}).select(1, 0)));
+  const int64_t fork = past.fork(2);
+  past.release(2);
+  past.reserve(1);
+  CHECK(at::equal(attended(fork), rows_of({4, 5}).select(1, 0)));
+}

@@ -109,6 +109,9 @@ def write_bart(folder: Path) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>",
         "unk_token": "<unk>", "mask_token": "<mask>", "cls_token": "<s>", "sep_token": "</s>",
     })
+    path = folder / "config.json"  # BART's own files say here what a text begins and ends with
+    fields = json.loads(path.read_text()) | {"forced_bos_token_id": 0, "forced_eos_token_id": 2}
+    path.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
 
 
 class EncoderTrace:

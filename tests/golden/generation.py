@@ -1,17 +1,18 @@
-"""What transformers writes behind prompts of unequal length, each alone, on the tiny causal models.
+"""What transformers writes behind prompts of unequal length, each alone, on the tiny models that can write.
 
-generation.safetensors in a model's folder: `prompts` [n] and `prompt_offsets`; for each setting NAME of SETTINGS
-`NAME.ids` and `NAME.offsets`, the tokens written behind each prompt, end-of-sequence token included where it came, and
-for beams `NAME.scores`, the score of the best beam.
+generation.safetensors in a model's folder: `prompts` and `prompt_offsets` [n + 1]; for each setting NAME of SETTINGS that
+is recorded of the model `NAME.ids` and `NAME.offsets`, the tokens written behind each prompt (behind the decoder's first
+token where there is an encoder), end-of-sequence token included where it came; for beams `NAME.scores`, the score of each.
+A setting with several texts for a prompt has them in a row, best first.
 """
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
-
-PROMPTS, NEW_TOKENS = 10, 20
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 SETTINGS = {
     "greedy": {},
@@ -24,49 +25,102 @@ SETTINGS = {
     "beams.short": {"num_beams": 3, "length_penalty": -0.5},
     "beams.early": {"num_beams": 3, "early_stopping": True, "no_repeat_ngram_size": 2},
     "beams.penalty": {"num_beams": 3, "repetition_penalty": 1.3},
+    "beams.several": {"num_beams": 4, "num_return_sequences": 3},
+}
+SOME = ["greedy", "greedy.ngram", "greedy.banned", "beams", "beams.long", "beams.early", "beams.several"]
+
+
+@dataclass
+class Case:
+    """What is recorded of a model. What is written must fit its positions."""
+
+    seed: int
+    prompts: int = 6
+    longest_prompt: int = 13
+    new_tokens: int = 12
+    settings: tuple[str, ...] = tuple(SOME)
+
+
+CASES = {
+    "llama-tied": Case(401, 10, 13, 20, tuple(SETTINGS)),
+    "llama-untied": Case(402, 10, 13, 20, tuple(SETTINGS)),
+    "gpt2-tied": Case(403),
+    "gpt2-untied": Case(404, longest_prompt=12),
+    "llama3": Case(405),
+    "mistral": Case(406, longest_prompt=5, new_tokens=8),  # within its window
+    "qwen2": Case(407),
+    "qwen3": Case(408),
+    "t5-plain": Case(409),
+    "t5-gated": Case(410),
+    "bart": Case(411),
 }
 
 
-def written(model, prompt: list[int], **settings) -> tuple[list[int], float]:
+def load(folder: Path):
+    """The model, with what its config.json says of the beginning and the end of a text and nothing else."""
+    fields = json.loads((folder / "config.json").read_text())
+    loader = AutoModelForSeq2SeqLM if fields.get("is_encoder_decoder") else AutoModelForCausalLM
+    model = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    settings = model.generation_config
+    settings.use_cache = not model.config.is_encoder_decoder  # transformers sizes T5's cache by its encoder's layers
+    settings.eos_token_id = settings.pad_token_id = fields["eos_token_id"]
+    for key in ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id"):
+        setattr(settings, key, fields.get(key))
+    return model
+
+
+def written(model, prompt: list[int], new_tokens: int, **settings) -> tuple[list[list[int]], list[float]]:
     out = model.generate(
         torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=torch.int64), do_sample=False,
-        max_new_tokens=NEW_TOKENS, return_dict_in_generate=True, output_scores=True, **settings)
-    ids = out.sequences[0, len(prompt):].tolist()
-    return ids, float(out.sequences_scores[0]) if "num_beams" in settings else 0.0
+        max_new_tokens=new_tokens, return_dict_in_generate=True, output_scores=True, **settings)
+    begin = 1 if model.config.is_encoder_decoder else len(prompt)
+    return ([without_padding(ids, model.config.eos_token_id) for ids in out.sequences[:, begin:].tolist()],
+            out.sequences_scores.tolist() if "num_beams" in settings else [])
 
 
-def chosen_prompts(model, seed: int) -> list[list[int]]:
-    """Half of them such that the end-of-sequence token is written."""
-    generator = torch.Generator().manual_seed(seed)
-    end, vocabulary = model.config.eos_token_id, model.config.vocab_size
+def without_padding(ids: list[int], end: int) -> list[int]:
+    """The end-of-sequence token stands for padding, too."""
+    return ids[: ids.index(end) + 1] if end in ids else ids
+
+
+def chosen_prompts(model, case: Case) -> list[list[int]]:
+    """Half of them such that the end-of-sequence token is written before it must be, where as many can be found."""
+    generator = torch.Generator().manual_seed(case.seed)
+    end, half = model.config.eos_token_id, case.prompts // 2
     ending, other = [], []
-    for _ in range(4000):
-        length = int(torch.randint(1, 14, (1,), generator=generator))
-        prompt = torch.randint(5, vocabulary, (length,), generator=generator).tolist()
-        ends = end in written(model, prompt)[0] if len(ending) < PROMPTS // 2 else False
-        if ends:
-            ending.append(prompt)
-        elif len(other) < PROMPTS // 2:
-            other.append(prompt)
-        if len(ending) + len(other) == PROMPTS:
-            return [p for pair in zip(ending, other) for p in pair]
-    raise SystemExit("generation.py: too few prompts lead to the end-of-sequence token")
+    for _ in range(60):
+        length = int(torch.randint(1, case.longest_prompt + 1, (1,), generator=generator))
+        drawn = torch.randint(5, model.config.vocab_size, (32, length), generator=generator)
+        texts = model.generate(drawn, attention_mask=torch.ones_like(drawn), do_sample=False, max_new_tokens=case.new_tokens)
+        begin = 1 if model.config.is_encoder_decoder else length
+        ends = (texts[:, begin : begin + case.new_tokens - 1] == end).any(1)
+        ending += drawn[ends][:2].tolist()
+        other += drawn[~ends][:2].tolist()
+        if min(len(ending), len(other)) >= half:
+            break
+    chosen = ending[:half]
+    return chosen + other[: case.prompts - len(chosen)]
+
+
+def offsets(lists: list[list]) -> torch.Tensor:
+    return torch.tensor([0] + [len(each) for each in lists]).cumsum(0)
+
+
+def record(folder: Path, case: Case) -> None:
+    model = load(folder)
+    prompts = chosen_prompts(model, case)
+    tensors = {"prompts": torch.tensor([i for p in prompts for i in p]), "prompt_offsets": offsets(prompts),
+               "new_tokens": torch.tensor([case.new_tokens])}
+    for setting in case.settings:
+        results = [written(model, prompt, case.new_tokens, **SETTINGS[setting]) for prompt in prompts]
+        texts = [ids for several, _ in results for ids in several]
+        tensors[f"{setting}.ids"] = torch.tensor([i for ids in texts for i in ids])
+        tensors[f"{setting}.offsets"] = offsets(texts)
+        if setting.startswith("beams"):
+            tensors[f"{setting}.scores"] = torch.tensor([score for _, scores in results for score in scores])
+    save_file(tensors, folder / "generation.safetensors")
 
 
 def make(folder: Path) -> None:
-    for name, seed in (("llama-tied", 401), ("llama-untied", 402)):
-        model = AutoModelForCausalLM.from_pretrained(folder / name, dtype=torch.float32, attn_implementation="eager").eval()
-        model.generation_config.pad_token_id = model.config.eos_token_id
-        model.generation_config.eos_token_id = model.config.eos_token_id
-        prompts = chosen_prompts(model, seed)
-        tensors = {
-            "prompts": torch.tensor([i for p in prompts for i in p]),
-            "prompt_offsets": torch.tensor([0] + [len(p) for p in prompts]).cumsum(0),
-        }
-        for setting, arguments in SETTINGS.items():
-            results = [written(model, prompt, **arguments) for prompt in prompts]
-            tensors[f"{setting}.ids"] = torch.tensor([i for ids, _ in results for i in ids])
-            tensors[f"{setting}.offsets"] = torch.tensor([0] + [len(ids) for ids, _ in results]).cumsum(0)
-            if setting.startswith("beams"):
-                tensors[f"{setting}.scores"] = torch.tensor([score for _, score in results])
-        save_file(tensors, folder / name / "generation.safetensors")
+    for name, case in CASES.items():
+        record(folder / name, case)

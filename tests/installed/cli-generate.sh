@@ -27,3 +27,48 @@ refused() {
 refused 2 '2 texts can.t come of 1 beams' --returns 2 'a film'
 refused 2 'beams are searched' --beams 2 --temperature 1 'a film'
 refused 3 'the line is empty' --strict ''
+
+# A banned text is written neither as it begins a line nor behind a space.
+written() { cuecard generate --quiet --model "$model" --max-new-tokens 12 "$@" 'a film'; }
+word=$(written | tr -cs 'A-Za-z' '\n' | grep -m 1 ...)
+if written --ban "$word" | grep -qF "$word"; then echo "\"$word\" was banned and written"; exit 1; fi
+
+# On a terminal the text comes as it grows. What comes first is less than the whole unless the machine was slow to read.
+python3 - "$model" <<'PY'
+import os, subprocess, sys
+command = ["cuecard", "generate", "--quiet", "--model", sys.argv[1], "--max-new-tokens", "100", "--min-new-tokens", "100", "a film"]
+whole = subprocess.run(command, capture_output=True, check=True).stdout
+def on_terminal():
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(command, stdout=theirs)
+    os.close(theirs)
+    parts = []
+    try:
+        while part := os.read(ours, 1 << 16):
+            parts.append(part)
+    except OSError:  # the other end was closed
+        pass
+    assert process.wait() == 0
+    return parts
+for _ in range(5):
+    parts = on_terminal()
+    assert b"".join(parts).replace(b"\r\n", b"\n") == whole, (parts, whole)
+    if len(parts) > 3:
+        break
+else:
+    raise SystemExit("the text came at once")
+PY
+
+# Encoder-decoders write, too, the same in any company.
+for name in t5-plain bart; do
+  [ -e "$PLUGINS/${name%%-*}.so" ] || continue
+  coder=$SOURCE/tests/golden/models/$name
+  cuecard generate --json --quiet --model "$coder" --max-new-tokens 6 --beams 2 'a film' 'the plot was long' >together
+  { for text in 'a film' 'the plot was long'; do cuecard generate --json --quiet --model "$coder" --max-new-tokens 6 --beams 2 "$text"; done; } >alone
+  python3 - <<'PY'
+import json
+rows = lambda name: [json.loads(line)["texts"][0] for line in open(name) if "texts" in line]
+together, alone = rows("together"), rows("alone")
+assert len(together) == 2 and [t["text"] for t in together] == [t["text"] for t in alone], (together, alone)
+PY
+done

@@ -1,7 +1,10 @@
+#include <chrono>
+
 #include <unistd.h>
 
 #include <cuecard/error.hpp>
 
+#include "engine/generator.hpp"
 #include "engine/predictor.hpp"
 #include "host/device.hpp"
 #include "host/failure.hpp"
@@ -47,11 +50,9 @@ GenerateSettings settings_of(const Values& values, const Method& method, const V
   settings.seed = static_cast<uint64_t>(values.integer("seed", static_cast<int64_t>(settings.seed)));
   if (values.given("stop"))
     settings.stop = values.texts("stop");
-  for (const std::string& text : values.texts("ban")) {
-    std::vector<int64_t>& sequence = settings.banned.emplace_back();
-    for (const Token& token : vocabulary.encode(text))
-      sequence.push_back(token.id);
-  }
+  for (const std::string& text : values.texts("ban"))
+    for (std::vector<int64_t>& sequence : banned_sequences(vocabulary, text))
+      settings.banned.push_back(std::move(sequence));
   return settings;
 }
 
@@ -123,6 +124,7 @@ int generate(const Values& values) {
   // Several batches at once, so that a text that ends early makes room for another.
   const auto most = static_cast<std::size_t>(4 * values.integer("batch-size"));
   int64_t number = 0, unusable = 0;
+  const auto start = std::chrono::steady_clock::now();
   try {
     for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
       std::vector<const Example*> usable;
@@ -162,7 +164,8 @@ int generate(const Values& values) {
       std::cout << std::endl;
   }
   if (json) {
-    Json summary{{"rows", number}, {"unusable", unusable}};
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    Json summary{{"rows", number}, {"unusable", unusable}, {"seconds", seconds.count()}};
     add_counters(summary, predictor.counters());
     print_line({{"summary", summary}});
   }

@@ -1,0 +1,37 @@
+/// Where a text ends, and what is handed out of it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <cuecard/scorer.hpp>
+#include <cuecard/vocabulary.hpp>
+
+#include "engine/text_bounds.hpp"
+
+namespace cuecard {
+
+/// All arguments must outlive it.
+class TextEnd {
+public:
+  TextEnd(const Vocabulary& vocabulary, const TextBounds& bounds, const GenerateSettings& settings)
+      : vocabulary_(vocabulary), bounds_(bounds), settings_(settings) {}
+
+  /// Whether the text of tokens `ids` is finished: by an end-of-sequence token, a stop text, or `most` tokens.
+  bool ended(std::span<const int64_t> ids, int64_t most) const;
+  /// `ids` without an end-of-sequence token.
+  std::span<const int64_t> without_end(std::span<const int64_t> ids) const;
+  /// What `ids` come to; the text ends in front of a stop text.
+  Generated generated(std::span<const int64_t> ids, double log_prob) const;
+
+private:
+  /// Where the first stop text begins, or npos.
+  std::size_t stop_in(const std::string& text) const;
+
+  const Vocabulary& vocabulary_;
+  const TextBounds& bounds_;
+  const GenerateSettings& settings_;
+};
+
+} // namespace cuecard

@@ -1,0 +1,193 @@
+// What is forwarded once and shared: learned rows and prefixes, what prompts begin with, a prompt by its beams,
+// an encoder's rows. Against every row forwarded anew for each token.
+#include <algorithm>
+#include <cmath>
+
+#include <cuecard/parts/random.hpp>
+
+#include "written.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+/// Learned rows in front of the prompt (of the encoder's, where there is one), or prefixes at every site.
+Conditioning learned_rows(const BackboneShape& shape) {
+  Conditioning conditioning;
+  conditioning.embeddings = Random(3).normal_tensor({4, shape.embedding_width}, 0.3);
+  return conditioning;
+}
+
+Conditioning learned_prefixes(const BackboneShape& shape) {
+  Conditioning conditioning;
+  uint64_t seed = 4;
+  for (const BackboneShape::Site& site : shape.sites) {
+    Prefix prefix;
+    prefix.site = site.site;
+    prefix.key = Random(seed++).normal_tensor({site.layers, 3, site.kv_heads, site.head_dim}, 0.5);
+    prefix.value = Random(seed++).normal_tensor({site.layers, 3, site.kv_heads, site.head_dim}, 0.5);
+    prefix.positions = shape.encoder_decoder ? 0 : 3;
+    conditioning.prefixes.push_back(std::move(prefix));
+  }
+  return conditioning;
+}
+
+std::vector<std::vector<int64_t>> behind_learned_rows(std::vector<std::vector<int64_t>> prompts) {
+  for (std::vector<int64_t>& prompt : prompts)
+    prompt.insert(prompt.begin(), {-1, -2, -3, -4});
+  return prompts;
+}
+
+/// Beam search by hand, over texts that all have `length` tokens, so that none ends early.
+std::vector<Expected> beam_search(const Model& model, const std::vector<int64_t>& prompt, std::size_t beams,
+                                  int64_t length, const Conditioning& conditioning) {
+  std::vector<Expected> best{{}};
+  for (int64_t i = 0; i < length; ++i) {
+    std::vector<Expected> longer;
+    for (const Expected& text : best) {
+      at::Tensor log_probs = next_scores(model, prompt, text.ids, conditioning).log_softmax(0);
+      log_probs[*model.vocabulary().special().eos] = -INFINITY;
+      const auto [values, ids] = log_probs.topk(static_cast<int64_t>(beams));
+      for (int64_t k = 0; k < static_cast<int64_t>(beams); ++k) {
+        Expected& next = longer.emplace_back(text);
+        next.ids.push_back(ids[k].item<int64_t>());
+        next.log_prob += values[k].item<double>();
+      }
+    }
+    std::stable_sort(longer.begin(), longer.end(),
+                     [](const Expected& a, const Expected& b) { return a.log_prob > b.log_prob; });
+    longer.resize(std::min(longer.size(), beams));
+    best = std::move(longer);
+  }
+  return best;
+}
+
+} // namespace
+
+TEST_CASE("learned rows and prefixes: each token is the best after all rows forwarded anew") {
+  for (const char* name : {"llama-tied", "llama-untied", "gpt2-tied", "t5-plain", "t5-gated"}) {
+    const Model model = tiny_model(name);
+    const BackboneShape& shape = model.backbone().shape();
+    std::vector<std::vector<int64_t>> words = some_prompts;
+    for (std::vector<int64_t>& prompt : words)
+      for (int64_t& id : prompt)
+        id %= shape.vocabulary;
+    GenerateSettings settings;
+    settings.max_length = 9;
+    for (const bool rows : {true, false}) {
+      CAPTURE(name);
+      CAPTURE(rows);
+      const Conditioning conditioning = rows ? learned_rows(shape) : learned_prefixes(shape);
+      const std::vector<std::vector<int64_t>> ids = rows ? behind_learned_rows(words) : words;
+      const std::vector<TokenizedPrompt> prompts = prompts_of(model, ids);
+      int64_t changed = 0;
+      for (const int64_t at_once : {2, 32}) {
+        const Written together = written(model, prompts, settings, conditioning, at_once);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+          const Expected expected = greedy(model, ids[i], settings.max_length, conditioning);
+          CHECK(together.texts[i][0].ids == expected.ids);
+          CHECK(std::abs(together.texts[i][0].log_prob - expected.log_prob) < 1e-3);
+          changed += expected.ids != greedy(model, words[i], settings.max_length).ids;
+        }
+        if (rows && at_once == 32 && shape.causal) // the learned rows once, then a row per token but the last
+          CHECK(together.counters.rows_forwarded <= 4 + 6 + 1 + 4 + 2 + 7 + 5 * 8);
+      }
+      CHECK(changed > 0); // what was learned matters
+    }
+  }
+}
+
+TEST_CASE("beams share the prompt, what was learned in front of it, and the encoder's rows") {
+  for (const char* name : {"llama-tied", "gpt2-tied", "t5-plain", "t5-gated"}) {
+    const Model model = tiny_model(name);
+    const BackboneShape& shape = model.backbone().shape();
+    const std::vector<std::vector<int64_t>> words{{20, 31, 42, 53, 11}, {17, 9}};
+    GenerateSettings settings;
+    settings.max_length = settings.min_length = 5;
+    settings.beams = settings.returns = 3;
+    for (const bool rows : {true, false}) {
+      CAPTURE(name);
+      CAPTURE(rows);
+      const Conditioning conditioning = rows ? learned_rows(shape) : learned_prefixes(shape);
+      const std::vector<std::vector<int64_t>> ids = rows ? behind_learned_rows(words) : words;
+      const Written ours = written(model, prompts_of(model, ids), settings, conditioning);
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        const std::vector<Expected> expected = beam_search(model, ids[i], 3, 5, conditioning);
+        REQUIRE(ours.texts[i].size() == 3);
+        for (std::size_t k = 0; k < 3; ++k) {
+          CHECK(ours.texts[i][k].ids == expected[k].ids);
+          CHECK(std::abs(ours.texts[i][k].log_prob - expected[k].log_prob) < 1e-3);
+        }
+      }
+      // Words once, learned rows once (once for each where an encoder reads them), a row for each beam and
+      // token but the first and the last, and the rows that decoders start with.
+      const int64_t learned = !rows ? 0 : shape.causal ? 4 : 2 * 4;
+      CHECK(ours.counters.rows_forwarded == 7 + learned + 2 * 3 * 4 + (shape.encoder_decoder ? 2 : 0));
+    }
+  }
+}
+
+TEST_CASE("waiting prompts enter when a quarter of the places is free, whatever reads them") {
+  for (const char* name : {"llama-tied", "t5-gated"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    std::vector<std::vector<int64_t>> ids;
+    for (int64_t i = 0; i < 24; ++i)
+      ids.push_back({10 + i, 40 + i, 11});
+    GenerateSettings settings;
+    settings.max_length = 12;
+    // A text that stops at its second or third token makes room long before one that goes on.
+    std::vector<Expected> expected;
+    int64_t tokens = 0, longest = 0;
+    for (const std::vector<int64_t>& prompt : ids) {
+      expected.push_back(greedy(model, prompt, settings.max_length));
+      const int64_t steps = std::min(std::ssize(expected.back().ids) + 1, settings.max_length);
+      tokens += steps;
+      longest = std::max(longest, steps);
+    }
+    const Written ours = written(model, prompts_of(model, ids), settings, {}, 4);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      CHECK(ours.texts[i][0].ids == expected[i].ids);
+    // In batches of four that are waited for, each would take as many passes as its longest text.
+    int64_t waited = 0;
+    for (std::size_t first = 0; first < ids.size(); first += 4) {
+      int64_t most = 0;
+      for (std::size_t i = first; i < first + 4; ++i)
+        most = std::max(most, std::min(std::ssize(expected[i].ids) + 1, settings.max_length));
+      waited += most;
+    }
+    CAPTURE(tokens);
+    CHECK(longest > tokens / 24); // they are of unequal length
+    CHECK(ours.counters.forwards < waited);
+  }
+}
+
+TEST_CASE("what prompts begin with is forwarded once, in later batches and later calls too") {
+  const Model model = tiny_model("llama-tied");
+  Counters counters;
+  const Conditioning none;
+  Generator generator(model, {model.backbone(), counters}, none, {1, 4096});
+  std::vector<int64_t> front;
+  for (int64_t id = 30; id < 60; ++id)
+    front.push_back(id);
+  std::vector<std::vector<int64_t>> ids;
+  for (int64_t i = 0; i < 6; ++i) {
+    ids.push_back(front);
+    ids.back().insert(ids.back().end(), {100 + i, 200 + i});
+  }
+  const std::vector<TokenizedPrompt> prompts = prompts_of(model, ids);
+  GenerateSettings settings;
+  settings.max_length = 4;
+  for (int64_t call = 0; call < 2; ++call) {
+    const auto texts = generator.write(items_of(prompts), settings);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      CHECK(texts[i][0].ids == greedy(model, ids[i], 4).ids);
+    // 30 shared rows once; two of each prompt and three of its tokens
+    CHECK(counters.rows_forwarded <= 30 + (call + 1) * 6 * (2 + 3));
+  }
+}

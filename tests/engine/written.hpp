@@ -1,0 +1,95 @@
+/// Texts written behind token ids, and what every row forwarded anew says instead.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "engine/generator.hpp"
+#include "tasks.hpp"
+
+namespace cuecard::test {
+
+/// Token ids as a prompt to write behind; negative ones are soft slots, -1 the first. `written`: tokens that
+/// stand behind it already.
+inline TokenizedPrompt prompt_of(const Model& model, const std::vector<int64_t>& ids,
+                                 const std::vector<int64_t>& written = {}) {
+  TokenizedPrompt prompt;
+  for (const int64_t id : ids) {
+    prompt.input.emplace_back();
+    if (id < 0)
+      prompt.input.back().soft_slot = -1 - id;
+    else
+      prompt.input.back().id = id;
+  }
+  read_last_row(prompt, model.backbone().shape());
+  std::vector<TokenRow>& side = prompt.output.empty() ? prompt.input : prompt.output;
+  for (const int64_t id : written) {
+    side.emplace_back();
+    side.back().id = id;
+  }
+  read_last_row(prompt, model.backbone().shape());
+  return prompt;
+}
+
+inline std::vector<TokenizedPrompt> prompts_of(const Model& model,
+                                               const std::vector<std::vector<int64_t>>& ids) {
+  std::vector<TokenizedPrompt> prompts;
+  for (const std::vector<int64_t>& each : ids)
+    prompts.push_back(prompt_of(model, each));
+  return prompts;
+}
+
+inline std::vector<PackItem> items_of(const std::vector<TokenizedPrompt>& prompts) {
+  std::vector<PackItem> items;
+  for (const TokenizedPrompt& prompt : prompts)
+    items.push_back({&prompt});
+  return items;
+}
+
+struct Written {
+  std::vector<std::vector<Generated>> texts;
+  Counters counters;
+};
+
+inline Written written(const Model& model, const std::vector<TokenizedPrompt>& prompts,
+                       const GenerateSettings& settings, const Conditioning& conditioning = {},
+                       int64_t texts = 32) {
+  Written result;
+  Generator generator(model, {model.backbone(), result.counters}, conditioning, {texts, 4096});
+  result.texts = generator.write(items_of(prompts), settings);
+  return result;
+}
+
+/// Scores of the next token, all rows forwarded anew.
+inline at::Tensor next_scores(const Model& model, const std::vector<int64_t>& prompt,
+                              const std::vector<int64_t>& text, const Conditioning& conditioning = {}) {
+  const TokenizedPrompt whole = prompt_of(model, prompt, text);
+  const Batch batch = pack({{&whole}}, {});
+  const at::NoGradGuard no_grad;
+  return model.backbone().read({model.backbone().forward({batch, conditioning}), {}}).to(at::kFloat)[0];
+}
+
+struct Expected {
+  std::vector<int64_t> ids;
+  double log_prob = 0;
+};
+
+/// Greedy, by hand.
+inline Expected greedy(const Model& model, const std::vector<int64_t>& prompt, int64_t length,
+                       const Conditioning& conditioning = {}) {
+  Expected expected;
+  for (int64_t i = 0; i < length; ++i) {
+    const at::Tensor log_probs = next_scores(model, prompt, expected.ids, conditioning).log_softmax(0);
+    const int64_t token = log_probs.argmax().item<int64_t>();
+    expected.log_prob += log_probs[token].item<double>();
+    if (token == model.vocabulary().special().eos)
+      break;
+    expected.ids.push_back(token);
+  }
+  return expected;
+}
+
+const std::vector<std::vector<int64_t>> some_prompts{
+    {20, 31, 42, 53, 64, 75}, {17}, {20, 31, 42, 9}, {88, 21}, {20, 31, 42, 53, 11, 12, 13}};
+
+} // namespace cuecard::test
