@@ -199,6 +199,38 @@ void all_scores(const Pointers<T>& p, const AttentionLayout& layout, const Seque
     add(scores + i * sequence.keys, p.bias_from(head, -sequence.place(layout, i)), sequence.keys);
 }
 
+/// The one query of a sequence (a step of decoding): the heads that share keys are the rows of one product.
+template <class T>
+void forward_one(const Pointers<T>& p, const AttentionLayout& layout, const Sequence& sequence, int64_t group,
+                 double scale, T* scores, T* out, T* log_sums) {
+  const int64_t share = p.heads / p.groups, first = group * share, query = sequence.first_query;
+  int64_t column = 0;
+  for (const KeyRange& range : sequence.ranges) {
+    const int64_t length = range.end - range.begin;
+    if (length > 0)
+      gemm('T', 'N', length, share, p.size, static_cast<T>(scale), p.k(range, group), p.k_stride(),
+           p.q(query, first), p.size, T(0), scores + column, sequence.keys);
+    column += length;
+  }
+  for (int64_t i = 0; i < share; ++i) {
+    T* row = scores + i * sequence.keys;
+    if (p.bias)
+      add(row, p.bias_from(first + i, -sequence.place(layout, 0)), sequence.keys);
+    log_sums[query * p.heads + first + i] = softmax(row, sequence.seen(layout, 0), sequence.keys);
+  }
+  column = 0;
+  T keep = 0;
+  for (const KeyRange& range : sequence.ranges) {
+    const int64_t length = range.end - range.begin;
+    if (length > 0) {
+      gemm('N', 'N', p.size, share, length, T(1), p.v(range, group), p.k_stride(), scores + column,
+           sequence.keys, keep, out + (query * p.heads + first) * p.size, p.size);
+      keep = 1;
+    }
+    column += length;
+  }
+}
+
 template <class T>
 void forward(const Pointers<T>& p, const AttentionLayout& layout, double scale, T* out, T* log_sums) {
   const int64_t share = p.heads / p.groups;
@@ -209,7 +241,11 @@ void forward(const Pointers<T>& p, const AttentionLayout& layout, double scale, 
       if (sequence.queries == 0)
         continue;
       const int64_t group = task % p.groups;
-      scores.resize(static_cast<std::size_t>(sequence.queries * sequence.keys));
+      scores.resize(static_cast<std::size_t>(std::max(sequence.queries, share) * sequence.keys));
+      if (sequence.queries == 1) {
+        forward_one(p, layout, sequence, group, scale, scores.data(), out, log_sums);
+        continue;
+      }
       for (int64_t head = group * share; head < (group + 1) * share; ++head) {
         all_scores(p, layout, sequence, head, group, scale, scores.data());
         for (int64_t i = 0; i < sequence.queries; ++i)
