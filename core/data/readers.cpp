@@ -38,7 +38,7 @@ std::vector<Column> mapped_columns(const RowLayout& layout) {
   for (const auto* map : {&layout.fields, &layout.words, &layout.meta})
     for (const auto& [name, column] : *map)
       columns.push_back(column);
-  for (const auto* column : {&layout.label, &layout.id, &layout.answers, &layout.card})
+  for (const auto* column : {&layout.label, &layout.id, &layout.answers, &layout.references, &layout.card})
     if (*column && !layout.roles_may_lack)
       columns.push_back(**column);
   return columns;
@@ -89,7 +89,9 @@ public:
     if (const Cell* cell = find_optional(row, layout_.card))
       example.card = joined(*cell);
     if (const Cell* cell = find_optional(row, layout_.answers))
-      example.answers = cell->list ? cell->items : std::vector<std::string>{cell->text};
+      example.answers = texts_of(*cell);
+    if (const Cell* cell = find_optional(row, layout_.references))
+      example.references = texts_of(*cell);
     return fill_label(row, example);
   }
 
@@ -116,6 +118,10 @@ private:
     for (const std::string& item : cell.items)
       text.append(text.empty() ? "" : " ").append(item);
     return text;
+  }
+
+  static std::vector<std::string> texts_of(const Cell& cell) {
+    return cell.list ? cell.items : std::vector<std::string>{cell.text};
   }
 
   static std::vector<std::string> words_of(const Cell& cell) {
@@ -163,9 +169,10 @@ private:
   /// Whether a named column has a role of its own.
   bool used(const std::string& name) const {
     const auto is = [&](const std::optional<Column>& column) { return column && column->name == name; };
-    return is(layout_.label) || is(layout_.id) || is(layout_.answers) || is(layout_.card) ||
-           std::any_of(layout_.meta.begin(), layout_.meta.end(),
-                       [&](const auto& entry) { return entry.second.name == name; });
+    return is(layout_.label) || is(layout_.id) || is(layout_.answers) || is(layout_.references) ||
+           is(layout_.card) || std::any_of(layout_.meta.begin(), layout_.meta.end(), [&](const auto& entry) {
+             return entry.second.name == name;
+           });
   }
 
   std::string fill_label(const Row& row, Example& example) const {
@@ -175,7 +182,7 @@ private:
     if (!cell || (!cell->list && trimmed(cell->text).empty()))
       return labels_required_ ? "it has no label (" + describe(*layout_.label) + ")" : "";
     std::vector<int64_t> found;
-    for (const std::string& value : cell->list ? cell->items : std::vector<std::string>{cell->text}) {
+    for (const std::string& value : texts_of(*cell)) {
       found.push_back(labels_.find(value));
       if (found.back() < 0 && labels_required_)
         return "its label \"" + shown(value) + "\" is none of " + known_values();

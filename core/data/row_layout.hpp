@@ -41,8 +41,8 @@ struct RowLayout {
   std::map<std::string, Column> fields; ///< Example::fields by name
   std::map<std::string, Column> words;  ///< Example::words by name
   std::map<std::string, Column> meta;   ///< Example::meta by name
-  std::optional<Column> label, id, answers, card;
-  /// `label`, `id`, `answers` and `card` are only looked for: a file without them is fine.
+  std::optional<Column> label, id, answers, references, card;
+  /// `label`, `id`, `answers`, `references` and `card` are only looked for: a file without them is fine.
   bool roles_may_lack = false;
 
   /// True when nothing names a text column: then every named column that nothing else uses is a field (a list

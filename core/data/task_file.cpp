@@ -65,6 +65,7 @@ void read_data(const JsonObject& data, TaskFile& task) {
   task.layout.label = optional_column(data, "label");
   task.layout.id = optional_column(data, "id");
   task.layout.answers = optional_column(data, "answers");
+  task.layout.references = optional_column(data, "references");
 }
 
 void read_split(const JsonObject& split, TaskFile& task) {
@@ -182,7 +183,9 @@ void read_template(const JsonObject& root, TaskFile& task) {
 }
 
 std::string metric(const JsonObject& root) {
-  const std::string name = root.text_or("metric", "accuracy");
+  if (!root.has("metric"))
+    return "";
+  const std::string name = root.text("metric");
   const std::vector<std::string>& known = metric_names();
   if (std::find(known.begin(), known.end(), name) != known.end())
     return name;
@@ -207,7 +210,7 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
     root.refuse("name", "a text that is not empty");
   if (root.has("data"))
     read_data(root.object("data", {"train", "dev", "test", "format", "header", "fields", "words", "meta",
-                                   "label", "id", "answers"}),
+                                   "label", "id", "answers", "references"}),
               task);
   if (root.has("split"))
     read_split(root.object("split", {"dev", "seed"}), task);

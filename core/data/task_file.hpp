@@ -47,9 +47,9 @@ struct TaskFile {
   std::vector<TaskLabel> labels;
   std::string template_text;
   TaskComponent prompt_template, verbalizer;
-  int64_t max_length = 0;          ///< tokens of a prompt; 0: what the model can hold
-  std::string truncate = "tail";   ///< tail, head or balanced
-  std::string metric = "accuracy"; ///< one of `metric_names`
+  int64_t max_length = 0;        ///< tokens of a prompt; 0: what the model can hold
+  std::string truncate = "tail"; ///< tail, head or balanced
+  std::string metric;            ///< one of `metric_names`; "" when the file names none
 };
 
 /// Throws DataError that names the file and the key's path (`data.fields.text`), what was found and what was

@@ -168,6 +168,12 @@ CountedBackbone Method::backbone(const Model& model, Counters& counters) const {
   return {own_backbone ? *own_backbone : model.backbone(), counters};
 }
 
+Predicts Method::predicts() const {
+  if (verbalizer->generation())
+    return Predicts::texts;
+  return labels_words() ? Predicts::words : Predicts::labels;
+}
+
 int64_t Method::parameters() const {
   int64_t count = 0;
   for (const auto& groups : {tuner->parameters(), verbalizer->parameters()})
@@ -194,7 +200,6 @@ std::vector<Method> make_methods(const Model& model, const registry::Registry& p
     method.limit = record.length = choice.limit;
     record.label_words = choice.label_words;
     record.seed = choice.seed;
-    method.metric = choice.metric;
     method.prompt_template =
         make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
     method.verbalizer =
@@ -204,6 +209,7 @@ std::vector<Method> make_methods(const Model& model, const registry::Registry& p
     method.tuner = methods[0].tuner;
     record.tuner = methods[0].record.tuner;
     prepare_task(method, model, named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model).files);
+    method.metric = choice.metric.empty() ? default_metric(method.predicts()) : choice.metric;
   }
   prepare_tuner(methods, model, train, named_by(plugins, CUECARD_TUNER, methods.at(0).record.tuner, model));
   return methods;
@@ -216,8 +222,6 @@ Method method_from_card(const Model& model, const registry::Registry& plugins, c
   method.name = card.name;
   method.labels = card.labels;
   method.limit = card.length;
-  if (!card.metrics.empty())
-    method.metric = card.metrics.back().name;
   method.prompt_template = make_recorded<Template>(plugins, CUECARD_TEMPLATE, card.prompt_template, card.name,
                                                    method.record.prompt_template);
   method.verbalizer = make_recorded<Verbalizer>(plugins, CUECARD_VERBALIZER, card.verbalizer, card.name,
@@ -226,6 +230,7 @@ Method method_from_card(const Model& model, const registry::Registry& plugins, c
   if (method.prompt_template->source() != card.template_source)
     method.prompt_template->set_source(card.template_source);
   prepare_task(method, model, {});
+  method.metric = card.metrics.empty() ? default_metric(method.predicts()) : card.metrics.back().name;
   prepare_tuner({&method, 1}, model, {}, {});
   method.verbalizer->import_learned(card.verbalizer_learned);
   method.tuner->import_learned(card.tuner_learned);

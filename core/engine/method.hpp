@@ -14,6 +14,7 @@
 #include "batch/assemble.hpp"
 #include "card/card.hpp"
 #include "engine/model.hpp"
+#include "metrics/task_metric.hpp"
 
 namespace cuecard {
 
@@ -31,7 +32,7 @@ struct MethodChoice {
   std::vector<std::vector<std::string>> label_words; ///< per label; empty: the label's name
   LengthLimit limit;
   uint64_t seed = 0;
-  std::string metric = "accuracy"; ///< one of `metric_names`
+  std::string metric; ///< one of `metric_names`; "": what is usual for what the verbalizer predicts
 };
 
 class CountedBackbone;
@@ -46,8 +47,8 @@ struct Method {
   std::shared_ptr<Verbalizer> verbalizer;
   std::shared_ptr<Tuner> tuner;
   std::vector<std::string> labels;
-  std::string metric = "accuracy"; ///< of a card: what it was measured by last
-  PromptTarget target;             ///< what its prompts are laid out for
+  std::string metric;  ///< of a card: what it was measured by last
+  PromptTarget target; ///< what its prompts are laid out for
   LengthLimit limit;
   /// The model with the weights that its tuner replaced; null when it replaced none. Methods with one run in
   /// batches of their own.
@@ -57,6 +58,8 @@ struct Method {
 
   /// Whether it labels words instead of rows.
   bool labels_words() const { return target.reading.rows == Reading::Rows::words; }
+  /// Asked of one that was made.
+  Predicts predicts() const;
 
   /// Parameters learned: elements of all parameter groups of tuner and verbalizer.
   int64_t parameters() const;

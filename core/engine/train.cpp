@@ -23,7 +23,7 @@ struct LearningTask {
   Method& method;
   CountedBackbone backbone;
   TrainingRows rows;
-  std::vector<const Example*> dev;      ///< those that a look can measure
+  std::vector<Example> dev;             ///< those that a look can measure
   std::unique_ptr<Predictor> predictor; ///< behind `Engine::scorer`, made anew with each call
   Counters counted;                     ///< of `predictor`, as far as they are in the result
 };
@@ -95,8 +95,11 @@ public:
     const LearningTask& of = at(task);
     if (of.dev.empty())
       return NAN;
+    std::vector<const Example*> rows;
+    for (const Example& example : of.dev)
+      rows.push_back(&example);
     Predictor predictor(model_, {&of.method}, predicting());
-    const double value = dev_metric(of.method, of.dev, predictor.predict(of.dev));
+    const double value = dev_metric(of.method, rows, predictor.predict(rows));
     result_.counters += predictor.counters();
     return value;
   }
@@ -154,12 +157,13 @@ private:
     for (const Example& example : task.dev) {
       try {
         tokenized(task.method, model_, example);
-        gold_labels(task.method, example);
-        tasks_.back().dev.push_back(&example);
+        require_answer(task.method, example);
+        tasks_.back().dev.push_back(example);
       } catch (const DataError& error) {
         unusable.dev.push_back({example.line, error.what()});
       }
     }
+    tasks_.back().dev = measured_inputs(task.method, std::move(tasks_.back().dev));
     result_.dev_rows.push_back(std::ssize(tasks_.back().dev));
   }
 

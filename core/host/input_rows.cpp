@@ -220,6 +220,10 @@ void place(RowLayout& layout, const std::string& role, const Column& column) {
     layout.id = column;
   else if (role == "card")
     layout.card = column;
+  else if (role == "answers")
+    layout.answers = column;
+  else if (role == "references")
+    layout.references = column;
   else if (role.starts_with("meta."))
     layout.meta[role.substr(5)] = column;
   else if (role.starts_with("words."))

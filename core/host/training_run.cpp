@@ -58,7 +58,8 @@ CardMetric dev_metric(double value, int64_t rows, const Method& method, const Ta
   metric.name = method.metric;
   metric.n = rows;
   metric.value = value;
-  if (metric.name == "accuracy" && !method.labels_words()) { // words of one sentence are no independent draws
+  const bool share = metric.name == "accuracy" || metric.name == "exact-match";
+  if (share && !method.labels_words()) { // words of one sentence are no independent draws
     const Interval interval = wilson95(std::llround(metric.value * static_cast<double>(metric.n)), metric.n);
     metric.low = interval.low;
     metric.high = interval.high;

@@ -27,13 +27,13 @@ namespace {
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 /// The rows that all methods are measured on: the task's test rows, or its development rows where it has none.
-struct MeasuredRows {
+struct ComparedRows {
   std::vector<Example> examples;
   RowReport report;
 };
 
-MeasuredRows measured_rows(const TrainingTask& task, bool strict) {
-  MeasuredRows rows;
+ComparedRows measured_rows(const TrainingTask& task, bool strict) {
+  ComparedRows rows;
   if (task.file.test) {
     rows.examples = read_examples(*task.file.test, task.file.layout, LabelIndex(task.file.labels),
                                   {strict, true}, rows.report);
@@ -95,38 +95,66 @@ Pairs options_for(const std::string& tuner, const std::vector<std::string>& tune
 }
 
 struct Measured {
+  std::string metric;
   double value = 0;
-  int64_t n = 0;
-  std::vector<std::vector<int64_t>> confusion;
+  int64_t n = 0, skipped = 0;
+  Labelled labelled; ///< of single labels; no rows where words or texts are predicted
 };
 
-/// Measures the card as it would be loaded.
+/// Whether something is known of `example` to compare with.
+bool has_answer(const Method& method, const Example& example) {
+  try {
+    require_answer(method, example);
+    return true;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+/// Measures the card as it would be loaded, by `metric` where the task names one.
 Measured measure(const Model& model, const registry::Registry& plugins, const Card& card,
-                 const MeasuredRows& rows) {
-  const Method method = method_from_card(model, plugins, card);
+                 const std::string& metric, const ComparedRows& rows) {
+  Method method = method_from_card(model, plugins, card);
+  if (!metric.empty())
+    method.metric = metric;
+  std::vector<Example> inputs = rows.examples;
+  Measured measured;
+  measured.metric = method.metric;
+  measured.skipped = static_cast<int64_t>(
+      std::erase_if(inputs, [&](const Example& example) { return !has_answer(method, example); }));
+  inputs = measured_inputs(method, std::move(inputs));
   std::vector<const Example*> examples;
-  for (const Example& example : rows.examples)
+  for (const Example& example : inputs)
     examples.push_back(&example);
-  std::vector<Prediction> predictions = Predictor(model, {&method}).predict(examples, [](int64_t) {
+  const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(examples, [](int64_t) {
     if (Interruptible::requested())
       throw Cancelled();
   });
-  std::vector<const Example*> usable;
-  std::vector<Prediction> usable_predictions;
-  std::vector<int64_t> predicted, gold;
+  MeasuredRows answered(method);
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    if (!predictions[i].problem.empty())
-      continue;
-    predicted.push_back(predictions[i].label());
-    gold.push_back(examples[i]->label);
-    usable.push_back(examples[i]);
-    usable_predictions.push_back(std::move(predictions[i]));
+    if (predictions[i].problem.empty())
+      answered.add(*examples[i], predictions[i]);
+    else
+      ++measured.skipped;
   }
-  if (usable.empty())
+  measured.n = answered.size();
+  if (measured.n == 0)
     throw DataError(rows.report.file + ": none of its rows can be used to measure the card \"" + card.name +
                     "\".");
-  return {dev_metric(method, usable, usable_predictions), std::ssize(usable),
-          confusion(predicted, gold, std::ssize(method.labels))};
+  measured.value = answered.value().value;
+  measured.labelled.labels = method.labels;
+  if (method.predicts() == Predicts::labels)
+    measured.labelled = answered.labelled();
+  return measured;
+}
+
+std::vector<std::vector<int64_t>> confusion_of(const Labelled& rows) {
+  std::vector<int64_t> predicted, gold;
+  for (std::size_t row = 0; row < rows.gold.size(); ++row) {
+    predicted.push_back(rows.predicted[row].at(0));
+    gold.push_back(rows.gold[row].at(0));
+  }
+  return confusion(predicted, gold, std::ssize(rows.labels));
 }
 
 /// A folder of this process for cards that nobody asked to keep.
@@ -158,7 +186,7 @@ int64_t bytes_in(const std::filesystem::path& folder) {
 
 /// All seeds of one tuner. Throws Cancelled when it was stopped.
 Json compare_tuner(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
-                   const MeasuredRows& rows, RunChoice choice, const std::filesystem::path& out,
+                   const ComparedRows& rows, RunChoice choice, const std::filesystem::path& out,
                    const Values& values) {
   const auto first = static_cast<uint64_t>(values.integer("seed"));
   const auto count = static_cast<uint64_t>(values.integer("seeds", 1));
@@ -172,7 +200,7 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
     TrainedRun run = run_training(model, plugins, tasks, choice, values);
     if (run.result.report.cancelled)
       throw Cancelled();
-    const Measured measured = measure(model, plugins, run.cards[0], rows);
+    const Measured measured = measure(model, plugins, run.cards[0], tasks[0].file.metric, rows);
     const FitReport& report = run.result.report;
     found.push_back(measured.value);
     seconds += run.result.seconds;
@@ -192,11 +220,11 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
   const MeanStd mean = mean_std(found);
   Json object{{"tuner", choice.tuner},
               {"task", tasks[0].file.name},
-              {"metric", tasks[0].file.metric},
+              {"metric", of_best.metric},
               {"mean", mean.mean},
               {"std", mean.std},
               {"n", of_best.n},
-              {"skipped", std::ssize(rows.examples) - of_best.n + std::ssize(rows.report.skipped)},
+              {"skipped", of_best.skipped + std::ssize(rows.report.skipped)},
               {"parameters", best->parameters[0]},
               {"frozen_parameters", frozen_parameters(model)},
               {"seconds", seconds / static_cast<double>(count)},
@@ -207,12 +235,12 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
               {"data", rows.report.file},
               {"data_sha256", rows.report.sha256},
               {"labels", best->cards[0].labels},
-              {"confusion", of_best.confusion}};
+              {"confusion", confusion_of(of_best.labelled)}};
   Json losses = Json::array();
   for (const float loss : best->result.report.losses)
     losses.push_back(finite(loss));
   object["losses"] = losses;
-  if (tasks[0].file.metric == "accuracy") {
+  if (of_best.metric == "accuracy" || of_best.metric == "exact-match") {
     const Interval interval = wilson95(std::llround(mean.mean * static_cast<double>(of_best.n)), of_best.n);
     object["ci95"] = {interval.low, interval.high};
   }
@@ -233,7 +261,7 @@ std::vector<std::string> table_row(const Json& object) {
           grouped(object["card_bytes"].get<long long>())};
 }
 
-void print_table(const std::vector<Json>& objects, const MeasuredRows& rows, const Values& values) {
+void print_table(const std::vector<Json>& objects, const ComparedRows& rows, const Values& values) {
   std::vector<std::vector<std::string>> lines;
   for (const Json& object : objects)
     lines.push_back(table_row(object));
@@ -258,7 +286,7 @@ int compare_tuners(const Values& values) {
   }
   std::vector<TrainingTask> tasks{
       read_training_task(values.text("task"), tuners, plugins, values.given("strict"))};
-  const MeasuredRows rows = measured_rows(tasks[0], values.given("strict"));
+  const ComparedRows rows = measured_rows(tasks[0], values.given("strict"));
   const Scratch scratch;
   std::filesystem::path out = scratch.path;
   if (values.given("out")) {

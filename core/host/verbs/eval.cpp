@@ -36,18 +36,18 @@ struct CardRows {
 /// What came of them.
 struct Measured {
   const Method* method = nullptr;
-  Labelled rows;
+  MeasuredRows rows;
   std::map<std::pair<int64_t, std::size_t>, bool> correct; ///< by line, and word where words have labels
   RowReport report;
-
-  /// All labels of all rows.
-  static std::vector<int64_t> joined(const std::vector<std::vector<int64_t>>& rows) {
-    std::vector<int64_t> all;
-    for (const std::vector<int64_t>& row : rows)
-      all.insert(all.end(), row.begin(), row.end());
-    return all;
-  }
 };
+
+/// All labels of all rows.
+std::vector<int64_t> joined(const std::vector<std::vector<int64_t>>& rows) {
+  std::vector<int64_t> all;
+  for (const std::vector<int64_t>& row : rows)
+    all.insert(all.end(), row.begin(), row.end());
+  return all;
+}
 
 /// One pass of the model over rows of one or several cards.
 struct Pass {
@@ -90,7 +90,11 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
                    const Values& values) {
   CardRows rows;
   const RowLayout layout = layout_of(values);
-  if (!layout.label)
+  const bool texts = method.predicts() == Predicts::texts;
+  if (texts && !layout.answers && !layout.references)
+    throw UsageError("`cuecard eval` must know which column holds the right text; give --column "
+                     "references=COLUMN, or a task file that names it.");
+  if (!texts && !layout.label)
     throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
   rows.examples = examples_of(bytes, path, layout, label_index(method.labels, values),
                               {values.given("strict"), true}, rows.report);
@@ -98,13 +102,14 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
     take_words(example, method);
   std::erase_if(rows.examples, [&](const Example& example) {
     try {
-      gold_labels(method, example);
+      require_answer(method, example);
       return false;
     } catch (const DataError& error) {
       leave_out(rows.report, example.line, error.what(), values.given("strict"));
       return true;
     }
   });
+  rows.examples = measured_inputs(method, std::move(rows.examples));
   return rows;
 }
 
@@ -112,7 +117,7 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
 void check_measured(Measured& measured) {
   RowReport& report = measured.report;
   std::ranges::stable_sort(report.skipped, {}, &SkippedRow::line);
-  if (!measured.rows.gold.empty())
+  if (measured.rows.size() > 0)
     return;
   throw DataError(report.file + ": none of its " + std::to_string(report.rows) +
                   " rows can be used to measure the card \"" + measured.method->name + "\"; " +
@@ -142,25 +147,17 @@ Pass measure(const Model& model, const std::vector<const Method*>& methods, std:
   });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  for (std::size_t card = 0; card < rows.size(); ++card) {
-    Measured result;
-    result.method = methods[card];
-    result.rows.labels = methods[card]->labels;
-    result.report = rows[card].report;
-    measured.push_back(std::move(result));
-  }
+  for (std::size_t card = 0; card < rows.size(); ++card)
+    measured.push_back({methods[card], MeasuredRows(*methods[card]), {}, rows[card].report});
   for (std::size_t i = 0; i < examples.size(); ++i) {
     Measured& result = measured[measured.size() - rows.size() + owner[i]];
     if (!predictions[i].problem.empty()) {
       leave_out(result.report, examples[i]->line, predictions[i].problem, values.given("strict"));
       continue;
     }
-    const std::vector<int64_t> gold = gold_labels(*result.method, *examples[i]);
-    const std::vector<int64_t> predicted = predicted_labels(predictions[i], gold);
-    for (std::size_t word = 0; word < gold.size(); ++word)
-      result.correct[{examples[i]->line, word}] = predicted[word] == gold[word];
-    result.rows.gold.push_back(gold);
-    result.rows.predicted.push_back(predicted);
+    const std::vector<bool> right = result.rows.add(*examples[i], predictions[i]);
+    for (std::size_t word = 0; word < right.size(); ++word)
+      result.correct[{examples[i]->line, word}] = right[word];
   }
   for (std::size_t card = measured.size() - rows.size(); card < measured.size(); ++card)
     check_measured(measured[card]);
@@ -183,11 +180,8 @@ Json as_json(const Found& found) {
           {"correct", found.correct},       {"predicted", found.predicted}, {"gold", found.gold}};
 }
 
-/// The metric's value, and what it is made of.
-void add_metric(Json& object, const std::string& metric, const Labelled& rows) {
-  const MetricValue measured = measure(metric, rows);
-  object["metric"] = metric;
-  object["value"] = measured.value;
+/// What the metric's value is made of.
+void add_parts(Json& object, const std::string& metric, const MetricValue& measured) {
   if (metric == "accuracy")
     return;
   if (metric == "entity-f1") {
@@ -199,29 +193,50 @@ void add_metric(Json& object, const std::string& metric, const Labelled& rows) {
     parts[name] = as_json(found);
 }
 
+void add_interval(Json& object, int64_t correct, int64_t total) {
+  const Interval interval = wilson95(correct, total);
+  object["ci95"] = {interval.low, interval.high};
+}
+
+/// What is known of labels, or of texts, whatever the metric.
+void add_measures(Json& object, const Measured& measured) {
+  const Method& method = *measured.method;
+  if (method.predicts() == Predicts::texts) {
+    const int64_t exact = std::ranges::count_if(measured.correct, [](const auto& row) { return row.second; });
+    object["correct"] = exact;
+    add_interval(object, exact, measured.rows.size());
+    for (const std::string& metric : text_metric_names())
+      object["by_metric"][metric] = measure(metric, measured.rows.written());
+    return;
+  }
+  const std::vector<int64_t> predicted = joined(measured.rows.labelled().predicted),
+                             gold = joined(measured.rows.labelled().gold);
+  const Accuracy result = accuracy(predicted, gold);
+  object["accuracy"] = result.value();
+  object["correct"] = result.correct;
+  if (method.labels_words()) // words of one sentence are no independent draws: no interval
+    object["words"] = result.total;
+  else
+    add_interval(object, result.correct, result.total);
+  object["labels"] = method.labels;
+  object["confusion"] = confusion(predicted, gold, std::ssize(method.labels));
+}
+
 Json as_json(const Measured& measured, const Pass& pass, const Measured* first) {
   const Method& method = *measured.method;
-  const std::vector<int64_t> predicted = Measured::joined(measured.rows.predicted),
-                             gold = Measured::joined(measured.rows.gold);
-  const Accuracy result = accuracy(predicted, gold);
-  const int64_t rows = std::ssize(measured.rows.gold);
-  Json object{{"card", method.name}, {"n", rows}, {"accuracy", result.value()}, {"correct", result.correct}};
-  if (method.labels_words()) { // words of one sentence are no independent draws: no interval
-    object["words"] = result.total;
-  } else {
-    const Interval interval = wilson95(result.correct, result.total);
-    object["ci95"] = {interval.low, interval.high};
-  }
-  add_metric(object, method.metric, measured.rows);
+  const int64_t rows = measured.rows.size();
+  const MetricValue value = measured.rows.value();
+  Json object{{"card", method.name}, {"n", rows}, {"metric", method.metric}, {"value", value.value}};
+  add_measures(object, measured);
+  if (method.predicts() != Predicts::texts)
+    add_parts(object, method.metric, value);
   const Json more{
       {"skipped", std::ssize(measured.report.skipped)},
       {"seconds", pass.seconds},
       {"examples_per_second", finite(static_cast<double>(rows) / pass.seconds)},
       {"tokens_per_second", finite(static_cast<double>(pass.counters.rows_forwarded) / pass.seconds)},
       {"data", measured.report.file},
-      {"data_sha256", measured.report.sha256},
-      {"labels", method.labels},
-      {"confusion", confusion(predicted, gold, std::ssize(method.labels))}};
+      {"data_sha256", measured.report.sha256}};
   object.update(more);
   if (first) {
     const PairedComparison pair = against(measured, *first);
@@ -235,17 +250,17 @@ Json as_json(const Measured& measured, const Pass& pass, const Measured* first) 
 }
 
 std::vector<std::string> table_row(const Json& object) {
-  return {object["card"].get<std::string>(),
-          percent(object["value"].get<double>()),
-          object["metric"] == "accuracy" && object.contains("ci95")
-              ? percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>())
-              : "",
-          grouped(object["n"].get<long long>()),
-          grouped(object["skipped"].get<long long>()),
-          rounded(object["seconds"].get<double>(), 1),
-          object["examples_per_second"].is_null() ? ""
-                                                  : rounded(object["examples_per_second"].get<double>(), 1),
-          object["tokens_per_second"].is_null() ? "" : rounded(object["tokens_per_second"].get<double>(), 0)};
+  return {
+      object["card"].get<std::string>(),
+      percent(object["value"].get<double>()),
+      object["metric"] == (object.contains("accuracy") ? "accuracy" : "exact-match") && object.contains("ci95")
+          ? percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>())
+          : "",
+      grouped(object["n"].get<long long>()),
+      grouped(object["skipped"].get<long long>()),
+      rounded(object["seconds"].get<double>(), 1),
+      object["examples_per_second"].is_null() ? "" : rounded(object["examples_per_second"].get<double>(), 1),
+      object["tokens_per_second"].is_null() ? "" : rounded(object["tokens_per_second"].get<double>(), 0)};
 }
 
 /// What the cards were measured by, all of them alike or not.
@@ -317,7 +332,8 @@ int eval(const Values& values) {
   std::vector<CardRows> rows;
   for (LoadedCard& card : cards) {
     if (values.given("task"))
-      card.method.metric = read_task_file(values.text("task")).metric;
+      if (const std::string metric = read_task_file(values.text("task")).metric; !metric.empty())
+        card.method.metric = metric;
     require_metric(card.method);
     methods.push_back(&card.method);
     rows.push_back(read_rows(card.method, bytes, path, values));

@@ -200,10 +200,10 @@ void print(const std::vector<Json>& objects, const Runs& runs, const Values& val
   for (const Json& seed : runs.seeds)
     rows.push_back({seed["seed"].dump(), seed["dev"].is_null() ? "-" : percent(seed["dev"].get<double>()),
                     seed["best_step"].dump(), rounded(seed["seconds"].get<double>(), 1)});
-  std::cout << '\n' << table({"seed", "dev accuracy", "best step", "seconds"}, rows);
+  std::cout << '\n' << table({"seed", metric_column(objects), "best step", "seconds"}, rows);
   if (!runs.dev.empty()) {
     const MeanStd dev = mean_std(runs.dev);
-    std::cout << "dev accuracy over " << runs.dev.size() << " seeds: mean " << percent(dev.mean)
+    std::cout << metric_column(objects) << " over " << runs.dev.size() << " seeds: mean " << percent(dev.mean)
               << ", standard deviation " << percent(dev.std) << "; kept seed " << runs.best.seed << '\n';
   }
 }
