@@ -32,17 +32,27 @@ constexpr std::array<std::pair<std::string_view, Activation>, 11> named{{
 
 } // namespace
 
+std::optional<Activation> activation_named(std::string_view name) {
+  for (const auto& [spelling, activation] : named)
+    if (spelling == name)
+      return activation;
+  return std::nullopt;
+}
+
+std::string activation_names() {
+  std::string names;
+  for (const auto& [spelling, activation] : named)
+    names += (names.empty() ? "" : ", ") + std::string(spelling);
+  return names;
+}
+
 Activation activation_of(const Configuration& configuration, std::string_view key,
                          const std::string& fallback) {
   const std::string name = configuration.text_or(key, fallback);
-  std::string known;
-  for (const auto& [spelling, activation] : named) {
-    if (spelling == name)
-      return activation;
-    known += (known.empty() ? "" : ", ") + std::string(spelling);
-  }
+  if (const std::optional<Activation> activation = activation_named(name))
+    return *activation;
   throw DataError(configuration.origin() + ": " + std::string(key) + " is \"" + name + "\"; known are " +
-                  known + ".");
+                  activation_names() + ".");
 }
 
 at::Tensor activate(Activation activation, const at::Tensor& x) {

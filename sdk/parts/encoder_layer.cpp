@@ -9,16 +9,17 @@
 
 namespace cuecard {
 
-EncoderConfiguration::EncoderConfiguration(const Configuration& c)
-    : layers(c.integer("num_hidden_layers", 1, 1024)), hidden(c.integer("hidden_size", 1, 1 << 20)),
-      heads(c.integer("num_attention_heads", 1, 4096)),
-      intermediate(c.integer("intermediate_size", 1, 1 << 24)), vocabulary(c.integer("vocab_size", 1, 1 << 24)),
+EncoderConfiguration::EncoderConfiguration(const Configuration& c, const EncoderKeys& keys)
+    : layers(c.integer(keys.layers, 1, 1024)), hidden(c.integer(keys.hidden, 1, 1 << 20)),
+      heads(c.integer(keys.heads, 1, 4096)), intermediate(c.integer(keys.intermediate, 1, 1 << 24)),
+      vocabulary(c.integer("vocab_size", 1, 1 << 24)),
       max_positions(c.integer("max_position_embeddings", 1, 1 << 24)),
-      segments(c.integer_or("type_vocab_size", 2, 1, 4096)), norm_epsilon(c.number_or("layer_norm_eps", 1e-12)),
-      activation(activation_of(c, "hidden_act", "gelu")) {
+      segments(c.integer_or("type_vocab_size", 2, 1, 4096)), embedding_width(hidden),
+      norm_epsilon(c.number_or("layer_norm_eps", 1e-12)),
+      activation(activation_of(c, keys.activation, "gelu")) {
   if (hidden % heads != 0)
-    throw DataError(c.origin() + ": hidden_size is " + std::to_string(hidden) + ", which num_attention_heads " +
-                    std::to_string(heads) + " does not divide.");
+    throw DataError(c.origin() + ": " + keys.hidden + " is " + std::to_string(hidden) + ", which " +
+                    keys.heads + " " + std::to_string(heads) + " does not divide.");
   const std::string positions = c.text_or("position_embedding_type", "absolute");
   if (positions != "absolute")
     throw DataError(c.origin() + ": position_embedding_type is \"" + positions +
@@ -33,16 +34,17 @@ LayerNorm take_layer_norm(const TakeTensor& take, const std::string& name, int64
   return {take(name + ".weight", {size}), take(name + ".bias", {size}), epsilon};
 }
 
-PostNormLayer::PostNormLayer(const TakeTensor& take, const EncoderConfiguration& c, int64_t index) {
-  const std::string at = "encoder.layer." + std::to_string(index) + ".";
-  query = take_linear(take, at + "attention.self.query", c.hidden, c.hidden);
-  key = take_linear(take, at + "attention.self.key", c.hidden, c.hidden);
-  value = take_linear(take, at + "attention.self.value", c.hidden, c.hidden);
-  output = take_linear(take, at + "attention.output.dense", c.hidden, c.hidden);
-  attention_norm = take_layer_norm(take, at + "attention.output.LayerNorm", c.hidden, c.norm_epsilon);
-  up = take_linear(take, at + "intermediate.dense", c.intermediate, c.hidden);
-  down = take_linear(take, at + "output.dense", c.hidden, c.intermediate);
-  output_norm = take_layer_norm(take, at + "output.LayerNorm", c.hidden, c.norm_epsilon);
+PostNormLayer::PostNormLayer(const TakeTensor& take, const PostNormNames& names, const EncoderConfiguration& c,
+                             int64_t index) {
+  const std::string at = names.stack + "." + std::to_string(index) + ".";
+  query = take_linear(take, at + names.query, c.hidden, c.hidden);
+  key = take_linear(take, at + names.key, c.hidden, c.hidden);
+  value = take_linear(take, at + names.value, c.hidden, c.hidden);
+  output = take_linear(take, at + names.output, c.hidden, c.hidden);
+  attention_norm = take_layer_norm(take, at + names.attention_norm, c.hidden, c.norm_epsilon);
+  up = take_linear(take, at + names.up, c.intermediate, c.hidden);
+  down = take_linear(take, at + names.down, c.hidden, c.intermediate);
+  output_norm = take_layer_norm(take, at + names.output_norm, c.hidden, c.norm_epsilon);
 }
 
 at::Tensor PostNormLayer::forward(const EncoderConfiguration& c, int64_t index, const at::Tensor& x,

@@ -1,14 +1,8 @@
 // What must hold for any weights; parity with transformers is in tests/parity.
 #include "roberta.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cuecard/error.hpp>
-#include <cuecard/testing/packed_side.hpp>
-#include <cuecard/testing/random_weights.hpp>
-
-// Behind LibTorch, whose logging defines CHECK, too.
-#include <doctest/doctest.h>
+#include <cuecard/testing/backbone_conformance.hpp>
 
 using namespace cuecard;
 using namespace cuecard::testing;
@@ -35,6 +29,20 @@ bool starts(std::string_view name, std::string_view with) {
 }
 
 } // namespace
+
+TEST_CASE("the family holds what every backbone must") {
+  const RandomWeights weights(1);
+  for (const int64_t layers : {1, 2}) {
+    Configuration c = small();
+    c.set("num_hidden_layers", layers);
+    c.set("max_position_embeddings", int64_t{18});
+    conforms(
+        [&](const Weights* source) {
+          return std::make_unique<Roberta>(BackboneArguments{c, source});
+        },
+        weights);
+  }
+}
 
 TEST_CASE("positions begin behind the padding's, and so many fewer rows fit") {
   const Configuration c = small();

@@ -3,10 +3,7 @@
 #include <cmath>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/silu.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/embedding.hpp>
@@ -16,12 +13,14 @@ namespace cuecard::t5 {
 
 namespace {
 
-at::Tensor activate(const std::string& activation, const at::Tensor& x) {
-  if (activation == "relu")
-    return at::relu(x);
-  if (activation == "silu")
-    return at::silu(x);
-  return at::gelu(x, activation == "gelu" ? "none" : "tanh");
+/// Of `feed_forward_proj`, without its "gated-".
+Activation activation_in(const Configuration& c, const std::string& feed_forward, bool gated) {
+  // transformers reads "gated-gelu" as the approximation, because T5 1.1's files say so.
+  const std::string name = feed_forward == "gated-gelu" ? "gelu_new" : feed_forward.substr(gated ? 6 : 0);
+  if (const std::optional<Activation> activation = activation_named(name))
+    return *activation;
+  throw DataError(c.origin() + ": feed_forward_proj is \"" + feed_forward + "\"; known are " +
+                  activation_names() + ", each also with \"gated-\" in front.");
 }
 
 /// Queries of `asked`, keys and values of the sources, and back to the hidden size. T5 does not scale scores.
@@ -52,12 +51,7 @@ T5Configuration::T5Configuration(const Configuration& c)
       norm_epsilon(c.number_or("layer_norm_epsilon", 1e-6)) {
   const std::string feed_forward = c.text_or("feed_forward_proj", "relu");
   gated = feed_forward.rfind("gated-", 0) == 0;
-  activation = gated ? feed_forward.substr(6) : feed_forward;
-  if (feed_forward == "gated-gelu") // transformers reads it so, because T5 1.1's files say so
-    activation = "gelu_new";
-  if (activation != "relu" && activation != "gelu" && activation != "gelu_new" && activation != "silu")
-    throw DataError(c.origin() + ": feed_forward_proj is \"" + feed_forward +
-                    "\"; this backbone has relu, gelu, gelu_new and silu, each also gated.");
+  activation = activation_in(c, feed_forward, gated);
   if (max_distance <= buckets / 2)
     throw DataError(c.origin() + ": relative_attention_max_distance is " + std::to_string(max_distance) +
                     "; with " + std::to_string(buckets) + " buckets it must be more than " +

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
+#include <cuecard/parts/activation.hpp>
 #include <cuecard/parts/forward_pass.hpp>
 #include <cuecard/parts/layers.hpp>
 
@@ -21,7 +22,7 @@ struct T5Configuration {
   int64_t decoder_start;
   double norm_epsilon;
   bool gated;
-  std::string activation;    ///< relu | gelu | gelu_new | silu
+  Activation activation;
   bool scales_before_scores; ///< by hidden^-0.5, where the head is the embedding
 
   explicit T5Configuration(const Configuration& configuration);

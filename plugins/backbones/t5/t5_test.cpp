@@ -119,7 +119,12 @@ TEST_CASE("an encoder is read where there is no decoder side") {
 }
 
 TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
-  CHECK(refusal(small("gated-tanh")).find("config.json: feed_forward_proj is \"gated-tanh\"") == 0);
+  for (const char* unknown : {"gated-gelu_newer", "swoosh", "gated-"}) {
+    CAPTURE(unknown);
+    CHECK(refusal(small(unknown))
+              .find("config.json: feed_forward_proj is \"" + std::string(unknown) + "\"; known are gelu,") ==
+          0);
+  }
   Configuration near = small();
   near.set("relative_attention_max_distance", int64_t{12});
   CHECK(refusal(near).find("config.json: relative_attention_max_distance is 12") == 0);

@@ -1,6 +1,7 @@
 /// What stands between the two linear maps of a feed-forward, by the names that `config.json` gives it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,12 @@ enum class Activation {
   silu, ///< x sigmoid(x): silu, swish
   tanh,
 };
+
+/// The one of that name; nothing where none has it.
+CUECARD_API std::optional<Activation> activation_named(std::string_view name);
+
+/// All names, for people: "gelu, gelu_python, ...".
+CUECARD_API std::string activation_names();
 
 /// The one that the text value `key` names, or `fallback` where there is no such key. Another name is a
 /// DataError that names file and key and lists the known ones.

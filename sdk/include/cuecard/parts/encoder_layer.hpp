@@ -16,13 +16,21 @@
 
 namespace cuecard {
 
-/// What config.json says of such an encoder, checked: names as there. A DataError names the file and the key.
+/// The keys of config.json that families spell differently; BERT's, unless a family says otherwise.
+struct EncoderKeys {
+  std::string layers = "num_hidden_layers", hidden = "hidden_size", heads = "num_attention_heads",
+              intermediate = "intermediate_size", activation = "hidden_act";
+};
+
+/// What config.json says of such an encoder, checked. A DataError names the file and the key.
 struct CUECARD_API EncoderConfiguration {
-  int64_t layers, hidden, heads, intermediate, vocabulary, max_positions, segments;
+  int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
+  int64_t segments;        ///< rows of their table, without which BERT has two; 0: the family has none
+  int64_t embedding_width; ///< the hidden size, unless a family says otherwise
   double norm_epsilon;
   Activation activation;
 
-  explicit EncoderConfiguration(const Configuration& configuration);
+  explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {});
 };
 
 /// The tensor of that name, checked against a shape: a checkpoint in the family's own spelling.
@@ -34,14 +42,23 @@ CUECARD_API Linear take_linear(const TakeTensor& take, const std::string& name, 
 CUECARD_API LayerNorm take_layer_norm(const TakeTensor& take, const std::string& name, int64_t size,
                                       double epsilon);
 
+/// The names of a layer's tensors, which are STACK.INDEX.NAME.weight and STACK.INDEX.NAME.bias; BERT's, unless
+/// a family says otherwise.
+struct PostNormNames {
+  std::string stack = "encoder.layer";
+  std::string query = "attention.self.query", key = "attention.self.key", value = "attention.self.value",
+              output = "attention.output.dense", attention_norm = "attention.output.LayerNorm";
+  std::string up = "intermediate.dense", down = "output.dense", output_norm = "output.LayerNorm";
+};
+
 struct CUECARD_API PostNormLayer {
   Linear query, key, value, output;
   LayerNorm attention_norm;
   Linear up, down;
   LayerNorm output_norm;
 
-  /// From tensors `encoder.layer.INDEX.*` in BERT's names.
-  PostNormLayer(const TakeTensor& take, const EncoderConfiguration& configuration, int64_t index);
+  PostNormLayer(const TakeTensor& take, const PostNormNames& names, const EncoderConfiguration& configuration,
+                int64_t index);
 
   /// x [R, hidden]. The last layer computes only the rows that are read, where `pass` reads some: [A, hidden].
   at::Tensor forward(const EncoderConfiguration& configuration, int64_t index, const at::Tensor& x,

@@ -1,0 +1,14 @@
+/// DistilBERT (Sanh et al. 2019): BERT's encoder with half of its layers, no segments and no pooler, under
+/// names of its own.
+#pragma once
+
+#include <cuecard/parts/encoder_backbone.hpp>
+
+namespace cuecard::distilbert {
+
+class DistilBert final : public EncoderBackbone {
+public:
+  explicit DistilBert(const BackboneArguments& arguments);
+};
+
+} // namespace cuecard::distilbert

@@ -1,0 +1,28 @@
+#include "electra.hpp"
+
+namespace cuecard::electra {
+
+namespace {
+
+EncoderFamily family_of(const Configuration& c) {
+  EncoderConfiguration configuration(c);
+  configuration.embedding_width = c.integer_or("embedding_size", 128, 1, 1 << 20);
+  return {.name = "electra",
+          .title = "ELECTRA",
+          .names = {.prefix = "electra.",
+                    .layer = {},
+                    .pooler = "",
+                    .transform = "generator_predictions.dense",
+                    .transform_norm = "generator_predictions.LayerNorm",
+                    .decoder = "generator_lm_head",
+                    .decoder_bias = "generator_lm_head.bias"},
+          .configuration = configuration,
+          .head_activation = Activation::gelu}; // whatever the layers have
+}
+
+} // namespace
+
+Electra::Electra(const BackboneArguments& arguments)
+    : EncoderBackbone(arguments, family_of(arguments.configuration)) {}
+
+} // namespace cuecard::electra

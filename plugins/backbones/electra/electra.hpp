@@ -1,0 +1,14 @@
+/// ELECTRA (Clark et al. 2020): BERT's encoder with embeddings that may be narrower than hidden states. A
+/// generator has a masked-LM head; a discriminator, which tells replaced tokens, has none.
+#pragma once
+
+#include <cuecard/parts/encoder_backbone.hpp>
+
+namespace cuecard::electra {
+
+class Electra final : public EncoderBackbone {
+public:
+  explicit Electra(const BackboneArguments& arguments);
+};
+
+} // namespace cuecard::electra

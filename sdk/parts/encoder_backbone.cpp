@@ -1,0 +1,153 @@
+#include <cuecard/parts/encoder_backbone.hpp>
+
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tanh.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/embedding.hpp>
+#include <cuecard/parts/readout.hpp>
+
+namespace cuecard {
+
+namespace {
+
+/// Tensors of a checkpoint with `prefix` in front of their names.
+class Spelled {
+public:
+  /// `taken` receives every tensor that is asked for, by its name in the checkpoint.
+  Spelled(const Weights& source, std::map<std::string, at::Tensor>& taken, std::string prefix)
+      : source_(source), taken_(taken), prefix_(std::move(prefix)) {}
+
+  bool has(const std::string& name) const { return source_.has(spelling(name)); }
+  at::Tensor operator()(const std::string& name, at::IntArrayRef shape) const {
+    const std::string spelled = spelling(name);
+    return taken_[spelled] = source_.get(spelled, shape);
+  }
+
+private:
+  std::string spelling(const std::string& name) const {
+    const std::string whole = prefix_ + name, stem = whole.substr(0, whole.rfind('.'));
+    const std::string old = stem + (whole.ends_with(".bias") ? ".beta" : ".gamma");
+    return !source_.has(whole) && source_.has(old) ? old : whole;
+  }
+
+  const Weights& source_;
+  std::map<std::string, at::Tensor>& taken_;
+  std::string prefix_;
+};
+
+} // namespace
+
+EncoderBackbone::EncoderBackbone(const BackboneArguments& arguments, EncoderFamily family)
+    : family_(std::move(family)) {
+  const EncoderConfiguration& c = family_.configuration;
+  shape_.family = family_.name;
+  shape_.layers = c.layers;
+  shape_.hidden = c.hidden;
+  shape_.embedding_width = c.embedding_width;
+  shape_.heads = shape_.kv_heads = c.heads;
+  shape_.head_dim = c.hidden / c.heads;
+  shape_.vocabulary = c.vocabulary;
+  shape_.max_positions = c.max_positions - family_.first_position;
+  shape_.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
+  if (!arguments.weights)
+    return;
+  take_encoder(*arguments.weights);
+  take_head(*arguments.weights);
+}
+
+void EncoderBackbone::take_encoder(const Weights& source) {
+  const EncoderConfiguration& c = family_.configuration;
+  const EncoderNames& names = family_.names;
+  const bool prefixed = source.has(names.prefix + "embeddings.word_embeddings.weight");
+  const Spelled take(source, weights_, prefixed ? names.prefix : "");
+  words_ = take("embeddings.word_embeddings.weight", {c.vocabulary, c.embedding_width});
+  positions_ = take("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
+  if (c.segments > 0)
+    segments_ = take("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
+  embedding_norm_ = take_layer_norm(take, "embeddings.LayerNorm", c.embedding_width, c.norm_epsilon);
+  if (c.embedding_width != c.hidden)
+    projection_ = take_linear(take, "embeddings_project", c.hidden, c.embedding_width);
+  for (int64_t l = 0; l < c.layers; ++l)
+    layers_.emplace_back(take, names.layer, c, l);
+  if (!names.pooler.empty() && take.has(names.pooler + ".weight")) {
+    pooler_ = take_linear(take, names.pooler, c.hidden, c.hidden);
+    shape_.pools = true;
+  }
+}
+
+void EncoderBackbone::take_head(const Weights& source) {
+  const EncoderConfiguration& c = family_.configuration;
+  const EncoderNames& names = family_.names;
+  const Spelled take(source, weights_, "");
+  if (!take.has(names.transform + ".weight"))
+    return;
+  transform_ = take_linear(take, names.transform, c.embedding_width, c.hidden);
+  transform_norm_ = take_layer_norm(take, names.transform_norm, c.embedding_width, c.norm_epsilon);
+  const std::string decoder = names.decoder + ".weight";
+  decoder_ = take.has(decoder) ? take(decoder, {c.vocabulary, c.embedding_width}) : words_;
+  decoder_bias_ =
+      take(take.has(names.decoder_bias) ? names.decoder_bias : names.decoder + ".bias", {c.vocabulary});
+  shape_.scores_vocabulary = true;
+}
+
+const at::Tensor& EncoderBackbone::token_table(TokenTable table) const {
+  if (table == TokenTable::output && !decoder_.defined())
+    throw Error("this " + family_.title + " checkpoint has no masked-LM head, so it has no output embeddings.");
+  return table == TokenTable::input ? words_ : decoder_;
+}
+
+at::Tensor EncoderBackbone::token_rows(TokenTable table, const at::Tensor& ids) const {
+  return token_table(table).index_select(0, ids).to(at::kFloat);
+}
+
+at::Tensor EncoderBackbone::token_products(TokenTable table, const at::Tensor& rows) const {
+  return table_products(token_table(table), rows);
+}
+
+at::Tensor EncoderBackbone::embed(const Side& side, const Conditioning& conditioning,
+                                  const at::Tensor& positions) const {
+  at::Tensor x =
+      embed_rows(words_, side, conditioning) + positions_.index_select(0, positions + family_.first_position);
+  if (segments_.defined())
+    x = x + (family_.reads_segments && side.segments.defined() ? segments_.index_select(0, side.segments)
+                                                               : segments_[0]);
+  x = embedding_norm_(x);
+  return projection_.weight.defined() ? projection_(x) : x;
+}
+
+at::Tensor EncoderBackbone::forward(const ForwardArgs& args) const {
+  const Side& side = args.batch.input;
+  const ForwardPass pass(args, side, shape_, PrefixSite::self);
+  at::Tensor x = embed(side, args.conditioning, pass.positions());
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    x = layers_[l].forward(family_.configuration, static_cast<int64_t>(l), x, pass);
+  return x;
+}
+
+at::Tensor EncoderBackbone::read(const ReadArgs& args) const {
+  switch (args.readout.kind) {
+  case Readout::Kind::hidden:
+    return args.hidden;
+  case Readout::Kind::pooled:
+    if (!pooler_.weight.defined())
+      throw Error("this " + family_.title +
+                  " checkpoint has no pooler; use a verbalizer that reads hidden states.");
+    return at::tanh(pooler_(args.hidden));
+  default:
+    break;
+  }
+  if (!decoder_.defined())
+    throw Error("this " + family_.title +
+                " checkpoint has no masked-LM head, so no words can be scored with it; use a checkpoint for "
+                "masked language modelling, or a verbalizer that reads hidden states.");
+  const at::Tensor states = transform_norm_(activate(family_.head_activation, transform_(args.hidden)));
+  return args.readout.kind == Readout::Kind::transformed
+             ? states
+             : score_rows(states, decoder_, decoder_bias_, args, shape_.family);
+}
+
+} // namespace cuecard
