@@ -46,7 +46,12 @@ constexpr const char* size_keys[] = {"hidden_size",
                                      "num_decoder_layers",
                                      "num_heads",
                                      "d_ff",
-                                     "d_kv"};
+                                     "d_kv",
+                                     "dim",
+                                     "n_layers",
+                                     "n_heads",
+                                     "hidden_dim",
+                                     "embedding_size"};
 
 ModelIdentity identity_without_hashes(const std::filesystem::path& path, const Configuration& configuration) {
   ModelIdentity identity;

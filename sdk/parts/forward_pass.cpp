@@ -88,7 +88,7 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
   for (std::size_t s = 0; shape.max_positions > 0 && s < lengths.size(); ++s)
     if (shift[s] + lengths[s] > shape.max_positions)
       throw DataError("a sequence of " + std::to_string(lengths[s]) + " rows that starts at position " +
-                      std::to_string(shift[s]) + " is too long: the model has " +
+                      std::to_string(shift[s]) + " is too long: the model reads up to " +
                       std::to_string(shape.max_positions) +
                       " positions. Shorten the text or set a maximal length.");
   positions_ = shifted(side.positions, side, shift);

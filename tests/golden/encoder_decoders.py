@@ -2,13 +2,11 @@
 
 import json
 import re
-import string
-from collections import Counter
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer
 from transformers import (
     AutoModelForSeq2SeqLM,
     BartConfig,
@@ -24,29 +22,9 @@ OUTPUT_LENGTHS = [3, 2, 5, 1, 4, 2]
 TRACED = 2  # the sequence whose encoder keys and values are kept
 
 
-def words(special: list[str], behind: list[str], prefix: str) -> Tokenizer:
-    """Lower-case WordPiece that spells anything, with the special tokens of an encoder-decoder: `special` first, `behind` last."""
-    counts = Counter(w for line in tiny_tokenizers.generated_text(17) for w in re.findall(r"[a-z]+", line.lower()))
-    letters = sorted(string.ascii_lowercase + ".,:!?")
-    pieces = special + letters + ["##" + c for c in string.ascii_lowercase]
-    pieces += ["is", "all", "terrible", "great"] + [w for w, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))
-                                                    if len(w) > 1 and w not in ("is", "all", "terrible", "great")][:40]
-    ids = {piece: i for i, piece in enumerate(pieces + behind)}
-    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="<unk>", max_input_chars_per_word=100))
-    tokenizer.add_special_tokens(special + behind)
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece(prefix="##")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{prefix} $A </s>".strip(), pair=f"{prefix} $A </s> $B:1 </s>:1".strip(),
-        special_tokens=[(token, ids[token]) for token in ["</s>"] + prefix.split()],
-    )
-    return tokenizer
-
-
 def t5_words() -> Tokenizer:
     """Sentinels stand at the end and count down, as in T5's own vocabulary."""
-    return words(["<pad>", "</s>", "<unk>"], [f"<extra_id_{i}>" for i in (3, 2, 1, 0)], "")
+    return tiny_tokenizers.spelling(["<pad>", "</s>", "<unk>"], [], ["</s>"], behind=[f"<extra_id_{i}>" for i in (3, 2, 1, 0)])
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:
@@ -97,7 +75,7 @@ def write_t5_gated(folder: Path) -> None:
 
 
 def write_bart(folder: Path) -> None:
-    tokenizer = words(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], [], "<s>")
+    tokenizer = tiny_tokenizers.spelling(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], ["<s>"], ["</s>"])
     config = BartConfig(
         vocab_size=tokenizer.get_vocab_size(), d_model=24, encoder_layers=1, decoder_layers=2, encoder_attention_heads=3,
         decoder_attention_heads=4, encoder_ffn_dim=28, decoder_ffn_dim=36, max_position_embeddings=48, scale_embedding=True,

@@ -169,7 +169,7 @@ def train(case: Case, ids, offsets, labels, label_words):
             losses.append(cross_entropy(scores[:, label_words], labels[s : s + 1]))
         return torch.stack(losses).mean()
 
-    losses, probes, outputs = [], [], [case.output().detach().clone()]
+    losses, probes, first = [], [], case.output().detach().clone()
     for _ in range(STEPS):
         optimizer.zero_grad()
         loss = mean_loss()
@@ -177,9 +177,9 @@ def train(case: Case, ids, offsets, labels, label_words):
         losses.append(loss.detach())
         probes.append(torch.stack([probe(tensor.grad) for tensor in case.tensors]))
         optimizer.step()
-        outputs.append(case.output().detach().clone())
     losses.append(mean_loss().detach())
-    return {"losses": torch.stack(losses), "probes": torch.stack(probes), "outputs": torch.stack(outputs)}
+    outputs = torch.stack([first, case.output().detach()])
+    return {"losses": torch.stack(losses), "probes": torch.stack(probes), "outputs": outputs}
 
 
 def record(folder: Path, cases, seed: int) -> None:

@@ -57,9 +57,11 @@ def make_models(arguments) -> None:
         import learned_prefixes
         import prompt_tuning
         import tiny_decoders
+        import tiny_encoders
         import tiny_models
 
         tiny_models.make(HERE / "models")
+        tiny_encoders.make(HERE / "models")
         tiny_decoders.make(HERE / "models")
         encoder_decoders.make(HERE / "models")
         prompt_tuning.make(HERE / "models")

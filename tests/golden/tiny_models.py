@@ -123,10 +123,10 @@ def write_bert_plain(folder: Path) -> None:
 
 
 def write_roberta_mlm(folder: Path) -> None:
-    tokenizer = tiny_tokenizers.roberta_like(340)
+    tokenizer = tiny_tokenizers.roberta_like(290)
     config = RobertaConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=48, max_position_embeddings=50, type_vocab_size=1, pad_token_id=1, bos_token_id=0,
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=20, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=28, max_position_embeddings=50, type_vocab_size=1, pad_token_id=1, bos_token_id=0,
         eos_token_id=2, layer_norm_eps=1e-5,
     )
     model = RobertaForMaskedLM(config)
@@ -165,7 +165,7 @@ def run_language_model(model, ids, offsets, segments, target_rows, target_ids):
     for s in range(len(offsets) - 1):
         begin, end = int(offsets[s]), int(offsets[s + 1])
         embedded = embed(ids[begin:end]).detach().unsqueeze(0).requires_grad_()
-        more = {"token_type_ids": segments[begin:end].unsqueeze(0)} if segments is not None else {"use_cache": False} if model.config.model_type == "llama" else {}
+        more = {} if segments is None else {"token_type_ids": segments[begin:end].unsqueeze(0)}
         out = model(inputs_embeds=embedded, output_hidden_states=True, **more)
         scores = torch.log_softmax(out.logits[0], dim=-1)
         chosen = (target_rows >= begin) & (target_rows < end)
@@ -181,9 +181,7 @@ def run_language_model(model, ids, offsets, segments, target_rows, target_ids):
 def record_language_model(folder: Path, loader, seed: int, segmented: bool, lift) -> None:
     """`lift` makes a model one of float64."""
     single = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-    double = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
-    double = lift(double)
-    double = float64_llama.lift(double) if double.config.model_type == "llama" else double.double()
+    double = lift(loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval())
     vocabulary = single.config.vocab_size
     ids, offsets = random_rows(vocabulary, seed)
     segments = segments_of(offsets) if segmented else None
@@ -196,7 +194,7 @@ def record_language_model(folder: Path, loader, seed: int, segmented: bool, lift
     check_rounding(folder.name, (hidden, log_probs, gradient), (other[0], other[1], other[3]))
     tensors = {
         "ids": ids, "offsets": offsets, "target_rows": target_rows, "target_ids": target_ids,
-        "hidden": hidden.float(), "log_probs": log_probs.float(), "embedding_gradient": gradient.float(),
+        "hidden": hidden.float(), "log_probs": log_probs[target_rows].float(), "embedding_gradient": gradient.float(),
         "objective": torch.tensor([objective], dtype=torch.float64),
     }
     if segmented:
@@ -222,7 +220,7 @@ def segments_of(offsets):
 
 
 def record_encoder(folder: Path, seed: int) -> None:
-    """No head: the objective is sum(hidden * hidden_probe) + sum(pooled * pooled_probe)."""
+    """No head: the objective is sum(hidden * hidden_probe), + sum(pooled * pooled_probe) where there is a pooler."""
     double = AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval().double()
     ids, offsets = random_rows(double.config.vocab_size, seed)
     segments = segments_of(offsets)
@@ -230,22 +228,28 @@ def record_encoder(folder: Path, seed: int) -> None:
     width = double.config.hidden_size
     hidden_probe = torch.randn(len(ids), width, generator=generator)
     pooled_probe = torch.randn(len(offsets) - 1, width, generator=generator)
+    pools = getattr(double, "pooler", None) is not None
     hidden, pooled, gradients, objective = [], [], [], 0.0
     for s in range(len(offsets) - 1):
         rows = slice(int(offsets[s]), int(offsets[s + 1]))
         embedded = double.get_input_embeddings()(ids[rows]).detach().unsqueeze(0).requires_grad_()
         out = double(inputs_embeds=embedded, token_type_ids=segments[rows].unsqueeze(0))
-        value = (out.last_hidden_state[0] * hidden_probe[rows]).sum() + (out.pooler_output[0] * pooled_probe[s]).sum()
+        value = (out.last_hidden_state[0] * hidden_probe[rows]).sum()
+        if pools:
+            value = value + (out.pooler_output[0] * pooled_probe[s]).sum()
+            pooled.append(out.pooler_output.detach())
         (gradient,) = torch.autograd.grad(value, embedded)
         hidden.append(out.last_hidden_state[0].detach())
-        pooled.append(out.pooler_output.detach())
         gradients.append(gradient[0])
         objective += value.item()
-    save_file({
+    tensors = {
         "ids": ids, "offsets": offsets, "segments": segments, "hidden": torch.cat(hidden).float(),
-        "pooled": torch.cat(pooled).float(), "hidden_probe": hidden_probe, "pooled_probe": pooled_probe,
-        "embedding_gradient": torch.cat(gradients).float(), "objective": torch.tensor([objective], dtype=torch.float64),
-    }, folder / "outputs.safetensors")
+        "hidden_probe": hidden_probe, "embedding_gradient": torch.cat(gradients).float(),
+        "objective": torch.tensor([objective], dtype=torch.float64),
+    }
+    if pools:
+        tensors.update(pooled=torch.cat(pooled).float(), pooled_probe=pooled_probe)
+    save_file(tensors, folder / "outputs.safetensors")
 
 
 def make(folder: Path) -> None:
@@ -258,4 +262,4 @@ def make(folder: Path) -> None:
     record_language_model(folder / "bert-mlm", AutoModelForMaskedLM, 203, segmented=True, lift=torch.nn.Module.double)
     record_encoder(folder / "bert-plain", 204)
     write_roberta_mlm(folder / "roberta-mlm")
-    record_language_model(folder / "roberta-mlm", AutoModelForMaskedLM, 205, segmented=False)
+    record_language_model(folder / "roberta-mlm", AutoModelForMaskedLM, 205, segmented=False, lift=torch.nn.Module.double)

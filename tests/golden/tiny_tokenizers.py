@@ -98,6 +98,28 @@ def bert_like(vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
+def spelling(special: list[str], prefix: list[str], suffix: list[str], behind: list[str] = []) -> Tokenizer:
+    """Lower-case WordPiece of few pieces that spells anything. `special` tokens come first, those `behind` last; `prefix` and
+    `suffix` are put around every text."""
+    counts = Counter(w for line in generated_text(17) for w in re.findall(r"[a-z]+", line.lower()))
+    letters = sorted(string.ascii_lowercase + ".,:!?")
+    pieces = special + letters + ["##" + c for c in string.ascii_lowercase]
+    pieces += ["is", "all", "terrible", "great"] + [w for w, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))
+                                                    if len(w) > 1 and w not in ("is", "all", "terrible", "great")][:40]
+    ids = {piece: i for i, piece in enumerate(pieces + behind)}
+    unknown = next(token for token in special if "unk" in token.lower())
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token=unknown, max_input_chars_per_word=100))
+    tokenizer.add_special_tokens(special + behind)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=" ".join(prefix + ["$A"] + suffix), pair=" ".join(prefix + ["$A"] + suffix + ["$B:1"] + [t + ":1" for t in suffix]),
+        special_tokens=[(token, ids[token]) for token in suffix + prefix],
+    )
+    return tokenizer
+
+
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 

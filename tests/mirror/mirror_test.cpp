@@ -121,7 +121,7 @@ TEST_CASE("a batch that stayed on the CPU is refused, and the operator named") {
 
 TEST_CASE("hidden states, what is read of them, and gradients are transformers'") {
   for (const std::string name :
-       {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm", "bert-plain"}) {
+       {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm", "bert-plain", "roberta-mlm", "electra-generator"}) {
     CAPTURE(name);
     const Model model = model_on(name, mirror::device);
     const BackboneShape& shape = model.backbone().shape();
@@ -130,7 +130,7 @@ TEST_CASE("hidden states, what is read of them, and gradients are transformers'"
     std::vector<int64_t> all;
     for (int64_t row = 0; row < recording["ids"].size(0); ++row)
       all.push_back(row);
-    Batch batch = packed(recording, all, shape.family == "bert");
+    Batch batch = packed(recording, all, recording.has("segments"));
     batch.input.soft_rows = batch.input.soft_slots = at::arange(batch.input.rows());
     batch.input = moved(batch.input, mirror::device);
     batch.answer_rows = batch.answer_rows.to(mirror::device);
@@ -151,8 +151,8 @@ TEST_CASE("hidden states, what is read of them, and gradients are transformers'"
       const at::Tensor rows = there("target_rows"), ids = there("target_ids");
       const mirror::Watch watch;
       hidden = model.backbone().forward({batch, conditioning});
-      values = model.backbone().read({hidden, {Readout::Kind::log_probs, {}}, {}});
-      objective = values.index({rows, ids}).mean();
+      values = model.backbone().read({hidden.index_select(0, rows), {Readout::Kind::log_probs, {}}, {}});
+      objective = values.gather(1, ids.unsqueeze(1)).mean();
       objective.backward();
     }
     CHECK(largest_difference(hidden.detach(), recording["hidden"]) < 1e-4);

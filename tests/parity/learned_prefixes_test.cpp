@@ -122,7 +122,8 @@ void check_steps(const Model& model, const Recording& recording, const std::stri
   const auto optimizer = make_optimizer("adamw", groups);
   for (int64_t step = 0; step <= 3; ++step) {
     CAPTURE(step);
-    CHECK(largest_difference(learned.output().detach(), recorded("outputs")[step]) < tolerance);
+    if (step == 0 || step == 3)
+      CHECK(largest_difference(learned.output().detach(), recorded("outputs")[step / 3]) < tolerance);
     const at::Tensor hidden = model.backbone().forward({learned.batch, learned.condition()});
     const at::Tensor scores =
         model.backbone().read({hidden, {Readout::Kind::scores, recording["label_words"]}, {}});
@@ -193,6 +194,6 @@ TEST_CASE("plugins and engine take PEFT's steps with a prefix that is learned di
       const Learned learned = method.tuner->export_learned(0);
       const at::Tensor values =
           as_values({PrefixSite::self, learned.tensors.at("self.key"), learned.tensors.at("self.value"), 0});
-      CHECK(largest_difference(values.to(at::kDouble), recording["prefix.direct.outputs"][3]) < 1e-6);
+      CHECK(largest_difference(values.to(at::kDouble), recording["prefix.direct.outputs"][1]) < 1e-6);
     }
 }

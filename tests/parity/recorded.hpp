@@ -31,6 +31,7 @@ public:
   explicit Recording(const std::filesystem::path& path) : file_(path) {}
   bool has(const std::string& name) const { return file_.entries().contains(name); }
   at::Tensor operator[](const std::string& name) const { return file_.tensor(name).clone(); }
+  bool has(const std::string& name) const { return file_.entries().contains(name); }
   std::vector<int64_t> list(const std::string& name) const {
     const at::Tensor tensor = file_.tensor(name).contiguous();
     return {tensor.const_data_ptr<int64_t>(), tensor.const_data_ptr<int64_t>() + tensor.numel()};

@@ -34,7 +34,7 @@ class Texts:
 
     def __init__(self, tokenizer, seed):
         self.chance = random.Random(seed)
-        pieces = list(tokenizer.get_vocab())
+        pieces = sorted(tokenizer.get_vocab())
         self.pieces = [piece.replace("Ġ", " ").replace("▁", " ").replace("##", "") for piece in pieces]
         self.added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
         self.nasty = [text for given in TEXTS for text in given.decode("utf-8", "replace").split(" ")]

@@ -1,5 +1,5 @@
 """Makes random.golden.json: a thousand random texts, a hundred for each of ten kinds of tokenizers, and their ids by the
-`tokenizers` package. compare_tokenizers.py makes such texts, and compares as many as wanted.
+`tokenizers` package: rows of text, whether special tokens are taken as such, and ids. compare_tokenizers.py makes such texts, and compares as many as wanted.
 
     python tests/golden/tokenizer/make_tokenizer_random.py
 """
@@ -22,12 +22,12 @@ def rows(name):
         text, special = texts.text(), texts.chance.random() < 0.5
         if 0 < len(text.encode()) <= LONGEST:
             ids = (tokenizer if special else plain).encode(text, add_special_tokens=False).ids
-            yield {"text": text.encode().hex(), "special": special, "ids": ids}
+            yield text, special, ids
 
 
 def main():
     golden = {name: [row for row, _ in zip(rows(name), range(100))] for name in KINDS}
-    (HERE / "random.golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    (HERE / "random.golden.json").write_text(json.dumps(golden, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
