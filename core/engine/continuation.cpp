@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <limits>
 
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/log_softmax.h>
 
 #include <cuecard/error.hpp>
+
+#include "engine/numbers.hpp"
 
 namespace cuecard {
 
@@ -19,18 +22,23 @@ void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow
   if (settings_.beams > 1) {
     // Enough that as many run on as there are beams, whichever ends come among them.
     const int64_t count = settings_.beams * std::max<int64_t>(2, 1 + std::ssize(bounds_.ends));
-    search(best_tokens(constrained(log_probs, texts, settings_, bounds_), log_probs, count), rows);
+    search(checked(best_tokens(constrained(log_probs, texts, settings_, bounds_), log_probs, count)), rows);
     return;
   }
   const at::Tensor compared = constrained(scores, texts, settings_, bounds_);
   if (settings_.temperature == 0) {
-    extend(best_tokens(compared, log_probs, 1), rows);
+    extend(checked(best_tokens(compared, log_probs, 1)), rows);
     return;
   }
   std::vector<double> uniforms;
   for (const auto& [writing, text] : rows)
     uniforms.push_back(writing->running[text].draws->uniform());
-  extend(drawn_tokens(compared, log_probs, settings_, uniforms), rows);
+  extend(checked(drawn_tokens(compared, log_probs, settings_, uniforms)), rows);
+}
+
+ChosenTokens Continuation::checked(ChosenTokens chosen) const {
+  check_numbers(at::from_blob(chosen.log_probs.data(), {std::ssize(chosen.log_probs)}, at::kDouble), model_);
+  return chosen;
 }
 
 /// One token behind each text.

@@ -10,6 +10,7 @@
 
 #include <cuecard/past.hpp>
 
+#include "engine/model.hpp"
 #include "engine/next_token.hpp"
 #include "engine/text_end.hpp"
 #include "engine/write_watch.hpp"
@@ -20,15 +21,17 @@ namespace cuecard {
 /// All arguments must outlive it.
 class Continuation {
 public:
-  Continuation(Past& past, const Vocabulary& vocabulary, const TextBounds& bounds,
-               const GenerateSettings& settings, const WriteWatch& watch)
-      : past_(past), bounds_(bounds), settings_(settings), watch_(watch), end_(vocabulary, bounds, settings) {}
+  Continuation(Past& past, const Model& model, const TextBounds& bounds, const GenerateSettings& settings,
+               const WriteWatch& watch)
+      : past_(past), model_(model), bounds_(bounds), settings_(settings), watch_(watch),
+        end_(model.vocabulary(), bounds, settings) {}
 
   /// `scores` [n, V] float32, a row for each of `rows`. Texts that are finished leave `running`, and their rows
-  /// the past.
+  /// the past. Scores that are no numbers are a DataError that names the model.
   void advance(const at::Tensor& scores, const std::vector<ScoredRow>& rows);
 
 private:
+  ChosenTokens checked(ChosenTokens chosen) const;
   void extend(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows);
   void take_finished(Writing& writing);
   void search(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows);
@@ -38,6 +41,7 @@ private:
   void watch(int64_t prompt, std::span<const int64_t> ids) const;
 
   Past& past_;
+  const Model& model_;
   const TextBounds& bounds_;
   const GenerateSettings& settings_;
   const WriteWatch& watch_;

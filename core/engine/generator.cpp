@@ -63,7 +63,7 @@ public:
       const WriteWatch& watch)
       : generator_(generator), past_(*generator.past_), shape_(generator.model_.backbone().shape()),
         device_(generator.model_.backbone().device()), prompts_(prompts), settings_(settings),
-        continuation_(past_, generator.model_.vocabulary(), generator.bounds_, settings, watch),
+        continuation_(past_, generator.model_, generator.bounds_, settings, watch),
         texts_per_prompt_(std::max(settings.beams, settings.returns)), results_(prompts.size()) {}
 
   std::vector<std::vector<Generated>> all() {

@@ -9,6 +9,7 @@
 
 #include "engine/fronts.hpp"
 #include "engine/generator.hpp"
+#include "engine/numbers.hpp"
 #include "engine/predictor_rows.hpp"
 
 namespace cuecard {
@@ -91,6 +92,7 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
           method.backbone(model_, counters_).read(hidden, method.verbalizer->readout(), part);
       Scores scores = method.verbalizer->score(values, part, {});
       scores.values = scores.values.to(at::kCPU);
+      check_numbers(scores.values, model_);
       std::vector<Decision> decisions = method.verbalizer->decide(scores, part);
       std::vector<int64_t> decided; // examples in the order of their decisions
       for (int64_t e = 0; e < part.size(); ++e)
@@ -128,6 +130,7 @@ std::vector<std::vector<SlotTokens>> Predictor::fill(const std::vector<const Exa
     const auto [values, ids] = at::topk(scores, std::min(count, scores.size(1)), 1);
     const at::Tensor log_probs = values.to(at::kCPU, at::kDouble).contiguous(),
                      tokens = ids.to(at::kCPU).contiguous();
+    check_numbers(log_probs, model_);
     for (std::size_t row = 0; row < chunk.rows.size(); ++row)
       for (int64_t answer = chunk.batch.answer_offsets[row]; answer < chunk.batch.answer_offsets[row + 1];
            ++answer) {

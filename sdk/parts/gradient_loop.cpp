@@ -194,6 +194,12 @@ FitReport Tuner::fit(Engine& engine) {
       for (const at::Tensor& loss : unread)
         report.losses.push_back(loss.to(at::kCPU, at::kFloat).item<float>());
       unread.clear();
+      if (!std::isfinite(report.losses.front()))
+        throw DataError(
+            "the training loss is " + std::to_string(report.losses.front()) +
+            " at the first step, before anything was learned: the model's weights, or what learning starts "
+            "from, hold "
+            "NaN or numbers too large for their type; fetch the model again, or use --dtype float32.");
       if (!std::isfinite(report.losses.back()))
         throw DataError("the training loss became " + std::to_string(report.losses.back()) + " at step " +
                         std::to_string(run.step) + "; lower the learning rate (it was " +

@@ -1,0 +1,37 @@
+#include "engine/numbers.hpp"
+
+#include <limits>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/isfinite.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+namespace {
+
+/// The first tensor of the model that holds NaN or an infinite number; "" when none does.
+std::string damaged_tensor(const Backbone& backbone) {
+  for (const auto& [name, tensor] : backbone.weights())
+    if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
+      return name;
+  return "";
+}
+
+} // namespace
+
+void check_numbers(const at::Tensor& scores, const Model& model) {
+  if ((scores < std::numeric_limits<double>::infinity()).all().item<bool>()) // false of NaN, too
+    return;
+  const std::string name = damaged_tensor(model.backbone()), origin = model.files().path.string();
+  if (!name.empty())
+    throw DataError(origin + ": the model's scores are no numbers, because its tensor \"" + name +
+                    "\" holds NaN or an infinite number; fetch the model again.");
+  throw DataError(
+      origin +
+      ": the model's scores are no numbers, though its weights are: they grow beyond what the type holds; use "
+      "--dtype float32, or a card that was trained with a lower learning rate.");
+}
+
+} // namespace cuecard
