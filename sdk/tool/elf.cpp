@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint64_t word_size = sizeof(uint64_t);
 constexpr uint64_t words_per_bitmap = 63;
+constexpr std::size_t most_segments = 64; ///< that are loaded; linkers make some four
 
 } // namespace
 
@@ -69,6 +70,9 @@ void ElfFile::read_segments() {
     if (program.p_offset > bytes_.size() || bytes_.size() - program.p_offset < program.p_filesz ||
         program.p_filesz > program.p_memsz)
       refuse("a segment reaches beyond the end of the file; the file is cut or damaged.");
+    if (segments_.size() == most_segments)
+      refuse("it has more than " + std::to_string(most_segments) +
+             " segments to load, which no linker makes; the file is damaged.");
     if (program.p_type == PT_LOAD)
       segments_.push_back({program.p_vaddr, program.p_offset, program.p_filesz});
     else
@@ -128,6 +132,9 @@ void ElfFile::read_dynamic(uint64_t offset, uint64_t size) {
     refuse("its dynamic section names no symbols.");
   if (rela_entry != sizeof(Elf64_Rela) || symbol_entry != sizeof(Elf64_Sym))
     refuse("its dynamic section has entries of an unknown size.");
+  // Segments may show the same bytes at many addresses, so that addresses alone don't bound a table.
+  if (rela_size > bytes_.size() || relr_size > bytes_.size())
+    refuse("its relocations have more bytes than the file; the file is damaged.");
   read_relocations(rela, rela_size);
   read_relative_relocations(relr, relr_size);
 }

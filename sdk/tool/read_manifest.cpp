@@ -17,6 +17,8 @@ namespace {
 
 constexpr uint32_t most_components = 64, most_options = 256, largest_stride = 4096;
 constexpr std::size_t longest_text = 8192;
+/// Of one manifest, texts that several fields point to counted each time: what a sidecar could hold.
+constexpr std::size_t most_text = std::size_t{256} << 10;
 
 class ProcessMemory : public Memory {
 public:
@@ -115,6 +117,10 @@ private:
       if (value.size() >= longest_text)
         refuse(std::string("the text \"") + what + "\" of its manifest is longer than " +
                std::to_string(longest_text) + " bytes.");
+    read_text_ += value.size();
+    if (read_text_ > most_text)
+      refuse("the texts of its manifest have more than " + std::to_string(most_text) +
+             " bytes together; the file is damaged.");
     return value;
   }
 
@@ -187,6 +193,7 @@ private:
 
   const Memory& memory_;
   const std::string& file_;
+  mutable std::size_t read_text_ = 0;
 };
 
 } // namespace

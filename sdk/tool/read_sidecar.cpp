@@ -216,6 +216,9 @@ Json parse(std::span<const unsigned char> bytes, const std::string& origin) {
   } catch (const Json::parse_error& error) {
     throw DataError(origin + ": it is no JSON (at byte " + std::to_string(error.byte) +
                     "). Write the sidecar anew with `cuecard-manifest`.");
+  } catch (const Json::out_of_range&) {
+    throw DataError(
+        origin + ": it holds a number that is out of range. Write the sidecar anew with `cuecard-manifest`.");
   }
 }
 

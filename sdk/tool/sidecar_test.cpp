@@ -128,6 +128,12 @@ TEST_CASE("a key that stands twice is refused") {
   CHECK_THROWS_AS(reread(text), DataError);
 }
 
+TEST_CASE("a number that no type holds is refused in a sentence") {
+  std::string text = sidecar_text(sample());
+  text.insert(1, "\"schema\": 1e999,");
+  CHECK_THROWS_WITH_AS(reread(text), doctest::Contains("out of range"), DataError);
+}
+
 TEST_CASE("a sidecar cut at any byte is refused") {
   const std::string text = sidecar_text(sample());
   for (std::size_t size = 0; size < text.rfind('}'); ++size) {

@@ -113,6 +113,18 @@ TEST_SUITE("reading") {
     }
   }
 
+  TEST_CASE("tables and texts that a small file makes endless are refused before they are read") {
+    const std::filesystem::path corpus = FUZZ_CORPUS;
+    const auto refused = [&](const char* name, const char* with) {
+      CHECK_THROWS_WITH_AS(read_library(corpus / name), doctest::Contains(with), DataError);
+    };
+    CHECK(read_library(corpus / "gnu-hash").id == "tiny");
+    CHECK(read_library(corpus / "sysv-hash-packed").components[0].options[0].maximum == 100);
+    refused("relocations-without-end", "more bytes than the file");
+    refused("one-text-many-times", "together");
+    refused("many-segments", "segments to load");
+  }
+
   TEST_CASE("what is no library at all") {
     Manifest found;
     CHECK_FALSE(is_read({}, found));
