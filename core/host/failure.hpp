@@ -14,10 +14,11 @@ namespace cuecard::host {
 
 constexpr int exit_interrupted = 130;
 
-/// Line ends become spaces, so that an error is one line.
+/// Line ends become spaces, so that an error is one line, and so do other control characters: sentences quote
+/// names from foreign files, and a terminal obeys what stands in them.
 inline std::string one_line(std::string text) {
   for (char& c : text)
-    c = c == '\n' || c == '\r' ? ' ' : c;
+    c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
   return text;
 }
 

@@ -103,6 +103,15 @@ TEST_CASE("model: shards and their index") {
   CHECK(contains(with(R"({"weight_map": {"x": "one.safetensors", "x": "two.safetensors"}})"), "stands twice"));
   CHECK(contains(with("{}"), "weight_map"));
   CHECK(contains(with("[]"), "weight_map"));
+
+  const std::string index = index_of({{"x", "one.safetensors"}, {"y", "two.safetensors"}});
+  const std::string whole = bytes_of_file(folder.path() / "two.safetensors");
+  for (const std::size_t size : {std::size_t{0}, std::size_t{7}, whole.size() - 20, whole.size() - 1}) {
+    folder.write("two.safetensors", whole.substr(0, size));
+    const std::string said = with(index);
+    CHECK_MESSAGE(contains(said, "two.safetensors: "), said);
+    CHECK_MESSAGE(contains(said, "cut off"), said);
+  }
 }
 
 TEST_CASE("model: what is missing is said") {

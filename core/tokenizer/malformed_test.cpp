@@ -207,6 +207,33 @@ TEST_CASE("a file cut anywhere is refused") {
     CHECK(refusal_of(whole.substr(0, length)) != "accepted");
 }
 
+TEST_CASE("added tokens that lead to each other") {
+  // Each has the other's id.
+  check_mentions(refusal_after("gpt2",
+                               [](json& file) {
+                                 json& vocabulary = file["model"]["vocab"];
+                                 file["added_tokens"] = {{{"id", vocabulary["t"]}, {"content", "h"}},
+                                                         {{"id", vocabulary["h"]}, {"content", "t"}}};
+                               }),
+                 "\"added_tokens[0].id\"");
+  // Normalised, each begins with another, and the longest with itself: it is looked for in text that was
+  // normalised once, no more.
+  json document = golden::read(golden::folder / "bert-uncased.json");
+  const auto replace = [](const char* from, const char* to) {
+    return json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
+  };
+  document["normalizer"] = {{"type", "Sequence"},
+                            {"normalizers", {replace("ab", "ba"), replace("ba", "abab")}}};
+  for (const char* content : {"ab", "ba", "abab"})
+    document["added_tokens"].push_back(
+        {{"id", 2000 + document["added_tokens"].size()}, {"content", content}, {"normalized", true}});
+  const TemporaryFile file(document.dump());
+  const auto vocabulary = read_tokenizer_json(file.path());
+  const std::vector<int64_t> ids = golden::ids_of(vocabulary->encode("ab"));
+  REQUIRE(ids.size() == 1); // what both "ab" and "ba" become, so the first of them
+  CHECK(vocabulary->piece(ids[0]) == "abab");
+}
+
 TEST_CASE("a pattern that never ends is given up") {
   json document = golden::read(golden::folder / "words-split-removed.json");
   document["pre_tokenizer"]["pattern"]["Regex"] = "(a+)+$b";
