@@ -1,0 +1,14 @@
+// card.json. What was read can be written, and says the same.
+#include "card/card_json.hpp"
+#include "parser.hpp"
+
+using namespace cuecard;
+
+int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
+  return fuzz::read_or_refuse([&] {
+    std::string digest, again;
+    const std::string text = card_text(parse_card(fuzz::text_of(bytes, size), "fuzzed", digest), digest);
+    fuzz::require(card_text(parse_card(text, "again", again), again) == text,
+                  "a card changes on its way through text");
+  });
+}

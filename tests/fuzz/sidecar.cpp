@@ -1,0 +1,17 @@
+// The sidecar of a plugin.
+#include "tool/sidecar.hpp"
+#include "parser.hpp"
+
+using namespace cuecard;
+
+int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
+  return fuzz::read_or_refuse([&] {
+    const Manifest manifest = read_sidecar(std::span(bytes, size), "fuzzed");
+    if (!manifest.readable())
+      return;
+    const std::string text = sidecar_text(manifest);
+    const std::span again(reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    fuzz::require(difference(manifest, "there", read_sidecar(again, "again"), "here").empty(),
+                  "a sidecar changes on its way through text");
+  });
+}
