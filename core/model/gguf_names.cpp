@@ -146,7 +146,10 @@ std::map<std::string, GgufSource, std::less<>> gguf_sources(const GgufFile& file
         pair->rows == NamePair::Rows::query_heads ? configuration.integer("num_attention_heads", 1)
         : pair->rows == NamePair::Rows::key_heads ? configuration.integer("num_key_value_heads", 1)
                                                   : 0;
-    if (heads > 0 && (tensor.shape.empty() || tensor.shape[0] != heads * configuration.integer("head_dim")))
+    int64_t rows = 0; // both factors are the file's own
+    if (heads > 0 &&
+        (tensor.shape.empty() || __builtin_mul_overflow(heads, configuration.integer("head_dim"), &rows) ||
+         tensor.shape[0] != rows))
       throw DataError(file.path().string() + ": tensor \"" + name + "\" doesn't have the rows of " +
                       std::to_string(heads) + " heads of " + std::to_string(configuration.integer("head_dim")) +
                       ".");

@@ -1,5 +1,6 @@
 #include "tokenizer/aligned_text.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <cuecard/error.hpp>
@@ -28,23 +29,39 @@ Span AlignedText::origin(Span span) const {
 
 AlignedText AlignedText::part(Span span) const {
   AlignedText part(slice(text_, span), base_ + span.begin);
+  part.most_ = most_;
   if (!origin_.empty())
     part.origin_.assign(origin_.begin() + span.begin, origin_.begin() + span.end);
   return part;
 }
 
+uint32_t AlignedText::most_of(size_t given) {
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(65536 + 64 * uint64_t{given}, std::numeric_limits<uint32_t>::max() - 1));
+}
+
+void Rewriter::make_room(size_t bytes) const {
+  if (to_.text_.size() + bytes > to_.most_)
+    throw DataError(
+        "The tokenizer makes more than " + std::to_string(to_.most_) +
+        " bytes of a text that has much fewer; its file is damaged or hostile, so fetch the model again.");
+}
+
 void Rewriter::keep(Span span) {
+  make_room(span.end - span.begin);
   to_.text_.append(from_.text_, span.begin, span.end - span.begin);
   for (uint32_t at = span.begin; at < span.end; ++at)
     to_.origin_.push_back(from_.origin({at, at + 1}));
 }
 
 void Rewriter::put(std::string_view text, Span source) {
+  make_room(text.size());
   to_.text_.append(text);
   to_.origin_.insert(to_.origin_.end(), text.size(), from_.origin(source));
 }
 
 void Rewriter::put(char32_t character, Span source) {
+  make_room(4);
   const size_t before = to_.text_.size();
   append_utf8(to_.text_, character);
   to_.origin_.insert(to_.origin_.end(), to_.text_.size() - before, from_.origin(source));
@@ -66,6 +83,7 @@ AlignedText read_utf8(std::string_view given) {
     return AlignedText(given, 0);
 
   AlignedText text;
+  text.most_ = AlignedText::most_of(given.size());
   for (size_t at = 0; at < given.size();) {
     const Decoded decoded = decode_at(given, at);
     if (decoded.valid)

@@ -25,7 +25,7 @@ class AlignedText {
 public:
   AlignedText() = default;
   /// Byte i of `text` came from byte `base + i`. `text` must be valid UTF-8.
-  AlignedText(std::string_view text, uint32_t base) : text_(text), base_(base) {}
+  AlignedText(std::string_view text, uint32_t base) : text_(text), base_(base), most_(most_of(text.size())) {}
 
   const std::string& text() const { return text_; }
   /// For edits that change no length.
@@ -39,15 +39,20 @@ public:
 private:
   friend class Rewriter;
   friend AlignedText read_utf8(std::string_view given);
+  /// Bytes that the steps of a tokenizer may make of `given` bytes: Unicode's own normal forms make 18 of one
+  /// at most, and steps that replace replacements any number.
+  static uint32_t most_of(size_t given);
+
   std::string text_;
   uint32_t base_ = 0;
+  uint32_t most_ = 0;        // bytes that `text_` may grow to
   std::vector<Span> origin_; // per byte; empty: byte i came from byte base_ + i
 };
 
-/// Writes a text anew from an old one.
+/// Writes a text anew from an old one. Throws DataError when it grows beyond measure.
 class Rewriter {
 public:
-  explicit Rewriter(const AlignedText& from) : from_(from) {}
+  explicit Rewriter(const AlignedText& from) : from_(from) { to_.most_ = from.most_; }
   /// `span` of the old text as it is.
   void keep(Span span);
   /// `text` in the place of `source` of the old text, which may be empty (an insertion).
@@ -57,6 +62,8 @@ public:
   AlignedText finish() { return std::move(to_); }
 
 private:
+  void make_room(size_t bytes) const;
+
   const AlignedText& from_;
   AlignedText to_;
 };

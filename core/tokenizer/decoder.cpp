@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include <cuecard/error.hpp>
+
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/pattern.hpp"
 #include "tokenizer/unicode.hpp"
@@ -164,11 +166,8 @@ public:
 class Strip final : public Decoder {
 public:
   explicit Strip(const Field& settings)
-      : content_(settings.at("content").string()), start_(settings.integer("start", 0, 0, INT32_MAX)),
-        stop_(settings.integer("stop", 0, 0, INT32_MAX)) {
-    if (content_.empty() || content_.size() != utf8_length(content_[0]))
-      settings.at("content").fail("should be one character.");
-  }
+      : content_(settings.at("content").character()), start_(settings.integer("start", 0, 0, INT32_MAX)),
+        stop_(settings.integer("stop", 0, 0, INT32_MAX)) {}
 
   void apply(std::vector<std::string>& pieces) const override {
     for (std::string& piece : pieces) {
@@ -188,7 +187,10 @@ private:
   int64_t start_, stop_;
 };
 
+/// Replacements of replacements can double a text many times.
 class Replace final : public Decoder {
+  static constexpr size_t most_bytes = size_t{16} << 20;
+
 public:
   explicit Replace(const Field& settings)
       : pattern_(make_pattern(settings.at("pattern"))), content_(settings.at("content").string()) {}
@@ -205,6 +207,10 @@ public:
       for (const Span match : found) {
         replaced.append(piece, at, match.begin - at).append(content_);
         at = match.end;
+        if (replaced.size() > piece.size() && replaced.size() > most_bytes)
+          throw DataError("The tokenizer's decoder makes more than " + std::to_string(most_bytes) +
+                          " bytes of " + std::to_string(piece.size()) +
+                          "; its file is damaged or hostile, so fetch the model again.");
       }
       piece = replaced.append(piece, at);
     }
@@ -218,7 +224,7 @@ private:
 class Metaspace final : public Decoder {
 public:
   explicit Metaspace(const Field& settings)
-      : mark_(settings.string("replacement", "\u2581")),
+      : mark_(settings.find("replacement") ? settings.at("replacement").character() : "\u2581"),
         prepended_(settings.string("prepend_scheme",
                                    settings.flag("add_prefix_space", true) ? "always" : "never") != "never") {}
 

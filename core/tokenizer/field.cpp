@@ -6,6 +6,8 @@
 
 #include <cuecard/error.hpp>
 
+#include "tokenizer/unicode.hpp"
+
 namespace cuecard::tokenizer {
 namespace {
 
@@ -60,6 +62,13 @@ std::string Field::string() const {
   if (!json_->is_string())
     fail("should be a string, but " + shown(*json_) + " was found.");
   return json_->get<std::string>();
+}
+
+std::string Field::character() const {
+  std::string text = string();
+  if (text.empty() || text.size() != utf8_length(text[0]))
+    fail("should be one character.");
+  return text;
 }
 
 int64_t Field::integer(int64_t least, int64_t most) const {

@@ -23,6 +23,7 @@ public:
   std::vector<Field> items() const;
 
   std::string string() const;
+  std::string character() const; ///< a string of one code point
   int64_t integer(int64_t least, int64_t most) const;
   bool is_string() const;
   bool is_array() const;

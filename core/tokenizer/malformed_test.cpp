@@ -106,6 +106,11 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
         [](json& file) { file["normalizer"]["normalizers"][1]["pattern"]["String"] = ""; });
   check("llama2", "\"decoder.decoders[3].content\"",
         [](json& file) { file["decoder"]["decoders"][3]["content"] = "ab"; });
+  check("t5", "\"decoder.replacement\" should be one character",
+        [](json& file) { file["decoder"]["replacement"] = ""; });
+  check("t5", "replacement\" should be one character", [](json& file) {
+    file["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", ""}};
+  });
   check("words-split-removed", "\"pre_tokenizer.behavior\"",
         [](json& file) { file["pre_tokenizer"]["behavior"] = "Dropped"; });
 }
@@ -232,6 +237,20 @@ TEST_CASE("added tokens that lead to each other") {
   const std::vector<int64_t> ids = golden::ids_of(vocabulary->encode("ab"));
   REQUIRE(ids.size() == 1); // what both "ab" and "ba" become, so the first of them
   CHECK(vocabulary->piece(ids[0]) == "abab");
+}
+
+TEST_CASE("replacements that double a text again and again are given up") {
+  const json doubling{{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  const json steps(60, doubling);
+  json document = golden::read(golden::folder / "bert-uncased.json");
+  document["normalizer"] = {{"type", "Sequence"}, {"normalizers", steps}};
+  document["decoder"] = {{"type", "Sequence"}, {"decoders", steps}};
+  const TemporaryFile file(document.dump());
+  const auto vocabulary = read_tokenizer_json(file.path());
+  CHECK(vocabulary->encode("b").size() == 1);
+  CHECK_THROWS_WITH_AS(vocabulary->encode("a"), doctest::Contains("more than 65600 bytes"), DataError);
+  const int64_t ids[] = {*vocabulary->id("a")};
+  CHECK_THROWS_WITH_AS(vocabulary->decode(ids, false), doctest::Contains("decoder makes more than"), DataError);
 }
 
 TEST_CASE("a pattern that never ends is given up") {

@@ -7,7 +7,8 @@ namespace {
 class Metaspace final : public PreTokenizer {
 public:
   explicit Metaspace(const Field& settings)
-      : mark_(settings.string("replacement", "\u2581")), split_(settings.flag("split", true)) {
+      : mark_(settings.find("replacement") ? settings.at("replacement").character() : "\u2581"),
+        split_(settings.flag("split", true)) {
     const std::string old_scheme = settings.flag("add_prefix_space", true) ? "always" : "never";
     const std::string scheme = settings.string("prepend_scheme", old_scheme);
     if (scheme != "always" && scheme != "first" && scheme != "never")

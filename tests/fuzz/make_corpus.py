@@ -56,13 +56,13 @@ def pair(key: str, kind: int, value) -> bytes:
 
 
 def gguf(pairs: list[bytes], tensors: dict[str, tuple[list[int], int, int]], version: int = 3) -> bytes:
-    """Tensors: shape with the fastest dimension first, type, bytes."""
+    """Tensors: shape with the fastest dimension first, type, bytes. Their numbers are ones, as far as they are float32."""
     infos, size = b"", 0
     for name, (shape, kind, count) in tensors.items():
         infos += gguf_text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, size)
         size += count + -count % 32
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs)) + b"".join(pairs) + infos
-    return head + bytes(-len(head) % 32) + bytes(size)
+    return head + bytes(-len(head) % 32) + struct.pack("<f", 1.0) * (size // 4)
 
 
 def make_gguf() -> None:
@@ -78,6 +78,16 @@ def make_gguf() -> None:
          pair("llama.attention.layer_norm_rms_epsilon", FLOAT, 1e-5), pair("tokenizer.ggml.model", TEXT, "gpt2"),
          pair("tokenizer.ggml.pre", TEXT, "smollm"), pair("tokenizer.ggml.merges", LIST, ["a b"]),
          pair("tokenizer.ggml.add_bos_token", BOOL, 1), *common], {"token_embd.weight": ([4, 4], 0, 64), **layer, **norms}))
+    # What else a file may say of its model.
+    more = {"attention.head_count_kv": 1, "attention.key_length": 2, "rope.dimension_count": 2, "expert_count": 0}
+    write("gguf/qwen2", gguf(
+        [pair("general.architecture", TEXT, "qwen2"), *(pair("qwen2." + key, UINT32, value) for key, value in (sizes | more).items()),
+         pair("qwen2.attention.layer_norm_rms_epsilon", FLOAT, 1e-5), pair("qwen2.rope.freq_base", FLOAT, 1e4),
+         pair("qwen2.rope.scaling.type", TEXT, "linear"), pair("qwen2.rope.scaling.factor", FLOAT, 2.0),
+         pair("tokenizer.ggml.model", TEXT, "gpt2"), pair("tokenizer.ggml.pre", TEXT, "qwen2"), pair("tokenizer.ggml.merges", LIST, ["a b"]),
+         pair("tokenizer.ggml.eos_token_id", UINT32, 0), pair("tokenizer.ggml.padding_token_id", UINT32, 0), *common],
+        {"token_embd.weight": ([4, 4], 0, 64), "output_norm.weight": ([4], 0, 16), "rope_freqs.weight": ([1], 0, 4),
+         "blk.0.attn_q.weight": square, "blk.0.attn_k.weight": ([4, 2], 0, 32), "blk.0.attn_k.bias": ([2], 0, 8)}))
     # Quantised blocks of 32 or 256 numbers, on tensors that no model asks for.
     write("gguf/quantised", gguf(
         [pair("general.architecture", TEXT, "bert"), pair("general.alignment", UINT32, 32), pair("tokenizer.ggml.model", TEXT, "bert"),
@@ -110,6 +120,7 @@ def make_sentencepiece() -> None:
     trie = struct.pack("<I", 1 << 10) + bytes(4 * (1 ^ 0x41) - 4)
     trie += struct.pack("<I", 0x41 | 1 << 8 | 1 << 10) + struct.pack("<I", 1 << 31)
     charmap = struct.pack("<I", len(trie)) + trie + b"a\0"
+    letters.append(piece("<a>", 0, 4))  # a user's own
     special = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3)
     write("sentencepiece/unigram", special + b"".join(letters) + message(2, b"\x18\x01") + message(3, message(2, charmap)))
     write("sentencepiece/bpe", special + piece("<0x41>", 0, 6) + b"".join(letters) + message(2, b"\x18\x02" + varint(35 << 3) + b"\1"))

@@ -5,6 +5,7 @@ import json, os, re, shutil, struct, subprocess, sys
 from pathlib import Path
 
 sound = Path(sys.argv[1])
+SANITIZED = b"libasan" in Path(shutil.which("cuecard")).read_bytes()  # whose own memory would be measured
 CONFIG = json.loads((sound / "config.json").read_text())
 TOKENIZER = json.loads((sound / "tokenizer.json").read_text())
 BYTES = (sound / "model.safetensors").read_bytes()
@@ -109,7 +110,7 @@ for name, (make, expected) in CASES.items():
     allowed = most + (900_000 if name == "a-million-tensors" else 30_000)  # its header alone is 70 MB
     assert code == 3 and said.count("\n") == 1 and re.search(expected, said), (name, code, said)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f]", said), (name, said)  # what a terminal would obey
-    assert memory < allowed, (name, memory, most)
+    assert SANITIZED or memory < allowed, (name, memory, most)
     shutil.rmtree(name)
 
 # A loss of a model that is no model is no learning rate's fault.
