@@ -1,16 +1,17 @@
 // Expected pieces are read off openprompt-surface section 1.4, columns T5 and T5-LM.
 #include "decoder_layout.hpp"
 
-#include "character_vocabulary.hpp"
 #include "manual_template.hpp"
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/character_vocabulary.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 using namespace cuecard::manual;
+using cuecard::testing::CharacterVocabulary;
 
 namespace {
 

@@ -1,14 +1,15 @@
 // Expected pieces are read off openprompt-surface sections 1.3 to 1.5.
-#include "character_vocabulary.hpp"
 #include "manual_template.hpp"
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/character_vocabulary.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 using namespace cuecard::manual;
+using cuecard::testing::CharacterVocabulary;
 
 namespace {
 

@@ -1,4 +1,3 @@
-#include "character_vocabulary.hpp"
 #include "manual_template.hpp"
 #include "manual_tuner.hpp"
 #include "manual_verbalizer.hpp"
@@ -7,6 +6,7 @@
 #include <limits>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/character_vocabulary.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/no_engine.hpp>
 
@@ -15,6 +15,7 @@
 
 using namespace cuecard;
 using namespace cuecard::manual;
+using cuecard::testing::CharacterVocabulary;
 
 namespace {
 

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include <cuecard/options.hpp>
+#include <cuecard/parts/calibration.hpp>
+#include <cuecard/parts/label_words.hpp>
 #include <cuecard/verbalizer.hpp>
 
 namespace cuecard::manual {
@@ -46,28 +48,16 @@ public:
   void import_learned(const Learned& learned) override;
 
 private:
-  enum class Handler { first, max, mean };
+  void take_prior();
 
-  /// [A, U] to [A, W].
-  at::Tensor project(const at::Tensor& values) const;
-  void index_words(const std::vector<std::vector<std::vector<int64_t>>>& words, const at::Device& device);
-  void set_calibration(const at::Tensor& scores);
-
-  Handler handler_;
-  std::string calibrate_, prefix_;
-  int64_t calibrate_rows_;
+  MultiToken handler_;
+  std::string prefix_;
   bool post_log_softmax_;
 
-  std::vector<std::string> labels_;
-  std::vector<std::string> first_words_;
-  int64_t width_ = 1;    ///< most sub-tokens of a word that are read
-  at::Tensor token_ids_; ///< [U] int64, vocabulary rows
-  at::Tensor columns_;   ///< [W * width] int64, which of the U each sub-token of each word is
-  at::Tensor absent_;    ///< [W, width] bool, true where a word has fewer sub-tokens; undefined when width is 1
-  at::Tensor counts_;    ///< [W] float32, sub-tokens of each word; undefined when width is 1
-  at::Tensor averages_;  ///< [W, labels] float32, 1 / words of the label where the word is the label's
-  at::Tensor calibration_; ///< [U] float32, or undefined
-  at::Tensor prior_;       ///< [1, W] float32, softmax of the projected calibration, or undefined
+  std::vector<std::string> first_words_; ///< by label, as they are encoded
+  WordScores words_;
+  Calibration calibration_;
+  at::Tensor prior_; ///< [1, W] float32, softmax of the calibration scores over all words, or undefined
 };
 
 } // namespace cuecard::manual

@@ -1,5 +1,4 @@
 // The oracle is the definition in manual_verbalizer.hpp, computed word by word in double.
-#include "character_vocabulary.hpp"
 #include "manual_verbalizer.hpp"
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/character_vocabulary.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/no_engine.hpp>
 
@@ -17,6 +17,7 @@
 
 using namespace cuecard;
 using namespace cuecard::manual;
+using cuecard::testing::CharacterVocabulary;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include <cuecard/register.hpp>
+#include <cuecard/parts/label_word_options.hpp>
 
 #include "manual_template.hpp"
 #include "manual_tuner.hpp"
@@ -26,19 +26,10 @@ constexpr cuecard_option_v1 template_options[] = {
 };
 
 constexpr cuecard_option_v1 verbalizer_options[] = {
-    cuecard::text_option("multi-token-handler", "first", "first|max|mean",
-                         "What stands for a word of several tokens: the first, the largest or the mean score.",
-                         "OpenPrompt, ManualVerbalizer"),
-    cuecard::text_option("prefix", " ", "", "Put in front of each label word, unless the word begins with <!>.",
-                         "OpenPrompt, ManualVerbalizer"),
-    cuecard::text_option(
-        "calibrate", "none", "none|blank|train",
-        "Divide out what the model says without content: on the template with empty fields, or on "
-        "the mean of training rows.",
-        "Zhao et al. 2021; OpenPrompt uses training rows"),
-    cuecard::integer_option("calibrate-rows", "200", 1, 1e6,
-                            "Training rows that `calibrate` train reads at most.",
-                            "OpenPrompt's tutorial on calibration"),
+    cuecard::multi_token_handler_option,
+    cuecard::word_prefix_option,
+    cuecard::calibrate_option("none", "Zhao et al. 2021; OpenPrompt uses training rows"),
+    cuecard::calibrate_rows_option,
     cuecard::flag_option("post-log-softmax", "true",
                          "Score by log-probabilities over all label words; else by the mean of raw scores.",
                          "OpenPrompt, ManualVerbalizer"),

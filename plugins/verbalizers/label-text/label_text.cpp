@@ -11,6 +11,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/label_words.hpp>
 
 namespace cuecard::label_text {
 
@@ -19,30 +20,12 @@ LabelText::LabelText(const Options& options)
       calibrate_(options.text("calibrate") == "blank"), prefix_(options.text("prefix")) {}
 
 void LabelText::prepare(const VerbalizerTarget& target) {
-  if (!target.backbone.shape().scores_vocabulary)
-    throw UsageError("the verbalizer \"label-text\" asks how likely a text is, and this model has no "
-                     "language-model head: choose a checkpoint that has one");
-  if (target.labels.empty())
-    throw DataError(
-        "the verbalizer \"label-text\" chooses among labels, and the task has none: name them under "
-        "\"labels\" in the task file");
-  texts_.clear();
-  for (std::size_t label = 0; label < target.labels.size(); ++label) {
-    const bool worded = label < target.label_words.size() && !target.label_words[label].empty();
-    const std::string& word = worded ? target.label_words[label].front() : target.labels[label];
-    std::string text = word.rfind("<!>", 0) == 0 ? word.substr(3) : prefix_ + word;
-    const std::vector<Token> tokens = target.vocabulary.encode(text);
-    const std::optional<int64_t> unknown = target.vocabulary.special().unk;
-    if (tokens.empty() || std::any_of(tokens.begin(), tokens.end(),
-                                      [&](const Token& token) { return unknown && token.id == *unknown; }))
-      throw UsageError("the text \"" + word + "\" of label \"" + target.labels[label] +
-                       "\" can't be spelled in the model's vocabulary: choose another");
-    if (const auto same = std::find(texts_.begin(), texts_.end(), text); same != texts_.end())
+  texts_ = first_texts(read_label_words(target, "label-text", prefix_));
+  for (auto text = texts_.begin(); text != texts_.end(); ++text)
+    if (const auto same = std::find(texts_.begin(), text, *text); same != text)
       throw UsageError("the labels \"" + target.labels[static_cast<std::size_t>(same - texts_.begin())] +
-                       "\" and \"" + target.labels[label] +
+                       "\" and \"" + target.labels[static_cast<std::size_t>(text - texts_.begin())] +
                        "\" have the same text, so they would always score the same: choose another");
-    texts_.push_back(std::move(text));
-  }
   device_ = target.backbone.device();
   calibration_ = at::Tensor();
 }
@@ -128,10 +111,7 @@ at::Tensor LabelText::loss(const Scores& scores, const Batch& batch) const {
 }
 
 std::vector<std::string> LabelText::answer_text(int64_t label) const {
-  if (label < 0 || label >= labels())
-    throw DataError("label " + std::to_string(label) + " was asked for, and the task has " +
-                    std::to_string(labels()));
-  return {texts_[static_cast<std::size_t>(label)]};
+  return {text_of_label(texts_, label)};
 }
 
 Learned LabelText::export_learned() const {

@@ -1,4 +1,4 @@
-#include <cuecard/register.hpp>
+#include <cuecard/parts/label_word_options.hpp>
 
 #include "label_text.hpp"
 
@@ -15,8 +15,7 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::text_option("calibrate", "none", "none|blank",
                          "Subtract what the texts score behind the template with empty fields.",
                          "Zhao et al. 2021; Holtzman et al. 2021"),
-    cuecard::text_option("prefix", " ", "", "Put in front of each text, unless it begins with <!>.",
-                         "OpenPrompt, ManualVerbalizer"),
+    cuecard::word_prefix_option,
 };
 
 constexpr cuecard_component_v1 components[] = {

@@ -3,7 +3,7 @@
 
 #include <cuecard/vocabulary.hpp>
 
-namespace cuecard::manual {
+namespace cuecard::testing {
 
 class CharacterVocabulary : public Vocabulary {
 public:
@@ -30,4 +30,4 @@ public:
   std::vector<int64_t> prefix_;
 };
 
-} // namespace cuecard::manual
+} // namespace cuecard::testing
