@@ -1,0 +1,31 @@
+#include <cuecard/parts/label_word_options.hpp>
+
+#include "automatic.hpp"
+
+namespace {
+
+constexpr cuecard_option_v1 options[] = {
+    cuecard::integer_option("words-per-label", "1", 1, 1000, "Words that are found for each label.",
+                            "OpenPrompt, AutomaticVerbalizer; PETAL's program takes 10"),
+    cuecard::integer_option("candidates", "1000", 1, 1e6,
+                            "Words of each label that are looked at: the likeliest on its rows.",
+                            "Schick et al. 2020, section 4; petal.py, num_candidates"),
+    cuecard::text_option(
+        "score-function", "llr", "llr|cross-entropy",
+        "What a word is scored by: the likelihood ratio of its label's rows against the others, or "
+        "the cross-entropy.",
+        "Schick et al. 2020, section 3.2"),
+    cuecard::flag_option("balance", "true", "The rows of a label weigh as much as all others together.",
+                         "Schick et al. 2020, section 3.2; petal.py, normalize"),
+    cuecard::calibrate_option("none", "PETAL does not calibrate; the option is Zhao et al. 2021's"),
+    cuecard::calibrate_rows_option,
+};
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::verbalizer<cuecard::automatic::Automatic>(
+        "automatic", "Label words found on training rows by likelihood ratio.", CUECARD_LEARNS_TOKENS, options),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("automatic", "0.1.0", "Apache-2.0", "", components)
