@@ -1,5 +1,5 @@
-/// One linear layer from hidden states to labels, with dropout in front of it while it is learned: what
-/// transformers puts behind a model for classification.
+/// Layers from hidden states to labels, with dropout in front of each while they are learned: what transformers
+/// puts behind a model for classification.
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,36 @@
 
 namespace cuecard::head {
 
+/// One linear layer, or two of them with tanh between.
+struct ClassifierForm {
+  bool dense = false; ///< a layer [H, H] with tanh in front, as RobertaClassificationHead has
+  bool bias = true;   ///< of the layer over labels; transformers' heads of causal models have none
+};
+
 class Classifier {
 public:
   /// Reads `dropout` and `lr-scale`.
-  explicit Classifier(const Options& options);
+  explicit Classifier(const Options& options, ClassifierForm form = {});
 
   /// Weights normal with deviation 0.02, drawn by `seed` (the models' own initializer_range), biases 0.
   void prepare(int64_t classes, int64_t width, uint64_t seed, const at::Device& device);
-  bool prepared() const { return weight_.defined(); }
-  int64_t classes() const { return weight_.size(0); }
+  bool prepared() const { return !tensors_.empty(); }
+  int64_t classes() const { return tensors_.at("weight").size(0); }
 
   /// states [A, H] to [A, C], in float32 (float64 when the states are). Draws the dropout of a learning pass
   /// on the host and sends it over, so nothing waits for the device.
   at::Tensor operator()(const at::Tensor& states, const Pass& pass) const;
 
   std::vector<ParameterGroup> parameters() const;
-  /// `weight` [C, H] and `bias` [C], float32.
+  /// `weight` [C, H], `bias` [C], `dense.weight` [H, H], `dense.bias` [H], those that the form has; float32.
   Learned export_learned() const;
   /// DataError that names the tensor when one is missing or does not fit.
   void import_learned(const Learned& learned);
 
 private:
   double dropout_, learning_rate_scale_;
-  at::Tensor weight_, bias_;
+  ClassifierForm form_;
+  TensorMap tensors_; ///< by the names of `export_learned`
 };
 
 /// Mean cross-entropy of `scores` [A, C] over those of `labels` [A] that are known (not -1); 0 when none is. A

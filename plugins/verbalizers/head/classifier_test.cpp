@@ -36,6 +36,21 @@ TEST_CASE("scores are x W^T + b in the states' precision, and at least float32")
   CHECK((classifier(states.to(at::kBFloat16), {}).scalar_type() == at::kFloat));
 }
 
+TEST_CASE("a dense layer with tanh goes in front, and a bias may be left out") {
+  Classifier classifier(classifier_options(), {true, false});
+  classifier.prepare(3, 5, 1, at::kCPU);
+  const Learned drawn = classifier.export_learned();
+  CHECK(drawn.tensors.size() == 3);
+  CHECK(!at::equal(drawn.tensors.at("weight"), drawn.tensors.at("dense.weight").slice(0, 0, 3)));
+  CHECK(classifier.parameters().at(0).tensors.size() == 3);
+  const at::Tensor weight = at::randn({3, 5}), dense = at::randn({5, 5}), bias = at::randn({5}),
+                   states = at::randn({4, 5});
+  classifier.import_learned({{{"weight", weight}, {"dense.weight", dense}, {"dense.bias", bias}}, {}});
+  CHECK(at::allclose(classifier(states, {}), (states.matmul(dense.t()) + bias).tanh().matmul(weight.t())));
+  CHECK_THROWS_WITH_AS(classifier.import_learned({{{"weight", weight}, {"dense.weight", dense}}, {}}),
+                       doctest::Contains("no tensor \"dense.bias\""), DataError);
+}
+
 TEST_CASE("dropout holds in learning passes only, drops its share, keeps the mean, and is the seed's") {
   Classifier classifier(classifier_options(0.25));
   classifier.prepare(1, 10000, 1, at::kCPU);

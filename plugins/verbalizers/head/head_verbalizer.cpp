@@ -5,7 +5,8 @@
 namespace cuecard::head {
 
 HeadVerbalizer::HeadVerbalizer(const Options& options)
-    : pooler_(options.text("pooler")), row_(options.text("row")), classifier_(options) {}
+    : pooler_(options.text("pooler")), row_(options.text("row")),
+      classifier_(options, {options.flag("dense"), options.flag("bias")}) {}
 
 void HeadVerbalizer::prepare(const VerbalizerTarget& target) {
   const BackboneShape& shape = target.backbone.shape();

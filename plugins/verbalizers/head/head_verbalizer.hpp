@@ -1,4 +1,4 @@
-/// The verbalizer component `head`: a linear layer on the state that stands for the whole input, as BERT's
+/// The verbalizer component `head`: learned layers on the state that stands for the whole input, as BERT's
 /// fine-tuning recipe has it (Devlin et al. 2019, section 4.1). Answer slots are not read; a template needs
 /// none.
 #pragma once

@@ -22,6 +22,8 @@ HeadVerbalizer head_of(const std::string& pooler, const std::string& row = "sequ
   Options options = classifier_options();
   options.set("pooler", pooler);
   options.set("row", row);
+  options.set("dense", false);
+  options.set("bias", true);
   return HeadVerbalizer(options);
 }
 

@@ -21,6 +21,10 @@ constexpr cuecard_option_v1 head_options[] = {
                          "Which row is read: [CLS], or a causal model's last; or the very first, a learned one "
                          "included.",
                          "PEFT, PeftModelForSequenceClassification (first)"),
+    cuecard::flag_option("dense", "false", "A learned layer with tanh in front, as wide as the state.",
+                         "transformers, RobertaClassificationHead has one"),
+    cuecard::flag_option("bias", "true", "The layer over labels adds a bias.",
+                         "transformers: heads of causal models add none"),
     dropout,
     learning_rate_scale,
 };
