@@ -24,6 +24,8 @@ DecoderLayout decoder_layout(const std::string& written, const Vocabulary& vocab
     return DecoderLayout::continuation;
   if (written == "mask")
     return DecoderLayout::mask;
+  if (written == "plain")
+    return DecoderLayout::plain;
   return vocabulary.id(sentinel(0))  ? DecoderLayout::sentinels
          : vocabulary.special().mask ? DecoderLayout::mask
                                      : DecoderLayout::continuation;
@@ -37,7 +39,7 @@ std::string slot_problem(DecoderLayout layout, const Vocabulary& vocabulary, int
   if (layout == DecoderLayout::mask && !vocabulary.special().mask)
     return "the model's vocabulary has no mask token, so no answer can stand here: use the option "
            "\"encoder-decoder\" continuation";
-  if (layout == DecoderLayout::mask && slot > 0)
+  if ((layout == DecoderLayout::mask || layout == DecoderLayout::plain) && slot > 0)
     return "this encoder-decoder has no tokens that tell several answers apart: use one answer slot";
   return "";
 }
@@ -49,6 +51,7 @@ std::optional<Piece> input_piece(DecoderLayout layout, int64_t slot) {
   case DecoderLayout::mask:
     return special("mask");
   case DecoderLayout::continuation:
+  case DecoderLayout::plain:
     break;
   }
   return std::nullopt;
@@ -61,7 +64,8 @@ std::vector<Piece> output_pieces(DecoderLayout layout, const Vocabulary& vocabul
     for (const int64_t id : vocabulary.sequence_prefix())
       pieces.push_back(special(vocabulary.piece(id)));
   for (int64_t slot = 0; slot < slots; ++slot) {
-    if (layout != DecoderLayout::mask && vocabulary.id(sentinel(slot)))
+    const bool told_apart = layout == DecoderLayout::sentinels || layout == DecoderLayout::continuation;
+    if (told_apart && vocabulary.id(sentinel(slot)))
       pieces.push_back(special(sentinel(slot)));
     Piece answer;
     answer.kind = Piece::Kind::answer;

@@ -17,6 +17,7 @@ enum class DecoderLayout {
   continuation, ///< T5 adapted to language modelling: the text ends at the slot; <extra_id_0> where there is
                 ///< one
   mask,         ///< BART: one slot, a mask token; the decoder is given what begins every sequence, `<s>`
+  plain,        ///< fine-tuned text to text: the whole text, and the decoder is given nothing
 };
 
 /// The layout that `written` names; "auto": what the vocabulary has tokens for.

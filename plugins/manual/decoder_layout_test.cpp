@@ -115,6 +115,14 @@ TEST_CASE("a mask token in the input, and what begins a sequence in front of the
   CHECK(both_sides(make("{a} is {mask}.", bart)) == "x is<mask>. | <s>*");
 }
 
+TEST_CASE("a plain text, and nothing in front of the answer") {
+  for (const Vocabulary* vocabulary : std::initializer_list<const Vocabulary*>{&t5, &bart, &plain})
+    CHECK(both_sides(make("{a} is", *vocabulary, "plain")) == "x is | *");
+  const std::vector<std::string> answers{"y"};
+  CHECK(both_sides(make("{a}", t5, "plain", true), &answers) == "x | *y<eos>");
+  CHECK(refusal("{a} {mask} {mask}", t5, "plain").find("template line 1, column 12: this encoder-decoder") == 0);
+}
+
 TEST_CASE("a short template ends in its answer slot") {
   CHECK(both_sides(make("{a} is", t5)) == "x is<extra_id_0> | <extra_id_0>*");
   CHECK(both_sides(make("{a} is", t5, "continuation")) == "x is | <extra_id_0>*");

@@ -14,10 +14,11 @@ constexpr cuecard_option_v1 template_options[] = {
         "A given answer ends in the end-of-sequence token, which is learned too (not in masked models).",
         "OpenPrompt, predict_eos_token"),
     cuecard::text_option(
-        "encoder-decoder", "auto", "auto|sentinels|continuation|mask",
+        "encoder-decoder", "auto", "auto|sentinels|continuation|mask|plain",
         "How an encoder-decoder is asked: sentinels in place of the answers (T5), a text that ends where the "
-        "answer begins (T5 adapted to language modelling), or a mask token (BART); auto: sentinels where the "
-        "vocabulary has them, else a mask, else a text that ends.",
+        "answer begins (T5 adapted to language modelling), a mask token (BART), or the plain text, as models "
+        "fine-tuned to answer are; auto: sentinels where the vocabulary has them, else a mask, else a text that "
+        "ends.",
         "OpenPrompt, wrappers t5 and t5-lm"),
     cuecard::text_option("chat-format", "auto", "auto|chatml|llama-3|gemma|phi-3|zephyr|llama-2|mistral",
                          "How the turns of a template with roles are written; auto: as the model's own chat "
