@@ -29,6 +29,8 @@ const std::map<std::string, Run> runs = {
     {"model info", model_info},
     {"model convert", model_convert},
     {"card info", card_info},
+    {"card import", card_import},
+    {"card export", card_export},
     {"plugin probe-child", probe_child},
 };
 

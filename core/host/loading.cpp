@@ -25,16 +25,6 @@ public:
   Conditioning condition(int64_t, const Pass&) const override { return {}; }
 };
 
-std::string template_text(const Values& values) {
-  const std::string given = values.text("template");
-  if (!given.starts_with("@"))
-    return given;
-  std::string text = read_text(given.substr(1), largest_template);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
-    text.pop_back();
-  return text;
-}
-
 /// A card's name and where it lies. A path that exists is a path, whatever it holds.
 std::pair<std::string, std::filesystem::path> named_path(const std::string& given) {
   const std::size_t equals = given.find('=');
@@ -74,6 +64,16 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
     cards.push_back({given, std::move(method)});
   }
   return cards;
+}
+
+std::string template_text(const Values& values) {
+  const std::string given = values.text("template");
+  if (!given.starts_with("@"))
+    return given;
+  std::string text = read_text(given.substr(1), largest_template);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.pop_back();
+  return text;
 }
 
 Method method_of_template(const Values& values, const Model& model, const registry::Registry& plugins,

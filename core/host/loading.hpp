@@ -28,6 +28,9 @@ struct LoadedCard {
 /// one name.
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model, const registry::Registry& plugins);
 
+/// `--template`, or what the file holds that it names by `@FILE`, without the line end at its end.
+std::string template_text(const Values& values);
+
 /// The template component of `--template` (`@FILE`: the file's text) on its own, prepared for the model; its
 /// tuner learns nothing and its verbalizer is null, so that prompts can be looked at without a task. Slots that
 /// somebody would have to fill are a UsageError unless `slots`.

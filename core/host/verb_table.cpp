@@ -219,6 +219,35 @@ std::vector<Verb> looking() {
        {{"card", path, "Folder of the card."}},
        Flags{json},
        "cuecard card info sst2.card"},
+      {"card import",
+       "make a card of a PEFT adapter (docs/peft.md)",
+       {{"adapter", path, "Folder of the adapter."}},
+       Flags{
+           model,
+           required(valued("out", "CARD", path, "Folder to write the card to; replaced when it exists.")),
+           valued("task", "FILE", path, "Take template, labels, words and verbalizer from this task file."),
+           valued("template", "TEXT|@FILE", text, "The template, or a file with it. Default: the text alone."),
+           several(valued("label", "NAME", text,
+                          "Labels in order. Default: the adapter's or the model's names, else numbers.")),
+           valued("task-id", "N", integer(0, 1e7), "Which task of a multitask adapter.", "0"),
+           valued("tuner", "NAME", text,
+                  "Tuner that shall have what was learned. Default: by the adapter's kind."),
+           several(valued("set", "OPTION=VALUE", pair,
+                          "Option of the tuner, or template.OPTION, verbalizer.OPTION."))} +
+           runs + plugins + Flags{json, quiet},
+       "cuecard card import sst2-adapter --model SmolLM2 --template 'Review: {text} Sentiment:' --out "
+       "sst2.card"},
+      {"card export",
+       "write what a card learned as a PEFT adapter (docs/peft.md)",
+       {{"card", path, "Folder of the card."}, {"folder", path, "Folder to write; it must not exist."}},
+       Flags{model, valued("format", "NAME", choice({"peft"}), "Format to write.", "peft"),
+             valued("type", "TYPE",
+                    choice({"PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "MULTITASK_PROMPT_TUNING"}),
+                    "PEFT's name for the kind. Default: that of the card's tuner."),
+             valued("base", "NAME", text, "What the adapter says that its model is called. Default: --model."),
+             on("leave-template", "Export although the template has a text of its own, which stays behind.")} +
+           runs + plugins + Flags{force, json, quiet},
+       "cuecard card export sst2.card sst2-adapter --model SmolLM2"},
   };
 }
 

@@ -120,7 +120,8 @@ TEST_CASE("a plain text, and nothing in front of the answer") {
     CHECK(both_sides(make("{a} is", *vocabulary, "plain")) == "x is | *");
   const std::vector<std::string> answers{"y"};
   CHECK(both_sides(make("{a}", t5, "plain", true), &answers) == "x | *y<eos>");
-  CHECK(refusal("{a} {mask} {mask}", t5, "plain").find("template line 1, column 12: this encoder-decoder") == 0);
+  CHECK(refusal("{a} {mask} {mask}", t5, "plain").find("template line 1, column 12: this encoder-decoder") ==
+        0);
 }
 
 TEST_CASE("a short template ends in its answer slot") {

@@ -17,7 +17,8 @@ constexpr cuecard_option_v1 template_options[] = {
         "encoder-decoder", "auto", "auto|sentinels|continuation|mask|plain",
         "How an encoder-decoder is asked: sentinels in place of the answers (T5), a text that ends where the "
         "answer begins (T5 adapted to language modelling), a mask token (BART), or the plain text, as models "
-        "fine-tuned to answer are; auto: sentinels where the vocabulary has them, else a mask, else a text that "
+        "fine-tuned to answer are; auto: sentinels where the vocabulary has them, else a mask, else a text "
+        "that "
         "ends.",
         "OpenPrompt, wrappers t5 and t5-lm"),
     cuecard::text_option("chat-format", "auto", "auto|chatml|llama-3|gemma|phi-3|zephyr|llama-2|mistral",

@@ -17,6 +17,8 @@ int tokenize(const Values& values);
 int model_info(const Values& values);
 int model_convert(const Values& values);
 int card_info(const Values& values);
+int card_import(const Values& values);
+int card_export(const Values& values);
 /// The child's side of `plugin probe`: plugins need the SDK's library, which comes with the engine.
 int probe_child(const Values& values);
 

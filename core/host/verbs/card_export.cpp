@@ -1,0 +1,54 @@
+#include <iostream>
+
+#include "host/device.hpp"
+#include "host/json_line.hpp"
+#include "host/loading.hpp"
+#include "host/verbs/verbs.hpp"
+#include "peft/export.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+void print(const Json& exported) {
+  std::cout << exported["out"].get<std::string>() << ": " << exported["peft_type"].get<std::string>() << " of "
+            << exported["rows"].dump() << " rows for " << exported["task_type"].get<std::string>() << '\n';
+  for (const Json& part : exported["left_behind"])
+    std::cout << "left behind: " << part.get<std::string>() << '\n';
+}
+
+} // namespace
+
+int card_export(const Values& values) {
+  const at::Device device = open_device(values);
+  const std::string out = values.text("folder");
+  peft::check_adapter_place(out);
+  const registry::Registry plugins = find_plugins(values);
+  const Card card = read_card(values.text("card"));
+  const Model model = load_model(values, plugins, device);
+
+  peft::ExportChoice choice;
+  choice.type = peft::type_of(values.text("type"));
+  choice.base_model = values.given("base") ? values.text("base") : values.text("model");
+  choice.leave_template = values.given("leave-template");
+  const Method method = method_from_card(model, plugins, card, values.given("force"));
+  const peft::Exported exported = peft::export_card(method, model, plugins, choice);
+  peft::write_adapter(exported.adapter, out);
+
+  const peft::AdapterConfig& config = exported.adapter.config;
+  const Json object{{"card", card.name},
+                    {"out", out},
+                    {"peft_type", peft::name_of(config.type)},
+                    {"task_type", peft::name_of(config.task)},
+                    {"base_model", config.base_model},
+                    {"rows", config.virtual_tokens},
+                    {"head", !exported.adapter.head.empty()},
+                    {"left_behind", exported.left_behind}};
+  if (values.given("json"))
+    print_line(object);
+  else if (!values.given("quiet"))
+    print(object);
+  return 0;
+}
+
+} // namespace cuecard::host

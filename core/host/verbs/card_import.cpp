@@ -1,0 +1,83 @@
+#include <iostream>
+
+#include <cuecard/error.hpp>
+
+#include "host/device.hpp"
+#include "host/json_line.hpp"
+#include "host/loading.hpp"
+#include "host/training_task.hpp"
+#include "host/verbs/verbs.hpp"
+#include "peft/import.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+/// What the flags say of the task, in the form of a task file.
+TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
+  TaskFile task;
+  if (values.given("task")) {
+    if (values.given("template") || values.given("label"))
+      throw UsageError("--task has a template and labels; leave --template and --label out.");
+    return read_task_file(values.text("task"));
+  }
+  const std::filesystem::path folder = values.text("adapter");
+  task.name = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  task.template_text = values.given("template")                       ? template_text(values)
+                       : adapter.config.task == peft::Task::token_cls ? "{words}"
+                                                                      : "{text}";
+  for (const std::string& name : values.texts("label")) {
+    TaskLabel& label = task.labels.emplace_back();
+    label.name = name;
+    label.words = {name};
+  }
+  return task;
+}
+
+void print(const Json& imported) {
+  std::cout << imported["out"].get<std::string>() << ": " << imported["rows"].dump() << " learned rows for "
+            << imported["tuner"].get<std::string>() << ", " << imported["verbalizer"].get<std::string>();
+  std::string labels;
+  for (const Json& label : imported["labels"])
+    labels += (labels.empty() ? "" : ", ") + label.get<std::string>();
+  std::cout << (labels.empty() ? "" : " of " + labels) << '\n';
+}
+
+} // namespace
+
+int card_import(const Values& values) {
+  const at::Device device = open_device(values);
+  const std::string out = values.text("out");
+  check_card_place(out);
+  const registry::Registry plugins = find_plugins(values);
+  const peft::Adapter adapter = peft::read_adapter(values.text("adapter"));
+  const TaskFile task = described_task(values, adapter);
+  const Model model = load_model(values, plugins, device);
+
+  const peft::ImportChoice choice{choice_of(task, values.text("tuner"), values.pairs("set"), 0),
+                                  values.integer("task-id")};
+  const peft::Imported imported = peft::import_adapter(adapter, model, plugins, choice);
+  save_card(imported.card, out);
+
+  const Card& card = imported.card;
+  for (const std::string& note : imported.notes)
+    std::cerr << "cuecard: warning: " << note << '\n';
+  const Json object{{"card", card.name},
+                    {"out", out},
+                    {"adapter", adapter.folder.string()},
+                    {"peft_type", peft::name_of(adapter.config.type)},
+                    {"task_type", peft::name_of(adapter.config.task)},
+                    {"base_model", adapter.config.base_model},
+                    {"rows", adapter.config.virtual_tokens},
+                    {"tuner", card.tuner.component},
+                    {"verbalizer", card.verbalizer.component},
+                    {"labels", card.labels},
+                    {"left_out", imported.notes}};
+  if (values.given("json"))
+    print_line(object);
+  else if (!values.given("quiet"))
+    print(object);
+  return 0;
+}
+
+} // namespace cuecard::host

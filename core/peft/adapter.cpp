@@ -1,0 +1,215 @@
+#include "peft/adapter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include <ATen/ops/isfinite.h>
+
+#include <cuecard/error.hpp>
+
+#include "model/safetensors.hpp"
+#include "model/strict_json.hpp"
+#include "model/written_beside.hpp"
+
+namespace cuecard::peft {
+
+namespace {
+
+constexpr const char* config_name = "adapter_config.json";
+constexpr const char* tensors_name = "adapter_model.safetensors";
+constexpr const char* pickle_name = "adapter_model.bin";
+constexpr std::size_t largest_config = std::size_t{1} << 20;
+
+/// Modules that hold one row for each token, as the model families call them.
+constexpr std::array<std::string_view, 6> embedding_modules{"word_embeddings", "embed_tokens", "wte",
+                                                            "shared",          "lm_head",      "embed_in"};
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text;
+  for (const int64_t size : shape)
+    text += (text.empty() ? "" : " x ") + std::to_string(size);
+  return text.empty() ? "a single number" : text;
+}
+
+std::filesystem::path tensors_file(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / tensors_name, pickle = folder / pickle_name;
+  if (std::filesystem::exists(file))
+    return file;
+  if (std::filesystem::exists(pickle))
+    throw DataError(
+        pickle.string() +
+        ": is a PyTorch pickle, which can run code and is never read; convert it once in Python with "
+        "safetensors.torch.save_file(torch.load(\"adapter_model.bin\", weights_only=True), "
+        "\"adapter_model.safetensors\").");
+  throw DataError(folder.string() + ": has no " + tensors_name + ", which holds what the adapter learned.");
+}
+
+/// The name in the model of what PEFT names "base_model.NAME"; a few older files have "base_model.model.NAME".
+std::string name_in_model(std::string_view name) {
+  for (const std::string_view prefix : {"base_model.model.", "base_model."})
+    if (name.starts_with(prefix)) {
+      const std::string_view rest = name.substr(prefix.size());
+      if (prefix == "base_model.model." && !rest.starts_with("classifier.") && !rest.starts_with("score."))
+        continue; // Llama's own modules lie in one called "model"
+      return std::string(rest);
+    }
+  return "";
+}
+
+bool is_embedding(std::string_view name) {
+  if (!name.ends_with(".weight"))
+    return false;
+  name.remove_suffix(7);
+  return std::ranges::any_of(embedding_modules, [&](std::string_view module) {
+    return name == module || (name.ends_with(module) && name[name.size() - module.size() - 1] == '.');
+  });
+}
+
+bool is_saved_by_hand(const AdapterConfig& config, std::string_view name) {
+  return std::ranges::any_of(config.saved, [&](const std::string& module) {
+    return name == module + ".weight" || name.ends_with("." + module + ".weight");
+  });
+}
+
+class Reader {
+public:
+  Reader(Adapter& adapter, const std::filesystem::path& path) : adapter_(adapter), file_(path) {}
+
+  void read() {
+    for (const auto& [name, entry] : file_.entries())
+      sort(name, entry);
+    const AdapterConfig& config = adapter_.config;
+    const int64_t rows = config.virtual_tokens * (config.has_prefix() ? 1 : config.submodules);
+    const at::Tensor& embeddings = require("prompt_embeddings");
+    if (embeddings.dim() != 2 || embeddings.size(0) != rows || embeddings.size(1) < 1)
+      refuse("prompt_embeddings", std::to_string(rows) + " rows, as \"num_virtual_tokens\" " +
+                                      std::to_string(config.virtual_tokens) +
+                                      (rows == config.virtual_tokens ? "" : " for each of two stacks") +
+                                      " says");
+    if (config.width && !config.has_prefix() && embeddings.size(1) != *config.width)
+      refuse("prompt_embeddings", shape_text({rows, *config.width}) + ", as \"token_dim\" says");
+    if (config.width && config.layers && config.has_prefix() &&
+        embeddings.size(1) != 2 * *config.layers * *config.width)
+      refuse("prompt_embeddings", shape_text({rows, 2 * *config.layers * *config.width}) +
+                                      ", keys and values of \"num_layers\" layers of \"token_dim\"");
+    if (config.type != Type::multitask_prompt_tuning)
+      return;
+    require_shape("prefix_task_cols", {config.tasks, rows, config.ranks});
+    require_shape("prefix_task_rows", {config.tasks, config.ranks, embeddings.size(1)});
+  }
+
+private:
+  void sort(const std::string& name, const SafetensorsEntry& entry) {
+    const bool multitask = adapter_.config.type == Type::multitask_prompt_tuning;
+    if (name == "prompt_embeddings" ||
+        (multitask && (name == "prefix_task_cols" || name == "prefix_task_rows"))) {
+      adapter_.learned[name] = in_float(name, entry);
+      if (name == "prompt_embeddings")
+        adapter_.dtype = entry.dtype;
+      return;
+    }
+    const std::string in_model = name_in_model(name);
+    const bool head = in_model.starts_with("classifier.") || in_model.starts_with("score.");
+    if (head && adapter_.config.has_head())
+      adapter_.head[in_model] = in_float(name, entry);
+    else if (is_embedding(in_model) && !is_saved_by_hand(adapter_.config, in_model) && entry.shape.size() == 2)
+      adapter_.embeddings[in_model] = file_.tensor(name);
+    else
+      throw DataError(where(name) + (in_model.empty() ? "is unknown" : "would replace weights of the model") +
+                      ": a " + name_of(adapter_.config.type) + " adapter for " + name_of(adapter_.config.task) +
+                      " that a card can hold has learned rows" +
+                      (adapter_.config.has_head() ? " and a classifier." : " and nothing else."));
+  }
+
+  at::Tensor in_float(const std::string& name, const SafetensorsEntry& entry) const {
+    if (!at::isFloatingType(entry.dtype))
+      throw DataError(where(name) + "holds " + std::string(safetensors_dtype_name(entry.dtype)) +
+                      "; expected floating-point numbers.");
+    const at::Tensor numbers = file_.tensor(name).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+    if (!at::isfinite(numbers).all().item<bool>())
+      throw DataError(where(name) + "holds NaN or an infinite number, so the adapter is of no use.");
+    return numbers;
+  }
+
+  std::string where(const std::string& name) const {
+    return file_.path().string() + ": the tensor \"" + name.substr(0, 120) + "\" ";
+  }
+
+  [[noreturn]] void refuse(const std::string& name, const std::string& expected) const {
+    throw DataError(where(name) + "is " + shape_text(adapter_.learned.at(name).sizes()) + "; expected " +
+                    expected + ".");
+  }
+
+  const at::Tensor& require(const std::string& name) const {
+    const auto found = adapter_.learned.find(name);
+    if (found == adapter_.learned.end())
+      throw DataError(file_.path().string() + ": lacks the tensor \"" + name + "\" of a " +
+                      name_of(adapter_.config.type) + " adapter.");
+    return found->second;
+  }
+
+  void require_shape(const std::string& name, const std::vector<int64_t>& shape) const {
+    if (require(name).sizes() != at::IntArrayRef(shape))
+      refuse(name, shape_text(shape) + " by \"num_tasks\", \"num_ranks\" and the learned rows");
+  }
+
+  Adapter& adapter_;
+  SafetensorsFile file_;
+};
+
+} // namespace
+
+std::filesystem::path adapter_folder(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder))
+    throw DataError(folder.string() + ": is no PEFT adapter: there is no such folder.");
+  if (std::filesystem::exists(folder / config_name))
+    return folder;
+  std::vector<std::string> inside;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.is_directory() && std::filesystem::exists(entry.path() / config_name))
+      inside.push_back(entry.path().string());
+  std::sort(inside.begin(), inside.end());
+  if (inside.empty())
+    throw DataError(folder.string() + ": is no PEFT adapter: it has no " + config_name +
+                    ", nor a folder that has one.");
+  std::string names;
+  for (const std::string& name : inside)
+    names += (names.empty() ? "" : ", ") + name;
+  if (inside.size() > 1)
+    throw UsageError(folder.string() + ": holds several adapters; name one of " + names + ".");
+  return inside.front();
+}
+
+Adapter read_adapter(const std::filesystem::path& folder) {
+  Adapter adapter;
+  adapter.folder = adapter_folder(folder);
+  const std::filesystem::path config = adapter.folder / config_name;
+  adapter.config = parse_adapter_config(read_text(config, largest_config), config.string());
+  Reader(adapter, tensors_file(adapter.folder)).read();
+  return adapter;
+}
+
+void check_adapter_place(const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder) &&
+      !(std::filesystem::is_directory(folder) && std::filesystem::is_empty(folder)))
+    throw UsageError(folder.string() + ": exists already; name another folder for the adapter.");
+}
+
+void write_adapter(const Adapter& adapter, const std::filesystem::path& folder) {
+  check_adapter_place(folder);
+  TensorMap tensors = adapter.learned;
+  for (const auto& [name, tensor] : adapter.head)
+    tensors["base_model." + name] = tensor;
+  DirectoryBeside beside(folder);
+  try {
+    write_safetensors(beside.path() / tensors_name, tensors, {{"format", "pt"}});
+    write_file_beside(beside.path() / config_name, adapter_config_text(adapter.config));
+  } catch (const DataError& error) {
+    throw DataError(beside.in_place(error.what()));
+  }
+  beside.commit();
+}
+
+} // namespace cuecard::peft
