@@ -55,16 +55,16 @@ std::string whole(const Json& object, const char* key) {
   return has(object, key) ? grouped(object.at(key).get<long long>()) : "-";
 }
 
-/// The measure of a run with its interval, where it has one.
+/// The measure of a run by its own metric, with its interval where it has one.
 struct Measure {
   bool known = false;
   Estimate estimate;
-  std::string rows = "-", spread = "-";
+  std::string metric = "-", rows = "-", spread = "-";
 };
 
 Measure measure_of(const ReportedRun& run) {
   const Json* of = run.object;
-  const char* key = "accuracy";
+  const char* key = "value";
   if (run.kind == ReportedRun::Kind::train) {
     if (!has(*of, "dev"))
       return {};
@@ -76,9 +76,10 @@ Measure measure_of(const ReportedRun& run) {
     return {};
   Measure measure;
   measure.known = true;
+  measure.metric = of->at("metric").get<std::string>();
   measure.estimate = {run.name, of->at(key).get<double>(), 0, 0};
   measure.estimate.low = measure.estimate.high = measure.estimate.value;
-  if (has(*of, "ci95")) {
+  if (has(*of, "ci95") && (measure.metric == "accuracy" || measure.metric == "exact-match")) {
     measure.estimate.low = of->at("ci95").at(0).get<double>();
     measure.estimate.high = of->at("ci95").at(1).get<double>();
   }
@@ -103,17 +104,18 @@ std::string kind_of(const ReportedRun& run) {
 
 std::string side_by_side(const std::vector<ReportedRun>& runs) {
   std::string html = "<h2>Runs side by side</h2>\n<table>\n" +
-                     header({"run", "what", "accuracy", "95% interval", "std over seeds", "rows", "learned",
-                             "steps", "seconds", "file"});
+                     header({"run", "what", "metric", "value", "95% interval", "std over seeds", "rows",
+                             "learned", "steps", "seconds", "file"});
   std::vector<Estimate> estimates;
   for (const ReportedRun& run : runs) {
     const Json& object = *run.object;
     const Measure measure = measure_of(run);
     if (measure.known)
       estimates.push_back(measure.estimate);
-    html += "<tr>" + cell(run.name, false) + cell(kind_of(run), false);
+    html += "<tr>" + cell(run.name, false) + cell(kind_of(run), false) + cell(measure.metric, false);
     html += cell(measure.known ? percent(measure.estimate.value) : "-");
-    html += cell(measure.known ? percent(measure.estimate.low) + " to " + percent(measure.estimate.high) : "-");
+    const bool interval = measure.estimate.low < measure.estimate.high;
+    html += cell(interval ? percent(measure.estimate.low) + " to " + percent(measure.estimate.high) : "-");
     html += cell(measure.spread) + cell(measure.rows) + cell(whole(object, "parameters"));
     html += cell(whole(object, "steps"));
     html += cell(has(object, "seconds") ? rounded(object.at("seconds").get<double>(), 1) : "-");

@@ -44,12 +44,13 @@ Json trained() {
           {"steps", 3},
           {"seconds", 2.5},
           {"losses", {3.0, nullptr, 1.0}},
-          {"dev", {{"n", 40}, {"accuracy", 0.75}, {"ci95", {0.6, 0.86}}}}};
+          {"dev", {{"n", 40}, {"metric", "accuracy"}, {"value", 0.75}, {"ci95", {0.6, 0.86}}}}};
 }
 Json measured() {
   return {{"card", "m"},
           {"n", 10},
-          {"accuracy", 0.7},
+          {"metric", "accuracy"},
+          {"value", 0.7},
           {"ci95", {0.4, 0.9}},
           {"seconds", 1.0},
           {"labels", {"no", "yes & so"}},
@@ -92,6 +93,16 @@ TEST_CASE("what was trained and measured stands in the page") {
   CHECK(holds(page, "rgba(0,114,178,0.360)\">3<"));
 }
 
+TEST_CASE("a run stands with its own metric, and an interval of another measure is not shown as that one's") {
+  Json texts = measured();
+  texts["metric"] = "bleu";
+  texts["value"] = 0.31;
+  const std::string page = page_of({texts});
+  CHECK(holds(page, ">bleu<"));
+  CHECK(holds(page, "31.0%"));
+  CHECK(!holds(page, "40.0% to 90.0%"));
+}
+
 TEST_CASE("only what the runs hold has a heading") {
   Json bare = measured();
   bare.erase("mistakes");
@@ -131,7 +142,7 @@ TEST_CASE("runs of one name are told apart by their files, and what is no run is
   CHECK_THROWS_WITH_AS(page_of({Json{{"row", 0}, {"label", "x"}}}), doctest::Contains("run-0.json"), DataError);
   CHECK_THROWS_AS(page_of({Json::array({1, 2})}), DataError);
   Json wrong = measured();
-  wrong["accuracy"] = "much";
+  wrong["value"] = "much";
   CHECK_THROWS_WITH_AS(page_of({trained(), wrong}), doctest::Contains("run-1.json"), DataError);
   wrong = measured();
   wrong["confusion"] = Json::array({Json::array({1})});

@@ -156,8 +156,8 @@ std::vector<Verb> learning() {
       {"eval",
        "measure cards on labelled rows",
        {},
-       Flags{card, model,
-             valued("data", "FILE", path, "Labelled rows. Default: the task's test or dev file.")} +
+       Flags{card, model, valued("data", "FILE", path, "Labelled rows. Default: the task's test or dev file."),
+             valued("mistakes", "N", integer(0, 1e6), "Worst mistakes that --json prints.", "20")} +
            columns + batches + runs + plugins + Flags{strict, force, json, quiet},
        "cuecard eval --card sst2.card --model SmolLM2 --data dev.tsv --no-header --column text=1 --column "
        "label=2"},

@@ -25,6 +25,13 @@ assert [row["row"] for row in rows] == list(range(24))
 assert all(list(row) == ["row", "card", "label", "scores"] and row["card"] == "toy" for row in rows)
 assert all(abs(sum(row["scores"].values()) - 1) < 1e-6 for row in rows)
 check_measured(rows, measured)
+texts, mistakes = open("dev.txt").read().splitlines(), measured["mistakes"]
+assert len(mistakes) == min(20, measured["n"] - measured["correct"]) > 0, measured
+for mistake in mistakes:
+    row = rows[mistake["line"] - 1]
+    assert row["label"] == mistake["predicted"] != mistake["gold"] and texts[row["row"]] == mistake["text"], mistake
+    assert abs(row["scores"][row["label"]] - mistake["probability"]) < 1e-9, (row, mistake)
+assert [m["probability"] for m in mistakes] == sorted((m["probability"] for m in mistakes), reverse=True)
 for path in "predict-file.json", "predict-alone.json":
     check_all_close(without_summary(path), rows)
 

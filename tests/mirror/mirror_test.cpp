@@ -120,8 +120,8 @@ TEST_CASE("a batch that stayed on the CPU is refused, and the operator named") {
 }
 
 TEST_CASE("hidden states, what is read of them, and gradients are transformers'") {
-  for (const std::string name :
-       {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm", "bert-plain", "roberta-mlm", "electra-generator"}) {
+  for (const std::string name : {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm",
+                                 "bert-plain", "roberta-mlm", "electra-generator"}) {
     CAPTURE(name);
     const Model model = model_on(name, mirror::device);
     const BackboneShape& shape = model.backbone().shape();

@@ -7,8 +7,8 @@
 
 #include <cuecard/error.hpp>
 
-#include "character_vocabulary.hpp"
 #include "manual_template.hpp"
+#include <cuecard/testing/character_vocabulary.hpp>
 
 #include <doctest/doctest.h>
 
@@ -21,7 +21,7 @@ namespace {
 const std::filesystem::path project = CUECARD_SOURCE_DIR;
 
 /// A model with that chat template and the special tokens that it spells.
-class ChatVocabulary final : public manual::CharacterVocabulary {
+class ChatVocabulary final : public testing::CharacterVocabulary {
 public:
   explicit ChatVocabulary(std::string chat_template) : chat_template_(std::move(chat_template)) {}
 

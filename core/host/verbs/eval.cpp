@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <map>
 #include <set>
 
 #include <cuecard/error.hpp>
@@ -16,12 +14,11 @@
 #include "host/interrupt.hpp"
 #include "host/json_line.hpp"
 #include "host/loading.hpp"
+#include "host/measured_card.hpp"
 #include "host/progress.hpp"
 #include "host/table.hpp"
 #include "host/verbs/verbs.hpp"
 #include "host/word_field.hpp"
-#include "metrics/metrics.hpp"
-#include "metrics/task_metric.hpp"
 
 namespace cuecard::host {
 
@@ -31,28 +28,6 @@ namespace {
 struct CardRows {
   std::vector<Example> examples;
   RowReport report;
-};
-
-/// What came of them.
-struct Measured {
-  const Method* method = nullptr;
-  MeasuredRows rows;
-  std::map<std::pair<int64_t, std::size_t>, bool> correct; ///< by line, and word where words have labels
-  RowReport report;
-};
-
-/// All labels of all rows.
-std::vector<int64_t> joined(const std::vector<std::vector<int64_t>>& rows) {
-  std::vector<int64_t> all;
-  for (const std::vector<int64_t>& row : rows)
-    all.insert(all.end(), row.begin(), row.end());
-  return all;
-}
-
-/// One pass of the model over rows of one or several cards.
-struct Pass {
-  double seconds = 0;
-  Counters counters;
 };
 
 std::string data_path(const Values& values) {
@@ -114,21 +89,21 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
 }
 
 /// Puts the rows that were left out in the order of the file. A measure of no rows is none.
-void check_measured(Measured& measured) {
-  RowReport& report = measured.report;
+void check_measured(MeasuredCard& measured) {
+  RowReport& report = measured.report();
   std::ranges::stable_sort(report.skipped, {}, &SkippedRow::line);
-  if (measured.rows.size() > 0)
+  if (measured.rows().size() > 0)
     return;
   throw DataError(report.file + ": none of its " + std::to_string(report.rows) +
-                  " rows can be used to measure the card \"" + measured.method->name + "\"; " +
+                  " rows can be used to measure the card \"" + measured.method().name + "\"; " +
                   (report.skipped.empty() ? "none names it."
                                           : "line " + std::to_string(report.skipped[0].line) + ": " +
                                                 report.skipped[0].reason + "."));
 }
 
 /// Runs `rows` of all cards together, so that cards share batches.
-Pass measure(const Model& model, const std::vector<const Method*>& methods, std::vector<CardRows>& rows,
-             std::vector<Measured>& measured, const Values& values, const std::string& what) {
+MeasuredPass measure(const Model& model, const std::vector<const Method*>& methods, std::vector<CardRows>& rows,
+                     std::vector<MeasuredCard>& measured, const Values& values, const std::string& what) {
   std::vector<const Example*> examples;
   std::vector<std::size_t> owner;
   for (std::size_t card = 0; card < rows.size(); ++card)
@@ -148,105 +123,18 @@ Pass measure(const Model& model, const std::vector<const Method*>& methods, std:
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   for (std::size_t card = 0; card < rows.size(); ++card)
-    measured.push_back({methods[card], MeasuredRows(*methods[card]), {}, rows[card].report});
+    measured.emplace_back(*methods[card], rows[card].report);
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    Measured& result = measured[measured.size() - rows.size() + owner[i]];
+    MeasuredCard& result = measured[measured.size() - rows.size() + owner[i]];
     if (!predictions[i].problem.empty()) {
-      leave_out(result.report, examples[i]->line, predictions[i].problem, values.given("strict"));
+      leave_out(result.report(), examples[i]->line, predictions[i].problem, values.given("strict"));
       continue;
     }
-    const std::vector<bool> right = result.rows.add(*examples[i], predictions[i]);
-    for (std::size_t word = 0; word < right.size(); ++word)
-      result.correct[{examples[i]->line, word}] = right[word];
+    result.add(*examples[i], predictions[i]);
   }
   for (std::size_t card = measured.size() - rows.size(); card < measured.size(); ++card)
     check_measured(measured[card]);
   return {seconds, predictor.counters()};
-}
-
-/// Rows, or words, that both cards labelled.
-PairedComparison against(const Measured& card, const Measured& other) {
-  std::vector<int64_t> first, second;
-  for (const auto& [place, correct] : card.correct)
-    if (const auto found = other.correct.find(place); found != other.correct.end()) {
-      first.push_back(correct);
-      second.push_back(found->second);
-    }
-  return compare(first, second, std::vector<int64_t>(first.size(), 1));
-}
-
-Json as_json(const Found& found) {
-  return {{"precision", found.precision()}, {"recall", found.recall()},     {"f1", found.f1()},
-          {"correct", found.correct},       {"predicted", found.predicted}, {"gold", found.gold}};
-}
-
-/// What the metric's value is made of.
-void add_parts(Json& object, const std::string& metric, const MetricValue& measured) {
-  if (metric == "accuracy")
-    return;
-  if (metric == "entity-f1") {
-    object["precision"] = measured.all.precision();
-    object["recall"] = measured.all.recall();
-  }
-  Json& parts = object[metric == "entity-f1" ? "types" : "by_label"] = Json::object();
-  for (const auto& [name, found] : measured.parts)
-    parts[name] = as_json(found);
-}
-
-void add_interval(Json& object, int64_t correct, int64_t total) {
-  const Interval interval = wilson95(correct, total);
-  object["ci95"] = {interval.low, interval.high};
-}
-
-/// What is known of labels, or of texts, whatever the metric.
-void add_measures(Json& object, const Measured& measured) {
-  const Method& method = *measured.method;
-  if (method.predicts() == Predicts::texts) {
-    const int64_t exact = std::ranges::count_if(measured.correct, [](const auto& row) { return row.second; });
-    object["correct"] = exact;
-    add_interval(object, exact, measured.rows.size());
-    for (const std::string& metric : text_metric_names())
-      object["by_metric"][metric] = measure(metric, measured.rows.written());
-    return;
-  }
-  const std::vector<int64_t> predicted = joined(measured.rows.labelled().predicted),
-                             gold = joined(measured.rows.labelled().gold);
-  const Accuracy result = accuracy(predicted, gold);
-  object["accuracy"] = result.value();
-  object["correct"] = result.correct;
-  if (method.labels_words()) // words of one sentence are no independent draws: no interval
-    object["words"] = result.total;
-  else
-    add_interval(object, result.correct, result.total);
-  object["labels"] = method.labels;
-  object["confusion"] = confusion(predicted, gold, std::ssize(method.labels));
-}
-
-Json as_json(const Measured& measured, const Pass& pass, const Measured* first) {
-  const Method& method = *measured.method;
-  const int64_t rows = measured.rows.size();
-  const MetricValue value = measured.rows.value();
-  Json object{{"card", method.name}, {"n", rows}, {"metric", method.metric}, {"value", value.value}};
-  add_measures(object, measured);
-  if (method.predicts() != Predicts::texts)
-    add_parts(object, method.metric, value);
-  const Json more{
-      {"skipped", std::ssize(measured.report.skipped)},
-      {"seconds", pass.seconds},
-      {"examples_per_second", finite(static_cast<double>(rows) / pass.seconds)},
-      {"tokens_per_second", finite(static_cast<double>(pass.counters.rows_forwarded) / pass.seconds)},
-      {"data", measured.report.file},
-      {"data_sha256", measured.report.sha256}};
-  object.update(more);
-  if (first) {
-    const PairedComparison pair = against(measured, *first);
-    object["versus"] = {{"card", first->method->name},
-                        {"only_this", pair.only_first},
-                        {"only_other", pair.only_second},
-                        {"p_value", pair.p_value}};
-  }
-  add_counters(object, pass.counters);
-  return object;
 }
 
 std::vector<std::string> table_row(const Json& object) {
@@ -340,23 +228,25 @@ int eval(const Values& values) {
   }
 
   const Interruptible work;
-  std::vector<Measured> measured;
+  std::vector<MeasuredCard> measured;
   std::vector<Json> objects;
   if (names_cards(rows)) {
     keep_own(rows, methods);
-    const Pass pass = measure(model, methods, rows, measured, values, "eval");
-    for (const Measured& card : measured)
-      objects.push_back(as_json(card, pass, nullptr));
+    const MeasuredPass pass = measure(model, methods, rows, measured, values, "eval");
+    for (const MeasuredCard& card : measured)
+      objects.push_back(as_json(card, pass, values.integer("mistakes"), nullptr));
   } else {
     for (std::size_t card = 0; card < methods.size(); ++card) {
       std::vector<CardRows> own{std::move(rows[card])};
-      const Pass pass = measure(model, {methods[card]}, own, measured, values, "eval " + methods[card]->name);
-      objects.push_back(as_json(measured[card], pass, card > 0 ? &measured[0] : nullptr));
+      const MeasuredPass pass =
+          measure(model, {methods[card]}, own, measured, values, "eval " + methods[card]->name);
+      objects.push_back(
+          as_json(measured[card], pass, values.integer("mistakes"), card > 0 ? &measured[0] : nullptr));
     }
   }
   std::set<std::string> told; // cards that leave out the same rows say so once
-  for (const Measured& card : measured)
-    if (const std::string summary = card.report.summary(10); !summary.empty() && told.insert(summary).second)
+  for (const MeasuredCard& card : measured)
+    if (const std::string summary = card.report().summary(10); !summary.empty() && told.insert(summary).second)
       std::cerr << "cuecard: " << summary << '\n';
   print(objects, values);
   return 0;
