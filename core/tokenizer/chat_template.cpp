@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tokenizer/field.hpp"
 #include "tokenizer/json_file.hpp"
 
 namespace cuecard::tokenizer {

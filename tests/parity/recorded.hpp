@@ -29,7 +29,6 @@ inline Model tiny_model(const std::string& name, at::ScalarType dtype = at::kFlo
 class Recording {
 public:
   explicit Recording(const std::filesystem::path& path) : file_(path) {}
-  bool has(const std::string& name) const { return file_.entries().contains(name); }
   at::Tensor operator[](const std::string& name) const { return file_.tensor(name).clone(); }
   bool has(const std::string& name) const { return file_.entries().contains(name); }
   std::vector<int64_t> list(const std::string& name) const {
