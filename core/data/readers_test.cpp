@@ -112,11 +112,13 @@ TEST_CASE("JSON lines: nested keys, lists, numbers, broken lines") {
   RowLayout columns = layout({{"text", {"a.b", 0}}}, Column{"label", 0});
   columns.id = Column{"idx", 0};
   columns.answers = Column{"words", 0};
+  columns.references = Column{"words", 0};
   const LabelIndex labels({{"no", {}, {"0", "false"}}, {"yes", {}, {"1"}}});
   const auto [examples, report] = read(bytes, "d.jsonl", columns, labels);
   REQUIRE(examples.size() == 2);
   CHECK(examples[0].id == "12");
   CHECK(examples[0].answers == std::vector<std::string>{"x", "y"});
+  CHECK(examples[0].references == std::vector<std::string>{"x", "y"});
   CHECK(examples[1].fields.at("text") == "\xC3\xA9");
   CHECK(examples[1].label == 0);
   REQUIRE(report.skipped.size() == 3);

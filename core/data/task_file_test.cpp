@@ -15,7 +15,7 @@ const char* const complete = R"({
   "name": "topics",
   "data": {"train": "data/train.csv", "dev": "/abs/dev.csv", "format": "csv",
            "fields": {"title": "title", "body": "description"}, "label": "label", "id": "id",
-           "meta": {"who": "entity"}, "words": {"w": 3}},
+           "answers": "text", "references": "texts", "meta": {"who": "entity"}, "words": {"w": 3}},
   "few_shot": {"per_label": 16, "seed": 7, "dev": {"total": 20}},
   "labels": ["world", {"name": "sports", "words": ["sports", "football"], "values": [2, "S", true]}],
   "template": {"text": "{title} is {\"mask\"}", "component": "manual", "options": {"soft": 3, "flag": true}},
@@ -45,6 +45,9 @@ TEST_CASE("every key arrives") {
   CHECK(task.layout.words.at("w") == Column{"", 3});
   CHECK(task.layout.meta.at("who") == Column{"entity", 0});
   CHECK(task.layout.label == Column{"label", 0});
+  CHECK(task.layout.answers == Column{"text", 0});
+  CHECK(task.layout.references == Column{"texts", 0});
+  CHECK(task.metric == "accuracy");
   REQUIRE(task.labels.size() == 2);
   CHECK(task.labels[0] == TaskLabel{"world", {}, {}});
   CHECK(task.labels[1] == TaskLabel{"sports", {"sports", "football"}, {"2", "S", "true"}});

@@ -73,6 +73,21 @@ TEST_CASE("model: a directory with one file of weights") {
   CHECK((low.weights->get("ids", {3}).scalar_type() == at::kLong));
 }
 
+TEST_CASE("model: generation_config.json says what a text begins and ends with, and nothing else") {
+  TestFolder folder;
+  lay_out(folder);
+  folder.write("config.json",
+               R"({"model_type": "bert", "vocab_size": 3, "eos_token_id": 1, "bos_token_id": 0})");
+  folder.write("generation_config.json",
+               R"({"eos_token_id": [1, 2], "forced_bos_token_id": 0, "bos_token_id": 2, "num_beams": 4})");
+  const Configuration configuration = open_model(folder.path(), {.weights = false}).configuration;
+  CHECK(std::get<std::vector<int64_t>>(configuration.values().at("eos_token_id")) ==
+        std::vector<int64_t>{1, 2});
+  CHECK(configuration.integer("forced_bos_token_id") == 0);
+  CHECK(configuration.integer("bos_token_id") == 0);
+  CHECK(!configuration.has("num_beams"));
+}
+
 TEST_CASE("model: shards and their index") {
   TestFolder folder;
   lay_out(folder);
