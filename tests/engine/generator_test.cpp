@@ -17,16 +17,6 @@ using namespace cuecard::test;
 
 namespace {
 
-/// Lists that a recording keeps end to end.
-std::vector<std::vector<int64_t>> lists(const Recording& recording, const std::string& values,
-                                        const std::string& offsets) {
-  const std::vector<int64_t> all = recording.list(values), ends = recording.list(offsets);
-  std::vector<std::vector<int64_t>> result;
-  for (std::size_t i = 0; i + 1 < ends.size(); ++i)
-    result.emplace_back(all.begin() + ends[i], all.begin() + ends[i + 1]);
-  return result;
-}
-
 /// tests/golden/generation.py, SETTINGS.
 std::map<std::string, GenerateSettings> recorded_settings(int64_t new_tokens) {
   std::map<std::string, GenerateSettings> all;

@@ -46,6 +46,16 @@ inline std::vector<PackItem> items_of(const std::vector<TokenizedPrompt>& prompt
   return items;
 }
 
+/// Lists that a recording keeps end to end.
+inline std::vector<std::vector<int64_t>> lists(const Recording& recording, const std::string& values,
+                                               const std::string& offsets) {
+  const std::vector<int64_t> all = recording.list(values), ends = recording.list(offsets);
+  std::vector<std::vector<int64_t>> result;
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i)
+    result.emplace_back(all.begin() + ends[i], all.begin() + ends[i + 1]);
+  return result;
+}
+
 struct Written {
   std::vector<std::vector<Generated>> texts;
   Counters counters;
