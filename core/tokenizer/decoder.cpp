@@ -189,7 +189,7 @@ private:
 
 /// Replacements of replacements can double a text many times.
 class Replace final : public Decoder {
-  static constexpr size_t most_bytes = size_t{16} << 20;
+  static constexpr size_t most_bytes = size_t{4} << 20;
 
 public:
   explicit Replace(const Field& settings)
