@@ -88,6 +88,13 @@ def make_gguf() -> None:
          pair("tokenizer.ggml.eos_token_id", UINT32, 0), pair("tokenizer.ggml.padding_token_id", UINT32, 0), *common],
         {"token_embd.weight": ([4, 4], 0, 64), "output_norm.weight": ([4], 0, 16), "rope_freqs.weight": ([1], 0, 4),
          "blk.0.attn_q.weight": square, "blk.0.attn_k.weight": ([4, 2], 0, 32), "blk.0.attn_k.bias": ([2], 0, 8)}))
+    # Heads whose rows no number holds.
+    vast = sizes | {"attention.head_count": 2**32 - 1, "attention.key_length": 2**32 - 2}
+    write("gguf/heads-beyond-all", gguf(
+        [pair("general.architecture", TEXT, "llama"), *(pair("llama." + key, UINT32, value) for key, value in vast.items()),
+         pair("llama.attention.layer_norm_rms_epsilon", FLOAT, 1e-5), pair("tokenizer.ggml.model", TEXT, "gpt2"),
+         pair("tokenizer.ggml.pre", TEXT, "smollm"), pair("tokenizer.ggml.merges", LIST, ["a b"]), *common],
+        {"token_embd.weight": ([4, 4], 0, 64), "blk.0.attn_q.weight": square}))
     # Quantised blocks of 32 or 256 numbers, on tensors that no model asks for.
     write("gguf/quantised", gguf(
         [pair("general.architecture", TEXT, "bert"), pair("general.alignment", UINT32, 32), pair("tokenizer.ggml.model", TEXT, "bert"),
