@@ -1,11 +1,13 @@
 #include "engine/train.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <deque>
 #include <optional>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/equal.h>
 
 #include <cuecard/error.hpp>
 
@@ -188,6 +190,13 @@ private:
   bool looked_ = false; ///< at dev rows, since a state was due
 };
 
+/// Whether a component learned something else meanwhile.
+bool differ(const Learned& a, const Learned& b) {
+  return a.texts != b.texts || !std::ranges::equal(a.tensors, b.tensors, [](const auto& x, const auto& y) {
+           return x.first == y.first && x.second.sizes() == y.second.sizes() && at::equal(x.second, y.second);
+         });
+}
+
 FitSettings completed(const Tuner& tuner, const FitSettings& asked) {
   FitSettings settings = tuner.defaults(asked);
   if (settings.batch_size <= 0)
@@ -227,9 +236,18 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
   }
   engine.fit_verbalizers(Verbalizer::Moment::before_training);
   result.report = tuner.fit(engine);
+  std::vector<Learned> before;
+  for (const TrainTask& task : tasks) {
+    before.push_back(task.method.verbalizer->export_learned());
+    for (auto& [name, tensor] : before.back().tensors)
+      tensor = tensor.clone(); // what it exports may be what it goes on with
+  }
   engine.fit_verbalizers(Verbalizer::Moment::after_training);
+  bool moved = false; // by what was fitted last, so that the looks while learning are not about the card
+  for (std::size_t task = 0; task < tasks.size(); ++task)
+    moved = moved || differ(before[task], tasks[task].method.verbalizer->export_learned());
   result.dev.assign(tasks.size(), result.report.best_dev);
-  if (tasks.size() > 1)
+  if (tasks.size() > 1 || moved)
     for (std::size_t task = 0; task < tasks.size(); ++task)
       result.dev[task] = engine.evaluate_dev(static_cast<int64_t>(task));
   engine.finish();

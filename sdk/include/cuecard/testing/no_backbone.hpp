@@ -9,7 +9,7 @@
 namespace cuecard::testing {
 
 /// A causal-or-not model without weights: it has a head over the vocabulary and computes nothing.
-class NoBackbone final : public Backbone {
+class NoBackbone : public Backbone {
 public:
   NoBackbone() { shape_.scores_vocabulary = true; }
 

@@ -1,0 +1,35 @@
+#include <cuecard/parts/label_word_options.hpp>
+
+#include "prototypical.hpp"
+
+namespace {
+
+constexpr cuecard_option_v1 options[] = {
+    cuecard::integer_option("dimension", "64", 1, 4096, "Numbers of a prototype.",
+                            "OpenPrompt, ProtoVerbalizer, mid_dim"),
+    cuecard::integer_option("epochs", "30", 1, 1e6, "Steps on all chosen rows at once.",
+                            "OpenPrompt, shipped configuration (the class itself: 5)"),
+    cuecard::number_option("lr", "0.01", 1e-9, 100, "Learning rate of projection and prototypes.",
+                           "OpenPrompt, shipped configuration (the class itself: 0.001)"),
+    cuecard::integer_option("rows-per-label", "64", 1, 1e6,
+                            "Training rows of each label that prototypes are learned from at most.",
+                            "none: all pairs are compared, so time and memory grow with the square"),
+    cuecard::text_option("decide-by", "prototypes", "prototypes|prototypes-and-words",
+                         "Label by the nearest prototype alone, or by the mean of its and the label words' "
+                         "standardised scores.",
+                         "Cui et al. 2022, sections 3.3 and 4; OpenPrompt, multi_verb"),
+    cuecard::multi_token_handler_option,
+    cuecard::word_prefix_option,
+    cuecard::calibrate_option("none", "of the label words; Zhao et al. 2021"),
+    cuecard::calibrate_rows_option,
+};
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::verbalizer<cuecard::prototypical::Prototypical>(
+        "prototypical", "The nearest of prototypes, learned by contrast on training rows.",
+        CUECARD_LEARNS_TENSORS, options),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("prototypical", "0.1.0", "Apache-2.0", "", components)
