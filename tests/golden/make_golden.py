@@ -1,6 +1,6 @@
 """Makes the golden files of this folder anew. README.md says what they hold.
 
-    python make_golden.py [--models DIR] [--only tiny|real|tokenizer|metrics]
+    python make_golden.py [--models DIR] [--only tiny|real|peft|tokenizer|metrics] [--program CUECARD]
 """
 
 import argparse
@@ -31,24 +31,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the golden files anew.")
     parser.add_argument("--models", type=Path, default=HERE.parents[1] / ".cache" / "models",
                         help="folder with the models that ./run setup unpacks (default: %(default)s)")
-    parser.add_argument("--only", choices=["tiny", "real", "tokenizer", "metrics"], help="only one part")
+    parser.add_argument("--only", choices=["tiny", "real", "peft", "tokenizer", "metrics"], help="only one part")
+    parser.add_argument("--program", type=Path, default=HERE.parents[1] / "build" / "release" / "bin" / "cuecard",
+                        help="the built program, whose exports PEFT reads (default: %(default)s)")
     arguments = parser.parse_args()
     check_versions()
     if arguments.only in (None, "tiny", "real"):
         make_models(arguments)
+    if arguments.only in (None, "peft"):
+        make_adapters(arguments)
     if arguments.only in (None, "tokenizer"):
         for script in sorted(HERE.glob("tokenizer*/make_*.py")):
             subprocess.run([sys.executable, "-B", script], check=True)
     if arguments.only in (None, "metrics"):
         subprocess.run([sys.executable, "-B", HERE / "metrics" / "make_entities.py"], check=True)
+    for path in HERE.rglob("*.safetensors"):
+        path.chmod(0o644)
 
 
-def make_models(arguments) -> None:
+def start_torch() -> None:
     import torch
 
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+def make_adapters(arguments) -> None:
+    start_torch()
+    import peft_adapters
+    import peft_exports
+
+    peft_adapters.make(HERE / "models", HERE / "adapters")
+    peft_exports.check(arguments.program)
+
+
+def make_models(arguments) -> None:
+    start_torch()
     if arguments.only != "real":
         import chat_formats
         import encoder_decoders
@@ -73,8 +92,6 @@ def make_models(arguments) -> None:
         import real_models
 
         real_models.make(HERE, arguments.models)
-    for path in HERE.rglob("*.safetensors"):
-        path.chmod(0o644)
 
 
 if __name__ == "__main__":

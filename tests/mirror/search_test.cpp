@@ -56,12 +56,12 @@ MethodChoice two_labels(const std::string& text, ComponentChoice tuner) {
   return choice;
 }
 
-struct Found {
+struct Searched {
   std::vector<int64_t> triggers;
   std::vector<float> losses;
 };
 
-Found searched(const Model& model, bool causal) {
+Searched searched(const Model& model, bool causal) {
   const std::vector<Example> rows = training_rows();
   const std::string slots = "{\"trigger\": None, \"duplicate\": 2}";
   Method method = make_method(
@@ -88,8 +88,8 @@ TEST_CASE("AutoPrompt finds what it finds on the CPU, and waits once in an itera
   for (const char* name : {"llama-tied", "bert-mlm"}) {
     CAPTURE(name);
     const bool causal = std::string(name).starts_with("llama");
-    const Found here = searched(model_on(name, at::kCPU), causal),
-                there = searched(model_on(name, mirror::device), causal);
+    const Searched here = searched(model_on(name, at::kCPU), causal),
+                   there = searched(model_on(name, mirror::device), causal);
     CHECK(here.triggers == there.triggers);
     REQUIRE(here.losses.size() == there.losses.size());
     for (std::size_t i = 0; i < here.losses.size(); ++i)

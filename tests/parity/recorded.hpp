@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+
 #include "engine/model.hpp"
 #include "model/safetensors.hpp"
 #include "registry/registry.hpp"

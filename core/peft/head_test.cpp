@@ -1,0 +1,158 @@
+// Heads by the names of transformers' classes.
+#include "peft/head.hpp"
+
+#include <ATen/ATen.h>
+
+#include "model/test_folder.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::peft;
+
+namespace {
+
+BackboneShape shape_of(const std::string& family) {
+  BackboneShape shape;
+  shape.family = family;
+  shape.hidden = 4;
+  shape.causal = family == "gpt2" || family == "llama";
+  shape.pools = family == "bert";
+  shape.encoder_decoder = family == "t5";
+  return shape;
+}
+
+Adapter adapter_of(Task task, TensorMap head, Type type = Type::prefix_tuning) {
+  Adapter adapter;
+  adapter.config.task = task;
+  adapter.config.type = type;
+  adapter.head = std::move(head);
+  return adapter;
+}
+
+TensorMap one_layer(const std::string& module, bool bias) {
+  TensorMap head{{module + ".weight", at::randn({3, 4})}};
+  if (bias)
+    head[module + ".bias"] = at::randn({3});
+  return head;
+}
+
+TensorMap two_layers() {
+  return {{"classifier.dense.weight", at::randn({4, 4})},
+          {"classifier.dense.bias", at::randn({4})},
+          {"classifier.out_proj.weight", at::randn({3, 4})},
+          {"classifier.out_proj.bias", at::randn({3})}};
+}
+
+std::string refusal(TensorMap head, const std::string& family, Task task = Task::seq_cls) {
+  const Adapter adapter = adapter_of(task, std::move(head));
+  return sentence([&] { head_of(adapter, shape_of(family)); });
+}
+
+std::string option(const Head& head, const std::string& name) {
+  for (const auto& [key, value] : head.options)
+    if (key == name)
+      return value;
+  return "";
+}
+
+Options options_of(const Head& head) {
+  Options options;
+  for (const char* name : {"pooler", "row"})
+    options.set(name, option(head, name));
+  return options;
+}
+
+} // namespace
+
+TEST_CASE("what each class reads, and its way back") {
+  struct Class {
+    const char* family;
+    TensorMap head;
+    Type type;
+    const char *pooler, *row, *dense, *bias;
+  };
+  const Class classes[] = {
+      {"bert", one_layer("classifier", true), Type::prefix_tuning, "yes", "sequence", "false", "true"},
+      {"bert", one_layer("classifier", true), Type::prompt_tuning, "yes", "first", "false", "true"},
+      {"roberta", two_layers(), Type::prefix_tuning, "no", "sequence", "true", "true"},
+      {"roberta", two_layers(), Type::p_tuning, "no", "first", "true", "true"},
+      {"llama", one_layer("score", false), Type::prompt_tuning, "no", "sequence", "false", "false"},
+      {"gpt2", one_layer("score", false), Type::prefix_tuning, "no", "sequence", "false", "false"},
+  };
+  for (const Class& each : classes) {
+    CAPTURE(each.family);
+    const Head head = head_of(adapter_of(Task::seq_cls, each.head, each.type), shape_of(each.family));
+    CHECK(head.verbalizer == "head");
+    CHECK(head.labels == 3);
+    CHECK(option(head, "pooler") == each.pooler);
+    CHECK(option(head, "row") == each.row);
+    CHECK(option(head, "dense") == each.dense);
+    CHECK(option(head, "bias") == each.bias);
+    Adapter back = adapter_of(Task::causal_lm, {}, each.type);
+    CHECK(keep_head(back, "head", options_of(head), head.learned.tensors, shape_of(each.family)) == "");
+    CHECK(back.config.task == Task::seq_cls);
+    REQUIRE(back.head.size() == each.head.size());
+    for (const auto& [name, tensor] : each.head)
+      CHECK(at::equal(back.head.at(name), tensor));
+  }
+  for (const auto& [family, module] :
+       {std::pair{"bert", "classifier"}, {"gpt2", "classifier"}, {"llama", "score"}}) {
+    const Head head = head_of(adapter_of(Task::token_cls, one_layer(module, true)), shape_of(family));
+    CHECK(head.verbalizer == "words");
+    Adapter back = adapter_of(Task::causal_lm, {});
+    CHECK(keep_head(back, "words", {}, head.learned.tensors, shape_of(family)) == "");
+    CHECK(back.config.task == Task::token_cls);
+    CHECK(back.head.count(std::string(module) + ".weight") == 1);
+  }
+}
+
+TEST_CASE("heads that are missing, doubled, of another shape or another kind are refused") {
+  CHECK(contains(refusal({}, "bert"), "lacks the head"));
+  TensorMap head = one_layer("classifier", true);
+  head["score.weight"] = at::zeros({3, 4});
+  CHECK(contains(refusal(head, "bert"), "has two heads, \"classifier\" and \"score\""));
+  CHECK(contains(refusal({{"classifier.bias", at::zeros({3})}}, "bert"),
+                 "lacks the tensor \"base_model.classifier.w"));
+  CHECK(contains(refusal({{"score.weight", at::zeros({3, 5})}}, "llama"), "is 3 x 5; expected 3 x 4"));
+  CHECK(contains(refusal({{"score.weight", at::zeros({3})}}, "llama"), "has 1 dimensions"));
+  CHECK(contains(refusal({{"score.weight", at::zeros({1, 4})}}, "llama"), "which is a regression"));
+  head = one_layer("classifier", true);
+  head["classifier.bias"] = at::zeros({4});
+  CHECK(contains(refusal(head, "bert"), "\"base_model.classifier.bias\" is 4; expected 3"));
+  head = two_layers();
+  head.erase("classifier.dense.bias");
+  CHECK(contains(refusal(head, "roberta"), "lacks the tensor \"base_model.classifier.dense.bias\""));
+  head = one_layer("classifier", true);
+  head["classifier.norm.weight"] = at::zeros({4});
+  CHECK(contains(refusal(head, "bert"), "\"base_model.classifier.norm.weight\" is no part of a head"));
+  CHECK(contains(refusal(one_layer("classifier", true), "roberta"), "reads the pooler of a roberta model"));
+  CHECK(contains(refusal(two_layers(), "bert", Task::token_cls), "has a dense layer; expected one layer"));
+}
+
+TEST_CASE("a card's head that transformers' class can't hold is refused with what to learn instead") {
+  const auto kept = [](const std::string& family, const std::string& pooler, const std::string& row,
+                       const TensorMap& learned, Type type = Type::prompt_tuning) {
+    Options options;
+    options.set("pooler", pooler);
+    options.set("row", row);
+    Adapter adapter = adapter_of(Task::causal_lm, {}, type);
+    return keep_head(adapter, "head", options, learned, shape_of(family));
+  };
+  const TensorMap one{{"weight", at::zeros({3, 4})}, {"bias", at::zeros({3})}};
+  TensorMap two = one;
+  two["dense.weight"] = at::zeros({4, 4});
+  two["dense.bias"] = at::zeros({4});
+  CHECK(kept("bert", "auto", "first", one) == "");
+  CHECK(kept("bert", "auto", "sequence", one, Type::prefix_tuning) == "");
+  CHECK(contains(kept("bert", "auto", "sequence", one), "--set verbalizer.row=first"));
+  CHECK(contains(kept("bert", "no", "first", one), "--set verbalizer.pooler=yes"));
+  CHECK(contains(kept("bert", "auto", "first", two), "one layer behind the pooler"));
+  CHECK(contains(kept("roberta", "auto", "first", one),
+                 "--set verbalizer.dense=true --set verbalizer.pooler=no"));
+  CHECK(contains(kept("llama", "auto", "sequence", one), "--set verbalizer.bias=false"));
+  CHECK(contains(kept("bert", "auto", "first", {{"weight", at::zeros({3, 4})}}),
+                 "has a bias, and the card's none"));
+  CHECK(contains(kept("t5", "auto", "sequence", one), "does not save the heads of encoder-decoders"));
+}

@@ -1,0 +1,85 @@
+# requires: gpt2 llama manual p-tuning prefix-tuning prompt-tuning text
+# PEFT's adapters: in as cards and out again, what they become by flags, and what can't be carried.
+source "$SOURCE/tests/installed/toy_task"
+adapters=$SOURCE/tests/golden/adapters gpt2=$models/gpt2-tied
+
+# In: the text alone by default, or a template, labels and their words.
+run card import "$adapters/llama-prefix" --model "$llama" --out plain.card --json >plain.json
+run card import "$adapters/llama-prefix" --model "$llama" --task toy.json --out toy.card --json >toy.json.out
+run card import "$adapters/llama-multitask" --model "$llama" --task-id 1 --label terrible --label great --template '{text} is' --out words.card --json >words.json
+run card import "$adapters/gpt2-prompt" --model "$gpt2" --tuner p-tuning --out named.card --json >named.json 2>named.err
+grep -c 'embedding matrix' named.err | grep -qx 2
+run predict --card toy.card --card words.card --model "$llama" --json <<'TEXTS' >predicted
+{"text": "the film", "card": "toy"}
+{"text": "the film", "card": "llama-multitask"}
+TEXTS
+cuecard card info toy.card --json >info
+
+# Out: to the same tensors.
+run card export plain.card again --model "$llama" --base some/model --json >out.json
+run card export words.card rows --model "$llama" --leave-template --json >rows.json
+run card export words.card many --model "$llama" --leave-template --type MULTITASK_PROMPT_TUNING --json >many.json
+run card import many --model "$llama" --label terrible --label great --template '{text} is' --out words2.card
+run predict --card words.card --card 'again=words2.card' --model "$llama" --json <<'TEXTS' >same
+{"text": "the film", "card": "llama-multitask"}
+{"text": "the film", "card": "again"}
+TEXTS
+python3 <<'PYTHON'
+import json, os
+from same_rows import *
+[plain], [toy], [words], [named] = lines("plain.json"), lines("toy.json.out"), lines("words.json"), lines("named.json")
+assert plain == {"card": "llama-prefix", "out": "plain.card", "adapter": plain["adapter"], "peft_type": "PREFIX_TUNING",
+                 "task_type": "CAUSAL_LM", "base_model": "llama-tied", "rows": 3, "tuner": "prefix-tuning",
+                 "verbalizer": "text", "labels": [], "left_out": []}, plain
+assert toy["card"] == "toy" and toy["labels"] == ["no", "yes"] and toy["verbalizer"] == "manual", toy
+assert words["labels"] == ["terrible", "great"] and words["tuner"] == "prompt-tuning", words
+assert named["tuner"] == "p-tuning" and named["adapter"].endswith("gpt2-prompt/reviews") and len(named["left_out"]) == 2, named
+[info] = lines("info")
+assert info["training"]["settings"]["imported-from"] == "PEFT PREFIX_TUNING, CAUSAL_LM" and info["label_words"] == [["terrible"], ["great"]], info
+first, second = without_summary("predicted")
+assert set(first["scores"]) == {"no", "yes"} and set(second["scores"]) == {"terrible", "great"}
+source = json.load(open(os.environ["SOURCE"] + "/tests/golden/adapters/llama-prefix/adapter_config.json"))
+written = json.load(open("again/adapter_config.json"))
+for key in "peft_type", "task_type", "num_virtual_tokens", "num_layers", "num_attention_heads", "token_dim", "num_transformer_submodules":
+    assert written[key] == source[key], (key, written[key], source[key])
+assert written["base_model_name_or_path"] == "some/model" and set(os.listdir("again")) == {"adapter_config.json", "adapter_model.safetensors"}
+[out], [rows], [many] = lines("out.json"), lines("rows.json"), lines("many.json")
+assert out["left_behind"] == [] and out["base_model"] == "some/model" and not out["head"], out
+assert len(rows["left_behind"]) == 2 and "{text} is" in rows["left_behind"][0] and "great" in rows["left_behind"][1], rows
+assert rows["peft_type"] == "PROMPT_TUNING" and many["peft_type"] == "MULTITASK_PROMPT_TUNING"
+before, after = without_summary("same")
+assert before["scores"] == after["scores"], (before, after)
+PYTHON
+
+# What is wrong with flags and files.
+expect 2 'takes more values|is required|--out' card import "$adapters/llama-prefix" --model "$llama"
+expect 2 'leave --template and --label out' card import "$adapters/llama-prefix" --model "$llama" --task toy.json --label a --out no.card
+expect 2 'holds 2 tasks, counted from 0' card import "$adapters/llama-multitask" --model "$llama" --task-id 2 --out no.card
+expect 2 '--task-id is for MULTITASK_PROMPT_TUNING' card import "$adapters/llama-prefix" --model "$llama" --task-id 1 --out no.card
+expect 2 'does not take adapters of the kind PREFIX_TUNING' card import "$adapters/llama-prefix" --model "$llama" --tuner prompt-tuning --out no.card
+expect 2 'holds several adapters; name one of' card import "$adapters" --model "$llama" --out no.card
+expect 3 'it has no adapter_config.json' card import "$llama" --model "$llama" --out no.card
+expect 3 "width of an embedding is 48 and the gpt2 model's 18" card import "$adapters/llama-prompt" --model "$gpt2" --out no.card
+mkdir modelless && cp "$llama/tokenizer.json" modelless
+expect 3 'config.json' card import "$adapters/llama-prompt" --model modelless --out no.card
+mkdir pickle && cp "$adapters/llama-prompt/adapter_config.json" pickle && echo x >pickle/adapter_model.bin
+expect 3 'is a PyTorch pickle, .*convert it once in Python' card import pickle --model "$llama" --out no.card
+[ ! -e no.card ]
+
+# What can't be carried.
+expect 2 'exists already' card export plain.card again --model "$llama"
+expect 2 "learned a prefix in every layer; its type is PREFIX_TUNING" card export plain.card no --model "$llama" --type P_TUNING
+expect 3 'template has a text of its own \(" is"\)' card export words.card no --model "$llama"
+learned() { # NAME TUNER TEMPLATE WORDS...
+  local name=$1 tuner=$2 template=$3
+  shift 3
+  TEMPLATE=$template python3 -c 'import json, os; json.dump(json.load(open("toy.json")) | {"template": os.environ["TEMPLATE"]}, open("one.json", "w"))'
+  run train --task one.json --model "$llama" --tuner "$tuner" --steps 1 --lr 0.01 --out "$name.card" "$@" >/dev/null
+}
+learned middle prompt-tuning '{"placeholder": "text"}{"soft"}{"mask"}'
+expect 3 'stands in the text or behind it' card export middle.card no --model "$llama"
+learned uncounted prefix-tuning '{text}' --set length=2 --set mid-dim=4 --set count-positions=false
+expect 3 'does not count as positions, and PEFT.s always does' card export uncounted.card no --model "$llama"
+learned nothing manual '{text}'
+expect 3 'tuner "manual" learned nothing' card export nothing.card no --model "$llama"
+[ ! -e no ]
