@@ -82,18 +82,23 @@ void fit_options(ComponentChoice& choice, const registry::Entry& entry, const Co
   };
   const auto text = [](bool flag) { return flag ? std::string("true") : std::string("false"); };
   const int64_t rows = learned.prefixes.empty() ? learned.embeddings.size(0) : learned.prefixes[0].key.size(1);
-  const std::pair<std::string, std::string> known[] = {
-      {"length", std::to_string(rows)},
-      {"projection", "false"},
-      {"count-positions", "true"},
-      {"self", text(at_site(PrefixSite::self))},
-      {"encoder", text(at_site(PrefixSite::encoder))},
-      {"cross", text(at_site(PrefixSite::cross))},
+  struct Known {
+    const char* name;
+    uint32_t type;
+    std::string value;
+  };
+  const Known known[] = {
+      {"length", CUECARD_INTEGER, std::to_string(rows)},
+      {"projection", CUECARD_FLAG, "false"},
+      {"count-positions", CUECARD_FLAG, "true"},
+      {"self", CUECARD_FLAG, text(at_site(PrefixSite::self))},
+      {"encoder", CUECARD_FLAG, text(at_site(PrefixSite::encoder))},
+      {"cross", CUECARD_FLAG, text(at_site(PrefixSite::cross))},
   };
   for (const OptionInfo& option : entry.component().options)
-    for (const auto& [name, value] : known)
-      if (option.name == name)
-        set(choice, name, value);
+    for (const Known& each : known)
+      if (option.name == each.name && option.type == each.type)
+        set(choice, option.name, each.value);
 }
 
 std::vector<std::string> label_names(const Adapter& adapter, const Model& model, int64_t count) {
@@ -113,7 +118,7 @@ std::vector<std::string> label_names(const Adapter& adapter, const Model& model,
 /// The verbalizer and the labels, from the adapter's head or from the choice; template options that go with
 /// them.
 void choose_reading(MethodChoice& choice, const Adapter& adapter, const Model& model,
-                    const std::optional<Head>& head) {
+                    const registry::Registry& plugins, const std::optional<Head>& head) {
   if (head) {
     if (choice.labels.empty())
       choice.labels = label_names(adapter, model, head->labels);
@@ -128,6 +133,11 @@ void choose_reading(MethodChoice& choice, const Adapter& adapter, const Model& m
   }
   if (choice.labels.empty() && choice.verbalizer.component == "manual")
     choice.verbalizer.component = "text";
+  if (plugins.find(CUECARD_VERBALIZER, choice.verbalizer.component).component().learns !=
+      CUECARD_LEARNS_NOTHING)
+    throw UsageError("the verbalizer \"" + choice.verbalizer.component + "\" learns, and a " +
+                     name_of(adapter.config.task) +
+                     " adapter has nothing for it; name one that learns nothing, such as manual or text.");
   // As PEFT's models are asked: the whole text to the encoder, nothing to the decoder.
   if (model.backbone().shape().encoder_decoder && choice.prompt_template.component == "manual" &&
       !is_set(choice.prompt_template, "encoder-decoder"))
@@ -196,7 +206,7 @@ Imported import_adapter(const Adapter& adapter, const Model& model, const regist
   const registry::Entry entry = tuner_for(adapter, plugins, method_choice.tuner.component);
   method_choice.tuner.component = entry.plugin->manifest.id + "/" + entry.component().name;
   fit_options(method_choice.tuner, entry, learned);
-  choose_reading(method_choice, adapter, model, head);
+  choose_reading(method_choice, adapter, model, plugins, head);
 
   Method method = make_method(model, plugins, method_choice);
   std::string why = "it gave no reason";

@@ -187,6 +187,16 @@ TEST_CASE("which tuner takes an adapter, and what the card says of where it came
   CHECK(contains(sentence([&] { with("prompt-tuning"); }), "does not take adapters of the kind PREFIX_TUNING"));
 }
 
+TEST_CASE("a verbalizer that learns is refused where the adapter has no head") {
+  const Model model = tiny_model("llama-tied");
+  const peft::Adapter prefix = peft::read_adapter(adapters / "llama-prefix");
+  peft::ImportChoice choice = default_choice(prefix);
+  choice.method.labels = {"a", "b"};
+  choice.method.verbalizer.component = "head";
+  CHECK(contains(sentence([&] { peft::import_adapter(prefix, model, plugins(), choice); }),
+                 "the verbalizer \"head\" learns, and a CAUSAL_LM adapter has nothing for it"));
+}
+
 TEST_CASE("an adapter of another model or for another kind of model is refused") {
   const auto refusal = [](const std::string& adapter_name, const std::string& model_name) {
     const peft::Adapter adapter = peft::read_adapter(adapters / adapter_name);
