@@ -6,7 +6,7 @@ import json
 task = json.load(open("masked.json"))
 def write(name, options={}, **changes):
     json.dump({**task, "name": name, "verbalizer": {"component": name, "options": options}} | changes, open(name + ".json", "w"))
-write("automatic", {"words-per-label": 3})
+write("automatic", {"words-per-label": 3, "calibrate": "train"})
 write("soft")
 write("knowledgeable", {"words": "words.txt", "frequency": 0.1, "relevance": 0.5})
 write("prototypical", {"epochs": 60})
