@@ -1,6 +1,8 @@
 // Tasks whose answers are texts: several references, the metric on development rows, what can't be measured.
 #include <algorithm>
 
+#include <ATen/ATen.h>
+
 #include <cuecard/error.hpp>
 
 #include "engine/dev_metric.hpp"
