@@ -55,6 +55,15 @@ for card, log in ("found", "train.json"), ("masked", "train-masked.json"):
     check_all_close(without_summary(card + "-predict.json"), without_summary(card + "-by-hand.json"), 1e-9)
 PYTHON
 
+# Words for the labels are found, too.
+search --task search.json --model "$llama" --set label-words=2 --out worded.card >/dev/null
+run predict --card worded.card --model "$llama" --json <dev.txt >worded.json
+python3 <<'PYTHON'
+import json
+words = json.load(open("worded.card/card.json"))["label_words"]
+assert [len(own) for own in words] == [2, 2] and words != [["terrible"], ["great"]], words
+PYTHON
+
 expect 2 'no trigger slot' train --task toy.json --model "$llama" --tuner autoprompt --out no.card
 expect 2 'searches for nothing' train --task search.json --model "$llama" --tuner manual --out no.card
 [ ! -e no.card ]

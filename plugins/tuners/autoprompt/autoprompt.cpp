@@ -12,9 +12,11 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/found_words.hpp>
 #include <cuecard/parts/random.hpp>
 
 #include "candidate_filter.hpp"
+#include "label_search.hpp"
 
 namespace cuecard {
 
@@ -44,6 +46,7 @@ std::vector<int64_t> answer_tokens(const Task& task, const Vocabulary& vocabular
 AutoPrompt::AutoPrompt(const Options& options)
     : iterations_(options.integer("iterations")), candidates_(options.integer("candidates")),
       accumulation_(options.integer("accumulation")), restarts_(options.integer("restarts")),
+      label_words_(options.integer("label-words")), label_epochs_(options.integer("label-epochs")),
       filter_(options.flag("filter")), by_accuracy_(options.text("accept") == "accuracy"),
       init_(options.text("init")) {}
 
@@ -69,14 +72,11 @@ void AutoPrompt::prepare(const Problem& problem) {
         "autoprompt searches words for a verbalizer that needs no gradient steps of its own: choose "
         "one with label words, such as \"manual\".");
 
-  const int64_t rows = backbone_->shape().vocabulary;
-  allowed_ = allowed_tokens(problem.vocabulary, rows, filter_, answer_tokens(task, problem.vocabulary));
-  if (allowed_.size() < 2)
-    throw UsageError("the filter leaves " + std::to_string(allowed_.size()) +
-                     " tokens for the trigger slots: set filter=false.");
-  const at::Device device = backbone_->device();
-  penalty_ =
-      at::full({rows}, -INFINITY, at::kFloat).index_fill(0, index_tensor(allowed_, at::kCPU), 0).to(device);
+  if (label_words_ > 0 && (task.verbalizer.answers() != 1 || task.labels.size() < 2))
+    throw UsageError("label words are searched for one answer slot and several labels; task \"" + task.name +
+                     "\" has " + std::to_string(task.labels.size()) +
+                     " labels, and its verbalizer reads another number of slots: set label-words=0.");
+  allow(problem);
 
   // What the template spells stands; the other slots take the words of `init`, or the mask.
   start_ = template_->triggers();
@@ -93,6 +93,39 @@ void AutoPrompt::prepare(const Problem& problem) {
                                     : allowed_[random.below(allowed_.size())];
   search_ = {};
   search_.tokens = search_.best = start(0);
+}
+
+void AutoPrompt::allow(const Problem& problem) {
+  const int64_t rows = backbone_->shape().vocabulary;
+  allowed_ =
+      allowed_tokens(problem.vocabulary, rows, filter_, answer_tokens(problem.tasks[0], problem.vocabulary));
+  if (allowed_.size() < 2)
+    throw UsageError("the filter leaves " + std::to_string(allowed_.size()) +
+                     " tokens for the trigger slots: set filter=false.");
+  penalty_ = at::full({rows}, -INFINITY, at::kFloat)
+                 .index_fill(0, index_tensor(allowed_, at::kCPU), 0)
+                 .to(backbone_->device());
+}
+
+void AutoPrompt::search_label_words(Engine& engine, FitReport& report) {
+  const Problem& problem = engine.problem();
+  ScoreRequest request;
+  for (const Example& example : *problem.tasks[0].train)
+    if (example.label >= 0)
+      request.examples.push_back(&example);
+  request.readout.kind = Readout::Kind::transformed;
+  std::vector<at::Tensor> states, labels;
+  engine.scorer(0).score(request, [&](const at::Tensor& values, const Batch& batch) {
+    states.push_back(values.to(at::kFloat));
+    labels.push_back(batch.labels);
+  });
+  const at::Tensor weights = label_classifier(at::cat(states), at::cat(labels),
+                                              std::ssize(problem.tasks[0].labels), label_epochs_, seed_);
+  const std::vector<std::vector<int64_t>> found =
+      most_telling(backbone_->token_products(TokenTable::output, weights),
+                   one_token_words(problem.vocabulary, backbone_->shape().vocabulary), label_words_);
+  report.label_words = give_label_words(engine, 0, found);
+  allow(problem);
 }
 
 at::Tensor AutoPrompt::start(int64_t restart) const {
@@ -206,8 +239,7 @@ void AutoPrompt::settle(Engine& engine) {
 void AutoPrompt::keep_best(Engine& engine, FitReport& report) {
   search_.tokens = search_.best;
   template_->set_triggers(on_host(search_.best));
-  // What the model says without content depends on the trigger.
-  engine.problem().tasks.at(0).verbalizer.calibrate(engine.scorer(0));
+  settle_verbalizer(engine, 0);
   report.best_dev = engine.evaluate_dev(0);
   report.best_step = search_.best_step;
   report.steps = search_.done;
@@ -219,6 +251,8 @@ FitReport AutoPrompt::fit(Engine& engine) {
   const FitSettings settings = defaults(engine.settings());
   iterations_ = settings.steps;
   FitReport report;
+  if (label_words_ > 0)
+    search_label_words(engine, report);
   if (const TensorMap saved = engine.resume(); !saved.empty())
     search_.restore(saved);
   try {

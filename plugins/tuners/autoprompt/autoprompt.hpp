@@ -23,6 +23,11 @@ public:
   FitReport fit(Engine& engine) override;
 
 private:
+  /// The tokens that a slot may take, given what the answers now are.
+  void allow(const Problem& problem);
+  /// Words for the labels from the training rows' states at the answer slot, under the first trigger.
+  void search_label_words(Engine& engine, FitReport& report);
+
   struct Step {
     double loss = 0; ///< of what was kept, mean over the evaluation batches
     bool accepted = false;
@@ -42,7 +47,7 @@ private:
   /// The best that was found becomes the template's.
   void keep_best(Engine& engine, FitReport& report);
 
-  int64_t iterations_, candidates_, accumulation_, restarts_;
+  int64_t iterations_, candidates_, accumulation_, restarts_, label_words_, label_epochs_;
   bool filter_, by_accuracy_;
   std::string init_;
 
