@@ -117,8 +117,15 @@ TaskLabel label(const json& value, const std::string& file, const std::string& p
 
 void read_labels(const JsonObject& root, TaskFile& task) {
   const json& labels = root.at("labels");
+  if (labels.is_string() && labels.get<std::string>() == "data") {
+    if (!task.layout.label || task.layout.format == DataFormat::conll)
+      root.refuse("labels",
+                  "a list of labels, or \"data\" beside a column \"data.label\" that holds one a row,");
+    task.labels_of_data = true;
+    return;
+  }
   if (!labels.is_array())
-    root.refuse("labels", "a list of labels");
+    root.refuse("labels", "a list of labels, or \"data\"");
   for (std::size_t i = 0; i < labels.size(); ++i)
     task.labels.push_back(label(labels[i], task.file.string(), "labels[" + std::to_string(i) + "]"));
   try {

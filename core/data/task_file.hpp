@@ -45,6 +45,7 @@ struct TaskFile {
   std::optional<TaskFewShot> few_shot;
 
   std::vector<TaskLabel> labels;
+  bool labels_of_data = false; ///< `labels` are still to be taken from the files (`take_labels_of_data`)
   std::string template_text;
   TaskComponent prompt_template, verbalizer;
   int64_t max_length = 0;        ///< tokens of a prompt; 0: what the model can hold

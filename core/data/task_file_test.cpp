@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/data_labels.hpp"
 #include "data/task_file.hpp"
 
 using namespace cuecard;
@@ -32,6 +33,34 @@ std::string complaint(const std::string& text) {
 }
 
 } // namespace
+
+TEST_CASE("labels of the data are the values of the label column in all files") {
+  const auto folder = std::filesystem::temp_directory_path() / "cuecard-data-labels";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "train.jsonl") << R"({"who": "Ada", "tongue": "English"})"
+                                           "\n"
+                                        << R"({"who": "Emmy", "tongue": " German "})"
+                                           "\n"
+                                        << R"({"who": "Max", "tongue": "German"})"
+                                           "\n"
+                                        << R"({"who": "Nobody", "tongue": ""})"
+                                           "\n";
+  std::ofstream(folder / "dev.jsonl") << R"({"who": "Marie", "tongue": "Ancient Polish"})"
+                                         "\n";
+  const std::string text = R"({"data": {"train": "train.jsonl", "dev": "dev.jsonl", "fields": {"who": "who"},
+                               "label": "tongue"}, "labels": "data", "template": "{who} {\"mask\"}"})";
+  TaskFile task = parse_task_file(text, folder / "task.json");
+  CHECK(task.labels.empty());
+  take_labels_of_data(task);
+  CHECK(task.labels ==
+        std::vector<TaskLabel>{{"Ancient Polish", {}, {}}, {"English", {}, {}}, {"German", {}, {}}});
+  TaskFile named = parse_task_file(complete, "dir/task.json");
+  take_labels_of_data(named); // names its labels: no file is read
+  CHECK(named.labels.size() == 2);
+  CHECK(complaint(R"({"data": {"train": "a.tsv"}, "labels": "data", "template": "x"})").find("data.label") !=
+        std::string::npos);
+  std::filesystem::remove_all(folder);
+}
 
 TEST_CASE("every key arrives") {
   const TaskFile task = parse_task_file(complete, "dir/task.json");

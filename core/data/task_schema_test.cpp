@@ -183,6 +183,8 @@ TEST_CASE("schema and reader agree") {
          task["labels"] = {"a", "b"};
        },
        true},
+      {"labels of the data", [](json& task) { task["labels"] = "data"; }, true},
+      {"labels of elsewhere", [](json& task) { task["labels"] = "file"; }, false},
       {"a split",
        [](json& task) {
          task["data"].erase("dev");
@@ -247,7 +249,7 @@ TEST_CASE("both know the same keys at every level, and no other") {
       {"/split", {root.at("properties").at("split")}},
       {"/few_shot", {root.at("properties").at("few_shot"), sample}},
       {"/few_shot/dev", {sample}},
-      {"/labels/1", {root.at("/properties/labels/items/oneOf/1"_json_pointer)}},
+      {"/labels/1", {root.at("/properties/labels/oneOf/1/items/oneOf/1"_json_pointer)}},
       {"/template", {root.at("/properties/template/oneOf/1"_json_pointer)}},
       {"/verbalizer", {root.at("properties").at("verbalizer")}}};
   for (const auto& [place, nodes] : levels) {

@@ -4,6 +4,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/data_labels.hpp"
 #include "data/sampler.hpp"
 #include "data/split.hpp"
 #include "engine/dev_metric.hpp"
@@ -111,6 +112,7 @@ std::string told(const std::vector<UnusableRow>& unusable, const std::string& fi
 TrainingTask read_training_task(const std::string& path, const std::vector<std::string>& tuners,
                                 const registry::Registry& plugins, bool strict) {
   TrainingTask task{read_task_file(path), {}};
+  take_labels_of_data(task.file);
   for (const std::string& tuner : tuners)
     require_rows(task.file, tuner, plugins);
   task.rows = read_rows(task.file, strict);

@@ -1,0 +1,90 @@
+#include "fact.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <ATen/core/Reduction.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/nll_loss.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
+
+namespace cuecard::fact {
+
+Fact::Fact(const Options& options) : prefix_(options.text("prefix")) {}
+
+void Fact::prepare(const VerbalizerTarget& target) {
+  if (!target.backbone.shape().scores_vocabulary)
+    throw UsageError(
+        "the verbalizer \"fact\" reads the model's next word, and this model has no language-model "
+        "head: choose a checkpoint that has one");
+  words_.clear();
+  lengths_.clear();
+  std::vector<int64_t> ids, labels;
+  std::map<int64_t, std::size_t> taken;
+  const std::optional<int64_t> unknown = target.vocabulary.special().unk;
+  for (std::size_t label = 0; label < target.labels.size(); ++label) {
+    const bool worded = label < target.label_words.size() && !target.label_words[label].empty();
+    words_.push_back(prefix_ + (worded ? target.label_words[label].front() : target.labels[label]));
+    const std::vector<Token> tokens = target.vocabulary.encode(words_.back());
+    const bool spelled = std::none_of(tokens.begin(), tokens.end(),
+                                      [&](const Token& token) { return unknown && token.id == *unknown; });
+    lengths_.push_back(spelled ? tokens.size() : 0);
+    if (lengths_.back() != 1)
+      continue;
+    const auto [same, fresh] = taken.emplace(tokens[0].id, label);
+    if (!fresh)
+      throw UsageError("the objects \"" + target.labels[same->second] + "\" and \"" + target.labels[label] +
+                       "\" are the same token of the model's vocabulary: give both as values of one label");
+    ids.push_back(tokens[0].id);
+    labels.push_back(static_cast<int64_t>(label));
+  }
+  if (ids.size() < 2)
+    throw UsageError(
+        "the verbalizer \"fact\" chooses among objects that are one token of the model's vocabulary, "
+        "and of the task's " +
+        std::to_string(target.labels.size()) + " labels " + std::to_string(ids.size()) +
+        " are: name objects under \"labels\", or take them from the data with \"labels\": \"data\"");
+  token_ids_ = index_tensor(ids, target.backbone.device());
+  labels_ = index_tensor(labels, target.backbone.device());
+}
+
+Readout Fact::readout() const {
+  return {Readout::Kind::log_probs, token_ids_};
+}
+
+std::vector<std::vector<std::string>> Fact::given_answers(const Example& example, bool) const {
+  if (example.label < 0)
+    return {};
+  const auto label = static_cast<std::size_t>(example.label);
+  if (lengths_.at(label) == 1)
+    return {};
+  throw DataError("its object \"" + words_[label] + "\" " +
+                  (lengths_[label] == 0 ? std::string("can't be spelled in")
+                                        : "is " + std::to_string(lengths_[label]) + " tokens of") +
+                  " the model's vocabulary, and one token is read");
+}
+
+Scores Fact::score(const at::Tensor& values, const Batch&, const Pass&) const {
+  const auto labels = static_cast<int64_t>(words_.size());
+  Scores scores;
+  scores.values = at::full({values.size(0), labels}, -INFINITY, values.options().requires_grad(false))
+                      .index_copy(1, labels_, values)
+                      .view({-1});
+  for (int64_t row = 1; row <= values.size(0); ++row)
+    scores.offsets.push_back(row * labels);
+  return scores;
+}
+
+at::Tensor Fact::loss(const Scores& scores, const Batch& batch) const {
+  return at::nll_loss(scores.values.view({-1, static_cast<int64_t>(words_.size())}), batch.labels, {},
+                      at::Reduction::Mean, /*ignore_index=*/-1);
+}
+
+std::vector<std::string> Fact::answer_text(int64_t label) const {
+  return {words_.at(static_cast<std::size_t>(label))};
+}
+
+} // namespace cuecard::fact

@@ -1,0 +1,138 @@
+// Facts as LAMA asks for them: the loss is over the whole vocabulary, the accuracy is precision at 1 among the
+// objects, and AutoPrompt's triggers for a relation lower that loss.
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include <cuecard/parts/label_words.hpp>
+
+#include "trigger_task.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+/// Four words of one token, and one of several.
+std::vector<std::string> objects_of(const Model& model) {
+  const std::vector<int64_t> words = one_token_words(model.vocabulary(), model.vocabulary().size());
+  std::vector<std::string> objects;
+  for (std::size_t i = 1; i <= 4; ++i)
+    objects.push_back(spelled_word(model.vocabulary(), words.at(i * words.size() / 5)));
+  objects.insert(objects.begin() + 2, "unspeakable");
+  return objects;
+}
+
+Method relation(const Model& model, const std::string& tuner,
+                std::vector<std::pair<std::string, std::string>> set) {
+  MethodChoice choice;
+  const std::string slots = "{\"trigger\": \"" + model.vocabulary().piece(token_of(model, " plot")) + "\"}";
+  choice.prompt_template.set = {{"text", model.backbone().shape().causal
+                                             ? "{sub_label}" + slots + slots + "{\"mask\"}"
+                                             : "{sub_label} " + slots + slots + " {\"mask\"} ."}};
+  choice.tuner = {tuner, std::move(set)};
+  choice.verbalizer.component = "fact";
+  choice.labels = objects_of(model);
+  return make_method(model, plugins(), choice);
+}
+
+std::vector<Example> facts(int64_t count) {
+  Random random(91);
+  std::vector<Example> examples(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    examples[i].fields["sub_label"] = "of " + std::to_string(random.below(90)) + " and plot";
+    examples[i].label = static_cast<int64_t>(random.below(5));
+    examples[i].line = static_cast<int64_t>(i) + 1;
+  }
+  return examples;
+}
+
+/// log p over the whole vocabulary at the answer slot, every example alone.
+at::Tensor directly(const Model& model, const Method& method, const Example& example) {
+  const at::NoGradGuard no_grad;
+  const TokenizedPrompt prompt = tokenized(method, model, example).at(0);
+  const Batch batch = pack({{&prompt, &example}}, {});
+  const at::Tensor hidden = model.backbone().forward({batch, {}});
+  return model.backbone()
+      .read({hidden, {Readout::Kind::scores, {}}, {}})
+      .to(at::kDouble)
+      .log_softmax(1)
+      .view({-1});
+}
+
+/// The object's token, or -1.
+int64_t token_of_object(const Model& model, int64_t label) {
+  const auto tokens = model.vocabulary().encode(" " + objects_of(model)[static_cast<std::size_t>(label)]);
+  return tokens.size() == 1 ? tokens[0].id : -1;
+}
+
+} // namespace
+
+TEST_CASE("precision at 1 and loss of facts are those of a direct computation over the whole vocabulary") {
+  for (const char* name : {"llama-tied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    REQUIRE(token_of_object(model, 0) >= 0);
+    REQUIRE(token_of_object(model, 2) < 0);
+    const Method method = relation(model, "manual", {});
+    const std::vector<Example> rows = facts(30);
+    const auto predictions = Predictor(model, {&method}).predict(pointers(rows));
+    int64_t usable = 0, hits = 0, found_hits = 0;
+    double sum = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      CHECK(predictions[i].problem.empty() == (token_of_object(model, rows[i].label) >= 0));
+      if (!predictions[i].problem.empty())
+        continue;
+      ++usable;
+      const at::Tensor log_p = directly(model, method, rows[i]);
+      int64_t best = -1;
+      for (int64_t label = 0; label < 5; ++label)
+        if (const int64_t id = token_of_object(model, label); id >= 0)
+          if (best < 0 || log_p[id].item<double>() > log_p[token_of_object(model, best)].item<double>())
+            best = label;
+      CHECK(predictions[i].label() == best);
+      hits += best == rows[i].label;
+      found_hits += predictions[i].label() == rows[i].label;
+      sum -= log_p[token_of_object(model, rows[i].label)].item<double>();
+    }
+    CHECK(usable > 15);
+    CHECK(usable < 30);
+    CHECK(hits == found_hits);
+    std::vector<const Example*> of_one_token;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (predictions[i].problem.empty())
+        of_one_token.push_back(&rows[i]);
+    CHECK(std::abs(exact_loss(model, method, method.prompt_template->triggers(), of_one_token).sum - sum) <
+          1e-4 * sum);
+  }
+}
+
+TEST_CASE("triggers for a relation lower the loss of its facts, and rows of other objects are told") {
+  for (const char* name : {"llama-tied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const std::vector<Example> rows = facts(30);
+    Method method = relation(model, "autoprompt", {{"accumulation", "1"}, {"candidates", "20"}});
+    std::vector<const Example*> usable;
+    for (const Example& row : rows)
+      if (token_of_object(model, row.label) >= 0)
+        usable.push_back(&row);
+    const double before = exact_loss(model, method, method.prompt_template->triggers(), usable).sum;
+    FitSettings settings;
+    settings.steps = 6;
+    settings.batch_size = 64;
+    std::size_t left_out = 0;
+    train(model, {{method, rows, {}}}, settings, 1, {},
+          [&](std::size_t, const UnusableRows& unusable) { left_out = unusable.train.size(); });
+    CHECK(left_out == rows.size() - usable.size());
+    const std::vector<int64_t> found = method.prompt_template->triggers();
+    CHECK(exact_loss(model, method, found, usable).sum < before - 0.01);
+    for (int64_t label = 0; label < 5; ++label)
+      for (const int64_t id : found)
+        CHECK(id != token_of_object(model, label)); // the filter knows the objects
+  }
+}
