@@ -7,7 +7,7 @@ namespace {
 constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("k", "4", 1, 1000,
                             "Demonstrations of each label; fewer where there are fewer rows.",
-                            "Brown et al. 2020, section 2.4: as many as fit, 10 to 100 at 2,048 tokens"),
+                            "Brown et al. 2020, section 2.4: as many as fit"),
     cuecard::text_option("choose", "seed", "seed|first|similar",
                          "Drawn by the seed; the first rows of each label in the training file; or those most "
                          "like the input.",

@@ -1,0 +1,216 @@
+#include "template_search.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/random.hpp>
+
+#include "mined.hpp"
+#include "word_choice.hpp"
+#include "written.hpp"
+
+namespace cuecard {
+
+namespace {
+
+constexpr uint64_t row_stream = 0x726f7773; // "rows"
+
+std::vector<const Example*> labelled(const Task& task) {
+  std::vector<const Example*> rows;
+  for (const Example& example : *task.train)
+    if (example.label >= 0)
+      rows.push_back(&example);
+  return rows;
+}
+
+} // namespace
+
+TemplateSearch::TemplateSearch(const Options& options)
+    : candidates_(options.integer("candidates")), max_words_(options.integer("max-words")),
+      beams_(options.integer("beams")), rows_(options.integer("rows")), finalists_(options.integer("finalists")),
+      keep_(options.integer("keep")), word_pool_(options.integer("word-pool")),
+      label_words_(options.flag("label-words")) {}
+
+void TemplateSearch::prepare(const Problem& problem) {
+  if (problem.tasks.size() != 1)
+    throw UsageError("template-search searches for one task; " + std::to_string(problem.tasks.size()) +
+                     " are given.");
+  const Task& task = problem.tasks[0];
+  verbalizer_ = &task.verbalizer;
+  if (!task.prompt_template.soft_slots().empty())
+    throw UsageError("the template of task \"" + task.name +
+                     "\" has soft slots, and template-search finds words, not rows: take them out, or use the tuner "
+                     "\"prompt-tuning\".");
+  if (!task.verbalizer.parameters().empty())
+    throw UsageError("template-search searches words for a verbalizer that needs no gradient steps of its own: "
+                     "choose one with label words, such as \"manual\".");
+  if (label_words_ && (task.verbalizer.answers() != 1 || task.labels.size() < 2))
+    throw UsageError("label words are searched for one answer slot and several labels; task \"" + task.name +
+                     "\" has " + std::to_string(task.labels.size()) +
+                     " labels, and its verbalizer reads another number of slots: set label-words=false.");
+  if (label_words_ && keep_ > 1)
+    throw UsageError("each template finds label words of its own, and the templates of an ensemble share theirs: set "
+                     "keep=1 or label-words=false.");
+  gaps_ = Gaps(task.prompt_template.source());
+  const auto file = problem.files.find("from");
+  file_ = file == problem.files.end() ? "" : file->second;
+  if (file_.empty())
+    check_writes(problem.backbone.shape(), problem.vocabulary, gaps_);
+}
+
+FitSettings TemplateSearch::defaults(const FitSettings& asked) const {
+  FitSettings settings = asked;
+  if (settings.batch_size <= 0)
+    settings.batch_size = 32;
+  return settings;
+}
+
+std::vector<std::string> TemplateSearch::sources(Engine& engine) const {
+  const Problem& problem = engine.problem();
+  const Task& task = problem.tasks[0];
+  const std::vector<const Example*> rows = labelled(task);
+  if (!file_.empty()) {
+    std::vector<std::string> answers;
+    for (std::size_t label = 0; label < task.labels.size(); ++label)
+      answers.push_back(task.verbalizer.answer_text(static_cast<int64_t>(label)).at(0));
+    return mined({file_, gaps_, answers, *task.train, max_words_, candidates_});
+  }
+  WritingRequest request{problem.backbone, problem.vocabulary, task, gaps_, {}, beams_, max_words_, candidates_};
+  const std::vector<int64_t> order = Random(problem.seed, row_stream).permutation(std::ssize(rows));
+  for (int64_t i = 0; i < std::min(rows_, std::ssize(rows)); ++i)
+    request.rows.push_back(rows[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+  std::vector<std::string> found;
+  for (const WrittenTexts& texts : written(engine.scorer(0), request))
+    found.push_back(gaps_.filled(texts.texts));
+  return found;
+}
+
+bool TemplateSearch::put(Engine& engine, const std::string& source) const {
+  try {
+    engine.problem().tasks[0].prompt_template.set_source(source);
+    engine.render_again();
+    settle_verbalizer(engine, 0);
+    return true;
+  } catch (const DataError&) {
+    return false; // too long for every row
+  } catch (const UsageError&) {
+    return false; // a line of the file that is no template for this model
+  }
+}
+
+double TemplateSearch::training_loss(Engine& engine) const {
+  at::Tensor sum;
+  double weight = 0;
+  for (int64_t step = 0; step < engine.steps_per_epoch(0); ++step)
+    for (const Batch& batch : engine.training_batches(0, step)) {
+      const double own = verbalizer_->weight(batch);
+      const at::Tensor loss = engine.loss(0, batch, {}, {}) * own;
+      sum = sum.defined() ? sum + loss : loss;
+      weight += own;
+    }
+  return sum.to(at::kCPU).item<double>() / weight;
+}
+
+void TemplateSearch::search_words(Engine& engine, Candidate& candidate) const {
+  const Problem& problem = engine.problem();
+  const auto labels = std::ssize(problem.tasks[0].labels);
+  ScoreRequest request;
+  request.examples = labelled(problem.tasks[0]);
+  request.readout.kind = Readout::Kind::log_probs;
+  const at::Device device = problem.backbone.device();
+  at::Tensor sums = at::zeros({labels, problem.backbone.shape().vocabulary}, at::TensorOptions(device));
+  at::Tensor counts = at::zeros({labels, 1}, at::TensorOptions(device));
+  std::vector<at::Tensor> gold;
+  engine.scorer(0).score(request, [&](const at::Tensor& values, const Batch& batch) {
+    sums = sums.index_add(0, batch.labels, values.to(at::kFloat));
+    counts = counts.index_add(0, batch.labels, at::zeros({batch.size(), 1}, at::TensorOptions(device)).add(1));
+    gold.push_back(batch.labels);
+  });
+  const std::vector<std::vector<int64_t>> pools =
+      likely_words(sums / counts.clamp_min(1),
+                   one_token_words(problem.vocabulary, problem.backbone.shape().vocabulary), word_pool_);
+  std::vector<int64_t> ids;
+  for (const std::vector<int64_t>& pool : pools)
+    ids.insert(ids.end(), pool.begin(), pool.end());
+  request.readout = {Readout::Kind::scores, index_tensor(ids, device)};
+  const at::Tensor scores = engine.scorer(0).score_all(request).to(at::kFloat);
+  const ChosenWords chosen = choose_words(scores.view({scores.size(0), labels, -1}), at::cat(gold), pools);
+  candidate.words.clear();
+  for (std::size_t label = 0; label < pools.size(); ++label)
+    candidate.words.push_back({pools[label][static_cast<std::size_t>(chosen.columns[label])]});
+  candidate.loss = chosen.loss;
+}
+
+void TemplateSearch::score(Engine& engine, Candidate& candidate) const {
+  const at::NoGradGuard no_grad;
+  if (!put(engine, candidate.source))
+    candidate.loss = INFINITY;
+  else if (label_words_)
+    search_words(engine, candidate);
+  else
+    candidate.loss = training_loss(engine);
+}
+
+double TemplateSearch::look(Engine& engine, const Candidate& candidate, FitReport& report) const {
+  put(engine, candidate.source);
+  if (!candidate.words.empty())
+    report.label_words = give_label_words(engine, 0, candidate.words);
+  return engine.evaluate_dev(0);
+}
+
+FitReport TemplateSearch::fit(Engine& engine) {
+  FitReport report;
+  report.plain_prompt = true;
+  std::vector<Candidate> candidates;
+  for (std::string& source : sources(engine))
+    candidates.push_back({std::move(source), 0, {}});
+  if (candidates.empty())
+    throw DataError("template-search found no candidate: a file should hold templates, or sentences with the labels' "
+                    "words.");
+  std::size_t scored = 0;
+  try {
+    for (Candidate& candidate : candidates) {
+      score(engine, candidate);
+      ++scored;
+      report.losses.push_back(static_cast<float>(candidate.loss));
+      engine.progress(report.steps = static_cast<int64_t>(scored), std::ssize(candidates), candidate.loss, NAN);
+    }
+  } catch (const Cancelled&) {
+    report.cancelled = true;
+  }
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < scored; ++i)
+    if (std::isfinite(candidates[i].loss))
+      order.push_back(i);
+  if (order.empty())
+    throw DataError("none of the " + std::to_string(scored) +
+                    " candidates that template-search tried is a template that the training rows fit.");
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return candidates[a].loss < candidates[b].loss; });
+
+  // Of the best on training rows the best on development rows; of equals the one with the lower loss.
+  order.resize(std::min(order.size(), static_cast<std::size_t>(std::max(finalists_, keep_))));
+  std::vector<std::pair<double, std::size_t>> looks;
+  for (const std::size_t i : order)
+    looks.emplace_back(order.size() > 1 ? look(engine, candidates[i], report) : 0.0, i);
+  std::stable_sort(looks.begin(), looks.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  looks.resize(std::min(looks.size(), static_cast<std::size_t>(keep_)));
+  Candidate kept = candidates[looks[0].second];
+  for (std::size_t i = 1; i < looks.size(); ++i)
+    kept.source += "{\"variant\"}" + candidates[looks[i].second].source;
+  report.best_step = static_cast<int64_t>(looks[0].second) + 1;
+  report.best_dev = look(engine, kept, report);
+  return report;
+}
+
+} // namespace cuecard
