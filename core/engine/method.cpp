@@ -243,6 +243,11 @@ void keep_plain_prompt(Method& method, const Model& model, const registry::Regis
   record.training.settings.set("tuner", record.tuner.component);
   for (const auto& [name, value] : record.tuner.options.values())
     record.training.settings.set("tuner." + name, value);
+  std::string triggers; // as ids, beside the template that spells them
+  for (const int64_t id : method.prompt_template->triggers())
+    triggers += (triggers.empty() ? "" : " ") + std::to_string(id);
+  if (!triggers.empty())
+    record.training.settings.set("trigger-ids", triggers);
   method.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, {}, record.tuner);
   method.own_backbone = nullptr;
   if (!label_words.empty()) {

@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/ensemble.hpp"
 #include "engine/fronts.hpp"
 #include "engine/generator.hpp"
 #include "engine/numbers.hpp"
@@ -71,6 +72,16 @@ int64_t Predictor::method_of(const Example& example) const {
                   did_you_mean(example.card, names));
 }
 
+std::vector<Decision> Predictor::decided_by(const Verbalizer& verbalizer, const at::Tensor& values,
+                                            const Batch& batch) const {
+  if (has_members(batch))
+    return ensemble_decisions(verbalizer, values, batch, settings_.vote);
+  Scores scores = verbalizer.score(values, batch, {});
+  scores.values = scores.values.to(at::kCPU);
+  check_numbers(scores.values, model_);
+  return verbalizer.decide(scores, batch);
+}
+
 std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& examples,
                                            const std::function<void(int64_t)>& done) {
   const at::InferenceMode inference;
@@ -90,10 +101,7 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
       const Method& method = *methods_[static_cast<std::size_t>(card)];
       const at::Tensor values =
           method.backbone(model_, counters_).read(hidden, method.verbalizer->readout(), part);
-      Scores scores = method.verbalizer->score(values, part, {});
-      scores.values = scores.values.to(at::kCPU);
-      check_numbers(scores.values, model_);
-      std::vector<Decision> decisions = method.verbalizer->decide(scores, part);
+      std::vector<Decision> decisions = decided_by(*method.verbalizer, values, part);
       std::vector<int64_t> decided; // examples in the order of their decisions
       for (int64_t e = 0; e < part.size(); ++e)
         if (part.begins_example(e))

@@ -15,6 +15,7 @@
 #include "batch/pack.hpp"
 #include "engine/card_mix.hpp"
 #include "engine/counters.hpp"
+#include "engine/ensemble.hpp"
 #include "engine/method.hpp"
 #include "engine/write_watch.hpp"
 
@@ -41,6 +42,7 @@ struct SlotTokens {
 struct PredictSettings {
   int64_t batch_size = 32;     ///< examples per forward pass
   int64_t batch_tokens = 4096; ///< most rows per forward pass
+  Vote vote = Vote::mean;      ///< how the members of an ensemble decide
 };
 
 class Predictor {
@@ -86,6 +88,8 @@ private:
   std::unique_ptr<Scorer> make_scorer();
   void run(const Source& source, const std::function<void(const Chunk&)>& use);
   Chunk forward(std::vector<Row> rows);
+  std::vector<Decision> decided_by(const Verbalizer& verbalizer, const at::Tensor& values,
+                                   const Batch& batch) const;
   Source source_of(const std::vector<const Example*>& examples, std::vector<std::string>& problems);
   std::vector<at::Tensor> likenesses_of(const std::vector<const Example*>& examples);
   /// Whether the verbalizer that `example` goes to has the model write.

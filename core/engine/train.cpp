@@ -13,6 +13,7 @@
 
 #include "engine/checkpoint.hpp"
 #include "engine/dev_metric.hpp"
+#include "engine/ensemble.hpp"
 #include "engine/tokenized_example.hpp"
 #include "engine/triggers.hpp"
 
@@ -89,7 +90,8 @@ public:
     const Verbalizer& verbalizer = *of.method.verbalizer;
     const at::Tensor hidden = of.backbone.forward(batch, conditioning);
     const at::Tensor values = of.backbone.read(hidden, verbalizer.readout(), batch);
-    return verbalizer.loss(verbalizer.score(values, batch, pass), batch);
+    return has_members(batch) ? ensemble_loss(verbalizer, values, batch, pass)
+                              : verbalizer.loss(verbalizer.score(values, batch, pass), batch);
   }
 
   double evaluate_dev(int64_t task) override {

@@ -63,6 +63,9 @@ const Flags batches = {
     valued("batch-size", "N", integer(1, 65536), "Examples per forward pass.", "32"),
     valued("batch-tokens", "N", integer(1, 1e9), "Most tokens per forward pass.", "4096"),
 };
+const Flags votes = {
+    valued("vote", "HOW", choice({"mean", "majority"}), "How the members of an ensemble decide.", "mean"),
+};
 const Flags limits = {
     valued("max-length", "N", integer(1, 1e7), "Most tokens of a prompt. Default: what the model can hold."),
     valued("truncate", "HOW", choice({"tail", "head", "balanced"}), "Where a prompt that is too long is cut.",
@@ -158,14 +161,14 @@ std::vector<Verb> learning() {
        {},
        Flags{card, model, valued("data", "FILE", path, "Labelled rows. Default: the task's test or dev file."),
              valued("mistakes", "N", integer(0, 1e6), "Worst mistakes that --json prints.", "20")} +
-           columns + batches + runs + plugins + Flags{strict, force, json, quiet},
+           columns + batches + votes + runs + plugins + Flags{strict, force, json, quiet},
        "cuecard eval --card sst2.card --model SmolLM2 --data dev.tsv --no-header --column text=1 --column "
        "label=2"},
       {"predict",
        "label text lines, JSON lines, or the rows of a file",
        {{"text", text, "Texts to label. Default: lines of standard input.", false, true}},
        Flags{card, model, valued("data", "FILE", path, "Rows to label. Default: standard input.")} + columns +
-           batches + runs + plugins + Flags{strict, force, json, quiet},
+           batches + votes + runs + plugins + Flags{strict, force, json, quiet},
        "cuecard predict --card sst2.card --model SmolLM2 'A film to remember.'"},
   };
 }

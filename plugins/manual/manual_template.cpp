@@ -1,6 +1,7 @@
 #include "manual_template.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <cuecard/error.hpp>
 
@@ -106,7 +107,8 @@ void ManualTemplate::lay_answer(const Piece& answer, const std::vector<std::stri
   }
 }
 
-Prompt ManualTemplate::lay_out(const Example* example, const std::vector<std::string>* answers) const {
+Prompt ManualTemplate::lay_out(const std::vector<Part>& parts, const Example* example,
+                               const std::vector<std::string>* answers) const {
   if (answers != nullptr && static_cast<int64_t>(answers->size()) < answer_slots_)
     throw DataError("the template has " + std::to_string(answer_slots_) + " answer slots, and " +
                     std::to_string(answers->size()) + " answers are given");
@@ -114,8 +116,8 @@ Prompt ManualTemplate::lay_out(const Example* example, const std::vector<std::st
     if ((*answers)[static_cast<std::size_t>(slot)].empty())
       throw DataError("answer " + std::to_string(slot + 1) + " of the template is given as an empty text");
   Prompt prompt;
-  prompt.input.reserve(parts_.size() + 1);
-  for (const Part& part : parts_) {
+  prompt.input.reserve(parts.size() + 1);
+  for (const Part& part : parts) {
     if (part.reads) {
       lay_field(*part.reads, example, prompt.input);
       continue;
@@ -137,11 +139,16 @@ Prompt ManualTemplate::lay_out(const Example* example, const std::vector<std::st
 
 std::vector<Prompt> ManualTemplate::render(const Example& example,
                                            const std::vector<std::string>* answers) const {
-  return {lay_out(&example, answers)};
+  std::vector<Prompt> prompts;
+  for (const std::vector<Part>& parts : variants_) {
+    prompts.push_back(lay_out(parts, &example, answers));
+    prompts.back().variant = std::ssize(prompts) - 1;
+  }
+  return prompts;
 }
 
 Prompt ManualTemplate::blank() const {
-  return lay_out(nullptr, nullptr);
+  return lay_out(variants_.at(0), nullptr, nullptr);
 }
 
 void ManualTemplate::set_triggers(const std::vector<int64_t>& ids) {
@@ -149,6 +156,12 @@ void ManualTemplate::set_triggers(const std::vector<int64_t>& ids) {
     throw UsageError("the template has " + std::to_string(triggers_.size()) + " trigger slots, and " +
                      std::to_string(ids.size()) + " trigger tokens are given");
   triggers_ = ids;
+}
+
+void ManualTemplate::set_source(const std::string& source) {
+  text_ = source;
+  if (vocabulary_)
+    prepare(*vocabulary_, PromptTarget(target_));
 }
 
 std::string ManualTemplate::source() const {

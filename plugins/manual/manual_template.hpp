@@ -37,7 +37,7 @@ public:
   const std::vector<int64_t>& triggers() const override { return triggers_; }
   void set_triggers(const std::vector<int64_t>& ids) override;
   std::string source() const override;
-  void set_source(const std::string& source) override { text_ = source; }
+  void set_source(const std::string& source) override;
 
 private:
   /// A piece that every prompt has, or an item that reads the example.
@@ -46,6 +46,7 @@ private:
     std::optional<TemplateItem> reads;
   };
 
+  void add_variant(ParsedTemplate& variant, const Vocabulary& vocabulary, const PromptTarget& target);
   void settle_answers(ParsedTemplate& parsed, const Vocabulary& vocabulary, const PromptTarget& target) const;
   void settle_causal(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const;
   void settle_decoder(std::vector<TemplateItem>& items, const Vocabulary& vocabulary) const;
@@ -61,21 +62,23 @@ private:
   void lay_field(const TemplateItem& item, const Example* example, std::vector<Piece>& pieces) const;
   void lay_answer(const Piece& answer, const std::vector<std::string>* answers,
                   std::vector<Piece>& pieces) const;
-  Prompt lay_out(const Example* example, const std::vector<std::string>* answers) const;
+  Prompt lay_out(const std::vector<Part>& parts, const Example* example,
+                 const std::vector<std::string>* answers) const;
 
   std::string text_, asked_layout_, asked_chat_;
   bool predict_eos_;
-  std::optional<DecoderLayout> decoder_; ///< of an encoder-decoder
-  std::optional<ChatFormat> chat_;       ///< of a template with roles
-  std::string role_;                     ///< of the turn that is being laid
-  std::vector<Part> parts_;
+  std::optional<DecoderLayout> decoder_;    ///< of an encoder-decoder
+  std::optional<ChatFormat> chat_;          ///< of a template with roles
+  std::string role_;                        ///< of the turn that is being laid
+  std::vector<std::vector<Part>> variants_; ///< one, or the members of an ensemble
   std::vector<std::string> fields_;
   std::vector<SoftSlot> soft_slots_;
   /// Slots of each soft_id, in the order in which they stand.
   std::map<int64_t, std::vector<int64_t>> soft_groups_;
   std::vector<int64_t> triggers_;           ///< token ids, -1 where none was chosen
   std::vector<TemplateItem> trigger_items_; ///< where in the text they are spelled
-  const Vocabulary* vocabulary_ = nullptr;
+  const Vocabulary* vocabulary_ = nullptr;  ///< null before `prepare`
+  PromptTarget target_;                     ///< of the last `prepare`
   int64_t answer_slots_ = 0;
 };
 

@@ -204,6 +204,36 @@ TEST_CASE("triggers stand where the template puts them, and the source spells th
   CHECK((pieces[1].kind == Piece::Kind::trigger && pieces[1].text == "x" && pieces[3].slot == 2));
 }
 
+TEST_CASE("variants are the members of an ensemble: each is a template, slots are numbered on") {
+  const std::string source = "{a} is{\"mask\"}{\"variant\"}So {\"soft\"} {a}{\"soft\"}:{\"mask\"}";
+  const ManualTemplate ensemble = make(source, causal);
+  const std::vector<Prompt> prompts = ensemble.render(example({{"a", "x"}}), nullptr);
+  REQUIRE(prompts.size() == 2);
+  CHECK(spell(prompts[0]) == "(x)![ is]*");
+  CHECK(spell(prompts[1]) == "[So]~0( x)!~1[:]*");
+  CHECK(prompts[0].variant == 0);
+  CHECK(prompts[1].variant == 1);
+  CHECK(prompts[1].input.back().slot == 0);
+  CHECK(ensemble.answer_slots() == 1);
+  CHECK(ensemble.source() == source);
+  CHECK(spell(ensemble.blank()) == "()![ is]*");
+  CHECK_THROWS_WITH_AS(make("{a}{\"mask\"}{\"variant\"}{a} is", masked), doctest::Contains("no answer slot"),
+                       UsageError);
+  CHECK_THROWS_WITH_AS(make("{a}{\"mask\"}{\"variant\"}{\"mask\"} {\"mask\"}", masked),
+                       doctest::Contains("2 answer slots, and the one in front of it has 1"), UsageError);
+}
+
+TEST_CASE("a template becomes another when its source is set") {
+  ManualTemplate changed = make("{a} {\"soft\"} {\"trigger\"}{\"mask\"}", causal);
+  changed.set_source("{b} is{\"mask\"}");
+  CHECK(changed.fields() == std::vector<std::string>{"b"});
+  CHECK(changed.soft_slots().empty());
+  CHECK(changed.triggers().empty());
+  CHECK(spell(changed.render(example({{"b", "x"}}), nullptr).at(0)) == "(x)![ is]*");
+  CHECK(changed.source() == "{b} is{\"mask\"}");
+  CHECK_THROWS_AS(changed.set_source("{b} is{\"mask\"} late"), UsageError);
+}
+
 TEST_CASE("a template whose answers are not read needs no answer slot") {
   PromptTarget target = masked;
   target.reading.rows = Reading::Rows::sequence;

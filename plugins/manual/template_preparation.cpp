@@ -2,6 +2,7 @@
 #include "manual_template.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <cuecard/error.hpp>
 
@@ -30,6 +31,28 @@ std::vector<TemplateItem>::iterator first_answer(std::vector<TemplateItem>& item
                       [](const TemplateItem& item) { return item.kind == Kind::answer; });
 }
 
+/// The templates that `{"variant"}` parts, each with its own items.
+std::vector<ParsedTemplate> variants_of(const ParsedTemplate& parsed) {
+  std::vector<ParsedTemplate> variants;
+  const auto begin = [&]() {
+    variants.push_back(parsed);
+    variants.back().items.clear();
+    variants.back().has_answer = false;
+  };
+  begin();
+  for (const TemplateItem& item : parsed.items) {
+    if (item.kind == Kind::variant) {
+      variants.back().end_line = item.line;
+      variants.back().end_column = item.column;
+      begin();
+      continue;
+    }
+    variants.back().has_answer |= item.kind == Kind::answer;
+    variants.back().items.push_back(item);
+  }
+  return variants;
+}
+
 } // namespace
 
 void ManualTemplate::prepare(const Vocabulary& vocabulary, const PromptTarget& target) {
@@ -40,24 +63,37 @@ void ManualTemplate::prepare(const Vocabulary& vocabulary, const PromptTarget& t
   if (decoder_ && (rows == Reading::Rows::words || rows == Reading::Rows::tokens))
     throw UsageError("this model is an encoder-decoder, which is read in its decoder, and the verbalizer reads "
                      "words of the text: choose another verbalizer, or an encoder");
-  ParsedTemplate parsed = parse_template(text_);
+  const ParsedTemplate parsed = parse_template(text_);
   if (parsed.items.empty())
     throw UsageError("the template is empty: write it into the option \"text\"");
-  parts_.clear();
+  variants_.clear();
   fields_.clear();
   soft_slots_.clear();
   soft_groups_.clear();
   triggers_.clear();
   trigger_items_.clear();
   chat_ = std::nullopt;
-  role_.clear();
   vocabulary_ = &vocabulary;
-  answer_slots_ = 0;
-  settle_answers(parsed, vocabulary, target);
-  for (auto item = parsed.items.begin(); item != parsed.items.end(); ++item) {
-    check_turn(*item, parsed);
+  target_ = target;
+  for (ParsedTemplate& variant : variants_of(parsed)) {
+    const int64_t slots_before = std::exchange(answer_slots_, 0);
+    add_variant(variant, vocabulary, target);
+    if (variants_.size() > 1 && answer_slots_ != slots_before)
+      throw UsageError(template_place(variant.end_line, variant.end_column) + ": this variant has " +
+                       std::to_string(answer_slots_) + " answer slots, and the one in front of it has " +
+                       std::to_string(slots_before) + ": give all the same number");
+  }
+}
+
+void ManualTemplate::add_variant(ParsedTemplate& variant, const Vocabulary& vocabulary,
+                                 const PromptTarget& target) {
+  variants_.emplace_back();
+  role_.clear();
+  settle_answers(variant, vocabulary, target);
+  for (auto item = variant.items.begin(); item != variant.items.end(); ++item) {
+    check_turn(*item, variant);
     if (item->kind == Kind::role)
-      add_role(*item, item + 1 != parsed.items.end() && (item + 1)->kind == Kind::answer, vocabulary);
+      add_role(*item, item + 1 != variant.items.end() && (item + 1)->kind == Kind::answer, vocabulary);
     else
       add_item(*item, vocabulary);
   }
@@ -130,7 +166,7 @@ void ManualTemplate::add_piece(Piece::Kind kind, std::string text, int64_t slot,
   piece.text = std::move(text);
   piece.slot = slot;
   piece.shortenable = shortenable;
-  parts_.push_back({std::move(piece), std::nullopt});
+  variants_.back().push_back({std::move(piece), std::nullopt});
 }
 
 void ManualTemplate::add_item(const TemplateItem& item, const Vocabulary& vocabulary) {
@@ -146,7 +182,8 @@ void ManualTemplate::add_item(const TemplateItem& item, const Vocabulary& vocabu
   case Kind::answer:
     add_piece(Piece::Kind::answer, "", answer_slots_++, false);
     break;
-  case Kind::role: // `add_role` does these
+  case Kind::role:    // `add_role` does these
+  case Kind::variant: // parts templates, and is no piece of one
     break;
   case Kind::soft:
     add_soft(item, vocabulary);
@@ -156,7 +193,7 @@ void ManualTemplate::add_item(const TemplateItem& item, const Vocabulary& vocabu
     break;
   case Kind::field:
   case Kind::meta:
-    parts_.push_back({Piece(), item});
+    variants_.back().push_back({Piece(), item});
     if (std::find(fields_.begin(), fields_.end(), field_name(item)) == fields_.end())
       fields_.push_back(field_name(item));
     break;

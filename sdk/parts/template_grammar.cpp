@@ -24,6 +24,7 @@ const std::vector<std::string>& known_keys() {
                                                 "trigger",
                                                 "mask",
                                                 "role",
+                                                "variant",
                                                 "special",
                                                 "text",
                                                 "shortenable",
@@ -188,6 +189,9 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
     item.shortenable = false;
   } else if (keys.has("role")) {
     read_role(keys, item);
+  } else if (keys.has("variant")) {
+    item.kind = Kind::variant;
+    item.shortenable = false;
   } else if (keys.has("special")) {
     item.text = keys.text("special");
     item.kind = marker_name(item.text).empty() ? Kind::text : Kind::special;
@@ -195,9 +199,10 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
   } else if (keys.has("text")) {
     item.text = keys.text("text", true);
   } else {
-    keys.refuse("this item has none of the keys placeholder, meta, soft, trigger, mask, role, special and "
-                "text, so there "
-                "is nothing that it stands for");
+    keys.refuse(
+        "this item has none of the keys placeholder, meta, soft, trigger, mask, role, variant, special and "
+        "text, so there "
+        "is nothing that it stands for");
   }
 }
 

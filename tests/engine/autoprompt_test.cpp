@@ -199,6 +199,10 @@ TEST_CASE("the card is a plain prompt that needs no tuner and says the same") {
     CHECK(card.tuner_learned.empty());
     CHECK(card.training.settings.text("tuner") == "autoprompt");
     CHECK(card.training.settings.integer("tuner.accumulation") == 2);
+    std::string ids;
+    for (const int64_t id : method.prompt_template->triggers())
+      ids += (ids.empty() ? "" : " ") + std::to_string(id);
+    CHECK(card.training.settings.text("trigger-ids") == ids);
     for (const int64_t id : method.prompt_template->triggers())
       CHECK(card.template_source.find(model.vocabulary().piece(id)) != std::string::npos);
     const Method again = method_from_card(model, plugins(), card);

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/found_words.hpp>
 
 #include "trigger_task.hpp"
 

@@ -112,7 +112,9 @@ MeasuredPass measure(const Model& model, const std::vector<const Method*>& metho
       examples.push_back(&example);
       owner.push_back(card);
     }
-  Predictor predictor(model, methods, {values.integer("batch-size"), values.integer("batch-tokens")});
+  Predictor predictor(model, methods,
+                      {values.integer("batch-size"), values.integer("batch-tokens"),
+                       values.text("vote") == "majority" ? Vote::majority : Vote::mean});
   ProgressBar progress(what, static_cast<int64_t>(examples.size()), values.given("quiet"));
   const auto start = std::chrono::steady_clock::now();
   const auto predictions = predictor.predict(examples, [&](int64_t done) {

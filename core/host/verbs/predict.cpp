@@ -113,7 +113,9 @@ int predict(const Values& values) {
   for (const LoadedCard& card : cards)
     methods.push_back(&card.method);
   const auto input = open_input(values, common_fields(cards));
-  Predictor predictor(model, methods, {values.integer("batch-size"), values.integer("batch-tokens")});
+  Predictor predictor(model, methods,
+                      {values.integer("batch-size"), values.integer("batch-tokens"),
+                       values.text("vote") == "majority" ? Vote::majority : Vote::mean});
 
   const Interruptible work;
   Run run(predictor, cards, values.given("strict"));

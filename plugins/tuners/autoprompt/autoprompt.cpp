@@ -11,8 +11,8 @@
 #include <ATen/ops/topk.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/found_words.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 
 #include "candidate_filter.hpp"

@@ -5,14 +5,22 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/random.hpp>
 
 #include "initial_rows.hpp"
 
 namespace cuecard {
 
+namespace {
+
+constexpr uint64_t member_stream = 0x6d656d626572; // "member"
+
+} // namespace
+
 PromptTuning::PromptTuning(const Options& options)
-    : asked_length_(options.integer("length")), init_(options.text("init")),
-      init_text_(options.text("init-text")), weight_decay_(options.number("weight-decay")) {}
+    : asked_length_(options.integer("length")), prompts_(options.integer("prompts")),
+      init_(options.text("init")), init_text_(options.text("init-text")),
+      weight_decay_(options.number("weight-decay")) {}
 
 void PromptTuning::prepare(const Problem& problem) {
   const std::vector<SoftSlot>& slots = problem.tasks.at(0).prompt_template.soft_slots();
@@ -25,25 +33,46 @@ void PromptTuning::prepare(const Problem& problem) {
   // more.
   const bool used = !problem.tasks[0].train && problem.cards.count("from") == 0;
   const std::string init = init_ == "card" && used ? "random" : init_;
-  prompt_ = initial_rows(init, init_text_, template_slots_ + length_, problem);
   const at::Device device = problem.backbone.device();
-  for (int64_t slot = 0; init_ != "card" && slot < template_slots_; ++slot)
-    if (slots[static_cast<std::size_t>(slot)].initial_token) {
-      const int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
-      prompt_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index_tensor({&id, 1}, device))[0]);
-    }
-  prompt_ = prompt_.to(device).contiguous();
+  Problem member = problem; // with a seed of its own
+  std::vector<at::Tensor> prompts;
+  for (int64_t i = 0; i < prompts_; ++i) {
+    prompts.push_back(initial_rows(init, init_text_, rows_of_one(), member));
+    for (int64_t slot = 0; init_ != "card" && slot < template_slots_; ++slot)
+      if (slots[static_cast<std::size_t>(slot)].initial_token) {
+        const int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
+        prompts.back()[slot].copy_(
+            problem.backbone.token_rows(TokenTable::input, index_tensor({&id, 1}, device))[0]);
+      }
+    member.seed = Random(problem.seed, member_stream + static_cast<uint64_t>(i)).bits();
+  }
+  for (std::size_t i = 1; i < prompts.size(); ++i)
+    if (prompts[i].equal(prompts[0]))
+      throw UsageError("the " + std::to_string(prompts_) +
+                       " prompts of the ensemble would all start from the same rows and learn the same: use "
+                       "init=vocabulary or init=random, or prompts=1.");
+  prompt_ = at::cat(prompts).to(device).contiguous();
   prompt_.set_requires_grad(true);
 }
 
 void PromptTuning::edit(std::vector<Prompt>& prompts, const EditArgs&) const {
-  for (Prompt& prompt : prompts)
-    for (int64_t i = 0; i < length_; ++i) {
-      Piece piece;
-      piece.kind = Piece::Kind::soft;
-      piece.slot = template_slots_ + i;
-      prompt.front.push_back(piece);
+  std::vector<Prompt> members;
+  for (const Prompt& prompt : prompts)
+    for (int64_t member = 0; member < prompts_; ++member) {
+      Prompt& own = members.emplace_back(prompt);
+      own.variant = prompt.variant * prompts_ + member;
+      for (std::vector<Piece>* pieces : {&own.front, &own.input, &own.output})
+        for (Piece& piece : *pieces)
+          if (piece.kind == Piece::Kind::soft)
+            piece.slot += member * rows_of_one();
+      for (int64_t i = 0; i < length_; ++i) {
+        Piece piece;
+        piece.kind = Piece::Kind::soft;
+        piece.slot = member * rows_of_one() + template_slots_ + i;
+        own.front.push_back(piece);
+      }
     }
+  prompts = std::move(members);
 }
 
 Conditioning PromptTuning::condition(int64_t, const Pass&) const {
@@ -91,7 +120,7 @@ bool PromptTuning::adopt(const Conditioning& learned, std::string& why) {
   if (!learned.prefixes.empty() || !learned.embeddings.defined() ||
       learned.embeddings.sizes() != prompt_.sizes()) {
     why = "it is not the one matrix of " + std::to_string(prompt_.size(0)) + " x " +
-          std::to_string(prompt_.size(1)) + " that length and model ask for";
+          std::to_string(prompt_.size(1)) + " that length, prompts and model ask for";
     return false;
   }
   const at::NoGradGuard no_grad;

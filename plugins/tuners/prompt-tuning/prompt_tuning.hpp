@@ -23,12 +23,17 @@ public:
   bool adopt(const Conditioning& learned, std::string& why) override;
 
 private:
-  int64_t asked_length_;
+  /// Rows of one prompt: the template's and those in front.
+  int64_t rows_of_one() const { return template_slots_ + length_; }
+
+  int64_t asked_length_, prompts_;
   std::string init_, init_text_;
   double weight_decay_;
   int64_t template_slots_ = 0; ///< rows that the template placed; numbers 0 to template_slots_ - 1
   int64_t length_ = 0;         ///< rows in front; numbers from template_slots_ on
-  at::Tensor prompt_;          ///< [template_slots_ + length_, embedding width], float32
+  /// [prompts_ * rows_of_one(), embedding width], float32: one prompt behind the other. The members of an
+  /// ensemble are variants of each example's prompt, whose slots count on from one to the next.
+  at::Tensor prompt_;
 };
 
 } // namespace cuecard

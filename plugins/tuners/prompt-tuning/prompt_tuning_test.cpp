@@ -100,8 +100,9 @@ struct Prepared {
   PromptTuning tuner;
 
   Prepared(int64_t length, const std::string& init, const std::string& text, std::vector<SoftSlot> slots = {},
-           uint64_t seed = 1, int64_t embedding_width = width)
-      : backbone(embedding_width), prompt_template(std::move(slots)), tuner(options(length, init, text)) {
+           uint64_t seed = 1, int64_t embedding_width = width, int64_t prompts = 1)
+      : backbone(embedding_width), prompt_template(std::move(slots)),
+        tuner(options(length, init, text, prompts)) {
     tuner.prepare(problem(nullptr, seed));
   }
 
@@ -111,9 +112,10 @@ struct Prepared {
     return problem;
   }
 
-  static Options options(int64_t length, const std::string& init, const std::string& text) {
+  static Options options(int64_t length, const std::string& init, const std::string& text, int64_t prompts) {
     Options options;
     options.set("length", length);
+    options.set("prompts", prompts);
     options.set("init", init);
     options.set("init-text", text);
     options.set("weight-decay", 0.0);
@@ -175,6 +177,35 @@ TEST_CASE("by default 20 rows in front, or none where the template has slots; no
   CHECK(Prepared(-1, "vocabulary", "").rows().size(0) == 20);
   CHECK(Prepared(-1, "vocabulary", "", {{}, {}, {}}).rows().size(0) == 3);
   CHECK_THROWS_WITH_AS(Prepared(0, "vocabulary", ""), doctest::Contains("nothing to learn"), UsageError);
+}
+
+TEST_CASE("an ensemble's prompts stand one behind the other, and each variant has its own") {
+  const Prepared one(2, "vocabulary", "", {{7}}), three(2, "vocabulary", "", {{7}}, 1, width, 3);
+  const Ids tokens = three.tokens();
+  REQUIRE(tokens.size() == 9);
+  CHECK(Ids(tokens.begin(), tokens.begin() + 3) == one.tokens()); // the first is the prompt alone
+  CHECK(tokens[3] == 7);
+  CHECK(Ids(tokens.begin() + 4, tokens.begin() + 6) != Ids(tokens.begin() + 1, tokens.begin() + 3));
+  CHECK(Ids(tokens.begin() + 4, tokens.begin() + 6) != Ids(tokens.begin() + 7, tokens.end()));
+
+  std::vector<Prompt> prompts(2);
+  prompts[1].choice = 1;
+  Piece slot;
+  slot.kind = Piece::Kind::soft;
+  prompts[0].input = prompts[1].input = {slot};
+  three.tuner.edit(prompts, {Example{}});
+  REQUIRE(prompts.size() == 6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    const auto member = static_cast<int64_t>(i % 3);
+    CHECK(prompts[i].choice == static_cast<int64_t>(i / 3));
+    CHECK(prompts[i].variant == member);
+    CHECK(prompts[i].input[0].slot == 3 * member);
+    REQUIRE(prompts[i].front.size() == 2);
+    CHECK(prompts[i].front[0].slot == 3 * member + 1);
+    CHECK(prompts[i].front[1].slot == 3 * member + 2);
+  }
+  CHECK_THROWS_WITH_AS(Prepared(2, "text", "a", {}, 1, width, 2), doctest::Contains("learn the same"),
+                       UsageError);
 }
 
 TEST_CASE("T5's prompts have the paper's sizes") {

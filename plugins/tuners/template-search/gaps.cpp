@@ -16,8 +16,9 @@ Gaps::Gaps(std::string source) : source_(std::move(source)) {
     items_.push_back(std::move(item));
   }
   if (items_.empty())
-    throw UsageError("the template has no place for template-search to put words: write {\"trigger\"} where they "
-                     "shall stand.");
+    throw UsageError(
+        "the template has no place for template-search to put words: write {\"trigger\"} where they "
+        "shall stand.");
 }
 
 std::string Gaps::filled(const std::vector<std::string>& texts) const {

@@ -1,9 +1,9 @@
 /// Candidates from a text file.
 ///
-/// A line that has an item in braces is a template as it stands. All other text is mined: where a word of a label
-/// occurs in a sentence, what stands between a subject and the word is taken when a training row of that label has
-/// the subject as a field (Jiang et al. 2020, section 3.1: middle words); else the words in front of it, one to
-/// `max_words`.
+/// A line that has an item in braces is a template as it stands. All other text is mined: where a word of a
+/// label occurs in a sentence, what stands between a subject and the word is taken when a training row of that
+/// label has the subject as a field (Jiang et al. 2020, section 3.1: middle words); else the words in front of
+/// it, one to `max_words`.
 #pragma once
 
 #include <cstdint>

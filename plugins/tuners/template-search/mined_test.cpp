@@ -19,17 +19,19 @@ Texts mine(const std::string& text, const std::string& source = "{text} {trigger
 
 } // namespace
 
-TEST_CASE("words in front of label words become templates: those of more labels first, of each length in turn") {
+TEST_CASE(
+    "words in front of label words become templates: those of more labels first, of each length in turn") {
   const Texts found = mine("The plot is great. It was terrible, and all of it\nwas great fun.\nIs it? Great!");
-  CHECK(found == Texts{"{text} was {\"mask\"}", "{text} It was {\"mask\"}", "{text} is {\"mask\"}",
-                       "{text} plot is {\"mask\"}"}); // no sentence goes on over a line, and none over a full stop
-  CHECK(mine("The plot is great. It was terrible, and it was great.", "{text} {trigger} {\"mask\"}", {}, 2, 1) ==
-        Texts{"{text} was {\"mask\"}"});
+  CHECK(found ==
+        Texts{"{text} was {\"mask\"}", "{text} It was {\"mask\"}", "{text} is {\"mask\"}",
+              "{text} plot is {\"mask\"}"}); // no sentence goes on over a line, and none over a full stop
+  CHECK(mine("The plot is great. It was terrible, and it was great.", "{text} {trigger} {\"mask\"}", {}, 2,
+             1) == Texts{"{text} was {\"mask\"}"});
 }
 
 TEST_CASE("a gap behind the answer takes the punctuation that follows most often") {
-  CHECK(mine("It is great, it is terrible. They say it is great, too", "{text} {trigger} {\"mask\"}{trigger}", {},
-             1) == Texts{"{text} is {\"mask\"},"});
+  CHECK(mine("It is great, it is terrible. They say it is great, too", "{text} {trigger} {\"mask\"}{trigger}",
+             {}, 1) == Texts{"{text} is {\"mask\"},"});
 }
 
 TEST_CASE("where a row's subject stands in the sentence, the words between are taken") {
@@ -38,14 +40,14 @@ TEST_CASE("where a row's subject stands in the sentence, the words between are t
   fact.label = 1;
   const std::string text = "They say that Old Tom has always been great. Old Tom was terrible.";
   CHECK(mine(text, "{sub_label} {trigger}{\"mask\"}", {fact}, 3) ==
-        Texts{"{sub_label} was{\"mask\"}", "{sub_label} Tom was{\"mask\"}",
-              "{sub_label} Old Tom was{\"mask\"}", "{sub_label} has always been{\"mask\"}"});
+        Texts{"{sub_label} was{\"mask\"}", "{sub_label} Tom was{\"mask\"}", "{sub_label} Old Tom was{\"mask\"}",
+              "{sub_label} has always been{\"mask\"}"});
 }
 
 TEST_CASE("templates in the file are candidates as they stand, once") {
   CHECK(mine("{text} In summary, it was {\"mask\"}.\r\nIt is great\n{text} In summary, it was {\"mask\"}.\n",
-             "{text} {trigger} {\"mask\"}", {}, 1) ==
-        Texts{"{text} In summary, it was {\"mask\"}.", "{text} is {\"mask\"}"});
+             "{text} {trigger} {\"mask\"}", {},
+             1) == Texts{"{text} In summary, it was {\"mask\"}.", "{text} is {\"mask\"}"});
   CHECK(mine("nothing of use <mask> great").empty());
   CHECK_THROWS_WITH_AS(mine("", "{trigger} {text} {trigger} {\"mask\"}"), doctest::Contains("take some out"),
                        UsageError);

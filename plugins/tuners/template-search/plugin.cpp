@@ -5,10 +5,11 @@
 namespace {
 
 constexpr cuecard_option_v1 options[] = {
-    cuecard::file_option("from",
-                         "A text file with templates, or with sentences that candidates are mined from; without it "
-                         "the model writes them.",
-                         "Jiang et al. 2020, section 3.1, mine a corpus"),
+    cuecard::file_option(
+        "from",
+        "A text file with templates, or with sentences that candidates are mined from; without it "
+        "the model writes them.",
+        "Jiang et al. 2020, section 3.1, mine a corpus"),
     cuecard::integer_option("candidates", "100", 1, 1e5, "Most candidates that are mined or written.",
                             "Gao et al. 2021 keep 100"),
     cuecard::integer_option("max-words", "8", 1, 100, "Most words (mined) or tokens (written) in a gap.",

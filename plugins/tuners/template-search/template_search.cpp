@@ -11,8 +11,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/found_words.hpp>
 #include <cuecard/parts/index_tensor.hpp>
-#include <cuecard/parts/label_words.hpp>
 #include <cuecard/parts/random.hpp>
 
 #include "mined.hpp"
@@ -37,9 +37,9 @@ std::vector<const Example*> labelled(const Task& task) {
 
 TemplateSearch::TemplateSearch(const Options& options)
     : candidates_(options.integer("candidates")), max_words_(options.integer("max-words")),
-      beams_(options.integer("beams")), rows_(options.integer("rows")), finalists_(options.integer("finalists")),
-      keep_(options.integer("keep")), word_pool_(options.integer("word-pool")),
-      label_words_(options.flag("label-words")) {}
+      beams_(options.integer("beams")), rows_(options.integer("rows")),
+      finalists_(options.integer("finalists")), keep_(options.integer("keep")),
+      word_pool_(options.integer("word-pool")), label_words_(options.flag("label-words")) {}
 
 void TemplateSearch::prepare(const Problem& problem) {
   if (problem.tasks.size() != 1)
@@ -48,9 +48,10 @@ void TemplateSearch::prepare(const Problem& problem) {
   const Task& task = problem.tasks[0];
   verbalizer_ = &task.verbalizer;
   if (!task.prompt_template.soft_slots().empty())
-    throw UsageError("the template of task \"" + task.name +
-                     "\" has soft slots, and template-search finds words, not rows: take them out, or use the tuner "
-                     "\"prompt-tuning\".");
+    throw UsageError(
+        "the template of task \"" + task.name +
+        "\" has soft slots, and template-search finds words, not rows: take them out, or use the tuner "
+        "\"prompt-tuning\".");
   if (!task.verbalizer.parameters().empty())
     throw UsageError("template-search searches words for a verbalizer that needs no gradient steps of its own: "
                      "choose one with label words, such as \"manual\".");
@@ -59,8 +60,9 @@ void TemplateSearch::prepare(const Problem& problem) {
                      "\" has " + std::to_string(task.labels.size()) +
                      " labels, and its verbalizer reads another number of slots: set label-words=false.");
   if (label_words_ && keep_ > 1)
-    throw UsageError("each template finds label words of its own, and the templates of an ensemble share theirs: set "
-                     "keep=1 or label-words=false.");
+    throw UsageError(
+        "each template finds label words of its own, and the templates of an ensemble share theirs: set "
+        "keep=1 or label-words=false.");
   gaps_ = Gaps(task.prompt_template.source());
   const auto file = problem.files.find("from");
   file_ = file == problem.files.end() ? "" : file->second;
@@ -85,7 +87,8 @@ std::vector<std::string> TemplateSearch::sources(Engine& engine) const {
       answers.push_back(task.verbalizer.answer_text(static_cast<int64_t>(label)).at(0));
     return mined({file_, gaps_, answers, *task.train, max_words_, candidates_});
   }
-  WritingRequest request{problem.backbone, problem.vocabulary, task, gaps_, {}, beams_, max_words_, candidates_};
+  WritingRequest request{problem.backbone, problem.vocabulary, task,       gaps_, {},
+                         beams_,           max_words_,         candidates_};
   const std::vector<int64_t> order = Random(problem.seed, row_stream).permutation(std::ssize(rows));
   for (int64_t i = 0; i < std::min(rows_, std::ssize(rows)); ++i)
     request.rows.push_back(rows[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
@@ -175,8 +178,9 @@ FitReport TemplateSearch::fit(Engine& engine) {
   for (std::string& source : sources(engine))
     candidates.push_back({std::move(source), 0, {}});
   if (candidates.empty())
-    throw DataError("template-search found no candidate: a file should hold templates, or sentences with the labels' "
-                    "words.");
+    throw DataError(
+        "template-search found no candidate: a file should hold templates, or sentences with the labels' "
+        "words.");
   std::size_t scored = 0;
   try {
     for (Candidate& candidate : candidates) {

@@ -1,6 +1,6 @@
-/// A search for the template's text: candidates are mined from a file or written by the model, scored by the loss
-/// of the training rows, and the best by development rows is kept. What is found is text, so the card is a plain
-/// prompt.
+/// A search for the template's text: candidates are mined from a file or written by the model, scored by the
+/// loss of the training rows, and the best by development rows is kept. What is found is text, so the card is a
+/// plain prompt.
 #pragma once
 
 #include <string>

@@ -9,8 +9,8 @@
 
 namespace cuecard {
 
-/// `means` [labels, vocabulary]: mean log-probability at the answer slot over the rows of each label. Of the tokens
-/// `words` the `pool` likeliest of each label: [labels][pool].
+/// `means` [labels, vocabulary]: mean log-probability at the answer slot over the rows of each label. Of the
+/// tokens `words` the `pool` likeliest of each label: [labels][pool].
 std::vector<std::vector<int64_t>> likely_words(const at::Tensor& means, const std::vector<int64_t>& words,
                                                int64_t pool);
 
@@ -19,9 +19,9 @@ struct ChosenWords {
   double loss = 0;              ///< mean over the rows
 };
 
-/// `scores` [rows, labels, pool]: what each row gives each pooled word; `labels` [rows]. The choice of one word a
-/// label, no two the same token of `pools`, whose cross-entropy is lowest as far as changing one label's word at a
-/// time finds it, from the likeliest on.
+/// `scores` [rows, labels, pool]: what each row gives each pooled word; `labels` [rows]. The choice of one word
+/// a label, no two the same token of `pools`, whose cross-entropy is lowest as far as changing one label's word
+/// at a time finds it, from the likeliest on.
 ChosenWords choose_words(const at::Tensor& scores, const at::Tensor& labels,
                          const std::vector<std::vector<int64_t>>& pools);
 

@@ -84,8 +84,9 @@ private:
       input.push_back(std::move(piece));
     }
     if (!answered)
-      throw UsageError("template-search writes with sentinels, and the template has none in place of its answer "
-                       "slot: set the template's option encoder-decoder=sentinels.");
+      throw UsageError(
+          "template-search writes with sentinels, and the template has none in place of its answer "
+          "slot: set the template's option encoder-decoder=sentinels.");
     prompt.input = std::move(input);
     prompt.output.clear();
     return prompt;
@@ -144,7 +145,8 @@ void keep_best(std::vector<Beam>& beams, int64_t count) {
 }
 
 /// Each beam with each of its likeliest next tokens.
-std::vector<Beam> longer(const std::vector<Beam>& beams, const at::Tensor& next, int64_t count, int64_t max_tokens) {
+std::vector<Beam> longer(const std::vector<Beam>& beams, const at::Tensor& next, int64_t count,
+                         int64_t max_tokens) {
   std::vector<Beam> result;
   const auto [values, ids] = at::topk(next, std::min(count, next.size(1)), 1);
   for (std::size_t b = 0; b < beams.size(); ++b)
@@ -163,8 +165,9 @@ std::vector<Beam> longer(const std::vector<Beam>& beams, const at::Tensor& next,
 
 void check_writes(const BackboneShape& shape, const Vocabulary& vocabulary, const Gaps& gaps) {
   if (!shape.generates())
-    throw UsageError("this model can't write candidates: give template-search a text file to mine them from (from), "
-                     "or a causal model or an encoder-decoder.");
+    throw UsageError(
+        "this model can't write candidates: give template-search a text file to mine them from (from), "
+        "or a causal model or an encoder-decoder.");
   if (shape.causal && gaps.count() > 1)
     throw UsageError("a causal model goes on with a text in one place, and the template has " +
                      std::to_string(gaps.count()) + " gaps: leave one, in front of the answer slot.");
@@ -190,7 +193,8 @@ std::vector<WrittenTexts> written(Scorer& scorer, const WritingRequest& request)
     for (std::size_t b = 0; two_sides && b < beams.size(); ++b) {
       // A part ends where the next sentinel begins; the last one also where the text does.
       const bool last = beams[b].parts.size() == gaps;
-      double end = next[static_cast<int64_t>(b)][*request.vocabulary.id(sentinel(beams[b].parts.size()))].item<double>();
+      double end =
+          next[static_cast<int64_t>(b)][*request.vocabulary.id(sentinel(beams[b].parts.size()))].item<double>();
       if (const auto eos = request.vocabulary.special().eos; last && eos)
         end = std::max(end, next[static_cast<int64_t>(b)][*eos].item<double>());
       Beam& ended = last ? finished.back().emplace_back(beams[b]) : grown.emplace_back(beams[b]);
@@ -225,7 +229,8 @@ std::vector<WrittenTexts> written(Scorer& scorer, const WritingRequest& request)
         texts.texts.push_back(trimmed(request.vocabulary.decode(part)));
         empty = empty && texts.texts.back().empty();
       }
-      if (!empty && std::all_of(texts.texts.begin(), texts.texts.end(), is_plain) && known.insert(texts.texts).second)
+      if (!empty && std::all_of(texts.texts.begin(), texts.texts.end(), is_plain) &&
+          known.insert(texts.texts).second)
         result.push_back(std::move(texts));
     }
   return result;

@@ -1,10 +1,10 @@
-/// Candidates that the model writes itself (Gao et al. 2021, section 5.2): texts for the gaps that are likely in all
-/// training rows at once. One beam search for all of them: a token's score is its log-probability, averaged over
-/// the rows.
+/// Candidates that the model writes itself (Gao et al. 2021, section 5.2): texts for the gaps that are likely
+/// in all training rows at once. One beam search for all of them: a token's score is its log-probability,
+/// averaged over the rows.
 ///
 /// Encoder-decoders with sentinels (T5) fill all gaps: the encoder sees each row with its label's word in the
-/// answer slot and a sentinel in each gap, the decoder writes what stands for them. Causal models go on with each
-/// row's prompt up to the one gap.
+/// answer slot and a sentinel in each gap, the decoder writes what stands for them. Causal models go on with
+/// each row's prompt up to the one gap.
 #pragma once
 
 #include <cstdint>

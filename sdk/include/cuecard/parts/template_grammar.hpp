@@ -22,6 +22,7 @@
 ///   trigger      one token that a search chooses, or with text the token that the vocabulary spells so
 ///   mask         an answer slot
 ///   role         a turn of a chat begins: system, user or assistant; spaces behind it are no text
+///   variant      ends one template and begins the next: the members of an ensemble
 ///   special      `<mask> <eos> <bos> <sep> <cls> <pad>`: that token of the model; any other text as it is
 ///   text         text
 ///
@@ -89,7 +90,7 @@ CUECARD_API std::string filter_text(TextFilter filter, std::string_view text);
 CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::string>& words);
 
 struct TemplateItem {
-  enum class Kind { text, field, meta, soft, answer, special, trigger, role };
+  enum class Kind { text, field, meta, soft, answer, special, trigger, role, variant };
   Kind kind = Kind::text;
   /// What stands in front of the text, "" or " " unless add_prefix_space says otherwise. Never used for
   /// `answer`, `special` and `role`.

@@ -1,0 +1,101 @@
+#include "engine/ensemble.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <ATen/TensorOperators.h>
+
+#include <cuecard/error.hpp>
+
+#include "batch/batch_part.hpp"
+
+namespace cuecard {
+
+namespace {
+
+/// Entries of each member.
+std::map<int64_t, std::vector<int64_t>> members_of(const Batch& batch) {
+  std::map<int64_t, std::vector<int64_t>> members;
+  for (int64_t e = 0; e < batch.size(); ++e)
+    members[batch.variants[static_cast<std::size_t>(e)]].push_back(e);
+  return members;
+}
+
+Scores member_scores(const Verbalizer& verbalizer, const at::Tensor& values, const BatchPart& member,
+                     const Pass& pass) {
+  return verbalizer.score(values.index_select(0, member.answers), member.batch, pass);
+}
+
+/// The label that most votes are for; of equals the one of which `weight` has more.
+int64_t elected(const std::map<int64_t, int64_t>& votes, const std::vector<double>& weight) {
+  const auto worth = [&](int64_t label) {
+    return label >= 0 && label < std::ssize(weight) ? weight[static_cast<std::size_t>(label)] : 0.0;
+  };
+  return std::max_element(votes.begin(), votes.end(),
+                          [&](const auto& a, const auto& b) {
+                            return a.second != b.second ? a.second < b.second : worth(a.first) < worth(b.first);
+                          })
+      ->first;
+}
+
+} // namespace
+
+bool has_members(const Batch& batch) {
+  return std::any_of(batch.variants.begin(), batch.variants.end(), [](int64_t variant) { return variant > 0; });
+}
+
+at::Tensor ensemble_loss(const Verbalizer& verbalizer, const at::Tensor& values, const Batch& batch,
+                         const Pass& pass) {
+  at::Tensor sum;
+  const auto members = members_of(batch);
+  for (const auto& [variant, entries] : members) {
+    const BatchPart member = part_of(batch, entries);
+    const at::Tensor own = verbalizer.loss(member_scores(verbalizer, values, member, pass), member.batch);
+    sum = sum.defined() ? sum + own : own;
+  }
+  return sum / static_cast<double>(members.size());
+}
+
+std::vector<Decision> ensemble_decisions(const Verbalizer& verbalizer, const at::Tensor& values,
+                                         const Batch& batch, Vote vote) {
+  std::vector<std::vector<Decision>> decided; // by member
+  for (const auto& [variant, entries] : members_of(batch)) {
+    const BatchPart member = part_of(batch, entries);
+    Scores scores = member_scores(verbalizer, values, member, {});
+    scores.values = scores.values.to(at::kCPU);
+    decided.push_back(verbalizer.decide(scores, member.batch));
+    if (decided.back().size() != decided.front().size())
+      throw Error(
+          "the members of an ensemble stand in different examples: each prompt of an example needs all.");
+  }
+  std::vector<Decision> decisions;
+  for (std::size_t example = 0; example < decided.at(0).size(); ++example) {
+    std::vector<Decision> members;
+    for (const std::vector<Decision>& member : decided)
+      members.push_back(member[example]);
+    decisions.push_back(joined(members, vote));
+  }
+  return decisions;
+}
+
+Decision joined(const std::vector<Decision>& members, Vote vote) {
+  Decision decision = members.at(0);
+  std::vector<double>& mean = decision.probabilities;
+  for (std::size_t label = 0; label < mean.size(); ++label) {
+    double sum = 0;
+    for (const Decision& member : members)
+      sum += member.probabilities.at(label);
+    mean[label] = sum / static_cast<double>(members.size());
+  }
+  const bool by_mean = vote == Vote::mean && !mean.empty() && decision.labels.size() == 1;
+  for (std::size_t i = 0; i < decision.labels.size(); ++i) {
+    std::map<int64_t, int64_t> votes;
+    for (const Decision& member : members)
+      ++votes[member.labels.at(i)];
+    decision.labels[i] =
+        by_mean ? std::max_element(mean.begin(), mean.end()) - mean.begin() : elected(votes, mean);
+  }
+  return decision;
+}
+
+} // namespace cuecard

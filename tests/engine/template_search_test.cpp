@@ -1,0 +1,270 @@
+// Templates that are searched for: the kept one is the best by a direct computation, what the model writes is
+// what it finds likely in all rows together, and the card is a plain prompt.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "spied_tuner.hpp"
+#include "trigger_task.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+using Set = std::vector<std::pair<std::string, std::string>>;
+
+/// A file that is gone afterwards.
+struct File {
+  explicit File(const std::string& text) { std::ofstream(path) << text; }
+  ~File() { std::filesystem::remove(path); }
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("cuecard-templates-" + std::to_string(getpid()) + ".txt");
+};
+
+std::string gap_template(const Model& model) {
+  const BackboneShape& shape = model.backbone().shape();
+  return shape.causal            ? "{text} {\"trigger\"}{\"mask\"}"
+         : shape.encoder_decoder ? "{text} {\"trigger\"} {\"mask\"} {\"trigger\"}"
+                                 : "{text} {\"trigger\"} {\"mask\"} .";
+}
+
+Method searching(const Model& model, Set options, Set verbalizer = {}) {
+  return two_label_method(model, "m", gap_template(model), "template-search", std::move(options), 1,
+                          std::move(verbalizer));
+}
+
+std::vector<std::string> candidates_for(const Model& model) {
+  std::vector<std::string> sources;
+  for (const char* words : {"It was", "a film of", "so long", "and", "x7 was the plot"})
+    sources.push_back(model.backbone().shape().causal ? "{text} " + std::string(words) + "{\"mask\"}"
+                                                      : "{text} " + std::string(words) + " {\"mask\"} .");
+  return sources;
+}
+
+double loss_of(const Model& model, const std::string& source, const std::vector<Example>& rows) {
+  const Method method = two_label_method(model, "p", source, "manual");
+  return exact_loss(model, method, {}, pointers(rows)).sum / static_cast<double>(rows.size());
+}
+
+double accuracy_of(const Model& model, const Method& method, const std::vector<Example>& rows) {
+  const auto predictions = Predictor(model, {&method}).predict(pointers(rows));
+  int64_t right = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    right += predictions[i].label() == rows[i].label;
+  return static_cast<double>(right) / static_cast<double>(rows.size());
+}
+
+FitSettings batches_of(int64_t size) {
+  FitSettings settings;
+  settings.batch_size = size;
+  return settings;
+}
+
+} // namespace
+
+TEST_CASE("of a file's templates the one with the lowest loss is kept, or the best on development rows among "
+          "the lowest") {
+  for (const char* name : {"llama-tied", "bert-mlm"}) {
+    CAPTURE(name);
+    const Model model = tiny_model(name);
+    const std::vector<Example> rows = word_examples(20, 111), dev = word_examples(30, 112);
+    std::vector<std::string> sources = candidates_for(model);
+    std::string text = "{text} this is no {nonsense\n"; // no template at all: passed over
+    for (const std::string& source : sources)
+      text += source + "\n";
+    const File file(text);
+    std::stable_sort(sources.begin(), sources.end(), [&](const std::string& a, const std::string& b) {
+      return loss_of(model, a, rows) < loss_of(model, b, rows);
+    });
+    Method by_loss = searching(model, {{"from", file.path.string()}});
+    const TrainResult result = train(model, {{by_loss, rows, {}}}, batches_of(7), 1);
+    CHECK(by_loss.prompt_template->source() == sources[0]);
+    CHECK(result.report.steps == 6);
+    CHECK(std::abs(result.report.losses[static_cast<std::size_t>(result.report.best_step) - 1] -
+                   loss_of(model, sources[0], rows)) < 1e-4);
+
+    std::size_t best = 0;
+    std::vector<double> accuracy;
+    for (std::size_t i = 0; i < 3; ++i) {
+      accuracy.push_back(accuracy_of(model, two_label_method(model, "p", sources[i], "manual"), dev));
+      best = accuracy[i] > accuracy[best] ? i : best;
+    }
+    Method by_dev = searching(model, {{"from", file.path.string()}, {"finalists", "3"}});
+    const TrainResult measured = train(model, {{by_dev, rows, dev}}, batches_of(7), 1);
+    CHECK(by_dev.prompt_template->source() == sources[best]);
+    CHECK(measured.report.best_dev == accuracy[best]);
+
+    Method two = searching(model, {{"from", file.path.string()}, {"keep", "2"}});
+    train(model, {{two, rows, {}}}, batches_of(7), 1);
+    CHECK(two.prompt_template->source() == sources[0] + "{\"variant\"}" + sources[1]);
+    keep_plain_prompt(two, model, plugins(), {});
+    const Card card = to_card(two, model);
+    CHECK(card.tuner.component == "manual");
+    CHECK(card.tuner_learned.empty());
+    CHECK(card.training.settings.text("tuner") == "template-search");
+    const Method again = method_from_card(model, plugins(), card);
+    CHECK(accuracy_of(model, again, dev) == accuracy_of(model, two, dev));
+  }
+}
+
+TEST_CASE("mined words stand in the card's template, and label words are found along with it") {
+  const Model model = tiny_model("bert-mlm");
+  const std::vector<Example> rows = word_examples(20, 113), dev = word_examples(10, 114);
+  const File file("The plot was so good. It is bad. They say it is good, and that it was so bad.");
+  Method method = searching(
+      model, {{"from", file.path.string()}, {"max-words", "2"}, {"label-words", "true"}, {"word-pool", "4"}});
+  const TrainResult result = train(model, {{method, rows, dev}}, batches_of(8), 1);
+  const std::string source = method.prompt_template->source();
+  const std::vector<std::string> possible{"{text} so {\"mask\"} .", "{text} is {\"mask\"} .",
+                                          "{text} was so {\"mask\"} .", "{text} it is {\"mask\"} .",
+                                          "{text} It is {\"mask\"} ."};
+  CHECK(result.report.steps == std::ssize(possible));
+  CHECK(std::ranges::find(possible, source) != possible.end());
+  REQUIRE(result.report.label_words.size() == 2);
+  CHECK(result.report.label_words[0] != result.report.label_words[1]);
+  // With the words that were found the training loss is what the search said, by a direct computation.
+  MethodChoice choice;
+  choice.prompt_template.set = {{"text", source}};
+  choice.labels = {"negative", "positive"};
+  choice.label_words = result.report.label_words;
+  const Method plain = make_method(model, plugins(), choice);
+  const double loss = exact_loss(model, plain, {}, pointers(rows)).sum / 20;
+  CHECK(std::abs(result.report.losses[static_cast<std::size_t>(result.report.best_step) - 1] - loss) < 1e-4);
+  CHECK(accuracy_of(model, plain, dev) == result.report.best_dev);
+  keep_plain_prompt(method, model, plugins(), result.report.label_words);
+  CHECK(to_card(method, model).label_words == result.report.label_words);
+}
+
+namespace {
+
+/// Sees the templates that are tried.
+class Listening final : public PassingEngine {
+public:
+  Listening(Engine& engine, std::vector<std::string>& tried) : PassingEngine(engine), tried_(tried) {}
+  void progress(int64_t, int64_t, double, double) override {
+    tried_.push_back(engine_.problem().tasks[0].prompt_template.source());
+  }
+
+private:
+  std::vector<std::string>& tried_;
+};
+
+std::vector<std::string> tried_by(const Model& model, const std::vector<Example>& rows, Set options) {
+  std::vector<std::string> tried;
+  Method method = searching(model, std::move(options));
+  method.tuner = std::make_shared<SpiedTuner>(
+      method.tuner, [&](Engine& engine, const Tuner&) { return std::make_unique<Listening>(engine, tried); });
+  train(model, {{method, rows, {}}}, batches_of(8), 1);
+  return tried;
+}
+
+/// Mean log-probabilities behind each row's tokens and `more`, every row alone.
+at::Tensor next_after(const Model& model, const std::vector<Batch>& rows) {
+  const at::NoGradGuard no_grad;
+  at::Tensor sum;
+  for (const Batch& batch : rows) {
+    const at::Tensor hidden = model.backbone().forward({batch, {}});
+    const at::Tensor own = model.backbone()
+                               .read({hidden, {Readout::Kind::scores, {}}, {}})
+                               .to(at::kDouble)
+                               .log_softmax(1)
+                               .view({-1});
+    sum = sum.defined() ? sum + own : own;
+  }
+  return sum / static_cast<double>(rows.size());
+}
+
+TokenizedPrompt open_behind(std::vector<int64_t> ids) {
+  TokenizedPrompt prompt;
+  for (const int64_t id : ids) {
+    prompt.input.emplace_back();
+    prompt.input.back().id = id;
+  }
+  prompt.answers = {std::ssize(prompt.input) - 1};
+  prompt.targets = {-1};
+  return prompt;
+}
+
+} // namespace
+
+TEST_CASE("a causal model's first words are those that it finds likeliest behind all rows together") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> rows = word_examples(6, 115);
+  const std::vector<std::string> tried =
+      tried_by(model, rows, {{"max-words", "1"}, {"beams", "5"}, {"candidates", "5"}});
+  std::vector<TokenizedPrompt> prompts;
+  for (const Example& row : rows) {
+    std::vector<int64_t> ids(model.vocabulary().sequence_prefix().begin(),
+                             model.vocabulary().sequence_prefix().end());
+    for (const Token& token : model.vocabulary().encode(row.fields.at("text")))
+      ids.push_back(token.id);
+    prompts.push_back(open_behind(ids));
+  }
+  std::vector<Batch> batches;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    batches.push_back(pack({{&prompts[i], &rows[i]}}, {}));
+  const at::Tensor next = next_after(model, batches);
+  const auto plain = [&](int64_t id) {
+    const std::string text = model.vocabulary().decode(std::vector<int64_t>{id});
+    return !model.vocabulary().is_special(id) && text.find_first_not_of(' ') != std::string::npos &&
+           text.find_first_of("{}<>[]|\n\r\t") == std::string::npos &&
+           text.find("\xef\xbf\xbd") == std::string::npos;
+  };
+  REQUIRE_FALSE(tried.empty());
+  std::vector<std::string> likely; // the order of the likeliest plain tokens
+  const at::Tensor order = next.argsort(0, true);
+  for (int64_t i = 0; i < 12; ++i)
+    if (const int64_t id = order[i].item<int64_t>(); plain(id)) {
+      std::string text = model.vocabulary().decode(std::vector<int64_t>{id});
+      text.erase(0, text.find_first_not_of(' '));
+      likely.push_back("{text} " + text + "{\"mask\"}");
+    }
+  CHECK(tried[0] == likely.at(0));
+  for (const std::string& source : tried)
+    CHECK(std::ranges::find(likely, source) != likely.end());
+}
+
+TEST_CASE("an encoder-decoder fills both gaps of all rows at once, and longer searches find likelier texts") {
+  const Model model = tiny_model("t5-plain");
+  const std::vector<Example> rows = word_examples(4, 116);
+  const std::vector<std::string> tried =
+      tried_by(model, rows, {{"max-words", "2"}, {"beams", "4"}, {"rows", "4"}, {"candidates", "6"}});
+  REQUIRE_FALSE(tried.empty());
+  for (const std::string& source : tried) {
+    CAPTURE(source);
+    CHECK(source.starts_with("{text} "));
+    CHECK(source.find("{\"mask\"}") != std::string::npos);
+    CHECK(source.find("trigger") == std::string::npos);
+    CHECK(source.find("extra_id") == std::string::npos);
+  }
+}
+
+TEST_CASE("what can't be searched is refused with what to do") {
+  const Model bert = tiny_model("bert-mlm"), llama = tiny_model("llama-tied");
+  CHECK_THROWS_WITH_AS(searching(bert, {}), doctest::Contains("can't write"), UsageError);
+  CHECK_THROWS_WITH_AS(two_label_method(llama, "m", "{text} is{\"mask\"}", "template-search"),
+                       doctest::Contains("{\"trigger\"}"), UsageError);
+  CHECK_THROWS_WITH_AS(two_label_method(llama, "m", "{trigger} {text} {trigger}", "template-search"),
+                       doctest::Contains("2 gaps"), UsageError);
+  CHECK_THROWS_WITH_AS(searching(llama, {{"keep", "2"}, {"label-words", "true"}}), doctest::Contains("keep=1"),
+                       UsageError);
+  const File file("nothing here\n");
+  Method method = searching(llama, {{"from", file.path.string()}});
+  const std::vector<Example> rows = word_examples(6, 117);
+  CHECK_THROWS_WITH_AS(train(llama, {{method, rows, {}}}, batches_of(8), 1), doctest::Contains("no candidate"),
+                       DataError);
+}
