@@ -33,7 +33,8 @@ std::string Gaps::filled(const std::vector<std::string>& texts) const {
 }
 
 bool is_plain(std::string_view text) {
-  return text.find_first_of("{}<>[]|\n\r\t") == std::string_view::npos;
+  return text.find_first_of("{}<>[]|\n\r\t") == std::string_view::npos &&
+         text.find("\xef\xbf\xbd") == std::string_view::npos;
 }
 
 } // namespace cuecard

@@ -28,7 +28,8 @@ private:
   std::size_t in_front_ = 0;
 };
 
-/// Whether a template may have `text` as it is: nothing in it means something else there.
+/// Whether a template may have `text` as it is: nothing in it means something else there, and no character is
+/// broken (U+FFFD, of a token that is a part of one).
 bool is_plain(std::string_view text);
 
 } // namespace cuecard
