@@ -7,13 +7,15 @@
 #include <new>
 
 #include <fcntl.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 namespace cuecard::fuzz {
 
 namespace {
 
-constexpr unsigned hang = 30; ///< seconds; the driver itself complains of much less, once the input is through
+/// Seconds of the processor; the driver itself complains of less, once the input is through.
+constexpr itimerval hang{{0, 0}, {20, 0}};
 const std::string* running = nullptr;
 std::string name;
 
@@ -64,9 +66,9 @@ void name_findings(const std::string& program) {
   name = program;
 #ifdef __SANITIZE_ADDRESS__
   __sanitizer_set_death_callback(keep_input);
-  const int signals[] = {SIGABRT, SIGALRM};
+  const int signals[] = {SIGABRT, SIGPROF};
 #else
-  const int signals[] = {SIGABRT, SIGALRM, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  const int signals[] = {SIGABRT, SIGPROF, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 #endif
   for (const int number : signals)
     std::signal(number, on_signal);
@@ -74,7 +76,7 @@ void name_findings(const std::string& program) {
 
 void watch(const std::string& bytes) {
   running = &bytes;
-  ::alarm(hang);
+  ::setitimer(ITIMER_PROF, &hang, nullptr);
 }
 
 void report_finding(const std::string& what) {
