@@ -15,7 +15,7 @@ for name in $masked; do
   run predict --card $name.card --model "$models/$name" <dev.txt >$name.predict
 done
 name=electra-discriminator
-run train --task head.json --model "$models/$name" --tuner prompt-tuning --set length=4 --steps 120 --lr 0.02 --out $name.card --json >$name.train
+run train --task head.json --model "$models/$name" --tuner prompt-tuning --set length=4 --steps 120 --lr 0.1 --out $name.card --json >$name.train
 run eval --card $name.card --model "$models/$name" --task head.json --json >$name.eval
 run predict --card $name.card --model "$models/$name" <dev.txt >$name.predict
 expect 2 'no head over the vocabulary' fill --model "$models/$name" --template 'a {"mask"} film.'
