@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
@@ -29,8 +30,8 @@ public:
     adapter.config.base_model = choice_.base_model;
     const TokenizedPrompt prompt = prompt_of_one_text();
     if (learned.prefixes.empty()) {
-      keep_rows(adapter, rows_in_front(prompt, learned.embeddings).to(at::kCPU, at::kFloat).contiguous(),
-                shape_);
+      const at::Tensor rows = rows_in_front(prompt, learned.embeddings).to(at::kCPU, at::kFloat).contiguous();
+      keep_rows(adapter, rows * embedding_scale(model_.files().configuration, shape_), shape_);
     } else {
       rows_in_front(prompt, {});
       Prefix prefix = learned.prefixes.front();

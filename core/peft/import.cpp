@@ -197,7 +197,9 @@ Imported import_adapter(const Adapter& adapter, const Model& model, const regist
                         ImportChoice choice) {
   const BackboneShape& shape = model.backbone().shape();
   require_model_for(adapter, shape);
-  const Conditioning learned = conditioning_of(adapter, shape, choice.task);
+  Conditioning learned = conditioning_of(adapter, shape, choice.task);
+  if (learned.embeddings.defined())
+    learned.embeddings = learned.embeddings / embedding_scale(model.files().configuration, shape);
   std::optional<Head> head;
   if (adapter.config.has_head())
     head = head_of(adapter, shape);

@@ -1,5 +1,6 @@
 #include "peft/learned_rows.hpp"
 
+#include <cmath>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -108,6 +109,11 @@ Conditioning conditioning_of(const Adapter& adapter, const BackboneShape& shape,
   // Of an encoder-decoder's two sets PEFT uses the first, in front of the encoder.
   conditioning.embeddings = rows.slice(0, 0, adapter.config.virtual_tokens).contiguous();
   return conditioning;
+}
+
+double embedding_scale(const Configuration& configuration, const BackboneShape& shape) {
+  const bool scaled = configuration.boolean_or("scale_embedding", false);
+  return scaled ? std::sqrt(static_cast<double>(shape.embedding_width)) : 1.0;
 }
 
 void keep_rows(Adapter& adapter, const at::Tensor& rows, const BackboneShape& shape) {

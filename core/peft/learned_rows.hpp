@@ -11,6 +11,7 @@
 
 #include <cuecard/backbone.hpp>
 #include <cuecard/conditioning.hpp>
+#include <cuecard/configuration.hpp>
 
 #include "peft/adapter.hpp"
 
@@ -20,6 +21,11 @@ namespace cuecard::peft {
 /// of its tasks. DataError that names the file and both sizes where the adapter is for another model,
 /// UsageError for a task that is not there.
 Conditioning conditioning_of(const Adapter& adapter, const BackboneShape& shape, int64_t task);
+
+/// By how much a row that stands among the model's word embeddings is larger there than as PEFT keeps it: 1,
+/// but in models that multiply word embeddings by the root of their width (BART's "scale_embedding"). PEFT puts
+/// its rows behind that multiplication, a card in front.
+double embedding_scale(const Configuration& configuration, const BackboneShape& shape);
 
 /// Sets the learned tensors of `adapter`, and the sizes in its configuration, from rows [P, W] that stand in
 /// front. A multitask adapter gets one task, whose factors are ones.

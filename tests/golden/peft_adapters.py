@@ -77,7 +77,8 @@ LABELS = 3
 
 def texts_of(model: str) -> list[str]:
     numbered = model.split("-")[0] in ("gpt2", "llama3", "mistral", "qwen2", "qwen3")
-    return NUMBERS if numbered else WORDS
+    texts = NUMBERS if numbered else WORDS
+    return texts[:2] if model == "mistral" else texts  # with rows and what is written, its window holds no more
 
 
 def base_of(models: Path, case: str, tokens: int = 0):
@@ -163,7 +164,7 @@ def recorded(models: Path, folder: Path, case: str) -> dict:
         found["labels"] = []
         for text in found["texts"]:
             each = tokenizer.encode(text)
-            begins = [i for i in range(len(text)) if i == 0 or text[i - 1] == " "]
+            begins = [i for i in range(len(text)) if i == 0 or text[i] == " "]  # a space is the first token's, if any's
             starts = [next(t for t, (_, end) in enumerate(each.offsets) if end > begin) for begin in begins]
             rows = torch.tensor([each.ids])
             logits = adapted(input_ids=rows, attention_mask=torch.ones_like(rows)).logits[0][starts]

@@ -130,15 +130,17 @@ TEST_CASE("an imported adapter is exported as it was") {
     CHECK(here.task == there.task);
     CHECK(here.base_model == there.base_model);
     CHECK(here.virtual_tokens == there.virtual_tokens);
-    CHECK(here.layers == there.layers);
-    CHECK(here.heads == there.heads);
+    const BackboneShape& shape = each.model.backbone().shape();
+    if (there.has_prefix() || !shape.encoder_decoder) { // else PEFT says the encoder's, and never looks
+      CHECK(here.layers == there.layers);
+      CHECK(here.heads == there.heads);
+    }
     CHECK(here.width == there.width);
     CHECK(here.saved == there.saved);
     CHECK(exported.head.size() == each.adapter.head.size());
     for (const auto& [name, tensor] : each.adapter.head)
       CHECK(at::equal(exported.head.at(name), tensor));
     // Pairs that PEFT never uses, and the second rows of an encoder-decoder's prompt, are not kept.
-    const BackboneShape& shape = each.model.backbone().shape();
     const Conditioning before = peft::conditioning_of(each.adapter, shape, 0),
                        after = peft::conditioning_of(exported, shape, 0);
     REQUIRE(after.prefixes.size() == before.prefixes.size());
@@ -147,7 +149,7 @@ TEST_CASE("an imported adapter is exported as it was") {
       CHECK(at::equal(after.prefixes[0].value, before.prefixes[0].value));
       CHECK(after.prefixes[0].positions == before.prefixes[0].positions);
     } else {
-      CHECK(at::equal(after.embeddings, before.embeddings));
+      CHECK(at::allclose(after.embeddings, before.embeddings, 1e-6, 0)); // scaled on the way in BART alone
     }
   });
 }
