@@ -33,6 +33,22 @@ std::string names_of(const Map& map) {
   return names;
 }
 
+/// What a choice item reads: as many texts as the example gives prompts.
+const std::vector<std::string>& alternatives_of(const TemplateItem& item, const Example& example) {
+  const auto found = example.words.find(item.text);
+  if (found == example.words.end()) {
+    const std::string has = names_of(example.words);
+    throw DataError("the example has no list of alternatives \"" + item.text +
+                    "\", which the template reads at line " + std::to_string(item.line) + ", column " +
+                    std::to_string(item.column) + "; its lists are " + (has.empty() ? "none" : has));
+  }
+  if (found->second.size() < 2)
+    throw DataError("the list \"" + item.text + "\" has " + std::to_string(found->second.size()) +
+                    (found->second.empty() ? " alternatives" : " alternative") +
+                    ", and a choice is between two or more");
+  return found->second;
+}
+
 [[noreturn]] void refuse_missing(const TemplateItem& item, const Example& example) {
   const bool meta = item.kind == Kind::meta;
   std::string has = names_of(meta ? example.meta : example.fields);
@@ -49,7 +65,7 @@ ManualTemplate::ManualTemplate(const Options& options)
     : text_(options.text("text")), asked_layout_(options.text("encoder-decoder")),
       asked_chat_(options.text("chat-format")), predict_eos_(options.flag("predict-eos")) {}
 
-void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
+void ManualTemplate::lay_field(const TemplateItem& item, const Example* example, std::size_t choice,
                                std::vector<Piece>& pieces) const {
   Piece piece;
   piece.kind = Piece::Kind::field;
@@ -57,7 +73,9 @@ void ManualTemplate::lay_field(const TemplateItem& item, const Example* example,
   piece.shortenable = item.shortenable;
 
   std::string value;
-  if (example != nullptr) {
+  if (example != nullptr && item.kind == Kind::choice) {
+    value = alternatives_of(item, *example)[choice];
+  } else if (example != nullptr) {
     const auto& texts = item.kind == Kind::meta ? example->meta : example->fields;
     const auto text = texts.find(item.text);
     const auto words = item.kind == Kind::meta ? example->words.end() : example->words.find(item.text);
@@ -107,8 +125,22 @@ void ManualTemplate::lay_answer(const Piece& answer, const std::vector<std::stri
   }
 }
 
+std::size_t ManualTemplate::choices_of(const std::vector<Part>& parts, const Example& example) {
+  std::size_t choices = 1;
+  for (const Part& part : parts) {
+    if (!part.reads || part.reads->kind != Kind::choice)
+      continue;
+    const std::size_t alternatives = alternatives_of(*part.reads, example).size();
+    if (choices > 1 && alternatives != choices)
+      throw DataError("the list \"" + part.reads->text + "\" has " + std::to_string(alternatives) +
+                      " alternatives, and another that the template reads has " + std::to_string(choices));
+    choices = alternatives;
+  }
+  return choices;
+}
+
 Prompt ManualTemplate::lay_out(const std::vector<Part>& parts, const Example* example,
-                               const std::vector<std::string>* answers) const {
+                               const std::vector<std::string>* answers, std::size_t choice) const {
   if (answers != nullptr && static_cast<int64_t>(answers->size()) < answer_slots_)
     throw DataError("the template has " + std::to_string(answer_slots_) + " answer slots, and " +
                     std::to_string(answers->size()) + " answers are given");
@@ -116,10 +148,11 @@ Prompt ManualTemplate::lay_out(const std::vector<Part>& parts, const Example* ex
     if ((*answers)[static_cast<std::size_t>(slot)].empty())
       throw DataError("answer " + std::to_string(slot + 1) + " of the template is given as an empty text");
   Prompt prompt;
+  prompt.choice = static_cast<int64_t>(choice);
   prompt.input.reserve(parts.size() + 1);
   for (const Part& part : parts) {
     if (part.reads) {
-      lay_field(*part.reads, example, prompt.input);
+      lay_field(*part.reads, example, choice, prompt.input);
       continue;
     }
     if (part.piece.kind == Piece::Kind::answer) {
@@ -140,15 +173,19 @@ Prompt ManualTemplate::lay_out(const std::vector<Part>& parts, const Example* ex
 std::vector<Prompt> ManualTemplate::render(const Example& example,
                                            const std::vector<std::string>* answers) const {
   std::vector<Prompt> prompts;
-  for (const std::vector<Part>& parts : variants_) {
-    prompts.push_back(lay_out(parts, &example, answers));
-    prompts.back().variant = std::ssize(prompts) - 1;
+  for (std::size_t variant = 0; variant < variants_.size(); ++variant) {
+    const std::vector<Part>& parts = variants_[variant];
+    const std::size_t choices = choices_of(parts, example);
+    for (std::size_t choice = 0; choice < choices; ++choice) {
+      prompts.push_back(lay_out(parts, &example, answers, choice));
+      prompts.back().variant = static_cast<int64_t>(variant);
+    }
   }
   return prompts;
 }
 
 Prompt ManualTemplate::blank() const {
-  return lay_out(variants_.at(0), nullptr, nullptr);
+  return lay_out(variants_.at(0), nullptr, nullptr, 0);
 }
 
 void ManualTemplate::set_triggers(const std::vector<int64_t>& ids) {

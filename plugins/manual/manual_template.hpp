@@ -58,12 +58,15 @@ private:
   /// assistant's.
   void check_turn(const TemplateItem& item, const ParsedTemplate& parsed) const;
   void add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable);
-  /// Pieces of one field. Without an example it is empty.
-  void lay_field(const TemplateItem& item, const Example* example, std::vector<Piece>& pieces) const;
+  /// Pieces of one field, or of the alternative `choice`. Without an example it is empty.
+  void lay_field(const TemplateItem& item, const Example* example, std::size_t choice,
+                 std::vector<Piece>& pieces) const;
   void lay_answer(const Piece& answer, const std::vector<std::string>* answers,
                   std::vector<Piece>& pieces) const;
   Prompt lay_out(const std::vector<Part>& parts, const Example* example,
-                 const std::vector<std::string>* answers) const;
+                 const std::vector<std::string>* answers, std::size_t choice) const;
+  /// How many alternatives the choice items of one variant read; 1 without such items.
+  static std::size_t choices_of(const std::vector<Part>& parts, const Example& example);
 
   std::string text_, asked_layout_, asked_chat_;
   bool predict_eos_;

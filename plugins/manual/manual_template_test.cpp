@@ -121,6 +121,43 @@ TEST_CASE("a column of words gives a piece a word, or is joined") {
   CHECK(spell(joined.render(row, nullptr).at(0)) == "(The, , cat)!*");
 }
 
+TEST_CASE("a list of alternatives gives a prompt for each") {
+  const ManualTemplate made = make(
+      R"({a}{"choice":"ends","post_processing":"append-full-stop"} {"mask"} {"choice":"ends","shortenable":True})",
+      masked);
+  Example row = example({{"a", "x"}});
+  row.words["ends"] = {"y", "", "z z"};
+  const std::vector<std::string> answers{"?"};
+  const std::vector<Prompt> prompts = made.render(row, &answers);
+  REQUIRE(prompts.size() == 3);
+  CHECK(spell(prompts[0]) == "(x)!(y.)*?( y)!");
+  CHECK(spell(prompts[1]) == "(x)!(.)*?()!");
+  CHECK(spell(prompts[2]) == "(x)!(z z.)*?( z z)!");
+  for (int64_t choice = 0; choice < 3; ++choice)
+    CHECK(prompts[static_cast<std::size_t>(choice)].choice == choice);
+  CHECK(prompts[2].input[1].field == "ends");
+  CHECK(prompts[2].input[1].word == -1);
+  CHECK(made.fields() == std::vector<std::string>{"a", "ends"});
+  CHECK(spell(made.blank()) == "()!(.)*()!");
+  CHECK(made.render(row, nullptr).size() == 3);
+
+  const auto problem = [](const ManualTemplate& of, const Example& wrong) -> std::string {
+    try {
+      of.render(wrong, nullptr);
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(contains(problem(made, example({{"a", "x"}, {"ends", "y"}})),
+                 "\"ends\", which the template reads at line 1"));
+  const ManualTemplate two = make(R"({"choice":"ends"} {"choice":"more"} {"mask"})", masked);
+  row.words["more"] = {"1", "2"};
+  CHECK(contains(problem(two, row), "\"more\" has 2 alternatives, and another that the template reads has 3"));
+  row.words["ends"] = {"y"};
+  CHECK(contains(problem(made, row), "has 1 alternative, and a choice is between two or more"));
+}
+
 TEST_CASE("soft slots are numbered in order and shared by soft_id") {
   const ManualTemplate made =
       make(R"({"soft"} {"soft":"ab","soft_id":4} {"soft":None,"duplicate":2,"same":True} )"

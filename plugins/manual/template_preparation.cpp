@@ -193,6 +193,7 @@ void ManualTemplate::add_item(const TemplateItem& item, const Vocabulary& vocabu
     break;
   case Kind::field:
   case Kind::meta:
+  case Kind::choice:
     variants_.back().push_back({Piece(), item});
     if (std::find(fields_.begin(), fields_.end(), field_name(item)) == fields_.end())
       fields_.push_back(field_name(item));

@@ -18,21 +18,10 @@ constexpr std::size_t longest_template = 1 << 20;
 constexpr int64_t most_duplicates = 4096;
 
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> keys = {"placeholder",
-                                                "meta",
-                                                "soft",
-                                                "trigger",
-                                                "mask",
-                                                "role",
-                                                "variant",
-                                                "special",
-                                                "text",
-                                                "shortenable",
-                                                "post_processing",
-                                                "add_prefix_space",
-                                                "soft_id",
-                                                "duplicate",
-                                                "same"};
+  static const std::vector<std::string> keys = {"placeholder",      "meta",    "choice",      "soft",
+                                                "trigger",          "mask",    "role",        "variant",
+                                                "special",          "text",    "shortenable", "post_processing",
+                                                "add_prefix_space", "soft_id", "duplicate",   "same"};
   return keys;
 }
 
@@ -112,8 +101,8 @@ public:
       refuse(entry->value_at, "\"post_processing\" is one of " + listed(text_filter_names()) +
                                   " (or a lambda that spells one of them); nothing else is run." +
                                   did_you_mean(written, text_filter_names()));
-    if (!has("placeholder") && !has("meta"))
-      refuse(entry->key_at, "\"post_processing\" works on placeholder and meta items only");
+    if (!has("placeholder") && !has("meta") && !has("choice"))
+      refuse(entry->key_at, "\"post_processing\" works on placeholder, meta and choice items only");
     return found;
   }
 
@@ -179,6 +168,10 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
     item.kind = Kind::meta;
     item.text = keys.text("meta");
     item.filter = filter;
+  } else if (keys.has("choice")) {
+    item.kind = Kind::choice;
+    item.text = keys.text("choice");
+    item.filter = filter;
   } else if (keys.has("soft") || keys.has("soft_id")) {
     item.shortenable = false;
     read_soft(keys, body, item);
@@ -199,10 +192,10 @@ void read_long_form(const ItemKeys& keys, const ItemBody& body, TemplateItem& it
   } else if (keys.has("text")) {
     item.text = keys.text("text", true);
   } else {
-    keys.refuse(
-        "this item has none of the keys placeholder, meta, soft, trigger, mask, role, variant, special and "
-        "text, so there "
-        "is nothing that it stands for");
+    keys.refuse("this item has none of the keys placeholder, meta, choice, soft, trigger, mask, role, variant, "
+                "special and "
+                "text, so there "
+                "is nothing that it stands for");
   }
 }
 

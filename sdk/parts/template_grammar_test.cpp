@@ -85,6 +85,11 @@ TEST_CASE("the first known kind wins, and modifiers hold") {
   CHECK(only("{\"text\":\"x\",\"shortenable\":True}").shortenable);
   CHECK(only("{\"text\":\"x\",\"shortenable\":\"True\"}").shortenable);
   CHECK_FALSE(only("{\"meta\":\"x\"}").shortenable);
+  CHECK(only("{\"choice\":\"x\"}").kind == Kind::choice);
+  CHECK(only("{\"choice\":\"x\"}").text == "x");
+  CHECK_FALSE(only("{\"choice\":\"x\"}").shortenable);
+  CHECK(only("{\"choice\":\"x\",\"shortenable\":True}").shortenable);
+  CHECK(only("{\"choice\":\"x\",\"post_processing\":\"upper-case\"}").filter == TextFilter::upper_case);
   CHECK(only(" {\"text\":\"x\",\"add_prefix_space\":\"\"}").prefix == "");
   CHECK(only("{\"text\":\"x\",\"add_prefix_space\":\" \"}").prefix == " ");
 }
@@ -192,7 +197,7 @@ TEST_CASE("errors say where and why") {
   CHECK(refused("{\"placeholder\":\"a\",\"post_processing\":\"mlp\"} {mask}", "line 1, column 38",
                 "append-full-stop"));
   CHECK(refused("{\"soft\":None,\"post_processing\":\"upper-case\"} {mask}", "line 1, column 14",
-                "placeholder and meta"));
+                "placeholder, meta and choice"));
   CHECK(refused("{\"placeholder\":\"a\",\"post_processing\": lambda s: open(s", "line 1, column 1",
                 "never closed"));
   CHECK(refusal(std::string((1 << 20) + 1, 'a')).find("1048576") != std::string::npos);

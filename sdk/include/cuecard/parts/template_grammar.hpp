@@ -18,6 +18,9 @@
 ///
 ///   placeholder  a field of the example             shortenable unless it says otherwise
 ///   meta         a key of the example's side data
+///   choice       one of the example's alternatives, which a list holds: the example gives a prompt for each,
+///   and
+///                the k-th alternative stands in the k-th (multiple choice)
 ///   soft         one learned row, or with text a row per token of that text; see `TemplateItem`
 ///   trigger      one token that a search chooses, or with text the token that the vocabulary spells so
 ///   mask         an answer slot
@@ -26,7 +29,7 @@
 ///   special      `<mask> <eos> <bos> <sep> <cls> <pad>`: that token of the model; any other text as it is
 ///   text         text
 ///
-/// Further keys: `shortenable` (True | False), `post_processing` (a filter, on placeholder and meta),
+/// Further keys: `shortenable` (True | False), `post_processing` (a filter, on placeholder, meta and choice),
 /// `add_prefix_space` (text that replaces the prefix), on soft items `soft_id`, `duplicate`, `same`,
 /// and on trigger items `duplicate`.
 ///
@@ -90,13 +93,14 @@ CUECARD_API std::string filter_text(TextFilter filter, std::string_view text);
 CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::string>& words);
 
 struct TemplateItem {
-  enum class Kind { text, field, meta, soft, answer, special, trigger, role, variant };
+  enum class Kind { text, field, meta, choice, soft, answer, special, trigger, role, variant };
   Kind kind = Kind::text;
   /// What stands in front of the text, "" or " " unless add_prefix_space says otherwise. Never used for
   /// `answer`, `special` and `role`.
   std::string prefix;
-  /// The literal text; the name of the field or side-data key; the words that soft rows start from; the trigger
-  /// as the vocabulary spells it; the special token by marker without brackets ("sep"); the role.
+  /// The literal text; the name of the field, side-data key or list of alternatives; the words that soft rows
+  /// start from; the trigger as the vocabulary spells it; the special token by marker without brackets ("sep");
+  /// the role.
   std::string text;
   bool shortenable = false;
   std::optional<TextFilter> filter;
