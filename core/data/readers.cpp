@@ -38,6 +38,8 @@ std::vector<Column> mapped_columns(const RowLayout& layout) {
   for (const auto* map : {&layout.fields, &layout.words, &layout.meta})
     for (const auto& [name, column] : *map)
       columns.push_back(column);
+  for (const auto& [name, alternatives] : layout.choices)
+    columns.insert(columns.end(), alternatives.begin(), alternatives.end());
   for (const auto* column : {&layout.label, &layout.id, &layout.answers, &layout.references, &layout.card})
     if (*column && !layout.roles_may_lack)
       columns.push_back(**column);
@@ -147,10 +149,31 @@ private:
       auto& value = example.words[name] = words_of(*cell);
       any = any || !value.empty();
     }
+    for (const auto& [name, columns] : layout_.choices) {
+      if (std::string problem = take_choices(row, columns, example.words[name]); !problem.empty())
+        return problem;
+      any = true;
+    }
     if (layout_.names_no_text())
       for (const auto& [name, cell] : row.cells)
         any = take_by_name(name, cell, example) || any;
     return any ? "" : "it has no text";
+  }
+
+  static std::string take_choices(const Row& row, const std::vector<Column>& columns,
+                                  std::vector<std::string>& alternatives) {
+    for (const Column& column : columns) {
+      const Cell* cell = find(row, column);
+      if (!cell)
+        return "it has no " + describe(column);
+      if (columns.size() > 1)
+        alternatives.push_back(joined(*cell));
+      else if (cell->list)
+        alternatives = cell->items;
+      else
+        return describe(column) + " is no list of alternatives";
+    }
+    return "";
   }
 
   /// True when the column gave a text.

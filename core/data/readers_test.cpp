@@ -127,6 +127,28 @@ TEST_CASE("JSON lines: nested keys, lists, numbers, broken lines") {
   CHECK(report.skipped[2].reason == "it has no column \"a.b\"");
 }
 
+TEST_CASE("alternatives: a list in one column, or a column for each") {
+  RowLayout columns = layout({{"text", {"q", 0}}}, Column{"label", 0});
+  columns.choices["ends"] = {{"ends", 0}};
+  const LabelIndex labels({{"A", {}, {}}, {"B", {}, {}}, {"C", {}, {}}});
+  const std::string lists = "{\"q\": \"x\", \"ends\": [\"a b\", \"c\", 3], \"label\": \"C\"}\n"
+                            "{\"q\": \"x\", \"ends\": \"a b\", \"label\": \"A\"}\n"
+                            "{\"q\": \"x\", \"label\": \"A\"}\n";
+  const auto [examples, report] = read(lists, "d.jsonl", columns, labels);
+  REQUIRE(examples.size() == 1);
+  CHECK(examples[0].words.at("ends") == std::vector<std::string>{"a b", "c", "3"});
+  CHECK(examples[0].label == 2);
+  CHECK(!examples[0].fields.contains("ends"));
+  REQUIRE(report.skipped.size() == 2);
+  CHECK(report.skipped[0].reason == "column \"ends\" is no list of alternatives");
+  CHECK(report.skipped[1].reason == "it has no column \"ends\"");
+
+  columns.choices["ends"] = {{"e1", 0}, {"e2", 0}};
+  const auto table = read("q,e1,e2,label\nx,a b,c,B\n", "d.csv", columns, labels);
+  CHECK(table.examples.at(0).words.at("ends") == std::vector<std::string>{"a b", "c"});
+  CHECK(contains(complaint("q,e1,label\nx,a,B\n", "d.csv", columns, {}), "the header has no column \"e2\""));
+}
+
 TEST_CASE("CoNLL: a sentence is a row, labels stand by word") {
   const std::string bytes =
       "-DOCSTART- -X- O O\n\nEU NNP B-ORG\nrejects VBZ O\n\n\nPeter NNP B-PER\nbroken NNP\n\nEnd . O\n";

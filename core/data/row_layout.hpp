@@ -41,13 +41,15 @@ struct RowLayout {
   std::map<std::string, Column> fields; ///< Example::fields by name
   std::map<std::string, Column> words;  ///< Example::words by name
   std::map<std::string, Column> meta;   ///< Example::meta by name
+  /// Lists of alternatives, which are Example::words too: one column that holds a list, or a column for each.
+  std::map<std::string, std::vector<Column>> choices;
   std::optional<Column> label, id, answers, references, card;
   /// `label`, `id`, `answers`, `references` and `card` are only looked for: a file without them is fine.
   bool roles_may_lack = false;
 
   /// True when nothing names a text column: then every named column that nothing else uses is a field (a list
   /// of words where it is a list) and side data by its own name, without `meta.` in front.
-  bool names_no_text() const { return fields.empty() && words.empty(); }
+  bool names_no_text() const { return fields.empty() && words.empty() && choices.empty(); }
 };
 
 /// A label of a task.

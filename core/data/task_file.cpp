@@ -25,14 +25,24 @@ std::filesystem::path beside(const std::filesystem::path& task_file, const std::
   return (task_file.parent_path() / relative).lexically_normal();
 }
 
-/// A column's name, or its number from 1.
+constexpr int64_t last_column = 100000;
+
+/// A column's name, or its number from 1; none for anything else.
+std::optional<Column> column_of(const json& value) {
+  if (value.is_string() && !value.get<std::string>().empty())
+    return Column{value.get<std::string>(), 0};
+  if (value.is_number_integer() && value >= 1 && value <= last_column)
+    return Column{"", value.get<int64_t>()};
+  return std::nullopt;
+}
+
 Column column(const JsonObject& object, const std::string& key) {
   const json& value = object.at(key);
-  if (value.is_string() && !value.get<std::string>().empty())
-    return {value.get<std::string>(), 0};
+  if (const std::optional<Column> found = column_of(value))
+    return *found;
   if (!value.is_number_integer())
     object.refuse(key, "a column's name or its number from 1");
-  return {"", object.integer(key, 1, 100000)};
+  return {"", object.integer(key, 1, last_column)}; // refuses it
 }
 
 std::optional<Column> optional_column(const JsonObject& object, const std::string& key) {
@@ -49,6 +59,34 @@ std::map<std::string, Column> columns(const JsonObject& object, const std::strin
   return result;
 }
 
+/// A column that holds a list, or a column for each alternative.
+std::vector<Column> alternatives(const JsonObject& names, const std::string& name) {
+  const json& value = names.at(name);
+  if (!value.is_array())
+    return {column(names, name)};
+  std::vector<Column> result;
+  for (const json& each : value) {
+    const std::optional<Column> found = column_of(each);
+    if (!found)
+      names.refuse(name, "a list of columns, each a name or a number from 1");
+    result.push_back(*found);
+  }
+  if (result.size() < 2)
+    names.refuse(name, "a list of two columns or more, or the name of one that holds a list");
+  return result;
+}
+
+void read_choices(const JsonObject& data, RowLayout& layout) {
+  if (!data.has("choices"))
+    return;
+  const JsonObject names = data.object("choices", {});
+  for (const std::string& name : names.keys()) {
+    if (layout.words.contains(name))
+      names.refuse(name, "another name than one of \"data.words\"");
+    layout.choices[name] = alternatives(names, name);
+  }
+}
+
 void read_data(const JsonObject& data, TaskFile& task) {
   const auto file = [&](const std::string& key) -> std::optional<std::filesystem::path> {
     return data.has(key) ? std::optional(beside(task.file, data.text(key))) : std::nullopt;
@@ -62,6 +100,7 @@ void read_data(const JsonObject& data, TaskFile& task) {
   task.layout.fields = columns(data, "fields");
   task.layout.words = columns(data, "words");
   task.layout.meta = columns(data, "meta");
+  read_choices(data, task.layout);
   task.layout.label = optional_column(data, "label");
   task.layout.id = optional_column(data, "id");
   task.layout.answers = optional_column(data, "answers");
@@ -217,7 +256,7 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
     root.refuse("name", "a text that is not empty");
   if (root.has("data"))
     read_data(root.object("data", {"train", "dev", "test", "format", "header", "fields", "words", "meta",
-                                   "label", "id", "answers", "references"}),
+                                   "choices", "label", "id", "answers", "references"}),
               task);
   if (root.has("split"))
     read_split(root.object("split", {"dev", "seed"}), task);

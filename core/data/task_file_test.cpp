@@ -62,6 +62,23 @@ TEST_CASE("labels of the data are the values of the label column in all files") 
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("alternatives are one column that holds a list, or a column for each") {
+  const auto task = [](const std::string& choices) {
+    return R"({"data": {"words": {"w": 1}, "choices": {"ends": )" + choices + R"(}}, "template": "{x}"})";
+  };
+  const auto of = [&](const std::string& choices) {
+    return parse_task_file(task(choices), "dir/task.json").layout.choices.at("ends");
+  };
+  CHECK(of("\"endings\"") == std::vector<Column>{{"endings", 0}});
+  CHECK(of("[\"choice1\", 3]") == std::vector<Column>{{"choice1", 0}, {"", 3}});
+  for (const char* wrong : {"[\"a\", 0]", "[\"a\", \"\"]", "[\"a\", [1]]"})
+    CHECK(complaint(task(wrong)).find("data.choices.ends") != std::string::npos);
+  CHECK(complaint(task("[\"a\"]")).find("two columns or more") != std::string::npos);
+  CHECK(complaint(task("true")).find("a column's name or its number") != std::string::npos);
+  CHECK(complaint(R"({"data": {"words": {"w": 1}, "choices": {"w": "a"}}, "template": "{x}"})")
+            .find("another name than one of \"data.words\"") != std::string::npos);
+}
+
 TEST_CASE("every key arrives") {
   const TaskFile task = parse_task_file(complete, "dir/task.json");
   CHECK(task.name == "topics");

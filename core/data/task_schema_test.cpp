@@ -109,6 +109,8 @@ private:
     if (keyword == "items")
       return !value.is_array() ||
              std::all_of(value.begin(), value.end(), [&](const json& item) { return takes(item, rule); });
+    if (keyword == "minItems")
+      return !value.is_array() || value.size() >= rule.get<std::size_t>();
     if (keyword == "properties") {
       for (const auto& [key, part] : rule.items())
         if (value.is_object() && value.contains(key) && !takes(value.at(key), part))
@@ -138,6 +140,7 @@ const char* const everything = R"({
   "$schema": "task.schema.json", "name": "topics",
   "data": {"train": "a.csv", "dev": "b.csv", "test": "c.csv", "format": "csv", "header": false,
            "fields": {"title": "title", "body": 2}, "words": {"w": 3}, "meta": {"who": "entity"},
+           "choices": {"ends": ["e1", 6], "list": "list"},
            "label": "label", "id": 4, "answers": "answer"},
   "few_shot": {"per_label": 16, "seed": 7, "dev": {"total": 20}},
   "labels": ["world", {"name": "sports", "words": ["sports"], "values": [2, "S", true]}],
@@ -169,7 +172,7 @@ TEST_CASE("the documented task files are valid by the schema") {
     CHECK_MESSAGE(validator.takes(task), task.dump());
     ++blocks;
   }
-  CHECK(blocks == 4);
+  CHECK(blocks == 5);
 }
 
 TEST_CASE("schema and reader agree") {
@@ -204,6 +207,13 @@ TEST_CASE("schema and reader agree") {
       {"a name that is a number", [](json& task) { task["name"] = 1; }, false},
       {"a column zero", [](json& task) { task["data"]["label"] = 0; }, false},
       {"a column that is no column", [](json& task) { task["data"]["fields"]["title"] = true; }, false},
+      {"a list of one column", [](json& task) { task["data"]["choices"]["ends"] = {"e1"}; }, false},
+      {"a list with no column",
+       [](json& task) {
+         task["data"]["choices"]["ends"] = {"e1", 0};
+       },
+       false},
+      {"alternatives that are no column", [](json& task) { task["data"]["choices"]["list"] = true; }, false},
       {"an unknown format", [](json& task) { task["data"]["format"] = "xml"; }, false},
       {"a header that is a text", [](json& task) { task["data"]["header"] = "yes"; }, false},
       {"both sample sizes", [](json& task) { task["few_shot"]["total"] = 3; }, false},

@@ -228,6 +228,8 @@ void place(RowLayout& layout, const std::string& role, const Column& column) {
     layout.meta[role.substr(5)] = column;
   else if (role.starts_with("words."))
     layout.words[role.substr(6)] = column;
+  else if (role.starts_with("choices.")) // one for each alternative, in order
+    layout.choices[role.substr(8)].push_back(column);
   else
     layout.fields[role] = column;
 }
