@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 
 #include "batch/batch_part.hpp"
+#include "engine/scores.hpp"
 
 namespace cuecard {
 
@@ -21,9 +22,9 @@ std::map<int64_t, std::vector<int64_t>> members_of(const Batch& batch) {
   return members;
 }
 
-Scores member_scores(const Verbalizer& verbalizer, const at::Tensor& values, const BatchPart& member,
+Scores member_scores(const Method& method, const at::Tensor& values, const BatchPart& member,
                      const Pass& pass) {
-  return verbalizer.score(values.index_select(0, member.answers), member.batch, pass);
+  return scores_of(method, values.index_select(0, member.answers), member.batch, pass);
 }
 
 /// The label that most votes are for; of equals the one of which `weight` has more.
@@ -44,26 +45,25 @@ bool has_members(const Batch& batch) {
   return std::any_of(batch.variants.begin(), batch.variants.end(), [](int64_t variant) { return variant > 0; });
 }
 
-at::Tensor ensemble_loss(const Verbalizer& verbalizer, const at::Tensor& values, const Batch& batch,
-                         const Pass& pass) {
+at::Tensor ensemble_loss(const Method& method, const at::Tensor& values, const Batch& batch, const Pass& pass) {
   at::Tensor sum;
   const auto members = members_of(batch);
   for (const auto& [variant, entries] : members) {
     const BatchPart member = part_of(batch, entries);
-    const at::Tensor own = verbalizer.loss(member_scores(verbalizer, values, member, pass), member.batch);
+    const at::Tensor own = method.verbalizer->loss(member_scores(method, values, member, pass), member.batch);
     sum = sum.defined() ? sum + own : own;
   }
   return sum / static_cast<double>(members.size());
 }
 
-std::vector<Decision> ensemble_decisions(const Verbalizer& verbalizer, const at::Tensor& values,
-                                         const Batch& batch, Vote vote) {
+std::vector<Decision> ensemble_decisions(const Method& method, const at::Tensor& values, const Batch& batch,
+                                         Vote vote) {
   std::vector<std::vector<Decision>> decided; // by member
   for (const auto& [variant, entries] : members_of(batch)) {
     const BatchPart member = part_of(batch, entries);
-    Scores scores = member_scores(verbalizer, values, member, {});
+    Scores scores = member_scores(method, values, member, {});
     scores.values = scores.values.to(at::kCPU);
-    decided.push_back(verbalizer.decide(scores, member.batch));
+    decided.push_back(method.verbalizer->decide(scores, member.batch));
     if (decided.back().size() != decided.front().size())
       throw Error(
           "the members of an ensemble stand in different examples: each prompt of an example needs all.");

@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cuecard/verbalizer.hpp>
+#include "engine/method.hpp"
 
 namespace cuecard {
 
@@ -20,12 +20,11 @@ enum class Vote {
 bool has_members(const Batch& batch);
 
 /// The mean of the members' losses. `values` is the readout at all of the batch's read rows.
-at::Tensor ensemble_loss(const Verbalizer& verbalizer, const at::Tensor& values, const Batch& batch,
-                         const Pass& pass);
+at::Tensor ensemble_loss(const Method& method, const at::Tensor& values, const Batch& batch, const Pass& pass);
 
 /// One decision per example. Error when an example lacks a member that others have.
-std::vector<Decision> ensemble_decisions(const Verbalizer& verbalizer, const at::Tensor& values,
-                                         const Batch& batch, Vote vote);
+std::vector<Decision> ensemble_decisions(const Method& method, const at::Tensor& values, const Batch& batch,
+                                         Vote vote);
 
 /// One decision of the members' about one example.
 Decision joined(const std::vector<Decision>& members, Vote vote);

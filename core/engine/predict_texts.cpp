@@ -1,4 +1,6 @@
 // What a predictor does with rows that the model writes for.
+#include <algorithm>
+
 #include <cuecard/error.hpp>
 
 #include "engine/fronts.hpp"
@@ -28,6 +30,9 @@ bool Predictor::writes(const Example& example) const {
 TokenizedPrompt Predictor::open_prompt(const Example& example, int64_t card) const {
   const Method& method = *methods_[static_cast<std::size_t>(card)];
   std::vector<Prompt> prompts = method.prompt_template->render(example);
+  if (std::ranges::any_of(prompts, [](const Prompt& prompt) { return prompt.choice > 0; }))
+    throw DataError("the template gives a prompt for each alternative, and a text is written behind one: take "
+                    "{\"choice\"} out of the template");
   method.tuner->edit(prompts, {example, method.task, false, {}});
   return tokenized(method, model_, prompts.at(0), {}); // one of several variants is enough to write behind
 }

@@ -12,6 +12,7 @@
 #include "engine/generator.hpp"
 #include "engine/numbers.hpp"
 #include "engine/predictor_rows.hpp"
+#include "engine/scores.hpp"
 
 namespace cuecard {
 
@@ -72,14 +73,14 @@ int64_t Predictor::method_of(const Example& example) const {
                   did_you_mean(example.card, names));
 }
 
-std::vector<Decision> Predictor::decided_by(const Verbalizer& verbalizer, const at::Tensor& values,
+std::vector<Decision> Predictor::decided_by(const Method& method, const at::Tensor& values,
                                             const Batch& batch) const {
   if (has_members(batch))
-    return ensemble_decisions(verbalizer, values, batch, settings_.vote);
-  Scores scores = verbalizer.score(values, batch, {});
+    return ensemble_decisions(method, values, batch, settings_.vote);
+  Scores scores = scores_of(method, values, batch, {});
   scores.values = scores.values.to(at::kCPU);
   check_numbers(scores.values, model_);
-  return verbalizer.decide(scores, batch);
+  return method.verbalizer->decide(scores, batch);
 }
 
 std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& examples,
@@ -101,7 +102,7 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
       const Method& method = *methods_[static_cast<std::size_t>(card)];
       const at::Tensor values =
           method.backbone(model_, counters_).read(hidden, method.verbalizer->readout(), part);
-      std::vector<Decision> decisions = decided_by(*method.verbalizer, values, part);
+      std::vector<Decision> decisions = decided_by(method, values, part);
       std::vector<int64_t> decided; // examples in the order of their decisions
       for (int64_t e = 0; e < part.size(); ++e)
         if (part.begins_example(e))

@@ -88,8 +88,7 @@ private:
   std::unique_ptr<Scorer> make_scorer();
   void run(const Source& source, const std::function<void(const Chunk&)>& use);
   Chunk forward(std::vector<Row> rows);
-  std::vector<Decision> decided_by(const Verbalizer& verbalizer, const at::Tensor& values,
-                                   const Batch& batch) const;
+  std::vector<Decision> decided_by(const Method& method, const at::Tensor& values, const Batch& batch) const;
   Source source_of(const std::vector<const Example*>& examples, std::vector<std::string>& problems);
   std::vector<at::Tensor> likenesses_of(const std::vector<const Example*>& examples);
   /// Whether the verbalizer that `example` goes to has the model write.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <cuecard/error.hpp>
+
 namespace cuecard {
 
 namespace {
@@ -13,6 +15,22 @@ LengthLimit limit_for(const Method& method, const Model& model) {
   if (positions > 0)
     limit.max_length = limit.max_length > 0 ? std::min(limit.max_length, model_limit) : model_limit;
   return limit;
+}
+
+/// Where a row has prompts that are compared, its label is the number of one of them.
+void check_choices(const Method& method, const Example& example, const std::vector<TokenizedPrompt>& prompts) {
+  int64_t last = 0;
+  for (const TokenizedPrompt& prompt : prompts)
+    last = std::max(last, prompt.choice);
+  if (last == 0)
+    return;
+  const std::string has = "it has " + std::to_string(last + 1) + " alternatives";
+  if (last >= std::ssize(method.labels))
+    throw DataError(has + ", and the task has labels for " + std::to_string(method.labels.size()) +
+                    ": name one for each place of the list under \"labels\" in the task file");
+  if (example.label > last)
+    throw DataError(has + ", and its label \"" + method.labels[static_cast<std::size_t>(example.label)] +
+                    "\" is number " + std::to_string(example.label + 1) + " of the task's labels");
 }
 
 } // namespace
@@ -32,6 +50,7 @@ std::vector<TokenizedPrompt> tokenized(const Method& method, const Model& model,
       result.back().candidate = static_cast<int64_t>(candidate);
     }
   }
+  check_choices(method, example, result);
   return result;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/checkpoint.hpp"
 #include "engine/dev_metric.hpp"
 #include "engine/ensemble.hpp"
+#include "engine/scores.hpp"
 #include "engine/tokenized_example.hpp"
 #include "engine/triggers.hpp"
 
@@ -87,11 +88,10 @@ public:
   at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                   const Pass& pass) override {
     const LearningTask& of = at(task);
-    const Verbalizer& verbalizer = *of.method.verbalizer;
     const at::Tensor hidden = of.backbone.forward(batch, conditioning);
-    const at::Tensor values = of.backbone.read(hidden, verbalizer.readout(), batch);
-    return has_members(batch) ? ensemble_loss(verbalizer, values, batch, pass)
-                              : verbalizer.loss(verbalizer.score(values, batch, pass), batch);
+    const at::Tensor values = of.backbone.read(hidden, of.method.verbalizer->readout(), batch);
+    return has_members(batch) ? ensemble_loss(of.method, values, batch, pass)
+                              : of.method.verbalizer->loss(scores_of(of.method, values, batch, pass), batch);
   }
 
   double evaluate_dev(int64_t task) override {

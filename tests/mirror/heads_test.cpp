@@ -31,6 +31,11 @@ std::vector<Example> rows_of(const std::string& verbalizer) {
       row.word_labels = {0, row.label, 1};
       row.fields.clear();
     }
+  if (verbalizer == "choices")
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].words["ends"] = {"a moving plot", "the worst of all", "long"};
+      rows[i].words["ends"].resize(2 + i % 2);
+    }
   return rows;
 }
 
@@ -41,10 +46,14 @@ HeadRun head_run(const Model& model, const std::string& verbalizer, const std::s
     on&& away ? (void)watch.emplace() : watch.reset();
   };
   MethodChoice choice;
-  choice.prompt_template.set = {{"text", verbalizer == "words" ? "It was: {words}" : "Review: {text}"}};
+  choice.prompt_template.set = {{"text", verbalizer == "words"     ? "It was: {words}"
+                                         : verbalizer == "choices" ? "{text} It was: {\"choice\": \"ends\"}"
+                                                                   : "Review: {text}"}};
   choice.verbalizer = {verbalizer, {{"dropout", "0.2"}}};
   choice.tuner = {tuner, {}};
   choice.labels = {"good", "bad"};
+  if (verbalizer == "choices")
+    choice.labels.push_back("neither");
   const std::vector<Example> rows = rows_of(verbalizer);
   Method method = make_method(model, plugins(), choice, &rows);
   method.tuner = std::make_shared<WatchedTuner>(method.tuner, set_watch, false);
@@ -68,7 +77,7 @@ HeadRun head_run(const Model& model, const std::string& verbalizer, const std::s
 
 TEST_CASE("heads learn the same without waiting, alone and beside learned rows") {
   for (const char* name : {"bert-mlm", "bert-plain", "llama-tied"})
-    for (const char* verbalizer : {"head", "words"})
+    for (const char* verbalizer : {"head", "words", "choices"})
       for (const char* tuner : {"manual", "prompt-tuning"}) {
         CAPTURE(name);
         CAPTURE(verbalizer);

@@ -5,34 +5,19 @@
 namespace cuecard::head {
 
 HeadVerbalizer::HeadVerbalizer(const Options& options)
-    : pooler_(options.text("pooler")), row_(options.text("row")),
-      classifier_(options, {options.flag("dense"), options.flag("bias")}) {}
+    : state_(options, "head"), classifier_(options, {options.flag("dense"), options.flag("bias")}) {}
 
 void HeadVerbalizer::prepare(const VerbalizerTarget& target) {
   const BackboneShape& shape = target.backbone.shape();
   if (target.labels.empty())
     throw DataError("the verbalizer \"head\" chooses among labels, and the task has none: name them under "
                     "\"labels\" in the task file");
-  if (pooler_ == "yes" && !shape.pools)
-    throw UsageError("the verbalizer \"head\" shall read the pooler (option \"pooler\" yes), and this model "
-                     "has none: set it to auto or no");
-  if (row_ == "first" && shape.causal)
-    throw UsageError("the verbalizer \"head\" shall read the first row (option \"row\" first), which sees "
-                     "nothing of the text in a causal model: set it to sequence");
-  pooled_ = pooler_ == "yes" || (pooler_ == "auto" && shape.pools && !shape.causal && !shape.encoder_decoder);
+  state_.prepare(shape);
   answers_.clear();
   for (std::size_t label = 0; label < target.labels.size(); ++label)
     answers_.push_back(label_text(target, label));
   classifier_.prepare(static_cast<int64_t>(target.labels.size()), shape.hidden, target.seed,
                       target.backbone.device());
-}
-
-Reading HeadVerbalizer::reading() const {
-  return {row_ == "first" ? Reading::Rows::first : Reading::Rows::sequence, {}};
-}
-
-Readout HeadVerbalizer::readout() const {
-  return {pooled_ ? Readout::Kind::pooled : Readout::Kind::hidden, {}};
 }
 
 Scores HeadVerbalizer::score(const at::Tensor& values, const Batch&, const Pass& pass) const {

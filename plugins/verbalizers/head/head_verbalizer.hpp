@@ -10,6 +10,7 @@
 #include <cuecard/verbalizer.hpp>
 
 #include "classifier.hpp"
+#include "input_state.hpp"
 
 namespace cuecard::head {
 
@@ -17,13 +18,11 @@ class HeadVerbalizer final : public Verbalizer {
 public:
   explicit HeadVerbalizer(const Options& options);
 
-  /// DataError for a task without labels. UsageError when a pooler is asked for that the model hasn't, or the
-  /// first row of a model in which that row sees nothing.
+  /// DataError for a task without labels. UsageError as InputState has it.
   void prepare(const VerbalizerTarget& target) override;
-  Reading reading() const override;
+  Reading reading() const override { return state_.reading(); }
   int64_t answers() const override { return 0; }
-  /// The pooler's output, or the last hidden state where there is no pooler.
-  Readout readout() const override;
+  Readout readout() const override { return state_.readout(); }
 
   /// `values` [A, H], one row per entry.
   Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
@@ -36,8 +35,7 @@ public:
   void import_learned(const Learned& learned) override { classifier_.import_learned(learned); }
 
 private:
-  std::string pooler_, row_;
-  bool pooled_ = false;
+  InputState state_;
   Classifier classifier_;
   std::vector<std::string> answers_;
 };

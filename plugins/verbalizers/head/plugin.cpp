@@ -1,5 +1,6 @@
 #include <cuecard/register.hpp>
 
+#include "choices_verbalizer.hpp"
 #include "head_verbalizer.hpp"
 #include "words_verbalizer.hpp"
 
@@ -12,7 +13,8 @@ constexpr cuecard_option_v1 learning_rate_scale =
     cuecard::number_option("lr-scale", "1", 0.0001, 10000, "Learning rate of the layer, relative to the run's.",
                            "none: 1 is the run's own");
 
-constexpr cuecard_option_v1 head_options[] = {
+/// Of `head` and `choices`.
+constexpr cuecard_option_v1 input_options[] = {
     cuecard::text_option("pooler", "auto", "auto|yes|no",
                          "Read the state behind the model's pooler; auto: where the model has one and is no "
                          "causal model.",
@@ -39,9 +41,12 @@ constexpr cuecard_option_v1 words_options[] = {
 constexpr cuecard_component_v1 components[] = {
     cuecard::verbalizer<cuecard::head::HeadVerbalizer>(
         "head", "A learned linear layer on the state of the whole input.", CUECARD_LEARNS_TENSORS,
-        head_options),
+        input_options),
     cuecard::verbalizer<cuecard::head::WordsVerbalizer>(
         "words", "A learned linear layer that labels each word.", CUECARD_LEARNS_TENSORS, words_options),
+    cuecard::verbalizer<cuecard::head::ChoicesVerbalizer>(
+        "choices", "One learned row that scores each of an example's alternatives.", CUECARD_LEARNS_TENSORS,
+        input_options),
 };
 
 } // namespace
