@@ -3,31 +3,61 @@
 #include <algorithm>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/Reduction.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/label_loss.hpp>
 #include <cuecard/parts/label_words.hpp>
 
 namespace cuecard::label_text {
 
 LabelText::LabelText(const Options& options)
     : normalise_(options.flag("normalise")), likelihood_(options.text("loss") == "likelihood"),
-      calibrate_(options.text("calibrate") == "blank"), prefix_(options.text("prefix")) {}
+      calibrate_(options.text("calibrate") == "blank"), prefix_(options.text("prefix")),
+      choices_(options.text("choices")) {}
 
 void LabelText::prepare(const VerbalizerTarget& target) {
+  require_labels_and_head(target, "label-text");
+  if (!choices_.empty() && calibrate_)
+    throw UsageError("the verbalizer \"label-text\" can't calibrate the texts of \"" + choices_ +
+                     "\", which each example has of its own: set the option \"calibrate\" to none");
+  labels_ = target.labels;
+  device_ = target.backbone.device();
+  calibration_ = at::Tensor();
+  texts_.clear();
+  if (!choices_.empty())
+    return;
   texts_ = first_texts(read_label_words(target, "label-text", prefix_));
   for (auto text = texts_.begin(); text != texts_.end(); ++text)
     if (const auto same = std::find(texts_.begin(), text, *text); same != text)
       throw UsageError("the labels \"" + target.labels[static_cast<std::size_t>(same - texts_.begin())] +
                        "\" and \"" + target.labels[static_cast<std::size_t>(text - texts_.begin())] +
                        "\" have the same text, so they would always score the same: choose another");
-  device_ = target.backbone.device();
-  calibration_ = at::Tensor();
+}
+
+std::string LabelText::spelled(const std::string& word) const {
+  return word.rfind("<!>", 0) == 0 ? word.substr(3) : prefix_ + word;
+}
+
+std::vector<std::string> LabelText::texts_of(const Example& example) const {
+  if (choices_.empty())
+    return texts_;
+  const auto found = example.words.find(choices_);
+  if (found == example.words.end())
+    throw DataError("it has no list of alternatives \"" + choices_ +
+                    "\": name its columns under \"data.choices\" in the task file");
+  const auto count = static_cast<int64_t>(found->second.size());
+  if (count < 2 || count > labels() || example.label >= count)
+    throw DataError("its list \"" + choices_ + "\" has " + std::to_string(count) +
+                    " alternatives; two or more were expected, no more than the task's " +
+                    std::to_string(labels()) + " labels, and its own label among them");
+  std::vector<std::string> texts;
+  for (const std::string& alternative : found->second)
+    texts.push_back(spelled(alternative));
+  return texts;
 }
 
 Readout LabelText::readout() const {
@@ -35,11 +65,13 @@ Readout LabelText::readout() const {
 }
 
 std::vector<std::vector<std::string>> LabelText::given_answers(const Example& example, bool learn) const {
-  if (learn && likelihood_)
-    return {answer_text(example.label)};
+  const std::vector<std::string> texts = texts_of(example);
+  if (learn && likelihood_ && example.label < 0)
+    throw DataError("it has no label, and the right text is learned");
   std::vector<std::vector<std::string>> answers;
-  for (const std::string& text : texts_)
-    answers.push_back({text});
+  for (std::size_t label = 0; label < texts.size(); ++label)
+    if (!learn || !likelihood_ || static_cast<int64_t>(label) == example.label)
+      answers.push_back({texts[label]});
   return answers;
 }
 
@@ -104,13 +136,21 @@ Scores LabelText::score(const at::Tensor& values, const Batch& batch, const Pass
 at::Tensor LabelText::loss(const Scores& scores, const Batch& batch) const {
   if (likelihood_)
     return -scores.values.mean();
-  return at::cross_entropy_loss(
-      scores.values.view({-1, labels()}),
-      batch.labels.index_select(0, index_tensor(scores.entries, batch.labels.device())), {},
-      at::Reduction::Mean, /*ignore_index=*/-1);
+  return label_loss(scores, batch);
+}
+
+std::vector<Decision> LabelText::decide(const Scores& scores, const Batch& batch) const {
+  std::vector<Decision> decisions = Verbalizer::decide(scores, batch);
+  for (Decision& decision : decisions)
+    if (!decision.probabilities.empty())
+      decision.probabilities.resize(labels_.size(), 0.0);
+  return decisions;
 }
 
 std::vector<std::string> LabelText::answer_text(int64_t label) const {
+  if (!choices_.empty())
+    throw UsageError("the verbalizer \"label-text\" takes each example's own texts (option \"choices\"), so a "
+                     "label has no text by itself");
   return {text_of_label(texts_, label)};
 }
 

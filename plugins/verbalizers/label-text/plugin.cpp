@@ -15,6 +15,10 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::text_option("calibrate", "none", "none|blank",
                          "Subtract what the texts score behind the template with empty fields.",
                          "Zhao et al. 2021; Holtzman et al. 2021"),
+    cuecard::text_option(
+        "choices", "", "",
+        "The list of alternatives whose texts stand for the labels, in order; empty: the task's.",
+        "Brown et al. 2020, section 2.4 (multiple choice)"),
     cuecard::word_prefix_option,
 };
 
