@@ -140,8 +140,8 @@ TEST_CASE("errors name file, key and what was expected") {
       {R"({"template": "x",})", "line 1, column"},
       {R"([])", "the document is a list; an object was expected"},
       {R"({"template": "x", "metric": "entity-f2"})", "\"metric\" is \"entity-f2\"; one of accuracy, macro-f1, "
-                                                      "micro-f1, entity-f1 (did you mean \"entity-f1\"?) "
-                                                      "was expected."},
+                                                      "micro-f1, entity-f1, exact-match, bleu, rouge-l, chrf "
+                                                      "(did you mean \"entity-f1\"?) was expected."},
       {R"({"template": "x", "metric": 1})", "\"metric\" is 1"},
       {R"({"template": "x", "verbalizer": {"options": {"a": null}}})", "\"verbalizer.options.a\" is null"},
   };

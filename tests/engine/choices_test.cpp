@@ -128,7 +128,8 @@ TEST_CASE("loss, gradients and probabilities are those of prompts that are forwa
     Counters counters;
     const CountedBackbone backbone = method.backbone(model, counters);
     const at::Tensor hidden = backbone.forward(batch, method.tuner->condition(0, {}));
-    const at::Tensor loss = method.verbalizer->loss(scores_of(method, backbone, hidden, batch, {}), batch);
+    const at::Tensor values = backbone.read(hidden, method.verbalizer->readout(), batch);
+    const at::Tensor loss = method.verbalizer->loss(scores_of(method, values, batch, {}), batch);
 
     std::vector<at::Tensor> probabilities;
     const std::vector<at::Tensor> tensors = learned(method);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <sstream>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
@@ -33,6 +34,20 @@ std::string unescaped(const std::string& text) {
   return result;
 }
 
+/// `12,3,40`.
+std::vector<int64_t> line_numbers(const std::string& written) {
+  std::vector<int64_t> lines;
+  std::istringstream parts(written);
+  for (std::string part; std::getline(parts, part, ',');) {
+    if (part.empty() || part.size() > 9 || part.find_first_not_of("0123456789") != std::string::npos)
+      throw UsageError("lines is a list of line numbers such as 12,3,40, and \"" + part + "\" is none.");
+    lines.push_back(std::stoll(part));
+  }
+  if (lines.empty())
+    throw UsageError("choose=lines needs line numbers of the training file: set lines, as in lines=12,3,40.");
+  return lines;
+}
+
 /// Rows of length 1, so that products are cosines.
 at::Tensor normalised(const at::Tensor& rows) {
   return rows / rows.norm(2, {-1}, true).clamp_min(1e-12);
@@ -46,7 +61,8 @@ bool same_texts(const Example& a, const Example& b) {
 
 InContext::InContext(const Options& options)
     : k_(options.integer("k")), order_(options.integer("order")), pool_(options.integer("pool")),
-      choose_(options.text("choose")), separator_(unescaped(options.text("separator"))) {}
+      choose_(options.text("choose")), lines_(options.text("lines")),
+      separator_(unescaped(options.text("separator"))) {}
 
 void InContext::prepare(const Problem& problem) {
   if (problem.tasks.size() != 1)
@@ -75,7 +91,9 @@ void InContext::prepare(const Problem& problem) {
       Task{task.name, task.prompt_template, task.verbalizer, task.labels, nullptr, nullptr, task.metric});
   vocabulary_ = &problem.vocabulary;
   hidden_ = problem.backbone.shape().hidden;
-  if (task.train)
+  if (task.train && choose_ == "lines")
+    keep_lines(*task.train);
+  else if (task.train)
     keep_rows(*task.train, problem.seed);
 }
 
@@ -104,12 +122,29 @@ void InContext::keep_rows(const std::vector<Example>& train, uint64_t seed) {
   }
   if (rows_.empty())
     throw DataError("no training row can be shown as a demonstration: " + problem);
-  if (order_ > 0 && !by_likeness()) {
-    std::vector<Demonstration> ordered;
-    for (const int64_t i : Random(static_cast<uint64_t>(order_), order_stream).permutation(std::ssize(rows_)))
-      ordered.push_back(std::move(rows_[static_cast<std::size_t>(i)]));
-    rows_ = std::move(ordered);
+  put_in_order();
+}
+
+void InContext::keep_lines(const std::vector<Example>& train) {
+  rows_.clear();
+  for (const int64_t line : line_numbers(lines_)) {
+    const auto row =
+        std::find_if(train.begin(), train.end(), [&](const Example& example) { return example.line == line; });
+    if (row == train.end() || row->label < 0)
+      throw UsageError("lines names line " + std::to_string(line) +
+                       ", and no labelled training row stands there: name others.");
+    rows_.push_back(demonstrated(*task_, *row));
   }
+  put_in_order();
+}
+
+void InContext::put_in_order() {
+  if (order_ == 0 || by_likeness())
+    return;
+  std::vector<Demonstration> ordered;
+  for (const int64_t i : Random(static_cast<uint64_t>(order_), order_stream).permutation(std::ssize(rows_)))
+    ordered.push_back(std::move(rows_[static_cast<std::size_t>(i)]));
+  rows_ = std::move(ordered);
 }
 
 void InContext::represent(Scorer& scorer) {
@@ -155,6 +190,8 @@ std::vector<std::size_t> InContext::first_of_each(const std::vector<int64_t>& or
 std::vector<std::size_t> InContext::shown_for(const EditArgs& args) const {
   std::vector<int64_t> order(rows_.size());
   std::iota(order.begin(), order.end(), 0);
+  if (choose_ == "lines")
+    return {order.begin(), order.end()};
   if (!by_likeness() || !states_.defined() || !args.likeness.defined())
     return first_of_each(order, nullptr);
   const at::Tensor cosines = at::mv(states_, normalised(args.likeness)).contiguous();

@@ -31,13 +31,17 @@ private:
   /// How many rows of each label are kept: all that are shown, or all to choose from.
   int64_t kept_per_label() const;
   void keep_rows(const std::vector<Example>& train, uint64_t seed);
+  /// The rows of the lines that were named, in that order.
+  void keep_lines(const std::vector<Example>& train);
+  /// Shuffled as the option `order` says.
+  void put_in_order();
   void represent(Scorer& scorer);
   /// The first `k` of each label, in order.
   std::vector<std::size_t> first_of_each(const std::vector<int64_t>& order, const Example* but) const;
   std::vector<std::size_t> shown_for(const EditArgs& args) const;
 
   int64_t k_, order_, pool_;
-  std::string choose_, separator_;
+  std::string choose_, lines_, separator_;
   std::optional<Task> task_;
   const Vocabulary* vocabulary_ = nullptr;
   int64_t hidden_ = 0;

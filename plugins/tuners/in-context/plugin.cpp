@@ -8,10 +8,13 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("k", "4", 1, 1000,
                             "Demonstrations of each label; fewer where there are fewer rows.",
                             "Brown et al. 2020, section 2.4: as many as fit"),
-    cuecard::text_option("choose", "seed", "seed|first|similar",
-                         "Drawn by the seed; the first rows of each label in the training file; or those most "
-                         "like the input.",
+    cuecard::text_option("choose", "seed", "seed|first|lines|similar",
+                         "Drawn by the seed; the first rows of each label in the training file; those of its "
+                         "lines that `lines` names; or those most like the input.",
                          "Brown et al. 2020, section 2.4: drawn at random"),
+    cuecard::text_option("lines", "", "",
+                         "choose=lines: lines of the training file, as 12,3,40; shown in this order.",
+                         "chosen by hand"),
     cuecard::integer_option("order", "0", 0, 1e9,
                             "0: as chosen (similar: the most alike last); else shuffled by this seed.",
                             "Zhao et al. 2021: the order decides much"),

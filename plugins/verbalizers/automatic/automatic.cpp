@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/found_words.hpp>
 
 namespace cuecard::automatic {
 
@@ -32,17 +33,9 @@ std::vector<int64_t> labels_of(const Batch& batch) {
 
 std::vector<std::string> whole_words(const Vocabulary& vocabulary) {
   std::vector<std::string> words(static_cast<std::size_t>(vocabulary.size()));
-  for (int64_t id = 0; id < vocabulary.size(); ++id) {
-    if (vocabulary.is_special(id))
-      continue;
-    std::string word = vocabulary.decode(std::vector<int64_t>{id}, true);
-    word.erase(0, word.find_first_not_of(space));
-    if (letters(word) < 2 || word.find('\n') != std::string::npos)
-      continue;
-    const std::vector<Token> tokens = vocabulary.encode(space + word);
-    if (tokens.size() == 1 && tokens[0].id == id)
+  for (const int64_t id : one_token_words(vocabulary, vocabulary.size()))
+    if (std::string word = spelled_word(vocabulary, id); letters(word) >= 2)
       words[static_cast<std::size_t>(id)] = std::move(word);
-  }
   return words;
 }
 
