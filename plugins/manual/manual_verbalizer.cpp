@@ -1,5 +1,7 @@
 #include "manual_verbalizer.hpp"
 
+#include <cuecard/parts/label_loss.hpp>
+
 namespace cuecard::manual {
 
 ManualVerbalizer::ManualVerbalizer(const Options& options)
@@ -44,7 +46,7 @@ Scores ManualVerbalizer::score(const at::Tensor& values, const Batch&, const Pas
 }
 
 at::Tensor ManualVerbalizer::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch, words_.labels());
+  return label_loss(scores, batch);
 }
 
 std::vector<std::string> ManualVerbalizer::answer_text(int64_t label) const {

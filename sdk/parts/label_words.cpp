@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include <ATen/core/Reduction.h>
-#include <ATen/ops/cross_entropy_loss.h>
-
 #include <cuecard/error.hpp>
 
 namespace cuecard {
@@ -133,13 +130,6 @@ Scores label_scores(const at::Tensor& values) {
   for (int64_t row = 1; row <= values.size(0); ++row)
     scores.offsets.push_back(row * values.size(1));
   return scores;
-}
-
-at::Tensor label_loss(const Scores& scores, const Batch& batch, int64_t labels) {
-  if (!batch.labels.defined())
-    throw DataError("no row of the batch has a label to learn from");
-  return at::cross_entropy_loss(scores.values.view({-1, labels}), batch.labels, {}, at::Reduction::Mean,
-                                /*ignore_index=*/-1);
 }
 
 const at::Tensor& fitting_tensor(const Learned& learned, const std::string& name, at::IntArrayRef shape,

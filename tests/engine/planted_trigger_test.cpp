@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/found_words.hpp>
 
 #include "model/safetensors.hpp"
 #include "spied_tuner.hpp"

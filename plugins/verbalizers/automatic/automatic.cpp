@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/found_words.hpp>
+#include <cuecard/parts/label_loss.hpp>
 
 namespace cuecard::automatic {
 
@@ -130,7 +131,7 @@ Scores Automatic::score(const at::Tensor& values, const Batch&, const Pass&) con
 }
 
 at::Tensor Automatic::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch, std::ssize(labels_));
+  return label_loss(scores, batch);
 }
 
 std::vector<std::string> Automatic::answer_text(int64_t label) const {

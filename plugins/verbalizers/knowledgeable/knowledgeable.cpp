@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/label_loss.hpp>
 
 #include "word_file.hpp"
 
@@ -145,7 +146,7 @@ Scores Knowledgeable::score(const at::Tensor& values, const Batch&, const Pass& 
 }
 
 at::Tensor Knowledgeable::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch, std::ssize(labels_));
+  return label_loss(scores, batch);
 }
 
 std::vector<std::string> Knowledgeable::answer_text(int64_t label) const {

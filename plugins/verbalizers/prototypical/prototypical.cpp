@@ -6,6 +6,7 @@
 #include <ATen/ops/cat.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/label_loss.hpp>
 #include <cuecard/parts/layers.hpp>
 
 namespace cuecard::prototypical {
@@ -157,7 +158,7 @@ Scores Prototypical::score(const at::Tensor& values, const Batch&, const Pass&) 
 }
 
 at::Tensor Prototypical::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch, std::ssize(labels_));
+  return label_loss(scores, batch);
 }
 
 std::vector<std::string> Prototypical::answer_text(int64_t label) const {

@@ -4,6 +4,7 @@
 #include <ATen/ops/stack.h>
 
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/label_loss.hpp>
 #include <cuecard/parts/label_words.hpp>
 
 namespace cuecard::soft {
@@ -30,7 +31,7 @@ Scores Soft::score(const at::Tensor& values, const Batch&, const Pass&) const {
 }
 
 at::Tensor Soft::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch, vectors_.size(0));
+  return label_loss(scores, batch);
 }
 
 std::vector<std::string> Soft::answer_text(int64_t label) const {

@@ -1,4 +1,4 @@
-/// The loss of decisions that are made among unequal numbers of labels.
+/// The loss of decisions among labels, as many for each or not.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,7 +10,8 @@
 namespace cuecard {
 
 /// Mean cross-entropy of the decisions whose entry has a label (Batch::labels, an index into the decision's own
-/// scores); 0 when none has. A scalar on the scores' device; nothing waits for it.
+/// scores); 0 when none has. DataError for a batch without labels. A scalar on the scores' device; nothing
+/// waits for it.
 CUECARD_API at::Tensor label_loss(const Scores& scores, const Batch& batch);
 
 } // namespace cuecard

@@ -96,10 +96,6 @@ CUECARD_API at::Tensor joint_log_probs(const at::Tensor& words, const at::Tensor
 /// One decision per answer row: offsets of `rows` times `labels` scores.
 CUECARD_API Scores label_scores(const at::Tensor& values);
 
-/// Mean cross-entropy of the scores, `labels` of them each, with the batch's labels; rows without one don't
-/// count. DataError when the batch has no labels at all.
-CUECARD_API at::Tensor label_loss(const Scores& scores, const Batch& batch, int64_t labels);
-
 /// The card's tensor `name` of this shape. DataError that says what was expected when it is missing, has
 /// another shape, or holds no floating-point numbers.
 CUECARD_API const at::Tensor& fitting_tensor(const Learned& learned, const std::string& name,
