@@ -25,7 +25,7 @@ lists = {**task["data"], "choices": {"choice": "choice"}, "dev": "dev-lists.json
 json.dump({**task, "data": lists}, open("lists.json", "w"))
 json.dump({**task, "verbalizer": {"component": "head"}}, open("head.json", "w"))
 json.dump({**task, "template": "{premise}"}, open("single.json", "w"))
-json.dump({**task, "labels": ["0"]}, open("one.json", "w"))
+json.dump({**task, "labels": [{"name": "first", "values": [0, 1]}]}, open("one.json", "w"))
 PYTHON
 for tuner in manual p-tuning-v2; do
   run train --task choices.json --model "$bert" --tuner $tuner --steps 120 --lr 0.02 --out $tuner.card --json >$tuner.train
