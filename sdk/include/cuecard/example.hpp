@@ -14,7 +14,8 @@ struct Example {
   /// Text by column, as the task file maps them: `text_a`, `premise`, ... The names are those that a template
   /// writes in braces.
   std::map<std::string, std::string, std::less<>> fields;
-  /// Columns that are lists of words (token-level tasks). A template that reads one yields a piece per word.
+  /// Columns that are lists: of words (token-level tasks; a template yields a piece for each), or of
+  /// alternatives (multiple choice; a template yields a prompt for each).
   std::map<std::string, std::vector<std::string>, std::less<>> words;
   /// Side data that templates reach by `{"meta": "key"}`.
   std::map<std::string, std::string, std::less<>> meta;

@@ -18,8 +18,8 @@
 ///
 ///   placeholder  a field of the example             shortenable unless it says otherwise
 ///   meta         a key of the example's side data
-///   choice       one of the example's alternatives, which a list holds: the example gives a prompt for each,
-///                and the k-th alternative stands in the k-th (multiple choice)
+///   choice       one alternative of a list of the example, which gives a prompt for each: the k-th alternative
+///                stands in the k-th prompt (multiple choice)
 ///   soft         one learned row, or with text a row per token of that text; see `TemplateItem`
 ///   trigger      one token that a search chooses, or with text the token that the vocabulary spells so
 ///   mask         an answer slot
