@@ -60,7 +60,7 @@ search --task search.json --model "$llama" --set label-words=2 --out worded.card
 run predict --card worded.card --model "$llama" --json <dev.txt >worded.json
 python3 <<'PYTHON'
 import json
-words = json.load(open("worded.card/card.json"))["label_words"]
+words = json.load(open("worded.card/card.json"))["verbalizer"]["label_words"]
 assert [len(own) for own in words] == [2, 2] and words != [["terrible"], ["great"]], words
 PYTHON
 

@@ -4,7 +4,7 @@ source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json, random
 random.seed(4)
-objects = ["a", "is", "bad", "Saint Petersburg of the Neva"]
+objects = ["it", "of", "the", "Saint Petersburg of the Neva"]
 with open("relation.jsonl", "w") as file:
     for i in range(80):
         print(json.dumps({"sub_uri": f"Q{i}", "sub_label": f"subject {i}", "obj_label": random.choice(objects)}), file=file)
@@ -32,7 +32,7 @@ import json
 from same_rows import *
 for card in "found", "masked", "by-hand":
     card = json.load(open(card + ".card/card.json"))
-    assert card["labels"] == sorted(["a", "is", "bad", "Saint Petersburg of the Neva"]), card["labels"]
+    assert card["labels"] == sorted(["it", "of", "the", "Saint Petersburg of the Neva"]), card["labels"]
     assert card["tuner"]["component"] == "manual" and card["verbalizer"]["component"] == "fact"
 long = sum("Neva" in line for line in open("relation.jsonl"))
 for card in "found", "by-hand":

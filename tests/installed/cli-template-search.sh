@@ -23,7 +23,7 @@ for card in "written", "mined", "two", "masked":
     source = card["template"]["source"]
     assert "trigger" not in source and source.startswith("{text} "), source
     assert source.count("variant") == (name == "two"), source
-assert json.load(open("masked.card/card.json"))["label_words"] != [["terrible"], ["great"]]
+assert json.load(open("masked.card/card.json"))["verbalizer"]["label_words"] != [["terrible"], ["great"]]
 source = json.load(open("mined.card/card.json"))["template"]["source"]
 json.dump({**json.load(open("toy.json")), "template": source}, open("by-hand.json", "w"))
 PYTHON
