@@ -29,7 +29,7 @@ function(cuecard_add_test name)
   endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${test_LABELS}" TIMEOUT 900)
+  set_tests_properties(${name} PROPERTIES LABELS "${test_LABELS}" TIMEOUT 900 ENVIRONMENT OMP_NUM_THREADS=1)
 endfunction()
 
 # cuecard_needs_plugins(TEST VARIABLE [ID...]): VARIABLE is true when all of these plugins are part of this build; else it is false,

@@ -75,7 +75,7 @@ std::vector<at::Tensor> gradients(const at::Tensor& loss, const std::vector<at::
 at::Tensor directly(const Model& model, Method& method, const std::vector<Example>& examples, int64_t row,
                     std::vector<at::Tensor>& probabilities) {
   const Conditioning conditioning = method.tuner->condition(0, {});
-  const auto layer = method.verbalizer->parameters().at(0).tensors; // weight [1, hidden], bias [1]
+  const auto layer = method.verbalizer->parameters().at(0).tensors; // by name: bias [1], weight [1, hidden]
   std::vector<at::Tensor> losses;
   for (const Example& example : examples) {
     std::vector<at::Tensor> scores;
@@ -84,7 +84,7 @@ at::Tensor directly(const Model& model, Method& method, const std::vector<Exampl
       const at::Tensor states =
           model.backbone().read({model.backbone().forward({alone, conditioning, nullptr, true}),
                                  {method.verbalizer->readout().kind, {}}});
-      scores.push_back((states[row] * layer[0][0]).sum() + layer[1][0]);
+      scores.push_back((states[row] * layer[1][0]).sum() + layer[0][0]);
     }
     const at::Tensor log_probs = at::stack(scores).log_softmax(0);
     probabilities.push_back(log_probs.detach().exp());
@@ -138,7 +138,8 @@ TEST_CASE("loss, gradients and probabilities are those of prompts that are forwa
     const auto got = gradients(loss, tensors), wanted = gradients(expected, tensors);
     for (std::size_t i = 0; i < tensors.size(); ++i)
       CHECK(at::allclose(got[i], wanted[i], 1e-4, 1e-7));
-    CHECK(got.back().abs().max().item<double>() < 1e-6); // a bias that all alternatives share moves nothing
+    CHECK(got[got.size() - 2].abs().max().item<double>() <
+          1e-6); // a bias that all alternatives share moves nothing
     CHECK(got[0].abs().max().item<double>() > 1e-6);
 
     const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(examples));

@@ -21,7 +21,7 @@ INSTRUCTIONS = "{% for m in messages %}{% if m['role'] == 'user' %}{{ '[INST] ' 
 TEMPLATES = {
     "chatml": alike("'<|im_start|>'", "'\\n'", "'<|im_end|>\\n'"),
     "llama-3": alike("'<|start_header_id|>'", "'<|end_header_id|>\\n\\n'", "'<|eot_id|>'"),
-    "phi-3": alike("'<|'", "'|>\\n'", "'<|end|>\\n'").replace("'<|' + 'assistant' + '|>\\n'", "'<|assistant|>\\n'"),
+    "phi-3": alike("'<|'", "'|>\\n'", "'<|end|>\\n'").replace("{% for", "{# <|user|> #}{% for", 1).replace("'<|' + 'assistant' + '|>\\n'", "'<|assistant|>\\n'"),
     "zephyr": alike("'<|'", "'|>\\n'", "eos_token + '\\n'").replace(
         "{% for", "{# <|user|> #}{% for", 1).replace("'<|' + 'assistant' + '|>\\n'", "'<|assistant|>\\n'"),
     "gemma": "{% for m in messages %}{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\\n' "

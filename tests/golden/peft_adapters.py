@@ -130,14 +130,16 @@ def next_scores(adapted, ids, written, task: str, tokens: int, extra: dict):
 def greedy(adapted, tokenizer, ids, case: str, tokens: int, extra: dict) -> dict:
     _, kind, task, _ = CASES[case]
     written, total = [], 0.0
-    for _ in range(WRITTEN):
+    config = adapted.get_base_model().config
+    settings = adapted.get_base_model().generation_config
+    forced = {0: settings.forced_bos_token_id, WRITTEN - 1: settings.forced_eos_token_id}
+    for place in range(WRITTEN):
         scores = next_scores(adapted, ids, written, task, tokens, extra)
         best = scores.topk(2).values
         assert best[0] - best[1] > 1e-3, f"{case}: too close to tell"
-        written.append(int(scores.argmax()))
-        total += float(scores.max())
-    config = adapted.get_base_model().config
-    assert config.eos_token_id not in written, f"{case}: ends early; take another text"
+        written.append(int(scores.argmax()) if forced.get(place) is None else forced[place])
+        total += float(scores[written[-1]])
+    assert config.eos_token_id not in written[:-1], f"{case}: ends early; take another text"
     if case != RESIZED:
         rows = torch.tensor([ids])
         generated = adapted.generate(input_ids=rows, attention_mask=torch.ones_like(rows), max_new_tokens=WRITTEN, do_sample=False,

@@ -212,7 +212,6 @@ TEST_CASE("an adapter of another model or for another kind of model is refused")
   CHECK(contains(refusal("llama-prompt", "t5-plain"), "is CAUSAL_LM, and the t5 model is an encoder-decoder"));
   CHECK(contains(refusal("t5-prompt", "bert-plain"), "is SEQ_2_SEQ_LM, and the bert model is an encoder"));
   CHECK(contains(refusal("bert-words", "bert-mlm"), "num_attention_heads is 4 and the bert model's 5"));
-  CHECK(contains(refusal("bert-prompt-head", "roberta-mlm"), "reads the pooler of a roberta model"));
 }
 
 TEST_CASE("labels are those that somebody names, else the model's, else numbers") {

@@ -128,7 +128,7 @@ void check_items(const LayoutCase& given, const json& parsed) {
   const std::vector<TemplateItem> items = parse_template(given.text).items;
   REQUIRE(items.size() == parsed.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const char* keys[] = {"text", "placeholder", "meta", "soft", "mask", "special"};
+    const char* keys[] = {"text", "placeholder", "meta", "choice", "soft", "mask", "special"};
     const std::string key = keys[static_cast<std::size_t>(items[i].kind)];
     CHECK(parsed[i].contains(key));
     if (key == "text" || key == "placeholder" || key == "meta") {
