@@ -1,0 +1,154 @@
+"""The tasks of `./run results`: a data set, a model, and the methods that are put side by side on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TRAINED = ["--seeds", "3"]
+
+
+@dataclass
+class Part:
+    title: str
+    about: str
+    model: str
+    task: Callable[[Path, Path], dict]  # of the data's folder, and one to write to
+    lines: dict[str, tuple[str, list[str]]]  # method as shown: tuner, flags
+    flags: list[str] = field(default_factory=list)
+    metric: str = "accuracy"
+
+
+def few_shot(task: dict, per_label: int) -> dict:
+    return {**task, "few_shot": {"per_label": per_label, "seed": 1, "dev": {"per_label": per_label}}}
+
+
+# Classification ---------------------------------------------------------------------------------------------------------
+
+def sst2(data: Path, _: Path) -> dict:
+    return {
+        "name": "sst2",
+        "data": {"train": str(data / "sst2/train.tsv"), "test": str(data / "sst2/dev.tsv"), "header": False,
+                 "fields": {"text": 1}, "label": 2},
+        "labels": [{"name": "negative", "values": [0], "words": ["negative"]},
+                   {"name": "positive", "values": [1], "words": ["positive"]}],
+        "template": 'Review: {text}\nSentiment:{"mask"}',
+    }
+
+
+def sst2_few(data: Path, to: Path) -> dict:
+    return few_shot(sst2(data, to), 16)
+
+
+def sst2_full(data: Path, to: Path) -> dict:
+    return {**sst2(data, to), "split": {"dev": 0.05, "seed": 1}}
+
+
+def with_head(task: Callable[[Path, Path], dict]) -> Callable[[Path, Path], dict]:
+    """The same with a classification head on `[CLS]`: there is no masked-LM head in MiniLM."""
+    def made(data: Path, to: Path) -> dict:
+        whole = task(data, to)
+        fields = "".join("{" + name + "} " for name in whole["data"]["fields"])
+        return {**whole, "template": fields.strip(), "verbalizer": {"component": "head"}}
+    return made
+
+
+def agnews(data: Path, _: Path) -> dict:
+    names = ["world", "sports", "business", "technology"]
+    return {
+        "name": "agnews",
+        "data": {"train": str(data / "agnews/train.csv"), "test": str(data / "agnews/dev.csv"),
+                 "fields": {"title": "title", "body": "description"}, "label": "label"},
+        "labels": [{"name": name, "values": [i + 1], "words": [name]} for i, name in enumerate(names)],
+        "template": '{title}. {body}\nTopic (world, sports, business or technology):{"mask"}',
+        "max_length": 160,
+    }
+
+
+def agnews_few(data: Path, to: Path) -> dict:
+    return few_shot(agnews(data, to), 16)
+
+
+def agnews_full(data: Path, to: Path) -> dict:
+    return {**agnews(data, to), "split": {"dev": 0.05, "seed": 1}}
+
+
+# FewGLUE: 32 rows to learn from, 32 to choose by --------------------------------------------------------------------------
+
+FEWGLUE = {
+    "BoolQ": (["passage", "question"], '{passage}\nQuestion: {question}?\nAnswer (yes or no):{"mask"}', {"yes": True, "no": False}),
+    "CB": (["premise", "hypothesis"],
+           '{premise}\nQuestion: {hypothesis}. True, false or neither?\nAnswer:{"mask"}',
+           {"true": "entailment", "false": "contradiction", "neither": "neutral"}),
+    "RTE": (["premise", "hypothesis"], '{premise}\nQuestion: {hypothesis} True or false?\nAnswer:{"mask"}',
+            {"true": "entailment", "false": "not_entailment"}),
+    "COPA": (["premise", "choice1", "choice2", "question"],
+             'A: {choice1}\nB: {choice2}\nWhich is the {question} of this: {premise}\nAnswer:{"mask"}', {"A": 0, "B": 1}),
+}
+
+
+def fewglue(name: str) -> Callable[[Path, Path], dict]:
+    fields, template, words = FEWGLUE[name]
+
+    def made(data: Path, _: Path) -> dict:
+        folder = data / "fewglue" / name
+        return {
+            "name": name.lower(),
+            "data": {"train": str(folder / "train.jsonl"), "dev": str(folder / "dev32.jsonl"), "test": str(folder / "val.jsonl"),
+                     "fields": {each: each for each in fields}, "label": "label"},
+            "labels": [{"name": word, "values": [value], "words": [word]} for word, value in words.items()],
+            "template": template,
+            "max_length": 256,
+        }
+    return made
+
+
+# Words ------------------------------------------------------------------------------------------------------------------
+
+def conll2003(data: Path, _: Path) -> dict:
+    return {
+        "name": "conll2003",
+        "data": {"train": str(data / "conll2003/train.txt"), "test": str(data / "conll2003/valid.txt"), "format": "conll",
+                 "words": {"words": 1}, "label": 4},
+        "split": {"dev": 0.05, "seed": 1},
+        "labels": ["O", *(f"{place}-{kind}" for kind in ("PER", "LOC", "ORG", "MISC") for place in "BI")],
+        "template": "{words}",
+        "verbalizer": {"component": "words"},
+        "metric": "entity-f1",
+    }
+
+
+# Methods ----------------------------------------------------------------------------------------------------------------
+
+CAUSAL = {
+    "manual": ("manual", []),
+    "manual, calibrated": ("manual", ["--set", "verbalizer.calibrate=blank"]),
+    "in-context": ("in-context", TRAINED),
+    "prompt-tuning": ("prompt-tuning", TRAINED),
+    "prefix-tuning": ("prefix-tuning", TRAINED),
+    "p-tuning": ("p-tuning", TRAINED),
+    "p-tuning-v2": ("p-tuning-v2", TRAINED),
+}
+HEADS = {
+    "head alone": ("fine-tuning", ["--set", "what=head", *TRAINED]),
+    "p-tuning-v2": ("p-tuning-v2", TRAINED),
+    "fine-tuning, biases": ("fine-tuning", ["--set", "what=bias", *TRAINED]),
+    "fine-tuning": ("fine-tuning", TRAINED),
+}
+FEW = "16 training and 16 development rows a label; the data set's dev part is measured."
+PARTS = {
+    "sst2-16-shot": Part("SST-2, 16-shot, SmolLM2", FEW, "SmolLM2", sst2_few, CAUSAL),
+    "sst2": Part("SST-2, 6,920 rows, SmolLM2", "One pass over all training rows, one seed.", "SmolLM2", sst2_full,
+                 {name: (tuner, []) for name, (tuner, _) in CAUSAL.items() if tuner not in ("manual", "in-context")},
+                 ["--epochs", "1"]),
+    "sst2-minilm-16-shot": Part("SST-2, 16-shot, MiniLM", FEW, "MiniLM", with_head(sst2_few), HEADS),
+    "sst2-minilm": Part("SST-2, 6,920 rows, MiniLM", "Five passes over all training rows.", "MiniLM", with_head(sst2_full),
+                        HEADS, ["--epochs", "5"]),
+    "agnews-16-shot": Part("AG News, 16-shot, SmolLM2", FEW, "SmolLM2", agnews_few, CAUSAL),
+    "agnews-minilm": Part("AG News, 3,800 rows, MiniLM", "Five passes over all training rows.", "MiniLM",
+                          with_head(agnews_full), HEADS, ["--epochs", "5"]),
+    **{f"fewglue-{name.lower()}": Part(f"FewGLUE {name}, SmolLM2", "32 training rows, 32 development rows.", "SmolLM2",
+                                       fewglue(name), CAUSAL) for name in FEWGLUE},
+    "conll2003": Part("CoNLL-2003 entities, MiniLM", "Three passes over all training sentences; the valid part is measured.",
+                      "MiniLM", conll2003, {name: (tuner, [flag for flag in flags if flag not in TRAINED])
+                                            for name, (tuner, flags) in HEADS.items()}, ["--epochs", "3"], "entity F1"),
+}

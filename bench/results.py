@@ -1,0 +1,101 @@
+"""What the methods reach on public data with small models: `./run results`.
+
+Each line of a table is one `cuecard compare` of one method. Its answer is kept under .cache/results, so that the script
+goes on where it was stopped; `--again` forgets what it has of the parts that are asked for.
+
+    ./run results [--only PART ...] [--data DIR] [--list]
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+import program
+from measured import run
+from result_tasks import PARTS, Part
+
+HOME = program.PROJECT / ".cache" / "results"
+DATA = program.PROJECT.parent / "shared" / "data"
+MINILM = program.PROJECT / ".cache" / "models" / "minilm"
+
+
+class Results:
+    def __init__(self, arguments):
+        self.cuecard = program.Cuecard(arguments.program, arguments.threads)
+        self.data, self.again = arguments.data, arguments.again
+        HOME.mkdir(parents=True, exist_ok=True)
+        self.models = {"SmolLM2": None, "MiniLM": MINILM}
+
+    def model(self, name: str) -> Path:
+        if self.models[name] is None:
+            self.models[name] = self.cuecard.converted_model(HOME)
+        return self.models[name]
+
+    def command(self, part: Part, tuner: str, flags: list[str], task: Path) -> list:
+        return [self.cuecard.path, "compare", "--task", task, "--model", self.model(part.model), "--tuners", tuner,
+                "--threads", self.cuecard.threads, "--json", "--quiet", *part.flags, *flags]
+
+    def answer(self, name: str, part: Part, line: str, tuner: str, flags: list[str]) -> dict:
+        """Of one method: what is kept, or what it is now."""
+        kept = HOME / name / (line + ".json")
+        if kept.exists() and not self.again:
+            return json.loads(kept.read_text())
+        kept.parent.mkdir(exist_ok=True)
+        task = kept.parent / "task.json"
+        task.write_text(json.dumps(part.task(self.data, kept.parent), indent=1) + "\n")
+        command = self.command(part, tuner, flags, task)
+        start = time.time()
+        result = run(command)
+        answer = {**result.last, "wall_seconds": round(time.time() - start), "command": self.shown(command)}
+        beside = kept.with_suffix(".writing")
+        beside.write_text(json.dumps(answer) + "\n")
+        beside.rename(kept)
+        return answer
+
+    def shown(self, command: list) -> str:
+        """The command with the paths that a reader has."""
+        text = shlex.join(str(part) for part in command[1:])
+        for path, name in ((HOME, "RESULTS"), (MINILM.parent, "MODELS")):
+            text = text.replace(str(path), name)
+        return "cuecard " + text
+
+    def table(self, name: str, part: Part) -> None:
+        print(f"\n## {part.title}\n\n{part.about}\n")
+        print("| method | " + part.metric + " | over seeds | learned numbers | seconds to train |\n|---|---|---|---|---|", flush=True)
+        commands = []
+        for line, (tuner, flags) in part.lines.items():
+            answer = self.answer(name, part, line, tuner, flags)
+            spread = "" if answer["std"] is None else f"± {100 * answer['std']:.1f}"
+            values = ", ".join(f"{100 * seed['value']:.1f}" for seed in answer["seeds"])
+            print(f"| {line} | {100 * answer['mean']:.1f}% | {values} {spread} | {answer['parameters']:,} "
+                  f"| {answer['seconds']:.0f} |", flush=True)
+            commands.append(answer["command"])
+        print("\n" + "\n".join("    " + command for command in commands), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help="these parts")
+    parser.add_argument("--again", action="store_true", help="forget what was measured before")
+    parser.add_argument("--list", action="store_true", help="name the parts and stop")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with sst2, agnews, fewglue, conll2003, e2e, lama_trex")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--program", type=Path, default=program.DEFAULT)
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(PARTS))
+        return
+    if not arguments.data.is_dir():
+        sys.exit(f"results: there is no folder {arguments.data}; --data says where the data sets are")
+    results = Results(arguments)
+    for name in arguments.only or PARTS:
+        results.table(name, PARTS[name])
+
+
+if __name__ == "__main__":
+    main()
