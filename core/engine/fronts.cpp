@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "batch/assemble.hpp"
 #include "engine/tokenized_example.hpp"
 
 namespace cuecard {
@@ -16,10 +17,7 @@ namespace {
 bool begins_with(const TokenizedPrompt& prompt, const std::vector<TokenRow>& front) {
   if (prompt.answers.empty() || prompt.answers.front() < static_cast<int64_t>(front.size()))
     return false;
-  return std::equal(front.begin(), front.end(), prompt.input.begin(), [](const TokenRow& a, const TokenRow& b) {
-    return a.id == b.id && a.segment == b.segment && a.soft_slot == b.soft_slot &&
-           a.trigger_slot == b.trigger_slot;
-  });
+  return std::equal(front.begin(), front.end(), prompt.input.begin(), same_row);
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,7 @@
 
 #include "host/report_charts.hpp"
 #include "host/table.hpp"
+#include "metrics/task_metric.hpp"
 
 namespace cuecard::host {
 
@@ -79,7 +81,7 @@ Measure measure_of(const ReportedRun& run) {
   measure.metric = of->at("metric").get<std::string>();
   measure.estimate = {run.name, of->at(key).get<double>(), 0, 0};
   measure.estimate.low = measure.estimate.high = measure.estimate.value;
-  if (has(*of, "ci95") && (measure.metric == "accuracy" || measure.metric == "exact-match")) {
+  if (has(*of, "ci95") && is_share(measure.metric)) {
     measure.estimate.low = of->at("ci95").at(0).get<double>();
     measure.estimate.high = of->at("ci95").at(1).get<double>();
   }
@@ -102,42 +104,25 @@ std::string kind_of(const ReportedRun& run) {
   return "";
 }
 
-std::string side_by_side(const std::vector<ReportedRun>& runs) {
-  std::string html = "<h2>Runs side by side</h2>\n<table>\n" +
-                     header({"run", "what", "metric", "value", "95% interval", "std over seeds", "rows",
-                             "learned", "steps", "seconds", "file"});
-  std::vector<Estimate> estimates;
-  for (const ReportedRun& run : runs) {
-    const Json& object = *run.object;
-    const Measure measure = measure_of(run);
-    if (measure.known)
-      estimates.push_back(measure.estimate);
-    html += "<tr>" + cell(run.name, false) + cell(kind_of(run), false) + cell(measure.metric, false);
-    html += cell(measure.known ? percent(measure.estimate.value) : "-");
-    const bool interval = measure.estimate.low < measure.estimate.high;
-    html += cell(interval ? percent(measure.estimate.low) + " to " + percent(measure.estimate.high) : "-");
-    html += cell(measure.spread) + cell(measure.rows) + cell(whole(object, "parameters"));
-    html += cell(whole(object, "steps"));
-    html += cell(has(object, "seconds") ? rounded(object.at("seconds").get<double>(), 1) : "-");
-    html += cell(run.file, false) + "</tr>\n";
-  }
-  html += "</table>\n";
-  return estimates.empty() ? html : html + interval_chart(estimates);
+/// Its row in the table of all runs.
+std::string row_of(const ReportedRun& run, const Measure& measure) {
+  const Json& object = *run.object;
+  const bool interval = measure.estimate.low < measure.estimate.high;
+  std::string html = "<tr>" + cell(run.name, false) + cell(kind_of(run), false) + cell(measure.metric, false);
+  html += cell(measure.known ? percent(measure.estimate.value) : "-");
+  html += cell(interval ? percent(measure.estimate.low) + " to " + percent(measure.estimate.high) : "-");
+  html += cell(measure.spread) + cell(measure.rows) + cell(whole(object, "parameters"));
+  html += cell(whole(object, "steps"));
+  html += cell(has(object, "seconds") ? rounded(object.at("seconds").get<double>(), 1) : "-");
+  return html + cell(run.file, false) + "</tr>\n";
 }
 
-std::string loss_curves(const std::vector<ReportedRun>& runs) {
-  std::vector<Curve> curves;
-  for (const ReportedRun& run : runs) {
-    if (!has(*run.object, "losses"))
-      continue;
-    Curve curve{run.name, {}};
+Curve loss_curve(const ReportedRun& run) {
+  Curve curve{run.name, {}};
+  if (has(*run.object, "losses"))
     for (const Json& loss : run.object->at("losses"))
       curve.values.push_back(loss.is_null() ? NAN : loss.get<double>());
-    if (!curve.values.empty())
-      curves.push_back(std::move(curve));
-  }
-  const std::string chart = line_chart(curves);
-  return chart.empty() ? "" : "<h2>Training loss by step</h2>\n" + chart;
+  return curve;
 }
 
 /// Rows are gold labels; a cell is the darker the larger its share of the row.
@@ -164,7 +149,7 @@ std::string confusion_matrix(const ReportedRun& run) {
   return html + "</table>\n";
 }
 
-std::string mistakes(const ReportedRun& run) {
+std::string mistakes_of(const ReportedRun& run) {
   std::string html = "<h3>" + escaped(run.name) + "</h3>\n<table>\n" +
                      header({"line", "gold", "predicted", "probability", "text"});
   for (const Json& row : run.object->at("mistakes"))
@@ -175,12 +160,28 @@ std::string mistakes(const ReportedRun& run) {
   return html + "</table>\n";
 }
 
-std::string for_each_with(const std::vector<ReportedRun>& runs, const char* key, const std::string& title,
-                          std::string (*draw)(const ReportedRun&)) {
-  std::string html;
-  for (const ReportedRun& run : runs)
-    if (has(*run.object, key) && !run.object->at(key).empty())
-      html += draw(run);
+/// What the page has of its runs, drawn run by run.
+struct Drawn {
+  std::string rows, matrices, mistakes;
+  std::vector<Estimate> estimates;
+  std::vector<Curve> curves;
+
+  void add(const ReportedRun& run) {
+    const auto holds = [&](const char* key) { return has(*run.object, key) && !run.object->at(key).empty(); };
+    const Measure measure = measure_of(run);
+    rows += row_of(run, measure);
+    if (measure.known)
+      estimates.push_back(measure.estimate);
+    if (Curve curve = loss_curve(run); !curve.values.empty())
+      curves.push_back(std::move(curve));
+    if (holds("confusion"))
+      matrices += confusion_matrix(run);
+    if (holds("mistakes"))
+      mistakes += mistakes_of(run);
+  }
+};
+
+std::string section(const std::string& title, const std::string& html) {
   return html.empty() ? html : "<h2>" + title + "</h2>\n" + html;
 }
 
@@ -221,24 +222,23 @@ std::vector<ReportedRun> reported_runs(const std::vector<std::string>& files,
 }
 
 std::string report_page(const std::vector<ReportedRun>& runs) {
-  std::string html = head;
-  const ReportedRun* at = nullptr;
-  try {
-    for (const ReportedRun& run : runs) { // so that an error has a file
-      at = &run;
-      side_by_side({run});
-      loss_curves({run});
-      for_each_with({run}, "confusion", "", confusion_matrix);
-      for_each_with({run}, "mistakes", "", mistakes);
+  Drawn drawn;
+  for (const ReportedRun& run : runs)
+    try {
+      drawn.add(run);
+    } catch (const Json::exception& error) {
+      throw DataError(run.file + ": \"" + run.name +
+                      "\" holds something of another form than the program prints: " + error.what() + ".");
     }
-  } catch (const Json::exception& error) {
-    throw DataError(at->file + ": \"" + at->name +
-                    "\" holds something of another form than the program prints: " + error.what() + ".");
-  }
-  html += side_by_side(runs) + loss_curves(runs);
-  html += for_each_with(runs, "confusion", "Confusion", confusion_matrix);
-  html += for_each_with(runs, "mistakes", "Worst mistakes", mistakes);
-  return html + "</body>\n</html>\n";
+  const std::string table = "<table>\n" +
+                            header({"run", "what", "metric", "value", "95% interval", "std over seeds", "rows",
+                                    "learned", "steps", "seconds", "file"}) +
+                            drawn.rows + "</table>\n";
+  return head +
+         section("Runs side by side",
+                 table + (drawn.estimates.empty() ? "" : interval_chart(drawn.estimates))) +
+         section("Training loss by step", line_chart(drawn.curves)) + section("Confusion", drawn.matrices) +
+         section("Worst mistakes", drawn.mistakes) + "</body>\n</html>\n";
 }
 
 } // namespace cuecard::host

@@ -42,6 +42,12 @@ std::string table(const std::vector<std::string>& head, const std::vector<std::v
   return text;
 }
 
+std::string measure_head(const std::vector<std::string>& metrics) {
+  const bool same =
+      std::ranges::all_of(metrics, [&](const std::string& metric) { return metric == metrics.front(); });
+  return same && !metrics.empty() ? metrics.front() : "value";
+}
+
 std::string percent(double share) {
   return rounded(100 * share, 1) + "%";
 }

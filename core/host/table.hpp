@@ -9,6 +9,9 @@ namespace cuecard::host {
 /// Lines end in a line feed; a rule stands below the head. Rows may be shorter than the head.
 std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
 
+/// The head of a column of measures: the metric that all of them have, else "value".
+std::string measure_head(const std::vector<std::string>& metrics);
+
 /// "83.2%", "1,234", "12.3": how numbers stand in tables.
 std::string percent(double share);
 std::string grouped(long long number);

@@ -9,6 +9,7 @@
 #include "host/progress.hpp"
 #include "host/table.hpp"
 #include "metrics/metrics.hpp"
+#include "metrics/task_metric.hpp"
 #include "registry/options.hpp"
 
 namespace cuecard::host {
@@ -58,8 +59,7 @@ CardMetric dev_metric(double value, int64_t rows, const Method& method, const Ta
   metric.name = method.metric;
   metric.n = rows;
   metric.value = value;
-  const bool share = metric.name == "accuracy" || metric.name == "exact-match";
-  if (share && !method.labels_words()) { // words of one sentence are no independent draws
+  if (is_share(metric.name) && !method.labels_words()) { // words of one sentence are no independent draws
     const Interval interval = wilson95(std::llround(metric.value * static_cast<double>(metric.n)), metric.n);
     metric.low = interval.low;
     metric.high = interval.high;

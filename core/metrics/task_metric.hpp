@@ -31,6 +31,10 @@ enum class Predicts { labels, words, texts };
 const std::vector<std::string>& metric_names();
 /// Those of texts.
 const std::vector<std::string>& text_metric_names();
+/// Whether it is the share of rows that are right, which Wilson's interval is about.
+inline bool is_share(const std::string& metric) {
+  return metric == "accuracy" || metric == "exact-match";
+}
 /// What is measured where nobody names a metric.
 std::string default_metric(Predicts predicts);
 

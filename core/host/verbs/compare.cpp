@@ -19,6 +19,7 @@
 #include "host/training_run.hpp"
 #include "host/verbs/verbs.hpp"
 #include "metrics/metrics.hpp"
+#include "metrics/task_metric.hpp"
 
 namespace cuecard::host {
 
@@ -240,7 +241,7 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
   for (const float loss : best->result.report.losses)
     losses.push_back(finite(loss));
   object["losses"] = losses;
-  if (of_best.metric == "accuracy" || of_best.metric == "exact-match") {
+  if (is_share(of_best.metric)) {
     const Interval interval = wilson95(std::llround(mean.mean * static_cast<double>(of_best.n)), of_best.n);
     object["ci95"] = {interval.low, interval.high};
   }

@@ -19,6 +19,7 @@
 #include "host/table.hpp"
 #include "host/verbs/verbs.hpp"
 #include "host/word_field.hpp"
+#include "metrics/task_metric.hpp"
 
 namespace cuecard::host {
 
@@ -140,25 +141,17 @@ MeasuredPass measure(const Model& model, const std::vector<const Method*>& metho
 }
 
 std::vector<std::string> table_row(const Json& object) {
-  return {
-      object["card"].get<std::string>(),
-      percent(object["value"].get<double>()),
-      object["metric"] == (object.contains("accuracy") ? "accuracy" : "exact-match") && object.contains("ci95")
-          ? percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>())
-          : "",
-      grouped(object["n"].get<long long>()),
-      grouped(object["skipped"].get<long long>()),
-      rounded(object["seconds"].get<double>(), 1),
-      object["examples_per_second"].is_null() ? "" : rounded(object["examples_per_second"].get<double>(), 1),
-      object["tokens_per_second"].is_null() ? "" : rounded(object["tokens_per_second"].get<double>(), 0)};
-}
-
-/// What the cards were measured by, all of them alike or not.
-std::string metric_column(const std::vector<Json>& objects) {
-  const Json& metric = objects.at(0)["metric"];
-  const bool same =
-      std::ranges::all_of(objects, [&](const Json& object) { return object["metric"] == metric; });
-  return same ? metric.get<std::string>() : "value";
+  return {object["card"].get<std::string>(),
+          percent(object["value"].get<double>()),
+          is_share(object["metric"].get<std::string>()) && object.contains("ci95")
+              ? percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>())
+              : "",
+          grouped(object["n"].get<long long>()),
+          grouped(object["skipped"].get<long long>()),
+          rounded(object["seconds"].get<double>(), 1),
+          object["examples_per_second"].is_null() ? ""
+                                                  : rounded(object["examples_per_second"].get<double>(), 1),
+          object["tokens_per_second"].is_null() ? "" : rounded(object["tokens_per_second"].get<double>(), 0)};
 }
 
 void print(const std::vector<Json>& objects, const Values& values) {
@@ -168,10 +161,13 @@ void print(const std::vector<Json>& objects, const Values& values) {
     return;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& object : objects)
+  std::vector<std::string> metrics;
+  for (const Json& object : objects) {
     rows.push_back(table_row(object));
+    metrics.push_back(object["metric"].get<std::string>());
+  }
   std::cout << table(
-      {"card", metric_column(objects), "95% interval", "rows", "skipped", "seconds", "examples/s", "tokens/s"},
+      {"card", measure_head(metrics), "95% interval", "rows", "skipped", "seconds", "examples/s", "tokens/s"},
       rows);
   for (const Json& object : objects)
     if (object.contains("versus")) {

@@ -171,15 +171,13 @@ std::vector<std::string> table_row(const Json& object) {
           dev};
 }
 
-/// What the cards were measured by on dev rows, all of them alike or not.
-std::string metric_column(const std::vector<Json>& objects) {
-  std::string metric;
+/// What the cards were measured by on dev rows.
+std::string dev_head(const std::vector<Json>& objects) {
+  std::vector<std::string> metrics;
   for (const Json& object : objects)
-    if (object.contains("dev")) {
-      const std::string own = object["dev"]["metric"].get<std::string>();
-      metric = metric.empty() || metric == own ? own : "value";
-    }
-  return "dev " + (metric.empty() ? "accuracy" : metric);
+    if (object.contains("dev"))
+      metrics.push_back(object["dev"]["metric"].get<std::string>());
+  return "dev " + (metrics.empty() ? "accuracy" : measure_head(metrics));
 }
 
 void print(const std::vector<Json>& objects, const Runs& runs, const Values& values) {
@@ -191,19 +189,19 @@ void print(const std::vector<Json>& objects, const Runs& runs, const Values& val
   std::vector<std::vector<std::string>> rows;
   for (const Json& object : objects)
     rows.push_back(table_row(object));
-  std::cout << table({"card", "tuner", "learned", "frozen", "steps", "seconds", "examples/s", "tokens/s",
-                      metric_column(objects)},
-                     rows);
+  std::cout << table(
+      {"card", "tuner", "learned", "frozen", "steps", "seconds", "examples/s", "tokens/s", dev_head(objects)},
+      rows);
   if (runs.seeds.size() < 2)
     return;
   rows.clear();
   for (const Json& seed : runs.seeds)
     rows.push_back({seed["seed"].dump(), seed["dev"].is_null() ? "-" : percent(seed["dev"].get<double>()),
                     seed["best_step"].dump(), rounded(seed["seconds"].get<double>(), 1)});
-  std::cout << '\n' << table({"seed", metric_column(objects), "best step", "seconds"}, rows);
+  std::cout << '\n' << table({"seed", dev_head(objects), "best step", "seconds"}, rows);
   if (!runs.dev.empty()) {
     const MeanStd dev = mean_std(runs.dev);
-    std::cout << metric_column(objects) << " over " << runs.dev.size() << " seeds: mean " << percent(dev.mean)
+    std::cout << dev_head(objects) << " over " << runs.dev.size() << " seeds: mean " << percent(dev.mean)
               << ", standard deviation " << percent(dev.std) << "; kept seed " << runs.best.seed << '\n';
   }
 }
