@@ -22,6 +22,26 @@ bool is_token(const Vocabulary& vocabulary, const std::string& text, int64_t id)
 
 } // namespace
 
+const Task& word_search_task(const Problem& problem, const std::string& tuner) {
+  if (problem.tasks.size() != 1)
+    throw UsageError(tuner + " searches for one task; " + std::to_string(problem.tasks.size()) + " are given.");
+  const Task& task = problem.tasks[0];
+  if (!task.prompt_template.soft_slots().empty())
+    throw UsageError("the template of task \"" + task.name + "\" has soft slots, and " + tuner +
+                     " finds words, not rows: take them out, or use the tuner \"prompt-tuning\".");
+  if (!task.verbalizer.parameters().empty())
+    throw UsageError(tuner + " searches words for a verbalizer that needs no gradient steps of its own: choose "
+                             "one with label words, such as \"manual\".");
+  return task;
+}
+
+void require_label_search(const Task& task, const std::string& off) {
+  if (task.verbalizer.answers() != 1 || task.labels.size() < 2)
+    throw UsageError("label words are searched for one answer slot and several labels; task \"" + task.name +
+                     "\" has " + std::to_string(task.labels.size()) +
+                     " labels, and its verbalizer reads another number of slots: set " + off + ".");
+}
+
 std::string spelled_word(const Vocabulary& vocabulary, int64_t id) {
   const std::string text = vocabulary.decode(std::vector<int64_t>{id});
   return text.starts_with(' ') ? text.substr(1) : text;

@@ -51,10 +51,7 @@ AutoPrompt::AutoPrompt(const Options& options)
       init_(options.text("init")) {}
 
 void AutoPrompt::prepare(const Problem& problem) {
-  if (problem.tasks.size() != 1)
-    throw UsageError("autoprompt searches for one task; " + std::to_string(problem.tasks.size()) +
-                     " are given.");
-  const Task& task = problem.tasks[0];
+  const Task& task = word_search_task(problem, "autoprompt");
   template_ = &task.prompt_template;
   verbalizer_ = &task.verbalizer;
   backbone_ = &problem.backbone;
@@ -63,19 +60,8 @@ void AutoPrompt::prepare(const Problem& problem) {
     throw UsageError("the template of task \"" + task.name +
                      "\" has no trigger slot for autoprompt to fill: put "
                      "{\"trigger\": None, \"duplicate\": 3} into it.");
-  if (!template_->soft_slots().empty())
-    throw UsageError("the template of task \"" + task.name +
-                     "\" has soft slots, and autoprompt finds words, not "
-                     "rows: take them out, or use the tuner \"prompt-tuning\".");
-  if (!task.verbalizer.parameters().empty())
-    throw UsageError(
-        "autoprompt searches words for a verbalizer that needs no gradient steps of its own: choose "
-        "one with label words, such as \"manual\".");
-
-  if (label_words_ > 0 && (task.verbalizer.answers() != 1 || task.labels.size() < 2))
-    throw UsageError("label words are searched for one answer slot and several labels; task \"" + task.name +
-                     "\" has " + std::to_string(task.labels.size()) +
-                     " labels, and its verbalizer reads another number of slots: set label-words=0.");
+  if (label_words_ > 0)
+    require_label_search(task, "label-words=0");
   allow(problem);
 
   // What the template spells stands; the other slots take the words of `init`, or the mask.

@@ -42,23 +42,10 @@ TemplateSearch::TemplateSearch(const Options& options)
       word_pool_(options.integer("word-pool")), label_words_(options.flag("label-words")) {}
 
 void TemplateSearch::prepare(const Problem& problem) {
-  if (problem.tasks.size() != 1)
-    throw UsageError("template-search searches for one task; " + std::to_string(problem.tasks.size()) +
-                     " are given.");
-  const Task& task = problem.tasks[0];
+  const Task& task = word_search_task(problem, "template-search");
   verbalizer_ = &task.verbalizer;
-  if (!task.prompt_template.soft_slots().empty())
-    throw UsageError(
-        "the template of task \"" + task.name +
-        "\" has soft slots, and template-search finds words, not rows: take them out, or use the tuner "
-        "\"prompt-tuning\".");
-  if (!task.verbalizer.parameters().empty())
-    throw UsageError("template-search searches words for a verbalizer that needs no gradient steps of its own: "
-                     "choose one with label words, such as \"manual\".");
-  if (label_words_ && (task.verbalizer.answers() != 1 || task.labels.size() < 2))
-    throw UsageError("label words are searched for one answer slot and several labels; task \"" + task.name +
-                     "\" has " + std::to_string(task.labels.size()) +
-                     " labels, and its verbalizer reads another number of slots: set label-words=false.");
+  if (label_words_)
+    require_label_search(task, "label-words=false");
   if (label_words_ && keep_ > 1)
     throw UsageError(
         "each template finds label words of its own, and the templates of an ensemble share theirs: set "
@@ -102,7 +89,8 @@ bool TemplateSearch::put(Engine& engine, const std::string& source) const {
   try {
     engine.problem().tasks[0].prompt_template.set_source(source);
     engine.render_again();
-    settle_verbalizer(engine, 0);
+    if (!label_words_) // else it is settled with the words that are found for the template
+      settle_verbalizer(engine, 0);
     return true;
   } catch (const DataError&) {
     return false; // too long for every row

@@ -10,6 +10,13 @@
 
 namespace cuecard {
 
+/// The one task whose template or label words `tuner` searches. UsageError that names the tuner for several
+/// tasks, soft slots in the template, and a verbalizer that takes gradient steps of its own.
+CUECARD_API const Task& word_search_task(const Problem& problem, const std::string& tuner);
+
+/// UsageError when label words can't be searched for the task; `off` is how the option is set not to.
+CUECARD_API void require_label_search(const Task& task, const std::string& off);
+
 /// Ids below `rows`, ascending, of the tokens that are whole words: with a letter, not special, and what their
 /// own text behind a space is encoded to. So a card that holds the text holds the token.
 CUECARD_API std::vector<int64_t> one_token_words(const Vocabulary& vocabulary, int64_t rows);
