@@ -48,23 +48,6 @@ Method method_of(const Model& model, const std::string& verbalizer, const std::s
   return make_method(model, plugins(), choice);
 }
 
-/// A verdict four times among one to three other words; it is the label.
-std::vector<Example> verdicts(int64_t count, uint64_t seed) {
-  const std::vector<std::string> others{"the", "film", "and", "plot"};
-  Random random(seed);
-  std::vector<Example> examples(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    examples[i].label = static_cast<int64_t>(random.below(2));
-    std::vector<std::string> words(4, examples[i].label ? "good" : "terrible");
-    for (uint64_t n = 1 + random.below(3); n > 0; --n)
-      words.push_back(others[random.below(others.size())]);
-    for (const int64_t word : random.permutation(std::ssize(words)))
-      examples[i].fields["text"] += words[static_cast<std::size_t>(word)] + " ";
-    examples[i].line = static_cast<int64_t>(i) + 1;
-  }
-  return examples;
-}
-
 FitSettings some_steps(int64_t steps, double learning_rate) {
   FitSettings settings;
   settings.steps = steps;

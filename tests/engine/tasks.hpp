@@ -46,6 +46,23 @@ inline std::vector<Example> word_examples(int64_t count, uint64_t seed) {
   return examples;
 }
 
+/// A verdict four times among one to three other words; it is the label.
+inline std::vector<Example> verdicts(int64_t count, uint64_t seed) {
+  const std::vector<std::string> others{"the", "film", "and", "plot"};
+  Random random(seed);
+  std::vector<Example> examples(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    examples[i].label = static_cast<int64_t>(random.below(2));
+    std::vector<std::string> words(4, examples[i].label ? "good" : "terrible");
+    for (uint64_t n = 1 + random.below(3); n > 0; --n)
+      words.push_back(others[random.below(others.size())]);
+    for (const int64_t word : random.permutation(std::ssize(words)))
+      examples[i].fields["text"] += words[static_cast<std::size_t>(word)] + " ";
+    examples[i].line = static_cast<int64_t>(i) + 1;
+  }
+  return examples;
+}
+
 inline std::vector<const Example*> pointers(const std::vector<Example>& examples) {
   std::vector<const Example*> result;
   for (const Example& example : examples)

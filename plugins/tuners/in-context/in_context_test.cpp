@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/named_labels.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -46,15 +47,6 @@ private:
   std::vector<int64_t> triggers_;
 };
 
-class NamedLabels final : public Verbalizer {
-public:
-  void prepare(const VerbalizerTarget&) override {}
-  Readout readout() const override { return {}; }
-  Scores score(const at::Tensor& values, const Batch&, const Pass&) const override { return {values, {}, {}}; }
-  at::Tensor loss(const Scores& scores, const Batch&) const override { return scores.values; }
-  std::vector<std::string> answer_text(int64_t label) const override { return {label == 0 ? " no" : " yes"}; }
-};
-
 Example example_of(const std::string& text, int64_t label) {
   Example example;
   example.fields["text"] = text;
@@ -66,7 +58,7 @@ Example example_of(const std::string& text, int64_t label) {
 
 TEST_CASE("a demonstration is text of nobody: not read, not cut, the choice that its label names") {
   PlainTemplate prompt_template;
-  NamedLabels verbalizer;
+  testing::NamedLabels verbalizer{{" no", " yes"}};
   const Task task{"t", prompt_template, verbalizer, {"no", "yes"}, nullptr, nullptr};
   for (const int64_t label : {0, 1}) {
     const Demonstration shown = demonstrated(task, example_of("fine", label));
@@ -84,7 +76,7 @@ TEST_CASE("a demonstration is text of nobody: not read, not cut, the choice that
 
 TEST_CASE("rows come back from a card with their words, side data and order") {
   PlainTemplate prompt_template;
-  NamedLabels verbalizer;
+  testing::NamedLabels verbalizer{{" no", " yes"}};
   const Task task{"t", prompt_template, verbalizer, {"no", "yes"}, nullptr, nullptr};
   std::vector<Demonstration> rows;
   for (int i = 0; i < 12; ++i)

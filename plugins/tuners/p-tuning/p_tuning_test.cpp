@@ -5,10 +5,10 @@
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/template.hpp>
+#include <cuecard/testing/named_labels.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/no_vocabulary.hpp>
-#include <cuecard/verbalizer.hpp>
+#include <cuecard/testing/slotted_template.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -21,57 +21,19 @@ namespace {
 constexpr int64_t width = 6;
 
 /// The embedding of token i is i, `width` times.
-class CountingBackbone final : public Backbone {
+class CountingBackbone final : public NoBackbone {
 public:
   CountingBackbone() { shape_.embedding_width = width; }
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return at::kCPU; }
   at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override {
     return ids.to(at::kFloat).unsqueeze(1).repeat({1, width});
   }
-  at::Tensor token_products(TokenTable, const at::Tensor& rows) const override { return rows; }
-  at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const ReadArgs& args) const override { return args.hidden; }
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
-
-private:
-  BackboneShape shape_;
-  std::map<std::string, at::Tensor> weights_;
-};
-
-class SlottedTemplate final : public Template {
-public:
-  explicit SlottedTemplate(std::vector<SoftSlot> slots) : slots_(std::move(slots)) {}
-  void prepare(const Vocabulary&, const PromptTarget&) override {}
-  std::vector<std::string> fields() const override { return {}; }
-  std::vector<Prompt> render(const Example&, const std::vector<std::string>*) const override { return {{}}; }
-  Prompt blank() const override { return {}; }
-  const std::vector<SoftSlot>& soft_slots() const override { return slots_; }
-  int64_t answer_slots() const override { return 1; }
-  const std::vector<int64_t>& triggers() const override { return triggers_; }
-  void set_triggers(const std::vector<int64_t>&) override {}
-  std::string source() const override { return {}; }
-  void set_source(const std::string&) override {}
-
-private:
-  std::vector<SoftSlot> slots_;
-  std::vector<int64_t> triggers_;
-};
-
-class NoAnswers final : public Verbalizer {
-public:
-  void prepare(const VerbalizerTarget&) override {}
-  Readout readout() const override { return {}; }
-  Scores score(const at::Tensor& values, const Batch&, const Pass&) const override { return {values, {}, {}}; }
-  at::Tensor loss(const Scores& scores, const Batch&) const override { return scores.values; }
-  std::vector<std::string> answer_text(int64_t) const override { return {}; }
 };
 
 struct Prepared {
   CountingBackbone backbone;
   NoVocabulary vocabulary;
   SlottedTemplate prompt_template;
-  NoAnswers verbalizer;
+  NamedLabels verbalizer;
   PTuning tuner;
 
   Prepared(int64_t length, const std::string& encoder, std::vector<SoftSlot> slots = {}, int64_t hidden = 0)

@@ -5,7 +5,10 @@
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/named_labels.hpp>
+#include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/packed_side.hpp>
+#include <cuecard/testing/slotted_template.hpp>
 
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
@@ -17,23 +20,12 @@ namespace {
 constexpr int64_t words = 30, width = 4;
 
 /// The embedding of token i is (i, i, i, i) / 10.
-class CountingBackbone final : public Backbone {
+class CountingBackbone final : public testing::NoBackbone {
 public:
   explicit CountingBackbone(int64_t embedding_width = width) { shape_.embedding_width = embedding_width; }
-
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return at::kCPU; }
   at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override {
     return (ids.to(at::kFloat) / 10).unsqueeze(1).repeat({1, shape_.embedding_width});
   }
-  at::Tensor token_products(TokenTable, const at::Tensor& rows) const override { return rows; }
-  at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const ReadArgs& args) const override { return args.hidden; }
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
-
-private:
-  BackboneShape shape_;
-  std::map<std::string, at::Tensor> weights_;
 };
 
 /// One token per letter: a is 1, b is 2. Token 0 is special.
@@ -61,42 +53,12 @@ private:
   SpecialTokens special_;
 };
 
-class SlottedTemplate final : public Template {
-public:
-  explicit SlottedTemplate(std::vector<SoftSlot> slots) : slots_(std::move(slots)) {}
-  void prepare(const Vocabulary&, const PromptTarget&) override {}
-  std::vector<std::string> fields() const override { return {}; }
-  std::vector<Prompt> render(const Example&, const std::vector<std::string>*) const override {
-    return {Prompt{}};
-  }
-  Prompt blank() const override { return {}; }
-  const std::vector<SoftSlot>& soft_slots() const override { return slots_; }
-  int64_t answer_slots() const override { return 1; }
-  const std::vector<int64_t>& triggers() const override { return triggers_; }
-  void set_triggers(const std::vector<int64_t>&) override {}
-  std::string source() const override { return {}; }
-  void set_source(const std::string&) override {}
-
-private:
-  std::vector<SoftSlot> slots_;
-  std::vector<int64_t> triggers_;
-};
-
-class NamedLabels final : public Verbalizer {
-public:
-  void prepare(const VerbalizerTarget&) override {}
-  Readout readout() const override { return {}; }
-  Scores score(const at::Tensor& values, const Batch&, const Pass&) const override { return {values, {}, {}}; }
-  at::Tensor loss(const Scores& scores, const Batch&) const override { return scores.values; }
-  std::vector<std::string> answer_text(int64_t label) const override { return {label == 0 ? " bd" : " h"}; }
-};
-
 /// A tuner prepared with the given options on a template with the given slots.
 struct Prepared {
   CountingBackbone backbone;
   LetterVocabulary vocabulary;
-  SlottedTemplate prompt_template;
-  NamedLabels verbalizer;
+  testing::SlottedTemplate prompt_template;
+  testing::NamedLabels verbalizer{{" bd", " h"}};
   PromptTuning tuner;
 
   Prepared(int64_t length, const std::string& init, const std::string& text, std::vector<SoftSlot> slots = {},
