@@ -22,8 +22,7 @@ Readout ManualVerbalizer::readout() const {
 }
 
 void ManualVerbalizer::take_prior() {
-  const at::Tensor& scores = calibration_.scores();
-  prior_ = scores.defined() ? words_(scores).softmax(1) : at::Tensor();
+  prior_ = word_prior(words_, calibration_.scores());
 }
 
 void ManualVerbalizer::calibrate(Scorer& scorer) {

@@ -7,8 +7,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Reduction.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/nll_loss.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
@@ -39,16 +40,19 @@ at::Tensor filled_up(const Scores& scores) {
 
 } // namespace
 
-at::Tensor label_loss(const Scores& scores, const Batch& batch) {
-  if (!batch.labels.defined())
+at::Tensor known_nll_loss(const at::Tensor& log_probs, const at::Tensor& labels) {
+  if (!labels.defined())
     throw DataError("no row of the batch has a label to learn from");
-  const at::Tensor labels =
-      scores.entries.empty()
-          ? batch.labels
-          : batch.labels.index_select(0, index_tensor(scores.entries, batch.labels.device()));
-  const at::Tensor sum =
-      at::cross_entropy_loss(filled_up(scores), labels, {}, at::Reduction::Sum, /*ignore_index=*/-1);
+  const at::Tensor sum = at::nll_loss(log_probs, labels, {}, at::Reduction::Sum, /*ignore_index=*/-1);
   return sum / labels.ge(0).sum().clamp_min(1);
+}
+
+at::Tensor label_loss(const Scores& scores, const Batch& batch) {
+  const bool as_they_stand = scores.entries.empty() || !batch.labels.defined();
+  return known_nll_loss(
+      filled_up(scores).log_softmax(1),
+      as_they_stand ? batch.labels
+                    : batch.labels.index_select(0, index_tensor(scores.entries, batch.labels.device())));
 }
 
 } // namespace cuecard

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cuecard/error.hpp>
+
 // Behind LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
@@ -32,4 +34,17 @@ TEST_CASE("entries stand for themselves where none are named, and no label is no
         doctest::Approx(-values.view({2, 2}).log_softmax(1).diagonal().mean().item<double>()));
   batch.labels = at::tensor({-1, -1}, at::kLong);
   CHECK(label_loss({values, {0, 2, 4}, {}}, batch).item<double>() == 0);
+}
+
+TEST_CASE("the loss is a mean over what is known, and 0 where nothing is") {
+  const at::Tensor scores = at::randn({3, 4}), labels = at::tensor({2, -1, 0}, at::kLong);
+  const at::Tensor log_probs = scores.log_softmax(1);
+  CHECK(known_nll_loss(log_probs, labels).item<float>() ==
+        doctest::Approx(-(log_probs[0][2] + log_probs[2][0]).item<float>() / 2));
+  CHECK(known_nll_loss(log_probs, at::full({3}, -1, at::kLong)).item<float>() == 0);
+}
+
+TEST_CASE("a batch whose rows have no labels can't be learned from") {
+  CHECK_THROWS_WITH_AS(label_loss({at::randn({4}), {0, 2, 4}, {0, 1}}, Batch{}), doctest::Contains("no row"),
+                       DataError);
 }

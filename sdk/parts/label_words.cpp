@@ -65,6 +65,11 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
   return result;
 }
 
+const std::string& first_word(const VerbalizerTarget& target, std::size_t label) {
+  const bool worded = label < target.label_words.size() && !target.label_words[label].empty();
+  return worded ? target.label_words[label].front() : target.labels.at(label);
+}
+
 std::vector<std::string> first_texts(const LabelWords& words) {
   std::vector<std::string> texts;
   for (const std::vector<LabelWord>& of_label : words)

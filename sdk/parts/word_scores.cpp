@@ -83,6 +83,10 @@ at::Tensor WordScores::label_means(const at::Tensor& words) const {
   return words.matmul(averages_.to(words.scalar_type()));
 }
 
+at::Tensor word_prior(const WordScores& words, const at::Tensor& calibration) {
+  return calibration.defined() ? words(calibration).softmax(1) : at::Tensor();
+}
+
 at::Tensor joint_log_probs(const at::Tensor& words, const at::Tensor& prior) {
   at::Tensor p = words.softmax(1);
   if (prior.defined()) {

@@ -77,8 +77,7 @@ void Automatic::take_words(const std::vector<std::vector<std::string>>& words) {
 }
 
 void Automatic::take_prior() {
-  const at::Tensor& scores = calibration_.scores();
-  prior_ = scores.defined() ? scores_(scores).softmax(1) : at::Tensor();
+  prior_ = word_prior(scores_, calibration_.scores());
 }
 
 void Automatic::fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) {

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <map>
 
-#include <ATen/core/Reduction.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/nll_loss.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/label_loss.hpp>
+#include <cuecard/parts/label_words.hpp>
 
 namespace cuecard::fact {
 
@@ -26,8 +26,7 @@ void Fact::prepare(const VerbalizerTarget& target) {
   std::map<int64_t, std::size_t> taken;
   const std::optional<int64_t> unknown = target.vocabulary.special().unk;
   for (std::size_t label = 0; label < target.labels.size(); ++label) {
-    const bool worded = label < target.label_words.size() && !target.label_words[label].empty();
-    words_.push_back(prefix_ + (worded ? target.label_words[label].front() : target.labels[label]));
+    words_.push_back(prefix_ + first_word(target, label));
     const std::vector<Token> tokens = target.vocabulary.encode(words_.back());
     const bool spelled = std::none_of(tokens.begin(), tokens.end(),
                                       [&](const Token& token) { return unknown && token.id == *unknown; });
@@ -68,23 +67,17 @@ std::vector<std::vector<std::string>> Fact::given_answers(const Example& example
 }
 
 Scores Fact::score(const at::Tensor& values, const Batch&, const Pass&) const {
-  const auto labels = static_cast<int64_t>(words_.size());
-  Scores scores;
-  scores.values = at::full({values.size(0), labels}, -INFINITY, values.options().requires_grad(false))
-                      .index_copy(1, labels_, values)
-                      .view({-1});
-  for (int64_t row = 1; row <= values.size(0); ++row)
-    scores.offsets.push_back(row * labels);
-  return scores;
+  return label_scores(
+      at::full({values.size(0), std::ssize(words_)}, -INFINITY, values.options().requires_grad(false))
+          .index_copy(1, labels_, values));
 }
 
 at::Tensor Fact::loss(const Scores& scores, const Batch& batch) const {
-  return at::nll_loss(scores.values.view({-1, static_cast<int64_t>(words_.size())}), batch.labels, {},
-                      at::Reduction::Mean, /*ignore_index=*/-1);
+  return known_nll_loss(scores.values.view({-1, std::ssize(words_)}), batch.labels);
 }
 
 std::vector<std::string> Fact::answer_text(int64_t label) const {
-  return {words_.at(static_cast<std::size_t>(label))};
+  return {text_of_label(words_, label)};
 }
 
 } // namespace cuecard::fact

@@ -2,6 +2,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/label_loss.hpp>
+#include <cuecard/parts/label_words.hpp>
 
 namespace cuecard::head {
 
@@ -14,9 +15,7 @@ void ChoicesVerbalizer::prepare(const VerbalizerTarget& target) {
                     "the task has " +
                     std::to_string(target.labels.size()) + ": name them under \"labels\" in the task file");
   state_.prepare(target.backbone.shape());
-  answers_.clear();
-  for (std::size_t label = 0; label < target.labels.size(); ++label)
-    answers_.push_back(label_text(target, label));
+  answers_ = label_texts(target);
   classifier_.prepare(1, target.backbone.shape().hidden, target.seed, target.backbone.device());
 }
 
@@ -54,7 +53,7 @@ std::vector<Decision> ChoicesVerbalizer::decide(const Scores& scores, const Batc
 }
 
 std::vector<std::string> ChoicesVerbalizer::answer_text(int64_t label) const {
-  return {answers_.at(static_cast<std::size_t>(label))};
+  return {text_of_label(answers_, label)};
 }
 
 } // namespace cuecard::head

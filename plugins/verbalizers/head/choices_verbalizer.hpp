@@ -37,7 +37,7 @@ public:
 
   std::vector<ParameterGroup> parameters() override { return classifier_.parameters(); }
   Learned export_learned() const override { return classifier_.export_learned(); }
-  void import_learned(const Learned& learned) override { classifier_.import_learned(learned); }
+  void import_learned(const Learned& learned) override { classifier_.import_learned(learned, "choices"); }
 
 private:
   InputState state_;

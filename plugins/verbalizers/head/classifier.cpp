@@ -1,14 +1,12 @@
 #include "classifier.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/Reduction.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 
-#include <cuecard/error.hpp>
+#include <cuecard/parts/label_words.hpp>
 #include <cuecard/parts/layers.hpp>
 #include <cuecard/parts/random.hpp>
 
@@ -29,18 +27,6 @@ at::Tensor dropout_factors(const at::Tensor& states, double rate, uint64_t seed,
   for (int64_t i = 0; i < factors.numel(); ++i)
     factor[i] = random.uniform() < rate ? 0.0f : static_cast<float>(1 / (1 - rate));
   return factors.to(states.options(), /*non_blocking=*/true);
-}
-
-const at::Tensor& fitting(const Learned& learned, const std::string& name, const at::Tensor& wanted) {
-  const auto found = learned.tensors.find(name);
-  if (found == learned.tensors.end())
-    throw DataError("the card has no tensor \"" + name + "\" of the head; train it again");
-  if (!found->second.is_floating_point() || found->second.sizes() != wanted.sizes())
-    throw DataError("the card's tensor \"" + name + "\" is no floating-point tensor of the head's shape, " +
-                    std::to_string(wanted.size(0)) +
-                    (wanted.dim() > 1 ? " x " + std::to_string(wanted.size(1)) : std::string()) +
-                    "; use the card as it was written, or train it again");
-  return found->second;
 }
 
 } // namespace
@@ -95,20 +81,17 @@ Learned Classifier::export_learned() const {
   return learned;
 }
 
-void Classifier::import_learned(const Learned& learned) {
+void Classifier::import_learned(const Learned& learned, const std::string& verbalizer) {
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : tensors_)
-    tensor.copy_(fitting(learned, name, tensor));
+    tensor.copy_(fitting_tensor(learned, name, tensor.sizes(), verbalizer));
 }
 
-at::Tensor known_cross_entropy(const at::Tensor& scores, const at::Tensor& labels) {
-  const at::Tensor sum = at::cross_entropy_loss(scores, labels, {}, at::Reduction::Sum, /*ignore_index=*/-1);
-  return sum / labels.ge(0).sum().clamp_min(1);
-}
-
-std::string label_text(const VerbalizerTarget& target, std::size_t label) {
-  const bool worded = label < target.label_words.size() && !target.label_words[label].empty();
-  return " " + (worded ? target.label_words[label].front() : target.labels[label]);
+std::vector<std::string> label_texts(const VerbalizerTarget& target) {
+  std::vector<std::string> texts;
+  for (std::size_t label = 0; label < target.labels.size(); ++label)
+    texts.push_back(" " + first_word(target, label));
+  return texts;
 }
 
 } // namespace cuecard::head

@@ -36,8 +36,8 @@ public:
   std::vector<ParameterGroup> parameters() const;
   /// `weight` [C, H], `bias` [C], `dense.weight` [H, H], `dense.bias` [H], those that the form has; float32.
   Learned export_learned() const;
-  /// DataError that names the tensor when one is missing or does not fit.
-  void import_learned(const Learned& learned);
+  /// DataError that names the tensor and `verbalizer`, whose card it is, when one is missing or does not fit.
+  void import_learned(const Learned& learned, const std::string& verbalizer = "head");
 
 private:
   double dropout_, learning_rate_scale_;
@@ -45,11 +45,7 @@ private:
   TensorMap tensors_; ///< by the names of `export_learned`
 };
 
-/// Mean cross-entropy of `scores` [A, C] over those of `labels` [A] that are known (not -1); 0 when none is. A
-/// scalar on the device.
-at::Tensor known_cross_entropy(const at::Tensor& scores, const at::Tensor& labels);
-
-/// The first word of label `label`, or its name, behind a space: what stands for it in a demonstration.
-std::string label_text(const VerbalizerTarget& target, std::size_t label);
+/// Each label's first word, or its name, behind a space: what stands for it in a demonstration.
+std::vector<std::string> label_texts(const VerbalizerTarget& target);
 
 } // namespace cuecard::head

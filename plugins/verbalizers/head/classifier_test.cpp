@@ -69,14 +69,6 @@ TEST_CASE("dropout holds in learning passes only, drops its share, keeps the mea
   CHECK(at::allclose(leaf.grad().masked_select(zero.logical_not()), at::full({}, 1 / 0.75)));
 }
 
-TEST_CASE("the loss is a mean over what is known, and 0 where nothing is") {
-  const at::Tensor scores = at::randn({3, 4}), labels = at::tensor({2, -1, 0}, at::kLong);
-  const at::Tensor log_probs = scores.log_softmax(1);
-  CHECK(known_cross_entropy(scores, labels).item<float>() ==
-        doctest::Approx(-(log_probs[0][2] + log_probs[2][0]).item<float>() / 2));
-  CHECK(known_cross_entropy(scores, at::full({3}, -1, at::kLong)).item<float>() == 0);
-}
-
 TEST_CASE("what a card holds must fit") {
   Classifier classifier(classifier_options());
   classifier.prepare(3, 5, 1, at::kCPU);

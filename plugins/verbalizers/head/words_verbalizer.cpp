@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include <ATen/ops/log_softmax.h>
+
 #include <cuecard/error.hpp>
+#include <cuecard/parts/label_loss.hpp>
+#include <cuecard/parts/label_words.hpp>
 
 namespace cuecard::head {
 
@@ -13,9 +17,7 @@ void WordsVerbalizer::prepare(const VerbalizerTarget& target) {
   if (target.labels.empty())
     throw DataError("the verbalizer \"words\" gives each word a label, and the task has none: name them under "
                     "\"labels\" in the task file");
-  answers_.clear();
-  for (std::size_t label = 0; label < target.labels.size(); ++label)
-    answers_.push_back(label_text(target, label));
+  answers_ = label_texts(target);
   classifier_.prepare(static_cast<int64_t>(target.labels.size()), target.backbone.shape().hidden, target.seed,
                       target.backbone.device());
 }
@@ -32,7 +34,7 @@ Scores WordsVerbalizer::score(const at::Tensor& values, const Batch& batch, cons
 }
 
 at::Tensor WordsVerbalizer::loss(const Scores& scores, const Batch& batch) const {
-  return known_cross_entropy(scores.values.view({-1, classifier_.classes()}), batch.answer_labels);
+  return known_nll_loss(scores.values.view({-1, classifier_.classes()}).log_softmax(1), batch.answer_labels);
 }
 
 double WordsVerbalizer::weight(const Batch& batch) const {
@@ -74,7 +76,7 @@ std::vector<Decision> WordsVerbalizer::decide(const Scores& scores, const Batch&
 }
 
 std::vector<std::string> WordsVerbalizer::answer_text(int64_t label) const {
-  return {answers_.at(static_cast<std::size_t>(label))};
+  return {text_of_label(answers_, label)};
 }
 
 } // namespace cuecard::head

@@ -96,8 +96,7 @@ void Knowledgeable::keep(Kept kept) {
 }
 
 void Knowledgeable::take_prior() {
-  const at::Tensor& scores = calibration_.scores();
-  prior_ = scores.defined() ? scores_(scores).softmax(1) : at::Tensor();
+  prior_ = word_prior(scores_, calibration_.scores());
 }
 
 Readout Knowledgeable::readout() const {

@@ -80,8 +80,7 @@ Readout Prototypical::readout() const {
 }
 
 void Prototypical::take_prior() {
-  const at::Tensor& scores = calibration_.scores();
-  prior_ = scores.defined() ? words_(scores).softmax(1) : at::Tensor();
+  prior_ = word_prior(words_, calibration_.scores());
 }
 
 void Prototypical::calibrate(Scorer& scorer) {

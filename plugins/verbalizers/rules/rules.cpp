@@ -5,12 +5,11 @@
 #include <set>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/Reduction.h>
-#include <ATen/ops/nll_loss.h>
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
+#include <cuecard/parts/label_loss.hpp>
 
 namespace cuecard::rules {
 
@@ -154,10 +153,7 @@ Scores Rules::score(const at::Tensor& values, const Batch&, const Pass& pass) co
 }
 
 at::Tensor Rules::loss(const Scores& scores, const Batch& batch) const {
-  if (!batch.labels.defined())
-    throw DataError("no row of the batch has a label to learn from");
-  return at::nll_loss(scores.values.view({-1, labels_}), batch.labels, {}, at::Reduction::Mean,
-                      /*ignore_index=*/-1);
+  return known_nll_loss(scores.values.view({-1, labels_}), batch.labels);
 }
 
 std::vector<std::string> Rules::answer_text(int64_t label) const {

@@ -38,6 +38,9 @@ CUECARD_API LabelWords read_label_words(const VerbalizerTarget& target, const st
 /// What `read_label_words` asks of the target before it looks at words.
 CUECARD_API void require_labels_and_head(const VerbalizerTarget& target, const std::string& verbalizer);
 
+/// A label's first word as the task file has it, or the label's name where it has none.
+CUECARD_API const std::string& first_word(const VerbalizerTarget& target, std::size_t label);
+
 /// The text of each label's first word.
 CUECARD_API std::vector<std::string> first_texts(const LabelWords& words);
 
@@ -92,6 +95,10 @@ private:
 /// log(p + 1e-15) with p = softmax(words) over all words [A, W] together. With `prior` [1, W], the same softmax
 /// without content, p is p / (prior + 1e-15), scaled to sum 1 (contextual calibration, Zhao et al. 2021).
 CUECARD_API at::Tensor joint_log_probs(const at::Tensor& words, const at::Tensor& prior = {});
+
+/// What stands for `prior` in `joint_log_probs`: the softmax over all words of the `calibration` scores of
+/// their tokens (Calibration::scores), or undefined where nothing was measured.
+CUECARD_API at::Tensor word_prior(const WordScores& words, const at::Tensor& calibration);
 
 /// One decision per answer row: offsets of `rows` times `labels` scores.
 CUECARD_API Scores label_scores(const at::Tensor& values);
