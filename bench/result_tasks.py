@@ -1,5 +1,8 @@
 """The tasks of `./run results`: a data set, a model, and the methods that are put side by side on it."""
 
+import csv
+import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,6 +120,59 @@ def conll2003(data: Path, _: Path) -> dict:
     }
 
 
+# Texts ------------------------------------------------------------------------------------------------------------------
+
+def e2e(data: Path, to: Path) -> dict:
+    """Of the inputs 60 are measured with all their texts, 400 learned from with one, and 40 chosen by."""
+    texts = {}
+    with open(data / "e2e/dev.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            texts.setdefault(row["mr"], []).append(row["ref"])
+    inputs = sorted(texts)
+    random.Random(1).shuffle(inputs)
+    for name, some in ("test", inputs[:60]), ("dev", inputs[60:100]), ("train", inputs[100:500]):
+        with open(to / f"{name}.jsonl", "w") as file:
+            file.writelines(json.dumps({"mr": mr, "text": texts[mr][0], "texts": texts[mr]}) + "\n" for mr in some)
+    return {
+        "name": "e2e",
+        "data": {**{name: str(to / f"{name}.jsonl") for name in ("train", "dev", "test")}, "fields": {"facts": "mr"},
+                 "answers": "text", "references": "texts"},
+        "template": {"text": 'Facts: {facts}\nText:{"mask"}', "options": {"predict-eos": True}},
+        "verbalizer": {"component": "text", "options": {"max-new-tokens": 60, "stop": "\n"}},
+        "metric": "bleu",
+    }
+
+
+# Facts: three fifths of a relation's rows to learn from, a fifth of those to choose by ------------------------------------
+
+RELATIONS = {
+    "P17": "{sub_label} is located in the country of",
+    "P30": "{sub_label} is located on the continent of",
+    "P37": "The official language of {sub_label} is",
+    "P103": "The native language of {sub_label} is",
+    "P1412": "{sub_label} used to communicate in",
+}
+
+
+def lama(relation: str) -> Callable[[Path, Path], dict]:
+    def made(data: Path, to: Path) -> dict:
+        facts = (data / f"lama_trex/{relation}.jsonl").read_text().splitlines(keepends=True)
+        random.Random(1).shuffle(facts)
+        learned = len(facts) * 3 // 5
+        (to / "train.jsonl").write_text("".join(facts[:learned]))
+        (to / "test.jsonl").write_text("".join(facts[learned:]))
+        return {
+            "name": relation,
+            "data": {"train": str(to / "train.jsonl"), "test": str(to / "test.jsonl"), "fields": {"sub_label": "sub_label"},
+                     "label": "obj_label"},
+            "split": {"dev": 0.2, "seed": 1},
+            "labels": "data",
+            "template": RELATIONS[relation] + '{"mask"}',
+            "verbalizer": {"component": "fact"},
+        }
+    return made
+
+
 # Methods ----------------------------------------------------------------------------------------------------------------
 
 CAUSAL = {
@@ -134,6 +190,14 @@ HEADS = {
     "fine-tuning, biases": ("fine-tuning", ["--set", "what=bias", *TRAINED]),
     "fine-tuning": ("fine-tuning", TRAINED),
 }
+FACTS = {
+    "manual": ("manual", []),
+    "autoprompt": ("autoprompt", ["--set", 'template.text={sub_label}{"trigger": None, "duplicate": 5}{"mask"}',
+                                  "--set", "iterations=50", "--set", "accumulation=1"]),
+    "p-tuning": ("p-tuning", ["--set", 'template.text={"soft": None, "duplicate": 3} {sub_label} {"soft": None, "duplicate": 6}{"mask"}',
+                              "--optimizer", "adamw", "--lr", "0.003", "--epochs", "20"]),
+}
+WRITERS = {name: (name, []) for name in ("manual", "prompt-tuning", "prefix-tuning", "p-tuning")}
 FEW = "16 training and 16 development rows a label; the data set's dev part is measured."
 PARTS = {
     "sst2-16-shot": Part("SST-2, 16-shot, SmolLM2", FEW, "SmolLM2", sst2_few, CAUSAL),
@@ -151,4 +215,8 @@ PARTS = {
     "conll2003": Part("CoNLL-2003 entities, MiniLM", "Three passes over all training sentences; the valid part is measured.",
                       "MiniLM", conll2003, {name: (tuner, [flag for flag in flags if flag not in TRAINED])
                                             for name, (tuner, flags) in HEADS.items()}, ["--epochs", "3"], "entity F1"),
+    "e2e": Part("E2E, SmolLM2", "400 inputs to learn from, with one text each; 60 others are measured.", "SmolLM2", e2e,
+                WRITERS, metric="BLEU"),
+    **{f"lama-{relation.lower()}": Part(f"LAMA {relation}, SmolLM2", "Facts whose object is one token; 280 at most are measured.",
+                                        "SmolLM2", lama(relation), FACTS, metric="P@1") for relation in RELATIONS},
 }
