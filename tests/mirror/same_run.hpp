@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <optional>
 
 #include <ATen/ATen.h>
@@ -43,8 +44,9 @@ double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
 
 /// In float64, because Adam divides by the size of a gradient: where that is near zero, float32's last digit
 /// decides the sign of a whole step. In float32 losses and probabilities are compared.
-inline void check_same(const std::string& name, const RunSetting& setting) {
-  for (const at::ScalarType dtype : {at::kDouble, at::kFloat}) {
+inline void check_same(const std::string& name, const RunSetting& setting,
+                       std::initializer_list<at::ScalarType> dtypes = {at::kDouble, at::kFloat}) {
+  for (const at::ScalarType dtype : dtypes) {
     CAPTURE(name);
     CAPTURE(at::toString(dtype));
     const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-3;

@@ -102,6 +102,7 @@ struct RunSetting {
   const char* optimizer;
   const char* calibrate;
   ComponentChoice tuner = {"prompt-tuning", {{"weight-decay", "0.01"}}};
+  double learning_rate = 0.02;
 };
 
 inline const RunSetting rows_in_front{"Review: {text} It was {mask}", "adamw", "none"};
@@ -134,7 +135,7 @@ inline Outcome run(const Model& model, const RunSetting& setting, const SetWatch
   settings.batch_size = 5;
   settings.batch_tokens = 60; // several batches a step
   settings.clip = 0.1;        // gradients are longer than that
-  settings.learning_rate = 0.02;
+  settings.learning_rate = setting.learning_rate;
   settings.optimizer = setting.optimizer;
   Outcome outcome;
   outcome.losses = train(model, {{method, rows, rows}}, settings, 7).report.losses;

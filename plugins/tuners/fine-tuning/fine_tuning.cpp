@@ -1,8 +1,5 @@
 #include "fine_tuning.hpp"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/equal.h>
-
 #include <cuecard/error.hpp>
 
 namespace cuecard {
@@ -15,38 +12,16 @@ bool FineTuning::learns(const std::string& name) const {
 }
 
 void FineTuning::prepare(const Problem& problem) {
-  frozen_ = &problem.backbone;
-  weights_.clear();
-  for (const auto& [name, weight] : frozen_->weights()) {
-    if (!learns(name))
-      continue;
-    if (weight.scalar_type() != at::kFloat)
-      throw UsageError("fine-tuning learns the model's weights in float32, where a small step is not rounded "
-                       "away; use --dtype float32.");
-    at::Tensor leaf = weight.detach().clone();
-    leaf.set_requires_grad(true);
-    weights_[name] = leaf;
-  }
-  if (what_ == "bias" && weights_.empty())
+  weights_.copy(problem.backbone, [this](const std::string& name) { return learns(name); });
+  if (what_ == "bias" && weights_.tensors().empty())
     throw UsageError("fine-tuning with what=bias has nothing to learn: no weight of this " +
-                     frozen_->shape().family + " model is a bias; use what=all.");
+                     problem.backbone.shape().family + " model is a bias; use what=all.");
   if (what_ != "head")
     return;
   for (const Task& task : problem.tasks)
     if (task.train && task.verbalizer.parameters().empty())
       throw UsageError("fine-tuning with what=head learns what the verbalizer has, and that of the task \"" +
                        task.name + "\" has nothing to learn; choose a verbalizer with a head of its own.");
-}
-
-std::vector<ParameterGroup> FineTuning::parameters() {
-  ParameterGroup matrices{{}, 1.0, weight_decay_}, vectors{{}, 1.0, 0.0};
-  for (const auto& [name, weight] : weights_)
-    (weight.dim() > 1 ? matrices : vectors).tensors.push_back(weight);
-  std::vector<ParameterGroup> groups;
-  for (ParameterGroup* group : {&matrices, &vectors})
-    if (!group->tensors.empty())
-      groups.push_back(std::move(*group));
-  return groups;
 }
 
 FitSettings FineTuning::defaults(const FitSettings& asked) const {
@@ -66,35 +41,8 @@ FitSettings FineTuning::defaults(const FitSettings& asked) const {
 
 Learned FineTuning::export_learned(int64_t) const {
   Learned learned;
-  int64_t count = 0, whole = 0;
-  for (const auto& [name, original] : frozen_->weights()) {
-    whole += original.numel();
-    const auto own = weights_.find(name);
-    if (own == weights_.end() || at::equal(own->second, original))
-      continue;
-    learned.tensors[name] = own->second.detach();
-    count += original.numel();
-  }
-  if (!weights_.empty())
-    learned.texts["weights"] = "this card holds " + std::to_string(count) + " of the model's " +
-                               std::to_string(whole) + " weights, in " +
-                               std::to_string(learned.tensors.size()) + " tensors";
+  weights_.add_to(learned);
   return learned;
-}
-
-void FineTuning::import_learned(const Learned& learned) {
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : learned.tensors) {
-    const auto own = weights_.find(name);
-    if (own == weights_.end() || own->second.sizes() != tensor.sizes() || !tensor.is_floating_point())
-      throw DataError("the card's weight \"" + name + "\" doesn't fit: with what=" + what_ +
-                      " the model has no such floating-point weight of that shape.");
-  }
-  // Weights that the card does not hold are the model's own, whatever was learned here before.
-  for (auto& [name, weight] : weights_) {
-    const auto held = learned.tensors.find(name);
-    weight.copy_(held == learned.tensors.end() ? frozen_->weights().at(name) : held->second);
-  }
 }
 
 } // namespace cuecard

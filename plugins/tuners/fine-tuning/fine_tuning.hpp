@@ -5,6 +5,7 @@
 #include <string>
 
 #include <cuecard/options.hpp>
+#include <cuecard/parts/own_weights.hpp>
 #include <cuecard/tuner.hpp>
 
 namespace cuecard {
@@ -15,20 +16,19 @@ public:
 
   void prepare(const Problem& problem) override;
   Conditioning condition(int64_t, const Pass&) const override { return {}; }
-  TensorMap replaced_weights() const override { return weights_; }
-  std::vector<ParameterGroup> parameters() override;
+  TensorMap replaced_weights() const override { return weights_.tensors(); }
+  std::vector<ParameterGroup> parameters() override { return weights_.groups(1.0, weight_decay_); }
   FitSettings defaults(const FitSettings& asked) const override;
   /// The weights that differ from the model's, and how many they are.
   Learned export_learned(int64_t task) const override;
-  void import_learned(const Learned& learned) override;
+  void import_learned(const Learned& learned) override { weights_.take_from(learned); }
 
 private:
   bool learns(const std::string& name) const;
 
   std::string what_;
   double weight_decay_;
-  const Backbone* frozen_ = nullptr;
-  TensorMap weights_; ///< by the checkpoint's names, float32 leaves
+  OwnWeights weights_;
 };
 
 } // namespace cuecard

@@ -15,12 +15,16 @@ namespace {
 /// The paper's LAMA templates: three times three pseudo tokens.
 constexpr int64_t usual_length = 9;
 constexpr int64_t lstm_layers = 2;
+/// In front of the names of the model's weights in a card.
+constexpr const char* of_model = "model.";
 
 } // namespace
 
 PTuning::PTuning(const Options& options)
     : asked_length_(options.integer("length")), encoder_kind_(options.text("encoder")),
-      asked_hidden_(options.integer("hidden")), weight_decay_(options.number("weight-decay")) {}
+      asked_hidden_(options.integer("hidden")), weight_decay_(options.number("weight-decay")),
+      tunes_model_(options.flag("tune-model")), model_scale_(options.number("model-lr-scale")),
+      model_decay_(options.number("model-weight-decay")) {}
 
 void PTuning::prepare(const Problem& problem) {
   const std::vector<SoftSlot>& slots = problem.tasks.at(0).prompt_template.soft_slots();
@@ -53,6 +57,8 @@ void PTuning::prepare(const Problem& problem) {
   tensors.push_back(&rows_);
   make_learned(tensors, device);
   encoder_ = std::move(encoder);
+  if (tunes_model_)
+    model_.copy(problem.backbone, [](const std::string&) { return true; });
 }
 
 void PTuning::edit(std::vector<Prompt>& prompts, const EditArgs&) const {
@@ -80,11 +86,34 @@ std::vector<ParameterGroup> PTuning::parameters() {
       for (const at::Tensor* tensor : encoder_->lstm->tensors())
         group.tensors.push_back(*tensor);
   }
-  return {group};
+  std::vector<ParameterGroup> groups{group};
+  for (ParameterGroup& of_model : model_.groups(model_scale_, model_decay_))
+    groups.push_back(std::move(of_model));
+  return groups;
 }
 
 FitSettings PTuning::defaults(const FitSettings& asked) const {
-  FitSettings settings = asked; // the authors' LAMA: Adam, 1e-5, times 0.98 each epoch, steps of 8
+  FitSettings settings = asked;
+  if (tunes_model_) { // the authors' few-shot code: AdamW, 1e-4 for the rows, 250 steps of 16, linear decay
+    if (settings.optimizer.empty())
+      settings.optimizer = "adamw";
+    if (settings.learning_rate <= 0)
+      settings.learning_rate = 1e-4;
+    if (settings.schedule.empty())
+      settings.schedule = "linear";
+    if (settings.clip < 0)
+      settings.clip = 1;
+    if (settings.batch_size <= 0)
+      settings.batch_size = 16;
+    if (settings.epochs <= 0 && settings.steps <= 0)
+      settings.steps = 250;
+    if (settings.evaluate_every <= 0)
+      settings.evaluate_every = 20;
+    if (settings.patience < 0)
+      settings.patience = 10;
+    return settings;
+  }
+  // The authors' LAMA: Adam, 1e-5, times 0.98 each epoch, steps of 8
   if (settings.optimizer.empty())
     settings.optimizer = "adam";
   if (settings.learning_rate <= 0)
@@ -104,7 +133,9 @@ FitSettings PTuning::defaults(const FitSettings& asked) const {
 
 Learned PTuning::export_learned(int64_t task) const {
   const at::NoGradGuard no_grad;
-  return {{{"prompt", condition(task, {}).embeddings.detach().contiguous()}}, {}};
+  Learned learned{{{"prompt", condition(task, {}).embeddings.detach().contiguous()}}, {}};
+  model_.add_to(learned, of_model);
+  return learned;
 }
 
 void PTuning::import_learned(const Learned& learned) {
@@ -115,6 +146,7 @@ void PTuning::import_learned(const Learned& learned) {
                     std::to_string(rows_.size(0)) + " x " + std::to_string(rows_.size(1)) +
                     "; use the card as it was written, or train it again.");
   collapse(found->second);
+  model_.take_from(learned, of_model);
 }
 
 bool PTuning::adopt(const Conditioning& learned, std::string& why) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <cuecard/options.hpp>
+#include <cuecard/parts/own_weights.hpp>
 #include <cuecard/parts/reparametrisation.hpp>
 #include <cuecard/tuner.hpp>
 
@@ -18,6 +19,7 @@ public:
   void prepare(const Problem& problem) override;
   void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override;
   Conditioning condition(int64_t task, const Pass& pass) const override;
+  TensorMap replaced_weights() const override { return model_.tensors(); }
   std::vector<ParameterGroup> parameters() override;
   FitSettings defaults(const FitSettings& asked) const override;
   Learned export_learned(int64_t task) const override;
@@ -39,6 +41,9 @@ private:
   std::string encoder_kind_;
   int64_t asked_hidden_;
   double weight_decay_;
+  bool tunes_model_;
+  double model_scale_, model_decay_;
+  OwnWeights model_;           ///< of a jointly tuned model
   int64_t template_slots_ = 0; ///< rows that the template placed; numbers 0 to template_slots_ - 1
   int64_t length_ = 0;         ///< rows in front; numbers from template_slots_ on
   at::Tensor rows_; ///< [template_slots_ + length_, W]; what the encoder is given, or the prompt itself

@@ -49,6 +49,9 @@ struct Prepared {
     options.set("encoder", encoder);
     options.set("hidden", hidden);
     options.set("weight-decay", 0.0);
+    options.set("tune-model", false);
+    options.set("model-lr-scale", 0.1);
+    options.set("model-weight-decay", 0.1);
     return options;
   }
 

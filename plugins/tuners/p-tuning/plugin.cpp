@@ -16,6 +16,15 @@ constexpr cuecard_option_v1 options[] = {
                             "the authors' LAMA; their few-shot code takes the whole width"),
     cuecard::number_option("weight-decay", "0.0005", 0, 1, "Decay of what is learned.",
                            "the authors' LAMA: 5e-4, added to the gradient by Adam"),
+    cuecard::flag_option("tune-model", "false",
+                         "Learn the model's weights, too; the card then holds those that changed.",
+                         "Liu et al. 2021, section 4.2 (SuperGLUE); section 4.1 leaves the model frozen"),
+    cuecard::number_option("model-lr-scale", "0.1", 0.000001, 1000,
+                           "Learning rate of the model's weights, relative to the run's.",
+                           "the authors' few-shot code: 1e-5 beside 1e-4"),
+    cuecard::number_option("model-weight-decay", "0.1", 0, 1,
+                           "Decay of the model's matrices; its vectors have none.",
+                           "the authors' few-shot code"),
 };
 
 constexpr cuecard_component_v1 components[] = {

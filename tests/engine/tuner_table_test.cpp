@@ -1,0 +1,156 @@
+// Every tuner on every family: each learns a little and answers, or says why not. docs/tuners.md has the table
+// as it comes out here.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <cuecard/error.hpp>
+
+#include "tasks.hpp"
+
+// Behind LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+const std::vector<std::pair<std::string, std::string>> families{{"llama", "llama-tied"},
+                                                                {"gpt2", "gpt2-tied"},
+                                                                {"bert", "bert-mlm"},
+                                                                {"roberta", "roberta-mlm"},
+                                                                {"distilbert", "distilbert-mlm"},
+                                                                {"electra", "electra-generator"},
+                                                                {"t5", "t5-gated"},
+                                                                {"bart", "bart"}};
+
+const std::vector<std::string> tuners{"manual",          "in-context",    "autoprompt",
+                                      "template-search", "prompt-tuning", "prefix-tuning",
+                                      "p-tuning",        "p-tuning-v2",   "fine-tuning"};
+
+/// Sentences that templates are searched in.
+struct Templates {
+  Templates() { std::ofstream(path) << "{text} so{\"mask\"}\n{text} w3{\"mask\"}\n"; }
+  ~Templates() { std::filesystem::remove(path); }
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("cuecard-table-" + std::to_string(getpid()) + ".txt");
+};
+
+/// One or two words a row. The tiny GPT-2 of the golden files spells w1 to w60 alone.
+struct Words {
+  explicit Words(const Model& model) : numbered(model.backbone().shape().family == "gpt2") {}
+
+  std::string word(int64_t number) const {
+    static const std::vector<std::string> words{"good", "bad", "the", "film", "so"};
+    return numbered ? "w" + std::to_string(number + 1) : words[static_cast<std::size_t>(number)];
+  }
+  std::vector<Example> rows() const {
+    std::vector<Example> rows(12);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].label = static_cast<int64_t>(i % 2);
+      rows[i].fields["text"] =
+          word(1 - rows[i].label) + (i % 3 ? " " + word(2 + static_cast<int64_t>(i % 3)) : "");
+      rows[i].line = static_cast<int64_t>(i) + 1;
+    }
+    return rows;
+  }
+
+  bool numbered;
+};
+
+Method method_of(const Model& model, const std::string& tuner, const Templates& templates,
+                 const std::vector<Example>& rows) {
+  MethodChoice choice;
+  choice.name = tuner;
+  choice.tuner = {tuner, {}};
+  const Words words(model);
+  const std::string end = model.backbone().shape().causal ? "{\"mask\"}" : " {\"mask\"}";
+  std::string between = " " + words.word(4);
+  if (tuner == "in-context")
+    choice.tuner.set = {{"k", "1"}};
+  if (tuner == "autoprompt")
+    between = " {\"trigger\": None, \"duplicate\": 2}" + between;
+  if (tuner == "template-search") {
+    between = " {\"trigger\"}";
+    choice.tuner.set = {{"from", templates.path.string()}};
+  }
+  choice.prompt_template.set = {{"text", "{text}" + between + end}};
+  choice.labels = {"negative", "positive"};
+  choice.label_words = {{words.word(1)}, {words.word(0)}};
+  return make_method(model, plugins(), choice, &rows);
+}
+
+/// "" when `tuner` learned and answered every row, else why not.
+std::string reason(const Model& model, const std::string& tuner, const Templates& templates) {
+  const std::vector<Example> rows = Words(model).rows();
+  try {
+    Method method = method_of(model, tuner, templates, rows);
+    FitSettings settings;
+    settings.steps = 2;
+    settings.batch_size = 6;
+    const TrainResult result = train(model, {{method, rows, rows}}, settings, 1);
+    for (const float loss : result.report.losses)
+      CHECK(std::isfinite(loss));
+    if (result.report.plain_prompt)
+      keep_plain_prompt(method, model, plugins(), result.report.label_words);
+    const Method saved = method_from_card(model, plugins(), to_card(method, model));
+    for (const Prediction& prediction : Predictor(model, {&saved}).predict(pointers(rows))) {
+      if (!prediction.problem.empty())
+        return prediction.problem;
+      CHECK(prediction.label() >= 0);
+    }
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+/// The page's table and the reasons below it.
+std::string table() {
+  const Templates templates;
+  std::ostringstream page;
+  std::vector<std::string> reasons;
+  std::vector<std::vector<std::string>> cells(tuners.size());
+  page << "| |";
+  for (const auto& [family, folder] : families) {
+    page << " " << family << " |";
+    const Model model = tiny_model(folder);
+    for (std::size_t tuner = 0; tuner < tuners.size(); ++tuner) {
+      CAPTURE(family);
+      CAPTURE(tuners[tuner]);
+      const std::string why = reason(model, tuners[tuner], templates);
+      auto found = std::ranges::find(reasons, why);
+      if (!why.empty() && found == reasons.end())
+        found = reasons.insert(reasons.end(), why);
+      cells[tuner].push_back(why.empty() ? "yes" : "no (" + std::to_string(found - reasons.begin() + 1) + ")");
+    }
+  }
+  page << "\n|---|";
+  for (std::size_t i = 0; i < families.size(); ++i)
+    page << "---|";
+  for (std::size_t tuner = 0; tuner < tuners.size(); ++tuner) {
+    page << "\n| `" << tuners[tuner] << "` |";
+    for (const std::string& cell : cells[tuner])
+      page << " " << cell << " |";
+  }
+  page << "\n";
+  for (std::size_t i = 0; i < reasons.size(); ++i)
+    page << "\n" << i + 1 << ". " << reasons[i];
+  return page.str();
+}
+
+} // namespace
+
+TEST_CASE("the documented table of tuners and families is what comes out") {
+  std::ifstream file(CUECARD_SOURCE_DIR "/docs/tuners.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  const std::string found = table();
+  CHECK_MESSAGE(page.str().find(found) != std::string::npos, "docs/tuners.md should hold this table:\n", found);
+}
