@@ -1,25 +1,14 @@
 #include "batch/assemble.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include <cuecard/error.hpp>
+
+#include "batch/shorten.hpp"
 
 namespace cuecard {
 
 namespace {
-
-/// The rows of one piece, and how they are read.
-struct Stretch {
-  std::vector<TokenRow> rows;
-  bool shortenable = false;
-  /// An answer slot: with rows, they are the given answer's tokens and each is a target; without, what comes
-  /// next is the answer.
-  bool answer = false;
-  bool given = false;
-  /// What should stand at the rows of a given answer; empty: the rows themselves.
-  std::vector<int64_t> targets;
-};
 
 /// What a row of a side sees.
 enum class Sight {
@@ -177,50 +166,6 @@ private:
   const std::vector<std::string>& fields_;
 };
 
-int64_t count_rows(const std::vector<Stretch>& stretches, bool shortenable_only) {
-  int64_t count = 0;
-  for (const Stretch& stretch : stretches)
-    if (stretch.shortenable || !shortenable_only)
-      count += static_cast<int64_t>(stretch.rows.size());
-  return count;
-}
-
-int64_t cut_end(Stretch& stretch, int64_t wanted) {
-  const int64_t cut = std::min(wanted, static_cast<int64_t>(stretch.rows.size()));
-  stretch.rows.erase(stretch.rows.end() - cut, stretch.rows.end());
-  return cut;
-}
-
-int64_t cut_beginning(Stretch& stretch, int64_t wanted) {
-  const int64_t cut = std::min(wanted, static_cast<int64_t>(stretch.rows.size()));
-  stretch.rows.erase(stretch.rows.begin(), stretch.rows.begin() + cut);
-  return cut;
-}
-
-/// Takes `excess` rows away from the shortenable stretches, which hold at least as many
-/// (openprompt-surface 1.4; `head` as its name says, not as OpenPrompt does it).
-void shorten(std::vector<Stretch>& stretches, int64_t excess, Truncate truncate) {
-  int64_t left = excess;
-  if (truncate == Truncate::tail) {
-    for (auto stretch = stretches.rbegin(); stretch != stretches.rend() && left > 0; ++stretch)
-      if (stretch->shortenable)
-        left -= cut_end(*stretch, left);
-  } else if (truncate == Truncate::head) {
-    for (auto stretch = stretches.begin(); stretch != stretches.end() && left > 0; ++stretch)
-      if (stretch->shortenable)
-        left -= cut_beginning(*stretch, left);
-  } else {
-    const double total = static_cast<double>(count_rows(stretches, true));
-    for (Stretch& stretch : stretches) {
-      if (!stretch.shortenable)
-        continue;
-      const double share =
-          std::ceil(static_cast<double>(stretch.rows.size()) / total * static_cast<double>(excess));
-      left -= cut_end(stretch, std::min(static_cast<int64_t>(share), left));
-    }
-  }
-}
-
 std::vector<TokenRow> special_rows(std::span<const int64_t> ids, int64_t segment) {
   std::vector<TokenRow> rows(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -315,6 +260,11 @@ std::vector<int64_t> rows_to_read(const std::vector<TokenRow>& rows, const Readi
   return read;
 }
 
+std::string too_long(int64_t length, const LengthLimit& limit) {
+  return "the prompt has " + std::to_string(length) + " tokens where the limit is " +
+         std::to_string(limit.max_length);
+}
+
 } // namespace
 
 bool same_row(const TokenRow& a, const TokenRow& b) {
@@ -322,11 +272,12 @@ bool same_row(const TokenRow& a, const TokenRow& b) {
          a.trigger_slot == b.trigger_slot;
 }
 
-TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptTarget& target,
-                         const LengthLimit& limit, const std::vector<std::string>& fields) {
+std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabulary& vocabulary,
+                                              const PromptTarget& target, const LengthLimit& limit,
+                                              const std::vector<std::string>& fields) {
   const Sight sight = target.causal && !target.encoder_decoder ? Sight::causal : Sight::whole;
   const PieceEncoder encoder(vocabulary, target.masked_targets, fields);
-  std::vector<Stretch> front = encoder.encode(prompt.front, sight);
+  const std::vector<Stretch> front = encoder.encode(prompt.front, sight);
   std::vector<Stretch> input = encoder.encode(prompt.input, sight);
   const std::vector<Stretch> output = encoder.encode(prompt.output, Sight::decoder);
 
@@ -338,40 +289,59 @@ TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, con
   if (target.encoder_decoder && ends_in(input, suffix))
     suffix.clear(); // openprompt-surface 1.4: an end that the template wrote is not doubled
 
-  TokenizedPrompt result;
-  result.choice = prompt.choice;
-  result.variant = prompt.variant;
   const int64_t length =
-      count_rows(front, false) + count_rows(input, false) + static_cast<int64_t>(prefix.size() + suffix.size());
-  if (limit.max_length > 0 && length > limit.max_length) {
-    result.cut = length - limit.max_length;
-    const int64_t shortenable = count_rows(input, true);
-    if (shortenable < result.cut)
-      throw DataError(
-          "the prompt has " + std::to_string(length) + " tokens where the limit is " +
-          std::to_string(limit.max_length) + ", and only " + std::to_string(shortenable) +
-          " of them may be cut: raise the limit, shorten the template, or mark more of it shortenable");
-    shorten(input, result.cut, limit.truncate);
-  }
+      count_rows(front) + count_rows(input) + static_cast<int64_t>(prefix.size() + suffix.size());
+  const int64_t excess = limit.max_length > 0 ? std::max<int64_t>(0, length - limit.max_length) : 0;
 
   // Which rows are read is decided here, after the cut: so an answer slot never loses its row.
-  const bool read_answers = target.reading.rows == Reading::Rows::answers;
-  if (target.encoder_decoder && target.decoder_start >= 0)
-    result.output = special_rows(std::span(&target.decoder_start, 1), 0);
-  const bool read_input = prompt.output.empty() && result.output.empty() && read_answers;
-  result.input.reserve(static_cast<std::size_t>(length - result.cut));
-  lay(front, sight, read_input, result.input, result);
-  result.input.insert(result.input.end(), prefix.begin(), prefix.end());
-  lay(input, sight, read_input, result.input, result);
-  result.input.insert(result.input.end(), suffix.begin(), suffix.end());
-  lay(output, Sight::decoder, read_answers, result.output, result);
-  if (!read_answers) {
-    const bool decoder = !result.output.empty();
-    result.answers = rows_to_read(decoder ? result.output : result.input, target.reading,
-                                  decoder ? Sight::decoder : sight, count_rows(front, false), fields);
-    result.targets.assign(result.answers.size(), -1);
+  const auto laid = [&](const std::vector<Stretch>& shortened) {
+    TokenizedPrompt result;
+    result.choice = prompt.choice;
+    result.variant = prompt.variant;
+    result.cut = excess;
+    const bool read_answers = target.reading.rows == Reading::Rows::answers;
+    if (target.encoder_decoder && target.decoder_start >= 0)
+      result.output = special_rows(std::span(&target.decoder_start, 1), 0);
+    const bool read_input = prompt.output.empty() && result.output.empty() && read_answers;
+    result.input.reserve(static_cast<std::size_t>(length - excess));
+    lay(front, sight, read_input, result.input, result);
+    result.input.insert(result.input.end(), prefix.begin(), prefix.end());
+    lay(shortened, sight, read_input, result.input, result);
+    result.input.insert(result.input.end(), suffix.begin(), suffix.end());
+    lay(output, Sight::decoder, read_answers, result.output, result);
+    if (!read_answers) {
+      const bool decoder = !result.output.empty();
+      result.answers = rows_to_read(decoder ? result.output : result.input, target.reading,
+                                    decoder ? Sight::decoder : sight, count_rows(front), fields);
+      result.targets.assign(result.answers.size(), -1);
+    }
+    return result;
+  };
+
+  if (excess == 0)
+    return {laid(input)};
+  if (limit.truncate == Truncate::windows) {
+    const auto field = std::find(fields.begin(), fields.end(), target.reading.field) - fields.begin();
+    std::vector<TokenizedPrompt> result;
+    for (const std::vector<Stretch>& window : windows(input, excess, field))
+      result.push_back(laid(window));
+    if (result.empty())
+      throw DataError(too_long(length, limit) + ", and without all of \"" + target.reading.field +
+                      "\" it is still longer: raise the limit, or shorten the template");
+    return result;
   }
-  return result;
+  const int64_t shortenable = count_shortenable_rows(input);
+  if (shortenable < excess)
+    throw DataError(
+        too_long(length, limit) + ", and only " + std::to_string(shortenable) +
+        " of them may be cut: raise the limit, shorten the template, or mark more of it shortenable");
+  shorten(input, excess, limit.truncate);
+  return {laid(input)};
+}
+
+TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptTarget& target,
+                         const LengthLimit& limit, const std::vector<std::string>& fields) {
+  return std::move(assemble_windows(prompt, vocabulary, target, limit, fields).front());
 }
 
 } // namespace cuecard

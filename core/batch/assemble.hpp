@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <cuecard/batch.hpp>
@@ -40,19 +42,29 @@ struct TokenizedPrompt {
 };
 
 /// Where tokens are taken from when a prompt is too long: from the end, from the beginning, or from all
-/// shortenable pieces in proportion to their length.
-enum class Truncate { tail, head, balanced };
+/// shortenable pieces in proportion to their length. `windows`: from none; the field that is read (Reading) is
+/// laid in several prompts, each with a window of it and everything else.
+enum class Truncate { tail, head, balanced, windows };
+
+std::string name_of(Truncate truncate);
+/// None for a name that is none of theirs.
+std::optional<Truncate> truncate_of_name(std::string_view name);
 
 struct LengthLimit {
   int64_t max_length = 0; ///< rows of the input side, special tokens and soft slots included; 0: no limit
   Truncate truncate = Truncate::tail;
 };
 
+/// The prompts of one, more than one only for `Truncate::windows`.
 /// `fields` are those that the template reads, by which origins are numbered (RowOrigin::field).
 /// An encoder-decoder's output begins with PromptTarget::decoder_start, where one is given.
 /// Throws DataError (without a line number: the caller knows the line) when the prompt can't be made to fit,
 /// when nothing stands in front of a causal model's answer slot, or when a special token that the template
 /// names does not exist.
+std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabulary& vocabulary,
+                                              const PromptTarget& target, const LengthLimit& limit = {},
+                                              const std::vector<std::string>& fields = {});
+/// The only one of them, or the first.
 TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptTarget& target,
                          const LengthLimit& limit = {}, const std::vector<std::string>& fields = {});
 

@@ -250,6 +250,44 @@ TEST_CASE("balanced cuts each piece by its share, rounded up from the left") {
   CHECK(spell(cut(pieces, 3, Truncate::balanced).input) == "CMS");
 }
 
+TEST_CASE("windows lay the field that is read in overlapping parts, with all of the rest") {
+  PromptTarget target;
+  target.reading = {Reading::Rows::tokens, "context"};
+  const auto spelled = [&](const std::vector<Piece>& pieces, int64_t length) {
+    Prompt prompt;
+    prompt.input = pieces;
+    std::vector<std::string> windows;
+    for (const TokenizedPrompt& window :
+         assemble_windows(prompt, bert, target, {length, Truncate::windows}, {"question", "context"}))
+      windows.push_back(spell(window.input));
+    return windows;
+  };
+  const auto named = [](const std::string& name, Piece piece) {
+    piece.field = name;
+    return piece;
+  };
+  const std::vector<Piece> pieces{named("question", field("qr")), text("?"),
+                                  named("context", field("abcdefghi")), soft(0)};
+  CHECK(spelled(pieces, 15) == std::vector<std::string>{"Cqr?abcdefghi0S"});
+  // Four of nine stay, and each window begins two behind the one in front of it.
+  CHECK(spelled(pieces, 10) ==
+        std::vector<std::string>{"Cqr?abcd0S", "Cqr?cdef0S", "Cqr?efgh0S", "Cqr?fghi0S"});
+  CHECK(spelled(pieces, 7).size() == 9);
+  CHECK_THROWS_WITH_AS(spelled(pieces, 6), doctest::Contains("without all of \"context\""), DataError);
+
+  // Of words, a window begins with one.
+  const auto word = [&](int64_t index, const std::string& letters) {
+    Piece piece = named("context", field(letters));
+    piece.word = index;
+    return piece;
+  };
+  CHECK(spelled({word(0, "ab"), word(1, "cde"), word(2, "fghi")}, 8) ==
+        std::vector<std::string>{"CabcdefS", "CcdefghS", "CfghiS"});
+  // A word that is longer than a window is cut: its first token is what is read.
+  CHECK(spelled({word(0, "ab"), word(1, "cdefg"), word(2, "h")}, 5) ==
+        std::vector<std::string>{"CabcS", "CcdeS", "ChS"});
+}
+
 TEST_CASE("the row that is read is decided after the cut") {
   const TokenizedPrompt prompt = cut({field("abcdef"), answer()}, 4, Truncate::tail, true);
   CHECK(spell(prompt.input) == "abcd");

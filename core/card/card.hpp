@@ -12,7 +12,7 @@
 ///                     verbalizer and tuner also: texts {name: text}, what they found that is no tensor
 ///     labels          [text]
 ///     positions       text: position convention of learned rows and prefixes
-///     length          max_length (0: none), truncate: tail | head | balanced
+///     length          max_length (0: none), truncate: tail | head | balanced | windows
 ///     training        steps, best_step, seconds, examples, settings {name: scalar}
 ///     metrics         [{name, value, ci95 [low, high], n, data_sha256, file}]; a number that is unknown is
 ///     null seed            whole number tensors_sha256  of card.safetensors

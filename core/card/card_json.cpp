@@ -1,6 +1,5 @@
 #include "card/card_json.hpp"
 
-#include <array>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -19,8 +18,6 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr JsonLimits limits{.bytes = std::size_t{16} << 20, .depth = 16};
-constexpr std::array<std::pair<Truncate, const char*>, 3> truncations{
-    {{Truncate::tail, "tail"}, {Truncate::head, "head"}, {Truncate::balanced, "balanced"}}};
 
 // From a card to JSON.
 
@@ -53,13 +50,6 @@ ordered_json metric_json(const CardMetric& metric) {
           {"n", metric.n},
           {"data_sha256", metric.data_sha256},
           {"file", metric.file}};
-}
-
-std::string truncation_name(Truncate truncate) {
-  for (const auto& [value, name] : truncations)
-    if (value == truncate)
-      return name;
-  return "";
 }
 
 // From JSON to a card.
@@ -216,14 +206,10 @@ LengthLimit read_length(Fields fields) {
   LengthLimit length;
   length.max_length = fields.whole("max_length");
   const std::string name = fields.text("truncate");
-  bool known = false;
-  for (const auto& [value, text] : truncations)
-    if (text == name) {
-      length.truncate = value;
-      known = true;
-    }
-  if (!known)
-    fields.refuse("truncate", name, "tail, head or balanced");
+  const std::optional<Truncate> truncate = truncate_of_name(name);
+  if (!truncate)
+    fields.refuse("truncate", name, "tail, head, balanced or windows");
+  length.truncate = *truncate;
   fields.done();
   return length;
 }
@@ -278,7 +264,7 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
       {"tuner", component_json(card.tuner)},
       {"labels", card.labels},
       {"positions", card.positions},
-      {"length", {{"max_length", card.length.max_length}, {"truncate", truncation_name(card.length.truncate)}}},
+      {"length", {{"max_length", card.length.max_length}, {"truncate", name_of(card.length.truncate)}}},
       {"training",
        {{"steps", card.training.steps},
         {"best_step", card.training.best_step},

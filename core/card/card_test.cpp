@@ -185,7 +185,7 @@ TEST_CASE("card: JSON that is not a card's") {
   CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a", 2}); }), "\"labels\" is 2"));
   CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a"}); }), "words for 2 labels; expected 1"));
   CHECK(contains(refusal_after([](J& j) { j["length"]["truncate"] = "middle"; }),
-                 "expected tail, head or balanced"));
+                 "expected tail, head, balanced or windows"));
   CHECK(contains(refusal_after([](J& j) { j["length"]["max_length"] = -1; }), "\"length.max_length\" is -1"));
   CHECK(contains(refusal_after([](J& j) { j["metrics"][0]["ci95"] = J::array({1}); }), "\"metrics[0].ci95\""));
   CHECK(contains(refusal_after([](J& j) { j["seed"] = -1; }), "\"seed\" is -1"));

@@ -25,7 +25,7 @@ std::vector<std::string> documented() {
     at += open.size();
     blocks.push_back(text.substr(at, text.find("```", at) - at));
   }
-  REQUIRE(blocks.size() == 7);
+  REQUIRE(blocks.size() == 8);
   blocks.erase(blocks.begin());
   return blocks;
 }
@@ -44,12 +44,14 @@ TEST_CASE("documented task files read the data that they are about") {
   const auto blocks = documented();
   // Rows as the data's own README counts them; of CoNLL-2003 the sentences that its README at the source
   // counts, without the -DOCSTART- lines.
-  const std::vector<Expected> expected = {{"sst2", 6920, 872},     {"agnews", 3800, 1200},
-                                          {"fewglue/RTE", 32, 0},  {"conll2003", 14041, 3250},
-                                          {"e2e", 0, 4672, false}, {"fewglue/COPA", 32, 50}};
+  const std::vector<Expected> expected = {
+      {"sst2", 6920, 872},     {"agnews", 3800, 1200},   {"fewglue/RTE", 32, 0}, {"conll2003", 14041, 3250},
+      {"e2e", 0, 4672, false}, {"fewglue/COPA", 32, 50}, {"", 0, 0, false}}; // of SQuAD there are no files
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const TaskFile task = parse_task_file(blocks[i], data / expected[i].folder / "task.json");
     CHECK(task.labels.empty() == !expected[i].labelled);
+    if (*expected[i].folder == '\0')
+      continue;
     if (!fs::exists(data)) {
       MESSAGE("skipped: ", data.string(), " is absent");
       continue;

@@ -127,6 +127,39 @@ TEST_CASE("JSON lines: nested keys, lists, numbers, broken lines") {
   CHECK(report.skipped[2].reason == "it has no column \"a.b\"");
 }
 
+TEST_CASE("answers that are parts of a field, counted in characters") {
+  const std::string bytes =
+      "{\"c\": \"\\u00e9t\\u00e9 in Rome\", \"answers\": {\"text\": [\"Rome\", \"in\"], \"answer_start\": [7, "
+      "4]}}\n"
+      "{\"c\": \"it rains\", \"answers\": {\"text\": [\"rains\"], \"answer_start\": [4]}}\n"
+      "{\"c\": \"it rains\", \"answers\": {\"text\": [\"rains\"], \"answer_start\": [40]}}\n"
+      "{\"c\": \"it rains\", \"answers\": {\"text\": [\"rains\"], \"answer_start\": [3, 4]}}\n"
+      "{\"c\": \"it rains\", \"answers\": {\"text\": [], \"answer_start\": []}}\n"
+      "{\"c\": \"it rains\"}\n";
+  RowLayout columns = layout({{"context", {"c", 0}}}, std::nullopt);
+  columns.spans = SpanColumns{"context", {"answers.text", 0}, {"answers.answer_start", 0}};
+  const auto [examples, report] = read(bytes, "d.jsonl", columns);
+  REQUIRE(examples.size() == 3);
+  REQUIRE(examples[0].spans.size() == 2);
+  CHECK(examples[0].spans[0].field == "context");
+  CHECK(examples[0].spans[0].begin == 9); // two characters of two bytes stand in front
+  CHECK(examples[0].spans[0].end == 13);
+  CHECK(examples[0].spans[1].begin == 6);
+  CHECK(examples[1].spans.empty());
+  CHECK(examples[2].spans.empty());
+  REQUIRE(report.skipped.size() == 3);
+  CHECK(report.skipped[0].reason == "its answer \"rains\" does not stand at character 4 of \"context\"");
+  CHECK(report.skipped[1].reason == "its answer \"rains\" does not stand at character 40 of \"context\"");
+  CHECK(contains(report.skipped[2].reason, "it has 1 answers in column \"answers.text\" and 2 beginnings"));
+  // Their columns are no fields where nothing names fields.
+  columns.fields.clear();
+  columns.spans->field = "c";
+  const auto [by_name, other] = read(bytes.substr(0, bytes.find('\n') + 1), "d.jsonl", columns);
+  REQUIRE(by_name.size() == 1);
+  CHECK(by_name[0].fields.size() == 1);
+  CHECK(by_name[0].spans.size() == 2);
+}
+
 TEST_CASE("alternatives: a list in one column, or a column for each") {
   RowLayout columns = layout({{"text", {"q", 0}}}, Column{"label", 0});
   columns.choices["ends"] = {{"ends", 0}};

@@ -34,6 +34,12 @@ Column column_of_text(const std::string& text);
 /// `column "label"` or `column 2`, for messages.
 std::string describe(const Column& column);
 
+/// Answers that are parts of a field, as SQuAD writes them: what each says, and at which character, from 0.
+struct SpanColumns {
+  std::string field; ///< a name under `fields`
+  Column texts, starts;
+};
+
 struct RowLayout {
   std::optional<DataFormat> format; ///< none: by the file's extension
   bool header = true;               ///< of tsv and csv: the first record names the columns
@@ -44,7 +50,9 @@ struct RowLayout {
   /// Lists of alternatives, which are Example::words too: one column that holds a list, or a column for each.
   std::map<std::string, std::vector<Column>> choices;
   std::optional<Column> label, id, answers, references, card;
-  /// `label`, `id`, `answers`, `references` and `card` are only looked for: a file without them is fine.
+  std::optional<SpanColumns> spans;
+  /// `label`, `id`, `answers`, `references`, `card` and `spans` are only looked for: a file without them is
+  /// fine.
   bool roles_may_lack = false;
 
   /// True when nothing names a text column: then every named column that nothing else uses is a field (a list

@@ -105,6 +105,12 @@ void read_data(const JsonObject& data, TaskFile& task) {
   task.layout.id = optional_column(data, "id");
   task.layout.answers = optional_column(data, "answers");
   task.layout.references = optional_column(data, "references");
+  if (data.has("spans")) {
+    const JsonObject spans = data.object("spans", {"field", "texts", "starts"});
+    task.layout.spans = {spans.text("field"), column(spans, "texts"), column(spans, "starts")};
+    if (task.layout.spans->field.empty())
+      spans.refuse("field", "the name of a field");
+  }
 }
 
 void read_split(const JsonObject& split, TaskFile& task) {
@@ -256,7 +262,7 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
     root.refuse("name", "a text that is not empty");
   if (root.has("data"))
     read_data(root.object("data", {"train", "dev", "test", "format", "header", "fields", "words", "meta",
-                                   "choices", "label", "id", "answers", "references"}),
+                                   "choices", "label", "id", "answers", "references", "spans"}),
               task);
   if (root.has("split"))
     read_split(root.object("split", {"dev", "seed"}), task);
@@ -268,7 +274,7 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
   if (root.has("verbalizer"))
     task.verbalizer = component(root.object("verbalizer", {"component", "options"}));
   task.max_length = root.integer_or("max_length", 0, 1, 1 << 24);
-  task.truncate = root.choice_or("truncate", "tail", {"tail", "head", "balanced"});
+  task.truncate = root.choice_or("truncate", "tail", {"tail", "head", "balanced", "windows"});
   task.metric = metric(root);
   return task;
 }

@@ -49,7 +49,7 @@ struct TaskFile {
   std::string template_text;
   TaskComponent prompt_template, verbalizer;
   int64_t max_length = 0;        ///< tokens of a prompt; 0: what the model can hold
-  std::string truncate = "tail"; ///< tail, head or balanced
+  std::string truncate = "tail"; ///< tail, head, balanced or windows
   std::string metric;            ///< one of `metric_names`; "" when the file names none
 };
 

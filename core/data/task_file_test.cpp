@@ -16,7 +16,7 @@ const char* const complete = R"({
   "name": "topics",
   "data": {"train": "data/train.csv", "dev": "/abs/dev.csv", "format": "csv",
            "fields": {"title": "title", "body": "description"}, "label": "label", "id": "id",
-           "answers": "text", "references": "texts", "meta": {"who": "entity"}, "words": {"w": 3}},
+           "answers": "text", "references": "texts", "spans": {"field": "body", "texts": "a", "starts": 4}, "meta": {"who": "entity"}, "words": {"w": 3}},
   "few_shot": {"per_label": 16, "seed": 7, "dev": {"total": 20}},
   "labels": ["world", {"name": "sports", "words": ["sports", "football"], "values": [2, "S", true]}],
   "template": {"text": "{title} is {\"mask\"}", "component": "manual", "options": {"soft": 3, "flag": true}},
@@ -93,6 +93,10 @@ TEST_CASE("every key arrives") {
   CHECK(task.layout.label == Column{"label", 0});
   CHECK(task.layout.answers == Column{"text", 0});
   CHECK(task.layout.references == Column{"texts", 0});
+  REQUIRE(task.layout.spans.has_value());
+  CHECK(task.layout.spans->field == "body");
+  CHECK(task.layout.spans->texts == Column{"a", 0});
+  CHECK(task.layout.spans->starts == Column{"", 4});
   CHECK(task.metric == "accuracy");
   REQUIRE(task.labels.size() == 2);
   CHECK(task.labels[0] == TaskLabel{"world", {}, {}});
@@ -129,7 +133,7 @@ TEST_CASE("errors name file, key and what was expected") {
       {R"({"template": "x", "labels": [{"name": "a", "values": [1]}, {"name": "b", "values": ["1"]}]})",
        "stands for both \"a\" and \"b\""},
       {R"({"data": {}})", "the key \"template\" is missing"},
-      {R"({"template": "x", "truncate": "middle"})", "one of tail, head, balanced was expected"},
+      {R"({"template": "x", "truncate": "middle"})", "one of tail, head, balanced, windows was expected"},
       {R"({"template": "x", "max_length": -1})", "\"max_length\" is -1"},
       {R"({"template": "x", "few_shot": {"per_label": 2, "total": 3}})", "one of per_label and total"},
       {R"({"template": {"text": "x", "file": "y"}})", "one of \"text\" and \"file\""},
@@ -139,9 +143,10 @@ TEST_CASE("errors name file, key and what was expected") {
       {R"({"template": "x", "template": "y"})", "stands twice"},
       {R"({"template": "x",})", "line 1, column"},
       {R"([])", "the document is a list; an object was expected"},
-      {R"({"template": "x", "metric": "entity-f2"})", "\"metric\" is \"entity-f2\"; one of accuracy, macro-f1, "
-                                                      "micro-f1, entity-f1, exact-match, bleu, rouge-l, chrf "
-                                                      "(did you mean \"entity-f1\"?) was expected."},
+      {R"({"template": "x", "metric": "entity-f2"})",
+       "\"metric\" is \"entity-f2\"; one of accuracy, macro-f1, "
+       "micro-f1, entity-f1, exact-match, bleu, rouge-l, chrf, "
+       "squad-em, squad-f1 (did you mean \"entity-f1\"?) was expected."},
       {R"({"template": "x", "metric": 1})", "\"metric\" is 1"},
       {R"({"template": "x", "verbalizer": {"options": {"a": null}}})", "\"verbalizer.options.a\" is null"},
   };

@@ -141,7 +141,8 @@ const char* const everything = R"({
   "data": {"train": "a.csv", "dev": "b.csv", "test": "c.csv", "format": "csv", "header": false,
            "fields": {"title": "title", "body": 2}, "words": {"w": 3}, "meta": {"who": "entity"},
            "choices": {"ends": ["e1", 6], "list": "list"},
-           "label": "label", "id": 4, "answers": "answer"},
+           "label": "label", "id": 4, "answers": "answer",
+           "spans": {"field": "body", "texts": "answers.text", "starts": "answers.answer_start"}},
   "few_shot": {"per_label": 16, "seed": 7, "dev": {"total": 20}},
   "labels": ["world", {"name": "sports", "words": ["sports"], "values": [2, "S", true]}],
   "template": {"text": "{title}", "component": "manual", "options": {"a": 3, "b": true, "c": "x"}},
@@ -172,7 +173,7 @@ TEST_CASE("the documented task files are valid by the schema") {
     CHECK_MESSAGE(validator.takes(task), task.dump());
     ++blocks;
   }
-  CHECK(blocks == 6);
+  CHECK(blocks == 7);
 }
 
 TEST_CASE("schema and reader agree") {
@@ -214,6 +215,8 @@ TEST_CASE("schema and reader agree") {
        },
        false},
       {"alternatives that are no column", [](json& task) { task["data"]["choices"]["list"] = true; }, false},
+      {"parts without beginnings", [](json& task) { task["data"]["spans"].erase("starts"); }, false},
+      {"parts of no field", [](json& task) { task["data"]["spans"]["field"] = ""; }, false},
       {"an unknown format", [](json& task) { task["data"]["format"] = "xml"; }, false},
       {"a header that is a text", [](json& task) { task["data"]["header"] = "yes"; }, false},
       {"both sample sizes", [](json& task) { task["few_shot"]["total"] = 3; }, false},

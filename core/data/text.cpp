@@ -1,5 +1,8 @@
 #include "data/text.hpp"
 
+#include <charconv>
+#include <system_error>
+
 namespace cuecard {
 
 namespace {
@@ -58,6 +61,17 @@ int64_t replace_invalid_utf8(std::string& text) {
   if (replaced > 0)
     text = clean.append(text, kept);
   return replaced;
+}
+
+std::optional<int64_t> byte_of_character(std::string_view text, std::string_view number) {
+  int64_t left = 0;
+  const auto [rest, failure] = std::from_chars(number.data(), number.data() + number.size(), left);
+  if (failure != std::errc() || rest != number.data() + number.size() || left < 0)
+    return std::nullopt;
+  std::size_t at = 0;
+  for (; left > 0 && at < text.size(); --left)
+    at += part_at(text, at).size;
+  return left == 0 ? std::optional(static_cast<int64_t>(at)) : std::nullopt;
 }
 
 std::string shown(std::string_view value) {

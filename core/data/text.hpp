@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,10 @@ int64_t replace_invalid_utf8(std::string& text);
 
 /// A value as it may stand in a message: at most 60 bytes of whole characters, control characters as spaces.
 std::string shown(std::string_view value);
+
+/// Where character number `number`, from 0, of well-formed `text` begins, in bytes; the end has the number of
+/// characters. None for what is no such number.
+std::optional<int64_t> byte_of_character(std::string_view text, std::string_view number);
 
 /// Without ASCII blanks at both ends.
 std::string_view trimmed(std::string_view text);

@@ -24,12 +24,27 @@ std::vector<int64_t> gold_labels(const Method& method, const Example& example) {
                                           method.record.verbalizer.component + "\" gives one to each word");
 }
 
+namespace {
+
+std::vector<std::string> span_texts(const Example& example) {
+  std::vector<std::string> texts;
+  for (const Example::Span& span : example.spans)
+    texts.push_back(
+        example.fields.at(span.field)
+            .substr(static_cast<std::size_t>(span.begin), static_cast<std::size_t>(span.end - span.begin)));
+  return texts;
+}
+
+} // namespace
+
 std::vector<std::string> references_of(const Example& example) {
   if (!example.references.empty())
     return example.references;
+  if (!example.spans.empty())
+    return span_texts(example);
   if (example.answers.empty())
-    throw DataError("it has no text to compare with: name the column under \"data.answers\", or "
-                    "\"data.references\", in the task file");
+    throw DataError("it has no text to compare with: name the column under \"data.answers\", "
+                    "\"data.references\" or \"data.spans\" in the task file");
   std::string text; // of several slots, in a row
   for (const std::string& answer : example.answers)
     text += (text.empty() ? "" : " ") + answer;

@@ -87,6 +87,17 @@ Decision joined(const std::vector<Decision>& members, Vote vote) {
       sum += member.probabilities.at(label);
     mean[label] = sum / static_cast<double>(members.size());
   }
+  if (decision.labels.empty() && !decision.text.empty()) {
+    std::map<std::string, std::pair<int64_t, double>> votes; // number, and the best of their values
+    for (const Decision& member : members) {
+      auto& [count, best] = votes.try_emplace(member.text, 0, member.value).first->second;
+      ++count;
+      best = std::max(best, member.value);
+    }
+    const auto most = std::ranges::max_element(votes, {}, [](const auto& each) { return each.second; });
+    decision.text = most->first;
+    decision.value = most->second.second;
+  }
   const bool by_mean = vote == Vote::mean && !mean.empty() && decision.labels.size() == 1;
   for (std::size_t i = 0; i < decision.labels.size(); ++i) {
     std::map<int64_t, int64_t> votes;

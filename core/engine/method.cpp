@@ -129,6 +129,15 @@ void prepare_verbalizer(Method& method, const Model& model, std::map<std::string
                               method.record.seed});
 }
 
+void check_windows(const Method& method) {
+  const Reading::Rows rows = method.target.reading.rows;
+  if (method.limit.truncate == Truncate::windows && rows != Reading::Rows::tokens &&
+      rows != Reading::Rows::words)
+    throw UsageError("a long text is read in windows by verbalizers that read its tokens or words, and \"" +
+                     method.record.verbalizer.component +
+                     "\" reads one place of a prompt: set \"truncate\" to \"tail\", \"head\" or \"balanced\".");
+}
+
 /// Binds template and verbalizer to each other and to the model.
 void prepare_task(Method& method, const Model& model, std::map<std::string, std::string> files) {
   method.target = model.prompt_target();
@@ -137,6 +146,7 @@ void prepare_task(Method& method, const Model& model, std::map<std::string, std:
   method.prompt_template->prepare(model.vocabulary(), method.target);
   prepare_verbalizer(method, model, std::move(files));
   check_slots(method);
+  check_windows(method);
 }
 
 /// Binds the tuner that all of `methods` share to them.
@@ -169,7 +179,7 @@ CountedBackbone Method::backbone(const Model& model, Counters& counters) const {
 }
 
 Predicts Method::predicts() const {
-  if (verbalizer->generation())
+  if (verbalizer->generation() || target.reading.rows == Reading::Rows::tokens)
     return Predicts::texts;
   return labels_words() ? Predicts::words : Predicts::labels;
 }

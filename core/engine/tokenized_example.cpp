@@ -45,10 +45,13 @@ std::vector<TokenizedPrompt> tokenized(const Method& method, const Model& model,
     std::vector<Prompt> prompts =
         method.prompt_template->render(example, answers.empty() ? nullptr : &answers[candidate]);
     method.tuner->edit(prompts, {example, method.task, learn, likeness});
-    for (const Prompt& prompt : prompts) {
-      result.push_back(tokenized(method, model, prompt, method.target.reading));
-      result.back().candidate = static_cast<int64_t>(candidate);
-    }
+    for (const Prompt& prompt : prompts)
+      for (TokenizedPrompt& window :
+           assemble_windows(prompt, model.vocabulary(), method.target, limit_for(method, model),
+                            method.prompt_template->fields())) {
+        window.candidate = static_cast<int64_t>(candidate);
+        result.push_back(std::move(window));
+      }
   }
   check_choices(method, example, result);
   return result;

@@ -85,11 +85,8 @@ Method method_of_template(const Values& values, const Model& model, const regist
   method.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
                                                        entry.plugin->manifest.id, entry.component().name});
   method.tuner = std::make_shared<NothingLearned>();
-  const std::string truncate = values.text("truncate");
   method.limit.max_length = values.integer("max-length");
-  method.limit.truncate = truncate == "head"       ? Truncate::head
-                          : truncate == "balanced" ? Truncate::balanced
-                                                   : Truncate::tail;
+  method.limit.truncate = truncate_of_name(values.text("truncate")).value();
   method.target = model.prompt_target();
   method.prompt_template->prepare(model.vocabulary(), method.target);
   const std::vector<int64_t>& triggers = method.prompt_template->triggers();

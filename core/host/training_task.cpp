@@ -145,15 +145,14 @@ MethodChoice choice_of(const TaskFile& task, const std::string& tuner,
     choice.label_words.push_back(label.words);
   }
   choice.limit.max_length = task.max_length;
-  choice.limit.truncate = task.truncate == "head"       ? Truncate::head
-                          : task.truncate == "balanced" ? Truncate::balanced
-                                                        : Truncate::tail;
+  choice.limit.truncate = truncate_of_name(task.truncate).value();
   choice.seed = seed;
   choice.metric = task.metric;
   return choice;
 }
 
 void require_kind_of_labels(const TaskFile& task, const Method& method, const TaskRows& rows) {
+  require_metric(method);
   if (method.labels.empty())
     return;
   const std::string verbalizer = "the verbalizer \"" + method.record.verbalizer.component + "\"";
@@ -167,7 +166,6 @@ void require_kind_of_labels(const TaskFile& task, const Method& method, const Ta
         throw DataError(task.file.string() + ": \"data.label\" is one label for each row, and " + verbalizer +
                         " labels words; name a column that is a list of labels, or another verbalizer.");
     }
-  require_metric(method);
 }
 
 void tell_unusable(const TaskRows& rows, bool strict) {

@@ -92,5 +92,5 @@ TEST_CASE("the metrics of a task file") {
   CHECK(unfit_metric("entity-f1", {"O", "person"}, Predicts::words).find("\"person\"") != std::string::npos);
   CHECK(unfit_metric("bleu", {}, Predicts::texts).empty());
   CHECK(unfit_metric("bleu", rows.labels, Predicts::labels).find("predicts labels") != std::string::npos);
-  CHECK(unfit_metric("accuracy", {}, Predicts::texts).find("has the model write") != std::string::npos);
+  CHECK(unfit_metric("accuracy", {}, Predicts::texts).find("predicts texts") != std::string::npos);
 }

@@ -54,13 +54,13 @@ MetricValue of_entities(const Labelled& rows) {
 } // namespace
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"accuracy",    "macro-f1", "micro-f1", "entity-f1",
-                                              "exact-match", "bleu",     "rouge-l",  "chrf"};
+  static const std::vector<std::string> names{"accuracy", "macro-f1", "micro-f1", "entity-f1", "exact-match",
+                                              "bleu",     "rouge-l",  "chrf",     "squad-em",  "squad-f1"};
   return names;
 }
 
 const std::vector<std::string>& text_metric_names() {
-  static const std::vector<std::string> names{"exact-match", "bleu", "rouge-l", "chrf"};
+  static const std::vector<std::string> names{"exact-match", "bleu", "rouge-l", "chrf", "squad-em", "squad-f1"};
   return names;
 }
 
@@ -73,9 +73,9 @@ std::string unfit_metric(const std::string& metric, const std::vector<std::strin
   if (of_texts != (predicts == Predicts::texts))
     return "the metric \"" + metric + "\" measures " +
            (of_texts ? "texts, and the verbalizer predicts labels; use \"accuracy\" or \"macro-f1\", or a "
-                       "verbalizer that has the model write"
-                     : "labels, and the verbalizer has the model write; use \"exact-match\", \"bleu\", "
-                       "\"rouge-l\" or \"chrf\"");
+                       "verbalizer that predicts texts"
+                     : "labels, and the verbalizer predicts texts; use \"exact-match\", \"bleu\", "
+                       "\"rouge-l\", \"chrf\" or \"squad-f1\"");
   if (metric != "entity-f1")
     return "";
   if (predicts != Predicts::words)
@@ -112,6 +112,10 @@ double measure(const std::string& metric, const WrittenTexts& rows) {
     return rouge_l(rows);
   if (metric == "chrf")
     return chrf(rows);
+  if (metric == "squad-em")
+    return squad_em(rows);
+  if (metric == "squad-f1")
+    return squad_f1(rows);
   throw std::logic_error("no metric of texts is called " + metric);
 }
 

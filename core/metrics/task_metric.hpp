@@ -27,13 +27,13 @@ struct MetricValue {
 /// What a method predicts: a label for each row, one for each word, or a text.
 enum class Predicts { labels, words, texts };
 
-/// accuracy, macro-f1, micro-f1, entity-f1; of texts exact-match, bleu, rouge-l, chrf.
+/// accuracy, macro-f1, micro-f1, entity-f1; of texts exact-match, bleu, rouge-l, chrf, squad-em, squad-f1.
 const std::vector<std::string>& metric_names();
 /// Those of texts.
 const std::vector<std::string>& text_metric_names();
 /// Whether it is the share of rows that are right, which Wilson's interval is about.
 inline bool is_share(const std::string& metric) {
-  return metric == "accuracy" || metric == "exact-match";
+  return metric == "accuracy" || metric == "exact-match" || metric == "squad-em";
 }
 /// What is measured where nobody names a metric.
 std::string default_metric(Predicts predicts);

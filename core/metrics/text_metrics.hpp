@@ -1,4 +1,5 @@
-/// What written texts are worth beside those that are right: exact match, BLEU, ROUGE-L, chrF. All from 0 to 1.
+/// What texts are worth beside those that are right: exact match, BLEU, ROUGE-L, chrF, SQuAD's two. All from 0
+/// to 1.
 #pragma once
 
 #include <string>
@@ -28,6 +29,14 @@ double bleu(const WrittenTexts& rows);
 /// recall among its references, and their F with beta 1.2. Words are runs of letters and digits, ASCII letters
 /// in lower case.
 double rouge_l(const WrittenTexts& rows);
+
+/// Share of rows whose text is one of its references as SQuAD compares them (Rajpurkar et al. 2016,
+/// section 6.1, and the evaluation script): without punctuation and the words a, an, the, ASCII letters in
+/// lower case, blanks as one.
+double squad_em(const WrittenTexts& rows);
+
+/// Mean over rows of the best F1 of words beside a reference, words as in `squad_em`.
+double squad_f1(const WrittenTexts& rows);
 
 /// chrF of the corpus (Popović 2015) as sacreBLEU reports it by default: character n-grams up to 6 without
 /// blanks, beta 2, of each row the reference that the row agrees with best.

@@ -56,6 +56,16 @@ TEST_CASE("BLEU, worked out by hand and as sacreBLEU 2.6 gives it") {
   CHECK(bleu({}) == 0);
 }
 
+TEST_CASE("SQuAD's exact match and F1, worked out by hand") {
+  const WrittenTexts answers{
+      {"The Eiffel-Tower!", "in  Paris, France", "1889", "an"},
+      {{"Eiffel Tower", "eiffeltower"}, {"Paris"}, {"the year 1889 (1889)", "1890"}, {"a"}}};
+  CHECK(near(squad_em(answers), 2.0 / 4)); // the first, and nothing beside nothing
+  // 1; 1 of 3 and of 1: 0.5; 1 of 1 and of 3 (1889 counts once): 0.5; no word in common: 0.
+  CHECK(near(squad_f1(answers), (1 + 0.5 + 0.5 + 0) / 4));
+  CHECK(squad_f1({}) == 0);
+}
+
 TEST_CASE("chrF, worked out by hand and as sacreBLEU 2.6 gives it") {
   // abc beside abd, lengths 1 to 3: 2 of 3, 1 of 2, 0 of 1 on either side.
   CHECK(near(chrf({{"a b c"}, {{"ab d"}}}), (2.0 / 3 + 1.0 / 2 + 0) / 3));

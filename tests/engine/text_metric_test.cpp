@@ -105,8 +105,8 @@ TEST_CASE("development rows of texts are measured while training, by the task's 
 
 TEST_CASE("a metric that measures something else is refused") {
   const Model model = tiny_model("llama-tied");
-  CHECK_THROWS_WITH_AS(require_metric(writing_method(model, "accuracy")),
-                       doctest::Contains("has the model write"), UsageError);
+  CHECK_THROWS_WITH_AS(require_metric(writing_method(model, "accuracy")), doctest::Contains("predicts texts"),
+                       UsageError);
   Method labels = two_label_method(model, "labels", "{text}{\"mask\"}", "manual");
   CHECK(labels.metric == "accuracy");
   labels.metric = "bleu";

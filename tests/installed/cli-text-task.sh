@@ -37,7 +37,7 @@ assert measured["n"] == 2 and measured["metric"] == "chrf" and measured["value"]
 assert trained["dev"]["n"] == 2 and trained["dev"]["metric"] == "chrf"
 assert measured["value"] == measured["by_metric"]["chrf"] and measured["correct"] == 1
 assert exact["value"] == exact["by_metric"]["exact-match"] == 0.5 and exact["ci95"][0] < 0.5 < exact["ci95"][1]
-assert set(exact["by_metric"]) == {"exact-match", "bleu", "rouge-l", "chrf"}
+assert set(exact["by_metric"]) == {"exact-match", "bleu", "rouge-l", "chrf", "squad-em", "squad-f1"}
 assert several["n"] == 1 and several["skipped"] == 1 and several["correct"] == 1, several
 assert "line 2: it has no text to compare with" in open("told").read()
 PY
@@ -49,5 +49,5 @@ refused() { # CODE PATTERN ARGUMENTS...
   { [ $status -eq "$code" ] && grep -qE -- "$pattern" err; } || { echo "$*: $status"; cat err; exit 1; }
 }
 sed 's/"chrf"/"macro-f1"/' task.json >labels.json
-refused 2 'measures labels, and the verbalizer has the model write' eval --card text.card --model "$model" --task labels.json
+refused 2 'measures labels, and the verbalizer predicts texts' eval --card text.card --model "$model" --task labels.json
 refused 2 'which column holds the right text' eval --card text.card --model "$model" --data dev.csv --column facts=mr

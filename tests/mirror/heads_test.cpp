@@ -23,6 +23,9 @@ std::vector<Example> rows_of(const std::string& verbalizer) {
       row.word_labels = {0, row.label, 1};
       row.fields.clear();
     }
+  if (verbalizer == "spans")
+    for (Example& row : rows)
+      row.spans = {{"text", 0, static_cast<int64_t>(row.fields["text"].find(' '))}};
   if (verbalizer == "choices")
     for (std::size_t i = 0; i < rows.size(); ++i) {
       rows[i].words["ends"] = {"a moving plot", "the worst of all", "long"};
@@ -37,6 +40,8 @@ VerbalizerRun head_run(const Model& model, const std::string& verbalizer, const 
                                          : verbalizer == "choices" ? "{text} It was: {\"choice\": \"ends\"}"
                                                                    : "Review: {text}"}};
   choice.verbalizer = {verbalizer, {{"dropout", "0.2"}}};
+  if (verbalizer == "spans")
+    choice.verbalizer.set.emplace_back("field", "text");
   choice.tuner = {tuner, {}};
   choice.labels = {"good", "bad"};
   if (verbalizer == "choices")
@@ -55,7 +60,7 @@ std::vector<std::vector<int64_t>> labels_of(const VerbalizerRun& run) {
 
 TEST_CASE("heads learn the same without waiting, alone and beside learned rows") {
   for (const char* name : {"bert-mlm", "bert-plain", "llama-tied"})
-    for (const char* verbalizer : {"head", "words", "choices"})
+    for (const char* verbalizer : {"head", "words", "choices", "spans"})
       for (const char* tuner : {"manual", "prompt-tuning"}) {
         CAPTURE(name);
         CAPTURE(verbalizer);
@@ -70,5 +75,7 @@ TEST_CASE("heads learn the same without waiting, alone and beside learned rows")
         for (const auto& [tensor, values] : here.learned.tensors)
           CHECK(at::allclose(values, there.learned.tensors.at(tensor).to(at::kCPU), 1e-4, 1e-5));
         CHECK(labels_of(here) == labels_of(there));
+        for (std::size_t i = 0; i < here.predictions.size(); ++i)
+          CHECK(here.predictions[i].decision.text == there.predictions[i].decision.text);
       }
 }

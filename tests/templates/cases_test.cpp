@@ -63,9 +63,7 @@ void read_line(const std::string& key, const std::string& value, CaseFile& file)
   else if (key == "max-length")
     given.limit.max_length = std::stoll(value);
   else if (key == "truncate")
-    given.limit.truncate = value == "head"   ? Truncate::head
-                           : value == "tail" ? Truncate::tail
-                                             : Truncate::balanced;
+    given.limit.truncate = truncate_of_name(value).value();
   else if (key == "tokens")
     file.tokens = value;
   else if (key == "targets")

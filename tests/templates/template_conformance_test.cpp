@@ -72,10 +72,7 @@ LayoutCase layout_case(const json& recorded) {
   given.predict_eos = options.value("predict_eos", false);
   given.learns_nothing = recorded["template_class"] == "manual";
   given.limit.max_length = options.value("max_seq_length", 32);
-  const std::string truncate = options.value("truncate", "tail");
-  given.limit.truncate = truncate == "head"       ? Truncate::head
-                         : truncate == "balanced" ? Truncate::balanced
-                                                  : Truncate::tail;
+  given.limit.truncate = truncate_of_name(options.value("truncate", "tail")).value();
   return given;
 }
 

@@ -67,7 +67,7 @@ CardRows read_rows(const Method& method, const std::string& bytes, const std::st
   CardRows rows;
   const RowLayout layout = layout_of(values);
   const bool texts = method.predicts() == Predicts::texts;
-  if (texts && !layout.answers && !layout.references)
+  if (texts && !layout.answers && !layout.references && !layout.spans)
     throw UsageError("`cuecard eval` must know which column holds the right text; give --column "
                      "references=COLUMN, or a task file that names it.");
   if (!texts && !layout.label)

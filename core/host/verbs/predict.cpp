@@ -33,7 +33,10 @@ Json as_json(int64_t number, const Prediction& prediction, const Method& method)
     return label < 0 ? Json() : Json(method.labels[static_cast<std::size_t>(label)]);
   };
   Json object{{"row", number}, {"card", method.name}};
-  if (method.labels_words()) {
+  if (method.predicts() == Predicts::texts) {
+    object["text"] = decision.text;
+    object["log_prob"] = finite(decision.value);
+  } else if (method.labels_words()) {
     Json labels = Json::array();
     for (const int64_t label : decision.labels)
       labels.push_back(name_of(label));
@@ -45,8 +48,6 @@ Json as_json(int64_t number, const Prediction& prediction, const Method& method)
     object["label"] = name_of(decision.labels[0]);
     object["scores"] = scores;
   }
-  if (!decision.text.empty())
-    object["text"] = decision.text;
   return object;
 }
 

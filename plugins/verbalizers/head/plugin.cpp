@@ -2,6 +2,7 @@
 
 #include "choices_verbalizer.hpp"
 #include "head_verbalizer.hpp"
+#include "spans_verbalizer.hpp"
 #include "words_verbalizer.hpp"
 
 namespace {
@@ -38,12 +39,24 @@ constexpr cuecard_option_v1 words_options[] = {
     learning_rate_scale,
 };
 
+constexpr cuecard_option_v1 spans_options[] = {
+    cuecard::text_option("field", "context", "", "The field whose parts are answers.",
+                         "no default in the literature: a task has its own"),
+    cuecard::integer_option("max-tokens", "30", 1, 100000, "Most tokens of an answer.",
+                            "transformers, run_qa.py, max_answer_length"),
+    dropout,
+    learning_rate_scale,
+};
+
 constexpr cuecard_component_v1 components[] = {
     cuecard::verbalizer<cuecard::head::HeadVerbalizer>(
         "head", "A learned linear layer on the state of the whole input.", CUECARD_LEARNS_TENSORS,
         input_options),
     cuecard::verbalizer<cuecard::head::WordsVerbalizer>(
         "words", "A learned linear layer that labels each word.", CUECARD_LEARNS_TENSORS, words_options),
+    cuecard::verbalizer<cuecard::head::SpansVerbalizer>(
+        "spans", "A learned linear layer that finds the answer within a text.", CUECARD_LEARNS_TENSORS,
+        spans_options),
     cuecard::verbalizer<cuecard::head::ChoicesVerbalizer>(
         "choices", "One learned row that scores each of an example's alternatives.", CUECARD_LEARNS_TENSORS,
         input_options),
