@@ -17,6 +17,7 @@ task = {
 }
 json.dump(task, open("words.json", "w"))
 json.dump({**task, "metric": "macro-f1"}, open("macro.json", "w"))
+json.dump({**task, "metric": "accuracy"}, open("shares.json", "w"))
 json.dump({**task, "data": {**task["data"], "label": 2}, "verbalizer": {"component": "head"}, "metric": "accuracy"}, open("head.json", "w"))
 json.dump({**json.load(open("masked.json")), "verbalizer": {"component": "words"}, "template": "{text}"}, open("rows.json", "w"))
 json.dump({**task, "labels": ["O", {"name": "thing", "values": ["B-THING"]}, "B-VERDICT", "I-VERDICT"]}, open("names.json", "w"))
@@ -27,6 +28,7 @@ for tuner in manual prompt-tuning; do
   run eval --card $tuner.card --model "$bert" --task macro.json --json >$tuner.macro
 done
 run eval --card manual.card --model "$bert" --task words.json >table
+run compare --task shares.json --model "$bert" --tuners manual --steps 20 --lr 0.05 --json >compared
 run predict --card manual.card --model "$bert" 'the film the very bad' >text.json
 echo '{"words": ["the", "film", "the", "very", "bad"]}' | run predict --card manual.card --model "$bert" >list.json
 run predict --card manual.card --model "$bert" 'film' >one.json
@@ -42,6 +44,8 @@ for tuner in "manual", "prompt-tuning":
     assert set(measured["types"]) == {"THING", "VERDICT"}
     assert all(type["f1"] == 1 and type["gold"] == type["correct"] > 5 for type in measured["types"].values())
     assert macro["metric"] == "macro-f1" and set(macro["by_label"]) == set(macro["labels"]), macro
+[compared] = lines("compared")
+assert compared["metric"] == "accuracy" and "ci95" not in compared, compared # words of a sentence are no independent draws
 labels = ["O", "B-THING", "O", "B-VERDICT", "I-VERDICT"]
 assert lines("text.json")[0]["labels"] == lines("list.json")[0]["labels"] == labels
 assert lines("one.json")[0]["labels"] == ["B-THING"]

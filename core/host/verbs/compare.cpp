@@ -99,7 +99,8 @@ struct Measured {
   std::string metric;
   double value = 0;
   int64_t n = 0, skipped = 0;
-  Labelled labelled; ///< of single labels; no rows where words or texts are predicted
+  bool of_rows = true; ///< not of words: those of one sentence are no independent draws
+  Labelled labelled;   ///< of single labels; no rows where words or texts are predicted
 };
 
 /// Whether something is known of `example` to compare with.
@@ -143,6 +144,7 @@ Measured measure(const Model& model, const registry::Registry& plugins, const Ca
     throw DataError(rows.report.file + ": none of its rows can be used to measure the card \"" + card.name +
                     "\".");
   measured.value = answered.value().value;
+  measured.of_rows = method.predicts() != Predicts::words;
   measured.labelled.labels = method.labels;
   if (method.predicts() == Predicts::labels)
     measured.labelled = answered.labelled();
@@ -241,7 +243,7 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
   for (const float loss : best->result.report.losses)
     losses.push_back(finite(loss));
   object["losses"] = losses;
-  if (is_share(of_best.metric)) {
+  if (is_share(of_best.metric) && of_best.of_rows) {
     const Interval interval = wilson95(std::llround(mean.mean * static_cast<double>(of_best.n)), of_best.n);
     object["ci95"] = {interval.low, interval.high};
   }
