@@ -51,7 +51,8 @@ std::vector<Expected> beam_search(const Model& model, const std::vector<int64_t>
     std::vector<Expected> longer;
     for (const Expected& text : best) {
       at::Tensor log_probs = next_scores(model, prompt, text.ids, conditioning).log_softmax(0);
-      log_probs[*model.vocabulary().special().eos] = -INFINITY;
+      if (const std::optional<int64_t> eos = model.vocabulary().special().eos)
+        log_probs[*eos] = -INFINITY;
       const auto [values, ids] = log_probs.topk(static_cast<int64_t>(beams));
       for (int64_t k = 0; k < static_cast<int64_t>(beams); ++k) {
         Expected& next = longer.emplace_back(text);
