@@ -2,6 +2,7 @@
 
     peers.py train --model DIR --data FILE --template T --words W W [--prompt FILE] [--steps N] ...
     peers.py generate --model DIR --data FILE --template T [--new-tokens N] [--batch N] ...
+    peers.py classify --model DIR --data FILE --template T --head FILE [--batch N]
     peers.py eval  --model DIR --data FILE --template T --words W W [--prompt FILE] [--batch N] ...
 
 DIR is a model in Hugging Face layout, FILE JSON lines with "text" and "label" (0 or 1). The soft prompt that training
@@ -30,7 +31,7 @@ import torch
 from peft import PromptTuningConfig, TaskType, get_peft_model
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM
 
 
 def read_rows(arguments, tokenizer: Tokenizer):
@@ -144,6 +145,27 @@ def evaluate(arguments, tokenizer, words):
 
 
 @torch.inference_mode()
+def classify(arguments, tokenizer, _):
+    """An encoder's pooled state and a linear layer, the tensors verbalizer.weight and verbalizer.bias of `--head`."""
+    rows, _ = read_rows(arguments, tokenizer)
+    model = AutoModel.from_pretrained(arguments.model, dtype=torch.float32, attn_implementation="sdpa").eval()
+    head = load_file(arguments.head)
+
+    def scores(chosen):
+        ids, mask = padded(chosen, "right")
+        return torch.nn.functional.linear(model(input_ids=ids, attention_mask=mask).pooler_output,
+                                          head["verbalizer.weight"], head["verbalizer.bias"])
+
+    scores(rows[:2])  # the first call sets things up
+    probabilities = []
+    begin = time.perf_counter()
+    for start in range(0, len(rows), arguments.batch):
+        probabilities += scores(rows[start : start + arguments.batch]).softmax(-1).tolist()
+    seconds = time.perf_counter() - begin
+    return {"n": len(rows), "seconds": seconds, "examples_per_second": len(rows) / seconds, "probabilities": probabilities}
+
+
+@torch.inference_mode()
 def generate(arguments, tokenizer, _):
     """Batched and padded on the left, as generate() wants it; greedy, and never ended before the last token."""
     rows, _ = read_rows(arguments, tokenizer)
@@ -168,13 +190,14 @@ def generate(arguments, tokenizer, _):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=["train", "eval", "generate"])
+    parser.add_argument("mode", choices=["train", "eval", "classify", "generate"])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--template", required=True, help="with {text} where the text goes")
     parser.add_argument("--words", nargs="+", default=[], help="the label words, one token each, in label order")
     parser.add_argument("--prompt", type=Path)
     parser.add_argument("--init-text")
+    parser.add_argument("--head", type=Path, help="classify: a card's tensors")
     parser.add_argument("--save", type=Path, help="write the trained prompt to this safetensors file")
     parser.add_argument("--virtual-tokens", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16)
@@ -192,10 +215,12 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
     tokenizer = Tokenizer.from_file(str(arguments.model / "tokenizer.json"))
+    tokenizer.no_padding()  # MiniLM's file pads to 128
+    tokenizer.no_truncation()
     words = [tokenizer.encode(word).ids for word in arguments.words]
     if any(len(ids) != 1 for ids in words):
         sys.exit(f"peers.py: --words wants one token each, and {arguments.words} are {words}")
-    modes = {"train": train, "eval": evaluate, "generate": generate}
+    modes = {"train": train, "eval": evaluate, "classify": classify, "generate": generate}
     result = modes[arguments.mode](arguments, tokenizer, [ids[0] for ids in words])
     result["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))

@@ -10,12 +10,12 @@ DEFAULT = PROJECT / "build" / "release" / "bin" / "cuecard"
 GGUF = PROJECT / ".cache" / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def write_task(path: Path, train: Path, template: str, words: list[str], **more) -> Path:
-    """Labels are called by their words. The template is `{text}` form with the answer at its end."""
+def write_task(path: Path, train: Path, prompt: str, words: list[str], **more) -> Path:
+    """Labels are called by their words. `prompt` has the form `{text}`, with the answer at its end."""
     path.write_text(json.dumps({
         "data": {"train": str(train), "fields": {"text": "text"}, "label": "label"},
         "labels": [{"name": word.strip(), "words": [word.strip()], "values": [i]} for i, word in enumerate(words)],
-        "template": template + '{"mask"}',
+        "template": prompt + '{"mask"}',
         **more,
     }, indent=1) + "\n")
     return path

@@ -113,6 +113,33 @@ class Bench:
             ("transformers, the same, rows sorted by length", sorted_, ratios(ours, sorted_), memory[2]),
         ])
 
+    def encoding(self) -> None:
+        """MiniLM with a classification head, rows of mixed lengths, batch 64."""
+        minilm = texts.PROJECT / ".cache/models/minilm"
+        card, few = self.home / "encoder.card", self.home / "encoder.task.json"
+        program.write_task(few, self.few, "{text}", WORDS, verbalizer={"component": "head"}, template="{text}")
+        self.cuecard.train(few, minilm, card, "manual", steps=8, lr=0.01)
+        label = WORDS[1].strip()
+        peer = ["classify", "--model", minilm, "--data", self.held_out, "--template", "{text}", "--threads", self.threads,
+                "--head", card / "card.safetensors", "--batch", 64]
+        theirs_first = run([*PEERS, *peer]).last
+        self.report("encoder with a head, probability of the second label",
+                    self.cuecard.predict(card, minilm, self.held_out, few, label),
+                    [p[1] for p in theirs_first["probabilities"]], 1e-4)
+        ours, theirs, memory = [], [], ([], [])
+        for _ in range(self.rounds):
+            result = run([self.cuecard.path, "eval", *self.cuecard.rows_of(card, minilm, self.held_out, few), "--batch-size", 64])
+            ours.append(result.last["examples_per_second"])
+            memory[0].append(result.megabytes)
+            result = run([*PEERS, *peer])
+            theirs.append(result.last["examples_per_second"])
+            memory[1].append(result.megabytes)
+        print("\nclassification by an encoder (MiniLM), batch 64, float32, examples a second (least / middle / largest)")
+        self.table([
+            ("cuecard", ours, None, memory[0]),
+            ("transformers, dynamic padding", theirs, ratios(ours, theirs), memory[1]),
+        ])
+
     def tokenizing(self) -> None:
         import tokenizing
 
@@ -177,13 +204,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
-    parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "generation", "start-up", "seeds"],
+    parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "seeds"],
                         help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     if arguments.only in (None, "tokenizers"):
         bench.tokenizing()
-    if arguments.only not in ("tokenizers", "generation"):
+    if arguments.only in (None, "encoder"):
+        bench.encoding()
+    if arguments.only not in ("tokenizers", "encoder", "generation"):
         bench.same_results()
     if arguments.only in (None, "training"):
         bench.training()
