@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/dev_metric.hpp"
 #include "host/interrupt.hpp"
 #include "host/progress.hpp"
 #include "host/table.hpp"
@@ -150,8 +151,10 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
     rows.push_back(&task.rows.train);
   }
   std::vector<Method> methods = make_methods(model, plugins, choices, rows);
-  for (std::size_t i = 0; i < tasks.size(); ++i)
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    require_metric(methods[i]);
     require_kind_of_labels(tasks[i].file, methods[i], tasks[i].rows);
+  }
   if (choice.from)
     go_on_from(*choice.from, methods.at(0), model);
 

@@ -7,7 +7,6 @@
 #include "data/data_labels.hpp"
 #include "data/sampler.hpp"
 #include "data/split.hpp"
-#include "engine/dev_metric.hpp"
 #include "host/failure.hpp"
 
 namespace cuecard::host {
@@ -152,7 +151,6 @@ MethodChoice choice_of(const TaskFile& task, const std::string& tuner,
 }
 
 void require_kind_of_labels(const TaskFile& task, const Method& method, const TaskRows& rows) {
-  require_metric(method);
   if (method.labels.empty())
     return;
   const std::string verbalizer = "the verbalizer \"" + method.record.verbalizer.component + "\"";

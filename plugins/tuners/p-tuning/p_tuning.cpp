@@ -87,8 +87,8 @@ std::vector<ParameterGroup> PTuning::parameters() {
         group.tensors.push_back(*tensor);
   }
   std::vector<ParameterGroup> groups{group};
-  for (ParameterGroup& of_model : model_.groups(model_scale_, model_decay_))
-    groups.push_back(std::move(of_model));
+  for (ParameterGroup& weights : model_.groups(model_scale_, model_decay_))
+    groups.push_back(std::move(weights));
   return groups;
 }
 
