@@ -106,6 +106,10 @@ TEST_CASE("words that truncation cuts off get no label, and count as wrong") {
   CHECK(labels[1] == 1);
   CHECK(labels[3] == -1);
   CHECK(labels[4] == -1);
+
+  method.limit.truncate = Truncate::windows; // each word stands in one of them
+  const std::vector<Prediction> windowed = Predictor(model, {&method}).predict(pointers(one));
+  CHECK(windowed[0].decision.labels == std::vector<int64_t>{0, 1, 2, 0, 1});
 }
 
 TEST_CASE("a text's label is found by the layer alone and beside learned rows, in masked and causal models") {
