@@ -143,6 +143,7 @@ RunIdentity describe_run(const Model& model, const FitSettings& settings, uint64
       {"seed", std::to_string(seed)},
       {"steps", std::to_string(settings.steps)},
       {"epochs", number(settings.epochs)},
+      {"least-steps", std::to_string(settings.least_steps)},
       {"lr", number(settings.learning_rate)},
       {"batch-size", std::to_string(settings.batch_size)},
       {"batch-tokens", std::to_string(settings.batch_tokens)},

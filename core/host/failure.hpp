@@ -8,19 +8,12 @@
 
 #include <cuecard/error.hpp>
 
+#include "host/one_line.hpp"
 #include "registry/guard.hpp"
 
 namespace cuecard::host {
 
 constexpr int exit_interrupted = 130;
-
-/// Line ends become spaces, so that an error is one line, and so do other control characters: sentences quote
-/// names from foreign files, and a terminal obeys what stands in them.
-inline std::string one_line(std::string text) {
-  for (char& c : text)
-    c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  return text;
-}
 
 /// A sentence as the end of another.
 inline std::string without_stop(std::string text) {

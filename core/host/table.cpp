@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "host/one_line.hpp"
+
 namespace cuecard::host {
 
 namespace {
@@ -25,7 +27,10 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<std
 
 } // namespace
 
-std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
+std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& raw) {
+  std::vector<std::vector<std::string>> rows = raw;
+  for (auto& row : rows)
+    std::ranges::transform(row, row.begin(), one_line);
   std::vector<std::size_t> widths;
   for (const std::string& cell : head)
     widths.push_back(width_of(cell));

@@ -13,6 +13,14 @@ TEST_CASE("columns are as wide as their longest cell, counted in characters") {
         "\xC3\xA9t\xC3\xA9.card  1,000\n");
 }
 
+TEST_CASE("a cell is one line, and a terminal gets no orders from it") {
+  // Escape sequences begin with U+001B, or with U+009B alone.
+  CHECK(table({"card", "n"}, {{"a\x1b[2J\tb", "\xC2\x9B" "2J\n"}}) ==
+        "card        n\n"
+        "------------\n"
+        "a [2J b   2J\n");
+}
+
 TEST_CASE("numbers") {
   CHECK(grouped(0) == "0");
   CHECK(grouped(999) == "999");

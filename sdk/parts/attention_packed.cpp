@@ -3,185 +3,19 @@
 /// from the saved log-sum-exp (the recomputation of FlashAttention, Dao et al. 2022, section 3.1).
 #include "attention_strategies.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cuecard/parts/index_tensor.hpp>
-
+#include "attention_call.hpp"
+#include "attention_loops.hpp"
 #include "blas.hpp"
-#include "vectorised.hpp"
 
 namespace cuecard {
 
 namespace {
-
-constexpr int64_t max_sources = 3;
-
-/// Turns scores into probabilities; returns the log of their sum before that.
-template <class T>
-CUECARD_INLINE T softmax_loop(T* row, int64_t seen, int64_t width) {
-  T highest = -std::numeric_limits<T>::infinity();
-  for (int64_t i = 0; i < seen; ++i)
-    highest = row[i] > highest ? row[i] : highest;
-  T sum = 0;
-  for (int64_t i = 0; i < seen; ++i) {
-    row[i] = fast_exp(row[i] - highest);
-    sum += row[i];
-  }
-  const T inverse = T(1) / sum;
-  for (int64_t i = 0; i < seen; ++i)
-    row[i] *= inverse;
-  for (int64_t i = seen; i < width; ++i)
-    row[i] = 0;
-  return highest + std::log(sum);
-}
-
-/// Probabilities again, from scores and the saved logarithm.
-template <class T>
-CUECARD_INLINE void probabilities_loop(T* row, T log_sum, int64_t seen, int64_t width) {
-  for (int64_t i = 0; i < seen; ++i)
-    row[i] = fast_exp(row[i] - log_sum);
-  for (int64_t i = seen; i < width; ++i)
-    row[i] = 0;
-}
-
-/// d scores = scale * p (d p - sum(p d p)), in place of d p.
-template <class T>
-CUECARD_INLINE void score_gradient_loop(const T* p, T* dp, T scale, int64_t width) {
-  T dot = 0;
-  for (int64_t i = 0; i < width; ++i)
-    dot += p[i] * dp[i];
-  for (int64_t i = 0; i < width; ++i)
-    dp[i] = scale * p[i] * (dp[i] - dot);
-}
-
-CUECARD_VECTORISED float softmax(float* row, int64_t seen, int64_t width) {
-  return softmax_loop(row, seen, width);
-}
-double softmax(double* row, int64_t seen, int64_t width) {
-  return softmax_loop(row, seen, width);
-}
-CUECARD_VECTORISED void probabilities(float* row, float log_sum, int64_t seen, int64_t width) {
-  probabilities_loop(row, log_sum, seen, width);
-}
-void probabilities(double* row, double log_sum, int64_t seen, int64_t width) {
-  probabilities_loop(row, log_sum, seen, width);
-}
-CUECARD_VECTORISED void score_gradient(const float* p, float* dp, float scale, int64_t width) {
-  score_gradient_loop(p, dp, scale, width);
-}
-void score_gradient(const double* p, double* dp, double scale, int64_t width) {
-  score_gradient_loop(p, dp, scale, width);
-}
-
-template <class T>
-CUECARD_INLINE void add_loop(T* row, const T* more, int64_t width) {
-  for (int64_t i = 0; i < width; ++i)
-    row[i] += more[i];
-}
-CUECARD_VECTORISED void add(float* row, const float* more, int64_t width) {
-  add_loop(row, more, width);
-}
-void add(double* row, const double* more, int64_t width) {
-  add_loop(row, more, width);
-}
-
-/// Everything a task needs to know of its sequence.
-struct Sequence {
-  int64_t queries, first_query;
-  std::vector<KeyRange> ranges; ///< what stands in front, then the own rows
-  int64_t before = 0;           ///< keys in front of the own rows
-  int64_t keys = 0;
-
-  Sequence(const AttentionLayout& layout, int64_t s)
-      : queries(layout.query_offsets[s + 1] - layout.query_offsets[s]), first_query(layout.query_offsets[s]),
-        ranges(layout.before[s]) {
-    for (const KeyRange& range : ranges)
-      before += range.end - range.begin;
-    ranges.push_back({0, layout.offsets[s], layout.offsets[s + 1]});
-    keys = before + layout.offsets[s + 1] - layout.offsets[s];
-  }
-
-  /// Place of a query among the keys.
-  int64_t place(const AttentionLayout& layout, int64_t query) const {
-    return before + layout.query_places[first_query + query];
-  }
-  int64_t seen(const AttentionLayout& layout, int64_t query) const {
-    return layout.causal ? place(layout, query) + 1 : keys;
-  }
-};
-
-/// Pointers and strides of a call, heads resolved.
-template <class T>
-struct Pointers {
-  int64_t heads, groups, size;
-  const T* query;
-  const T* key[max_sources];
-  const T* value[max_sources];
-  const T* bias = nullptr;  ///< [heads, 2 * longest - 1] by distance, from 1 - longest; or null
-  int64_t longest_keys = 0; ///< of a sequence
-
-  const T* bias_from(int64_t head, int64_t distance) const {
-    return bias + head * (2 * longest_keys - 1) + longest_keys - 1 + distance;
-  }
-  const T* q(int64_t row, int64_t head) const { return query + (row * heads + head) * size; }
-  const T* k(const KeyRange& range, int64_t group) const {
-    return key[range.source] + (range.begin * groups + group) * size;
-  }
-  const T* v(const KeyRange& range, int64_t group) const {
-    return value[range.source] + (range.begin * groups + group) * size;
-  }
-  int64_t q_stride() const { return heads * size; }
-  int64_t k_stride() const { return groups * size; }
-};
-
-/// The layout itself, kept for the backward pass, and the bias by distance.
-struct PackedPlan final : AttentionPlan {
-  AttentionLayout layout;
-  at::Tensor table;       ///< RelativeBias::table that `by_distance` was made of, or undefined
-  at::Tensor by_distance; ///< [H, 2 * longest - 1] in the query's type, or undefined
-  int64_t longest_keys = 1;
-
-  PackedPlan(const AttentionLayout& kept, const RelativeBias* bias, at::ScalarType type) : layout(kept) {
-    layout.plan = nullptr;
-    if (!bias)
-      return;
-    for (int64_t s = 0; s < layout.sequences(); ++s)
-      longest_keys = std::max(longest_keys, Sequence(layout, s).keys);
-    std::vector<int64_t> buckets;
-    for (int64_t distance = 1 - longest_keys; distance < longest_keys; ++distance)
-      buckets.push_back(
-          relative_bucket(distance, bias->table.size(0), bias->both_directions, bias->max_distance));
-    table = bias->table;
-    by_distance = table.detach().index_select(0, index_tensor(buckets)).t().to(type).contiguous();
-  }
-
-  bool made_for(const RelativeBias* bias, at::ScalarType type) const {
-    return bias ? table.is_same(bias->table) && by_distance.scalar_type() == type : !table.defined();
-  }
-};
-
-template <class T>
-Pointers<T> pointers(const at::Tensor& query, const std::vector<at::Tensor>& keys,
-                     const std::vector<at::Tensor>& values, const PackedPlan& plan) {
-  Pointers<T> p{query.size(1), keys[0].size(1), query.size(2), query.const_data_ptr<T>(), {}, {}};
-  if (plan.by_distance.defined())
-    p.bias = plan.by_distance.const_data_ptr<T>();
-  p.longest_keys = plan.longest_keys;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    p.key[i] = keys[i].const_data_ptr<T>();
-    p.value[i] = values[i].const_data_ptr<T>();
-  }
-  return p;
-}
 
 /// scores[queries, keys] = scale * q k^T + bias, row by row.
 template <class T>
@@ -199,38 +33,6 @@ void all_scores(const Pointers<T>& p, const AttentionLayout& layout, const Seque
     add(scores + i * sequence.keys, p.bias_from(head, -sequence.place(layout, i)), sequence.keys);
 }
 
-/// The one query of a sequence (a step of decoding): the heads that share keys are the rows of one product.
-template <class T>
-void forward_one(const Pointers<T>& p, const AttentionLayout& layout, const Sequence& sequence, int64_t group,
-                 double scale, T* scores, T* out, T* log_sums) {
-  const int64_t share = p.heads / p.groups, first = group * share, query = sequence.first_query;
-  int64_t column = 0;
-  for (const KeyRange& range : sequence.ranges) {
-    const int64_t length = range.end - range.begin;
-    if (length > 0)
-      gemm('T', 'N', length, share, p.size, static_cast<T>(scale), p.k(range, group), p.k_stride(),
-           p.q(query, first), p.size, T(0), scores + column, sequence.keys);
-    column += length;
-  }
-  for (int64_t i = 0; i < share; ++i) {
-    T* row = scores + i * sequence.keys;
-    if (p.bias)
-      add(row, p.bias_from(first + i, -sequence.place(layout, 0)), sequence.keys);
-    log_sums[query * p.heads + first + i] = softmax(row, sequence.seen(layout, 0), sequence.keys);
-  }
-  column = 0;
-  T keep = 0;
-  for (const KeyRange& range : sequence.ranges) {
-    const int64_t length = range.end - range.begin;
-    if (length > 0) {
-      gemm('N', 'N', p.size, share, length, T(1), p.v(range, group), p.k_stride(), scores + column,
-           sequence.keys, keep, out + (query * p.heads + first) * p.size, p.size);
-      keep = 1;
-    }
-    column += length;
-  }
-}
-
 template <class T>
 void forward(const Pointers<T>& p, const AttentionLayout& layout, double scale, T* out, T* log_sums) {
   const int64_t share = p.heads / p.groups;
@@ -241,9 +43,9 @@ void forward(const Pointers<T>& p, const AttentionLayout& layout, double scale, 
       if (sequence.queries == 0)
         continue;
       const int64_t group = task % p.groups;
-      scores.resize(static_cast<std::size_t>(std::max(sequence.queries, share) * sequence.keys));
+      scores.resize(static_cast<std::size_t>(sequence.queries * sequence.keys));
       if (sequence.queries == 1) {
-        forward_one(p, layout, sequence, group, scale, scores.data(), out, log_sums);
+        attend_one(p, layout, sequence, group, scale, scores.data(), out, log_sums);
         continue;
       }
       for (int64_t head = group * share; head < (group + 1) * share; ++head) {

@@ -20,6 +20,9 @@ namespace cuecard {
 
 namespace {
 
+/// Few rows make short epochs, and a look after each would take longer than the steps.
+constexpr int64_t most_looks = 25;
+
 /// What nobody chose.
 FitSettings complete(FitSettings settings, int64_t steps_per_epoch) {
   if (settings.optimizer.empty())
@@ -38,10 +41,12 @@ FitSettings complete(FitSettings settings, int64_t steps_per_epoch) {
     settings.decay = 0.95;
   if (settings.steps <= 0) {
     const double epochs = settings.epochs > 0 ? settings.epochs : 5;
-    settings.steps = std::max<int64_t>(1, std::llround(epochs * static_cast<double>(steps_per_epoch)));
+    settings.steps = std::max<int64_t>(
+        {1, settings.least_steps, std::llround(epochs * static_cast<double>(steps_per_epoch))});
   }
   if (settings.evaluate_every <= 0)
-    settings.evaluate_every = std::max<int64_t>(1, std::min(steps_per_epoch, settings.steps / 4));
+    settings.evaluate_every =
+        std::max<int64_t>({1, std::min(steps_per_epoch, settings.steps / 4), settings.steps / most_looks});
   return settings;
 }
 

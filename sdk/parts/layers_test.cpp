@@ -61,6 +61,33 @@ TEST_CASE("LayerNorm equals its definition and that definition's gradient") {
       });
 }
 
+TEST_CASE("linear equals a matrix product and its gradients, whoever computes it") {
+  // 300 x 256 weights are enough for oneDNN in float32; 30 x 37, and float64, go to LibTorch's own.
+  for (const int64_t rows : {0, 1, 2, 33})
+    for (const auto& [out, in] : {std::pair<int64_t, int64_t>{300, 256}, {30, 37}}) {
+      same(
+          {{rows, in}, {out, in}, {out}}, [](auto& x) { return cuecard::linear(x[0], x[1], x[2]); },
+          [](auto& x) { return x[0].matmul(x[1].t()) + x[2]; });
+      same(
+          {{rows, in}, {in, out}}, [](auto& x) { return cuecard::linear(x[0], x[1].t()); },
+          [](auto& x) { return x[0].matmul(x[1]); });
+      same(
+          {{rows, in}, {in, 2 * out}},
+          [out = out](auto& x) { return cuecard::linear(x[0], x[1].narrow(1, out / 2, out).t()); },
+          [out = out](auto& x) { return x[0].matmul(x[1].narrow(1, out / 2, out)); });
+    }
+}
+
+TEST_CASE("a frozen weight gets no gradient, and a bias alone can learn") {
+  const at::Tensor x = leaf({3, 256}, at::kFloat, 0), weight = leaf({300, 256}, at::kFloat, 1).detach(),
+                   bias = leaf({300}, at::kFloat, 2);
+  cuecard::linear(x.detach(), weight, bias).sum().backward();
+  CHECK(at::allclose(bias.grad(), at::full({300}, 3.0f)));
+  cuecard::linear(x, weight).sum().backward();
+  CHECK(at::allclose(x.grad(), weight.sum({0}).expand({3, 256}), 1e-4, 1e-4));
+  CHECK(!weight.grad().defined());
+}
+
 TEST_CASE("silu_gate equals silu times up") {
   same(
       {{9, 33}, {9, 33}}, [](auto& x) { return silu_gate(x[0] * 20, x[1]); },

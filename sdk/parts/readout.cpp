@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/logsumexp.h>
 
 #include <cuecard/error.hpp>
@@ -39,7 +38,7 @@ at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at
 }
 
 at::Tensor table_products(const at::Tensor& table, const at::Tensor& rows) {
-  return at::linear(rows.to(table.scalar_type()), table).to(at::kFloat);
+  return cuecard::linear(rows.to(table.scalar_type()), table).to(at::kFloat);
 }
 
 } // namespace cuecard

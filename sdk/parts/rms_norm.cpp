@@ -19,9 +19,7 @@ namespace {
 
 template <class T>
 CUECARD_INLINE T forward_loop(const T* x, const T* weight, T* y, int64_t width, T epsilon) {
-  T sum = 0;
-  for (int64_t i = 0; i < width; ++i)
-    sum += x[i] * x[i];
+  const T sum = in_lanes<T>(width, [x](int64_t i) { return x[i] * x[i]; });
   const T inverse = T(1) / std::sqrt(sum / static_cast<T>(width) + epsilon);
   for (int64_t i = 0; i < width; ++i)
     y[i] = x[i] * inverse * weight[i];
@@ -31,9 +29,7 @@ CUECARD_INLINE T forward_loop(const T* x, const T* weight, T* y, int64_t width, 
 /// dx = r (w dy) - x r^3 mean(x w dy), with r = 1 / rms(x).
 template <class T>
 CUECARD_INLINE void backward_loop(const T* x, const T* weight, const T* dy, T inverse, T* dx, int64_t width) {
-  T dot = 0;
-  for (int64_t i = 0; i < width; ++i)
-    dot += x[i] * weight[i] * dy[i];
+  const T dot = in_lanes<T>(width, [x, weight, dy](int64_t i) { return x[i] * weight[i] * dy[i]; });
   const T shrink = inverse * inverse * inverse * dot / static_cast<T>(width);
   for (int64_t i = 0; i < width; ++i)
     dx[i] = inverse * weight[i] * dy[i] - shrink * x[i];

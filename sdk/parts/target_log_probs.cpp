@@ -9,10 +9,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/gather.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <cuecard/parts/layers.hpp>
 
 namespace cuecard {
 
@@ -22,7 +23,7 @@ namespace {
 constexpr int64_t rows_at_once = 64;
 
 at::Tensor wide_scores(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias) {
-  const at::Tensor scores = bias.defined() ? at::linear(states, head, bias) : at::linear(states, head);
+  const at::Tensor scores = linear(states, head, bias);
   return scores.scalar_type() == at::kDouble ? scores : scores.to(at::kFloat);
 }
 
@@ -70,9 +71,9 @@ public:
       d_scores.scatter_add_(1, ids.narrow(0, first, count), weight.to(d_scores.scalar_type()));
       d_scores = d_scores.to(head.scalar_type());
       if (result[0].defined())
-        result[0].narrow(0, first, count).copy_(d_scores.matmul(head));
+        result[0].narrow(0, first, count).copy_(cuecard::linear(d_scores, head.t()));
       if (result[1].defined())
-        result[1].add_(d_scores.t().matmul(part));
+        result[1].add_(cuecard::linear(d_scores.t(), part.t()));
       if (result[2].defined())
         result[2].add_(d_scores.sum(0));
     }

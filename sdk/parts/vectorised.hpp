@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 /// On a function: compiled for AVX-512, AVX2 and the baseline; the loader picks one.
@@ -40,6 +41,44 @@ CUECARD_INLINE float fast_exp(float x) {
 
 CUECARD_INLINE double fast_exp(double x) {
   return std::exp(x);
+}
+
+constexpr int64_t lanes = 16;
+
+/// The sum of term(0) to term(count - 1), kept as 16 sums: a compiler may not reorder one sum of floats, and so
+/// would not vectorise it.
+template <class T, class Term>
+CUECARD_INLINE T in_lanes(int64_t count, const Term& term) {
+  T sums[lanes] = {};
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      sums[lane] += term(i + lane);
+  T sum = 0;
+  for (; i < count; ++i)
+    sum += term(i);
+  for (int64_t half = lanes / 2; half > 0; half /= 2)
+    for (int64_t lane = 0; lane < half; ++lane)
+      sums[lane] += sums[lane + half];
+  return sum + sums[0];
+}
+
+/// Of none: minus infinity.
+template <class T>
+CUECARD_INLINE T largest(const T* values, int64_t count) {
+  T found[lanes];
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    found[lane] = -std::numeric_limits<T>::infinity();
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      found[lane] = values[i + lane] > found[lane] ? values[i + lane] : found[lane];
+  for (; i < count; ++i)
+    found[0] = values[i] > found[0] ? values[i] : found[0];
+  for (int64_t half = lanes / 2; half > 0; half /= 2)
+    for (int64_t lane = 0; lane < half; ++lane)
+      found[lane] = found[lane + half] > found[lane] ? found[lane + half] : found[lane];
+  return found[0];
 }
 
 } // namespace cuecard

@@ -1,5 +1,6 @@
 #include "card/card.hpp"
 #include "host/json_line.hpp"
+#include "host/one_line.hpp"
 #include "host/table.hpp"
 #include "host/verbs/verbs.hpp"
 
@@ -82,7 +83,7 @@ std::string short_options(const Json& options) {
 
 void print(const Json& card) {
   const auto line = [](const std::string& name, const std::string& text) {
-    std::cout << name << std::string(14 - name.size(), ' ') << text << '\n';
+    std::cout << name << std::string(14 - name.size(), ' ') << one_line(text) << '\n';
   };
   const auto component = [&](const char* kind) {
     const Json& about = card[kind];

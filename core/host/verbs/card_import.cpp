@@ -5,6 +5,7 @@
 #include "host/device.hpp"
 #include "host/json_line.hpp"
 #include "host/loading.hpp"
+#include "host/one_line.hpp"
 #include "host/training_task.hpp"
 #include "host/verbs/verbs.hpp"
 #include "peft/import.hpp"
@@ -39,7 +40,7 @@ void print(const Json& imported) {
             << imported["tuner"].get<std::string>() << ", " << imported["verbalizer"].get<std::string>();
   std::string labels;
   for (const Json& label : imported["labels"])
-    labels += (labels.empty() ? "" : ", ") + label.get<std::string>();
+    labels += (labels.empty() ? "" : ", ") + one_line(label.get<std::string>());
   std::cout << (labels.empty() ? "" : " of " + labels) << '\n';
 }
 

@@ -6,6 +6,7 @@
 #include "host/interrupt.hpp"
 #include "host/json_line.hpp"
 #include "host/loading.hpp"
+#include "host/one_line.hpp"
 #include "host/progress.hpp"
 #include "host/table.hpp"
 #include "host/verbs/verbs.hpp"
@@ -83,7 +84,7 @@ int model_info(const Values& values) {
   }
   for (const auto& [key, value] : info.items())
     std::cout << key << std::string(20 - key.size(), ' ')
-              << (value.is_string()           ? value.get<std::string>()
+              << (value.is_string()           ? one_line(value.get<std::string>())
                   : value.is_number_integer() ? grouped(value.get<long long>())
                                               : value.dump())
               << '\n';

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
@@ -29,11 +28,11 @@ Gpt2Configuration::Gpt2Configuration(const Configuration& c)
 }
 
 at::Tensor Conv1D::operator()(const at::Tensor& x) const {
-  return at::addmm(bias, x, weight);
+  return linear(x, weight.t(), bias);
 }
 
 at::Tensor Conv1D::outputs(const at::Tensor& x, int64_t first, int64_t size) const {
-  return at::addmm(bias.narrow(0, first, size), x, weight.narrow(1, first, size));
+  return linear(x, weight.narrow(1, first, size).t(), bias.narrow(0, first, size));
 }
 
 at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const at::Tensor& x,

@@ -53,6 +53,7 @@ struct Problem {
 struct FitSettings {
   int64_t steps = 0;
   double epochs = 0;
+  int64_t least_steps = 0; ///< with a length in epochs: as many steps at least, however few the rows are
   double learning_rate = 0;
   int64_t batch_size = 0;     ///< examples per step
   int64_t batch_tokens = 0;   ///< most rows forwarded at once; a larger step is split and accumulated
