@@ -1,13 +1,15 @@
 """The same work in transformers and peft, for bench/run.py to put beside ours. One JSON object on standard output.
 
     peers.py train --model DIR --data FILE --template T --words W W [--prompt FILE] [--steps N] ...
-    peers.py generate --model DIR --data FILE --template T [--new-tokens N] [--batch N] ...
+    peers.py generate --model DIR --data FILE --template T [--adapter DIR] [--new-tokens N] [--batch N] ...
     peers.py classify --model DIR --data FILE --template T --head FILE [--batch N]
     peers.py eval  --model DIR --data FILE --template T --words W W [--prompt FILE] [--batch N] ...
 
 DIR is a model in Hugging Face layout, FILE JSON lines with "text" and "label" (0 or 1). The soft prompt that training
 starts from, or evaluation uses, is the one tensor [virtual tokens, hidden] of the safetensors file `--prompt`, or the
-embeddings of the tokens of `--init-text`, repeated or cut to the length.
+embeddings of the tokens of `--init-text`, repeated or cut to the length. With `--method prefix` or `head` training learns
+keys and values in every layer (`head`: of a classifier, whose layer is learned, too), which may start from the tensors of a
+card (`--start`); with `p-tuning` rows that come out of a bidirectional LSTM.
 
 All modes are written as somebody who knows the libraries would for speed: padded to the longest row of the batch and no
 further, only the last position projected (`logits_to_keep`), no cache kept in training, fused attention.
@@ -28,10 +30,10 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import torch
-from peft import PromptTuningConfig, TaskType, get_peft_model
+from peft import (PeftModel, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, TaskType, get_peft_model)
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 
 def read_rows(arguments, tokenizer: Tokenizer):
@@ -60,6 +62,8 @@ def last_scores(model, rows, side: str, virtual_tokens: int, keep: str):
     there are lengths, and each of those is projected for every row.
     """
     ids, mask = padded(rows, side)
+    if keep == "pooled":
+        return model(input_ids=ids, attention_mask=mask, use_cache=False).logits
     if side == "left":
         kept = {"logits_to_keep": 1} if keep == "last" else {}
         return model(input_ids=ids, attention_mask=mask, use_cache=False, **kept).logits[:, -1]
@@ -94,10 +98,46 @@ def with_prompt(model, arguments, tokenizer):
     return model, prompt, count
 
 
+def with_prefix(arguments):
+    """Keys and values in every layer: out of a network for `prefix`, themselves for `head` or when they start from a card."""
+    count, start = arguments.virtual_tokens, load_file(arguments.start) if arguments.start else {}
+    if arguments.method == "head":
+        model = AutoModelForSequenceClassification.from_pretrained(arguments.model, dtype=torch.float32, num_labels=2)
+        model.config.pad_token_id = 0  # what padded() writes
+        config = PrefixTuningConfig(task_type=TaskType.SEQ_CLS, num_virtual_tokens=count)
+    else:
+        model = load(arguments)
+        config = PrefixTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=count, prefix_projection=not start,
+                                    encoder_hidden_size=512)
+    model = get_peft_model(model.eval(), config)
+    if start:
+        layers = torch.stack([start["tuner.self.key"], start["tuner.self.value"]], 1)  # [layers, 2, rows, heads, size]
+        model.prompt_encoder["default"].embedding.weight.data.copy_(layers.permute(2, 0, 1, 3, 4).reshape(count, -1))
+    if start and arguments.method == "head":
+        model.base_model.score.modules_to_save["default"].weight.data.copy_(start["verbalizer.weight"])
+    return model
+
+
+def with_method(arguments, tokenizer):
+    """The model, and how many rows stand in front of the ids."""
+    if arguments.method == "prompt":
+        model, _, count = with_prompt(load(arguments), arguments, tokenizer)
+        return model, count
+    if arguments.method == "p-tuning":
+        model = load(arguments)
+        config = PromptEncoderConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=arguments.virtual_tokens,
+                                     encoder_reparameterization_type="LSTM", encoder_hidden_size=model.config.hidden_size // 2)
+        return get_peft_model(model, config), arguments.virtual_tokens
+    return with_prefix(arguments), 0
+
+
 def train(arguments, tokenizer, words):
     rows, labels = read_rows(arguments, tokenizer)
-    model, prompt, count = with_prompt(load(arguments), arguments, tokenizer)
-    optimizer = torch.optim.AdamW([prompt], lr=arguments.lr, weight_decay=arguments.decay)
+    model, count = with_method(arguments, tokenizer)
+    keep = "pooled" if arguments.method == "head" else arguments.keep
+    words = words if keep != "pooled" else [0, 1]
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=arguments.lr, weight_decay=arguments.decay)
     order, draw = [], random.Random(arguments.seed)
     losses, seconds = [], []
     for _ in range(arguments.steps):
@@ -106,14 +146,14 @@ def train(arguments, tokenizer, words):
         chosen, order = order[: arguments.batch], order[arguments.batch :]
         begin = time.perf_counter()
         optimizer.zero_grad()
-        scores = last_scores(model, [rows[i] for i in chosen], arguments.padding, count, arguments.keep)
+        scores = last_scores(model, [rows[i] for i in chosen], arguments.padding, count, keep)
         loss = torch.nn.functional.cross_entropy(scores[:, words], labels[chosen])
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
         seconds.append(time.perf_counter() - begin)
     if arguments.save:
-        save_file({"prompt": prompt.detach()}, arguments.save)
+        save_file({"prompt": learned[0].detach()}, arguments.save)
     timed = seconds[arguments.warm_up :]
     return {
         "steps": len(timed), "seconds": sum(timed), "examples_per_second": arguments.batch * len(timed) / sum(timed),
@@ -170,17 +210,20 @@ def generate(arguments, tokenizer, _):
     """Batched and padded on the left, as generate() wants it; greedy, and never ended before the last token."""
     rows, _ = read_rows(arguments, tokenizer)
     model = load(arguments)
+    config = model.config
+    if arguments.adapter:
+        model = PeftModel.from_pretrained(model, arguments.adapter)
     settings = {"do_sample": False, "max_new_tokens": arguments.new_tokens, "min_new_tokens": arguments.new_tokens,
-                "eos_token_id": model.config.eos_token_id, "pad_token_id": model.config.eos_token_id}
+                "eos_token_id": config.eos_token_id, "pad_token_id": config.eos_token_id}
     ids, mask = padded(rows[:2], "left")
-    model.generate(ids, attention_mask=mask, **{**settings, "max_new_tokens": 2, "min_new_tokens": 2})
+    model.generate(input_ids=ids, attention_mask=mask, **{**settings, "max_new_tokens": 2, "min_new_tokens": 2})
     texts = [[] for _ in rows]
     begin = time.perf_counter()
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
     for start in range(0, len(order), arguments.batch):
         chosen = order[start : start + arguments.batch]
         ids, mask = padded([rows[i] for i in chosen], "left")
-        written = model.generate(ids, attention_mask=mask, **settings)[:, ids.shape[1]:].tolist()
+        written = model.generate(input_ids=ids, attention_mask=mask, **settings)[:, ids.shape[1]:].tolist()
         for i, row in zip(chosen, written):
             texts[i] = tokenizer.decode(row)
     seconds = time.perf_counter() - begin
@@ -197,6 +240,9 @@ def main() -> None:
     parser.add_argument("--words", nargs="+", default=[], help="the label words, one token each, in label order")
     parser.add_argument("--prompt", type=Path)
     parser.add_argument("--init-text")
+    parser.add_argument("--method", choices=["prompt", "prefix", "p-tuning", "head"], default="prompt", help="train: what is learned")
+    parser.add_argument("--start", type=Path, help="train: a card's tensors, to start keys and values from")
+    parser.add_argument("--adapter", type=Path, help="generate: of peft")
     parser.add_argument("--head", type=Path, help="classify: a card's tensors")
     parser.add_argument("--save", type=Path, help="write the trained prompt to this safetensors file")
     parser.add_argument("--virtual-tokens", type=int, default=20)

@@ -165,28 +165,31 @@ class Bench:
         print(f"  cuecard --help                      {spread(help_, 0)} ms")
         print(f"  cuecard predict, one row, and exit  {spread(first)} s")
 
-    def generation(self) -> None:
-        """64 prompts of unequal length, 32 tokens behind each, the pass over the prompts included."""
+    def generation(self, card: Path | None = None, adapter: Path | None = None) -> None:
+        """64 prompts of unequal length, 32 tokens behind each, the pass over the prompts included. `card` and `adapter`: a
+        learned prefix, as each side keeps it."""
         data = self.home / "held-out-64.jsonl"
         data.write_text("".join(self.held_out.read_text().splitlines(keepends=True)[:64]))
         ours, theirs, memory, same = [], [], ([], []), []
         for _ in range(self.rounds):
-            result = run([self.cuecard.path, "generate", "--model", self.model, "--data", data, "--template", TEMPLATE,
+            result = run([self.cuecard.path, "generate", "--model", self.model, "--data", data,
+                          *(["--card", card] if card else ["--template", TEMPLATE]),
                           "--column", "text=text", "--column", "label=label", "--max-new-tokens", 32, "--min-new-tokens", 32,
                           "--batch-size", 64, "--threads", self.threads, "--json", "--quiet"])
             ours.append(64 * 32 / result.last["summary"]["seconds"])
             memory[0].append(result.megabytes)
             peer = run([*PEERS, "generate", "--model", self.model, "--data", data, "--template", TEMPLATE, "--batch", 64,
-                        "--threads", self.threads, "--new-tokens", 32])
+                        "--threads", self.threads, "--new-tokens", 32, *(["--adapter", adapter] if adapter else [])])
             theirs.append(peer.last["tokens_per_second"])
             memory[1].append(peer.megabytes)
             written = [line["texts"][0]["text"] for line in result.lines if "texts" in line]
             same.append(sum(a == b for a, b in zip(written, peer.last["texts"], strict=True)))
-        print(f"\ngreedy generation, 64 prompts at once, 32 tokens each, float32, tokens a second (least / middle / largest); "
+        behind = "behind a learned prefix of 20 rows, " if card else ""
+        print(f"\ngreedy generation, {behind}64 prompts at once, 32 tokens each, float32, tokens a second (least / middle / largest); "
               f"{min(same)} of 64 texts are the same")
         self.table([
             ("cuecard", ours, None, memory[0]),
-            ("transformers, batch 64, padded on the left", theirs, ratios(ours, theirs), memory[1]),
+            (("peft" if card else "transformers") + ", batch 64, padded on the left", theirs, ratios(ours, theirs), memory[1]),
         ])
 
     @staticmethod
@@ -204,15 +207,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
-    parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "seeds"],
-                        help="one part")
+    parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "tuners",
+                                           "autoprompt", "behind", "prefix-generation", "seeds"], help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     if arguments.only in (None, "tokenizers"):
         bench.tokenizing()
     if arguments.only in (None, "encoder"):
         bench.encoding()
-    if arguments.only not in ("tokenizers", "encoder", "generation"):
+    tuners = {"tuners": "training", "behind": "behind_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
+    if arguments.only not in ("tokenizers", "encoder", "generation", *tuners):
         bench.same_results()
     if arguments.only in (None, "training"):
         bench.training()
@@ -220,6 +224,10 @@ def main() -> None:
         bench.evaluation()
     if arguments.only in (None, "generation"):
         bench.generation()
+    if arguments.only is None or arguments.only in tuners:
+        import tuners as methods
+
+        methods.measure(bench, TEMPLATE, WORDS, PEERS, [tuners[arguments.only]] if arguments.only else list(tuners.values()))
     if arguments.only in (None, "start-up"):
         bench.answering()
     if arguments.only in (None, "seeds"):

@@ -17,7 +17,7 @@ TEST_CASE("a cell is one line, and a terminal gets no orders from it") {
   // Escape sequences begin with U+001B, or with U+009B alone.
   CHECK(table({"card", "n"}, {{"a\x1b[2J\tb", "\xC2\x9B" "2J\n"}}) ==
         "card        n\n"
-        "------------\n"
+        "-------------\n"
         "a [2J b   2J\n");
 }
 

@@ -34,7 +34,7 @@ constexpr int64_t least_weights = 1 << 16;
 
 bool by_one_dnn(const at::Tensor& x, const at::Tensor& weight) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.dim() == 2 &&
-         weight.numel() >= least_weights && one_dnn().has_value();
+         x.size(0) > 0 && weight.numel() >= least_weights && one_dnn().has_value();
 }
 
 /// a b^T + bias; a [n, k] and b [m, k] may lie transposed.

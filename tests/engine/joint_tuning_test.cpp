@@ -85,5 +85,5 @@ TEST_CASE("the model learns at its own rate, slower than the rows") {
   CHECK(groups[2].tensors[0].dim() == 1);
   CHECK(joint.tuner->defaults({}).optimizer == "adamw");
   CHECK(joint.tuner->defaults({}).learning_rate == 1e-4);
-  CHECK(pseudo_tokens(model, false).tuner->defaults({}).optimizer == "adam");
+  CHECK(pseudo_tokens(model, false).tuner->defaults({}).learning_rate == 1e-3);
 }

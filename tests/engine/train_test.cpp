@@ -137,6 +137,30 @@ TEST_CASE("stopping on request keeps what was best so far") {
   CHECK(at::equal(method.tuner->export_learned(0).tensors.at("prompt"), at_look));
 }
 
+TEST_CASE("few rows make steps enough, and few looks at the dev rows, unless somebody says how many") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(24, 25), dev = word_examples(10, 26);
+  const auto run = [&](int64_t steps, double epochs, int64_t least) {
+    Method method = two_label_method(model, "m", front, "prompt-tuning");
+    FitSettings settings;
+    settings.steps = steps;
+    settings.epochs = epochs;
+    settings.least_steps = least;
+    settings.batch_size = 8; // three steps an epoch
+    int64_t looks = 0;
+    const auto count = [&](int64_t, int64_t, double, double dev_metric) {
+      looks += !std::isnan(dev_metric);
+      return true;
+    };
+    return std::pair(train(model, {{method, examples, dev}}, settings, 1, count).report.steps, looks);
+  };
+  CHECK(run(0, 0, 0).first == 100); // the tuner's default is six epochs, and 100 steps at least
+  CHECK(run(0, 2, 0) == std::pair<int64_t, int64_t>(6, 6));
+  CHECK(run(0, 2, 50) == std::pair<int64_t, int64_t>(50, 17)); // each epoch, and at the end
+  CHECK(run(0, 50, 50) == std::pair<int64_t, int64_t>(150, 25));
+  CHECK(run(4, 0, 50).first == 4);
+}
+
 TEST_CASE("a run stopped before its first look at the dev rows knows no dev metric") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(24, 25), dev = word_examples(10, 26);

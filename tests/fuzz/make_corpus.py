@@ -1,9 +1,10 @@
-"""make_corpus.py: writes the inputs in corpus/ that are no text: a safetensors file, a GGUF file, SentencePiece models, shared libraries.
+"""make_corpus.py: writes the inputs in corpus/ that are no text: safetensors files, adapters, a GGUF file, SentencePiece models, shared libraries.
 
 Each is about the smallest that its parser reads to the end. Other files in corpus/ are written by hand or are findings, and stay.
 """
 
 import json
+import math
 import struct
 from pathlib import Path
 
@@ -33,6 +34,33 @@ def make_safetensors() -> None:
     write("safetensors/every-type", safetensors(
         {name: tensor(name, [1], 8 * i, 8 * i + size) for i, (name, size) in enumerate([("F64", 8), ("I64", 8)])}
         | {"half": tensor("BF16", [4], 16, 24), "none": tensor("F16", [0, 9], 24, 24), "one": tensor("U8", [], 24, 25)}, bytes(25)))
+
+
+# PEFT's adapters: the configuration on one line, then a safetensors file
+
+
+def adapter(name: str, kind: str, task: str, shapes: dict[str, list[int]], **more) -> None:
+    config = {"peft_type": kind, "task_type": task, "peft_version": "0.21.2", "base_model_name_or_path": "tiny", "num_virtual_tokens": 2,
+              "num_transformer_submodules": 1, "num_layers": 1, "num_attention_heads": 1, "token_dim": 2, "inference_mode": True} | more
+    header, end = {}, 0
+    for tensor_name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[tensor_name] = tensor("F32", shape, begin, end)
+    write("adapter/" + name, json.dumps(config).encode() + b"\n" + safetensors(header, struct.pack("<f", 0.5) * (end // 4)))
+
+
+def make_adapters() -> None:
+    rows = {"prompt_embeddings": [2, 2]}
+    adapter("prompt", "PROMPT_TUNING", "CAUSAL_LM", rows)
+    adapter("p-tuning-and-embeddings", "P_TUNING", "CAUSAL_LM", rows | {"base_model.model.embed_tokens.weight": [3, 2]})
+    adapter("two-stacks", "PROMPT_TUNING", "SEQ_2_SEQ_LM", {"prompt_embeddings": [4, 2]}, num_transformer_submodules=2)
+    adapter("prefix-and-classifier", "PREFIX_TUNING", "SEQ_CLS",
+            {"prompt_embeddings": [2, 4], "base_model.score.weight": [3, 2]}, modules_to_save=["classifier", "score"])
+    adapter("words", "PREFIX_TUNING", "TOKEN_CLS",
+            {"prompt_embeddings": [2, 4], "base_model.classifier.bias": [2], "base_model.classifier.weight": [2, 2]}, id2label={"0": "a", "1": "b"})
+    adapter("multitask", "MULTITASK_PROMPT_TUNING", "CAUSAL_LM",
+            rows | {"prefix_task_cols": [2, 2, 1], "prefix_task_rows": [2, 1, 2]}, num_tasks=2, num_ranks=1)
+    adapter("older", "PROMPT_TUNING", "CAUSAL_LM", rows, peft_version=None, num_layers=None, token_dim=None)
 
 
 # GGUF: ggml's docs/gguf.md
@@ -214,6 +242,7 @@ def make_libraries() -> None:
 
 if __name__ == "__main__":
     make_safetensors()
+    make_adapters()
     make_gguf()
     make_sentencepiece()
     make_libraries()

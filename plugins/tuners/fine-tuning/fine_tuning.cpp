@@ -30,8 +30,10 @@ FitSettings FineTuning::defaults(const FitSettings& asked) const {
     settings.learning_rate = what_ == "all" ? 2e-5 : 1e-3;
   if (settings.batch_size <= 0)
     settings.batch_size = 16;
-  if (settings.epochs <= 0 && settings.steps <= 0)
+  if (settings.epochs <= 0 && settings.steps <= 0) {
     settings.epochs = what_ == "all" ? 3 : 6;
+    settings.least_steps = 100;
+  }
   if (settings.warmup < 0)
     settings.warmup = 0.1;
   if (settings.schedule.empty())

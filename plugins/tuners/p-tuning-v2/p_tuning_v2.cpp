@@ -46,8 +46,10 @@ FitSettings PTuningV2::defaults(const FitSettings& asked) const {
     settings.schedule = "linear";
   if (settings.batch_size <= 0)
     settings.batch_size = 32;
-  if (settings.epochs <= 0 && settings.steps <= 0)
+  if (settings.epochs <= 0 && settings.steps <= 0) {
     settings.epochs = 60;
+    settings.least_steps = 100;
+  }
   return settings;
 }
 

@@ -133,17 +133,17 @@ TEST_CASE("a card holds what came out, and is learned further directly") {
   }
 }
 
-TEST_CASE("defaults are those of the authors' LAMA and keep what was asked for") {
+TEST_CASE("defaults are what was measured and keep what was asked for") {
   const Prepared prepared(3, "mlp");
   FitSettings asked;
   const FitSettings settings = prepared.tuner.defaults(asked);
-  CHECK(settings.optimizer == "adam");
-  CHECK(settings.schedule == "exponential");
-  CHECK(settings.decay == 0.98);
-  CHECK(settings.learning_rate == 1e-5);
-  CHECK(settings.patience == 20);
-  asked.optimizer = "adamw";
+  CHECK(settings.optimizer == "adamw");
+  CHECK(settings.schedule == "linear");
+  CHECK(settings.learning_rate == 1e-3);
+  CHECK(settings.least_steps == 100);
+  asked.optimizer = "adam";
   asked.steps = 5;
-  CHECK(prepared.tuner.defaults(asked).optimizer == "adamw");
+  CHECK(prepared.tuner.defaults(asked).optimizer == "adam");
   CHECK(prepared.tuner.defaults(asked).epochs == 0);
+  CHECK(prepared.tuner.defaults(asked).least_steps == 0);
 }

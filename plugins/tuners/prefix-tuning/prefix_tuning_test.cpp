@@ -124,10 +124,10 @@ TEST_CASE("words are needed to start from words, and a model with one stack") {
                        UsageError);
 }
 
-TEST_CASE("defaults are the launcher's and keep what was asked for") {
+TEST_CASE("defaults are what was measured and keep what was asked for") {
   const Prepared prepared;
   FitSettings asked;
-  CHECK(prepared.tuner.defaults(asked).learning_rate == 5e-5);
+  CHECK(prepared.tuner.defaults(asked).learning_rate == 1e-4);
   CHECK(prepared.tuner.defaults(asked).epochs == 5);
   asked.learning_rate = 0.01;
   asked.steps = 7;

@@ -94,8 +94,10 @@ FitSettings PromptTuning::defaults(const FitSettings& asked) const {
     settings.schedule = adafactor ? "constant" : "linear";
   if (settings.batch_size <= 0)
     settings.batch_size = 16;
-  if (settings.epochs <= 0 && settings.steps <= 0)
+  if (settings.epochs <= 0 && settings.steps <= 0) {
     settings.epochs = 6;
+    settings.least_steps = 100;
+  }
   return settings;
 }
 
