@@ -149,6 +149,46 @@ TEST_CASE("mined words stand in the card's template, and label words are found a
   CHECK(to_card(method, model).label_words == result.report.label_words);
 }
 
+TEST_CASE("a search that is broken off goes on behind the last candidate, and ends with the same card") {
+  const std::vector<Example> rows = word_examples(20, 115), dev = word_examples(10, 116);
+  for (const char* name :
+       {"llama-tied", "bert-mlm"}) // the first writes its candidates, for the second they are mined
+    for (const char* label_words : {"false", "true"}) {
+      CAPTURE(name);
+      CAPTURE(label_words);
+      const Model model = tiny_model(name);
+      const File file("The plot was so good. It is bad. They say it is good, and that it was so bad.");
+      Set options{{"max-words", "2"}, {"candidates", "5"}, {"beams", "3"}, {"label-words", label_words}};
+      if (!model.backbone().shape().causal)
+        options.emplace_back("from", file.path.string());
+      const std::filesystem::path checkpoint = file.path.string() + ".checkpoint";
+      int64_t first = 0;
+      const auto run = [&](int64_t stop, const std::filesystem::path& place) {
+        Method method = searching(model, options);
+        first = 0;
+        const auto progress = [&](int64_t step, int64_t, double, double) {
+          first = first == 0 ? step : first;
+          if (step == stop)
+            throw std::runtime_error("broken off");
+          return true;
+        };
+        FitReport report =
+            train(model, {{method, rows, dev}}, batches_of(7), 1, progress, {}, {place, 1}).report;
+        return std::pair(method.prompt_template->source(), report);
+      };
+      const auto [source, whole] = run(-1, {});
+      CHECK_THROWS_WITH(run(3, checkpoint), doctest::Contains("broken off"));
+      const auto [again, rest] = run(-1, checkpoint);
+      std::filesystem::remove_all(checkpoint);
+      CHECK(first == 4);
+      CHECK(again == source);
+      CHECK(rest.losses == whole.losses);
+      CHECK(rest.label_words == whole.label_words);
+      CHECK(rest.best_step == whole.best_step);
+      CHECK(rest.best_dev == whole.best_dev);
+    }
+}
+
 namespace {
 
 /// Sees the templates that are tried.

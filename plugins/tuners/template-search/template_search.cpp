@@ -159,23 +159,34 @@ double TemplateSearch::look(Engine& engine, const Candidate& candidate, FitRepor
   return engine.evaluate_dev(0);
 }
 
-FitReport TemplateSearch::fit(Engine& engine) {
-  FitReport report;
-  report.plain_prompt = true;
-  std::vector<Candidate> candidates;
+std::vector<Candidate> TemplateSearch::candidates(Engine& engine) const {
+  std::vector<Candidate> found;
   for (std::string& source : sources(engine))
-    candidates.push_back({std::move(source), 0, {}});
-  if (candidates.empty())
+    found.push_back({std::move(source), 0, {}});
+  if (found.empty())
     throw DataError(
         "template-search found no candidate: a file should hold templates, or sentences with the labels' "
         "words.");
+  return found;
+}
+
+FitReport TemplateSearch::fit(Engine& engine) {
+  FitReport report;
+  report.plain_prompt = true;
   std::size_t scored = 0;
+  const TensorMap saved = engine.resume();
+  std::vector<Candidate> candidates = saved.empty() ? this->candidates(engine) : restored(saved, scored);
+  for (std::size_t i = 0; i < scored; ++i)
+    report.losses.push_back(static_cast<float>(candidates[i].loss));
+  report.steps = static_cast<int64_t>(scored);
   try {
-    for (Candidate& candidate : candidates) {
+    while (scored < candidates.size()) {
+      Candidate& candidate = candidates[scored];
       score(engine, candidate);
-      ++scored;
+      report.steps = static_cast<int64_t>(++scored);
       report.losses.push_back(static_cast<float>(candidate.loss));
-      engine.progress(report.steps = static_cast<int64_t>(scored), std::ssize(candidates), candidate.loss, NAN);
+      engine.checkpoint(report.steps, [&]() { return state_of(candidates, scored); });
+      engine.progress(report.steps, std::ssize(candidates), candidate.loss, NAN);
     }
   } catch (const Cancelled&) {
     report.cancelled = true;

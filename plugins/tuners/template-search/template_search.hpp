@@ -9,6 +9,7 @@
 #include <cuecard/options.hpp>
 #include <cuecard/tuner.hpp>
 
+#include "candidates.hpp"
 #include "gaps.hpp"
 
 namespace cuecard {
@@ -23,12 +24,7 @@ public:
   FitReport fit(Engine& engine) override;
 
 private:
-  struct Candidate {
-    std::string source;
-    double loss = 0;                         ///< of the training rows, mean
-    std::vector<std::vector<int64_t>> words; ///< label words found for it, one a label; empty: the task's
-  };
-
+  std::vector<Candidate> candidates(Engine& engine) const;
   std::vector<std::string> sources(Engine& engine) const;
   /// The template becomes the candidate's, with the task's words. False where no training row fits it.
   bool put(Engine& engine, const std::string& source) const;
