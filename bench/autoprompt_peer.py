@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--template", required=True, help="with {text} and {trigger}")
     parser.add_argument("--words", nargs=2, required=True)
     parser.add_argument("--trigger", nargs="+", required=True, help="the tokens to start from, as the vocabulary has them")
-    parser.add_argument("--iterations", type=int, default=4, help="0: the loss of the trigger on all rows, and no search")
+    parser.add_argument("--iterations", type=int, default=4, help="0: no search, only the loss of the trigger on the first batch of rows")
     parser.add_argument("--candidates", type=int, default=10)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)

@@ -153,6 +153,7 @@ def train(arguments, tokenizer, words):
         losses.append(loss.item())
         seconds.append(time.perf_counter() - begin)
     if arguments.save:
+        assert arguments.method == "prompt", "--save is for --method prompt"
         save_file({"prompt": learned[0].detach()}, arguments.save)
     timed = seconds[arguments.warm_up :]
     return {

@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
-    parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "tuners",
+    parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "methods",
                                            "autoprompt", "behind", "prefix-generation", "seeds"], help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
@@ -215,8 +215,8 @@ def main() -> None:
         bench.tokenizing()
     if arguments.only in (None, "encoder"):
         bench.encoding()
-    tuners = {"tuners": "training", "behind": "behind_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
-    if arguments.only not in ("tokenizers", "encoder", "generation", *tuners):
+    of_methods = {"methods": "training", "behind": "behind_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
+    if arguments.only not in ("tokenizers", "encoder", "generation", *of_methods):
         bench.same_results()
     if arguments.only in (None, "training"):
         bench.training()
@@ -224,10 +224,11 @@ def main() -> None:
         bench.evaluation()
     if arguments.only in (None, "generation"):
         bench.generation()
-    if arguments.only is None or arguments.only in tuners:
-        import tuners as methods
+    if arguments.only is None or arguments.only in of_methods:
+        import tuners
 
-        methods.measure(bench, TEMPLATE, WORDS, PEERS, [tuners[arguments.only]] if arguments.only else list(tuners.values()))
+        chosen = [of_methods[arguments.only]] if arguments.only else list(of_methods.values())
+        tuners.measure(bench, TEMPLATE, WORDS, PEERS, chosen)
     if arguments.only in (None, "start-up"):
         bench.answering()
     if arguments.only in (None, "seeds"):

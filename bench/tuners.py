@@ -1,4 +1,4 @@
-"""The methods that learn, beside peft: `./run bench --only tuners`. Called by run.py.
+"""The methods that learn, beside peft. Called by run.py: `./run bench --only methods`, and `behind`, `prefix-generation`, `autoprompt`.
 
 What both learn starts from the same numbers where peft can take ours (keys and values of a card); then four losses must be
 the same. Networks that make rows while they are learned start from their own, and the tests hold them against peft's.
@@ -50,7 +50,7 @@ class Methods:
             if same:  # a card after one step that changes nothing; both go on from it, on 16 rows, all in every step
                 self.ours(self.bench.few, tuner, options, method, 1, "start", lr=1e-12)
                 start = ["--start", self.home / "start.card" / "card.safetensors"]
-                ours = self.ours(self.bench.few, tuner, options, method, 4, "few", **{"from": self.home / "start.card"}).last["losses"]
+                ours = self.ours(self.bench.few, tuner, options, method, 4, "tuner-few", **{"from": self.home / "start.card"}).last["losses"]
                 theirs = self.theirs(self.bench.few, method, 4, "--warm-up", 0, "--padding", "right", *start).last["losses"]
                 self.bench.report(f"{title}, loss of 4 AdamW steps", ours, theirs, 1e-3)
             speeds, memory = ([], []), ([], [])
@@ -84,8 +84,8 @@ class Methods:
 
     def generation(self) -> None:
         """64 texts behind a learned prefix, which peft reads from what we export."""
-        card, adapter = self.home / "few.card", self.home / "adapter"
-        self.ours(self.bench.few, "prefix-tuning", {"length": PREFIX, "projection": "false", "init": "text"}, "prefix", 4, "few")
+        card, adapter = self.home / "tuner-few.card", self.home / "adapter"
+        self.ours(self.bench.few, "prefix-tuning", {"length": PREFIX, "projection": "false", "init": "text"}, "prefix", 4, "tuner-few")
         run(["rm", "-rf", adapter])
         run([self.cuecard.path, "card", "export", card, adapter, "--model", self.model, "--leave-template", "--quiet"])
         self.bench.generation(card=card, adapter=adapter)

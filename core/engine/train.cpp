@@ -32,6 +32,9 @@ struct LearningTask {
   Counters counted;                     ///< of `predictor`, as far as they are in the result
 };
 
+/// A search can go on for long without a look at dev rows.
+constexpr std::chrono::seconds longest_unwritten{30};
+
 class TrainingEngine final : public Engine {
 public:
   TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks, FitSettings settings,
@@ -126,10 +129,13 @@ public:
 
   TensorMap resume() override { return checkpoint_ ? checkpoint_->read() : TensorMap(); }
   void checkpoint(int64_t step, const std::function<TensorMap()>& state) override {
-    const bool due = looked_ || (every_ > 0 && step % every_ == 0);
+    const auto now = std::chrono::steady_clock::now();
+    const bool due = looked_ || (every_ > 0 && step % every_ == 0) || now - written_ > longest_unwritten;
     looked_ = false;
-    if (checkpoint_ && due)
-      checkpoint_->write(state());
+    if (!checkpoint_ || !due)
+      return;
+    checkpoint_->write(state());
+    written_ = std::chrono::steady_clock::now();
   }
 
   void progress(int64_t step, int64_t steps, double loss, double dev) override {
@@ -190,6 +196,7 @@ private:
   std::optional<Checkpoint> checkpoint_;
   int64_t every_ = 0;
   bool looked_ = false; ///< at dev rows, since a state was due
+  std::chrono::steady_clock::time_point written_ = std::chrono::steady_clock::now();
 };
 
 /// Whether a component learned something else meanwhile.

@@ -27,8 +27,8 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<std
 
 } // namespace
 
-std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& raw) {
-  std::vector<std::vector<std::string>> rows = raw;
+std::string table(std::vector<std::string> head, std::vector<std::vector<std::string>> rows) {
+  std::ranges::transform(head, head.begin(), one_line);
   for (auto& row : rows)
     std::ranges::transform(row, row.begin(), one_line);
   std::vector<std::size_t> widths;

@@ -6,8 +6,9 @@
 
 namespace cuecard::host {
 
-/// Lines end in a line feed; a rule stands below the head. Rows may be shorter than the head. Cells are made one line.
-std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+/// Lines end in a line feed; a rule stands below the head. Rows may be shorter than the head. Cells are made
+/// one line.
+std::string table(std::vector<std::string> head, std::vector<std::vector<std::string>> rows);
 
 /// The head of a column of measures: the metric that all of them have, else "value".
 std::string measure_head(const std::vector<std::string>& metrics);

@@ -15,10 +15,10 @@ TEST_CASE("columns are as wide as their longest cell, counted in characters") {
 
 TEST_CASE("a cell is one line, and a terminal gets no orders from it") {
   // Escape sequences begin with U+001B, or with U+009B alone.
-  CHECK(table({"card", "n"}, {{"a\x1b[2J\tb", "\xC2\x9B" "2J\n"}}) ==
-        "card        n\n"
-        "-------------\n"
-        "a [2J b   2J\n");
+  CHECK(table({"card", "n"}, {{"a\x1b[2J\tb", "\xC2\x9B"
+                                              "2J\n"}}) == "card        n\n"
+                                                           "-------------\n"
+                                                           "a [2J b   2J\n");
 }
 
 TEST_CASE("numbers") {

@@ -21,6 +21,8 @@ Options recorded(const FitSettings& settings) {
   Options options;
   options.set("steps", settings.steps);
   options.set("epochs", settings.epochs);
+  options.set("least-steps", settings.least_steps);
+  options.set("decay", settings.decay);
   options.set("learning-rate", settings.learning_rate);
   options.set("batch-size", settings.batch_size);
   options.set("batch-tokens", settings.batch_tokens);

@@ -133,7 +133,8 @@ std::vector<Verb> learning() {
                           "Option of the tuner, or template.OPTION, verbalizer.OPTION.")),
            valued("checkpoint", "DIR", path,
                   "Keep the run here, so that the same command goes on if it is killed."),
-           valued("checkpoint-every", "N", integer(1, 1e9), "Steps; and after each look at the dev rows."),
+           valued("checkpoint-every", "N", integer(1, 1e9),
+                  "Steps; also after each look at the dev rows, and every 30 s."),
        } + fitting +
            runs + plugins + Flags{strict, json, quiet},
        "cuecard train --task sst2.json --model SmolLM2 --tuner prompt-tuning --set length=20 --out sst2.card"},

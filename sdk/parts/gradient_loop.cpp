@@ -20,7 +20,7 @@ namespace cuecard {
 
 namespace {
 
-/// Few rows make short epochs, and a look after each would take longer than the steps.
+/// Where the rows are too few for epochs to be a measure: a look after each would take longer than the steps.
 constexpr int64_t most_looks = 25;
 
 /// What nobody chose.
@@ -39,14 +39,16 @@ FitSettings complete(FitSettings settings, int64_t steps_per_epoch) {
     settings.patience = 0;
   if (settings.decay <= 0)
     settings.decay = 0.95;
+  bool few_rows = false;
   if (settings.steps <= 0) {
     const double epochs = settings.epochs > 0 ? settings.epochs : 5;
-    settings.steps = std::max<int64_t>(
-        {1, settings.least_steps, std::llround(epochs * static_cast<double>(steps_per_epoch))});
+    settings.steps = std::max<int64_t>(1, std::llround(epochs * static_cast<double>(steps_per_epoch)));
+    few_rows = settings.steps < settings.least_steps;
+    settings.steps = std::max(settings.steps, settings.least_steps);
   }
   if (settings.evaluate_every <= 0)
-    settings.evaluate_every =
-        std::max<int64_t>({1, std::min(steps_per_epoch, settings.steps / 4), settings.steps / most_looks});
+    settings.evaluate_every = std::max<int64_t>(
+        {1, std::min(steps_per_epoch, settings.steps / 4), few_rows ? settings.steps / most_looks : 0});
   return settings;
 }
 

@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 
 #include <cuecard/parts/layers.hpp>
 #include <cuecard/parts/random.hpp>
@@ -76,6 +77,13 @@ TEST_CASE("linear equals a matrix product and its gradients, whoever computes it
           [out = out](auto& x) { return cuecard::linear(x[0], x[1].narrow(1, out / 2, out).t()); },
           [out = out](auto& x) { return x[0].matmul(x[1].narrow(1, out / 2, out)); });
     }
+}
+
+TEST_CASE("LibTorch has the product that linear asks for under the name and with the arguments it had") {
+  // Without it everything is right and half as fast (docs/decisions/014), so that only this would tell.
+  const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  REQUIRE(found.has_value());
+  CHECK(found->schema().arguments().size() == 6);
 }
 
 TEST_CASE("a frozen weight gets no gradient, and a bias alone can learn") {

@@ -19,12 +19,18 @@ using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std:
                                 std::string_view, c10::List<std::optional<at::Scalar>>,
                                 std::optional<std::string_view>);
 
-/// LibTorch's name for a product by oneDNN. Empty where LibTorch was built without it.
-const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& one_dnn() {
-  static const auto found = []() -> std::optional<c10::TypedOperatorHandle<OneDnnLinear>> {
+/// LibTorch's name for a product by oneDNN. Empty where LibTorch was built without it, or calls it otherwise.
+std::optional<c10::TypedOperatorHandle<OneDnnLinear>> find_one_dnn() {
+  try {
     const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
     return handle ? std::optional(handle->typed<OneDnnLinear>()) : std::nullopt;
-  }();
+  } catch (const c10::Error&) {
+    return std::nullopt;
+  }
+}
+
+const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& one_dnn() {
+  static const auto found = find_one_dnn();
   return found;
 }
 
@@ -32,9 +38,11 @@ const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& one_dnn() {
 /// smaller weight take.
 constexpr int64_t least_weights = 1 << 16;
 
-bool by_one_dnn(const at::Tensor& x, const at::Tensor& weight) {
+/// A part of a matrix's columns is left out: oneDNN has no fast code for weights that don't lie together.
+bool by_one_dnn(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.dim() == 2 &&
-         x.size(0) > 0 && weight.numel() >= least_weights && one_dnn().has_value();
+         x.size(0) > 0 && weight.numel() >= least_weights && weight.is_non_overlapping_and_dense() &&
+         (!bias.defined() || bias.is_contiguous()) && one_dnn().has_value();
 }
 
 /// a b^T + bias; a [n, k] and b [m, k] may lie transposed.
@@ -48,8 +56,9 @@ class LinearByOneDnn : public torch::autograd::Function<LinearByOneDnn> {
 public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& weight, const at::Tensor& bias) {
-    // What only the other's gradient needs is not kept: rows are, only where the weight learns.
-    context->save_for_backward({weight.requires_grad() ? x : at::Tensor(), weight});
+    // Each is kept for the other's gradient.
+    context->save_for_backward(
+        {weight.requires_grad() ? x : at::Tensor(), x.requires_grad() ? weight : at::Tensor()});
     return product(x, weight, bias.numel() > 0 ? bias : at::Tensor());
   }
 
@@ -61,7 +70,7 @@ public:
     if (context->needs_input_grad(0))
       result[0] = product(d_y, weight.t());
     if (context->needs_input_grad(1))
-      result[1] = product(d_y.t(), x.t());
+      result[1] = product(d_y.t(), x.contiguous().t());
     if (context->needs_input_grad(2))
       result[2] = d_y.sum(0);
     return result;
@@ -71,7 +80,7 @@ public:
 } // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (by_one_dnn(x, weight)) {
+  if (by_one_dnn(x, weight, bias)) {
     const bool learns = at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad() ||
                                                        (bias.defined() && bias.requires_grad()));
     return learns ? LinearByOneDnn::apply(x, weight, bias.defined() ? bias : at::empty({0}, x.options()))

@@ -157,7 +157,8 @@ TEST_CASE("few rows make steps enough, and few looks at the dev rows, unless som
   CHECK(run(0, 0, 0).first == 100); // the tuner's default is six epochs, and 100 steps at least
   CHECK(run(0, 2, 0) == std::pair<int64_t, int64_t>(6, 6));
   CHECK(run(0, 2, 50) == std::pair<int64_t, int64_t>(50, 17)); // each epoch, and at the end
-  CHECK(run(0, 50, 50) == std::pair<int64_t, int64_t>(150, 25));
+  CHECK(run(0, 2, 100) == std::pair<int64_t, int64_t>(100, 25));
+  CHECK(run(0, 50, 100) == std::pair<int64_t, int64_t>(150, 50));
   CHECK(run(4, 0, 50).first == 4);
 }
 

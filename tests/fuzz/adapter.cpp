@@ -36,6 +36,14 @@ private:
   std::filesystem::path path_;
 };
 
+bool same_when_read(const std::string& config) {
+  try {
+    return peft::adapter_config_text(peft::parse_adapter_config(config, "again")) == config;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 } // namespace
 
 int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
@@ -53,7 +61,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
     if (!adapter.config.layers || !adapter.config.heads || !adapter.config.width)
       return;
     const std::string text = peft::adapter_config_text(adapter.config);
-    fuzz::require(peft::adapter_config_text(peft::parse_adapter_config(text, "again")) == text,
-                  "a configuration changes on its way through text");
+    fuzz::require(same_when_read(text), "a configuration changes on its way through text");
   });
 }

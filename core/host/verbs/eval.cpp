@@ -15,6 +15,7 @@
 #include "host/json_line.hpp"
 #include "host/loading.hpp"
 #include "host/measured_card.hpp"
+#include "host/one_line.hpp"
 #include "host/progress.hpp"
 #include "host/table.hpp"
 #include "host/verbs/verbs.hpp"
@@ -172,7 +173,7 @@ void print(const std::vector<Json>& objects, const Values& values) {
   for (const Json& object : objects)
     if (object.contains("versus")) {
       const Json& pair = object["versus"];
-      std::cout << object["card"].get<std::string>() << " against " << pair["card"].get<std::string>()
+      std::cout << one_line(object["card"].get<std::string>() + " against " + pair["card"].get<std::string>())
                 << ": only the first is right on " << pair["only_this"]
                 << (object.contains("words") ? " words" : " rows") << ", only the second on "
                 << pair["only_other"] << "; p = " << rounded(pair["p_value"].get<double>(), 4)

@@ -31,10 +31,6 @@ at::Tensor Conv1D::operator()(const at::Tensor& x) const {
   return linear(x, weight.t(), bias);
 }
 
-at::Tensor Conv1D::outputs(const at::Tensor& x, int64_t first, int64_t size) const {
-  return linear(x, weight.narrow(1, first, size).t(), bias.narrow(0, first, size));
-}
-
 at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const at::Tensor& x,
                               const ForwardPass& pass) const {
   const bool last = index + 1 == c.layers && pass.reads_some();
@@ -44,10 +40,10 @@ at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const a
   const int64_t head_dim = c.hidden / c.heads;
   const auto heads_of = [&](const at::Tensor& rows) { return rows.view({rows.size(0), c.heads, head_dim}); };
 
-  const at::Tensor normed = attention_norm(x);
-  const at::Tensor q = heads_of(query_key_value.outputs(asked(normed), 0, c.hidden));
-  const at::Tensor k = heads_of(query_key_value.outputs(normed, c.hidden, c.hidden));
-  const at::Tensor v = heads_of(query_key_value.outputs(normed, 2 * c.hidden, c.hidden));
+  const at::Tensor all = query_key_value(attention_norm(x));
+  const at::Tensor q = heads_of(asked(all.narrow(1, 0, c.hidden)));
+  const at::Tensor k = heads_of(all.narrow(1, c.hidden, c.hidden));
+  const at::Tensor v = heads_of(all.narrow(1, 2 * c.hidden, c.hidden));
   double scale = c.scaled ? 1.0 / std::sqrt(static_cast<double>(head_dim)) : 1.0;
   if (c.scaled_by_layer)
     scale /= static_cast<double>(index + 1);

@@ -29,8 +29,6 @@ struct Gpt2Configuration {
 struct Conv1D {
   at::Tensor weight, bias; ///< [in, out], [out]
   at::Tensor operator()(const at::Tensor& x) const;
-  /// The `size` outputs that begin at `first` alone.
-  at::Tensor outputs(const at::Tensor& x, int64_t first, int64_t size) const;
 };
 
 /// One layer: x + attention(norm(x)), then x + feed_forward(norm(x)).

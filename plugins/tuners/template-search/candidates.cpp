@@ -23,10 +23,13 @@ at::Tensor fitting(const TensorMap& state, const std::string& name, int64_t dime
 TensorMap state_of(const std::vector<Candidate>& candidates, std::size_t scored) {
   std::string texts;
   for (const Candidate& candidate : candidates)
-    texts += candidate.source + '\0';
+    texts += candidate.source;
   const auto count = static_cast<int64_t>(scored);
   at::Tensor sources = at::empty({std::ssize(texts)}, at::kByte), losses = at::empty({count}, at::kDouble);
   std::copy(texts.begin(), texts.end(), sources.data_ptr<uint8_t>());
+  at::Tensor lengths = at::empty({std::ssize(candidates)}, at::kLong);
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    lengths.data_ptr<int64_t>()[i] = std::ssize(candidates[i].source);
   std::size_t labels = 0;
   for (std::size_t i = 0; i < scored; ++i) {
     losses.data_ptr<double>()[i] = candidates[i].loss;
@@ -37,22 +40,23 @@ TensorMap state_of(const std::vector<Candidate>& candidates, std::size_t scored)
     for (std::size_t label = 0; label < labels; ++label)
       words.data_ptr<int64_t>()[i * labels + label] =
           candidates[i].words.empty() ? -1 : candidates[i].words[label].at(0);
-  return {{"sources", sources}, {"losses", losses}, {"words", words}};
+  return {{"sources", sources}, {"lengths", lengths}, {"losses", losses}, {"words", words}};
 }
 
 std::vector<Candidate> restored(const TensorMap& state, std::size_t& scored) {
   const at::Tensor sources = fitting(state, "sources", 1).to(at::kCPU, at::kByte).contiguous();
   const at::Tensor losses = fitting(state, "losses", 1).to(at::kCPU, at::kDouble).contiguous();
   const at::Tensor words = fitting(state, "words", 2).to(at::kCPU, at::kLong).contiguous();
-  std::vector<Candidate> candidates(1);
-  for (int64_t i = 0; i < sources.numel(); ++i) {
-    const auto byte = static_cast<char>(sources.const_data_ptr<uint8_t>()[i]);
-    if (byte == '\0')
-      candidates.emplace_back();
-    else
-      candidates.back().source += byte;
+  const at::Tensor lengths = fitting(state, "lengths", 1).to(at::kCPU, at::kLong).contiguous();
+  std::vector<Candidate> candidates;
+  const uint8_t *text = sources.const_data_ptr<uint8_t>(), *end = text + sources.numel();
+  for (int64_t i = 0; i < lengths.numel(); ++i) {
+    const int64_t length = lengths.const_data_ptr<int64_t>()[i];
+    if (length < 0 || length > end - text)
+      throw DataError("the checkpoint's templates are cut off: it belongs to another run.");
+    candidates.push_back({std::string(text, text + length), 0, {}});
+    text += length;
   }
-  candidates.pop_back();
   scored = static_cast<std::size_t>(losses.numel());
   if (scored > candidates.size() || words.size(0) != losses.numel())
     throw DataError("the checkpoint scored more templates than it has: it belongs to another run.");

@@ -16,8 +16,8 @@ struct Candidate {
   std::vector<std::vector<int64_t>> words; ///< label words found for it, one a label; empty: the task's
 };
 
-/// `sources`, bytes, each text ended by a zero byte; `losses` of the `scored` first; `words` [scored, labels]
-/// where words are searched, -1 for a candidate that no row fits.
+/// `sources`, the bytes of all texts; `lengths` of each; `losses` of the `scored` first; `words` [scored,
+/// labels] where words are searched, -1 for a candidate that no row fits.
 TensorMap state_of(const std::vector<Candidate>& candidates, std::size_t scored);
 
 /// DataError where the tensors are not those of a state.

@@ -33,6 +33,10 @@ std::vector<const Example*> labelled(const Task& task) {
   return rows;
 }
 
+bool same_sources(const std::vector<Candidate>& a, const std::vector<Candidate>& b) {
+  return std::ranges::equal(a, b, {}, &Candidate::source, &Candidate::source);
+}
+
 } // namespace
 
 TemplateSearch::TemplateSearch(const Options& options)
@@ -176,6 +180,9 @@ FitReport TemplateSearch::fit(Engine& engine) {
   std::size_t scored = 0;
   const TensorMap saved = engine.resume();
   std::vector<Candidate> candidates = saved.empty() ? this->candidates(engine) : restored(saved, scored);
+  if (!saved.empty() && !file_.empty() && !same_sources(candidates, this->candidates(engine)))
+    throw DataError("the checkpoint's templates are not those of the file that \"from\" names: it has changed "
+                    "since; name another folder with --checkpoint to begin anew.");
   for (std::size_t i = 0; i < scored; ++i)
     report.losses.push_back(static_cast<float>(candidates[i].loss));
   report.steps = static_cast<int64_t>(scored);

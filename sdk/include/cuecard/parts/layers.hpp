@@ -1,6 +1,7 @@
 /// Blocks that model families share, with gradients written by hand where LibTorch's composition is slow:
 /// frozen weights get none unless they ask for it. R rows, H hidden size; float32 and float64 on the CPU run
-/// the fused loops, anything else LibTorch's own operators (tests hold the two against each other).
+/// the fused loops, anything else LibTorch's own operators (tests hold the two against each other). First
+/// derivatives only.
 #pragma once
 
 #include <cstdint>
