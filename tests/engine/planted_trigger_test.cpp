@@ -2,14 +2,10 @@
 // AutoPrompt finds that word.
 #include <ATen/ATen.h>
 
-#include <filesystem>
-
-#include <unistd.h>
-
 #include <cuecard/parts/found_words.hpp>
 
-#include "model/safetensors.hpp"
 #include "spied_tuner.hpp"
+#include "taught_model.hpp"
 #include "trigger_task.hpp"
 
 // Behind LibTorch, whose logging defines CHECK, too.
@@ -20,24 +16,6 @@ using namespace cuecard;
 using namespace cuecard::test;
 
 namespace {
-
-namespace fs = std::filesystem;
-
-/// A copy of a tiny model with other weights, gone afterwards.
-struct Folder {
-  Folder(const std::string& name, const Model& model, const TensorMap& learned) {
-    fs::remove_all(path);
-    fs::create_directories(path);
-    for (const char* file : {"config.json", "tokenizer.json", "tokenizer_config.json"})
-      fs::copy_file(golden / "models" / name / file, path / file);
-    std::map<std::string, at::Tensor> weights;
-    for (const auto& [weight, tensor] : model.backbone().weights())
-      weights[weight] = (learned.contains(weight) ? learned.at(weight) : tensor).detach().contiguous().clone();
-    write_safetensors(path / "model.safetensors", weights);
-  }
-  ~Folder() { fs::remove_all(path); }
-  const fs::path path = fs::temp_directory_path() / ("cuecard-planted-" + std::to_string(getpid()));
-};
 
 std::string template_with(const Model& model, const std::string& middle) {
   return model.backbone().shape().causal ? "{text}" + middle + "{\"mask\"}"
@@ -78,8 +56,8 @@ TEST_CASE("the word that a model was taught to answer behind is found") {
     lesson.batch_size = 12;
     lesson.learning_rate = 3e-3;
     train(model, {{taught, rows, {}}}, lesson, 1);
-    const Folder folder(name, model, taught.tuner->replaced_weights());
-    const Model knowing = Model::load(folder.path, plugins(), {at::kCPU, at::kFloat});
+    const TaughtModel weights(name, model, taught.tuner->replaced_weights());
+    const Model knowing = weights.load();
 
     std::vector<Example> asked;
     for (const Example& row : rows)
