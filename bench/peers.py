@@ -31,7 +31,7 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import torch
 from peft import (PeftModel, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, TaskType, get_peft_model)
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -92,10 +92,9 @@ def with_prompt(model, arguments, tokenizer):
     count = arguments.virtual_tokens if initial is None else initial.shape[0]
     config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=count)
     model = get_peft_model(model, config)
-    prompt = model.prompt_encoder["default"].embedding.weight
     if initial is not None:
-        prompt.data.copy_(initial)
-    return model, prompt, count
+        model.prompt_encoder["default"].embedding.weight.data.copy_(initial)
+    return model, count
 
 
 def with_prefix(arguments):
@@ -121,8 +120,7 @@ def with_prefix(arguments):
 def with_method(arguments, tokenizer):
     """The model, and how many rows stand in front of the ids."""
     if arguments.method == "prompt":
-        model, _, count = with_prompt(load(arguments), arguments, tokenizer)
-        return model, count
+        return with_prompt(load(arguments), arguments, tokenizer)
     if arguments.method == "p-tuning":
         model = load(arguments)
         config = PromptEncoderConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=arguments.virtual_tokens,
@@ -152,9 +150,6 @@ def train(arguments, tokenizer, words):
         optimizer.step()
         losses.append(loss.item())
         seconds.append(time.perf_counter() - begin)
-    if arguments.save:
-        assert arguments.method == "prompt", "--save is for --method prompt"
-        save_file({"prompt": learned[0].detach()}, arguments.save)
     timed = seconds[arguments.warm_up :]
     return {
         "steps": len(timed), "seconds": sum(timed), "examples_per_second": arguments.batch * len(timed) / sum(timed),
@@ -167,7 +162,7 @@ def evaluate(arguments, tokenizer, words):
     rows, labels = read_rows(arguments, tokenizer)
     model, count = load(arguments), 0
     if arguments.prompt:
-        model, _, count = with_prompt(model, arguments, tokenizer)
+        model, count = with_prompt(model, arguments, tokenizer)
     last_scores(model, rows[:2], arguments.padding, count, arguments.keep)  # the first call sets things up
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i])) if arguments.sort else list(range(len(rows)))
     scores = torch.empty(len(rows), len(words))
@@ -245,7 +240,6 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="train: a card's tensors, to start keys and values from")
     parser.add_argument("--adapter", type=Path, help="generate: of peft")
     parser.add_argument("--head", type=Path, help="classify: a card's tensors")
-    parser.add_argument("--save", type=Path, help="write the trained prompt to this safetensors file")
     parser.add_argument("--virtual-tokens", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=12)

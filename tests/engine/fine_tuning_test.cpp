@@ -25,14 +25,6 @@ Method fine_tuned(const Model& model, const std::string& name, const std::string
   return two_label_method(model, "m", text_for(name), "fine-tuning", {{"what", what}});
 }
 
-FitSettings steps(int64_t count, double rate) {
-  FitSettings settings;
-  settings.steps = count;
-  settings.batch_size = 8;
-  settings.learning_rate = rate;
-  return settings;
-}
-
 /// Mean loss of `examples` from predicted probabilities: no gradient and no training loop is involved.
 double loss_of(const Model& model, const Method& method, const std::vector<Example>& examples) {
   double sum = 0;
@@ -44,7 +36,7 @@ double loss_of(const Model& model, const Method& method, const std::vector<Examp
 
 /// The gradients that one step's loss leaves in the weights, by the optimizer's own view: caught in `progress`.
 TensorMap gradients(const Model& model, Method& method, const std::vector<Example>& examples) {
-  FitSettings settings = steps(1, 1e-30);
+  FitSettings settings = steps_of(1, 8, 1e-30);
   settings.batch_size = std::ssize(examples);
   settings.clip = 0;
   TensorMap found;
@@ -105,7 +97,7 @@ TEST_CASE("it learns a planted rule, by all weights and by biases, and leaves th
     const std::vector<Example> examples = word_examples(48, 42);
     Method method = fine_tuned(model, name, what), untouched = fine_tuned(model, name, what);
     const double before = loss_of(model, method, examples);
-    const TrainResult result = train(model, {{method, examples, {}}}, steps(40, rate), 1);
+    const TrainResult result = train(model, {{method, examples, {}}}, steps_of(40, 8, rate), 1);
     CHECK(result.counters.rows_from_cache == 0); // nothing in front of the answer stays the same
     CHECK(loss_of(model, method, examples) < before - 0.1);
     CHECK(loss_of(model, untouched, examples) == before);
@@ -123,7 +115,7 @@ TEST_CASE("a card with weights and a card without, mixed in one call, are each w
     const Model model = tiny_model(name);
     const std::vector<Example> examples = word_examples(24, 43);
     Method method = fine_tuned(model, name);
-    train(model, {{method, examples, {}}}, steps(12, 2e-3), 1);
+    train(model, {{method, examples, {}}}, steps_of(12, 8, 2e-3), 1);
     const Card card = to_card(method, model);
     CHECK(card.tuner_learned.texts.at("weights").find("this card holds ") == 0);
     Method back = method_from_card(model, plugins(), card);

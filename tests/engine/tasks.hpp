@@ -30,6 +30,14 @@ inline Method two_label_method(const Model& model, const std::string& name, cons
   return make_method(model, plugins(), choice);
 }
 
+inline FitSettings steps_of(int64_t count, int64_t batch_size, double learning_rate) {
+  FitSettings settings;
+  settings.steps = count;
+  settings.batch_size = batch_size;
+  settings.learning_rate = learning_rate;
+  return settings;
+}
+
 /// Examples of 1 to 12 words drawn from few; the label is whether "good" is among them.
 inline std::vector<Example> word_examples(int64_t count, uint64_t seed) {
   const std::vector<std::string> words{"the", "film", "was", "good", "a", "plot", "of", "long", "and", "x7"};
