@@ -1,18 +1,21 @@
-"""Labelled sentences: the movie reviews that ./run setup unpacks, or SST-2 where ../shared has it."""
+"""Labelled sentences: what ./run setup unpacks (movie reviews and three other kinds), or SST-2 where ../shared has it."""
 
 import json
 import random
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-REVIEWS = PROJECT / ".cache" / "text" / "movieReviewSnippets_GroundTruth.txt"
+RATED = PROJECT / ".cache" / "text"
 SST2 = PROJECT.parent / "shared" / "data" / "sst2"
 
 
-def reviews() -> list[dict]:
+def rated(kind: str = "movieReviewSnippets") -> list[dict]:
     """Label: the sign of the mean rating (in [-4, 4]); rows without a clear one are left out."""
+    source = RATED / f"{kind}_GroundTruth.txt"
+    if not source.exists():
+        raise SystemExit(f"bench: {source} is missing; ./run setup fetches it")
     rows, seen = [], set()
-    for line in REVIEWS.read_text(encoding="latin-1").splitlines():
+    for line in source.read_text(encoding="latin-1").splitlines():
         _, rating, text = line.split("\t", 2)
         text = " ".join(text.split())
         if abs(float(rating)) >= 0.5 and text.lower() not in seen:
@@ -31,9 +34,7 @@ def training_and_held_out(train: int, held_out: int, seed: int) -> tuple[str, li
     draw = random.Random(seed)
     if (SST2 / "train.tsv").exists():
         return "SST-2", draw.sample(sst2("train"), train), draw.sample(sst2("dev"), held_out)
-    if not REVIEWS.exists():
-        raise SystemExit(f"bench: {REVIEWS} is missing; ./run setup fetches it")
-    rows = draw.sample(reviews(), train + held_out)
+    rows = draw.sample(rated(), train + held_out)
     return "movie reviews", rows[:train], rows[train:]
 
 

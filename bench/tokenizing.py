@@ -28,7 +28,7 @@ def lines(most: int) -> list[str]:
     if (texts.SST2 / "train.tsv").exists():
         sentences = [row["text"] for row in texts.sst2("train")]
     else:
-        sentences = [row["text"] for row in texts.reviews()]
+        sentences = [row["text"] for row in texts.rated()]
     chosen, size = [], 0
     while size < most:
         for sentence in sentences:

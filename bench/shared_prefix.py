@@ -1,0 +1,67 @@
+"""Part `shared-prefix` of `./run results`: one prefix that four data sets of a kind share, against one for each of them.
+
+The data sets are sentences of four kinds of texts that people rated, which `./run setup` unpacks; each has a head of its own. In
+each way every task sees as many batches: the prefix learns alone; or with the other tasks, a batch of each in each step; or half
+the steps with the others, and then goes on with the task alone.
+"""
+
+import json
+import random
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import texts
+
+KINDS = {"movies": "movieReviewSnippets", "products": "amazonReviewSnippets", "editorials": "nytEditorialSnippets", "tweets": "tweets"}
+PER_LABEL, HELD_OUT, STEPS = 64, 400, 100
+TITLE = "One prefix for four tasks, MiniLM"
+ABOUT = (f"Sentiment of movie reviews, product reviews, editorials and tweets, each with a head of its own: {PER_LABEL} training and "
+         f"{PER_LABEL} development rows a label, {HELD_OUT} others are measured. P-tuning v2; every task sees {STEPS} batches in each way.")
+
+
+def write_task(name: str, folder: Path, seed: int) -> Path:
+    rows = texts.rated(KINDS[name])
+    random.Random(seed).shuffle(rows)
+    path = folder / f"{name}.task.json"
+    path.write_text(json.dumps({
+        "name": name,
+        "data": {"test": str(texts.write(rows[:HELD_OUT], folder / f"{name}.test.jsonl")),
+                 "train": str(texts.write(rows[HELD_OUT:], folder / f"{name}.train.jsonl")), "fields": {"text": "text"}, "label": "label"},
+        "labels": [{"name": "negative", "values": [0]}, {"name": "positive", "values": [1]}],
+        "few_shot": {"per_label": PER_LABEL, "seed": seed, "dev": {"per_label": PER_LABEL}},
+        "template": "{text}",
+        "verbalizer": {"component": "head"},
+    }, indent=1) + "\n")
+    return path
+
+
+def measure(call: Callable[[list], dict], folder: Path, seed: int) -> dict[str, list[float]]:
+    """Per way the tasks' accuracies. `call` runs a command on the model and answers with the last line that it printed."""
+    tasks = {name: write_task(name, folder, seed) for name in KINDS}
+
+    def train(names: list[str], steps: int, out: Path, start: list) -> None:
+        asked = [flag for name in names for flag in ("--task", tasks[name])]
+        call(["train", *asked, "--tuner", "p-tuning-v2", "--steps", steps, "--seed", seed, "--out", out, *start])
+
+    train(list(KINDS), STEPS, folder / "all", [])
+    train(list(KINDS), STEPS // 2, folder / "half", [])
+    cards = {"one for each": {}, "one for all": {name: folder / "all" / f"{name}.card" for name in KINDS}, "one for all, then gone on": {}}
+    for name in KINDS:
+        cards["one for each"][name] = folder / f"{name}.card"
+        train([name], STEPS, folder / f"{name}.card", [])
+        cards["one for all, then gone on"][name] = folder / f"{name}.gone-on.card"
+        train([name], STEPS - STEPS // 2, folder / f"{name}.gone-on.card", ["--from", folder / "half" / f"{name}.card"])
+    return {way: [call(["eval", "--card", card, "--task", tasks[name]])["accuracy"] for name, card in of_way.items()]
+            for way, of_way in cards.items()}
+
+
+def table(seeds: list[dict[str, list[float]]]) -> str:
+    """Per way and task the mean over seeds; over all tasks each seed's mean."""
+    lines = ["| prefix | " + " | ".join(KINDS) + " | mean | over seeds |", "|---" * (len(KINDS) + 3) + "|"]
+    for way in seeds[0]:
+        of_tasks = [100 * statistics.mean(values) for values in zip(*(seed[way] for seed in seeds))]
+        of_seeds = [100 * statistics.mean(seed[way]) for seed in seeds]
+        lines.append(f"| {way} | " + " | ".join(f"{value:.1f}%" for value in of_tasks) + f" | {statistics.mean(of_seeds):.1f}% | "
+                     + ", ".join(f"{value:.1f}" for value in of_seeds) + f" ± {statistics.stdev(of_seeds):.1f} |")
+    return "\n".join(lines)
