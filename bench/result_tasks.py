@@ -108,7 +108,6 @@ def fewglue(name: str) -> Callable[[Path, Path], dict]:
                      "fields": {each: each for each in fields}, "label": "label"},
             "labels": [{"name": word, "values": [value], "words": [word]} for word, value in words.items()],
             "template": template,
-            "max_length": 256,
         }
     return made
 
@@ -198,6 +197,10 @@ HEADS = {
     "fine-tuning, biases": ("fine-tuning", ["--set", "what=bias"]),
     "fine-tuning": ("fine-tuning", []),
 }
+PASSES = {
+    **HEADS,
+    "p-tuning-v2, 20 passes": ("p-tuning-v2", ["--epochs", "20"]),
+}
 FACTS = {
     "manual": ("manual", []),
     "autoprompt": ("autoprompt", ["--set", 'template.text={sub_label}{"trigger": None, "duplicate": 5}{"mask"}',
@@ -211,20 +214,22 @@ PARTS = {
     "sst2-16-shot": Part("SST-2, 16-shot, SmolLM2", FEW, "SmolLM2", sst2_few, CAUSAL, THREE_SEEDS),
     "sst2": Part("SST-2, 6,920 rows, SmolLM2", "One pass over all training rows, one seed.", "SmolLM2", sst2_full,
                  {name: line for name, line in CAUSAL.items() if line[0] not in ("manual", "in-context")},
-                 ["--epochs", "1"]),
+                 ["--epochs", "1", "--evaluate-every", "100"]),
     "sst2-minilm-16-shot": Part("SST-2, 16-shot, MiniLM", FEW, "MiniLM", with_head(sst2_few), HEADS, THREE_SEEDS),
     "sst2-minilm": Part("SST-2, 6,920 rows, MiniLM", "Five passes over all training rows, one seed.", "MiniLM", with_head(sst2_full),
-                        HEADS, ["--epochs", "5"]),
+                        PASSES, ["--epochs", "5"]),
     "agnews-16-shot": Part("AG News, 16-shot, SmolLM2", FEW + " One seed.", "SmolLM2", agnews_few, CAUSAL),
     "agnews-minilm": Part("AG News, 3,800 rows, MiniLM", "Three passes over all training rows, one seed.", "MiniLM",
                           with_head(agnews_full), HEADS, ["--epochs", "3"]),
-    **{f"fewglue-{name.lower()}": Part(f"FewGLUE {name}, SmolLM2", "32 training rows, 32 development rows, 60 steps, one seed; 400 "
-                                       "rows of the validation part at most are measured.", "SmolLM2", fewglue(name), CAUSAL,
-                                       ["--steps", "60"]) for name in FEWGLUE},
+    **{f"fewglue-{name.lower()}": Part(f"FewGLUE {name}, SmolLM2", "32 training rows, 32 development rows, 60 steps of 8, two "
+                                       "demonstrations a label, one seed; 400 rows of the validation part at most are measured.", "SmolLM2",
+                                       fewglue(name), {**CAUSAL, "in-context": ("in-context", ["--set", "k=2"])},
+                                       ["--steps", "60", "--batch-size", "8"])
+       for name in FEWGLUE},
     "conll2003": Part("CoNLL-2003 entities, MiniLM", "Three passes over all training sentences; the valid part is measured.",
                       "MiniLM", conll2003, HEADS, ["--epochs", "3"], "entity F1"),
-    "e2e": Part("E2E, SmolLM2", "400 inputs to learn from, with one text each; 60 others are measured.", "SmolLM2", e2e,
-                WRITERS, metric="BLEU"),
+    "e2e": Part("E2E, SmolLM2", "400 inputs to learn from, with one text each, five passes; 60 others are measured.", "SmolLM2", e2e,
+                WRITERS, ["--epochs", "5", "--evaluate-every", "25"], "BLEU"),
     **{f"lama-{relation.lower()}": Part(f"LAMA {relation}, SmolLM2", "Facts whose object is one token; 280 at most are measured.",
                                         "SmolLM2", lama(relation), FACTS, metric="P@1") for relation in RELATIONS},
 }
