@@ -63,7 +63,6 @@ def agnews(data: Path, _: Path) -> dict:
                  "fields": {"title": "title", "body": "description"}, "label": "label"},
         "labels": [{"name": name, "values": [i + 1], "words": [name]} for i, name in enumerate(names)],
         "template": '{title}. {body}\nTopic (world, sports, business or technology):{"mask"}',
-        "max_length": 160,
     }
 
 
@@ -72,7 +71,7 @@ def agnews_few(data: Path, to: Path) -> dict:
 
 
 def agnews_full(data: Path, to: Path) -> dict:
-    return {**agnews(data, to), "split": {"dev": 0.05, "seed": 1}}
+    return {**agnews(data, to), "split": {"dev": 0.05, "seed": 1}, "max_length": 160}
 
 
 # FewGLUE: 32 rows to learn from, 32 to choose by --------------------------------------------------------------------------
@@ -198,7 +197,7 @@ HEADS = {
     "fine-tuning": ("fine-tuning", []),
 }
 PASSES = {
-    **HEADS,
+    **{name: (tuner, [*flags, "--epochs", "5"]) for name, (tuner, flags) in HEADS.items()},
     "p-tuning-v2, 20 passes": ("p-tuning-v2", ["--epochs", "20"]),
 }
 FACTS = {
@@ -217,7 +216,7 @@ PARTS = {
                  ["--epochs", "1", "--evaluate-every", "100"]),
     "sst2-minilm-16-shot": Part("SST-2, 16-shot, MiniLM", FEW, "MiniLM", with_head(sst2_few), HEADS, THREE_SEEDS),
     "sst2-minilm": Part("SST-2, 6,920 rows, MiniLM", "Five passes over all training rows, one seed.", "MiniLM", with_head(sst2_full),
-                        PASSES, ["--epochs", "5"]),
+                        PASSES),
     "agnews-16-shot": Part("AG News, 16-shot, SmolLM2", FEW + " One seed.", "SmolLM2", agnews_few, CAUSAL),
     "agnews-minilm": Part("AG News, 3,800 rows, MiniLM", "Three passes over all training rows, one seed.", "MiniLM",
                           with_head(agnews_full), HEADS, ["--epochs", "3"]),

@@ -101,6 +101,10 @@ LearnedPrefixes::LearnedPrefixes(std::vector<LearnedPrefix> sites, bool counted,
     make_learned(site.tensors(), device_);
 }
 
+bool LearnedPrefixes::have_networks() const {
+  return !sites_.empty() && sites_.front().has_network();
+}
+
 Conditioning LearnedPrefixes::condition(const Pass& pass) const {
   Conditioning conditioning;
   for (const LearnedPrefix& prefix : sites_) {

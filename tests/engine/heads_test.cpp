@@ -40,7 +40,7 @@ Method method_of(const Model& model, const std::string& verbalizer, const std::s
   choice.prompt_template.set = {{"text", text}};
   choice.verbalizer = {verbalizer, {{"dropout", "0"}}};
   choice.tuner = {tuner, {}};
-  if (tuner == "prompt-tuning")
+  if (tuner == "prompt-tuning" || tuner == "p-tuning-v2")
     choice.tuner.set = {{"length", "3"}};
   choice.labels = verbalizer == "words" ? tags : std::vector<std::string>{"negative", "positive"};
   choice.metric = verbalizer == "words" ? "entity-f1" : "accuracy";
@@ -67,19 +67,21 @@ std::vector<std::vector<int64_t>> labels_of(const std::vector<Prediction>& predi
 } // namespace
 
 TEST_CASE("words whose label is decided by what they are are all found") {
-  for (const char* tuner : {"manual", "prompt-tuning"}) {
+  for (const std::string tuner : {"manual", "prompt-tuning", "p-tuning-v2"}) {
     CAPTURE(tuner);
     const Model model = tiny_model("bert-mlm");
+    const int64_t learned =
+        tuner == "manual" ? 0 : 3 * 40 * (tuner == "prompt-tuning" ? 1 : 2 * model.backbone().shape().layers);
     const std::vector<Example> train_rows = tagged_sentences(192, 1), dev = tagged_sentences(32, 2);
     Method method = method_of(model, "words", tuner, "{words}");
     const at::Tensor before = method.verbalizer->export_learned().tensors.at("weight").clone();
-    CHECK(method.parameters() == 3 * 40 + 3 + (std::string(tuner) == "manual" ? 0 : 3 * 40));
+    CHECK(method.parameters() == 3 * 40 + 3 + learned);
     const TrainResult result = train(model, {{method, train_rows, dev}}, some_steps(400, 0.05), 7);
     CHECK(result.report.best_dev == 1);
     CHECK(result.report.losses.front() > std::log(3.0) * 0.8);
     CHECK(result.report.losses.back() < 0.1);
     CHECK(!at::allclose(method.verbalizer->export_learned().tensors.at("weight"), before));
-    if (std::string(tuner) == "prompt-tuning")
+    if (tuner == "prompt-tuning")
       CHECK(method.tuner->export_learned(0).tensors.contains("prompt"));
 
     const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(dev));
@@ -118,7 +120,8 @@ TEST_CASE("a text's label is found by the layer alone and beside learned rows, i
   };
   for (const Case& one :
        {Case{"bert-mlm", "manual"}, Case{"bert-plain", "manual"}, Case{"llama-tied", "manual"},
-        Case{"bert-mlm", "prompt-tuning"}, Case{"llama-tied", "prompt-tuning"}}) {
+        Case{"bert-mlm", "prompt-tuning"}, Case{"llama-tied", "prompt-tuning"}, Case{"bert-mlm", "p-tuning-v2"},
+        Case{"llama-tied", "p-tuning-v2"}}) {
     CAPTURE(one.model);
     CAPTURE(one.tuner);
     const Model model = tiny_model(one.model);
@@ -136,6 +139,37 @@ TEST_CASE("a text's label is found by the layer alone and beside learned rows, i
     const Method again = method_from_card(model, plugins(), to_card(method, model));
     CHECK(labels_of(Predictor(model, {&again}).predict(pointers(dev))) == labels_of(predictions));
   }
+}
+
+TEST_CASE("two tasks share a prefix under heads of their own, and one goes on alone") {
+  const Model model = tiny_model("bert-mlm");
+  const std::vector<Example> one = verdicts(128, 3), one_dev = verdicts(64, 4);
+  std::vector<Example> two = verdicts(128, 5), two_dev = verdicts(64, 6);
+  for (std::vector<Example>* rows : {&two, &two_dev}) // the other way round: no single head could do both
+    for (Example& row : *rows)
+      row.label = 1 - row.label;
+  Method first = method_of(model, "head", "p-tuning-v2", "{text}");
+  Method second = method_of(model, "head", "p-tuning-v2", "{text}");
+  second.tuner = first.tuner;
+  second.task = 1;
+  const TrainResult together =
+      train(model, {{first, one, one_dev}, {second, two, two_dev}}, some_steps(200, 0.02), 7);
+  CHECK(together.report.best_dev > 0.9); // the mean of both
+  const auto heads = [](const Method& method) {
+    return method.verbalizer->export_learned().tensors.at("weight");
+  };
+  CHECK(!at::allclose(heads(first), heads(second)));
+  const auto key = [](const Method& method, int64_t task) {
+    return method.tuner->export_learned(task).tensors.at("self.key");
+  };
+  CHECK(at::equal(key(first, 0), key(second, 1)));
+
+  Method alone = method_from_card(model, plugins(), to_card(second, model));
+  CHECK(at::equal(key(alone, 0), key(second, 1)));
+  const TrainResult after = train(model, {{alone, two, two_dev}}, some_steps(40, 0.02), 8);
+  CHECK(after.report.losses.front() < 0.5 * together.report.losses.front()); // it began where the card was
+  CHECK(after.report.best_dev > 0.9);
+  CHECK(!at::equal(key(alone, 0), key(second, 1)));
 }
 
 TEST_CASE("dropout belongs to training: the same card predicts the same") {

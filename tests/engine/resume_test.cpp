@@ -35,7 +35,8 @@ struct Folder {
 
 struct Setting {
   std::string model = "llama-tied", text = behind, tuner = "prompt-tuning";
-  FitSettings fit;
+  std::vector<std::pair<std::string, std::string>> options = {};
+  FitSettings fit = {};
   uint64_t seed = 5;
   int64_t every = 0;
 };
@@ -67,7 +68,7 @@ struct Outcome {
 /// One run in objects of its own, as a new process has them. It breaks off after step `stop`.
 Outcome run(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop = -1) {
   const Model model = tiny_model(setting.model);
-  Method method = two_label_method(model, "m", setting.text, setting.tuner, {}, setting.seed);
+  Method method = two_label_method(model, "m", setting.text, setting.tuner, setting.options, setting.seed);
   Outcome outcome;
   const auto progress = [&](int64_t step, int64_t, double, double) {
     if (outcome.first_step == 0)
@@ -130,6 +131,60 @@ TEST_CASE(
       CHECK(rest.first_step == kept + 1);
     }
   }
+}
+
+TEST_CASE("networks in front of the rows, and dropout, go on with the same bits") {
+  const char* plain = "{text} so{\"mask\"}";
+  const std::vector<Setting> settings{
+      {.text = plain, .tuner = "p-tuning", .options = {{"length", "3"}, {"hidden", "8"}, {"encoder", "lstm"}}},
+      {.text = plain, .tuner = "p-tuning", .options = {{"length", "3"}, {"encoder", "mlp"}}},
+      {.text = plain,
+       .tuner = "prefix-tuning",
+       .options = {{"length", "3"}, {"mid-dim", "16"}, {"dropout", "0.2"}}},
+      {.text = plain, .tuner = "p-tuning-v2", .options = {{"length", "3"}, {"dropout", "0.3"}}},
+      {.text = plain,
+       .tuner = "p-tuning-v2",
+       .options = {{"length", "3"}, {"projection", "true"}, {"prefix-hidden", "16"}}}};
+  for (Setting setting : settings) {
+    CAPTURE(setting.tuner);
+    setting.fit = steps(10);
+    setting.fit.learning_rate = 0.01;
+    setting.fit.batch_tokens = 40; // several passes a step
+    setting.every = 3;
+    const Outcome whole = run(setting, {});
+    for (const int64_t stop : {2, 3, 8}) {
+      CAPTURE(stop);
+      const Folder folder;
+      break_off(setting, folder.path, stop);
+      check_same(whole, run(setting, folder.path));
+    }
+  }
+}
+
+TEST_CASE("two tasks of one prefix go on together with the same bits") {
+  const Folder folder;
+  const auto both = [&](const std::filesystem::path& checkpoint, int64_t stop) {
+    const Model model = tiny_model("llama-tied");
+    Method first = two_label_method(model, "a", "{text} so{\"mask\"}", "p-tuning-v2", {{"length", "3"}}, 5);
+    Method second = two_label_method(model, "b", "So{\"mask\"}", "manual");
+    second.tuner = first.tuner;
+    second.record.tuner = first.record.tuner;
+    second.task = 1;
+    Outcome outcome;
+    outcome.report = train(model, {{first, rows(), dev_rows()}, {second, dev_rows(), dev_rows()}}, steps(10), 5,
+                           [&](int64_t step, int64_t, double, double) {
+                             if (step == stop)
+                               throw std::runtime_error("broken off");
+                             return true;
+                           },
+                           {}, {checkpoint, 3})
+                         .report;
+    outcome.learned = first.tuner->export_learned(0);
+    return outcome;
+  };
+  const Outcome whole = both({}, -1);
+  CHECK_THROWS_WITH(both(folder.path, 7), doctest::Contains("broken off"));
+  check_same(whole, both(folder.path, -1));
 }
 
 TEST_CASE("broken off again and again, and started once more after it was done") {

@@ -1,4 +1,4 @@
-# requires: llama manual prompt-tuning
+# requires: llama manual prompt-tuning p-tuning
 # Several seeds, several tasks, and going on from a card.
 source "$SOURCE/tests/installed/toy_task"
 learn() { run train --model "$llama" --tuner prompt-tuning --threads 1 --json "$@"; }
@@ -48,5 +48,13 @@ expect 2 'learned with the tuner "prompt-tuning"' train --task toy.json --model 
 expect 3 'doesn.t fit|don.t fit' train --task toy.json --model "$llama" --tuner prompt-tuning --set length=5 --from seeds.card --out no.card
 expect 3 'made for' train --task toy.json --model "$models/llama-untied" --tuner prompt-tuning --from seeds.card --out no.card
 expect 2 'one --task' train --task toy.json --task other.json --model "$llama" --tuner prompt-tuning --from seeds.card --out no
+python3 <<'PYTHON'
+import json
+task = json.load(open("other.json"))
+json.dump({**task, "name": "slots", "template": '{text} {"soft"} so{"mask"}'}, open("slots.json", "w"))
+PYTHON
+for tuner in prompt-tuning p-tuning; do
+  expect 2 'as many soft slots each, and the template of "slots" has 1' train --task toy.json --task slots.json --model "$llama" --tuner $tuner --out slots
+done
 expect 3 'both named' train --task toy.json --task toy.json --model "$llama" --tuner prompt-tuning --out no
 [ ! -e no.card ] && [ ! -e no ]

@@ -41,7 +41,7 @@ void PTuningV2::prepare(const Problem& problem) {
 FitSettings PTuningV2::defaults(const FitSettings& asked) const {
   FitSettings settings = asked; // the authors' script for RTE with BERT-large
   if (settings.learning_rate <= 0)
-    settings.learning_rate = projection_ ? 1e-4 : 1e-2; // projected: their script for WiC
+    settings.learning_rate = prompts_.have_networks() ? 1e-4 : 1e-2; // networks: their script for WiC
   if (settings.schedule.empty())
     settings.schedule = "linear";
   if (settings.batch_size <= 0)

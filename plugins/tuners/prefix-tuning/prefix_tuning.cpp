@@ -69,7 +69,7 @@ at::Tensor PrefixTuning::spelled(const Problem& problem) const {
 FitSettings PrefixTuning::defaults(const FitSettings& asked) const {
   FitSettings settings = asked; // the authors' launcher, but for twice its rate: what was measured (README)
   if (settings.learning_rate <= 0)
-    settings.learning_rate = projection_ ? 1e-4 : 1e-2;
+    settings.learning_rate = prefixes_.have_networks() ? 1e-4 : 1e-2;
   if (settings.schedule.empty())
     settings.schedule = "linear";
   if (settings.batch_size <= 0)

@@ -2,13 +2,13 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/parts/label_words.hpp>
 #include <cuecard/parts/layers.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/reparametrisation.hpp>
 
 namespace cuecard::head {
 
@@ -18,16 +18,6 @@ constexpr double deviation = 0.02;
 // Streams of the run's random numbers.
 constexpr uint64_t weight_stream = 0x68656164, dense_stream = 0x64656e73, dropout_stream = 0x64726f70,
                    dense_dropout_stream = 0x64726f71;
-
-/// 0 with probability `rate`, else 1 / (1 - rate) (Srivastava et al. 2014, scaled while learning).
-at::Tensor dropout_factors(const at::Tensor& states, double rate, uint64_t seed, uint64_t stream) {
-  Random random(seed, stream);
-  at::Tensor factors = at::empty(states.sizes(), at::kFloat);
-  float* factor = factors.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < factors.numel(); ++i)
-    factor[i] = random.uniform() < rate ? 0.0f : static_cast<float>(1 / (1 - rate));
-  return factors.to(states.options(), /*non_blocking=*/true);
-}
 
 } // namespace
 
@@ -53,16 +43,10 @@ at::Tensor Classifier::operator()(const at::Tensor& states, const Pass& pass) co
     const auto found = tensors_.find(name);
     return found == tensors_.end() ? at::Tensor() : found->second.to(wide.scalar_type());
   };
-  const auto drop = [&](uint64_t stream) {
-    if (pass.learn && dropout_ > 0)
-      wide = wide * dropout_factors(wide, dropout_, pass.seed, stream);
-  };
-  if (form_.dense) {
-    drop(dense_dropout_stream);
-    wide = at::tanh(linear(wide, tensor("dense.weight"), tensor("dense.bias")));
-  }
-  drop(dropout_stream);
-  return linear(wide, tensor("weight"), tensor("bias"));
+  if (form_.dense)
+    wide = at::tanh(linear(dropout(wide, dropout_, pass, dense_dropout_stream), tensor("dense.weight"),
+                           tensor("dense.bias")));
+  return linear(dropout(wide, dropout_, pass, dropout_stream), tensor("weight"), tensor("bias"));
 }
 
 std::vector<ParameterGroup> Classifier::parameters() const {

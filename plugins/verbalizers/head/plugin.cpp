@@ -14,16 +14,20 @@ constexpr cuecard_option_v1 learning_rate_scale =
     cuecard::number_option("lr-scale", "1", 0.0001, 10000, "Learning rate of the layer, relative to the run's.",
                            "none: 1 is the run's own");
 
-/// Of `head` and `choices`.
-constexpr cuecard_option_v1 input_options[] = {
+constexpr cuecard_option_v1 pooler =
     cuecard::text_option("pooler", "auto", "auto|yes|no",
                          "Read the state behind the model's pooler; auto: where the model has one and is no "
                          "causal model.",
-                         "transformers, BertForSequenceClassification"),
+                         "transformers, BertForSequenceClassification");
+constexpr cuecard_option_v1 row =
     cuecard::text_option("row", "sequence", "sequence|first",
                          "Which row is read: [CLS], or a causal model's last; or the very first, a learned one "
                          "included.",
-                         "PEFT, PeftModelForSequenceClassification (first)"),
+                         "PEFT, PeftModelForSequenceClassification (first)");
+
+constexpr cuecard_option_v1 head_options[] = {
+    pooler,
+    row,
     cuecard::flag_option("dense", "false", "A learned layer with tanh in front, as wide as the state.",
                          "transformers, RobertaClassificationHead has one"),
     cuecard::flag_option("bias", "true", "The layer over labels adds a bias.",
@@ -31,6 +35,8 @@ constexpr cuecard_option_v1 input_options[] = {
     dropout,
     learning_rate_scale,
 };
+
+constexpr cuecard_option_v1 choices_options[] = {pooler, row, dropout, learning_rate_scale};
 
 constexpr cuecard_option_v1 words_options[] = {
     cuecard::text_option("field", "words", "", "The field of words whose words are labelled.",
@@ -51,7 +57,7 @@ constexpr cuecard_option_v1 spans_options[] = {
 constexpr cuecard_component_v1 components[] = {
     cuecard::verbalizer<cuecard::head::HeadVerbalizer>(
         "head", "A learned linear layer on the state of the whole input.", CUECARD_LEARNS_TENSORS,
-        input_options),
+        head_options),
     cuecard::verbalizer<cuecard::head::WordsVerbalizer>(
         "words", "A learned linear layer that labels each word.", CUECARD_LEARNS_TENSORS, words_options),
     cuecard::verbalizer<cuecard::head::SpansVerbalizer>(
@@ -59,7 +65,7 @@ constexpr cuecard_component_v1 components[] = {
         spans_options),
     cuecard::verbalizer<cuecard::head::ChoicesVerbalizer>(
         "choices", "One learned row that scores each of an example's alternatives.", CUECARD_LEARNS_TENSORS,
-        input_options),
+        choices_options),
 };
 
 } // namespace

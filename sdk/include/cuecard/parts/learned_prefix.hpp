@@ -73,6 +73,8 @@ public:
 
   Conditioning condition(const Pass& pass) const;
   std::vector<at::Tensor> parameters();
+  /// The rows come out of networks: not so without them, and no more after `import_learned` or `adopt`.
+  bool have_networks() const;
   Learned export_learned() const;
   /// Keys and values that were exported, or a DataError that says what was expected. They are learned directly
   /// from then on.
