@@ -6,6 +6,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/soft_slots.hpp>
 
 #include "initial_rows.hpp"
 
@@ -23,14 +24,7 @@ PromptTuning::PromptTuning(const Options& options)
       weight_decay_(options.number("weight-decay")) {}
 
 void PromptTuning::prepare(const Problem& problem) {
-  const std::vector<SoftSlot>& slots = problem.tasks.at(0).prompt_template.soft_slots();
-  for (const Task& task : problem.tasks)
-    if (task.prompt_template.soft_slots().size() != slots.size())
-      throw UsageError(
-          "tasks that share the rows of prompt-tuning need as many soft slots each, and the template of \"" +
-          task.name + "\" has " + std::to_string(task.prompt_template.soft_slots().size()) +
-          " where the first has " + std::to_string(slots.size()) +
-          ": change one of them, or train the tasks one by one.");
+  const std::vector<SoftSlot>& slots = shared_soft_slots(problem);
   template_slots_ = static_cast<int64_t>(slots.size());
   length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : 20);
   if (template_slots_ + length_ == 0)
