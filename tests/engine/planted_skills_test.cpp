@@ -88,11 +88,10 @@ TEST_CASE("tiny models learn to copy, to reverse and to fill a mask by a hidden 
     const Model knowing = weights.load();
     const double unasked = share_right(knowing, method_on(knowing, "", "manual"), backwards);
     Method asking = method_on(knowing, "", "prompt-tuning", {{"length", "1"}});
-    train(knowing, {{asking, texts(100, 64, true), {}}}, steps_of(150, 32, 0.1), 1);
+    train(knowing, {{asking, texts(100, 64, true), {}}}, steps_of(400, 32, 0.1), 1);
     const double asked = share_right(knowing, asking, backwards);
     CAPTURE(unasked);
-    // Far above chance, with room: how well 1,500 steps teach depends on how a processor or a build rounds.
-    CHECK(asked > 0.25);
+    CHECK(asked > 0.5);
     CHECK(asked > unasked + 0.1);
   }
 }
