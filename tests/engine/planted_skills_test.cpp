@@ -80,7 +80,7 @@ TEST_CASE("tiny models learn to copy, to reverse and to fill a mask by a hidden 
     CAPTURE(name);
     const Model model = tiny_model(name);
     Method taught = method_on(model, "{key} ", "fine-tuning");
-    train(model, {{taught, texts(600, 61, false), {}}}, steps_of(1500, 32, 3e-3), 1);
+    train(model, {{taught, texts(600, 61, false), {}}}, steps_of(3000, 32, 3e-3), 1);
     const std::vector<Example> fresh = texts(100, 62, false), backwards = texts(100, 63, true);
     CHECK(share_right(model, taught, fresh) > 0.5); // by chance one text in 720, one word in 10
 
@@ -88,7 +88,7 @@ TEST_CASE("tiny models learn to copy, to reverse and to fill a mask by a hidden 
     const Model knowing = weights.load();
     const double unasked = share_right(knowing, method_on(knowing, "", "manual"), backwards);
     Method asking = method_on(knowing, "", "prompt-tuning", {{"length", "1"}});
-    train(knowing, {{asking, texts(100, 64, true), {}}}, steps_of(400, 32, 0.1), 1);
+    train(knowing, {{asking, texts(100, 64, true), {}}}, steps_of(150, 32, 0.1), 1);
     const double asked = share_right(knowing, asking, backwards);
     CAPTURE(unasked);
     CHECK(asked > 0.5);
