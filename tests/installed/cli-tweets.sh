@@ -1,4 +1,4 @@
-# requires: bert head p-tuning-v2 fine-tuning
+# requires: bert manual head p-tuning-v2 fine-tuning
 # Real text at small size: deep prompts learn the sentiment of tweets from 128 of them, with MiniLM frozen, and beat its head alone.
 source "$SOURCE/tests/installed/toy_task"
 minilm=$SOURCE/.cache/models/minilm tweets=$SOURCE/.cache/text/tweets_GroundTruth.txt
