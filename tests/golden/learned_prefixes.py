@@ -1,25 +1,27 @@
-"""Prefix tuning and P-tuning on the tiny models: losses, gradients and AdamW steps in float64.
+"""Prompt tuning, prefix tuning and P-tuning on the tiny models: losses, gradients and AdamW steps in float64.
 
-Llama: PEFT's own modules where their architecture is the papers' (prefix tuning with and without its network, P-tuning's
-LSTM). P-tuning's MLP has three linear maps in PEFT and two in the paper: it is composed here. BERT: transformers takes no
-past for it, so prefixes are put in front of keys and values where attention is computed.
+PEFT's own modules throughout, where PEFT has the thing. A BERT is to PEFT a model that gives features, and its prefixes
+go to the encoder alone, as PEFT does it for a classifier. PEFT has no prefix of an encoder and none of the attention to
+it: there every sequence gets rows in front whose keys and values are replaced by the prefix where they are projected.
 
 Nothing that is learned is stored: the k-th tensor of a case starts as chirp(k), which the test computes, too.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import PrefixTuningConfig, PromptEncoderConfig, TaskType, get_peft_model
+from peft import PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
-from transformers import AttentionInterface, AutoModelForCausalLM, AutoModelForMaskedLM
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, DynamicCache, EncoderDecoderCache
 
-import float64_llama
+import float64
+from encoder_decoders import OUTPUT_LENGTHS
 from tiny_models import random_rows
 
 LENGTH, MIDDLE, STEPS = 4, 8, 3
+MASK = 4  # of `bert-mlm`, whose sequences end with it
 
 
 def chirp(k: int, shape) -> torch.Tensor:
@@ -32,128 +34,183 @@ def probe(gradient: torch.Tensor) -> torch.Tensor:
     return (gradient.flatten() * torch.arange(gradient.numel(), dtype=torch.float64).cos()).sum()
 
 
-def linear(x, weight, bias):
-    return torch.nn.functional.linear(x, weight, bias)
-
-
-def mlp_tensors(rows_width: int, middle: int, out: int):
-    return [(LENGTH, rows_width), (middle, rows_width), (middle,), (out, middle), (out,)]
-
-
+@dataclass
 class Case:
-    """`tensors`, what is learned, in the order of the test; `output()`, what they come to; `scores(ids)` of a row."""
+    """`tensors`, what is learned, in the order of the test; `output()`, what they come to; `scores(ids, outputs)` of a row."""
 
-    def __init__(self, tensors, output, scores):
-        self.tensors, self.output, self.scores = tensors, output, scores
+    tensors: list
+    output: object
+    scores: object
 
 
-def peft_case(model, config, names):
-    """A fresh model: PEFT changes the one that it is given."""
-    tuned = get_peft_model(model, config).double().eval()
+@dataclass
+class Family:
+    """A tiny model, and how PEFT wraps and runs it. `sizes`: what PEFT must be told about its decoder. `outputs`: rows
+    of its decoder, the start token among them."""
+
+    name: str
+    seed: int
+    loader: type
+    task: str
+    sizes: dict
+    outputs: list
+
+    def fresh(self, folder: Path):
+        """PEFT changes the model that it is given."""
+        model = self.loader.from_pretrained(folder / self.name, dtype=torch.float32, attn_implementation="sdpa").eval()
+        return float64.lift(model).requires_grad_(False)
+
+
+FAMILIES = [
+    Family("llama-tied", 311, AutoModelForCausalLM, "CAUSAL_LM", {}, []),
+    Family("llama-untied", 321, AutoModelForCausalLM, "CAUSAL_LM", {}, []),
+    Family("bert-mlm", 331, AutoModelForMaskedLM, "FEATURE_EXTRACTION", {}, []),
+    Family("gpt2-tied", 341, AutoModelForCausalLM, "CAUSAL_LM", {}, []),
+    Family("t5-plain", 351, AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM",
+           {"token_dim": 18, "num_attention_heads": 3, "num_layers": 1}, OUTPUT_LENGTHS),
+    Family("t5-gated", 361, AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM",
+           {"token_dim": 20, "num_attention_heads": 2, "num_layers": 2}, [1] * len(OUTPUT_LENGTHS)),
+    Family("bart", 371, AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM",
+           {"token_dim": 24, "num_attention_heads": 4, "num_layers": 2}, OUTPUT_LENGTHS),
+]
+
+
+def decoder_rows(prompt):
+    """What PEFT gives an encoder-decoder, but for the layers' order: of more than one, PEFT gives layer l what is layer
+    (2 l mod L)'s in its own layout (tests of its adapters hold that)."""
+    return EncoderDecoderCache(prompt, DynamicCache()) if isinstance(prompt, DynamicCache) else prompt
+
+
+def peft_case(family: Family, model, config, names) -> Case:
+    body, head = model, lambda out: out.logits
+    if family.task == "FEATURE_EXTRACTION" and isinstance(config, PrefixTuningConfig):
+        body, head = model.base_model, lambda out: model.cls(out.last_hidden_state)
+    tuned = get_peft_model(body, config).double().eval()
     learned = dict(tuned.prompt_encoder["default"].named_parameters())
     assert sorted(learned) == sorted(names), sorted(learned)
     assert {n for n, p in tuned.named_parameters() if p.requires_grad} == {"prompt_encoder.default." + n for n in names}
     indices = torch.arange(LENGTH)
-    return Case(
-        [learned[name] for name in names],
-        lambda: tuned.prompt_encoder["default"](indices.unsqueeze(0)).squeeze(0),
-        lambda ids: tuned(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, -1],
-    )
+    if family.task == "SEQ_2_SEQ_LM":
+        layers = tuned.get_prompt
+        tuned.get_prompt = lambda batch_size: decoder_rows(layers(batch_size))
 
+    def scores(ids, outputs):
+        more = {} if outputs is None else {"decoder_input_ids": outputs, "use_cache": False}
+        return head(tuned(input_ids=ids, attention_mask=torch.ones_like(ids), **more))[:, -1]
 
-def leaves(shapes):
-    return [torch.zeros(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-
-
-def embedded_case(model, tensors, output):
-    """The rows of `output` in front of the word embeddings."""
-    table = model.get_input_embeddings()
-
-    def scores(ids):
-        return model(inputs_embeds=torch.cat((output().unsqueeze(0), table(ids)), dim=1)).logits[:, -1]
-
-    return Case(tensors, output, scores)
-
-
-in_front: dict = {}
-
-
-def prefixed_attention(module, query, key, value, attention_mask, **rest):
-    layer = next(i for i, each in enumerate(in_front["layers"]) if each.attention.self is module)
-    ahead = in_front["values"].view(LENGTH, len(in_front["layers"]), 2, key.shape[1], key.shape[3])[:, layer]
-    ahead = ahead.permute(1, 2, 0, 3).unsqueeze(1)  # [2, 1, heads, LENGTH, head_dim]
-    assert attention_mask is None
-    return sdpa_attention_forward(module, query, torch.cat((ahead[0], key), 2), torch.cat((ahead[1], value), 2), None, **rest)
-
-
-def prefixed_bert_case(model, tensors, output):
-    AttentionInterface.register("prefixed", prefixed_attention)
-    model.set_attn_implementation("prefixed")
-
-    def scores(ids):
-        in_front.update(layers=model.bert.encoder.layer, values=output())
-        positions = torch.arange(LENGTH, LENGTH + ids.shape[1]).unsqueeze(0)
-        return model(input_ids=ids, position_ids=positions).logits[:, -1]
-
-    return Case(tensors, output, scores)
+    return Case([learned[name] for name in names], lambda: tuned.prompt_encoder["default"](indices), scores)
 
 
 LSTM_NAMES = [f"weight_{kind}" if what == "weight" else f"bias_{kind}" for kind in ("ih", "hh") for what in ("weight", "bias")]
 
 
-def lstm_names(prefix: str):
-    return [prefix + name + f"_l{layer}" + way for layer in (0, 1) for way in ("", "_reverse") for name in LSTM_NAMES]
+def map_names(network: str, *places: int):
+    return [f"{network}.{place}.{part}" for place in places for part in ("weight", "bias")]
 
 
-def llama_cases(folder: Path):
-    def fresh():
-        base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
-        return float64_llama.lift(base)
+def peft_cases(family: Family, folder: Path):
+    def case(config, names, **options):
+        # With one submodule, an encoder-decoder's rows stand in front of the encoder alone.
+        config = config(task_type=family.task, num_virtual_tokens=LENGTH, num_transformer_submodules=1, **options)
+        return peft_case(family, family.fresh(folder), config, ["embedding.weight", *names])
 
-    width = fresh().config.hidden_size
-    common = {"task_type": TaskType.CAUSAL_LM, "num_virtual_tokens": LENGTH}
-    yield "prefix.direct", peft_case(fresh(), PrefixTuningConfig(**common), ["embedding.weight"])
-    yield "prefix.mlp", peft_case(
-        fresh(), PrefixTuningConfig(**common, prefix_projection=True, encoder_hidden_size=MIDDLE),
-        ["embedding.weight", "transform.0.weight", "transform.0.bias", "transform.2.weight", "transform.2.bias"])
-    yield "p-tuning.lstm", peft_case(
-        fresh(),
-        PromptEncoderConfig(**common, encoder_reparameterization_type="LSTM", encoder_hidden_size=width // 2,
-                            encoder_num_layers=2, encoder_dropout=0.0),
-        ["embedding.weight"] + lstm_names("lstm_head.")
-        + ["mlp_head.0.weight", "mlp_head.0.bias", "mlp_head.2.weight", "mlp_head.2.bias"])
-    yield "p-tuning.mlp", embedded_case(fresh(), *two_linears(width))
-
-
-def two_linears(width: int):
-    tensors = leaves(mlp_tensors(width, width, width))
-    return tensors, lambda: linear(torch.relu(linear(tensors[0], *tensors[1:3])), *tensors[3:])
+    width = family.fresh(folder).get_input_embeddings().embedding_dim
+    lstm = [f"lstm_head.{name}_l{layer}{way}" for layer in (0, 1) for way in ("", "_reverse") for name in LSTM_NAMES]
+    yield "prompt-tuning", case(PromptTuningConfig, [])
+    yield "p-tuning.lstm", case(
+        PromptEncoderConfig, lstm + map_names("mlp_head", 0, 2), encoder_reparameterization_type="LSTM",
+        encoder_hidden_size=width // 2, encoder_num_layers=2, encoder_dropout=0.0)
+    yield "p-tuning.mlp", case(
+        PromptEncoderConfig, map_names("mlp_head", 0, 2, 4), encoder_reparameterization_type="MLP",
+        encoder_hidden_size=width)
+    yield "prefix.direct", case(PrefixTuningConfig, [], **family.sizes)
+    yield "prefix.mlp", case(
+        PrefixTuningConfig, map_names("transform", 0, 2), **family.sizes, prefix_projection=True, encoder_hidden_size=MIDDLE)
 
 
-def lstm_and_mlp(width: int):
-    lstm = torch.nn.LSTM(width, width // 2, num_layers=2, bidirectional=True, batch_first=True).double()
-    rows, *rest = leaves(mlp_tensors(width, width, width))
-    tensors = [rows] + [getattr(lstm, name) for name in lstm_names("")] + rest
-    return tensors, lambda: linear(torch.relu(linear(lstm(rows.unsqueeze(0))[0].squeeze(0), *rest[:2])), *rest[2:])
+class RowsInFront:
+    """Given keys and values in place of those of the first rows of every attention of an encoder-decoder."""
+
+    def __init__(self, model):
+        self.given, self.layers = {}, {"self": 0, "encoder": 0, "cross": 0}
+        for name, module in model.named_modules():
+            site = "encoder" if "encoder." in name.replace("decoder.", "") else "self"
+            if name.endswith(("EncDecAttention", "encoder_attn")):
+                site = "cross"
+            elif not name.endswith(("SelfAttention", "self_attn")):
+                continue
+            for place, names in enumerate((("k", "k_proj"), ("v", "v_proj"))):
+                projection = next(getattr(module, each) for each in names if hasattr(module, each))
+                projection.register_forward_hook(self.replace(site, self.layers[site], place))
+            self.layers[site] += 1
+
+    def replace(self, site, layer, place):
+        def hook(_, __, out):
+            ahead = self.given[site].view(LENGTH, self.layers[site], 2, -1)[:, layer, place]
+            return torch.cat((ahead.unsqueeze(0), out[:, LENGTH:]), dim=1)
+
+        return hook
 
 
-def bert_cases(folder: Path):
-    def fresh():
-        model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval().double()
-        return model.requires_grad_(False)
+def sites_case(model, network: bool) -> Case:
+    """A prefix at each of the three places, each with a network of its own or none."""
+    front = RowsInFront(model)
+    hidden = model.config.d_model
+    width = next(module.out_features for name, module in model.named_modules() if name.endswith((".k", ".k_proj")))
+    tensors, values = [], {}
 
-    config = fresh().config
-    out = config.num_hidden_layers * 2 * config.hidden_size
-    direct = leaves([(LENGTH, out)])
-    yield "prefix.direct", prefixed_bert_case(fresh(), direct, lambda: direct[0])
-    network = leaves(mlp_tensors(6, MIDDLE, out))
-    yield "prefix.mlp", prefixed_bert_case(
-        fresh(), network, lambda: linear(torch.tanh(linear(network[0], *network[1:3])), *network[3:]))
-    yield "p-tuning.lstm", embedded_case(fresh(), *lstm_and_mlp(config.hidden_size))
-    yield "p-tuning.mlp", embedded_case(fresh(), *two_linears(config.hidden_size))
+    def leaf(*shape):
+        tensors.append(torch.zeros(shape, dtype=torch.float64, requires_grad=True))
+        return tensors[-1]
+
+    for site in ("self", "encoder", "cross"):
+        out = front.layers[site] * 2 * width
+        if not network:
+            values[site] = (lambda rows: lambda: rows)(leaf(LENGTH, out))
+            continue
+        rows, first, second = leaf(LENGTH, hidden), (leaf(MIDDLE, hidden), leaf(MIDDLE)), (leaf(out, MIDDLE), leaf(out))
+        linear = torch.nn.functional.linear
+        values[site] = (lambda rows, first, second: lambda: linear(torch.tanh(linear(rows, *first)), *second))(rows, first, second)
+
+    def scores(ids, outputs):
+        front.given = {site: value() for site, value in values.items()}
+        ahead = torch.full((1, LENGTH), 5)
+        return model(input_ids=torch.cat((ahead, ids), 1), decoder_input_ids=torch.cat((ahead, outputs), 1),
+                     use_cache=False).logits[:, -1]
+
+    return Case(tensors, lambda: torch.cat([value() for value in values.values()], dim=1), scores)
 
 
-def train(case: Case, ids, offsets, labels, label_words):
+def cases(family: Family, folder: Path):
+    yield from peft_cases(family, folder)
+    if family.task == "SEQ_2_SEQ_LM":
+        yield "sites.direct", sites_case(family.fresh(folder), network=False)
+        yield "sites.mlp", sites_case(family.fresh(folder), network=True)
+
+
+def rows_of(family: Family, folder: Path) -> dict:
+    config = family.loader.from_pretrained(folder / family.name).config
+    ids, offsets = random_rows(config.vocab_size, family.seed)
+    generator = torch.Generator().manual_seed(family.seed + 1)
+    label_words = torch.randperm(config.vocab_size, generator=generator)[:3]
+    rows = {"ids": ids, "offsets": offsets, "label_words": label_words, "labels": torch.arange(len(offsets) - 1) % len(label_words)}
+    if family.task == "FEATURE_EXTRACTION":
+        ids[offsets[1:] - 1] = MASK
+    if family.task == "SEQ_2_SEQ_LM":
+        rows["output_offsets"] = torch.tensor([0] + family.outputs).cumsum(0)
+        rows["output_ids"] = torch.randint(5, config.vocab_size, (sum(family.outputs),), generator=generator)
+        rows["output_ids"][rows["output_offsets"][:-1]] = config.decoder_start_token_id
+    return rows
+
+
+def sequence(rows: dict, side: str, s: int):
+    if side + "ids" not in rows:
+        return None
+    begin, end = (int(rows[side + "offsets"][s + i]) for i in (0, 1))
+    return rows[side + "ids"][begin:end].unsqueeze(0)
+
+
+def train(case: Case, rows: dict) -> dict:
     with torch.no_grad():
         for k, tensor in enumerate(case.tensors):
             assert tensor.dtype == torch.float64
@@ -163,10 +220,10 @@ def train(case: Case, ids, offsets, labels, label_words):
     def mean_loss():
         """Each example alone, so there is no padding."""
         losses = []
-        for s in range(len(offsets) - 1):
-            scores = case.scores(ids[offsets[s] : offsets[s + 1]].unsqueeze(0))
+        for s, label in enumerate(rows["labels"].tolist()):
+            scores = case.scores(sequence(rows, "", s), sequence(rows, "output_", s))
             assert scores.dtype == torch.float64
-            losses.append(cross_entropy(scores[:, label_words], labels[s : s + 1]))
+            losses.append(cross_entropy(scores[:, rows["label_words"]], torch.tensor([label])))
         return torch.stack(losses).mean()
 
     losses, probes, first = [], [], case.output().detach().clone()
@@ -182,23 +239,11 @@ def train(case: Case, ids, offsets, labels, label_words):
     return {"losses": torch.stack(losses), "probes": torch.stack(probes), "outputs": outputs}
 
 
-def record(folder: Path, cases, seed: int) -> None:
-    tensors = {}
-    for name, case in cases(folder):
-        if not tensors:
-            config = AutoModelForCausalLM.from_pretrained(folder).config if cases is llama_cases else None
-            vocabulary = (config or AutoModelForMaskedLM.from_pretrained(folder).config).vocab_size
-            ids, offsets = random_rows(vocabulary, seed)
-            generator = torch.Generator().manual_seed(seed + 1)
-            label_words = torch.randperm(vocabulary, generator=generator)[:3]
-            labels = torch.arange(len(offsets) - 1) % len(label_words)
-            tensors.update(ids=ids, offsets=offsets, label_words=label_words, labels=labels)
-        for field, value in train(case, ids, offsets, labels, label_words).items():
-            tensors[f"{name}.{field}"] = value.contiguous()
-    save_file(tensors, folder / "learned_prefixes.safetensors")
-
-
 def make(folder: Path) -> None:
-    record(folder / "llama-tied", llama_cases, 311)
-    record(folder / "llama-untied", llama_cases, 321)
-    record(folder / "bert-mlm", bert_cases, 331)
+    for family in FAMILIES:
+        rows = rows_of(family, folder)
+        tensors = dict(rows)
+        for name, case in cases(family, folder):
+            for field, value in train(case, rows).items():
+                tensors[f"{name}.{field}"] = value.contiguous()
+        save_file(tensors, folder / family.name / "learned_prefixes.safetensors")

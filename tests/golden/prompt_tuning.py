@@ -7,18 +7,18 @@ from peft import PromptTuningConfig, TaskType, get_peft_model
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
-import float64_llama
+import float64
 from tiny_models import random_rows
 
 VIRTUAL_TOKENS = 5
 STEPS = 3
 
 
-def record(folder: Path, seed: int, lift=float64_llama.lift) -> None:
+def record(folder: Path, seed: int) -> None:
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
     vocabulary, width = base.config.vocab_size, base.config.hidden_size
     config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=VIRTUAL_TOKENS)
-    model = get_peft_model(lift(base), config).double().eval()
+    model = get_peft_model(float64.lift(base), config).double().eval()
     generator = torch.Generator().manual_seed(seed)
     initial = 0.4 * torch.randn(VIRTUAL_TOKENS, width, generator=generator, dtype=torch.float64)
     ids, offsets = random_rows(vocabulary, seed + 1)
@@ -68,4 +68,4 @@ def mean_loss(model, ids, offsets, labels, label_words, restrict):
 def make(folder: Path) -> None:
     record(folder / "llama-tied", 301)
     record(folder / "llama-untied", 302)
-    record(folder / "gpt2-tied", 303, lift=torch.nn.Module.double)
+    record(folder / "gpt2-tied", 303)

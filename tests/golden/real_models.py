@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModel, AutoModelForCausalLM
 
-import float64_llama
+import float64
 from chat_formats import CHAT
 from tiny_models import check_rounding
 
@@ -172,7 +172,7 @@ def make(folder: Path, models_folder: Path) -> None:
     model = load_smollm2(path)
     check_it_speaks(model, tokenizer)
     single = last_position(model, tokenizer.encode(SENTENCES[1]).ids)
-    float64_llama.lift(model)
+    float64.lift(model)
     double = last_position(model, tokenizer.encode(SENTENCES[1]).ids)
     check_rounding("SmolLM2", double, single)
     record_sentences(model, tokenizer, folder / "smollm2.safetensors")

@@ -18,7 +18,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-import float64_llama
+import float64
 import tiny_tokenizers
 
 LENGTHS = [7, 1, 12, 2, 5, 9]
@@ -257,8 +257,8 @@ def make(folder: Path) -> None:
     write_llama_untied(folder / "llama-untied")
     write_bert_mlm(folder / "bert-mlm")
     write_bert_plain(folder / "bert-plain")
-    record_language_model(folder / "llama-tied", AutoModelForCausalLM, 201, segmented=False, lift=float64_llama.lift)
-    record_language_model(folder / "llama-untied", AutoModelForCausalLM, 202, segmented=False, lift=float64_llama.lift)
+    record_language_model(folder / "llama-tied", AutoModelForCausalLM, 201, segmented=False, lift=float64.lift)
+    record_language_model(folder / "llama-untied", AutoModelForCausalLM, 202, segmented=False, lift=float64.lift)
     record_language_model(folder / "bert-mlm", AutoModelForMaskedLM, 203, segmented=True, lift=torch.nn.Module.double)
     record_encoder(folder / "bert-plain", 204)
     write_roberta_mlm(folder / "roberta-mlm")

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,21 +14,26 @@
 
 namespace cuecard::test {
 
-/// Each sequence of the recording with the learned rows in front, read at its last row.
+/// Each sequence of the recording with the learned rows in front, read at its last row, or that of its output.
 inline std::vector<TokenizedPrompt> numbered_prompts(const Recording& recording, int64_t length) {
-  const std::vector<int64_t> ids = recording.list("ids"), offsets = recording.list("offsets");
+  const auto sequence = [&](const std::string& side, std::size_t s, std::vector<TokenRow>& rows) {
+    const std::vector<int64_t> ids = recording.list(side + "ids"), offsets = recording.list(side + "offsets");
+    for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i) {
+      rows.emplace_back();
+      rows.back().id = ids[static_cast<std::size_t>(i)];
+    }
+  };
   std::vector<TokenizedPrompt> result;
-  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+  for (std::size_t s = 0; s + 1 < recording.list("offsets").size(); ++s) {
     TokenizedPrompt& prompt = result.emplace_back();
     for (int64_t slot = 0; slot < length; ++slot) {
       prompt.input.emplace_back();
       prompt.input.back().soft_slot = slot;
     }
-    for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i) {
-      prompt.input.emplace_back();
-      prompt.input.back().id = ids[static_cast<std::size_t>(i)];
-    }
-    prompt.answers = {static_cast<int64_t>(prompt.input.size()) - 1};
+    sequence("", s, prompt.input);
+    if (recording.has("output_ids"))
+      sequence("output_", s, prompt.output);
+    prompt.answers = {std::ssize(prompt.output.empty() ? prompt.input : prompt.output) - 1};
     prompt.targets = {-1};
   }
   return result;
@@ -37,7 +43,8 @@ inline std::vector<TokenizedPrompt> numbered_prompts(const Recording& recording,
 /// as text.
 class NumberedModel {
 public:
-  explicit NumberedModel(const std::string& name, int64_t vocabulary) {
+  /// `mask`: the id of a masked model's mask token, which is written {"mask"}.
+  NumberedModel(const std::string& name, int64_t vocabulary, std::optional<int64_t> mask = {}) {
     std::filesystem::create_directories(folder_);
     for (const char* file : {"config.json", "model.safetensors"})
       std::filesystem::create_symlink(golden / "models" / name / file, folder_ / file);
@@ -50,6 +57,8 @@ public:
     for (int64_t id = 0; id < vocabulary; ++id)
       tokenizer << (id ? ", " : "") << '"' << word(id) << "\": " << id;
     tokenizer << "}}}";
+    if (mask)
+      std::ofstream(folder_ / "tokenizer_config.json") << R"({"mask_token": ")" << word(*mask) << "\"}";
   }
   ~NumberedModel() { std::filesystem::remove_all(folder_); }
   NumberedModel(const NumberedModel&) = delete;
@@ -63,13 +72,14 @@ private:
       std::filesystem::temp_directory_path() / ("cuecard-peft-test-" + std::to_string(getpid()));
 };
 
-/// The recorded sequences as texts with their labels.
-inline std::vector<Example> numbered_examples(const Recording& recording) {
+/// The recorded sequences as texts with their labels; without their last tokens where those are masks.
+inline std::vector<Example> numbered_examples(const Recording& recording, bool masks = false) {
   const std::vector<int64_t> ids = recording.list("ids"), offsets = recording.list("offsets"),
                              labels = recording.list("labels");
   std::vector<Example> result(labels.size());
   for (std::size_t s = 0; s < labels.size(); ++s) {
-    for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i)
+    result[s].fields["text"] = "";
+    for (int64_t i = offsets[s]; i < offsets[s + 1] - (masks ? 1 : 0); ++i)
       result[s].fields["text"] += NumberedModel::word(ids[static_cast<std::size_t>(i)]) + " ";
     result[s].label = labels[s];
   }

@@ -43,21 +43,34 @@ private:
   SafetensorsFile file_;
 };
 
-/// All sequences of a recording as one packed batch, reading `answer_rows`.
+/// Recorded sequences of one side, end to end.
+inline Side recorded_side(const Recording& recording, const std::string& side) {
+  Side result;
+  result.ids = recording[side + "ids"];
+  result.offsets = recording.list(side + "offsets");
+  std::vector<int64_t> positions;
+  for (int64_t s = 0; s < result.sequences(); ++s) {
+    for (int64_t i = result.offsets[s]; i < result.offsets[s + 1]; ++i)
+      positions.push_back(i - result.offsets[s]);
+    result.parent.push_back(-1);
+    result.cards.push_back(0);
+  }
+  result.positions = at::tensor(positions, at::kLong);
+  return result;
+}
+
+/// All sequences of a recording as one packed batch, reading `answer_rows`; where outputs were recorded, too,
+/// rows of theirs.
 inline Batch packed(const Recording& recording, std::vector<int64_t> answer_rows, bool segments) {
   Batch batch;
-  batch.input.ids = recording["ids"];
-  batch.input.offsets = recording.list("offsets");
-  std::vector<int64_t> positions;
-  for (int64_t s = 0; s < batch.input.sequences(); ++s) {
-    for (int64_t i = batch.input.offsets[s]; i < batch.input.offsets[s + 1]; ++i)
-      positions.push_back(i - batch.input.offsets[s]);
-    batch.input.parent.push_back(-1);
-    batch.input.cards.push_back(0);
-  }
-  batch.input.positions = at::tensor(positions, at::kLong);
+  batch.input = recorded_side(recording, "");
   if (segments)
     batch.input.segments = recording["segments"];
+  if (recording.has("output_ids")) {
+    batch.output = recorded_side(recording, "output_");
+    for (int64_t s = 0; s < batch.output->sequences(); ++s)
+      batch.source_of.push_back(s);
+  }
   batch.answer_rows = at::tensor(answer_rows, at::kLong);
   batch.answer_rows_host = std::move(answer_rows);
   return batch;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/relu.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
@@ -23,9 +24,9 @@ constexpr const char* of_model = "model.";
 
 PTuning::PTuning(const Options& options)
     : asked_length_(options.integer("length")), encoder_kind_(options.text("encoder")),
-      asked_hidden_(options.integer("hidden")), weight_decay_(options.number("weight-decay")),
-      tunes_model_(options.flag("tune-model")), model_scale_(options.number("model-lr-scale")),
-      model_decay_(options.number("model-weight-decay")) {}
+      asked_hidden_(options.integer("hidden")), maps_(options.integer("maps")),
+      weight_decay_(options.number("weight-decay")), tunes_model_(options.flag("tune-model")),
+      model_scale_(options.number("model-lr-scale")), model_decay_(options.number("model-weight-decay")) {}
 
 void PTuning::prepare(const Problem& problem) {
   const std::vector<SoftSlot>& slots = shared_soft_slots(problem);
@@ -46,20 +47,34 @@ void PTuning::prepare(const Problem& problem) {
     }
 
   Encoder encoder;
-  const bool lstm = encoder_kind_ == "lstm";
-  if (lstm)
+  if (encoder_kind_ == "lstm")
     encoder.lstm = BidirectionalLstm::initial(width, hidden, lstm_layers, random);
-  encoder.mlp = {initial_linear(width, lstm ? 2 * hidden : width, random), initial_linear(width, width, random),
-                 Mlp::Activation::relu};
-  std::vector<at::Tensor*> tensors = encoder.mlp.tensors();
-  if (encoder.lstm)
-    for (at::Tensor* tensor : encoder.lstm->tensors())
-      tensors.push_back(tensor);
+  for (int64_t map = 0; map < maps_; ++map)
+    encoder.maps.push_back(initial_linear(width, map == 0 && encoder.lstm ? 2 * hidden : width, random));
+  std::vector<at::Tensor*> tensors = encoder.tensors();
   tensors.push_back(&rows_);
   make_learned(tensors, device);
   encoder_ = std::move(encoder);
   if (tunes_model_)
     model_.copy(problem.backbone, [](const std::string&) { return true; });
+}
+
+at::Tensor PTuning::Encoder::operator()(const at::Tensor& rows) const {
+  at::Tensor x = lstm ? (*lstm)(rows) : rows;
+  for (std::size_t map = 0; map < maps.size(); ++map)
+    x = maps[map](map == 0 ? x : at::relu(x));
+  return x;
+}
+
+std::vector<at::Tensor*> PTuning::Encoder::tensors() {
+  std::vector<at::Tensor*> result;
+  if (lstm)
+    result = lstm->tensors();
+  for (Linear& map : maps) {
+    result.push_back(&map.weight);
+    result.push_back(&map.bias);
+  }
+  return result;
 }
 
 void PTuning::edit(std::vector<Prompt>& prompts, const EditArgs&) const {
@@ -80,13 +95,9 @@ Conditioning PTuning::condition(int64_t, const Pass&) const {
 
 std::vector<ParameterGroup> PTuning::parameters() {
   ParameterGroup group{{rows_}, 1.0, weight_decay_};
-  if (encoder_) {
-    for (const at::Tensor* tensor : encoder_->mlp.tensors())
+  if (encoder_)
+    for (const at::Tensor* tensor : encoder_->tensors())
       group.tensors.push_back(*tensor);
-    if (encoder_->lstm)
-      for (const at::Tensor* tensor : encoder_->lstm->tensors())
-        group.tensors.push_back(*tensor);
-  }
   std::vector<ParameterGroup> groups{group};
   for (ParameterGroup& weights : model_.groups(model_scale_, model_decay_))
     groups.push_back(std::move(weights));

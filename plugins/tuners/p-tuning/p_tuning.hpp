@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <cuecard/options.hpp>
 #include <cuecard/parts/own_weights.hpp>
@@ -30,8 +31,9 @@ private:
   /// Rows [n, W] -> [n, W].
   struct Encoder {
     std::optional<BidirectionalLstm> lstm;
-    Mlp mlp;
-    at::Tensor operator()(const at::Tensor& rows) const { return mlp(lstm ? (*lstm)(rows) : rows); }
+    std::vector<Linear> maps; ///< ReLU between them
+    at::Tensor operator()(const at::Tensor& rows) const;
+    std::vector<at::Tensor*> tensors();
   };
 
   /// From now on `prompt` itself is what is learned.
@@ -39,7 +41,7 @@ private:
 
   int64_t asked_length_;
   std::string encoder_kind_;
-  int64_t asked_hidden_;
+  int64_t asked_hidden_, maps_;
   double weight_decay_;
   bool tunes_model_;
   double model_scale_, model_decay_;

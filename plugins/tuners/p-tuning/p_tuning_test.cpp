@@ -36,18 +36,20 @@ struct Prepared {
   NamedLabels verbalizer;
   PTuning tuner;
 
-  Prepared(int64_t length, const std::string& encoder, std::vector<SoftSlot> slots = {}, int64_t hidden = 0)
-      : prompt_template(std::move(slots)), tuner(options(length, encoder, hidden)) {
+  Prepared(int64_t length, const std::string& encoder, std::vector<SoftSlot> slots = {}, int64_t hidden = 0,
+           int64_t maps = 2)
+      : prompt_template(std::move(slots)), tuner(options(length, encoder, hidden, maps)) {
     Problem problem{backbone, vocabulary, {}, 1, {}, {}};
     problem.tasks.push_back({"t", prompt_template, verbalizer, {}, nullptr, nullptr});
     tuner.prepare(problem);
   }
 
-  static Options options(int64_t length, const std::string& encoder, int64_t hidden) {
+  static Options options(int64_t length, const std::string& encoder, int64_t hidden, int64_t maps) {
     Options options;
     options.set("length", length);
     options.set("encoder", encoder);
     options.set("hidden", hidden);
+    options.set("maps", maps);
     options.set("weight-decay", 0.0);
     options.set("tune-model", false);
     options.set("model-lr-scale", 0.1);
@@ -75,6 +77,7 @@ TEST_CASE("rows and encoder are what is learned") {
   const int64_t mlp = 2 * (width * width + width);
   CHECK(Prepared(4, "mlp").learned() == 4 * width + mlp);
   CHECK(Prepared(4, "lstm").learned() == 4 * width + lstm_numbers(width, 3) + lstm_numbers(6, 3) + mlp);
+  CHECK(Prepared(4, "mlp", {}, 0, 3).learned() == 4 * width + mlp + width * width + width); // PEFT's MLP
   // The few-shot code's whole width: 2 * 6 states go into the first linear map.
   CHECK(Prepared(4, "lstm", {}, width).learned() ==
         4 * width + lstm_numbers(width, 6) + lstm_numbers(12, 6) + (12 * 6 + 6) + (6 * 6 + 6));

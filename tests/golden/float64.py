@@ -1,20 +1,21 @@
-"""Llama in float64 throughout.
+"""Models in float64 throughout.
 
-`model.double()` leaves islands of float32 in transformers' Llama: the norms, and the rotary frequencies, angles,
-cosines and sines. They put errors of 1e-7 into a float64 run, more than the 1e-8 that optimizer steps are compared
-within, and the cosines differ by a rounding from one processor to the next. Here the islands are lifted.
+`model.double()` leaves islands of float32 in transformers: the norms of Llama and T5, and Llama's rotary frequencies,
+angles, cosines and sines. They put errors of 1e-7 into a float64 run, more than the 1e-8 that optimizer steps are
+compared within, and the cosines differ by a rounding from one processor to the next. Here the islands are lifted.
 """
 
 import types
 
 import torch
 from transformers.models.llama.modeling_llama import LlamaRMSNorm, LlamaRotaryEmbedding
+from transformers.models.t5.modeling_t5 import T5LayerNorm
 
 
 def lift(model: torch.nn.Module) -> torch.nn.Module:
     model.double()
     for module in model.modules():
-        if isinstance(module, LlamaRMSNorm):
+        if isinstance(module, (LlamaRMSNorm, T5LayerNorm)):
             module.forward = types.MethodType(_norm, module)
         elif isinstance(module, LlamaRotaryEmbedding):
             module.forward = types.MethodType(_angles, module)
