@@ -4,39 +4,59 @@
 #include <ATen/ops/stack.h>
 
 #include <cuecard/batch.hpp>
-#include <cuecard/error.hpp>
 #include <cuecard/parts/learned_prefix.hpp>
 
 namespace cuecard {
 
-Prefix keys_and_values(const Backbone& backbone, const at::Tensor& ids) {
-  if (backbone.shape().encoder_decoder)
-    throw Error("an encoder-decoder has no keys and values of words alone: its decoder always has an input.");
-  const at::NoGradGuard no_grad;
-  const int64_t rows = ids.size(0);
-  Batch batch;
-  batch.input.ids = ids.to(backbone.device());
-  batch.input.positions = at::arange(rows, at::kLong).to(backbone.device());
-  batch.input.offsets = {0, rows};
-  batch.input.parent = {-1};
-  batch.input.cards = {0};
-  batch.answer_rows = batch.input.positions.narrow(0, rows - 1, 1);
-  batch.answer_rows_host = {rows - 1};
-  Past kept;
-  const Conditioning nothing;
-  backbone.forward({batch, nothing, &kept});
+namespace {
 
+Side alone(const at::Tensor& ids, const at::Device& device) {
+  Side side;
+  side.ids = ids.to(device);
+  side.positions = at::arange(ids.size(0), at::kLong).to(device);
+  side.offsets = {0, ids.size(0)};
+  side.parent = {-1};
+  side.cards = {0};
+  return side;
+}
+
+/// What was kept of one sequence, layer by layer.
+Prefix stacked(PrefixSite site, const std::vector<Past::Layer>& layers, const std::vector<Past::Rows>& ranges) {
   std::vector<at::Tensor> keys, values;
-  for (const Past::Layer& layer : kept.layers) {
+  for (const Past::Layer& layer : layers) {
     std::vector<at::Tensor> key, value;
-    for (const Past::Rows& range : kept.ranges.at(0)) {
+    for (const Past::Rows& range : ranges) {
       key.push_back(layer.key.narrow(0, range.begin, range.size()));
       value.push_back(layer.value.narrow(0, range.begin, range.size()));
     }
     keys.push_back(at::cat(key));
     values.push_back(at::cat(value));
   }
-  return {PrefixSite::self, at::stack(keys).to(at::kFloat), at::stack(values).to(at::kFloat), rows};
+  return {site, at::stack(keys).to(at::kFloat), at::stack(values).to(at::kFloat), 0};
+}
+
+} // namespace
+
+Prefix keys_and_values(const Backbone& backbone, const at::Tensor& ids, PrefixSite site) {
+  const at::NoGradGuard no_grad;
+  const int64_t rows = ids.size(0);
+  Batch batch;
+  batch.input = alone(ids, backbone.device());
+  // An encoder whose rows are those that are read keeps its own; else the decoder's are kept.
+  if (backbone.shape().encoder_decoder && site != PrefixSite::encoder) {
+    batch.output = alone(ids, backbone.device());
+    batch.source_of = {0};
+  }
+  batch.answer_rows = batch.input.positions.narrow(0, rows - 1, 1);
+  batch.answer_rows_host = {rows - 1};
+  Past kept;
+  const Conditioning nothing;
+  backbone.forward({batch, nothing, &kept});
+  if (site == PrefixSite::cross)
+    return stacked(site, kept.cross, {{0, rows}});
+  Prefix words = stacked(site, kept.layers, kept.ranges.at(0));
+  words.positions = rows;
+  return words;
 }
 
 } // namespace cuecard

@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include <cuecard/parts/learned_prefix.hpp>
+
 #include "card/card.hpp"
 #include "tasks.hpp"
 
@@ -198,6 +200,28 @@ TEST_CASE("a prefix that starts from words is those words in front of the text")
     const std::vector<Prediction> predictions = Predictor(model, {&prefix}).predict(pointers(examples));
     for (std::size_t i = 0; i < examples.size(); ++i)
       CHECK(same(predictions[i], expected[i], 1e-3));
+  }
+}
+
+TEST_CASE("prefixes of an encoder-decoder start from words at all three places") {
+  const Model model = tiny_model("t5-gated");
+  const auto start = [&](const char* init) {
+    return two_label_method(model, init, "{text} so {\"mask\"}", "prefix-tuning",
+                            {{"init", init}, {"init-text", "good film"}, {"length", "4"}, {"mid-dim", "16"}})
+        .tuner->export_learned(0);
+  };
+  const std::vector<Token> tokens = model.vocabulary().encode("good film");
+  std::vector<int64_t> ids;
+  for (std::size_t i = 0; i < 4; ++i)
+    ids.push_back(tokens[i % tokens.size()].id);
+  const Learned words = start("text");
+  for (const auto& [site, name] :
+       {std::pair{PrefixSite::self, "self"}, std::pair{PrefixSite::encoder, "encoder"},
+        std::pair{PrefixSite::cross, "cross"}}) {
+    CAPTURE(name);
+    const Prefix wanted = keys_and_values(model.backbone(), at::tensor(ids, at::kLong), site);
+    CHECK(at::allclose(words.tensors.at(std::string(name) + ".key"), wanted.key, 1e-3, 1e-4));
+    CHECK(at::allclose(words.tensors.at(std::string(name) + ".value"), wanted.value, 1e-3, 1e-4));
   }
 }
 

@@ -6,7 +6,7 @@ using namespace cuecard;
 using namespace cuecard::test;
 
 TEST_CASE("prefixes, with and without a network and dropout") {
-  for (const char* name : {"llama-tied", "bert-mlm"})
+  for (const char* name : {"llama-tied", "bert-mlm", "t5-gated", "bart"})
     for (const ComponentChoice& tuner :
          {ComponentChoice{"prefix-tuning", {{"length", "4"}, {"mid-dim", "16"}, {"dropout", "0.2"}}},
           ComponentChoice{"prefix-tuning", {{"length", "3"}, {"init", "text"}, {"projection", "false"}}},
@@ -17,10 +17,11 @@ TEST_CASE("prefixes, with and without a network and dropout") {
 }
 
 TEST_CASE("pseudo tokens out of an LSTM and out of an MLP, in front and inside") {
-  for (const char* name : {"llama-tied", "bert-mlm"})
+  for (const char* name : {"llama-tied", "bert-mlm", "t5-gated", "bart"})
     for (const char* encoder : {"lstm", "mlp"}) {
       CAPTURE(encoder);
-      check_same(name, {rows_in_front.text, "adamw", "none", {"p-tuning", {{"encoder", encoder}}}});
-      check_same(name, {rows_inside.text, "adamw", "none", {"p-tuning", {{"encoder", encoder}}}});
+      const double rate = name == std::string("t5-gated") ? 0.2 : 0.02; // its loss hardly moves else
+      for (const char* text : {rows_in_front.text, rows_inside.text})
+        check_same(name, {text, "adamw", "none", {"p-tuning", {{"encoder", encoder}}}, rate});
     }
 }

@@ -6,7 +6,7 @@ using namespace cuecard;
 using namespace cuecard::test;
 
 TEST_CASE("all weights, biases, and weights beside pseudo tokens") {
-  for (const char* name : {"llama-tied", "bert-mlm"}) {
+  for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"}) {
     check_same(name, {"Review: {text} It was {mask}", "adamw", "none", {"fine-tuning", {}}, 1e-3},
                {at::kFloat});
     check_same(

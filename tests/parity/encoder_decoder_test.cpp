@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/learned_prefix.hpp>
 
 #include "recorded.hpp"
 
@@ -257,6 +258,41 @@ TEST_CASE("prefixes of real rows' activations, at all three sites, equal having 
     mixed.input.cards = mixed.output->cards = {0, 1};
     CHECK(largest_difference(model.backbone().forward({mixed, conditioning}),
                              at::cat({recorded_hidden(recording, traced), wanted})) < 1e-4);
+  }
+}
+
+TEST_CASE("keys and values of words, at each of the three sites") {
+  for (const char* name : names) {
+    CAPTURE(name);
+    const Model model = tiny_model(name, at::kDouble);
+    const Recording recording = recording_of(name);
+    const Ids words = sequence_of(recording, "", traced), output = sequence_of(recording, "output_", traced);
+    const auto rows = static_cast<int64_t>(words.size());
+    const auto own = [&](PrefixSite site) {
+      return keys_and_values(model.backbone(), at::tensor(words, at::kLong), site);
+    };
+    const Prefix encoder = own(PrefixSite::encoder), cross = own(PrefixSite::cross),
+                 self = own(PrefixSite::self);
+    CHECK(largest_difference(encoder.key, recording["encoder_key"]) < 1e-4);
+    CHECK(largest_difference(encoder.value, recording["encoder_value"]) < 1e-4);
+    CHECK(encoder.positions == rows);
+
+    // Attending to the same rows twice is attending to them once.
+    Conditioning twice;
+    twice.prefixes = {cross};
+    const Batch plain = batch_of({words}, {output}, {0});
+    CHECK(largest_difference(model.backbone().forward({plain, twice}), recorded_hidden(recording, traced)) <
+          1e-4);
+    CHECK(cross.positions == 0);
+
+    // Words in front of an output are a prefix of the decoder.
+    Ids longer = words;
+    longer.insert(longer.end(), output.begin(), output.end());
+    const at::Tensor wanted = model.backbone().forward({batch_of({words}, {longer}, {0}), {}}).slice(0, rows);
+    Conditioning ahead;
+    ahead.prefixes = {self};
+    CHECK(largest_difference(model.backbone().forward({plain, ahead}), wanted) < 1e-4);
+    CHECK(largest_difference(model.backbone().forward({plain, {}}), wanted) > 1e-3);
   }
 }
 

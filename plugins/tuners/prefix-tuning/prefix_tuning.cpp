@@ -47,22 +47,19 @@ LearnedPrefix PrefixTuning::initial(const BackboneShape::Site& site, const Probl
                 Mlp::Activation::tanh};
     prefix = LearnedPrefix(site, rows, std::move(network));
   }
-  if (init_ == "text" && site.site == PrefixSite::self)
-    prefix.start_from(spelled(problem));
+  if (init_ == "text")
+    prefix.start_from(spelled(site.site, problem));
   return prefix;
 }
 
-at::Tensor PrefixTuning::spelled(const Problem& problem) const {
-  if (problem.backbone.shape().encoder_decoder)
-    throw UsageError("init=text needs a model with one stack, and the " + problem.backbone.shape().family +
-                     " backbone is an encoder-decoder; use init=random.");
+at::Tensor PrefixTuning::spelled(PrefixSite site, const Problem& problem) const {
   const std::vector<Token> tokens = problem.vocabulary.encode(init_text_);
   if (tokens.empty())
     throw UsageError("init=text needs words in init-text, found \"" + init_text_ + "\".");
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < length_; ++i)
     ids.push_back(tokens[static_cast<std::size_t>(i) % tokens.size()].id);
-  const Prefix words = keys_and_values(problem.backbone, index_tensor(ids));
+  const Prefix words = keys_and_values(problem.backbone, index_tensor(ids), site);
   return as_values(words).to(at::kCPU);
 }
 

@@ -25,8 +25,8 @@ public:
 private:
   bool wants(PrefixSite site) const;
   LearnedPrefix initial(const BackboneShape::Site& site, const Problem& problem) const;
-  /// The model's own keys and values of the words of init-text, repeated or cut to the length.
-  at::Tensor spelled(const Problem& problem) const;
+  /// The model's own keys and values at `site` of the words of init-text, repeated or cut to the length.
+  at::Tensor spelled(PrefixSite site, const Problem& problem) const;
 
   int64_t length_, mid_dim_;
   bool projection_;

@@ -117,11 +117,9 @@ TEST_CASE("the same seed gives the same start, and dropout is for passes that le
   CHECK((a.prefixes()[0].key == 0).sum().item<int64_t>() == 0);
 }
 
-TEST_CASE("words are needed to start from words, and a model with one stack") {
+TEST_CASE("words are needed to start from words") {
   CHECK_THROWS_WITH_AS(Prepared({{"init", std::string("text")}, {"init-text", std::string()}}),
                        doctest::Contains("init-text"), UsageError);
-  CHECK_THROWS_WITH_AS(Prepared({{"init", std::string("text")}}, true), doctest::Contains("one stack"),
-                       UsageError);
 }
 
 TEST_CASE("defaults are what was measured and keep what was asked for") {

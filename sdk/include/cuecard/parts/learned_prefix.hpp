@@ -89,9 +89,10 @@ private:
   at::Device device_ = at::kCPU;
 };
 
-/// The keys and values that the model itself has for the tokens `ids` [n] int64, in front of nothing: what
-/// starts a prefix from real words. Only models with one stack have them (Error). Keys of a rotary model are
-/// rotated by the positions 0 to n - 1.
-CUECARD_API Prefix keys_and_values(const Backbone& backbone, const at::Tensor& ids);
+/// The keys and values that the model itself has at `site` for the tokens `ids` [n] int64, in front of nothing:
+/// what starts a prefix from real words. Keys of a rotary model are rotated by the positions 0 to n - 1. The
+/// decoder of an encoder-decoder reads them behind an input of the same words.
+CUECARD_API Prefix keys_and_values(const Backbone& backbone, const at::Tensor& ids,
+                                   PrefixSite site = PrefixSite::self);
 
 } // namespace cuecard
