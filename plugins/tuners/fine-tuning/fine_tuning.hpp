@@ -28,6 +28,7 @@ private:
 
   std::string what_;
   double weight_decay_;
+  int64_t hidden_ = 0; ///< of the model
   OwnWeights weights_;
 };
 

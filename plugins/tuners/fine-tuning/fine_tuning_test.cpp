@@ -34,13 +34,13 @@ public:
   const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
 
   std::map<std::string, at::Tensor> weights_;
-
-private:
   BackboneShape shape_;
 };
 
 struct Prepared {
-  explicit Prepared(const std::string& what, at::ScalarType type = at::kFloat) : backbone(type) {
+  explicit Prepared(const std::string& what, at::ScalarType type = at::kFloat, int64_t hidden = 3)
+      : backbone(type) {
+    backbone.shape_.hidden = hidden;
     Options options;
     options.set("what", what);
     options.set("weight-decay", 0.01);
@@ -124,6 +124,7 @@ TEST_CASE("defaults are the papers' and yield to what was asked for") {
   CHECK(all.tuner->defaults({}).learning_rate == 2e-5);
   CHECK(all.tuner->defaults({}).epochs == 3);
   CHECK(bias.tuner->defaults({}).learning_rate == 1e-3);
+  CHECK(Prepared("all", at::kFloat, 4096).tuner->defaults({}).learning_rate == doctest::Approx(1e-5));
   FitSettings asked;
   asked.learning_rate = 5;
   asked.steps = 7;

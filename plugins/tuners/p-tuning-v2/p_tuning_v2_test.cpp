@@ -92,6 +92,8 @@ TEST_CASE("defaults are those of the authors' scripts") {
   const Prepared direct({PrefixSite::self, 2, 2, 4}, 8, false), projected({PrefixSite::self, 2, 2, 4}, 8, true);
   CHECK(direct.tuner.defaults({}).learning_rate == 1e-2);
   CHECK(projected.tuner.defaults({}).learning_rate == 1e-4);
+  const Prepared large({PrefixSite::self, 2, 2, 4}, 4096, false);
+  CHECK(large.tuner.defaults({}).learning_rate == doctest::Approx(5e-3));
   FitSettings asked;
   asked.batch_size = 4;
   CHECK(direct.tuner.defaults(asked).batch_size == 4);

@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/sized_rate.hpp>
 #include <cuecard/parts/soft_slots.hpp>
 
 namespace cuecard {
@@ -29,6 +30,7 @@ PTuning::PTuning(const Options& options)
       model_scale_(options.number("model-lr-scale")), model_decay_(options.number("model-weight-decay")) {}
 
 void PTuning::prepare(const Problem& problem) {
+  hidden_ = problem.backbone.shape().hidden;
   const std::vector<SoftSlot>& slots = shared_soft_slots(problem);
   template_slots_ = static_cast<int64_t>(slots.size());
   length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : usual_length);
@@ -125,12 +127,12 @@ FitSettings PTuning::defaults(const FitSettings& asked) const {
       settings.patience = 10;
     return settings;
   }
-  // What was measured on SmolLM2 (README). The authors' LAMA (Adam, 1e-5, times 0.98 each epoch) would need
-  // thousands of steps for as much.
+  // What was measured on SmolLM2, and by PEFT on Llama-3.2-3B (README). The authors' LAMA (Adam, 1e-5, times
+  // 0.98 each epoch) would need thousands of steps for as much.
   if (settings.optimizer.empty())
     settings.optimizer = "adamw";
   if (settings.learning_rate <= 0)
-    settings.learning_rate = 1e-3;
+    settings.learning_rate = sized_rate(hidden_, 1e-3, 1e-4);
   if (settings.schedule.empty())
     settings.schedule = "linear";
   if (settings.decay <= 0)

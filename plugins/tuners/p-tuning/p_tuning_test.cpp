@@ -39,6 +39,10 @@ struct Prepared {
   Prepared(int64_t length, const std::string& encoder, std::vector<SoftSlot> slots = {}, int64_t hidden = 0,
            int64_t maps = 2)
       : prompt_template(std::move(slots)), tuner(options(length, encoder, hidden, maps)) {
+    prepare();
+  }
+
+  void prepare() {
     Problem problem{backbone, vocabulary, {}, 1, {}, {}};
     problem.tasks.push_back({"t", prompt_template, verbalizer, {}, nullptr, nullptr});
     tuner.prepare(problem);
@@ -137,13 +141,16 @@ TEST_CASE("a card holds what came out, and is learned further directly") {
 }
 
 TEST_CASE("defaults are what was measured and keep what was asked for") {
-  const Prepared prepared(3, "mlp");
+  Prepared prepared(3, "mlp");
   FitSettings asked;
   const FitSettings settings = prepared.tuner.defaults(asked);
   CHECK(settings.optimizer == "adamw");
   CHECK(settings.schedule == "linear");
   CHECK(settings.learning_rate == 1e-3);
   CHECK(settings.least_steps == 100);
+  prepared.backbone.shape_.hidden = 4096;
+  prepared.prepare();
+  CHECK(prepared.tuner.defaults(asked).learning_rate == doctest::Approx(1e-4));
   asked.optimizer = "adam";
   asked.steps = 5;
   CHECK(prepared.tuner.defaults(asked).optimizer == "adam");

@@ -33,6 +33,7 @@ private:
   std::string init_, init_text_;
   double dropout_, weight_decay_;
   bool self_, encoder_, cross_, count_positions_;
+  int64_t hidden_ = 0; ///< of the model
   LearnedPrefixes prefixes_;
 };
 

@@ -16,14 +16,15 @@ using namespace cuecard::testing;
 
 namespace {
 
-constexpr int64_t layers = 3, hidden = 8;
+constexpr int64_t layers = 3, usual_hidden = 8;
 
 struct Prepared {
   NoBackbone backbone;
   NoVocabulary vocabulary;
   PrefixTuning tuner;
 
-  explicit Prepared(const std::map<std::string, Options::Value>& changed = {}, bool encoder_decoder = false)
+  explicit Prepared(const std::map<std::string, Options::Value>& changed = {}, bool encoder_decoder = false,
+                    int64_t hidden = usual_hidden)
       : tuner(options(changed)) {
     backbone.shape_.family = "tiny";
     backbone.shape_.hidden = hidden;
@@ -66,7 +67,7 @@ struct Prepared {
 TEST_CASE("the network is what is learned, as large as the paper's") {
   Prepared prepared;
   const int64_t out = layers * 2 * 2 * 3;
-  CHECK(prepared.learned() == 5 * hidden + (hidden * 16 + 16) + (16 * out + out));
+  CHECK(prepared.learned() == 5 * usual_hidden + (usual_hidden * 16 + 16) + (16 * out + out));
   REQUIRE(prepared.prefixes().size() == 1);
   CHECK(prepared.prefixes()[0].key.sizes() == at::IntArrayRef({layers, 5, 2, 3}));
   CHECK(prepared.prefixes()[0].positions == 5);
@@ -127,6 +128,9 @@ TEST_CASE("defaults are what was measured and keep what was asked for") {
   FitSettings asked;
   CHECK(prepared.tuner.defaults(asked).learning_rate == 1e-4);
   CHECK(prepared.tuner.defaults(asked).epochs == 5);
+  CHECK(Prepared({{"projection", false}}).tuner.defaults(asked).learning_rate == 1e-2);
+  CHECK(Prepared({{"projection", false}}, false, 4096).tuner.defaults(asked).learning_rate ==
+        doctest::Approx(5e-3));
   asked.learning_rate = 0.01;
   asked.steps = 7;
   CHECK(prepared.tuner.defaults(asked).learning_rate == 0.01);

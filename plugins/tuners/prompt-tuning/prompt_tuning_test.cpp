@@ -22,7 +22,9 @@ constexpr int64_t words = 30, width = 4;
 /// The embedding of token i is (i, i, i, i) / 10.
 class CountingBackbone final : public testing::NoBackbone {
 public:
-  explicit CountingBackbone(int64_t embedding_width = width) { shape_.embedding_width = embedding_width; }
+  explicit CountingBackbone(int64_t embedding_width = width) {
+    shape_.embedding_width = shape_.hidden = embedding_width;
+  }
   at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override {
     return (ids.to(at::kFloat) / 10).unsqueeze(1).repeat({1, shape_.embedding_width});
   }
@@ -238,6 +240,7 @@ TEST_CASE("defaults follow the optimizer and keep what was asked for") {
   const Prepared prepared(3, "random", "");
   FitSettings asked;
   CHECK(prepared.tuner.defaults(asked).learning_rate == 0.02);
+  CHECK(Prepared(3, "random", "", {}, 1, 4096).tuner.defaults(asked).learning_rate == doctest::Approx(1e-3));
   asked.optimizer = "adafactor";
   CHECK(prepared.tuner.defaults(asked).learning_rate == 0.3);
   CHECK(prepared.tuner.defaults(asked).schedule == "constant");
