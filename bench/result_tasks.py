@@ -19,6 +19,7 @@ class Part:
     lines: dict[str, tuple[str, list[str]]]  # method as shown: tuner, flags
     flags: list[str] = field(default_factory=list)
     metric: str = "accuracy"
+    also: dict[str, str] = field(default_factory=dict)  # other metrics of texts as shown: name
 
 
 def few_shot(task: dict, per_label: int) -> dict:
@@ -228,7 +229,7 @@ PARTS = {
     "conll2003": Part("CoNLL-2003 entities, MiniLM", "Three passes over all training sentences; the valid part is measured.",
                       "MiniLM", conll2003, HEADS, ["--epochs", "3"], "entity F1"),
     "e2e": Part("E2E, SmolLM2", "400 inputs to learn from, with one text each, five passes; 60 others are measured.", "SmolLM2", e2e,
-                WRITERS, ["--epochs", "5", "--evaluate-every", "25"], "BLEU"),
+                WRITERS, ["--epochs", "5", "--evaluate-every", "25"], "BLEU", {"ROUGE-L": "rouge-l", "chrF": "chrf"}),
     **{f"lama-{relation.lower()}": Part(f"LAMA {relation}, SmolLM2", "Facts whose object is one token; 280 at most are measured.",
                                         "SmolLM2", lama(relation), FACTS, metric="P@1") for relation in RELATIONS},
 }

@@ -75,14 +75,16 @@ class Results:
 
     def table(self, name: str, part: Part) -> None:
         print(f"\n## {part.title}\n\n{part.about}\n")
-        print("| method | " + part.metric + " | over seeds | learned numbers | seconds to train |\n|---|---|---|---|---|", flush=True)
+        titles = ["method", part.metric, *part.also, "over seeds", "learned numbers", "seconds to train"]
+        print("| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|", flush=True)
         commands = []
         folder = self.folder(name)
         for line, (tuner, flags) in part.lines.items():
             answer = self.kept(folder / (line + ".json"), lambda: self.compared(folder, part, tuner, flags))
             spread = "" if answer["std"] is None else f"± {100 * answer['std']:.1f}"
             values = ", ".join(f"{100 * seed['value']:.1f}" for seed in answer["seeds"])
-            print(f"| {line} | {100 * answer['mean']:.1f}% | {values} {spread} | {answer['parameters']:,} "
+            also = "".join(f" {100 * answer['by_metric'][key]:.1f} |" for key in part.also.values())
+            print(f"| {line} | {100 * answer['mean']:.1f}% |{also} {values} {spread} | {answer['parameters']:,} "
                   f"| {answer['seconds']:.0f} |", flush=True)
             commands.append(answer["command"])
         print("\n" + "\n".join("    " + command for command in commands), flush=True)

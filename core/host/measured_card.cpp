@@ -67,8 +67,7 @@ void add_measures(Json& object, const MeasuredCard& measured) {
     const int64_t exact = std::ranges::count_if(measured.correct(), [](const auto& row) { return row.second; });
     object["correct"] = exact;
     add_interval(object, exact, measured.rows().size());
-    for (const std::string& metric : text_metric_names())
-      object["by_metric"][metric] = measure(metric, measured.rows().written());
+    object["by_metric"] = all_text_metrics(measured.rows().written());
     return;
   }
   const std::vector<int64_t> predicted = joined(measured.rows().labelled().predicted),

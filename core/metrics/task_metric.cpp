@@ -119,4 +119,11 @@ double measure(const std::string& metric, const WrittenTexts& rows) {
   throw std::logic_error("no metric of texts is called " + metric);
 }
 
+std::map<std::string, double> all_text_metrics(const WrittenTexts& rows) {
+  std::map<std::string, double> values;
+  for (const std::string& metric : text_metric_names())
+    values[metric] = measure(metric, rows);
+  return values;
+}
+
 } // namespace cuecard

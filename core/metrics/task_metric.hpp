@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,5 +46,7 @@ std::string unfit_metric(const std::string& metric, const std::vector<std::strin
 MetricValue measure(const std::string& metric, const Labelled& rows);
 /// std::logic_error for a name that is none of `text_metric_names`.
 double measure(const std::string& metric, const WrittenTexts& rows);
+/// Every metric of texts, by name.
+std::map<std::string, double> all_text_metrics(const WrittenTexts& rows);
 
 } // namespace cuecard

@@ -9,7 +9,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/dev_metric.hpp"
+#include "host/compared_rows.hpp"
 #include "host/device.hpp"
 #include "host/failure.hpp"
 #include "host/interrupt.hpp"
@@ -26,29 +26,6 @@ namespace cuecard::host {
 namespace {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
-
-/// The rows that all methods are measured on: the task's test rows, or its development rows where it has none.
-struct ComparedRows {
-  std::vector<Example> examples;
-  RowReport report;
-};
-
-ComparedRows measured_rows(const TrainingTask& task, bool strict) {
-  ComparedRows rows;
-  if (task.file.test) {
-    rows.examples = read_examples(*task.file.test, task.file.layout, LabelIndex(task.file.labels),
-                                  {strict, true}, rows.report);
-    if (const std::string summary = rows.report.summary(); !summary.empty())
-      std::cerr << "cuecard: " << summary << '\n';
-  } else {
-    rows = {task.rows.dev, task.rows.dev_report};
-  }
-  if (rows.examples.empty())
-    throw DataError(
-        task.file.file.string() +
-        ": there is nothing to compare methods on; name a file with \"data.test\" or \"data.dev\".");
-  return rows;
-}
 
 std::vector<std::string> tuners_of(const Values& values, const registry::Registry& plugins) {
   std::vector<std::string> tuners;
@@ -93,62 +70,6 @@ Pairs options_for(const std::string& tuner, const std::vector<std::string>& tune
       own.emplace_back(name, value);
   }
   return own;
-}
-
-struct Measured {
-  std::string metric;
-  double value = 0;
-  int64_t n = 0, skipped = 0;
-  bool of_rows = true; ///< not of words: those of one sentence are no independent draws
-  Labelled labelled;   ///< of single labels; no rows where words or texts are predicted
-};
-
-/// Whether something is known of `example` to compare with.
-bool has_answer(const Method& method, const Example& example) {
-  try {
-    require_answer(method, example);
-    return true;
-  } catch (const DataError&) {
-    return false;
-  }
-}
-
-/// Measures the card as it would be loaded, by `metric` where the task names one.
-Measured measure(const Model& model, const registry::Registry& plugins, const Card& card,
-                 const std::string& metric, const ComparedRows& rows) {
-  Method method = method_from_card(model, plugins, card);
-  if (!metric.empty())
-    method.metric = metric;
-  std::vector<Example> inputs = rows.examples;
-  Measured measured;
-  measured.metric = method.metric;
-  measured.skipped = static_cast<int64_t>(
-      std::erase_if(inputs, [&](const Example& example) { return !has_answer(method, example); }));
-  inputs = measured_inputs(method, std::move(inputs));
-  std::vector<const Example*> examples;
-  for (const Example& example : inputs)
-    examples.push_back(&example);
-  const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(examples, [](int64_t) {
-    if (Interruptible::requested())
-      throw Cancelled();
-  });
-  MeasuredRows answered(method);
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    if (predictions[i].problem.empty())
-      answered.add(*examples[i], predictions[i]);
-    else
-      ++measured.skipped;
-  }
-  measured.n = answered.size();
-  if (measured.n == 0)
-    throw DataError(rows.report.file + ": none of its rows can be used to measure the card \"" + card.name +
-                    "\".");
-  measured.value = answered.value().value;
-  measured.of_rows = method.predicts() != Predicts::words;
-  measured.labelled.labels = method.labels;
-  if (method.predicts() == Predicts::labels)
-    measured.labelled = answered.labelled();
-  return measured;
 }
 
 std::vector<std::vector<int64_t>> confusion_of(const Labelled& rows) {
@@ -197,13 +118,13 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
   double seconds = 0;
   Json seeds = Json::array();
   std::optional<TrainedRun> best;
-  Measured of_best;
+  ComparedCard of_best;
   for (choice.seed = first; choice.seed < first + count; ++choice.seed) {
     choice.title = choice.tuner + ", seed " + std::to_string(choice.seed);
     TrainedRun run = run_training(model, plugins, tasks, choice, values);
     if (run.result.report.cancelled)
       throw Cancelled();
-    const Measured measured = measure(model, plugins, run.cards[0], tasks[0].file.metric, rows);
+    const ComparedCard measured = measure(model, plugins, run.cards[0], tasks[0].file.metric, rows);
     const FitReport& report = run.result.report;
     found.push_back(measured.value);
     seconds += run.result.seconds;
@@ -247,6 +168,8 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
     const Interval interval = wilson95(std::llround(mean.mean * static_cast<double>(of_best.n)), of_best.n);
     object["ci95"] = {interval.low, interval.high};
   }
+  if (!of_best.by_metric.empty())
+    object["by_metric"] = of_best.by_metric;
   if (values.given("out"))
     object["out"] = place.string();
   return object;
@@ -289,7 +212,7 @@ int compare_tuners(const Values& values) {
   }
   std::vector<TrainingTask> tasks{
       read_training_task(values.text("task"), tuners, plugins, values.given("strict"))};
-  const ComparedRows rows = measured_rows(tasks[0], values.given("strict"));
+  const ComparedRows rows = read_compared_rows(tasks[0], values.given("strict"));
   const Scratch scratch;
   std::filesystem::path out = scratch.path;
   if (values.given("out")) {
