@@ -1,5 +1,5 @@
-// Every tuner on every family: each learns a little and answers, or says why not. docs/tuners.md has the table
-// as it comes out here.
+// Every tuner on every family: each learns a little and answers, alone and in a batch with all others, or says
+// why not. docs/tuners.md has the table as it comes out here.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -86,8 +86,15 @@ Method method_of(const Model& model, const std::string& tuner, const Templates& 
   return make_method(model, plugins(), choice, &rows);
 }
 
-/// "" when `tuner` learned and answered every row, else why not.
-std::string reason(const Model& model, const std::string& tuner, const Templates& templates) {
+/// A card that was learned, as it is loaded, and what it says alone.
+struct Answered {
+  Method method;
+  std::vector<Prediction> predictions;
+};
+
+/// "" when `tuner` learned and answered every row, which `answered` gets, else why not.
+std::string reason(const Model& model, const std::string& tuner, const Templates& templates,
+                   std::vector<Answered>& answered) {
   const std::vector<Example> rows = Words(model).rows();
   try {
     Method method = method_of(model, tuner, templates, rows);
@@ -100,14 +107,40 @@ std::string reason(const Model& model, const std::string& tuner, const Templates
     if (result.report.plain_prompt)
       keep_plain_prompt(method, model, plugins(), result.report.label_words);
     const Method saved = method_from_card(model, plugins(), to_card(method, model));
-    for (const Prediction& prediction : Predictor(model, {&saved}).predict(pointers(rows))) {
+    std::vector<Prediction> predictions = Predictor(model, {&saved}).predict(pointers(rows));
+    for (const Prediction& prediction : predictions) {
       if (!prediction.problem.empty())
         return prediction.problem;
       CHECK(prediction.label() >= 0);
     }
+    answered.push_back({saved, std::move(predictions)});
     return "";
   } catch (const Error& error) {
     return error.what();
+  }
+}
+
+/// Rows of all cards in one batch say what each card says alone.
+void check_mixed(const Model& model, const std::vector<Answered>& answered) {
+  const std::vector<Example> rows = Words(model).rows();
+  std::vector<const Method*> methods;
+  std::vector<Example> mixed;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (const Answered& each : answered) {
+      mixed.push_back(rows[i]);
+      mixed.back().card = each.method.name;
+    }
+  for (const Answered& each : answered)
+    methods.push_back(&each.method);
+  const std::vector<Prediction> found = Predictor(model, methods, {64, 100000}).predict(pointers(mixed));
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const Answered& alone = answered[i % answered.size()];
+    CAPTURE(alone.method.name);
+    const Prediction& wanted = alone.predictions[i / answered.size()];
+    REQUIRE(found[i].problem.empty());
+    CHECK(found[i].label() == wanted.label());
+    for (std::size_t label = 0; label < wanted.decision.probabilities.size(); ++label)
+      CHECK(std::abs(found[i].decision.probabilities[label] - wanted.decision.probabilities[label]) < 1e-4);
   }
 }
 
@@ -121,15 +154,17 @@ std::string table() {
   for (const auto& [family, folder] : families) {
     page << " " << family << " |";
     const Model model = tiny_model(folder);
+    std::vector<Answered> answered;
     for (std::size_t tuner = 0; tuner < tuners.size(); ++tuner) {
       CAPTURE(family);
       CAPTURE(tuners[tuner]);
-      const std::string why = reason(model, tuners[tuner], templates);
+      const std::string why = reason(model, tuners[tuner], templates, answered);
       auto found = std::ranges::find(reasons, why);
       if (!why.empty() && found == reasons.end())
         found = reasons.insert(reasons.end(), why);
       cells[tuner].push_back(why.empty() ? "yes" : "no (" + std::to_string(found - reasons.begin() + 1) + ")");
     }
+    check_mixed(model, answered);
   }
   page << "\n|---|";
   for (std::size_t i = 0; i < families.size(); ++i)
