@@ -1,0 +1,77 @@
+"""python3 -m killed_run WHOLE RESUMED COMMAND...: a training that is killed again and again ends as one that never was.
+
+WHOLE.card and WHOLE.json are what came of the run that was not killed. COMMAND has a checkpoint in the folder `kept`, writes
+RESUMED.card and prints JSON.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+STATE = "kept/checkpoint.safetensors"
+
+
+def version() -> int:
+    try:
+        return os.stat(STATE).st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def being_saved() -> bool:
+    try:
+        return any(name.startswith(".checkpoint.") for name in os.listdir("kept"))
+    except FileNotFoundError:
+        return False
+
+
+def kill_at_a_random_moment(train: subprocess.Popen, in_a_save: bool) -> None:
+    """Some way behind the first state that this process writes, so that every start gets further."""
+    before = version()
+    while train.poll() is None and version() == before:
+        time.sleep(0.001)
+    time.sleep(random.uniform(0, 0.1))
+    while in_a_save and train.poll() is None and not being_saved():
+        pass
+    if train.poll() is None:
+        train.kill()
+
+
+def killed_until_done(command: list[str], resumed: str) -> tuple[int, bytes]:
+    """How often it was killed, and what it printed in the end."""
+    for kills in range(200):
+        train = subprocess.Popen(command, stdout=subprocess.PIPE)
+        if kills < 6:
+            kill_at_a_random_moment(train, in_a_save=kills % 2 == 1)
+        out = train.communicate()[0]
+        if train.returncode == 0:
+            return kills, out
+        assert train.returncode == -signal.SIGKILL, train.returncode
+        assert not os.path.exists(resumed + ".card"), "nothing is written before the end"
+    raise AssertionError("it never came to its end")
+
+
+def main() -> None:
+    whole, resumed, *command = sys.argv[1:]
+    random.seed(7)
+    kills, out = killed_until_done(command, resumed)
+    assert kills >= 3, kills
+    assert not os.path.exists("kept"), "a checkpoint goes when its run is done"
+    assert json.loads(out)["losses"] == json.load(open(whole + ".json"))["losses"]
+    cards = [json.load(open(name + ".card/card.json")) for name in (whole, resumed)]
+    for card in cards:
+        assert card["training"].pop("seconds") > 0
+    assert cards[0] == cards[1]
+    tensors = [name + ".card/card.safetensors" for name in (whole, resumed)]
+    assert os.path.exists(tensors[0]) == os.path.exists(tensors[1])
+    if os.path.exists(tensors[0]):
+        first, second = (open(path, "rb").read() for path in tensors)
+        assert first == second
+
+
+if __name__ == "__main__":
+    main()
