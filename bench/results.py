@@ -1,8 +1,8 @@
 """What the methods reach on public data with small models: `./run results`.
 
-Each line of a table is one `cuecard compare` of one method; of the part `shared-prefix`, several trainings. Its answer is kept
-under .cache/results, so that the script goes on where it was stopped; `--again` forgets what it has of the parts that are asked
-for.
+Each line of a table is one `cuecard compare` of one method; of the part `shared-prefix`, a seed is several trainings. Lines are
+measured two beside each other, one thread each, which two cores do sooner than one line after another. Answers are kept under
+.cache/results, so that the script goes on where it was stopped; `--again` forgets what it has of the parts that are asked for.
 
     ./run results [--only PART ...] [--data DIR] [--list]
 """
@@ -13,6 +13,8 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -32,39 +34,37 @@ MINILM = program.PROJECT / ".cache" / "models" / "minilm"
 class Results:
     def __init__(self, arguments):
         self.cuecard = program.Cuecard(arguments.program, arguments.threads)
-        self.data, self.again = arguments.data, arguments.again
+        self.data = arguments.data
         HOME.mkdir(parents=True, exist_ok=True)
-        self.models = {"SmolLM2": None, "MiniLM": MINILM}
+        self.models = {"SmolLM2": self.cuecard.converted_model(HOME), "MiniLM": MINILM}
 
-    def model(self, name: str) -> Path:
-        if self.models[name] is None:
-            self.models[name] = self.cuecard.converted_model(HOME)
-        return self.models[name]
-
-    def folder(self, name: str) -> Path:
+    def lines(self, name: str) -> dict[str, Callable[[], dict]]:
+        """What measures each line of a part; the part's files are there afterwards."""
         folder = HOME / name
         folder.mkdir(exist_ok=True)
-        return folder
-
-    def kept(self, path: Path, measure: Callable[[], dict]) -> dict:
-        """What was measured before, or is now."""
-        if path.exists() and not self.again:
-            return json.loads(path.read_text())
-        answer = measure()
-        beside = path.with_suffix(".writing")
-        beside.write_text(json.dumps(answer) + "\n")
-        beside.rename(path)
-        return answer
+        if name == SHARED_PREFIX:
+            return {f"seed-{seed}": partial(self.one_seed, folder, seed) for seed in (1, 2, 3)}
+        part = PARTS[name]
+        (folder / "task.json").write_text(json.dumps(part.task(self.data, folder), indent=1) + "\n")
+        return {line: partial(self.compared, folder, part, *part.lines[line]) for line in part.lines}
 
     def compared(self, folder: Path, part: Part, tuner: str, flags: list[str]) -> dict:
         """Of one method."""
-        task = folder / "task.json"
-        task.write_text(json.dumps(part.task(self.data, folder), indent=1) + "\n")
-        command = [self.cuecard.path, "compare", "--task", task, "--model", self.model(part.model), "--tuners", tuner,
+        command = [self.cuecard.path, "compare", "--task", folder / "task.json", "--model", self.models[part.model], "--tuners", tuner,
                    "--threads", self.cuecard.threads, "--json", "--quiet", *part.flags, *flags]
-        start = time.time()
-        result = run(command)
-        return {**result.last, "wall_seconds": round(time.time() - start), "command": self.shown(command)}
+        return {**run(command).last, "command": self.shown(command)}
+
+    def one_seed(self, folder: Path, seed: int) -> dict:
+        commands = []
+
+        def call(words: list) -> dict:
+            command = [self.cuecard.path, *words, "--model", MINILM, "--threads", self.cuecard.threads, "--json", "--quiet"]
+            commands.append(self.shown(command))
+            return run(command).last
+
+        own = folder / f"of-{seed}"
+        own.mkdir(exist_ok=True)
+        return {"ways": shared_prefix.measure(call, own, seed), "commands": commands}
 
     def shown(self, command: list) -> str:
         """The command with the paths that a reader has."""
@@ -73,38 +73,62 @@ class Results:
             text = text.replace(str(path), name)
         return "cuecard " + text
 
-    def table(self, name: str, part: Part) -> None:
-        print(f"\n## {part.title}\n\n{part.about}\n")
-        titles = ["method", part.metric, *part.also, "over seeds", "learned numbers", "seconds to train"]
-        print("| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|", flush=True)
-        commands = []
-        folder = self.folder(name)
-        for line, (tuner, flags) in part.lines.items():
-            answer = self.kept(folder / (line + ".json"), lambda: self.compared(folder, part, tuner, flags))
-            spread = "" if answer["std"] is None else f"± {100 * answer['std']:.1f}"
-            values = ", ".join(f"{100 * seed['value']:.1f}" for seed in answer["seeds"])
-            also = "".join(f" {100 * answer['by_metric'][key]:.1f} |" for key in part.also.values())
-            print(f"| {line} | {100 * answer['mean']:.1f}% |{also} {values} {spread} | {answer['parameters']:,} "
-                  f"| {answer['seconds']:.0f} |", flush=True)
-            commands.append(answer["command"])
-        print("\n" + "\n".join("    " + command for command in commands), flush=True)
 
-    def shared_prefix(self, name: str) -> None:
-        print(f"\n## {shared_prefix.TITLE}\n\n{shared_prefix.ABOUT}\n", flush=True)
-        folder, commands = self.folder(name), []
+def place_of(name: str, line: str) -> Path:
+    return HOME / name / (line + ".json")
 
-        def call(words: list) -> dict:
-            command = [self.cuecard.path, *words, "--model", MINILM, "--threads", self.cuecard.threads, "--json", "--quiet"]
-            commands.append(self.shown(command))
-            return run(command).last
 
-        def measure(seed: int) -> dict:
-            commands.clear()
-            return {"ways": shared_prefix.measure(call, folder, seed), "commands": list(commands)}
+def measure(name: str, line: str, work: Callable[[], dict]) -> None:
+    start = time.time()
+    answer = work()
+    answer["wall_seconds"] = round(time.time() - start)
+    beside = place_of(name, line).with_suffix(".writing")
+    beside.write_text(json.dumps(answer) + "\n")
+    beside.rename(place_of(name, line))
+    print(f"{name}, {line}: {answer['wall_seconds']} s", file=sys.stderr, flush=True)
 
-        seeds = [self.kept(folder / f"seed-{seed}.json", lambda: measure(seed)) for seed in (1, 2, 3)]
+
+def measure_all(results: Results, names: list[str], again: bool, jobs: int) -> list[str]:
+    """What failed."""
+    failures = []
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {}
+        for name in names:
+            for line, work in results.lines(name).items():
+                if again or not place_of(name, line).exists():
+                    running[pool.submit(measure, name, line, work)] = f"{name}, {line}"
+        for done in as_completed(running):
+            if error := done.exception():
+                failures.append(f"{running[done]}: {error}")
+                print(failures[-1], file=sys.stderr, flush=True)
+    return failures
+
+
+def print_table(name: str) -> None:
+    part = PARTS[name]
+    print(f"\n## {part.title}\n\n{part.about}\n")
+    titles = ["method", part.metric, *part.also, "over seeds", "learned numbers", "seconds to train"]
+    print("| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
+    commands = []
+    for line in part.lines:
+        if not place_of(name, line).exists():
+            continue
+        answer = json.loads(place_of(name, line).read_text())
+        spread = "" if answer["std"] is None else f"± {100 * answer['std']:.1f}"
+        values = ", ".join(f"{100 * seed['value']:.1f}" for seed in answer["seeds"])
+        also = "".join(f" {100 * answer['by_metric'][key]:.1f} |" for key in part.also.values())
+        print(f"| {line} | {100 * answer['mean']:.1f}% |{also} {values} {spread} | {answer['parameters']:,} "
+              f"| {answer['seconds']:.0f} |")
+        commands.append(answer["command"])
+    print("\n" + "\n".join("    " + command for command in commands))
+
+
+def print_shared_prefix() -> None:
+    print(f"\n## {shared_prefix.TITLE}\n\n{shared_prefix.ABOUT}\n")
+    seeds = [json.loads(path.read_text()) for path in sorted((HOME / SHARED_PREFIX).glob("seed-?.json"))]
+    if seeds:
         print(shared_prefix.table([seed["ways"] for seed in seeds]))
-        print("\n" + "\n".join("    " + command for command in seeds[0]["commands"] if " train " in command), flush=True)
+        print("\n" + "\n".join("    " + command for command in seeds[0]["commands"] if " train " in command))
 
 
 def main() -> None:
@@ -113,7 +137,8 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="forget what was measured before")
     parser.add_argument("--list", action="store_true", help="name the parts and stop")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with sst2, agnews, fewglue, conll2003, e2e, lama_trex")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="lines that are measured at once (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of each line (default: %(default)s)")
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     arguments = parser.parse_args()
     if arguments.list:
@@ -121,12 +146,12 @@ def main() -> None:
         return
     if not arguments.data.is_dir():
         sys.exit(f"results: there is no folder {arguments.data}; --data says where the data sets are")
-    results = Results(arguments)
-    for name in arguments.only or NAMES:
-        if name == SHARED_PREFIX:
-            results.shared_prefix(name)
-        else:
-            results.table(name, PARTS[name])
+    names = arguments.only or NAMES
+    failures = measure_all(Results(arguments), names, arguments.again, arguments.jobs)
+    for name in names:
+        print_shared_prefix() if name == SHARED_PREFIX else print_table(name)
+    if failures:
+        sys.exit("results: not measured: " + "; ".join(failures))
 
 
 if __name__ == "__main__":
