@@ -25,11 +25,12 @@ constexpr const char* head = R"(<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Cuecard report</title>
 <style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto; padding: 0 1em; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 68em; margin: 2em auto; padding: 0 1em; }
 h1, h2, h3 { line-height: 1.2; }
-table { border-collapse: collapse; margin: 1em 0; }
+table { border-collapse: collapse; margin: 1em 0; display: block; overflow-x: auto; }
 th, td { border: 1px solid #ccc; padding: 0.25em 0.6em; text-align: left; vertical-align: top; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n, td:first-child { white-space: nowrap; }
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
 .grid { stroke: #e3e3e3; } .axis { stroke: #888; } .interval { stroke: #0072b2; stroke-width: 3; }
 </style>
