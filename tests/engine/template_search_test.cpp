@@ -203,9 +203,8 @@ private:
   std::vector<std::string>& tried_;
 };
 
-std::vector<std::string> tried_by(const Model& model, const std::vector<Example>& rows, Set options) {
+std::vector<std::string> tried_by(const Model& model, const std::vector<Example>& rows, Method method) {
   std::vector<std::string> tried;
-  Method method = searching(model, std::move(options));
   method.tuner = std::make_shared<SpiedTuner>(
       method.tuner, [&](Engine& engine, const Tuner&) { return std::make_unique<Listening>(engine, tried); });
   train(model, {{method, rows, {}}}, batches_of(8), 1);
@@ -228,6 +227,13 @@ at::Tensor next_after(const Model& model, const std::vector<Batch>& rows) {
   return sum / static_cast<double>(rows.size());
 }
 
+bool is_plain(const Vocabulary& vocabulary, int64_t id) {
+  const std::string text = vocabulary.decode(std::vector<int64_t>{id});
+  return !vocabulary.is_special(id) && text.find_first_not_of(' ') != std::string::npos &&
+         text.find_first_of("{}<>[]|\n\r\t") == std::string::npos &&
+         text.find("\xef\xbf\xbd") == std::string::npos;
+}
+
 TokenizedPrompt open_behind(std::vector<int64_t> ids) {
   TokenizedPrompt prompt;
   for (const int64_t id : ids) {
@@ -245,7 +251,7 @@ TEST_CASE("a causal model's first words are those that it finds likeliest behind
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> rows = word_examples(6, 115);
   const std::vector<std::string> tried =
-      tried_by(model, rows, {{"max-words", "1"}, {"beams", "5"}, {"candidates", "5"}});
+      tried_by(model, rows, searching(model, {{"max-words", "1"}, {"beams", "5"}, {"candidates", "5"}}));
   std::vector<TokenizedPrompt> prompts;
   for (const Example& row : rows) {
     std::vector<int64_t> ids(model.vocabulary().sequence_prefix().begin(),
@@ -258,17 +264,11 @@ TEST_CASE("a causal model's first words are those that it finds likeliest behind
   for (std::size_t i = 0; i < rows.size(); ++i)
     batches.push_back(pack({{&prompts[i], &rows[i]}}, {}));
   const at::Tensor next = next_after(model, batches);
-  const auto plain = [&](int64_t id) {
-    const std::string text = model.vocabulary().decode(std::vector<int64_t>{id});
-    return !model.vocabulary().is_special(id) && text.find_first_not_of(' ') != std::string::npos &&
-           text.find_first_of("{}<>[]|\n\r\t") == std::string::npos &&
-           text.find("\xef\xbf\xbd") == std::string::npos;
-  };
   REQUIRE_FALSE(tried.empty());
   std::vector<std::string> likely; // the order of the likeliest plain tokens
   const at::Tensor order = next.argsort(0, true);
   for (int64_t i = 0; i < 12; ++i)
-    if (const int64_t id = order[i].item<int64_t>(); plain(id)) {
+    if (const int64_t id = order[i].item<int64_t>(); is_plain(model.vocabulary(), id)) {
       std::string text = model.vocabulary().decode(std::vector<int64_t>{id});
       text.erase(0, text.find_first_not_of(' '));
       likely.push_back("{text} " + text + "{\"mask\"}");
@@ -281,8 +281,8 @@ TEST_CASE("a causal model's first words are those that it finds likeliest behind
 TEST_CASE("an encoder-decoder fills both gaps of all rows at once, and longer searches find likelier texts") {
   const Model model = tiny_model("t5-plain");
   const std::vector<Example> rows = word_examples(4, 116);
-  const std::vector<std::string> tried =
-      tried_by(model, rows, {{"max-words", "2"}, {"beams", "4"}, {"rows", "4"}, {"candidates", "6"}});
+  const std::vector<std::string> tried = tried_by(
+      model, rows, searching(model, {{"max-words", "2"}, {"beams", "4"}, {"rows", "4"}, {"candidates", "6"}}));
   REQUIRE_FALSE(tried.empty());
   for (const std::string& source : tried) {
     CAPTURE(source);
@@ -291,6 +291,62 @@ TEST_CASE("an encoder-decoder fills both gaps of all rows at once, and longer se
     CHECK(source.find("trigger") == std::string::npos);
     CHECK(source.find("extra_id") == std::string::npos);
   }
+}
+
+TEST_CASE("an encoder-decoder's texts are those that it finds likeliest in the gap of all rows together") {
+  const Model model = tiny_model("t5-plain");
+  const Vocabulary& vocabulary = model.vocabulary();
+  const std::vector<Example> rows = word_examples(4, 118);
+  const std::vector<std::string> tried =
+      tried_by(model, rows,
+               two_label_method(model, "m", "{text} {\"trigger\"} {\"mask\"}", "template-search",
+                                {{"max-words", "1"}, {"beams", "100"}, {"rows", "4"}, {"candidates", "8"}}));
+  const int64_t begin = *vocabulary.id("<extra_id_0>"), end = *vocabulary.id("<extra_id_1>");
+  std::vector<TokenizedPrompt> inputs; // text, gap, the label's word: what T5 is trained to fill
+  for (const Example& row : rows) {
+    std::vector<int64_t> ids;
+    for (const Token& token : vocabulary.encode(row.fields.at("text")))
+      ids.push_back(token.id);
+    ids.push_back(begin);
+    for (const Token& token : vocabulary.encode(row.label ? "good" : "bad"))
+      ids.push_back(token.id);
+    ids.insert(ids.end(), vocabulary.sequence_suffix().begin(), vocabulary.sequence_suffix().end());
+    inputs.push_back(open_behind(ids));
+  }
+  const auto behind = [&](const std::vector<int64_t>& written) {
+    std::vector<Batch> batches;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      TokenizedPrompt prompt = inputs[i];
+      for (const int64_t id : written) {
+        prompt.output.emplace_back();
+        prompt.output.back().id = id;
+      }
+      prompt.answers = {std::ssize(written) - 1};
+      batches.push_back(pack({{&prompt, &rows[i]}}, {}));
+    }
+    return next_after(model, batches);
+  };
+  const int64_t start = model.backbone().shape().decoder_start;
+  const at::Tensor first = behind({start, begin});
+  std::map<std::string, double> best; // a token inside a word may be spelled as one that begins a word
+  for (int64_t id = 0; id < vocabulary.size(); ++id) {
+    if (!is_plain(vocabulary, id))
+      continue;
+    const at::Tensor second = behind({start, begin, id});
+    const double stop = std::max(second[end].item<double>(), second[*vocabulary.special().eos].item<double>());
+    const std::string text = vocabulary.decode(std::vector<int64_t>{id});
+    const double log_prob = first[id].item<double>() + stop;
+    const auto [place, added] = best.emplace(text, log_prob);
+    if (!added)
+      place->second = std::max(place->second, log_prob);
+  }
+  std::vector<std::pair<double, std::string>> order;
+  for (const auto& [text, log_prob] : best)
+    order.emplace_back(-log_prob, text);
+  std::ranges::sort(order);
+  REQUIRE(tried.size() == 8);
+  for (std::size_t i = 0; i < tried.size(); ++i)
+    CHECK(tried[i] == "{text} " + order[i].second + " {\"mask\"}");
 }
 
 TEST_CASE("what can't be searched is refused with what to do") {
