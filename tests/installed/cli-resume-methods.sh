@@ -1,5 +1,6 @@
-# requires: llama bert manual head prefix-tuning p-tuning p-tuning-v2 autoprompt
-# What cli-resume checks of prompt-tuning, of networks that rows come out of, with dropout, of a head beside deep prompts, of a search.
+# requires: llama bert manual head prompt-tuning prefix-tuning p-tuning p-tuning-v2 autoprompt
+# What cli-resume checks of prompt-tuning, of networks that rows come out of, with dropout, of a head beside deep prompts,
+# of a search, and of several seeds.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json
@@ -19,3 +20,4 @@ killed network --task toy.json --model "$llama" --tuner prefix-tuning --set leng
 killed lstm --task toy.json --model "$llama" --tuner p-tuning --set length=3 "${gradient[@]}"
 killed deep --task headed.json --model "$bert" --tuner p-tuning-v2 --set length=3 "${gradient[@]}"
 killed search --task triggers.json --model "$llama" --tuner autoprompt --set candidates=4 --set accumulation=1 --set iterations=60
+killed seeds --task toy.json --model "$llama" --tuner prompt-tuning --set length=3 --seeds 3 "${gradient[@]}"

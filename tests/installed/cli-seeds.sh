@@ -22,6 +22,24 @@ assert filecmp.cmp(f"alone-{4 + best}.card/card.safetensors", "seeds.card/card.s
 PYTHON
 run train --model "$llama" --tuner prompt-tuning --task toy.json --steps 2 --seeds 2 --out table.card | grep -q 'over 2 seeds: mean'
 
+# Few rows of each label, drawn by the task file's own seed: other runs on the same rows, other rows with another.
+python3 <<'PYTHON'
+import json
+task = json.load(open("toy.json"))
+for name, seed in ("few", 1), ("others", 2):
+    json.dump({**task, "few_shot": {"per_label": 5, "seed": seed, "dev": {"per_label": 3}}}, open(name + ".json", "w"))
+PYTHON
+learn --task few.json --set length=4 "${fit[@]}" --out few.card >few.jsonl
+learn --task few.json --set length=4 "${fit[@]}" --out again.card >>few.jsonl
+learn --task others.json --set length=4 "${fit[@]}" --out others.card >>few.jsonl
+python3 <<'PYTHON'
+import json
+few, again, others = (json.loads(line) for line in open("few.jsonl"))
+assert few["dev"]["n"] == others["dev"]["n"] == 6, few
+assert few["losses"] == again["losses"] != others["losses"]
+PYTHON
+cmp few.card/card.safetensors again.card/card.safetensors
+
 # One prompt for two tasks: a card for each, with the same rows, which is what was measured.
 learn --task toy.json --task other.json --set length=4 "${fit[@]}" --out both >both.json
 cmp both/toy.card/card.safetensors both/other.card/card.safetensors

@@ -12,21 +12,24 @@ import subprocess
 import sys
 import time
 
-STATE = "kept/checkpoint.safetensors"
+def names(place: str) -> dict[str, int]:
+    """Files there, and of several seeds in their folders, by their numbers, which are others after each save."""
+    found = {}
+    for folder, _, files in os.walk(place):
+        for name in files:
+            try:
+                found[os.path.join(folder, name)] = os.stat(os.path.join(folder, name)).st_ino
+            except FileNotFoundError:
+                continue
+    return found
 
 
-def version() -> int:
-    try:
-        return os.stat(STATE).st_ino
-    except FileNotFoundError:
-        return 0
+def version() -> dict[str, int]:
+    return {path: number for path, number in names("kept").items() if path.endswith("checkpoint.safetensors")}
 
 
 def being_saved() -> bool:
-    try:
-        return any(name.startswith(".checkpoint.") for name in os.listdir("kept"))
-    except FileNotFoundError:
-        return False
+    return any(os.path.basename(path).startswith(".checkpoint.") for path in names("kept"))
 
 
 def kill_at_a_random_moment(train: subprocess.Popen, in_a_save: bool) -> None:
@@ -61,7 +64,11 @@ def main() -> None:
     kills, out = killed_until_done(command, resumed)
     assert kills >= 3, kills
     assert not os.path.exists("kept"), "a checkpoint goes when its run is done"
-    assert json.loads(out)["losses"] == json.load(open(whole + ".json"))["losses"]
+    ended, never_killed = json.loads(out), json.load(open(whole + ".json"))
+    assert ended["losses"] == never_killed["losses"]
+    for each in [*ended.get("seeds", []), *never_killed.get("seeds", [])]:
+        each.pop("seconds")
+    assert ended.get("seeds") == never_killed.get("seeds"), (ended, never_killed)
     cards = [json.load(open(name + ".card/card.json")) for name in (whole, resumed)]
     for card in cards:
         assert card["training"].pop("seconds") > 0

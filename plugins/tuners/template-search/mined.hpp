@@ -21,8 +21,8 @@ struct MiningRequest {
   const Gaps& gaps;
   const std::vector<std::string>& answers; ///< of each label, as it stands in a sentence
   const std::vector<Example>& rows;        ///< with their labels
-  int64_t max_words = 5;
-  int64_t count = 100; ///< most candidates, templates not counted
+  int64_t max_words;
+  int64_t count; ///< most candidates, templates not counted
 };
 
 /// Templates, those of the file first; then what was mined, of each length in turn what stood in front of most
