@@ -2,7 +2,10 @@
 
 #include <string>
 
+#include <ATen/TensorOperators.h>
+
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 
 namespace cuecard {
 
@@ -15,6 +18,14 @@ const std::vector<SoftSlot>& shared_soft_slots(const Problem& problem) {
                        " where the first has " + std::to_string(slots.size()) +
                        ": change one of them, or train the tasks one by one.");
   return slots;
+}
+
+void start_from_words(const at::Tensor& rows, const std::vector<SoftSlot>& slots, const Backbone& backbone) {
+  for (std::size_t slot = 0; slot < slots.size(); ++slot)
+    if (slots[slot].initial_token) {
+      const at::Tensor id = index_tensor({&*slots[slot].initial_token, 1}, backbone.device());
+      rows[static_cast<int64_t>(slot)].copy_(backbone.token_rows(TokenTable::input, id)[0]);
+    }
 }
 
 } // namespace cuecard

@@ -74,5 +74,6 @@ PYTHON
 for tuner in prompt-tuning p-tuning; do
   expect 2 'as many soft slots each, and the template of "slots" has 1' train --task toy.json --task slots.json --model "$llama" --tuner $tuner --out slots
 done
+[ ! -e slots ]
 expect 3 'both named' train --task toy.json --task toy.json --model "$llama" --tuner prompt-tuning --out no
 [ ! -e no.card ] && [ ! -e no ]

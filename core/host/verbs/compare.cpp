@@ -9,6 +9,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "host/cards_folder.hpp"
 #include "host/compared_rows.hpp"
 #include "host/device.hpp"
 #include "host/failure.hpp"
@@ -215,15 +216,11 @@ int compare_tuners(const Values& values) {
   const ComparedRows rows = read_compared_rows(tasks[0], values.given("strict"));
   const Scratch scratch;
   std::filesystem::path out = scratch.path;
+  std::optional<CardsFolder> folder;
   if (values.given("out")) {
-    out = values.text("out");
+    out = folder.emplace(values.text("out")).path();
     for (const std::string& tuner : tuners)
-      if (std::filesystem::exists(out))
-        check_card_place(out / (tuner + ".card"));
-    std::error_code failed;
-    std::filesystem::create_directory(out, failed);
-    if (failed)
-      throw DataError(out.string() + ": the folder for the cards could not be made: " + failed.message() + ".");
+      check_card_place(out / (tuner + ".card"));
   }
   const Model model = load_model(values, plugins, device);
 

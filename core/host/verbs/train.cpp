@@ -1,10 +1,12 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include <cuecard/error.hpp>
 
 #include "engine/checkpoint.hpp"
+#include "host/cards_folder.hpp"
 #include "host/device.hpp"
 #include "host/failure.hpp"
 #include "host/interrupt.hpp"
@@ -36,11 +38,6 @@ std::vector<std::filesystem::path> card_places(const std::vector<TrainingTask>& 
         throw DataError("the tasks " + tasks[i].file.file.string() + " and " + task.file.file.string() +
                         " are both named \"" + name + "\"; give one another \"name\".");
   }
-  std::error_code failed;
-  std::filesystem::create_directory(out, failed);
-  if (!std::filesystem::is_directory(out))
-    throw DataError(out.string() + ": the folder for the cards could not be made: " +
-                    (failed ? failed.message() : std::string("there is a file of that name")) + ".");
   return places;
 }
 
@@ -233,6 +230,9 @@ int train(const Values& values) {
   for (const std::string& path : values.texts("task"))
     tasks.push_back(read_training_task(path, values.texts("tuner"), plugins, values.given("strict")));
   const std::vector<std::filesystem::path> places = card_places(tasks, values);
+  std::optional<CardsFolder> folder;
+  if (tasks.size() > 1)
+    folder.emplace(values.text("out"));
   for (const std::filesystem::path& place : places)
     check_card_place(place);
   const Model model = load_model(values, plugins, device);

@@ -6,7 +6,6 @@
 #include <ATen/ops/relu.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 #include <cuecard/parts/sized_rate.hpp>
 #include <cuecard/parts/soft_slots.hpp>
@@ -41,12 +40,7 @@ void PTuning::prepare(const Problem& problem) {
   const int64_t hidden = asked_hidden_ > 0 ? asked_hidden_ : std::max<int64_t>(1, width / 2);
   Random random(problem.seed, 0x70736575646f); // "pseudo"
   rows_ = random.normal_tensor({template_slots_ + length_, width}, 1.0);
-  const at::Device device = problem.backbone.device();
-  for (int64_t slot = 0; slot < template_slots_; ++slot)
-    if (slots[static_cast<std::size_t>(slot)].initial_token) {
-      const int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
-      rows_[slot].copy_(problem.backbone.token_rows(TokenTable::input, index_tensor({&id, 1}, device))[0]);
-    }
+  start_from_words(rows_, slots, problem.backbone);
 
   Encoder encoder;
   if (encoder_kind_ == "lstm")
@@ -55,7 +49,7 @@ void PTuning::prepare(const Problem& problem) {
     encoder.maps.push_back(initial_linear(width, map == 0 && encoder.lstm ? 2 * hidden : width, random));
   std::vector<at::Tensor*> tensors = encoder.tensors();
   tensors.push_back(&rows_);
-  make_learned(tensors, device);
+  make_learned(tensors, problem.backbone.device());
   encoder_ = std::move(encoder);
   if (tunes_model_)
     model_.copy(problem.backbone, [](const std::string&) { return true; });

@@ -4,7 +4,6 @@
 #include <ATen/ops/cat.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
 #include <cuecard/parts/sized_rate.hpp>
 #include <cuecard/parts/soft_slots.hpp>
@@ -36,17 +35,12 @@ void PromptTuning::prepare(const Problem& problem) {
   // more.
   const bool used = !problem.tasks[0].train && problem.cards.count("from") == 0;
   const std::string init = init_ == "card" && used ? "random" : init_;
-  const at::Device device = problem.backbone.device();
   Problem member = problem; // with a seed of its own
   std::vector<at::Tensor> prompts;
   for (int64_t i = 0; i < prompts_; ++i) {
     prompts.push_back(initial_rows(init, init_text_, rows_of_one(), member));
-    for (int64_t slot = 0; init_ != "card" && slot < template_slots_; ++slot)
-      if (slots[static_cast<std::size_t>(slot)].initial_token) {
-        const int64_t id = *slots[static_cast<std::size_t>(slot)].initial_token;
-        prompts.back()[slot].copy_(
-            problem.backbone.token_rows(TokenTable::input, index_tensor({&id, 1}, device))[0]);
-      }
+    if (init_ != "card")
+      start_from_words(prompts.back(), slots, problem.backbone);
     member.seed = Random(problem.seed, member_stream + static_cast<uint64_t>(i)).bits();
   }
   for (std::size_t i = 1; i < prompts.size(); ++i)
@@ -54,7 +48,7 @@ void PromptTuning::prepare(const Problem& problem) {
       throw UsageError("the " + std::to_string(prompts_) +
                        " prompts of the ensemble would all start from the same rows and learn the same: use "
                        "init=vocabulary or init=random, or prompts=1.");
-  prompt_ = at::cat(prompts).to(device).contiguous();
+  prompt_ = at::cat(prompts).to(problem.backbone.device()).contiguous();
   prompt_.set_requires_grad(true);
 }
 
