@@ -41,8 +41,8 @@ ComparedRows read_compared_rows(const TrainingTask& task, bool strict) {
   return rows;
 }
 
-ComparedCard measure(const Model& model, const registry::Registry& plugins, const Card& card,
-                     const std::string& metric, const ComparedRows& rows) {
+ComparedCard compare_card(const Model& model, const registry::Registry& plugins, const Card& card,
+                          const std::string& metric, const ComparedRows& rows) {
   Method method = method_from_card(model, plugins, card);
   if (!metric.empty())
     method.metric = metric;

@@ -34,7 +34,7 @@ struct ComparedCard {
 
 /// Measures the card as it would be loaded, by `metric` where the task names one. Throws Cancelled when it was
 /// stopped.
-ComparedCard measure(const Model& model, const registry::Registry& plugins, const Card& card,
-                     const std::string& metric, const ComparedRows& rows);
+ComparedCard compare_card(const Model& model, const registry::Registry& plugins, const Card& card,
+                          const std::string& metric, const ComparedRows& rows);
 
 } // namespace cuecard::host

@@ -110,7 +110,8 @@ const Flags fitting = {
     valued("evaluate-every", "N", integer(1, 1e9), "Steps between looks at the dev rows."),
     valued("patience", "N", integer(0, 1e6), "Looks without gain before stopping; 0: never."),
     valued("optimizer", "NAME", choice({"adamw", "adam", "adafactor"}), "Default: the tuner's."),
-    valued("schedule", "NAME", choice({"linear", "constant", "cosine"}), "Of the learning rate."),
+    valued("schedule", "NAME", choice({"linear", "constant", "cosine", "exponential"}),
+           "Of the learning rate."),
     valued("seed", "N", integer(0, 4294967295.0), "Seed of everything drawn.", "0"),
     valued("seeds", "N", integer(1, 1000), "Train with this many seeds, from --seed on; keep the best."),
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include <unistd.h>
@@ -132,16 +133,25 @@ void check_mixed(const Model& model, const std::vector<Answered>& answered) {
     }
   for (const Answered& each : answered)
     methods.push_back(&each.method);
-  const std::vector<Prediction> found = Predictor(model, methods, {64, 100000}).predict(pointers(mixed));
+  Predictor predictor(model, methods, {1000, 100000});
+  const int64_t before = predictor.counters().forwards;
+  const std::vector<Prediction> found = predictor.predict(pointers(mixed));
+  const int64_t own_weights = std::ranges::count_if(
+      answered, [](const Answered& each) { return !each.method.tuner->replaced_weights().empty(); });
+  CHECK(predictor.counters().forwards - before == 1 + own_weights);
+  std::set<double> different; // what the cards say of the first row
   for (std::size_t i = 0; i < found.size(); ++i) {
     const Answered& alone = answered[i % answered.size()];
     CAPTURE(alone.method.name);
     const Prediction& wanted = alone.predictions[i / answered.size()];
     REQUIRE(found[i].problem.empty());
+    if (i < answered.size())
+      different.insert(std::round(1e6 * found[i].decision.probabilities.at(0)));
     CHECK(found[i].label() == wanted.label());
     for (std::size_t label = 0; label < wanted.decision.probabilities.size(); ++label)
       CHECK(std::abs(found[i].decision.probabilities[label] - wanted.decision.probabilities[label]) < 1e-4);
   }
+  CHECK(different.size() > 5);
 }
 
 /// The page's table and the reasons below it.

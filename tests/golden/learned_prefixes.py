@@ -118,7 +118,7 @@ def peft_cases(family: Family, folder: Path):
     lstm = [f"lstm_head.{name}_l{layer}{way}" for layer in (0, 1) for way in ("", "_reverse") for name in LSTM_NAMES]
     yield "prompt-tuning", case(PromptTuningConfig, [])
     yield "p-tuning.lstm", case(
-        PromptEncoderConfig, lstm + map_names("mlp_head", 0, 2), encoder_reparameterization_type="LSTM",
+        PromptEncoderConfig, map_names("mlp_head", 0, 2) + lstm, encoder_reparameterization_type="LSTM",
         encoder_hidden_size=width // 2, encoder_num_layers=2, encoder_dropout=0.0)
     yield "p-tuning.mlp", case(
         PromptEncoderConfig, map_names("mlp_head", 0, 2, 4), encoder_reparameterization_type="MLP",

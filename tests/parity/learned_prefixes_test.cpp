@@ -108,6 +108,9 @@ Case prompt_case(const Model& model, const Recording& recording, Encoder encoder
   Case result;
   const int64_t width = model.backbone().shape().embedding_width;
   const at::Tensor rows = result.next({length, width});
+  std::vector<Linear> maps;
+  for (int64_t map = 0; map < (encoder == Encoder::none ? 0 : encoder == Encoder::lstm ? 2 : 3); ++map)
+    maps.push_back(result.next_linear(width, width));
   BidirectionalLstm lstm;
   for (int64_t layer = 0; encoder == Encoder::lstm && layer < 2; ++layer) {
     std::array<BidirectionalLstm::Direction, 2> both;
@@ -117,9 +120,6 @@ Case prompt_case(const Model& model, const Recording& recording, Encoder encoder
     }
     lstm.layers.push_back(both);
   }
-  std::vector<Linear> maps;
-  for (int64_t map = 0; map < (encoder == Encoder::none ? 0 : encoder == Encoder::lstm ? 2 : 3); ++map)
-    maps.push_back(result.next_linear(width, width));
   const auto output = [rows, lstm, maps]() {
     at::Tensor x = lstm(rows);
     for (std::size_t map = 0; map < maps.size(); ++map)
@@ -199,6 +199,10 @@ std::vector<Asked> asked_methods() {
                       "p-tuning-v2",
                       {{"projection", "true"}, {"prefix-hidden", "8"}, {"dropout", "0"}}});
   }
+  result.push_back({"t5-gated",
+                    "prefix.direct",
+                    "prefix-tuning",
+                    {{"projection", "false"}, {"encoder", "false"}, {"cross", "false"}}});
   result.push_back({"t5-gated", "sites.direct", "prefix-tuning", {{"projection", "false"}}});
   result.push_back({"t5-gated", "sites.mlp", "prefix-tuning", {{"mid-dim", "8"}}});
   result.push_back({"t5-gated", "sites.direct", "p-tuning-v2", {{"dropout", "0"}}});
@@ -286,6 +290,8 @@ TEST_CASE("plugins and engine take the oracle's steps") {
     for (int64_t step = 0; step < 3; ++step)
       CHECK(std::abs(report.losses[static_cast<std::size_t>(step)] - recorded("losses")[step].item<double>()) <
             1e-6);
-    CHECK(largest_difference(output_of(method), recorded("outputs")[1]) < 2e-6); // two or three maps' sums
+    // Behind a network each number is a sum of many, of which Adam has made the most where gradients are small.
+    const bool direct = recorded("probes").size(1) == 1 || asked.name == "sites.direct";
+    CHECK(largest_difference(output_of(method), recorded("outputs")[1]) < (direct ? 1e-6 : 1e-5));
   }
 }

@@ -125,7 +125,7 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
     TrainedRun run = run_training(model, plugins, tasks, choice, values);
     if (run.result.report.cancelled)
       throw Cancelled();
-    const ComparedCard measured = measure(model, plugins, run.cards[0], tasks[0].file.metric, rows);
+    const ComparedCard measured = compare_card(model, plugins, run.cards[0], tasks[0].file.metric, rows);
     const FitReport& report = run.result.report;
     found.push_back(measured.value);
     seconds += run.result.seconds;

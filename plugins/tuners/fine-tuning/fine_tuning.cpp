@@ -13,7 +13,7 @@ bool FineTuning::learns(const std::string& name) const {
 }
 
 void FineTuning::prepare(const Problem& problem) {
-  hidden_ = problem.backbone.shape().hidden;
+  model_width_ = problem.backbone.shape().hidden;
   weights_.copy(problem.backbone, [this](const std::string& name) { return learns(name); });
   if (what_ == "bias" && weights_.tensors().empty())
     throw UsageError("fine-tuning with what=bias has nothing to learn: no weight of this " +
@@ -29,7 +29,7 @@ void FineTuning::prepare(const Problem& problem) {
 FitSettings FineTuning::defaults(const FitSettings& asked) const {
   FitSettings settings = asked;
   if (settings.learning_rate <= 0)
-    settings.learning_rate = what_ == "all" ? sized_rate(hidden_, 2e-5, 1e-5) : 1e-3;
+    settings.learning_rate = what_ == "all" ? sized_rate(model_width_, 2e-5, 1e-5) : 1e-3;
   if (settings.batch_size <= 0)
     settings.batch_size = 16;
   if (settings.epochs <= 0 && settings.steps <= 0) {

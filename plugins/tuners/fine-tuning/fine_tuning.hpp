@@ -28,7 +28,7 @@ private:
 
   std::string what_;
   double weight_decay_;
-  int64_t hidden_ = 0; ///< of the model
+  int64_t model_width_ = 0;
   OwnWeights weights_;
 };
 

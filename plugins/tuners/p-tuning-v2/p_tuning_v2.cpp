@@ -23,7 +23,7 @@ void PTuningV2::prepare(const Problem& problem) {
   if (shape.sites.empty())
     throw UsageError("p-tuning-v2 puts prompts into every layer, and the " + shape.family +
                      " backbone takes none there; use prompt-tuning.");
-  hidden_ = shape.hidden;
+  model_width_ = shape.hidden;
   std::vector<LearnedPrefix> sites;
   for (const BackboneShape::Site& site : shape.sites) {
     Random random(problem.seed, 0x64656570 + static_cast<uint64_t>(site.site)); // "deep"
@@ -43,7 +43,7 @@ void PTuningV2::prepare(const Problem& problem) {
 FitSettings PTuningV2::defaults(const FitSettings& asked) const {
   FitSettings settings = asked;    // the authors' script for RTE with BERT-large
   if (settings.learning_rate <= 0) // networks: their script for WiC; large models: PEFT's Llama-3.2-3B (README)
-    settings.learning_rate = prompts_.have_networks() ? 1e-4 : sized_rate(hidden_, 1e-2, 5e-3);
+    settings.learning_rate = prompts_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
   if (settings.schedule.empty())
     settings.schedule = "linear";
   if (settings.batch_size <= 0)

@@ -25,7 +25,7 @@ private:
   int64_t length_, prefix_hidden_;
   bool projection_, count_positions_;
   double dropout_, weight_decay_;
-  int64_t hidden_ = 0;      ///< of the model
+  int64_t model_width_ = 0;
   LearnedPrefixes prompts_; ///< the same for all tasks of a run
 };
 

@@ -29,7 +29,7 @@ PTuning::PTuning(const Options& options)
       model_scale_(options.number("model-lr-scale")), model_decay_(options.number("model-weight-decay")) {}
 
 void PTuning::prepare(const Problem& problem) {
-  hidden_ = problem.backbone.shape().hidden;
+  model_width_ = problem.backbone.shape().hidden;
   const std::vector<SoftSlot>& slots = shared_soft_slots(problem);
   template_slots_ = static_cast<int64_t>(slots.size());
   length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : usual_length);
@@ -64,12 +64,13 @@ at::Tensor PTuning::Encoder::operator()(const at::Tensor& rows) const {
 
 std::vector<at::Tensor*> PTuning::Encoder::tensors() {
   std::vector<at::Tensor*> result;
-  if (lstm)
-    result = lstm->tensors();
   for (Linear& map : maps) {
     result.push_back(&map.weight);
     result.push_back(&map.bias);
   }
+  if (lstm)
+    for (at::Tensor* tensor : lstm->tensors())
+      result.push_back(tensor);
   return result;
 }
 
@@ -126,7 +127,7 @@ FitSettings PTuning::defaults(const FitSettings& asked) const {
   if (settings.optimizer.empty())
     settings.optimizer = "adamw";
   if (settings.learning_rate <= 0)
-    settings.learning_rate = sized_rate(hidden_, 1e-3, 1e-4);
+    settings.learning_rate = sized_rate(model_width_, 1e-3, 1e-4);
   if (settings.schedule.empty())
     settings.schedule = "linear";
   if (settings.decay <= 0)

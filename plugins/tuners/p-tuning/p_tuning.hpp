@@ -45,8 +45,8 @@ private:
   double weight_decay_;
   bool tunes_model_;
   double model_scale_, model_decay_;
-  OwnWeights model_;           ///< of a jointly tuned model
-  int64_t hidden_ = 0;         ///< of the model
+  OwnWeights model_; ///< of a jointly tuned model
+  int64_t model_width_ = 0;
   int64_t template_slots_ = 0; ///< rows that the template placed; numbers 0 to template_slots_ - 1
   int64_t length_ = 0;         ///< rows in front; numbers from template_slots_ on
   at::Tensor rows_; ///< [template_slots_ + length_, W]; what the encoder is given, or the prompt itself

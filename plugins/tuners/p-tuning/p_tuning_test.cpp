@@ -82,6 +82,8 @@ TEST_CASE("rows and encoder are what is learned") {
   CHECK(Prepared(4, "mlp").learned() == 4 * width + mlp);
   CHECK(Prepared(4, "lstm").learned() == 4 * width + lstm_numbers(width, 3) + lstm_numbers(6, 3) + mlp);
   CHECK(Prepared(4, "mlp", {}, 0, 3).learned() == 4 * width + mlp + width * width + width); // PEFT's MLP
+  CHECK(Prepared(4, "lstm", {}, 0, 3).learned() ==
+        Prepared(4, "lstm").learned() + width * width + width); // one map more behind the LSTM
   // The few-shot code's whole width: 2 * 6 states go into the first linear map.
   CHECK(Prepared(4, "lstm", {}, width).learned() ==
         4 * width + lstm_numbers(width, 6) + lstm_numbers(12, 6) + (12 * 6 + 6) + (6 * 6 + 6));

@@ -14,9 +14,10 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("hidden", "0", 0, 1000000,
                             "Width of the LSTM's states in each direction; 0: half of the embedding's.",
                             "the authors' LAMA; their few-shot code takes the whole width"),
-    cuecard::integer_option("maps", "2", 1, 8,
-                            "Linear maps of the MLP, with ReLU between them; PEFT's encoder MLP has 3.",
-                            "Liu et al. 2021, section 3.2: two"),
+    cuecard::integer_option(
+        "maps", "2", 1, 8,
+        "Linear maps behind the LSTM, or alone, with ReLU between them; PEFT's encoder MLP has 3.",
+        "Liu et al. 2021, section 3.2: two"),
     cuecard::number_option("weight-decay", "0.0005", 0, 1, "Decay of what is learned.",
                            "the authors' LAMA: 5e-4, added to the gradient by Adam"),
     cuecard::flag_option("tune-model", "false",

@@ -27,7 +27,7 @@ bool PrefixTuning::wants(PrefixSite site) const {
 }
 
 void PrefixTuning::prepare(const Problem& problem) {
-  hidden_ = problem.backbone.shape().hidden;
+  model_width_ = problem.backbone.shape().hidden;
   std::vector<LearnedPrefix> sites;
   for (const BackboneShape::Site& site : problem.backbone.shape().sites)
     if (wants(site.site))
@@ -68,7 +68,7 @@ at::Tensor PrefixTuning::spelled(PrefixSite site, const Problem& problem) const 
 FitSettings PrefixTuning::defaults(const FitSettings& asked) const {
   FitSettings settings = asked; // the authors' launcher, but for twice its rate: what was measured (README)
   if (settings.learning_rate <= 0)
-    settings.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(hidden_, 1e-2, 5e-3);
+    settings.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
   if (settings.schedule.empty())
     settings.schedule = "linear";
   if (settings.batch_size <= 0)

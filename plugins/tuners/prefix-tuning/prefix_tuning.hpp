@@ -33,7 +33,7 @@ private:
   std::string init_, init_text_;
   double dropout_, weight_decay_;
   bool self_, encoder_, cross_, count_positions_;
-  int64_t hidden_ = 0; ///< of the model
+  int64_t model_width_ = 0;
   LearnedPrefixes prefixes_;
 };
 

@@ -24,7 +24,7 @@ PromptTuning::PromptTuning(const Options& options)
       weight_decay_(options.number("weight-decay")) {}
 
 void PromptTuning::prepare(const Problem& problem) {
-  hidden_ = problem.backbone.shape().hidden;
+  model_width_ = problem.backbone.shape().hidden;
   const std::vector<SoftSlot>& slots = shared_soft_slots(problem);
   template_slots_ = static_cast<int64_t>(slots.size());
   length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : 20);
@@ -87,7 +87,7 @@ FitSettings PromptTuning::defaults(const FitSettings& asked) const {
   const bool adafactor = settings.optimizer == "adafactor";
   if (settings.learning_rate <= 0)
     // The paper's, for all its sizes; and what was measured on SmolLM2, and by PEFT on Llama-3.2-3B (README).
-    settings.learning_rate = adafactor ? 0.3 : sized_rate(hidden_, 0.02, 1e-3);
+    settings.learning_rate = adafactor ? 0.3 : sized_rate(model_width_, 0.02, 1e-3);
   if (settings.schedule.empty())
     settings.schedule = adafactor ? "constant" : "linear";
   if (settings.batch_size <= 0)

@@ -29,7 +29,7 @@ private:
   int64_t asked_length_, prompts_;
   std::string init_, init_text_;
   double weight_decay_;
-  int64_t hidden_ = 0;         ///< of the model
+  int64_t model_width_ = 0;
   int64_t template_slots_ = 0; ///< rows that the template placed; numbers 0 to template_slots_ - 1
   int64_t length_ = 0;         ///< rows in front; numbers from template_slots_ on
   /// [prompts_ * rows_of_one(), embedding width], float32: one prompt behind the other. The members of an

@@ -7,8 +7,8 @@
 
 namespace cuecard {
 
-/// `usual` for models of a hidden size up to 1,024, where the methods' rates come from; `large` from 3,072 on
-/// (Llama-3.2-3B, of which PEFT's method comparison tells); in between as straight a line as logarithms draw.
+/// `usual` for models of a hidden size up to 1,024, for which the papers' rates were found; `large` from 3,072
+/// on, the width of three billion weights; in between a power of the width that joins the two.
 CUECARD_API double sized_rate(int64_t hidden, double usual, double large);
 
 } // namespace cuecard
