@@ -95,7 +95,9 @@ def measure_all(results: Results, names: list[str], again: bool, jobs: int) -> l
         running = {}
         for name in names:
             for line, work in results.lines(name).items():
-                if again or not place_of(name, line).exists():
+                if again:
+                    place_of(name, line).unlink(missing_ok=True)
+                if not place_of(name, line).exists():
                     running[pool.submit(measure, name, line, work)] = f"{name}, {line}"
         for done in as_completed(running):
             if error := done.exception():
@@ -116,7 +118,7 @@ def print_table(name: str) -> None:
         answer = json.loads(place_of(name, line).read_text())
         spread = "" if answer["std"] is None else f"± {100 * answer['std']:.1f}"
         values = ", ".join(f"{100 * seed['value']:.1f}" for seed in answer["seeds"])
-        also = "".join(f" {100 * answer['by_metric'][key]:.1f} |" for key in part.also.values())
+        also = "".join(f" {100 * answer['by_metric'][key]:.1f} |" for key in part.also.values())  # of the kept seed
         print(f"| {line} | {100 * answer['mean']:.1f}% |{also} {values} {spread} | {answer['parameters']:,} "
               f"| {answer['seconds']:.0f} |")
         commands.append(answer["command"])
@@ -126,7 +128,7 @@ def print_table(name: str) -> None:
 def print_shared_prefix() -> None:
     print(f"\n## {shared_prefix.TITLE}\n\n{shared_prefix.ABOUT}\n")
     seeds = [json.loads(path.read_text()) for path in sorted((HOME / SHARED_PREFIX).glob("seed-?.json"))]
-    if seeds:
+    if len(seeds) == 3:
         print(shared_prefix.table([seed["ways"] for seed in seeds]))
         print("\n" + "\n".join("    " + command for command in seeds[0]["commands"] if " train " in command))
 

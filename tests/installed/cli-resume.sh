@@ -1,8 +1,9 @@
 # requires: llama manual prompt-tuning
 # Killed at any moment and started again, a run ends with the same card, bit for bit, as one that never was.
 source "$SOURCE/tests/installed/toy_task"
-learning=(--task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --seed 3 --lr 0.1 --steps 400
-  --evaluate-every 20 --batch-tokens 200 --threads 1)
+others=(--task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --lr 0.1 --steps 400 --evaluate-every 20
+  --batch-tokens 200 --threads 1)
+learning=("${others[@]}" --seed 3)
 run train "${learning[@]}" --out whole.card --json >whole.json
 python3 -m killed_run whole resumed cuecard train "${learning[@]}" --checkpoint kept --checkpoint-every 1 --quiet --json --out resumed.card
 
@@ -20,7 +21,7 @@ python3 stop.py cuecard train "${learning[@]}" --checkpoint kept --checkpoint-ev
 [ -e kept/checkpoint.json ] && [ -e stopped.card/card.json ]
 
 # Another run's checkpoint, and a folder that is none, are refused.
-expect 3 'another run: .*seed was 3 there and is 4 here' train "${learning[@]/#3/4}" --checkpoint kept --out no.card
+expect 3 'another run: .*seed was 3 there and is 4 here' train "${others[@]}" --seed 4 --checkpoint kept --out no.card
 head -n 50 train.tsv >fewer && mv fewer train.tsv
 expect 3 'another run: .*training data' train "${learning[@]}" --checkpoint kept --out no.card
 expect 2 'no part of a checkpoint' train --task toy.json --model "$llama" --tuner prompt-tuning --checkpoint . --out no.card

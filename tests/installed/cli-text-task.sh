@@ -1,4 +1,4 @@
-# requires: llama manual prompt-tuning text
+# requires: llama manual prompt-tuning prefix-tuning text
 # A task whose answers are texts, several for an input: learned, measured on development rows and by `eval`.
 model=$SOURCE/tests/golden/models/llama-tied
 run() { cuecard "$@" --quiet; }
@@ -23,7 +23,8 @@ run train --task task.json --model "$model" --tuner prompt-tuning --steps 120 --
 run eval --card text.card --model "$model" --task task.json --json >measured
 sed 's/"chrf"/"exact-match"/' task.json >exact.json
 run eval --card text.card --model "$model" --task exact.json --json >exact
-run compare --task task.json --model "$model" --tuners manual,prompt-tuning --steps 120 --lr 0.1 --set length=8 --json >compared
+run compare --task task.json --model "$model" --tuners manual,prompt-tuning,prefix-tuning --steps 120 --lr 0.1 --set length=8 \
+  --set prefix-tuning.projection=false --json >compared
 run predict --card text.card --model "$model" --data dev.csv --column facts=mr >predicted
 printf '{"facts": "name[Blue], area[city]", "right": ["the long film", "a film"]}\n{"facts": "x", "right": null}\n' >rows.jsonl
 run eval --card text.card --model "$model" --data rows.jsonl --column facts=facts --column references=right --json >several 2>told
@@ -39,7 +40,8 @@ assert trained["dev"]["n"] == 2 and trained["dev"]["metric"] == "chrf"
 assert measured["value"] == measured["by_metric"]["chrf"] and measured["correct"] == 1
 assert exact["value"] == exact["by_metric"]["exact-match"] == 0.5 and exact["ci95"][0] < 0.5 < exact["ci95"][1]
 assert set(exact["by_metric"]) == {"exact-match", "bleu", "rouge-l", "chrf", "squad-em", "squad-f1"}
-plain, learned = lines("compared")
+plain, learned, prefix = lines("compared")
+assert prefix["mean"] > plain["mean"]
 assert learned["mean"] == measured["value"] > plain["mean"]
 assert learned["by_metric"] == measured["by_metric"] and plain["by_metric"]["chrf"] == plain["mean"]
 assert several["n"] == 1 and several["skipped"] == 1 and several["correct"] == 1, several
