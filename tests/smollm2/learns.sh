@@ -1,0 +1,22 @@
+# requires: llama manual prompt-tuning
+# Real text at small size: from 128 tweets a soft prompt learns what the frozen model does not say to a manual prompt.
+source "$SOURCE/tests/smollm2/there"
+source "$SOURCE/tests/installed/tweets" 64 30
+python3 <<'PYTHON'
+import json
+task = json.load(open("tweets.json"))
+for label in task["labels"]:
+    label["words"] = [label["name"]]
+del task["verbalizer"]
+task["template"] = 'Tweet: {text}\nSentiment (negative or positive):{"mask"}'
+json.dump(task, open("words.json", "w"))
+PYTHON
+cuecard compare --task words.json --model "$SMOLLM2" --tuners manual,prompt-tuning --steps 30 --batch-size 8 --json --quiet >table
+python3 <<'PYTHON'
+import json
+manual, soft = (json.loads(line) for line in open("table"))
+assert manual["n"] == soft["n"] == 60 and soft["parameters"] == 20 * 576
+assert soft["losses"][-1] < soft["losses"][0]
+assert soft["mean"] >= 0.75, soft["mean"]  # 60 guesses reach that one time in ten thousand
+assert soft["mean"] > manual["mean"] + 0.1, (soft["mean"], manual["mean"])
+PYTHON
