@@ -225,6 +225,22 @@ TEST_CASE("prefixes of an encoder-decoder start from words at all three places")
   }
 }
 
+TEST_CASE("rows that are learned directly start from words, and those behind a network from random numbers") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> rows = word_examples(4, 46);
+  const auto start = [&](const char* init, const char* projection) {
+    MethodChoice choice;
+    choice.prompt_template.set = {{"text", "{text} It was{\"mask\"}"}};
+    choice.tuner = {"prefix-tuning", {{"init", init}, {"projection", projection}, {"mid-dim", "16"}}};
+    choice.labels = {"negative", "positive"};
+    choice.label_words = {{"bad"}, {"good"}};
+    return make_method(model, plugins(), choice, &rows).tuner->export_learned(0).tensors.at("self.key");
+  };
+  CHECK(at::equal(start("auto", "false"), start("text", "false")));
+  CHECK(at::equal(start("auto", "true"), start("random", "true")));
+  CHECK(!at::equal(start("text", "false"), start("random", "false")));
+}
+
 TEST_CASE("texts are cut so that a prefix that counts as positions has room") {
   const Model model = tiny_model("bert-mlm");
   Example longer;

@@ -85,7 +85,7 @@ Searched searched(const Model& model, bool causal) {
 } // namespace
 
 TEST_CASE("AutoPrompt finds what it finds on the CPU, and waits once in an iteration") {
-  for (const char* name : {"llama-tied", "bert-mlm"}) {
+  for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"}) {
     CAPTURE(name);
     const bool causal = std::string(name).starts_with("llama");
     const Searched here = searched(model_on(name, at::kCPU), causal),
@@ -94,6 +94,29 @@ TEST_CASE("AutoPrompt finds what it finds on the CPU, and waits once in an itera
     REQUIRE(here.losses.size() == there.losses.size());
     for (std::size_t i = 0; i < here.losses.size(); ++i)
       CHECK(std::abs(here.losses[i] - there.losses[i]) < 1e-5);
+  }
+}
+
+TEST_CASE("templates that the model writes, and the one that is kept, are the CPU's") {
+  const std::vector<Example> rows = training_rows();
+  for (const std::string name : {"llama-tied", "t5-gated"}) {
+    CAPTURE(name);
+    const auto found = [&](const Model& model) {
+      const std::string gap =
+          name == "llama-tied" ? "{text} {\"trigger\"}{\"mask\"}" : "{text} {\"trigger\"} {\"mask\"}";
+      Method method = make_method(
+          model, plugins(),
+          two_labels(gap, {"template-search", {{"max-words", "2"}, {"beams", "3"}, {"candidates", "5"}}}),
+          &rows);
+      const TrainResult result = train(model, {{method, rows, rows}}, {}, 5);
+      return std::pair(method.prompt_template->source(), result.report.losses);
+    };
+    const auto [here, losses] = found(model_on(name, at::kCPU));
+    const auto [there, others] = found(model_on(name, mirror::device));
+    CHECK(here == there);
+    REQUIRE(losses.size() == others.size());
+    for (std::size_t i = 0; i < losses.size(); ++i)
+      CHECK(std::abs(losses[i] - others[i]) < 1e-5);
   }
 }
 

@@ -11,8 +11,9 @@ constexpr cuecard_option_v1 options[] = {
                          "Li & Liang 2021, section 4.3: learning them directly is unstable"),
     cuecard::integer_option("mid-dim", "512", 1, 1000000, "Width inside that network.",
                             "Li & Liang 2021, section 4.3: 512 for table-to-text, 800 for summaries"),
-    cuecard::text_option("init", "random", "random|text",
-                         "Where the rows start: random numbers, or the model's keys and values of words.",
+    cuecard::text_option("init", "auto", "auto|random|text",
+                         "Where the rows start: random numbers, or the model's keys and values of words. auto: "
+                         "words where rows are learned directly, random numbers behind a network.",
                          "Li & Liang 2021, section 7.4"),
     cuecard::text_option("init-text", "summarize", "", "Words for init=text; repeated or cut to the length.",
                          "Li & Liang 2021, section 7.4, and the authors' code"),

@@ -38,6 +38,11 @@ void PrefixTuning::prepare(const Problem& problem) {
   prefixes_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
 }
 
+bool PrefixTuning::starts_from_words(const Problem& problem) const {
+  const bool learns = !problem.tasks.empty() && problem.tasks[0].train; // a card's rows are there in a moment
+  return init_ == "text" || (init_ == "auto" && !projection_ && learns);
+}
+
 LearnedPrefix PrefixTuning::initial(const BackboneShape::Site& site, const Problem& problem) const {
   Random random(problem.seed, 0x707265666978 + static_cast<uint64_t>(site.site)); // "prefix"
   const int64_t width = LearnedPrefix::width(site), hidden = problem.backbone.shape().hidden;
@@ -49,7 +54,7 @@ LearnedPrefix PrefixTuning::initial(const BackboneShape::Site& site, const Probl
                 Mlp::Activation::tanh};
     prefix = LearnedPrefix(site, rows, std::move(network));
   }
-  if (init_ == "text")
+  if (starts_from_words(problem))
     prefix.start_from(spelled(site.site, problem));
   return prefix;
 }
@@ -57,7 +62,8 @@ LearnedPrefix PrefixTuning::initial(const BackboneShape::Site& site, const Probl
 at::Tensor PrefixTuning::spelled(PrefixSite site, const Problem& problem) const {
   const std::vector<Token> tokens = problem.vocabulary.encode(init_text_);
   if (tokens.empty())
-    throw UsageError("init=text needs words in init-text, found \"" + init_text_ + "\".");
+    throw UsageError("a prefix that starts from words needs some in init-text, found \"" + init_text_ +
+                     "\"; or set init=random.");
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < length_; ++i)
     ids.push_back(tokens[static_cast<std::size_t>(i) % tokens.size()].id);

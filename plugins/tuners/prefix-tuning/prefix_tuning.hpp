@@ -24,6 +24,7 @@ public:
 
 private:
   bool wants(PrefixSite site) const;
+  bool starts_from_words(const Problem& problem) const;
   LearnedPrefix initial(const BackboneShape::Site& site, const Problem& problem) const;
   /// The model's own keys and values at `site` of the words of init-text, repeated or cut to the length.
   at::Tensor spelled(PrefixSite site, const Problem& problem) const;
