@@ -114,7 +114,7 @@ TEST_CASE("demonstrations are what a person would have written in front of the t
 }
 
 TEST_CASE("the card keeps the demonstrations, and needs no training file") {
-  for (const char* name : {"llama-tied", "bert-mlm"})
+  for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"})
     for (const char* choose : {"seed", "first", "similar"}) {
       CAPTURE(name);
       CAPTURE(choose);
@@ -169,7 +169,7 @@ TEST_CASE("on causal models demonstrations are forwarded once a card") {
 }
 
 TEST_CASE("similar shows the rows whose mean hidden states are nearest, the nearest last") {
-  for (const char* name : {"llama-tied", "bert-mlm"}) {
+  for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
     const bool causal = model.backbone().shape().causal;
@@ -184,7 +184,11 @@ TEST_CASE("similar shows the rows whose mean hidden states are nearest, the near
     const Method plain = two_label_method(model, "p", shown_template(model), "manual");
     const auto mean_state = [&](const Example& example) {
       const at::NoGradGuard no_grad;
-      const TokenizedPrompt prompt = tokenized(plain, model, example).at(0);
+      TokenizedPrompt prompt = tokenized(plain, model, example).at(0);
+      if (model.backbone().shape().encoder_decoder) {
+        prompt.output.clear();
+        prompt.answers = {0};
+      }
       const Batch batch = pack({{&prompt, &example}}, {});
       const Conditioning none;
       const at::Tensor hidden = model.backbone().forward({batch, none, nullptr, true});
@@ -220,6 +224,9 @@ TEST_CASE("similar shows the rows whose mean hidden states are nearest, the near
       for (std::size_t i = 0; i + own < prompts[0].input.size(); ++i)
         front += prompts[0].input[i].text;
       const auto written = [&](const Example& row) {
+        if (model.backbone().shape().encoder_decoder) // as T5 is taught to fill
+          return row.fields.at("text") + " It was<extra_id_0>.<extra_id_0> " + (row.label ? "good" : "bad") +
+                 "\n\n";
         return row.fields.at("text") + (causal ? " is" : " It was") + (row.label ? " good" : " bad") +
                (causal ? "" : ".") + "\n\n";
       };

@@ -84,9 +84,6 @@ void InContext::prepare(const Problem& problem) {
   if (task.labels.empty())
     throw UsageError("in-context shows rows with their labels, and task \"" + task.name +
                      "\" has none: give it \"labels\".");
-  if (by_likeness() && problem.backbone.shape().encoder_decoder)
-    throw UsageError("choose=similar compares hidden states of a model with one stack, and this model is an "
-                     "encoder-decoder: use choose=seed or choose=first.");
   task_.emplace(
       Task{task.name, task.prompt_template, task.verbalizer, task.labels, nullptr, nullptr, task.metric});
   vocabulary_ = &problem.vocabulary;
@@ -156,7 +153,8 @@ void InContext::represent(Scorer& scorer) {
       return piece.kind == Piece::Kind::field && !vocabulary_->encode(piece.text).empty();
     });
     if (!has_text)
-      continue; // nothing is like it
+      continue;            // nothing is like it
+    own[0].output.clear(); // what an input is like is seen by an encoder-decoder's encoder
     prompts.push_back(std::move(own[0]));
     with_text.push_back(std::move(row));
   }
