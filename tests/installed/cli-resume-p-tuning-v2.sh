@@ -1,0 +1,9 @@
+# requires: bert manual head p-tuning-v2
+# What cli-resume checks of prompt-tuning, of deep prompts and a head beside them.
+source "$SOURCE/tests/installed/killed"
+python3 <<'PYTHON'
+import json
+task = json.load(open("toy.json"))
+json.dump({**task, "template": "{text}", "verbalizer": {"component": "head"}}, open("headed.json", "w"))
+PYTHON
+killed deep --task headed.json --model "$bert" --tuner p-tuning-v2 --set length=3 "${gradient[@]}"
