@@ -8,7 +8,7 @@
 namespace cuecard {
 
 PrefixTuning::PrefixTuning(const Options& options)
-    : length_(options.integer("length")), mid_dim_(options.integer("mid-dim")),
+    : asked_length_(options.integer("length")), mid_dim_(options.integer("mid-dim")),
       projection_(options.flag("projection")), init_(options.text("init")),
       init_text_(options.text("init-text")), dropout_(options.number("dropout")),
       weight_decay_(options.number("weight-decay")), self_(options.flag("self")),
@@ -28,6 +28,7 @@ bool PrefixTuning::wants(PrefixSite site) const {
 
 void PrefixTuning::prepare(const Problem& problem) {
   model_width_ = problem.backbone.shape().hidden;
+  length_ = asked_length_ > 0 ? asked_length_ : model_width_ >= 3072 ? 50 : 10;
   std::vector<LearnedPrefix> sites;
   for (const BackboneShape::Site& site : problem.backbone.shape().sites)
     if (wants(site.site))

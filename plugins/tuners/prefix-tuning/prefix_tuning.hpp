@@ -29,11 +29,12 @@ private:
   /// The model's own keys and values at `site` of the words of init-text, repeated or cut to the length.
   at::Tensor spelled(PrefixSite site, const Problem& problem) const;
 
-  int64_t length_, mid_dim_;
+  int64_t asked_length_, mid_dim_;
   bool projection_;
   std::string init_, init_text_;
   double dropout_, weight_decay_;
   bool self_, encoder_, cross_, count_positions_;
+  int64_t length_ = 0; ///< rows in front of every layer's own
   int64_t model_width_ = 0;
   LearnedPrefixes prefixes_;
 };

@@ -129,6 +129,9 @@ TEST_CASE("defaults are what was measured and keep what was asked for") {
   CHECK(prepared.tuner.defaults(asked).learning_rate == 1e-4);
   CHECK(prepared.tuner.defaults(asked).epochs == 5);
   CHECK(Prepared({{"projection", false}}).tuner.defaults(asked).learning_rate == 1e-2);
+  const std::map<std::string, Options::Value> left{{"projection", false}, {"length", int64_t{0}}};
+  CHECK(Prepared(left).prefixes()[0].key.size(1) == 10);
+  CHECK(Prepared(left, false, 3072).prefixes()[0].key.size(1) == 50);
   CHECK(Prepared({{"projection", false}}, false, 4096).tuner.defaults(asked).learning_rate ==
         doctest::Approx(5e-3));
   asked.learning_rate = 0.01;
