@@ -36,7 +36,12 @@ class Results:
         self.cuecard = program.Cuecard(arguments.program, arguments.threads)
         self.data = arguments.data
         HOME.mkdir(parents=True, exist_ok=True)
-        self.models = {"SmolLM2": self.cuecard.converted_model(HOME), "MiniLM": MINILM}
+        self.models = {"SmolLM2": None, "MiniLM": MINILM}
+
+    def model(self, name: str) -> Path:
+        if self.models[name] is None:
+            self.models[name] = self.cuecard.converted_model(HOME)
+        return self.models[name]
 
     def lines(self, name: str) -> dict[str, Callable[[], dict]]:
         """What measures each line of a part; the part's files are there afterwards."""
@@ -45,12 +50,13 @@ class Results:
         if name == SHARED_PREFIX:
             return {f"seed-{seed}": partial(self.one_seed, folder, seed) for seed in (1, 2, 3)}
         part = PARTS[name]
+        self.model(part.model)  # there before lines that run beside each other ask for it
         (folder / "task.json").write_text(json.dumps(part.task(self.data, folder), indent=1) + "\n")
         return {line: partial(self.compared, folder, part, *part.lines[line]) for line in part.lines}
 
     def compared(self, folder: Path, part: Part, tuner: str, flags: list[str]) -> dict:
         """Of one method."""
-        command = [self.cuecard.path, "compare", "--task", folder / "task.json", "--model", self.models[part.model], "--tuners", tuner,
+        command = [self.cuecard.path, "compare", "--task", folder / "task.json", "--model", self.model(part.model), "--tuners", tuner,
                    "--threads", self.cuecard.threads, "--json", "--quiet", *part.flags, *flags]
         return {**run(command).last, "command": self.shown(command)}
 

@@ -300,7 +300,10 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
     result.variant = prompt.variant;
     result.cut = excess;
     const bool read_answers = target.reading.rows == Reading::Rows::answers;
-    if (target.encoder_decoder && target.decoder_start >= 0)
+    // Words and tokens of fields stand in the input: no output is laid for them.
+    const bool of_input =
+        target.reading.rows == Reading::Rows::words || target.reading.rows == Reading::Rows::tokens;
+    if (target.encoder_decoder && target.decoder_start >= 0 && !of_input)
       result.output = special_rows(std::span(&target.decoder_start, 1), 0);
     const bool read_input = prompt.output.empty() && result.output.empty() && read_answers;
     result.input.reserve(static_cast<std::size_t>(length - excess));
@@ -308,7 +311,8 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
     result.input.insert(result.input.end(), prefix.begin(), prefix.end());
     lay(shortened, sight, read_input, result.input, result);
     result.input.insert(result.input.end(), suffix.begin(), suffix.end());
-    lay(output, Sight::decoder, read_answers, result.output, result);
+    if (!of_input)
+      lay(output, Sight::decoder, read_answers, result.output, result);
     if (!read_answers) {
       const bool decoder = !result.output.empty();
       result.answers = rows_to_read(decoder ? result.output : result.input, target.reading,

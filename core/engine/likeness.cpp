@@ -44,9 +44,8 @@ std::vector<at::Tensor> likenesses(const Model& model, const Method& method, con
   for (std::size_t i = 0; i < examples.size(); ++i) {
     TokenizedPrompt prompt;
     try {
-      Prompt own = std::move(method.prompt_template->render(*examples[i]).at(0));
-      own.output.clear(); // an encoder-decoder's picture of an input is its encoder's
-      prompt = tokenized(method, model, own, {Reading::Rows::tokens, ""});
+      const std::vector<Prompt> own = method.prompt_template->render(*examples[i]);
+      prompt = tokenized(method, model, own.at(0), {Reading::Rows::tokens, ""});
     } catch (const DataError&) {
       continue; // told where the example itself is laid out
     }

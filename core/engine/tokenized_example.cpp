@@ -61,8 +61,6 @@ TokenizedPrompt tokenized(const Method& method, const Model& model, const Prompt
                           const Reading& reading) {
   PromptTarget target = method.target;
   target.reading = reading;
-  if (reading.rows == Reading::Rows::tokens && prompt.output.empty())
-    target.decoder_start = -1; // what is read is of the input: no output begins
   return assemble(prompt, model.vocabulary(), target, limit_for(method, model),
                   method.prompt_template->fields());
 }

@@ -75,15 +75,11 @@ Ids sequence_of(const Recording& recording, const std::string& side, int64_t s) 
           ids.begin() + offsets[static_cast<std::size_t>(s) + 1]};
 }
 
+/// Every output row read.
 Batch recorded_batch(const Recording& recording) {
-  std::vector<Ids> inputs, outputs;
-  Ids sources;
-  for (int64_t s = 0; s < std::ssize(recording.list("offsets")) - 1; ++s) {
-    inputs.push_back(sequence_of(recording, "", s));
-    outputs.push_back(sequence_of(recording, "output_", s));
-    sources.push_back(s);
-  }
-  return batch_of(inputs, outputs, sources);
+  Batch batch = packed(recording, {}, false);
+  read_all(batch);
+  return batch;
 }
 
 at::Tensor recorded_hidden(const Recording& recording, int64_t s) {

@@ -278,14 +278,7 @@ TEST_CASE("plugins and engine take the oracle's steps") {
     const auto recorded = [&](const char* field) { return recording[asked.name + "." + field]; };
     // What plugins learn, and the losses that are reported, are float32 on a float64 model too.
     CHECK(largest_difference(output_of(method), recorded("outputs")[0]) < 1e-6);
-    FitSettings settings;
-    settings.steps = 3;
-    settings.batch_size = static_cast<int64_t>(rows.size());
-    settings.learning_rate = 0.02;
-    settings.clip = 0;
-    settings.optimizer = "adamw";
-    settings.schedule = "constant";
-    const FitReport report = train(model, {{method, rows, {}}}, settings, 1).report;
+    const FitReport report = train(model, {{method, rows, {}}}, recorded_steps(rows), 1).report;
     REQUIRE(report.losses.size() == 3);
     for (int64_t step = 0; step < 3; ++step)
       CHECK(std::abs(report.losses[static_cast<std::size_t>(step)] - recorded("losses")[step].item<double>()) <

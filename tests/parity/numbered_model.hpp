@@ -9,6 +9,8 @@
 
 #include <unistd.h>
 
+#include <cuecard/tuner.hpp>
+
 #include "batch/assemble.hpp"
 #include "recorded.hpp"
 
@@ -84,6 +86,18 @@ inline std::vector<Example> numbered_examples(const Recording& recording, bool m
     result[s].label = labels[s];
   }
   return result;
+}
+
+/// What the recordings' optimizer does: three steps of AdamW, of all rows each.
+inline FitSettings recorded_steps(const std::vector<Example>& rows) {
+  FitSettings settings;
+  settings.steps = 3;
+  settings.batch_size = std::ssize(rows);
+  settings.learning_rate = 0.02;
+  settings.clip = 0;
+  settings.optimizer = "adamw";
+  settings.schedule = "constant";
+  return settings;
 }
 
 } // namespace cuecard::test

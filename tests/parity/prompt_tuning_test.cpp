@@ -89,13 +89,7 @@ TEST_CASE("the plugin and the engine take PEFT's steps") {
       const std::vector<Example> rows = numbered_examples(recording);
       Method method = recorded_method(model, recording, rows);
 
-      FitSettings settings;
-      settings.steps = 3;
-      settings.batch_size = static_cast<int64_t>(rows.size());
-      settings.learning_rate = 0.02;
-      settings.clip = 0;
-      settings.schedule = "constant";
-      const FitReport report = train(model, {{method, rows, {}}}, settings, 1).report;
+      const FitReport report = train(model, {{method, rows, {}}}, recorded_steps(rows), 1).report;
 
       // What the plugin learns, and the losses that are reported, are float32 on a float64 model too.
       const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-4;

@@ -153,8 +153,7 @@ void InContext::represent(Scorer& scorer) {
       return piece.kind == Piece::Kind::field && !vocabulary_->encode(piece.text).empty();
     });
     if (!has_text)
-      continue;            // nothing is like it
-    own[0].output.clear(); // what an input is like is seen by an encoder-decoder's encoder
+      continue; // nothing is like it
     prompts.push_back(std::move(own[0]));
     with_text.push_back(std::move(row));
   }
