@@ -101,7 +101,7 @@ const BackboneShape::Site three_layers{PrefixSite::self, 3, 2, 4};
 LearnedPrefix with_network(int64_t rows, int64_t middle) {
   Random random(3);
   return {three_layers, random.normal_tensor({rows, 10}, 1.0),
-          Mlp{initial_linear(middle, 10, random), initial_linear(48, middle, random), Mlp::Activation::tanh}};
+          Mlp{initial_linear(middle, 10, random), initial_linear(48, middle, random)}};
 }
 
 } // namespace

@@ -80,7 +80,7 @@ Case prefix_case(const Recording& recording, const std::vector<BackboneShape::Si
     const at::Tensor rows = result.next({length, rows_width ? rows_width : out});
     if (rows_width) {
       const Linear first = result.next_linear(middle, rows_width), second = result.next_linear(out, middle);
-      prefixes.emplace_back(site, rows, Mlp{first, second, Mlp::Activation::tanh});
+      prefixes.emplace_back(site, rows, Mlp{first, second});
     } else {
       prefixes.emplace_back(site, rows);
     }

@@ -35,7 +35,7 @@ void PTuningV2::prepare(const Problem& problem) {
     const at::Tensor rows = random.normal_tensor({length_, shape.hidden}, deviation);
     sites.emplace_back(site, rows,
                        Mlp{normal_linear(prefix_hidden_, shape.hidden, deviation, random),
-                           normal_linear(width, prefix_hidden_, deviation, random), Mlp::Activation::tanh});
+                           normal_linear(width, prefix_hidden_, deviation, random)});
   }
   prompts_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
 }

@@ -51,8 +51,7 @@ LearnedPrefix PrefixTuning::initial(const BackboneShape::Site& site, const Probl
   LearnedPrefix prefix(site, random.normal_tensor({length_, projection_ ? hidden : width}, 1.0));
   if (projection_) {
     const at::Tensor rows = *prefix.tensors()[0];
-    Mlp network{initial_linear(mid_dim_, hidden, random), initial_linear(width, mid_dim_, random),
-                Mlp::Activation::tanh};
+    Mlp network{initial_linear(mid_dim_, hidden, random), initial_linear(width, mid_dim_, random)};
     prefix = LearnedPrefix(site, rows, std::move(network));
   }
   if (starts_from_words(problem))

@@ -21,11 +21,9 @@ CUECARD_API Linear initial_linear(int64_t out, int64_t in, Random& random);
 /// One as p-tuning v2's authors begin: weight normal with the given deviation, bias zero.
 CUECARD_API Linear normal_linear(int64_t out, int64_t in, double deviation, Random& random);
 
-/// second(activation(first(x))).
+/// second(tanh(first(x))).
 struct CUECARD_API Mlp {
-  enum class Activation { tanh, relu };
   Linear first, second;
-  Activation activation = Activation::tanh;
 
   at::Tensor inside(const at::Tensor& x) const; ///< what `second` is given
   at::Tensor operator()(const at::Tensor& x) const { return second(inside(x)); }
