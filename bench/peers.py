@@ -36,7 +36,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 
-def read_rows(arguments, tokenizer: Tokenizer):
+def selected_tokens(arguments, tokenizer: Tokenizer):
     rows = [json.loads(line) for line in arguments.data.read_text().splitlines()]
     texts = [arguments.template.replace("{text}", row["text"]) for row in rows]
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)], torch.tensor([row["label"] for row in rows])
@@ -130,7 +130,7 @@ def with_method(arguments, tokenizer):
 
 
 def train(arguments, tokenizer, words):
-    rows, labels = read_rows(arguments, tokenizer)
+    rows, labels = selected_tokens(arguments, tokenizer)
     model, count = with_method(arguments, tokenizer)
     keep = "pooled" if arguments.method == "head" else arguments.keep
     words = words if keep != "pooled" else [0, 1]
@@ -159,7 +159,7 @@ def train(arguments, tokenizer, words):
 
 @torch.inference_mode()
 def evaluate(arguments, tokenizer, words):
-    rows, labels = read_rows(arguments, tokenizer)
+    rows, labels = selected_tokens(arguments, tokenizer)
     model, count = load(arguments), 0
     if arguments.prompt:
         model, count = with_prompt(model, arguments, tokenizer)
@@ -183,7 +183,7 @@ def evaluate(arguments, tokenizer, words):
 @torch.inference_mode()
 def classify(arguments, tokenizer, _):
     """An encoder's pooled state and a linear layer, the tensors verbalizer.weight and verbalizer.bias of `--head`."""
-    rows, _ = read_rows(arguments, tokenizer)
+    rows, _ = selected_tokens(arguments, tokenizer)
     model = AutoModel.from_pretrained(arguments.model, dtype=torch.float32, attn_implementation="sdpa").eval()
     head = load_file(arguments.head)
 
@@ -204,7 +204,7 @@ def classify(arguments, tokenizer, _):
 @torch.inference_mode()
 def generate(arguments, tokenizer, _):
     """Batched and padded on the left, as generate() wants it; greedy, and never ended before the last token."""
-    rows, _ = read_rows(arguments, tokenizer)
+    rows, _ = selected_tokens(arguments, tokenizer)
     model = load(arguments)
     config = model.config
     if arguments.adapter:

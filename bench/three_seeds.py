@@ -48,10 +48,10 @@ def measure(cuecard: Path, model: Path, home: Path, threads: int, seeds=(1, 2, 3
               f"gain {gains[-1]:+.1f} points (McNemar p = {soft['versus']['p_value']:.2g}); {result['training']['seconds']:.0f} s to train, "
               f"{result['seconds']:.0f} s in all", flush=True)
         training, behind = behind_the_text(program.Cuecard(cuecard, threads), model, home / f"seed-{seed}", seed)
-        places["in front of"].append((100 * soft["accuracy"], result["training"]["seconds"], result["training"]["rows_forwarded"]))
-        places["behind"].append((100 * behind["accuracy"], training["seconds"], training["rows_forwarded"]))
+        places["in front of"].append((100 * soft["accuracy"], result["training"]["seconds"], result["training"]["tokens_forwarded"]))
+        places["behind"].append((100 * behind["accuracy"], training["seconds"], training["tokens_forwarded"]))
         print(f"          learned rows behind the text instead: {100 * behind['accuracy']:.1f}%, {training['seconds']:.0f} s to train, "
-              f"{training['rows_forwarded']:,} rows forwarded against {result['training']['rows_forwarded']:,}", flush=True)
+              f"{training['tokens_forwarded']:,} rows forwarded against {result['training']['tokens_forwarded']:,}", flush=True)
     print(f"  mean gain {statistics.mean(gains):+.1f} points (aim: at least 3), least {min(gains):+.1f}, largest {max(gains):+.1f}")
     for place, runs in places.items():
         accuracy, seconds, rows = (statistics.mean(column) for column in zip(*runs))

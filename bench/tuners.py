@@ -64,7 +64,7 @@ class Methods:
                               ("peft, scores of the last position only", speeds[1], ratios(*speeds), memory[1])])
 
     def behind_the_text(self) -> None:
-        """Learned rows between text and question: from the second epoch on the text is not forwarded."""
+        """Trained rows between text and question: from the second epoch on the text is not forwarded."""
         behind = self.template.replace("{text}", '{text}{"soft": None, "duplicate": 20}')
         ours, theirs, memory, rows = [], [], ([], []), []
         per_epoch = 256 // 16
@@ -72,7 +72,7 @@ class Methods:
             runs = [self.cuecard.train(self.task(self.bench.train, behind, "prompt", "behind"), self.model, self.home / "behind.card",
                                        "prompt-tuning", steps=epochs * per_epoch, lr=0.02, **STEPS) for epochs in (1, 3)]
             ours.append(2 * 256 / (runs[1].last["seconds"] - runs[0].last["seconds"]))
-            rows = [each.last["rows_forwarded"] for each in runs]
+            rows = [each.last["tokens_forwarded"] for each in runs]
             memory[0].append(runs[1].megabytes)
             result = self.theirs(self.bench.train, "prompt", per_epoch)
             theirs.append(result.last["examples_per_second"])
@@ -87,7 +87,7 @@ class Methods:
         card, adapter = self.home / "tuner-few.card", self.home / "adapter"
         self.ours(self.bench.few, "prefix-tuning", {"length": PREFIX, "projection": "false", "init": "text"}, "prefix", 4, "tuner-few")
         run(["rm", "-rf", adapter])
-        run([self.cuecard.path, "card", "export", card, adapter, "--model", self.model, "--leave-template", "--quiet"])
+        run([self.cuecard.path, "card", "export", card, adapter, "--model", self.model, "--drop-template", "--quiet"])
         self.bench.generation(card=card, adapter=adapter)
 
     def autoprompt(self) -> None:

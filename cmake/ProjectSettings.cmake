@@ -26,7 +26,7 @@ endif()
 set(CMAKE_COMPILE_WARNING_AS_ERROR ON)
 add_compile_options(-Wall -Wextra -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  add_compile_options(-Wno-restrict) # GCC 12 warns of overlaps in std::string's operator+ that can't be (GCC bug 105651)
+  add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread) # GCC 12 warns of overlaps in std::string's operator+ that can't be (GCC bug 105651)
 endif()
 # LibTorch's release headers lay out at::RecordFunction differently without NDEBUG.
 add_compile_definitions(NDEBUG)

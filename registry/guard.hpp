@@ -1,4 +1,4 @@
-/// The one guard around every call into a plugin's object.
+/// Exception guard around every call into a plugin's object.
 #pragma once
 
 #include <exception>
@@ -10,8 +10,8 @@
 
 namespace cuecard::registry {
 
-/// What a person needs of an exception's text: LibTorch appends a stack trace and breaks lines, both are left
-/// out. At most 600 bytes.
+/// An exception's text as one line: drops the stack trace and the line breaks that LibTorch adds. At most 600
+/// bytes.
 inline std::string sentence_of(std::string_view text) {
   for (const std::string_view tail : {"\nException raised from", "\nC++ CapturedTraceback", "\nframe #0"})
     text = text.substr(0, text.find(tail));
@@ -28,13 +28,35 @@ inline std::string sentence_of(std::string_view text) {
   return sentence;
 }
 
-/// Returns what `call` returns. What it throws becomes an object made here, with its text copied, so that none
-/// with a virtual table in the plugin travels on: UsageError and DataError (about the user's input) and
-/// Cancelled keep their kind, a PluginError passes as it is, everything else becomes a PluginError that names
-/// plugin, component and method.
+/// The innermost call into a plugin on this thread, for a crash handler: plain memory that is readable in a signal handler.
+class GuardedCall {
+public:
+  GuardedCall(std::string_view in_plugin, std::string_view in_component, std::string_view in_function)
+      : plugin(in_plugin), component(in_component), function(in_function), outer_(current_) {
+    current_ = this;
+  }
+  ~GuardedCall() { current_ = outer_; }
+  GuardedCall(const GuardedCall&) = delete;
+  GuardedCall& operator=(const GuardedCall&) = delete;
+
+  /// Null outside of plugins.
+  static const GuardedCall* current() { return current_; }
+
+  const std::string_view plugin, component, function;
+
+private:
+  inline static thread_local const GuardedCall* current_ = nullptr;
+  const GuardedCall* outer_;
+};
+
+/// Returns what `call` returns. An exception is rethrown as a new object created here, so that no object whose
+/// virtual table is in the plugin propagates: UsageError and DataError (about the user's input) and Cancelled
+/// keep their type, a PluginError passes unchanged, everything else becomes a PluginError that names plugin,
+/// component and method.
 template <class Call>
 auto guarded(std::string_view plugin, std::string_view component, std::string_view method, Call&& call)
     -> decltype(std::forward<Call>(call)()) {
+  const GuardedCall entered(plugin, component, method);
   const auto failure = [&](std::string_view text) {
     return PluginError(std::string(plugin), std::string(component), std::string(method), sentence_of(text));
   };

@@ -14,7 +14,7 @@ void throwing(Thrown thrown) {
   guarded("sample", "tuner-x", "fit", [&] { throw thrown; });
 }
 
-/// As a plugin may define it: its virtual table is the plugin's.
+/// An exception type defined in a plugin, whose virtual table is the plugin's.
 struct OwnError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -24,14 +24,14 @@ struct OwnUsageError : UsageError {
 
 } // namespace
 
-TEST_CASE("values and references pass") {
+TEST_CASE("values and references are returned unchanged") {
   int value = 1;
   CHECK(guarded("p", "c", "m", [] { return 5; }) == 5);
   int& same = guarded("p", "c", "m", [&]() -> int& { return value; });
   CHECK(&same == &value);
 }
 
-TEST_CASE("any std::exception names plugin, component and method") {
+TEST_CASE("a std::exception becomes a PluginError that names plugin, component and method") {
   try {
     throwing(OwnError("no gradient"));
     FAIL("nothing was thrown");
@@ -44,14 +44,14 @@ TEST_CASE("any std::exception names plugin, component and method") {
   }
 }
 
-TEST_CASE("what is no std::exception is named too") {
+TEST_CASE("so does an exception of another type") {
   CHECK_THROWS_AS(throwing(42), PluginError);
   CHECK_THROWS_WITH(throwing("text"),
                     "plugin \"sample\", component \"tuner-x\", fit: an exception that is not a "
                     "std::exception");
 }
 
-TEST_CASE("errors about the user's input keep their kind and lose the plugin's type") {
+TEST_CASE("errors about the user's input keep their kind but not the plugin's type") {
   CHECK_THROWS_AS(throwing(DataError("row 3 is empty")), DataError);
   CHECK_THROWS_WITH(throwing(DataError("row 3 is empty")), "row 3 is empty");
   CHECK_THROWS_AS(throwing(Cancelled()), Cancelled);
@@ -63,12 +63,12 @@ TEST_CASE("errors about the user's input keep their kind and lose the plugin's t
   }
 }
 
-TEST_CASE("a PluginError of an inner guard passes unchanged") {
+TEST_CASE("a PluginError from an inner guard passes unchanged") {
   CHECK_THROWS_WITH(guarded("outer", "o", "m", [] { throwing(OwnError("inner")); }),
                     "plugin \"sample\", component \"tuner-x\", fit: inner");
 }
 
-TEST_CASE("stack traces and line feeds are left out") {
+TEST_CASE("stack traces and line breaks are removed") {
   CHECK(sentence_of("sizes differ: 3\nand 4\nException raised from check at a.cpp:1 (most recent call "
                     "first):\nframe #0: x") == "sizes differ: 3 and 4");
   CHECK(sentence_of("") == "");

@@ -12,7 +12,7 @@ std::string dotted(uint32_t major, uint32_t minor) {
   return std::to_string(major) + "." + std::to_string(minor);
 }
 
-/// A flag in which two builds differ, as a person would say it.
+/// Wording for a build flag in which plugin and host differ.
 struct FlagText {
   uint32_t bit;
   const char* with;
@@ -46,14 +46,14 @@ Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild
                               dotted(host.abi_major, host.abi_minor) + ").";
 
   if (manifest.abi_kind != CUECARD_ABI_CXX) {
-    refuse("for an unknown kind of plugin ABI", "knows the C++ one", rebuild);
+    refuse("for an unknown kind of plugin ABI", "supports the C++ ABI", rebuild);
     return verdict;
   }
   if (manifest.abi_major != host.abi_major || manifest.abi_minor > host.abi_minor) {
     refuse("for plugin ABI " + dotted(manifest.abi_major, manifest.abi_minor),
            "has " + dotted(host.abi_major, host.abi_minor),
-           manifest.abi_major < host.abi_major ? rebuild : "Take a newer Cuecard, or r" + rebuild.substr(1));
-    return verdict; // the rest of its manifest could not be read
+           manifest.abi_major < host.abi_major ? rebuild : "Use a newer Cuecard, or r" + rebuild.substr(1));
+    return verdict; // the rest of the manifest is unreadable
   }
   if (manifest.torch_major != host.torch_major || manifest.torch_minor != host.torch_minor)
     refuse("for LibTorch " + dotted(manifest.torch_major, manifest.torch_minor),
@@ -61,8 +61,8 @@ Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild
   if (!manifest.platform.empty() && manifest.platform != host.platform)
     refuse("for " + manifest.platform, "is " + host.platform, rebuild);
   if (manifest.cxx_std < oldest_cxx_std)
-    refuse("as C++ of " + std::to_string(manifest.cxx_std),
-           "needs C++20 (" + std::to_string(oldest_cxx_std) + ")", "Rebuild it with -std=c++20 or newer.");
+    refuse("as C++ " + std::to_string(manifest.cxx_std), "needs C++20 (" + std::to_string(oldest_cxx_std) + ")",
+           "Rebuild it with -std=c++20 or newer.");
   if (manifest.stdlib != host.stdlib)
     refuse("with " + stdlib_name(manifest.stdlib), "uses " + stdlib_name(host.stdlib), rebuild);
   for (const FlagText& flag : flag_texts) {
@@ -70,15 +70,15 @@ Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild
     if (found != static_cast<bool>(host.abi_flags & flag.bit))
       refuse(std::string("with ") + (found ? flag.with : flag.without),
              std::string("with ") + (found ? flag.without : flag.with),
-             "Build both alike, with cuecard_add_plugin().");
+             "Build both with the same settings, using cuecard_add_plugin().");
   }
 
   if (manifest.torch_patch != host.torch_patch)
     verdict.notes.push_back("built for LibTorch patch " + std::to_string(manifest.torch_patch) +
-                            ", this host's is " + std::to_string(host.torch_patch));
+                            ", this host has " + std::to_string(host.torch_patch));
   if ((manifest.abi_flags ^ host.abi_flags) & CUECARD_NDEBUG)
-    verdict.notes.push_back((manifest.abi_flags & CUECARD_NDEBUG) ? "built with NDEBUG, the host without"
-                                                                  : "built without NDEBUG, the host with");
+    verdict.notes.push_back((manifest.abi_flags & CUECARD_NDEBUG) ? "built with NDEBUG, the host without it"
+                                                                  : "built without NDEBUG, the host with it");
   if (manifest.compiler != host.compiler)
     verdict.notes.push_back("compiled by " + manifest.compiler + ", the host by " + host.compiler);
   return verdict;

@@ -1,17 +1,17 @@
-/// Decides from a manifest alone whether a plugin fits this host, before any code of the plugin runs.
+/// Decides from the manifest alone whether a plugin is compatible with this host, before any of its code runs.
 ///
-/// Hard mismatches change how C++ objects are laid out or freed; soft ones are worth a note (cpp-anchors A3).
+/// Mismatches that change how C++ objects are laid out or freed are fatal; others are reported as notes.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "tool/manifest.hpp"
+#include "manifest/manifest.hpp"
 
 namespace cuecard::registry {
 
-/// What plugins are compared with.
+/// The build that plugins are compared with.
 struct HostBuild {
   uint32_t abi_major, abi_minor;
   uint32_t torch_major, torch_minor, torch_patch;
@@ -24,15 +24,15 @@ struct HostBuild {
   static HostBuild current();
 };
 
-/// Sentences that say what was found, what is needed and what to do.
+/// Each text is a sentence: what was found, what is required and what to do.
 struct Verdict {
-  std::vector<std::string> mismatches; ///< any: the plugin is refused
+  std::vector<std::string> mismatches; ///< if any, the plugin is rejected
   std::vector<std::string> notes;
 
   bool fits() const { return mismatches.empty(); }
 };
 
-/// `file` starts each sentence.
+/// `file` is the prefix of each mismatch.
 Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild& host = HostBuild::current());
 
 } // namespace cuecard::registry

@@ -26,7 +26,7 @@ Manifest fitting() {
   return manifest;
 }
 
-/// The one mismatch of a manifest that has exactly one.
+/// The text of the only mismatch.
 std::string mismatch(const Manifest& manifest) {
   const Verdict verdict = judge(manifest, "sample.so");
   REQUIRE(verdict.mismatches.size() == 1);
@@ -39,13 +39,13 @@ bool holds(const std::string& text, const std::string& part) {
 
 } // namespace
 
-TEST_CASE("a plugin of this build fits without notes") {
+TEST_CASE("a plugin of the same build fits without notes") {
   const Verdict verdict = judge(fitting(), "sample.so");
   CHECK(verdict.fits());
   CHECK(verdict.notes.empty());
 }
 
-TEST_CASE("another LibTorch minor is refused with file, both versions and what to do") {
+TEST_CASE("another LibTorch minor version is rejected with file, both versions and a remedy") {
   Manifest manifest = fitting();
   manifest.torch_minor = 14;
   const std::string text = mismatch(manifest);
@@ -53,7 +53,7 @@ TEST_CASE("another LibTorch minor is refused with file, both versions and what t
   CHECK(holds(text, "Rebuild it"));
 }
 
-TEST_CASE("each hard field alone refuses") {
+TEST_CASE("a mismatch in any of these fields rejects the plugin") {
   SUBCASE("ABI kind") {
     Manifest manifest = fitting();
     manifest.abi_kind = 2;
@@ -62,12 +62,12 @@ TEST_CASE("each hard field alone refuses") {
   SUBCASE("ABI major") {
     Manifest manifest = fitting();
     manifest.abi_major += 1;
-    CHECK(holds(mismatch(manifest), "plugin ABI 3.0; this host has 2.0. Take a newer Cuecard, or rebuild"));
+    CHECK(holds(mismatch(manifest), "plugin ABI 4.0; this host has 3.0. Use a newer Cuecard, or rebuild"));
   }
   SUBCASE("a newer ABI minor") {
     Manifest manifest = fitting();
     manifest.abi_minor += 1;
-    CHECK(holds(mismatch(manifest), "plugin ABI 2.1"));
+    CHECK(holds(mismatch(manifest), "plugin ABI 3.1"));
   }
   SUBCASE("language") {
     Manifest manifest = fitting();

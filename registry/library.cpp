@@ -10,10 +10,10 @@
 #include <cuecard/error.hpp>
 #include <cuecard/register.hpp>
 
+#include "manifest/file_bytes.hpp"
+#include "manifest/read_manifest.hpp"
+#include "manifest/sidecar.hpp"
 #include "opening_watch.hpp"
-#include "tool/file_bytes.hpp"
-#include "tool/read_manifest.hpp"
-#include "tool/sidecar.hpp"
 
 namespace cuecard::registry {
 
@@ -27,32 +27,32 @@ struct Library::Handle {
 
 namespace {
 
-/// What the file holds, checked against the sidecar and this host before any of it is mapped.
+/// Reads the manifest from the file and checks it against the sidecar and this host before anything is mapped.
 Manifest read_checked(const fs::path& file, const Manifest* sidecar) {
   const std::string name = file.string();
-  std::vector<unsigned char> bytes = file_bytes(file, largest_library);
+  std::vector<unsigned char> bytes = file_bytes(file, max_library_size);
   std::string digest = sha256(bytes);
   if (sidecar && digest != sidecar->sha256)
-    throw DataError(name + ": its SHA-256 begins " + digest.substr(0, 12) + ", its sidecar says " +
+    throw DataError(name + ": SHA-256 starts with " + digest.substr(0, 12) + ", but its sidecar says " +
                     sidecar->sha256.substr(0, 12) +
-                    "; the file is not the one that was installed. Install the plugin again.");
+                    "; the file is not the one that was installed. Reinstall the plugin.");
   Manifest manifest = read_library(file, std::move(bytes), std::move(digest));
   const Verdict verdict = judge(manifest, name);
   if (!verdict.fits())
     throw DataError(verdict.mismatches.front());
   const std::string drift = sidecar ? difference(manifest, "in the library", *sidecar, "in its sidecar") : "";
   if (!drift.empty())
-    throw DataError(name + ": " + drift + ". Write the sidecar anew with `cuecard-manifest`.");
+    throw DataError(name + ": " + drift + ". Regenerate the sidecar with `cuecard-manifest`.");
   return manifest;
 }
 
-/// Boost's sentence wraps the loader's own, which is the right one, between other texts.
-std::string loader_sentence(const std::string& what) {
-  constexpr std::string_view opening = "dlerror system message: ";
-  const std::size_t begin = what.find(opening);
+/// Extracts the dynamic loader's message from Boost's.
+std::string loader_message(const std::string& what) {
+  constexpr std::string_view prefix = "dlerror system message: ";
+  const std::size_t begin = what.find(prefix);
   if (begin == std::string::npos)
     return what;
-  const std::size_t from = begin + opening.size();
+  const std::size_t from = begin + prefix.size();
   return what.substr(from, what.rfind("):") == std::string::npos ? what.npos : what.rfind("):") - from);
 }
 
@@ -61,14 +61,14 @@ boost::dll::shared_library open_now(const fs::path& file) {
     return boost::dll::shared_library(file,
                                       boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   } catch (const std::exception& error) {
-    throw DataError(file.string() + ": the system can't load it (" + loader_sentence(error.what()) + ").");
+    throw DataError(file.string() + ": can't be loaded (" + loader_message(error.what()) + ").");
   }
 }
 
-/// The LibTorch of this process against the headers of this build. Nothing to compare while none is loaded.
+/// Compares the LibTorch loaded in this process, if any, with the headers of this build.
 void check_libtorch() {
   using Version = uint64_t (*)();
-  // By its name first: a program may have opened it where the global scope does not see it.
+  // By name first: it may have been loaded with RTLD_LOCAL, outside the global scope.
   void* const loaded = ::dlopen("libtorch_cpu.so", RTLD_NOLOAD | RTLD_LAZY | RTLD_LOCAL);
   const auto version =
       reinterpret_cast<Version>(::dlsym(loaded ? loaded : RTLD_DEFAULT, "aoti_torch_abi_version"));
@@ -76,7 +76,7 @@ void check_libtorch() {
   if (loaded)
     ::dlclose(loaded);
   if ((found >> 48) != (TORCH_ABI_VERSION >> 48))
-    throw DataError("the LibTorch that is loaded is " + std::to_string(found >> 56) + "." +
+    throw DataError("the loaded LibTorch is " + std::to_string(found >> 56) + "." +
                     std::to_string(found >> 48 & 0xff) + "; this program was built for " +
                     std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR) +
                     ". Install that version, or rebuild.");
@@ -84,8 +84,8 @@ void check_libtorch() {
 
 } // namespace
 
-std::unique_ptr<Library::Handle> Library::shake_hands(const fs::path& file, const Manifest* sidecar,
-                                                      bool watch) {
+std::unique_ptr<Library::Handle> Library::load_checked(const fs::path& file, const Manifest* sidecar,
+                                                       bool watch) {
   Manifest expected = read_checked(file, sidecar);
   auto handle = std::make_unique<Handle>();
   {
@@ -98,14 +98,14 @@ std::unique_ptr<Library::Handle> Library::shake_hands(const fs::path& file, cons
   handle->manifest = read_symbol(*handle->plugin, file.string());
   const std::string drift = difference(handle->manifest, "once loaded", expected, "in the file");
   if (!drift.empty())
-    throw DataError(file.string() + ": " + drift + "; it changed itself while loading, so it is not used.");
+    throw DataError(file.string() + ": " + drift + "; it changed itself while loading, so it can't be used.");
   check_libtorch();
   return handle;
 }
 
 std::shared_ptr<const Library> Library::open(const Plugin& plugin) {
   static std::mutex mutex;
-  // Never destroyed: see the header.
+  // Never destroyed, see the header.
   static auto& opened = *new std::map<fs::path, std::shared_ptr<const Library>>;
   const std::lock_guard lock(mutex);
   std::shared_ptr<const Library>& known = opened[plugin.library];
@@ -114,7 +114,7 @@ std::shared_ptr<const Library> Library::open(const Plugin& plugin) {
       if (const std::string reason = writable_by_others(each); !reason.empty())
         throw PluginError(each.string() + " " + reason + "; run `chmod go-w` on it.");
     try {
-      known.reset(new Library(shake_hands(plugin.library, &plugin.manifest, true)));
+      known.reset(new Library(load_checked(plugin.library, &plugin.manifest, true)));
     } catch (const DataError& error) {
       throw PluginError(error.what());
     }
@@ -122,9 +122,9 @@ std::shared_ptr<const Library> Library::open(const Plugin& plugin) {
   return known;
 }
 
-Manifest Library::try_out(const fs::path& file, const Manifest* sidecar) {
+Manifest Library::load_for_probe(const fs::path& file, const Manifest* sidecar) {
   try {
-    return Library(shake_hands(file, sidecar, false)).handle_->manifest;
+    return Library(load_checked(file, sidecar, false)).handle_->manifest;
   } catch (const DataError& error) {
     throw PluginError(error.what());
   }

@@ -17,25 +17,25 @@ namespace {
 constexpr std::array fatal_signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
 constexpr int plugin_exit_code = 4;
 
-// What a signal handler may touch: plain memory that was filled before.
-std::atomic<pid_t> watching_thread{0}; ///< 0: nothing is being opened
+// State for the signal handlers: plain memory, filled in advance.
+std::atomic<pid_t> watching_thread{0}; ///< 0: nothing is being loaded
 char opened_file[1024];
 std::array<struct sigaction, fatal_signals.size()> actions_before;
 alignas(16) char handler_stack[64 << 10];
 stack_t stack_before;
 std::terminate_handler terminate_before = nullptr;
 
-void say(const char* text) {
+void write_error(const char* text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
 }
 
-[[noreturn]] void end_with(const char* what, const char* detail) {
-  say("cuecard: ");
-  say(opened_file);
-  say(": ");
-  say(what);
-  say(detail);
-  say(" while it was opened; remove or rebuild this plugin.\n");
+[[noreturn]] void exit_with(const char* what, const char* detail) {
+  write_error("cuecard: ");
+  write_error(opened_file);
+  write_error(": ");
+  write_error(what);
+  write_error(detail);
+  write_error(" while being loaded; remove or rebuild this plugin.\n");
   ::_exit(plugin_exit_code);
 }
 
@@ -46,8 +46,8 @@ const char* signal_text(int number) {
 
 void on_signal(int number) {
   if (watching_thread.load() == ::gettid())
-    end_with("it crashed with: ", signal_text(number));
-  // Another thread's crash is none of ours: as it was before, and returning repeats it.
+    exit_with("it crashed with: ", signal_text(number));
+  // A crash of another thread: restore the previous action; returning raises the signal again.
   for (std::size_t i = 0; i < fatal_signals.size(); ++i)
     if (fatal_signals[i] == number)
       ::sigaction(number, &actions_before[i], nullptr);
@@ -56,8 +56,8 @@ void on_signal(int number) {
 [[noreturn]] void on_terminate() {
   if (watching_thread.load() == ::gettid()) {
     const std::string text = thrown_text();
-    end_with(text.empty() ? "it called std::terminate" : "one of its static initialisers threw: ",
-             text.c_str());
+    exit_with(text.empty() ? "it called std::terminate" : "one of its static initialisers threw: ",
+              text.c_str());
   }
   if (terminate_before)
     terminate_before();
@@ -66,7 +66,7 @@ void on_signal(int number) {
 
 void on_exit() {
   if (watching_thread.load() == ::gettid())
-    end_with("it called exit", "");
+    exit_with("it called exit", "");
 }
 
 } // namespace

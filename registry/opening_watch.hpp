@@ -1,4 +1,4 @@
-/// Says which plugin it was when a library's static initialisers end the process.
+/// Names the plugin when a library's static initialisers end the process.
 #pragma once
 
 #include <exception>
@@ -6,13 +6,12 @@
 
 namespace cuecard::registry {
 
-/// While it lives, a fatal signal of this thread, std::terminate or a call of exit write one sentence that
-/// names `file` to standard error and end the process with exit code 4. One at a time in a process; restores
-/// what it found.
+/// During its lifetime, a fatal signal in this thread, std::terminate or a call of exit writes one sentence
+/// that names `file` to standard error and ends the process with exit code 4. At most one per process at a
+/// time; the previous handlers are restored.
 ///
-/// Throwing out of the loader is impossible: an exception that leaves a static initialiser ends in
-/// std::terminate even inside a try block around dlopen (cpp-anchors A4), and after a crash the loader's lock
-/// is held for good.
+/// Throwing instead is impossible: an exception that leaves a static initialiser calls std::terminate even
+/// inside a try block around dlopen, and after a crash the loader's lock is never released.
 class OpeningWatch {
 public:
   explicit OpeningWatch(const std::string& file);
@@ -24,8 +23,7 @@ private:
   std::terminate_handler terminate_before_;
 };
 
-/// What the exception that is being handled says: its text, or that it is no std::exception. "" when there is
-/// none.
+/// Text of the current exception, or a note that it is not a std::exception; "" when there is none.
 std::string thrown_text() noexcept;
 
 } // namespace cuecard::registry

@@ -22,7 +22,7 @@ const OptionInfo& declared(const ComponentInfo& component, const std::string& na
     names.push_back(option.name);
   }
   if (names.empty())
-    throw UsageError(title(component) + " has no options, so it can't have \"" + name + "\" set.");
+    throw UsageError(title(component) + " has no options, so \"" + name + "\" can't be set.");
   std::string list;
   for (const std::string& each : names)
     list += (list.empty() ? "" : ", ") + each;
@@ -40,7 +40,7 @@ struct AsText {
   std::string operator()(const std::string& value) const { return value; }
 };
 
-/// Line feeds of a default (a template's text, say) as they would be typed in a C string.
+/// A default value with its line breaks and tabs escaped as in a C string.
 std::string on_one_line(const std::string& text) {
   std::string line;
   for (const char c : text) {
@@ -61,7 +61,7 @@ Options complete(const ComponentInfo& component, const std::vector<std::pair<std
   for (const auto& [name, text] : set) {
     const OptionInfo& option = declared(component, name);
     if (options.values().contains(name))
-      throw UsageError(title(component) + ": option \"" + name + "\" is set twice; keep one.");
+      throw UsageError(title(component) + ": option \"" + name + "\" is set twice; remove one.");
     try {
       options.set(name, parse_option(option, text));
     } catch (const UsageError& error) {
@@ -91,7 +91,7 @@ std::vector<std::pair<std::string, std::string>> as_text(const ComponentInfo& co
 std::string describe(const ComponentInfo& component) {
   std::string text = kind_name(component.kind) + " " + component.name + ": " + component.summary + "\n";
   if (component.kind == CUECARD_VERBALIZER || component.kind == CUECARD_TUNER)
-    text += "  learns: " + learns_name(component.learns) + "\n";
+    text += "  trains: " + trains_name(component.trains) + "\n";
   if (component.kind == CUECARD_BACKBONE) {
     text += "  model types:";
     for (const std::string& type : component.model_types)

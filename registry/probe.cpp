@@ -25,15 +25,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr std::size_t longest_answer = 64 << 10;
+constexpr std::size_t max_answer_size = 64 << 10;
 constexpr int tick_milliseconds = 10;
 
-/// The reading end of a pipe and what came through it so far.
+/// A pipe and the text read from it so far.
 class Pipe {
 public:
   Pipe() {
     if (::pipe2(ends_, O_CLOEXEC) != 0)
-      throw Error(std::string("no pipe can be made (") + std::strerror(errno) + ").");
+      throw Error(std::string("can't create a pipe (") + std::strerror(errno) + ").");
     ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
   }
   ~Pipe() {
@@ -50,11 +50,11 @@ public:
       ::close(ends_[1]);
     ends_[1] = -1;
   }
-  /// Takes what is there. Reads on beyond the limit so that the child never blocks, and forgets it.
+  /// Reads what is available. Beyond the limit it keeps reading, so that the child never blocks, and discards.
   void drain() {
     char buffer[4096];
     for (ssize_t got; (got = ::read(ends_[0], buffer, sizeof buffer)) > 0;)
-      if (text_.size() < longest_answer)
+      if (text_.size() < max_answer_size)
         text_.append(buffer, static_cast<std::size_t>(got));
   }
   const std::string& text() const { return text_; }
@@ -64,7 +64,7 @@ private:
   std::string text_;
 };
 
-pid_t start(const std::vector<std::string>& command, const Pipe& answer, const Pipe& complaint) {
+pid_t start(const std::vector<std::string>& command, const Pipe& answer, const Pipe& errors) {
   std::vector<char*> arguments;
   for (const std::string& word : command)
     arguments.push_back(const_cast<char*>(word.c_str()));
@@ -73,36 +73,36 @@ pid_t start(const std::vector<std::string>& command, const Pipe& answer, const P
   ::posix_spawn_file_actions_init(&files);
   ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&files, answer.writer(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&files, complaint.writer(), STDERR_FILENO);
+  ::posix_spawn_file_actions_adddup2(&files, errors.writer(), STDERR_FILENO);
   pid_t child = 0;
   const int error = ::posix_spawn(&child, arguments[0], &files, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&files);
   if (error != 0)
-    throw Error("no process can be started to probe a plugin (" + std::string(std::strerror(error)) + ").");
+    throw Error("can't start a process to probe a plugin (" + std::string(std::strerror(error)) + ").");
   return child;
 }
 
-/// Waits for the child's end while emptying its pipes; kills it at the deadline. Returns its status, or -1 when
-/// it was killed.
-int wait_until(Clock::time_point deadline, pid_t child, Pipe& answer, Pipe& complaint) {
+/// Waits for the child while draining its pipes and kills it at the deadline. Returns its status, or -1 if it
+/// was killed.
+int wait_until(Clock::time_point deadline, pid_t child, Pipe& answer, Pipe& errors) {
   for (;;) {
     int status = 0;
     const pid_t ended = ::waitpid(child, &status, WNOHANG);
     answer.drain();
-    complaint.drain();
+    errors.drain();
     if (ended == child)
       return status;
     if (ended < 0 && errno != EINTR)
-      throw Error(std::string("the probing process was lost (") + std::strerror(errno) + ").");
+      throw Error(std::string("can't wait for the probe process (") + std::strerror(errno) + ").");
     if (Clock::now() >= deadline) {
       ::kill(child, SIGKILL);
       ::waitpid(child, &status, 0);
       return -1;
     }
-    pollfd ready[] = {{answer.reader(), POLLIN, 0}, {complaint.reader(), POLLIN, 0}};
+    pollfd ready[] = {{answer.reader(), POLLIN, 0}, {errors.reader(), POLLIN, 0}};
     ::poll(ready, 2, tick_milliseconds);
     if (((ready[0].revents | ready[1].revents) & POLLIN) == 0)
-      ::poll(nullptr, 0, tick_milliseconds); // both closed and the child still there: don't spin
+      ::poll(nullptr, 0, tick_milliseconds); // both closed but the child still runs: don't spin
   }
 }
 
@@ -133,13 +133,13 @@ void read_answer(const std::string& answer, ProbeResult& result) {
   result.text = json["text"].get<std::string>();
 }
 
-/// What the way in which the child ended says, when it ended without an answer.
-std::string how_it_ended(int status, const std::string& complaint) {
+/// Describes how the child ended without an answer.
+std::string exit_reason(int status, const std::string& errors) {
   if (WIFSIGNALED(status))
-    return "it crashed with " + signal_name(WTERMSIG(status)) + " while it was opened";
+    return "it crashed with " + signal_name(WTERMSIG(status)) + " while being loaded";
   return "its process ended with exit code " + std::to_string(WEXITSTATUS(status)) +
-         " while it was opened, as when a static initialiser calls exit or only one side has a sanitizer" +
-         (complaint.empty() ? "" : " (it said: " + complaint + ")");
+         " while being loaded; a static initialiser may have called exit, or only one side uses a sanitizer" +
+         (errors.empty() ? "" : " (its output: " + errors + ")");
 }
 
 } // namespace
@@ -148,28 +148,28 @@ ProbeResult probe(const std::filesystem::path& file, double limit, const std::ve
   std::vector<std::string> command = child;
   command.push_back(file.string());
   const auto begin = Clock::now();
-  Pipe answer, complaint;
-  const pid_t process = start(command, answer, complaint);
+  Pipe answer, errors;
+  const pid_t process = start(command, answer, errors);
   answer.close_writer();
-  complaint.close_writer();
+  errors.close_writer();
   const auto deadline = begin + std::chrono::duration_cast<Clock::duration>(Seconds(limit));
-  const int status = wait_until(deadline, process, answer, complaint);
+  const int status = wait_until(deadline, process, answer, errors);
 
   ProbeResult result;
   result.seconds = Seconds(Clock::now() - begin).count();
   read_answer(answer.text(), result);
-  // An answer counts only from a child that ended as it should: a crash may come after it.
-  const bool ended_well = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == (result.ok ? 0 : 4);
-  if (ended_well && !result.text.empty())
+  // The answer only counts if the child exited normally: it may crash afterwards.
+  const bool exited_normally = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == (result.ok ? 0 : 4);
+  if (exited_normally && !result.text.empty())
     return result;
   result.ok = false;
   result.text = file.string() + ": ";
   if (status < 0) {
     std::ostringstream seconds;
     seconds << limit;
-    result.text += "it did not open within " + seconds.str() + " seconds, so the attempt was stopped.";
+    result.text += "it did not load within " + seconds.str() + " seconds and was stopped.";
   } else {
-    result.text += how_it_ended(status, first_line(complaint.text())) + ".";
+    result.text += exit_reason(status, first_line(errors.text())) + ".";
   }
   return result;
 }

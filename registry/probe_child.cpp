@@ -14,8 +14,8 @@
 #include <cuecard/error.hpp>
 
 #include "library.hpp"
+#include "manifest/sidecar.hpp"
 #include "opening_watch.hpp"
-#include "tool/sidecar.hpp"
 
 namespace cuecard::registry {
 
@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int refused = 4;
+constexpr int exit_rejected = 4;
 
 int answer_descriptor = -1;
 std::string* opened_file = nullptr;
@@ -33,7 +33,7 @@ int answer(bool ok, const std::string& text) {
   const std::string line = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   const bool written =
       ::write(answer_descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  return ok && written ? 0 : refused;
+  return ok && written ? 0 : exit_rejected;
 }
 
 [[noreturn]] void on_terminate() {
@@ -43,8 +43,8 @@ int answer(bool ok, const std::string& text) {
   ::_exit(answer(false, *opened_file + ": one of its static initialisers threw: " + text + "."));
 }
 
-/// Static initialisers may print; only the answer may reach the caller.
-void take_standard_output() {
+/// Redirects standard output to standard error, so that only the answer reaches the caller.
+void redirect_standard_output() {
   answer_descriptor = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
 }
@@ -55,7 +55,7 @@ int probe_child(const char* name) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  take_standard_output();
+  redirect_standard_output();
   std::error_code error;
   const fs::path file = fs::canonical(name, error);
   opened_file = new std::string(error ? name : file.string());
@@ -67,11 +67,12 @@ int probe_child(const char* name) {
     std::optional<Manifest> expected;
     if (fs::exists(sidecar, error))
       expected = read_sidecar(sidecar);
-    const Manifest found = Library::try_out(file, expected ? &*expected : nullptr);
-    return answer(true, "plugin \"" + found.id + "\" " + found.version + " opens and fits this host" +
+    const Manifest found = Library::load_for_probe(file, expected ? &*expected : nullptr);
+    return answer(true, "plugin \"" + found.id + "\" " + found.version +
+                            " loads and is compatible with this host" +
                             (expected ? "." : "; it has no sidecar."));
-  } catch (const Error& refusal) {
-    return answer(false, refusal.what());
+  } catch (const Error& rejection) {
+    return answer(false, rejection.what());
   } catch (const std::exception& failure) {
     return answer(false, *opened_file + ": " + failure.what());
   }

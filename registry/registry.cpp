@@ -13,9 +13,22 @@ namespace cuecard::registry {
 
 namespace {
 
-constexpr uint32_t known_kind_version = 1;
+uint32_t known_version(uint32_t kind) {
+  switch (kind) {
+  case CUECARD_BACKBONE:
+    return CUECARD_BACKBONE_VERSION;
+  case CUECARD_TEMPLATE:
+    return CUECARD_TEMPLATE_VERSION;
+  case CUECARD_VERBALIZER:
+    return CUECARD_VERBALIZER_VERSION;
+  case CUECARD_TUNER:
+    return CUECARD_TUNER_VERSION;
+  default:
+    return 0;
+  }
+}
 
-/// "tuner" or "plugin/tuner".
+/// "component" or "plugin/component".
 struct Name {
   std::string plugin, component;
 
@@ -49,7 +62,7 @@ std::string full_name(const Entry& entry) {
   return entry.plugin->manifest.id + "/" + entry.component().name;
 }
 
-/// The shortest names that `find` understands.
+/// The shortest unambiguous names.
 std::vector<std::string> names_of(const std::vector<Entry>& entries) {
   std::map<std::string, int> count;
   for (const Entry& entry : entries)
@@ -60,7 +73,7 @@ std::vector<std::string> names_of(const std::vector<Entry>& entries) {
   return names;
 }
 
-/// Drops what may not be used; throws the reason when nothing is left but something was there.
+/// Removes entries of rejected plugins. If nothing is left, throws the reason of the first.
 std::vector<Entry> usable_of(const std::vector<Entry>& entries) {
   std::vector<Entry> usable;
   std::string refusal;
@@ -77,20 +90,32 @@ std::vector<Entry> usable_of(const std::vector<Entry>& entries) {
 
 Entry with_known_interface(const Entry& entry) {
   const ComponentInfo& component = entry.component();
-  if (component.kind_version != known_kind_version)
+  if (component.kind_version != known_version(component.kind))
     throw PluginError(entry.plugin->library.string() + ": its " + kind_name(component.kind) + " \"" +
                       component.name + "\" is written for version " + std::to_string(component.kind_version) +
-                      " of that interface; this host knows version " + std::to_string(known_kind_version) +
-                      ". Take a matching Cuecard.");
+                      " of that interface; this host supports version " +
+                      std::to_string(known_version(component.kind)) + ". Use a matching version of Cuecard.");
   return entry;
 }
 
-/// Files that were found but whose components are not known.
-std::string unread(const std::vector<std::shared_ptr<const Plugin>>& plugins) {
+/// A hint, if the components of some plugins are unknown because they could not be read.
+std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& plugins) {
   for (const auto& plugin : plugins)
     if (plugin->manifest.components.empty() && plugin->shadowed_by.empty())
-      return " Not all plugins could be read: `cuecard plugin list` says why.";
+      return " Some plugins could not be read; see `cuecard plugin list`.";
   return "";
+}
+
+/// Throws what a function of the manifest reported instead of a result.
+[[noreturn]] void throw_failure(cuecard_failure& failure, const std::string& plugin,
+                                const std::string& component, const std::string& function) {
+  failure.text[sizeof failure.text - 1] = '\0';
+  const std::string text = sentence_of(failure.text);
+  if (failure.exit_code == 2)
+    throw UsageError(text);
+  if (failure.exit_code == 3)
+    throw DataError(text);
+  throw PluginError(plugin, component, function, text.empty() ? "failed without an error message" : text);
 }
 
 } // namespace
@@ -115,13 +140,13 @@ Entry Registry::find(uint32_t kind, std::string_view text) const {
     std::vector<std::string> full;
     for (const Entry& entry : offered)
       full.push_back(full_name(entry));
-    throw UsageError(std::to_string(offered.size()) + " plugins offer the " + what +
-                     "; write which: " + joined(full, " or ") + ".");
+    throw UsageError(std::to_string(offered.size()) + " plugins offer the " + what + "; use " +
+                     joined(full, " or ") + ".");
   }
   const std::vector<std::string> names = names_of(entries(kind));
   const std::string known =
       names.empty() ? " No " + kind_name(kind) + " is installed." : " Installed: " + joined(names) + ".";
-  throw UsageError("there is no " + what + "." + did_you_mean(text, names) + known + unread(plugins_));
+  throw UsageError("there is no " + what + "." + did_you_mean(text, names) + known + unreadable_hint(plugins_));
 }
 
 Entry Registry::find_backbone(std::string_view model_type) const {
@@ -135,17 +160,16 @@ Entry Registry::find_backbone(std::string_view model_type) const {
   if (offered.size() > 1)
     throw PluginError(offered[0].plugin->library.string() + " and " + offered[1].plugin->library.string() +
                       " both handle the model type \"" + std::string(model_type) +
-                      "\"; take one of them off the search path.");
+                      "\"; remove one of them from the search path.");
   std::vector<std::string> types;
   for (const Entry& entry : entries(CUECARD_BACKBONE))
     types.insert(types.end(), entry.component().model_types.begin(), entry.component().model_types.end());
   const std::string known =
       types.empty() ? "no backbone is installed" : "installed backbones handle " + joined(types);
-  throw DataError(
-      "no backbone handles the model type \"" + std::string(model_type) + "\"; " + known + "." +
-      did_you_mean(model_type, types) +
-      " To add one, put the library and sidecar of a plugin for it into a folder given with --plugin-path." +
-      unread(plugins_));
+  throw DataError("no backbone handles the model type \"" + std::string(model_type) + "\"; " + known + "." +
+                  did_you_mean(model_type, types) +
+                  " To add one, pass the folder of a plugin for it with --plugin-path." +
+                  unreadable_hint(plugins_));
 }
 
 std::shared_ptr<const Plugin> Registry::find_plugin(std::string_view id) const {
@@ -169,29 +193,32 @@ std::shared_ptr<void> create(const Entry& entry, const void* arguments) {
   const std::shared_ptr<const Library> library = Library::open(*entry.plugin);
   const cuecard_component_v1& component = library->component(entry.index);
   cuecard_failure failure{};
-  // `create` and `destroy` never throw, by contract; a plugin that breaks it must not end the host.
+  // By contract `create` and `destroy` never throw; a plugin that does must not take the host down.
   void* const object = guarded(plugin, name, "create", [&] { return component.create(arguments, &failure); });
-  if (!object) {
-    failure.text[sizeof failure.text - 1] = '\0';
-    const std::string text = sentence_of(failure.text);
-    if (failure.exit_code == 2)
-      throw UsageError(text);
-    if (failure.exit_code == 3)
-      throw DataError(text);
-    throw PluginError(plugin, name, "create", text.empty() ? "it failed without saying why" : text);
-  }
-  const auto destroy = [library, give_back = component.destroy](void* made) {
+  if (!object)
+    throw_failure(failure, plugin, name, "create");
+  const auto destroy = [library, destroy_object = component.destroy](void* made) {
     try {
-      give_back(made);
-    } catch (...) { // nowhere to report to from a deleter
+      destroy_object(made);
+    } catch (...) { // a deleter can't report errors
     }
   };
   return {object, destroy};
 }
 
+void describe_shape(const Entry& entry, const void* configuration, void* shape) {
+  const std::string& plugin = entry.plugin->manifest.id;
+  const std::string& name = entry.component().name;
+  const std::shared_ptr<const Library> library = Library::open(*entry.plugin);
+  const cuecard_component_v1& component = library->component(entry.index);
+  cuecard_failure failure{};
+  if (!guarded(plugin, name, "describe", [&] { return component.describe(configuration, shape, &failure); }))
+    throw_failure(failure, plugin, name, "describe");
+}
+
 void detail::require_kind(const Entry& entry, uint32_t kind) {
   if (entry.component().kind != kind)
-    throw std::logic_error("asked for a " + kind_name(kind) + ", but \"" + entry.component().name + "\" is a " +
+    throw std::logic_error("requested a " + kind_name(kind) + ", but \"" + entry.component().name + "\" is a " +
                            kind_name(entry.component().kind));
 }
 

@@ -1,10 +1,9 @@
-/// What is installed: which plugins, which components, which of them may be used; and the way from a name to an
-/// object.
+/// Installed plugins and their components, and creation of components by name.
 ///
-/// Scanning reads sidecars and loads nothing. A library is opened when the first object of it is made, after
-/// the checks of library.hpp, and stays until the process ends.
+/// Scanning reads sidecars and loads nothing. A library is loaded when the first object is created from it,
+/// after the checks in library.hpp, and stays loaded until the process ends.
 ///
-/// Threads: a scanned registry is constant; `create` and `make` may run concurrently.
+/// Threads: a registry is immutable once scanned; `create` and `make` may run concurrently.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +16,17 @@
 #include <cuecard/options.hpp>
 
 #include "judge.hpp"
+#include "manifest/manifest.hpp"
 #include "search.hpp"
-#include "tool/manifest.hpp"
 
 namespace cuecard {
 class Backbone;
 class Template;
 class Verbalizer;
 class Tuner;
+class Configuration;
 struct BackboneArguments;
+struct BackboneShape;
 } // namespace cuecard
 
 namespace cuecard::registry {
@@ -34,11 +35,11 @@ namespace cuecard::registry {
 struct Plugin {
   std::filesystem::path library; ///< absolute, without symbolic links
   std::filesystem::path sidecar;
-  std::string origin; ///< which part of the search path it came from
-  Manifest manifest;  ///< as the sidecar says; only `id` (the file's stem) when the sidecar can't be read
+  std::string origin; ///< part of the search path it was found in
+  Manifest manifest;  ///< from the sidecar; only `id` (the file's stem) if the sidecar can't be read
   Verdict verdict;
-  std::string refusal;               ///< why it may not be used, in one sentence; "" when it may
-  std::filesystem::path shadowed_by; ///< the library of the same id that stands earlier in the search path
+  std::string refusal;               ///< why it can't be used, in one sentence; "" if it can
+  std::filesystem::path shadowed_by; ///< library of the same id that comes earlier in the search path
 
   bool usable() const { return refusal.empty() && shadowed_by.empty(); }
 };
@@ -55,23 +56,23 @@ class Registry {
 public:
   static Registry scan(const SearchPath& search);
 
-  /// In the order of the search path, refused and shadowed ones included.
+  /// In the order of the search path, including rejected and shadowed ones.
   const std::vector<std::shared_ptr<const Plugin>>& plugins() const { return plugins_; }
-  /// Sentences: refused files, shadowed plugins, folders that could not be read.
+  /// One sentence each: rejected files, shadowed plugins, folders that can't be read.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   /// Components of a kind in usable plugins.
   std::vector<Entry> entries(uint32_t kind) const;
 
-  /// `name` is that of a component, or `plugin/component`. Throws UsageError for an unknown name and for one
-  /// that several plugins offer; PluginError when only a refused plugin offers it.
+  /// `name` is `component` or `plugin/component`. Throws UsageError for an unknown or ambiguous name,
+  /// PluginError if only a rejected plugin provides it.
   Entry find(uint32_t kind, std::string_view name) const;
 
-  /// The backbone that handles a value of "model_type". Throws DataError when none does, PluginError when only
-  /// a refused plugin does or when several do.
+  /// The backbone for a value of "model_type". Throws DataError if there is none, PluginError if there are
+  /// several or only a rejected plugin provides one.
   Entry find_backbone(std::string_view model_type) const;
 
-  /// The plugin with this id, the one that wins. Throws UsageError.
+  /// The plugin with this id that comes first in the search path. Throws UsageError.
   std::shared_ptr<const Plugin> find_plugin(std::string_view id) const;
 
 private:
@@ -79,10 +80,12 @@ private:
   std::vector<std::string> warnings_;
 };
 
-/// Opens the library if that was not done before and makes one object. `arguments`: see
-/// cuecard_component_v1::create. The result points at the component's interface; its deleter calls `destroy`
-/// and keeps the library. Throws PluginError.
+/// Loads the library if necessary and creates an object. `arguments`: see cuecard_component_v1::create. The
+/// result points to the component's interface; its deleter calls `destroy` and holds a reference to the
+/// library. Throws PluginError, or the UsageError or DataError that the plugin reported.
 std::shared_ptr<void> create(const Entry& entry, const void* arguments);
+/// Fills a cuecard::BackboneShape from a cuecard::Configuration: cuecard_component_v1::describe.
+void describe_shape(const Entry& entry, const void* configuration, void* shape);
 
 namespace detail {
 template <class Interface>
@@ -96,12 +99,12 @@ inline constexpr uint32_t kind_of<Verbalizer> = CUECARD_VERBALIZER;
 template <>
 inline constexpr uint32_t kind_of<Tuner> = CUECARD_TUNER;
 
-/// Throws std::logic_error when the entry is of another kind than the interface that was asked for.
+/// Throws std::logic_error when the entry is not of this kind.
 void require_kind(const Entry& entry, uint32_t kind);
 } // namespace detail
 
-/// An object behind its interface: make<Tuner>(registry.find(CUECARD_TUNER, "prompt-tuning"), complete(...)).
-/// Plugins hand out pointers to exactly that interface (plugin.h), so the cast back is exact.
+/// Creates a component: make<Tuner>(registry.find(CUECARD_TUNER, "prompt-tuning"), complete(...)). Plugins
+/// return pointers to exactly this interface (plugin.h), so the cast is valid.
 template <class Interface>
 std::shared_ptr<Interface> make(const Entry& entry, const Options& options) {
   static_assert(detail::kind_of<Interface> != 0 && detail::kind_of<Interface> != CUECARD_BACKBONE);
@@ -109,10 +112,15 @@ std::shared_ptr<Interface> make(const Entry& entry, const Options& options) {
   return std::static_pointer_cast<Interface>(create(entry, &options));
 }
 
-/// The same for a backbone.
+/// Creates a backbone.
 inline std::shared_ptr<Backbone> make(const Entry& entry, const BackboneArguments& arguments) {
   detail::require_kind(entry, CUECARD_BACKBONE);
   return std::static_pointer_cast<Backbone>(create(entry, &arguments));
+}
+/// Its shape, without weights.
+inline void describe(const Entry& entry, const Configuration& configuration, BackboneShape& shape) {
+  detail::require_kind(entry, CUECARD_BACKBONE);
+  describe_shape(entry, &configuration, &shape);
 }
 
 } // namespace cuecard::registry

@@ -6,8 +6,8 @@
 
 #include <cuecard/error.hpp>
 
+#include "manifest/sidecar.hpp"
 #include "options.hpp"
-#include "tool/sidecar.hpp"
 
 namespace cuecard::registry {
 
@@ -28,10 +28,10 @@ std::string components_of(const Plugin& plugin) {
 std::string state_of(const Plugin& plugin) {
   if (!plugin.shadowed_by.empty())
     return "shadowed by " + plugin.shadowed_by.string();
-  return plugin.refusal.empty() ? "ok" : "refused: " + plugin.refusal;
+  return plugin.refusal.empty() ? "ok" : "rejected: " + plugin.refusal;
 }
 
-std::string about(const Plugin& plugin) {
+std::string details_of(const Plugin& plugin) {
   const Manifest& manifest = plugin.manifest;
   std::string text = "plugin " + manifest.id + " " + manifest.version + "\n";
   text += "  file: " + plugin.library.string() + " (" + plugin.origin + ")\n";
@@ -79,7 +79,7 @@ std::string info_text(const Registry& registry, std::string_view name) {
     if (!plugin->shadowed_by.empty())
       continue;
     if (plugin->manifest.id == name)
-      return about(*plugin);
+      return details_of(*plugin);
     known.push_back(plugin->manifest.id);
   }
   for (const uint32_t kind : {CUECARD_BACKBONE, CUECARD_TEMPLATE, CUECARD_VERBALIZER, CUECARD_TUNER}) {
@@ -93,7 +93,7 @@ std::string info_text(const Registry& registry, std::string_view name) {
   }
   if (text.empty())
     throw UsageError("there is no plugin or component \"" + std::string(name) + "\"." +
-                     did_you_mean(name, known) + " `cuecard plugin list` shows what is installed.");
+                     did_you_mean(name, known) + " See `cuecard plugin list`.");
   return text;
 }
 

@@ -1,4 +1,4 @@
-/// What `cuecard plugin list` and `cuecard plugin info` print.
+/// Output of `cuecard plugin list` and `cuecard plugin info`.
 #pragma once
 
 #include <string>
@@ -8,15 +8,14 @@
 
 namespace cuecard::registry {
 
-/// A table: plugin, version, components, where it came from, and whether it is used or why not. Lines end in a
-/// line feed.
+/// A table of plugin, version, components and state (usable, or why not).
 std::string list_text(const Registry& registry);
 
-/// About one plugin (by id) or one component (`name` or `plugin/name`, of any kind). Throws UsageError.
+/// Details of a plugin (by id) or component (`name` or `plugin/name`, of any kind). Throws UsageError.
 std::string info_text(const Registry& registry, std::string_view name);
 
-/// One plugin as one line of JSON without a line feed: {"id", "version", "library", "origin", "usable",
-/// "refusal", "shadowed_by", "notes": [...], "components": [{"kind", "name", "summary", "learns",
+/// A plugin as a line of JSON, without a line break: {"id", "version", "library", "origin", "usable",
+/// "refusal", "shadowed_by", "notes": [...], "components": [{"kind", "name", "summary", "trains",
 /// "model_types", "options": [...]}]}.
 std::string json_line(const Plugin& plugin);
 

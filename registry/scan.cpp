@@ -5,7 +5,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "tool/sidecar.hpp"
+#include "manifest/sidecar.hpp"
 
 namespace cuecard::registry {
 
@@ -13,13 +13,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Paths of a folder with this ending, sorted, so that a scan does not depend on the file system.
-std::vector<fs::path> files_with(const fs::path& folder, const char* ending,
+/// Files with this extension, sorted so that a scan doesn't depend on the file system.
+std::vector<fs::path> files_with(const fs::path& folder, const char* extension,
                                  std::vector<std::string>& warnings) {
   std::vector<fs::path> files;
   std::error_code error;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (at->path().extension() == ending)
+    if (at->path().extension() == extension)
       files.push_back(at->path());
   if (error)
     warnings.push_back("the plugin folder " + folder.string() + " can't be read (" + error.message() + ").");
@@ -27,18 +27,18 @@ std::vector<fs::path> files_with(const fs::path& folder, const char* ending,
   return files;
 }
 
-/// Why the file or its folder is not safe from others, or "". A file that is not there is safe.
+/// Why others could replace the file, or "" if they can't or it doesn't exist.
 std::string untrusted(const fs::path& file) {
   std::error_code error;
   if (!fs::exists(file, error))
     return "";
   for (const fs::path& each : {file.parent_path(), file})
     if (const std::string reason = writable_by_others(each); !reason.empty())
-      return each.string() + " " + reason + ", so what is in it could be replaced; run `chmod go-w` on it.";
+      return each.string() + " " + reason + ", so its contents could be replaced; run `chmod go-w` on it.";
   return "";
 }
 
-/// Fills in all that the sidecar and the file system tell about one library.
+/// Reads the sidecar and checks compatibility and permissions of a library.
 std::shared_ptr<Plugin> examine(const fs::path& file, const std::string& origin) {
   auto plugin = std::make_shared<Plugin>();
   std::error_code error;
@@ -50,28 +50,27 @@ std::shared_ptr<Plugin> examine(const fs::path& file, const std::string& origin)
   plugin->manifest.id = file.stem().string();
   if (!fs::exists(plugin->sidecar, error)) {
     plugin->refusal = file.string() + " has no sidecar " + plugin->sidecar.filename().string() +
-                      " beside it. If you trust the library, write one: `cuecard plugin manifest " +
-                      file.string() + " > " + plugin->sidecar.string() + "`.";
+                      ". If you trust the library, generate one: `cuecard plugin manifest " + file.string() +
+                      " > " + plugin->sidecar.string() + "`.";
     return plugin;
   }
   try {
     plugin->manifest = read_sidecar(plugin->sidecar);
-  } catch (const DataError& damage) {
-    plugin->refusal = damage.what();
+  } catch (const DataError& unreadable) {
+    plugin->refusal = unreadable.what();
     return plugin;
   }
   plugin->verdict = judge(plugin->manifest, file.string());
   if (!plugin->verdict.fits())
     plugin->refusal = plugin->verdict.mismatches.front();
-  // Last, so that even a plugin that is not trusted is known by what it offers, and using it says why it can't
-  // be.
+  // Last, so that the components of an untrusted plugin are known and using one reports why it can't be used.
   for (const fs::path& each : {file, plugin->library, plugin->sidecar})
     if (const std::string reason = untrusted(each); !reason.empty())
       plugin->refusal = reason;
   return plugin;
 }
 
-/// Two libraries of one folder with one id, and a library whose id is not its name.
+/// Rejects libraries in one folder that share an id, and a library whose id differs from its file name.
 void check_ids(std::vector<std::shared_ptr<Plugin>>& folder) {
   std::map<std::string, std::vector<Plugin*>> by_id;
   for (const auto& plugin : folder)
@@ -80,12 +79,13 @@ void check_ids(std::vector<std::shared_ptr<Plugin>>& folder) {
     if (plugins.size() > 1) {
       for (Plugin* plugin : plugins)
         plugin->refusal = plugins[0]->library.string() + " and " + plugins[1]->library.filename().string() +
-                          " in one folder both call themselves \"" + id + "\"; take one of them away.";
+                          " in one folder both have the id \"" + id + "\"; remove one of them.";
     } else if (Plugin& plugin = *plugins.front();
                plugin.refusal.empty() &&
                (plugin.library.stem() != id || plugin.manifest.file != plugin.library.filename())) {
-      plugin.refusal = plugin.library.string() + " calls itself \"" + id + "\" and its file \"" +
-                       plugin.manifest.file + "\"; a plugin's file must bear its id: name it " + id + ".so.";
+      plugin.refusal = plugin.library.string() + " has the id \"" + id + "\" and the file name \"" +
+                       plugin.manifest.file +
+                       "\" in its manifest; a plugin's file must be named after its id: " + id + ".so.";
     }
   }
 }
@@ -94,7 +94,7 @@ void warn_of_orphans(const fs::path& folder, std::vector<std::string>& warnings)
   std::error_code error;
   for (const fs::path& sidecar : files_with(folder, ".json", warnings))
     if (!fs::exists(fs::path(sidecar).replace_extension(".so"), error))
-      warnings.push_back(sidecar.string() + " describes a plugin whose library is not beside it.");
+      warnings.push_back(sidecar.string() + " is the sidecar of a library that doesn't exist.");
 }
 
 } // namespace
@@ -114,7 +114,8 @@ Registry Registry::scan(const SearchPath& search) {
       if (winner != winners.end() && winner->second.parent_path() != plugin->library.parent_path()) {
         plugin->shadowed_by = winner->second;
         registry.warnings_.push_back("plugin \"" + id + "\": " + winner->second.string() + " is used; " +
-                                     plugin->library.string() + " comes later in the search path and is not.");
+                                     plugin->library.string() +
+                                     " comes later in the search path and is ignored.");
       } else {
         winners.emplace(id, plugin->library);
         if (!plugin->refusal.empty())
@@ -124,7 +125,7 @@ Registry Registry::scan(const SearchPath& search) {
     }
     warn_of_orphans(folder.path, registry.warnings_);
   }
-  auto last = std::ranges::unique(registry.warnings_); // two of one name in one folder share their sentence
+  auto last = std::ranges::unique(registry.warnings_); // plugins that share an id share the sentence
   registry.warnings_.erase(last.begin(), last.end());
   return registry;
 }

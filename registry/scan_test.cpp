@@ -1,14 +1,14 @@
-/// Scanning reads sidecars only, so libraries that are empty files will do.
+/// Scanning reads sidecars only, so empty files serve as libraries.
 #include <doctest/doctest.h>
 
 #include <sys/stat.h>
 
 #include <cuecard/error.hpp>
 
+#include "manifest/sidecar.hpp"
 #include "registry.hpp"
 #include "report.hpp"
 #include "test_folder.hpp"
-#include "tool/sidecar.hpp"
 
 using namespace cuecard;
 using namespace cuecard::registry;
@@ -66,7 +66,7 @@ bool warns(const Registry& registry, const std::string& part) {
   return false;
 }
 
-/// The text of the error that `call` throws, which must be of this type.
+/// Text of the error of this type that `call` throws.
 template <class Expected, class Call>
 std::string error_of(Call call) {
   try {
@@ -100,7 +100,7 @@ TEST_CASE("components are found by kind and name") {
   CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "manual"), UsageError); // that is a template
 }
 
-TEST_CASE("a backbone is found by model type; an unknown one names what there is and how to add it") {
+TEST_CASE("a backbone is found by model type; the error for an unknown one lists the installed ones") {
   const TestFolder folder;
   install(folder.path(), plugin("llama", {component(CUECARD_BACKBONE, "llama", {"llama", "mistral"})}));
   const Registry registry = scan({folder.path()});
@@ -111,7 +111,7 @@ TEST_CASE("a backbone is found by model type; an unknown one names what there is
   CHECK(holds(text, "--plugin-path"));
 }
 
-TEST_CASE("two backbones for one model type are an error that names both") {
+TEST_CASE("two backbones for one model type are an error naming both") {
   const TestFolder folder;
   install(folder.path(), plugin("one", {component(CUECARD_BACKBONE, "one", {"llama"})}));
   install(folder.path(), plugin("two", {component(CUECARD_BACKBONE, "two", {"llama"})}));
@@ -120,18 +120,18 @@ TEST_CASE("two backbones for one model type are an error that names both") {
   CHECK(holds(text, "two.so"));
 }
 
-TEST_CASE("a component that two plugins offer must be written with its plugin") {
+TEST_CASE("an ambiguous component must be qualified with its plugin") {
   const TestFolder folder;
   install(folder.path(), plugin("one", {component(CUECARD_TUNER, "same")}));
   install(folder.path(), plugin("two", {component(CUECARD_TUNER, "same")}));
   const Registry registry = scan({folder.path()});
   CHECK(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "same"); }) ==
-        "2 plugins offer the tuner \"same\"; write which: one/same or two/same.");
+        "2 plugins offer the tuner \"same\"; use one/same or two/same.");
   CHECK(registry.find(CUECARD_TUNER, "two/same").plugin->manifest.id == "two");
   CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "sane"); }), "one/same, two/same"));
 }
 
-TEST_CASE("the first folder wins a plugin's name and the other is named in a warning") {
+TEST_CASE("the first folder takes precedence and a warning names the other") {
   const TestFolder first, second;
   install(first.path(), plugin("same", {component(CUECARD_TUNER, "mine")}));
   Manifest later = plugin("same", {component(CUECARD_TUNER, "mine"), component(CUECARD_TUNER, "more")});
@@ -143,10 +143,11 @@ TEST_CASE("the first folder wins a plugin's name and the other is named in a war
   CHECK(warns(registry, (first / "same.so").string()));
   CHECK(warns(registry, (second / "same.so").string()));
   CHECK(registry.plugins()[1]->shadowed_by == first / "same.so");
-  CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "more"), UsageError); // nothing of a shadowed plugin is offered
+  CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "more"),
+                  UsageError); // components of a shadowed plugin are hidden
 }
 
-TEST_CASE("one id twice in one folder refuses both by name; others still work") {
+TEST_CASE("duplicate ids in one folder reject both plugins; others still work") {
   const TestFolder folder;
   install(folder.path(), plugin("same", {component(CUECARD_TUNER, "mine")}));
   install(folder.path(), plugin("same", {component(CUECARD_TUNER, "mine")}), "same-copy");
@@ -159,13 +160,13 @@ TEST_CASE("one id twice in one folder refuses both by name; others still work") 
   CHECK(registry.find(CUECARD_TUNER, "other").component().name == "other");
 }
 
-TEST_CASE("a plugin's file bears its id") {
+TEST_CASE("a plugin's file is named after its id") {
   const TestFolder folder;
   install(folder.path(), plugin("right", {component(CUECARD_TUNER, "mine")}), "wrong");
   CHECK(holds(error_of<PluginError>([&] { scan({folder.path()}).find(CUECARD_TUNER, "mine"); }), "right.so"));
 }
 
-TEST_CASE("sidecars that can't be used are warnings that name the file") {
+TEST_CASE("unusable sidecars are warnings that name the file") {
   const TestFolder folder;
   TestFolder::write(folder / "bare.so", "");
   TestFolder::write(folder / "orphan.json", "{}");
@@ -178,33 +179,33 @@ TEST_CASE("sidecars that can't be used are warnings that name the file") {
   const Registry registry = scan({folder.path()});
   CHECK(warns(registry, "bare.so has no sidecar bare.json"));
   CHECK(warns(registry, "orphan.json"));
-  CHECK(warns(registry, "broken.json: it is no JSON"));
-  CHECK(warns(registry, "large.json: it has 307200 bytes"));
-  CHECK(warns(registry, "deep.json: it is nested"));
+  CHECK(warns(registry, "broken.json: not valid JSON"));
+  CHECK(warns(registry, "large.json: has 307200 bytes"));
+  CHECK(warns(registry, "deep.json: nested"));
   CHECK(registry.warnings().size() == 5);
   CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "bare"); }), "cuecard plugin list"));
 }
 
-TEST_CASE("what others may write is refused") {
+TEST_CASE("files writable by others are rejected") {
   const TestFolder folder;
   install(folder.path(), plugin("open", {component(CUECARD_TUNER, "mine")}));
   SUBCASE("the library") {
     ::chmod((folder / "open.so").c_str(), 0666);
-    CHECK(warns(scan({folder.path()}), "open.so may be written by everybody"));
+    CHECK(warns(scan({folder.path()}), "open.so is writable by everyone"));
   }
   SUBCASE("the sidecar") {
     ::chmod((folder / "open.json").c_str(), 0666);
-    CHECK(warns(scan({folder.path()}), "open.json may be written by everybody"));
+    CHECK(warns(scan({folder.path()}), "open.json is writable by everyone"));
   }
   SUBCASE("the folder") {
     ::chmod(folder.path().c_str(), 0777);
     const Registry registry = scan({folder.path()});
-    CHECK(warns(registry, folder.path().string() + " may be written by everybody"));
+    CHECK(warns(registry, folder.path().string() + " is writable by everyone"));
     CHECK(registry.entries(CUECARD_TUNER).empty());
   }
 }
 
-TEST_CASE("a plugin for another LibTorch is listed, refused when used, and does not stand in another's way") {
+TEST_CASE("a plugin for another LibTorch is listed but rejected, and doesn't hide others") {
   const TestFolder folder;
   Manifest old = plugin("old", {component(CUECARD_TUNER, "mine")});
   old.torch_minor = 14;
@@ -214,12 +215,12 @@ TEST_CASE("a plugin for another LibTorch is listed, refused when used, and does 
   install(folder.path(), plugin("good", {component(CUECARD_TUNER, "mine")}));
   const Registry registry = scan({folder.path()});
   CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.id == "good");
-  CHECK(holds(list_text(registry), "refused: "));
+  CHECK(holds(list_text(registry), "rejected: "));
   CHECK(holds(json_line(*registry.plugins()[1]), "\"usable\":false"));
   CHECK(holds(info_text(registry, "old"), "LibTorch 2.14"));
 }
 
-TEST_CASE("a component for a newer interface is refused alone") {
+TEST_CASE("a component for a newer interface is rejected without affecting the others") {
   const TestFolder folder;
   ComponentInfo newer = component(CUECARD_TUNER, "newer");
   newer.kind_version = 2;

@@ -31,8 +31,8 @@ void add_environment(SearchPath& search) {
     if (path.is_absolute())
       search.add(path, "CUECARD_PLUGIN_PATH");
     else if (!path.empty())
-      search.warnings.push_back("CUECARD_PLUGIN_PATH names the folder \"" + path.string() +
-                                "\" relative to the working directory; only absolute folders are searched.");
+      search.warnings.push_back("CUECARD_PLUGIN_PATH holds the relative path \"" + path.string() +
+                                "\"; only absolute paths are searched.");
     begin = end + 1;
   }
 }
@@ -60,14 +60,13 @@ void add_installed(SearchPath& search) {
       search.add(library.parent_path().parent_path() / "cuecard" / "plugins", "installed");
     }
   }
-  // A build tree lays programs into bin/ and plugins into plugins/; its cache file tells it from a folder of
-  // another purpose.
+  // A build tree, recognised by its cache file, has programs in bin/ and plugins in plugins/.
   const fs::path tree = program.parent_path().parent_path();
   if (!program.empty() && fs::exists(tree / "CMakeCache.txt", error))
     search.add(tree / "plugins", "build tree");
 }
 
-/// Debian and Red Hat give each user a group of their own and let it write by default.
+/// Debian and Red Hat give each user a private group, which may write by default.
 bool is_private_group(gid_t group, uid_t owner) {
   const struct passwd* user = ::getpwuid(owner);
   if (!user)
@@ -109,7 +108,7 @@ SearchPath SearchPath::standard(const std::vector<std::string>& plugin_path) {
   for (const std::string& path : plugin_path) {
     std::error_code error;
     if (!fs::is_directory(path, error))
-      throw UsageError("--plugin-path " + path + ": there is no such folder.");
+      throw UsageError("--plugin-path " + path + ": no such folder.");
     search.add(fs::absolute(path), "--plugin-path");
   }
   add_environment(search);
@@ -121,11 +120,11 @@ SearchPath SearchPath::standard(const std::vector<std::string>& plugin_path) {
 std::string writable_by_others(const fs::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
-    return std::string("can't be examined (") + std::strerror(errno) + ")";
+    return std::string("can't be checked (") + std::strerror(errno) + ")";
   const bool group = (status.st_mode & S_IWGRP) && !is_private_group(status.st_gid, status.st_uid);
   if (!group && !(status.st_mode & S_IWOTH))
     return "";
-  return std::string("may be written by ") + ((status.st_mode & S_IWOTH) ? "everybody" : "its group");
+  return std::string("is writable by ") + ((status.st_mode & S_IWOTH) ? "everyone" : "its group");
 }
 
 } // namespace cuecard::registry

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Sets a variable for the time of a test.
+/// Sets an environment variable within a scope.
 class Variable {
 public:
   Variable(const char* name, const std::string& value) : name_(name) {
@@ -45,21 +45,21 @@ std::vector<fs::path> paths(const SearchPath& search) {
 
 } // namespace
 
-TEST_CASE("the order is flag, variable, user, each with its ABI folder in front") {
+TEST_CASE("the order is flag, variable, user, each preceded by its ABI folder") {
   const TestFolder folder;
-  for (const char* name : {"flag", "flag/abi2-torch2.15", "variable", "data/cuecard/plugins"})
+  for (const char* name : {"flag", "flag/abi3-torch2.15", "variable", "data/cuecard/plugins"})
     fs::create_directories(folder / name);
   const Variable variable("CUECARD_PLUGIN_PATH", (folder / "variable").string());
   const Variable data("XDG_DATA_HOME", (folder / "data").string());
   const auto found = paths(SearchPath::standard({(folder / "flag").string()}));
   REQUIRE(found.size() >= 4);
-  CHECK(found[0] == folder / "flag/abi2-torch2.15");
+  CHECK(found[0] == folder / "flag/abi3-torch2.15");
   CHECK(found[1] == folder / "flag");
   CHECK(found[2] == folder / "variable");
   CHECK(found[3] == folder / "data/cuecard/plugins");
 }
 
-TEST_CASE("without XDG_DATA_HOME the user's folder is below the home folder") {
+TEST_CASE("without XDG_DATA_HOME the user's folder is in the home folder") {
   const TestFolder folder;
   fs::create_directories(folder / ".local/share/cuecard/plugins");
   const Variable variable("CUECARD_PLUGIN_PATH", "");
@@ -86,7 +86,7 @@ TEST_CASE("the working directory is never searched") {
   CHECK(search.warnings.size() == 2);
 }
 
-TEST_CASE("a folder counts once") {
+TEST_CASE("a folder is searched once") {
   const TestFolder folder;
   fs::create_directory_symlink(folder.path(), folder / "again");
   SearchPath search;
@@ -96,22 +96,22 @@ TEST_CASE("a folder counts once") {
   CHECK(search.folders[0].origin == "a");
 }
 
-TEST_CASE("a folder that was asked for must exist") {
+TEST_CASE("a folder given with --plugin-path must exist") {
   CHECK_THROWS_WITH_AS(SearchPath::standard({"/nowhere/at/all"}),
-                       "--plugin-path /nowhere/at/all: there is no such folder.", UsageError);
+                       "--plugin-path /nowhere/at/all: no such folder.", UsageError);
 }
 
-TEST_CASE("what others may write is recognised") {
+TEST_CASE("files writable by others are recognised") {
   const TestFolder folder;
   const fs::path file = folder / "a.so";
   TestFolder::write(file, "");
   CHECK(writable_by_others(file) == "");
   ::chmod(file.c_str(), 0646);
-  CHECK(writable_by_others(file) == "may be written by everybody");
+  CHECK(writable_by_others(file) == "is writable by everyone");
   ::chmod(file.c_str(), 0664);
   if (::geteuid() == 0) {
     REQUIRE(::chown(file.c_str(), 0, 12345) == 0);
-    CHECK(writable_by_others(file) == "may be written by its group");
+    CHECK(writable_by_others(file) == "is writable by its group");
   }
-  CHECK(writable_by_others(folder / "absent").find("can't be examined") == 0);
+  CHECK(writable_by_others(folder / "absent").find("can't be checked") == 0);
 }

@@ -1,4 +1,4 @@
-/// For tests: a folder of its own that goes away with the object, and sidecars in it.
+/// For tests: a temporary folder, removed by the destructor.
 #pragma once
 
 #include <cstdlib>
@@ -13,8 +13,8 @@ class TestFolder {
 public:
   TestFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "cuecard-test-XXXXXX").string();
-    if (!::mkdtemp(name.data())) // mode 0700, so plugins in it are trusted
-      throw std::runtime_error("no temporary folder can be made");
+    if (!::mkdtemp(name.data())) // creates it with mode 0700, so plugins in it are trusted
+      throw std::runtime_error("can't create a temporary folder");
     path_ = std::filesystem::canonical(name);
   }
   ~TestFolder() {

@@ -1,10 +1,10 @@
-// Expected rows are read off openprompt-surface section 1.4 and off assemble.hpp, with a vocabulary in which
+// Expected tokens are taken from OpenPrompt's tokenization and from assemble.hpp, with a vocabulary in which
 // each character is its own token.
 #include "batch/assemble.hpp"
 
 #include <cuecard/error.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging also defines CHECK.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -75,22 +75,22 @@ Piece special(std::string marker) {
   return piece(Piece::Kind::special, std::move(marker));
 }
 
-/// Rows as text: bytes as they are, `C S M P E X Y` for the special tokens, a digit for each soft slot, a
+/// Tokens as text: bytes as they are, `C S M P E X Y` for the special tokens, a digit for each soft slot, a
 /// capital `T` for a trigger.
-std::string spell(const std::vector<TokenRow>& rows) {
+std::string spell(const std::vector<PromptToken>& tokens) {
   std::string spelling;
-  for (const TokenRow& row : rows)
-    spelling += row.soft_slot >= 0      ? static_cast<char>('0' + row.soft_slot)
-                : row.trigger_slot >= 0 ? 'T'
-                : row.id >= 256         ? "CSMPEXY"[row.id - 256]
-                                        : static_cast<char>(row.id);
+  for (const PromptToken& token : tokens)
+    spelling += token.soft_slot >= 0      ? static_cast<char>('0' + token.soft_slot)
+                : token.trigger_slot >= 0 ? 'T'
+                : token.id >= 256         ? "CSMPEXY"[token.id - 256]
+                                          : static_cast<char>(token.id);
   return spelling;
 }
 
 using Positions = std::vector<int64_t>;
 
 const CharacterVocabulary bert(true), gpt(false);
-const PromptTarget masked{}, causal{.causal = true, .encoder_decoder = false};
+const PromptLayout masked{}, causal{.causal = true, .encoder_decoder = false};
 
 TokenizedPrompt cut(std::vector<Piece> pieces, int64_t length, Truncate truncate, bool as_causal = false) {
   Prompt prompt;
@@ -118,7 +118,7 @@ TEST_CASE("a masked model: special tokens around, a mask token per answer slot")
   CHECK(prompt.cut == 0);
 }
 
-TEST_CASE("a causal model: the row in front of the answer is read, nothing stands behind") {
+TEST_CASE("a causal model: the token before the answer is selected, nothing follows") {
   const TokenizedPrompt prompt = cut({field("ab"), text(" is"), answer()}, 0, Truncate::tail, true);
   CHECK(spell(prompt.input) == "ab is");
   CHECK(prompt.answers == Positions{4});
@@ -129,12 +129,12 @@ TEST_CASE("a causal model whose vocabulary begins with a token keeps it and gets
   CharacterVocabulary vocabulary(true);
   Prompt prompt;
   prompt.input = {answer()};
-  const TokenizedPrompt rows = assemble(prompt, vocabulary, causal);
-  CHECK(spell(rows.input) == "C");
-  CHECK(rows.answers == Positions{0});
+  const TokenizedPrompt tokens = assemble(prompt, vocabulary, causal);
+  CHECK(spell(tokens.input) == "C");
+  CHECK(tokens.answers == Positions{0});
 }
 
-TEST_CASE("given answers of a causal model are rows, each predicted from the row before") {
+TEST_CASE("given answers of a causal model are tokens, each predicted from the one before") {
   const TokenizedPrompt prompt = cut({field("a"), answer("yes"), special("eos")}, 0, Truncate::tail, true);
   CHECK(spell(prompt.input) == "ayesE");
   CHECK(prompt.answers == Positions{0, 1, 2, 3});
@@ -154,9 +154,9 @@ TEST_CASE("text of the template may name special tokens, text of the example nev
   CHECK(spell(cut({field("[SEP]"), answer()}, 0, Truncate::tail).input) == "C[SEP]MS");
 }
 
-TEST_CASE("soft slots, triggers, segments and where rows came from") {
+TEST_CASE("soft slots, triggers, segments and where tokens came from") {
   Prompt prompt;
-  prompt.front = {soft(3)};
+  prompt.prepended = {soft(3)};
   prompt.input = {soft(0),        field("ab"), piece(Piece::Kind::trigger, "x", false, 2),
                   special("sep"), field("c"),  answer()};
   prompt.input[1].word = 7;
@@ -164,66 +164,66 @@ TEST_CASE("soft slots, triggers, segments and where rows came from") {
   prompt.choice = 2;
   prompt.input[1].field = "second";
   prompt.input[1].lead = 1;
-  const TokenizedPrompt rows = assemble(prompt, bert, masked, {}, {"first", "second"});
-  CHECK(spell(rows.input) == "3C0abTScMS");
-  CHECK(rows.choice == 2);
-  CHECK(rows.input[5].trigger_slot == 2);
-  CHECK(rows.input[5].id == 'x');
-  CHECK(rows.answers == Positions{8});
-  CHECK(rows.input[1].origin.field == -1);
-  CHECK(rows.input[4].origin.field == 1);
-  CHECK(rows.input[4].origin.word == 7);
-  CHECK(rows.input[4].origin.begin == 0); // the space in front is not the field's
-  CHECK(rows.input[4].origin.end == 1);
-  CHECK(rows.input[7].segment == 1);
-  CHECK(rows.input[8].segment == 0);
+  const TokenizedPrompt tokens = assemble(prompt, bert, masked, {}, {"first", "second"});
+  CHECK(spell(tokens.input) == "3C0abTScMS");
+  CHECK(tokens.choice == 2);
+  CHECK(tokens.input[5].trigger_slot == 2);
+  CHECK(tokens.input[5].id == 'x');
+  CHECK(tokens.answers == Positions{8});
+  CHECK(tokens.input[1].origin.field == -1);
+  CHECK(tokens.input[4].origin.field == 1);
+  CHECK(tokens.input[4].origin.word == 7);
+  CHECK(tokens.input[4].origin.begin == 0); // the space before it is not the field's
+  CHECK(tokens.input[4].origin.end == 1);
+  CHECK(tokens.input[7].segment == 1);
+  CHECK(tokens.input[8].segment == 0);
 }
 
-TEST_CASE("rows other than answers are read where a verbalizer asks for them") {
+TEST_CASE("tokens other than answers are selected where a verbalizer needs them") {
   Prompt prompt;
-  prompt.front = {soft(0)};
+  prompt.prepended = {soft(0)};
   for (const int64_t word : {0, 1, 2}) {
     prompt.input.push_back(field(word == 1 ? "b" : "ac"));
     prompt.input.back().field = "words";
     prompt.input.back().word = word;
   }
-  const auto read = [&](Reading::Rows rows, const PromptTarget& model) {
-    PromptTarget target = model;
-    target.reading = {rows, "words"};
+  const auto selected = [&](OutputPositions::Kind kind, const PromptLayout& model) {
+    PromptLayout target = model;
+    target.positions = {kind, "words"};
     return assemble(prompt, bert, target, {}, {"words"}).answers;
   };
-  CHECK(read(Reading::Rows::sequence, masked) == Positions{1}); // 0CacbacS
-  CHECK(read(Reading::Rows::first, masked) == Positions{0});
-  CHECK(read(Reading::Rows::words, masked) == Positions{2, 4, 5});
-  CHECK(read(Reading::Rows::tokens, masked) == Positions{2, 3, 4, 5, 6});
-  PromptTarget causal;
+  CHECK(selected(OutputPositions::Kind::sequence, masked) == Positions{1}); // 0CacbacS
+  CHECK(selected(OutputPositions::Kind::first_token, masked) == Positions{0});
+  CHECK(selected(OutputPositions::Kind::words, masked) == Positions{2, 4, 5});
+  CHECK(selected(OutputPositions::Kind::tokens, masked) == Positions{2, 3, 4, 5, 6});
+  PromptLayout causal;
   causal.causal = true;
-  CHECK(read(Reading::Rows::sequence, causal) == Positions{6});
-  PromptTarget other = masked;
-  other.reading = {Reading::Rows::words, "others"};
+  CHECK(selected(OutputPositions::Kind::sequence, causal) == Positions{6});
+  PromptLayout other = masked;
+  other.positions = {OutputPositions::Kind::words, "others"};
   CHECK_THROWS_WITH_AS(assemble(prompt, bert, other, {}, {"words", "others"}), doctest::Contains("\"others\""),
                        DataError);
 }
 
-TEST_CASE("a given answer of a masked model is as many mask rows as it has tokens") {
+TEST_CASE("a given answer of a masked model is as many mask tokens as it has tokens") {
   Prompt prompt;
   prompt.input = {field("a"), answer("bc")};
   CHECK_THROWS_AS(assemble(prompt, bert, masked), DataError);
-  PromptTarget target = masked;
+  PromptLayout target = masked;
   target.masked_targets = true;
-  const TokenizedPrompt rows = assemble(prompt, bert, target);
-  CHECK(spell(rows.input) == "CaMMS");
-  CHECK(rows.answers == Positions{2, 3});
-  CHECK(rows.targets == Positions{'b', 'c'});
+  const TokenizedPrompt tokens = assemble(prompt, bert, target);
+  CHECK(spell(tokens.input) == "CaMMS");
+  CHECK(tokens.answers == Positions{2, 3});
+  CHECK(tokens.targets == Positions{'b', 'c'});
 }
 
 TEST_CASE("the end token has the segment of what it ends") {
   Prompt prompt;
   prompt.input = {answer(), field("c")};
   prompt.input[1].segment = 1;
-  const TokenizedPrompt rows = assemble(prompt, bert, masked);
-  CHECK(rows.input.front().segment == 0);
-  CHECK(rows.input.back().segment == 1);
+  const TokenizedPrompt tokens = assemble(prompt, bert, masked);
+  CHECK(tokens.input.front().segment == 0);
+  CHECK(tokens.input.back().segment == 1);
 }
 
 TEST_CASE("tail cuts from the last shortenable piece backwards") {
@@ -250,9 +250,9 @@ TEST_CASE("balanced cuts each piece by its share, rounded up from the left") {
   CHECK(spell(cut(pieces, 3, Truncate::balanced).input) == "CMS");
 }
 
-TEST_CASE("windows lay the field that is read in overlapping parts, with all of the rest") {
-  PromptTarget target;
-  target.reading = {Reading::Rows::tokens, "context"};
+TEST_CASE("windows hold the selected field in overlapping parts, with all of the rest") {
+  PromptLayout target;
+  target.positions = {OutputPositions::Kind::tokens, "context"};
   const auto spelled = [&](const std::vector<Piece>& pieces, int64_t length) {
     Prompt prompt;
     prompt.input = pieces;
@@ -269,7 +269,7 @@ TEST_CASE("windows lay the field that is read in overlapping parts, with all of 
   const std::vector<Piece> pieces{named("question", field("qr")), text("?"),
                                   named("context", field("abcdefghi")), soft(0)};
   CHECK(spelled(pieces, 15) == std::vector<std::string>{"Cqr?abcdefghi0S"});
-  // Four of nine stay, and each window begins two behind the one in front of it.
+  // Four of nine stay, and each window begins two after the one before it.
   CHECK(spelled(pieces, 10) ==
         std::vector<std::string>{"Cqr?abcd0S", "Cqr?cdef0S", "Cqr?efgh0S", "Cqr?fghi0S"});
   CHECK(spelled(pieces, 7).size() == 9);
@@ -283,12 +283,12 @@ TEST_CASE("windows lay the field that is read in overlapping parts, with all of 
   };
   CHECK(spelled({word(0, "ab"), word(1, "cde"), word(2, "fghi")}, 8) ==
         std::vector<std::string>{"CabcdefS", "CcdefghS", "CfghiS"});
-  // A word that is longer than a window is cut: its first token is what is read.
+  // A word that is longer than a window is cut: its first token is the selected one.
   CHECK(spelled({word(0, "ab"), word(1, "cdefg"), word(2, "h")}, 5) ==
         std::vector<std::string>{"CabcS", "CcdeS", "ChS"});
 }
 
-TEST_CASE("the row that is read is decided after the cut") {
+TEST_CASE("the selected token is decided after the cut") {
   const TokenizedPrompt prompt = cut({field("abcdef"), answer()}, 4, Truncate::tail, true);
   CHECK(spell(prompt.input) == "abcd");
   CHECK(prompt.answers == Positions{3});
@@ -299,68 +299,67 @@ TEST_CASE("soft slots, special tokens and given answers count and are never cut"
   CHECK(spell(cut({soft(0), field("abc"), answer("no")}, 4, Truncate::head, true).input) == "0cno");
 }
 
-TEST_CASE("the rows of an encoder-decoder's output are read there") {
+TEST_CASE("tokens of an encoder-decoder's output are selected there") {
   Prompt prompt;
   prompt.input = {field("ab")};
   prompt.output = {special("pad"), answer("c")};
-  const TokenizedPrompt rows = assemble(prompt, bert, {.causal = false, .encoder_decoder = true});
-  CHECK(spell(rows.input) == "CabS");
-  CHECK(spell(rows.output) == "Pc");
-  CHECK(rows.answers == Positions{0});
-  CHECK(rows.targets == Positions{'c'});
+  const TokenizedPrompt tokens = assemble(prompt, bert, {.causal = false, .encoder_decoder = true});
+  CHECK(spell(tokens.input) == "CabS");
+  CHECK(spell(tokens.output) == "Pc");
+  CHECK(tokens.answers == Positions{0});
+  CHECK(tokens.targets == Positions{'c'});
 }
 
-TEST_CASE("a decoder begins with its own first token and is read in front of each answer") {
-  const PromptTarget t5{.causal = false, .encoder_decoder = true, .decoder_start = 259};
+TEST_CASE("a decoder begins with its own first token, and the token before each answer is selected") {
+  const PromptLayout t5{.causal = false, .encoder_decoder = true, .decoder_start = 259};
   Prompt prompt;
   prompt.input = {field("ab"), special("<X>"), text("c"), special("<Y>")};
   prompt.output = {special("<X>"), answer("", 0), special("<Y>"), answer("", 1)};
-  TokenizedPrompt rows = assemble(prompt, bert, t5);
-  CHECK(spell(rows.input) == "CabXcYS");
-  CHECK(spell(rows.output) == "PXY"); // slots stay open beside each other
-  CHECK(rows.answers == Positions{1, 2});
-  CHECK(rows.targets == Positions{-1, -1});
+  TokenizedPrompt tokens = assemble(prompt, bert, t5);
+  CHECK(spell(tokens.input) == "CabXcYS");
+  CHECK(spell(tokens.output) == "PXY"); // slots stay open next to each other
+  CHECK(tokens.answers == Positions{1, 2});
+  CHECK(tokens.targets == Positions{-1, -1});
 
-  // openprompt-surface 1.4: sentinel 0 is given, later ones and the end are learned.
+  // As in OpenPrompt, sentinel 0 is given, later ones and the end are targets.
   prompt.output = {special("<X>"), answer("no", 0), special("<Y>"), answer("i", 1), special("sep")};
-  rows = assemble(prompt, bert, t5);
-  CHECK(spell(rows.output) == "PXnoYiS");
-  CHECK(rows.answers == Positions{1, 2, 3, 4, 5});
-  CHECK(rows.targets == Positions{'n', 'o', 262, 'i', 257});
+  tokens = assemble(prompt, bert, t5);
+  CHECK(spell(tokens.output) == "PXnoYiS");
+  CHECK(tokens.answers == Positions{1, 2, 3, 4, 5});
+  CHECK(tokens.targets == Positions{'n', 'o', 262, 'i', 257});
 
   prompt.output.clear();
-  PromptTarget whole = t5;
-  whole.reading.rows = Reading::Rows::sequence;
-  rows = assemble(prompt, bert, whole);
-  CHECK(spell(rows.output) == "P");
-  CHECK(rows.answers == Positions{0});
+  PromptLayout whole = t5;
+  whole.positions.kind = OutputPositions::Kind::sequence;
+  tokens = assemble(prompt, bert, whole);
+  CHECK(spell(tokens.output) == "P");
+  CHECK(tokens.answers == Positions{0});
 }
 
 TEST_CASE("an end that the template of an encoder-decoder wrote is not doubled, and what is cut is the input") {
-  const PromptTarget t5{.causal = false, .encoder_decoder = true, .decoder_start = 259};
+  const PromptLayout t5{.causal = false, .encoder_decoder = true, .decoder_start = 259};
   Prompt prompt;
   prompt.input = {field("abcd"), special("<X>"), special("sep")};
   prompt.output = {special("<X>"), answer("xyz")};
   CHECK(spell(assemble(prompt, bert, t5).input) == "CabcdXS");
-  const TokenizedPrompt cut_rows = assemble(prompt, bert, t5, {5, Truncate::tail});
-  CHECK(spell(cut_rows.input) == "CabXS");
-  CHECK(spell(cut_rows.output) == "PXxyz");
+  const TokenizedPrompt shortened = assemble(prompt, bert, t5, {5, Truncate::tail});
+  CHECK(spell(shortened.input) == "CabXS");
+  CHECK(spell(shortened.output) == "PXxyz");
   prompt.input.insert(prompt.input.begin(), soft(0));
   prompt.input.back() = soft(1);
   CHECK(spell(assemble(prompt, bert, t5).input) == "C0abcdX1S");
 }
 
-TEST_CASE("what can't be laid out is refused in a sentence") {
+TEST_CASE("what can't be assembled is rejected in a sentence") {
   CHECK(refusal({field("ab"), answer()}, false, 3) == "");
   CHECK(refusal({text("abc"), field("d"), answer()}, false, 4) ==
         "the prompt has 7 tokens where the limit is 4, and only 1 of them may be cut: raise the limit, shorten "
         "the "
         "template, or mark more of it shortenable");
-  CHECK(refusal({answer()}, true).find("nothing stands in front") != std::string::npos);
-  CHECK(refusal({field(""), answer()}, true).find("nothing stands in front") != std::string::npos);
+  CHECK(refusal({answer()}, true).find("no token precedes") != std::string::npos);
+  CHECK(refusal({field(""), answer()}, true).find("no token precedes") != std::string::npos);
   CHECK(refusal({field("abc"), answer()}, true, 0).empty());
-  CHECK(refusal({field("a"), answer(), text(".")}, true).find("behind a causal model's answer slot") !=
-        std::string::npos);
+  CHECK(refusal({field("a"), answer(), text(".")}, true).find("after the answer slot") != std::string::npos);
   CHECK(refusal({field("a"), answer("b")}, false).find("masked model") != std::string::npos);
   CHECK(refusal({special("mask"), answer()}, true).find("a <mask> token") != std::string::npos);
   CHECK(refusal({special("<Z>"), answer()}, true).find("a <Z> token") != std::string::npos);

@@ -12,7 +12,7 @@ BatchPart part_of(const Batch& batch, const std::vector<int64_t>& entries) {
     const auto e = static_cast<std::size_t>(entry);
     for (int64_t answer = batch.answer_offsets[e]; answer < batch.answer_offsets[e + 1]; ++answer) {
       answers.push_back(answer);
-      part.answer_rows_host.push_back(batch.answer_rows_host[static_cast<std::size_t>(answer)]);
+      part.answer_tokens_host.push_back(batch.answer_tokens_host[static_cast<std::size_t>(answer)]);
       part.answer_origin.push_back(batch.answer_origin[static_cast<std::size_t>(answer)]);
     }
     part.answer_offsets.push_back(std::ssize(answers));
@@ -24,7 +24,7 @@ BatchPart part_of(const Batch& batch, const std::vector<int64_t>& entries) {
     part.sequence_of.push_back(batch.sequence_of[e]);
   }
   result.answers = index_tensor(answers, batch.labels.device());
-  part.answer_rows = batch.answer_rows.index_select(0, result.answers);
+  part.answer_tokens = batch.answer_tokens.index_select(0, result.answers);
   part.answer_targets = batch.answer_targets.index_select(0, result.answers);
   part.answer_labels = batch.answer_labels.index_select(0, result.answers);
   part.labels = batch.labels.index_select(0, index_tensor(entries, batch.labels.device()));

@@ -11,11 +11,11 @@
 namespace cuecard {
 
 struct BatchPart {
-  Batch batch;        ///< the entries alone, for reading and scoring: rows and sequences are not copied
-  at::Tensor answers; ///< which of all the batch's read rows are theirs, int64 on the device
+  Batch batch;        ///< only these entries, for projection and scoring; tokens and sequences are not copied
+  at::Tensor answers; ///< their positions, as indices into all selected ones of the batch; int64 on the device
 };
 
-/// The entries `entries` of `batch`, in that order.
+/// Entries `entries` of `batch`, in that order.
 BatchPart part_of(const Batch& batch, const std::vector<int64_t>& entries);
 
 } // namespace cuecard

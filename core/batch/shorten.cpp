@@ -29,7 +29,7 @@ bool of_field(const Stretch& stretch, int64_t field) {
   return stretch.shortenable && !stretch.rows.empty() && stretch.rows[0].origin.field == field;
 }
 
-/// Of the rows of the field those from `begin` to `end` stay, counted over all its stretches.
+/// Keeps tokens `begin` to `end` of the field, counted over all its stretches.
 std::vector<Stretch> window(std::vector<Stretch> stretches, int64_t field, int64_t begin, int64_t end) {
   int64_t first = 0;
   for (Stretch& stretch : stretches) {
@@ -95,31 +95,31 @@ void shorten(std::vector<Stretch>& stretches, int64_t excess, Truncate truncate)
 
 std::vector<std::vector<Stretch>> windows(const std::vector<Stretch>& stretches, int64_t excess,
                                           int64_t field) {
-  std::vector<int32_t> words; // of each row of the field
+  std::vector<int32_t> words; // of each token of the field
   for (const Stretch& stretch : stretches)
     if (of_field(stretch, field))
-      for (const TokenRow& row : stretch.rows)
-        words.push_back(row.origin.word);
-  const int64_t rows = std::ssize(words), size = rows - excess;
+      for (const PromptToken& token : stretch.rows)
+        words.push_back(token.origin.word);
+  const int64_t tokens = std::ssize(words), size = tokens - excess;
   if (size <= 0)
     return {};
-  const auto inside_word = [&](int64_t row) {
-    const auto at = static_cast<std::size_t>(row);
-    return row > 0 && words[at] >= 0 && words[at] == words[at - 1];
+  const auto inside_word = [&](int64_t token) {
+    const auto at = static_cast<std::size_t>(token);
+    return token > 0 && words[at] >= 0 && words[at] == words[at - 1];
   };
   std::vector<std::vector<Stretch>> result;
   for (int64_t begin = 0;;) {
-    const int64_t end = std::min(begin + size, rows);
+    const int64_t end = std::min(begin + size, tokens);
     result.push_back(window(stretches, field, begin, end));
-    if (end == rows)
+    if (end == tokens)
       return result;
-    const int64_t wanted = std::min(begin + std::max<int64_t>(1, size / 2), rows - size);
+    const int64_t wanted = std::min(begin + std::max<int64_t>(1, size / 2), tokens - size);
     int64_t next = wanted;
     while (next > begin && inside_word(next))
       --next;
-    for (next = next > begin ? next : wanted; next < rows && inside_word(next);)
+    for (next = next > begin ? next : wanted; next < tokens && inside_word(next);)
       ++next;
-    if (next == rows)
+    if (next == tokens)
       return result;
     begin = next;
   }

@@ -1,4 +1,4 @@
-/// What is too long loses rows where the template allows it, or is laid several times, a window each.
+/// Truncates prompts that are too long where the template allows it, or splits them into windows.
 #pragma once
 
 #include <cstdint>
@@ -8,29 +8,29 @@
 
 namespace cuecard {
 
-/// The rows of one piece, and how they are read.
+/// The tokens of one piece, and which of them are selected.
 struct Stretch {
-  std::vector<TokenRow> rows;
+  std::vector<PromptToken> rows;
   bool shortenable = false;
-  /// An answer slot: with rows, they are the given answer's tokens and each is a target; without, what comes
-  /// next is the answer.
+  /// An answer slot: its tokens are those of the given answer, each a target; without tokens, the answer is
+  /// what follows.
   bool answer = false;
   bool given = false;
-  /// What should stand at the rows of a given answer; empty: the rows themselves.
+  /// Target tokens of a given answer; empty: its own tokens.
   std::vector<int64_t> targets;
 };
 
 int64_t count_rows(const std::vector<Stretch>& stretches);
 int64_t count_shortenable_rows(const std::vector<Stretch>& stretches);
 
-/// Takes `excess` rows away from the shortenable stretches, which hold at least as many
-/// (openprompt-surface 1.4; `head` as its name says, not as OpenPrompt does it). `truncate` is not `windows`.
+/// Removes `excess` tokens from the shortenable stretches, which must hold at least as many (as OpenPrompt
+/// does, except that `head` removes the beginning, as its name says). `truncate` must not be `windows`.
 void shorten(std::vector<Stretch>& stretches, int64_t excess, Truncate truncate);
 
-/// The stretches once for each window over the shortenable rows of field `field` (RowOrigin::field), which lose
-/// `excess` of their rows in each. A window begins in the middle of the one in front of it, in a field of words
-/// with a word, and every row (of a field of words: the first row of every word) is in one of them. Empty when
-/// the field has no row more than `excess`.
+/// The stretches once for each window over the shortenable tokens of field `field` (TokenOrigin::field); each
+/// window lacks `excess` of them. A window begins in the middle of the one before it, in a field of words at
+/// the beginning of a word, and every token (in a field of words: the first token of every word) is in one of
+/// them. Empty when the field does not have more than `excess` tokens.
 std::vector<std::vector<Stretch>> windows(const std::vector<Stretch>& stretches, int64_t excess, int64_t field);
 
 } // namespace cuecard

@@ -9,10 +9,10 @@
 #include <cuecard/error.hpp>
 
 #include "card/card_json.hpp"
-#include "model/safetensors.hpp"
-#include "model/sha256.hpp"
-#include "model/strict_json.hpp"
-#include "model/written_beside.hpp"
+#include "files/atomic_write.hpp"
+#include "files/sha256.hpp"
+#include "files/strict_json.hpp"
+#include "model/safetensors/safetensors.hpp"
 
 namespace cuecard {
 
@@ -25,13 +25,13 @@ constexpr std::string_view tuner_prefix = "tuner.", verbalizer_prefix = "verbali
 void check_numbers(const std::string& name, const at::Tensor& tensor, const std::string& origin) {
   if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
     throw DataError(origin + ": the tensor \"" + name +
-                    "\" holds NaN or an infinite number, so the card is of no use.");
+                    "\" holds NaN or infinite values, so the card is unusable.");
 }
 
 std::map<std::string, at::Tensor> tensors_of(const Card& card, const std::string& origin) {
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& [prefix, part] : {std::pair(tuner_prefix, &card.tuner_learned.tensors),
-                                     {verbalizer_prefix, &card.verbalizer_learned.tensors}})
+  for (const auto& [prefix, part] : {std::pair(tuner_prefix, &card.tuner_state.tensors),
+                                     {verbalizer_prefix, &card.verbalizer_state.tensors}})
     for (const auto& [name, tensor] : *part) {
       check_numbers(std::string(prefix) + name, tensor, origin);
       tensors[std::string(prefix) + name] = tensor;
@@ -46,10 +46,10 @@ void read_tensors(const std::filesystem::path& path, Card& card) {
     if (!tuner && !name.starts_with(verbalizer_prefix))
       throw DataError(path.string() + ": the tensor \"" + name.substr(0, 80) +
                       "\" belongs to neither tuner nor verbalizer.");
-    // Copied: a tuner may train on what it imports, and the card may be replaced meanwhile.
+    // Copied: a tuner may train its state further, and the card may be replaced in the meantime.
     const at::Tensor tensor = file.tensor(name).clone();
     check_numbers(name, tensor, path.string());
-    TensorMap& part = tuner ? card.tuner_learned.tensors : card.verbalizer_learned.tensors;
+    TensorMap& part = tuner ? card.tuner_state.tensors : card.verbalizer_state.tensors;
     part[name.substr((tuner ? tuner_prefix : verbalizer_prefix).size())] = tensor;
   }
 }
@@ -76,23 +76,24 @@ void check_card_place(const std::filesystem::path& directory) {
                               parent = whole.has_parent_path() ? whole.parent_path() : ".";
   if (!std::filesystem::is_directory(parent, unreadable))
     throw DataError(directory.string() + ": there is no folder " + parent.string() +
-                    " that the card could be written to; make it first.");
+                    " to write the card to; make it first.");
   if (::access(parent.c_str(), W_OK | X_OK) != 0)
     throw DataError(directory.string() + ": the folder " + parent.string() +
-                    " can't be written to; name another place for the card.");
+                    " is not writable; name another place for the card.");
 }
 
 void save_card(const Card& card, const std::filesystem::path& directory) {
   check_card_place(directory);
   const auto tensors = tensors_of(card, directory.string());
-  DirectoryBeside beside(directory);
+  AtomicDirectory written(directory);
   try {
-    write_safetensors(beside.path() / tensors_name, tensors);
-    write_file_beside(beside.path() / json_name, card_text(card, sha256_of_file(beside.path() / tensors_name)));
+    write_safetensors(written.path() / tensors_name, tensors);
+    write_file_atomically(written.path() / json_name,
+                          card_text(card, sha256_of_file(written.path() / tensors_name)));
   } catch (const DataError& error) {
-    throw DataError(beside.in_place(error.what()));
+    throw DataError(written.with_target_path(error.what()));
   }
-  beside.commit();
+  written.commit();
 }
 
 Card read_card(const std::filesystem::path& directory) {
@@ -102,9 +103,8 @@ Card read_card(const std::filesystem::path& directory) {
   std::string expected;
   Card card = parse_card(read_text(json, std::size_t{16} << 20), json.string(), expected);
   if (const std::string found = sha256_of_file(tensors); found != expected)
-    throw DataError(tensors.string() + ": has the SHA-256 " + found.substr(0, 16) +
-                    "... where card.json says " + expected.substr(0, 16) +
-                    "...; the card was cut off or changed.");
+    throw DataError(tensors.string() + ": has the SHA-256 " + found.substr(0, 16) + "..., but card.json says " +
+                    expected.substr(0, 16) + "...; the card was cut off or changed.");
   read_tensors(tensors, card);
   return card;
 }
@@ -116,8 +116,8 @@ void check_identity(const Card& card, const ModelIdentity& model, bool force) {
   if (force || made_for == model)
     return;
   throw DataError("the card \"" + card.name + "\" was made for " + described(card.backbone) +
-                  " and this model is " + described(model) +
-                  "; use the card's own model, or --force to use it all the same.");
+                  ", but this model is " + described(model) +
+                  "; use the card's own model, or --force to use it anyway.");
 }
 
 } // namespace cuecard

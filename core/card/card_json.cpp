@@ -8,7 +8,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "model/strict_json.hpp"
+#include "files/strict_json.hpp"
 
 namespace cuecard {
 
@@ -54,7 +54,7 @@ ordered_json metric_json(const CardMetric& metric) {
 
 // From JSON to a card.
 
-/// One object of the document: fields are taken out by name and type, and none may be left over.
+/// Reads one object of the document: fields are taken by name and type, and none may remain.
 class Fields {
 public:
   /// `where` is the path of the object's fields: "" at the top, else "training.".
@@ -151,7 +151,7 @@ public:
     return options;
   }
 
-  /// A field that the format doesn't have.
+  /// DataError if the object has a field that was not read.
   void done() const {
     for (const auto& [name, value] : object_.items())
       if (known_.count(name) == 0)
@@ -196,19 +196,19 @@ ModelIdentity read_identity(Fields fields) {
   return identity;
 }
 
-/// Leaves it to the caller to take a component's own fields and then call done().
+/// The caller reads the fields specific to the component's kind and then calls done().
 CardComponent read_component(Fields& fields) {
   return {fields.text("plugin"), fields.text("plugin_version"), fields.text("component"),
           fields.options("options")};
 }
 
-LengthLimit read_length(Fields fields) {
+LengthLimit read_length(Fields fields, const std::string& strategy_key) {
   LengthLimit length;
   length.max_length = fields.whole("max_length");
-  const std::string name = fields.text("truncate");
+  const std::string name = fields.text(strategy_key);
   const std::optional<Truncate> truncate = truncate_of_name(name);
   if (!truncate)
-    fields.refuse("truncate", name, "tail, head, balanced or windows");
+    fields.refuse(strategy_key, name, "tail, head, balanced or windows");
   length.truncate = *truncate;
   fields.done();
   return length;
@@ -263,8 +263,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
       {"verbalizer", component_json(card.verbalizer)},
       {"tuner", component_json(card.tuner)},
       {"labels", card.labels},
-      {"positions", card.positions},
-      {"length", {{"max_length", card.length.max_length}, {"truncate", name_of(card.length.truncate)}}},
+      {"position_convention", card.positions},
+      {"truncation", {{"max_length", card.length.max_length}, {"strategy", name_of(card.length.truncate)}}},
       {"training",
        {{"steps", card.training.steps},
         {"best_step", card.training.best_step},
@@ -276,8 +276,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
       {"tensors_sha256", tensors_sha256}};
   document["template"]["source"] = card.template_source;
   document["verbalizer"]["label_words"] = card.label_words;
-  document["verbalizer"]["texts"] = card.verbalizer_learned.texts;
-  document["tuner"]["texts"] = card.tuner_learned.texts;
+  document["verbalizer"]["texts"] = card.verbalizer_state.texts;
+  document["tuner"]["texts"] = card.tuner_state.texts;
   for (const CardMetric& metric : card.metrics)
     document["metrics"].push_back(metric_json(metric));
   try {
@@ -290,10 +290,11 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
 Card parse_card(std::string_view text, const std::string& origin, std::string& tensors_sha256) {
   const json document = parse_json(text, origin, limits);
   Fields fields(document, origin, "");
-  // First, because another version may have other fields.
-  if (const int64_t version = fields.whole("format_version"); version != Card::format_version)
+  // Checked first, because another version may have other fields.
+  const int64_t version = fields.whole("format_version");
+  if (version < 1 || version > Card::format_version)
     throw DataError(origin + ": is a card of format version " + std::to_string(version) +
-                    "; this program reads version " + std::to_string(Card::format_version) + ".");
+                    "; this program reads versions 1 to " + std::to_string(Card::format_version) + ".");
   Card card;
   card.name = fields.text("name");
   card.created_by = fields.text("created_by");
@@ -305,19 +306,20 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   Fields verbalizer_fields = fields.object("verbalizer");
   card.verbalizer = read_component(verbalizer_fields);
   card.label_words = verbalizer_fields.lists_of_texts("label_words");
-  card.verbalizer_learned.texts = verbalizer_fields.named_texts("texts");
+  card.verbalizer_state.texts = verbalizer_fields.named_texts("texts");
   verbalizer_fields.done();
   Fields tuner_fields = fields.object("tuner");
   card.tuner = read_component(tuner_fields);
-  card.tuner_learned.texts = tuner_fields.named_texts("texts");
+  card.tuner_state.texts = tuner_fields.named_texts("texts");
   tuner_fields.done();
   card.labels = fields.texts("labels");
   if (!card.label_words.empty() && card.label_words.size() != card.labels.size())
     throw DataError(origin + ": \"verbalizer.label_words\" has words for " +
                     std::to_string(card.label_words.size()) + " labels; expected " +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
-  card.positions = fields.text("positions");
-  card.length = read_length(fields.object("length"));
+  card.positions = fields.text(version == 1 ? "positions" : "position_convention");
+  card.length = version == 1 ? read_length(fields.object("length"), "truncate")
+                             : read_length(fields.object("truncation"), "strategy");
   card.training = read_training(fields.object("training"));
   const json& metrics = fields.list("metrics");
   for (std::size_t i = 0; i < metrics.size(); ++i)

@@ -9,7 +9,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "model/sha256.hpp"
+#include "files/sha256.hpp"
 #include "model/test_folder.hpp"
 
 using namespace cuecard;
@@ -36,15 +36,15 @@ Card example() {
   card.tuner.options.set("rate", 0.1);
   card.tuner.options.set("init", std::string("label-words"));
   card.labels = {"negative", "positive"};
-  card.positions = "rows";
+  card.positions = "tokens";
   card.length = {256, Truncate::balanced};
   card.training = {96, 80, 12.5, 256, {}};
   card.training.settings.set("learning_rate", 0.02);
   card.metrics = {{"accuracy", 0.84, 0.81, 0.87, 600, std::string(64, 'c'), "held_out.tsv"},
                   {"f1", std::nan(""), std::nan(""), std::nan(""), 0, "", ""}};
   card.seed = ~uint64_t{0};
-  card.tuner_learned.tensors["embeddings"] = at::arange(40, at::kFloat).reshape({4, 10}) / 7;
-  card.verbalizer_learned.tensors["prior"] = at::full({2}, -0.5, at::kDouble);
+  card.tuner_state.tensors["embeddings"] = at::arange(40, at::kFloat).reshape({4, 10}) / 7;
+  card.verbalizer_state.tensors["prior"] = at::full({2}, -0.5, at::kDouble);
   return card;
 }
 
@@ -105,11 +105,11 @@ TEST_CASE("card: what is saved is read back, bit for bit") {
   CHECK(read.metrics[0].file == "held_out.tsv");
   CHECK(std::isnan(read.metrics[1].value));
   CHECK(read.seed == card.seed);
-  REQUIRE(read.tuner_learned.tensors.size() == 1);
-  REQUIRE(read.verbalizer_learned.tensors.size() == 1);
-  CHECK(read.tuner_learned.tensors.at("embeddings").equal(card.tuner_learned.tensors.at("embeddings")));
-  CHECK(read.verbalizer_learned.tensors.at("prior").equal(card.verbalizer_learned.tensors.at("prior")));
-  at::Tensor(read.tuner_learned.tensors.at("embeddings")).add_(1); // memory of its own, not the file's mapping
+  REQUIRE(read.tuner_state.tensors.size() == 1);
+  REQUIRE(read.verbalizer_state.tensors.size() == 1);
+  CHECK(read.tuner_state.tensors.at("embeddings").equal(card.tuner_state.tensors.at("embeddings")));
+  CHECK(read.verbalizer_state.tensors.at("prior").equal(card.verbalizer_state.tensors.at("prior")));
+  at::Tensor(read.tuner_state.tensors.at("embeddings")).add_(1); // memory of its own, not the file's mapping
 
   save_card(read_card(folder.path() / "card"), folder.path() / "again");
   for (const char* name : {"card.json", "card.safetensors"})
@@ -120,19 +120,44 @@ TEST_CASE("card: the JSON is for people too") {
   TestFolder folder;
   save_card(example(), folder.path() / "card");
   const std::string text = bytes_of_file(folder.path() / "card" / "card.json");
-  CHECK(text.starts_with("{\n  \"format_version\": 1,\n  \"name\": "));
+  CHECK(text.starts_with("{\n  \"format_version\": 2,\n  \"name\": "));
   const auto document = nlohmann::json::parse(text);
   CHECK(document["tuner"]["options"]["length"] == 20);
   CHECK(document["tensors_sha256"] == sha256_of_file(folder.path() / "card" / "card.safetensors"));
 }
 
+TEST_CASE("card: one of format version 1 is read, with that version's names alone") {
+  using J = nlohmann::ordered_json;
+  const auto older = [](J& j) {
+    j["format_version"] = 1;
+    j["positions"] = j["position_convention"];
+    j["length"] = {{"max_length", j["truncation"]["max_length"]}, {"truncate", j["truncation"]["strategy"]}};
+    j.erase("position_convention");
+    j.erase("truncation");
+  };
+  TestFolder folder;
+  save_card(example(), folder.path() / "card");
+  J document = J::parse(bytes_of_file(folder.path() / "card" / "card.json"));
+  older(document);
+  folder.write("card/card.json", document.dump(2));
+  const Card card = read_card(folder.path() / "card");
+  CHECK(card.positions == example().positions);
+  CHECK(card.length.max_length == 256);
+  CHECK((card.length.truncate == Truncate::balanced));
+  CHECK(contains(refusal_after([&](J& j) {
+                   older(j);
+                   j["truncation"] = 1;
+                 }),
+                 "unknown field \"truncation\""));
+}
+
 TEST_CASE("card: one without tensors") {
   TestFolder folder;
   Card card = example();
-  card.tuner_learned.tensors.clear();
-  card.verbalizer_learned.tensors.clear();
+  card.tuner_state.tensors.clear();
+  card.verbalizer_state.tensors.clear();
   save_card(card, folder.path() / "card");
-  CHECK(read_card(folder.path() / "card").tuner_learned.tensors.empty());
+  CHECK(read_card(folder.path() / "card").tuner_state.tensors.empty());
 }
 
 TEST_CASE("card: cut at any byte of either file, it is refused") {
@@ -168,11 +193,11 @@ TEST_CASE("card: JSON that is not a card's") {
   using J = nlohmann::ordered_json;
   CHECK(refusal_after([](J&) {}).empty());
   const std::string other = refusal_after([](J& j) {
-    j["format_version"] = 2;
+    j["format_version"] = 3;
     j["news"] = 1;
   });
-  CHECK(contains(other, "format version 2"));
-  CHECK(contains(other, "reads version 1"));
+  CHECK(contains(other, "format version 3"));
+  CHECK(contains(other, "reads versions 1 to 2"));
   CHECK(contains(refusal_after([](J& j) { j["format_version"] = "1"; }), "\"format_version\" is \"1\""));
   CHECK(contains(refusal_after([](J& j) { j["lables"] = 1; }),
                  "unknown field \"lables\". Did you mean \"labels\"?"));
@@ -184,16 +209,18 @@ TEST_CASE("card: JSON that is not a card's") {
                  "\"tuner.options.length\" is null"));
   CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a", 2}); }), "\"labels\" is 2"));
   CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a"}); }), "words for 2 labels; expected 1"));
-  CHECK(contains(refusal_after([](J& j) { j["length"]["truncate"] = "middle"; }),
+  CHECK(contains(refusal_after([](J& j) { j["truncation"]["strategy"] = "middle"; }),
                  "expected tail, head, balanced or windows"));
-  CHECK(contains(refusal_after([](J& j) { j["length"]["max_length"] = -1; }), "\"length.max_length\" is -1"));
+  CHECK(contains(refusal_after([](J& j) { j["truncation"]["max_length"] = -1; }),
+                 "\"truncation.max_length\" is -1"));
   CHECK(contains(refusal_after([](J& j) { j["metrics"][0]["ci95"] = J::array({1}); }), "\"metrics[0].ci95\""));
   CHECK(contains(refusal_after([](J& j) { j["seed"] = -1; }), "\"seed\" is -1"));
   CHECK(contains(refusal_after([](J& j) { j["backbone"]["weights_sha256"] = "abc"; }), "SHA-256"));
   CHECK(contains(refusal_after([](J& j) { j["backbone"]["sizes"]["hidden_size"] = "x"; }),
                  "\"backbone.sizes.hidden_size\" is \"x\""));
-  for (const char* field : {"name", "created_by", "backbone", "template", "verbalizer", "tuner", "labels",
-                            "positions", "length", "training", "metrics", "seed", "tensors_sha256"})
+  for (const char* field :
+       {"name", "created_by", "backbone", "template", "verbalizer", "tuner", "labels", "position_convention",
+        "truncation", "training", "metrics", "seed", "tensors_sha256"})
     CHECK(contains(refusal_after([&](J& j) { j.erase(field); }),
                    std::string("lacks the field \"") + field + "\""));
 }
@@ -202,13 +229,13 @@ TEST_CASE("card: a number that is not finite is neither saved nor read") {
   TestFolder folder;
   Card card = example();
   for (const double number : {std::nan(""), static_cast<double>(INFINITY), -static_cast<double>(INFINITY)}) {
-    card.tuner_learned.tensors["embeddings"][1][2] = number;
+    card.tuner_state.tensors["embeddings"][1][2] = number;
     CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }),
                    "\"tuner.embeddings\" holds NaN or"));
   }
   CHECK(entries(folder.path()) == 0);
-  card.tuner_learned.tensors["embeddings"] = at::zeros({1});
-  card.verbalizer_learned.tensors.clear();
+  card.tuner_state.tensors["embeddings"] = at::zeros({1});
+  card.verbalizer_state.tensors.clear();
   save_card(card, folder.path() / "card");
   // The same file with one float overwritten, and its digest put right.
   const std::string whole = bytes_of_file(folder.path() / "card" / "card.safetensors"),
@@ -219,7 +246,7 @@ TEST_CASE("card: a number that is not finite is neither saved nor read") {
     folder.write("card/card.safetensors", bytes);
     text.replace(text.find(sha256(whole)), 64, sha256(bytes));
     folder.write("card/card.json", text);
-    CHECK(contains(refusal(folder.path() / "card"), "holds NaN or an infinite number"));
+    CHECK(contains(refusal(folder.path() / "card"), "holds NaN or infinite values"));
   }
 }
 
@@ -259,7 +286,7 @@ TEST_CASE("card: a full disk leaves the old card whole, or none") {
   Card card = example();
   save_card(card, folder.path() / "old");
   card.name = "second";
-  card.tuner_learned.tensors["embeddings"] = at::zeros({10'000});
+  card.tuner_state.tensors["embeddings"] = at::zeros({10'000});
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit unlimited{};
   ::getrlimit(RLIMIT_FSIZE, &unlimited);

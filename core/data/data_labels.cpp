@@ -7,18 +7,18 @@
 
 namespace cuecard {
 
-void take_labels_of_data(TaskFile& task) {
-  if (!task.labels_of_data)
+void infer_labels_from_data(TaskFile& task) {
+  if (!task.labels_from_data)
     return;
-  // The label column as side data, where it is a text that nothing is compared with.
-  RowLayout layout = task.layout;
+  // Read the label column as metadata, so that its values are not checked against known labels.
+  RecordLayout layout = task.layout;
   layout.meta = {{"label", *layout.label}};
   layout.label = std::nullopt;
   std::set<std::string> values;
   for (const auto& file : {task.train, task.dev, task.test}) {
     if (!file)
       continue;
-    RowReport report;
+    RecordReport report;
     for (const Example& example : read_examples(*file, layout, {}, {}, report))
       if (const std::string_view value = trimmed(example.meta.at("label")); !value.empty())
         values.emplace(value);

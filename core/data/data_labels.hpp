@@ -1,12 +1,12 @@
-/// Labels that the data name themselves.
+/// Label names inferred from the data.
 #pragma once
 
 #include "data/task_file.hpp"
 
 namespace cuecard {
 
-/// Where the task file says `"labels": "data"`: every value of the label column in its training, development
-/// and test files becomes a label, in alphabetical order. Errors as `read_examples` has them.
-void take_labels_of_data(TaskFile& task);
+/// For a task file with `"labels": "data"`: the distinct values of the label column in its training,
+/// development and test files become the labels, in alphabetical order. Throws what `read_examples` throws.
+void infer_labels_from_data(TaskFile& task);
 
 } // namespace cuecard

@@ -1,50 +1,51 @@
 #include <cuecard/error.hpp>
 
-#include "data/row.hpp"
+#include "data/record.hpp"
 
 namespace cuecard {
 
 namespace {
 
-class Delimited : public RowSource {
+class DelimitedSource : public RecordSource {
 public:
-  Delimited(std::string_view bytes, char separator, bool header, const std::string& origin)
+  DelimitedSource(std::string_view bytes, char separator, bool header, const std::string& origin)
       : bytes_(bytes), separator_(separator), origin_(origin) {
     while (!bytes_.empty() && (bytes_.back() == '\n' || bytes_.back() == '\r'))
-      bytes_.remove_suffix(1); // blank lines at the end are no rows
+      bytes_.remove_suffix(1); // trailing blank lines are not records
     if (header && at_ < bytes_.size()) {
-      record(header_);
+      parse_values(header_);
       for (const std::string& name : header_)
         if (name.empty())
-          throw DataError(origin_ + ", line 1: a column of the header has no name; name it, or say "
-                                    "\"header\": false and give columns by number.");
+          throw DataError(origin_ + ", line 1: a header column has no name; name it, or set "
+                                    "\"header\": false and refer to columns by number.");
     }
   }
 
   const std::vector<std::string>& header() const override { return header_; }
 
-  bool next(Row& row) override {
-    row = {};
+  bool next(Record& record) override {
+    record = {};
     if (at_ >= bytes_.size())
       return false;
-    row.line = line_;
+    record.line = line_;
     std::vector<std::string> values;
-    record(values);
+    parse_values(values);
     if (values.size() == 1 && values[0].empty())
-      row.problem = "the line is empty";
+      record.problem = "the line is empty";
     else if (!header_.empty() && values.size() != header_.size())
-      row.problem = "it has " + std::to_string(values.size()) + " columns where the header has " +
-                    std::to_string(header_.size());
+      record.problem = "it has " + std::to_string(values.size()) + " columns, and the header has " +
+                       std::to_string(header_.size());
     for (std::size_t i = 0; i < values.size(); ++i)
-      row.cells.emplace_back(i < header_.size() ? header_[i] : "", Cell{std::move(values[i]), {}, false});
+      record.cells.emplace_back(i < header_.size() ? header_[i] : "", Cell{std::move(values[i]), {}, false});
     return true;
   }
 
 private:
-  void record(std::vector<std::string>& values) {
+  void parse_values(std::vector<std::string>& values) {
     values.clear();
     for (;;) {
-      values.push_back(separator_ == ',' && at_ < bytes_.size() && bytes_[at_] == '"' ? quoted() : plain());
+      values.push_back(separator_ == ',' && at_ < bytes_.size() && bytes_[at_] == '"' ? quoted_field()
+                                                                                      : unquoted_field());
       if (at_ >= bytes_.size())
         return;
       if (bytes_[at_] == separator_) {
@@ -57,36 +58,37 @@ private:
     }
   }
 
-  /// True at the end of a record. A CR alone is text.
-  bool ends(std::size_t at) const {
+  /// True at the end of a record. A lone CR is part of the text.
+  bool record_ends(std::size_t at) const {
     return at >= bytes_.size() || bytes_[at] == '\n' ||
            (bytes_[at] == '\r' && at + 1 < bytes_.size() && bytes_[at + 1] == '\n');
   }
 
-  std::string plain() {
+  std::string unquoted_field() {
     const std::size_t begin = at_;
-    while (!ends(at_) && bytes_[at_] != separator_)
+    while (!record_ends(at_) && bytes_[at_] != separator_)
       ++at_;
     return std::string(bytes_.substr(begin, at_ - begin));
   }
 
-  std::string quoted() {
+  std::string quoted_field() {
     const int64_t opened = line_;
     std::string value;
     for (++at_; at_ < bytes_.size(); ++at_) {
       if (bytes_[at_] == '"') {
         if (at_ + 1 >= bytes_.size() || bytes_[at_ + 1] != '"') {
           ++at_;
-          // Text behind a closing quote is outside RFC 4180; keep it, as spreadsheet programs do.
-          return value + plain();
+          // Text after a closing quote is outside RFC 4180; keep it, as spreadsheet programs do.
+          return value + unquoted_field();
         }
         ++at_;
       }
       line_ += bytes_[at_] == '\n';
       value += bytes_[at_];
     }
-    throw DataError(origin_ + ", line " + std::to_string(opened) +
-                    ": a quote is opened and never closed; close it, or double a quote that is meant as text.");
+    throw DataError(
+        origin_ + ", line " + std::to_string(opened) +
+        ": an opening quote is never closed; close it, or double quotes that are part of the text.");
   }
 
   std::string_view bytes_;
@@ -99,9 +101,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<RowSource> delimited_rows(std::string_view bytes, char separator, bool header,
-                                          const std::string& origin) {
-  return std::make_unique<Delimited>(bytes, separator, header, origin);
+std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, char separator, bool header,
+                                                const std::string& origin) {
+  return std::make_unique<DelimitedSource>(bytes, separator, header, origin);
 }
 
 } // namespace cuecard

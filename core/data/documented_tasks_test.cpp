@@ -1,4 +1,4 @@
-/// The examples of docs/task-files.md are task files, and they read the data that they are about.
+/// The task files documented in docs/task-files.md parse and read their data sets.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The page's JSON blocks, without the first, which only shows how to name the schema.
-std::vector<std::string> documented() {
+/// The page's JSON blocks except the first, which only shows how to reference the schema.
+std::vector<std::string> documented_task_files() {
   std::ifstream file(CUECARD_SOURCE_DIR "/docs/task-files.md");
   std::stringstream page;
   page << file.rdbuf();
@@ -32,32 +32,31 @@ std::vector<std::string> documented() {
 
 struct Expected {
   const char* folder;
-  std::size_t train, dev; ///< 0: that part is not there
-  bool labelled = true;   ///< else texts are written
+  std::size_t train, dev; ///< number of examples; 0: no such file
+  bool labelled = true;   ///< false: the task generates text
 };
 
 } // namespace
 
-TEST_CASE("documented task files read the data that they are about") {
+TEST_CASE("documented task files read their data sets") {
   const char* given = std::getenv("CUECARD_SHARED");
-  const fs::path data = fs::path(given ? given : CUECARD_SOURCE_DIR "/../shared") / "data";
-  const auto blocks = documented();
-  // Rows as the data's own README counts them; of CoNLL-2003 the sentences that its README at the source
-  // counts, without the -DOCSTART- lines.
+  const fs::path data_folder = fs::path(given ? given : CUECARD_SOURCE_DIR "/../shared") / "data";
+  const auto blocks = documented_task_files();
+  // Example counts from each data set's README; for CoNLL-2003, sentences without the -DOCSTART- lines.
   const std::vector<Expected> expected = {
       {"sst2", 6920, 872},     {"agnews", 3800, 1200},   {"fewglue/RTE", 32, 0}, {"conll2003", 14041, 3250},
-      {"e2e", 0, 4672, false}, {"fewglue/COPA", 32, 50}, {"", 0, 0, false}}; // of SQuAD there are no files
+      {"e2e", 0, 4672, false}, {"fewglue/COPA", 32, 50}, {"", 0, 0, false}}; // SQuAD: no files
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const TaskFile task = parse_task_file(blocks[i], data / expected[i].folder / "task.json");
+    const TaskFile task = parse_task_file(blocks[i], data_folder / expected[i].folder / "task.json");
     CHECK(task.labels.empty() == !expected[i].labelled);
     if (*expected[i].folder == '\0')
       continue;
-    if (!fs::exists(data)) {
-      MESSAGE("skipped: ", data.string(), " is absent");
+    if (!fs::exists(data_folder)) {
+      MESSAGE("skipped: ", data_folder.string(), " is absent");
       continue;
     }
     const LabelIndex labels(task.labels);
-    RowReport report;
+    RecordReport report;
     CAPTURE(expected[i].folder);
     if (expected[i].train > 0)
       CHECK(read_examples(*task.train, task.layout, labels, {.strict = true}, report).size() ==

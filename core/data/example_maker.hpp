@@ -1,34 +1,34 @@
-/// A row of a file becomes an example, by what the task says its columns mean.
+/// Converts a parsed record into an example according to the task's column mapping.
 #pragma once
 
 #include <string>
 
 #include <cuecard/example.hpp>
 
-#include "data/row.hpp"
-#include "data/row_layout.hpp"
+#include "data/record.hpp"
+#include "data/record_layout.hpp"
 
 namespace cuecard {
 
 class ExampleMaker {
 public:
-  /// Both must outlive it. `labels_required`: a row without one of them can't be used.
-  ExampleMaker(const RowLayout& layout, const LabelIndex& labels, bool labels_required)
+  /// `layout` and `labels` must outlive it. `labels_required`: a record without a known label is rejected.
+  ExampleMaker(const RecordLayout& layout, const LabelIndex& labels, bool labels_required)
       : layout_(layout), labels_(labels), labels_required_(labels_required && !labels.empty()) {}
 
-  /// Empty when `example` was made, else why it can't be.
-  std::string make(const Row& row, Example& example) const;
+  /// Returns an empty string on success, else why the record is unusable.
+  std::string make(const Record& record, Example& example) const;
 
 private:
-  std::string fill_text(const Row& row, Example& example) const;
-  /// True when the column gave a text.
-  bool take_by_name(const std::string& name, const Cell& cell, Example& example) const;
-  /// Whether a named column has a role of its own.
-  bool used(const std::string& name) const;
-  std::string fill_label(const Row& row, Example& example) const;
+  std::string fill_text(const Record& record, Example& example) const;
+  /// True when the column added a non-blank text.
+  bool add_unmapped_column(const std::string& name, const Cell& cell, Example& example) const;
+  /// Whether the layout maps the column to something other than a text field.
+  bool has_role(const std::string& name) const;
+  std::string fill_label(const Record& record, Example& example) const;
   std::string known_values() const;
 
-  const RowLayout& layout_;
+  const RecordLayout& layout_;
   const LabelIndex& labels_;
   bool labels_required_;
 };

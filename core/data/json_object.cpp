@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-std::string found(const json& value) {
+std::string describe(const json& value) {
   if (value.is_object())
     return "an object";
   if (value.is_array())
@@ -21,7 +21,7 @@ std::string found(const json& value) {
   return text.size() > 60 ? text.substr(0, 60) + "..." : text;
 }
 
-std::string list(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words)
     text += (text.empty() ? "" : ", ") + word;
@@ -35,12 +35,12 @@ JsonObject::JsonObject(const json& value, std::string file, std::string path,
     : value_(&value), file_(std::move(file)), path_(std::move(path)) {
   if (!value.is_object())
     throw DataError(file_ + ": " + (path_.empty() ? "the document" : "\"" + path_ + "\"") + " is " +
-                    found(value) + "; an object was expected.");
+                    describe(value) + "; an object was expected.");
   for (const auto& [key, member] : value.items())
     if (!keys.empty() && std::find(keys.begin(), keys.end(), key) == keys.end()) {
       const std::string hint = did_you_mean(key, keys);
       throw DataError(file_ + ": unknown key \"" + this->path(key.substr(0, 80)) + "\"." +
-                      (hint.empty() ? " Known here: " + list(keys) + "." : hint));
+                      (hint.empty() ? " Known keys: " + joined(keys) + "." : hint));
     }
 }
 
@@ -63,7 +63,7 @@ const json& JsonObject::at(const std::string& key) const {
 
 std::string JsonObject::text(const std::string& key) const {
   if (!at(key).is_string())
-    refuse(key, "a text");
+    refuse(key, "a string");
   return at(key).get<std::string>();
 }
 
@@ -106,7 +106,7 @@ std::vector<std::string> JsonObject::texts(const std::string& key) const {
   const bool fits = value.is_array() &&
                     std::all_of(value.begin(), value.end(), [](const json& item) { return item.is_string(); });
   if (!fits)
-    refuse(key, "a list of texts");
+    refuse(key, "a list of strings");
   return value.get<std::vector<std::string>>();
 }
 
@@ -116,7 +116,7 @@ std::string JsonObject::choice_or(const std::string& key, const std::string& fal
     return fallback;
   const std::string value = text(key);
   if (std::find(choices.begin(), choices.end(), value) == choices.end())
-    refuse(key, "one of " + list(choices));
+    refuse(key, "one of " + joined(choices));
   return value;
 }
 
@@ -131,7 +131,7 @@ std::string JsonObject::path(const std::string& key) const {
 }
 
 void JsonObject::refuse(const std::string& key, const std::string& expected) const {
-  throw DataError(file_ + ": \"" + path(key) + "\" is " + (has(key) ? found((*value_)[key]) : "missing") +
+  throw DataError(file_ + ": \"" + path(key) + "\" is " + (has(key) ? describe((*value_)[key]) : "missing") +
                   "; " + expected + " was expected.");
 }
 

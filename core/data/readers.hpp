@@ -1,4 +1,4 @@
-/// Data files become examples.
+/// Reads data files into examples.
 #pragma once
 
 #include <cstdint>
@@ -9,44 +9,48 @@
 
 #include <cuecard/example.hpp>
 
-#include "data/row_layout.hpp"
+#include "data/record_layout.hpp"
 
 namespace cuecard {
 
-struct SkippedRow {
+struct SkippedRecord {
   int64_t line = 0; ///< from 1
   std::string reason;
 };
 
-/// What reading a file came to.
-struct RowReport {
+/// Summary of reading one data file.
+struct RecordReport {
   std::string file;
-  std::string sha256;        ///< of the file's bytes, 64 lower-case hexadecimal digits
-  int64_t rows = 0;          ///< rows in the file, skipped ones included
-  int64_t invalid_bytes = 0; ///< ill-formed UTF-8 parts that became U+FFFD
-  std::vector<SkippedRow> skipped;
+  std::string sha256;        ///< of the file's bytes, in lower-case hexadecimal
+  int64_t records = 0;       ///< in the file, including skipped ones
+  int64_t invalid_bytes = 0; ///< ill-formed UTF-8 sequences replaced by U+FFFD
+  std::vector<SkippedRecord> skipped;
 
-  /// One line about what was skipped and replaced, or "" when nothing was: at most `most` rows are named.
+  /// One line about skipped records and replaced bytes, naming at most `most` records; empty when there are
+  /// none.
   std::string summary(std::size_t most = 3) const;
 };
 
 struct ReadSettings {
-  bool strict = false;         ///< a row that can't be used is a DataError
-  bool labels_required = true; ///< a row without a known label can't be used
+  bool strict = false;         ///< an unusable record throws DataError instead of being skipped
+  bool labels_required = true; ///< skip records without a known label
 };
 
-/// The usable rows of `path`, in order. Ill-formed UTF-8 is replaced and counted, a byte-order mark dropped.
-/// A row without text, without a mapped column or (when required) without a known label is skipped and
-/// reported. Throws DataError for a file that can't be read, has no row, lacks a mapped column altogether, or
-/// has no usable row.
-std::vector<Example> read_examples(const std::filesystem::path& path, const RowLayout& layout,
-                                   const LabelIndex& labels, const ReadSettings& settings, RowReport& report);
+/// The examples in `path`, in file order. Ill-formed UTF-8 is replaced and counted; a byte-order mark is
+/// removed. A record without text, without a mapped column or (when required) without a known label is skipped
+/// and reported. Throws DataError when the file can't be read, has no records, has a header without a mapped
+/// column, or yields no example.
+std::vector<Example> read_examples(const std::filesystem::path& path, const RecordLayout& layout,
+                                   const LabelIndex& labels, const ReadSettings& settings,
+                                   RecordReport& report);
 
-/// All bytes of a data file, which may be a pipe. Throws DataError.
+/// The bytes of a data file, which may be a pipe. Throws DataError.
 std::string read_data_bytes(const std::filesystem::path& path);
 
-/// The same for bytes that are already here; `origin` names them in errors and in the report.
-std::vector<Example> examples_of(std::string bytes, const std::string& origin, const RowLayout& layout,
-                                 const LabelIndex& labels, const ReadSettings& settings, RowReport& report);
+/// Like `read_examples`, for bytes in memory. `origin` names them in errors and in the report; its extension
+/// gives the format where the layout does not.
+std::vector<Example> parse_examples(std::string bytes, const std::string& origin, const RecordLayout& layout,
+                                    const LabelIndex& labels, const ReadSettings& settings,
+                                    RecordReport& report);
 
 } // namespace cuecard

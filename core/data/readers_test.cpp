@@ -11,8 +11,8 @@ using namespace cuecard;
 
 namespace {
 
-RowLayout layout(std::map<std::string, Column> fields, std::optional<Column> label, bool header = true) {
-  RowLayout result;
+RecordLayout layout(std::map<std::string, Column> fields, std::optional<Column> label, bool header = true) {
+  RecordLayout result;
   result.fields = std::move(fields);
   result.label = std::move(label);
   result.header = header;
@@ -23,18 +23,18 @@ const LabelIndex sentiment({{"negative", {}, {"0"}}, {"positive", {}, {"1"}}});
 
 struct Result {
   std::vector<Example> examples;
-  RowReport report;
+  RecordReport report;
 };
 
-Result read(const std::string& bytes, const std::string& name, const RowLayout& layout,
+Result read(const std::string& bytes, const std::string& name, const RecordLayout& layout,
             const LabelIndex& labels = sentiment, ReadSettings settings = {}) {
   Result result;
-  result.examples = examples_of(bytes, name, layout, labels, settings, result.report);
+  result.examples = parse_examples(bytes, name, layout, labels, settings, result.report);
   return result;
 }
 
-std::string complaint(const std::string& bytes, const std::string& name, const RowLayout& layout,
-                      ReadSettings settings = {}) {
+std::string error_of(const std::string& bytes, const std::string& name, const RecordLayout& layout,
+                     ReadSettings settings = {}) {
   try {
     read(bytes, name, layout, sentiment, settings);
   } catch (const DataError& error) {
@@ -49,7 +49,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 } // namespace
 
-TEST_CASE("TSV by column number, quotes are text, CR LF ends a line") {
+TEST_CASE("TSV: columns by number, literal quotes, CR LF line endings") {
   const auto [examples, report] =
       read("a \"fine\" film\t1\r\ndull\t0\r\n\r\n", "d.tsv", layout({{"text", {"", 1}}}, Column{"", 2}, false));
   REQUIRE(examples.size() == 2);
@@ -57,13 +57,13 @@ TEST_CASE("TSV by column number, quotes are text, CR LF ends a line") {
   CHECK(examples[0].label == 1);
   CHECK(examples[1].label == 0);
   CHECK(examples[1].line == 2);
-  CHECK(report.rows == 2);
+  CHECK(report.records == 2);
   CHECK(report.summary().empty());
   // printf 'a "fine" film\t1\r\ndull\t0\r\n\r\n' | sha256sum
   CHECK(report.sha256 == "c1acaf9cc29f398a67afb8457cd5dfadae72cc60da421078e84c2da8bf7b597a");
 }
 
-TEST_CASE("CSV as RFC 4180: quotes, doubled quotes, commas and line ends inside, byte-order mark") {
+TEST_CASE("CSV: RFC 4180 quoting, doubled quotes, embedded commas and line breaks, byte-order mark") {
   const std::string bytes = "\xEF\xBB\xBFlabel,title,description\r\n"
                             "1,\"A \"\"big\"\" day\",\"first, then\nsecond\r\nthird\"\r\n"
                             "0,,\"\"\n"
@@ -80,36 +80,37 @@ TEST_CASE("CSV as RFC 4180: quotes, doubled quotes, commas and line ends inside,
   CHECK(report.skipped[0].reason == "it has no text");
 }
 
-TEST_CASE("a quote that never closes is an error with its line") {
-  CHECK(contains(complaint("label,text\n1,ok\n0,\"never\nends\n", "d.csv",
-                           layout({{"text", {"text", 0}}}, Column{"label", 0})),
-                 "d.csv, line 3: a quote"));
+TEST_CASE("CSV: an unclosed quote is an error with its line") {
+  CHECK(contains(error_of("label,text\n1,ok\n0,\"never\nends\n", "d.csv",
+                          layout({{"text", {"text", 0}}}, Column{"label", 0})),
+                 "d.csv, line 3: an opening quote"));
 }
 
-TEST_CASE("rows that can't be used are counted by line and reason") {
+TEST_CASE("unusable records are skipped and reported by line and reason") {
   const std::string bytes = "text\tlabel\ngood\t1\n\nbad\t7\nonly one column\nno label\t\n  \t1\nfine\t 0 \n";
-  const RowLayout columns = layout({{"text", {"text", 0}}}, Column{"label", 0});
+  const RecordLayout columns = layout({{"text", {"text", 0}}}, Column{"label", 0});
   const auto [examples, report] = read(bytes, "d.tsv", columns);
   CHECK(examples.size() == 2);
-  CHECK(report.rows == 7);
+  CHECK(report.records == 7);
   REQUIRE(report.skipped.size() == 5);
   const std::vector<int64_t> lines{3, 4, 5, 6, 7};
   for (std::size_t i = 0; i < 5; ++i)
     CHECK(report.skipped[i].line == lines[i]);
-  CHECK(report.skipped[1].reason == "its label \"7\" is none of \"0\", \"negative\", \"1\", \"positive\"");
-  CHECK(contains(report.summary(1), "5 of 7 rows skipped (line 3: the line is empty; ...)"));
-  CHECK(contains(complaint(bytes, "d.tsv", columns, {.strict = true}), "d.tsv, line 3: the row can't be used"));
-  // For prediction a label is not needed.
+  CHECK(report.skipped[1].reason == "its label \"7\" is not one of \"0\", \"negative\", \"1\", \"positive\"");
+  CHECK(contains(report.summary(1), "5 of 7 examples skipped (line 3: the line is empty; ...)"));
+  CHECK(contains(error_of(bytes, "d.tsv", columns, {.strict = true}),
+                 "d.tsv, line 3: the example can't be used"));
+  // Prediction does not need labels.
   CHECK(read(bytes, "d.tsv", columns, sentiment, {.labels_required = false}).examples.size() == 4);
 }
 
-TEST_CASE("JSON lines: nested keys, lists, numbers, broken lines") {
+TEST_CASE("JSON Lines: nested keys, lists, numbers, malformed lines") {
   const std::string bytes = "{\"a\": {\"b\": \"text\"}, \"label\": 1, \"idx\": 12, \"words\": [\"x\", \"y\"]}\n"
                             "{\"a\": {\"b\": \"broken\"\n"
                             "[1]\n"
                             "{\"a\": {\"b\": null}, \"label\": 0}\n"
                             "{\"a\": {\"b\": \"\\u00e9\"}, \"label\": false}\n";
-  RowLayout columns = layout({{"text", {"a.b", 0}}}, Column{"label", 0});
+  RecordLayout columns = layout({{"text", {"a.b", 0}}}, Column{"label", 0});
   columns.id = Column{"idx", 0};
   columns.answers = Column{"words", 0};
   columns.references = Column{"words", 0};
@@ -122,12 +123,12 @@ TEST_CASE("JSON lines: nested keys, lists, numbers, broken lines") {
   CHECK(examples[1].fields.at("text") == "\xC3\xA9");
   CHECK(examples[1].label == 0);
   REQUIRE(report.skipped.size() == 3);
-  CHECK(report.skipped[0].reason == "it is no valid JSON object");
-  CHECK(report.skipped[1].reason == "it is no JSON object");
+  CHECK(report.skipped[0].reason == "it is not valid JSON");
+  CHECK(report.skipped[1].reason == "it is not a JSON object");
   CHECK(report.skipped[2].reason == "it has no column \"a.b\"");
 }
 
-TEST_CASE("answers that are parts of a field, counted in characters") {
+TEST_CASE("extractive answers with start offsets in characters") {
   const std::string bytes =
       "{\"c\": \"\\u00e9t\\u00e9 in Rome\", \"answers\": {\"text\": [\"Rome\", \"in\"], \"answer_start\": [7, "
       "4]}}\n"
@@ -136,22 +137,22 @@ TEST_CASE("answers that are parts of a field, counted in characters") {
       "{\"c\": \"it rains\", \"answers\": {\"text\": [\"rains\"], \"answer_start\": [3, 4]}}\n"
       "{\"c\": \"it rains\", \"answers\": {\"text\": [], \"answer_start\": []}}\n"
       "{\"c\": \"it rains\"}\n";
-  RowLayout columns = layout({{"context", {"c", 0}}}, std::nullopt);
+  RecordLayout columns = layout({{"context", {"c", 0}}}, std::nullopt);
   columns.spans = SpanColumns{"context", {"answers.text", 0}, {"answers.answer_start", 0}};
   const auto [examples, report] = read(bytes, "d.jsonl", columns);
   REQUIRE(examples.size() == 3);
   REQUIRE(examples[0].spans.size() == 2);
   CHECK(examples[0].spans[0].field == "context");
-  CHECK(examples[0].spans[0].begin == 9); // two characters of two bytes stand in front
+  CHECK(examples[0].spans[0].begin == 9); // two two-byte characters precede it
   CHECK(examples[0].spans[0].end == 13);
   CHECK(examples[0].spans[1].begin == 6);
   CHECK(examples[1].spans.empty());
   CHECK(examples[2].spans.empty());
   REQUIRE(report.skipped.size() == 3);
-  CHECK(report.skipped[0].reason == "its answer \"rains\" does not stand at character 4 of \"context\"");
-  CHECK(report.skipped[1].reason == "its answer \"rains\" does not stand at character 40 of \"context\"");
-  CHECK(contains(report.skipped[2].reason, "it has 1 answers in column \"answers.text\" and 2 beginnings"));
-  // Their columns are no fields where nothing names fields.
+  CHECK(report.skipped[0].reason == "its answer \"rains\" is not at character 4 of \"context\"");
+  CHECK(report.skipped[1].reason == "its answer \"rains\" is not at character 40 of \"context\"");
+  CHECK(contains(report.skipped[2].reason, "it has 1 answers in column \"answers.text\" but 2 start offsets"));
+  // Without a field mapping, the span columns still do not become fields.
   columns.fields.clear();
   columns.spans->field = "c";
   const auto [by_name, other] = read(bytes.substr(0, bytes.find('\n') + 1), "d.jsonl", columns);
@@ -160,8 +161,8 @@ TEST_CASE("answers that are parts of a field, counted in characters") {
   CHECK(by_name[0].spans.size() == 2);
 }
 
-TEST_CASE("alternatives: a list in one column, or a column for each") {
-  RowLayout columns = layout({{"text", {"q", 0}}}, Column{"label", 0});
+TEST_CASE("alternatives: one list column, or one column per alternative") {
+  RecordLayout columns = layout({{"text", {"q", 0}}}, Column{"label", 0});
   columns.choices["ends"] = {{"ends", 0}};
   const LabelIndex labels({{"A", {}, {}}, {"B", {}, {}}, {"C", {}, {}}});
   const std::string lists = "{\"q\": \"x\", \"ends\": [\"a b\", \"c\", 3], \"label\": \"C\"}\n"
@@ -173,19 +174,19 @@ TEST_CASE("alternatives: a list in one column, or a column for each") {
   CHECK(examples[0].label == 2);
   CHECK(!examples[0].fields.contains("ends"));
   REQUIRE(report.skipped.size() == 2);
-  CHECK(report.skipped[0].reason == "column \"ends\" is no list of alternatives");
+  CHECK(report.skipped[0].reason == "column \"ends\" is not a list of alternatives");
   CHECK(report.skipped[1].reason == "it has no column \"ends\"");
 
   columns.choices["ends"] = {{"e1", 0}, {"e2", 0}};
   const auto table = read("q,e1,e2,label\nx,a b,c,B\n", "d.csv", columns, labels);
   CHECK(table.examples.at(0).words.at("ends") == std::vector<std::string>{"a b", "c"});
-  CHECK(contains(complaint("q,e1,label\nx,a,B\n", "d.csv", columns, {}), "the header has no column \"e2\""));
+  CHECK(contains(error_of("q,e1,label\nx,a,B\n", "d.csv", columns, {}), "the header has no column \"e2\""));
 }
 
-TEST_CASE("CoNLL: a sentence is a row, labels stand by word") {
+TEST_CASE("CoNLL: one example per sentence, one label per word") {
   const std::string bytes =
       "-DOCSTART- -X- O O\n\nEU NNP B-ORG\nrejects VBZ O\n\n\nPeter NNP B-PER\nbroken NNP\n\nEnd . O\n";
-  RowLayout columns = layout({}, Column{"", 3});
+  RecordLayout columns = layout({}, Column{"", 3});
   columns.words["words"] = {"", 1};
   const LabelIndex labels({{"O", {}, {}}, {"ORG", {}, {"B-ORG", "I-ORG"}}, {"PER", {}, {"B-PER"}}});
   const auto [examples, report] = read(bytes, "d.conll", columns, labels);
@@ -198,37 +199,38 @@ TEST_CASE("CoNLL: a sentence is a row, labels stand by word") {
   CHECK(report.skipped[0].line == 7);
 }
 
-TEST_CASE("without a mapping every other named column is a field") {
-  RowLayout columns = layout({}, Column{"label", 0});
+TEST_CASE("without a field mapping, every column without a role is a field") {
+  RecordLayout columns = layout({}, Column{"label", 0});
   const auto [examples, report] = read("premise,hypothesis,label\nx,y,1\n", "d.csv", columns);
   REQUIRE(examples.size() == 1);
   CHECK(examples[0].fields.size() == 2);
   CHECK(examples[0].fields.at("hypothesis") == "y");
 }
 
-TEST_CASE("what is wrong for a whole file is one error") {
-  const RowLayout named = layout({{"text", {"sentense", 0}}}, Column{"label", 0});
-  CHECK(contains(complaint("sentence,label\nx,1\n", "d.csv", named), "Did you mean \"sentence\"?"));
-  CHECK(contains(complaint("", "d.csv", named), "the data file is empty"));
-  CHECK(contains(complaint(" \n\n", "d.csv", named), "the data file is empty"));
-  CHECK(contains(complaint("sentense,label\n", "d.csv", named), "has a header and no rows"));
-  CHECK(contains(complaint("sentense,label\nx,9\n", "d.csv", named), "none of its 1 rows can be used; line 2"));
-  CHECK(contains(complaint("x,1\n", "d.dat", named), "its name does not say its format"));
-  CHECK(contains(complaint("x\t1\n", "d.tsv", layout({{"text", {"text", 0}}}, {}, false)), "by number"));
-  RowReport report;
+TEST_CASE("problems of a whole file are a single error") {
+  const RecordLayout named = layout({{"text", {"sentense", 0}}}, Column{"label", 0});
+  CHECK(contains(error_of("sentence,label\nx,1\n", "d.csv", named), "Did you mean \"sentence\"?"));
+  CHECK(contains(error_of("", "d.csv", named), "the data file is empty"));
+  CHECK(contains(error_of(" \n\n", "d.csv", named), "the data file is empty"));
+  CHECK(contains(error_of("sentense,label\n", "d.csv", named), "has a header but no rows"));
+  CHECK(contains(error_of("sentense,label\nx,9\n", "d.csv", named),
+                 "none of its examples can be used (1 read); line 2"));
+  CHECK(contains(error_of("x,1\n", "d.dat", named), "the file extension does not give the format"));
+  CHECK(contains(error_of("x\t1\n", "d.tsv", layout({{"text", {"text", 0}}}, {}, false)), "by number"));
+  RecordReport report;
   CHECK_THROWS_AS(read_examples("/nonexistent/d.csv", named, sentiment, {}, report), DataError);
   CHECK_THROWS_AS(read_examples(std::filesystem::temp_directory_path(), named, sentiment, {}, report),
                   DataError);
 }
 
-TEST_CASE("values in messages are short, whole and on one line") {
+TEST_CASE("values in error messages are short, on one line, and cut between characters") {
   CHECK(shown("a\nb\x01") == "a b ");
   CHECK(shown(std::string(59, 'x') + "\xC3\xA9") == std::string(59, 'x') + "...");
   CHECK(shown(std::string(58, 'x') + "\xC3\xA9") == std::string(58, 'x') + "\xC3\xA9");
 }
 
-TEST_CASE("ill-formed UTF-8 is replaced by maximal subparts") {
-  // The table of section 3.9 of the Unicode standard: 61 F1 80 80 E1 80 C2 62 80 63 80 BF 64.
+TEST_CASE("each maximal ill-formed UTF-8 subpart is replaced by U+FFFD") {
+  // The example of section 3.9 of the Unicode standard: 61 F1 80 80 E1 80 C2 62 80 63 80 BF 64.
   std::string text = "a\xF1\x80\x80\xE1\x80\xC2"
                      "b\x80"
                      "c\x80\xBF"

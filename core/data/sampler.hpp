@@ -1,4 +1,4 @@
-/// Few-shot subsets, the same rows as OpenPrompt's FewShotSampler picks for the same seed.
+/// Few-shot subsets: the examples that OpenPrompt's FewShotSampler draws for the same seed.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace cuecard {
 
-/// How many rows to take: so many of each label, or so many in all. Exactly one is above 0.
+/// Number of examples to draw, per label or in total. Exactly one is positive.
 struct SampleSize {
   int64_t per_label = 0;
   int64_t total = 0;
@@ -15,14 +15,15 @@ struct SampleSize {
 };
 
 struct FewShot {
-  std::vector<std::size_t> train, dev; ///< row indices, in the drawn order
+  std::vector<std::size_t> train, dev; ///< example indices, in the order drawn
 };
 
-/// A subset of the rows with `labels`: per label in order of first appearance shuffle and take, then shuffle
-/// the union; or shuffle all and take. Labels with fewer rows give all they have. `seed` is below 2^32.
+/// Indices of a subset of the examples with these labels. Per label: shuffle each label's examples, in order of
+/// the label's first appearance, take the first ones, then shuffle the union. In total: shuffle all examples
+/// and take the first ones. A label with fewer examples contributes all of them.
 std::vector<std::size_t> sample(const std::vector<int64_t>& labels, const SampleSize& size, uint32_t seed);
 
-/// The same, and a second subset from the rows that are left, drawn with the same stream.
+/// Also draws a development set from the remaining examples, with the same random stream.
 FewShot sample_with_dev(const std::vector<int64_t>& labels, const SampleSize& train, const SampleSize& dev,
                         uint32_t seed);
 

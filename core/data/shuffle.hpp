@@ -1,4 +1,4 @@
-/// A seeded order that is the same everywhere: the shuffle of numpy's legacy `RandomState`.
+/// A platform-independent seeded shuffle, identical to that of numpy's legacy `RandomState`.
 #pragma once
 
 #include <cstddef>
@@ -9,19 +9,18 @@
 
 namespace cuecard {
 
-/// MT19937 seeded with one 32-bit number, as `numpy.random.RandomState(seed)`.
+/// MT19937 seeded like `numpy.random.RandomState(seed)`.
 class LegacyRandom {
 public:
   explicit LegacyRandom(uint32_t seed) : bits_(seed) {}
 
-  /// Uniform in [0, high]: 32-bit draws, masked to the smallest power of two that holds `high`, until one
-  /// fits. `high` is below 2^32.
+  /// Uniform in [0, high] by rejection: 32-bit draws masked to the bits of `high`, until one is in range.
   uint32_t up_to(uint32_t high) {
     uint32_t mask = high;
     for (const int shift : {1, 2, 4, 8, 16})
       mask |= mask >> shift;
     if (mask == 0)
-      return 0; // numpy draws nothing for an interval of one value
+      return 0; // numpy consumes no random bits here
     uint32_t value;
     do
       value = static_cast<uint32_t>(bits_()) & mask;
@@ -29,7 +28,7 @@ public:
     return value;
   }
 
-  /// Fisher and Yates from the end.
+  /// Fisher-Yates shuffle, from the end.
   template <class T>
   void shuffle(std::vector<T>& values) {
     for (std::size_t i = values.size(); i-- > 1;)

@@ -1,4 +1,4 @@
-/// A seeded division of rows in which no text stands in two parts.
+/// Seeded train/dev/test splits in which no text appears in two parts.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,11 @@
 
 namespace cuecard {
 
-/// Indices of the rows of each part, ascending. `shares` are above 0 and sum to 1 at most; what they leave
-/// belongs to no part. Rows whose texts are the same but for blanks and the case of ASCII letters stay
-/// together. The order of the texts is drawn with `seed`, then each part takes texts until it has its share of
-/// the rows; a part is never empty while there are texts left. Throws UsageError for shares that are out of
-/// range.
+/// Example indices of each part, ascending. `fractions` are positive and sum to at most 1; the remaining
+/// examples belong to no part. Examples whose texts are equal up to whitespace and ASCII case form a group and
+/// stay together. Groups are shuffled with `seed`; each part takes groups until it has its fraction of the
+/// examples, and at least one group while any are left. Throws UsageError for fractions out of range.
 std::vector<std::vector<std::size_t>> split(const std::vector<Example>& examples,
-                                            const std::vector<double>& shares, uint32_t seed);
+                                            const std::vector<double>& fractions, uint32_t seed);
 
 } // namespace cuecard

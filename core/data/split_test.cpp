@@ -21,7 +21,7 @@ std::vector<Example> texts(const std::vector<std::string>& values) {
 
 } // namespace
 
-TEST_CASE("parts are disjoint, of the asked size, and repeat with the seed") {
+TEST_CASE("parts are disjoint, have the requested sizes, and depend only on the seed") {
   std::vector<std::string> values;
   for (int i = 0; i < 1000; ++i)
     values.push_back("sentence " + std::to_string(i));
@@ -39,7 +39,7 @@ TEST_CASE("parts are disjoint, of the asked size, and repeat with the seed") {
   CHECK(cuecard::split(examples, {0.7, 0.2, 0.1}, 6) != parts);
 }
 
-TEST_CASE("rows of one text stay together, whatever their blanks and case") {
+TEST_CASE("examples with equal text up to whitespace and case stay together") {
   std::vector<std::string> values;
   for (int i = 0; i < 60; ++i)
     for (const char* form : {"A good film ", " a  GOOD film ", "a good\tfilm "})
@@ -47,12 +47,12 @@ TEST_CASE("rows of one text stay together, whatever their blanks and case") {
   const auto parts = cuecard::split(texts(values), {0.5, 0.5}, 1);
   std::map<std::size_t, std::size_t> part_of_text;
   for (std::size_t part = 0; part < 2; ++part)
-    for (const std::size_t row : parts[part])
-      CHECK(part_of_text.emplace(row / 3, part).first->second == part);
+    for (const std::size_t index : parts[part])
+      CHECK(part_of_text.emplace(index / 3, part).first->second == part);
   CHECK(parts[0].size() + parts[1].size() == values.size());
 }
 
-TEST_CASE("two fields do not run into one another") {
+TEST_CASE("fields are compared separately, not as one concatenated text") {
   std::vector<Example> examples(2);
   examples[0].fields = {{"a", "x"}, {"b", "yz"}};
   examples[1].fields = {{"a", "xy"}, {"b", "z"}};
@@ -61,7 +61,7 @@ TEST_CASE("two fields do not run into one another") {
   CHECK(parts[1].size() == 1);
 }
 
-TEST_CASE("shares out of range are refused") {
+TEST_CASE("split fractions out of range are rejected") {
   const auto examples = texts({"a", "b"});
   CHECK_THROWS_AS(cuecard::split(examples, {0.7, 0.4}, 0), cuecard::UsageError);
   CHECK_THROWS_AS(cuecard::split(examples, {0.0}, 0), cuecard::UsageError);

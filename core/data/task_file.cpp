@@ -9,8 +9,8 @@
 #include <cuecard/error.hpp>
 
 #include "data/json_object.hpp"
+#include "files/strict_json.hpp"
 #include "metrics/task_metric.hpp"
-#include "model/strict_json.hpp"
 
 namespace cuecard {
 
@@ -18,31 +18,31 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t largest_seed = std::numeric_limits<uint32_t>::max();
-constexpr std::size_t largest_template = std::size_t{1} << 20;
+constexpr int64_t max_seed = std::numeric_limits<uint32_t>::max();
+constexpr std::size_t max_template_bytes = std::size_t{1} << 20;
 
-std::filesystem::path beside(const std::filesystem::path& task_file, const std::string& relative) {
+std::filesystem::path resolved(const std::filesystem::path& task_file, const std::string& relative) {
   return (task_file.parent_path() / relative).lexically_normal();
 }
 
-constexpr int64_t last_column = 100000;
+constexpr int64_t max_column = 100000;
 
-/// A column's name, or its number from 1; none for anything else.
-std::optional<Column> column_of(const json& value) {
+/// A column by name, or by number from 1; none for any other value.
+std::optional<Column> column_from_json(const json& value) {
   if (value.is_string() && !value.get<std::string>().empty())
     return Column{value.get<std::string>(), 0};
-  if (value.is_number_integer() && value >= 1 && value <= last_column)
+  if (value.is_number_integer() && value >= 1 && value <= max_column)
     return Column{"", value.get<int64_t>()};
   return std::nullopt;
 }
 
 Column column(const JsonObject& object, const std::string& key) {
   const json& value = object.at(key);
-  if (const std::optional<Column> found = column_of(value))
+  if (const std::optional<Column> found = column_from_json(value))
     return *found;
   if (!value.is_number_integer())
-    object.refuse(key, "a column's name or its number from 1");
-  return {"", object.integer(key, 1, last_column)}; // refuses it
+    object.refuse(key, "a column name or a column number (from 1)");
+  return {"", object.integer(key, 1, max_column)}; // throws: out of range
 }
 
 std::optional<Column> optional_column(const JsonObject& object, const std::string& key) {
@@ -59,37 +59,37 @@ std::map<std::string, Column> columns(const JsonObject& object, const std::strin
   return result;
 }
 
-/// A column that holds a list, or a column for each alternative.
+/// One column that holds a list, or one column per alternative.
 std::vector<Column> alternatives(const JsonObject& names, const std::string& name) {
   const json& value = names.at(name);
   if (!value.is_array())
     return {column(names, name)};
   std::vector<Column> result;
   for (const json& each : value) {
-    const std::optional<Column> found = column_of(each);
+    const std::optional<Column> found = column_from_json(each);
     if (!found)
-      names.refuse(name, "a list of columns, each a name or a number from 1");
+      names.refuse(name, "a list of column names or numbers (from 1)");
     result.push_back(*found);
   }
   if (result.size() < 2)
-    names.refuse(name, "a list of two columns or more, or the name of one that holds a list");
+    names.refuse(name, "a list of two or more columns, or the name of one column that holds a list,");
   return result;
 }
 
-void read_choices(const JsonObject& data, RowLayout& layout) {
+void read_choices(const JsonObject& data, RecordLayout& layout) {
   if (!data.has("choices"))
     return;
   const JsonObject names = data.object("choices", {});
   for (const std::string& name : names.keys()) {
     if (layout.words.contains(name))
-      names.refuse(name, "another name than one of \"data.words\"");
+      names.refuse(name, "a name that \"data.words\" does not use");
     layout.choices[name] = alternatives(names, name);
   }
 }
 
 void read_data(const JsonObject& data, TaskFile& task) {
   const auto file = [&](const std::string& key) -> std::optional<std::filesystem::path> {
-    return data.has(key) ? std::optional(beside(task.file, data.text(key))) : std::nullopt;
+    return data.has(key) ? std::optional(resolved(task.file, data.text(key))) : std::nullopt;
   };
   task.train = file("train");
   task.dev = file("dev");
@@ -115,45 +115,45 @@ void read_data(const JsonObject& data, TaskFile& task) {
 
 void read_split(const JsonObject& split, TaskFile& task) {
   if (task.dev)
-    split.refuse("dev", "no split beside a \"data.dev\" file, one of the two");
+    split.refuse("dev", "either \"split.dev\" or a \"data.dev\" file, not both,");
   task.split.dev = split.number("dev", 0.001, 0.999);
-  task.split.seed = static_cast<uint32_t>(split.integer_or("seed", 0, 0, largest_seed));
+  task.split.seed = static_cast<uint32_t>(split.integer_or("seed", 0, 0, max_seed));
 }
 
-SampleSize sample_size(const JsonObject& object, const std::string& path_of_both) {
+SampleSize sample_size(const JsonObject& object, const std::string& parent) {
   const SampleSize size{object.integer_or("per_label", 0, 1, 1 << 30),
                         object.integer_or("total", 0, 1, 1 << 30)};
   if ((size.per_label > 0) == (size.total > 0))
-    object.refuse(size.total > 0 ? "total" : "per_label", "one of per_label and total in " + path_of_both);
+    object.refuse(size.total > 0 ? "total" : "per_label", "exactly one of per_label and total in " + parent);
   return size;
 }
 
 void read_few_shot(const JsonObject& object, TaskFile& task) {
   TaskFewShot few_shot;
   few_shot.train = sample_size(object, "\"few_shot\"");
-  few_shot.seed = static_cast<uint32_t>(object.integer_or("seed", 0, 0, largest_seed));
+  few_shot.seed = static_cast<uint32_t>(object.integer_or("seed", 0, 0, max_seed));
   if (object.has("dev"))
     few_shot.dev = sample_size(object.object("dev", {"per_label", "total"}), "\"few_shot.dev\"");
   task.few_shot = few_shot;
 }
 
-/// A label is a name, or an object with its name, words and raw values.
+/// A label name, or an object with the name, label words and raw values.
 TaskLabel label(const json& value, const std::string& file, const std::string& path) {
   if (value.is_string() && !value.get<std::string>().empty())
     return {value.get<std::string>(), {}, {}};
   const JsonObject object(value, file, path, {"name", "words", "values"});
   TaskLabel result{object.text("name"), {}, {}};
   if (result.name.empty())
-    object.refuse("name", "a text that is not empty");
+    object.refuse("name", "a non-empty string");
   if (object.has("words"))
     result.words = object.texts("words");
   if (object.has("values")) {
     const json& values = object.at("values");
     if (!values.is_array())
-      object.refuse("values", "a list of values as the data files write them");
+      object.refuse("values", "a list of raw values from the data files");
     for (const json& raw : values) {
       if (raw.is_structured() || raw.is_null())
-        object.refuse("values", "a list of texts, numbers or booleans");
+        object.refuse("values", "a list of strings, numbers or booleans");
       result.values.push_back(raw.is_string() ? raw.get<std::string>() : raw.dump());
     }
   }
@@ -164,9 +164,10 @@ void read_labels(const JsonObject& root, TaskFile& task) {
   const json& labels = root.at("labels");
   if (labels.is_string() && labels.get<std::string>() == "data") {
     if (!task.layout.label || task.layout.format == DataFormat::conll)
-      root.refuse("labels",
-                  "a list of labels, or \"data\" beside a column \"data.label\" that holds one a row,");
-    task.labels_of_data = true;
+      root.refuse(
+          "labels",
+          "a list of labels, or \"data\" with a column \"data.label\" that holds one label per example,");
+    task.labels_from_data = true;
     return;
   }
   if (!labels.is_array())
@@ -191,26 +192,26 @@ TaskComponent component(const JsonObject& object) {
     const JsonObject options = object.object("options", {});
     for (const std::string& name : options.keys()) {
       if (options.at(name).is_structured() || options.at(name).is_null())
-        options.refuse(name, "a text, a number, true or false");
+        options.refuse(name, "a string, a number, true or false");
       result.set.emplace_back(name, option_text(options.at(name)));
     }
   }
   return result;
 }
 
-/// The whole file, or its `line`-th line (OpenPrompt keeps one template a line).
+/// The whole file, or line number `line` of it (OpenPrompt's template files hold one template per line).
 std::string template_from_file(const JsonObject& object, const std::filesystem::path& task_file) {
-  const std::filesystem::path path = beside(task_file, object.text("file"));
-  std::string text = read_text(path, largest_template);
+  const std::filesystem::path path = resolved(task_file, object.text("file"));
+  std::string text = read_text(path, max_template_bytes);
   if (object.has("line")) {
-    const int64_t wanted = object.integer("line", 1, 1 << 20);
+    const int64_t line_number = object.integer("line", 1, 1 << 20);
     std::size_t begin = 0;
-    for (int64_t at = 1; at < wanted && begin != std::string::npos; ++at) {
+    for (int64_t at = 1; at < line_number && begin != std::string::npos; ++at) {
       begin = text.find('\n', begin);
       begin = begin == std::string::npos ? begin : begin + 1;
     }
     if (begin == std::string::npos || begin >= text.size())
-      object.refuse("line", "a line that " + path.string() + " has");
+      object.refuse("line", "a line number that exists in " + path.string());
     text = text.substr(begin, text.find('\n', begin) - begin);
   }
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
@@ -224,14 +225,14 @@ void read_template(const JsonObject& root, TaskFile& task) {
   } else {
     const JsonObject object = root.object("template", {"text", "file", "line", "component", "options"});
     if (object.has("text") == object.has("file"))
-      object.refuse(object.has("text") ? "file" : "text", "one of \"text\" and \"file\"");
+      object.refuse(object.has("text") ? "file" : "text", "exactly one of \"text\" and \"file\"");
     if (object.has("line") && object.has("text"))
-      object.refuse("line", "a \"file\" beside it, and no \"text\",");
+      object.refuse("line", "\"line\" only together with \"file\"");
     task.prompt_template = component(object);
     task.template_text = object.has("text") ? object.text("text") : template_from_file(object, task.file);
   }
   if (task.template_text.empty())
-    root.refuse("template", "a template that is not empty");
+    root.refuse("template", "a non-empty template");
 }
 
 std::string metric(const JsonObject& root) {
@@ -259,7 +260,7 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
   task.file = path;
   task.name = root.text_or("name", path.stem().string());
   if (task.name.empty())
-    root.refuse("name", "a text that is not empty");
+    root.refuse("name", "a non-empty string");
   if (root.has("data"))
     read_data(root.object("data", {"train", "dev", "test", "format", "header", "fields", "words", "meta",
                                    "choices", "label", "id", "answers", "references", "spans"}),

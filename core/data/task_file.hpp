@@ -1,4 +1,4 @@
-/// A task as a person writes it: data, labels, template, verbalizer, metric. One JSON file, described in
+/// A task file: data, labels, template, verbalizer and metric in one JSON file, documented in
 /// docs/task-files.md and docs/task.schema.json.
 #pragma once
 
@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "data/row_layout.hpp"
+#include "data/record_layout.hpp"
 #include "data/sampler.hpp"
 
 namespace cuecard {
 
-/// A component and what the file sets of its options, as text.
+/// A component and the options that the file sets, as text.
 struct TaskComponent {
   std::string component = "manual";
   std::vector<std::pair<std::string, std::string>> set;
@@ -22,9 +22,9 @@ struct TaskComponent {
   bool operator==(const TaskComponent&) const = default;
 };
 
-/// Rows that are taken away from the training file to be development rows.
+/// A development set split off the training file.
 struct TaskSplit {
-  double dev = 0; ///< share of the rows; 0: none
+  double dev = 0; ///< fraction of the examples; 0: no split
   uint32_t seed = 0;
 };
 
@@ -36,28 +36,28 @@ struct TaskFewShot {
 
 struct TaskFile {
   std::filesystem::path file;
-  std::string name; ///< the file's stem when it gives none
+  std::string name; ///< default: the stem of the file name
 
-  /// Absolute when the task file's own path is; relative paths in the file are relative to its folder.
+  /// Relative paths in the file are resolved against its folder, so these are absolute when the file's path is.
   std::optional<std::filesystem::path> train, dev, test;
-  RowLayout layout;
+  RecordLayout layout;
   TaskSplit split;
   std::optional<TaskFewShot> few_shot;
 
   std::vector<TaskLabel> labels;
-  bool labels_of_data = false; ///< `labels` are still to be taken from the files (`take_labels_of_data`)
+  bool labels_from_data = false; ///< `labels` must be filled by `infer_labels_from_data`
   std::string template_text;
   TaskComponent prompt_template, verbalizer;
-  int64_t max_length = 0;        ///< tokens of a prompt; 0: what the model can hold
+  int64_t max_length = 0;        ///< tokens per prompt; 0: the model's limit
   std::string truncate = "tail"; ///< tail, head, balanced or windows
-  std::string metric;            ///< one of `metric_names`; "" when the file names none
+  std::string metric;            ///< one of `metric_names`; empty: the default
 };
 
-/// Throws DataError that names the file and the key's path (`data.fields.text`), what was found and what was
-/// expected; for an unknown key also the nearest known one.
+/// Throws DataError with the file, the key's path (`data.fields.text`), the value found and the value expected,
+/// and the nearest known key for an unknown one.
 TaskFile read_task_file(const std::filesystem::path& path);
 
-/// The same from text; `path` is what relative paths are relative to and what errors name.
+/// Like `read_task_file`, for text in memory. `path` resolves relative paths and names the file in errors.
 TaskFile parse_task_file(const std::string& text, const std::filesystem::path& path);
 
 } // namespace cuecard

@@ -23,7 +23,7 @@ const char* const complete = R"({
   "verbalizer": {"component": "manual", "options": {"calibrate": "contextual", "strength": 0.5}},
   "max_length": 128, "truncate": "balanced", "metric": "accuracy"})";
 
-std::string complaint(const std::string& text) {
+std::string error_of(const std::string& text) {
   try {
     parse_task_file(text, "dir/task.json");
   } catch (const DataError& error) {
@@ -34,7 +34,7 @@ std::string complaint(const std::string& text) {
 
 } // namespace
 
-TEST_CASE("labels of the data are the values of the label column in all files") {
+TEST_CASE("labels inferred from data are the values of the label column in all files") {
   const auto folder = std::filesystem::temp_directory_path() / "cuecard-data-labels";
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "train.jsonl") << R"({"who": "Ada", "tongue": "English"})"
@@ -51,18 +51,18 @@ TEST_CASE("labels of the data are the values of the label column in all files") 
                                "label": "tongue"}, "labels": "data", "template": "{who} {\"mask\"}"})";
   TaskFile task = parse_task_file(text, folder / "task.json");
   CHECK(task.labels.empty());
-  take_labels_of_data(task);
+  infer_labels_from_data(task);
   CHECK(task.labels ==
         std::vector<TaskLabel>{{"Ancient Polish", {}, {}}, {"English", {}, {}}, {"German", {}, {}}});
   TaskFile named = parse_task_file(complete, "dir/task.json");
-  take_labels_of_data(named); // names its labels: no file is read
+  infer_labels_from_data(named); // has explicit labels, so no file is read
   CHECK(named.labels.size() == 2);
-  CHECK(complaint(R"({"data": {"train": "a.tsv"}, "labels": "data", "template": "x"})").find("data.label") !=
+  CHECK(error_of(R"({"data": {"train": "a.tsv"}, "labels": "data", "template": "x"})").find("data.label") !=
         std::string::npos);
   std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("alternatives are one column that holds a list, or a column for each") {
+TEST_CASE("alternatives: one list column, or one column per alternative") {
   const auto task = [](const std::string& choices) {
     return R"({"data": {"words": {"w": 1}, "choices": {"ends": )" + choices + R"(}}, "template": "{x}"})";
   };
@@ -72,14 +72,14 @@ TEST_CASE("alternatives are one column that holds a list, or a column for each")
   CHECK(of("\"endings\"") == std::vector<Column>{{"endings", 0}});
   CHECK(of("[\"choice1\", 3]") == std::vector<Column>{{"choice1", 0}, {"", 3}});
   for (const char* wrong : {"[\"a\", 0]", "[\"a\", \"\"]", "[\"a\", [1]]"})
-    CHECK(complaint(task(wrong)).find("data.choices.ends") != std::string::npos);
-  CHECK(complaint(task("[\"a\"]")).find("two columns or more") != std::string::npos);
-  CHECK(complaint(task("true")).find("a column's name or its number") != std::string::npos);
-  CHECK(complaint(R"({"data": {"words": {"w": 1}, "choices": {"w": "a"}}, "template": "{x}"})")
-            .find("another name than one of \"data.words\"") != std::string::npos);
+    CHECK(error_of(task(wrong)).find("data.choices.ends") != std::string::npos);
+  CHECK(error_of(task("[\"a\"]")).find("two or more columns") != std::string::npos);
+  CHECK(error_of(task("true")).find("a column name or a column number") != std::string::npos);
+  CHECK(error_of(R"({"data": {"words": {"w": 1}, "choices": {"w": "a"}}, "template": "{x}"})")
+            .find("a name that \"data.words\" does not use") != std::string::npos);
 }
 
-TEST_CASE("every key arrives") {
+TEST_CASE("every key is parsed") {
   const TaskFile task = parse_task_file(complete, "dir/task.json");
   CHECK(task.name == "topics");
   CHECK(task.train->string() == "dir/data/train.csv");
@@ -111,7 +111,7 @@ TEST_CASE("every key arrives") {
   CHECK(task.truncate == "balanced");
 }
 
-TEST_CASE("the short form has defaults") {
+TEST_CASE("a minimal task file gets the defaults") {
   const TaskFile task = parse_task_file(R"({"template": "{text}"})", "dir/sst.json");
   CHECK(task.name == "sst");
   CHECK(task.prompt_template.component == "manual");
@@ -120,7 +120,7 @@ TEST_CASE("the short form has defaults") {
   CHECK(!task.few_shot);
 }
 
-TEST_CASE("errors name file, key and what was expected") {
+TEST_CASE("errors name the file, the key and the expected value") {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"({"templete": "x"})", "dir/task.json: unknown key \"templete\". Did you mean \"template\"?"},
       {R"({"template": "x", "data": {"fields": {"text": 0}}})",
@@ -129,18 +129,18 @@ TEST_CASE("errors name file, key and what was expected") {
       {R"({"template": "x", "labels": [{"name": "a", "word": []}]})",
        "unknown key \"labels[0].word\". Did you mean \"words\"?"},
       {R"({"template": "x", "labels": [{"name": "a", "words": "w"}]})",
-       "\"labels[0].words\" is \"w\"; a list of texts was expected."},
+       "\"labels[0].words\" is \"w\"; a list of strings was expected."},
       {R"({"template": "x", "labels": [{"name": "a", "values": [1]}, {"name": "b", "values": ["1"]}]})",
-       "stands for both \"a\" and \"b\""},
+       "belongs to two labels, \"a\" and \"b\""},
       {R"({"data": {}})", "the key \"template\" is missing"},
       {R"({"template": "x", "truncate": "middle"})", "one of tail, head, balanced, windows was expected"},
       {R"({"template": "x", "max_length": -1})", "\"max_length\" is -1"},
-      {R"({"template": "x", "few_shot": {"per_label": 2, "total": 3}})", "one of per_label and total"},
-      {R"({"template": {"text": "x", "file": "y"}})", "one of \"text\" and \"file\""},
+      {R"({"template": "x", "few_shot": {"per_label": 2, "total": 3}})", "exactly one of per_label and total"},
+      {R"({"template": {"text": "x", "file": "y"}})", "exactly one of \"text\" and \"file\""},
       {R"({"template": {"text": "x", "line": 3}})", "\"template.line\" is 3"},
       {R"({"template": {"file": "nothing.txt"}})", "dir/nothing.txt"},
       {R"({"template": "x", "data": {"dev": "d.tsv"}, "split": {"dev": 0.1}})", "\"split.dev\""},
-      {R"({"template": "x", "template": "y"})", "stands twice"},
+      {R"({"template": "x", "template": "y"})", "appears twice"},
       {R"({"template": "x",})", "line 1, column"},
       {R"([])", "the document is a list; an object was expected"},
       {R"({"template": "x", "metric": "entity-f2"})",
@@ -151,7 +151,7 @@ TEST_CASE("errors name file, key and what was expected") {
       {R"({"template": "x", "verbalizer": {"options": {"a": null}}})", "\"verbalizer.options.a\" is null"},
   };
   for (const auto& [text, expected] : cases) {
-    const std::string found = complaint(text);
+    const std::string found = error_of(text);
     CAPTURE(text);
     CAPTURE(found);
     CHECK(found.find(expected) != found.npos);
@@ -159,7 +159,7 @@ TEST_CASE("errors name file, key and what was expected") {
   }
 }
 
-TEST_CASE("a template file gives all of it or one line") {
+TEST_CASE("a template file is used whole or by line number") {
   const auto folder = std::filesystem::temp_directory_path() / "cuecard-task-file-test";
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "t.txt") << "first {text}\nsecond {text}\n";

@@ -1,4 +1,4 @@
-/// docs/task.schema.json and the reader of task files say the same: what one takes the other takes, key by key.
+/// docs/task.schema.json and the task file parser accept the same documents and the same keys.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ json schema() {
   return json::parse(file);
 }
 
-bool of_type(const json& value, const std::string& type) {
+bool has_type(const json& value, const std::string& type) {
   return type == "object"    ? value.is_object()
          : type == "array"   ? value.is_array()
          : type == "string"  ? value.is_string()
@@ -35,12 +35,12 @@ bool of_type(const json& value, const std::string& type) {
                              : value.is_number();
 }
 
-/// JSON Schema 2020-12 as far as this schema uses it; a keyword that it doesn't know fails the test.
+/// The subset of JSON Schema 2020-12 that this schema uses; an unsupported keyword fails the test.
 class Validator {
 public:
   explicit Validator(const json& root) : root_(root) {}
 
-  bool takes(const json& value) const { return takes(value, root_); }
+  bool accepts(const json& value) const { return accepts(value, root_); }
 
 private:
   static std::vector<json> list_of(const json& one_or_many) {
@@ -51,43 +51,43 @@ private:
     return root_.at(json::json_pointer(reference.get<std::string>().substr(1)));
   }
 
-  /// Keys that `node` or what it refers to names.
-  bool names(const json& node, const std::string& key) const {
+  /// Whether `node`, or a schema that it references, declares `key`.
+  bool declares(const json& node, const std::string& key) const {
     if (node.contains("properties") && node.at("properties").contains(key))
       return true;
     if (node.contains("$ref"))
-      return names(target(node.at("$ref")), key);
+      return declares(target(node.at("$ref")), key);
     const json all = node.value("allOf", json::array());
-    return std::any_of(all.begin(), all.end(), [&](const json& part) { return names(part, key); });
+    return std::any_of(all.begin(), all.end(), [&](const json& part) { return declares(part, key); });
   }
 
-  bool takes_members(const json& value, const json& node, const json& rest) const {
+  bool accepts_members(const json& value, const json& node, const json& rest) const {
     for (const auto& [key, member] : value.items()) {
-      if (names(node, key))
+      if (declares(node, key))
         continue;
-      if (rest.is_boolean() ? !rest.get<bool>() : !takes(member, rest))
+      if (rest.is_boolean() ? !rest.get<bool>() : !accepts(member, rest))
         return false;
     }
     return true;
   }
 
-  bool takes(const json& value, const json& node) const {
+  bool accepts(const json& value, const json& node) const {
     for (const auto& [keyword, rule] : node.items())
-      if (!follows(value, node, keyword, rule))
+      if (!satisfies(value, node, keyword, rule))
         return false;
     return true;
   }
 
-  bool follows(const json& value, const json& node, const std::string& keyword, const json& rule) const {
-    const auto fits = [&](const json& part) { return takes(value, part); };
+  bool satisfies(const json& value, const json& node, const std::string& keyword, const json& rule) const {
+    const auto fits = [&](const json& part) { return accepts(value, part); };
     if (keyword == "$schema" || keyword == "$defs" || keyword == "title" || keyword == "description" ||
         keyword == "default")
       return true;
     if (keyword == "$ref")
-      return takes(value, target(rule));
+      return accepts(value, target(rule));
     if (keyword == "type") {
       const std::vector<json> types = list_of(rule);
-      return std::any_of(types.begin(), types.end(), [&](const json& type) { return of_type(value, type); });
+      return std::any_of(types.begin(), types.end(), [&](const json& type) { return has_type(value, type); });
     }
     if (keyword == "enum")
       return std::find(rule.begin(), rule.end(), value) != rule.end();
@@ -108,25 +108,25 @@ private:
       return !value.is_number() || value.get<double>() <= rule.get<double>();
     if (keyword == "items")
       return !value.is_array() ||
-             std::all_of(value.begin(), value.end(), [&](const json& item) { return takes(item, rule); });
+             std::all_of(value.begin(), value.end(), [&](const json& item) { return accepts(item, rule); });
     if (keyword == "minItems")
       return !value.is_array() || value.size() >= rule.get<std::size_t>();
     if (keyword == "properties") {
       for (const auto& [key, part] : rule.items())
-        if (value.is_object() && value.contains(key) && !takes(value.at(key), part))
+        if (value.is_object() && value.contains(key) && !accepts(value.at(key), part))
           return false;
       return true;
     }
     if (keyword == "additionalProperties" || keyword == "unevaluatedProperties")
-      return !value.is_object() || takes_members(value, node, rule);
-    FAIL("the schema has a keyword that this test doesn't know: " << keyword);
+      return !value.is_object() || accepts_members(value, node, rule);
+    FAIL("unsupported schema keyword: " << keyword);
     return false;
   }
 
   const json root_;
 };
 
-std::string complaint(const json& task) {
+std::string error_of(const json& task) {
   try {
     parse_task_file(task.dump(), "task.json");
   } catch (const DataError& error) {
@@ -135,8 +135,8 @@ std::string complaint(const json& task) {
   return "";
 }
 
-/// A task file with every key that the schema names, each level once.
-const char* const everything = R"({
+/// A task file with every key of the schema.
+const char* const complete_task = R"({
   "$schema": "task.schema.json", "name": "topics",
   "data": {"train": "a.csv", "dev": "b.csv", "test": "c.csv", "format": "csv", "header": false,
            "fields": {"title": "title", "body": 2}, "words": {"w": 3}, "meta": {"who": "entity"},
@@ -149,16 +149,16 @@ const char* const everything = R"({
   "verbalizer": {"component": "manual", "options": {"strength": 0.5}},
   "max_length": 128, "truncate": "balanced", "metric": "accuracy"})";
 
-/// `change` applied to the file above; schema and reader must agree on the result.
+/// `change` is applied to the file above; schema and parser must both give `valid`.
 struct Case {
   const char* what;
   std::function<void(json&)> change;
-  bool good;
+  bool valid;
 };
 
 } // namespace
 
-TEST_CASE("the documented task files are valid by the schema") {
+TEST_CASE("the documented task files satisfy the schema") {
   std::ifstream file(CUECARD_SOURCE_DIR "/docs/task-files.md");
   std::stringstream page;
   page << file.rdbuf();
@@ -169,33 +169,33 @@ TEST_CASE("the documented task files are valid by the schema") {
     at += open.size();
     const json task = json::parse(text.substr(at, text.find("```", at) - at));
     if (task.size() == 1 && task.contains("$schema"))
-      continue; // shows how to name the schema
-    CHECK_MESSAGE(validator.takes(task), task.dump());
+      continue; // only shows how to reference the schema
+    CHECK_MESSAGE(validator.accepts(task), task.dump());
     ++blocks;
   }
   CHECK(blocks == 7);
 }
 
-TEST_CASE("schema and reader agree") {
+TEST_CASE("schema and parser accept the same documents") {
   const Validator validator(schema());
-  const json whole = json::parse(everything);
+  const json complete = json::parse(complete_task);
   const std::vector<Case> cases = {
-      {"everything", [](json&) {}, true},
+      {"the complete file", [](json&) {}, true},
       {"a short template", [](json& task) { task["template"] = "x"; }, true},
       {"labels by name alone",
        [](json& task) {
          task["labels"] = {"a", "b"};
        },
        true},
-      {"labels of the data", [](json& task) { task["labels"] = "data"; }, true},
-      {"labels of elsewhere", [](json& task) { task["labels"] = "file"; }, false},
+      {"labels inferred from data", [](json& task) { task["labels"] = "data"; }, true},
+      {"labels from an unknown source", [](json& task) { task["labels"] = "file"; }, false},
       {"a split",
        [](json& task) {
          task["data"].erase("dev");
          task["split"] = {{"dev", 0.25}, {"seed", 3}};
        },
        true},
-      {"a sample by number",
+      {"a sample by total",
        [](json& task) {
          task["few_shot"] = {{"total", 8}, {"dev", {{"per_label", 2}}}};
        },
@@ -207,28 +207,28 @@ TEST_CASE("schema and reader agree") {
       {"an empty name", [](json& task) { task["name"] = ""; }, false},
       {"a name that is a number", [](json& task) { task["name"] = 1; }, false},
       {"a column zero", [](json& task) { task["data"]["label"] = 0; }, false},
-      {"a column that is no column", [](json& task) { task["data"]["fields"]["title"] = true; }, false},
+      {"a column that is a boolean", [](json& task) { task["data"]["fields"]["title"] = true; }, false},
       {"a list of one column", [](json& task) { task["data"]["choices"]["ends"] = {"e1"}; }, false},
       {"a list with no column",
        [](json& task) {
          task["data"]["choices"]["ends"] = {"e1", 0};
        },
        false},
-      {"alternatives that are no column", [](json& task) { task["data"]["choices"]["list"] = true; }, false},
-      {"parts without beginnings", [](json& task) { task["data"]["spans"].erase("starts"); }, false},
-      {"parts of no field", [](json& task) { task["data"]["spans"]["field"] = ""; }, false},
+      {"alternatives that are not a column", [](json& task) { task["data"]["choices"]["list"] = true; }, false},
+      {"spans without start offsets", [](json& task) { task["data"]["spans"].erase("starts"); }, false},
+      {"spans without a field", [](json& task) { task["data"]["spans"]["field"] = ""; }, false},
       {"an unknown format", [](json& task) { task["data"]["format"] = "xml"; }, false},
-      {"a header that is a text", [](json& task) { task["data"]["header"] = "yes"; }, false},
+      {"a header that is a string", [](json& task) { task["data"]["header"] = "yes"; }, false},
       {"both sample sizes", [](json& task) { task["few_shot"]["total"] = 3; }, false},
       {"no sample size", [](json& task) { task["few_shot"].erase("per_label"); }, false},
       {"a negative seed", [](json& task) { task["few_shot"]["seed"] = -1; }, false},
-      {"a split of all",
+      {"a split fraction above 1",
        [](json& task) {
          task["data"].erase("dev");
          task["split"] = {{"dev", 1.5}};
        },
        false},
-      {"words that are one text", [](json& task) { task["labels"][1]["words"] = "w"; }, false},
+      {"words that are a single string", [](json& task) { task["labels"][1]["words"] = "w"; }, false},
       {"a label without name", [](json& task) { task["labels"][1].erase("name"); }, false},
       {"a value that is a list", [](json& task) { task["labels"][1]["values"] = {json::array()}; }, false},
       {"an option that is null", [](json& task) { task["verbalizer"]["options"]["x"] = nullptr; }, false},
@@ -238,23 +238,23 @@ TEST_CASE("schema and reader agree") {
   };
   for (const Case& one : cases) {
     CAPTURE(one.what);
-    json task = whole;
+    json task = complete;
     one.change(task);
-    CAPTURE(complaint(task));
-    CHECK(complaint(task).empty() == one.good);
-    CHECK(validator.takes(task) == one.good);
+    CAPTURE(error_of(task));
+    CHECK(error_of(task).empty() == one.valid);
+    CHECK(validator.accepts(task) == one.valid);
   }
 }
 
-TEST_CASE("both know the same keys at every level, and no other") {
+TEST_CASE("schema and parser know the same keys at every level") {
   const json root = schema();
   const Validator validator(root);
-  json whole = json::parse(everything);
-  whole["data"].erase("dev"); // not beside a split
-  whole["split"] = {{"dev", 0.5}, {"seed", 1}};
-  REQUIRE(complaint(whole).empty());
-  REQUIRE(validator.takes(whole));
-  // Where the schema lists the keys of each place.
+  json complete = json::parse(complete_task);
+  complete["data"].erase("dev"); // not allowed with a split
+  complete["split"] = {{"dev", 0.5}, {"seed", 1}};
+  REQUIRE(error_of(complete).empty());
+  REQUIRE(validator.accepts(complete));
+  // The schema nodes that list the keys of each level.
   const json& sample = root.at("$defs").at("sample");
   const std::vector<std::pair<std::string, std::vector<json>>> levels = {
       {"", {root}},
@@ -265,22 +265,22 @@ TEST_CASE("both know the same keys at every level, and no other") {
       {"/labels/1", {root.at("/properties/labels/oneOf/1/items/oneOf/1"_json_pointer)}},
       {"/template", {root.at("/properties/template/oneOf/1"_json_pointer)}},
       {"/verbalizer", {root.at("properties").at("verbalizer")}}};
-  for (const auto& [place, nodes] : levels) {
-    CAPTURE(place);
+  for (const auto& [pointer, nodes] : levels) {
+    CAPTURE(pointer);
     std::vector<std::string> listed;
     for (const json& node : nodes)
       for (const auto& [key, part] : node.at("properties").items())
         listed.push_back(key);
     std::sort(listed.begin(), listed.end());
 
-    json strange = whole;
-    strange[json::json_pointer(place)]["zzzzzzzz"] =
-        1; // near to nothing, so that the reader lists what it knows
-    CHECK(!validator.takes(strange));
-    const std::string said = complaint(strange), before = "Known here: ";
-    CAPTURE(said);
-    REQUIRE(said.find(before) != said.npos);
-    std::stringstream names(said.substr(said.find(before) + before.size()));
+    json unknown = complete;
+    unknown[json::json_pointer(pointer)]["zzzzzzzz"] =
+        1; // similar to no known key, so that the error lists them all
+    CHECK(!validator.accepts(unknown));
+    const std::string error = error_of(unknown), prefix = "Known keys: ";
+    CAPTURE(error);
+    REQUIRE(error.find(prefix) != error.npos);
+    std::stringstream names(error.substr(error.find(prefix) + prefix.size()));
     std::vector<std::string> known;
     for (std::string name; std::getline(names >> std::ws, name, ',');)
       known.push_back(name.substr(0, name.find('.')));

@@ -7,13 +7,13 @@ namespace cuecard {
 
 namespace {
 
-struct Part {
+struct Sequence {
   std::size_t size;
   bool valid;
 };
 
-/// The well-formed character at `at`, or the longest ill-formed part (table 3-7 of the standard).
-Part part_at(std::string_view text, std::size_t at) {
+/// The well-formed UTF-8 character at `at`, or the maximal ill-formed subpart (Unicode standard, table 3-7).
+Sequence sequence_at(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) -> unsigned {
     return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
   };
@@ -48,18 +48,18 @@ Part part_at(std::string_view text, std::size_t at) {
 int64_t replace_invalid_utf8(std::string& text) {
   std::string clean;
   int64_t replaced = 0;
-  std::size_t kept = 0; // what is before it has been copied to `clean`
+  std::size_t copied = 0; // bytes already appended to `clean`
   for (std::size_t at = 0; at < text.size();) {
-    const Part part = part_at(text, at);
-    if (!part.valid) {
-      clean.append(text, kept, at - kept).append("\xEF\xBF\xBD");
-      kept = at + part.size;
+    const Sequence sequence = sequence_at(text, at);
+    if (!sequence.valid) {
+      clean.append(text, copied, at - copied).append("\xEF\xBF\xBD");
+      copied = at + sequence.size;
       ++replaced;
     }
-    at += part.size;
+    at += sequence.size;
   }
   if (replaced > 0)
-    text = clean.append(text, kept);
+    text = clean.append(text, copied);
   return replaced;
 }
 
@@ -70,16 +70,16 @@ std::optional<int64_t> byte_of_character(std::string_view text, std::string_view
     return std::nullopt;
   std::size_t at = 0;
   for (; left > 0 && at < text.size(); --left)
-    at += part_at(text, at).size;
+    at += sequence_at(text, at).size;
   return left == 0 ? std::optional(static_cast<int64_t>(at)) : std::nullopt;
 }
 
 std::string shown(std::string_view value) {
-  constexpr std::size_t longest = 60;
+  constexpr std::size_t max_bytes = 60;
   std::string text;
   for (std::size_t at = 0; at < value.size();) {
-    const std::size_t size = part_at(value, at).size;
-    if (text.size() + size > longest)
+    const std::size_t size = sequence_at(value, at).size;
+    if (text.size() + size > max_bytes)
       return text + "...";
     text += static_cast<unsigned char>(value[at]) < 0x20 ? " " : value.substr(at, size);
     at += size;
@@ -88,10 +88,10 @@ std::string shown(std::string_view value) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n\v\f";
-  const std::size_t begin = text.find_first_not_of(blanks);
+  constexpr std::string_view whitespace = " \t\r\n\v\f";
+  const std::size_t begin = text.find_first_not_of(whitespace);
   return begin == text.npos ? std::string_view()
-                            : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+                            : text.substr(begin, text.find_last_not_of(whitespace) - begin + 1);
 }
 
 } // namespace cuecard

@@ -1,4 +1,4 @@
-/// Bytes of a data file as text: well-formed UTF-8, without surrounding blanks.
+/// UTF-8 repair, character offsets and trimming for the text of data files.
 #pragma once
 
 #include <cstdint>
@@ -8,18 +8,18 @@
 
 namespace cuecard {
 
-/// Replaces each maximal ill-formed part by U+FFFD (Unicode 15, section 3.9, "substitution of maximal
-/// subparts") and returns how many there were.
+/// Replaces each maximal ill-formed subpart by U+FFFD (Unicode 15, section 3.9, "substitution of maximal
+/// subparts") and returns the number of replacements.
 int64_t replace_invalid_utf8(std::string& text);
 
-/// A value as it may stand in a message: at most 60 bytes of whole characters, control characters as spaces.
+/// A value shortened for an error message: at most 60 bytes of whole characters, control characters as spaces.
 std::string shown(std::string_view value);
 
-/// Where character number `number`, from 0, of well-formed `text` begins, in bytes; the end has the number of
-/// characters. None for what is no such number.
+/// The byte offset of character `number` (decimal, from 0) in well-formed `text`; the number of characters maps
+/// to the end. None when `number` is malformed or out of range.
 std::optional<int64_t> byte_of_character(std::string_view text, std::string_view number);
 
-/// Without ASCII blanks at both ends.
+/// `text` without leading and trailing ASCII whitespace.
 std::string_view trimmed(std::string_view text);
 
 } // namespace cuecard

@@ -1,29 +1,42 @@
-/// The conditionings of several cards as one, so that their rows can share a batch.
+/// Combines the conditionings of several cards, so that their prompts can share a batch.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <cuecard/conditioning.hpp>
+
+#include "batch/pack.hpp"
+#include "engine/counters.hpp"
+#include "engine/task_pipeline.hpp"
 
 namespace cuecard {
 
 class CardMix {
 public:
-  /// What each card's tuner gave. Trigger tokens are chosen for one card at a time: an Error when one of
-  /// several has any.
-  explicit CardMix(std::vector<Conditioning> cards);
+  /// Computes the conditioning of every card that does not depend on the input, once. Both arguments must
+  /// outlive it. Error when there are several cards and one has trigger tokens: these are searched for one card
+  /// at a time.
+  CardMix(const Model& model, const std::vector<const TaskPipeline*>& pipelines);
 
-  /// Where a card's rows begin among the embeddings of the mixture: added to its soft slots when a batch is
-  /// packed.
-  int64_t soft_offset(int64_t card) const { return soft_offsets_[static_cast<std::size_t>(card)]; }
-
-  /// For batches of these cards, numbered as they were given.
-  const Conditioning& conditioning() const { return mixed_; }
+  /// The conditioning for a batch of `items`; sets their offsets and inputs. That of input-dependent cards is
+  /// computed for the examples of these items.
+  std::shared_ptr<const BatchConditioning> condition(std::vector<PackItem>& items,
+                                                     const CountedBackbone& backbone) const;
 
 private:
-  Conditioning mixed_;
-  std::vector<int64_t> soft_offsets_;
+  struct Offsets {
+    int64_t soft = 0, late = 0;
+  };
+
+  const Model& model_;
+  const std::vector<const TaskPipeline*>& pipelines_;
+  std::vector<Offsets> offsets_; ///< by card; only for cards that do not depend on the input
+  std::shared_ptr<BatchConditioning> fixed_;
 };
+
+/// The conditioning of a batch that holds one card only.
+BatchConditioning alone(Conditioning conditioning, const Pass& pass);
 
 } // namespace cuecard

@@ -1,5 +1,6 @@
 #include "engine/guarded.hpp"
 
+#include "engine/returned_values.hpp"
 #include "registry/guard.hpp"
 
 namespace cuecard {
@@ -13,12 +14,12 @@ public:
 
 protected:
   template <class Call>
-  auto guard(const char* method, Call&& call) const {
-    return registry::guarded(inner_.plugin, inner_.name, method, [&]() { return call(*inner_.object); });
+  auto guard(const char* function, Call&& call) const {
+    return registry::guarded(inner_.plugin, inner_.name, function, [&]() { return call(*inner_.object); });
   }
   template <class Call>
-  const auto& guard_reference(const char* method, Call&& call) const {
-    return *registry::guarded(inner_.plugin, inner_.name, method, [&]() { return &call(*inner_.object); });
+  const auto& guard_reference(const char* function, Call&& call) const {
+    return *registry::guarded(inner_.plugin, inner_.name, function, [&]() { return &call(*inner_.object); });
   }
 
 private:
@@ -34,35 +35,40 @@ public:
   at::Device device() const override {
     return guard("device", [](const Backbone& b) { return b.device(); });
   }
-  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override {
-    return guard("token_rows", [&](const Backbone& b) { return b.token_rows(table, ids); });
+  at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override {
+    return guard("token_vectors", [&](const Backbone& b) { return b.token_vectors(table, ids); });
   }
-  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override {
-    return guard("token_products", [&](const Backbone& b) { return b.token_products(table, rows); });
+  at::Tensor token_dot_products(TokenTable table, const at::Tensor& rows) const override {
+    return guard("token_dot_products", [&](const Backbone& b) { return b.token_dot_products(table, rows); });
   }
   at::Tensor forward(const ForwardArgs& args) const override {
     return guard("forward", [&](const Backbone& b) { return b.forward(args); });
   }
-  at::Tensor read(const ReadArgs& args) const override {
-    return guard("read", [&](const Backbone& b) { return b.read(args); });
+  at::Tensor project(const ProjectArgs& args) const override {
+    return guard("project", [&](const Backbone& b) { return b.project(args); });
   }
   const std::map<std::string, at::Tensor>& weights() const override {
     return guard_reference(
         "weights", [](const Backbone& b) -> const std::map<std::string, at::Tensor>& { return b.weights(); });
+  }
+  const std::vector<LinearLayer>& linear_layers() const override {
+    return guard_reference("linear_layers", [](const Backbone& b) -> const std::vector<LinearLayer>& {
+      return b.linear_layers();
+    });
   }
 };
 
 class GuardedTemplate final : public Template, Guard<Template> {
 public:
   using Guard::Guard;
-  void prepare(const Vocabulary& vocabulary, const PromptTarget& target) override {
-    guard("prepare", [&](Template& t) { t.prepare(vocabulary, target); });
+  void prepare(const TemplateTarget& target) override {
+    guard("prepare", [&](Template& t) { t.prepare(target); });
   }
   std::vector<std::string> fields() const override {
     return guard("fields", [](const Template& t) { return t.fields(); });
   }
-  std::vector<Prompt> render(const Example& example, const std::vector<std::string>* answers) const override {
-    return guard("render", [&](const Template& t) { return t.render(example, answers); });
+  std::vector<Prompt> render(const RenderArgs& args) const override {
+    return guard("render", [&](const Template& t) { return t.render(args); });
   }
   Prompt blank() const override {
     return guard("blank", [](const Template& t) { return t.blank(); });
@@ -95,35 +101,43 @@ public:
   void prepare(const VerbalizerTarget& target) override {
     guard("prepare", [&](Verbalizer& v) { v.prepare(target); });
   }
-  Reading reading() const override {
-    return guard("reading", [](const Verbalizer& v) { return v.reading(); });
+  OutputPositions output_positions() const override {
+    return guard("output_positions", [](const Verbalizer& v) { return v.output_positions(); });
   }
-  int64_t answers() const override {
-    return guard("answers", [](const Verbalizer& v) { return v.answers(); });
+  int64_t num_answer_slots() const override {
+    return guard("num_answer_slots", [](const Verbalizer& v) { return v.num_answer_slots(); });
   }
-  Readout readout() const override {
-    return guard("readout", [](const Verbalizer& v) { return v.readout(); });
+  OutputRequest output_request() const override {
+    return guard("output_request", [](const Verbalizer& v) { return v.output_request(); });
   }
-  std::vector<std::vector<std::string>> given_answers(const Example& example, bool learn) const override {
-    return guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(example, learn); });
+  std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const override {
+    return guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(args); });
   }
   void calibrate(Scorer& scorer) override {
     guard("calibrate", [&](Verbalizer& v) { v.calibrate(scorer); });
   }
-  void fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) override {
-    guard("fit", [&](Verbalizer& v) { v.fit(scorer, examples, moment); });
+  void fit(const VerbalizerFitArgs& args) override {
+    guard("fit", [&](Verbalizer& v) { v.fit(args); });
   }
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override {
-    return guard("score", [&](const Verbalizer& v) { return v.score(values, batch, pass); });
+  Scores score(const ScoreArgs& args) const override {
+    return guard("score", [&](const Verbalizer& v) {
+      Scores scores = v.score(args);
+      check_scores(scores, args);
+      return scores;
+    });
   }
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override {
-    return guard("loss", [&](const Verbalizer& v) { return v.loss(scores, batch); });
+  at::Tensor loss(const LossArgs& args) const override {
+    return guard("loss", [&](const Verbalizer& v) {
+      const at::Tensor loss = v.loss(args);
+      check_loss(loss);
+      return loss;
+    });
   }
   double weight(const Batch& batch) const override {
     return guard("weight", [&](const Verbalizer& v) { return v.weight(batch); });
   }
-  std::vector<Decision> decide(const Scores& scores, const Batch& batch) const override {
-    return guard("decide", [&](const Verbalizer& v) { return v.decide(scores, batch); });
+  std::vector<Decision> decide(const DecideArgs& args) const override {
+    return guard("decide", [&](const Verbalizer& v) { return v.decide(args); });
   }
   std::vector<std::string> answer_text(int64_t label) const override {
     return guard("answer_text", [&](const Verbalizer& v) { return v.answer_text(label); });
@@ -134,11 +148,11 @@ public:
   std::vector<ParameterGroup> parameters() override {
     return guard("parameters", [](Verbalizer& v) { return v.parameters(); });
   }
-  Learned export_learned() const override {
-    return guard("export_learned", [](const Verbalizer& v) { return v.export_learned(); });
+  ComponentState state() const override {
+    return guard("state", [](const Verbalizer& v) { return v.state(); });
   }
-  void import_learned(const Learned& learned) override {
-    guard("import_learned", [&](Verbalizer& v) { v.import_learned(learned); });
+  void load_state(const ComponentState& state) override {
+    guard("load_state", [&](Verbalizer& v) { v.load_state(state); });
   }
 };
 
@@ -146,16 +160,27 @@ class GuardedTuner final : public Tuner, Guard<Tuner> {
 public:
   using Guard::Guard;
   void prepare(const Problem& problem) override {
+    backbone_ = &problem.backbone;
     guard("prepare", [&](Tuner& t) { t.prepare(problem); });
   }
   void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override {
-    guard("edit", [&](const Tuner& t) { t.edit(prompts, args); });
+    guard("edit", [&](const Tuner& t) {
+      t.edit(prompts, args);
+      check_prompts(prompts, *backbone_);
+    });
   }
-  bool wants_likeness() const override {
-    return guard("wants_likeness", [](const Tuner& t) { return t.wants_likeness(); });
+  bool wants_representation() const override {
+    return guard("wants_representation", [](const Tuner& t) { return t.wants_representation(); });
   }
-  Conditioning condition(int64_t task, const Pass& pass) const override {
-    return guard("condition", [&](const Tuner& t) { return t.condition(task, pass); });
+  InputFeatures input_features() const override {
+    return guard("input_features", [](const Tuner& t) { return t.input_features(); });
+  }
+  Conditioning condition(const ConditionArgs& args) const override {
+    return guard("condition", [&](const Tuner& t) {
+      Conditioning conditioning = t.condition(args);
+      check_conditioning(conditioning, args, *backbone_);
+      return conditioning;
+    });
   }
   TensorMap replaced_weights() const override {
     return guard("replaced_weights", [](const Tuner& t) { return t.replaced_weights(); });
@@ -163,21 +188,24 @@ public:
   std::vector<ParameterGroup> parameters() override {
     return guard("parameters", [](Tuner& t) { return t.parameters(); });
   }
-  FitSettings defaults(const FitSettings& asked) const override {
-    return guard("defaults", [&](const Tuner& t) { return t.defaults(asked); });
+  FitRequest defaults(const FitRequest& request) const override {
+    return guard("defaults", [&](const Tuner& t) { return t.defaults(request); });
   }
   FitReport fit(Engine& engine) override {
     return guard("fit", [&](Tuner& t) { return t.fit(engine); });
   }
-  Learned export_learned(int64_t task) const override {
-    return guard("export_learned", [&](const Tuner& t) { return t.export_learned(task); });
+  ComponentState state(int64_t task) const override {
+    return guard("state", [&](const Tuner& t) { return t.state(task); });
   }
-  void import_learned(const Learned& learned) override {
-    guard("import_learned", [&](Tuner& t) { t.import_learned(learned); });
+  void load_state(const ComponentState& state) override {
+    guard("load_state", [&](Tuner& t) { t.load_state(state); });
   }
-  bool adopt(const Conditioning& learned, std::string& why) override {
-    return guard("adopt", [&](Tuner& t) { return t.adopt(learned, why); });
+  bool adopt(const Conditioning& trained, std::string& why) override {
+    return guard("adopt", [&](Tuner& t) { return t.adopt(trained, why); });
   }
+
+private:
+  const Backbone* backbone_ = nullptr; ///< set by `prepare`
 };
 
 } // namespace

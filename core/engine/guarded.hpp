@@ -1,5 +1,5 @@
-/// Components as the engine holds them: every call into a plugin's object goes through the registry's guard, so
-/// that whatever leaves a plugin as an exception becomes an error that names plugin, component and method.
+/// Components as the engine holds them: every call into a plugin's object goes through the registry's guard,
+/// which turns any exception into an error that names the plugin, the component and the method.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace cuecard {
 
-/// A component's object and the names that stand in its errors.
+/// A component's object and the names used in its errors.
 template <class Interface>
 struct Component {
   std::shared_ptr<Interface> object;

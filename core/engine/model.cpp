@@ -35,37 +35,47 @@ Model Model::load(const std::filesystem::path& path, const registry::Registry& p
   model.files_ = open_model(path, {settings.weights, settings.dtype, settings.device});
   model.maker_ =
       std::make_shared<registry::Entry>(plugins.find_backbone(model.files_.configuration.text("model_type")));
-  model.backbone_ = model.make_backbone(model.files_.weights.get());
+  if (settings.weights) {
+    model.backbone_ = model.make_backbone(*model.files_.weights);
+    model.shape_ = model.backbone_->shape();
+  } else {
+    registry::describe(*model.maker_, model.files_.configuration, model.shape_);
+  }
   return model;
 }
 
-std::shared_ptr<Backbone> Model::make_backbone(const Weights* weights) const {
+std::shared_ptr<Backbone> Model::make_backbone(const Weights& weights) const {
   const BackboneArguments arguments{files_.configuration, weights};
   return guarded(Component<Backbone>{registry::make(*maker_, arguments), maker_->plugin->manifest.id,
                                      maker_->component().name});
 }
 
-PromptTarget Model::prompt_target() const {
-  const BackboneShape& shape = backbone_->shape();
-  PromptTarget target;
-  target.causal = shape.causal;
-  target.encoder_decoder = shape.encoder_decoder;
-  target.decoder_start = shape.decoder_start;
-  return target;
+const Backbone& Model::backbone() const {
+  if (!backbone_)
+    throw Error("the model was opened without weights.");
+  return *backbone_;
+}
+
+PromptLayout Model::prompt_layout() const {
+  PromptLayout layout;
+  layout.causal = shape_.causal;
+  layout.encoder_decoder = shape_.encoder_decoder;
+  layout.decoder_start = shape_.decoder_start;
+  return layout;
 }
 
 std::shared_ptr<const Backbone> Model::with(const TensorMap& weights) const {
   if (settings_.dtype != at::kFloat)
-    throw UsageError("a method that changes the model's weights learns them in float32; use --dtype float32.");
+    throw UsageError("a tuner that changes the model's weights trains them in float32; use --dtype float32.");
   for (const auto& [name, tensor] : weights) {
     const auto found = backbone_->weights().find(name);
     if (found == backbone_->weights().end() || found->second.sizes() != tensor.sizes())
-      throw DataError("the weight \"" + name +
-                      "\" that shall be replaced is none of the model's, or has another "
-                      "shape there: the card was made for another model.");
+      throw DataError(
+          "the tuner replaces the weight \"" + name +
+          "\", which the model does not have or has in another shape: the card was trained for another model.");
   }
   const Overlay overlay(*files_.weights, weights);
-  return make_backbone(&overlay);
+  return make_backbone(overlay);
 }
 
 } // namespace cuecard

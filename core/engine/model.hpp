@@ -7,7 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/learned.hpp>
+#include <cuecard/component_state.hpp>
 #include <cuecard/template.hpp>
 #include <cuecard/vocabulary.hpp>
 
@@ -26,31 +26,35 @@ struct ModelSettings {
   bool weights = true; ///< false: shape and vocabulary only (`render`, `model info`)
 };
 
-/// One frozen model in memory; every card refers to it. The identity is computed on first use.
+/// One frozen model in memory, shared by all cards. The identity is computed on first use.
 class Model {
 public:
-  /// Opens a folder in Hugging Face's layout or a GGUF file and has the backbone plugin for its "model_type"
-  /// built.
+  /// Opens a folder in the Hugging Face layout or a GGUF file, and creates the backbone that handles its
+  /// "model_type".
   static Model load(const std::filesystem::path& path, const registry::Registry& plugins,
                     const ModelSettings& settings);
 
-  const Backbone& backbone() const { return *backbone_; }
+  /// Error if the model was opened without weights.
+  const Backbone& backbone() const;
+  const BackboneShape& shape() const { return shape_; }
   const Vocabulary& vocabulary() const { return *files_.vocabulary; }
   const ModelFiles& files() const { return files_; }
   const ModelIdentity& identity() const { return files_.identity(); }
   const ModelSettings& settings() const { return settings_; }
-  PromptTarget prompt_target() const;
+  /// The layout of its prompts, with answer slots as output positions.
+  PromptLayout prompt_layout() const;
 
-  /// The model with `weights` in place of those of the same names (float32, else UsageError); all others are
-  /// shared.
+  /// The model with the weights of the same names replaced by `weights`; all others are shared. UsageError
+  /// unless it is float32.
   std::shared_ptr<const Backbone> with(const TensorMap& weights) const;
 
 private:
   ModelFiles files_;
-  std::shared_ptr<Backbone> make_backbone(const Weights* weights) const;
+  std::shared_ptr<Backbone> make_backbone(const Weights& weights) const;
 
-  std::shared_ptr<const registry::Entry> maker_; ///< the component that the backbone is made by
-  std::shared_ptr<Backbone> backbone_;
+  std::shared_ptr<const registry::Entry> maker_; ///< the component that creates the backbone
+  std::shared_ptr<Backbone> backbone_;           ///< null when opened without weights
+  BackboneShape shape_;
   ModelSettings settings_;
 };
 

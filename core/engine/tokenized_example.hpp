@@ -1,4 +1,4 @@
-/// An example becomes token rows: template, tuner, tokenizer, in that order.
+/// From an example to token ids: template, tuner, tokenizer, in that order.
 #pragma once
 
 #include <vector>
@@ -6,21 +6,20 @@
 #include <cuecard/example.hpp>
 
 #include "batch/assemble.hpp"
-#include "engine/method.hpp"
+#include "engine/task_pipeline.hpp"
 
 namespace cuecard {
 
-/// The prompts of `example` under `method`, cut to the method's limit and to what the model can hold; one set
-/// of them for each of the answers that the verbalizer gives. `learn`: they are for training. `likeness`: see
-/// EditArgs.
-std::vector<TokenizedPrompt> tokenized(const Method& method, const Model& model, const Example& example,
-                                       bool learn = false, const at::Tensor& likeness = {});
+/// The prompts of `example`, truncated to the pipeline's limit and to the model's number of positions; one set
+/// of prompts for each answer that the verbalizer gives. `training` and `representation`: see EditArgs.
+std::vector<TokenizedPrompt> tokenized(const TaskPipeline& pipeline, const Model& model, const Example& example,
+                                       bool training = false, const at::Tensor& representation = {});
 
-/// A prompt as it is, read as `reading` says.
-TokenizedPrompt tokenized(const Method& method, const Model& model, const Prompt& prompt,
-                          const Reading& reading);
+/// A prompt as it is, with the tokens `positions` selected.
+TokenizedPrompt tokenized(const TaskPipeline& pipeline, const Model& model, const Prompt& prompt,
+                          const OutputPositions& positions);
 
-/// The template's prompts without content, edited as the tuner does it.
-std::vector<Prompt> blank_prompts(const Method& method);
+/// The template's prompts without content, as edited by the tuner.
+std::vector<Prompt> blank_prompts(const TaskPipeline& pipeline);
 
 } // namespace cuecard

@@ -9,21 +9,21 @@
 
 namespace cuecard::host {
 
-/// Made when it is not there, at once, so that a place that can't be written to is told before anything is
-/// learned; gone with this object when nothing was written into it.
+/// Created at once if it does not exist, so that a place that is not writable is reported before training;
+/// removed with this object if nothing was written into it.
 class CardsFolder {
 public:
-  /// DataError when there is none and none can be made.
+  /// DataError if it does not exist and can't be created.
   explicit CardsFolder(std::filesystem::path path) : path_(std::move(path)) {
     std::error_code failed;
-    made_ = std::filesystem::create_directory(path_, failed);
+    created_ = std::filesystem::create_directory(path_, failed);
     if (!std::filesystem::is_directory(path_))
-      throw DataError(path_.string() + ": the folder for the cards could not be made: " +
+      throw DataError(path_.string() + ": the folder for the cards could not be created: " +
                       (failed ? failed.message() : std::string("there is a file of that name")) + ".");
   }
   ~CardsFolder() {
     std::error_code not_empty;
-    if (made_)
+    if (created_)
       std::filesystem::remove(path_, not_empty);
   }
   CardsFolder(const CardsFolder&) = delete;
@@ -33,7 +33,7 @@ public:
 
 private:
   std::filesystem::path path_;
-  bool made_ = false;
+  bool created_ = false;
 };
 
 } // namespace cuecard::host

@@ -8,7 +8,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "host/failure.hpp"
+#include "program/failure.hpp"
 
 namespace cuecard::host {
 
@@ -33,7 +33,7 @@ at::Device open_device(const Values& values) {
   const int64_t count = at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
   if (count <= 0)
     throw UsageError("--device " + name +
-                     ": this machine has no GPU that LibTorch can use, or no driver for it; use --device cpu.");
+                     ": this machine has no GPU that LibTorch can use, or lacks its driver; use --device cpu.");
   const int64_t index = name.size() > 5 ? std::stoll(name.substr(5)) : 0;
   if (index >= count)
     throw UsageError("--device " + name + ": there are " + std::to_string(count) +

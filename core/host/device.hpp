@@ -1,15 +1,14 @@
-/// Where and how the model runs, from `--device`, `--dtype`, `--threads`.
+/// Device, dtype and threads of the model, from `--device`, `--dtype`, `--threads`.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include "host/values.hpp"
+#include "program/values.hpp"
 
 namespace cuecard::host {
 
-/// Must be the first thing that a verb does with LibTorch: CUDA's libraries only register themselves in a
-/// process in which nothing has asked for CUDA yet (cpp-anchors D4). Throws UsageError when there is no such
-/// device; never falls back to another one.
+/// Must be a verb's first use of LibTorch: CUDA's libraries only register themselves in a process that has not
+/// queried CUDA before. UsageError when there is no such device; never falls back to another one.
 at::Device open_device(const Values& values);
 
 /// float32 when the verb has no `--dtype`.

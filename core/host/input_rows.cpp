@@ -11,8 +11,8 @@
 
 #include "data/task_file.hpp"
 #include "data/text.hpp"
-#include "host/failure.hpp"
 #include "host/interrupt.hpp"
+#include "program/failure.hpp"
 
 namespace cuecard::host {
 
@@ -23,7 +23,7 @@ class LineStream {
 public:
   explicit LineStream(int file) : file_(file) {}
 
-  /// False at the end of the stream, and when Ctrl-C came before the end of the line.
+  /// False at the end of the stream, or if Ctrl-C came before the end of the line.
   bool next(std::string& line) {
     for (;;) {
       if (const std::size_t end = waiting_.find('\n', at_); end != std::string::npos) {
@@ -42,7 +42,7 @@ public:
     }
   }
 
-  /// Whether `next` would have to wait for somebody to write.
+  /// Whether `next` would have to wait for more data.
   bool would_wait() const {
     if (ended_ || waiting_.find('\n', at_) != std::string::npos)
       return false;
@@ -73,14 +73,14 @@ std::string place_of(const std::string& file, int64_t line) {
   return file + ", line " + std::to_string(line);
 }
 
-/// One line becomes one row.
+/// Makes an input of a line.
 class LineRows {
 public:
   explicit LineRows(std::vector<std::string> fields) : fields_(std::move(fields)) {
     json_.format = DataFormat::jsonl;
     json_.id = Column{"id", 0};
     json_.card = Column{"card", 0};
-    json_.roles_may_lack = true;
+    json_.optional_roles = true;
   }
 
   InputRow of_text(std::string text, std::string place) const {
@@ -90,11 +90,10 @@ public:
     if (trimmed(text).empty())
       row.problem = "the line is empty";
     else if (fields_.size() != 1)
-      row.problem =
-          fields_.empty()
-              ? "the template reads no text field, or not every card's reads the same one; "
-                "give the row as a JSON object"
-              : "the template reads several fields (" + names() + "); give the row as a JSON object with them";
+      row.problem = fields_.empty()
+                        ? "the template has no text field, or the cards' templates have different ones; "
+                          "give a JSON object"
+                        : "the template has several fields (" + names() + "); give a JSON object with them";
     else
       row.example.fields[fields_[0]] = std::move(text);
     return row;
@@ -110,9 +109,9 @@ public:
       row.example.line = number;
       return row;
     }
-    RowReport report;
+    RecordReport report;
     try {
-      row.example = examples_of(std::move(line), "standard input", json_, {}, {}, report).at(0);
+      row.example = parse_examples(std::move(line), "standard input", json_, {}, {}, report).at(0);
     } catch (const DataError& error) {
       row.problem = report.skipped.empty() ? error.what() : report.skipped[0].reason;
     }
@@ -129,7 +128,7 @@ private:
   }
 
   std::vector<std::string> fields_;
-  RowLayout json_;
+  RecordLayout json_;
 };
 
 class StreamInput final : public InputRows {
@@ -143,7 +142,7 @@ public:
     while (rows.size() < most && (rows.empty() || !lines_.would_wait()) && lines_.next(line)) {
       rows.push_back(rows_.of_line(std::move(line), ++number_));
       if (strict_ && !rows.back().problem.empty())
-        throw unusable_row(rows.back(), rows.back().problem);
+        throw skipped_row(rows.back(), rows.back().problem);
     }
     return rows;
   }
@@ -155,8 +154,8 @@ private:
   int64_t number_ = 0;
 };
 
-/// One row without text.
-class OneBlankRow final : public InputRows {
+/// A single input without fields.
+class BlankInput final : public InputRows {
 public:
   std::vector<InputRow> next(std::size_t) override {
     if (given_)
@@ -169,7 +168,7 @@ private:
   bool given_ = false;
 };
 
-/// Rows that are all known from the beginning.
+/// Inputs that are all known from the beginning.
 class ReadyInput final : public InputRows {
 public:
   explicit ReadyInput(std::vector<InputRow> rows) : rows_(std::move(rows)) {}
@@ -189,11 +188,11 @@ private:
 };
 
 std::vector<InputRow> rows_of_file(const Values& values) {
-  RowReport report;
+  RecordReport report;
   std::vector<Example> examples =
       read_examples(values.text("data"), layout_of(values), {}, {values.given("strict"), false}, report);
   std::vector<InputRow> rows;
-  const auto refused = [&](const SkippedRow& skipped) {
+  const auto refused = [&](const SkippedRecord& skipped) {
     InputRow row;
     row.example.line = skipped.line;
     row.problem = skipped.reason;
@@ -212,8 +211,8 @@ std::vector<InputRow> rows_of_file(const Values& values) {
   return rows;
 }
 
-/// Where one `--column ROLE=COLUMN` goes.
-void place(RowLayout& layout, const std::string& role, const Column& column) {
+/// Adds one `--column ROLE=COLUMN` to the layout.
+void place(RecordLayout& layout, const std::string& role, const Column& column) {
   if (role == "label")
     layout.label = column;
   else if (role == "id")
@@ -228,7 +227,7 @@ void place(RowLayout& layout, const std::string& role, const Column& column) {
     layout.meta[role.substr(5)] = column;
   else if (role.starts_with("words."))
     layout.words[role.substr(6)] = column;
-  else if (role.starts_with("choices.")) // one for each alternative, in order
+  else if (role.starts_with("choices.")) // one column per alternative, in order
     layout.choices[role.substr(8)].push_back(column);
   else
     layout.fields[role] = column;
@@ -236,12 +235,12 @@ void place(RowLayout& layout, const std::string& role, const Column& column) {
 
 } // namespace
 
-DataError unusable_row(const InputRow& row, const std::string& problem) {
-  return DataError(row.place + ": the row can't be used: " + without_stop(problem) + ".");
+DataError skipped_row(const InputRow& row, const std::string& problem) {
+  return DataError(row.place + ": the example can't be used: " + without_full_stop(problem) + ".");
 }
 
-RowLayout layout_of(const Values& values) {
-  RowLayout layout;
+RecordLayout layout_of(const Values& values) {
+  RecordLayout layout;
   const auto columns = values.pairs("column");
   if (values.given("task"))
     layout = read_task_file(values.text("task")).layout;
@@ -250,12 +249,12 @@ RowLayout layout_of(const Values& values) {
   if (values.given("no-header"))
     layout.header = false;
   for (const auto& [role, column] : columns)
-    place(layout, role, column_of_text(column));
+    place(layout, role, parse_column(column));
   if (columns.empty() && !values.given("task")) {
     layout.label = Column{"label", 0};
     layout.id = Column{"id", 0};
     layout.card = Column{"card", 0};
-    layout.roles_may_lack = true;
+    layout.optional_roles = true;
   }
   return layout;
 }
@@ -263,7 +262,7 @@ RowLayout layout_of(const Values& values) {
 std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields) {
   if (values.given("data") && values.given("text"))
     throw UsageError("`cuecard " + values.verb() +
-                     "`: texts on the command line and --data exclude each other.");
+                     "`: texts on the command line and --data exclude each other; give one of them.");
   if (values.given("data"))
     return std::make_unique<ReadyInput>(rows_of_file(values));
   if (!values.given("text"))
@@ -278,7 +277,7 @@ std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<st
 std::unique_ptr<InputRows> open_template_input(const Values& values,
                                                const std::vector<std::string>& template_fields) {
   if (template_fields.empty() && !values.given("data") && !values.given("text"))
-    return std::make_unique<OneBlankRow>();
+    return std::make_unique<BlankInput>();
   return open_input(values, text_fields(template_fields));
 }
 

@@ -1,4 +1,4 @@
-/// Rows to run, from `--data`, from the command line or from standard input, in order and with their places.
+/// Input examples from `--data`, the command line or standard input, in order and with their places.
 #pragma once
 
 #include <cstdint>
@@ -10,46 +10,46 @@
 #include <cuecard/example.hpp>
 
 #include "data/readers.hpp"
-#include "data/row_layout.hpp"
-#include "host/values.hpp"
+#include "data/record_layout.hpp"
+#include "program/values.hpp"
 
 namespace cuecard::host {
 
-/// A row of the input; its number is its place among all, from 0.
+/// One input. Inputs are numbered from 0 in their order.
 struct InputRow {
-  Example example;     ///< its line is 0 when the row was given on the command line
+  Example example;     ///< its line is 0 if it was given on the command line
   std::string problem; ///< why it can't be used; empty when it can
   std::string place;   ///< for messages: "dev.tsv, line 3", "text 2"
 };
 
-/// What `--strict` throws of a row.
-DataError unusable_row(const InputRow& row, const std::string& problem);
+/// The error of a skipped input; `--strict` throws it.
+DataError skipped_row(const InputRow& row, const std::string& problem);
 
 class InputRows {
 public:
   virtual ~InputRows() = default;
-  /// The next rows, at most `most`; none at the end. A stream gives what is there rather than wait for more,
-  /// and ends with Ctrl-C.
+  /// The next inputs, at most `most`; none at the end. A stream returns the lines that have arrived rather than
+  /// wait for more, and ends with Ctrl-C.
   virtual std::vector<InputRow> next(std::size_t most) = 0;
-  /// How many there are in all, or -1 when only the end will tell.
+  /// The number of inputs, or -1 if it is not known before the end.
   virtual int64_t total() const { return -1; }
 };
 
-/// How `--data` is read: columns by `--task`, `--column`, `--format` and `--no-header`; without any, each
-/// column is a field of its own name and `label`, `id` and `card` have their roles.
-RowLayout layout_of(const Values& values);
+/// How `--data` is read, by `--task`, `--column`, `--format` and `--no-header`. Without any of them, each
+/// column is a field of that name, except that `label`, `id` and `card` have their roles.
+RecordLayout layout_of(const Values& values);
 
-/// Files are read whole; with `--strict` a row that can't be used is a DataError. A line of text, on the
-/// command line or in standard input, fills `text_field`; when that is empty it has a problem that names
-/// `fields`. A line that begins with `{` is a JSON object with the row's fields, and `card`, `id`.
+/// Files are read whole; with `--strict` an input that can't be used is a DataError. A text on the command line
+/// or a line of standard input fills the only field of `fields`; if there is none or several, the input has a
+/// problem that says so. A line of standard input that begins with `{` is a JSON object with the fields, `card`
+/// and `id`.
 std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields);
 
-/// The rows that fill a template. One without fields has a single prompt, and waits for no input when nobody
-/// gives any.
+/// Inputs for a template. A template without fields has a single prompt, and needs no input.
 std::unique_ptr<InputRows> open_template_input(const Values& values,
                                                const std::vector<std::string>& template_fields);
 
-/// What a template reads of an example's own fields, without side data. A plain text can fill one.
+/// The template's fields that are columns of the example, without metadata.
 std::vector<std::string> text_fields(const std::vector<std::string>& template_fields);
 
 } // namespace cuecard::host

@@ -13,17 +13,26 @@ namespace cuecard::host {
 
 namespace {
 
-volatile std::sig_atomic_t stops_in_order = 0;
-volatile std::sig_atomic_t asked = 0;
-/// A pipe that the handler writes to: whoever waits for a file waits for it as well, whichever thread gets the
-/// signal and however short before the wait it comes.
+volatile std::sig_atomic_t interruptible = 0;
+volatile std::sig_atomic_t requested_stop = 0;
+/// A pipe that the handler writes to. `wait_for` polls it together with the file, so that it sees a signal that
+/// another thread handles or that comes just before the wait.
 int wake[2] = {-1, -1};
 
+bool on_terminal = false;
+
+void write_hint() {
+  constexpr char hint[] = "\ncuecard: stopping after the current step; press Ctrl-C again to quit now\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, hint, sizeof hint - 1);
+}
+
 void on_signal(int number) {
-  if (!stops_in_order || asked)
+  if (!interruptible || requested_stop)
     ::_exit(128 + number);
-  asked = 1;
+  requested_stop = 1;
   const int saved = errno;
+  if (on_terminal)
+    write_hint();
   [[maybe_unused]] const ssize_t written = ::write(wake[1], "", 1);
   errno = saved;
 }
@@ -32,7 +41,8 @@ void on_signal(int number) {
 
 void handle_interrupts() {
   if (wake[0] < 0 && ::pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
-    throw Error("the system has no pipe left for Ctrl-C; close some programs.");
+    throw Error("no pipe could be created to handle Ctrl-C: too many files are open; close some programs.");
+  on_terminal = ::isatty(STDERR_FILENO) == 1;
   struct sigaction action = {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
@@ -44,23 +54,23 @@ Interruptible::Interruptible() {
   char byte;
   while (::read(wake[0], &byte, 1) > 0) {
   }
-  asked = 0;
-  stops_in_order = 1;
+  requested_stop = 0;
+  interruptible = 1;
 }
 
 Interruptible::~Interruptible() {
-  stops_in_order = 0;
+  interruptible = 0;
 }
 
 bool Interruptible::requested() {
-  return asked != 0;
+  return requested_stop != 0;
 }
 
 bool Interruptible::wait_for(int file) {
   pollfd either[2] = {{file, POLLIN, 0}, {wake[0], POLLIN, 0}};
-  while (!asked && ::poll(either, 2, -1) < 0 && errno == EINTR) {
+  while (!requested_stop && ::poll(either, 2, -1) < 0 && errno == EINTR) {
   }
-  return !asked;
+  return !requested_stop;
 }
 
 } // namespace cuecard::host

@@ -1,13 +1,13 @@
-/// Ctrl-C. Outside of an Interruptible it ends the program at once with exit code 130 (SIGTERM: 143); inside,
-/// the first one asks the work to stop in order and the second one ends the program.
+/// Ctrl-C. Outside of an Interruptible it ends the program at once with exit code 130 (SIGTERM: 143). Inside,
+/// the first one requests an orderly stop and the second one ends the program.
 #pragma once
 
 namespace cuecard::host {
 
-/// Makes SIGINT and SIGTERM behave as above. Called once, when a verb begins.
+/// Installs the handlers of SIGINT and SIGTERM. Called once, when a verb begins.
 void handle_interrupts();
 
-/// Work that stops in order when asked. One at a time; from the thread that runs the verb.
+/// Scope in which Ctrl-C requests an orderly stop. One at a time; for the thread that runs the verb.
 class Interruptible {
 public:
   Interruptible();
@@ -15,11 +15,10 @@ public:
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;
 
-  /// Whether Ctrl-C was pressed since this began. Stays answered after the end of the object's life until the
-  /// next begins.
+  /// Whether Ctrl-C was pressed since the latest Interruptible was created; also valid after its end.
   static bool requested();
 
-  /// Waits until something can be read from `file`, or is at its end. False when Ctrl-C came first.
+  /// Waits until `file` has data or is at its end. False if Ctrl-C came first.
   static bool wait_for(int file);
 };
 

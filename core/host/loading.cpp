@@ -7,8 +7,8 @@
 #include <cuecard/error.hpp>
 
 #include "engine/guarded.hpp"
+#include "files/strict_json.hpp"
 #include "host/device.hpp"
-#include "model/strict_json.hpp"
 #include "registry/options.hpp"
 #include "registry/search.hpp"
 
@@ -18,14 +18,14 @@ namespace {
 
 constexpr std::size_t largest_template = std::size_t{1} << 20;
 
-/// Leaves prompts as the template made them.
-class NothingLearned final : public Tuner {
+/// Leaves prompts as the template rendered them.
+class UntrainedTuner final : public Tuner {
 public:
   void prepare(const Problem&) override {}
-  Conditioning condition(int64_t, const Pass&) const override { return {}; }
+  Conditioning condition(const ConditionArgs&) const override { return {}; }
 };
 
-/// A card's name and where it lies. A path that exists is a path, whatever it holds.
+/// The name and path of NAME=PATH. An existing path is a path even if it contains "=".
 std::pair<std::string, std::filesystem::path> named_path(const std::string& given) {
   const std::size_t equals = given.find('=');
   std::error_code unreadable;
@@ -54,14 +54,14 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
   std::vector<LoadedCard> cards;
   for (const std::string& given : values.texts("card")) {
     const auto [name, path] = named_path(given);
-    Method method = method_from_card(model, plugins, read_card(path), values.given("force"));
+    TaskPipeline pipeline = pipeline_from_card(model, plugins, read_card(path), values.given("force"));
     if (!name.empty())
-      method.name = name;
+      pipeline.name = name;
     for (const LoadedCard& other : cards)
-      if (other.method.name == method.name)
-        throw UsageError("The cards " + other.path + " and " + given + " are both named \"" + method.name +
+      if (other.pipeline.name == pipeline.name)
+        throw UsageError("The cards " + other.path + " and " + given + " are both named \"" + pipeline.name +
                          "\"; name them with --card NAME=CARD.");
-    cards.push_back({given, std::move(method)});
+    cards.push_back({given, std::move(pipeline)});
   }
   return cards;
 }
@@ -76,26 +76,26 @@ std::string template_text(const Values& values) {
   return text;
 }
 
-Method method_of_template(const Values& values, const Model& model, const registry::Registry& plugins,
-                          bool slots) {
+TaskPipeline pipeline_of_template(const Values& values, const Model& model, const registry::Registry& plugins,
+                                  bool slots) {
   const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, values.text("template-component"));
   const Options options = registry::complete(entry.component(), {{"text", template_text(values)}});
-  Method method;
-  method.name = "template";
-  method.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
-                                                       entry.plugin->manifest.id, entry.component().name});
-  method.tuner = std::make_shared<NothingLearned>();
-  method.limit.max_length = values.integer("max-length");
-  method.limit.truncate = truncate_of_name(values.text("truncate")).value();
-  method.target = model.prompt_target();
-  method.prompt_template->prepare(model.vocabulary(), method.target);
-  const std::vector<int64_t>& triggers = method.prompt_template->triggers();
+  TaskPipeline pipeline;
+  pipeline.name = "template";
+  pipeline.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
+                                                         entry.plugin->manifest.id, entry.component().name});
+  pipeline.tuner = std::make_shared<UntrainedTuner>();
+  pipeline.limit.max_length = values.integer("max-length");
+  pipeline.limit.truncate = truncate_of_name(values.text("truncate")).value();
+  pipeline.layout = model.prompt_layout();
+  pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, {}});
+  const std::vector<int64_t>& triggers = pipeline.prompt_template->triggers();
   const bool open_triggers = std::find(triggers.begin(), triggers.end(), -1) != triggers.end();
-  if (!slots && (!method.prompt_template->soft_slots().empty() || open_triggers))
+  if (!slots && (!pipeline.prompt_template->soft_slots().empty() || open_triggers))
     throw UsageError(
-        "The template has soft or open trigger slots, and nothing learned fills them here; take them "
-        "out, or train a card and use `cuecard predict`.");
-  return method;
+        "The template has soft slots or open trigger slots, which only a trained card can fill; remove them, "
+        "or train a card and use `cuecard predict`.");
+  return pipeline;
 }
 
 } // namespace cuecard::host

@@ -1,12 +1,12 @@
-/// What most verbs begin with: plugins, the model, cards, the template of `--template`.
+/// Loads what most verbs need: plugins, the model, cards, the template of `--template`.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "engine/method.hpp"
 #include "engine/model.hpp"
-#include "host/values.hpp"
+#include "engine/task_pipeline.hpp"
+#include "program/values.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard::host {
@@ -14,27 +14,26 @@ namespace cuecard::host {
 /// Scans `--plugin-path` and the rest of the search path; warnings go to standard error.
 registry::Registry find_plugins(const Values& values);
 
-/// `--model` on `device` in `--dtype`. Without `weights` only its shape and vocabulary.
+/// `--model` on `device` in `--dtype`. Without `weights`, only its shape and vocabulary.
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device,
                  bool weights = true);
 
-/// A card that was loaded for a model.
+/// A card loaded for a model.
 struct LoadedCard {
   std::string path; ///< as it was typed
-  Method method;
+  TaskPipeline pipeline;
 };
 
-/// Each `--card`, PATH or NAME=PATH; without a NAME the name that the card has. Throws UsageError when two have
-/// one name.
+/// Each `--card`, PATH or NAME=PATH; without NAME, the card's own name. UsageError when two have the same name.
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model, const registry::Registry& plugins);
 
-/// `--template`, or what the file holds that it names by `@FILE`, without the line end at its end.
+/// `--template`, or for `@FILE` the content of that file without trailing line ends.
 std::string template_text(const Values& values);
 
-/// The template component of `--template` (`@FILE`: the file's text) on its own, prepared for the model; its
-/// tuner learns nothing and its verbalizer is null, so that prompts can be looked at without a task. Slots that
-/// somebody would have to fill are a UsageError unless `slots`.
-Method method_of_template(const Values& values, const Model& model, const registry::Registry& plugins,
-                          bool slots);
+/// A pipeline of the template of `--template` alone, prepared for the model, to render prompts without a task:
+/// its tuner trains nothing and its verbalizer is null. UsageError if the template has soft slots or open
+/// trigger slots, unless `slots`.
+TaskPipeline pipeline_of_template(const Values& values, const Model& model, const registry::Registry& plugins,
+                                  bool slots);
 
 } // namespace cuecard::host

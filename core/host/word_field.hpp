@@ -1,4 +1,4 @@
-/// What a row gives a method that labels words: the field that it reads is words, and no text beside them.
+/// Splits the text that a pipeline labels word by word.
 #pragma once
 
 #include <sstream>
@@ -6,15 +6,15 @@
 
 #include <cuecard/example.hpp>
 
-#include "engine/method.hpp"
+#include "engine/task_pipeline.hpp"
 
 namespace cuecard::host {
 
-/// A text in the place of words is its words, between blanks.
-inline void take_words(Example& example, const Method& method) {
-  const std::string& field = method.target.reading.field;
+/// If `pipeline` labels words and the field is a text, replaces the text by its words, split at white space.
+inline void take_words(Example& example, const TaskPipeline& pipeline) {
+  const std::string& field = pipeline.layout.positions.field;
   const auto text = example.fields.find(field);
-  if (!method.labels_words() || text == example.fields.end())
+  if (!pipeline.labels_words() || text == example.fields.end())
     return;
   if (!example.words.contains(field)) {
     std::istringstream stream(text->second);

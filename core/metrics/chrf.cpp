@@ -8,42 +8,42 @@ namespace cuecard {
 
 namespace {
 
-constexpr std::size_t longest = 6;
+constexpr std::size_t max_order = 6;
 constexpr double beta_squared = 4;
 
-/// N-grams by length: written, of the reference, and in both.
+/// Numbers of character n-grams by order: in the hypothesis, in the reference, and matched.
 struct Counts {
-  std::array<int64_t, longest> written{}, reference{}, both{};
+  std::array<int64_t, max_order> hypothesis{}, reference{}, matched{};
 
   Counts& operator+=(const Counts& other) {
-    for (std::size_t n = 0; n < longest; ++n) {
-      written[n] += other.written[n];
+    for (std::size_t n = 0; n < max_order; ++n) {
+      hypothesis[n] += other.hypothesis[n];
       reference[n] += other.reference[n];
-      both[n] += other.both[n];
+      matched[n] += other.matched[n];
     }
     return *this;
   }
 
-  /// F of the mean precision and the mean recall over the lengths that both sides have.
+  /// F-beta of precision and recall averaged over the orders that occur on both sides.
   double score() const {
     double precision = 0, recall = 0;
-    for (std::size_t n = 0; n < longest; ++n)
-      if (written[n] > 0 && reference[n] > 0) {
-        precision += static_cast<double>(both[n]) / static_cast<double>(written[n]);
-        recall += static_cast<double>(both[n]) / static_cast<double>(reference[n]);
+    for (std::size_t n = 0; n < max_order; ++n)
+      if (hypothesis[n] > 0 && reference[n] > 0) {
+        precision += static_cast<double>(matched[n]) / static_cast<double>(hypothesis[n]);
+        recall += static_cast<double>(matched[n]) / static_cast<double>(reference[n]);
       }
-    int64_t lengths = 0;
-    for (std::size_t n = 0; n < longest; ++n)
-      lengths += written[n] > 0 && reference[n] > 0;
+    int64_t orders = 0;
+    for (std::size_t n = 0; n < max_order; ++n)
+      orders += hypothesis[n] > 0 && reference[n] > 0;
     if (precision + recall == 0)
       return 0;
-    precision /= static_cast<double>(lengths);
-    recall /= static_cast<double>(lengths);
+    precision /= static_cast<double>(orders);
+    recall /= static_cast<double>(orders);
     return (1 + beta_squared) * precision * recall / (beta_squared * precision + recall);
   }
 };
 
-/// UTF-8 characters but blanks.
+/// The UTF-8 characters of `text` without ASCII whitespace.
 std::vector<std::string> characters_of(const std::string& text) {
   std::vector<std::string> characters;
   for (const char c : text) {
@@ -56,36 +56,37 @@ std::vector<std::string> characters_of(const std::string& text) {
   return characters;
 }
 
-Counts compared(const std::vector<std::string>& text, const std::vector<std::string>& reference) {
+Counts count_ngrams(const std::vector<std::string>& text, const std::vector<std::string>& reference) {
   Counts counts;
-  for (std::size_t n = 0; n < longest; ++n) {
-    const NgramCounts found = ngrams_of(text, static_cast<int64_t>(n) + 1),
-                      wanted = ngrams_of(reference, static_cast<int64_t>(n) + 1);
-    counts.written[n] = wanted.empty() ? 0 : sum_of(found); // nothing to compare with
-    counts.reference[n] = sum_of(wanted);
-    counts.both[n] = matches(found, wanted);
+  for (std::size_t n = 0; n < max_order; ++n) {
+    const NgramCounts hypothesis_ngrams = ngrams_of(text, static_cast<int64_t>(n) + 1),
+                      reference_ngrams = ngrams_of(reference, static_cast<int64_t>(n) + 1);
+    // Orders without reference n-grams are ignored.
+    counts.hypothesis[n] = reference_ngrams.empty() ? 0 : total_count(hypothesis_ngrams);
+    counts.reference[n] = total_count(reference_ngrams);
+    counts.matched[n] = matches(hypothesis_ngrams, reference_ngrams);
   }
   return counts;
 }
 
 } // namespace
 
-double chrf(const WrittenTexts& rows) {
-  if (rows.texts.size() != rows.references.size())
-    throw std::logic_error("texts and references of different numbers of rows");
-  Counts all;
-  for (std::size_t row = 0; row < rows.texts.size(); ++row) {
-    const std::vector<std::string> text = characters_of(rows.texts[row]);
+double chrf(const GeneratedTexts& generated) {
+  if (generated.texts.size() != generated.references.size())
+    throw std::logic_error("numbers of texts and reference lists differ");
+  Counts corpus;
+  for (std::size_t i = 0; i < generated.texts.size(); ++i) {
+    const std::vector<std::string> text = characters_of(generated.texts[i]);
     Counts best;
-    double most = -1;
-    for (const std::string& reference : rows.references[row])
-      if (const Counts counts = compared(text, characters_of(reference)); counts.score() > most) {
-        most = counts.score();
+    double best_score = -1;
+    for (const std::string& reference : generated.references[i])
+      if (const Counts counts = count_ngrams(text, characters_of(reference)); counts.score() > best_score) {
+        best_score = counts.score();
         best = counts;
       }
-    all += best;
+    corpus += best;
   }
-  return all.score();
+  return corpus.score();
 }
 
 } // namespace cuecard

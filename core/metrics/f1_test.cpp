@@ -11,29 +11,29 @@
 using namespace cuecard;
 using Tags = std::vector<std::string>;
 
-TEST_CASE("precision, recall and F1 of labels, worked out by hand") {
-  // gold 0 0 0 1 1 2, predicted 0 0 1 1 2 none; label 3 is nowhere.
-  const std::vector<Found> found = found_labels({0, 0, 1, 1, 2, -1, 3}, {0, 0, 0, 1, 1, 2, -1}, 4);
-  CHECK(found[0].precision() == 1);
-  CHECK(found[0].recall() == doctest::Approx(2.0 / 3));
-  CHECK(found[0].f1() == doctest::Approx(0.8));
-  CHECK(found[1].f1() == doctest::Approx(0.5));
-  CHECK(found[2].f1() == 0);
-  CHECK(found[2].predicted == 1);
-  CHECK(found[3].predicted == 0);
-  CHECK(macro_f1(found) == doctest::Approx((0.8 + 0.5 + 0) / 3));
-  CHECK(micro_f1(found) == doctest::Approx(2 * 3.0 / (5 + 6)));
+TEST_CASE("precision, recall and F1 of labels, computed by hand") {
+  // gold 0 0 0 1 1 2, predicted 0 0 1 1 2 none; label 3 never occurs.
+  const std::vector<F1Counts> counts = count_labels({0, 0, 1, 1, 2, -1, 3}, {0, 0, 0, 1, 1, 2, -1}, 4);
+  CHECK(counts[0].precision() == 1);
+  CHECK(counts[0].recall() == doctest::Approx(2.0 / 3));
+  CHECK(counts[0].f1() == doctest::Approx(0.8));
+  CHECK(counts[1].f1() == doctest::Approx(0.5));
+  CHECK(counts[2].f1() == 0);
+  CHECK(counts[2].predicted == 1);
+  CHECK(counts[3].predicted == 0);
+  CHECK(macro_f1(counts) == doctest::Approx((0.8 + 0.5 + 0) / 3));
+  CHECK(micro_f1(counts) == doctest::Approx(2 * 3.0 / (5 + 6)));
   CHECK(macro_f1({}) == 0);
-  CHECK_THROWS_AS(found_labels({1}, {}, 2), std::logic_error);
+  CHECK_THROWS_AS(count_labels({1}, {}, 2), std::logic_error);
 }
 
-TEST_CASE("entities by the scheme's rules") {
+TEST_CASE("entities of the IOB1, IOB2, IOE and BIOES schemes") {
   using Entities = std::vector<Entity>;
-  // IOB2, and an I without a B in front.
+  // IOB2, including an I without a preceding B.
   CHECK(entities({"B-PER", "I-PER", "O", "B-PER", "B-PER"}) ==
         Entities{{"PER", 0, 2}, {"PER", 3, 4}, {"PER", 4, 5}});
   CHECK(entities({"O", "I-LOC", "I-LOC", "I-PER"}) == Entities{{"LOC", 1, 3}, {"PER", 3, 4}});
-  // IOB1: B only between entities of one type.
+  // IOB1: B only separates adjacent entities of the same type.
   CHECK(entities({"I-PER", "B-PER", "I-PER"}) == Entities{{"PER", 0, 1}, {"PER", 1, 3}});
   CHECK(entities({"B-PER", "I-LOC"}) == Entities{{"PER", 0, 1}, {"LOC", 1, 2}});
   // IOE, BIOES.
@@ -49,48 +49,52 @@ TEST_CASE("entities by the scheme's rules") {
   CHECK(!is_entity_tag("B-"));
 }
 
-TEST_CASE("entities of random tags are counted as conlleval counts them") {
+TEST_CASE("entity counts of random tags match conlleval") {
   std::ifstream file(CUECARD_SOURCE_DIR "/tests/golden/metrics/entities.json");
   REQUIRE(file.is_open());
   for (const nlohmann::json& one : nlohmann::json::parse(file)) {
     CAPTURE(one["places"].get<std::string>());
-    const auto found =
-        found_entities(one["predicted"].get<std::vector<Tags>>(), one["gold"].get<std::vector<Tags>>());
-    REQUIRE(found.size() == one["counts"].size());
-    for (const auto& [type, counts] : one["counts"].items()) {
-      CHECK(found.at(type).correct == counts["correct"].get<int64_t>());
-      CHECK(found.at(type).predicted == counts["predicted"].get<int64_t>());
-      CHECK(found.at(type).gold == counts["gold"].get<int64_t>());
-      CHECK(found.at(type).correct > 10);
-      CHECK(found.at(type).correct < found.at(type).gold);
+    const auto counts =
+        count_entities(one["predicted"].get<std::vector<Tags>>(), one["gold"].get<std::vector<Tags>>());
+    REQUIRE(counts.size() == one["counts"].size());
+    for (const auto& [type, expected] : one["counts"].items()) {
+      CHECK(counts.at(type).correct == expected["correct"].get<int64_t>());
+      CHECK(counts.at(type).predicted == expected["predicted"].get<int64_t>());
+      CHECK(counts.at(type).gold == expected["gold"].get<int64_t>());
+      CHECK(counts.at(type).correct > 10);
+      CHECK(counts.at(type).correct < counts.at(type).gold);
     }
   }
-  CHECK_THROWS_AS(found_entities({{"O"}}, {{"O", "O"}}), std::logic_error);
+  CHECK_THROWS_AS(count_entities({{"O"}}, {{"O", "O"}}), std::logic_error);
 }
 
-TEST_CASE("the metrics of a task file") {
-  // Two sentences; the last word was cut off.
-  const Labelled rows{{"O", "B-PER", "I-PER", "B-LOC"}, {{1, 2, 0}, {0, 3, -1}}, {{1, 2, 2}, {0, 3, 3}}};
-  CHECK(measure("accuracy", rows).value == doctest::Approx(4.0 / 6));
-  const MetricValue entity = measure("entity-f1", rows);
-  CHECK(entity.value == doctest::Approx(2 * 1.0 / (2 + 3))); // PER too short; one LOC of two
+TEST_CASE("label metrics by name, and mismatched metrics") {
+  // Two sentences; the last word was truncated and has no prediction.
+  const LabelPredictions predictions{
+      {"O", "B-PER", "I-PER", "B-LOC"}, {{1, 2, 0}, {0, 3, -1}}, {{1, 2, 2}, {0, 3, 3}}};
+  CHECK(measure("accuracy", predictions).value == doctest::Approx(4.0 / 6));
+  const MetricValue entity = measure("entity-f1", predictions);
+  CHECK(entity.value == doctest::Approx(2 * 1.0 / (2 + 3))); // PER with a wrong boundary; one LOC of two
   REQUIRE(entity.parts.size() == 2);
   CHECK(entity.parts[0].first == "LOC");
   CHECK(entity.parts[0].second.precision() == 1);
   CHECK(entity.parts[0].second.recall() == 0.5);
   CHECK(entity.parts[1].second.f1() == 0);
-  CHECK(measure("micro-f1", rows).value == doctest::Approx(2 * 4.0 / (5 + 6)));
-  CHECK(measure("macro-f1", rows).value == doctest::Approx((2 * 1.0 / 3 + 1 + 2 * 1.0 / 3 + 2 * 1.0 / 3) / 4));
-  CHECK(measure("macro-f1", rows).parts.size() == 4);
-  CHECK_THROWS_AS(measure("f1", rows), std::logic_error);
-  CHECK_THROWS_AS(measure("bleu", rows), std::logic_error);
+  CHECK(measure("micro-f1", predictions).value == doctest::Approx(2 * 4.0 / (5 + 6)));
+  CHECK(measure("macro-f1", predictions).value ==
+        doctest::Approx((2 * 1.0 / 3 + 1 + 2 * 1.0 / 3 + 2 * 1.0 / 3) / 4));
+  CHECK(measure("macro-f1", predictions).parts.size() == 4);
+  CHECK_THROWS_AS(measure("f1", predictions), std::logic_error);
+  CHECK_THROWS_AS(measure("bleu", predictions), std::logic_error);
 
-  CHECK(unfit_metric("entity-f1", rows.labels, Predicts::words).empty());
-  CHECK(unfit_metric("macro-f1", {"person"}, Predicts::labels).empty());
-  CHECK(unfit_metric("entity-f1", rows.labels, Predicts::labels).find("verbalizer that labels words") !=
+  CHECK(metric_mismatch("entity-f1", predictions.labels, Predicts::words).empty());
+  CHECK(metric_mismatch("macro-f1", {"person"}, Predicts::labels).empty());
+  CHECK(
+      metric_mismatch("entity-f1", predictions.labels, Predicts::labels).find("verbalizer that labels words") !=
+      std::string::npos);
+  CHECK(metric_mismatch("entity-f1", {"O", "person"}, Predicts::words).find("\"person\"") != std::string::npos);
+  CHECK(metric_mismatch("bleu", {}, Predicts::texts).empty());
+  CHECK(metric_mismatch("bleu", predictions.labels, Predicts::labels).find("predicts labels") !=
         std::string::npos);
-  CHECK(unfit_metric("entity-f1", {"O", "person"}, Predicts::words).find("\"person\"") != std::string::npos);
-  CHECK(unfit_metric("bleu", {}, Predicts::texts).empty());
-  CHECK(unfit_metric("bleu", rows.labels, Predicts::labels).find("predicts labels") != std::string::npos);
-  CHECK(unfit_metric("accuracy", {}, Predicts::texts).find("predicts texts") != std::string::npos);
+  CHECK(metric_mismatch("accuracy", {}, Predicts::texts).find("predicts texts") != std::string::npos);
 }

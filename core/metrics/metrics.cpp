@@ -10,7 +10,7 @@ namespace {
 
 void require_equal(std::size_t a, std::size_t b) {
   if (a != b)
-    throw std::logic_error("lists of labels of different lengths");
+    throw std::logic_error("numbers of predicted and gold labels differ");
 }
 
 } // namespace
@@ -28,13 +28,13 @@ Accuracy accuracy(const std::vector<int64_t>& predicted, const std::vector<int64
 Interval wilson95(int64_t correct, int64_t total) {
   if (total <= 0)
     return {0, 1};
-  constexpr double z = 1.959963984540054; // the normal distribution's 0.975 quantile
+  constexpr double z = 1.959963984540054; // 0.975 quantile of the standard normal distribution
   const auto n = static_cast<double>(total);
   const double p = static_cast<double>(correct) / n;
   const double scale = 1 + z * z / n;
   const double centre = (p + z * z / (2 * n)) / scale;
   const double half = z / scale * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  // At the ends the exact bounds are 0 and 1, which rounding would miss.
+  // The exact bounds at 0 and `total` are 0 and 1; avoid rounding errors there.
   return {correct <= 0 ? 0 : centre - half, correct >= total ? 1 : centre + half};
 }
 

@@ -7,7 +7,7 @@
 
 using namespace cuecard;
 
-TEST_CASE("accuracy leaves unknown labels out") {
+TEST_CASE("accuracy ignores unknown gold labels") {
   const Accuracy result = accuracy({0, 1, 1, 0}, {0, 1, 0, -1});
   CHECK(result.correct == 2);
   CHECK(result.total == 3);
@@ -17,7 +17,7 @@ TEST_CASE("accuracy leaves unknown labels out") {
 }
 
 TEST_CASE("Wilson intervals are the roots of (p - x)^2 = z^2 x (1 - x) / n") {
-  // The roots of that quadratic equation in 40-digit decimal arithmetic.
+  // Expected values: the roots computed in 40-digit decimal arithmetic.
   const auto check = [](int64_t correct, int64_t total, double low, double high) {
     const Interval found = wilson95(correct, total);
     CHECK(std::abs(found.low - low) < 1e-12);
@@ -28,7 +28,7 @@ TEST_CASE("Wilson intervals are the roots of (p - x)^2 = z^2 x (1 - x) / n") {
   check(10, 10, 0.72246720013711075, 1.0);
   check(1, 3, 0.06149194472039624, 0.79234039919795235);
   check(0, 0, 0, 1);
-  for (int64_t total = 1; total < 200; ++total) { // exactly, whatever rounding does to the roots
+  for (int64_t total = 1; total < 200; ++total) { // exact bounds, despite rounding
     CHECK(wilson95(0, total).low == 0);
     CHECK(wilson95(total, total).high == 1);
     CHECK(wilson95(0, total).high > 0);
@@ -37,7 +37,7 @@ TEST_CASE("Wilson intervals are the roots of (p - x)^2 = z^2 x (1 - x) / n") {
 }
 
 TEST_CASE("McNemar's exact test") {
-  // Sums of binomial coefficients in rational arithmetic.
+  // Expected values computed from binomial coefficients in rational arithmetic.
   CHECK(mcnemar_exact(3, 15) == doctest::Approx(0.007537841796875).epsilon(1e-10));
   CHECK(mcnemar_exact(15, 3) == doctest::Approx(0.007537841796875).epsilon(1e-10));
   CHECK(mcnemar_exact(0, 6) == doctest::Approx(0.03125).epsilon(1e-10));
@@ -51,12 +51,12 @@ TEST_CASE("McNemar's exact test") {
   CHECK(pair.p_value == 1);
 }
 
-TEST_CASE("confusion counts by gold, then predicted") {
+TEST_CASE("the confusion matrix is indexed by gold, then predicted label") {
   const auto counts = confusion({0, 1, 1, 2, -1}, {0, 0, 1, -1, 1}, 3);
   CHECK(counts == std::vector<std::vector<int64_t>>{{1, 1, 0}, {0, 1, 0}, {0, 0, 0}});
 }
 
-TEST_CASE("mean and sample deviation") {
+TEST_CASE("mean and sample standard deviation") {
   const MeanStd result = mean_std({0.78, 0.82, 0.83});
   CHECK(result.mean == doctest::Approx(0.81));
   CHECK(result.std == doctest::Approx(std::sqrt((0.0009 + 0.0001 + 0.0004) / 2)));

@@ -4,23 +4,23 @@ namespace cuecard {
 
 namespace {
 
-bool digit(char c) {
+bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-bool stop(char c) {
+bool is_period_or_comma(char c) {
   return c == '.' || c == ',';
 }
 
-bool blank(char c) {
+bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/// ASCII marks but the apostrophe, hyphen, full stop and comma.
-bool stands_alone(char c) {
-  const bool mark =
+/// ASCII punctuation and symbols except the apostrophe, hyphen, period and comma.
+bool is_separated(char c) {
+  const bool punctuation =
       (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
-  return mark && c != '\'' && c != '-' && !stop(c);
+  return punctuation && c != '\'' && c != '-' && !is_period_or_comma(c);
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -28,10 +28,10 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-/// Each pair of neighbours that `matches` becomes what `rewrite` makes of it. Pairs don't overlap: the search
-/// goes on behind the last one.
+/// Replaces each pair of adjacent characters that `matches` by the result of `rewrite`. Like a regular
+/// expression substitution, matches don't overlap.
 template <class Matches, class Rewrite>
-std::string each_pair(const std::string& text, Matches&& matches, Rewrite&& rewrite) {
+std::string rewrite_pairs(const std::string& text, Matches&& matches, Rewrite&& rewrite) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
@@ -57,34 +57,34 @@ std::vector<std::string> mteval_tokens(std::string_view text) {
   replace_all(line, "&gt;", ">");
   std::string spaced = " ";
   for (const char c : line) {
-    if (stands_alone(c))
+    if (is_separated(c))
       spaced += {' ', c, ' '};
     else
       spaced += c;
   }
   spaced += ' ';
-  const auto second_alone = [](char a, char b) { return std::string{a, ' ', b, ' '}; };
-  spaced = each_pair(
-      spaced, [](char a, char b) { return !digit(a) && stop(b); }, second_alone);
-  spaced = each_pair(
-      spaced, [](char a, char b) { return stop(a) && !digit(b); },
+  const auto separate_second = [](char a, char b) { return std::string{a, ' ', b, ' '}; };
+  spaced = rewrite_pairs(
+      spaced, [](char a, char b) { return !is_digit(a) && is_period_or_comma(b); }, separate_second);
+  spaced = rewrite_pairs(
+      spaced, [](char a, char b) { return is_period_or_comma(a) && !is_digit(b); },
       [](char a, char b) {
         return std::string{' ', a, ' ', b};
       });
-  spaced = each_pair(
-      spaced, [](char a, char b) { return digit(a) && b == '-'; }, second_alone);
+  spaced = rewrite_pairs(
+      spaced, [](char a, char b) { return is_digit(a) && b == '-'; }, separate_second);
 
   std::vector<std::string> tokens;
-  bool open = false;
+  bool in_token = false;
   for (const char c : spaced) {
-    if (blank(c)) {
-      open = false;
+    if (is_space(c)) {
+      in_token = false;
       continue;
     }
-    if (!open)
+    if (!in_token)
       tokens.emplace_back();
     tokens.back() += c;
-    open = true;
+    in_token = true;
   }
   return tokens;
 }

@@ -1,4 +1,4 @@
-/// Words and marks of a text, as mteval-v13a cuts them.
+/// mteval-v13a tokenization, sacreBLEU's default `13a` tokenizer.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace cuecard {
 
-/// Marks stand alone; a full stop or comma does but between digits, a hyphen does behind a digit. The four
-/// XML entities that mteval knows become their characters.
+/// Splits off punctuation: a period or comma unless between digits, a hyphen only after a digit. Decodes the
+/// four XML entities that mteval supports.
 std::vector<std::string> mteval_tokens(std::string_view text);
 
 } // namespace cuecard

@@ -1,4 +1,4 @@
-/// How often each n-gram stands in a sequence.
+/// N-gram counts and clipped matches.
 #pragma once
 
 #include <algorithm>
@@ -18,20 +18,19 @@ inline NgramCounts ngrams_of(const std::vector<std::string>& sequence, int64_t n
   return counts;
 }
 
-/// N-grams in all of them.
-inline int64_t sum_of(const NgramCounts& counts) {
+inline int64_t total_count(const NgramCounts& counts) {
   int64_t sum = 0;
   for (const auto& [ngram, count] : counts)
     sum += count;
   return sum;
 }
 
-/// Those of `found` that stand in `wanted`, each as often as it does there at most.
-inline int64_t matches(const NgramCounts& found, const NgramCounts& wanted) {
+/// Number of n-grams of `hypothesis` that occur in `reference`, each clipped to its count there.
+inline int64_t matches(const NgramCounts& hypothesis, const NgramCounts& reference) {
   int64_t sum = 0;
-  for (const auto& [ngram, count] : found)
-    if (const auto there = wanted.find(ngram); there != wanted.end())
-      sum += std::min(count, there->second);
+  for (const auto& [ngram, count] : hypothesis)
+    if (const auto entry = reference.find(ngram); entry != reference.end())
+      sum += std::min(count, entry->second);
   return sum;
 }
 

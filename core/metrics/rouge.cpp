@@ -10,59 +10,59 @@ namespace {
 
 constexpr double beta_squared = 1.2 * 1.2;
 
-/// Runs of letters and digits. Bytes outside ASCII count as letters.
+/// Lower-cased runs of letters and digits. Non-ASCII bytes count as letters.
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;
-  bool open = false;
+  bool in_word = false;
   for (char c : text) {
     if (c >= 'A' && c <= 'Z')
       c = static_cast<char>(c - 'A' + 'a');
-    const bool letter =
+    const bool word_character =
         (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (static_cast<unsigned char>(c) & 0x80) != 0;
-    if (letter && !open)
+    if (word_character && !in_word)
       words.emplace_back();
-    if (letter)
+    if (word_character)
       words.back() += c;
-    open = letter;
+    in_word = word_character;
   }
   return words;
 }
 
 /// Length of the longest common subsequence.
-int64_t common(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  std::vector<int64_t> before(b.size() + 1, 0); // of what of `a` was seen and the first words of `b`
+int64_t lcs_length(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  std::vector<int64_t> previous(b.size() + 1, 0); // by prefix length of `b`
   for (const std::string& word : a) {
-    std::vector<int64_t> now(b.size() + 1, 0);
+    std::vector<int64_t> current(b.size() + 1, 0);
     for (std::size_t i = 0; i < b.size(); ++i)
-      now[i + 1] = word == b[i] ? before[i] + 1 : std::max(now[i], before[i + 1]);
-    before = std::move(now);
+      current[i + 1] = word == b[i] ? previous[i] + 1 : std::max(current[i], previous[i + 1]);
+    previous = std::move(current);
   }
-  return before.back();
+  return previous.back();
 }
 
-double of_row(const std::string& text, const std::vector<std::string>& references) {
-  const std::vector<std::string> written = words_of(text);
+double example_score(const std::string& text, const std::vector<std::string>& references) {
+  const std::vector<std::string> hypothesis = words_of(text);
   double precision = 0, recall = 0;
   for (const std::string& reference : references) {
-    const std::vector<std::string> wanted = words_of(reference);
-    if (written.empty() || wanted.empty())
+    const std::vector<std::string> target = words_of(reference);
+    if (hypothesis.empty() || target.empty())
       continue;
-    const auto shared = static_cast<double>(common(written, wanted));
-    precision = std::max(precision, shared / static_cast<double>(written.size()));
-    recall = std::max(recall, shared / static_cast<double>(wanted.size()));
+    const auto matched = static_cast<double>(lcs_length(hypothesis, target));
+    precision = std::max(precision, matched / static_cast<double>(hypothesis.size()));
+    recall = std::max(recall, matched / static_cast<double>(target.size()));
   }
   return precision > 0 ? (1 + beta_squared) * precision * recall / (recall + beta_squared * precision) : 0;
 }
 
 } // namespace
 
-double rouge_l(const WrittenTexts& rows) {
-  if (rows.texts.size() != rows.references.size())
-    throw std::logic_error("texts and references of different numbers of rows");
+double rouge_l(const GeneratedTexts& generated) {
+  if (generated.texts.size() != generated.references.size())
+    throw std::logic_error("numbers of texts and reference lists differ");
   double sum = 0;
-  for (std::size_t row = 0; row < rows.texts.size(); ++row)
-    sum += of_row(rows.texts[row], rows.references[row]);
-  return rows.texts.empty() ? 0 : sum / static_cast<double>(rows.texts.size());
+  for (std::size_t i = 0; i < generated.texts.size(); ++i)
+    sum += example_score(generated.texts[i], generated.references[i]);
+  return generated.texts.empty() ? 0 : sum / static_cast<double>(generated.texts.size());
 }
 
 } // namespace cuecard

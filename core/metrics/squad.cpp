@@ -11,16 +11,16 @@ namespace cuecard {
 
 namespace {
 
-/// `normalize_answer` of the data set's evaluation script.
-std::vector<std::string> squad_words(const std::string& text) {
+/// `normalize_answer` of SQuAD's evaluation script, split at whitespace.
+std::vector<std::string> normalized_words(const std::string& text) {
   constexpr std::string_view punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
   std::string kept;
   for (const char c : text)
     if (punctuation.find(c) == punctuation.npos)
       kept += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   std::vector<std::string> words;
-  std::istringstream all(kept);
-  for (std::string word; all >> word;)
+  std::istringstream stream(kept);
+  for (std::string word; stream >> word;)
     if (word != "a" && word != "an" && word != "the")
       words.push_back(word);
   return words;
@@ -30,36 +30,36 @@ double word_f1(const std::vector<std::string>& a, const std::vector<std::string>
   std::map<std::string, int64_t> left;
   for (const std::string& word : b)
     ++left[word];
-  double common = 0;
+  double shared = 0;
   for (const std::string& word : a)
-    common += left[word]-- > 0;
-  return common == 0 ? 0 : 2 * common / static_cast<double>(a.size() + b.size());
+    shared += left[word]-- > 0;
+  return shared == 0 ? 0 : 2 * shared / static_cast<double>(a.size() + b.size());
 }
 
-/// Mean over the rows of the best that `likeness` finds among a row's references.
-template <class Likeness>
-double mean_of_best(const WrittenTexts& rows, Likeness&& likeness) {
-  if (rows.texts.size() != rows.references.size())
-    throw std::logic_error("texts and references of different numbers of rows");
+/// Mean over the examples of the highest `similarity` to any reference.
+template <class Similarity>
+double mean_best(const GeneratedTexts& generated, Similarity&& similarity) {
+  if (generated.texts.size() != generated.references.size())
+    throw std::logic_error("numbers of texts and reference lists differ");
   double sum = 0;
-  for (std::size_t row = 0; row < rows.texts.size(); ++row) {
-    const std::vector<std::string> text = squad_words(rows.texts[row]);
+  for (std::size_t i = 0; i < generated.texts.size(); ++i) {
+    const std::vector<std::string> text = normalized_words(generated.texts[i]);
     double best = 0;
-    for (const std::string& reference : rows.references[row])
-      best = std::max<double>(best, likeness(text, squad_words(reference)));
+    for (const std::string& reference : generated.references[i])
+      best = std::max<double>(best, similarity(text, normalized_words(reference)));
     sum += best;
   }
-  return rows.texts.empty() ? 0 : sum / static_cast<double>(rows.texts.size());
+  return generated.texts.empty() ? 0 : sum / static_cast<double>(generated.texts.size());
 }
 
 } // namespace
 
-double squad_em(const WrittenTexts& rows) {
-  return mean_of_best(rows, [](const auto& text, const auto& reference) { return text == reference; });
+double squad_em(const GeneratedTexts& generated) {
+  return mean_best(generated, [](const auto& text, const auto& reference) { return text == reference; });
 }
 
-double squad_f1(const WrittenTexts& rows) {
-  return mean_of_best(rows, word_f1);
+double squad_f1(const GeneratedTexts& generated) {
+  return mean_best(generated, word_f1);
 }
 
 } // namespace cuecard

@@ -9,43 +9,44 @@ namespace cuecard {
 
 namespace {
 
-std::vector<int64_t> joined(const std::vector<std::vector<int64_t>>& rows) {
+std::vector<int64_t> flattened(const std::vector<std::vector<int64_t>>& examples) {
   std::vector<int64_t> all;
-  for (const std::vector<int64_t>& row : rows)
-    all.insert(all.end(), row.begin(), row.end());
+  for (const std::vector<int64_t>& example : examples)
+    all.insert(all.end(), example.begin(), example.end());
   return all;
 }
 
-/// A word that nothing is known of is outside of every entity.
-std::vector<std::vector<std::string>> as_tags(const std::vector<std::vector<int64_t>>& rows,
+/// Labels as tag names; words without a label count as O.
+std::vector<std::vector<std::string>> to_tags(const std::vector<std::vector<int64_t>>& examples,
                                               const std::vector<std::string>& labels) {
   std::vector<std::vector<std::string>> tags;
-  for (const std::vector<int64_t>& row : rows) {
+  for (const std::vector<int64_t>& example : examples) {
     tags.emplace_back();
-    for (const int64_t label : row)
+    for (const int64_t label : example)
       tags.back().push_back(label < 0 ? "O" : labels.at(static_cast<std::size_t>(label)));
   }
   return tags;
 }
 
-MetricValue of_labels(const Labelled& rows, double (*mean)(const std::vector<Found>&)) {
-  const std::vector<Found> found =
-      found_labels(joined(rows.predicted), joined(rows.gold), static_cast<int64_t>(rows.labels.size()));
+MetricValue label_f1(const LabelPredictions& predictions, double (*average)(const std::vector<F1Counts>&)) {
+  const std::vector<F1Counts> counts =
+      count_labels(flattened(predictions.predicted), flattened(predictions.gold),
+                   static_cast<int64_t>(predictions.labels.size()));
   MetricValue result;
-  result.value = mean(found);
-  for (std::size_t label = 0; label < found.size(); ++label) {
-    result.all += found[label];
-    result.parts.emplace_back(rows.labels[label], found[label]);
+  result.value = average(counts);
+  for (std::size_t label = 0; label < counts.size(); ++label) {
+    result.all += counts[label];
+    result.parts.emplace_back(predictions.labels[label], counts[label]);
   }
   return result;
 }
 
-MetricValue of_entities(const Labelled& rows) {
+MetricValue entity_f1(const LabelPredictions& predictions) {
   MetricValue result;
-  for (const auto& [type, found] :
-       found_entities(as_tags(rows.predicted, rows.labels), as_tags(rows.gold, rows.labels))) {
-    result.all += found;
-    result.parts.emplace_back(type, found);
+  for (const auto& [type, counts] : count_entities(to_tags(predictions.predicted, predictions.labels),
+                                                   to_tags(predictions.gold, predictions.labels))) {
+    result.all += counts;
+    result.parts.emplace_back(type, counts);
   }
   result.value = result.all.f1();
   return result;
@@ -68,61 +69,63 @@ std::string default_metric(Predicts predicts) {
   return predicts == Predicts::texts ? "exact-match" : "accuracy";
 }
 
-std::string unfit_metric(const std::string& metric, const std::vector<std::string>& labels, Predicts predicts) {
+std::string metric_mismatch(const std::string& metric, const std::vector<std::string>& labels,
+                            Predicts predicts) {
   const bool of_texts = std::ranges::find(text_metric_names(), metric) != text_metric_names().end();
   if (of_texts != (predicts == Predicts::texts))
     return "the metric \"" + metric + "\" measures " +
-           (of_texts ? "texts, and the verbalizer predicts labels; use \"accuracy\" or \"macro-f1\", or a "
+           (of_texts ? "texts, but the verbalizer predicts labels; use \"accuracy\" or \"macro-f1\", or a "
                        "verbalizer that predicts texts"
-                     : "labels, and the verbalizer predicts texts; use \"exact-match\", \"bleu\", "
+                     : "labels, but the verbalizer predicts texts; use \"exact-match\", \"bleu\", "
                        "\"rouge-l\", \"chrf\" or \"squad-f1\"");
   if (metric != "entity-f1")
     return "";
   if (predicts != Predicts::words)
-    return "the metric \"entity-f1\" measures labels of words, and the verbalizer gives each row one; use "
+    return "the metric \"entity-f1\" measures word labels, but the verbalizer predicts one label per example; "
+           "use "
            "\"accuracy\" or \"macro-f1\", or a verbalizer that labels words";
   for (const std::string& label : labels)
     if (!is_entity_tag(label))
-      return "the metric \"entity-f1\" reads labels such as B-PER, I-PER and O, and one is called \"" + label +
-             "\"; name the labels so, or use \"macro-f1\"";
+      return "the metric \"entity-f1\" needs labels such as B-PER, I-PER and O, but one is \"" + label +
+             "\"; rename the labels, or use \"macro-f1\"";
   return "";
 }
 
-MetricValue measure(const std::string& metric, const Labelled& rows) {
+MetricValue measure(const std::string& metric, const LabelPredictions& predictions) {
   if (metric == "accuracy") {
     MetricValue result;
-    result.value = accuracy(joined(rows.predicted), joined(rows.gold)).value();
+    result.value = accuracy(flattened(predictions.predicted), flattened(predictions.gold)).value();
     return result;
   }
   if (metric == "macro-f1")
-    return of_labels(rows, macro_f1);
+    return label_f1(predictions, macro_f1);
   if (metric == "micro-f1")
-    return of_labels(rows, micro_f1);
+    return label_f1(predictions, micro_f1);
   if (metric == "entity-f1")
-    return of_entities(rows);
-  throw std::logic_error("no metric of labels is called " + metric);
+    return entity_f1(predictions);
+  throw std::logic_error("unknown label metric: " + metric);
 }
 
-double measure(const std::string& metric, const WrittenTexts& rows) {
+double measure(const std::string& metric, const GeneratedTexts& generated) {
   if (metric == "exact-match")
-    return exact_match(rows);
+    return exact_match(generated);
   if (metric == "bleu")
-    return bleu(rows);
+    return bleu(generated);
   if (metric == "rouge-l")
-    return rouge_l(rows);
+    return rouge_l(generated);
   if (metric == "chrf")
-    return chrf(rows);
+    return chrf(generated);
   if (metric == "squad-em")
-    return squad_em(rows);
+    return squad_em(generated);
   if (metric == "squad-f1")
-    return squad_f1(rows);
-  throw std::logic_error("no metric of texts is called " + metric);
+    return squad_f1(generated);
+  throw std::logic_error("unknown text metric: " + metric);
 }
 
-std::map<std::string, double> all_text_metrics(const WrittenTexts& rows) {
+std::map<std::string, double> all_text_metrics(const GeneratedTexts& generated) {
   std::map<std::string, double> values;
   for (const std::string& metric : text_metric_names())
-    values[metric] = measure(metric, rows);
+    values[metric] = measure(metric, generated);
   return values;
 }
 

@@ -1,4 +1,4 @@
-/// The metrics that a task file may name, on what a method predicted.
+/// The metrics of task files, computed from predictions.
 #pragma once
 
 #include <cstdint>
@@ -12,41 +12,42 @@
 
 namespace cuecard {
 
-/// Labels of a data set: one per row, or a list per row where words have labels of their own. -1: unknown
-/// among gold labels, none among predicted ones.
-struct Labelled {
-  std::vector<std::string> labels; ///< their names
+/// Predicted and gold labels of a data set: one list per example, of one label, or of one label per word. -1 is
+/// an unknown gold label or a missing prediction.
+struct LabelPredictions {
+  std::vector<std::string> labels; ///< label names
   std::vector<std::vector<int64_t>> predicted, gold;
 };
 
 struct MetricValue {
-  double value = 0;                                 ///< higher is better
-  Found all;                                        ///< of labels or entities; nothing for accuracy
-  std::vector<std::pair<std::string, Found>> parts; ///< by label or type of entity
+  double value = 0; ///< higher is better
+  F1Counts all;     ///< summed over labels or entity types; empty for accuracy
+  std::vector<std::pair<std::string, F1Counts>> parts; ///< per label or entity type
 };
 
-/// What a method predicts: a label for each row, one for each word, or a text.
+/// What a pipeline predicts: one label per example, one label per word, or a text.
 enum class Predicts { labels, words, texts };
 
-/// accuracy, macro-f1, micro-f1, entity-f1; of texts exact-match, bleu, rouge-l, chrf, squad-em, squad-f1.
+/// Label metrics accuracy, macro-f1, micro-f1 and entity-f1, and all of `text_metric_names`.
 const std::vector<std::string>& metric_names();
-/// Those of texts.
+/// exact-match, bleu, rouge-l, chrf, squad-em, squad-f1.
 const std::vector<std::string>& text_metric_names();
-/// Whether it is the share of rows that are right, which Wilson's interval is about.
-inline bool is_share(const std::string& metric) {
+/// Whether `metric` is a proportion of correct examples, for which `wilson95` is defined.
+inline bool is_proportion(const std::string& metric) {
   return metric == "accuracy" || metric == "exact-match" || metric == "squad-em";
 }
-/// What is measured where nobody names a metric.
+/// The metric used when the task file names none.
 std::string default_metric(Predicts predicts);
 
-/// Why `metric` can't measure what is predicted, labels of these names or texts; or "".
-std::string unfit_metric(const std::string& metric, const std::vector<std::string>& labels, Predicts predicts);
+/// Why `metric` can't evaluate such predictions; empty when it can.
+std::string metric_mismatch(const std::string& metric, const std::vector<std::string>& labels,
+                            Predicts predicts);
 
-/// std::logic_error for a name that is none of `metric_names`, or of texts.
-MetricValue measure(const std::string& metric, const Labelled& rows);
-/// std::logic_error for a name that is none of `text_metric_names`.
-double measure(const std::string& metric, const WrittenTexts& rows);
-/// Every metric of texts, by name.
-std::map<std::string, double> all_text_metrics(const WrittenTexts& rows);
+/// Throws std::logic_error unless `metric` is a label metric.
+MetricValue measure(const std::string& metric, const LabelPredictions& predictions);
+/// Throws std::logic_error unless `metric` is in `text_metric_names`.
+double measure(const std::string& metric, const GeneratedTexts& generated);
+/// All text metrics, by name.
+std::map<std::string, double> all_text_metrics(const GeneratedTexts& generated);
 
 } // namespace cuecard

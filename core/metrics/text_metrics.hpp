@@ -1,5 +1,5 @@
-/// What texts are worth beside those that are right: exact match, BLEU, ROUGE-L, chrF, SQuAD's two. All from 0
-/// to 1.
+/// Metrics of generated texts against references: exact match, BLEU, ROUGE-L, chrF, and SQuAD's EM and F1. All
+/// range from 0 to 1.
 #pragma once
 
 #include <string>
@@ -7,39 +7,36 @@
 
 namespace cuecard {
 
-/// A text for each row, and for each row the texts that are right, one or more. As many of either, else
-/// std::logic_error.
-struct WrittenTexts {
+/// One generated text and one or more references per example. The metrics throw std::logic_error when the lists
+/// differ in length.
+struct GeneratedTexts {
   std::vector<std::string> texts;
   std::vector<std::vector<std::string>> references;
 };
 
-/// Whether `text` is one of `references`, blanks at both ends apart.
+/// Whether `text` equals one of `references`, ignoring leading and trailing whitespace.
 bool is_exact(const std::string& text, const std::vector<std::string>& references);
 
-/// Share of rows whose text is exact.
-double exact_match(const WrittenTexts& rows);
+/// Fraction of texts that satisfy `is_exact`.
+double exact_match(const GeneratedTexts& generated);
 
-/// BLEU of the corpus (Papineni et al. 2002) with n-grams up to 4, as sacreBLEU reports it by default (Post
-/// 2018): tokens of `mteval_tokens`, case kept, the reference that is closest in length, and exponential
-/// smoothing where no n-gram of a length is right.
-double bleu(const WrittenTexts& rows);
+/// Corpus BLEU (Papineni et al. 2002) with sacreBLEU's defaults (Post 2018): n-grams up to order 4, 13a
+/// tokenization, case-sensitive, closest reference length, exponential smoothing.
+double bleu(const GeneratedTexts& generated);
 
-/// Mean ROUGE-L of the rows (Lin 2004) as E2E and COCO report it: of each row the best precision and the best
-/// recall among its references, and their F with beta 1.2. Words are runs of letters and digits, ASCII letters
-/// in lower case.
-double rouge_l(const WrittenTexts& rows);
+/// Mean ROUGE-L (Lin 2004) as in the E2E and COCO evaluation: F with beta 1.2 of the best precision and the
+/// best recall over an example's references. Words are lower-cased (ASCII) runs of letters and digits.
+double rouge_l(const GeneratedTexts& generated);
 
-/// Share of rows whose text is one of its references as SQuAD compares them (Rajpurkar et al. 2016,
-/// section 6.1, and the evaluation script): without punctuation and the words a, an, the, ASCII letters in
-/// lower case, blanks as one.
-double squad_em(const WrittenTexts& rows);
+/// SQuAD's exact match (Rajpurkar et al. 2016, section 6.1, and the evaluation script): texts are compared
+/// lower-cased (ASCII), without punctuation and articles, and with whitespace collapsed.
+double squad_em(const GeneratedTexts& generated);
 
-/// Mean over rows of the best F1 of words beside a reference, words as in `squad_em`.
-double squad_f1(const WrittenTexts& rows);
+/// SQuAD's F1: the mean over examples of the best word-level F1 with a reference, normalized as in `squad_em`.
+double squad_f1(const GeneratedTexts& generated);
 
-/// chrF of the corpus (Popović 2015) as sacreBLEU reports it by default: character n-grams up to 6 without
-/// blanks, beta 2, of each row the reference that the row agrees with best.
-double chrf(const WrittenTexts& rows);
+/// Corpus chrF (Popović 2015) with sacreBLEU's defaults: character n-grams up to order 6 without whitespace,
+/// beta 2, the best-scoring reference of each example.
+double chrf(const GeneratedTexts& generated);
 
 } // namespace cuecard

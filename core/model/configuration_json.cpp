@@ -9,7 +9,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "model/strict_json.hpp"
+#include "files/strict_json.hpp"
 
 namespace cuecard {
 
@@ -25,8 +25,8 @@ int64_t integer(const json& value, const std::string& key, const std::string& or
   return value.get<int64_t>();
 }
 
-/// A list of scalars of one kind; nothing for other lists.
-std::optional<Value> list(const json& items, const std::string& key, const std::string& origin) {
+/// An array of scalars of one type; nullopt for other arrays.
+std::optional<Value> array_of_scalars(const json& items, const std::string& key, const std::string& origin) {
   const auto all = [&](auto is) { return std::all_of(items.begin(), items.end(), is); };
   if (all([](const json& item) { return item.is_number_integer() || item.is_boolean(); })) {
     std::vector<int64_t> values;
@@ -41,7 +41,7 @@ std::optional<Value> list(const json& items, const std::string& key, const std::
   return std::nullopt;
 }
 
-std::optional<Value> scalar_or_list(const json& value, const std::string& key, const std::string& origin) {
+std::optional<Value> scalar_or_array(const json& value, const std::string& key, const std::string& origin) {
   if (value.is_boolean())
     return value.get<bool>();
   if (value.is_number_integer())
@@ -51,7 +51,7 @@ std::optional<Value> scalar_or_list(const json& value, const std::string& key, c
   if (value.is_string())
     return value.get<std::string>();
   if (value.is_array())
-    return list(value, key, origin);
+    return array_of_scalars(value, key, origin);
   return std::nullopt;
 }
 
@@ -60,7 +60,7 @@ void flatten(const json& object, const std::string& prefix, Configuration& into)
     const std::string key = prefix + name;
     if (value.is_object())
       flatten(value, key + ".", into);
-    else if (auto typed = scalar_or_list(value, key, into.origin()))
+    else if (auto typed = scalar_or_array(value, key, into.origin()))
       into.set(key, std::move(*typed));
   }
 }
@@ -70,10 +70,10 @@ void set_if_absent(Configuration& into, const std::string& key, const Value& val
     into.set(key, value);
 }
 
-/// transformers 5 keeps all of the rotary embedding in `rope_parameters`; 4 has `rope_theta` beside
-/// `rope_scaling`, and no `rope_scaling` where there is none.
-void spell_both_ways(Configuration& configuration) {
-  const auto values = configuration.values(); // a copy: the loop adds
+/// transformers 5 keeps all RoPE settings in `rope_parameters`. transformers 4 has `rope_theta` next to
+/// `rope_scaling`, which is absent when there is no scaling.
+void add_both_spellings(Configuration& configuration) {
+  const auto values = configuration.values(); // a copy, because the loop inserts
   const std::string parameters = "rope_parameters.", scaling = "rope_scaling.";
   const auto kind = values.find(parameters + "rope_type");
   const bool scaled = kind != values.end() && kind->second != Value(std::string("default"));
@@ -97,13 +97,13 @@ void spell_both_ways(Configuration& configuration) {
   }
 }
 
-void unfold(json& into, std::string_view key, json value) {
+void set_nested(json& into, std::string_view key, json value) {
   const std::size_t dot = key.find('.');
   const std::string name(key.substr(0, dot));
   if (!into.is_object())
     throw std::logic_error("configuration key \"" + std::string(key) + "\" is below a value");
   if (dot != std::string_view::npos)
-    return unfold(into.emplace(name, json::object()).first.value(), key.substr(dot + 1), std::move(value));
+    return set_nested(into.emplace(name, json::object()).first.value(), key.substr(dot + 1), std::move(value));
   if (!into.emplace(name, std::move(value)).second)
     throw std::logic_error("configuration key \"" + std::string(key) + "\" is a value and a prefix");
 }
@@ -116,7 +116,7 @@ Configuration parse_configuration(std::string_view text, const std::string& orig
     throw DataError(origin + ": is not a JSON object.");
   Configuration configuration(origin);
   flatten(document, "", configuration);
-  spell_both_ways(configuration);
+  add_both_spellings(configuration);
   return configuration;
 }
 
@@ -127,7 +127,7 @@ Configuration read_configuration(const std::filesystem::path& path) {
 std::string configuration_text(const Configuration& configuration) {
   json document = json::object();
   for (const auto& [key, value] : configuration.values())
-    unfold(document, key, std::visit([](const auto& typed) { return json(typed); }, value));
+    set_nested(document, key, std::visit([](const auto& typed) { return json(typed); }, value));
   return document.dump(2) + "\n";
 }
 

@@ -9,20 +9,20 @@
 
 namespace cuecard {
 
-/// Reads `config.json` (at most 16 MB, nested at most 32 deep). Objects are flattened with dots; nulls, lists
-/// of lists and lists of objects are left out; a list of booleans becomes integers. What transformers 4 and 5
-/// spell differently is there in both spellings, so that a backbone may ask for either:
+/// Reads `config.json` (at most 16 MB, nested at most 32 levels deep). Objects are flattened into dotted keys;
+/// nulls, arrays of arrays and arrays of objects are dropped; an array of booleans becomes integers. Keys that
+/// differ between transformers 4 and 5 are present in both spellings, so that a backbone may use either:
 /// - `torch_dtype` and `dtype`
-/// - `rope_theta` and `rope_parameters.rope_theta`; `rope_scaling.x` and `rope_parameters.x`, where the kind of
-///   scaling is `rope_type` (old files: `type`)
+/// - `rope_theta` and `rope_parameters.rope_theta`; `rope_scaling.x` and `rope_parameters.x`, where the scaling
+///   type is `rope_type` (old files: `type`)
 /// Throws DataError.
 Configuration read_configuration(const std::filesystem::path& path);
 
-/// The same from text; `origin` names it in errors.
+/// Parses the text of a `config.json`; `origin` names it in errors.
 Configuration parse_configuration(std::string_view json, const std::string& origin);
 
-/// JSON text, indented by 2, keys in alphabetical order, dots unfolded into objects. A key that is both a value
-/// and a prefix of others is a logic_error.
+/// JSON text, indented by 2, keys in alphabetical order, dotted keys as nested objects. Throws logic_error for
+/// a key that is both a value and a prefix of other keys.
 std::string configuration_text(const Configuration& configuration);
 
 } // namespace cuecard

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "model/strict_json.hpp"
+#include "files/strict_json.hpp"
 #include "model/test_folder.hpp"
 
 using namespace cuecard;
@@ -12,13 +12,13 @@ namespace {
 Configuration parsed(const std::string& json) {
   return parse_configuration(json, "config.json");
 }
-std::string refusal(const std::string& json) {
+std::string error_of(const std::string& json) {
   return sentence([&] { parsed(json); });
 }
 
 } // namespace
 
-TEST_CASE("configuration: types, nesting, nulls and lists") {
+TEST_CASE("configuration: types, nesting, nulls and arrays") {
   const Configuration c =
       parsed(R"({"i": -3, "f": 1.0, "b": true, "t": "x", "n": null, "o": {"p": {"q": 5}, "r": null},
       "ints": [1, 2], "floats": [1, 2.5], "texts": ["a"], "none": [], "mixed": [1, "a"], "deep": [[1]]})");
@@ -39,7 +39,7 @@ TEST_CASE("configuration: types, nesting, nulls and lists") {
   CHECK(c.origin() == "config.json");
 }
 
-TEST_CASE("configuration: what transformers 4 writes is there as 5 writes it, and the reverse") {
+TEST_CASE("configuration: transformers 4 and 5 spellings are both available") {
   const Configuration four = parsed(
       R"({"torch_dtype": "bfloat16", "rope_theta": 500000.0, "rope_scaling": {"type": "linear", "factor": 8.0}})");
   CHECK(four.text("dtype") == "bfloat16");
@@ -59,11 +59,11 @@ TEST_CASE("configuration: what transformers 4 writes is there as 5 writes it, an
   CHECK(!parsed(R"({"rope_theta": 1e4, "rope_scaling": null})").has("rope_parameters.rope_type"));
 }
 
-TEST_CASE("configuration: text and back") {
+TEST_CASE("configuration: round trip through text") {
   const Configuration c =
       parsed(R"({"a": 1, "b": {"c": [1.5, 2.0], "d": {"e": "\"ä\n"}}, "f": false, "g": 1e-05})");
   const std::string text = configuration_text(c);
-  CHECK(parsed(text).values() == c.values());
+  CHECK((parsed(text).values() == c.values()));
   CHECK(contains(text, "\"g\": 1e-05"));
   CHECK(contains(text, "\n  \"a\": 1"));
   Configuration clash("here");
@@ -72,19 +72,19 @@ TEST_CASE("configuration: text and back") {
   CHECK_THROWS_AS(configuration_text(clash), std::logic_error);
 }
 
-TEST_CASE("configuration: what is refused") {
-  CHECK(contains(refusal("[]"), "not a JSON object"));
-  CHECK(contains(refusal("{\"a\": 1,\n  \"b\" 2}"), "not valid JSON at line 2, column 7"));
-  CHECK(contains(refusal(""), "not valid JSON"));
-  CHECK(contains(refusal("{\"a\": 1} x"), "not valid JSON"));
-  CHECK(contains(refusal(std::string("{}\0{", 4)), "zero byte"));
-  CHECK(contains(refusal(R"({"a": 1, "a": 2})"), "\"a\" stands twice"));
-  CHECK(contains(refusal(R"({"o": {"a": 1, "a": 2}})"), "\"a\" stands twice"));
-  CHECK(refusal(R"({"o": {"a": 1}, "p": {"a": 1}})").empty());
-  CHECK(contains(refusal(R"({"a": 18446744073709551615})"), "below 2^63"));
-  CHECK(contains(refusal(R"({"a": 1e999})"), "out of range"));
-  CHECK(contains(refusal("{\"a\":" + std::string(100'000, '[')), "more than 32 deep"));
-  CHECK(contains(refusal(std::string((16 << 20) + 1, ' ')), "at most 16777216"));
+TEST_CASE("configuration: invalid files are rejected") {
+  CHECK(contains(error_of("[]"), "not a JSON object"));
+  CHECK(contains(error_of("{\"a\": 1,\n  \"b\" 2}"), "not valid JSON at line 2, column 7"));
+  CHECK(contains(error_of(""), "not valid JSON"));
+  CHECK(contains(error_of("{\"a\": 1} x"), "not valid JSON"));
+  CHECK(contains(error_of(std::string("{}\0{", 4)), "zero byte"));
+  CHECK(contains(error_of(R"({"a": 1, "a": 2})"), "\"a\" appears twice"));
+  CHECK(contains(error_of(R"({"o": {"a": 1, "a": 2}})"), "\"a\" appears twice"));
+  CHECK(error_of(R"({"o": {"a": 1}, "p": {"a": 1}})").empty());
+  CHECK(contains(error_of(R"({"a": 18446744073709551615})"), "below 2^63"));
+  CHECK(contains(error_of(R"({"a": 1e999})"), "out of range"));
+  CHECK(contains(error_of("{\"a\":" + std::string(100'000, '[')), "more than 32 levels deep"));
+  CHECK(contains(error_of(std::string((16 << 20) + 1, ' ')), "the limit is 16777216"));
   TestFolder folder;
   CHECK(contains(sentence([&] { read_configuration(folder.path() / "config.json"); }), "no such file"));
   CHECK(contains(sentence([&] { read_configuration(folder.path()); }), "not a regular file"));

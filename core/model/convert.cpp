@@ -4,12 +4,12 @@
 
 #include <cuecard/error.hpp>
 
+#include "files/atomic_write.hpp"
+#include "files/strict_json.hpp"
 #include "model/configuration_json.hpp"
-#include "model/gguf_tokenizer.hpp"
+#include "model/gguf/gguf_tokenizer.hpp"
 #include "model/model_files.hpp"
-#include "model/safetensors.hpp"
-#include "model/strict_json.hpp"
-#include "model/written_beside.hpp"
+#include "model/safetensors/safetensors.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace cuecard {
@@ -25,7 +25,7 @@ std::string dtype_name(at::ScalarType dtype) {
   case at::kBFloat16:
     return "bfloat16";
   default:
-    throw UsageError("a model can be converted to float32, float16 or bfloat16 only.");
+    throw UsageError("a model can only be converted to float32, float16 or bfloat16.");
   }
 }
 
@@ -38,21 +38,21 @@ void write_weights(const ModelWeights& weights, const std::filesystem::path& fil
     shapes[name] = {stored.dtype, stored.shape};
   }
   int64_t done = 0;
-  const auto tell = [&]() {
+  const auto report = [&]() {
     if (progress)
       progress(done, std::ssize(shapes));
   };
   const auto next = [&](const std::string& name) {
-    tell();
+    report();
     ++done;
     return weights.get(name, shapes.at(name).shape);
   };
-  // transformers asks for this entry and reads no file without it.
+  // transformers rejects a file without this entry.
   write_safetensors(file, shapes, next, {{"format", "pt"}});
-  tell();
+  report();
 }
 
-/// Everything in config.json is kept; its dtype changes, in both spellings.
+/// config.json with another dtype, in both spellings; everything else is kept.
 std::string configuration_with_dtype(const std::filesystem::path& file, const std::string& dtype) {
   nlohmann::json document = read_json(file);
   document["torch_dtype"] = document["dtype"] = dtype;
@@ -61,22 +61,22 @@ std::string configuration_with_dtype(const std::filesystem::path& file, const st
 
 void write_from_directory(const std::filesystem::path& from, const std::filesystem::path& to,
                           const std::string& family, const std::string& dtype) {
-  write_file_beside(to / "config.json", configuration_with_dtype(from / "config.json", dtype));
-  write_file_beside(to / "tokenizer.json", tokenizer_json_text(from, family));
+  write_file_atomically(to / "config.json", configuration_with_dtype(from / "config.json", dtype));
+  write_file_atomically(to / "tokenizer.json", tokenizer_json_text(from, family));
   for (const char* name :
        {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"})
     if (std::filesystem::exists(from / name))
-      write_file_beside(to / name, read_text(from / name, std::size_t{1} << 28));
+      write_file_atomically(to / name, read_text(from / name, std::size_t{1} << 28));
 }
 
 void write_from_gguf(const std::filesystem::path& from, Configuration configuration,
                      const std::filesystem::path& to, const std::string& dtype) {
   configuration.set("torch_dtype", dtype);
   configuration.set("dtype", dtype);
-  write_file_beside(to / "config.json", configuration_text(configuration));
+  write_file_atomically(to / "config.json", configuration_text(configuration));
   const GgufTokenizer tokenizer = gguf_tokenizer(GgufFile(from));
-  write_file_beside(to / "tokenizer.json", to_tokenizer_json(tokenizer, from.string()));
-  write_file_beside(to / "tokenizer_config.json", to_tokenizer_config_json(tokenizer, from.string()));
+  write_file_atomically(to / "tokenizer.json", to_tokenizer_json(tokenizer, from.string()));
+  write_file_atomically(to / "tokenizer_config.json", to_tokenizer_config_json(tokenizer, from.string()));
 }
 
 } // namespace
@@ -85,9 +85,9 @@ void convert_model(const std::filesystem::path& from, const std::filesystem::pat
                    const std::function<void(int64_t, int64_t)>& progress) {
   const std::string name = dtype_name(dtype);
   if (std::filesystem::exists(to) && !(std::filesystem::is_directory(to) && std::filesystem::is_empty(to)))
-    throw UsageError(to.string() + ": exists already; remove it or name another directory.");
+    throw UsageError(to.string() + ": already exists; remove it or choose another directory.");
   const ModelFiles model = open_model(from, {.dtype = dtype});
-  DirectoryBeside directory(to);
+  AtomicDirectory directory(to);
   try {
     if (std::filesystem::is_directory(from))
       write_from_directory(from, directory.path(), model.configuration.text_or("model_type", ""), name);
@@ -95,7 +95,7 @@ void convert_model(const std::filesystem::path& from, const std::filesystem::pat
       write_from_gguf(from, model.configuration, directory.path(), name);
     write_weights(*model.weights, directory.path() / "model.safetensors", progress);
   } catch (const DataError& error) {
-    throw DataError(directory.in_place(error.what()));
+    throw DataError(directory.with_target_path(error.what()));
   }
   directory.commit();
 }

@@ -5,12 +5,12 @@
 
 #include <cuecard/error.hpp>
 
+#include "files/sha256.hpp"
 #include "model/configuration_json.hpp"
-#include "model/gguf_configuration.hpp"
-#include "model/gguf_tokenizer.hpp"
-#include "model/gguf_weights.hpp"
-#include "model/safetensors_weights.hpp"
-#include "model/sha256.hpp"
+#include "model/gguf/gguf_configuration.hpp"
+#include "model/gguf/gguf_tokenizer.hpp"
+#include "model/gguf/gguf_weights.hpp"
+#include "model/safetensors/safetensors_weights.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace cuecard {
@@ -28,7 +28,7 @@ const ModelIdentity& ModelFiles::identity() const {
 
 namespace {
 
-/// The keys by which model families state their sizes.
+/// Configuration keys that model families use for their sizes.
 constexpr const char* size_keys[] = {"hidden_size",
                                      "num_hidden_layers",
                                      "num_attention_heads",
@@ -60,8 +60,8 @@ ModelIdentity identity_without_hashes(const std::filesystem::path& path, const C
     if (const auto found = configuration.values().find(key); found != configuration.values().end())
       if (const int64_t* size = std::get_if<int64_t>(&found->second))
         identity.sizes[key] = *size;
-  const std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
-  identity.source = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  const std::filesystem::path full_path = std::filesystem::absolute(path).lexically_normal();
+  identity.source = (full_path.has_filename() ? full_path : full_path.parent_path()).filename().string();
   return identity;
 }
 
@@ -69,10 +69,10 @@ std::string directory_weights_sha256(const std::filesystem::path& directory) {
   std::vector<std::filesystem::path> files = weight_files(directory);
   std::erase_if(files, [](const std::filesystem::path& file) { return file.extension() != ".safetensors"; });
   if (files.size() == 1)
-    return remembered_sha256_of_file(files.front());
+    return cached_sha256_of_file(files.front());
   std::string lines;
   for (const std::filesystem::path& file : files)
-    lines += remembered_sha256_of_file(file) + "  " + file.filename().string() + "\n";
+    lines += cached_sha256_of_file(file) + "  " + file.filename().string() + "\n";
   return sha256(lines);
 }
 
@@ -84,8 +84,8 @@ ModelFiles make_files(const std::filesystem::path& path, Configuration configura
   return {path, std::move(configuration), std::move(weights), std::move(vocabulary), std::move(lazy)};
 }
 
-/// What a text begins and ends with: what generation_config.json says of it goes before config.json.
-void take_text_bounds(const std::filesystem::path& directory, Configuration& configuration) {
+/// Start and end token ids; generation_config.json takes precedence over config.json.
+void override_start_and_end_tokens(const std::filesystem::path& directory, Configuration& configuration) {
   const std::filesystem::path file = directory / "generation_config.json";
   if (!std::filesystem::exists(file))
     return;
@@ -96,17 +96,17 @@ void take_text_bounds(const std::filesystem::path& directory, Configuration& con
       configuration.set(key, found->second);
 }
 
-ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& how) {
+ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& options) {
   if (!std::filesystem::exists(path / "config.json"))
     throw DataError(path.string() + ": has no config.json; expected a model directory in Hugging Face layout, "
                                     "or give a .gguf file.");
   Configuration configuration = read_configuration(path / "config.json");
-  take_text_bounds(path, configuration);
+  override_start_and_end_tokens(path, configuration);
   const auto vocabulary = read_tokenizer(path, configuration.text_or("model_type", ""));
   std::shared_ptr<const ModelWeights> weights;
-  if (how.weights)
-    weights = std::make_shared<SafetensorsWeights>(path, how.dtype, how.device);
-  auto compute = [path, configuration, has_weights = how.weights] {
+  if (options.weights)
+    weights = std::make_shared<SafetensorsWeights>(path, options.dtype, options.device);
+  auto compute = [path, configuration, has_weights = options.weights] {
     ModelIdentity identity = identity_without_hashes(path, configuration);
     if (has_weights)
       identity.weights_sha256 = directory_weights_sha256(path);
@@ -116,15 +116,15 @@ ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& ho
   return make_files(path, configuration, weights, vocabulary, compute);
 }
 
-ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& how) {
+ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& options) {
   const auto file = std::make_shared<const GgufFile>(path);
   Configuration configuration = gguf_configuration(*file);
   std::shared_ptr<const ModelWeights> weights;
-  if (how.weights)
-    weights = std::make_shared<GgufWeights>(file, configuration, how.dtype, how.device);
+  if (options.weights)
+    weights = std::make_shared<GgufWeights>(file, configuration, options.dtype, options.device);
   auto compute = [path, file, configuration] {
     ModelIdentity identity = identity_without_hashes(path, configuration);
-    identity.weights_sha256 = remembered_sha256_of_file(path);
+    identity.weights_sha256 = cached_sha256_of_file(path);
     identity.tokenizer_sha256 = sha256(to_tokenizer_json(gguf_tokenizer(*file), path.string()));
     return identity;
   };
@@ -134,13 +134,12 @@ ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& how) {
 
 } // namespace
 
-ModelFiles open_model(const std::filesystem::path& path, const OpenModel& how) {
+ModelFiles open_model(const std::filesystem::path& path, const OpenModel& options) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status))
-    throw DataError(path.string() +
-                    ": there is no such file or directory; expected a model directory or a .gguf file.");
-  return std::filesystem::is_directory(status) ? open_directory(path, how) : open_gguf(path, how);
+    throw DataError(path.string() + ": no such file or directory; expected a model directory or a .gguf file.");
+  return std::filesystem::is_directory(status) ? open_directory(path, options) : open_gguf(path, options);
 }
 
 } // namespace cuecard

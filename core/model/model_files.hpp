@@ -1,5 +1,5 @@
-/// A model on disk: a directory in Hugging Face layout (config.json, tokenizer.json or the files that it
-/// replaced, model.safetensors or shards with an index), or one GGUF file.
+/// A model on disk: a directory in Hugging Face layout (config.json, tokenizer.json or its
+/// predecessors, model.safetensors or shards with an index), or one GGUF file.
 #pragma once
 
 #include <filesystem>
@@ -17,27 +17,27 @@
 namespace cuecard {
 
 struct OpenModel {
-  bool weights = true; ///< false: configuration and vocabulary are enough, weights need not exist
+  bool weights = true; ///< false: only configuration and vocabulary; weights need not exist
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
 };
 
-/// Threads: const use from any thread. Copies share what they hold.
+/// Threads: const use from any thread. Copies share their data.
 struct ModelFiles {
   std::filesystem::path path;
   Configuration configuration;
-  std::shared_ptr<const ModelWeights> weights; ///< null when only the configuration was wanted
+  std::shared_ptr<const ModelWeights> weights; ///< null when opened without weights
   std::shared_ptr<const Vocabulary> vocabulary;
 
-  /// Hashes the weights on the first call (once per file and machine: see remembered_sha256_of_file).
+  /// Hashes the weights on the first call (cached across runs, see cached_sha256_of_file).
   const ModelIdentity& identity() const;
 
   struct LazyIdentity;
   std::shared_ptr<LazyIdentity> lazy_identity;
 };
 
-/// Reads configuration and tokenizer, maps the weights and checks their headers; reads no weight. Throws
-/// DataError.
-ModelFiles open_model(const std::filesystem::path& directory_or_gguf, const OpenModel& how = {});
+/// Reads configuration and tokenizer, maps the weight files and checks their headers, without reading any
+/// weights. Throws DataError.
+ModelFiles open_model(const std::filesystem::path& directory_or_gguf, const OpenModel& options = {});
 
 } // namespace cuecard

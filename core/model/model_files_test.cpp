@@ -4,9 +4,9 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "files/sha256.hpp"
 #include "model/convert.hpp"
-#include "model/safetensors.hpp"
-#include "model/sha256.hpp"
+#include "model/safetensors/safetensors.hpp"
 #include "model/test_folder.hpp"
 
 using namespace cuecard;
@@ -25,25 +25,25 @@ const std::string tokenizer = R"({"version": "1.0", "truncation": null, "padding
   "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
             "vocab": {"[UNK]": 0, "a": 1, "b": 2}}})";
 
-/// A model directory without weights.
-void lay_out(const TestFolder& folder) {
+/// Writes a model directory without weights.
+void write_model_directory(const TestFolder& folder) {
   folder.write("config.json", config);
   folder.write("tokenizer.json", tokenizer);
 }
 
-std::string index_of(const std::map<std::string, std::string>& map) {
+std::string index_json(const std::map<std::string, std::string>& map) {
   return nlohmann::json{{"weight_map", map}}.dump();
 }
 
-std::string refusal(const TestFolder& folder) {
+std::string error_of(const TestFolder& folder) {
   return sentence([&] { open_model(folder.path()); });
 }
 
 } // namespace
 
-TEST_CASE("model: a directory with one file of weights") {
+TEST_CASE("model: a directory with a single weight file") {
   TestFolder folder;
-  lay_out(folder);
+  write_model_directory(folder);
   const at::Tensor x = at::rand({3, 4});
   write_safetensors(folder.path() / "model.safetensors",
                     {{"x", x}, {"half", x.to(at::kBFloat16)}, {"ids", at::arange(3, at::kLong)}});
@@ -55,7 +55,7 @@ TEST_CASE("model: a directory with one file of weights") {
   CHECK(model.weights->names() == std::vector<std::string>{"half", "ids", "x"});
   CHECK(model.weights->get("x", {3, 4}).equal(x));
   CHECK(model.weights->get("x", {-1, 4}).const_data_ptr() ==
-        model.weights->get("x", {3, 4}).const_data_ptr()); // mapped
+        model.weights->get("x", {3, 4}).const_data_ptr()); // memory-mapped, not copied
   CHECK((model.weights->get("half", {3, 4}).scalar_type() == at::kFloat));
   CHECK(model.weights->get("half", {3, 4}).equal(x.to(at::kBFloat16).to(at::kFloat)));
   CHECK((model.weights->get("ids", {3}).scalar_type() == at::kLong));
@@ -73,9 +73,9 @@ TEST_CASE("model: a directory with one file of weights") {
   CHECK((low.weights->get("ids", {3}).scalar_type() == at::kLong));
 }
 
-TEST_CASE("model: generation_config.json says what a text begins and ends with, and nothing else") {
+TEST_CASE("model: only start and end tokens are taken from generation_config.json") {
   TestFolder folder;
-  lay_out(folder);
+  write_model_directory(folder);
   folder.write("config.json",
                R"({"model_type": "bert", "vocab_size": 3, "eos_token_id": 1, "bos_token_id": 0})");
   folder.write("generation_config.json",
@@ -90,11 +90,12 @@ TEST_CASE("model: generation_config.json says what a text begins and ends with, 
 
 TEST_CASE("model: shards and their index") {
   TestFolder folder;
-  lay_out(folder);
+  write_model_directory(folder);
   const at::Tensor x = at::rand({2}), y = at::rand({5});
   write_safetensors(folder.path() / "one.safetensors", {{"x", x}});
   write_safetensors(folder.path() / "two.safetensors", {{"y", y}});
-  folder.write("model.safetensors.index.json", index_of({{"x", "one.safetensors"}, {"y", "two.safetensors"}}));
+  folder.write("model.safetensors.index.json",
+               index_json({{"x", "one.safetensors"}, {"y", "two.safetensors"}}));
   const ModelFiles model = open_model(folder.path());
   CHECK(model.weights->get("x", {2}).equal(x));
   CHECK(model.weights->get("y", {5}).equal(y));
@@ -103,50 +104,52 @@ TEST_CASE("model: shards and their index") {
                sha256_of_file(folder.path() / "two.safetensors") + "  two.safetensors\n"));
   const auto with = [&](const std::string& index) {
     folder.write("model.safetensors.index.json", index);
-    return refusal(folder);
+    return error_of(folder);
   };
-  CHECK(contains(with(index_of({{"x", "one.safetensors"}, {"y", "three.safetensors"}})),
-                 "\"three.safetensors\", which isn't beside it"));
-  CHECK(contains(with(index_of({{"x", "one.safetensors"}, {"z", "two.safetensors"}, {"y", "two.safetensors"}})),
-                 "\"z\" in \"two.safetensors\", which doesn't hold it"));
-  CHECK(contains(with(index_of({{"x", "two.safetensors"}, {"y", "one.safetensors"}})), "doesn't place there"));
-  CHECK(contains(with(index_of({{"x", "one.safetensors"}})) + with(index_of({{"y", "one.safetensors"}})),
-                 "doesn't place there"));
-  CHECK(contains(with(index_of({{"x", "../one.safetensors"}})), "file beside the index"));
-  CHECK(contains(with(index_of({{"x", "/etc/passwd"}})), "file beside the index"));
-  CHECK(contains(with(R"({"weight_map": {"x": 1}})"), "file beside the index"));
-  CHECK(contains(with(R"({"weight_map": {"x": "one.safetensors", "x": "two.safetensors"}})"), "stands twice"));
+  CHECK(contains(with(index_json({{"x", "one.safetensors"}, {"y", "three.safetensors"}})),
+                 "\"three.safetensors\", which is missing"));
+  CHECK(
+      contains(with(index_json({{"x", "one.safetensors"}, {"z", "two.safetensors"}, {"y", "two.safetensors"}})),
+               "\"z\" to \"two.safetensors\", which doesn't contain it"));
+  CHECK(contains(with(index_json({{"x", "two.safetensors"}, {"y", "one.safetensors"}})),
+                 "doesn't list for this file"));
+  CHECK(contains(with(index_json({{"x", "one.safetensors"}})) + with(index_json({{"y", "one.safetensors"}})),
+                 "doesn't list for this file"));
+  CHECK(contains(with(index_json({{"x", "../one.safetensors"}})), "file next to the index"));
+  CHECK(contains(with(index_json({{"x", "/etc/passwd"}})), "file next to the index"));
+  CHECK(contains(with(R"({"weight_map": {"x": 1}})"), "file next to the index"));
+  CHECK(contains(with(R"({"weight_map": {"x": "one.safetensors", "x": "two.safetensors"}})"), "appears twice"));
   CHECK(contains(with("{}"), "weight_map"));
   CHECK(contains(with("[]"), "weight_map"));
 
-  const std::string index = index_of({{"x", "one.safetensors"}, {"y", "two.safetensors"}});
+  const std::string index = index_json({{"x", "one.safetensors"}, {"y", "two.safetensors"}});
   const std::string whole = bytes_of_file(folder.path() / "two.safetensors");
   for (const std::size_t size : {std::size_t{0}, std::size_t{7}, whole.size() - 20, whole.size() - 1}) {
     folder.write("two.safetensors", whole.substr(0, size));
-    const std::string said = with(index);
-    CHECK_MESSAGE(contains(said, "two.safetensors: "), said);
-    CHECK_MESSAGE(contains(said, "cut off"), said);
+    const std::string message = with(index);
+    CHECK_MESSAGE(contains(message, "two.safetensors: "), message);
+    CHECK_MESSAGE(contains(message, "cut off"), message);
   }
 }
 
-TEST_CASE("model: what is missing is said") {
+TEST_CASE("model: the error names the missing file") {
   TestFolder folder;
-  CHECK(contains(refusal(folder), "has no config.json"));
+  CHECK(contains(error_of(folder), "has no config.json"));
   folder.write("config.json", config);
-  CHECK(contains(refusal(folder), "has no tokenizer.json and no vocab.txt"));
+  CHECK(contains(error_of(folder), "has no tokenizer.json and no vocab.txt"));
   folder.write("tokenizer.json", tokenizer);
-  CHECK(contains(refusal(folder), "neither model.safetensors nor"));
+  CHECK(contains(error_of(folder), "neither model.safetensors nor"));
   CHECK(open_model(folder.path(), {.weights = false}).weights == nullptr);
   CHECK(open_model(folder.path(), {.weights = false}).identity().weights_sha256.empty());
   folder.write("pytorch_model.bin", "pickle");
-  CHECK(contains(refusal(folder), "safe_serialization=True"));
+  CHECK(contains(error_of(folder), "safe_serialization=True"));
   CHECK(contains(sentence([&] { open_model(folder.path() / "none"); }), "no such file or directory"));
-  CHECK(contains(sentence([&] { open_model(folder.path() / "config.json"); }), "doesn't begin with \"GGUF\""));
+  CHECK(contains(sentence([&] { open_model(folder.path() / "config.json"); }), "doesn't start with \"GGUF\""));
 }
 
 TEST_CASE("model: identity") {
   TestFolder folder;
-  lay_out(folder);
+  write_model_directory(folder);
   write_safetensors(folder.path() / "model.safetensors", {{"x", at::ones({2})}});
   const ModelFiles model = open_model(folder.path());
   const ModelIdentity& identity = model.identity();
@@ -158,7 +161,7 @@ TEST_CASE("model: identity") {
   CHECK(&identity == &model.identity());
 }
 
-TEST_CASE("model: a vocab.txt in the place of tokenizer.json, and converted to one") {
+TEST_CASE("model: vocab.txt instead of tokenizer.json, and its conversion") {
   TestFolder folder;
   folder.write("config.json", config);
   folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n");
@@ -179,9 +182,9 @@ TEST_CASE("model: a vocab.txt in the place of tokenizer.json, and converted to o
   CHECK(sha256_of_file(folder.path() / "out" / "tokenizer.json") == model.identity().tokenizer_sha256);
 }
 
-TEST_CASE("convert: a directory into another type, everything else kept") {
+TEST_CASE("convert: a directory to another dtype, everything else unchanged") {
   TestFolder folder;
-  lay_out(folder);
+  write_model_directory(folder);
   const at::Tensor x = at::rand({3, 4});
   write_safetensors(folder.path() / "model.safetensors", {{"x", x}, {"ids", at::arange(3, at::kLong)}});
   convert_model(folder.path(), folder.path() / "out", at::kHalf);
@@ -194,36 +197,36 @@ TEST_CASE("convert: a directory into another type, everything else kept") {
   CHECK(document["keep"]["me"][0] == 1);
   CHECK(bytes_of_file(folder.path() / "out" / "tokenizer.json") == tokenizer);
   CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "out", at::kHalf); }),
-                 "exists already"));
+                 "already exists"));
   CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "b", at::kLong); }),
                  "float32, float16 or bfloat16"));
   CHECK(!std::filesystem::exists(folder.path() / "b"));
 }
 
-TEST_CASE("convert: stopped between two tensors it leaves nothing") {
+TEST_CASE("convert: an aborted conversion leaves nothing on disk") {
   TestFolder folder;
-  lay_out(folder);
+  write_model_directory(folder);
   write_safetensors(folder.path() / "model.safetensors", {{"a", at::ones({2})}, {"b", at::ones({2})}});
   const auto entries = [&] { return std::distance(std::filesystem::directory_iterator(folder.path()), {}); };
   const auto before = entries();
-  std::vector<int64_t> told;
+  std::vector<int64_t> reported;
   CHECK_THROWS_AS(convert_model(folder.path(), folder.path() / "out", at::kHalf,
                                 [&](int64_t done, int64_t tensors) {
                                   CHECK(tensors == 2);
-                                  told.push_back(done);
+                                  reported.push_back(done);
                                   if (done == 1)
                                     throw Cancelled();
                                 }),
                   Cancelled);
-  CHECK(told == std::vector<int64_t>{0, 1});
+  CHECK(reported == std::vector<int64_t>{0, 1});
   CHECK(entries() == before);
-  told.clear();
+  reported.clear();
   convert_model(folder.path(), folder.path() / "out", at::kHalf,
-                [&](int64_t done, int64_t) { told.push_back(done); });
-  CHECK(told == std::vector<int64_t>{0, 1, 2});
+                [&](int64_t done, int64_t) { reported.push_back(done); });
+  CHECK(reported == std::vector<int64_t>{0, 1, 2});
 }
 
-TEST_CASE("convert: SmolLM2's GGUF becomes a directory with the same model in it") {
+TEST_CASE("convert: SmolLM2's GGUF file becomes an equivalent model directory") {
   if (!std::filesystem::exists(smollm2)) {
     MESSAGE("skipped: SmolLM2's GGUF file is not in .cache/models");
     return;

@@ -10,7 +10,7 @@ namespace cuecard {
 
 namespace {
 
-std::string described(at::IntArrayRef shape) {
+std::string shape_text(at::IntArrayRef shape) {
   std::string text = "[";
   for (const int64_t size : shape)
     text += (text.size() > 1 ? ", " : "") + (size == -1 ? "any" : std::to_string(size));
@@ -20,7 +20,7 @@ std::string described(at::IntArrayRef shape) {
 bool matches(at::IntArrayRef found, at::IntArrayRef expected) {
   return found.size() == expected.size() &&
          std::equal(found.begin(), found.end(), expected.begin(),
-                    [](int64_t have, int64_t want) { return want == -1 || want == have; });
+                    [](int64_t actual, int64_t wanted) { return wanted == -1 || wanted == actual; });
 }
 
 } // namespace
@@ -29,12 +29,12 @@ at::Tensor ModelWeights::convert(const at::Tensor& tensor, std::string_view name
                                  const std::string& origin) const {
   if (!matches(tensor.sizes(), shape))
     throw DataError(origin + ": tensor \"" + std::string(name) + "\" has the shape " +
-                    described(tensor.sizes()) + "; expected " + described(shape) + ".");
+                    shape_text(tensor.sizes()) + "; expected " + shape_text(shape) + ".");
   return tensor.to(device_, tensor.is_floating_point() ? dtype_ : tensor.scalar_type());
 }
 
-void ModelWeights::refuse_missing(std::string_view name, const std::string& origin) const {
-  throw DataError(origin + ": holds no tensor \"" + std::string(name) + "\"." + did_you_mean(name, names()));
+void ModelWeights::throw_missing(std::string_view name, const std::string& origin) const {
+  throw DataError(origin + ": has no tensor \"" + std::string(name) + "\"." + did_you_mean(name, names()));
 }
 
 } // namespace cuecard

@@ -1,4 +1,4 @@
-/// Weights as the host sees them: what a backbone may ask, and how each tensor is stored.
+/// Weights as the host sees them: the interface for backbones, plus how each tensor is stored.
 #pragma once
 
 #include <cstdint>
@@ -11,27 +11,28 @@
 namespace cuecard {
 
 struct StoredTensor {
-  std::string type; ///< as the file's format calls it: "F32", "Q4_1"
+  std::string type; ///< as named by the file format: "F32", "Q4_1"
   std::vector<int64_t> shape;
   uint64_t bytes = 0;                ///< in the file
-  at::ScalarType dtype = at::kFloat; ///< of what `get` returns
+  at::ScalarType dtype = at::kFloat; ///< of the tensor that `get` returns
 };
 
-/// Threads: const methods from any thread. `get` keeps nothing: asking twice converts twice. What needs neither
-/// conversion nor another device lies in the file's mapping and costs no memory of its own.
+/// Threads: const methods from any thread. `get` does not cache: each call converts again. A tensor that
+/// needs neither conversion nor another device is a view of the mapped file and uses no extra memory.
 class ModelWeights : public Weights {
 public:
   ModelWeights(at::ScalarType dtype, at::Device device) : dtype_(dtype), device_(device) {}
 
-  /// How a tensor is stored, without reading it. A missing name is a DataError with the nearest one.
+  /// How a tensor is stored, without reading it. Throws DataError for an unknown name and suggests
+  /// the nearest one.
   virtual StoredTensor stored(std::string_view name) const = 0;
 
 protected:
-  /// Floating-point tensors in the chosen type, others as they are, on the chosen device, after the shape was
-  /// checked. `origin` names the file.
+  /// Checks the shape, then moves the tensor to the chosen device; floating-point tensors get the chosen dtype.
+  /// `origin` names the file.
   at::Tensor convert(const at::Tensor& tensor, std::string_view name, at::IntArrayRef shape,
                      const std::string& origin) const;
-  [[noreturn]] void refuse_missing(std::string_view name, const std::string& origin) const;
+  [[noreturn]] void throw_missing(std::string_view name, const std::string& origin) const;
 
   at::ScalarType dtype_;
   at::Device device_;

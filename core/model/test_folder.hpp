@@ -1,4 +1,4 @@
-/// For tests: a folder that is gone afterwards, bytes put together by hand, and the sentence of an error.
+/// For tests: a temporary folder, raw bytes of numbers, and error messages.
 #pragma once
 
 #include <cstdlib>
@@ -41,7 +41,7 @@ inline std::string bytes_of_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The number as a little-endian machine stores it.
+/// The bytes of a number, little-endian.
 template <class T>
 std::string raw(T value) {
   std::string bytes(sizeof value, '\0');
@@ -49,7 +49,7 @@ std::string raw(T value) {
   return bytes;
 }
 
-/// What a person would read; "" when nothing was thrown. Any other kind of exception gets out.
+/// The message of the Error that `action` throws, or "". Other exceptions propagate.
 template <class Action>
 std::string sentence(Action action) {
   try {

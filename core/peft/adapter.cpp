@@ -9,9 +9,10 @@
 
 #include <cuecard/error.hpp>
 
-#include "model/safetensors.hpp"
-#include "model/strict_json.hpp"
-#include "model/written_beside.hpp"
+#include "files/atomic_write.hpp"
+#include "files/strict_json.hpp"
+#include "model/safetensors/safetensors.hpp"
+#include "peft/module_tensors.hpp"
 
 namespace cuecard::peft {
 
@@ -20,9 +21,9 @@ namespace {
 constexpr const char* config_name = "adapter_config.json";
 constexpr const char* tensors_name = "adapter_model.safetensors";
 constexpr const char* pickle_name = "adapter_model.bin";
-constexpr std::size_t largest_config = std::size_t{1} << 20;
+constexpr std::size_t max_config_bytes = std::size_t{1} << 20;
 
-/// Modules that hold one row for each token, as the model families call them.
+/// Names of embedding modules in the model families.
 constexpr std::array<std::string_view, 6> embedding_modules{"word_embeddings", "embed_tokens", "wte",
                                                             "shared",          "lm_head",      "embed_in"};
 
@@ -30,7 +31,7 @@ std::string shape_text(at::IntArrayRef shape) {
   std::string text;
   for (const int64_t size : shape)
     text += (text.empty() ? "" : " x ") + std::to_string(size);
-  return text.empty() ? "a single number" : text;
+  return text.empty() ? "a scalar" : text;
 }
 
 std::filesystem::path tensors_file(const std::filesystem::path& folder) {
@@ -40,19 +41,21 @@ std::filesystem::path tensors_file(const std::filesystem::path& folder) {
   if (std::filesystem::exists(pickle))
     throw DataError(
         pickle.string() +
-        ": is a PyTorch pickle, which can run code and is never read; convert it once in Python with "
+        ": is a PyTorch pickle, which can execute code and is never loaded; convert it once in Python with "
         "safetensors.torch.save_file(torch.load(\"adapter_model.bin\", weights_only=True), "
         "\"adapter_model.safetensors\").");
-  throw DataError(folder.string() + ": has no " + tensors_name + ", which holds what the adapter learned.");
+  throw DataError(folder.string() + ": has no " + tensors_name + ", which holds the adapter's tensors.");
 }
 
-/// The name in the model of what PEFT names "base_model.NAME"; a few older files have "base_model.model.NAME".
-std::string name_in_model(std::string_view name) {
+/// The model's name for a tensor that PEFT calls "base_model.NAME", or "base_model.model.NAME" in some older
+/// files and wherever it updates layers.
+std::string name_in_model(std::string_view name, const AdapterConfig& config) {
   for (const std::string_view prefix : {"base_model.model.", "base_model."})
     if (name.starts_with(prefix)) {
       const std::string_view rest = name.substr(prefix.size());
-      if (prefix == "base_model.model." && !rest.starts_with("classifier.") && !rest.starts_with("score."))
-        continue; // Llama's own modules lie in one called "model"
+      if (prefix == "base_model.model." && !config.updates_layers() && !rest.starts_with("classifier.") &&
+          !rest.starts_with("score."))
+        continue; // "model" is a module of Llama itself
       return std::string(rest);
     }
   return "";
@@ -67,8 +70,8 @@ bool is_embedding(std::string_view name) {
   });
 }
 
-bool is_saved_by_hand(const AdapterConfig& config, std::string_view name) {
-  return std::ranges::any_of(config.saved, [&](const std::string& module) {
+bool is_module_to_save(const AdapterConfig& config, std::string_view name) {
+  return std::ranges::any_of(config.modules_to_save, [&](const std::string& module) {
     return name == module + ".weight" || name.ends_with("." + module + ".weight");
   });
 }
@@ -79,21 +82,25 @@ public:
 
   void read() {
     for (const auto& [name, entry] : file_.entries())
-      sort(name, entry);
+      add_tensor(name, entry);
     const AdapterConfig& config = adapter_.config;
+    if (config.updates_layers()) {
+      check_module_tensors(adapter_, file_.path().string());
+      return;
+    }
     const int64_t rows = config.virtual_tokens * (config.has_prefix() ? 1 : config.submodules);
     const at::Tensor& embeddings = require("prompt_embeddings");
     if (embeddings.dim() != 2 || embeddings.size(0) != rows || embeddings.size(1) < 1)
-      refuse("prompt_embeddings", std::to_string(rows) + " rows, as \"num_virtual_tokens\" " +
+      refuse("prompt_embeddings", std::to_string(rows) + " rows, since \"num_virtual_tokens\" is " +
                                       std::to_string(config.virtual_tokens) +
-                                      (rows == config.virtual_tokens ? "" : " for each of two stacks") +
-                                      " says");
+                                      (rows == config.virtual_tokens ? "" : " for each of two submodules"));
     if (config.width && !config.has_prefix() && embeddings.size(1) != *config.width)
-      refuse("prompt_embeddings", shape_text({rows, *config.width}) + ", as \"token_dim\" says");
+      refuse("prompt_embeddings", shape_text({rows, *config.width}) + ", from \"token_dim\"");
     if (config.width && config.layers && config.has_prefix() &&
         embeddings.size(1) != 2 * *config.layers * *config.width)
-      refuse("prompt_embeddings", shape_text({rows, 2 * *config.layers * *config.width}) +
-                                      ", keys and values of \"num_layers\" layers of \"token_dim\"");
+      refuse("prompt_embeddings",
+             shape_text({rows, 2 * *config.layers * *config.width}) +
+                 ", for the keys and values of \"num_layers\" layers of width \"token_dim\"");
     if (config.type != Type::multitask_prompt_tuning)
       return;
     require_shape("prefix_task_cols", {config.tasks, rows, config.ranks});
@@ -101,36 +108,46 @@ public:
   }
 
 private:
-  void sort(const std::string& name, const SafetensorsEntry& entry) {
+  void add_tensor(const std::string& name, const SafetensorsEntry& entry) {
     const bool multitask = adapter_.config.type == Type::multitask_prompt_tuning;
     if (name == "prompt_embeddings" ||
         (multitask && (name == "prefix_task_cols" || name == "prefix_task_rows"))) {
-      adapter_.learned[name] = in_float(name, entry);
+      adapter_.prompt_tensors[name] = to_float(name, entry);
       if (name == "prompt_embeddings")
         adapter_.dtype = entry.dtype;
       return;
     }
-    const std::string in_model = name_in_model(name);
+    const AdapterConfig& config = adapter_.config;
+    if (const std::string module = module_tensor_name(config.type, name); !module.empty()) {
+      adapter_.module_tensors[module] = to_float(name, entry);
+      adapter_.dtype = entry.dtype;
+      return;
+    }
+    const std::string in_model = name_in_model(name, config);
     const bool head = in_model.starts_with("classifier.") || in_model.starts_with("score.");
-    if (head && adapter_.config.has_head())
-      adapter_.head[in_model] = in_float(name, entry);
-    else if (is_embedding(in_model) && !is_saved_by_hand(adapter_.config, in_model) && entry.shape.size() == 2)
+    if (head && config.has_head())
+      adapter_.head[in_model] = to_float(name, entry);
+    else if (is_embedding(in_model) && !is_module_to_save(config, in_model) && entry.shape.size() == 2)
       adapter_.embeddings[in_model] = file_.tensor(name);
     else
-      throw DataError(where(name) + (in_model.empty() ? "is unknown" : "would replace weights of the model") +
-                      ": a " + name_of(adapter_.config.type) + " adapter for " + name_of(adapter_.config.task) +
-                      " that a card can hold has learned rows" +
-                      (adapter_.config.has_head() ? " and a classifier." : " and nothing else."));
+      throw DataError(where(name) +
+                      (in_model.empty()          ? "is unknown"
+                       : config.updates_layers() ? "changes the model otherwise"
+                                                 : "would replace weights of the model") +
+                      "; of a " + name_of(config.type) + " adapter for " + name_of(config.task) +
+                      ", a card can hold only the " +
+                      (config.updates_layers() ? "updates of linear layers" : "trained prompt") +
+                      (config.has_head() ? " and the classification head." : "."));
   }
 
-  at::Tensor in_float(const std::string& name, const SafetensorsEntry& entry) const {
+  at::Tensor to_float(const std::string& name, const SafetensorsEntry& entry) const {
     if (!at::isFloatingType(entry.dtype))
-      throw DataError(where(name) + "holds " + std::string(safetensors_dtype_name(entry.dtype)) +
-                      "; expected floating-point numbers.");
-    const at::Tensor numbers = file_.tensor(name).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-    if (!at::isfinite(numbers).all().item<bool>())
-      throw DataError(where(name) + "holds NaN or an infinite number, so the adapter is of no use.");
-    return numbers;
+      throw DataError(where(name) + "has dtype " + std::string(safetensors_dtype_name(entry.dtype)) +
+                      "; expected a floating-point dtype.");
+    const at::Tensor values = file_.tensor(name).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+    if (!at::isfinite(values).all().item<bool>())
+      throw DataError(where(name) + "contains NaN or infinite values, so the adapter is unusable.");
+    return values;
   }
 
   std::string where(const std::string& name) const {
@@ -138,13 +155,13 @@ private:
   }
 
   [[noreturn]] void refuse(const std::string& name, const std::string& expected) const {
-    throw DataError(where(name) + "is " + shape_text(adapter_.learned.at(name).sizes()) + "; expected " +
+    throw DataError(where(name) + "is " + shape_text(adapter_.prompt_tensors.at(name).sizes()) + "; expected " +
                     expected + ".");
   }
 
   const at::Tensor& require(const std::string& name) const {
-    const auto found = adapter_.learned.find(name);
-    if (found == adapter_.learned.end())
+    const auto found = adapter_.prompt_tensors.find(name);
+    if (found == adapter_.prompt_tensors.end())
       throw DataError(file_.path().string() + ": lacks the tensor \"" + name + "\" of a " +
                       name_of(adapter_.config.type) + " adapter.");
     return found->second;
@@ -152,7 +169,7 @@ private:
 
   void require_shape(const std::string& name, const std::vector<int64_t>& shape) const {
     if (require(name).sizes() != at::IntArrayRef(shape))
-      refuse(name, shape_text(shape) + " by \"num_tasks\", \"num_ranks\" and the learned rows");
+      refuse(name, shape_text(shape) + ", from \"num_tasks\", \"num_ranks\" and \"prompt_embeddings\"");
   }
 
   Adapter& adapter_;
@@ -163,7 +180,7 @@ private:
 
 std::filesystem::path adapter_folder(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder))
-    throw DataError(folder.string() + ": is no PEFT adapter: there is no such folder.");
+    throw DataError(folder.string() + ": is not a PEFT adapter: the folder does not exist.");
   if (std::filesystem::exists(folder / config_name))
     return folder;
   std::vector<std::string> inside;
@@ -172,13 +189,13 @@ std::filesystem::path adapter_folder(const std::filesystem::path& folder) {
       inside.push_back(entry.path().string());
   std::sort(inside.begin(), inside.end());
   if (inside.empty())
-    throw DataError(folder.string() + ": is no PEFT adapter: it has no " + config_name +
-                    ", nor a folder that has one.");
+    throw DataError(folder.string() + ": is not a PEFT adapter: it has no " + config_name +
+                    ", and neither does any subfolder.");
   std::string names;
   for (const std::string& name : inside)
     names += (names.empty() ? "" : ", ") + name;
   if (inside.size() > 1)
-    throw UsageError(folder.string() + ": holds several adapters; name one of " + names + ".");
+    throw UsageError(folder.string() + ": contains several adapters; choose one of " + names + ".");
   return inside.front();
 }
 
@@ -186,7 +203,7 @@ Adapter read_adapter(const std::filesystem::path& folder) {
   Adapter adapter;
   adapter.folder = adapter_folder(folder);
   const std::filesystem::path config = adapter.folder / config_name;
-  adapter.config = parse_adapter_config(read_text(config, largest_config), config.string());
+  adapter.config = parse_adapter_config(read_text(config, max_config_bytes), config.string());
   Reader(adapter, tensors_file(adapter.folder)).read();
   return adapter;
 }
@@ -194,22 +211,24 @@ Adapter read_adapter(const std::filesystem::path& folder) {
 void check_adapter_place(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder) &&
       !(std::filesystem::is_directory(folder) && std::filesystem::is_empty(folder)))
-    throw UsageError(folder.string() + ": exists already; name another folder for the adapter.");
+    throw UsageError(folder.string() + ": already exists; choose another folder for the adapter.");
 }
 
 void write_adapter(const Adapter& adapter, const std::filesystem::path& folder) {
   check_adapter_place(folder);
-  TensorMap tensors = adapter.learned;
+  TensorMap tensors = adapter.prompt_tensors;
+  for (const auto& [name, tensor] : adapter.module_tensors)
+    tensors[stored_name(name)] = tensor;
   for (const auto& [name, tensor] : adapter.head)
-    tensors["base_model." + name] = tensor;
-  DirectoryBeside beside(folder);
+    tensors[(adapter.config.updates_layers() ? "base_model.model." : "base_model.") + name] = tensor;
+  AtomicDirectory output(folder);
   try {
-    write_safetensors(beside.path() / tensors_name, tensors, {{"format", "pt"}});
-    write_file_beside(beside.path() / config_name, adapter_config_text(adapter.config));
+    write_safetensors(output.path() / tensors_name, tensors, {{"format", "pt"}});
+    write_file_atomically(output.path() / config_name, adapter_config_text(adapter.config));
   } catch (const DataError& error) {
-    throw DataError(beside.in_place(error.what()));
+    throw DataError(output.with_target_path(error.what()));
   }
-  beside.commit();
+  output.commit();
 }
 
 } // namespace cuecard::peft

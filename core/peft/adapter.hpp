@@ -1,5 +1,5 @@
-/// A PEFT adapter on disk: `adapter_config.json` and `adapter_model.safetensors`, checked against each other.
-/// Nothing here knows a model.
+/// A PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`, validated against each other
+/// but not against a model.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cuecard/learned.hpp>
+#include <cuecard/component_state.hpp>
 
 #include "peft/adapter_config.hpp"
 
@@ -16,30 +16,33 @@ namespace cuecard::peft {
 struct Adapter {
   std::filesystem::path folder;
   AdapterConfig config;
-  at::ScalarType dtype = at::kFloat; ///< what `learned` was stored in
-  /// float32. `prompt_embeddings`: [P * submodules, width] rows among embeddings, or for a prefix [P, layers *
-  /// 2 * width]; of a multitask adapter also `prefix_task_cols` [tasks, P * submodules, ranks] and
+  at::ScalarType dtype = at::kFloat; ///< stored dtype of `prompt_embeddings`, or of the module tensors
+  /// float32. `prompt_embeddings`: virtual tokens [P * submodules, width], or for prefix tuning [P, layers * 2
+  /// * width]. Multitask prompt tuning adds `prefix_task_cols` [tasks, P * submodules, ranks] and
   /// `prefix_task_rows` [tasks, ranks, width].
-  TensorMap learned;
-  /// The classification head by its names in the model: `classifier.weight`, `score.weight`, ...; float32.
+  TensorMap prompt_tensors;
+  /// Of LoRA and (IA)^3 by the modules of transformers' classes, float32: `MODULE.lora_A` [r, in], `MODULE.lora_B`
+  /// [out, r]; `MODULE.ia3_l` [out, 1] or [1, in].
+  TensorMap module_tensors;
+  /// The classification head by the model's tensor names (`classifier.weight`, `score.weight`, ...), float32.
   TensorMap head;
-  /// Embedding matrices that PEFT put in because the vocabulary had been resized, by their names in the model.
-  /// Views of the file in the type that it has; they can be as large as a model.
+  /// Embedding matrices that PEFT saved because the vocabulary was resized, by the model's tensor names. Views
+  /// of the mapped file in its dtype; they can be as large as a model.
   TensorMap embeddings;
 };
 
-/// Where in `folder` the adapter lies: there, or, as PEFT keeps an adapter with a name of its own, in its only
-/// sub-folder that has one. UsageError that names them when there are several.
+/// The folder that contains the adapter: `folder`, or its only subfolder with an adapter (PEFT saves a named
+/// adapter in a subfolder). Throws UsageError with their names when there are several.
 std::filesystem::path adapter_folder(const std::filesystem::path& folder);
 
-/// Throws DataError: what is missing, unknown, of another shape than the configuration says, no floating-point
-/// tensor, or only there as a pickle, which is never read.
+/// Throws DataError for missing or unknown tensors, shapes that contradict the configuration, tensors that are
+/// not floating-point, and adapters saved as a pickle, which is never loaded.
 Adapter read_adapter(const std::filesystem::path& folder);
 
-/// Writes beside and renames. UsageError when something else than an empty folder has that name.
+/// Written atomically. Throws UsageError when `folder` exists and is not an empty folder.
 void write_adapter(const Adapter& adapter, const std::filesystem::path& folder);
 
-/// The same check before the work.
+/// The check of `write_adapter`, to be made before expensive work.
 void check_adapter_place(const std::filesystem::path& folder);
 
 } // namespace cuecard::peft

@@ -1,6 +1,5 @@
 #include "peft/adapter_config.hpp"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -8,7 +7,9 @@
 
 #include <cuecard/error.hpp>
 
-#include "model/strict_json.hpp"
+#include "files/strict_json.hpp"
+#include "peft/config_fields.hpp"
+#include "peft/update_config.hpp"
 
 namespace cuecard::peft {
 
@@ -16,104 +17,50 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<Type, const char*>, 4> types{
+constexpr std::array<std::pair<Type, const char*>, 6> types{
     {{Type::prompt_tuning, "PROMPT_TUNING"},
      {Type::p_tuning, "P_TUNING"},
      {Type::prefix_tuning, "PREFIX_TUNING"},
-     {Type::multitask_prompt_tuning, "MULTITASK_PROMPT_TUNING"}}};
+     {Type::multitask_prompt_tuning, "MULTITASK_PROMPT_TUNING"},
+     {Type::lora, "LORA"},
+     {Type::ia3, "IA3"}}};
 constexpr std::array<std::pair<Task, const char*>, 4> tasks{{{Task::causal_lm, "CAUSAL_LM"},
                                                              {Task::seq_2_seq_lm, "SEQ_2_SEQ_LM"},
                                                              {Task::seq_cls, "SEQ_CLS"},
                                                              {Task::token_cls, "TOKEN_CLS"}}};
-constexpr int64_t most = 10'000'000; ///< of any size in the file
-
-std::string shown(const json& value) {
-  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  return text.size() > 80 ? text.substr(0, 77) + "..." : text;
-}
-
-/// The file's fields; one that is null counts as one that is not there, as for PEFT.
-class Fields {
-public:
-  Fields(const json& object, std::string origin) : object_(object), origin_(std::move(origin)) {
-    if (!object_.is_object())
-      throw DataError(origin_ + ": is not a JSON object.");
-  }
-
-  [[noreturn]] void refuse(const std::string& name, const std::string& expected) const {
-    const json* value = find(name);
-    throw DataError(origin_ + ": " +
-                    (value ? "\"" + name + "\" is " + shown(*value) : "lacks \"" + name + "\"") +
-                    "; expected " + expected + ".");
-  }
-
-  const json* find(const std::string& name) const {
-    const auto found = object_.find(name);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  std::string text(const std::string& name) const {
-    const json* value = find(name);
-    if (value && !value->is_string())
-      refuse(name, "a text");
-    return value ? value->get<std::string>() : "";
-  }
-
-  std::optional<int64_t> size(const std::string& name) const {
-    const json* value = find(name);
-    if (!value)
-      return std::nullopt;
-    if (!value->is_number_unsigned() || value->get<uint64_t>() == 0 ||
-        value->get<uint64_t>() > static_cast<uint64_t>(most))
-      refuse(name, "a whole number from 1 to " + std::to_string(most));
-    return value->get<int64_t>();
-  }
-
-  template <class Value, std::size_t n>
-  Value choice(const std::string& name, const std::array<std::pair<Value, const char*>, n>& choices,
-               const std::string& why) const {
-    const std::string found = text(name);
-    std::string expected;
-    for (std::size_t i = 0; i < n; ++i) {
-      if (found == choices[i].second)
-        return choices[i].first;
-      expected += (i == 0 ? "" : i + 1 < n ? ", " : " or ") + std::string(choices[i].second);
-    }
-    refuse(name, expected + why);
-  }
-
-  std::vector<std::string> names(const std::string& name) const {
-    std::vector<std::string> result;
-    const json* value = find(name);
-    if (value && !value->is_array())
-      refuse(name, "a list of names");
-    for (const json& item : value ? *value : json::array()) {
-      if (!item.is_string())
-        refuse(name, "a list of names");
-      if (std::find(result.begin(), result.end(), item) == result.end())
-        result.push_back(item);
-    }
-    return result;
-  }
-
-private:
-  const json& object_;
-  std::string origin_;
-};
-
-/// {"0": "no", "1": "yes"} as a list, when it is one.
-std::vector<std::string> labels_of(const json* names) {
+/// The labels of an `id2label` object such as {"0": "no", "1": "yes"}; empty when it is malformed.
+std::vector<std::string> labels_of(const json* id2label) {
   std::vector<std::string> labels;
-  for (std::size_t i = 0; names && names->is_object() && i < names->size(); ++i) {
-    const auto found = names->find(std::to_string(i));
-    if (found == names->end() || !found->is_string())
+  for (std::size_t i = 0; id2label && id2label->is_object() && i < id2label->size(); ++i) {
+    const auto found = id2label->find(std::to_string(i));
+    if (found == id2label->end() || !found->is_string())
       return {};
     labels.push_back(*found);
   }
   return labels;
 }
 
-/// What the type's own configuration class has besides the common fields.
+void read_prompt_fields(AdapterConfig& config, const Fields& fields) {
+  const auto virtual_tokens = fields.size("num_virtual_tokens");
+  if (!virtual_tokens)
+    fields.refuse("num_virtual_tokens", "the number of virtual tokens");
+  config.virtual_tokens = *virtual_tokens;
+  config.submodules =
+      fields.size("num_transformer_submodules").value_or(config.task == Task::seq_2_seq_lm ? 2 : 1);
+  if (config.submodules > 2 || (config.submodules == 2 && config.task != Task::seq_2_seq_lm))
+    fields.refuse("num_transformer_submodules", config.task == Task::seq_2_seq_lm
+                                                    ? "1 or 2"
+                                                    : "1, since the model is not an encoder-decoder");
+  if (config.type == Type::multitask_prompt_tuning) {
+    config.tasks = fields.size("num_tasks").value_or(1);
+    config.ranks = fields.size("num_ranks").value_or(1);
+  }
+  config.layers = fields.size("num_layers");
+  config.heads = fields.size("num_attention_heads");
+  config.width = fields.size("token_dim");
+}
+
+/// Adds the fields of the type's own PEFT configuration class.
 void add_fields_of_type(json& object, const AdapterConfig& config) {
   switch (config.type) {
   case Type::prefix_tuning:
@@ -121,7 +68,7 @@ void add_fields_of_type(json& object, const AdapterConfig& config) {
     object["encoder_hidden_size"] = *config.width;
     return;
   case Type::p_tuning:
-    object["encoder_reparameterization_type"] = "MLP"; // of training; what is stored has gone through it
+    object["encoder_reparameterization_type"] = "MLP"; // used in training only; the stored prompt is its output
     object["encoder_hidden_size"] = *config.width;
     object["encoder_num_layers"] = 2;
     object["encoder_dropout"] = 0.0;
@@ -138,6 +85,10 @@ void add_fields_of_type(json& object, const AdapterConfig& config) {
     object["tokenizer_name_or_path"] = nullptr;
     object["tokenizer_kwargs"] = nullptr;
     return;
+  case Type::lora:
+  case Type::ia3:
+    add_update_fields(object, config);
+    return;
   }
 }
 
@@ -148,7 +99,7 @@ const char* name_of(Type type) {
 }
 
 const char* name_of(Task task) {
-  return tasks.at(static_cast<std::size_t>(task)).second;
+  return task == Task::unspecified ? "none" : tasks.at(static_cast<std::size_t>(task)).second;
 }
 
 std::vector<std::string> type_names() {
@@ -169,28 +120,18 @@ AdapterConfig parse_adapter_config(std::string_view text, const std::string& ori
   const json document = parse_json(text, origin);
   const Fields fields(document, origin);
   AdapterConfig config;
-  config.type = fields.choice("peft_type", types, "; other adapters change weights, which can't be imported");
-  config.task = fields.choice("task_type", tasks, ", the tasks under which PEFT's prompts fit a card");
+  config.type = fields.choice("peft_type", types, "; adapters of other types can't be imported");
+  config.task = config.updates_layers() && !fields.find("task_type")
+                    ? Task::unspecified
+                    : fields.choice("task_type", tasks, ", the task types that a card supports");
   config.peft_version = fields.text("peft_version");
   config.base_model = fields.text("base_model_name_or_path");
-  const auto virtual_tokens = fields.size("num_virtual_tokens");
-  if (!virtual_tokens)
-    fields.refuse("num_virtual_tokens", "how many rows were learned");
-  config.virtual_tokens = *virtual_tokens;
-  config.submodules =
-      fields.size("num_transformer_submodules").value_or(config.task == Task::seq_2_seq_lm ? 2 : 1);
-  if (config.submodules > 2 || (config.submodules == 2 && config.task != Task::seq_2_seq_lm))
-    fields.refuse("num_transformer_submodules",
-                  config.task == Task::seq_2_seq_lm ? "1 or 2" : "1, since the model has one stack");
-  if (config.type == Type::multitask_prompt_tuning) {
-    config.tasks = fields.size("num_tasks").value_or(1);
-    config.ranks = fields.size("num_ranks").value_or(1);
-  }
-  config.layers = fields.size("num_layers");
-  config.heads = fields.size("num_attention_heads");
-  config.width = fields.size("token_dim");
-  config.saved = fields.names("modules_to_save");
+  config.modules_to_save = fields.names("modules_to_save");
   config.labels = labels_of(fields.find("id2label"));
+  if (config.updates_layers())
+    read_update_fields(config, fields);
+  else
+    read_prompt_fields(config, fields);
   return config;
 }
 
@@ -199,16 +140,19 @@ std::string adapter_config_text(const AdapterConfig& config) {
               {"base_model_name_or_path", config.base_model},
               {"inference_mode", true},
               {"modules_to_save", nullptr},
-              {"num_attention_heads", *config.heads},
-              {"num_layers", *config.layers},
-              {"num_transformer_submodules", config.submodules},
-              {"num_virtual_tokens", config.virtual_tokens},
               {"peft_type", name_of(config.type)},
               {"revision", nullptr},
-              {"task_type", name_of(config.task)},
-              {"token_dim", *config.width}};
-  if (!config.saved.empty())
-    object["modules_to_save"] = config.saved;
+              {"task_type", nullptr}};
+  if (config.task != Task::unspecified)
+    object["task_type"] = name_of(config.task);
+  if (!config.modules_to_save.empty())
+    object["modules_to_save"] = config.modules_to_save;
+  if (!config.updates_layers())
+    object.update({{"num_attention_heads", *config.heads},
+                   {"num_layers", *config.layers},
+                   {"num_transformer_submodules", config.submodules},
+                   {"num_virtual_tokens", config.virtual_tokens},
+                   {"token_dim", *config.width}});
   add_fields_of_type(object, config);
   return object.dump(2) + "\n";
 }

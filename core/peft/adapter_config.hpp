@@ -1,9 +1,10 @@
-/// `adapter_config.json` of PEFT's prompt-learning adapters: what kind of adapter it is and the sizes of its
-/// tensors (peft 0.21.2: config.py and tuners/*/config.py). Fields that are not named here are ignored, so that
-/// newer files are read; older ones lack some.
+/// `adapter_config.json` of PEFT's prompt-learning adapters, LoRA and (IA)^3: adapter type, tensor sizes and
+/// scales (peft 0.21.2: config.py and tuners/*/config.py). Fields that do not change what an adapter computes are
+/// ignored for compatibility with newer versions; older files lack some.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,10 +12,11 @@
 
 namespace cuecard::peft {
 
-enum class Type { prompt_tuning, p_tuning, prefix_tuning, multitask_prompt_tuning };
-enum class Task { causal_lm, seq_2_seq_lm, seq_cls, token_cls };
+enum class Type { prompt_tuning, p_tuning, prefix_tuning, multitask_prompt_tuning, lora, ia3 };
+/// `unspecified`: null, which PEFT allows for LoRA and (IA)^3; the model's own class is used as it is.
+enum class Task { causal_lm, seq_2_seq_lm, seq_cls, token_cls, unspecified };
 
-/// As the file spells them: "PROMPT_TUNING", "CAUSAL_LM".
+/// PEFT's spelling: "PROMPT_TUNING", "CAUSAL_LM"; "none" for an unspecified task.
 const char* name_of(Type type);
 const char* name_of(Task task);
 std::vector<std::string> type_names();
@@ -24,25 +26,36 @@ struct AdapterConfig {
   Type type = Type::prompt_tuning;
   Task task = Task::causal_lm;
   std::string peft_version;      ///< "" in older files
-  std::string base_model;        ///< "base_model_name_or_path"; "" when the file names none
-  int64_t virtual_tokens = 0;    ///< P
-  int64_t submodules = 1;        ///< 2: PEFT keeps rows for encoder and decoder
-  int64_t tasks = 1, ranks = 1;  ///< of a multitask adapter
+  std::string base_model;        ///< "base_model_name_or_path"; "" when missing
+  int64_t virtual_tokens = 0;    ///< "num_virtual_tokens", P
+  int64_t submodules = 1;        ///< 2: separate virtual tokens for encoder and decoder
+  int64_t tasks = 1, ranks = 1;  ///< of multitask prompt tuning
   std::optional<int64_t> layers; ///< "num_layers"
-  std::optional<int64_t> heads;  ///< "num_attention_heads": of keys and values, in a prefix
-  std::optional<int64_t> width; ///< "token_dim": of all those heads together, in a prefix; else of an embedding
-  std::vector<std::string> saved;  ///< "modules_to_save", each once
-  std::vector<std::string> labels; ///< "id2label", which some files have; else empty
+  std::optional<int64_t> heads;  ///< "num_attention_heads"; prefix tuning: key-value heads
+  std::optional<int64_t> width;  ///< "token_dim": embedding width; prefix tuning: width of all key-value heads
+  std::vector<std::string> modules_to_save; ///< without duplicates
+  std::vector<std::string> labels;          ///< "id2label"; often missing
+
+  // Of LoRA. Keys of the patterns are module names, whole or their last components, which come first in the file.
+  int64_t rank = 0;                            ///< "r"
+  double alpha = 0, dropout = 0;               ///< "lora_alpha", "lora_dropout"
+  bool rs_lora = false;                        ///< "use_rslora"
+  std::map<std::string, int64_t> rank_pattern; ///< ranks of single modules
+  std::map<std::string, double> alpha_pattern;
+  // Of LoRA and (IA)^3. Only written: which modules an adapter updates is known from its tensors.
+  std::vector<std::string> target_modules, feedforward_modules;
 
   bool has_prefix() const { return type == Type::prefix_tuning; }
+  bool updates_layers() const { return type == Type::lora || type == Type::ia3; }
+  bool has_soft_prompt() const { return !has_prefix() && !updates_layers(); }
   bool has_head() const { return task == Task::seq_cls || task == Task::token_cls; }
 };
 
-/// DataError that names `origin` and the field, what was found and what was expected; so is a type or a task
-/// that no card can hold.
+/// Throws DataError with `origin`, the field, the value found and the value expected; also for adapter and task
+/// types that a card does not support.
 AdapterConfig parse_adapter_config(std::string_view json, const std::string& origin);
 
-/// The text that PEFT reads, its keys sorted and indented as PEFT writes them.
+/// The JSON text for PEFT, with keys sorted and indented as PEFT writes them.
 std::string adapter_config_text(const AdapterConfig& config);
 
 } // namespace cuecard::peft

@@ -10,13 +10,13 @@ namespace cuecard::peft {
 
 namespace {
 
-constexpr const char* of_input = "head";
-constexpr const char* of_words = "words";
+constexpr const char* sequence_head = "head";
+constexpr const char* token_head = "words";
 
-/// The tensors of one module, "classifier" or "score", by the names that the verbalizers give them.
-class Reader {
+/// Reads the tensors of the head module, "classifier" or "score", under the verbalizers' tensor names.
+class HeadReader {
 public:
-  Reader(const Adapter& adapter, const BackboneShape& shape) : adapter_(adapter), shape_(shape) {
+  HeadReader(const Adapter& adapter, const BackboneShape& shape) : adapter_(adapter), shape_(shape) {
     for (const auto& [name, tensor] : adapter.head) {
       const std::string module = name.substr(0, name.find('.'));
       if (!module_.empty() && module != module_)
@@ -25,17 +25,17 @@ public:
       module_ = module;
     }
     if (module_.empty())
-      throw DataError(
-          adapter.folder.string() + ": is for " + name_of(adapter.config.task) +
-          " and lacks the head, a tensor \"base_model.classifier.weight\" or \"base_model.score.weight\".");
+      throw DataError(adapter.folder.string() + ": \"task_type\" is " + name_of(adapter.config.task) +
+                      ", but the classification head is missing: no tensor \"base_model.classifier.weight\" or "
+                      "\"base_model.score.weight\".");
     dense_ = adapter.head.count(module_ + ".dense.weight") > 0;
   }
 
   bool dense() const { return dense_; }
   bool has_bias() const { return adapter_.head.count(output() + ".bias") > 0; }
 
-  Learned read() {
-    const int64_t labels = rows(output() + ".weight");
+  ComponentState read() {
+    const int64_t labels = num_labels(output() + ".weight");
     TensorMap tensors{{"weight", take(output() + ".weight", {labels, shape_.hidden})}};
     if (has_bias())
       tensors["bias"] = take(output() + ".bias", {labels});
@@ -46,7 +46,7 @@ public:
     for (const auto& [name, tensor] : adapter_.head)
       if (!taken_.count(name))
         throw DataError(where(name) +
-                        "is no part of a head that a card can hold: one layer, or two with tanh between.");
+                        "is not part of a supported head: one linear layer, or two with tanh between them.");
     return {tensors, {}};
   }
 
@@ -64,14 +64,13 @@ private:
     return found->second;
   }
 
-  int64_t rows(const std::string& name) const {
+  int64_t num_labels(const std::string& name) const {
     const at::Tensor& weight = find(name);
     if (weight.dim() != 2 || weight.size(0) < 1)
       throw DataError(where(name) + "has " + std::to_string(weight.dim()) +
-                      " dimensions; expected a matrix of labels and hidden size.");
+                      " dimensions; expected a matrix [labels, hidden size].");
     if (weight.size(0) == 1)
-      throw DataError(where(name) +
-                      "has one row, which is a regression; a card chooses among two labels or more.");
+      throw DataError(where(name) + "has one output, which is regression; a card needs at least two labels.");
     return weight.size(0);
   }
 
@@ -97,98 +96,98 @@ private:
   std::set<std::string> taken_;
 };
 
-/// Llama's classes call their layer `score` for words, too.
-bool scores_words(const BackboneShape& shape) {
+/// Whether the model's token classification class calls its layer `score`: causal models but GPT-2.
+bool token_head_is_score(const BackboneShape& shape) {
   return shape.causal && shape.family != "gpt2";
 }
 
-std::string keep_words(Adapter& adapter, const TensorMap& learned, const BackboneShape& shape) {
-  const std::string module = scores_words(shape) ? "score" : "classifier";
+std::string store_token_head(Adapter& adapter, const TensorMap& trained, const BackboneShape& shape) {
+  const std::string module = token_head_is_score(shape) ? "score" : "classifier";
   adapter.config.task = Task::token_cls;
-  adapter.head = {{module + ".weight", learned.at("weight")}, {module + ".bias", learned.at("bias")}};
+  adapter.head = {{module + ".weight", trained.at("weight")}, {module + ".bias", trained.at("bias")}};
   return "";
 }
 
-/// Heads of causal models: a layer without bias.
-std::string keep_score(Adapter& adapter, const TensorMap& learned) {
-  if (learned.count("bias") || learned.count("dense.weight"))
-    return "transformers' heads of causal models have no bias and no dense layer (--set verbalizer.bias=false "
-           "when it "
-           "is learned)";
-  adapter.head = {{"score.weight", learned.at("weight")}};
+/// Sequence classification heads of causal models: one layer without bias.
+std::string store_causal_head(Adapter& adapter, const TensorMap& trained) {
+  if (trained.count("bias") || trained.count("dense.weight"))
+    return "transformers' heads of causal models have no bias and no dense layer (train it with --set "
+           "verbalizer.bias=false)";
+  adapter.head = {{"score.weight", trained.at("weight")}};
   return "";
 }
 
-std::string keep_classifier(Adapter& adapter, const Options& options, const TensorMap& learned,
-                            const BackboneShape& shape) {
-  const bool dense = learned.count("dense.weight") > 0, roberta = shape.family == "roberta";
-  const bool pooled = options.text("pooler") == "yes" || (options.text("pooler") == "auto" && shape.pools);
-  const std::string wanted =
+std::string store_encoder_head(Adapter& adapter, const Options& options, const TensorMap& trained,
+                               const BackboneShape& shape) {
+  const bool dense = trained.count("dense.weight") > 0, roberta = shape.family == "roberta";
+  const bool pooled = options.text("pooler") == "yes" || (options.text("pooler") == "auto" && shape.has_pooler);
+  const std::string options_needed =
       roberta ? "--set verbalizer.dense=true --set verbalizer.pooler=no" : "--set verbalizer.pooler=yes";
   if (dense != roberta || pooled == roberta)
     return "transformers' head of a " + shape.family + " model " +
-           (roberta ? "is two layers on the last hidden state" : "is one layer behind the pooler") + " (" +
-           wanted + " when it is learned)";
-  if (!adapter.config.has_prefix() && options.text("row") != "first")
-    return "PEFT's head reads the first learned row, and the card's [CLS] (--set verbalizer.row=first when it "
-           "is "
-           "learned)";
-  if (!learned.count("bias"))
-    return "transformers' head of a " + shape.family + " model has a bias, and the card's none";
+           (roberta ? "is two linear layers on the last hidden state"
+                    : "is one linear layer after the pooler") +
+           " (train it with " + options_needed + ")";
+  if (adapter.config.has_soft_prompt() && options.text("row") != "first")
+    return "PEFT's head reads the first virtual token, but the card's reads [CLS] (train it with --set "
+           "verbalizer.row=first)";
+  if (!trained.count("bias"))
+    return "transformers' head of a " + shape.family + " model has a bias, but the card's has none";
   if (!dense) {
-    adapter.head = {{"classifier.weight", learned.at("weight")}, {"classifier.bias", learned.at("bias")}};
+    adapter.head = {{"classifier.weight", trained.at("weight")}, {"classifier.bias", trained.at("bias")}};
     return "";
   }
-  adapter.head = {{"classifier.dense.weight", learned.at("dense.weight")},
-                  {"classifier.dense.bias", learned.at("dense.bias")},
-                  {"classifier.out_proj.weight", learned.at("weight")},
-                  {"classifier.out_proj.bias", learned.at("bias")}};
+  adapter.head = {{"classifier.dense.weight", trained.at("dense.weight")},
+                  {"classifier.dense.bias", trained.at("dense.bias")},
+                  {"classifier.out_proj.weight", trained.at("weight")},
+                  {"classifier.out_proj.bias", trained.at("bias")}};
   return "";
 }
 
 } // namespace
 
 Head head_of(const Adapter& adapter, const BackboneShape& shape) {
-  Reader reader(adapter, shape);
+  HeadReader head_reader(adapter, shape);
   const bool words = adapter.config.task == Task::token_cls;
   Head head;
-  head.learned = reader.read();
-  head.labels = head.learned.tensors.at("weight").size(0);
-  head.verbalizer = words ? of_words : of_input;
+  head.state = head_reader.read();
+  head.labels = head.state.tensors.at("weight").size(0);
+  head.verbalizer = words ? token_head : sequence_head;
   if (words) {
-    if (reader.dense())
+    if (head_reader.dense())
       throw DataError(adapter.folder.string() +
-                      ": the head for TOKEN_CLS has a dense layer; expected one layer.");
-    if (!reader.has_bias())
-      head.learned.tensors["bias"] = at::zeros({head.labels});
+                      ": the head for TOKEN_CLS has a dense layer; expected a single linear layer.");
+    if (!head_reader.has_bias())
+      head.state.tensors["bias"] = at::zeros({head.labels});
     return head;
   }
-  const bool pooled = !shape.causal && !reader.dense();
-  if (pooled && !shape.pools)
+  const bool pooled = !shape.causal && !head_reader.dense();
+  if (pooled && !shape.has_pooler)
     throw DataError(
         adapter.folder.string() + ": its head reads the pooler of a " + shape.family +
-        " model, and this model's files have none: transformers drew one at random then, and PEFT did not "
-        "save it.");
+        " model, but this model's files have none; transformers initialized one at random during training, and "
+        "PEFT did not save it.");
   head.options = {{"pooler", pooled ? "yes" : "no"},
-                  {"row", shape.causal || adapter.config.has_prefix() ? "sequence" : "first"},
-                  {"dense", reader.dense() ? "true" : "false"},
-                  {"bias", reader.has_bias() ? "true" : "false"}};
+                  {"row", adapter.config.has_soft_prompt() && !shape.causal ? "first" : "sequence"},
+                  {"dense", head_reader.dense() ? "true" : "false"},
+                  {"bias", head_reader.has_bias() ? "true" : "false"}};
   return head;
 }
 
 bool is_head(const std::string& verbalizer) {
-  return verbalizer == of_input || verbalizer == of_words;
+  return verbalizer == sequence_head || verbalizer == token_head;
 }
 
-std::string keep_head(Adapter& adapter, const std::string& verbalizer, const Options& options,
-                      const TensorMap& learned, const BackboneShape& shape) {
+std::string store_head(Adapter& adapter, const std::string& verbalizer, const Options& options,
+                       const TensorMap& trained, const BackboneShape& shape) {
   if (shape.encoder_decoder)
     return "PEFT does not save the heads of encoder-decoders";
-  adapter.config.saved = {"classifier", "score"};
-  if (verbalizer == of_words)
-    return keep_words(adapter, learned, shape);
+  adapter.config.modules_to_save = {"classifier", "score"};
+  if (verbalizer == token_head)
+    return store_token_head(adapter, trained, shape);
   adapter.config.task = Task::seq_cls;
-  return shape.causal ? keep_score(adapter, learned) : keep_classifier(adapter, options, learned, shape);
+  return shape.causal ? store_causal_head(adapter, trained)
+                      : store_encoder_head(adapter, options, trained, shape);
 }
 
 } // namespace cuecard::peft

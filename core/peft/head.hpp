@@ -1,15 +1,14 @@
-/// A classification head that PEFT saved with an adapter, as a verbalizer's tensors and back. What transformers
-/// calls its parts depends on the model's class; this is the one place that knows:
+/// Converts between a classification head saved with a PEFT adapter and a verbalizer's tensors. The tensor
+/// names depend on the transformers model class:
 ///
-///     SEQ_CLS    BertForSequenceClassification     classifier.{weight, bias} behind the pooler
+///     SEQ_CLS    BertForSequenceClassification     classifier.{weight, bias} after the pooler
 ///                RobertaForSequenceClassification  classifier.{dense, out_proj}.{weight, bias}, tanh between
-///                causal models                     score.weight, at the last row
-///     TOKEN_CLS  all                               classifier.{weight, bias} or, in Llama's family,
-///     score.{weight,
-///                                                  bias}, at each word's first token
+///                causal models                     score.weight, at the last token
+///     TOKEN_CLS  Llama and similar models          score.{weight, bias}, at each word's first token
+///                all others                        classifier.{weight, bias}, at each word's first token
 ///
-/// Of a SEQ_CLS head of a model that sees the whole text PEFT reads the very first row, a learned one where
-/// there are any.
+/// In encoder models, a SEQ_CLS head reads the very first position, which is a virtual token for PEFT's soft
+/// prompts.
 #pragma once
 
 #include <string>
@@ -17,31 +16,32 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/learned.hpp>
+#include <cuecard/component_state.hpp>
 #include <cuecard/options.hpp>
 
 #include "peft/adapter.hpp"
 
 namespace cuecard::peft {
 
-/// A verbalizer component, options of it that must be so, and what it learned.
+/// A verbalizer component with the options that the head requires, and its state.
 struct Head {
   std::string verbalizer;
   std::vector<std::pair<std::string, std::string>> options;
-  Learned learned;
+  ComponentState state;
   int64_t labels = 0;
 };
 
-/// DataError when a tensor is missing, unknown or of another shape than its neighbours and the model ask for,
-/// and when the model lacks what the head reads.
+/// Throws DataError when a tensor is missing, unknown or has the wrong shape for the head or the model, and
+/// when the model lacks the pooler that the head reads.
 Head head_of(const Adapter& adapter, const BackboneShape& shape);
 
-/// A card's verbalizer, if it is one of the two that are heads.
+/// Whether the verbalizer component is one of the two classification heads.
 bool is_head(const std::string& verbalizer);
 
-/// Sets task, head and `modules_to_save` of `adapter` from a card's verbalizer; its configuration says already
-/// whether it is a prefix. Returns why transformers' class for such a model can't hold it, or "".
-std::string keep_head(Adapter& adapter, const std::string& verbalizer, const Options& options,
-                      const TensorMap& learned, const BackboneShape& shape);
+/// Sets the task type, the head and `modules_to_save` of `adapter` from a card's verbalizer; the adapter type
+/// must already be set. Returns why the transformers class of the model can't represent the head, or an empty
+/// string.
+std::string store_head(Adapter& adapter, const std::string& verbalizer, const Options& options,
+                       const TensorMap& trained, const BackboneShape& shape);
 
 } // namespace cuecard::peft

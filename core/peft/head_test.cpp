@@ -1,11 +1,11 @@
-// Heads by the names of transformers' classes.
+// Classification heads by transformers model class.
 #include "peft/head.hpp"
 
 #include <ATen/ATen.h>
 
 #include "model/test_folder.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging header also defines CHECK.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -18,7 +18,7 @@ BackboneShape shape_of(const std::string& family) {
   shape.family = family;
   shape.hidden = 4;
   shape.causal = family == "gpt2" || family == "llama";
-  shape.pools = family == "bert";
+  shape.has_pooler = family == "bert";
   shape.encoder_decoder = family == "t5";
   return shape;
 }
@@ -45,7 +45,7 @@ TensorMap two_layers() {
           {"classifier.out_proj.bias", at::randn({3})}};
 }
 
-std::string refusal(TensorMap head, const std::string& family, Task task = Task::seq_cls) {
+std::string error_of(TensorMap head, const std::string& family, Task task = Task::seq_cls) {
   const Adapter adapter = adapter_of(task, std::move(head));
   return sentence([&] { head_of(adapter, shape_of(family)); });
 }
@@ -66,7 +66,7 @@ Options options_of(const Head& head) {
 
 } // namespace
 
-TEST_CASE("what each class reads, and its way back") {
+TEST_CASE("heads of each model class are imported and exported") {
   struct Class {
     const char* family;
     TensorMap head;
@@ -90,69 +90,71 @@ TEST_CASE("what each class reads, and its way back") {
     CHECK(option(head, "row") == each.row);
     CHECK(option(head, "dense") == each.dense);
     CHECK(option(head, "bias") == each.bias);
-    Adapter back = adapter_of(Task::causal_lm, {}, each.type);
-    CHECK(keep_head(back, "head", options_of(head), head.learned.tensors, shape_of(each.family)) == "");
-    CHECK(back.config.task == Task::seq_cls);
-    REQUIRE(back.head.size() == each.head.size());
+    Adapter stored = adapter_of(Task::causal_lm, {}, each.type);
+    CHECK(store_head(stored, "head", options_of(head), head.state.tensors, shape_of(each.family)) == "");
+    CHECK(stored.config.task == Task::seq_cls);
+    REQUIRE(stored.head.size() == each.head.size());
     for (const auto& [name, tensor] : each.head)
-      CHECK(at::equal(back.head.at(name), tensor));
+      CHECK(at::equal(stored.head.at(name), tensor));
   }
   for (const auto& [family, module] :
        {std::pair{"bert", "classifier"}, {"gpt2", "classifier"}, {"llama", "score"}}) {
     const Head head = head_of(adapter_of(Task::token_cls, one_layer(module, true)), shape_of(family));
     CHECK(head.verbalizer == "words");
-    Adapter back = adapter_of(Task::causal_lm, {});
-    CHECK(keep_head(back, "words", {}, head.learned.tensors, shape_of(family)) == "");
-    CHECK(back.config.task == Task::token_cls);
-    CHECK(back.head.count(std::string(module) + ".weight") == 1);
+    Adapter stored = adapter_of(Task::causal_lm, {});
+    CHECK(store_head(stored, "words", {}, head.state.tensors, shape_of(family)) == "");
+    CHECK(stored.config.task == Task::token_cls);
+    CHECK(stored.head.count(std::string(module) + ".weight") == 1);
   }
 }
 
-TEST_CASE("heads that are missing, doubled, of another shape or another kind are refused") {
-  CHECK(contains(refusal({}, "bert"), "lacks the head"));
+TEST_CASE("missing, duplicate, misshapen and unsupported heads are rejected") {
+  CHECK(contains(error_of({}, "bert"), "the classification head is missing"));
   TensorMap head = one_layer("classifier", true);
   head["score.weight"] = at::zeros({3, 4});
-  CHECK(contains(refusal(head, "bert"), "has two heads, \"classifier\" and \"score\""));
-  CHECK(contains(refusal({{"classifier.bias", at::zeros({3})}}, "bert"),
+  CHECK(contains(error_of(head, "bert"), "has two heads, \"classifier\" and \"score\""));
+  CHECK(contains(error_of({{"classifier.bias", at::zeros({3})}}, "bert"),
                  "lacks the tensor \"base_model.classifier.w"));
-  CHECK(contains(refusal({{"score.weight", at::zeros({3, 5})}}, "llama"), "is 3 x 5; expected 3 x 4"));
-  CHECK(contains(refusal({{"score.weight", at::zeros({3})}}, "llama"), "has 1 dimensions"));
-  CHECK(contains(refusal({{"score.weight", at::zeros({1, 4})}}, "llama"), "which is a regression"));
+  CHECK(contains(error_of({{"score.weight", at::zeros({3, 5})}}, "llama"), "is 3 x 5; expected 3 x 4"));
+  CHECK(contains(error_of({{"score.weight", at::zeros({3})}}, "llama"), "has 1 dimensions"));
+  CHECK(contains(error_of({{"score.weight", at::zeros({1, 4})}}, "llama"), "which is regression"));
   head = one_layer("classifier", true);
   head["classifier.bias"] = at::zeros({4});
-  CHECK(contains(refusal(head, "bert"), "\"base_model.classifier.bias\" is 4; expected 3"));
+  CHECK(contains(error_of(head, "bert"), "\"base_model.classifier.bias\" is 4; expected 3"));
   head = two_layers();
   head.erase("classifier.dense.bias");
-  CHECK(contains(refusal(head, "roberta"), "lacks the tensor \"base_model.classifier.dense.bias\""));
+  CHECK(contains(error_of(head, "roberta"), "lacks the tensor \"base_model.classifier.dense.bias\""));
   head = one_layer("classifier", true);
   head["classifier.norm.weight"] = at::zeros({4});
-  CHECK(contains(refusal(head, "bert"), "\"base_model.classifier.norm.weight\" is no part of a head"));
-  CHECK(contains(refusal(one_layer("classifier", true), "roberta"), "reads the pooler of a roberta model"));
-  CHECK(contains(refusal(two_layers(), "bert", Task::token_cls), "has a dense layer; expected one layer"));
+  CHECK(contains(error_of(head, "bert"),
+                 "\"base_model.classifier.norm.weight\" is not part of a supported head"));
+  CHECK(contains(error_of(one_layer("classifier", true), "roberta"), "reads the pooler of a roberta model"));
+  CHECK(contains(error_of(two_layers(), "bert", Task::token_cls),
+                 "has a dense layer; expected a single linear layer"));
 }
 
-TEST_CASE("a card's head that transformers' class can't hold is refused with what to learn instead") {
-  const auto kept = [](const std::string& family, const std::string& pooler, const std::string& row,
-                       const TensorMap& learned, Type type = Type::prompt_tuning) {
+TEST_CASE("heads that transformers can't represent are rejected with the options to train with") {
+  const auto store_error = [](const std::string& family, const std::string& pooler, const std::string& row,
+                              const TensorMap& trained, Type type = Type::prompt_tuning) {
     Options options;
     options.set("pooler", pooler);
     options.set("row", row);
     Adapter adapter = adapter_of(Task::causal_lm, {}, type);
-    return keep_head(adapter, "head", options, learned, shape_of(family));
+    return store_head(adapter, "head", options, trained, shape_of(family));
   };
   const TensorMap one{{"weight", at::zeros({3, 4})}, {"bias", at::zeros({3})}};
   TensorMap two = one;
   two["dense.weight"] = at::zeros({4, 4});
   two["dense.bias"] = at::zeros({4});
-  CHECK(kept("bert", "auto", "first", one) == "");
-  CHECK(kept("bert", "auto", "sequence", one, Type::prefix_tuning) == "");
-  CHECK(contains(kept("bert", "auto", "sequence", one), "--set verbalizer.row=first"));
-  CHECK(contains(kept("bert", "no", "first", one), "--set verbalizer.pooler=yes"));
-  CHECK(contains(kept("bert", "auto", "first", two), "one layer behind the pooler"));
-  CHECK(contains(kept("roberta", "auto", "first", one),
+  CHECK(store_error("bert", "auto", "first", one) == "");
+  CHECK(store_error("bert", "auto", "sequence", one, Type::prefix_tuning) == "");
+  CHECK(contains(store_error("bert", "auto", "sequence", one), "--set verbalizer.row=first"));
+  CHECK(contains(store_error("bert", "no", "first", one), "--set verbalizer.pooler=yes"));
+  CHECK(contains(store_error("bert", "auto", "first", two), "one linear layer after the pooler"));
+  CHECK(contains(store_error("roberta", "auto", "first", one),
                  "--set verbalizer.dense=true --set verbalizer.pooler=no"));
-  CHECK(contains(kept("llama", "auto", "sequence", one), "--set verbalizer.bias=false"));
-  CHECK(contains(kept("bert", "auto", "first", {{"weight", at::zeros({3, 4})}}),
-                 "has a bias, and the card's none"));
-  CHECK(contains(kept("t5", "auto", "sequence", one), "does not save the heads of encoder-decoders"));
+  CHECK(contains(store_error("llama", "auto", "sequence", one), "--set verbalizer.bias=false"));
+  CHECK(contains(store_error("bert", "auto", "first", {{"weight", at::zeros({3, 4})}}),
+                 "has a bias, but the card's has none"));
+  CHECK(contains(store_error("t5", "auto", "sequence", one), "does not save the heads of encoder-decoders"));
 }

@@ -1,60 +1,69 @@
 #include "peft/import.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 
 #include <cuecard/error.hpp>
 
+#include "peft/adapter_tensors.hpp"
 #include "peft/head.hpp"
-#include "peft/learned_rows.hpp"
+#include "peft/module_tensors.hpp"
 
 namespace cuecard::peft {
 
 namespace {
 
 void set(ComponentChoice& choice, const std::string& name, const std::string& value) {
-  std::erase_if(choice.set, [&](const auto& known) { return known.first == name; });
+  std::erase_if(choice.set, [&](const auto& option) { return option.first == name; });
   choice.set.emplace_back(name, value);
 }
 
 bool is_set(const ComponentChoice& choice, const std::string& name) {
-  return std::ranges::any_of(choice.set, [&](const auto& known) { return known.first == name; });
+  return std::ranges::any_of(choice.set, [&](const auto& option) { return option.first == name; });
 }
 
 void require_model_for(const Adapter& adapter, const BackboneShape& shape) {
   const Task task = adapter.config.task;
-  const bool fits = task == Task::causal_lm      ? shape.causal && shape.scores_vocabulary
+  const bool fits = task == Task::causal_lm      ? shape.causal && shape.has_lm_head
                     : task == Task::seq_2_seq_lm ? shape.encoder_decoder
+                    : task == Task::unspecified  ? shape.has_lm_head
                                                  : !shape.encoder_decoder;
   if (fits)
     return;
-  throw DataError(adapter.folder.string() + ": \"task_type\" is " + name_of(task) + ", and the " +
+  throw DataError(adapter.folder.string() + ": \"task_type\" is " + name_of(task) + ", but the " +
                   shape.family + " model is " +
                   (shape.encoder_decoder ? "an encoder-decoder"
                    : shape.causal        ? "a causal model"
                                          : "an encoder") +
-                  (task == Task::causal_lm && shape.causal ? " without a head over the vocabulary" : "") +
-                  "; name the model that it was learned on.");
+                  ((task == Task::causal_lm && shape.causal) || task == Task::unspecified
+                       ? " without a language modeling head"
+                       : "") +
+                  "; use the model that it was trained on.");
 }
 
-/// A multitask prompt is one prompt once its task is chosen.
-std::string adopted_as(Type type) {
+/// The adapter type that the tuner must support: a multitask prompt becomes a plain one once its task is
+/// selected.
+std::string type_to_adopt(Type type) {
   return name_of(type == Type::multitask_prompt_tuning ? Type::prompt_tuning : type);
 }
 
-/// The tuner that bears the name of the kind (PREFIX_TUNING: prefix-tuning), else the first that adopts it.
-registry::Entry tuner_for(const Adapter& adapter, const registry::Registry& plugins, const std::string& asked) {
-  const std::string kind = adopted_as(adapter.config.type);
+/// The tuner named after the adapter type (PREFIX_TUNING: prefix-tuning), else the first that adopts it.
+registry::Entry tuner_for(const Adapter& adapter, const registry::Registry& plugins,
+                          const std::string& requested) {
+  const std::string kind = type_to_adopt(adapter.config.type);
   const auto adopts = [&](const registry::Entry& entry) {
     return std::ranges::count(entry.component().adopts, kind) > 0;
   };
-  if (!asked.empty()) {
-    const registry::Entry entry = plugins.find(CUECARD_TUNER, asked);
+  if (!requested.empty()) {
+    const registry::Entry entry = plugins.find(CUECARD_TUNER, requested);
     if (!adopts(entry))
-      throw UsageError("the tuner \"" + asked + "\" does not take adapters of the kind " + kind +
-                       "; leave --tuner out, or name one that `cuecard plugin info` says it of.");
+      throw UsageError("the tuner \"" + requested + "\" does not support " + kind +
+                       " adapters; omit --tuner, or choose one whose `cuecard plugin info` lists that type.");
     return entry;
   }
   std::string namesake = kind;
@@ -64,41 +73,58 @@ registry::Entry tuner_for(const Adapter& adapter, const registry::Registry& plug
   std::vector<registry::Entry> found = plugins.entries(CUECARD_TUNER);
   std::erase_if(found, [&](const registry::Entry& entry) { return !adopts(entry); });
   if (found.empty())
-    throw PluginError("no installed tuner takes PEFT adapters of the kind " + kind +
-                      "; put the library of one, such "
-                      "as " +
-                      namesake + ", into a folder given with --plugin-path.");
+    throw PluginError("no installed tuner supports PEFT adapters of type " + kind + "; install one, such as " +
+                      namesake + ", in a folder given with --plugin-path.");
   for (const registry::Entry& entry : found)
     if (entry.component().name == namesake)
       return entry;
   return found.front();
 }
 
-/// Sizes the tuner for what it shall adopt, by the options' common names: as many rows, at the places where the
-/// adapter has them, counted as positions, learned directly. Tuners declare those of them that they need.
-void fit_options(ComponentChoice& choice, const registry::Entry& entry, const Conditioning& learned) {
+/// The shortest text that is read as `value`.
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+/// Sets the options whose role says that they size the tuner for an adopted state: length, prefix sites, position ids, no
+/// reparameterization; rank, scale and layers.
+void set_tuner_options(ComponentChoice& choice, const registry::Entry& entry,
+                       const Conditioning& conditioning) {
   const auto at_site = [&](PrefixSite site) {
-    return std::ranges::any_of(learned.prefixes, [&](const Prefix& prefix) { return prefix.site == site; });
+    return std::ranges::any_of(conditioning.prefixes,
+                               [&](const Prefix& prefix) { return prefix.site == site; });
   };
-  const auto text = [](bool flag) { return flag ? std::string("true") : std::string("false"); };
-  const int64_t rows = learned.prefixes.empty() ? learned.embeddings.size(0) : learned.prefixes[0].key.size(1);
-  struct Known {
-    const char* name;
-    uint32_t type;
-    std::string value;
+  const auto flag = [](bool value) { return value ? std::string("true") : std::string("false"); };
+  std::map<uint32_t, std::string> values{
+      {CUECARD_ROLE_REPARAMETRISED, "false"},
+      {CUECARD_ROLE_COUNTS_POSITIONS, "true"},
+      {CUECARD_ROLE_SITE_SELF, flag(at_site(PrefixSite::self))},
+      {CUECARD_ROLE_SITE_ENCODER, flag(at_site(PrefixSite::encoder))},
+      {CUECARD_ROLE_SITE_CROSS, flag(at_site(PrefixSite::cross))},
   };
-  const Known known[] = {
-      {"length", CUECARD_INTEGER, std::to_string(rows)},
-      {"projection", CUECARD_FLAG, "false"},
-      {"count-positions", CUECARD_FLAG, "true"},
-      {"self", CUECARD_FLAG, text(at_site(PrefixSite::self))},
-      {"encoder", CUECARD_FLAG, text(at_site(PrefixSite::encoder))},
-      {"cross", CUECARD_FLAG, text(at_site(PrefixSite::cross))},
-  };
+  if (conditioning.embeddings.defined())
+    values[CUECARD_ROLE_LENGTH] = std::to_string(conditioning.embeddings.size(0));
+  if (!conditioning.prefixes.empty())
+    values[CUECARD_ROLE_LENGTH] = std::to_string(conditioning.prefixes[0].key.size(1));
+  std::string targets;
+  int64_t largest = 0;
+  for (const LowRankUpdate& update : conditioning.low_rank) {
+    targets += (targets.empty() ? "" : ",") + update.weight;
+    const int64_t rank = update.a.size(0);
+    if (rank <= largest)
+      continue;
+    largest = rank;
+    values[CUECARD_ROLE_RANK] = std::to_string(rank);
+    values[CUECARD_ROLE_SCALE] = number_text(update.scale * static_cast<double>(rank));
+  }
+  for (const Rescaling& rescaling : conditioning.rescalings)
+    targets += (targets.empty() ? "" : ",") + rescaling.weight;
+  if (!targets.empty())
+    values[CUECARD_ROLE_TARGETS] = targets;
   for (const OptionInfo& option : entry.component().options)
-    for (const Known& each : known)
-      if (option.name == each.name && option.type == each.type)
-        set(choice, option.name, each.value);
+    if (const auto value = values.find(option.role); value != values.end())
+      set(choice, option.name, value->second);
 }
 
 std::vector<std::string> label_names(const Adapter& adapter, const Model& model, int64_t count) {
@@ -115,16 +141,15 @@ std::vector<std::string> label_names(const Adapter& adapter, const Model& model,
   return all ? named : numbered;
 }
 
-/// The verbalizer and the labels, from the adapter's head or from the choice; template options that go with
-/// them.
-void choose_reading(MethodChoice& choice, const Adapter& adapter, const Model& model,
-                    const registry::Registry& plugins, const std::optional<Head>& head) {
+/// Sets verbalizer, labels and related template options, from the adapter's head or from the user's choice.
+void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Model& model,
+                       const registry::Registry& plugins, const std::optional<Head>& head) {
   if (head) {
     if (choice.labels.empty())
       choice.labels = label_names(adapter, model, head->labels);
     if (std::ssize(choice.labels) != head->labels)
       throw UsageError(adapter.folder.string() + ": the adapter's head has " + std::to_string(head->labels) +
-                       " labels, and " + std::to_string(choice.labels.size()) + " are named.");
+                       " labels, but " + std::to_string(choice.labels.size()) + " label names are given.");
     if (choice.verbalizer.component != head->verbalizer)
       choice.verbalizer = {head->verbalizer, {}};
     for (const auto& [name, value] : head->options)
@@ -133,38 +158,42 @@ void choose_reading(MethodChoice& choice, const Adapter& adapter, const Model& m
   }
   if (choice.labels.empty() && choice.verbalizer.component == "manual")
     choice.verbalizer.component = "text";
-  if (plugins.find(CUECARD_VERBALIZER, choice.verbalizer.component).component().learns !=
-      CUECARD_LEARNS_NOTHING)
-    throw UsageError("the verbalizer \"" + choice.verbalizer.component + "\" learns, and a " +
+  if (choice.labels.empty() && !model.shape().generates())
+    throw UsageError(
+        adapter.folder.string() + ": the " + model.shape().family +
+        " model is a masked language model and the adapter has no head; give a task file or label names.");
+  if (plugins.find(CUECARD_VERBALIZER, choice.verbalizer.component).component().trains !=
+      CUECARD_TRAINS_NOTHING)
+    throw UsageError("the verbalizer \"" + choice.verbalizer.component + "\" has trained parameters, and a " +
                      name_of(adapter.config.task) +
-                     " adapter has nothing for it; name one that learns nothing, such as manual or text.");
-  // As PEFT's models are asked: the whole text to the encoder, nothing to the decoder.
-  if (model.backbone().shape().encoder_decoder && choice.prompt_template.component == "manual" &&
+                     " adapter has none for it; choose one without parameters, such as manual or text.");
+  // As in PEFT: the whole text goes to the encoder, nothing to the decoder.
+  if (model.shape().encoder_decoder && choice.prompt_template.component == "manual" &&
       !is_set(choice.prompt_template, "encoder-decoder"))
     set(choice.prompt_template, "encoder-decoder", "plain");
 }
 
-/// How an embedding matrix that lies in the adapter compares with the model's.
-std::string note_on(const std::string& name, const at::Tensor& matrix, const Backbone& backbone) {
+/// Compares an embedding matrix saved in the adapter with the model's.
+std::string embedding_note(const std::string& name, const at::Tensor& matrix, const Backbone& backbone) {
   const BackboneShape& shape = backbone.shape();
   const bool output = name.ends_with("lm_head.weight");
-  const int64_t rows = std::min(matrix.size(0), shape.vocabulary);
-  std::string verdict = "is of another width than the model's";
+  const int64_t tokens = std::min(matrix.size(0), shape.vocabulary);
+  std::string verdict = "has a different width from the model's";
   if (matrix.size(1) == shape.embedding_width) {
     int64_t changed = 0;
-    constexpr int64_t step = 4096; // rows compared at once: such a matrix can be as large as a model
-    for (int64_t first = 0; first < rows; first += step) {
-      const at::Tensor ids = at::arange(first, std::min(rows, first + step), backbone.device());
-      const at::Tensor here = backbone.token_rows(output ? TokenTable::output : TokenTable::input, ids);
+    constexpr int64_t step = 4096; // tokens compared at once, since the matrix can be as large as a model
+    for (int64_t first = 0; first < tokens; first += step) {
+      const at::Tensor ids = at::arange(first, std::min(tokens, first + step), backbone.device());
+      const at::Tensor here = backbone.token_vectors(output ? TokenTable::output : TokenTable::input, ids);
       const at::Tensor there = matrix.slice(0, first, first + ids.size(0)).to(here.options());
       changed += here.ne(there).any(1).sum().item<int64_t>();
     }
-    verdict = changed == 0 ? "is the model's own where they have the same tokens"
+    verdict = changed == 0 ? "equals the model's for their common tokens"
                            : "differs from the model's in " + std::to_string(changed) + " of " +
-                                 std::to_string(rows) + " tokens, whose scores will differ";
+                                 std::to_string(tokens) + " tokens, whose logits will differ";
   }
   return "the adapter's embedding matrix \"" + name + "\" (" + std::to_string(matrix.size(0)) + " tokens) " +
-         verdict + "; it is left out, since a card has none.";
+         verdict + "; it is not imported, because cards hold no embedding matrices.";
 }
 
 void record_origin(Options& settings, const Adapter& adapter, int64_t task) {
@@ -181,47 +210,54 @@ void record_origin(Options& settings, const Adapter& adapter, int64_t task) {
     settings.set("task-id", task);
 }
 
-Conditioning on(const at::Device& device, Conditioning learned) {
-  if (learned.embeddings.defined())
-    learned.embeddings = learned.embeddings.to(device);
-  for (Prefix& prefix : learned.prefixes) {
+Conditioning to_device(const at::Device& device, Conditioning conditioning) {
+  if (conditioning.embeddings.defined())
+    conditioning.embeddings = conditioning.embeddings.to(device);
+  for (Prefix& prefix : conditioning.prefixes) {
     prefix.key = prefix.key.to(device);
     prefix.value = prefix.value.to(device);
   }
-  return learned;
+  for (LowRankUpdate& update : conditioning.low_rank) {
+    update.a = update.a.to(device);
+    update.b = update.b.to(device);
+  }
+  for (Rescaling& rescaling : conditioning.rescalings)
+    rescaling.factors = rescaling.factors.to(device);
+  return conditioning;
 }
 
 } // namespace
 
 Imported import_adapter(const Adapter& adapter, const Model& model, const registry::Registry& plugins,
                         ImportChoice choice) {
-  const BackboneShape& shape = model.backbone().shape();
+  const BackboneShape& shape = model.shape();
   require_model_for(adapter, shape);
-  Conditioning learned = conditioning_of(adapter, shape, choice.task);
-  if (learned.embeddings.defined())
-    learned.embeddings = learned.embeddings / embedding_scale(model.files().configuration, shape);
+  Conditioning conditioning = adapter.config.updates_layers() ? updates_of(adapter, model.backbone())
+                                                              : conditioning_of(adapter, shape, choice.task);
+  if (conditioning.embeddings.defined())
+    conditioning.embeddings = conditioning.embeddings / embedding_scale(model.files().configuration, shape);
   std::optional<Head> head;
   if (adapter.config.has_head())
     head = head_of(adapter, shape);
 
-  MethodChoice& method_choice = choice.method;
-  const registry::Entry entry = tuner_for(adapter, plugins, method_choice.tuner.component);
-  method_choice.tuner.component = entry.plugin->manifest.id + "/" + entry.component().name;
-  fit_options(method_choice.tuner, entry, learned);
-  choose_reading(method_choice, adapter, model, plugins, head);
+  PipelineChoice& pipeline_choice = choice.pipeline;
+  const registry::Entry entry = tuner_for(adapter, plugins, pipeline_choice.tuner.component);
+  pipeline_choice.tuner.component = entry.plugin->manifest.id + "/" + entry.component().name;
+  set_tuner_options(pipeline_choice.tuner, entry, conditioning);
+  choose_verbalizer(pipeline_choice, adapter, model, plugins, head);
 
-  Method method = make_method(model, plugins, method_choice);
+  TaskPipeline pipeline = make_pipeline(model, plugins, pipeline_choice);
   std::string why = "it gave no reason";
-  if (!method.tuner->adopt(on(model.backbone().device(), learned), why))
+  if (!pipeline.tuner->adopt(to_device(model.backbone().device(), conditioning), why))
     throw DataError(adapter.folder.string() + ": the tuner \"" + entry.component().name +
-                    "\" can't take what the adapter learned: " + why + ".");
+                    "\" can't load the adapter: " + why + ".");
   if (head)
-    method.verbalizer->import_learned(head->learned);
-  record_origin(method.record.training.settings, adapter, choice.task);
+    pipeline.verbalizer->load_state(head->state);
+  record_origin(pipeline.record.training.settings, adapter, choice.task);
 
-  Imported imported{to_card(method, model), {}};
+  Imported imported{to_card(pipeline, model), {}};
   for (const auto& [name, matrix] : adapter.embeddings)
-    imported.notes.push_back(note_on(name, matrix, model.backbone()));
+    imported.notes.push_back(embedding_note(name, matrix, model.backbone()));
   return imported;
 }
 

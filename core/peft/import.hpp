@@ -1,33 +1,33 @@
-/// A PEFT adapter becomes a card of the tuner that adopts it (Tuner::adopt).
+/// Imports a PEFT adapter as a card of a tuner that adopts it (Tuner::adopt).
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "engine/method.hpp"
 #include "engine/model.hpp"
+#include "engine/task_pipeline.hpp"
 #include "peft/adapter.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard::peft {
 
-/// What an adapter doesn't say.
+/// Settings that an adapter does not contain.
 struct ImportChoice {
-  /// Template, labels, label words, limits, and options that somebody set. No tuner named: that of the
-  /// adapter's kind. A head of the adapter's takes the verbalizer's place; without a head and without labels
-  /// the model writes.
-  MethodChoice method;
-  int64_t task = 0; ///< of a multitask adapter
+  /// Template, labels, label words, limits and user-set options. The default tuner is that of the adapter type.
+  /// A classification head in the adapter replaces the verbalizer; without a head and labels, the card
+  /// generates text.
+  PipelineChoice pipeline;
+  int64_t task = 0; ///< task index in a multitask adapter
 };
 
 struct Imported {
   Card card;
-  /// Sentences about what was left out: embedding matrices of the adapter.
+  /// One sentence for each part of the adapter that was not imported (embedding matrices).
   std::vector<std::string> notes;
 };
 
-/// DataError when the adapter is not this model's or holds what no card can; UsageError when the choice doesn't
-/// fit it.
+/// Throws DataError when the adapter does not fit the model or a card can't hold it, and UsageError when
+/// `choice` does not fit the adapter.
 Imported import_adapter(const Adapter& adapter, const Model& model, const registry::Registry& plugins,
                         ImportChoice choice);
 

@@ -8,41 +8,42 @@ namespace cuecard::tokenizer {
 
 using nlohmann::json;
 
-json AddedTokenList::plain(const std::string& name, bool special) {
+json AddedTokenList::default_token(const std::string& name, bool special) {
   return {{"content", name}, {"single_word", false},   {"lstrip", false},
           {"rstrip", false}, {"normalized", !special}, {"special", special}};
 }
 
-/// `"[MASK]"`, or `{"content": "[MASK]", "lstrip": true, ...}`.
+/// Reads `"[MASK]"` or `{"content": "[MASK]", "lstrip": true, ...}`.
 json AddedTokenList::read_token(const Field& token, bool special) {
   if (token.is_string())
-    return plain(token.string(), special);
-  const bool said_special = token.flag("special", false);
-  json read = plain(token.at("content").string(), special || said_special);
+    return default_token(token.string(), special);
+  const bool marked_special = token.flag("special", false);
+  json read = default_token(token.at("content").string(), special || marked_special);
   for (const char* flag : {"single_word", "lstrip", "rstrip"})
     read[flag] = token.flag(flag, false);
-  read["normalized"] = token.flag("normalized", !said_special);
+  read["normalized"] = token.flag("normalized", !marked_special);
   return read;
 }
 
-AddedTokenList::AddedTokenList(const std::vector<std::pair<std::string, std::string>>& usual,
-                               const Field& config, const Field& map, const Field& more) {
-  std::vector<std::pair<int64_t, json>> numbered;
+AddedTokenList::AddedTokenList(const std::vector<std::pair<std::string, std::string>>& defaults,
+                               const Field& config, const Field& special_tokens_map,
+                               const Field& added_tokens) {
+  std::vector<std::pair<int64_t, json>> tokens_by_id;
   if (const auto decoder = config.find("added_tokens_decoder"))
-    for (const auto& [id, token] : decoder->numbered_fields())
-      numbered.emplace_back(id, read_token(token, false));
+    for (const auto& [id, token] : decoder->fields_by_id())
+      tokens_by_id.emplace_back(id, read_token(token, false));
   else
-    for (const auto& [name, id] : more.numbered_strings())
-      numbered.emplace_back(id, plain(name, false));
-  std::sort(numbered.begin(), numbered.end(),
+    for (const auto& [name, id] : added_tokens.string_ids())
+      tokens_by_id.emplace_back(id, default_token(name, false));
+  std::sort(tokens_by_id.begin(), tokens_by_id.end(),
             [](const auto& left, const auto& right) { return left.first < right.first; });
-  for (auto& [id, token] : numbered) {
+  for (auto& [id, token] : tokens_by_id) {
     token["id"] = id;
     add(token, false);
   }
-  for (const auto& [role, name] : usual) {
-    const auto named = config.find(role) ? config.find(role) : map.find(role);
-    const json token = named ? read_token(*named, true) : plain(name, true);
+  for (const auto& [role, name] : defaults) {
+    const auto named = config.find(role) ? config.find(role) : special_tokens_map.find(role);
+    const json token = named ? read_token(*named, true) : default_token(name, true);
     roles_[role] = token["content"].get<std::string>();
     add(token, true);
   }
@@ -52,7 +53,7 @@ AddedTokenList::AddedTokenList(const std::vector<std::pair<std::string, std::str
         add(read_token(token, true), true);
 }
 
-/// What was said first of a token holds, but that it is special.
+/// The first definition of a token wins, except that a later one can make it special.
 void AddedTokenList::add(json token, bool special) {
   const auto [found, is_new] = by_name_.emplace(token["content"].get<std::string>(), tokens_.size());
   if (is_new)
@@ -61,14 +62,14 @@ void AddedTokenList::add(json token, bool special) {
     tokens_[found->second]["special"] = true;
 }
 
-void AddedTokenList::settle(const json& vocabulary) {
-  int64_t next = 0; // absurd ids are refused where the vocabulary is read
-  const auto taken = [&](int64_t id) { next = std::max(next, std::min<int64_t>(id, INT32_MAX) + 1); };
+void AddedTokenList::assign_ids(const json& vocabulary) {
+  int64_t next = 0; // out-of-range ids are rejected when the vocabulary is read
+  const auto reserve = [&](int64_t id) { next = std::max(next, std::min<int64_t>(id, INT32_MAX) + 1); };
   for (const auto& [piece, id] : vocabulary.items())
-    taken(id.get<int64_t>());
+    reserve(id.get<int64_t>());
   for (const json& token : tokens_)
     if (token.contains("id"))
-      taken(token["id"].get<int64_t>());
+      reserve(token["id"].get<int64_t>());
   for (json& token : tokens_) {
     const auto found = vocabulary.find(token["content"].get<std::string>());
     if (!token.contains("id"))
@@ -89,7 +90,7 @@ int64_t AddedTokenList::id(const std::string& name) const {
   return tokens_.at(by_name_.at(name))["id"].get<int64_t>();
 }
 
-json AddedTokenList::list() const {
+json AddedTokenList::to_json() const {
   return tokens_;
 }
 

@@ -1,4 +1,4 @@
-/// The added tokens of a model directory without tokenizer.json, gathered from the files that name some.
+/// The added tokens of a model directory without tokenizer.json, collected from its other files.
 #pragma once
 
 #include <map>
@@ -14,26 +14,26 @@ namespace cuecard::tokenizer {
 
 class AddedTokenList {
 public:
-  /// `usual`: role (`mask_token`) and name (`[MASK]`) where the files name none. `config` is
-  /// tokenizer_config.json with its `added_tokens_decoder`, `map` special_tokens_map.json, `more`
-  /// added_tokens.json. Throws DataError for what contradicts itself.
-  AddedTokenList(const std::vector<std::pair<std::string, std::string>>& usual, const Field& config,
-                 const Field& map, const Field& more);
+  /// `defaults` maps roles (`mask_token`) to names (`[MASK]`), used where the files define none. `config` is
+  /// tokenizer_config.json with its `added_tokens_decoder`. Throws DataError for contradictions.
+  AddedTokenList(const std::vector<std::pair<std::string, std::string>>& defaults, const Field& config,
+                 const Field& special_tokens_map, const Field& added_tokens);
 
-  void add_special(const std::string& name) { add(plain(name, true), true); }
-  void add_ordinary(const std::string& name) { add(plain(name, false), false); }
-  /// Gives every token its id: the vocabulary's (pieces and ids), else the one that a file said, else the next.
-  void settle(const nlohmann::json& vocabulary);
+  void add_special(const std::string& name) { add(default_token(name, true), true); }
+  void add_plain(const std::string& name) { add(default_token(name, false), false); }
+  /// Assigns every token an id: the one given in the files, else the one in `vocabulary` (pieces and ids), else
+  /// the next free one.
+  void assign_ids(const nlohmann::json& vocabulary);
 
-  /// Of a role. Throws DataError when no token has it.
+  /// The token with a role.
   const std::string& name(const std::string& role) const;
-  /// After settle().
+  /// Valid after assign_ids().
   int64_t id(const std::string& name) const;
-  /// `added_tokens` of a tokenizer.json. After settle().
-  nlohmann::json list() const;
+  /// `added_tokens` of a tokenizer.json. Valid after assign_ids().
+  nlohmann::json to_json() const;
 
 private:
-  static nlohmann::json plain(const std::string& name, bool special);
+  static nlohmann::json default_token(const std::string& name, bool special);
   static nlohmann::json read_token(const Field& token, bool special);
   void add(nlohmann::json token, bool special);
 

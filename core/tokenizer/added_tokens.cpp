@@ -37,7 +37,7 @@ uint32_t space_end(std::string_view text, uint32_t begin) {
 AddedTokens::AddedTokens(const Field& list, const Pieces& pieces, const Normalizer* normalizer) {
   for (const Field& item : list.items())
     read(item, pieces);
-  // Of two that are looked for under the same form, special ones go first.
+  // Special tokens take precedence over others with the same form.
   std::vector<size_t> order;
   for (const bool special : {true, false})
     for (size_t index = 0; index < tokens_.size(); ++index)
@@ -46,7 +46,7 @@ AddedTokens::AddedTokens(const Field& list, const Pieces& pieces, const Normaliz
   for (const size_t index : order) {
     AddedToken& token = tokens_[index];
     if (!token.normalized) {
-      given_.add(token.content, static_cast<int32_t>(index));
+      original_.add(token.content, static_cast<int32_t>(index));
       continue;
     }
     AlignedText content(token.content, 0);
@@ -62,14 +62,14 @@ void AddedTokens::read(const Field& item, const Pieces& pieces) {
   AddedToken token;
   token.content = item.at("content").string();
   if (token.content.empty())
-    item.at("content").fail("is empty, but an added token needs at least one character.");
+    item.at("content").fail("is empty; an added token needs at least one character.");
   token.special = item.flag("special", false);
   token.normalized = item.flag("normalized", !token.special);
   token.single_word = item.flag("single_word", false);
   token.lstrip = item.flag("lstrip", false);
   token.rstrip = item.flag("rstrip", false);
-  const auto most = 16 * (static_cast<int64_t>(pieces.count()) + 4096);
-  token.id = item.at("id").integer(0, std::min<int64_t>(most, INT32_MAX));
+  const auto max_id = 16 * (static_cast<int64_t>(pieces.count()) + 4096);
+  token.id = item.at("id").integer(0, std::min<int64_t>(max_id, INT32_MAX));
 
   const std::string* piece = pieces.piece(token.id);
   if (piece && *piece != token.content)
@@ -80,9 +80,9 @@ void AddedTokens::read(const Field& item, const Pieces& pieces) {
                        "\", but the vocabulary has id " + std::to_string(*id) + " for it.");
   if (const AddedToken* other = find(token.id))
     item.at("id").fail("is " + std::to_string(token.id) + " for the added token \"" + token.content +
-                       "\", but the added token \"" + other->content + "\" has it already.");
+                       "\", but the added token \"" + other->content + "\" already has that id.");
   if (find(token.content))
-    item.at("content").fail("is \"" + token.content + "\", which an earlier added token has already.");
+    item.at("content").fail("is \"" + token.content + "\", like an earlier added token.");
   token.piece = token.content;
   by_id_.emplace(token.id, tokens_.size());
   by_content_.emplace(token.content, tokens_.size());
@@ -100,12 +100,12 @@ const AddedToken* AddedTokens::find(std::string_view content_or_piece) const {
 }
 
 std::vector<Part> AddedTokens::split(std::string_view text, Stage stage, bool specials) const {
-  const ByteTrie& trie = stage == Stage::given ? given_ : normalized_;
+  const ByteTrie& trie = stage == Stage::original ? original_ : normalized_;
   const auto size = static_cast<uint32_t>(text.size());
   std::vector<Part> parts;
-  uint32_t behind_last = 0;
+  uint32_t last_end = 0;
   for (uint32_t at = 0; at < size && !trie.empty();) {
-    const ByteTrie::Found found = trie.longest(text, at);
+    const ByteTrie::Match found = trie.longest(text, at);
     if (found.length == 0) {
       ++at;
       continue;
@@ -116,16 +116,16 @@ std::vector<Part> AddedTokens::split(std::string_view text, Stage stage, bool sp
     if ((token.special && !specials) || (token.single_word && touches_word(text, span.begin, span.end)))
       continue;
     if (token.lstrip)
-      span.begin = std::max(space_begin(text, span.begin), behind_last);
+      span.begin = std::max(space_begin(text, span.begin), last_end);
     if (token.rstrip)
       span.end = space_end(text, span.end);
-    if (behind_last < span.begin)
-      parts.push_back({{behind_last, span.begin}});
+    if (last_end < span.begin)
+      parts.push_back({{last_end, span.begin}});
     parts.push_back({span, token.id});
-    behind_last = span.end;
+    last_end = span.end;
   }
-  if (behind_last < size)
-    parts.push_back({{behind_last, size}});
+  if (last_end < size)
+    parts.push_back({{last_end, size}});
   return parts;
 }
 

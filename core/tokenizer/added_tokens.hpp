@@ -1,4 +1,4 @@
-/// Words that are one token whatever the model would say: `[MASK]`, `<|im_end|>`, words that a person added.
+/// Added tokens, which are matched before the model runs: `[MASK]`, `<|im_end|>`, user-defined words.
 #pragma once
 
 #include <string>
@@ -16,16 +16,16 @@ namespace cuecard::tokenizer {
 
 struct AddedToken {
   std::string content;
-  std::string piece; ///< how it is written and decoded: the content, normalised when `normalized`
+  std::string piece; ///< decoded form: the content, normalised if `normalized`
   int64_t id = 0;
-  bool single_word = false; ///< only where no word character touches it
-  bool lstrip = false;      ///< takes the white space in front of it
-  bool rstrip = false;      ///< takes the white space behind it
-  bool normalized = false;  ///< looked for after normalisation, in its own normalised form
+  bool single_word = false; ///< matches only between non-word characters
+  bool lstrip = false;      ///< includes the whitespace before it
+  bool rstrip = false;      ///< includes the whitespace after it
+  bool normalized = false;  ///< its normalised form is matched in the normalised text
   bool special = false;
 };
 
-/// A part of a text: an added token, or text in between (`token` -1).
+/// A part of a text: an added token, or text in between (`token` is -1).
 struct Part {
   Span span;
   int64_t token = -1;
@@ -34,15 +34,15 @@ struct Part {
 class AddedTokens {
 public:
   AddedTokens() = default;
-  /// Reads the list `added_tokens` of a tokenizer.json. Throws DataError for ids or contents that contradict
-  /// each other or `pieces`.
+  /// Reads the list `added_tokens` of a tokenizer.json. Throws DataError for ids or contents that conflict
+  /// with each other or with `pieces`.
   AddedTokens(const Field& list, const Pieces& pieces, const Normalizer* normalizer);
 
-  enum class Stage { given, normalized };
-  /// Cuts `text` at the added tokens that are looked for at this stage. Without `specials`, special tokens are
-  /// ordinary characters.
+  enum class Stage { original, normalized };
+  /// Splits `text` at the added tokens of this stage: those matched in the original or in the normalised text.
+  /// Without `specials`, special tokens are treated as plain text.
   std::vector<Part> split(std::string_view text, Stage stage, bool specials) const;
-  bool any(Stage stage) const { return !(stage == Stage::given ? given_ : normalized_).empty(); }
+  bool any(Stage stage) const { return !(stage == Stage::original ? original_ : normalized_).empty(); }
 
   const AddedToken* find(int64_t id) const;
   const AddedToken* find(std::string_view content_or_piece) const;
@@ -54,7 +54,7 @@ private:
   std::vector<AddedToken> tokens_;
   std::unordered_map<int64_t, size_t> by_id_;
   std::unordered_map<std::string, size_t> by_content_; // and by piece
-  ByteTrie given_, normalized_;                        // of indices into tokens_
+  ByteTrie original_, normalized_;                     // of indices into tokens_
 };
 
 } // namespace cuecard::tokenizer

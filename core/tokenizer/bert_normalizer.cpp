@@ -6,28 +6,28 @@
 namespace cuecard::tokenizer {
 namespace {
 
-/// Cleaning, white space around ideographs, accents off, lower case; each can be switched off.
+/// Cleans the text, puts spaces around Chinese characters, strips accents, lowercases; each is optional.
 class BertNormalizer final : public Normalizer {
 public:
   explicit BertNormalizer(const Field& settings)
-      : clean_(settings.flag("clean_text", true)),
-        part_ideographs_(settings.flag("handle_chinese_chars", true)),
+      : clean_text_(settings.flag("clean_text", true)),
+        handle_chinese_chars_(settings.flag("handle_chinese_chars", true)),
         lowercase_(settings.flag("lowercase", true)),
         strip_accents_(settings.flag("strip_accents", lowercase_)) {
     for (size_t byte = 0; byte < ascii_.size(); ++byte) {
       const bool upper = byte >= 'A' && byte <= 'Z';
       const auto character = static_cast<char32_t>(byte);
-      ascii_[byte] = clean_ && removed(character)    ? '\0'
-                     : clean_ && is_space(character) ? ' '
-                     : lowercase_ && upper           ? static_cast<char>(byte + 0x20)
-                                                     : static_cast<char>(byte);
+      ascii_[byte] = clean_text_ && is_removed(character) ? '\0'
+                     : clean_text_ && is_space(character) ? ' '
+                     : lowercase_ && upper                ? static_cast<char>(byte + 0x20)
+                                                          : static_cast<char>(byte);
     }
   }
 
   void apply(AlignedText& text) const override {
     if (apply_ascii(text))
       return;
-    if (clean_ || part_ideographs_)
+    if (clean_text_ || handle_chinese_chars_)
       clean(text);
     if (strip_accents_) {
       apply_form(Form::nfd, text);
@@ -38,13 +38,13 @@ public:
   }
 
 private:
-  static bool removed(char32_t character) {
+  static bool is_removed(char32_t character) {
     if (character == '\t' || character == '\n' || character == '\r')
       return false;
     return character == 0xFFFD || is_control(character);
   }
 
-  /// Most text: byte for byte, in place. False when the text is not of that kind.
+  /// Fast path: in place for ASCII text without characters to remove. Returns false for other text.
   bool apply_ascii(AlignedText& text) const {
     for (const char byte : text.text())
       if (static_cast<unsigned char>(byte) >= ascii_.size() || ascii_[static_cast<unsigned char>(byte)] == '\0')
@@ -61,11 +61,11 @@ private:
       const auto begin = static_cast<uint32_t>(at);
       const char32_t character = next_char(text, at);
       const Span span{begin, static_cast<uint32_t>(at)};
-      if (clean_ && removed(character))
+      if (clean_text_ && is_removed(character))
         continue;
-      if (clean_ && is_space(character)) {
+      if (clean_text_ && is_space(character)) {
         rewriter.put(U' ', span);
-      } else if (part_ideographs_ && is_bert_ideograph(character)) {
+      } else if (handle_chinese_chars_ && is_chinese_char(character)) {
         rewriter.put(U' ', {begin, begin});
         rewriter.keep(span);
         rewriter.put(U' ', {span.end, span.end});
@@ -87,8 +87,8 @@ private:
     aligned = rewriter.finish();
   }
 
-  bool clean_, part_ideographs_, lowercase_, strip_accents_;
-  std::array<char, 128> ascii_; // what each ASCII character becomes; 0: it is removed
+  bool clean_text_, handle_chinese_chars_, lowercase_, strip_accents_;
+  std::array<char, 128> ascii_; // result for each ASCII character; 0: removed
 };
 
 } // namespace

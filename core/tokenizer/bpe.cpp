@@ -14,7 +14,7 @@ struct Merge {
   int32_t id = -1;
 };
 
-/// Pairs of ids and what they merge into; open addressing.
+/// Hash table from pairs of ids to their merge; open addressing.
 class MergeTable {
 public:
   explicit MergeTable(size_t count) : slots_(64) {
@@ -22,26 +22,26 @@ public:
       slots_.resize(2 * slots_.size());
   }
 
-  /// The last merge of a pair holds.
+  /// The last merge of a pair wins.
   void add(int32_t left, int32_t right, Merge merge) {
-    slots_[slot_of(key_of(left, right))] = {key_of(left, right), merge};
+    slots_[slot_of(pair_key(left, right))] = {pair_key(left, right), merge};
   }
 
-  /// `id` -1: the pair does not merge.
-  Merge find(int32_t left, int32_t right) const { return slots_[slot_of(key_of(left, right))].merge; }
+  /// `id` is -1 if the pair does not merge.
+  Merge find(int32_t left, int32_t right) const { return slots_[slot_of(pair_key(left, right))].merge; }
 
 private:
   struct Slot {
-    uint64_t key = UINT64_MAX; // no pair of ids: free
+    uint64_t key = UINT64_MAX; // not a valid pair: free slot
     Merge merge;
   };
 
-  static uint64_t key_of(int32_t left, int32_t right) {
+  static uint64_t pair_key(int32_t left, int32_t right) {
     return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
   }
 
   size_t slot_of(uint64_t key) const {
-    size_t slot = mixed(key) & (slots_.size() - 1);
+    size_t slot = mix_bits(key) & (slots_.size() - 1);
     while (slots_[slot].key != key && slots_[slot].key != UINT64_MAX)
       slot = (slot + 1) & (slots_.size() - 1);
     return slot;
@@ -50,20 +50,20 @@ private:
   std::vector<Slot> slots_;
 };
 
-/// A piece of the word that is being put together: a list, so that a merge is two assignments.
+/// A symbol of the word; a doubly linked list, so that merging is O(1).
 struct Symbol {
   Subword piece;
   int32_t previous = -1;
   int32_t next = -1;
-  bool gone = false; // merged into the one before it
+  bool merged = false; // into the previous symbol
 };
 
-/// A merge that was possible when it was noted.
+/// A possible merge; may be outdated when it is popped from the queue.
 struct Candidate {
   uint32_t rank;
-  int32_t at;                                    // the left symbol
-  int32_t id;                                    // what the pair becomes
-  bool operator<(const Candidate& other) const { // first out: lowest rank, then leftmost
+  int32_t at;                                    // index of the left symbol
+  int32_t id;                                    // of the merged piece
+  bool operator<(const Candidate& other) const { // priority: lowest rank, then leftmost
     return rank != other.rank ? rank > other.rank : at > other.at;
   }
 };
@@ -71,11 +71,11 @@ struct Candidate {
 class Bpe final : public Model {
 public:
   Bpe(const Field& settings, const Pieces& pieces, const Merges& merges, WordForm form)
-      : pieces_(pieces), form_(form), merges_(merges.size()), fuse_unknown_(settings.flag("fuse_unk", false)),
-        whole_words_(settings.flag("ignore_merges", false)) {
-    refuse_what_is_not_supported(settings);
-    read_unknown(settings);
-    read_merges(settings, merges);
+      : pieces_(pieces), form_(form), merges_(merges.size()), fuse_unk_(settings.flag("fuse_unk", false)),
+        ignore_merges_(settings.flag("ignore_merges", false)) {
+    check_supported(settings);
+    read_unk_token(settings);
+    add_merges(settings, merges);
     for (size_t byte = 0; byte < 256; ++byte)
       byte_ids_[byte] = pieces.id(byte_level_alphabet()[byte]).value_or(-1);
     if (settings.flag("byte_fallback", false))
@@ -83,8 +83,8 @@ public:
   }
 
   void tokenize(std::string_view word, std::vector<Subword>& to) const override {
-    if (whole_words_) {
-      if (const auto id = pieces_.id(form_ == WordForm::bytes ? spelled(word) : std::string(word))) {
+    if (ignore_merges_) {
+      if (const auto id = pieces_.id(form_ == WordForm::bytes ? byte_level_encoded(word) : std::string(word))) {
         to.push_back({*id, 0, static_cast<uint32_t>(word.size())});
         return;
       }
@@ -92,35 +92,33 @@ public:
     std::vector<Symbol> symbols = split(word);
     merge(symbols);
     for (const Symbol& symbol : symbols)
-      if (!symbol.gone)
+      if (!symbol.merged)
         to.push_back(symbol.piece);
   }
 
   std::string name() const override { return "BPE"; }
 
 private:
-  static void refuse_what_is_not_supported(const Field& settings) {
+  static void check_supported(const Field& settings) {
     if (const auto dropout = settings.find("dropout"))
-      dropout->fail(
-          "asks for merges that are left out at random, which would give other ids on every call; set it to "
-          "null.");
+      dropout->fail("enables BPE dropout, which would give different ids on every call; set it to null.");
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
       if (!settings.string(key, "").empty())
         settings.at(key).fail("is \"" + settings.string(key, "") +
-                              "\", but only BPE without such marks is supported.");
+                              "\", but only BPE without prefixes and suffixes is supported.");
   }
 
-  void read_unknown(const Field& settings) {
+  void read_unk_token(const Field& settings) {
     const std::string unknown = settings.string("unk_token", "");
     if (unknown.empty())
       return;
     const auto id = pieces_.id(unknown);
     if (!id)
-      settings.at("unk_token").fail("is \"" + unknown + "\", which the vocabulary does not hold.");
-    unknown_ = *id;
+      settings.at("unk_token").fail("is \"" + unknown + "\", which is not in the vocabulary.");
+    unk_id_ = *id;
   }
 
-  void read_merges(const Field& settings, const Merges& merges) {
+  void add_merges(const Field& settings, const Merges& merges) {
     for (size_t rank = 0; rank < merges.size(); ++rank) {
       const auto& [left, right] = merges[rank];
       const auto id_of = [&](const std::string& piece) {
@@ -134,20 +132,20 @@ private:
     }
   }
 
-  static std::string spelled(std::string_view bytes) {
-    std::string spelled;
+  static std::string byte_level_encoded(std::string_view bytes) {
+    std::string byte_level_encoded;
     for (const char byte : bytes)
-      spelled += byte_level_alphabet()[static_cast<unsigned char>(byte)];
-    return spelled;
+      byte_level_encoded += byte_level_alphabet()[static_cast<unsigned char>(byte)];
+    return byte_level_encoded;
   }
 
-  /// The word's characters (or bytes) as symbols, before any merge. What the vocabulary lacks becomes unknown,
-  /// or its bytes, or nothing where there is neither.
+  /// The characters (or bytes) of the word as symbols, before any merge. Out-of-vocabulary characters become
+  /// byte fallback pieces or the unknown token, or are dropped if there is neither.
   std::vector<Symbol> split(std::string_view word) const {
     std::vector<Symbol> symbols;
     symbols.reserve(word.size());
-    std::optional<Subword> unknown; // not put down yet: the next one may join it
-    const auto put_unknown = [&] {
+    std::optional<Subword> unknown; // pending: the next one may be fused with it
+    const auto flush_unknown = [&] {
       if (unknown)
         symbols.push_back({*unknown});
       unknown.reset();
@@ -158,28 +156,28 @@ private:
       const int32_t id = form_ == WordForm::bytes ? byte_ids_[static_cast<unsigned char>(word[at])]
                                                   : pieces_.id(character).value_or(-1);
       if (id >= 0) {
-        put_unknown();
+        flush_unknown();
         symbols.push_back({{id, at, end}});
       } else if (fallback_.covers(character)) {
         for (uint32_t byte = at; byte < end; ++byte)
           symbols.push_back({{fallback_.id(word[byte]), byte, byte + 1}});
-      } else if (unknown_ >= 0) {
-        if (unknown && fuse_unknown_) {
+      } else if (unk_id_ >= 0) {
+        if (unknown && fuse_unk_) {
           unknown->end = end;
         } else {
-          put_unknown();
-          unknown = Subword{unknown_, at, end};
+          flush_unknown();
+          unknown = Subword{unk_id_, at, end};
         }
       }
     }
-    put_unknown();
+    flush_unknown();
     return symbols;
   }
 
   void merge(std::vector<Symbol>& symbols) const {
     const auto count = static_cast<int32_t>(symbols.size());
     std::priority_queue<Candidate> queue;
-    const auto note = [&](int32_t left, int32_t right) {
+    const auto enqueue = [&](int32_t left, int32_t right) {
       const Merge found = merges_.find(symbols[left].piece.id, symbols[right].piece.id);
       if (found.id >= 0)
         queue.push({found.rank, left, found.id});
@@ -188,35 +186,35 @@ private:
       symbols[at].previous = at - 1;
       symbols[at].next = at + 1 < count ? at + 1 : -1;
       if (at > 0)
-        note(at - 1, at);
+        enqueue(at - 1, at);
     }
     while (!queue.empty()) {
       const Candidate best = queue.top();
       queue.pop();
       Symbol& left = symbols[best.at];
-      if (left.gone || left.next < 0)
+      if (left.merged || left.next < 0)
         continue;
       Symbol& right = symbols[left.next];
       if (merges_.find(left.piece.id, right.piece.id).id != best.id)
-        continue; // one of the two has become another piece since
+        continue; // outdated: one of the two has been merged since
       left.piece = {best.id, left.piece.begin, right.piece.end};
-      right.gone = true;
+      right.merged = true;
       left.next = right.next;
       if (left.next >= 0) {
         symbols[left.next].previous = best.at;
-        note(best.at, left.next);
+        enqueue(best.at, left.next);
       }
       if (left.previous >= 0)
-        note(left.previous, best.at);
+        enqueue(left.previous, best.at);
     }
   }
 
   const Pieces& pieces_;
   WordForm form_;
   MergeTable merges_;
-  bool fuse_unknown_;
-  bool whole_words_; // a word that is a piece is that piece, whatever the merges say
-  int32_t unknown_ = -1;
+  bool fuse_unk_;
+  bool ignore_merges_; // a word that is in the vocabulary is not split
+  int32_t unk_id_ = -1;
   int32_t byte_ids_[256];
   ByteFallback fallback_;
 };

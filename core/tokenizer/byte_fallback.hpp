@@ -1,4 +1,4 @@
-/// The pieces `<0x00>` to `<0xFF>`, which spell what a vocabulary has no piece for.
+/// Byte fallback: the pieces `<0x00>` to `<0xFF>` encode out-of-vocabulary characters.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,9 @@ namespace cuecard::tokenizer {
 
 class ByteFallback {
 public:
-  /// Spells nothing.
+  /// Disabled: covers nothing.
   ByteFallback() { ids_.fill(-1); }
-  /// Spells the bytes for which `pieces` has a piece.
+  /// Uses the byte pieces in `pieces`.
   explicit ByteFallback(const Pieces& pieces) {
     constexpr char digits[] = "0123456789ABCDEF";
     for (size_t byte = 0; byte < 256; ++byte)
@@ -25,7 +25,7 @@ public:
   bool covers(std::string_view text) const {
     return std::all_of(text.begin(), text.end(), [&](char byte) { return id(byte) >= 0; });
   }
-  /// -1: there is no piece for it.
+  /// -1 if there is no such piece.
   int32_t id(char byte) const { return ids_[static_cast<unsigned char>(byte)]; }
 
 private:

@@ -5,7 +5,7 @@
 namespace cuecard::tokenizer {
 namespace {
 
-bool stands_for_itself(unsigned byte) {
+bool is_printable(unsigned byte) {
   return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xFF && byte != 0xAD);
 }
 
@@ -13,7 +13,7 @@ std::array<char32_t, 256> characters() {
   std::array<char32_t, 256> characters{};
   char32_t next = 0x100;
   for (unsigned byte = 0; byte < 256; ++byte)
-    characters[byte] = stands_for_itself(byte) ? byte : next++;
+    characters[byte] = is_printable(byte) ? byte : next++;
   return characters;
 }
 
@@ -21,11 +21,11 @@ std::array<char32_t, 256> characters() {
 
 const std::array<std::string, 256>& byte_level_alphabet() {
   static const std::array<std::string, 256> alphabet = [] {
-    std::array<std::string, 256> spelled;
+    std::array<std::string, 256> encoded;
     const auto all = characters();
     for (size_t byte = 0; byte < 256; ++byte)
-      append_utf8(spelled[byte], all[byte]);
-    return spelled;
+      append_utf8(encoded[byte], all[byte]);
+    return encoded;
   }();
   return alphabet;
 }

@@ -1,4 +1,4 @@
-/// The byte-level alphabet: each of the 256 bytes has a printable character that stands for it (GPT-2).
+/// The byte-level alphabet of GPT-2: each of the 256 bytes is mapped to a printable character.
 #pragma once
 
 #include <array>
@@ -7,10 +7,10 @@
 
 namespace cuecard::tokenizer {
 
-/// Printable Latin-1 bytes stand for themselves; the other 68, in order, for U+0100 onwards.
+/// Printable Latin-1 bytes map to themselves; the other 68 map, in order, to U+0100 onwards.
 const std::array<std::string, 256>& byte_level_alphabet();
 
-/// The byte that `character` stands for.
+/// The byte for `character`; nullopt if it is not in the alphabet.
 std::optional<char> byte_level_byte(char32_t character);
 
 } // namespace cuecard::tokenizer

@@ -6,17 +6,17 @@ namespace {
 
 class ByteLevel final : public PreTokenizer {
 public:
-  ByteLevel(const Field& settings, bool spell_bytes)
+  ByteLevel(const Field& settings, bool encode_bytes)
       : add_prefix_space_(settings.flag("add_prefix_space", true)),
-        use_regex_(settings.flag("use_regex", true)), spell_bytes_(spell_bytes) {}
+        use_regex_(settings.flag("use_regex", true)), encode_bytes_(encode_bytes) {}
 
   void apply(Words& words) const override {
     if (add_prefix_space_)
-      put_in_front(words, " ", [&](Span word) { return words.text.text()[word.begin] != ' '; });
+      prepend(words, " ", [&](Span word) { return words.text.text()[word.begin] != ' '; });
     if (use_regex_)
       split(words);
-    if (spell_bytes_)
-      spell(words);
+    if (encode_bytes_)
+      encode(words);
   }
 
 private:
@@ -32,7 +32,7 @@ private:
     words.spans = std::move(pieces);
   }
 
-  static void spell(Words& words) {
+  static void encode(Words& words) {
     Rewriter rewriter(words.text);
     for (Span& word : words.spans) {
       const uint32_t begin = rewriter.size();
@@ -45,13 +45,13 @@ private:
     words.text = rewriter.finish();
   }
 
-  bool add_prefix_space_, use_regex_, spell_bytes_;
+  bool add_prefix_space_, use_regex_, encode_bytes_;
 };
 
 } // namespace
 
-std::unique_ptr<const PreTokenizer> make_byte_level(const Field& settings, bool spell_bytes) {
-  return std::make_unique<ByteLevel>(settings, spell_bytes);
+std::unique_ptr<const PreTokenizer> make_byte_level(const Field& settings, bool encode_bytes) {
+  return std::make_unique<ByteLevel>(settings, encode_bytes);
 }
 
 } // namespace cuecard::tokenizer

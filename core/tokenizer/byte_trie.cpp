@@ -16,7 +16,7 @@ uint32_t key_of(uint32_t node, char byte) {
 ByteTrie::ByteTrie() : edges_(256, Edge{0, 0}), values_(1, -1) {}
 
 size_t ByteTrie::slot_of(uint32_t key) const {
-  size_t slot = mixed(key) & (edges_.size() - 1);
+  size_t slot = mix_bits(key) & (edges_.size() - 1);
   while (edges_[slot].key != 0 && edges_[slot].key != key)
     slot = (slot + 1) & (edges_.size() - 1);
   return slot;
@@ -36,7 +36,7 @@ void ByteTrie::add(std::string_view string, int32_t value) {
     if (next == 0) {
       if (values_.size() >= (1u << 24) - 1)
         throw DataError(
-            "A tokenizer whose pieces have more than 16 million distinct beginnings is not supported.");
+            "A tokenizer whose pieces have more than 16 million distinct prefixes is not supported.");
       next = static_cast<uint32_t>(values_.size());
       values_.push_back(-1);
       if (2 * values_.size() > edges_.size()) {
@@ -64,16 +64,16 @@ int64_t ByteTrie::node(std::string_view string) const {
   return node;
 }
 
-ByteTrie::Found ByteTrie::longest_from(uint32_t node, std::string_view text, size_t at) const {
-  Found found;
+ByteTrie::Match ByteTrie::longest_from(uint32_t node, std::string_view text, size_t at) const {
+  Match match;
   for (size_t end = at; end < text.size();) {
     node = follow(node, text[end++]);
     if (node == 0)
       break;
     if (values_[node] >= 0)
-      found = {static_cast<uint32_t>(end - at), values_[node]};
+      match = {static_cast<uint32_t>(end - at), values_[node]};
   }
-  return found;
+  return match;
 }
 
 } // namespace cuecard::tokenizer

@@ -1,4 +1,4 @@
-/// The longest of many strings that stands at a place of a text.
+/// A trie that finds the longest of many strings at a position of a text.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +9,23 @@ namespace cuecard::tokenizer {
 
 class ByteTrie {
 public:
-  struct Found {
-    uint32_t length = 0; ///< bytes; 0: none of the strings stands there
+  struct Match {
+    uint32_t length = 0; ///< bytes; 0: no match
     int32_t value = -1;
   };
 
   ByteTrie();
-  /// The first value of a string stays.
+  /// If a string is added twice, its first value is kept.
   void add(std::string_view string, int32_t value);
-  Found longest(std::string_view text, size_t at) const { return longest_from(0, text, at); }
-  /// As if the text up to `at` had been `node`'s string: for strings that share a beginning.
-  Found longest_from(uint32_t node, std::string_view text, size_t at) const;
-  /// The node of a string, or -1 when none of the strings starts with it.
+  Match longest(std::string_view text, size_t at) const { return longest_from(0, text, at); }
+  /// Starts at `node` instead of the root: for strings with a common prefix.
+  Match longest_from(uint32_t node, std::string_view text, size_t at) const;
+  /// The node of a prefix, or -1 if no string starts with it.
   int64_t node(std::string_view string) const;
   bool empty() const { return values_.size() == 1; }
 
-  // Byte by byte from node 0, for those who want every string that stands at a place.
-  uint32_t follow(uint32_t node, char byte) const;             ///< 0: no string goes on so
+  // Step by step from the root (node 0), to enumerate all strings that match at a position.
+  uint32_t follow(uint32_t node, char byte) const;             ///< 0: no such child
   int32_t value(uint32_t node) const { return values_[node]; } ///< -1: no string ends here
 
 private:
@@ -37,7 +37,7 @@ private:
 
   std::vector<Edge> edges_;     // open addressing
   std::vector<int32_t> values_; // by node; -1: no string ends here
-  uint32_t roots_[256] = {};    // edges of node 0, which every search begins with
+  uint32_t roots_[256] = {};    // edges of the root, a fast path
 };
 
 } // namespace cuecard::tokenizer

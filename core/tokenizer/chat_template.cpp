@@ -19,9 +19,9 @@ std::string read_chat_template(const std::filesystem::path& directory) {
     return "";
   if (found->is_string())
     return found->string();
-  for (const Field& each : found->items())
-    if (each.at("name").string() == "default")
-      return each.at("template").string();
+  for (const Field& named : found->items())
+    if (named.at("name").string() == "default")
+      return named.at("template").string();
   return "";
 }
 

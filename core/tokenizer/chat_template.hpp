@@ -1,4 +1,4 @@
-/// The text of a model's chat template. It is a program; it is kept as text and never run.
+/// The source of a model's chat template. It is a Jinja program, which is stored but never executed.
 #pragma once
 
 #include <filesystem>
@@ -6,8 +6,8 @@
 
 namespace cuecard::tokenizer {
 
-/// `chat_template.jinja` in `directory`, or else `chat_template` of its tokenizer_config.json: a text, or a
-/// list of named ones, of which "default" is taken. "" where there is none.
+/// `chat_template.jinja` in `directory`, else `chat_template` in its tokenizer_config.json: a string, or a list
+/// of named templates, of which "default" is used. "" if there is none.
 std::string read_chat_template(const std::filesystem::path& directory);
 
 } // namespace cuecard::tokenizer

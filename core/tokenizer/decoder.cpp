@@ -45,7 +45,7 @@ private:
   std::vector<std::unique_ptr<const Decoder>> steps_;
 };
 
-/// Pieces of a word join, words get a space between them; then English spacing around punctuation is mended.
+/// Joins the pieces of a word, separates words with spaces, and cleans up spaces around English punctuation.
 class WordPiece final : public Decoder {
 public:
   explicit WordPiece(const Field& settings)
@@ -65,10 +65,10 @@ public:
 
 private:
   static void clean(std::string& piece) {
-    static constexpr std::pair<std::string_view, std::string_view> mended[] = {
+    static constexpr std::pair<std::string_view, std::string_view> replacements[] = {
         {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
         {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-    for (const auto& [what, with] : mended)
+    for (const auto& [what, with] : replacements)
       replace_all(piece, what, with);
   }
 
@@ -76,7 +76,7 @@ private:
   bool cleanup_;
 };
 
-/// The bytes that the alphabet's characters stand for; a piece with any other character is taken as it is.
+/// Maps characters of the byte-level alphabet to bytes; a piece with any other character is kept unchanged.
 class ByteLevel final : public Decoder {
 public:
   void apply(std::vector<std::string>& pieces) const override {
@@ -97,7 +97,7 @@ public:
   }
 };
 
-/// Runs of `<0xE2>` pieces are bytes; a run that is not UTF-8 becomes one U+FFFD for each byte.
+/// Decodes runs of pieces such as `<0xE2>`; a run that is not valid UTF-8 becomes one U+FFFD per byte.
 class ByteFallback final : public Decoder {
 public:
   void apply(std::vector<std::string>& pieces) const override {
@@ -162,7 +162,7 @@ public:
   }
 };
 
-/// Up to so many of one character off the ends of each piece.
+/// Strips up to `start` and `stop` copies of a character from the ends of each piece.
 class Strip final : public Decoder {
 public:
   explicit Strip(const Field& settings)
@@ -187,9 +187,9 @@ private:
   int64_t start_, stop_;
 };
 
-/// Replacements of replacements can double a text many times.
+/// The output size is limited, because nested replacements can double a text many times.
 class Replace final : public Decoder {
-  static constexpr size_t most_bytes = size_t{4} << 20;
+  static constexpr size_t max_bytes = size_t{4} << 20;
 
 public:
   explicit Replace(const Field& settings)
@@ -207,10 +207,10 @@ public:
       for (const Span match : found) {
         replaced.append(piece, at, match.begin - at).append(content_);
         at = match.end;
-        if (replaced.size() > piece.size() && replaced.size() > most_bytes)
-          throw DataError("The tokenizer's decoder makes more than " + std::to_string(most_bytes) +
-                          " bytes of " + std::to_string(piece.size()) +
-                          "; its file is damaged or hostile, so fetch the model again.");
+        if (replaced.size() > piece.size() && replaced.size() > max_bytes)
+          throw DataError("The tokenizer's decoder produces more than " + std::to_string(max_bytes) +
+                          " bytes from " + std::to_string(piece.size()) +
+                          "; its file is damaged or malicious, so download the model again.");
       }
       piece = replaced.append(piece, at);
     }
@@ -224,18 +224,18 @@ private:
 class Metaspace final : public Decoder {
 public:
   explicit Metaspace(const Field& settings)
-      : mark_(settings.find("replacement") ? settings.at("replacement").character() : "\u2581"),
-        prepended_(settings.string("prepend_scheme",
-                                   settings.flag("add_prefix_space", true) ? "always" : "never") != "never") {}
+      : replacement_(settings.find("replacement") ? settings.at("replacement").character() : "\u2581"),
+        prepend_(settings.string("prepend_scheme",
+                                 settings.flag("add_prefix_space", true) ? "always" : "never") != "never") {}
 
   void apply(std::vector<std::string>& pieces) const override {
     for (size_t index = 0; index < pieces.size(); ++index)
-      replace_all(pieces[index], mark_, index == 0 && prepended_ ? "" : " ");
+      replace_all(pieces[index], replacement_, index == 0 && prepend_ ? "" : " ");
   }
 
 private:
-  std::string mark_;
-  bool prepended_;
+  std::string replacement_;
+  bool prepend_;
 };
 
 } // namespace

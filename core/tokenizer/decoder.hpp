@@ -1,4 +1,4 @@
-/// Pieces back to text.
+/// Converts pieces back to text.
 #pragma once
 
 #include <memory>
@@ -13,11 +13,11 @@ namespace cuecard::tokenizer {
 class Decoder {
 public:
   virtual ~Decoder() = default;
-  /// Changes the pieces; strung together they are the text.
+  /// Transforms the pieces; their concatenation is the decoded text.
   virtual void apply(std::vector<std::string>& pieces) const = 0;
 };
 
-/// Reads the `decoder` of a tokenizer.json. Throws DataError for one that is not supported.
+/// Reads the `decoder` of a tokenizer.json. Throws DataError for an unsupported one.
 std::unique_ptr<const Decoder> make_decoder(const Field& settings);
 
 } // namespace cuecard::tokenizer

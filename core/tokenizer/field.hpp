@@ -1,5 +1,4 @@
-/// A place in a JSON document that knows its own address, so that each part of the tokenizer reads its settings
-/// and says exactly what is wrong with them.
+/// A value in a JSON document that knows its own path, so that errors name the exact key.
 #pragma once
 
 #include <cstdint>
@@ -17,42 +16,42 @@ public:
   /// `origin` is the file's name. The document must outlive the field.
   Field(const nlohmann::json& document, std::string origin);
 
-  /// Absent and `null` are the same.
+  /// nullopt if the key is absent or `null`.
   std::optional<Field> find(const std::string& key) const;
   Field at(const std::string& key) const;
   std::vector<Field> items() const;
 
   std::string string() const;
   std::string character() const; ///< a string of one code point
-  int64_t integer(int64_t least, int64_t most) const;
+  int64_t integer(int64_t min, int64_t max) const;
   bool is_string() const;
   bool is_array() const;
 
-  std::string string(const std::string& key, const std::string& otherwise) const;
-  bool flag(const std::string& key, bool otherwise) const;
-  int64_t integer(const std::string& key, int64_t otherwise, int64_t least, int64_t most) const;
+  std::string string(const std::string& key, const std::string& fallback) const;
+  bool flag(const std::string& key, bool fallback) const;
+  int64_t integer(const std::string& key, int64_t fallback, int64_t min, int64_t max) const;
 
-  /// Of `{"a": 0, "b": 1}`.
-  std::vector<std::pair<std::string, int64_t>> numbered_strings() const;
-  /// Of `[["a", -1.5], ...]`.
+  /// The entries of `{"a": 0, "b": 1}`.
+  std::vector<std::pair<std::string, int64_t>> string_ids() const;
+  /// The entries of `[["a", -1.5], ...]`.
   std::vector<std::pair<std::string, double>> scored_strings() const;
-  /// Of `{"0": ..., "7": ...}`.
-  std::vector<std::pair<int64_t, Field>> numbered_fields() const;
-  /// Of `["a b", ...]` or `[["a", "b"], ...]`.
+  /// The entries of `{"0": ..., "7": ...}`.
+  std::vector<std::pair<int64_t, Field>> fields_by_id() const;
+  /// The entries of `["a b", ...]` or `[["a", "b"], ...]`.
   std::vector<std::pair<std::string, std::string>> string_pairs() const;
 
-  /// Throws DataError: `FILE: key "a.b[3]" ` and the sentence's rest.
+  /// Throws DataError: `FILE: key "a.b[3]" ` followed by `rest`.
   [[noreturn]] void fail(const std::string& rest) const;
-  /// Throws DataError: `key "..." is "found", but ... are known`, and the nearest of `known`.
+  /// Throws DataError that lists the `known` values and suggests the nearest one.
   [[noreturn]] void fail_unknown(const std::string& found, const std::vector<std::string>& known) const;
 
 private:
-  Field(const nlohmann::json& json, std::string origin, std::string address);
-  Field child(const nlohmann::json& json, const std::string& address) const;
-  std::string address_of(const std::string& key) const;
+  Field(const nlohmann::json& json, std::string origin, std::string path);
+  Field child(const nlohmann::json& json, const std::string& path) const;
+  std::string path_of(const std::string& key) const;
   const nlohmann::json* json_;
   std::string origin_;
-  std::string address_;
+  std::string path_;
 };
 
 } // namespace cuecard::tokenizer

@@ -19,8 +19,7 @@ using nlohmann::json;
 constexpr int32_t control_token = 3;
 constexpr int32_t user_defined_token = 4;
 
-/// A GGUF tokenizer in the terms of tokenizer.json: the settings, with everything but vocabulary and merges,
-/// and these two beside them.
+/// A GGUF tokenizer as the parts of a tokenizer.json: vocabulary, merges and all other settings.
 struct Description {
   json settings;
   std::vector<std::string> pieces;
@@ -41,7 +40,7 @@ json byte_level(bool use_regex) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }
 
-/// What tokenizer.ggml.pre names, as in the tokenizer.json of the models that it stands for.
+/// The pre-tokenizer for a value of tokenizer.ggml.pre, as in the tokenizer.json of the corresponding models.
 json pre_tokenizer_of(const std::string& pre, const std::string& origin) {
   const auto sequence = [](const json& first, const json& second) {
     return json{{"type", "Sequence"}, {"pretokenizers", json::array({first, second})}};
@@ -55,10 +54,10 @@ json pre_tokenizer_of(const std::string& pre, const std::string& origin) {
   if (pre == "qwen2")
     return sequence(split_at(SplitRule::qwen2), byte_level(false));
   const std::vector<std::string> known = {"gpt-2", "smollm", "starcoder", "llama-bpe", "qwen2"};
-  throw DataError(
-      origin + ": metadata \"tokenizer.ggml.pre\" is \"" + pre +
-      "\", a split rule that is not supported; supported are gpt-2, smollm, starcoder, llama-bpe, qwen2." +
-      did_you_mean(pre, known));
+  throw DataError(origin + ": metadata \"tokenizer.ggml.pre\" is \"" + pre +
+                  "\", a pre-tokenizer that is not supported; supported values are gpt-2, smollm, starcoder, "
+                  "llama-bpe, qwen2." +
+                  did_you_mean(pre, known));
 }
 
 void check(const GgufTokenizer& gguf, const std::string& origin) {
@@ -68,25 +67,25 @@ void check(const GgufTokenizer& gguf, const std::string& origin) {
   if (gguf.tokens.empty())
     fail("tokens", "is empty, so no text could be encoded.");
   if (gguf.tokens.size() > static_cast<size_t>(INT32_MAX))
-    fail("tokens", "has more pieces than token ids can number.");
+    fail("tokens", "has more than 2147483647 tokens.");
   if (!gguf.types.empty() && gguf.types.size() != gguf.tokens.size())
     fail("token_type", "has " + std::to_string(gguf.types.size()) + " entries for " +
-                           std::to_string(gguf.tokens.size()) + " tokens; there should be one for each.");
+                           std::to_string(gguf.tokens.size()) + " tokens; expected one per token.");
   for (size_t id = 0; id < gguf.tokens.size(); ++id)
     if (valid_utf8(gguf.tokens[id]) != gguf.tokens[id])
-      fail("tokens", "is not UTF-8 in token " + std::to_string(id) + ".");
+      fail("tokens", "is not valid UTF-8 in token " + std::to_string(id) + ".");
   const std::pair<const char*, std::optional<int64_t>> roles[] = {
       {"bos_token_id", gguf.bos},       {"eos_token_id", gguf.eos},     {"unknown_token_id", gguf.unk},
       {"seperator_token_id", gguf.sep}, {"padding_token_id", gguf.pad}, {"cls_token_id", gguf.cls},
       {"mask_token_id", gguf.mask}};
   for (const auto& [key, id] : roles)
     if (id && (*id < 0 || *id >= static_cast<int64_t>(gguf.tokens.size())))
-      fail(key, "is " + std::to_string(*id) + ", but ids go from 0 to " +
+      fail(key, "is " + std::to_string(*id) + ", but ids range from 0 to " +
                     std::to_string(gguf.tokens.size() - 1) + ".");
   if (gguf.add_bos && !gguf.bos)
-    fail("add_bos_token", "is true, but no bos_token_id says which token that is.");
+    fail("add_bos_token", "is true, but bos_token_id is missing.");
   if (gguf.add_eos && !gguf.eos)
-    fail("add_eos_token", "is true, but no eos_token_id says which token that is.");
+    fail("add_eos_token", "is true, but eos_token_id is missing.");
 }
 
 json added_tokens(const GgufTokenizer& gguf, const std::vector<std::string>& pieces) {
@@ -107,9 +106,9 @@ json added_tokens(const GgufTokenizer& gguf, const std::vector<std::string>& pie
   return list;
 }
 
-/// `prefix` and `suffix` around the one text.
-json template_around(const std::vector<int64_t>& prefix, const std::vector<int64_t>& suffix,
-                     const std::vector<std::string>& pieces) {
+/// TemplateProcessing that adds `prefix` and `suffix`.
+json template_processing(const std::vector<int64_t>& prefix, const std::vector<int64_t>& suffix,
+                         const std::vector<std::string>& pieces) {
   if (prefix.empty() && suffix.empty())
     return nullptr;
   json special = json::object();
@@ -138,11 +137,11 @@ Description describe_byte_level(const GgufTokenizer& gguf, const std::string& or
   description.roles = roles_of(gguf);
   for (size_t rank = 0; rank < gguf.merges.size(); ++rank) {
     const std::string& merge = gguf.merges[rank];
-    const size_t space = merge.find(' ', 1); // a piece has at least one character, which may be a space
+    const size_t space = merge.find(' ', 1); // from 1: the first piece may be a space
     if (space == std::string::npos || space + 1 == merge.size() || valid_utf8(merge) != merge)
       throw DataError(origin + ": metadata \"tokenizer.ggml.merges\" has \"" + valid_utf8(merge) +
                       "\" as merge " + std::to_string(rank) +
-                      ", which is not two pieces with a space between them.");
+                      ", which is not two pieces separated by a space.");
     description.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
   }
   const json pre_tokenizer = pre_tokenizer_of(gguf.pre, origin);
@@ -155,14 +154,14 @@ Description describe_byte_level(const GgufTokenizer& gguf, const std::string& or
   description.settings = {
       {"normalizer", gguf.pre == "qwen2" ? json{{"type", "NFC"}} : json(nullptr)},
       {"pre_tokenizer", pre_tokenizer},
-      {"post_processor", template_around(prefix, suffix, gguf.tokens)},
+      {"post_processor", template_processing(prefix, suffix, gguf.tokens)},
       {"decoder", byte_level(true)},
       {"model", {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"ignore_merges", llama3}}}};
   return description;
 }
 
-/// GGUF marks words with U+2581 in front; tokenizer.json marks what is not at the beginning of a word. Names in
-/// square brackets stay as they are.
+/// GGUF prefixes the start of a word with U+2581, while tokenizer.json prefixes continuations with "##". Names
+/// in square brackets are unchanged.
 std::string wordpiece_spelling(const std::string& token) {
   constexpr std::string_view mark = "\u2581";
   if (token.compare(0, mark.size(), mark) == 0)
@@ -181,34 +180,35 @@ Description describe_wordpiece(const GgufTokenizer& gguf, const std::string& ori
   };
   SpecialTokens& roles = description.roles;
   roles = roles_of(gguf);
-  // Files name some of the roles; older ones call cls bos and sep eos.
-  const auto settle = [&](std::optional<int64_t>& role, std::optional<int64_t> otherwise,
-                          const std::string& name) {
-    role = role ? role : otherwise ? otherwise : id_of(name);
+  // Files define only some roles; older ones use bos for cls and eos for sep.
+  const auto set_role = [&](std::optional<int64_t>& role, std::optional<int64_t> fallback,
+                            const std::string& name) {
+    role = role ? role : fallback ? fallback : id_of(name);
   };
-  settle(roles.unk, {}, "[UNK]");
-  settle(roles.cls, gguf.bos, "[CLS]");
-  settle(roles.sep, gguf.eos, "[SEP]");
-  settle(roles.pad, {}, "[PAD]");
-  settle(roles.mask, {}, "[MASK]");
+  set_role(roles.unk, {}, "[UNK]");
+  set_role(roles.cls, gguf.bos, "[CLS]");
+  set_role(roles.sep, gguf.eos, "[SEP]");
+  set_role(roles.pad, {}, "[PAD]");
+  set_role(roles.mask, {}, "[MASK]");
   if (!roles.unk || !roles.cls || !roles.sep)
     throw DataError(origin +
                     ": metadata \"tokenizer.ggml.tokens\" lacks one of [UNK], [CLS] and [SEP], which a BERT "
-                    "vocabulary needs, and no other token is named for its role.");
-  description.settings = {{"normalizer",
-                           {{"type", "BertNormalizer"},
-                            {"clean_text", true},
-                            {"handle_chinese_chars", true},
-                            {"strip_accents", nullptr},
-                            {"lowercase", true}}},
-                          {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-                          {"post_processor", template_around({*roles.cls}, {*roles.sep}, description.pieces)},
-                          {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
-                          {"model",
-                           {{"type", "WordPiece"},
-                            {"unk_token", description.pieces[static_cast<size_t>(*roles.unk)]},
-                            {"continuing_subword_prefix", "##"},
-                            {"max_input_chars_per_word", 100}}}};
+                    "vocabulary needs, and no metadata assigns its role to another token.");
+  description.settings = {
+      {"normalizer",
+       {{"type", "BertNormalizer"},
+        {"clean_text", true},
+        {"handle_chinese_chars", true},
+        {"strip_accents", nullptr},
+        {"lowercase", true}}},
+      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+      {"post_processor", template_processing({*roles.cls}, {*roles.sep}, description.pieces)},
+      {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
+      {"model",
+       {{"type", "WordPiece"},
+        {"unk_token", description.pieces[static_cast<size_t>(*roles.unk)]},
+        {"continuing_subword_prefix", "##"},
+        {"max_input_chars_per_word", 100}}}};
   return description;
 }
 
@@ -217,7 +217,7 @@ Description describe(const GgufTokenizer& gguf, const std::string& origin) {
   if (gguf.model != "gpt2" && gguf.model != "bert")
     throw DataError(
         origin + ": metadata \"tokenizer.ggml.model\" is \"" + gguf.model +
-        "\", a kind of tokenizer that is not supported; supported are gpt2 (byte-level BPE) and bert "
+        "\", a tokenizer model that is not supported; supported values are gpt2 (byte-level BPE) and bert "
         "(WordPiece)." +
         did_you_mean(gguf.model, {"gpt2", "bert"}));
   Description description =

@@ -9,7 +9,7 @@ using nlohmann::json;
 
 namespace {
 
-/// What a GGUF file would hold for a tokenizer.json of the byte-level kind.
+/// The GGUF equivalent of a byte-level tokenizer.json.
 GgufTokenizer from_byte_level(const std::string& name, const std::string& pre) {
   const json file = golden::read(golden::folder / (name + ".json"));
   GgufTokenizer gguf;
@@ -53,7 +53,7 @@ std::shared_ptr<const Vocabulary> through_tokenizer_json(const GgufTokenizer& gg
   return vocabulary;
 }
 
-std::string refusal_of(const GgufTokenizer& gguf) {
+std::string error_of(const GgufTokenizer& gguf) {
   try {
     make_vocabulary(gguf, "model.gguf");
   } catch (const DataError& error) {
@@ -65,7 +65,7 @@ std::string refusal_of(const GgufTokenizer& gguf) {
 
 } // namespace
 
-TEST_CASE("split rules by name give what the same rule written out gives") {
+TEST_CASE("named GGUF pre-tokenizers are equivalent to their regular expressions") {
   for (const auto& [name, pre] :
        {std::pair<std::string, std::string>{"smollm", "smollm"}, {"llama3", "llama-bpe"}, {"qwen2", "qwen2"}}) {
     GgufTokenizer gguf = from_byte_level(name, pre);
@@ -74,20 +74,20 @@ TEST_CASE("split rules by name give what the same rule written out gives") {
   }
 }
 
-TEST_CASE("WordPiece with GGUF's spelling") {
+TEST_CASE("WordPiece with U+2581 prefixes as in GGUF") {
   const GgufTokenizer gguf = from_wordpiece("bert-uncased");
   const auto vocabulary = make_vocabulary(gguf, "model.gguf");
   const auto written = through_tokenizer_json(gguf);
   const json golden = golden::read(golden::folder / "bert-uncased.golden.json");
   const auto texts = golden::texts();
   int compared = 0;
-  for (size_t row = 0; row < texts.size(); ++row) {
-    // Words that were added to the golden tokenizer have ids that the model does not.
-    const auto expected = golden["plain"][row]["ids"].get<std::vector<int64_t>>();
+  for (size_t index = 0; index < texts.size(); ++index) {
+    // Skips texts with words that were added to the golden tokenizer only.
+    const auto expected = golden["plain"][index]["ids"].get<std::vector<int64_t>>();
     if (std::any_of(expected.begin(), expected.end(), [&](int64_t id) { return id >= vocabulary->size(); }))
       continue;
-    CHECK(golden::ids_of(vocabulary->encode(texts[row])) == expected);
-    CHECK(golden::ids_of(written->encode(texts[row])) == expected);
+    CHECK(golden::ids_of(vocabulary->encode(texts[index])) == expected);
+    CHECK(golden::ids_of(written->encode(texts[index])) == expected);
     ++compared;
   }
   CHECK(compared > 40);
@@ -99,7 +99,7 @@ TEST_CASE("WordPiece with GGUF's spelling") {
   CHECK(written->special().cls == vocabulary->id("[CLS]"));
 }
 
-TEST_CASE("roles, and what is added around a text") {
+TEST_CASE("special token roles, sequence prefix and suffix") {
   GgufTokenizer gguf = from_byte_level("smollm", "smollm");
   gguf.bos = 1;
   gguf.eos = 2;
@@ -119,20 +119,20 @@ TEST_CASE("roles, and what is added around a text") {
   }
 }
 
-TEST_CASE("GGUF entries that are wrong are refused by name") {
-  const GgufTokenizer sound = from_byte_level("smollm", "smollm");
-  const auto check = [&](const std::string& part, auto spoil) {
-    GgufTokenizer gguf = sound;
-    spoil(gguf);
-    const std::string refusal = refusal_of(gguf);
-    CHECK_MESSAGE(refusal.find(part) != std::string::npos, refusal);
+TEST_CASE("errors for invalid GGUF metadata name the key") {
+  const GgufTokenizer valid = from_byte_level("smollm", "smollm");
+  const auto check = [&](const std::string& part, auto corrupt) {
+    GgufTokenizer gguf = valid;
+    corrupt(gguf);
+    const std::string error = error_of(gguf);
+    CHECK_MESSAGE(error.find(part) != std::string::npos, error);
   };
   check("\"llama\"", [](GgufTokenizer& gguf) { gguf.model = "llama"; });
   check("Did you mean \"smollm\"", [](GgufTokenizer& gguf) { gguf.pre = "smolm"; });
   check("gpt-2, smollm, starcoder, llama-bpe, qwen2", [](GgufTokenizer& gguf) { gguf.pre = ""; });
   check("tokens\" is empty", [](GgufTokenizer& gguf) { gguf.tokens.clear(); });
   check("token_type", [](GgufTokenizer& gguf) { gguf.types.pop_back(); });
-  check("not UTF-8 in token 7", [](GgufTokenizer& gguf) { gguf.tokens[7] = "\xff"; });
+  check("not valid UTF-8 in token 7", [](GgufTokenizer& gguf) { gguf.tokens[7] = "\xff"; });
   check("twice", [](GgufTokenizer& gguf) { gguf.tokens[7] = gguf.tokens[8]; });
   check("bos_token_id\" is 100000", [](GgufTokenizer& gguf) { gguf.bos = 100000; });
   check("eos_token_id\" is -1", [](GgufTokenizer& gguf) { gguf.eos = -1; });

@@ -1,4 +1,4 @@
-/// For tests: the golden files in tests/golden/tokenizer (its README.md says what they hold).
+/// For tests: the golden files in tests/golden/tokenizer (described in its README.md).
 #pragma once
 
 #include <filesystem>
@@ -43,36 +43,36 @@ inline std::vector<int64_t> ids_of(const std::vector<Token>& tokens) {
   return ids;
 }
 
-/// `tokens` of the text as far as the golden row speaks of them.
-inline void check_row(const Vocabulary& vocabulary, const std::vector<Token>& tokens,
-                      const nlohmann::json& row) {
+/// Compares `tokens` with the fields that `expected` has.
+inline void check_tokens(const Vocabulary& vocabulary, const std::vector<Token>& tokens,
+                         const nlohmann::json& expected) {
   const std::vector<int64_t> ids = ids_of(tokens);
   std::vector<uint32_t> begin, end;
   for (const Token& token : tokens) {
     begin.push_back(token.begin);
     end.push_back(token.end);
   }
-  if (row.contains("ids"))
-    CHECK(nlohmann::json(ids) == row["ids"]);
-  if (row.contains("begin"))
-    CHECK(nlohmann::json(begin) == row["begin"]);
-  if (row.contains("end"))
-    CHECK(nlohmann::json(end) == row["end"]);
-  if (row.contains("text"))
-    CHECK(vocabulary.decode(ids, false) == row["text"]);
+  if (expected.contains("ids"))
+    CHECK(nlohmann::json(ids) == expected["ids"]);
+  if (expected.contains("begin"))
+    CHECK(nlohmann::json(begin) == expected["begin"]);
+  if (expected.contains("end"))
+    CHECK(nlohmann::json(end) == expected["end"]);
+  if (expected.contains("text"))
+    CHECK(vocabulary.decode(ids, false) == expected["text"]);
 }
 
-/// Every row of NAME.golden.json, special tokens as plain text and as such.
+/// Compares every text of NAME.golden.json, with special tokens as plain text and parsed.
 inline void check(const Vocabulary& vocabulary, const std::string& name) {
   const nlohmann::json golden = read(folder / (name + ".golden.json"));
   const std::vector<std::string> all = texts();
   REQUIRE(golden["plain"].size() == all.size());
-  for (size_t row = 0; row < all.size(); ++row) {
-    INFO(name << ", text " << row << ": " << all[row]);
-    const auto& plain = golden["plain"][row];
-    check_row(vocabulary, vocabulary.encode(all[row]), plain);
-    check_row(vocabulary, vocabulary.encode_with_specials(all[row]),
-              golden["special"].value(std::to_string(row), plain));
+  for (size_t index = 0; index < all.size(); ++index) {
+    INFO(name << ", text " << index << ": " << all[index]);
+    const auto& plain = golden["plain"][index];
+    check_tokens(vocabulary, vocabulary.encode(all[index]), plain);
+    check_tokens(vocabulary, vocabulary.encode_with_specials(all[index]),
+                 golden["special"].value(std::to_string(index), plain));
   }
 }
 

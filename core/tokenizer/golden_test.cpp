@@ -11,13 +11,13 @@ namespace fs = std::filesystem;
 namespace {
 
 fs::path shared_folder() {
-  const char* given = std::getenv("CUECARD_SHARED");
-  return given ? fs::path(given) : fs::path(CUECARD_SOURCE_DIR) / "../shared";
+  const char* path = std::getenv("CUECARD_SHARED");
+  return path ? fs::path(path) : fs::path(CUECARD_SOURCE_DIR) / "../shared";
 }
 
-void check_where_present(const std::string& name, const fs::path& file) {
+void check_if_present(const std::string& name, const fs::path& file) {
   if (!fs::exists(file)) {
-    MESSAGE("skipped: " << file.string() << " is not here");
+    MESSAGE("skipped: " << file.string() << " is missing");
     return;
   }
   golden::check(*read_tokenizer_json(file), name);
@@ -25,7 +25,7 @@ void check_where_present(const std::string& name, const fs::path& file) {
 
 } // namespace
 
-TEST_CASE("ids, offsets and decoded text are those of the tokenizers package") {
+TEST_CASE("ids, offsets and decoded text equal those of the tokenizers package") {
   int compared = 0;
   for (const auto& entry : fs::directory_iterator(golden::folder)) {
     const std::string name = entry.path().stem().string();
@@ -40,14 +40,14 @@ TEST_CASE("ids, offsets and decoded text are those of the tokenizers package") {
 TEST_CASE("a thousand random texts") {
   int compared = 0;
   const nlohmann::json golden = golden::read(golden::folder / "random.golden.json");
-  for (const auto& [name, rows] : golden.items()) {
+  for (const auto& [name, examples] : golden.items()) {
     const auto vocabulary = read_tokenizer_json(golden::folder / (name + ".json"));
-    for (const nlohmann::json& row : rows) {
-      const auto& [text, special, ids] = row.get<std::tuple<std::string, bool, nlohmann::json>>();
+    for (const nlohmann::json& example : examples) {
+      const auto& [text, special, ids] = example.get<std::tuple<std::string, bool, nlohmann::json>>();
       INFO(name << ": " << text);
-      golden::check_row(*vocabulary,
-                        special ? vocabulary->encode_with_specials(text) : vocabulary->encode(text),
-                        {{"ids", ids}});
+      golden::check_tokens(*vocabulary,
+                           special ? vocabulary->encode_with_specials(text) : vocabulary->encode(text),
+                           {{"ids", ids}});
       ++compared;
     }
   }
@@ -55,10 +55,10 @@ TEST_CASE("a thousand random texts") {
 }
 
 TEST_CASE("MiniLM's tokenizer") {
-  check_where_present("minilm", fs::path(CUECARD_SOURCE_DIR) / ".cache/models/minilm/tokenizer.json");
+  check_if_present("minilm", fs::path(CUECARD_SOURCE_DIR) / ".cache/models/minilm/tokenizer.json");
 }
 
 TEST_CASE("the tokenizers of the template cases") {
   for (const std::string name : {"tiny-wordpiece", "tiny-bpe-gpt2", "tiny-bpe-roberta", "tiny-unigram-t5"})
-    check_where_present(name, shared_folder() / "reference/template_tokenizers" / name / "tokenizer.json");
+    check_if_present(name, shared_folder() / "reference/template_tokenizers" / name / "tokenizer.json");
 }

@@ -9,12 +9,12 @@
 namespace cuecard::tokenizer {
 namespace {
 
-constexpr std::uintmax_t most_bytes = 1'000'000'000;
-constexpr int deepest = 64;
+constexpr std::uintmax_t max_bytes = 1'000'000'000;
+constexpr int max_depth = 64;
 
-/// Brackets open at once; those inside strings don't count.
+/// Maximum nesting depth, ignoring brackets inside strings.
 int depth_of(const std::string& text) {
-  int depth = 0, most = 0;
+  int depth = 0, deepest = 0;
   bool inside_string = false;
   for (size_t at = 0; at < text.size(); ++at) {
     const char byte = text[at];
@@ -23,11 +23,11 @@ int depth_of(const std::string& text) {
     else if (byte == '"')
       inside_string = !inside_string;
     else if (!inside_string && (byte == '{' || byte == '['))
-      most = std::max(most, ++depth);
+      deepest = std::max(deepest, ++depth);
     else if (!inside_string && (byte == '}' || byte == ']'))
       --depth;
   }
-  return most;
+  return deepest;
 }
 
 } // namespace
@@ -38,9 +38,9 @@ std::string read_file(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (error || !stream)
     throw DataError(file.string() + " can't be read" + (error ? ": " + error.message() : "") + ".");
-  if (size > most_bytes)
+  if (size > max_bytes)
     throw DataError(file.string() + " has " + std::to_string(size) +
-                    " bytes, but a tokenizer's JSON files have at most 1 GB.");
+                    " bytes; the limit for tokenizer files is 1 GB.");
   std::string text(size, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(size));
   text.resize(static_cast<size_t>(stream.gcount()));
@@ -48,16 +48,16 @@ std::string read_file(const std::filesystem::path& file) {
 }
 
 nlohmann::json parse_json_text(const std::string& text, const std::string& origin) {
-  if (depth_of(text) > deepest)
-    throw DataError(origin + " nests deeper than " + std::to_string(deepest) +
-                    " levels, which no tokenizer file does.");
+  if (depth_of(text) > max_depth)
+    throw DataError(origin + " is nested more than " + std::to_string(max_depth) +
+                    " levels deep, which no tokenizer file is.");
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    throw DataError(origin + " is not JSON at byte " + std::to_string(error.byte) + " of " +
-                    std::to_string(text.size()) + "; it may have been cut off, so fetch it again.");
+    throw DataError(origin + " is not valid JSON at byte " + std::to_string(error.byte) + " of " +
+                    std::to_string(text.size()) + "; it may have been cut off, so download it again.");
   } catch (const nlohmann::json::out_of_range&) {
-    throw DataError(origin + " holds a number that is too large for any tokenizer file; fetch it again.");
+    throw DataError(origin + " contains a number that is too large; download it again.");
   }
 }
 

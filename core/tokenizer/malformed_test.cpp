@@ -11,7 +11,7 @@ using nlohmann::json;
 
 namespace {
 
-/// A file that is gone when the test is over.
+/// Removed by the destructor.
 class TemporaryFile {
 public:
   explicit TemporaryFile(const std::string& text)
@@ -25,7 +25,7 @@ private:
   std::filesystem::path path_;
 };
 
-std::string refusal_of(const std::string& text) {
+std::string error_of(const std::string& text) {
   const TemporaryFile file(text);
   try {
     read_tokenizer_json(file.path());
@@ -38,23 +38,23 @@ std::string refusal_of(const std::string& text) {
   return "accepted";
 }
 
-/// The refusal of a sound file after `spoil`.
-std::string refusal_after(const std::string& name, const std::function<void(json&)>& spoil) {
+/// The error for a valid file after `corrupt`.
+std::string error_after(const std::string& name, const std::function<void(json&)>& corrupt) {
   json document = golden::read(golden::folder / (name + ".json"));
-  spoil(document);
-  return refusal_of(document.dump());
+  corrupt(document);
+  return error_of(document.dump());
 }
 
-void check_mentions(const std::string& refusal, const std::string& part) {
-  CHECK_MESSAGE(refusal.find(part) != std::string::npos, refusal);
+void check_mentions(const std::string& error, const std::string& part) {
+  CHECK_MESSAGE(error.find(part) != std::string::npos, error);
 }
 
 } // namespace
 
-TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
+TEST_CASE("errors for an invalid tokenizer.json name the key") {
   const auto check = [](const std::string& name, const std::string& key,
-                        const std::function<void(json&)>& spoil) {
-    check_mentions(refusal_after(name, spoil), key);
+                        const std::function<void(json&)>& corrupt) {
+    check_mentions(error_after(name, corrupt), key);
   };
   check("gpt2", "\"model\" is missing", [](json& file) { file.erase("model"); });
   check("gpt2", "\"model.vocab\"", [](json& file) { file["model"].erase("vocab"); });
@@ -62,7 +62,7 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
   check("gpt2", "\"model.vocab\" should be an object", [](json& file) { file["model"]["vocab"] = "x"; });
   check("gpt2", "\"model.vocab.t\"", [](json& file) { file["model"]["vocab"]["t"] = "x"; });
   check("gpt2", "-3", [](json& file) { file["model"]["vocab"]["t"] = -3; });
-  check("gpt2", "ids of a vocabulary", [](json& file) { file["model"]["vocab"]["t"] = 2'000'000'000; });
+  check("gpt2", "the ids of a vocabulary", [](json& file) { file["model"]["vocab"]["t"] = 2'000'000'000; });
   check("gpt2", "\"model.vocab\"", [](json& file) { file["model"]["vocab"]["t"] = UINT64_MAX; });
   check("gpt2", "to both", [](json& file) { file["model"]["vocab"]["t"] = file["model"]["vocab"]["h"]; });
   check("gpt2", "merge 140, \"zz yy\"", [](json& file) { file["model"]["merges"][140] = {"zz", "yy"}; });
@@ -74,9 +74,9 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
         [](json& file) { file["model"]["end_of_word_suffix"] = "</w>"; });
   check("gpt2", "\"model.unk_token\"", [](json& file) { file["model"]["unk_token"] = "<absent>"; });
   check("gpt2", "\"model.fuse_unk\"", [](json& file) { file["model"]["fuse_unk"] = "yes"; });
-  check("gpt2", "supported are WordPiece, BPE, Unigram",
+  check("gpt2", "supported values are WordPiece, BPE, Unigram",
         [](json& file) { file["model"]["type"] = "WordLevel"; });
-  check("gpt2", "\"model.vocab\" should be a list", [](json& file) { file["model"]["type"] = "Unigram"; });
+  check("gpt2", "\"model.vocab\" should be an array", [](json& file) { file["model"]["type"] = "Unigram"; });
   check("gpt2", "Did you mean \"ByteLevel\"", [](json& file) { file["pre_tokenizer"]["type"] = "ByteLevl"; });
   check("gpt2", "\"added_tokens[2].id\"",
         [](json& file) { file["added_tokens"][1]["id"] = file["added_tokens"][2]["id"]; });
@@ -92,11 +92,11 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
   check("bert-uncased", "\"normalizer.type\"", [](json& file) { file["normalizer"]["type"] = "Nmt"; });
   check("bert-uncased", "\"post_processor.single[0].SpecialToken.id\"",
         [](json& file) { file["post_processor"]["special_tokens"].erase("[CLS]"); });
-  check("bert-uncased", "\"post_processor\" puts token id 99999",
+  check("bert-uncased", "\"post_processor\" adds token id 99999",
         [](json& file) { file["post_processor"]["special_tokens"]["[CLS]"]["ids"][0] = 99999; });
   check("bert-uncased", "\"post_processor.single[1]\"",
         [](json& file) { file["post_processor"]["single"][0] = file["post_processor"]["single"][1]; });
-  check("bert-uncased", "no place for the text", [](json& file) { file["post_processor"]["single"].erase(1); });
+  check("bert-uncased", "has no sequence", [](json& file) { file["post_processor"]["single"].erase(1); });
   check("bert-cased", "\"post_processor.cls\"", [](json& file) { file["post_processor"]["cls"] = {"[CLS]"}; });
   check("bert-uncased", "\"decoder.type\"", [](json& file) { file["decoder"]["type"] = "CTC"; });
   check("llama2", "\"normalizer.normalizers[1].pattern", [](json& file) {
@@ -106,21 +106,21 @@ TEST_CASE("a tokenizer.json that is wrong is refused by its key") {
         [](json& file) { file["normalizer"]["normalizers"][1]["pattern"]["String"] = ""; });
   check("llama2", "\"decoder.decoders[3].content\"",
         [](json& file) { file["decoder"]["decoders"][3]["content"] = "ab"; });
-  check("t5", "\"decoder.replacement\" should be one character",
+  check("t5", "\"decoder.replacement\" should be a single character",
         [](json& file) { file["decoder"]["replacement"] = ""; });
-  check("t5", "replacement\" should be one character", [](json& file) {
+  check("t5", "replacement\" should be a single character", [](json& file) {
     file["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", ""}};
   });
   check("words-split-removed", "\"pre_tokenizer.behavior\"",
         [](json& file) { file["pre_tokenizer"]["behavior"] = "Dropped"; });
 }
 
-TEST_CASE("a Unigram vocabulary that is wrong is refused by its key") {
-  const auto check = [](const std::string& key, const std::function<void(json&)>& spoil) {
-    check_mentions(refusal_after("t5", spoil), key);
+TEST_CASE("errors for an invalid Unigram vocabulary name the key") {
+  const auto check = [](const std::string& key, const std::function<void(json&)>& corrupt) {
+    check_mentions(error_after("t5", corrupt), key);
   };
   check("\"model.vocab\" is empty", [](json& file) { file["model"]["vocab"] = json::array(); });
-  check("\"model.vocab\" should be a list", [](json& file) { file["model"]["vocab"] = {{"a", 1}}; });
+  check("\"model.vocab\" should be an array", [](json& file) { file["model"]["vocab"] = {{"a", 1}}; });
   check("\"model.vocab[7]\"", [](json& file) { file["model"]["vocab"][7] = {"a", "b"}; });
   check("\"model.vocab[7]\"", [](json& file) { file["model"]["vocab"][7] = "a"; });
   check("twice, as id 7 and as id 9",
@@ -162,26 +162,26 @@ std::string words(std::initializer_list<uint32_t> values) {
 
 } // namespace
 
-TEST_CASE("a precompiled map that is cut off, or points outside, is refused") {
-  const auto refusal = [](const std::string& text) {
-    return refusal_after("t5", [&](json& file) { file["normalizer"]["precompiled_charsmap"] = text; });
+TEST_CASE("a precompiled charsmap that is truncated or has out-of-range offsets is rejected") {
+  const auto error = [](const std::string& text) {
+    return error_after("t5", [&](json& file) { file["normalizer"]["precompiled_charsmap"] = text; });
   };
   const std::string whole =
       golden::read(golden::folder / "t5.json")["normalizer"]["precompiled_charsmap"].get<std::string>();
-  CHECK(refusal(whole) == "accepted");
-  check_mentions(refusal(whole.substr(0, 101)), "multiple of four");
-  check_mentions(refusal(whole.substr(0, 100)), "cut off");
-  check_mentions(refusal("####"), "base64");
-  check_mentions(refusal(""), "0 bytes");
-  check_mentions(refusal(base64(words({0}))), "0 bytes");
-  check_mentions(refusal(base64(words({6, 1, 1}))), "6 bytes");
-  check_mentions(refusal(base64(words({UINT32_MAX, 1}))), "4294967295 bytes");
-  check_mentions(refusal(base64(words({4, 1u << 8 | 5u << 10}) + "x")), "points to entry 5");
-  check_mentions(refusal(base64(words({8, 1u << 8 | 1u << 10, 1u << 31 | 1}) + "x")), "byte 1 of 1");
-  check_mentions(refusal(base64(words({4, 0}) + "\xff")), "not UTF-8");
-  CHECK(refusal(base64(words({4, 0}) + "x")) == "accepted");
+  CHECK(error(whole) == "accepted");
+  check_mentions(error(whole.substr(0, 101)), "multiple of four");
+  check_mentions(error(whole.substr(0, 100)), "cut off");
+  check_mentions(error("####"), "base64");
+  check_mentions(error(""), "0 bytes");
+  check_mentions(error(base64(words({0}))), "0 bytes");
+  check_mentions(error(base64(words({6, 1, 1}))), "6 bytes");
+  check_mentions(error(base64(words({UINT32_MAX, 1}))), "4294967295 bytes");
+  check_mentions(error(base64(words({4, 1u << 8 | 5u << 10}) + "x")), "refers to unit 5");
+  check_mentions(error(base64(words({8, 1u << 8 | 1u << 10, 1u << 31 | 1}) + "x")), "byte 1 of 1");
+  check_mentions(error(base64(words({4, 0}) + "\xff")), "not valid UTF-8");
+  CHECK(error(base64(words({4, 0}) + "x")) == "accepted");
 
-  // Every node leads to itself: a look-up ends with the text.
+  // Every node is its own child: a lookup ends at the end of the text.
   std::string circle = words({4 * 256});
   for (uint32_t byte = 0; byte < 256; ++byte)
     circle += words({byte});
@@ -192,37 +192,36 @@ TEST_CASE("a precompiled map that is cut off, or points outside, is refused") {
   CHECK(vocabulary->decode(golden::ids_of(vocabulary->encode("the the")), false) == "the the");
 }
 
-TEST_CASE("files that are not JSON, or absurd") {
-  check_mentions(refusal_of(""), "not JSON at byte");
-  check_mentions(refusal_of("[1]"), "should be an object");
-  check_mentions(refusal_of(R"({"model": 1e999})"), "too large");
-  check_mentions(refusal_of(std::string(1'000'000, '[')), "nests deeper than 64");
+TEST_CASE("files that are not JSON or exceed a limit") {
+  check_mentions(error_of(""), "not valid JSON at byte");
+  check_mentions(error_of("[1]"), "should be an object");
+  check_mentions(error_of(R"({"model": 1e999})"), "too large");
+  check_mentions(error_of(std::string(1'000'000, '[')), "nested more than 64");
   json nested = {{"type", "Lowercase"}};
   for (int level = 0; level < 100; ++level)
     nested = {{"type", "Sequence"}, {"normalizers", {nested}}};
-  check_mentions(refusal_after("gpt2", [&](json& file) { file["normalizer"] = nested; }),
-                 "nests deeper than 64");
+  check_mentions(error_after("gpt2", [&](json& file) { file["normalizer"] = nested; }), "nested more than 64");
   CHECK_THROWS_AS(read_tokenizer_json("/nonexistent/tokenizer.json"), DataError);
   CHECK_THROWS_AS(read_tokenizer_json(std::filesystem::temp_directory_path()), DataError);
 }
 
-TEST_CASE("a file cut anywhere is refused") {
+TEST_CASE("a file truncated anywhere is rejected") {
   const std::string whole = golden::read(golden::folder / "bert-uncased.json").dump();
   for (size_t length = 0; length < whole.size(); length += 97)
-    CHECK(refusal_of(whole.substr(0, length)) != "accepted");
+    CHECK(error_of(whole.substr(0, length)) != "accepted");
 }
 
-TEST_CASE("added tokens that lead to each other") {
-  // Each has the other's id.
-  check_mentions(refusal_after("gpt2",
-                               [](json& file) {
-                                 json& vocabulary = file["model"]["vocab"];
-                                 file["added_tokens"] = {{{"id", vocabulary["t"]}, {"content", "h"}},
-                                                         {{"id", vocabulary["h"]}, {"content", "t"}}};
-                               }),
+TEST_CASE("added tokens that refer to each other") {
+  // Each has the id of the other.
+  check_mentions(error_after("gpt2",
+                             [](json& file) {
+                               json& vocabulary = file["model"]["vocab"];
+                               file["added_tokens"] = {{{"id", vocabulary["t"]}, {"content", "h"}},
+                                                       {{"id", vocabulary["h"]}, {"content", "t"}}};
+                             }),
                  "\"added_tokens[0].id\"");
-  // Normalised, each begins with another, and the longest with itself: it is looked for in text that was
-  // normalised once, no more.
+  // Normalising each of them gives another one, and the longest one contains itself: text is normalised only
+  // once.
   json document = golden::read(golden::folder / "bert-uncased.json");
   const auto replace = [](const char* from, const char* to) {
     return json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
@@ -235,11 +234,11 @@ TEST_CASE("added tokens that lead to each other") {
   const TemporaryFile file(document.dump());
   const auto vocabulary = read_tokenizer_json(file.path());
   const std::vector<int64_t> ids = golden::ids_of(vocabulary->encode("ab"));
-  REQUIRE(ids.size() == 1); // what both "ab" and "ba" become, so the first of them
+  REQUIRE(ids.size() == 1); // "ab" and "ba" have the same normalised form; the first one wins
   CHECK(vocabulary->piece(ids[0]) == "abab");
 }
 
-TEST_CASE("replacements that double a text again and again are given up") {
+TEST_CASE("nested replacements that grow exponentially are aborted") {
   const json doubling{{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
   const json steps(60, doubling);
   json document = golden::read(golden::folder / "bert-uncased.json");
@@ -250,10 +249,11 @@ TEST_CASE("replacements that double a text again and again are given up") {
   CHECK(vocabulary->encode("b").size() == 1);
   CHECK_THROWS_WITH_AS(vocabulary->encode("a"), doctest::Contains("more than 65600 bytes"), DataError);
   const int64_t ids[] = {*vocabulary->id("a")};
-  CHECK_THROWS_WITH_AS(vocabulary->decode(ids, false), doctest::Contains("decoder makes more than"), DataError);
+  CHECK_THROWS_WITH_AS(vocabulary->decode(ids, false), doctest::Contains("decoder produces more than"),
+                       DataError);
 }
 
-TEST_CASE("a pattern that never ends is given up") {
+TEST_CASE("a pattern with catastrophic backtracking is aborted") {
   json document = golden::read(golden::folder / "words-split-removed.json");
   document["pre_tokenizer"]["pattern"]["Regex"] = "(a+)+$b";
   const TemporaryFile file(document.dump());

@@ -3,11 +3,11 @@
 namespace cuecard::tokenizer {
 namespace {
 
-/// SentencePiece's way: a visible mark in the place of each space, and words that begin with it.
+/// Replaces spaces with a visible character (U+2581), with which words then start, as in SentencePiece.
 class Metaspace final : public PreTokenizer {
 public:
   explicit Metaspace(const Field& settings)
-      : mark_(settings.find("replacement") ? settings.at("replacement").character() : "\u2581"),
+      : replacement_(settings.find("replacement") ? settings.at("replacement").character() : "\u2581"),
         split_(settings.flag("split", true)) {
     const std::string old_scheme = settings.flag("add_prefix_space", true) ? "always" : "never";
     const std::string scheme = settings.string("prepend_scheme", old_scheme);
@@ -20,9 +20,9 @@ public:
   void apply(Words& words) const override {
     replace_spaces(words);
     if (prepend_)
-      put_in_front(words, mark_, [&](Span word) {
-        const bool has_one = slice(words.text.text(), word).substr(0, mark_.size()) == mark_;
-        return !has_one && (!first_only_ || words.text.origin(word).begin == 0);
+      prepend(words, replacement_, [&](Span word) {
+        const bool has_prefix = slice(words.text.text(), word).substr(0, replacement_.size()) == replacement_;
+        return !has_prefix && (!first_only_ || words.text.origin(word).begin == 0);
       });
     if (split_)
       split(words);
@@ -37,7 +37,7 @@ private:
       const uint32_t begin = rewriter.size();
       for (uint32_t at = word.begin; at < word.end; ++at)
         if (words.text.text()[at] == ' ')
-          rewriter.put(mark_, {at, at + 1});
+          rewriter.put(replacement_, {at, at + 1});
         else
           rewriter.keep({at, at + 1});
       word = {begin, rewriter.size()};
@@ -45,13 +45,13 @@ private:
     words.text = rewriter.finish();
   }
 
-  /// In front of each mark.
+  /// Splits before each replacement character.
   void split(Words& words) const {
     std::vector<Span> pieces;
     for (const Span word : words.spans) {
       const std::string_view text = std::string_view(words.text.text()).substr(0, word.end);
       for (uint32_t at = word.begin; at < word.end;) {
-        const size_t next = text.find(mark_, at + 1);
+        const size_t next = text.find(replacement_, at + 1);
         const uint32_t end = next == std::string_view::npos ? word.end : static_cast<uint32_t>(next);
         pieces.push_back({at, end});
         at = end;
@@ -60,7 +60,7 @@ private:
     words.spans = std::move(pieces);
   }
 
-  std::string mark_;
+  std::string replacement_;
   bool split_, prepend_ = true, first_only_ = false;
 };
 

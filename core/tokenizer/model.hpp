@@ -1,4 +1,4 @@
-/// The step that knows the vocabulary: one word to pieces.
+/// The model: splits one word into pieces of the vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct Subword {
 class Model {
 public:
   virtual ~Model() = default;
-  /// Appends the pieces of `word`, which is not empty.
+  /// Appends the pieces of `word`, which must not be empty.
   virtual void tokenize(std::string_view word, std::vector<Subword>& to) const = 0;
   /// "WordPiece", "BPE", "Unigram".
   virtual std::string name() const = 0;
@@ -34,8 +34,8 @@ public:
 /// Greedy longest-match-first (Schuster and Nakajima 2012; as in BERT). `pieces` must outlive the model.
 std::unique_ptr<const Model> make_wordpiece(const Field& settings, const Pieces& pieces);
 
-/// How a word reaches the BPE model: as characters, or, when the byte-level pre-tokenizer stands last, as the
-/// bytes that its alphabet would have spelled.
+/// Input of the BPE model: characters or, when the byte-level pre-tokenizer is the last one, raw bytes instead
+/// of characters of its alphabet.
 enum class WordForm { characters, bytes };
 
 using Merges = std::vector<std::pair<std::string, std::string>>;
@@ -44,11 +44,11 @@ using Merges = std::vector<std::pair<std::string, std::string>>;
 std::unique_ptr<const Model> make_bpe(const Field& settings, const Pieces& pieces, const Merges& merges,
                                       WordForm form);
 
-/// The likeliest pieces under a unigram language model (Kudo 2018), found by Viterbi's algorithm. `scores` are
-/// log-probabilities by id; `pieces` has no gaps and must outlive the model. Pieces for which `never(id)` holds
-/// are not found in text: special tokens stand in the vocabulary with the best of scores.
+/// The most likely segmentation under a unigram language model (Kudo 2018), found with the Viterbi algorithm.
+/// `scores` are log-probabilities by id; `pieces` must have no gaps and must outlive the model. Pieces with
+/// `excluded(id)` are never produced: special tokens have the best scores in the vocabulary.
 std::unique_ptr<const Model> make_unigram(const Field& settings, const Pieces& pieces,
                                           const std::vector<double>& scores,
-                                          const std::function<bool(int64_t)>& never);
+                                          const std::function<bool(int64_t)>& excluded);
 
 } // namespace cuecard::tokenizer

@@ -17,7 +17,7 @@ void check(UErrorCode status) {
                 "); reinstall libicu.");
 }
 
-const icu::Normalizer2& of_newest_unicode(Form form) {
+const icu::Normalizer2& newest_normalizer(Form form) {
   UErrorCode status = U_ZERO_ERROR;
   const icu::Normalizer2* found = form == Form::nfc    ? icu::Normalizer2::getNFCInstance(status)
                                   : form == Form::nfd  ? icu::Normalizer2::getNFDInstance(status)
@@ -39,10 +39,10 @@ const icu::UnicodeSet& unicode_9() {
 }
 
 const icu::Normalizer2& normalizer_of(Form form) {
-  static const icu::FilteredNormalizer2 forms[] = {{of_newest_unicode(Form::nfc), unicode_9()},
-                                                   {of_newest_unicode(Form::nfd), unicode_9()},
-                                                   {of_newest_unicode(Form::nfkc), unicode_9()},
-                                                   {of_newest_unicode(Form::nfkd), unicode_9()}};
+  static const icu::FilteredNormalizer2 forms[] = {{newest_normalizer(Form::nfc), unicode_9()},
+                                                   {newest_normalizer(Form::nfd), unicode_9()},
+                                                   {newest_normalizer(Form::nfkc), unicode_9()},
+                                                   {newest_normalizer(Form::nfkd), unicode_9()}};
   return forms[static_cast<size_t>(form)];
 }
 
@@ -55,9 +55,9 @@ std::string normalized(const icu::Normalizer2& normalizer, std::string_view text
   return result.toUTF8String(utf8);
 }
 
-/// Many marks in a row, decomposed and in canonical order. ICU orders them by insertion, which takes hours
-/// where somebody wrote a million; in order, it has nothing to do.
-std::string in_canonical_order(std::string_view text) {
+/// A long run of combining marks, decomposed and in canonical order. ICU sorts marks by insertion, which takes
+/// hours for a million of them, but is fast if they are already sorted.
+std::string canonically_ordered(std::string_view text) {
   const icu::Normalizer2& canonical = normalizer_of(Form::nfd);
   std::vector<std::pair<int, char32_t>> characters; // combining class and character
   for (size_t at = 0; at < text.size();) {
@@ -82,12 +82,11 @@ std::string in_canonical_order(std::string_view text) {
   return ordered;
 }
 
-constexpr size_t many_marks = 256; // bytes
+constexpr size_t long_run = 256; // bytes
 
 } // namespace
 
-// Goes by the shortest stretches that can be normalised alone, so that every byte keeps its place in the given
-// text.
+// Normalises the shortest segments between normalisation boundaries, so that offsets stay precise.
 void apply_form(Form form, AlignedText& aligned) {
   if (is_ascii(aligned.text()))
     return;
@@ -98,17 +97,17 @@ void apply_form(Form form, AlignedText& aligned) {
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
     const char32_t first = next_char(text, at);
-    const size_t behind_first = at;
+    const size_t first_end = at;
     for (size_t ahead = at; ahead < text.size() && !normalizer.hasBoundaryBefore(code(next_char(text, ahead)));)
       at = ahead;
     const Span span{static_cast<uint32_t>(begin), static_cast<uint32_t>(at)};
-    if (at == behind_first && normalizer.isInert(code(first))) {
+    if (at == first_end && normalizer.isInert(code(first))) {
       rewriter.keep(span);
       continue;
     }
-    const std::string result = at - begin < many_marks
+    const std::string result = at - begin < long_run
                                    ? normalized(normalizer, slice(text, span))
-                                   : normalized(normalizer, in_canonical_order(slice(text, span)));
+                                   : normalized(normalizer, canonically_ordered(slice(text, span)));
     if (result == slice(text, span))
       rewriter.keep(span);
     else

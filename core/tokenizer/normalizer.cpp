@@ -52,7 +52,7 @@ public:
   }
 };
 
-/// White space off the ends.
+/// Strips whitespace from the ends.
 class Strip final : public Normalizer {
 public:
   explicit Strip(const Field& settings)

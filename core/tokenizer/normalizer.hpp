@@ -1,4 +1,4 @@
-/// The step that changes text before it is cut: cleaning, Unicode normalisation forms, lower case.
+/// Normalizers transform text before pre-tokenization: cleaning, Unicode normalisation forms, lowercasing.
 #pragma once
 
 #include <memory>
@@ -15,18 +15,18 @@ public:
   virtual void apply(AlignedText& text) const = 0;
 };
 
-/// Reads the `normalizer` of a tokenizer.json. Throws DataError for one that is not supported.
+/// Reads the `normalizer` of a tokenizer.json. Throws DataError for an unsupported one.
 std::unique_ptr<const Normalizer> make_normalizer(const Field& settings);
 
 std::unique_ptr<const Normalizer> make_bert_normalizer(const Field& settings);
-/// A map that SentencePiece compiled: `precompiled_charsmap`, in base64.
+/// SentencePiece's `precompiled_charsmap`, in base64.
 std::unique_ptr<const Normalizer> make_precompiled(const Field& settings);
 
-/// Unicode normalisation forms, of Unicode 9 (see unicode.hpp).
+/// Unicode normalisation forms, as of Unicode 9 (see unicode.hpp).
 enum class Form { nfc, nfd, nfkc, nfkd };
 void apply_form(Form form, AlignedText& text);
 
-/// Every character in lower case by itself: sigma at the end of a word is like any other.
+/// Lowercases each character independently of its context; a final sigma is not special.
 void apply_lowercase(AlignedText& text);
 
 } // namespace cuecard::tokenizer

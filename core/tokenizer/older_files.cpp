@@ -35,13 +35,14 @@ Kind kind_of(const OlderFiles& files, const Field* config) {
   for (const std::string& known : {name, files.family})
     if (const auto found = kinds.find(known); found != kinds.end())
       return found->second;
-  throw DataError(files.directory.string() + ": has no tokenizer.json, and how a model of the family \"" +
-                  files.family +
-                  "\" cuts text is not known without one; known are bert, distilbert, electra, gpt2, roberta, "
-                  "bart, t5, mt5, llama and mistral, for others AutoTokenizer's save_pretrained writes it.");
+  throw DataError(
+      files.directory.string() + ": has no tokenizer.json, which is required for models of the family \"" +
+      files.family +
+      "\" (optional for bert, distilbert, electra, gpt2, roberta, bart, t5, mt5, llama and mistral); "
+      "AutoTokenizer's save_pretrained writes it.");
 }
 
-std::filesystem::path existing(const OlderFiles& files, const std::vector<std::string>& names) {
+std::filesystem::path find_file(const OlderFiles& files, const std::vector<std::string>& names) {
   for (const std::string& name : names)
     if (std::filesystem::exists(files.directory / name))
       return files.directory / name;
@@ -49,23 +50,23 @@ std::filesystem::path existing(const OlderFiles& files, const std::vector<std::s
   for (const std::string& name : names)
     list += (list.empty() ? "" : " or ") + name;
   throw DataError(files.directory.string() + ": has no tokenizer.json and no " + list +
-                  "; expected a model directory in Hugging Face layout, whose tokenizer AutoTokenizer's "
-                  "save_pretrained writes.");
+                  "; expected a model directory in Hugging Face layout. AutoTokenizer's save_pretrained writes "
+                  "the tokenizer.");
 }
 
 std::vector<std::string> lines_of(const std::filesystem::path& file) {
   const std::string text = read_file(file);
   if (valid_utf8(text) != text)
-    throw DataError(file.string() + " should be text in UTF-8, one piece a line; fetch it again.");
+    throw DataError(file.string() + " should be UTF-8 text with one piece per line; download it again.");
   std::vector<std::string> lines;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
-    size_t behind = end;
-    while (behind > at && is_space(char_before(text, behind)))
+    size_t trimmed_end = end;
+    while (trimmed_end > at && is_space(char_before(text, trimmed_end)))
       do
-        --behind;
-      while ((static_cast<unsigned char>(text[behind]) & 0xC0) == 0x80);
-    lines.push_back(text.substr(at, behind - at));
+        --trimmed_end;
+      while ((static_cast<unsigned char>(text[trimmed_end]) & 0xC0) == 0x80);
+    lines.push_back(text.substr(at, trimmed_end - at));
     at = end + 1;
   }
   return lines;
@@ -78,8 +79,8 @@ json byte_level(bool add_prefix_space) {
           {"use_regex", true}};
 }
 
-json around(const std::vector<std::string>& prefix, const std::vector<std::string>& suffix,
-            const AddedTokenList& added) {
+json template_processing(const std::vector<std::string>& prefix, const std::vector<std::string>& suffix,
+                         const AddedTokenList& added) {
   json single = json::array(), special = json::object();
   const auto put = [&](const std::vector<std::string>& names) {
     for (const std::string& name : names) {
@@ -100,12 +101,12 @@ json around(const std::vector<std::string>& prefix, const std::vector<std::strin
 }
 
 json read_bert(const OlderFiles& files, const Field& config, AddedTokenList& added) {
-  const std::filesystem::path file = existing(files, {"vocab.txt"});
+  const std::filesystem::path file = find_file(files, {"vocab.txt"});
   json vocabulary = json::object();
   int64_t id = 0;
   for (const std::string& piece : lines_of(file))
-    vocabulary[piece] = id++; // of two equal lines the last holds
-  added.settle(vocabulary);
+    vocabulary[piece] = id++; // the last of duplicate lines wins
+  added.assign_ids(vocabulary);
   const auto strip = config.find("strip_accents");
   return {{"normalizer",
            {{"type", "BertNormalizer"},
@@ -114,7 +115,7 @@ json read_bert(const OlderFiles& files, const Field& config, AddedTokenList& add
             {"strip_accents", strip ? json(config.flag("strip_accents", true)) : json(nullptr)},
             {"lowercase", config.flag("do_lower_case", true)}}},
           {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-          {"post_processor", around({added.name("cls_token")}, {added.name("sep_token")}, added)},
+          {"post_processor", template_processing({added.name("cls_token")}, {added.name("sep_token")}, added)},
           {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
           {"model",
            {{"type", "WordPiece"},
@@ -124,7 +125,7 @@ json read_bert(const OlderFiles& files, const Field& config, AddedTokenList& add
             {"vocab", vocabulary}}}};
 }
 
-/// Lines `left right`; the first may be a comment.
+/// Reads lines `left right`; the first one may be a version comment.
 json read_merges(const std::filesystem::path& file) {
   json merges = json::array();
   for (const std::string& line : lines_of(file)) {
@@ -133,17 +134,17 @@ json read_merges(const std::filesystem::path& file) {
     const size_t space = line.find(' ');
     if (space == std::string::npos || line.find(' ', space + 1) != std::string::npos)
       throw DataError(file.string() + ": \"" + line.substr(0, 40) +
-                      "\" should be two pieces with a space between them; the file may be damaged.");
+                      "\" should be two pieces separated by a space; the file may be damaged.");
     merges.push_back({line.substr(0, space), line.substr(space + 1)});
   }
   return merges;
 }
 
 json read_byte_level(const OlderFiles& files, const Field& config, Kind kind, AddedTokenList& added) {
-  const std::filesystem::path file = existing(files, {"vocab.json"});
+  const std::filesystem::path file = find_file(files, {"vocab.json"});
   const json vocabulary = read_json_file(file);
-  Field(vocabulary, file.string()).numbered_strings(); // refuses what is no such file
-  added.settle(vocabulary);
+  Field(vocabulary, file.string()).string_ids(); // validates the file
+  added.assign_ids(vocabulary);
   const bool space = config.flag("add_prefix_space", false);
   json post_processor;
   if (kind == Kind::roberta) {
@@ -154,43 +155,44 @@ json read_byte_level(const OlderFiles& files, const Field& config, Kind kind, Ad
                       {"trim_offsets", config.flag("trim_offsets", true)},
                       {"add_prefix_space", space}};
   } else if (config.flag("add_bos_token", false)) {
-    post_processor = around({added.name("bos_token")}, {}, added);
+    post_processor = template_processing({added.name("bos_token")}, {}, added);
   }
-  return {{"pre_tokenizer", byte_level(space)},
-          {"post_processor", post_processor},
-          {"decoder", byte_level(true)},
-          {"model",
-           {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", read_merges(existing(files, {"merges.txt"}))}}}};
+  return {
+      {"pre_tokenizer", byte_level(space)},
+      {"post_processor", post_processor},
+      {"decoder", byte_level(true)},
+      {"model",
+       {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", read_merges(find_file(files, {"merges.txt"}))}}}};
 }
 
 json read_t5(const OlderFiles& files, const Field& config, AddedTokenList& added) {
-  const std::filesystem::path file = existing(files, {"spiece.model", "tokenizer.model"});
+  const std::filesystem::path file = find_file(files, {"spiece.model", "tokenizer.model"});
   const SentencePieceFile pieces = parse_sentencepiece(read_file(file), file.string());
   json model = unigram_model(pieces, file.string());
-  // The file has none of the hundred sentinels; they are counted down to the last id.
+  // The file lacks the sentinel tokens; `<extra_id_0>` gets the last id.
   for (int64_t number = config.integer("extra_ids", 100, 0, 10'000); number-- > 0;) {
     const std::string name = "<extra_id_" + std::to_string(number) + ">";
     model["vocab"].push_back({name, 0.0});
     added.add_special(name);
   }
   add_control_pieces(pieces, added);
-  added.settle(piece_ids(model["vocab"]));
+  added.assign_ids(piece_ids(model["vocab"]));
   const json metaspace = {
       {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}, {"split", true}};
   return {
       {"normalizer", precompiled_normalizer(pieces)},
       {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", {{{"type", "WhitespaceSplit"}}, metaspace}}}},
-      {"post_processor", around({}, {added.name("eos_token")}, added)},
+      {"post_processor", template_processing({}, {added.name("eos_token")}, added)},
       {"decoder", metaspace},
       {"model", model}};
 }
 
 json read_llama(const OlderFiles& files, const Field& config, AddedTokenList& added) {
-  const std::filesystem::path file = existing(files, {"tokenizer.model", "spiece.model"});
+  const std::filesystem::path file = find_file(files, {"tokenizer.model", "spiece.model"});
   const SentencePieceFile pieces = parse_sentencepiece(read_file(file), file.string());
   json model = bpe_model(pieces, file.string());
   add_control_pieces(pieces, added);
-  added.settle(model["vocab"]);
+  added.assign_ids(model["vocab"]);
   const bool space = config.flag("add_prefix_space", true);
   const std::string scheme = !space ? "never" : config.flag("legacy", false) ? "always" : "first";
   json decoders = {{{"type", "Replace"}, {"pattern", {{"String", "\u2581"}}}, {"content", " "}},
@@ -205,12 +207,12 @@ json read_llama(const OlderFiles& files, const Field& config, AddedTokenList& ad
     suffix.push_back(added.name("eos_token"));
   return {{"pre_tokenizer",
            {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", false}}},
-          {"post_processor", around(prefix, suffix, added)},
+          {"post_processor", template_processing(prefix, suffix, added)},
           {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}},
           {"model", model}};
 }
 
-std::vector<std::pair<std::string, std::string>> usual_names(Kind kind) {
+std::vector<std::pair<std::string, std::string>> default_names(Kind kind) {
   switch (kind) {
   case Kind::bert:
     return {{"unk_token", "[UNK]"},
@@ -234,25 +236,25 @@ std::vector<std::pair<std::string, std::string>> usual_names(Kind kind) {
 } // namespace
 
 json older_files_as_tokenizer_json(const OlderFiles& files) {
-  const auto read_if_there = [&](const char* name) {
+  const auto read_if_present = [&](const char* name) {
     const std::filesystem::path file = files.directory / name;
     return std::filesystem::exists(file) ? read_json_file(file) : json::object();
   };
-  const json config_document = read_if_there("tokenizer_config.json");
-  const json map_document = read_if_there("special_tokens_map.json");
-  const json added_document = read_if_there("added_tokens.json");
+  const json config_document = read_if_present("tokenizer_config.json");
+  const json map_document = read_if_present("special_tokens_map.json");
+  const json added_document = read_if_present("added_tokens.json");
   const Field config(config_document, (files.directory / "tokenizer_config.json").string());
-  const Field map(map_document, (files.directory / "special_tokens_map.json").string());
-  const Field more(added_document, (files.directory / "added_tokens.json").string());
+  const Field special_tokens_map(map_document, (files.directory / "special_tokens_map.json").string());
+  const Field added_tokens(added_document, (files.directory / "added_tokens.json").string());
 
   const Kind kind = kind_of(files, &config);
-  AddedTokenList added(usual_names(kind), config, map, more);
+  AddedTokenList added(default_names(kind), config, special_tokens_map, added_tokens);
   json document = kind == Kind::bert    ? read_bert(files, config, added)
                   : kind == Kind::t5    ? read_t5(files, config, added)
                   : kind == Kind::llama ? read_llama(files, config, added)
                                         : read_byte_level(files, config, kind, added);
   document["version"] = "1.0";
-  document["added_tokens"] = added.list();
+  document["added_tokens"] = added.to_json();
   return document;
 }
 

@@ -23,9 +23,9 @@ private:
   std::string string_;
 };
 
-class HandMatched final : public Pattern {
+class BuiltinRule final : public Pattern {
 public:
-  explicit HandMatched(SplitRule rule) : rule_(rule) {}
+  explicit BuiltinRule(SplitRule rule) : rule_(rule) {}
 
   void find_all(std::string_view text, std::vector<Span>& to) const override {
     for (uint32_t at = 0, end = 0; at < text.size(); at = end) {
@@ -38,7 +38,7 @@ private:
   SplitRule rule_;
 };
 
-/// The set that ICU should read for the escape at `at`; "": ICU reads it as Ruby does.
+/// The ICU set for the escape at `at`; "" if ICU and Ruby agree on it.
 std::string set_of_escape(const std::string& ruby, size_t at, bool in_brackets) {
   const auto starts_with = [&](const char* escape) {
     return ruby.compare(at, std::string(escape).size(), escape) == 0;
@@ -55,7 +55,7 @@ std::string set_of_escape(const std::string& ruby, size_t at, bool in_brackets) 
                                  : "";
 }
 
-/// An expression in Ruby's syntax, as Oniguruma reads it, in ICU's.
+/// Translates a regular expression from Oniguruma's Ruby syntax to ICU's.
 std::string icu_syntax(const std::string& ruby) {
   std::string icu;
   int brackets = 0;
@@ -78,8 +78,8 @@ public:
     pattern_.reset(icu::RegexPattern::compile(icu::UnicodeString::fromUTF8(icu_syntax(regex)),
                                               UREGEX_MULTILINE | UREGEX_UNIX_LINES, where, status));
     if (U_FAILURE(status))
-      field.fail("is a regular expression that can't be read (" + std::string(u_errorName(status)) +
-                 " at character " + std::to_string(where.offset) + "): " + regex + ".");
+      field.fail("is not a valid regular expression (" + std::string(u_errorName(status)) + " at character " +
+                 std::to_string(where.offset) + "): " + regex + ".");
   }
 
   void find_all(std::string_view text, std::vector<Span>& to) const override {
@@ -87,7 +87,7 @@ public:
     UText* input = utext_openUTF8(nullptr, text.data(), static_cast<int64_t>(text.size()), &status);
     const std::unique_ptr<icu::RegexMatcher> matcher(pattern_->matcher(status));
     if (U_SUCCESS(status)) {
-      matcher->setTimeLimit(most_steps, status);
+      matcher->setTimeLimit(max_steps, status);
       matcher->reset(input);
       while (matcher->find(status) && U_SUCCESS(status))
         to.push_back(
@@ -102,8 +102,8 @@ public:
   }
 
 private:
-  // In ICU's steps, of which a processor does some thousand a second.
-  static constexpr int32_t most_steps = 3000;
+  // In units of ICU's setTimeLimit; a CPU does about a thousand per second.
+  static constexpr int32_t max_steps = 3000;
   std::string source_;
   std::unique_ptr<const icu::RegexPattern> pattern_;
 };
@@ -113,14 +113,14 @@ private:
 std::unique_ptr<const Pattern> make_pattern(const Field& settings) {
   if (const auto string = settings.find("String")) {
     if (string->string().empty())
-      string->fail("is empty, and so would match everywhere.");
+      string->fail("is empty, which would match everywhere.");
     return std::make_unique<Literal>(string->string());
   }
   const Field field = settings.at("Regex");
   const std::string regex = field.string();
   for (const SplitRule rule : {SplitRule::gpt2, SplitRule::llama3, SplitRule::qwen2})
     if (regex == regex_of(rule))
-      return std::make_unique<HandMatched>(rule);
+      return std::make_unique<BuiltinRule>(rule);
   return std::make_unique<Regex>(field, regex);
 }
 

@@ -6,16 +6,16 @@
 
 namespace cuecard::tokenizer {
 
-// Vocabularies with gaps exist (ids that a later step fills), but not with far more gaps than pieces.
+// Vocabularies may have gaps (ids of added tokens), but not far more gaps than pieces.
 Pieces::Pieces(size_t count)
-    : index_(64, -1), most_(std::min<int64_t>(16 * (static_cast<int64_t>(count) + 4096), INT32_MAX)) {
+    : index_(64, -1), max_size_(std::min<int64_t>(16 * (static_cast<int64_t>(count) + 4096), INT32_MAX)) {
   while (index_.size() < 2 * count)
     index_.resize(2 * index_.size(), -1);
 }
 
 Pieces::Added Pieces::add(std::string_view piece, int64_t id) {
-  if (id < 0 || id >= most_)
-    return Added::id_absurd;
+  if (id < 0 || id >= max_size_)
+    return Added::id_out_of_range;
   if (this->piece(id))
     return Added::id_taken;
   if (this->id(piece))

@@ -1,4 +1,4 @@
-/// The vocabulary proper: pieces and their ids, both ways.
+/// The vocabulary: a bidirectional map between pieces and ids.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@ namespace cuecard::tokenizer {
 
 class Pieces {
 public:
-  enum class Added { yes, id_taken, piece_taken, id_absurd };
+  enum class Added { yes, id_taken, piece_taken, id_out_of_range };
 
   Pieces() = default;
-  /// `count` pieces are to come; ids up to a small multiple of that are accepted, since each costs memory.
+  /// Reserves space for `count` pieces. Ids are limited to a small multiple of it, because gaps take memory.
   explicit Pieces(size_t count);
 
   Added add(std::string_view piece, int64_t id);
   std::optional<int32_t> id(std::string_view piece) const;
-  /// Null when no piece has this id.
+  /// Null if no piece has this id.
   const std::string* piece(int64_t id) const;
-  /// One more than the largest id.
+  /// The largest id plus one.
   int64_t size() const { return static_cast<int64_t>(pieces_.size()); }
   size_t count() const { return count_; }
 
@@ -33,7 +33,7 @@ private:
   std::vector<bool> present_;
   std::vector<int32_t> index_; // open addressing; -1 is a free slot
   size_t count_ = 0;
-  int64_t most_ = 0;
+  int64_t max_size_ = 0;
 };
 
 } // namespace cuecard::tokenizer

@@ -19,20 +19,19 @@ std::vector<Token> Pipeline::encode_with_specials(std::string_view text) const {
   return run(text, true);
 }
 
-// Added tokens are looked for twice: some in the text as given, the others in what the normalizer makes of the
-// rest.
+// Added tokens are matched twice: some in the original text, the others in the normalised rest.
 std::vector<Token> Pipeline::run(std::string_view text, bool specials) const {
   std::vector<Token> tokens;
   WordCaches::Lease cache(caches_);
-  AlignedText given = read_utf8(text);
-  if (!steps_.added.any(AddedTokens::Stage::given)) {
-    encode_between(std::move(given), specials, *cache, tokens);
+  AlignedText original = read_utf8(text);
+  if (!steps_.added.any(AddedTokens::Stage::original)) {
+    encode_between(std::move(original), specials, *cache, tokens);
   } else {
-    for (const Part& part : steps_.added.split(given.text(), AddedTokens::Stage::given, specials)) {
+    for (const Part& part : steps_.added.split(original.text(), AddedTokens::Stage::original, specials)) {
       if (part.token < 0) {
-        encode_between(given.part(part.span), specials, *cache, tokens);
+        encode_between(original.part(part.span), specials, *cache, tokens);
       } else {
-        const Span origin = given.origin(part.span);
+        const Span origin = original.origin(part.span);
         tokens.push_back({part.token, origin.begin, origin.end});
       }
     }
@@ -73,11 +72,11 @@ void Pipeline::encode_plain(AlignedText text, WordCache& cache, std::vector<Toke
   }
 }
 
-void Pipeline::trim_offsets(std::string_view given, std::vector<Token>& tokens) const {
+void Pipeline::trim_offsets(std::string_view original, std::vector<Token>& tokens) const {
   for (Token& token : tokens) {
-    while (token.begin < token.end && given[token.begin] == ' ')
+    while (token.begin < token.end && original[token.begin] == ' ')
       ++token.begin;
-    while (token.begin < token.end && given[token.end - 1] == ' ')
+    while (token.begin < token.end && original[token.end - 1] == ' ')
       --token.end;
   }
 }
@@ -101,7 +100,7 @@ std::string Pipeline::decode(std::span<const int64_t> ids, bool skip_special) co
 std::string Pipeline::piece(int64_t id) const {
   if (const std::string* piece = find_piece(id))
     return *piece;
-  throw DataError("Token id " + std::to_string(id) + " is not in the vocabulary, whose ids go from 0 to " +
+  throw DataError("Token id " + std::to_string(id) + " is not in the vocabulary, whose ids range from 0 to " +
                   std::to_string(size_ - 1) + ".");
 }
 

@@ -1,4 +1,4 @@
-/// The tokenizer as a whole: added tokens, normalizer, pre-tokenizer, model, and the decoder for the way back.
+/// The complete tokenizer: added tokens, normalizer, pre-tokenizer, model, post-processor and decoder.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@
 
 namespace cuecard::tokenizer {
 
-/// The steps in the order in which text passes them. Where one is null, text passes as it is.
+/// The steps of the pipeline, in order; null steps are skipped.
 struct Steps {
   std::unique_ptr<const Pieces> pieces;
   std::unique_ptr<const Normalizer> normalizer;
@@ -28,7 +28,7 @@ struct Steps {
   PostProcessor post_processor;
   std::unique_ptr<const Decoder> decoder;
   SpecialTokens roles;
-  std::string chat_template; ///< as the publisher wrote it, or ""
+  std::string chat_template; ///< Jinja source, or ""
 };
 
 class Pipeline final : public Vocabulary {
@@ -52,7 +52,7 @@ private:
   std::vector<Token> run(std::string_view text, bool specials) const;
   void encode_between(AlignedText text, bool specials, WordCache& cache, std::vector<Token>& to) const;
   void encode_plain(AlignedText text, WordCache& cache, std::vector<Token>& to) const;
-  void trim_offsets(std::string_view given, std::vector<Token>& tokens) const;
+  void trim_offsets(std::string_view text, std::vector<Token>& tokens) const;
   const std::string* find_piece(int64_t id) const;
 
   Steps steps_;

@@ -6,28 +6,28 @@ namespace {
 PostProcessor read_template(const Field& settings) {
   PostProcessor processor;
   const auto special_tokens = settings.find("special_tokens");
-  bool behind_sequence = false;
+  bool after_sequence = false;
   const Field single = settings.at("single");
   for (const Field& piece : single.items()) {
     if (piece.find("Sequence")) {
-      if (behind_sequence)
-        piece.fail("is a second place for the text, but a template for one sequence has one.");
-      behind_sequence = true;
+      if (after_sequence)
+        piece.fail("is a second sequence, but a template for a single sequence must have exactly one.");
+      after_sequence = true;
       continue;
     }
     const Field name = piece.at("SpecialToken").at("id");
     const auto token = special_tokens ? special_tokens->find(name.string()) : std::nullopt;
     if (!token)
-      name.fail("is \"" + name.string() + "\", which the template's special_tokens do not list.");
+      name.fail("is \"" + name.string() + "\", which is not in the template's special_tokens.");
     for (const Field& id : token->at("ids").items())
-      (behind_sequence ? processor.suffix : processor.prefix).push_back(id.integer(0, INT32_MAX));
+      (after_sequence ? processor.suffix : processor.prefix).push_back(id.integer(0, INT32_MAX));
   }
-  if (!behind_sequence)
-    single.fail("has no place for the text ({\"Sequence\": {\"id\": \"A\"}}).");
+  if (!after_sequence)
+    single.fail("has no sequence ({\"Sequence\": {\"id\": \"A\"}}).");
   return processor;
 }
 
-/// Of `["[CLS]", 101]`.
+/// The id in `["[CLS]", 101]`.
 int64_t read_named_id(const Field& pair) {
   const std::vector<Field> items = pair.items();
   if (items.size() != 2)
@@ -44,18 +44,18 @@ PostProcessor read_cls_and_sep(const Field& settings) {
   return processor;
 }
 
-/// Each step works on what the one before it made.
+/// Later steps wrap the output of earlier ones.
 PostProcessor read_sequence(const Field& settings) {
-  PostProcessor all;
+  PostProcessor result;
   for (const Field& item : settings.at("processors").items()) {
     PostProcessor step = read_post_processor(item);
-    all.prefix.insert(all.prefix.begin(), step.prefix.begin(), step.prefix.end());
-    all.suffix.insert(all.suffix.end(), step.suffix.begin(), step.suffix.end());
-    all.cls = step.cls ? step.cls : all.cls;
-    all.sep = step.sep ? step.sep : all.sep;
-    all.trim_offsets = all.trim_offsets || step.trim_offsets;
+    result.prefix.insert(result.prefix.begin(), step.prefix.begin(), step.prefix.end());
+    result.suffix.insert(result.suffix.end(), step.suffix.begin(), step.suffix.end());
+    result.cls = step.cls ? step.cls : result.cls;
+    result.sep = step.sep ? step.sep : result.sep;
+    result.trim_offsets = result.trim_offsets || step.trim_offsets;
   }
-  return all;
+  return result;
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-/// What a model wants around a sequence: `[CLS]` in front, `[SEP]` behind.
+/// The post-processor adds special tokens to a sequence, such as `[CLS]` before and `[SEP]` after it.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@ namespace cuecard::tokenizer {
 
 struct PostProcessor {
   std::vector<int64_t> prefix, suffix;
-  std::optional<int64_t> cls, sep; ///< where the file says which tokens have these roles
-  bool trim_offsets = false;       ///< a token's offsets leave out the spaces at its ends
+  std::optional<int64_t> cls, sep; ///< set if the file assigns these roles
+  bool trim_offsets = false;       ///< exclude spaces at the ends of a token from its offsets
 };
 
-/// Reads the `post_processor` of a tokenizer.json, of templates the one for a single sequence. Throws DataError
-/// for one that is not supported.
+/// Reads the `post_processor` of a tokenizer.json; of a template, only the part for single sequences. Throws
+/// DataError for an unsupported one.
 PostProcessor read_post_processor(const Field& settings);
 
 } // namespace cuecard::tokenizer

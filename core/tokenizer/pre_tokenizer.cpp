@@ -9,10 +9,10 @@ namespace {
 
 class Sequence final : public PreTokenizer {
 public:
-  Sequence(const Field& settings, bool spell_bytes) {
+  Sequence(const Field& settings, bool encode_bytes) {
     const std::vector<Field> steps = settings.at("pretokenizers").items();
     for (size_t step = 0; step < steps.size(); ++step)
-      steps_.push_back(make_pre_tokenizer(steps[step], spell_bytes || step + 1 < steps.size()));
+      steps_.push_back(make_pre_tokenizer(steps[step], encode_bytes || step + 1 < steps.size()));
   }
 
   void apply(Words& words) const override {
@@ -24,7 +24,7 @@ private:
   std::vector<std::unique_ptr<const PreTokenizer>> steps_;
 };
 
-/// Words lie between white space; punctuation stands alone.
+/// Splits at whitespace and isolates punctuation.
 class BertPreTokenizer final : public PreTokenizer {
 public:
   void apply(Words& words) const override {
@@ -51,7 +51,7 @@ public:
   }
 };
 
-/// Cuts at the characters of a class.
+/// Splits at the characters of a class.
 class SplitAtCharacters final : public PreTokenizer {
 public:
   using Class = bool (*)(char32_t);
@@ -59,19 +59,19 @@ public:
 
   void apply(Words& words) const override {
     std::vector<Span> pieces;
-    std::vector<Stretch> stretches;
+    std::vector<Segment> segments;
     for (const Span word : words.spans) {
-      stretches.clear();
+      segments.clear();
       for (size_t at = word.begin; at < word.end;) {
         const auto begin = static_cast<uint32_t>(at);
         const bool matched = characters_(next_char(words.text.text(), at));
         const auto end = static_cast<uint32_t>(at);
-        if (!matched && !stretches.empty() && !stretches.back().matched)
-          stretches.back().span.end = end;
+        if (!matched && !segments.empty() && !segments.back().matched)
+          segments.back().span.end = end;
         else
-          stretches.push_back({{begin, end}, matched});
+          segments.push_back({{begin, end}, matched});
       }
-      cut(stretches, behavior_, pieces);
+      append_splits(segments, behavior_, pieces);
     }
     words.spans = std::move(pieces);
   }
@@ -103,7 +103,7 @@ public:
   }
 };
 
-/// Cuts at what a pattern matches or, inverted, at what it does not.
+/// Splits at the matches of a pattern or, if inverted, at the text between them.
 class Split final : public PreTokenizer {
 public:
   explicit Split(const Field& settings)
@@ -112,22 +112,22 @@ public:
 
   void apply(Words& words) const override {
     std::vector<Span> pieces, found;
-    std::vector<Stretch> stretches;
+    std::vector<Segment> segments;
     for (const Span word : words.spans) {
       found.clear();
-      stretches.clear();
+      segments.clear();
       pattern_->find_all(slice(words.text.text(), word), found);
       uint32_t at = word.begin;
       for (const Span match : found) {
         const Span span{word.begin + match.begin, word.begin + match.end};
         if (at < span.begin)
-          stretches.push_back({{at, span.begin}, invert_});
-        stretches.push_back({span, !invert_});
+          segments.push_back({{at, span.begin}, invert_});
+        segments.push_back({span, !invert_});
         at = span.end;
       }
       if (at < word.end)
-        stretches.push_back({{at, word.end}, invert_});
-      cut(stretches, behavior_, pieces);
+        segments.push_back({{at, word.end}, invert_});
+      append_splits(segments, behavior_, pieces);
     }
     words.spans = std::move(pieces);
   }
@@ -140,37 +140,37 @@ private:
 
 } // namespace
 
-void cut(const std::vector<Stretch>& stretches, Behavior behavior, std::vector<Span>& to) {
+void append_splits(const std::vector<Segment>& segments, Behavior behavior, std::vector<Span>& to) {
   const size_t before = to.size();
   const auto reverse_new = [&] { std::reverse(to.begin() + static_cast<std::ptrdiff_t>(before), to.end()); };
   bool previous_matched = false;
-  const auto joins = [&](const Stretch& stretch) {
-    const bool joined = behavior == Behavior::contiguous ? stretch.matched == previous_matched
-                                                         : stretch.matched && !previous_matched;
-    previous_matched = stretch.matched;
+  const auto joins = [&](const Segment& segment) {
+    const bool joined = behavior == Behavior::contiguous ? segment.matched == previous_matched
+                                                         : segment.matched && !previous_matched;
+    previous_matched = segment.matched;
     return joined && to.size() > before;
   };
   switch (behavior) {
   case Behavior::removed:
   case Behavior::isolated:
-    for (const Stretch& stretch : stretches)
-      if (behavior == Behavior::isolated || !stretch.matched)
-        to.push_back(stretch.span);
+    for (const Segment& segment : segments)
+      if (behavior == Behavior::isolated || !segment.matched)
+        to.push_back(segment.span);
     break;
   case Behavior::contiguous:
   case Behavior::merged_with_previous:
-    for (const Stretch& stretch : stretches)
-      if (joins(stretch))
-        to.back().end = stretch.span.end;
+    for (const Segment& segment : segments)
+      if (joins(segment))
+        to.back().end = segment.span.end;
       else
-        to.push_back(stretch.span);
+        to.push_back(segment.span);
     break;
   case Behavior::merged_with_next:
-    for (size_t at = stretches.size(); at-- > 0;)
-      if (joins(stretches[at]))
-        to.back().begin = stretches[at].span.begin;
+    for (size_t at = segments.size(); at-- > 0;)
+      if (joins(segments[at]))
+        to.back().begin = segments[at].span.begin;
       else
-        to.push_back(stretches[at].span);
+        to.push_back(segments[at].span);
     reverse_new();
     break;
   }
@@ -179,10 +179,10 @@ void cut(const std::vector<Stretch>& stretches, Behavior behavior, std::vector<S
            to.end());
 }
 
-Behavior read_behavior(const Field& settings, Behavior otherwise) {
+Behavior read_behavior(const Field& settings, Behavior fallback) {
   const auto field = settings.find("behavior");
   if (!field)
-    return otherwise;
+    return fallback;
   const std::string name = field->string();
   if (name == "Removed")
     return Behavior::removed;
@@ -197,22 +197,22 @@ Behavior read_behavior(const Field& settings, Behavior otherwise) {
   field->fail_unknown(name, {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"});
 }
 
-bool ends_byte_level(const Field& settings) {
+bool ends_with_byte_level(const Field& settings) {
   const std::string type = settings.at("type").string();
   if (type != "Sequence")
     return type == "ByteLevel";
   const std::vector<Field> steps = settings.at("pretokenizers").items();
-  return !steps.empty() && ends_byte_level(steps.back());
+  return !steps.empty() && ends_with_byte_level(steps.back());
 }
 
-std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Field& settings, bool spell_bytes) {
+std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Field& settings, bool encode_bytes) {
   const std::string type = settings.at("type").string();
   if (type == "BertPreTokenizer")
     return std::make_unique<BertPreTokenizer>();
   if (type == "ByteLevel")
-    return make_byte_level(settings, spell_bytes);
+    return make_byte_level(settings, encode_bytes);
   if (type == "Sequence")
-    return std::make_unique<Sequence>(settings, spell_bytes);
+    return std::make_unique<Sequence>(settings, encode_bytes);
   if (type == "Split")
     return std::make_unique<Split>(settings);
   if (type == "Digits") {

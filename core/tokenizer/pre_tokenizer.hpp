@@ -1,4 +1,4 @@
-/// The step that cuts text into words, inside which the model works.
+/// Pre-tokenizers split text into words, which the model tokenizes one by one.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace cuecard::tokenizer {
 
-/// Text and its words, in order; what lies between them is dropped. No word is empty.
+/// Text and its words, in order; text between them is dropped. No word is empty.
 struct Words {
   AlignedText text;
   std::vector<Span> spans;
@@ -21,46 +21,46 @@ struct Words {
 class PreTokenizer {
 public:
   virtual ~PreTokenizer() = default;
-  /// Cuts each word into smaller ones; some also change the text.
+  /// Splits each word into smaller ones; some pre-tokenizers also change the text.
   virtual void apply(Words& words) const = 0;
 };
 
-/// Reads the `pre_tokenizer` of a tokenizer.json. `spell_bytes`: whether a byte-level step writes the text in
-/// its alphabet, or leaves that to the model, which is faster and possible only when nothing comes after it.
-/// Throws DataError for one that is not supported.
-std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Field& settings, bool spell_bytes);
+/// Reads the `pre_tokenizer` of a tokenizer.json. `encode_bytes`: whether a byte-level step converts text to
+/// its alphabet or leaves that to the model, which is faster but only possible if it is the last step. Throws
+/// DataError for an unsupported one.
+std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Field& settings, bool encode_bytes);
 
 /// Whether the last step is byte-level.
-bool ends_byte_level(const Field& settings);
+bool ends_with_byte_level(const Field& settings);
 
-std::unique_ptr<const PreTokenizer> make_byte_level(const Field& settings, bool spell_bytes);
+std::unique_ptr<const PreTokenizer> make_byte_level(const Field& settings, bool encode_bytes);
 std::unique_ptr<const PreTokenizer> make_metaspace(const Field& settings);
 
-/// What becomes of the matches when a word is cut at them.
+/// What happens to the delimiters when a word is split (SplitDelimiterBehavior).
 enum class Behavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
-Behavior read_behavior(const Field& settings, Behavior otherwise);
+Behavior read_behavior(const Field& settings, Behavior fallback);
 
-/// A stretch of a word; stretches cover it.
-struct Stretch {
+/// A delimiter (`matched`) or the text between delimiters; segments cover the word without gaps.
+struct Segment {
   Span span;
   bool matched = false;
 };
 
-/// Appends the words that `stretches` make.
-void cut(const std::vector<Stretch>& stretches, Behavior behavior, std::vector<Span>& to);
+/// Appends the words that result from splitting at the matched segments.
+void append_splits(const std::vector<Segment>& segments, Behavior behavior, std::vector<Span>& to);
 
-/// Writes `prefix` in front of each word for which `wanted(word)`.
+/// Prepends `prefix` to each word for which `condition(word)` is true.
 template <typename Wanted>
-void put_in_front(Words& words, std::string_view prefix, Wanted wanted) {
+void prepend(Words& words, std::string_view prefix, Wanted condition) {
   bool any = false;
   for (const Span word : words.spans)
-    any = any || wanted(word);
+    any = any || condition(word);
   if (!any)
     return;
   Rewriter rewriter(words.text);
   for (Span& word : words.spans) {
     const uint32_t begin = rewriter.size();
-    if (wanted(word))
+    if (condition(word))
       rewriter.put(prefix, {word.begin, word.begin});
     rewriter.keep(word);
     word = {begin, rewriter.size()};

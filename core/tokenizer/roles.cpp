@@ -10,7 +10,7 @@ namespace {
 struct Role {
   std::optional<int64_t> SpecialTokens::*id;
   const char* key;
-  std::vector<std::string> usual_spellings;
+  std::vector<std::string> common_names;
 };
 
 const std::vector<Role>& all_roles() {
@@ -28,7 +28,7 @@ const std::vector<Role>& all_roles() {
   return roles;
 }
 
-/// `"[MASK]"`, or `{"content": "[MASK]", ...}`.
+/// The name in `"[MASK]"` or `{"content": "[MASK]", ...}`.
 std::string name_of(const Field& token) {
   return token.is_string() ? token.string() : token.at("content").string();
 }
@@ -38,8 +38,8 @@ std::string name_of(const Field& token) {
 SpecialTokens read_roles(const std::filesystem::path& directory, const Pieces& pieces, const AddedTokens& added,
                          const PostProcessor& post_processor) {
   SpecialTokens roles;
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    const std::filesystem::path file = directory / name;
+  for (const char* file_name : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    const std::filesystem::path file = directory / file_name;
     if (!std::filesystem::exists(file))
       continue;
     const nlohmann::json document = read_json_file(file);
@@ -61,12 +61,12 @@ SpecialTokens read_roles(const std::filesystem::path& directory, const Pieces& p
   if (!roles.sep)
     roles.sep = post_processor.sep;
   for (const Role& role : all_roles())
-    for (const std::string& spelling : role.usual_spellings)
-      if (const AddedToken* found = added.find(spelling); found && found->special && !(roles.*role.id))
+    for (const std::string& name : role.common_names)
+      if (const AddedToken* found = added.find(name); found && found->special && !(roles.*role.id))
         roles.*role.id = found->id;
 
-  // A model with a mask reads sequences whole, and what its template puts around one is its cls and sep,
-  // whatever they are called (`<s>` and `</s>` in RoBERTa).
+  // For a masked language model, the tokens that the template adds are cls and sep, whatever their names (`<s>`
+  // and `</s>` in RoBERTa).
   if (roles.mask && post_processor.prefix.size() == 1 && post_processor.suffix.size() == 1) {
     if (!roles.cls)
       roles.cls = post_processor.prefix[0];

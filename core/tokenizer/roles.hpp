@@ -1,4 +1,4 @@
-/// Which token is the mask, the end of text, and so on.
+/// Special token roles: which token is mask, eos, and so on.
 #pragma once
 
 #include <filesystem>
@@ -11,9 +11,9 @@
 
 namespace cuecard::tokenizer {
 
-/// Where a role's token is found, in this order: `tokenizer_config.json` and `special_tokens_map.json` in
-/// `directory`, as far as they exist; then the post-processor's cls and sep; then the added special tokens with
-/// the usual spellings. A name that the vocabulary lacks is passed over.
+/// Sources, in this order: `tokenizer_config.json` and `special_tokens_map.json` in `directory`, if they exist;
+/// then the post-processor's cls and sep; then added special tokens with common names. Names that are not in
+/// the vocabulary are ignored.
 SpecialTokens read_roles(const std::filesystem::path& directory, const Pieces& pieces, const AddedTokens& added,
                          const PostProcessor& post_processor);
 

@@ -11,12 +11,12 @@
 namespace cuecard::tokenizer {
 namespace {
 
-/// The fields of one message, one after the other (protobuf.dev/programming-guides/encoding).
+/// Iterates over the fields of a protocol buffer message (protobuf.dev/programming-guides/encoding).
 class Message {
 public:
   Message(std::string_view bytes, const std::string& origin) : rest_(bytes), origin_(origin) {}
 
-  /// Goes to the next field; false at the end.
+  /// Reads the next field; false at the end.
   bool next() {
     if (rest_.empty())
       return false;
@@ -32,13 +32,13 @@ public:
     else if (wire_type_ == 5)
       bytes_ = take(4);
     else
-      fail("has a field of a kind that such files don't have");
+      fail("has a field with an unsupported wire type");
     return true;
   }
 
   bool is(uint64_t number) const { return number_ == number; }
 
-  /// The value of this field.
+  /// The value of the current field.
   std::string_view bytes() const {
     expect(2);
     return bytes_;
@@ -66,13 +66,13 @@ private:
       if (byte < 0x80)
         return value;
     }
-    fail("has a number of more than ten bytes");
+    fail("has a varint of more than ten bytes");
   }
 
   std::string_view take(uint64_t count) {
     if (count > rest_.size())
-      fail("ends in the middle of a field (" + std::to_string(count) + " bytes are announced, " +
-           std::to_string(rest_.size()) + " are left)");
+      fail("ends in the middle of a field (" + std::to_string(count) + " bytes expected, " +
+           std::to_string(rest_.size()) + " left)");
     const std::string_view taken = rest_.substr(0, count);
     rest_.remove_prefix(count);
     return taken;
@@ -80,11 +80,12 @@ private:
 
   void expect(uint64_t wire_type) const {
     if (wire_type_ != wire_type)
-      fail("has field " + std::to_string(number_) + " in a form that such files don't have");
+      fail("has field " + std::to_string(number_) + " with an unexpected wire type");
   }
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw DataError(origin_ + " " + what + "; it is cut off or no SentencePiece model, so fetch it again.");
+    throw DataError(origin_ + " " + what +
+                    "; it is cut off or not a SentencePiece model, so download it again.");
   }
 
   std::string_view rest_;
@@ -93,7 +94,7 @@ private:
   std::string_view bytes_;
 };
 
-SentencePieceFile::Entry read_entry(Message message) {
+SentencePieceFile::Entry read_piece(Message message) {
   SentencePieceFile::Entry entry;
   while (message.next()) {
     if (message.is(1))
@@ -106,41 +107,41 @@ SentencePieceFile::Entry read_entry(Message message) {
   return entry;
 }
 
-void read_trainer_settings(Message message, SentencePieceFile& file) {
+void read_trainer_spec(Message message, SentencePieceFile& file) {
   while (message.next()) {
     if (message.is(3))
       file.algorithm = static_cast<SentencePieceFile::Algorithm>(message.integer());
     else if (message.is(35))
       file.byte_fallback = message.integer() != 0;
     else if (message.is(40))
-      file.unknown_id = message.integer();
+      file.unk_id = message.integer();
   }
 }
 
-void read_normalizer_settings(Message message, SentencePieceFile& file) {
+void read_normalizer_spec(Message message, SentencePieceFile& file) {
   while (message.next())
     if (message.is(2))
-      file.character_map = message.bytes();
+      file.precompiled_charsmap = message.bytes();
 }
 
 void check(const SentencePieceFile& file, const std::string& origin) {
   if (file.entries.empty())
-    throw DataError(origin + " has no pieces; it is no SentencePiece model, or an empty one.");
+    throw DataError(origin + " has no pieces; it is empty or not a SentencePiece model.");
   const auto count = static_cast<int64_t>(file.entries.size());
-  if (file.unknown_id < 0 || file.unknown_id >= count)
-    throw DataError(origin + " says that piece " + std::to_string(file.unknown_id) +
-                    " stands for what is unknown, but its pieces go from 0 to " + std::to_string(count - 1) +
-                    ".");
+  if (file.unk_id < 0 || file.unk_id >= count)
+    throw DataError(origin + ": unk_id is " + std::to_string(file.unk_id) + ", but ids range from 0 to " +
+                    std::to_string(count - 1) + ".");
   std::unordered_set<std::string_view> seen;
   for (int64_t id = 0; id < count; ++id) {
     const SentencePieceFile::Entry& entry = file.entries[static_cast<size_t>(id)];
-    const std::string place = origin + ": piece " + std::to_string(id);
+    const std::string subject = origin + ": piece " + std::to_string(id);
     if (valid_utf8(entry.piece) != entry.piece || entry.piece.empty())
-      throw DataError(place + " should be text in UTF-8; the file may be damaged, so fetch it again.");
+      throw DataError(subject +
+                      " should be non-empty UTF-8 text; the file may be damaged, so download it again.");
     if (!(entry.score >= -1e9f && entry.score <= 1e9f))
-      throw DataError(place + ", \"" + entry.piece + "\", has a score that is no likelihood.");
+      throw DataError(subject + ", \"" + entry.piece + "\", does not have a valid score.");
     if (!seen.insert(entry.piece).second)
-      throw DataError(place + ", \"" + entry.piece + "\", is in the file twice.");
+      throw DataError(subject + ", \"" + entry.piece + "\", appears twice in the file.");
   }
 }
 
@@ -151,11 +152,11 @@ SentencePieceFile parse_sentencepiece(const std::string& bytes, const std::strin
   Message message(bytes, origin);
   while (message.next()) {
     if (message.is(1))
-      file.entries.push_back(read_entry({message.bytes(), origin}));
+      file.entries.push_back(read_piece({message.bytes(), origin}));
     else if (message.is(2))
-      read_trainer_settings({message.bytes(), origin}, file);
+      read_trainer_spec({message.bytes(), origin}, file);
     else if (message.is(3))
-      read_normalizer_settings({message.bytes(), origin}, file);
+      read_normalizer_spec({message.bytes(), origin}, file);
   }
   check(file, origin);
   return file;

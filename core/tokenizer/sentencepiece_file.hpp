@@ -1,5 +1,5 @@
-/// SentencePiece's `.model` files: a protocol buffer (sentencepiece_model.proto), of which this reads what
-/// tokenizing needs. No library of SentencePiece's is used.
+/// Reader for SentencePiece's `.model` files: a protocol buffer (sentencepiece_model.proto), of which only the
+/// fields needed for tokenization are read. The SentencePiece library is not used.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,15 @@ struct SentencePieceFile {
   };
   enum class Algorithm { unigram = 1, bpe = 2, word = 3, characters = 4 };
 
-  std::vector<Entry> entries; ///< the index is the id
+  std::vector<Entry> entries; ///< by id
   Algorithm algorithm = Algorithm::unigram;
-  int64_t unknown_id = 0;
+  int64_t unk_id = 0;
   bool byte_fallback = false;
-  std::string character_map; ///< bytes of the precompiled map; empty: text stays as it is
+  std::string precompiled_charsmap; ///< bytes of the precompiled map; empty: no normalisation
 };
 
-/// `origin` names the file in errors. Throws DataError for bytes that are no such file, are cut off, or
-/// contradict themselves.
+/// `origin` names the file in errors. Throws DataError if the bytes are not such a file, are cut off, or are
+/// inconsistent.
 SentencePieceFile parse_sentencepiece(const std::string& bytes, const std::string& origin);
 
 } // namespace cuecard::tokenizer

@@ -14,19 +14,19 @@ namespace {
 using nlohmann::json;
 using Type = SentencePieceFile::Type;
 
-void expect(SentencePieceFile::Algorithm wanted, const char* name, const SentencePieceFile& file,
-            const std::string& origin) {
+void check_algorithm(SentencePieceFile::Algorithm wanted, const char* name, const SentencePieceFile& file,
+                     const std::string& origin) {
   if (file.algorithm != wanted)
-    throw DataError(origin + " holds a model of another kind than " + name +
-                    ", which this model's family uses; is it this model's file?");
+    throw DataError(origin + " is not a " + name +
+                    " model, which this model family requires; check that the file belongs to the model.");
 }
 
 struct Merge {
-  int64_t rank; // the joined piece
+  int64_t rank; // id of the merged piece
   int64_t left_characters, left, right;
 };
 
-/// The ways to put piece `id` together of two others.
+/// Appends all pairs of pieces that merge into piece `id`.
 void append_merges(const SentencePieceFile& file, const std::unordered_map<std::string_view, int64_t>& ids,
                    int64_t id, std::vector<Merge>& to) {
   const std::string_view piece = file.entries[static_cast<size_t>(id)].piece;
@@ -54,18 +54,18 @@ std::string base64(const std::string& bytes) {
 } // namespace
 
 json unigram_model(const SentencePieceFile& file, const std::string& origin) {
-  expect(SentencePieceFile::Algorithm::unigram, "Unigram", file, origin);
+  check_algorithm(SentencePieceFile::Algorithm::unigram, "Unigram", file, origin);
   json vocabulary = json::array();
   for (const SentencePieceFile::Entry& entry : file.entries)
     vocabulary.push_back({entry.piece, static_cast<double>(entry.score)});
   return {{"type", "Unigram"},
-          {"unk_id", file.unknown_id},
+          {"unk_id", file.unk_id},
           {"byte_fallback", file.byte_fallback},
           {"vocab", std::move(vocabulary)}};
 }
 
 json bpe_model(const SentencePieceFile& file, const std::string& origin) {
-  expect(SentencePieceFile::Algorithm::bpe, "BPE", file, origin);
+  check_algorithm(SentencePieceFile::Algorithm::bpe, "BPE", file, origin);
   json vocabulary = json::object();
   std::unordered_map<std::string_view, int64_t> ids;
   for (size_t id = 0; id < file.entries.size(); ++id) {
@@ -85,7 +85,7 @@ json bpe_model(const SentencePieceFile& file, const std::string& origin) {
     pairs.push_back({file.entries[static_cast<size_t>(merge.left)].piece,
                      file.entries[static_cast<size_t>(merge.right)].piece});
   return {{"type", "BPE"},
-          {"unk_token", file.entries[static_cast<size_t>(file.unknown_id)].piece},
+          {"unk_token", file.entries[static_cast<size_t>(file.unk_id)].piece},
           {"fuse_unk", true},
           {"byte_fallback", true},
           {"vocab", std::move(vocabulary)},
@@ -93,9 +93,9 @@ json bpe_model(const SentencePieceFile& file, const std::string& origin) {
 }
 
 json precompiled_normalizer(const SentencePieceFile& file) {
-  if (file.character_map.empty())
+  if (file.precompiled_charsmap.empty())
     return nullptr;
-  return {{"type", "Precompiled"}, {"precompiled_charsmap", base64(file.character_map)}};
+  return {{"type", "Precompiled"}, {"precompiled_charsmap", base64(file.precompiled_charsmap)}};
 }
 
 void add_control_pieces(const SentencePieceFile& file, AddedTokenList& to) {
@@ -103,7 +103,7 @@ void add_control_pieces(const SentencePieceFile& file, AddedTokenList& to) {
     if (entry.type == Type::control)
       to.add_special(entry.piece);
     else if (entry.type == Type::user_defined)
-      to.add_ordinary(entry.piece);
+      to.add_plain(entry.piece);
 }
 
 json piece_ids(const json& scored) {

@@ -1,4 +1,4 @@
-/// What a SentencePiece file says, in the terms of tokenizer.json.
+/// Converts a SentencePiece file to parts of a tokenizer.json.
 #pragma once
 
 #include <string>
@@ -10,19 +10,19 @@
 
 namespace cuecard::tokenizer {
 
-/// The `model`. Throws DataError when the file was made by another algorithm.
+/// The `model`. Throws DataError if the file uses another algorithm.
 nlohmann::json unigram_model(const SentencePieceFile& file, const std::string& origin);
-/// The same for BPE. The file has no merges: two pieces merge where their joined text is a piece that text may
-/// become, in the order of those pieces.
+/// The same for BPE. The file has no merges: two pieces merge if their concatenation is a normal piece, ranked
+/// by the id of that piece.
 nlohmann::json bpe_model(const SentencePieceFile& file, const std::string& origin);
 
-/// The `normalizer`; null where text stays as it is.
+/// The `normalizer`; null if there is none.
 nlohmann::json precompiled_normalizer(const SentencePieceFile& file);
 
-/// Control pieces are special tokens, and what a user defined is an added token.
+/// Adds control pieces as special tokens and user-defined pieces as plain added tokens.
 void add_control_pieces(const SentencePieceFile& file, AddedTokenList& to);
 
-/// Of `[["a", -1.5], ...]`: pieces and ids.
+/// Maps pieces to ids, from `[["a", -1.5], ...]`.
 nlohmann::json piece_ids(const nlohmann::json& scored);
 
 } // namespace cuecard::tokenizer

@@ -1,8 +1,8 @@
-// The vocabulary inside SmolLM2's GGUF file, by way of the reader of GGUF files.
+// The vocabulary in SmolLM2's GGUF file.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "tokenizer/golden.hpp"
 
-#include "model/gguf_tokenizer.hpp"
+#include "model/gguf/gguf_tokenizer.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 using namespace cuecard;
@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 TEST_CASE("SmolLM2's vocabulary") {
   const fs::path file = fs::path(CUECARD_SOURCE_DIR) / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf";
   if (!fs::exists(file)) {
-    MESSAGE("skipped: " << file.string() << " is not here");
+    MESSAGE("skipped: " << file.string() << " is missing");
     return;
   }
   const GgufTokenizer gguf = gguf_tokenizer(GgufFile(file));

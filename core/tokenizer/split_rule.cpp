@@ -16,10 +16,10 @@ Kind kind_of(char32_t character) {
                                 : Kind::other;
 }
 
-/// The characters of a text with their kinds, one at a time.
-class Reader {
+/// Iterates over the characters of a text and their classes.
+class Cursor {
 public:
-  Reader(std::string_view text, uint32_t at) : text_(text), at_(at) {}
+  Cursor(std::string_view text, uint32_t at) : text_(text), at_(at) {}
 
   uint32_t at() const { return at_; }
   bool done() const { return at_ >= text_.size(); }
@@ -29,7 +29,7 @@ public:
 
   void step() { at_ += static_cast<uint32_t>(utf8_length(text_[at_])); }
 
-  /// Goes on while characters are of `kind`.
+  /// Skips characters of `kind`.
   void run(Kind kind) {
     while (is(kind))
       step();
@@ -54,29 +54,29 @@ private:
   uint32_t at_;
 };
 
-/// Bytes of `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` or `'d` at `at`; 0: none stands there.
-uint32_t contraction(std::string_view text, uint32_t at, bool any_case) {
+/// Length of `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` or `'d` at `at`, or 0.
+uint32_t contraction(std::string_view text, uint32_t at, bool ignore_case) {
   if (text[at] != '\'')
     return 0;
   const auto letter = [&](uint32_t ahead) {
     if (at + ahead >= text.size())
       return '\0';
     const char byte = text[at + ahead];
-    return any_case && byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + 0x20) : byte;
+    return ignore_case && byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + 0x20) : byte;
   };
   const char first = letter(1), second = letter(2);
   if (first == 's' || first == 't' || first == 'm' || first == 'd')
     return 2;
   if ((first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l'))
     return 3;
-  // The long s, U+017F, is an s without regard to case.
-  return any_case && text.substr(at + 1, 2) == "\u017F" ? 3 : 0;
+  // The long s, U+017F, folds to s.
+  return ignore_case && text.substr(at + 1, 2) == "\u017F" ? 3 : 0;
 }
 
-/// A run of white space. In front of other text its last character stays behind: a space joins the word that
-/// follows it. `\s+(?!\S)|\s+`
+/// A run of whitespace, without its last character if other text follows, because a space belongs to the next
+/// word. `\s+(?!\S)|\s+`
 uint32_t space_end(std::string_view text, uint32_t at) {
-  Reader run(text, at);
+  Cursor run(text, at);
   uint32_t last = at;
   while (run.is(Kind::space)) {
     last = run.at();
@@ -89,7 +89,7 @@ uint32_t space_end(std::string_view text, uint32_t at) {
 uint32_t gpt2_end(std::string_view text, uint32_t at) {
   if (const uint32_t length = contraction(text, at, false))
     return at + length;
-  Reader reader(text, at);
+  Cursor reader(text, at);
   if (reader.byte() == ' ')
     reader.step();
   if (reader.done() || reader.kind_here() == Kind::space)
@@ -99,13 +99,13 @@ uint32_t gpt2_end(std::string_view text, uint32_t at) {
 }
 
 /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,D}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|`
-/// `\s+(?!\S)|\s+` with D = `most_digits`
-uint32_t llama3_end(std::string_view text, uint32_t at, int most_digits) {
+/// `\s+(?!\S)|\s+` with D = `max_digits`
+uint32_t llama3_end(std::string_view text, uint32_t at, int max_digits) {
   if (const uint32_t length = contraction(text, at, true))
     return at + length;
-  Reader reader(text, at);
+  Cursor reader(text, at);
   if (reader.is(Kind::number)) {
-    for (int digits = 0; digits < most_digits && reader.is(Kind::number); ++digits)
+    for (int digits = 0; digits < max_digits && reader.is(Kind::number); ++digits)
       reader.step();
     return reader.at();
   }
@@ -116,7 +116,7 @@ uint32_t llama3_end(std::string_view text, uint32_t at, int most_digits) {
     return reader.at();
   }
 
-  reader = Reader(text, at);
+  reader = Cursor(text, at);
   if (reader.byte() == ' ')
     reader.step();
   if (reader.is(Kind::other)) {
@@ -126,14 +126,14 @@ uint32_t llama3_end(std::string_view text, uint32_t at, int most_digits) {
     return reader.at();
   }
 
-  uint32_t behind_newline = at;
-  for (reader = Reader(text, at); reader.is(Kind::space);) {
+  uint32_t newline_end = at;
+  for (reader = Cursor(text, at); reader.is(Kind::space);) {
     const bool newline = reader.is_newline();
     reader.step();
     if (newline)
-      behind_newline = reader.at();
+      newline_end = reader.at();
   }
-  return behind_newline > at ? behind_newline : space_end(text, at);
+  return newline_end > at ? newline_end : space_end(text, at);
 }
 
 } // namespace

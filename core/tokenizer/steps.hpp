@@ -1,4 +1,4 @@
-/// From the settings in a tokenizer.json to the steps of the pipeline.
+/// Builds the pipeline from the settings in a tokenizer.json.
 #pragma once
 
 #include <filesystem>
@@ -14,19 +14,19 @@
 
 namespace cuecard::tokenizer {
 
-/// What a model knows words by.
-struct Lexicon {
+/// The vocabulary of a model.
+struct VocabularyData {
   std::unique_ptr<const Pieces> pieces;
-  Merges merges;              ///< BPE: by rank
-  std::vector<double> scores; ///< Unigram: by id
+  Merges merges;              ///< for BPE, by rank
+  std::vector<double> scores; ///< for Unigram, by id
 };
 
-/// Makes the steps that `root` describes around a lexicon that was read already. The roles are left for the
-/// caller. Throws DataError for what is not supported or contradicts itself.
-Steps make_steps(const Field& root, Lexicon lexicon);
+/// Builds the steps that `root` describes, except the vocabulary, which is given, and the special token roles,
+/// which the caller sets. Throws DataError for unsupported or contradictory settings.
+Steps make_steps(const Field& root, VocabularyData vocabulary_data);
 
-/// The tokenizer that a tokenizer.json's `document` describes; `origin` names it in errors. `directory` is
-/// where the files lie that name special tokens.
+/// The tokenizer that a tokenizer.json's `document` describes; `origin` names it in errors. `directory` has
+/// the files that define the special token roles.
 std::shared_ptr<const Vocabulary> make_vocabulary(const nlohmann::json& document, const std::string& origin,
                                                   const std::filesystem::path& directory);
 

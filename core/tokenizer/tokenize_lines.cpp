@@ -1,6 +1,6 @@
-// For tests/golden/compare_tokenizers.py: tokenizes many texts with one vocabulary.
-// Standard input has one JSON object a line, {"hex": bytes of the text, "special": false}; standard output gets
-// {"ids", "begin", "end", "text"} for each, the last being the ids decoded again with special tokens left in.
+// For tests/golden/tokenizer/compare_tokenizers.py: tokenizes many texts with one vocabulary.
+// Reads one JSON object per line from standard input, {"hex": bytes of the text, "special": false}, and writes
+// {"ids", "begin", "end", "text"} for each, where "text" is the decoded ids including special tokens.
 #include <iostream>
 
 #include <nlohmann/json.hpp>

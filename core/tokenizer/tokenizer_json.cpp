@@ -13,7 +13,7 @@ namespace cuecard {
 namespace tokenizer {
 namespace {
 
-/// Files from before 2021 leave the model's type to be told from its keys.
+/// Files from before 2021 lack the type; it follows from the other keys.
 std::string model_type(const Field& model) {
   if (const auto type = model.find("type"))
     return type->string();
@@ -24,8 +24,8 @@ std::string model_type(const Field& model) {
 
 const std::vector<std::string> model_types = {"WordPiece", "BPE", "Unigram"};
 
-std::unique_ptr<const Pieces> read_numbered_pieces(const Field& vocabulary) {
-  const auto entries = vocabulary.numbered_strings();
+std::unique_ptr<const Pieces> read_pieces(const Field& vocabulary) {
+  const auto entries = vocabulary.string_ids();
   auto pieces = std::make_unique<Pieces>(entries.size());
   for (const auto& [piece, id] : entries) {
     const Pieces::Added added = pieces->add(piece, id);
@@ -33,60 +33,60 @@ std::unique_ptr<const Pieces> read_numbered_pieces(const Field& vocabulary) {
       vocabulary.fail("gives id " + std::to_string(id) + " to both \"" + *pieces->piece(id) + "\" and \"" +
                       piece + "\".");
     if (added != Pieces::Added::yes)
-      vocabulary.fail("gives \"" + piece + "\" the id " + std::to_string(id) + ", but ids of a vocabulary of " +
-                      std::to_string(entries.size()) + " pieces should be about 0 to " +
-                      std::to_string(entries.size() - 1) + ".");
+      vocabulary.fail("gives \"" + piece + "\" the id " + std::to_string(id) +
+                      ", but the ids of a vocabulary of " + std::to_string(entries.size()) +
+                      " pieces should range from 0 to about " + std::to_string(entries.size() - 1) + ".");
   }
   return pieces;
 }
 
 /// The index is the id.
-Lexicon read_scored_pieces(const Field& vocabulary) {
+VocabularyData read_scored_pieces(const Field& vocabulary) {
   const auto entries = vocabulary.scored_strings();
   auto pieces = std::make_unique<Pieces>(entries.size());
-  Lexicon lexicon;
+  VocabularyData vocabulary_data;
   for (const auto& [piece, score] : entries) {
-    const auto id = static_cast<int64_t>(lexicon.scores.size());
+    const auto id = static_cast<int64_t>(vocabulary_data.scores.size());
     if (pieces->add(piece, id) != Pieces::Added::yes)
       vocabulary.fail("has \"" + piece + "\" twice, as id " + std::to_string(pieces->id(piece).value_or(-1)) +
                       " and as id " + std::to_string(id) + ".");
-    lexicon.scores.push_back(score);
+    vocabulary_data.scores.push_back(score);
   }
-  lexicon.pieces = std::move(pieces);
-  return lexicon;
+  vocabulary_data.pieces = std::move(pieces);
+  return vocabulary_data;
 }
 
-Lexicon read_lexicon(const Field& model) {
+VocabularyData read_vocabulary_data(const Field& model) {
   const std::string type = model_type(model);
-  // Unknown types write their vocabularies otherwise.
+  // First, because the vocabulary format depends on the type.
   if (std::find(model_types.begin(), model_types.end(), type) == model_types.end())
     model.at("type").fail_unknown(type, model_types);
   const Field vocabulary = model.at("vocab");
-  Lexicon lexicon;
+  VocabularyData vocabulary_data;
   if (type == "Unigram")
-    lexicon = read_scored_pieces(vocabulary);
+    vocabulary_data = read_scored_pieces(vocabulary);
   else
-    lexicon.pieces = read_numbered_pieces(vocabulary);
-  if (lexicon.pieces->count() == 0)
+    vocabulary_data.pieces = read_pieces(vocabulary);
+  if (vocabulary_data.pieces->count() == 0)
     vocabulary.fail("is empty, so no text could be encoded.");
   if (const auto merges = model.find("merges"); merges && type == "BPE")
-    lexicon.merges = merges->string_pairs();
-  return lexicon;
+    vocabulary_data.merges = merges->string_pairs();
+  return vocabulary_data;
 }
 
 void check_post_processor(const Field& field, const Steps& steps) {
   for (const auto* ids : {&steps.post_processor.prefix, &steps.post_processor.suffix})
     for (const int64_t id : *ids)
       if (!steps.pieces->piece(id) && !steps.added.find(id))
-        field.fail("puts token id " + std::to_string(id) +
-                   " around a text, but the vocabulary has no such id.");
+        field.fail("adds token id " + std::to_string(id) +
+                   " to a sequence, but the vocabulary has no such id.");
 }
 
 } // namespace
 
-Steps make_steps(const Field& root, Lexicon lexicon) {
+Steps make_steps(const Field& root, VocabularyData vocabulary_data) {
   Steps steps;
-  steps.pieces = std::move(lexicon.pieces);
+  steps.pieces = std::move(vocabulary_data.pieces);
   if (const auto normalizer = root.find("normalizer"))
     steps.normalizer = make_normalizer(*normalizer);
   if (const auto added = root.find("added_tokens"))
@@ -95,17 +95,17 @@ Steps make_steps(const Field& root, Lexicon lexicon) {
   const Field model = root.at("model");
   const auto pre_tokenizer = root.find("pre_tokenizer");
   const std::string type = model_type(model);
-  const bool takes_bytes =
-      type == "BPE" && !model.flag("byte_fallback", false) && pre_tokenizer && ends_byte_level(*pre_tokenizer);
+  const bool takes_bytes = type == "BPE" && !model.flag("byte_fallback", false) && pre_tokenizer &&
+                           ends_with_byte_level(*pre_tokenizer);
   if (pre_tokenizer)
     steps.pre_tokenizer = make_pre_tokenizer(*pre_tokenizer, !takes_bytes);
   if (type == "WordPiece")
     steps.model = make_wordpiece(model, *steps.pieces);
   else if (type == "BPE")
-    steps.model =
-        make_bpe(model, *steps.pieces, lexicon.merges, takes_bytes ? WordForm::bytes : WordForm::characters);
+    steps.model = make_bpe(model, *steps.pieces, vocabulary_data.merges,
+                           takes_bytes ? WordForm::bytes : WordForm::characters);
   else if (type == "Unigram")
-    steps.model = make_unigram(model, *steps.pieces, lexicon.scores, [&](int64_t id) {
+    steps.model = make_unigram(model, *steps.pieces, vocabulary_data.scores, [&](int64_t id) {
       const AddedToken* token = steps.added.find(id);
       return token && token->special;
     });
@@ -124,7 +124,7 @@ Steps make_steps(const Field& root, Lexicon lexicon) {
 std::shared_ptr<const Vocabulary> make_vocabulary(const nlohmann::json& document, const std::string& origin,
                                                   const std::filesystem::path& directory) {
   const Field root(document, origin);
-  Steps steps = make_steps(root, read_lexicon(root.at("model")));
+  Steps steps = make_steps(root, read_vocabulary_data(root.at("model")));
   steps.roles = read_roles(directory, *steps.pieces, steps.added, steps.post_processor);
   steps.chat_template = read_chat_template(directory);
   return std::make_shared<Pipeline>(std::move(steps));

@@ -20,8 +20,8 @@ bool ascii_letter(char32_t character) {
   return between(character | 0x20, 'a', 'z');
 }
 
-/// Whether the character was there in Unicode `major`.0.
-bool older_than(char32_t character, uint8_t major) {
+/// Whether the character was assigned in Unicode `major`.0.
+bool assigned_in(char32_t character, uint8_t major) {
   UVersionInfo age;
   u_charAge(static_cast<UChar32>(character), age);
   return age[0] < major || (age[0] == major && age[1] == 0);
@@ -31,7 +31,7 @@ struct Range {
   char32_t first, last;
 };
 
-// What Unicode 15.1 and 16 added; Debian 12's ICU 72 ends at 15.0.
+// Added in Unicode 15.1 and 16; ICU 72 (Debian 12) supports 15.0.
 constexpr Range new_letters[] = {{0x1C89, 0x1C8A},   {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},   {0x105C0, 0x105F3},
                                  {0x10D4A, 0x10D65}, {0x10D6F, 0x10D85}, {0x10EC2, 0x10EC4}, {0x11380, 0x11389},
                                  {0x1138B, 0x1138B}, {0x1138E, 0x1138E}, {0x11390, 0x113B5}, {0x113B7, 0x113B7},
@@ -51,7 +51,7 @@ bool any(const Range (&ranges)[count], char32_t character) {
                      [&](const Range& range) { return between(character, range.first, range.last); });
 }
 
-/// `newer` is asked only about characters that ICU does not know.
+/// `newer` is used only for characters that are unassigned in ICU.
 template <size_t count>
 bool in_category(char32_t character, uint32_t mask, const Range (&newer)[count]) {
   const uint32_t found = category(character);
@@ -99,7 +99,7 @@ Decoded decode_at(std::string_view text, size_t at) {
     return {1, true};
   if (lead < 0xC2 || lead > 0xF4)
     return {1, false};
-  // The second byte is what rules out overlong forms, surrogates and what lies beyond U+10FFFF.
+  // The range of the second byte excludes overlong forms, surrogates and code points above U+10FFFF.
   unsigned char lowest = 0x80, highest = 0xBF;
   if (lead == 0xE0)
     lowest = 0xA0;
@@ -109,17 +109,17 @@ Decoded decode_at(std::string_view text, size_t at) {
     lowest = 0x90;
   else if (lead == 0xF4)
     highest = 0x8F;
-  const size_t wanted = utf8_length(text[at]);
-  for (size_t have = 1; have < wanted; ++have) {
-    if (at + have == text.size())
-      return {have, false};
-    const auto byte = static_cast<unsigned char>(text[at + have]);
+  const size_t length = utf8_length(text[at]);
+  for (size_t count = 1; count < length; ++count) {
+    if (at + count == text.size())
+      return {count, false};
+    const auto byte = static_cast<unsigned char>(text[at + count]);
     if (byte < lowest || byte > highest)
-      return {have, false};
+      return {count, false};
     lowest = 0x80;
     highest = 0xBF;
   }
-  return {wanted, true};
+  return {length, true};
 }
 
 std::string valid_utf8(std::string_view text) {
@@ -166,31 +166,31 @@ bool is_word(char32_t character) {
 }
 
 bool is_mark(char32_t character) {
-  if (between(character, 0x1CF2, 0x1CF3)) // became letters in Unicode 12
+  if (between(character, 0x1CF2, 0x1CF3)) // letters since Unicode 12
     return true;
-  return (category(character) & U_GC_M_MASK) != 0 && older_than(character, 9) && character != 0x111C9;
+  return (category(character) & U_GC_M_MASK) != 0 && assigned_in(character, 9) && character != 0x111C9;
 }
 
 bool is_punctuation(char32_t character) {
   if (character < 0x80)
     return between(character, '!', '/') || between(character, ':', '@') || between(character, '[', '`') ||
            between(character, '{', '~');
-  if (character == 0x166D || character == 0x111C9) // became a symbol and a mark later
+  if (character == 0x166D || character == 0x111C9) // a symbol and a mark in later versions
     return true;
-  return (category(character) & U_GC_P_MASK) != 0 && older_than(character, 8);
+  return (category(character) & U_GC_P_MASK) != 0 && assigned_in(character, 8);
 }
 
 bool is_control(char32_t character) {
   if (character < 0x80)
     return character < 0x20 || character == 0x7F;
-  return (category(character) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0 && older_than(character, 8);
+  return (category(character) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0 && assigned_in(character, 8);
 }
 
 bool is_accent(char32_t character) {
-  if (character == 0x1734) // spacing since Unicode 14
+  if (character == 0x1734) // Mc since Unicode 14
     return true;
-  const bool became_one = between(character, 0x1885, 0x1886) || character == 0xA9BD || character == 0x111C9;
-  return (category(character) & U_GC_MN_MASK) != 0 && older_than(character, 8) && !became_one;
+  const bool became_mark = between(character, 0x1885, 0x1886) || character == 0xA9BD || character == 0x111C9;
+  return (category(character) & U_GC_MN_MASK) != 0 && assigned_in(character, 8) && !became_mark;
 }
 
 std::string regex_set(RegexClass of) {
@@ -216,7 +216,7 @@ std::string regex_set(RegexClass of) {
   return set + "]";
 }
 
-bool is_bert_ideograph(char32_t character) {
+bool is_chinese_char(char32_t character) {
   return between(character, 0x4E00, 0x9FFF) || between(character, 0x3400, 0x4DBF) ||
          between(character, 0x20000, 0x2A6DF) || between(character, 0x2A700, 0x2B73F) ||
          between(character, 0x2B740, 0x2B81F) || between(character, 0x2B920, 0x2CEAF) ||
@@ -224,7 +224,7 @@ bool is_bert_ideograph(char32_t character) {
 }
 
 void append_lower(std::string& to, char32_t character) {
-  // Letter pairs of Unicode 16 and 17.
+  // Case pairs added in Unicode 16 and 17.
   constexpr struct {
     Range upper;
     char32_t lower;

@@ -1,4 +1,4 @@
-/// UTF-8 and the character classes that tokenizers speak of.
+/// UTF-8 and the character classes used by tokenizers.
 #pragma once
 
 #include <cstddef>
@@ -8,13 +8,13 @@
 
 namespace cuecard::tokenizer {
 
-/// Bytes of the character that starts with `lead`, in valid UTF-8.
+/// Length in bytes of the UTF-8 character that starts with `lead`. UTF-8 must be valid.
 inline size_t utf8_length(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
-/// The character at `at` of valid UTF-8; `at` moves behind it.
+/// The character at `at` of valid UTF-8; advances `at` past it.
 inline char32_t next_char(std::string_view text, size_t& at) {
   const auto byte = [&](size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[at + i])); };
   const char32_t lead = byte(0);
@@ -30,34 +30,35 @@ inline char32_t next_char(std::string_view text, size_t& at) {
   return character;
 }
 
-/// The character that ends in front of `at` (> 0) of valid UTF-8.
+/// The character that ends at `at` (> 0) of valid UTF-8.
 char32_t char_before(std::string_view text, size_t at);
 
 void append_utf8(std::string& to, char32_t character);
 
 bool is_ascii(std::string_view text);
 
-/// What stands at a place of text that may be broken: a character of `length` bytes, or `length` bytes that one
-/// U+FFFD replaces (the longest beginning of a character, or one byte: WHATWG Encoding, "utf-8 decoder").
+/// The result of decoding possibly invalid text: a character of `length` bytes, or `length` invalid bytes that
+/// are replaced by one U+FFFD (the longest prefix of a character, or one byte: WHATWG Encoding, "utf-8
+/// decoder").
 struct Decoded {
   size_t length = 0;
   bool valid = false;
 };
 Decoded decode_at(std::string_view text, size_t at);
 
-/// `text` with every broken part replaced by U+FFFD.
+/// `text` with every invalid sequence replaced by U+FFFD.
 std::string valid_utf8(std::string_view text);
 
-// The `tokenizers` package takes its character classes from several sources of different age, and ids are only
-// equal when ours are of the same age: Unicode 16 for letters, numbers and `\w`, Unicode 17 for lower case,
-// Unicode 8 for what BERT calls punctuation, control and accent, Unicode 9 for marks and normalisation forms.
-// Compared character by character for all of Unicode (tests/golden/make_tokenizer_golden.py).
+// The `tokenizers` package uses different Unicode versions for different character classes, and ids only match
+// if ours are the same: Unicode 16 for letters, numbers and `\w`, Unicode 17 for lower case, Unicode 8 for
+// BERT's punctuation, control characters and accents, Unicode 9 for marks and normalisation forms. Verified for
+// every code point (tests/golden/tokenizer/make_tokenizer_golden.py).
 
 /// General categories L and N, and White_Space.
 bool is_letter(char32_t character);
 bool is_number(char32_t character);
 bool is_space(char32_t character);
-/// As is_number, with the digits of Unicode 17.
+/// Like is_number, with the digits of Unicode 17.
 bool is_digit(char32_t character);
 /// `\w` of Unicode regular expressions: alphabetic, marks, decimal digits, connectors, joiners (UTS #18 annex
 /// C).
@@ -70,16 +71,15 @@ bool is_punctuation(char32_t character);
 bool is_control(char32_t character);
 /// General category Mn.
 bool is_accent(char32_t character);
-/// The characters of `\w`, `\p{L}` and `\p{N}` in Oniguruma, which tokenizer.json's regular expressions were
-/// written for, as a set in ICU's syntax.
-/// Inside brackets `\w` is without the numbers of Latin-1 (`²`, `½`).
+/// The characters of `\w`, `\p{L}` and `\p{N}` in Oniguruma, the regular expression engine of tokenizer.json,
+/// as a set in ICU syntax. Inside brackets, `\w` excludes the numbers of Latin-1 (`²`, `½`).
 enum class RegexClass { word, word_in_brackets, letter, number };
 std::string regex_set(RegexClass of);
 
-/// The CJK blocks that BERT writes apart.
-bool is_bert_ideograph(char32_t character);
+/// The CJK blocks whose characters BERT separates with spaces.
+bool is_chinese_char(char32_t character);
 
-/// Lower case of one character without regard to its neighbours; one character becomes two only for U+0130.
+/// Appends the context-independent lower case of a character; only U+0130 becomes two characters.
 void append_lower(std::string& to, char32_t character);
 
 } // namespace cuecard::tokenizer

@@ -14,9 +14,9 @@ std::shared_ptr<const Vocabulary> open(const std::string& name) {
   return read_tokenizer_json(golden::folder / (name + ".json"));
 }
 
-using Slices = std::vector<std::string>;
+using Strings = std::vector<std::string>;
 
-/// What the tokens cover, with a bar between them.
+/// The text of the tokens, separated by bars.
 std::string covered(const Vocabulary& vocabulary, const std::string& text) {
   std::string covered;
   for (const Token& token : vocabulary.encode(text))
@@ -26,7 +26,7 @@ std::string covered(const Vocabulary& vocabulary, const std::string& text) {
 
 } // namespace
 
-TEST_CASE("offsets cut the text as it was given") {
+TEST_CASE("offsets refer to the original text") {
   CHECK(covered(*open("words-bert"), "The\u00a0 CAFE\u0301,\t\u0130日") == "The|CAFE\u0301|,|\u0130日");
   CHECK(covered(*open("bert-uncased"), "\u0130\u00c9, e\u0301 日") ==
         "\u0130|\u00c9|,|e|日"); // the accent is gone
@@ -38,7 +38,7 @@ TEST_CASE("offsets cut the text as it was given") {
         "\xff|\xff|\xff|\xf0\x9f\x92|\xf0\x9f\x92|\xf0\x9f\x92|z|\x80|\x80|\x80");
 }
 
-TEST_CASE("data never becomes a special token, and a prompt does where it says so") {
+TEST_CASE("encode never produces special tokens, encode_with_specials does") {
   for (const auto& [name, special] : {std::pair<std::string, std::string>{"bert-uncased", "[MASK]"},
                                       {"roberta", "<mask>"},
                                       {"smollm", "<|im_end|>"}}) {
@@ -56,7 +56,7 @@ TEST_CASE("data never becomes a special token, and a prompt does where it says s
   }
 }
 
-TEST_CASE("every piece has its id, and ids outside are refused") {
+TEST_CASE("pieces and ids map to each other, and ids out of range are rejected") {
   for (const std::string name : {"bert-uncased", "bert-cased", "gpt2", "llama2"}) {
     const auto vocabulary = open(name);
     for (int64_t id = 0; id < vocabulary->size(); ++id)
@@ -68,13 +68,13 @@ TEST_CASE("every piece has its id, and ids outside are refused") {
     CHECK_FALSE(vocabulary->id("no such piece"));
   }
   const auto bert = open("bert-uncased");
-  CHECK(bert->decode(std::vector<int64_t>{1 << 30, -5}) == ""); // as the package: passed over
+  CHECK(bert->decode(std::vector<int64_t>{1 << 30, -5}) == ""); // ignored, like in the tokenizers package
 }
 
-TEST_CASE("what stands around a sequence, and the roles of special tokens") {
-  const auto expect = [](const std::string& name, const Slices& prefix, const Slices& suffix) {
+TEST_CASE("sequence prefix and suffix, and special token roles") {
+  const auto expect = [](const std::string& name, const Strings& prefix, const Strings& suffix) {
     const auto vocabulary = open(name);
-    Slices found_prefix, found_suffix;
+    Strings found_prefix, found_suffix;
     for (const int64_t id : vocabulary->sequence_prefix())
       found_prefix.push_back(vocabulary->piece(id));
     for (const int64_t id : vocabulary->sequence_suffix())
@@ -100,7 +100,7 @@ TEST_CASE("what stands around a sequence, and the roles of special tokens") {
   CHECK(gpt2->special().eos == gpt2->id("<|endoftext|>"));
 }
 
-TEST_CASE("roles are read from the files beside tokenizer.json") {
+TEST_CASE("roles are read from the files next to tokenizer.json") {
   const auto folder = std::filesystem::temp_directory_path() / "cuecard-tokenizer-roles-test";
   std::filesystem::create_directories(folder);
   std::filesystem::copy_file(golden::folder / "smollm.json", folder / "tokenizer.json",
@@ -117,7 +117,7 @@ TEST_CASE("roles are read from the files beside tokenizer.json") {
   std::filesystem::remove_all(folder);
 }
 
-// A quadratic step would take hours here.
+// A quadratic algorithm would take hours.
 TEST_CASE("very long words") {
   std::string syllables;
   for (int times = 0; times < 500'000; ++times)
@@ -140,15 +140,15 @@ TEST_CASE("very long words") {
   CHECK(bert->encode_with_specials(brackets).size() == brackets.size());
 }
 
-TEST_CASE("more words than are remembered, from many threads") {
+TEST_CASE("more words than the word cache holds, from many threads") {
   const auto vocabulary = open("smollm");
   std::string text;
   for (int number = 0; number < 40'000; ++number)
     text += " word" + std::string(1, static_cast<char>('a' + number % 26)) +
             static_cast<char>('a' + number / 26 % 26) + static_cast<char>('a' + number / 676 % 26) +
             static_cast<char>('a' + number / 17576);
-  const auto alone = golden::ids_of(vocabulary->encode(text));
-  CHECK(vocabulary->decode(alone) == text);
+  const auto expected = golden::ids_of(vocabulary->encode(text));
+  CHECK(vocabulary->decode(expected) == text);
   std::vector<std::vector<int64_t>> found(8);
   std::vector<std::thread> threads;
   for (auto& ids : found)
@@ -156,5 +156,5 @@ TEST_CASE("more words than are remembered, from many threads") {
   for (std::thread& thread : threads)
     thread.join();
   for (const auto& ids : found)
-    CHECK(ids == alone);
+    CHECK(ids == expected);
 }

@@ -6,15 +6,15 @@ namespace cuecard::tokenizer {
 namespace {
 
 constexpr size_t slots = 1 << 15;
-constexpr size_t most_words = slots / 2;
-constexpr size_t longest_word = 64;
+constexpr size_t max_words = slots / 2;
+constexpr size_t max_word_bytes = 64;
 
 } // namespace
 
 WordCache::WordCache() : entries_(slots) {}
 
 std::span<const Subword> WordCache::pieces(std::string_view word, const Model& model) {
-  if (word.size() > longest_word) {
+  if (word.size() > max_word_bytes) {
     uncached_.clear();
     model.tokenize(word, uncached_);
     return uncached_;
@@ -26,8 +26,8 @@ std::span<const Subword> WordCache::pieces(std::string_view word, const Model& m
     if (entry.hash == hash && std::string_view(words_).substr(entry.word, entry.length) == word)
       return std::span(pieces_).subspan(entry.pieces, entry.count);
   }
-  if (used_ == most_words) {
-    forget();
+  if (used_ == max_words) {
+    clear();
     slot = hash & (slots - 1);
   }
   Entry entry;
@@ -43,7 +43,7 @@ std::span<const Subword> WordCache::pieces(std::string_view word, const Model& m
   return std::span(pieces_).subspan(entry.pieces, entry.count);
 }
 
-void WordCache::forget() {
+void WordCache::clear() {
   entries_.assign(slots, Entry{});
   words_.clear();
   pieces_.clear();
@@ -64,7 +64,7 @@ WordCaches::Lease::Lease(WordCaches& from) : from_(from) {
 
 WordCaches::Lease::~Lease() {
   const std::lock_guard lock(from_.mutex_);
-  if (from_.idle_.size() < most_idle)
+  if (from_.idle_.size() < max_idle)
     from_.idle_.push_back(std::move(cache_));
 }
 

@@ -1,5 +1,4 @@
-/// Words that were tokenized before. Texts repeat their words, and a look-up is several times as fast as the
-/// model.
+/// A cache of tokenized words. Texts repeat words, and a lookup is several times faster than the model.
 #pragma once
 
 #include <memory>
@@ -13,12 +12,12 @@
 
 namespace cuecard::tokenizer {
 
-/// One thread's memory of words. It forgets everything when it is full, and long words it never keeps, so its
-/// size is bounded by some 4 MB.
+/// The cache of one thread. It is cleared when full and does not store long words, so its size is limited to
+/// about 4 MB.
 class WordCache {
 public:
   WordCache();
-  /// The pieces of `word`; tokenized by `model` when they are not known. Valid until the next call.
+  /// The pieces of `word`, tokenized by `model` on a cache miss. Valid until the next call.
   std::span<const Subword> pieces(std::string_view word, const Model& model);
 
 private:
@@ -27,7 +26,7 @@ private:
     uint32_t word = 0, length = 0;  // in words_; length 0: free
     uint32_t pieces = 0, count = 0; // in pieces_
   };
-  void forget();
+  void clear();
 
   std::vector<Entry> entries_; // open addressing
   std::string words_;
@@ -36,8 +35,8 @@ private:
   size_t used_ = 0;
 };
 
-/// Lends each caller a cache of its own, so that words are looked up without locking. There are as many caches
-/// as there were calls at one time, up to a limit.
+/// A pool that lends each caller its own cache, so that lookups need no locking. It keeps as many caches as
+/// there were concurrent calls, up to a limit.
 class WordCaches {
 public:
   class Lease {
@@ -54,7 +53,7 @@ public:
   };
 
 private:
-  static constexpr size_t most_idle = 64;
+  static constexpr size_t max_idle = 64;
   std::mutex mutex_;
   std::vector<std::unique_ptr<WordCache>> idle_;
 };

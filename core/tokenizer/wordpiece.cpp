@@ -9,34 +9,34 @@ namespace {
 class WordPiece final : public Model {
 public:
   WordPiece(const Field& settings, const Pieces& pieces)
-      : most_characters_(settings.integer("max_input_chars_per_word", 100, 0, UINT32_MAX)) {
+      : max_input_chars_(settings.integer("max_input_chars_per_word", 100, 0, UINT32_MAX)) {
     const std::string unknown = settings.string("unk_token", "[UNK]");
     const auto unknown_id = pieces.id(unknown);
     if (!unknown_id)
-      settings.at("unk_token").fail("is \"" + unknown + "\", which the vocabulary does not hold.");
-    unknown_ = *unknown_id;
+      settings.at("unk_token").fail("is \"" + unknown + "\", which is not in the vocabulary.");
+    unk_id_ = *unknown_id;
     for (int64_t id = 0; id < pieces.size(); ++id)
       if (const std::string* piece = pieces.piece(id))
         trie_.add(*piece, static_cast<int32_t>(id));
-    continuing_ = trie_.node(settings.string("continuing_subword_prefix", "##"));
+    continuation_node_ = trie_.node(settings.string("continuing_subword_prefix", "##"));
   }
 
   void tokenize(std::string_view word, std::vector<Subword>& to) const override {
     const size_t before = to.size();
     const auto size = static_cast<uint32_t>(word.size());
-    bool known = character_count(word) <= most_characters_;
+    bool known = character_count(word) <= max_input_chars_;
     for (uint32_t at = 0; known && at < size;) {
-      const ByteTrie::Found found = at == 0 ? trie_.longest(word, 0)
-                                    : continuing_ < 0
-                                        ? ByteTrie::Found{}
-                                        : trie_.longest_from(static_cast<uint32_t>(continuing_), word, at);
+      const ByteTrie::Match found =
+          at == 0                  ? trie_.longest(word, 0)
+          : continuation_node_ < 0 ? ByteTrie::Match{}
+                                   : trie_.longest_from(static_cast<uint32_t>(continuation_node_), word, at);
       known = found.length > 0;
       to.push_back({found.value, at, at + found.length});
       at += found.length;
     }
     if (!known) {
       to.resize(before);
-      to.push_back({unknown_, 0, size});
+      to.push_back({unk_id_, 0, size});
     }
   }
 
@@ -47,10 +47,10 @@ private:
     return std::count_if(word.begin(), word.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
   }
 
-  int64_t most_characters_;
-  int32_t unknown_ = 0;
+  int64_t max_input_chars_;
+  int32_t unk_id_ = 0;
   ByteTrie trie_;
-  int64_t continuing_ = -1; // node of the "##" that pieces inside a word start with; -1: there are none
+  int64_t continuation_node_ = -1; // trie node of the prefix "##"; -1 if no piece has it
 };
 
 } // namespace

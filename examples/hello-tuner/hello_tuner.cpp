@@ -1,5 +1,5 @@
-/// A whole plugin: the simplest tuner that learns something. A few rows stand in front of every prompt, as if
-/// they were words, and are learned; the model stays as it is (prompt tuning, Lester et al. 2021).
+/// A complete plugin: prompt tuning (Lester et al. 2021) in its simplest form. A few virtual tokens are
+/// prepended to every prompt and their embeddings are trained; the model stays frozen.
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
 #include <cuecard/register.hpp>
@@ -17,52 +17,48 @@ public:
     first_slot_ = static_cast<int64_t>(problem.tasks.at(0).prompt_template.soft_slots().size());
     const int64_t width = problem.backbone.shape().embedding_width;
     cuecard::Random random(problem.seed);
-    rows_ = random.normal_tensor({first_slot_ + length_, width}, 0.1).to(problem.backbone.device());
-    rows_.requires_grad_();
+    prompt_ = random.normal_tensor({first_slot_ + length_, width}, 0.1).to(problem.backbone.device());
+    prompt_.requires_grad_();
   }
 
   void edit(std::vector<cuecard::Prompt>& prompts, const cuecard::EditArgs&) const override {
     for (cuecard::Prompt& prompt : prompts)
-      for (int64_t i = 0; i < length_; ++i) {
-        cuecard::Piece piece;
-        piece.kind = cuecard::Piece::Kind::soft;
-        piece.slot = first_slot_ + i;
-        prompt.front.push_back(piece);
-      }
+      for (int64_t i = 0; i < length_; ++i)
+        prompt.prepended.push_back(cuecard::Piece::soft_slot(first_slot_ + i));
   }
 
-  cuecard::Conditioning condition(int64_t, const cuecard::Pass&) const override {
+  cuecard::Conditioning condition(const cuecard::ConditionArgs&) const override {
     cuecard::Conditioning conditioning;
-    conditioning.embeddings = rows_;
+    conditioning.embeddings = prompt_;
     return conditioning;
   }
 
-  std::vector<cuecard::ParameterGroup> parameters() override { return {{{rows_}}}; }
+  std::vector<cuecard::ParameterGroup> parameters() override { return {{{prompt_}}}; }
 
-  cuecard::Learned export_learned(int64_t) const override { return {{{"rows", rows_.detach()}}, {}}; }
+  cuecard::ComponentState state(int64_t) const override { return {{{"prompt", prompt_.detach()}}}; }
 
-  void import_learned(const cuecard::Learned& learned) override {
-    const auto found = learned.tensors.find("rows");
-    if (found == learned.tensors.end() || found->second.sizes() != rows_.sizes())
-      throw cuecard::DataError("the card lacks the tensor \"rows\" of hello-tuner, or it has another shape.");
+  void load_state(const cuecard::ComponentState& state) override {
+    const auto found = state.tensors.find("prompt");
+    if (found == state.tensors.end() || found->second.sizes() != prompt_.sizes())
+      throw cuecard::DataError("the card lacks hello-tuner's tensor \"prompt\", or it has another shape.");
     const at::NoGradGuard no_grad;
-    rows_.copy_(found->second);
+    prompt_.copy_(found->second);
   }
 
 private:
   int64_t length_;
-  int64_t first_slot_ = 0; ///< the template's own soft slots come before ours
-  at::Tensor rows_;        ///< [first_slot_ + length_, embedding width]
+  int64_t first_slot_ = 0; ///< slots before it are the template's own
+  at::Tensor prompt_;      ///< [first_slot_ + length_, embedding width]
 };
 
 constexpr cuecard_option_v1 options[] = {
-    cuecard::integer_option("length", "8", 1, 1000, "Learned rows in front of the prompt.",
-                            "an example's choice"),
+    cuecard::integer_option("length", "8", 1, 1000, "Number of virtual tokens prepended to the prompt.",
+                            "arbitrary, for an example", CUECARD_ROLE_LENGTH),
 };
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::tuner<HelloTuner>("hello-tuner", "A few learned rows in front of the prompt",
-                               CUECARD_LEARNS_TENSORS, options),
+    cuecard::tuner<HelloTuner>("hello-tuner", "A few virtual tokens prepended to the prompt",
+                               CUECARD_TRAINS_TENSORS, options),
 };
 
 } // namespace

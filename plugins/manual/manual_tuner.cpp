@@ -12,13 +12,13 @@ void ManualTuner::prepare(const Problem& problem) {
     if (soft > 0)
       throw UsageError(
           "the template of task \"" + task.name + "\" has " + std::to_string(soft) +
-          " soft slots, and the tuner \"manual\" learns nothing that could fill them: use the tuner "
-          "\"prompt-tuning\", or take them out");
+          " soft slots, and the tuner \"manual\" does not train them: use the tuner \"prompt-tuning\", or "
+          "remove them");
     const std::vector<int64_t>& triggers = task.prompt_template.triggers();
     if (std::find(triggers.begin(), triggers.end(), -1) != triggers.end())
       throw UsageError("the template of task \"" + task.name +
-                       "\" has trigger slots without a token, and the tuner \"manual\" "
-                       "searches for nothing that could fill them: use a tuner that does, or take them out");
+                       "\" has trigger slots without a token, and the tuner \"manual\" does not search for "
+                       "tokens: use a tuner that does, or remove them");
   }
 }
 

@@ -1,4 +1,4 @@
-/// The tuner component `manual`: learns nothing, so that the text of the template does all the work.
+/// The tuner component `manual`: trains nothing, so the text of the template does all the work.
 #pragma once
 
 #include <cuecard/options.hpp>
@@ -10,10 +10,10 @@ class ManualTuner final : public Tuner {
 public:
   explicit ManualTuner(const Options&) {}
 
-  /// UsageError when a template has slots that somebody would have to fill.
+  /// UsageError when a template has soft slots or empty trigger slots.
   void prepare(const Problem& problem) override;
-  Conditioning condition(int64_t, const Pass&) const override { return {}; }
-  /// Trains the verbalizers where they have parameters of their own; else only measures.
+  Conditioning condition(const ConditionArgs&) const override { return {}; }
+  /// Trains the verbalizers if they have parameters; otherwise only evaluates.
   FitReport fit(Engine& engine) override;
 };
 

@@ -1,4 +1,3 @@
-#include "manual_template.hpp"
 #include "manual_tuner.hpp"
 #include "manual_verbalizer.hpp"
 
@@ -6,11 +5,12 @@
 #include <limits>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/template/grammar_template.hpp>
 #include <cuecard/testing/character_vocabulary.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/no_engine.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -19,13 +19,13 @@ using cuecard::testing::CharacterVocabulary;
 
 namespace {
 
-/// An engine that only knows how good the dev rows come out.
+/// An engine that only returns given development metrics.
 class MeasuringEngine final : public testing::NoEngine {
 public:
   MeasuringEngine(Problem& problem, std::vector<double> dev) : NoEngine(problem), dev_(std::move(dev)) {}
 
   std::vector<Batch> training_batches(int64_t, int64_t) override {
-    FAIL("the manual tuner asked for a training batch");
+    FAIL("the manual tuner requested a training batch");
     return {};
   }
   double evaluate_dev(int64_t task) override { return dev_.at(static_cast<std::size_t>(task)); }
@@ -36,21 +36,11 @@ private:
 
 struct Setting {
   explicit Setting(const std::string& text)
-      : prompt_template(template_options(text)), verbalizer(verbalizer_options()) {
-    PromptTarget target;
-    target.causal = true;
-    prompt_template.prepare(vocabulary, target);
+      : prompt_template({.text = text}), verbalizer(verbalizer_options()) {
+    prompt_template.prepare({vocabulary, {.causal = true}});
     problem.tasks.push_back({"reviews", prompt_template, verbalizer, {"a", "b"}, nullptr, nullptr});
   }
 
-  static Options template_options(const std::string& text) {
-    Options options;
-    options.set("text", text);
-    options.set("predict-eos", false);
-    options.set("encoder-decoder", std::string("auto"));
-    options.set("chat-format", std::string("auto"));
-    return options;
-  }
   static Options verbalizer_options() {
     Options options;
     for (const char* name : {"multi-token-handler", "prefix", "calibrate"})
@@ -62,14 +52,14 @@ struct Setting {
 
   CharacterVocabulary vocabulary;
   testing::NoBackbone backbone;
-  ManualTemplate prompt_template;
+  GrammarTemplate prompt_template;
   ManualVerbalizer verbalizer;
   Problem problem{backbone, vocabulary, {}, 0};
 };
 
 } // namespace
 
-TEST_CASE("the manual tuner refuses soft slots and names who fills them") {
+TEST_CASE("the manual tuner refuses soft slots and names a tuner that trains them") {
   Setting setting("{text} {soft} {mask}");
   ManualTuner tuner({});
   try {
@@ -81,15 +71,15 @@ TEST_CASE("the manual tuner refuses soft slots and names who fills them") {
   }
 }
 
-TEST_CASE("the manual tuner conditions nothing, learns nothing and measures") {
+TEST_CASE("the manual tuner conditions and trains nothing, and evaluates") {
   Setting setting("{text} it was {mask}");
   ManualTuner tuner({});
   tuner.prepare(setting.problem);
-  const Conditioning conditioning = tuner.condition(0, {});
+  const Conditioning conditioning = tuner.condition({});
   CHECK_FALSE(conditioning.embeddings.defined());
   CHECK(conditioning.prefixes.empty());
   CHECK(tuner.parameters().empty());
-  CHECK(tuner.export_learned(0).tensors.empty());
+  CHECK(tuner.state(0).tensors.empty());
 
   MeasuringEngine engine(setting.problem, {0.75});
   const FitReport report = tuner.fit(engine);

@@ -1,6 +1,6 @@
 #include "manual_verbalizer.hpp"
 
-#include <cuecard/parts/label_loss.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
 
 namespace cuecard::manual {
 
@@ -17,51 +17,51 @@ void ManualVerbalizer::prepare(const VerbalizerTarget& target) {
   prior_ = at::Tensor();
 }
 
-Readout ManualVerbalizer::readout() const {
-  return {Readout::Kind::scores, words_.token_ids()};
+OutputRequest ManualVerbalizer::output_request() const {
+  return {OutputRequest::Kind::logits, words_.token_ids()};
 }
 
-void ManualVerbalizer::take_prior() {
-  prior_ = word_prior(words_, calibration_.scores());
+void ManualVerbalizer::update_prior() {
+  prior_ = word_prior(words_, calibration_.logits());
 }
 
 void ManualVerbalizer::calibrate(Scorer& scorer) {
-  calibration_.on_blank_prompts(scorer, readout());
-  take_prior();
+  calibration_.measure_blank(scorer, output_request());
+  update_prior();
 }
 
-void ManualVerbalizer::fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) {
-  if (moment != Moment::before_training)
+void ManualVerbalizer::fit(const VerbalizerFitArgs& args) {
+  if (args.moment != VerbalizerFitArgs::Moment::before_training)
     return;
-  calibration_.on_training_rows(scorer, examples, readout(), "manual");
-  take_prior();
+  calibration_.measure_examples(args.scorer, args.examples, output_request(), "manual");
+  update_prior();
 }
 
-Scores ManualVerbalizer::score(const at::Tensor& values, const Batch&, const Pass&) const {
-  at::Tensor words = words_(values);
+Scores ManualVerbalizer::score(const ScoreArgs& args) const {
+  at::Tensor words = words_(args.outputs);
   if (post_log_softmax_)
     words = joint_log_probs(words, prior_);
   return label_scores(words_.label_means(words));
 }
 
-at::Tensor ManualVerbalizer::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch);
+at::Tensor ManualVerbalizer::loss(const LossArgs& args) const {
+  return label_loss(args.scores, args.batch);
 }
 
 std::vector<std::string> ManualVerbalizer::answer_text(int64_t label) const {
   return {text_of_label(first_words_, label)};
 }
 
-Learned ManualVerbalizer::export_learned() const {
-  Learned learned;
-  calibration_.export_to(learned);
-  return learned;
+ComponentState ManualVerbalizer::state() const {
+  ComponentState state;
+  calibration_.save(state);
+  return state;
 }
 
-void ManualVerbalizer::import_learned(const Learned& learned) {
+void ManualVerbalizer::load_state(const ComponentState& saved) {
   const at::Tensor& ids = words_.token_ids();
-  calibration_.import_from(learned, "manual", ids.size(0), ids.device());
-  take_prior();
+  calibration_.load(saved, "manual", ids.size(0), ids.device());
+  update_prior();
 }
 
 } // namespace cuecard::manual

@@ -1,8 +1,8 @@
-# Finds LibTorch as the PyPI wheel lays it out, without the wheel's own CMake files (they want a CUDA toolkit).
+# Finds LibTorch in the layout of the PyPI wheel, without the wheel's own CMake files, which require a CUDA toolkit.
 #
-#   LibTorch_ROOT   folder that holds `lib/` and `include/` (the wheel's `torch/`); a variable or an environment variable
+#   LibTorch_ROOT   CMake or environment variable: folder that contains `lib/` and `include/` (the wheel's `torch/`)
 #
-# Makes the imported targets LibTorch::c10 and LibTorch::cpu, and sets LibTorch_VERSION.
+# Defines the imported targets LibTorch::c10 and LibTorch::cpu, and sets LibTorch_VERSION.
 find_path(LibTorch_INCLUDE_DIR torch/headeronly/version.h PATH_SUFFIXES include)
 find_library(LibTorch_CPU_LIBRARY torch_cpu PATH_SUFFIXES lib)
 find_library(LibTorch_C10_LIBRARY c10 PATH_SUFFIXES lib)
@@ -12,14 +12,14 @@ if(LibTorch_INCLUDE_DIR)
   string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*PATCH ([0-9]+).*" "\\1.\\2.\\3" LibTorch_VERSION "${lines}")
 endif()
 
-# libtorch_cpu.so needs the CUDA runtime and CUPTI even on a CPU; the wheels put them beside it.
+# libtorch_cpu.so links the CUDA runtime and CUPTI even for CPU use; they come in separate wheels.
 if(LibTorch_CPU_LIBRARY)
   get_filename_component(libtorch_lib_dir "${LibTorch_CPU_LIBRARY}" DIRECTORY)
   get_filename_component(libtorch_nvidia_dir "${libtorch_lib_dir}/../../nvidia/cu13/lib" ABSOLUTE)
   foreach(library libcudart.so.13 libcupti.so.13)
     if(NOT EXISTS "${libtorch_nvidia_dir}/${library}")
       message(WARNING "FindLibTorch: ${library} is not in ${libtorch_nvidia_dir}. Install the packages nvidia-cuda-runtime and "
-                      "nvidia-cuda-cupti 13.2 beside torch, or linking fails.")
+                      "nvidia-cuda-cupti 13.2 next to torch, or linking fails.")
     endif()
   endforeach()
 endif()
@@ -28,7 +28,7 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY LibTorch_INCLUDE_DIR
   VERSION_VAR LibTorch_VERSION
-  REASON_FAILURE_MESSAGE "`./run setup` fetches it. Or set LibTorch_ROOT to the `torch` folder of an installed wheel.")
+  REASON_FAILURE_MESSAGE "Run `./run setup` to download it, or set LibTorch_ROOT to the `torch` folder of an installed wheel.")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::c10 SHARED IMPORTED)

@@ -1,18 +1,18 @@
 # cuecard_add_plugin(ID SOURCES file... [README file] [TESTS file...] [TEST_LINK library...])
 #
-# The only way a plugin is built, in Cuecard's own tree and out of it: a module `ID.so` that exports nothing but its manifest and
-# links nothing but the SDK, with its sidecar `ID.json` beside it. Both lie in the build folder under plugins/ABI, where ABI
-# names the version of the SDK's binary contract and of LibTorch (abi2-torch2.15), and are installed to lib/cuecard/plugins/ABI.
+# Builds a plugin, in Cuecard's own tree or outside it: a module `ID.so` that exports only its manifest and links only the SDK, and
+# its sidecar `ID.json`. Both are written to plugins/ABI in the build folder, where ABI is the version of the SDK's ABI and of
+# LibTorch (abi3-torch2.15), and installed to lib/cuecard/plugins/ABI.
 #
-# TESTS become one doctest program `ID-test`, linked with the plugin's own object files and registered in CTest with the label
-# `plugin:ID`; TEST_LINK names libraries for it alone. README is installed with the plugin.
+# TESTS are built into a doctest executable `ID-test`, linked with the plugin's object files and registered in CTest with the label
+# `plugin:ID`; TEST_LINK lists additional libraries for it. README is installed with the plugin.
 function(cuecard_add_plugin id)
   cmake_parse_arguments(PARSE_ARGV 1 plugin "" "README" "SOURCES;TESTS;TEST_LINK")
   if(NOT plugin_SOURCES OR plugin_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "cuecard_add_plugin(${id}): takes SOURCES (at least one), README, TESTS and TEST_LINK, not \"${plugin_UNPARSED_ARGUMENTS}\"")
+    message(FATAL_ERROR "cuecard_add_plugin(${id}): expects SOURCES (at least one), README, TESTS and TEST_LINK, not \"${plugin_UNPARSED_ARGUMENTS}\"")
   endif()
   if(NOT id MATCHES "^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
-    message(FATAL_ERROR "cuecard_add_plugin(${id}): the id of a plugin is lower-case words joined by '-', such as prefix-tuning")
+    message(FATAL_ERROR "cuecard_add_plugin(${id}): a plugin's id must be lower-case words joined by '-', such as prefix-tuning")
   endif()
   get_target_property(abi cuecard::sdk CUECARD_PLUGIN_ABI)
   set(folder "${CMAKE_BINARY_DIR}/plugins/${abi}")
@@ -21,13 +21,13 @@ function(cuecard_add_plugin id)
 
   add_library(${id}-objects OBJECT ${plugin_SOURCES})
   target_link_libraries(${id}-objects PUBLIC cuecard::sdk)
-  # Without NDEBUG a class of LibTorch has another layout than in its release build.
+  # Without NDEBUG, a class of LibTorch has a different layout than in its release build.
   target_compile_definitions(${id}-objects PRIVATE NDEBUG)
-  target_compile_options(${id}-objects PRIVATE $<$<CONFIG:>:-O2>) # nobody asked for a build type
+  target_compile_options(${id}-objects PRIVATE $<$<CONFIG:>:-O2>) # if no build type is set
   set_target_properties(${id}-objects PROPERTIES
     POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 
-  # No run path: the host has the SDK and LibTorch open already. Never unloaded: objects outlive the code that closes libraries.
+  # No run path: the host has already loaded the SDK and LibTorch. Never unloaded: objects may outlive a dlclose.
   add_library(${id} MODULE)
   target_link_libraries(${id} PRIVATE ${id}-objects)
   set_target_properties(${id} PROPERTIES

@@ -1,5 +1,4 @@
-# The target cuecard-doctest-main: doctest, and a `main` for programs that have none. A static library, so a program's own
-# main comes first.
+# The target cuecard-doctest-main: doctest with a `main`. A static library, so that an executable's own `main` takes precedence.
 if(NOT TARGET cuecard-doctest-main)
   find_package(doctest REQUIRED)
   add_library(cuecard-doctest-main STATIC EXCLUDE_FROM_ALL "${CMAKE_CURRENT_LIST_DIR}/doctest_main.cpp")

@@ -1,3 +1,3 @@
-// Compiled once and linked into every test program that has no main of its own.
+// Linked into every test executable without its own main.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>

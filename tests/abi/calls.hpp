@@ -1,4 +1,4 @@
-/// What the tests hand to `create` of hostile.cpp's tuner in place of options.
+/// Passed to `create` of hostile.cpp's tuner instead of options.
 #pragma once
 
 struct Calls {

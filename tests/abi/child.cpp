@@ -1,7 +1,7 @@
-/// What the host program does with plugins, and nothing else, so that tests see how a process ends.
+/// Minimal host process, so that tests can observe how it ends.
 ///
 ///   abi-child probe-child FILE     the child's side of a probe
-///   abi-child use FOLDER NAME      makes one tuner out of a folder; exit code as the host's
+///   abi-child use FOLDER NAME      creates a tuner from a folder; exit code as the host's
 #include <cstdio>
 #include <cstring>
 

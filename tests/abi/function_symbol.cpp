@@ -1,4 +1,4 @@
-/// The right name on the wrong thing.
+/// The right symbol name, but a function.
 extern "C" __attribute__((visibility("default"))) int cuecard_plugin() {
   return 1;
 }

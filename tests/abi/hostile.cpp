@@ -1,4 +1,4 @@
-/// A plugin of one tuner that counts its objects, and by macros all the ways in which a plugin can be wrong.
+/// A plugin with tuners that count their objects; macros turn it into invalid plugins of every kind.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +15,9 @@
 #endif
 #ifndef HOSTILE_DESTROY
 #define HOSTILE_DESTROY &destroy
+#endif
+#ifndef HOSTILE_KIND
+#define HOSTILE_KIND CUECARD_TUNER
 #endif
 #ifndef HOSTILE_DEFAULT
 #define HOSTILE_DEFAULT "20"
@@ -46,7 +49,7 @@ void* fail_silently(const void*, cuecard_failure*) {
   return nullptr;
 }
 
-/// Fills the buffer to its last byte, without the zero that the contract asks for.
+/// Fills the whole buffer, without the terminating zero that the contract requires.
 void* fail_at_length(const void*, cuecard_failure* failure) {
   for (char& c : failure->text)
     c = 'x';
@@ -58,16 +61,16 @@ void* throw_it(const void*, cuecard_failure*) {
 }
 
 constexpr cuecard_option_v1 options[] = {
-    cuecard::integer_option("length", HOSTILE_DEFAULT, 1, 1000, "Rows.", "a paper"),
+    cuecard::integer_option("length", HOSTILE_DEFAULT, 1, 1000, "Length.", "a paper"),
     cuecard::number_option("rate", "0.3", 0, 0, "Any number.", ""),
-    cuecard::text_option("init", "text", "text|vocabulary", "Where from.", ""),
+    cuecard::text_option("init", "text", "text|vocabulary", "Initialisation.", ""),
     cuecard::flag_option("tied", "false", "Ties.", ""),
 };
 
 constexpr cuecard_component_v1 tuner(const char* name, void* (*make)(const void*, cuecard_failure*)) {
-  return {CUECARD_TUNER,
-          1,
-          CUECARD_LEARNS_TENSORS,
+  return {HOSTILE_KIND,
+          CUECARD_TUNER_VERSION,
+          CUECARD_TRAINS_TENSORS,
           std::size(options),
           sizeof(cuecard_option_v1),
           0,
@@ -77,7 +80,8 @@ constexpr cuecard_component_v1 tuner(const char* name, void* (*make)(const void*
           "",
           options,
           make,
-          HOSTILE_DESTROY};
+          HOSTILE_DESTROY,
+          nullptr};
 }
 
 constexpr cuecard_component_v1 components[] = {
@@ -105,7 +109,7 @@ extern "C" CUECARD_API constexpr cuecard_plugin_v1 cuecard_plugin = edited();
 
 #ifdef HOSTILE_INIT
 namespace {
-/// An address that is never mapped, which the compiler can't know.
+/// An address that is never mapped; volatile hides this from the compiler.
 [[maybe_unused]] volatile std::uintptr_t nowhere = 64;
 
 const struct Initialiser {

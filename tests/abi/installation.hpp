@@ -1,15 +1,14 @@
-/// A folder with some of the libraries in it, each with the sidecar that a build, or a liar, would put beside
-/// it.
+/// A temporary plugin folder with some of the test libraries and their sidecars, truthful or not.
 #pragma once
 
 #include <filesystem>
 #include <string>
 
+#include "manifest/file_bytes.hpp"
+#include "manifest/read_manifest.hpp"
+#include "manifest/sidecar.hpp"
 #include "registry/registry.hpp"
 #include "registry/test_folder.hpp"
-#include "tool/file_bytes.hpp"
-#include "tool/read_manifest.hpp"
-#include "tool/sidecar.hpp"
 
 namespace abi {
 
@@ -17,8 +16,7 @@ inline std::filesystem::path library(const std::string& id) {
   return std::filesystem::path(ABI_LIBRARIES) / (id + ".so");
 }
 
-/// The sidecar that makes a broken library look sound: all that it claims is the good one's, with this file's
-/// identity.
+/// A sidecar that makes a broken library look valid: contents of the valid plugin with this file's identity.
 inline cuecard::Manifest plausible(const std::filesystem::path& file) {
   const auto bytes = cuecard::file_bytes(file, uint64_t{1} << 30);
   cuecard::Manifest manifest = cuecard::read_library(library("good"));

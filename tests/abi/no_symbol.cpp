@@ -1,4 +1,4 @@
-/// A shared library that is no plugin: the version script hides what it has.
+/// A shared library that is not a plugin: the version script hides its symbols.
 extern "C" int something_else() {
   return 1;
 }

@@ -1,4 +1,4 @@
-/// The same through a child process: one sentence for whatever the child did.
+/// Invalid and hostile plugins in a child process: one sentence each.
 #include <doctest/doctest.h>
 
 #include <cuecard/error.hpp>
@@ -29,50 +29,50 @@ void check_refused(const std::string& id, const std::string& part) {
 } // namespace
 
 TEST_SUITE("probe") {
-  TEST_CASE("a good plugin opens, with and without a sidecar") {
+  TEST_CASE("a valid plugin loads, with and without a sidecar") {
     const Installation installation("good");
     registry::ProbeResult result = probe(installation.file("good"));
     CHECK(result.ok);
-    CHECK(result.text == "plugin \"good\" 1.0.0 opens and fits this host.");
+    CHECK(result.text == "plugin \"good\" 1.0.0 loads and is compatible with this host.");
     std::filesystem::remove(installation.folder() / "good.json");
     result = probe(installation.file("good"));
     CHECK(result.ok);
     CHECK(result.text.find("no sidecar") != std::string::npos);
   }
 
-  TEST_CASE("what a plugin prints is no answer") {
+  TEST_CASE("output of the plugin isn't mistaken for the answer") {
     const Installation installation("printing");
     const registry::ProbeResult result = probe(installation.file("printing"));
     CHECK(result.ok);
     CHECK(result.text.find("plugin \"printing\" 1.0.0") == 0);
   }
 
-  TEST_CASE("each harm is one sentence") {
+  TEST_CASE("each failure is one sentence") {
     check_refused("bad-magic", "magic number");
     check_refused("old-torch", "LibTorch 2.14");
     check_refused("old-string-abi", "old string ABI");
     check_refused("changing", "changed itself while loading");
     check_refused("throwing", "one of its static initialisers threw: no such device.");
     check_refused("throwing-number", "not a std::exception");
-    check_refused("exiting", "its process ended with exit code 0 while it was opened");
-#ifndef __SANITIZE_ADDRESS__ // which turns signals into a report of its own and exit code 1
-    check_refused("crashing", "it crashed with SIGSEGV (Segmentation fault) while it was opened");
-    check_refused("aborting", "it crashed with SIGABRT (Aborted) while it was opened");
+    check_refused("exiting", "its process ended with exit code 0 while being loaded");
+#ifndef __SANITIZE_ADDRESS__ // ASan turns signals into its own report and exit code 1
+    check_refused("crashing", "it crashed with SIGSEGV (Segmentation fault) while being loaded");
+    check_refused("aborting", "it crashed with SIGABRT (Aborted) while being loaded");
 #else
-    check_refused("crashing", "its process ended with exit code 1 while it was opened");
-    check_refused("aborting", "while it was opened");
+    check_refused("crashing", "its process ended with exit code 1 while being loaded");
+    check_refused("aborting", "while being loaded");
 #endif
   }
 
-  TEST_CASE("a library that hangs is stopped at the limit") {
+  TEST_CASE("a library that hangs is stopped at the time limit") {
     const Installation installation("hanging");
     const registry::ProbeResult result = probe(installation.file("hanging"), 0.5);
     CHECK_FALSE(result.ok);
-    CHECK(result.text.find("did not open within 0.5 seconds") != std::string::npos);
+    CHECK(result.text.find("did not load within 0.5 seconds") != std::string::npos);
     CHECK(result.seconds < 10);
   }
 
-  TEST_CASE("no file, and no program to probe with") {
+  TEST_CASE("a missing file and a missing child program") {
     CHECK(probe("/nowhere/x.so").text == "/nowhere/x.so: there is no such file.");
     CHECK_THROWS_AS(registry::probe(abi::library("good"), 5, {"/nowhere/program"}), Error);
   }

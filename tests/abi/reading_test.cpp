@@ -1,5 +1,4 @@
-/// Reading a manifest out of a file must give what the system's loader gives, and one sentence for every
-/// damage.
+/// A manifest read from a file must equal the loaded one, and damaged files must give a DataError.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -31,7 +30,7 @@ std::vector<unsigned char> bytes_of(const std::string& id) {
   return file_bytes(abi::library(id), uint64_t{1} << 30);
 }
 
-/// Reads bytes as a library; any failure but a DataError fails the test.
+/// Any exception other than a DataError fails the test.
 bool is_read(std::vector<unsigned char> bytes, Manifest& manifest) {
   try {
     manifest = read_library("damaged.so", std::move(bytes), "");
@@ -45,11 +44,11 @@ bool is_read(std::vector<unsigned char> bytes, Manifest& manifest) {
 } // namespace
 
 TEST_SUITE("reading") {
-  TEST_CASE("a manifest read from the file equals what the loader shows") {
+  TEST_CASE("a manifest read from the file equals the loaded one") {
     for (const char* id : {"good", "good-sysv-hash", "good-packed"}) {
       CAPTURE(id);
       if (!std::filesystem::exists(abi::library(id))) {
-        MESSAGE(std::string(id) << " was not built: this linker can't");
+        MESSAGE(std::string(id) << " was not built: the linker doesn't support it");
         continue;
       }
       const Manifest from_file = read_library(abi::library(id));
@@ -68,7 +67,7 @@ TEST_SUITE("reading") {
     }
   }
 
-  TEST_CASE("the tool prints the sidecar of what it read") {
+  TEST_CASE("cuecard-manifest prints the sidecar") {
     const abi::Installation installation;
     const std::string text = output_of(std::string(MANIFEST_TOOL) + " " + abi::library("good").string());
     const auto file = installation.folder() / "good.json";
@@ -78,7 +77,7 @@ TEST_SUITE("reading") {
     CHECK(text.find("\"sha256\": \"" + digest + "\"") != std::string::npos);
   }
 
-  TEST_CASE("a library cut anywhere is refused, or whole where it matters") {
+  TEST_CASE("a truncated library is rejected unless the manifest is intact") {
     const std::vector<unsigned char> whole = bytes_of("good");
     const Manifest expected = read_library("damaged.so", whole, "");
     std::size_t read = 0;
@@ -90,10 +89,10 @@ TEST_SUITE("reading") {
         CHECK(found.components == expected.components);
       }
     }
-    CHECK(read < whole.size() / 97 / 2); // only the section headers at the end can be spared
+    CHECK(read < whole.size() / 97 / 2); // only the section headers at the end are dispensable
   }
 
-  TEST_CASE("a library with flipped bytes never does worse than a sentence") {
+  TEST_CASE("a library with random byte changes is read or rejected") {
     for (const char* id : {"good", "good-sysv-hash", "good-packed"}) {
       if (!std::filesystem::exists(abi::library(id)))
         continue;
@@ -113,25 +112,25 @@ TEST_SUITE("reading") {
     }
   }
 
-  TEST_CASE("tables and texts that a small file makes endless are refused before they are read") {
+  TEST_CASE("tables and texts larger than the file are rejected before they are read") {
     const std::filesystem::path corpus = FUZZ_CORPUS;
     const auto refused = [&](const char* name, const char* with) {
       CHECK_THROWS_WITH_AS(read_library(corpus / name), doctest::Contains(with), DataError);
     };
     CHECK(read_library(corpus / "gnu-hash").id == "tiny");
     CHECK(read_library(corpus / "sysv-hash-packed").components[0].options[0].maximum == 100);
-    refused("relocations-without-end", "more bytes than the file");
-    refused("one-text-many-times", "together");
-    refused("many-segments", "segments to load");
+    refused("relocations-without-end", "larger than the file");
+    refused("one-text-many-times", "in total");
+    refused("many-segments", "loadable segments");
   }
 
-  TEST_CASE("what is no library at all") {
+  TEST_CASE("files that are not libraries") {
     Manifest found;
     CHECK_FALSE(is_read({}, found));
     CHECK_FALSE(is_read({'#', '!', '/', 'b', 'i', 'n'}, found));
     CHECK_FALSE(is_read(std::vector<unsigned char>(1000, 0), found));
     CHECK_THROWS_AS(read_library("/nowhere.so"), DataError);
     CHECK_THROWS_AS(read_library("/dev/zero"), DataError);
-    CHECK_THROWS_AS(read_library("/proc/self/exe"), DataError); // a program, no plugin
+    CHECK_THROWS_AS(read_library("/proc/self/exe"), DataError); // an executable, not a plugin
   }
 }

@@ -9,13 +9,13 @@
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 
-#include <cuecard/parts/attention.hpp>
+#include <cuecard/parts/attention/attention.hpp>
 #include <cuecard/parts/random.hpp>
 
 #include "training_run.hpp"
 #include "waiting_calls.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -55,7 +55,7 @@ double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
 
 Batch on_gpu(Batch batch) {
   for (at::Tensor* tensor :
-       {&batch.input.ids, &batch.input.positions, &batch.input.segments, &batch.answer_rows})
+       {&batch.input.ids, &batch.input.positions, &batch.input.segments, &batch.answer_tokens})
     if (tensor->defined())
       *tensor = tensor->to(gpu());
   return batch;
@@ -63,7 +63,7 @@ Batch on_gpu(Batch batch) {
 
 } // namespace
 
-TEST_CASE("hidden states are transformers', in float32") {
+TEST_CASE("hidden states equal those of transformers, in float32") {
   for (const std::string name : {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm",
                                  "bert-plain", "roberta-mlm", "electra-generator"}) {
     CAPTURE(name);
@@ -77,7 +77,7 @@ TEST_CASE("hidden states are transformers', in float32") {
   }
 }
 
-TEST_CASE("both strategies of attention on the GPU are packed attention on the CPU, gradients included") {
+TEST_CASE("both attention strategies on the GPU equal packed attention on the CPU, gradients included") {
   Side side;
   side.offsets = {0, 3, 5, 9, 10};
   side.parent = {-1, 0, 0, -1};
@@ -107,7 +107,7 @@ TEST_CASE("both strategies of attention on the GPU are packed attention on the C
     for (const AttentionStrategy strategy : {AttentionStrategy::padded, AttentionStrategy::variable_length}) {
       CAPTURE(at::toString(dtype));
       CAPTURE(static_cast<int>(strategy));
-      // The layout keeps its plan: each strategy and device gets one of its own.
+      // The layout caches its plan: each strategy and device needs one of its own.
       layout.plan = nullptr;
       const std::vector<at::Tensor> found = results(gpu(), dtype, strategy);
       for (std::size_t i = 0; i < want.size(); ++i)
@@ -115,11 +115,11 @@ TEST_CASE("both strategies of attention on the GPU are packed attention on the C
     }
 }
 
-// A prompt is compared in float64 alone, because Adam divides by the size of a gradient: where that is near
+// A soft prompt is compared in float64 only, because Adam divides by the size of a gradient: where that is near
 // zero, float32's last digit decides the sign of a whole step.
-TEST_CASE("training steps wait for nothing, and training and prediction are the CPU's") {
+TEST_CASE("training steps do not wait for the device, and training and prediction equal the CPU's") {
   for (const char* name : {"llama-tied", "llama-untied", "bert-mlm"})
-    for (const RunSetting& setting : {rows_in_front, rows_inside})
+    for (const RunSetting& setting : {soft_prompt_before, soft_tokens_inside})
       for (const at::ScalarType dtype : {at::kDouble, at::kFloat}) {
         CAPTURE(name);
         CAPTURE(at::toString(dtype));
@@ -131,20 +131,20 @@ TEST_CASE("training steps wait for nothing, and training and prediction are the 
         CHECK(largest_difference(here.losses, there.losses) < tolerance);
         CHECK(std::abs(here.losses.front() - there.losses.front()) < 1e-4);
         if (dtype == at::kDouble)
-          CHECK(largest_difference(here.learned, there.learned) < tolerance);
+          CHECK(largest_difference(here.trained, there.trained) < tolerance);
         CHECK(largest_difference(here.probabilities, there.probabilities) < tolerance);
       }
 }
 
-TEST_CASE("a tuner that waits for the device is seen") {
+TEST_CASE("a tuner that waits for the device is detected") {
   WaitingCalls calls;
   run(
-      model_on("llama-tied", gpu()), rows_in_front, [&](bool on) { calls.set(on); }, true);
+      model_on("llama-tied", gpu()), soft_prompt_before, [&](bool on) { calls.set(on); }, true);
   CHECK(!calls.take().empty());
 }
 
 int main(int argc, char** argv) {
-  // First of all: CUDA's part only registers itself where nothing has asked for CUDA yet.
+  // First of all: CUDA's part only registers itself before anything has used CUDA.
   const std::string reason = no_device();
   if (!reason.empty()) {
     std::cout << "SKIPPED: no CUDA device: " << reason << "\n";

@@ -6,11 +6,11 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/generator.hpp"
+#include "engine/generate/generator.hpp"
 #include "engine/tokenized_example.hpp"
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -23,19 +23,20 @@ using Set = std::vector<std::pair<std::string, std::string>>;
 
 const std::vector<std::string> label_texts{"not good at all", "a long and good film", "x7"};
 
-Method method_with(const Model& model, const std::string& verbalizer, const Set& options,
-                   const std::string& tuner = "manual", const Set& tuner_options = {}) {
-  MethodChoice choice;
+TaskPipeline pipeline_with(const Model& model, const std::string& verbalizer, const Set& options,
+                           const std::string& tuner = "manual", const Set& tuner_options = {}) {
+  PipelineChoice choice;
   choice.name = "m";
   choice.prompt_template.set = {{"text", "Review: {text} It was{\"mask\"}"}};
   choice.verbalizer = {verbalizer, options};
   choice.tuner = {tuner, tuner_options};
+  choice.seed = test_seed();
   if (verbalizer == "label-text") {
     choice.labels = {"bad", "good", "x"};
     for (const std::string& text : label_texts)
       choice.label_words.push_back({text});
   }
-  return make_method(model, plugins(), choice);
+  return make_pipeline(model, plugins(), choice);
 }
 
 std::vector<int64_t> ids_of(const Model& model, const std::string& text) {
@@ -50,7 +51,8 @@ struct Likelihood {
   int64_t tokens = 0;
 };
 
-/// log p(answer | prompt) of a whole prompt forwarded by itself, all rows read. `soft`: learned rows in front.
+/// log p(answer | prompt) of a whole prompt forwarded by itself, at all tokens. `soft`: a soft prompt before
+/// it.
 Likelihood likelihood(const Model& model, const std::string& text, const std::string& answer,
                       const at::Tensor& soft = {}) {
   TokenizedPrompt prompt;
@@ -77,10 +79,10 @@ Likelihood likelihood(const Model& model, const std::string& text, const std::st
   prompt.targets = {-1};
   const at::NoGradGuard no_grad;
   const Batch batch = pack({{&prompt}}, {});
-  const at::Tensor log_probs =
-      model.backbone()
-          .read({model.backbone().forward({batch, conditioning, nullptr, true}), {Readout::Kind::scores, {}}})
-          .log_softmax(1);
+  const at::Tensor log_probs = model.backbone()
+                                   .project({model.backbone().forward({batch, conditioning, nullptr, true}),
+                                             {OutputRequest::Kind::logits}})
+                                   .log_softmax(1);
   Likelihood result;
   result.tokens = count;
   for (int64_t i = 0; i < count; ++i)
@@ -99,12 +101,12 @@ TEST_CASE(
         CAPTURE(normalise);
         CAPTURE(calibrate);
         const Model model = tiny_model(name);
-        Method method = method_with(
+        TaskPipeline pipeline = pipeline_with(
             model, "label-text",
             {{"normalise", normalise ? "true" : "false"}, {"calibrate", calibrate ? "blank" : "none"}});
         const std::vector<Example> examples = word_examples(7, 41);
-        fit_verbalizer(model, method, {}, {});
-        Predictor predictor(model, {&method});
+        fit_verbalizer(model, pipeline, {}, {});
+        Predictor predictor(model, {&pipeline});
         const std::vector<Prediction> predictions = predictor.predict(pointers(examples));
         const auto score = [&](const std::string& text, const std::string& label) {
           const Likelihood found = likelihood(model, text, " " + label);
@@ -124,41 +126,42 @@ TEST_CASE(
             CHECK(std::abs(std::log(predictions[i].decision.probabilities[label]) -
                            (expected[label] - expected[0] - std::log(sum))) < 2e-3);
         }
-        if (calibrate) { // a card keeps it
-          const Learned kept = method.verbalizer->export_learned();
-          Method again = method_with(model, "label-text",
-                                     {{"normalise", normalise ? "true" : "false"}, {"calibrate", "blank"}});
-          again.verbalizer->import_learned(kept);
+        if (calibrate) { // a card stores it
+          const ComponentState state = pipeline.verbalizer->state();
+          TaskPipeline again = pipeline_with(
+              model, "label-text", {{"normalise", normalise ? "true" : "false"}, {"calibrate", "blank"}});
+          again.verbalizer->load_state(state);
           CHECK(Predictor(model, {&again}).predict({&examples[0]})[0].decision.probabilities ==
-                Predictor(model, {&method}).predict({&examples[0]})[0].decision.probabilities);
+                Predictor(model, {&pipeline}).predict({&examples[0]})[0].decision.probabilities);
         }
       }
 }
 
 TEST_CASE("label-text: an example's text is forwarded once for all labels") {
   const Model model = tiny_model("llama-tied");
-  const Method method = method_with(model, "label-text", {});
+  const TaskPipeline pipeline = pipeline_with(model, "label-text", {});
   const std::vector<Example> examples = word_examples(5, 42);
-  Predictor predictor(model, {&method});
+  Predictor predictor(model, {&pipeline});
   predictor.predict(pointers(examples));
   int64_t most = 0;
   for (const Example& example : examples) {
     most += std::ssize(ids_of(model, "Review:")) + std::ssize(ids_of(model, " " + example.fields.at("text"))) +
             std::ssize(ids_of(model, " It was"));
-    for (const std::string& label : label_texts) // the text's last row is read, so each label has it
+    for (const std::string& label : label_texts) // the text's last token predicts, so each label repeats it
       most += std::ssize(ids_of(model, " " + label)) + 1;
   }
   CHECK(predictor.counters().forwards == 1);
-  CHECK(predictor.counters().rows_forwarded <= most);
+  CHECK(predictor.counters().tokens_forwarded <= most);
 }
 
-TEST_CASE("label-text: both losses are those of the whole texts, and are learned") {
+TEST_CASE("label-text: both losses are those of the whole texts, and fall in training") {
   const Model model = tiny_model("llama-tied");
   for (const std::string loss : {"labels", "likelihood"}) {
     CAPTURE(loss);
     std::vector<Example> rows = word_examples(6, 43);
-    Method method = method_with(model, "label-text", {{"loss", loss}}, "prompt-tuning", {{"length", "3"}});
-    const at::Tensor soft = method.tuner->export_learned(0).tensors.at("prompt").clone();
+    TaskPipeline pipeline =
+        pipeline_with(model, "label-text", {{"loss", loss}}, "prompt-tuning", {{"length", "3"}});
+    const at::Tensor soft = pipeline.tuner->state(0).tensors.at("prompt").clone();
     double expected = 0;
     for (const Example& row : rows) {
       std::vector<double> sums;
@@ -170,48 +173,42 @@ TEST_CASE("label-text: both losses are those of the whole texts, and are learned
         all += std::exp(each - right);
       expected += (loss == "labels" ? std::log(all) : -right) / static_cast<double>(rows.size());
     }
-    FitSettings settings;
-    settings.steps = 12;
-    settings.batch_size = 6;
-    settings.learning_rate = 0.05;
-    const FitReport report = train(model, {{method, rows, {}}}, settings, 1).report;
+    const FitReport report = train(model, {{pipeline, rows, {}}}, steps_of(12, 6, 0.05), 1).report;
     CHECK(std::abs(report.losses.at(0) - expected) < 2e-3 * std::max(1.0, std::abs(expected)));
     CHECK(report.losses.back() < report.losses.front());
   }
 }
 
-TEST_CASE("text: the loss is per token of the answers, and an answer that was learned is written") {
+TEST_CASE("text: the loss is per token of the answers, and a trained answer is generated") {
   const Model model = tiny_model("llama-tied");
   std::vector<Example> rows = word_examples(4, 44);
   for (Example& row : rows)
     row.answers = {"the long film"};
   rows[1].answers = {"good"};
-  Method method = method_with(model, "text", {{"max-new-tokens", "4"}}, "prompt-tuning", {{"length", "3"}});
-  const at::Tensor soft = method.tuner->export_learned(0).tensors.at("prompt").clone();
+  TaskPipeline pipeline =
+      pipeline_with(model, "text", {{"max-new-tokens", "4"}}, "prompt-tuning", {{"length", "3"}});
+  const at::Tensor soft = pipeline.tuner->state(0).tensors.at("prompt").clone();
   Likelihood expected;
   for (const Example& row : rows) {
     const Likelihood each = likelihood(model, row.fields.at("text"), " " + row.answers[0], soft);
     expected.sum += each.sum;
     expected.tokens += each.tokens;
   }
-  FitSettings settings;
-  settings.steps = 1;
-  settings.batch_size = 4;
-  const double first = train(model, {{method, rows, {}}}, settings, 1).report.losses.at(0);
+  FitRequest request;
+  request.steps = 1;
+  request.batch_size = 4;
+  const double first = train(model, {{pipeline, rows, {}}}, request, 1).report.losses.at(0);
   CHECK(std::abs(first + expected.sum / static_cast<double>(expected.tokens)) < 2e-3);
-  settings.batch_tokens = 40; // the same loss, accumulated over batches of unequal numbers of tokens
-  Method again = method_with(model, "text", {}, "prompt-tuning", {{"length", "3"}});
-  CHECK(std::abs(train(model, {{again, rows, {}}}, settings, 1).report.losses.at(0) - first) < 1e-4);
+  request.batch_tokens = 40; // the same loss, accumulated over batches of unequal numbers of tokens
+  TaskPipeline again = pipeline_with(model, "text", {}, "prompt-tuning", {{"length", "3"}});
+  CHECK(std::abs(train(model, {{again, rows, {}}}, request, 1).report.losses.at(0) - first) < 1e-4);
 
   rows[1].answers = {"the long film"};
   const std::string answer = " the long film";
   const std::string length = std::to_string(ids_of(model, answer).size());
-  Method planted = method_with(model, "text", {{"max-new-tokens", length}}, "prompt-tuning", {{"length", "8"}});
-  settings = {};
-  settings.steps = 150;
-  settings.batch_size = 4;
-  settings.learning_rate = 0.1;
-  const FitReport report = train(model, {{planted, rows, {}}}, settings, 1).report;
+  TaskPipeline planted =
+      pipeline_with(model, "text", {{"max-new-tokens", length}}, "prompt-tuning", {{"length", "8"}});
+  const FitReport report = train(model, {{planted, rows, {}}}, steps_of(150, 4, 0.1), 1).report;
   CAPTURE(report.losses.back());
   Predictor predictor(model, {&planted});
   const std::vector<Prediction> predictions = predictor.predict(pointers(rows));
@@ -219,16 +216,17 @@ TEST_CASE("text: the loss is per token of the answers, and an answer that was le
     CHECK(predictions[i].problem == "");
     CHECK(predictions[i].decision.text == "the long film");
     CHECK(predictions[i].label() == -1);
-    const at::Tensor learned = planted.tuner->export_learned(0).tensors.at("prompt");
+    const at::Tensor trained = planted.tuner->state(0).tensors.at("prompt");
     CHECK(std::abs(predictions[i].decision.value -
-                   likelihood(model, rows[i].fields.at("text"), answer, learned).sum) < 1e-2);
+                   likelihood(model, rows[i].fields.at("text"), answer, trained).sum) < 1e-2);
   }
 }
 
-TEST_CASE("text: the scorer, the predictor and rows beside those of a card that scores") {
+TEST_CASE("text: the scorer and the predictor agree, also in one call with a card that scores") {
   const Model model = tiny_model("llama-tied");
-  Method writes = method_with(model, "text", {{"max-new-tokens", "5"}}, "prompt-tuning", {{"length", "3"}});
-  Method scores = method_with(model, "label-text", {});
+  TaskPipeline writes =
+      pipeline_with(model, "text", {{"max-new-tokens", "5"}}, "prompt-tuning", {{"length", "3"}});
+  TaskPipeline scores = pipeline_with(model, "label-text", {});
   writes.name = "writes";
   scores.name = "scores";
   std::vector<Example> rows = word_examples(6, 45);
@@ -247,7 +245,7 @@ TEST_CASE("text: the scorer, the predictor and rows beside those of a card that 
     CHECK((predictions[i].label() >= 0) == (i % 2 == 0));
     if (i % 2 == 0)
       continue;
-    std::vector<Prompt> prompts = writes.prompt_template->render(rows[i]);
+    std::vector<Prompt> prompts = writes.prompt_template->render({rows[i]});
     writes.tuner->edit(prompts, {rows[i]});
     const Generated text = alone.scorer().generate(prompts, settings).at(0).at(0);
     CHECK(predictions[i].decision.value == doctest::Approx(text.log_prob).epsilon(1e-4));
@@ -255,18 +253,18 @@ TEST_CASE("text: the scorer, the predictor and rows beside those of a card that 
   }
 }
 
-TEST_CASE("tasks that these verbalizers can't do are named") {
+TEST_CASE("tasks that these verbalizers can't do are refused") {
   const Model masked = tiny_model("bert-mlm"), model = tiny_model("llama-tied");
-  CHECK_THROWS_WITH_AS(method_with(masked, "text", {}), doctest::Contains("has the model write"), UsageError);
-  MethodChoice choice;
+  CHECK_THROWS_WITH_AS(pipeline_with(masked, "text", {}), doctest::Contains("has the model write"), UsageError);
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text}{\"mask\"}"}};
   choice.verbalizer.component = "label-text";
-  CHECK_THROWS_WITH_AS(make_method(model, plugins(), choice), doctest::Contains("the task has none"),
+  CHECK_THROWS_WITH_AS(make_pipeline(model, plugins(), choice), doctest::Contains("the task has none"),
                        DataError);
   choice.labels = {"a", "b"};
   choice.label_words = {{"same"}, {"same"}};
-  CHECK_THROWS_WITH_AS(make_method(model, plugins(), choice), doctest::Contains("the same text"), UsageError);
-  const Method method = method_with(model, "text", {});
-  CHECK_THROWS_WITH_AS(tokenized(method, model, word_examples(1, 1)[0], true),
+  CHECK_THROWS_WITH_AS(make_pipeline(model, plugins(), choice), doctest::Contains("the same text"), UsageError);
+  const TaskPipeline pipeline = pipeline_with(model, "text", {});
+  CHECK_THROWS_WITH_AS(tokenized(pipeline, model, word_examples(1, 1)[0], true),
                        doctest::Contains("data.answers"), DataError);
 }

@@ -1,5 +1,5 @@
-// What AutoPrompt keeps, with an engine whose measurements are written down: nothing that is only as good, the
-// best by development rows, the best of several searches.
+// What AutoPrompt keeps, with an engine whose measurements are scripted: nothing that is merely as good, the
+// best on the development set, the best of several searches.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -7,7 +7,7 @@
 #include "spied_tuner.hpp"
 #include "trigger_task.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -19,28 +19,28 @@ namespace {
 using Triggers = std::vector<int64_t>;
 
 struct Script {
-  std::vector<double> dev = {}; ///< of each look, in order; empty: as measured
+  std::vector<double> dev = {}; ///< of each evaluation, in order; empty: as measured
   double gain = 1;              ///< how much lower each candidate's loss is than that of the token in its place
-  std::vector<Triggers> looked =
-      {}; ///< what stood in the slots at each look, the last one of `keep_best` included
+  /// Tokens in the slots at each evaluation, the last one included.
+  std::vector<Triggers> evaluated = {};
 };
 
-/// Candidates are all as good as each other: the first is taken when they are better than what stands there.
+/// All candidates are equally good: the first is taken when they are better than the token in place.
 class Scripted final : public PassingEngine {
 public:
   Scripted(Engine& engine, const Tuner& tuner, Script& script)
       : PassingEngine(engine), tuner_(tuner), script_(script) {}
 
-  TriggerScores trigger_scores(int64_t, const Batch&, int64_t, const at::Tensor& candidates,
-                               const Conditioning&) override {
+  CandidateScores scores(int64_t, const Batch&, int64_t, const at::Tensor& candidates,
+                         const Conditioning&) override {
     at::Tensor loss = at::full(candidates.sizes(), 5 - script_.gain, at::kFloat);
     loss[0] = 5;
     return {loss, at::zeros_like(loss)};
   }
   double evaluate_dev(int64_t task) override {
-    script_.looked.push_back(list_of(tuner_.condition(0, {}).triggers));
-    const std::size_t look = script_.looked.size() - 1;
-    return look < script_.dev.size() ? script_.dev[look] : engine_.evaluate_dev(task);
+    script_.evaluated.push_back(list_of(tuner_.condition({}).triggers));
+    const std::size_t last = script_.evaluated.size() - 1;
+    return last < script_.dev.size() ? script_.dev[last] : engine_.evaluate_dev(task);
   }
 
 private:
@@ -57,52 +57,53 @@ Outcome searched(Script& script, std::vector<std::pair<std::string, std::string>
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(16, 71);
   options.emplace_back("accumulation", "1");
-  Method method = two_label_method(model, "m", trigger_template(model, "{\"trigger\": None, \"duplicate\": 2}"),
-                                   "autoprompt", std::move(options));
-  method.tuner = std::make_shared<SpiedTuner>(method.tuner, [&](Engine& engine, const Tuner& tuner) {
+  TaskPipeline pipeline =
+      two_label_pipeline(model, "m", trigger_template(model, "{\"trigger\": None, \"duplicate\": 2}"),
+                         "autoprompt", std::move(options));
+  pipeline.tuner = std::make_shared<SpiedTuner>(pipeline.tuner, [&](Engine& engine, const Tuner& tuner) {
     return std::make_unique<Scripted>(engine, tuner, script);
   });
-  FitSettings settings;
-  settings.steps = iterations;
-  settings.batch_size = 8;
-  const TrainResult result = train(model, {{method, examples, {}}}, settings, 1);
-  return {method.prompt_template->triggers(), result.report};
+  FitRequest request;
+  request.steps = iterations;
+  request.batch_size = 8;
+  const TrainResult result = train(model, {{pipeline, examples, {}}}, request, 1);
+  return {pipeline.prompt_template->triggers(), result.report};
 }
 
 } // namespace
 
-TEST_CASE("what is only as good as what stands there is not taken") {
+TEST_CASE("a candidate that is merely as good as the token in place is not taken") {
   for (const char* accept : {"loss", "accuracy"}) {
     Script equal{.dev = {}, .gain = 0}, better{.dev = {}, .gain = 0x1p-20};
     searched(equal, {{"accept", accept}}, 5);
-    CHECK(equal.looked.size() == 1); // no look but the last
+    CHECK(equal.evaluated.size() == 1); // only the last evaluation
     searched(better, {{"accept", accept}}, 5);
-    CHECK(better.looked.size() ==
-          (std::string(accept) == "loss" ? 6 : 1)); // the rows decided rightly are as many
+    CHECK(better.evaluated.size() ==
+          (std::string(accept) == "loss" ? 6 : 1)); // as many examples are predicted correctly
   }
 }
 
-TEST_CASE("the trigger with the highest value on development rows is kept, of equals the first") {
+TEST_CASE("the trigger with the highest metric on the development set is kept, of equals the first") {
   Script script{.dev = {0.5, 0.7, 0.6, 0.9, 0.9, 0.8}};
   const Outcome outcome = searched(script, {}, 6);
-  REQUIRE(script.looked.size() == 7);
-  CHECK(script.looked[3] != script.looked[4]);
-  CHECK(outcome.kept == script.looked[3]);
-  CHECK(script.looked[6] == script.looked[3]); // what is measured at the end
+  REQUIRE(script.evaluated.size() == 7);
+  CHECK(script.evaluated[3] != script.evaluated[4]);
+  CHECK(outcome.kept == script.evaluated[3]);
+  CHECK(script.evaluated[6] == script.evaluated[3]); // what is measured at the end
   CHECK(outcome.report.best_step == 4);
 }
 
-TEST_CASE("of several searches the best is kept, and each starts afresh") {
+TEST_CASE("of several searches the best result is kept, and each starts afresh") {
   Script script{.dev = {0.5, 0.4, 0.3, 0.8, 0.2, 0.7}};
   const Outcome outcome = searched(script, {{"restarts", "3"}}, 2);
-  REQUIRE(script.looked.size() == 7);
-  CHECK(outcome.kept == script.looked[3]);
+  REQUIRE(script.evaluated.size() == 7);
+  CHECK(outcome.kept == script.evaluated[3]);
   CHECK(outcome.report.best_step == 4);
   CHECK(outcome.report.steps == 6);
   const auto differing = [&](std::size_t a, std::size_t b) {
     int64_t count = 0;
     for (std::size_t slot = 0; slot < 2; ++slot)
-      count += script.looked[a][slot] != script.looked[b][slot];
+      count += script.evaluated[a][slot] != script.evaluated[b][slot];
     return count;
   };
   CHECK(differing(0, 1) <= 1); // within a search one slot changes

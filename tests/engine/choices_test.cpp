@@ -1,4 +1,4 @@
-// Multiple choice through the engine: alternatives compared by a learned row, or by their likelihood; against
+// Multiple choice through the engine: alternatives compared by a trained layer, or by their likelihood; against
 // prompts that are forwarded one by one, and with planted answers.
 #include <cmath>
 
@@ -6,11 +6,11 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/scores.hpp"
+#include "engine/predict/scores.hpp"
 #include "engine/tokenized_example.hpp"
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -27,7 +27,7 @@ const Set plain{{"dropout", "0"}};
 /// Two to four alternatives of few words; the good one is the answer.
 std::vector<Example> planted(int64_t count, uint64_t seed) {
   std::vector<Example> examples = word_examples(count, seed);
-  Random random(seed + 1);
+  Random random(seed + 1 + test_seed());
   for (Example& example : examples) {
     std::vector<std::string>& ends = example.words["ends"];
     for (uint64_t n = 2 + random.below(3); n > 0; --n)
@@ -38,28 +38,28 @@ std::vector<Example> planted(int64_t count, uint64_t seed) {
   return examples;
 }
 
-Method method_of(const Model& model, const std::string& verbalizer, const Set& options,
-                 const std::string& tuner, const Set& tuner_options = {},
-                 const std::string& text = text_and_choice) {
-  MethodChoice choice;
+TaskPipeline pipeline_of(const Model& model, const std::string& verbalizer, const Set& options,
+                         const std::string& tuner, const Set& tuner_options = {},
+                         const std::string& text = text_and_choice) {
+  PipelineChoice choice;
   choice.name = verbalizer;
   choice.prompt_template.set = {{"text", text}};
   choice.verbalizer = {verbalizer, options};
   choice.tuner = {tuner, tuner_options};
   choice.labels = {"A", "B", "C", "D"};
-  choice.seed = 3;
-  return make_method(model, plugins(), choice);
+  choice.seed = 3 + test_seed();
+  return make_pipeline(model, plugins(), choice);
 }
 
-std::vector<at::Tensor> learned(Method& method) {
+std::vector<at::Tensor> trained_tensors(TaskPipeline& pipeline) {
   std::vector<at::Tensor> tensors;
-  for (const auto& groups : {method.tuner->parameters(), method.verbalizer->parameters()})
+  for (const auto& groups : {pipeline.tuner->parameters(), pipeline.verbalizer->parameters()})
     for (const ParameterGroup& group : groups)
       tensors.insert(tensors.end(), group.tensors.begin(), group.tensors.end());
   return tensors;
 }
 
-/// Gradients of `loss` in `tensors`, which are left without any.
+/// Gradients of `loss` in `tensors`, which are cleared afterwards.
 std::vector<at::Tensor> gradients(const at::Tensor& loss, const std::vector<at::Tensor>& tensors) {
   loss.backward();
   std::vector<at::Tensor> result;
@@ -70,21 +70,21 @@ std::vector<at::Tensor> gradients(const at::Tensor& loss, const std::vector<at::
   return result;
 }
 
-/// Mean loss of `examples`, each prompt forwarded by itself and read at `row` (from the end where negative);
-/// `probabilities` of each one's alternatives.
-at::Tensor directly(const Model& model, Method& method, const std::vector<Example>& examples, int64_t row,
-                    std::vector<at::Tensor>& probabilities) {
-  const Conditioning conditioning = method.tuner->condition(0, {});
-  const auto layer = method.verbalizer->parameters().at(0).tensors; // by name: bias [1], weight [1, hidden]
+/// Mean loss of `examples`, each prompt forwarded by itself, with the hidden state of token `token` (from the
+/// end where negative); `probabilities` of each one's alternatives.
+at::Tensor directly(const Model& model, TaskPipeline& pipeline, const std::vector<Example>& examples,
+                    int64_t token, std::vector<at::Tensor>& probabilities) {
+  const Conditioning conditioning = pipeline.tuner->condition({});
+  const auto layer = pipeline.verbalizer->parameters().at(0).tensors; // by name: bias [1], weight [1, hidden]
   std::vector<at::Tensor> losses;
   for (const Example& example : examples) {
     std::vector<at::Tensor> scores;
-    for (const TokenizedPrompt& prompt : tokenized(method, model, example)) {
+    for (const TokenizedPrompt& prompt : tokenized(pipeline, model, example)) {
       const Batch alone = pack({{&prompt}}, {});
       const at::Tensor states =
-          model.backbone().read({model.backbone().forward({alone, conditioning, nullptr, true}),
-                                 {method.verbalizer->readout().kind, {}}});
-      scores.push_back((states[row] * layer[1][0]).sum() + layer[0][0]);
+          model.backbone().project({model.backbone().forward({alone, conditioning, nullptr, true}),
+                                    {pipeline.verbalizer->output_request().kind}});
+      scores.push_back((states[token] * layer[1][0]).sum() + layer[0][0]);
     }
     const at::Tensor log_probs = at::stack(scores).log_softmax(0);
     probabilities.push_back(log_probs.detach().exp());
@@ -93,13 +93,10 @@ at::Tensor directly(const Model& model, Method& method, const std::vector<Exampl
   return at::stack(losses).mean();
 }
 
-FitSettings some_steps(int64_t steps, double learning_rate) {
-  FitSettings settings;
-  settings.steps = steps;
-  settings.learning_rate = learning_rate;
-  settings.batch_size = 16;
-  settings.evaluate_every = steps;
-  return settings;
+FitRequest some_steps(int64_t steps, double learning_rate) {
+  FitRequest request = steps_of(steps, 16, learning_rate);
+  request.evaluate_every = steps;
+  return request;
 }
 
 } // namespace
@@ -107,42 +104,42 @@ FitSettings some_steps(int64_t steps, double learning_rate) {
 TEST_CASE("loss, gradients and probabilities are those of prompts that are forwarded one by one") {
   struct Case {
     std::string model, tuner;
-    int64_t row; // [CLS], behind the learned rows where they are rows; a causal model's last
+    int64_t token; // [CLS], which follows soft tokens; a causal model's last
   };
   for (const Case& one : {Case{"bert-mlm", "p-tuning-v2", 0}, Case{"bert-plain", "prompt-tuning", 3},
                           Case{"llama-tied", "p-tuning-v2", -1}}) {
     CAPTURE(one.model);
     const Model model = tiny_model(one.model, at::kDouble);
-    Method method = method_of(model, "choices", plain, one.tuner, {{"length", "3"}});
+    TaskPipeline pipeline = pipeline_of(model, "choices", plain, one.tuner, {{"length", "3"}});
     const std::vector<Example> examples = planted(5, 21);
     std::vector<TokenizedPrompt> prompts;
     std::vector<PackItem> items;
     for (const Example& example : examples)
-      for (TokenizedPrompt& prompt : tokenized(method, model, example, true))
+      for (TokenizedPrompt& prompt : tokenized(pipeline, model, example, true))
         prompts.push_back(std::move(prompt));
     for (std::size_t next = 0; const Example& example : examples)
       for (std::size_t k = 0; k < example.words.at("ends").size(); ++k)
         items.push_back({&prompts[next++], &example});
     REQUIRE(items.size() == prompts.size());
-    const Batch batch = pack(items, {at::kCPU, model.backbone().shape().causal});
+    const Batch batch = pack(items, {at::kCPU, model.shape().causal});
     Counters counters;
-    const CountedBackbone backbone = method.backbone(model, counters);
-    const at::Tensor hidden = backbone.forward(batch, method.tuner->condition(0, {}));
-    const at::Tensor values = backbone.read(hidden, method.verbalizer->readout(), batch);
-    const at::Tensor loss = method.verbalizer->loss(scores_of(method, values, batch, {}), batch);
+    const CountedBackbone backbone = pipeline.backbone(model, counters);
+    const at::Tensor hidden = backbone.forward(batch, pipeline.tuner->condition({}));
+    const at::Tensor values = backbone.project(hidden, pipeline.verbalizer->output_request(), batch);
+    const at::Tensor loss = pipeline.verbalizer->loss({scores_of(pipeline, values, batch, {}), batch});
 
     std::vector<at::Tensor> probabilities;
-    const std::vector<at::Tensor> tensors = learned(method);
-    const at::Tensor expected = directly(model, method, examples, one.row, probabilities);
+    const std::vector<at::Tensor> tensors = trained_tensors(pipeline);
+    const at::Tensor expected = directly(model, pipeline, examples, one.token, probabilities);
     CHECK(loss.item<double>() == doctest::Approx(expected.item<double>()).epsilon(1e-6));
     const auto got = gradients(loss, tensors), wanted = gradients(expected, tensors);
     for (std::size_t i = 0; i < tensors.size(); ++i)
       CHECK(at::allclose(got[i], wanted[i], 1e-4, 1e-7));
     CHECK(got[got.size() - 2].abs().max().item<double>() <
-          1e-6); // a bias that all alternatives share moves nothing
+          1e-6); // a bias that all alternatives share has no effect
     CHECK(got[0].abs().max().item<double>() > 1e-6);
 
-    const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(examples));
+    const std::vector<Prediction> predictions = Predictor(model, {&pipeline}).predict(pointers(examples));
     for (std::size_t i = 0; i < examples.size(); ++i) {
       const Decision& decision = predictions[i].decision;
       REQUIRE(decision.probabilities.size() == 4);
@@ -155,7 +152,7 @@ TEST_CASE("loss, gradients and probabilities are those of prompts that are forwa
   }
 }
 
-TEST_CASE("the planted alternative is learned, and a card chooses the same again, beside another card") {
+TEST_CASE("the planted alternative is learned, and a reloaded card chooses the same, also with another card") {
   struct Case {
     std::string model, tuner;
   };
@@ -165,13 +162,13 @@ TEST_CASE("the planted alternative is learned, and a card chooses the same again
     CAPTURE(one.tuner);
     const Model model = tiny_model(one.model);
     std::vector<Example> train_rows = planted(96, 3), dev = planted(32, 4);
-    Method method = method_of(model, "choices", plain, one.tuner);
-    const TrainResult result = train(model, {{method, train_rows, dev}}, some_steps(120, 0.02), 7);
+    TaskPipeline pipeline = pipeline_of(model, "choices", plain, one.tuner);
+    const TrainResult result = train(model, {{pipeline, train_rows, dev}}, some_steps(120, 0.02), 7);
     CHECK(result.report.losses.front() > 0.5);
     CHECK(result.report.best_dev > 0.9);
-    const std::vector<Prediction> alone = Predictor(model, {&method}).predict(pointers(dev));
-    const Method again = method_from_card(model, plugins(), to_card(method, model));
-    Method other = method_of(model, "head", plain, "manual", {}, "{text}");
+    const std::vector<Prediction> alone = Predictor(model, {&pipeline}).predict(pointers(dev));
+    const TaskPipeline again = pipeline_from_card(model, plugins(), to_card(pipeline, model));
+    TaskPipeline other = pipeline_of(model, "head", plain, "manual", {}, "{text}");
     const std::vector<Prediction> other_alone = Predictor(model, {&other}).predict(pointers(dev));
     for (std::size_t i = 0; i < dev.size(); ++i)
       dev[i].card = i % 3 ? "choices" : "head";
@@ -190,16 +187,16 @@ TEST_CASE("by likelihood: an example's own texts score as a task's labels of the
   const std::string text = "{text} It was{\"mask\"}";
   const std::vector<Example> examples = planted(6, 31);
   for (const std::string normalise : {"false", "true"}) {
-    Method own = method_of(model, "label-text", {{"choices", "ends"}, {"normalise", normalise}},
-                           "prompt-tuning", {{"length", "3"}}, text);
+    TaskPipeline own = pipeline_of(model, "label-text", {{"choices", "ends"}, {"normalise", normalise}},
+                                   "prompt-tuning", {{"length", "3"}}, text);
     const std::vector<Prediction> predictions = Predictor(model, {&own}).predict(pointers(examples));
     double loss = 0;
     for (std::size_t i = 0; i < examples.size(); ++i) {
-      MethodChoice choice;
+      PipelineChoice choice;
       choice.prompt_template.set = {{"text", text}};
       choice.verbalizer = {"label-text", {{"normalise", normalise}}};
       choice.tuner = {"prompt-tuning", {{"length", "3"}}};
-      choice.seed = 3;
+      choice.seed = 3 + test_seed();
       Example example = examples[i];
       std::vector<std::string>& texts = example.words.at("ends");
       for (std::size_t k = 0; k < texts.size(); ++k) {
@@ -208,7 +205,7 @@ TEST_CASE("by likelihood: an example's own texts score as a task's labels of the
         choice.labels.push_back("label" + std::to_string(k));
         choice.label_words.push_back({texts[k]});
       }
-      const Method fixed = make_method(model, plugins(), choice);
+      const TaskPipeline fixed = make_pipeline(model, plugins(), choice);
       const auto expected = Predictor(model, {&fixed}).predict({&example})[0].decision;
       const auto got = Predictor(model, {&own}).predict({&example})[0].decision;
       CHECK(got.labels == expected.labels);
@@ -222,20 +219,19 @@ TEST_CASE("by likelihood: an example's own texts score as a task's labels of the
           doctest::Approx(loss).epsilon(1e-4));
   }
   CHECK_THROWS_WITH_AS(
-      method_of(model, "label-text", {{"choices", "ends"}, {"calibrate", "blank"}}, "manual", {}, text),
+      pipeline_of(model, "label-text", {{"choices", "ends"}, {"calibrate", "blank"}}, "manual", {}, text),
       doctest::Contains("can't calibrate"), UsageError);
 }
 
-TEST_CASE(
-    "rows that don't fit the labels are named, and a template that doesn't fit the verbalizer is refused") {
+TEST_CASE("examples that don't fit the labels get a problem, and a template that doesn't fit is refused") {
   const Model model = tiny_model("bert-mlm");
   std::vector<Example> examples = planted(4, 41);
-  Method method = method_of(model, "choices", plain, "manual");
+  TaskPipeline pipeline = pipeline_of(model, "choices", plain, "manual");
   examples[0].words["ends"] = {"a", "b", "c", "d", "e"};
   examples[1].words["ends"] = {"a", "b"};
   examples[1].label = 3;
   examples[2].words.clear();
-  const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(examples));
+  const std::vector<Prediction> predictions = Predictor(model, {&pipeline}).predict(pointers(examples));
   CHECK(predictions[0].problem.find("it has 5 alternatives, and the task has labels for 4") !=
         std::string::npos);
   CHECK(predictions[1].problem.find("its label \"D\" is number 4") != std::string::npos);
@@ -243,12 +239,12 @@ TEST_CASE(
   CHECK(predictions[3].problem == "");
 
   const std::vector<Example> usable{examples[3]};
-  Method head = method_of(model, "head", plain, "manual");
+  TaskPipeline head = pipeline_of(model, "head", plain, "manual");
   CHECK_THROWS_WITH_AS(Predictor(model, {&head}).predict(pointers(usable)),
-                       doctest::Contains("labels every prompt by itself"), UsageError);
+                       doctest::Contains("labels each prompt by itself"), UsageError);
   CHECK_THROWS_WITH_AS(train(model, {{head, usable, {}}}, some_steps(1, 0.1), 7),
-                       doctest::Contains("labels every prompt by itself"), UsageError);
-  Method single = method_of(model, "choices", plain, "manual", {}, "{text}");
+                       doctest::Contains("labels each prompt by itself"), UsageError);
+  TaskPipeline single = pipeline_of(model, "choices", plain, "manual", {}, "{text}");
   CHECK_THROWS_WITH_AS(Predictor(model, {&single}).predict(pointers(usable)),
                        doctest::Contains("the template gives one"), UsageError);
 }

@@ -1,4 +1,5 @@
-// A model whose weights are no numbers answers nothing: whatever is asked, one sentence names the tensor.
+// A model with NaN or infinite weights predicts nothing: every call ends with one sentence that names the
+// tensor.
 #include <cmath>
 #include <limits>
 
@@ -6,11 +7,11 @@
 
 #include <cuecard/error.hpp>
 
-#include "model/safetensors.hpp"
+#include "model/safetensors/safetensors.hpp"
 #include "model/test_folder.hpp"
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -35,44 +36,45 @@ Model damaged_model(const TestFolder& folder, const std::string& tensor, float n
 
 } // namespace
 
-TEST_CASE("NaN and infinite weights are named in prediction, filling, writing and training") {
+TEST_CASE("NaN and infinite weights are named in prediction, filling, generation and training") {
   for (const float number : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
     TestFolder folder;
     const std::string tensor = "model.layers.1.mlp.down_proj.weight";
     const Model model = damaged_model(folder, tensor, number, 3);
-    const std::string expected = "\"" + tensor + "\" holds NaN or an infinite number";
-    const Method method = two_label_method(model, "plain", "Review: {text} It was{\"mask\"}", "manual");
-    Predictor predictor(model, {&method});
+    const std::string expected = "\"" + tensor + "\" holds NaN or infinite values";
+    const TaskPipeline pipeline =
+        two_label_pipeline(model, "plain", "Review: {text} It was{\"mask\"}", "manual");
+    Predictor predictor(model, {&pipeline});
     const std::vector<Example> examples = word_examples(4, 1);
-    const auto said = [&](const auto& action) {
+    const auto check_error = [&](const auto& action) {
       const std::string text = sentence(action);
       CHECK_MESSAGE(contains(text, expected), text);
       CHECK(contains(text, folder.path().string()));
     };
-    said([&] { predictor.predict(pointers(examples)); });
-    said([&] { predictor.fill(pointers(examples), 2); });
+    check_error([&] { predictor.predict(pointers(examples)); });
+    check_error([&] { predictor.fill(pointers(examples), 2); });
     for (const int64_t beams : {1, 2}) {
       GenerateSettings settings;
       settings.max_length = 2;
       settings.beams = beams;
-      said([&] { predictor.generate(pointers(examples), settings); });
+      check_error([&] { predictor.generate(pointers(examples), settings); });
     }
 
-    Method learning = two_label_method(model, "soft", "{text} It was{\"mask\"}", "prompt-tuning");
-    FitSettings settings;
-    settings.steps = 2;
-    const std::string text = sentence([&] { train(model, {{learning, examples, {}}}, settings, 1); });
-    CHECK_MESSAGE(contains(text, "at the first step, before anything was learned"), text);
+    TaskPipeline trained = two_label_pipeline(model, "soft", "{text} It was{\"mask\"}", "prompt-tuning");
+    FitRequest request;
+    request.steps = 2;
+    const std::string text = sentence([&] { train(model, {{trained, examples, {}}}, request, 1); });
+    CHECK_MESSAGE(contains(text, "at the first step, before anything was trained"), text);
   }
 }
 
-TEST_CASE("a damaged weight that no answer depends on hinders nobody") {
+TEST_CASE("a damaged weight that no prediction depends on has no effect") {
   TestFolder folder;
   const Model model =
-      damaged_model(folder, "model.embed_tokens.weight", std::nanf(""), -1); // of the last token alone
-  const Method method = two_label_method(model, "plain", "Review: {text} It was{\"mask\"}", "manual");
+      damaged_model(folder, "model.embed_tokens.weight", std::nanf(""), -1); // only of the last token
+  const TaskPipeline pipeline = two_label_pipeline(model, "plain", "Review: {text} It was{\"mask\"}", "manual");
   const std::vector<Example> examples = word_examples(4, 1);
-  Predictor predictor(model, {&method});
+  Predictor predictor(model, {&pipeline});
   for (const Prediction& prediction : predictor.predict(pointers(examples)))
     CHECK(std::isfinite(prediction.decision.probabilities.at(0)));
   CHECK(contains(sentence([&] { predictor.fill(pointers(examples), 2); }), "model.embed_tokens.weight"));

@@ -1,14 +1,14 @@
-// Facts as LAMA asks for them: the loss is over the whole vocabulary, the accuracy is precision at 1 among the
+// Facts as LAMA probes them: the loss is over the whole vocabulary, the accuracy is precision at 1 among the
 // objects, and AutoPrompt's triggers for a relation lower that loss.
 #include <ATen/ATen.h>
 
 #include <cmath>
 
-#include <cuecard/parts/found_words.hpp>
+#include <cuecard/parts/words/label_word_search.hpp>
 
 #include "trigger_task.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -19,29 +19,29 @@ namespace {
 
 /// Four words of one token, and one of several.
 std::vector<std::string> objects_of(const Model& model) {
-  const std::vector<int64_t> words = one_token_words(model.vocabulary(), model.vocabulary().size());
+  const std::vector<int64_t> words = single_token_words(model.vocabulary(), model.vocabulary().size());
   std::vector<std::string> objects;
   for (std::size_t i = 1; i <= 4; ++i)
-    objects.push_back(spelled_word(model.vocabulary(), words.at(i * words.size() / 5)));
+    objects.push_back(word_of_token(model.vocabulary(), words.at(i * words.size() / 5)));
   objects.insert(objects.begin() + 2, "unspeakable");
   return objects;
 }
 
-Method relation(const Model& model, const std::string& tuner,
-                std::vector<std::pair<std::string, std::string>> set) {
-  MethodChoice choice;
+TaskPipeline relation(const Model& model, const std::string& tuner,
+                      std::vector<std::pair<std::string, std::string>> set) {
+  PipelineChoice choice;
   const std::string slots = "{\"trigger\": \"" + model.vocabulary().piece(token_of(model, " plot")) + "\"}";
-  choice.prompt_template.set = {{"text", model.backbone().shape().causal
+  choice.prompt_template.set = {{"text", model.shape().causal
                                              ? "{sub_label}" + slots + slots + "{\"mask\"}"
                                              : "{sub_label} " + slots + slots + " {\"mask\"} ."}};
   choice.tuner = {tuner, std::move(set)};
   choice.verbalizer.component = "fact";
   choice.labels = objects_of(model);
-  return make_method(model, plugins(), choice);
+  return make_pipeline(model, plugins(), choice);
 }
 
 std::vector<Example> facts(int64_t count) {
-  Random random(91);
+  Random random(91 + test_seed());
   std::vector<Example> examples(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < examples.size(); ++i) {
     examples[i].fields["sub_label"] = "of " + std::to_string(random.below(90)) + " and plot";
@@ -51,14 +51,14 @@ std::vector<Example> facts(int64_t count) {
   return examples;
 }
 
-/// log p over the whole vocabulary at the answer slot, every example alone.
-at::Tensor directly(const Model& model, const Method& method, const Example& example) {
+/// log p over the whole vocabulary at the answer slot, one example at a time.
+at::Tensor directly(const Model& model, const TaskPipeline& pipeline, const Example& example) {
   const at::NoGradGuard no_grad;
-  const TokenizedPrompt prompt = tokenized(method, model, example).at(0);
+  const TokenizedPrompt prompt = tokenized(pipeline, model, example).at(0);
   const Batch batch = pack({{&prompt, &example}}, {});
   const at::Tensor hidden = model.backbone().forward({batch, {}});
   return model.backbone()
-      .read({hidden, {Readout::Kind::scores, {}}, {}})
+      .project({hidden, {OutputRequest::Kind::logits, {}}})
       .to(at::kDouble)
       .log_softmax(1)
       .view({-1});
@@ -78,9 +78,9 @@ TEST_CASE("precision at 1 and loss of facts are those of a direct computation ov
     const Model model = tiny_model(name);
     REQUIRE(token_of_object(model, 0) >= 0);
     REQUIRE(token_of_object(model, 2) < 0);
-    const Method method = relation(model, "manual", {});
+    const TaskPipeline pipeline = relation(model, "manual", {});
     const std::vector<Example> rows = facts(30);
-    const auto predictions = Predictor(model, {&method}).predict(pointers(rows));
+    const auto predictions = Predictor(model, {&pipeline}).predict(pointers(rows));
     int64_t usable = 0, hits = 0, found_hits = 0;
     double sum = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -88,7 +88,7 @@ TEST_CASE("precision at 1 and loss of facts are those of a direct computation ov
       if (!predictions[i].problem.empty())
         continue;
       ++usable;
-      const at::Tensor log_p = directly(model, method, rows[i]);
+      const at::Tensor log_p = directly(model, pipeline, rows[i]);
       int64_t best = -1;
       for (int64_t label = 0; label < 5; ++label)
         if (const int64_t id = token_of_object(model, label); id >= 0)
@@ -106,33 +106,33 @@ TEST_CASE("precision at 1 and loss of facts are those of a direct computation ov
     for (std::size_t i = 0; i < rows.size(); ++i)
       if (predictions[i].problem.empty())
         of_one_token.push_back(&rows[i]);
-    CHECK(std::abs(exact_loss(model, method, method.prompt_template->triggers(), of_one_token).sum - sum) <
+    CHECK(std::abs(exact_loss(model, pipeline, pipeline.prompt_template->triggers(), of_one_token).sum - sum) <
           1e-4 * sum);
   }
 }
 
-TEST_CASE("triggers for a relation lower the loss of its facts, and rows of other objects are told") {
+TEST_CASE("triggers for a relation lower the loss of its facts, and examples of other objects are skipped") {
   for (const char* name : {"llama-tied", "bert-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
     const std::vector<Example> rows = facts(30);
-    Method method = relation(model, "autoprompt", {{"accumulation", "1"}, {"candidates", "20"}});
+    TaskPipeline pipeline = relation(model, "autoprompt", {{"accumulation", "1"}, {"candidates", "20"}});
     std::vector<const Example*> usable;
     for (const Example& row : rows)
       if (token_of_object(model, row.label) >= 0)
         usable.push_back(&row);
-    const double before = exact_loss(model, method, method.prompt_template->triggers(), usable).sum;
-    FitSettings settings;
-    settings.steps = 6;
-    settings.batch_size = 64;
-    std::size_t left_out = 0;
-    train(model, {{method, rows, {}}}, settings, 1, {},
-          [&](std::size_t, const UnusableRows& unusable) { left_out = unusable.train.size(); });
-    CHECK(left_out == rows.size() - usable.size());
-    const std::vector<int64_t> found = method.prompt_template->triggers();
-    CHECK(exact_loss(model, method, found, usable).sum < before - 0.01);
+    const double before = exact_loss(model, pipeline, pipeline.prompt_template->triggers(), usable).sum;
+    FitRequest request;
+    request.steps = 6;
+    request.batch_size = 64;
+    std::size_t skipped = 0;
+    train(model, {{pipeline, rows, {}}}, request, 1, {},
+          [&](std::size_t, const SkippedExamples& found) { skipped = found.train.size(); });
+    CHECK(skipped == rows.size() - usable.size());
+    const std::vector<int64_t> found = pipeline.prompt_template->triggers();
+    CHECK(exact_loss(model, pipeline, found, usable).sum < before - 0.01);
     for (int64_t label = 0; label < 5; ++label)
       for (const int64_t id : found)
-        CHECK(id != token_of_object(model, label)); // the filter knows the objects
+        CHECK(id != token_of_object(model, label)); // the filter excludes the objects
   }
 }

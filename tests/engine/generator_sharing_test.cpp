@@ -1,5 +1,5 @@
-// What is forwarded once and shared: learned rows and prefixes, what prompts begin with, a prompt by its beams,
-// an encoder's rows. Against every row forwarded anew for each token.
+// What is forwarded once and shared: soft prompts and prefixes, what prompts begin with, a prompt by its beams,
+// the encoder's states. Against a reference that recomputes every token at each step.
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +7,7 @@
 
 #include "written.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -16,14 +16,15 @@ using namespace cuecard::test;
 
 namespace {
 
-/// Learned rows in front of the prompt (of the encoder's, where there is one), or prefixes at every site.
-Conditioning learned_rows(const BackboneShape& shape) {
+/// A soft prompt (on the encoder's side, where there is one).
+Conditioning soft_prompt(const BackboneShape& shape) {
   Conditioning conditioning;
   conditioning.embeddings = Random(3).normal_tensor({4, shape.embedding_width}, 0.3);
   return conditioning;
 }
 
-Conditioning learned_prefixes(const BackboneShape& shape) {
+/// Prefixes at every site.
+Conditioning trained_prefixes(const BackboneShape& shape) {
   Conditioning conditioning;
   uint64_t seed = 4;
   for (const BackboneShape::Site& site : shape.sites) {
@@ -37,7 +38,7 @@ Conditioning learned_prefixes(const BackboneShape& shape) {
   return conditioning;
 }
 
-std::vector<std::vector<int64_t>> behind_learned_rows(std::vector<std::vector<int64_t>> prompts) {
+std::vector<std::vector<int64_t>> with_soft_prompt(std::vector<std::vector<int64_t>> prompts) {
   for (std::vector<int64_t>& prompt : prompts)
     prompt.insert(prompt.begin(), {-1, -2, -3, -4});
   return prompts;
@@ -50,7 +51,7 @@ std::vector<Expected> beam_search(const Model& model, const std::vector<int64_t>
   for (int64_t i = 0; i < length; ++i) {
     std::vector<Expected> longer;
     for (const Expected& text : best) {
-      at::Tensor log_probs = next_scores(model, prompt, text.ids, conditioning).log_softmax(0);
+      at::Tensor log_probs = next_logits(model, prompt, text.ids, conditioning).log_softmax(0);
       if (const std::optional<int64_t> eos = model.vocabulary().special().eos)
         log_probs[*eos] = -INFINITY;
       const auto [values, ids] = log_probs.topk(static_cast<int64_t>(beams));
@@ -70,21 +71,21 @@ std::vector<Expected> beam_search(const Model& model, const std::vector<int64_t>
 
 } // namespace
 
-TEST_CASE("learned rows and prefixes: each token is the best after all rows forwarded anew") {
+TEST_CASE("soft prompts and prefixes: each token is the best without a cache, too") {
   for (const char* name : {"llama-tied", "llama-untied", "gpt2-tied", "t5-plain", "t5-gated"}) {
     const Model model = tiny_model(name);
-    const BackboneShape& shape = model.backbone().shape();
+    const BackboneShape& shape = model.shape();
     std::vector<std::vector<int64_t>> words = some_prompts;
     for (std::vector<int64_t>& prompt : words)
       for (int64_t& id : prompt)
         id %= shape.vocabulary;
     GenerateSettings settings;
     settings.max_length = 9;
-    for (const bool rows : {true, false}) {
+    for (const bool soft_tokens : {true, false}) {
       CAPTURE(name);
-      CAPTURE(rows);
-      const Conditioning conditioning = rows ? learned_rows(shape) : learned_prefixes(shape);
-      const std::vector<std::vector<int64_t>> ids = rows ? behind_learned_rows(words) : words;
+      CAPTURE(soft_tokens);
+      const Conditioning conditioning = soft_tokens ? soft_prompt(shape) : trained_prefixes(shape);
+      const std::vector<std::vector<int64_t>> ids = soft_tokens ? with_soft_prompt(words) : words;
       const std::vector<TokenizedPrompt> prompts = prompts_of(model, ids);
       int64_t changed = 0;
       for (const int64_t at_once : {2, 32}) {
@@ -95,27 +96,27 @@ TEST_CASE("learned rows and prefixes: each token is the best after all rows forw
           CHECK(std::abs(together.texts[i][0].log_prob - expected.log_prob) < 1e-3);
           changed += expected.ids != greedy(model, words[i], settings.max_length).ids;
         }
-        if (rows && at_once == 32 && shape.causal) // the learned rows once, then a row per token but the last
-          CHECK(together.counters.rows_forwarded <= 4 + 6 + 1 + 4 + 2 + 7 + 5 * 8);
+        if (soft_tokens && at_once == 32 && shape.causal) // the soft prompt once, then each token but the last
+          CHECK(together.counters.tokens_forwarded <= 4 + 6 + 1 + 4 + 2 + 7 + 5 * 8);
       }
-      CHECK(changed > 0); // what was learned matters
+      CHECK(changed > 0); // the conditioning matters
     }
   }
 }
 
-TEST_CASE("beams share the prompt, what was learned in front of it, and the encoder's rows") {
+TEST_CASE("beams share the prompt, its soft prompt, and the encoder's states") {
   for (const char* name : {"llama-tied", "gpt2-tied", "t5-plain", "t5-gated"}) {
     const Model model = tiny_model(name);
-    const BackboneShape& shape = model.backbone().shape();
+    const BackboneShape& shape = model.shape();
     const std::vector<std::vector<int64_t>> words{{20, 31, 42, 53, 11}, {17, 9}};
     GenerateSettings settings;
     settings.max_length = settings.min_length = 5;
     settings.beams = settings.returns = 3;
-    for (const bool rows : {true, false}) {
+    for (const bool soft_tokens : {true, false}) {
       CAPTURE(name);
-      CAPTURE(rows);
-      const Conditioning conditioning = rows ? learned_rows(shape) : learned_prefixes(shape);
-      const std::vector<std::vector<int64_t>> ids = rows ? behind_learned_rows(words) : words;
+      CAPTURE(soft_tokens);
+      const Conditioning conditioning = soft_tokens ? soft_prompt(shape) : trained_prefixes(shape);
+      const std::vector<std::vector<int64_t>> ids = soft_tokens ? with_soft_prompt(words) : words;
       const Written ours = written(model, prompts_of(model, ids), settings, conditioning);
       for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::vector<Expected> expected = beam_search(model, ids[i], 3, 5, conditioning);
@@ -125,15 +126,15 @@ TEST_CASE("beams share the prompt, what was learned in front of it, and the enco
           CHECK(std::abs(ours.texts[i][k].log_prob - expected[k].log_prob) < 1e-3);
         }
       }
-      // Words once, learned rows once (once for each where an encoder reads them), a row for each beam and
-      // token but the first and the last, and the rows that decoders start with.
-      const int64_t learned = !rows ? 0 : shape.causal ? 4 : 2 * 4;
-      CHECK(ours.counters.rows_forwarded == 7 + learned + 2 * 3 * 4 + (shape.encoder_decoder ? 2 : 0));
+      // Words once, the soft prompt once (once for each prompt in an encoder), one token for each beam and step
+      // but the first and the last, and the tokens that decoders start with.
+      const int64_t soft = !soft_tokens ? 0 : shape.causal ? 4 : 2 * 4;
+      CHECK(ours.counters.tokens_forwarded == 7 + soft + 2 * 3 * 4 + (shape.encoder_decoder ? 2 : 0));
     }
   }
 }
 
-TEST_CASE("a waiting prompt enters when a text has left, while others go on") {
+TEST_CASE("a waiting prompt enters the batch when a text is finished, while others continue") {
   for (const char* name : {"llama-tied", "t5-gated"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
@@ -157,11 +158,10 @@ TEST_CASE("a waiting prompt enters when a text has left, while others go on") {
     for (const std::size_t i : order)
       prompts.push_back(prompt_of(model, ids[i]));
     Counters counters;
-    const Conditioning none;
-    Generator generator(model, {model.backbone(), counters}, none, {2, 4096});
-    std::vector<int64_t> seen; // prompts, as their tokens came
+    Generator generator(model, {model.backbone(), counters}, {2, 4096});
+    std::vector<int64_t> seen; // prompts, in the order of their tokens
     const auto texts =
-        generator.write(items_of(prompts), settings, [&](int64_t prompt, std::span<const int64_t>) {
+        generator.write(items_of(prompts), {}, settings, [&](int64_t prompt, std::span<const int64_t>) {
           seen.push_back(prompt);
           return true;
         });
@@ -175,24 +175,23 @@ TEST_CASE("a waiting prompt enters when a text has left, while others go on") {
 TEST_CASE("what prompts begin with is forwarded once, in later batches and later calls too") {
   const Model model = tiny_model("llama-tied");
   Counters counters;
-  const Conditioning none;
-  Generator generator(model, {model.backbone(), counters}, none, {1, 4096});
-  std::vector<int64_t> front;
+  Generator generator(model, {model.backbone(), counters}, {1, 4096});
+  std::vector<int64_t> common;
   for (int64_t id = 30; id < 60; ++id)
-    front.push_back(id);
+    common.push_back(id);
   std::vector<std::vector<int64_t>> ids;
   for (int64_t i = 0; i < 6; ++i) {
-    ids.push_back(front);
+    ids.push_back(common);
     ids.back().insert(ids.back().end(), {100 + i, 200 + i});
   }
   const std::vector<TokenizedPrompt> prompts = prompts_of(model, ids);
   GenerateSettings settings;
   settings.max_length = 4;
   for (int64_t call = 0; call < 2; ++call) {
-    const auto texts = generator.write(items_of(prompts), settings);
+    const auto texts = generator.write(items_of(prompts), {}, settings);
     for (std::size_t i = 0; i < ids.size(); ++i)
       CHECK(texts[i][0].ids == greedy(model, ids[i], 4).ids);
-    // 30 shared rows once; two of each prompt and three of its tokens
-    CHECK(counters.rows_forwarded <= 30 + (call + 1) * 6 * (2 + 3));
+    // 30 shared tokens once; two of each prompt and three of its generated tokens
+    CHECK(counters.tokens_forwarded <= 30 + (call + 1) * 6 * (2 + 3));
   }
 }

@@ -1,5 +1,5 @@
-// What is written, against transformers token for token, in batches of any size; where writing ends; who
-// watches.
+// Generated texts against transformers, token for token, in batches of any size; where generation ends; the
+// streaming callback.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -8,7 +8,7 @@
 
 #include "written.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -42,11 +42,12 @@ std::map<std::string, GenerateSettings> recorded_settings(int64_t new_tokens) {
   return all;
 }
 
-/// Compares with all that is recorded of one setting, and says how many texts end by an end-of-sequence token.
+/// Compares with everything recorded for one setting, and returns how many texts end with an end-of-sequence
+/// token.
 int64_t check_setting(const Model& model, const Recording& recording, const std::string& setting,
                       const GenerateSettings& settings, int64_t at_once) {
-  const TextBounds bounds = text_bounds(model.files().configuration, model.vocabulary().special(),
-                                        model.backbone().shape().vocabulary);
+  const TextBounds bounds =
+      text_bounds(model.files().configuration, model.vocabulary().special(), model.shape().vocabulary);
   const bool plain_scores = setting == "beams" || setting == "beams.short" || setting == "beams.several";
   const auto prompts = prompts_of(model, lists(recording, "prompts", "prompt_offsets"));
   const auto expected = lists(recording, setting + ".ids", setting + ".offsets");
@@ -65,7 +66,7 @@ int64_t check_setting(const Model& model, const Recording& recording, const std:
     const Generated& ours = texts[i / returns][i % returns];
     CHECK(ours.ids == ids);
     CHECK(ours.text == model.vocabulary().decode(ids));
-    if (plain_scores && !bounds.first) { // neither penalties nor tokens that must come are in these scores
+    if (plain_scores && !bounds.first) { // these scores contain neither penalties nor forced tokens
       const double length = std::pow(static_cast<double>(expected[i].size()), settings.length_penalty);
       CHECK(std::abs(ours.log_prob / length -
                      recording[setting + ".scores"][static_cast<int64_t>(i)].item<double>()) < 1e-3);
@@ -76,7 +77,7 @@ int64_t check_setting(const Model& model, const Recording& recording, const std:
 
 } // namespace
 
-TEST_CASE("greedy and beam search write what transformers writes, in batches of any size") {
+TEST_CASE("greedy and beam search generate what transformers generates, in batches of any size") {
   int64_t ended = 0;
   for (const char* name : {"llama-tied", "llama-untied", "llama3", "mistral", "qwen2", "qwen3", "gpt2-tied",
                            "gpt2-untied", "t5-plain", "t5-gated", "bart"}) {
@@ -94,10 +95,10 @@ TEST_CASE("greedy and beam search write what transformers writes, in batches of 
     }
     CHECK(compared >= 7);
   }
-  CHECK(ended > 200); // the end-of-sequence token is among what is compared
+  CHECK(ended > 200); // so the end-of-sequence token is compared, too
 }
 
-TEST_CASE("writing ends in front of a stop text, and where the model has no position left") {
+TEST_CASE("generation ends before a stop text, and where the model has no position left") {
   const Model model = tiny_model("llama-tied");
   GenerateSettings settings;
   settings.max_length = 12;
@@ -114,27 +115,26 @@ TEST_CASE("writing ends in front of a stop text, and where the model has no posi
   settings.stop.clear();
   settings.max_length = 50;
   settings.min_length = 50;
-  const std::vector<int64_t> longest(126, 40); // of 128 positions: two rows are left, so three tokens
+  const std::vector<int64_t> longest(126, 40); // of 128 positions: two are left, so three tokens
   CHECK(written(model, {prompt_of(model, longest)}, settings).texts[0][0].ids.size() == 3);
 }
 
-TEST_CASE("a watch sees each token and can end the work; what remains is as before") {
+TEST_CASE("the callback sees each token and can stop generation; later calls are unaffected") {
   const Model model = tiny_model("llama-tied");
   Counters counters;
-  const Conditioning none;
-  Generator generator(model, {model.backbone(), counters}, none, {});
+  Generator generator(model, {model.backbone(), counters}, {});
   const std::vector<TokenizedPrompt> prompts = prompts_of(model, some_prompts);
   GenerateSettings settings;
   settings.max_length = 6;
   settings.min_length = 6;
   int64_t calls = 0;
-  CHECK_THROWS_AS(generator.write(items_of(prompts), settings,
+  CHECK_THROWS_AS(generator.write(items_of(prompts), {}, settings,
                                   [&](int64_t, std::span<const int64_t>) { return ++calls < 8; }),
                   Cancelled);
   CHECK(calls == 8);
   std::vector<int64_t> longest(prompts.size(), 0);
   const auto texts =
-      generator.write(items_of(prompts), settings, [&](int64_t prompt, std::span<const int64_t> ids) {
+      generator.write(items_of(prompts), {}, settings, [&](int64_t prompt, std::span<const int64_t> ids) {
         longest[static_cast<std::size_t>(prompt)] = static_cast<int64_t>(ids.size());
         return true;
       });
@@ -143,22 +143,22 @@ TEST_CASE("a watch sees each token and can end the work; what remains is as befo
     CHECK(texts[i][0].ids == written(model, {prompts[i]}, settings).texts[0][0].ids);
 }
 
-TEST_CASE("settings that contradict each other, and models that can't write, are named") {
+TEST_CASE("settings that contradict each other, and models that can't generate, are refused") {
   const Model model = tiny_model("llama-tied");
   const std::vector<TokenizedPrompt> prompts{prompt_of(model, {20, 30})};
   GenerateSettings settings;
   settings.returns = 2;
-  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("2 texts can't come of 1 beams"),
+  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("sequences to return, 2, exceeds the number of beams, 1"),
                        UsageError);
   settings.beams = 2;
   settings.temperature = 1;
-  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("beams are searched"), UsageError);
+  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("beam search does not sample"), UsageError);
   settings = {};
   settings.min_length = 100;
-  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("at least 100"), UsageError);
+  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("minimum of 100"), UsageError);
   settings = {};
   settings.banned = {{1 << 20}};
   CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("banned token"), UsageError);
-  CHECK_THROWS_WITH_AS(written(tiny_model("bert-mlm"), prompts, {}), doctest::Contains("can't write"),
+  CHECK_THROWS_WITH_AS(written(tiny_model("bert-mlm"), prompts, {}), doctest::Contains("can't generate text"),
                        UsageError);
 }

@@ -1,12 +1,12 @@
-// Learned layers on hidden states, through the engine: planted answers are found, alone and beside learned
-// rows, and a card says the same again.
+// Trained layers on hidden states, through the engine: planted labels are found, alone and together with soft
+// prompts, and a reloaded card predicts the same.
 #include <cmath>
 
 #include <ATen/ATen.h>
 
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -17,10 +17,10 @@ namespace {
 
 const std::vector<std::string> tags{"O", "B-THING", "B-VERDICT"};
 
-/// Sentences whose words have labels by what they are.
+/// Sentences in which the word itself determines its label.
 std::vector<Example> tagged_sentences(int64_t count, uint64_t seed) {
   const std::vector<std::pair<std::string, int64_t>> words{{"the", 0}, {"film", 1}, {"bad", 2}};
-  Random random(seed);
+  Random random(seed + test_seed());
   std::vector<Example> examples(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < examples.size(); ++i) {
     for (uint64_t n = 1 + random.below(9); n > 0; --n) {
@@ -33,9 +33,9 @@ std::vector<Example> tagged_sentences(int64_t count, uint64_t seed) {
   return examples;
 }
 
-Method method_of(const Model& model, const std::string& verbalizer, const std::string& tuner,
-                 const std::string& text) {
-  MethodChoice choice;
+TaskPipeline pipeline_of(const Model& model, const std::string& verbalizer, const std::string& tuner,
+                         const std::string& text) {
+  PipelineChoice choice;
   choice.name = verbalizer;
   choice.prompt_template.set = {{"text", text}};
   choice.verbalizer = {verbalizer, {{"dropout", "0"}}};
@@ -44,17 +44,14 @@ Method method_of(const Model& model, const std::string& verbalizer, const std::s
     choice.tuner.set = {{"length", "3"}};
   choice.labels = verbalizer == "words" ? tags : std::vector<std::string>{"negative", "positive"};
   choice.metric = verbalizer == "words" ? "entity-f1" : "accuracy";
-  choice.seed = 1;
-  return make_method(model, plugins(), choice);
+  choice.seed = 1 + test_seed();
+  return make_pipeline(model, plugins(), choice);
 }
 
-FitSettings some_steps(int64_t steps, double learning_rate) {
-  FitSettings settings;
-  settings.steps = steps;
-  settings.learning_rate = learning_rate;
-  settings.batch_size = 16;
-  settings.evaluate_every = steps / 4;
-  return settings;
+FitRequest some_steps(int64_t steps, double learning_rate) {
+  FitRequest request = steps_of(steps, 16, learning_rate);
+  request.evaluate_every = steps / 4;
+  return request;
 }
 
 std::vector<std::vector<int64_t>> labels_of(const std::vector<Prediction>& predictions) {
@@ -66,42 +63,42 @@ std::vector<std::vector<int64_t>> labels_of(const std::vector<Prediction>& predi
 
 } // namespace
 
-TEST_CASE("words whose label is decided by what they are are all found") {
+TEST_CASE("labels that the word itself determines are all found") {
   for (const std::string tuner : {"manual", "prompt-tuning", "p-tuning-v2"}) {
     CAPTURE(tuner);
     const Model model = tiny_model("bert-mlm");
-    const int64_t learned =
-        tuner == "manual" ? 0 : 3 * 40 * (tuner == "prompt-tuning" ? 1 : 2 * model.backbone().shape().layers);
+    const int64_t of_tuner =
+        tuner == "manual" ? 0 : 3 * 40 * (tuner == "prompt-tuning" ? 1 : 2 * model.shape().layers);
     const std::vector<Example> train_rows = tagged_sentences(192, 1), dev = tagged_sentences(32, 2);
-    Method method = method_of(model, "words", tuner, "{words}");
-    const at::Tensor before = method.verbalizer->export_learned().tensors.at("weight").clone();
-    CHECK(method.parameters() == 3 * 40 + 3 + learned);
-    const TrainResult result = train(model, {{method, train_rows, dev}}, some_steps(400, 0.05), 7);
+    TaskPipeline pipeline = pipeline_of(model, "words", tuner, "{words}");
+    const at::Tensor before = pipeline.verbalizer->state().tensors.at("weight").clone();
+    CHECK(pipeline.parameters() == 3 * 40 + 3 + of_tuner);
+    const TrainResult result = train(model, {{pipeline, train_rows, dev}}, some_steps(400, 0.05), 7);
     CHECK(result.report.best_dev == 1);
     CHECK(result.report.losses.front() > std::log(3.0) * 0.8);
     CHECK(result.report.losses.back() < 0.1);
-    CHECK(!at::allclose(method.verbalizer->export_learned().tensors.at("weight"), before));
+    CHECK(!at::allclose(pipeline.verbalizer->state().tensors.at("weight"), before));
     if (tuner == "prompt-tuning")
-      CHECK(method.tuner->export_learned(0).tensors.contains("prompt"));
+      CHECK(pipeline.tuner->state(0).tensors.contains("prompt"));
 
-    const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(dev));
+    const std::vector<Prediction> predictions = Predictor(model, {&pipeline}).predict(pointers(dev));
     for (std::size_t i = 0; i < dev.size(); ++i)
       CHECK(predictions[i].decision.labels == dev[i].word_labels);
-    const Method again = method_from_card(model, plugins(), to_card(method, model));
+    const TaskPipeline again = pipeline_from_card(model, plugins(), to_card(pipeline, model));
     CHECK(labels_of(Predictor(model, {&again}).predict(pointers(dev))) == labels_of(predictions));
   }
 }
 
-TEST_CASE("words that truncation cuts off get no label, and count as wrong") {
+TEST_CASE("words that truncation removes get no label, and count as wrong") {
   const Model model = tiny_model("bert-mlm");
   const std::vector<Example> rows = tagged_sentences(64, 1);
-  Method method = method_of(model, "words", "manual", "{words}");
-  method.metric = "accuracy";
-  train(model, {{method, rows, {}}}, some_steps(160, 0.05), 7);
-  method.limit.max_length = 5; // [CLS], three tokens, [SEP]
+  TaskPipeline pipeline = pipeline_of(model, "words", "manual", "{words}");
+  pipeline.metric = "accuracy";
+  train(model, {{pipeline, rows, {}}}, some_steps(160, 0.05), 7);
+  pipeline.limit.max_length = 5; // [CLS], three tokens, [SEP]
   std::vector<Example> one{rows[0]};
   one[0].words["words"] = {"the", "film", "bad", "the", "film"};
-  const std::vector<Prediction> cut = Predictor(model, {&method}).predict(pointers(one));
+  const std::vector<Prediction> cut = Predictor(model, {&pipeline}).predict(pointers(one));
   const std::vector<int64_t>& labels = cut[0].decision.labels;
   REQUIRE(labels.size() == 5);
   CHECK(labels[0] == 0);
@@ -109,12 +106,12 @@ TEST_CASE("words that truncation cuts off get no label, and count as wrong") {
   CHECK(labels[3] == -1);
   CHECK(labels[4] == -1);
 
-  method.limit.truncate = Truncate::windows; // each word stands in one of them
-  const std::vector<Prediction> windowed = Predictor(model, {&method}).predict(pointers(one));
+  pipeline.limit.truncate = Truncate::windows; // each word is in one of them
+  const std::vector<Prediction> windowed = Predictor(model, {&pipeline}).predict(pointers(one));
   CHECK(windowed[0].decision.labels == std::vector<int64_t>{0, 1, 2, 0, 1});
 }
 
-TEST_CASE("a text's label is found by the layer alone and beside learned rows, in masked and causal models") {
+TEST_CASE("a text's label is found by the layer alone and with a soft prompt, in masked and causal models") {
   struct Case {
     const char *model, *tuner;
   };
@@ -126,68 +123,68 @@ TEST_CASE("a text's label is found by the layer alone and beside learned rows, i
     CAPTURE(one.tuner);
     const Model model = tiny_model(one.model);
     const std::vector<Example> train_rows = verdicts(128, 3), dev = verdicts(64, 4);
-    Method method = method_of(model, "head", one.tuner, "{text}");
-    CHECK((method.verbalizer->readout().kind == Readout::Kind::pooled) ==
+    TaskPipeline pipeline = pipeline_of(model, "head", one.tuner, "{text}");
+    CHECK((pipeline.verbalizer->output_request().kind == OutputRequest::Kind::pooled) ==
           (one.model == std::string("bert-plain")));
-    const TrainResult result = train(model, {{method, train_rows, dev}}, some_steps(200, 0.02), 7);
+    const TrainResult result = train(model, {{pipeline, train_rows, dev}}, some_steps(200, 0.02), 7);
     CHECK(result.report.best_dev > 0.9);
-    const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(dev));
+    const std::vector<Prediction> predictions = Predictor(model, {&pipeline}).predict(pointers(dev));
     int64_t right = 0;
     for (std::size_t i = 0; i < dev.size(); ++i)
       right += predictions[i].label() == dev[i].label;
     CHECK(static_cast<double>(right) / 64 == result.report.best_dev);
-    const Method again = method_from_card(model, plugins(), to_card(method, model));
+    const TaskPipeline again = pipeline_from_card(model, plugins(), to_card(pipeline, model));
     CHECK(labels_of(Predictor(model, {&again}).predict(pointers(dev))) == labels_of(predictions));
   }
 }
 
-TEST_CASE("two tasks share a prefix under heads of their own, and one goes on alone") {
+TEST_CASE("two tasks share a prefix with separate heads, and one is trained further alone") {
   const Model model = tiny_model("bert-mlm");
   const std::vector<Example> one = verdicts(128, 3), one_dev = verdicts(64, 4);
   std::vector<Example> two = verdicts(128, 5), two_dev = verdicts(64, 6);
-  for (std::vector<Example>* rows : {&two, &two_dev}) // the other way round: no single head could do both
+  for (std::vector<Example>* rows : {&two, &two_dev}) // reversed labels: no single head could do both
     for (Example& row : *rows)
       row.label = 1 - row.label;
-  Method first = method_of(model, "head", "p-tuning-v2", "{text}");
-  Method second = method_of(model, "head", "p-tuning-v2", "{text}");
+  TaskPipeline first = pipeline_of(model, "head", "p-tuning-v2", "{text}");
+  TaskPipeline second = pipeline_of(model, "head", "p-tuning-v2", "{text}");
   second.tuner = first.tuner;
   second.task = 1;
   const TrainResult together =
       train(model, {{first, one, one_dev}, {second, two, two_dev}}, some_steps(200, 0.02), 7);
   CHECK(together.report.best_dev > 0.9); // the mean of both
-  const auto heads = [](const Method& method) {
-    return method.verbalizer->export_learned().tensors.at("weight");
+  const auto heads = [](const TaskPipeline& pipeline) {
+    return pipeline.verbalizer->state().tensors.at("weight");
   };
   CHECK(!at::allclose(heads(first), heads(second)));
-  const auto key = [](const Method& method, int64_t task) {
-    return method.tuner->export_learned(task).tensors.at("self.key");
+  const auto key = [](const TaskPipeline& pipeline, int64_t task) {
+    return pipeline.tuner->state(task).tensors.at("self.key");
   };
   CHECK(at::equal(key(first, 0), key(second, 1)));
 
-  Method alone = method_from_card(model, plugins(), to_card(second, model));
+  TaskPipeline alone = pipeline_from_card(model, plugins(), to_card(second, model));
   CHECK(at::equal(key(alone, 0), key(second, 1)));
   const TrainResult after = train(model, {{alone, two, two_dev}}, some_steps(40, 0.02), 8);
-  CHECK(after.report.losses.front() < 0.5 * together.report.losses.front()); // it began where the card was
+  CHECK(after.report.losses.front() < 0.5 * together.report.losses.front()); // it started from the card
   CHECK(after.report.best_dev > 0.9);
   CHECK(!at::equal(key(alone, 0), key(second, 1)));
 }
 
-TEST_CASE("dropout belongs to training: the same card predicts the same") {
+TEST_CASE("dropout applies in training only: one card always predicts the same") {
   const Model model = tiny_model("bert-mlm");
   const std::vector<Example> rows = word_examples(32, 3);
-  MethodChoice choice;
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text}"}};
   choice.verbalizer = {"head", {{"dropout", "0.5"}}};
   choice.labels = {"negative", "positive"};
   std::vector<float> losses[2];
   for (std::vector<float>& each : losses) {
-    Method method = make_method(model, plugins(), choice);
-    each = train(model, {{method, rows, {}}}, some_steps(8, 0.01), 7).report.losses;
-    const auto asked = [&]() { return Predictor(model, {&method}).predict(pointers(rows)); };
-    CHECK(asked()[0].decision.probabilities == asked()[0].decision.probabilities);
+    TaskPipeline pipeline = make_pipeline(model, plugins(), choice);
+    each = train(model, {{pipeline, rows, {}}}, some_steps(8, 0.01), 7).report.losses;
+    const auto predicted = [&]() { return Predictor(model, {&pipeline}).predict(pointers(rows)); };
+    CHECK(predicted()[0].decision.probabilities == predicted()[0].decision.probabilities);
   }
   CHECK(losses[0] == losses[1]); // seeded
   choice.verbalizer.set = {{"dropout", "0"}};
-  Method plain = make_method(model, plugins(), choice);
+  TaskPipeline plain = make_pipeline(model, plugins(), choice);
   CHECK(train(model, {{plain, rows, {}}}, some_steps(8, 0.01), 7).report.losses != losses[0]);
 }

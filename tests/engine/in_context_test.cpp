@@ -1,5 +1,5 @@
-// Demonstrations in front of the input: the same as a person would have written them there, forwarded once a
-// card, kept in it; those most like the input are found.
+// Demonstrations before the input: equal to writing them there by hand, forwarded once per card, stored in it;
+// the examples most similar to the input are retrieved.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -9,11 +9,11 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/likeness.hpp"
+#include "engine/representation.hpp"
 #include "engine/tokenized_example.hpp"
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -24,7 +24,7 @@ namespace {
 
 using Set = std::vector<std::pair<std::string, std::string>>;
 
-/// Rows of at most three words: the tiny models hold few positions.
+/// Examples of at most three words: the tiny models have few positions.
 std::vector<Example> short_examples(int64_t count, uint64_t seed) {
   std::vector<Example> examples = word_examples(count, seed);
   for (Example& example : examples) {
@@ -38,19 +38,20 @@ std::vector<Example> short_examples(int64_t count, uint64_t seed) {
 }
 
 std::string shown_template(const Model& model) {
-  return model.backbone().shape().causal ? "{text} is{\"mask\"}" : "{text} It was {\"mask\"}.";
+  return model.shape().causal ? "{text} is{\"mask\"}" : "{text} It was {\"mask\"}.";
 }
 
-Method shown(const Model& model, const std::vector<Example>& train_rows, Set options, Set verbalizer = {}) {
-  MethodChoice choice;
+TaskPipeline shown(const Model& model, const std::vector<Example>& train_rows, Set options,
+                   Set verbalizer = {}) {
+  PipelineChoice choice;
   choice.name = "m";
   choice.prompt_template.set = {{"text", shown_template(model)}};
   choice.tuner = {"in-context", std::move(options)};
   choice.verbalizer.set = std::move(verbalizer);
   choice.labels = {"negative", "positive"};
   choice.label_words = {{"bad"}, {"good"}};
-  choice.seed = 5;
-  return make_method(model, plugins(), choice, &train_rows);
+  choice.seed = 5 + test_seed();
+  return make_pipeline(model, plugins(), choice, &train_rows);
 }
 
 std::vector<double> probabilities(const std::vector<Prediction>& predictions) {
@@ -70,7 +71,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return largest;
 }
 
-/// The first row of each label, in the file's order.
+/// The first example of each label, in the order of the file.
 std::vector<Example> firsts(const std::vector<Example>& rows) {
   std::vector<Example> first;
   for (const Example& row : rows)
@@ -81,22 +82,22 @@ std::vector<Example> firsts(const std::vector<Example>& rows) {
 
 } // namespace
 
-TEST_CASE("demonstrations are what a person would have written in front of the text") {
+TEST_CASE("demonstrations equal the same text written before the input by hand") {
   for (const char* name : {"llama-tied", "bert-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
-    const bool causal = model.backbone().shape().causal;
-    const std::vector<Example> rows = short_examples(20, 51), asked = short_examples(6, 52);
-    const Method method = shown(model, rows, {{"k", "1"}, {"choose", "first"}, {"separator", " \\n"}});
+    const bool causal = model.shape().causal;
+    const std::vector<Example> rows = short_examples(20, 51), inputs = short_examples(6, 52);
+    const TaskPipeline pipeline = shown(model, rows, {{"k", "1"}, {"choose", "first"}, {"separator", " \\n"}});
     std::string by_hand;
     for (const Example& row : firsts(rows)) {
       const std::string text = row.fields.at("text"), answer = row.label ? "good" : "bad";
       by_hand += (causal ? text + " is " + answer : text + " It was " + answer + ".") + " \n";
     }
-    for (const Example& example : asked) {
-      const TokenizedPrompt prompt = tokenized(method, model, example).at(0);
+    for (const Example& example : inputs) {
+      const TokenizedPrompt prompt = tokenized(pipeline, model, example).at(0);
       std::vector<int64_t> ids;
-      for (const TokenRow& row : prompt.input)
+      for (const PromptToken& row : prompt.input)
         ids.push_back(row.id);
       const std::string text = example.fields.at("text");
       std::string expected = by_hand + text + (causal ? " is" : " It was");
@@ -106,86 +107,87 @@ TEST_CASE("demonstrations are what a person would have written in front of the t
         plain.push_back(token.id);
       expected = model.vocabulary().decode(plain, true);
       CHECK(decoded.substr(0, expected.size()) == expected);
-      CHECK(prompt.answers.size() == 1); // demonstrations are not read
+      CHECK(prompt.answers.size() == 1); // demonstrations have no answer slots
       const auto begin = model.vocabulary().sequence_prefix();
-      CHECK(std::equal(begin.begin(), begin.end(), ids.begin())); // special tokens stay in front
+      CHECK(std::equal(begin.begin(), begin.end(), ids.begin())); // special tokens stay first
     }
   }
 }
 
-TEST_CASE("the card keeps the demonstrations, and needs no training file") {
+TEST_CASE("the card stores the demonstrations, and needs no training file") {
   for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"})
     for (const char* choose : {"seed", "first", "similar"}) {
       CAPTURE(name);
       CAPTURE(choose);
       const Model model = tiny_model(name);
-      const std::vector<Example> rows = short_examples(24, 53), asked = short_examples(9, 54);
-      Method method = shown(model, rows, {{"k", "2"}, {"choose", choose}}, {{"calibrate", "blank"}});
-      const TrainResult result = train(model, {{method, rows, asked}}, {}, 5);
+      const std::vector<Example> rows = short_examples(24, 53), inputs = short_examples(9, 54);
+      TaskPipeline pipeline = shown(model, rows, {{"k", "2"}, {"choose", choose}}, {{"calibrate", "blank"}});
+      const TrainResult result = train(model, {{pipeline, rows, inputs}}, {}, 5);
       CHECK(result.report.best_dev >= 0);
-      CHECK(method.parameters() == 0);
-      const Card card = to_card(method, model);
-      CHECK(card.tuner_learned.texts.count("000001.label") == 1);
-      CHECK(card.tuner_learned.texts.count("000004.field.text") == 1);
-      CHECK(card.tuner_learned.texts.size() == (std::string(choose) == "similar" ? 48 : 8));
-      const Method again = method_from_card(model, plugins(), card);
-      const auto first = probabilities(Predictor(model, {&method}).predict(pointers(asked)));
-      CHECK(largest_difference(first, probabilities(Predictor(model, {&again}).predict(pointers(asked)))) == 0);
+      CHECK(pipeline.parameters() == 0);
+      const Card card = to_card(pipeline, model);
+      CHECK(card.tuner_state.texts.count("000001.label") == 1);
+      CHECK(card.tuner_state.texts.count("000004.field.text") == 1);
+      CHECK(card.tuner_state.texts.size() == (std::string(choose) == "similar" ? 48 : 8));
+      const TaskPipeline again = pipeline_from_card(model, plugins(), card);
+      const auto first = probabilities(Predictor(model, {&pipeline}).predict(pointers(inputs)));
+      CHECK(largest_difference(first, probabilities(Predictor(model, {&again}).predict(pointers(inputs)))) ==
+            0);
       Predictor alone(model, {&again}, {1});
-      CHECK(largest_difference(first, probabilities(alone.predict(pointers(asked)))) < 1e-4);
-      const Method plain = two_label_method(model, "p", shown_template(model), "manual");
-      CHECK(largest_difference(first, probabilities(Predictor(model, {&plain}).predict(pointers(asked)))) >
+      CHECK(largest_difference(first, probabilities(alone.predict(pointers(inputs)))) < 1e-4);
+      const TaskPipeline plain = two_label_pipeline(model, "p", shown_template(model), "manual");
+      CHECK(largest_difference(first, probabilities(Predictor(model, {&plain}).predict(pointers(inputs)))) >
             1e-4);
     }
 }
 
-TEST_CASE("on causal models demonstrations are forwarded once a card") {
+TEST_CASE("on causal models demonstrations are forwarded once per card") {
   const Model model = tiny_model("llama-tied");
-  const std::vector<Example> rows = short_examples(24, 55), asked = short_examples(10, 56);
-  const Method method = shown(model, rows, {{"k", "2"}});
-  const Method plain = two_label_method(model, "p", shown_template(model), "manual");
-  Predictor predictor(model, {&method}, {5}), without(model, {&plain}, {5});
+  const std::vector<Example> rows = short_examples(24, 55), inputs = short_examples(10, 56);
+  const TaskPipeline pipeline = shown(model, rows, {{"k", "2"}});
+  const TaskPipeline plain = two_label_pipeline(model, "p", shown_template(model), "manual");
+  Predictor predictor(model, {&pipeline}, {5}), without(model, {&plain}, {5});
   const auto of = [](const std::vector<Example>& all, std::size_t begin) {
     std::vector<const Example*> part;
     for (std::size_t i = begin; i < begin + 5; ++i)
       part.push_back(&all[i]);
     return part;
   };
-  predictor.predict(of(asked, 0));
-  without.predict(of(asked, 0));
+  predictor.predict(of(inputs, 0));
+  without.predict(of(inputs, 0));
   const Counters first = predictor.counters(), first_without = without.counters();
-  const auto length = [&](const Method& m, const Example& e) {
+  const auto length = [&](const TaskPipeline& m, const Example& e) {
     return std::ssize(tokenized(m, model, e).at(0).input);
   };
-  const int64_t shown_rows = length(method, asked[0]) - length(plain, asked[0]);
-  CHECK(shown_rows > 20);
-  CHECK(first.rows_forwarded - first_without.rows_forwarded == shown_rows);
-  predictor.predict(of(asked, 5));
-  without.predict(of(asked, 5));
-  CHECK(predictor.counters().rows_forwarded - first.rows_forwarded ==
-        without.counters().rows_forwarded - first_without.rows_forwarded);
-  CHECK(predictor.counters().rows_from_cache >= 5 * shown_rows);
+  const int64_t shown_tokens = length(pipeline, inputs[0]) - length(plain, inputs[0]);
+  CHECK(shown_tokens > 20);
+  CHECK(first.tokens_forwarded - first_without.tokens_forwarded == shown_tokens);
+  predictor.predict(of(inputs, 5));
+  without.predict(of(inputs, 5));
+  CHECK(predictor.counters().tokens_forwarded - first.tokens_forwarded ==
+        without.counters().tokens_forwarded - first_without.tokens_forwarded);
+  CHECK(predictor.counters().tokens_from_cache >= 5 * shown_tokens);
   CHECK(predictor.counters().forwards == 2);
 }
 
-TEST_CASE("similar shows the rows whose mean hidden states are nearest, the nearest last") {
+TEST_CASE("similar shows the examples whose mean hidden states are nearest, the nearest last") {
   for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
-    const bool causal = model.backbone().shape().causal;
+    const bool causal = model.shape().causal;
     std::vector<Example> rows = short_examples(30, 57);
-    const std::vector<Example> asked = short_examples(5, 58);
-    Method method = shown(model, rows, {{"k", "1"}, {"choose", "similar"}});
-    CHECK_FALSE(method.tuner->wants_likeness());
-    train(model, {{method, rows, {}}}, {}, 5);
-    CHECK(method.tuner->wants_likeness());
+    const std::vector<Example> inputs = short_examples(5, 58);
+    TaskPipeline pipeline = shown(model, rows, {{"k", "1"}, {"choose", "similar"}});
+    CHECK_FALSE(pipeline.tuner->wants_representation());
+    train(model, {{pipeline, rows, {}}}, {}, 5);
+    CHECK(pipeline.tuner->wants_representation());
 
-    // Directly: each text alone, all rows read, those of the field averaged.
-    const Method plain = two_label_method(model, "p", shown_template(model), "manual");
+    // Directly: each text alone, hidden states of all tokens, averaged over those of the field.
+    const TaskPipeline plain = two_label_pipeline(model, "p", shown_template(model), "manual");
     const auto mean_state = [&](const Example& example) {
       const at::NoGradGuard no_grad;
       TokenizedPrompt prompt = tokenized(plain, model, example).at(0);
-      if (model.backbone().shape().encoder_decoder) {
+      if (model.shape().encoder_decoder) {
         prompt.output.clear();
         prompt.answers = {0};
       }
@@ -198,13 +200,16 @@ TEST_CASE("similar shows the rows whose mean hidden states are nearest, the near
           own.push_back(hidden[static_cast<int64_t>(i)]);
       return at::stack(own).mean(0);
     };
+    int64_t tokens = 0;
+    for (const Example& example : inputs)
+      tokens += std::ssize(tokenized(plain, model, example).at(0).input);
     Counters counters;
     const std::vector<at::Tensor> found =
-        likenesses(model, method, method.backbone(model, counters), pointers(asked), 40);
+        representations(model, pipeline, pipeline.backbone(model, counters), pointers(inputs), tokens / 2);
     CHECK(counters.forwards > 1);
     CHECK(counters.forwards <= 5);
-    for (std::size_t a = 0; a < asked.size(); ++a) {
-      const at::Tensor mine = mean_state(asked[a]);
+    for (std::size_t a = 0; a < inputs.size(); ++a) {
+      const at::Tensor mine = mean_state(inputs[a]);
       REQUIRE(found[a].defined());
       CHECK((found[a] - mine).abs().max().item<double>() < 1e-4);
       double best[2] = {-2, -2};
@@ -217,30 +222,30 @@ TEST_CASE("similar shows the rows whose mean hidden states are nearest, the near
         }
       }
       const int64_t last = best[1] > best[0] ? 1 : 0;
-      std::vector<Prompt> prompts = method.prompt_template->render(asked[a]);
+      std::vector<Prompt> prompts = pipeline.prompt_template->render({inputs[a]});
       const std::size_t own = prompts[0].input.size();
-      method.tuner->edit(prompts, {asked[a], 0, false, found[a]});
-      std::string front;
+      pipeline.tuner->edit(prompts, {inputs[a], 0, false, found[a]});
+      std::string demonstrations;
       for (std::size_t i = 0; i + own < prompts[0].input.size(); ++i)
-        front += prompts[0].input[i].text;
+        demonstrations += prompts[0].input[i].text;
       const auto written = [&](const Example& row) {
-        if (model.backbone().shape().encoder_decoder) // as T5 is taught to fill
+        if (model.shape().encoder_decoder) // in the format of T5's pretraining
           return row.fields.at("text") + " It was<extra_id_0>.<extra_id_0> " + (row.label ? "good" : "bad") +
                  "\n\n";
         return row.fields.at("text") + (causal ? " is" : " It was") + (row.label ? " good" : " bad") +
                (causal ? "" : ".") + "\n\n";
       };
-      CHECK(front == written(*nearest[1 - last]) + written(*nearest[last]));
+      CHECK(demonstrations == written(*nearest[1 - last]) + written(*nearest[last]));
     }
   }
 }
 
-TEST_CASE("a row whose prompt does not fit is told by itself, and the others are predicted") {
+TEST_CASE("an example whose prompt does not fit has a problem of its own, and the others are predicted") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> rows = short_examples(24, 59);
-  std::vector<Example> asked = short_examples(2, 60);
-  asked[0].meta["note"] = "";
-  MethodChoice choice;
+  std::vector<Example> inputs = short_examples(2, 60);
+  inputs[0].meta["note"] = "";
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text} {\"meta\": \"note\", \"shortenable\": False} so{\"mask\"}"}};
   choice.tuner = {"in-context", {{"k", "2"}}};
   choice.labels = {"negative", "positive"};
@@ -248,10 +253,10 @@ TEST_CASE("a row whose prompt does not fit is told by itself, and the others are
   std::vector<Example> noted = rows;
   for (Example& row : noted)
     row.meta["note"] = "x";
-  Method method = make_method(model, plugins(), choice, &noted);
-  asked[1].meta["note"] = "film film film film film film film film film film film film";
-  method.limit.max_length = std::ssize(tokenized(method, model, asked[0]).at(0).input) + 2;
-  const auto predictions = Predictor(model, {&method}).predict(pointers(asked));
+  TaskPipeline pipeline = make_pipeline(model, plugins(), choice, &noted);
+  inputs[1].meta["note"] = "film film film film film film film film film film film film";
+  pipeline.limit.max_length = std::ssize(tokenized(pipeline, model, inputs[0]).at(0).input) + 2;
+  const auto predictions = Predictor(model, {&pipeline}).predict(pointers(inputs));
   CHECK(predictions[0].problem.empty());
   CHECK(predictions[1].problem.find("the limit is") != std::string::npos);
 }
@@ -259,17 +264,17 @@ TEST_CASE("a row whose prompt does not fit is told by itself, and the others are
 TEST_CASE("damaged demonstrations in a card are refused by name") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> rows = short_examples(24, 61);
-  Method method = shown(model, rows, {{"k", "2"}, {"choose", "similar"}});
-  train(model, {{method, rows, {}}}, {}, 5);
-  const Card card = to_card(method, model);
+  TaskPipeline pipeline = shown(model, rows, {{"k", "2"}, {"choose", "similar"}});
+  train(model, {{pipeline, rows, {}}}, {}, 5);
+  const Card card = to_card(pipeline, model);
   const auto refused = [&](const std::function<void(Card&)>& damage, const char* part) {
     Card damaged = card;
     damage(damaged);
-    CHECK_THROWS_WITH_AS(method_from_card(model, plugins(), damaged), doctest::Contains(part), DataError);
+    CHECK_THROWS_WITH_AS(pipeline_from_card(model, plugins(), damaged), doctest::Contains(part), DataError);
   };
-  refused([](Card& c) { c.tuner_learned.texts["000001.label"] = "maybe"; }, "\"maybe\"");
-  refused([](Card& c) { c.tuner_learned.texts.erase("000001.label"); }, "000001");
-  refused([](Card& c) { c.tuner_learned.texts["000001.colour"] = "x"; }, "000001.colour");
-  refused([](Card& c) { c.tuner_learned.texts["000001.field.text"].clear(), c.tuner_learned.tensors.clear(); },
+  refused([](Card& c) { c.tuner_state.texts["000001.label"] = "maybe"; }, "\"maybe\"");
+  refused([](Card& c) { c.tuner_state.texts.erase("000001.label"); }, "000001");
+  refused([](Card& c) { c.tuner_state.texts["000001.colour"] = "x"; }, "000001.colour");
+  refused([](Card& c) { c.tuner_state.texts["000001.field.text"].clear(), c.tuner_state.tensors.clear(); },
           "\"states\"");
 }

@@ -1,4 +1,4 @@
-// Options that name files and cards: what a component is handed of them, and that a card needs them no more.
+// Options that name files and cards: what a component receives of them, and that a card no longer needs them.
 #include <ATen/ATen.h>
 
 #include <filesystem>
@@ -8,12 +8,12 @@
 
 #include <cuecard/error.hpp>
 
+#include "manifest/file_bytes.hpp"
+#include "manifest/read_manifest.hpp"
+#include "manifest/sidecar.hpp"
 #include "tasks.hpp"
-#include "tool/file_bytes.hpp"
-#include "tool/read_manifest.hpp"
-#include "tool/sidecar.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -47,8 +47,8 @@ struct Workplace {
       std::filesystem::temp_directory_path() / ("cuecard-naming-test-" + std::to_string(getpid()));
 };
 
-MethodChoice naming(std::vector<std::pair<std::string, std::string>> set) {
-  MethodChoice choice;
+PipelineChoice naming(std::vector<std::pair<std::string, std::string>> set) {
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text} It was{\"mask\"}"}};
   choice.tuner = {"naming", std::move(set)};
   choice.labels = {"negative", "positive"};
@@ -58,38 +58,37 @@ MethodChoice naming(std::vector<std::pair<std::string, std::string>> set) {
 
 } // namespace
 
-TEST_CASE(
-    "a file's text and a card's learned tensors are handed over, and the card that comes of it needs neither") {
+TEST_CASE("a file's text and a card's trained tensors are passed on, and the new card needs neither") {
   const Workplace work;
   const registry::Registry registry = work.registry();
   const Model model = tiny_model("llama-tied"), other = tiny_model("llama-untied");
-  const Method soft =
-      two_label_method(model, "soft", "{text} It was{\"mask\"}", "prompt-tuning", {{"length", "2"}});
+  const TaskPipeline soft =
+      two_label_pipeline(model, "soft", "{text} It was{\"mask\"}", "prompt-tuning", {{"length", "2"}});
   const std::filesystem::path words = work.path / "words.txt", start = work.path / "start.card";
   save_card(to_card(soft, model), start);
   std::ofstream(words) << "one\ntwo\n";
 
-  const Method method =
-      make_method(model, registry, naming({{"words", words.string()}, {"start", start.string()}}));
-  const Learned learned = method.tuner->export_learned(0);
-  CHECK(learned.texts.at("words") == "one\ntwo\n");
-  CHECK(learned.texts.at("given") == "1 and 1");
-  CHECK(at::equal(learned.tensors.at("prompt"), soft.tuner->export_learned(0).tensors.at("prompt")));
-  CHECK(make_method(model, registry, naming({})).tuner->export_learned(0).texts.at("given") == "0 and 0");
+  const TaskPipeline pipeline =
+      make_pipeline(model, registry, naming({{"words", words.string()}, {"start", start.string()}}));
+  const ComponentState state = pipeline.tuner->state(0);
+  CHECK(state.texts.at("words") == "one\ntwo\n");
+  CHECK(state.texts.at("given") == "1 and 1");
+  CHECK(at::equal(state.tensors.at("prompt"), soft.tuner->state(0).tensors.at("prompt")));
+  CHECK(make_pipeline(model, registry, naming({})).tuner->state(0).texts.at("given") == "0 and 0");
 
-  save_card(to_card(method, model), work.path / "own.card");
+  save_card(to_card(pipeline, model), work.path / "own.card");
   std::filesystem::remove(words);
   std::filesystem::remove_all(start);
-  const Method back = method_from_card(model, registry, read_card(work.path / "own.card"));
-  CHECK(back.tuner->export_learned(0).texts.at("words") == "one\ntwo\n");
-  CHECK(at::equal(back.tuner->export_learned(0).tensors.at("prompt"), learned.tensors.at("prompt")));
+  const TaskPipeline back = pipeline_from_card(model, registry, read_card(work.path / "own.card"));
+  CHECK(back.tuner->state(0).texts.at("words") == "one\ntwo\n");
+  CHECK(at::equal(back.tuner->state(0).tensors.at("prompt"), state.tensors.at("prompt")));
 
-  CHECK_THROWS_WITH_AS(make_method(model, registry, naming({{"words", words.string()}})),
+  CHECK_THROWS_WITH_AS(make_pipeline(model, registry, naming({{"words", words.string()}})),
                        doctest::Contains("the option \"words\" of \"naming\""), DataError);
-  CHECK_THROWS_WITH_AS(make_method(model, registry, naming({{"start", start.string()}})),
+  CHECK_THROWS_WITH_AS(make_pipeline(model, registry, naming({{"start", start.string()}})),
                        doctest::Contains("the option \"start\" of \"naming\""), DataError);
   save_card(to_card(soft, model), start);
-  CHECK_THROWS_WITH_AS(make_method(other, registry, naming({{"start", start.string()}})),
+  CHECK_THROWS_WITH_AS(make_pipeline(other, registry, naming({{"start", start.string()}})),
                        doctest::Contains("was made for"), DataError);
 }
 
@@ -99,6 +98,6 @@ TEST_CASE("a file that is too large is refused") {
   std::ofstream(large) << "x";
   std::filesystem::resize_file(large, (std::uintmax_t{64} << 20) + 1); // sparse
   CHECK_THROWS_WITH_AS(
-      make_method(tiny_model("llama-tied"), work.registry(), naming({{"words", large.string()}})),
+      make_pipeline(tiny_model("llama-tied"), work.registry(), naming({{"words", large.string()}})),
       doctest::Contains("the option \"words\""), DataError);
 }

@@ -1,4 +1,5 @@
-// A tuner that learns nothing but what its options name: the text of a file and what a card's tuner learned.
+// A tuner that is not trained: its state is what its options name, the text of a file and the state of a card's
+// tuner.
 #include <cuecard/register.hpp>
 #include <cuecard/tuner.hpp>
 
@@ -6,25 +7,25 @@ namespace {
 
 class Naming final : public cuecard::Tuner {
 public:
-  explicit Naming(const cuecard::Options& options) { learned_.texts["path"] = options.text("words"); }
+  explicit Naming(const cuecard::Options& options) { state_.texts["path"] = options.text("words"); }
   void prepare(const cuecard::Problem& problem) override {
     if (const auto words = problem.files.find("words"); words != problem.files.end())
-      learned_.texts["words"] = words->second;
+      state_.texts["words"] = words->second;
     if (const auto start = problem.cards.find("start"); start != problem.cards.end())
-      learned_.tensors = start->second.tensors;
-    learned_.texts["given"] =
+      state_.tensors = start->second.tensors;
+    state_.texts["given"] =
         std::to_string(problem.files.size()) + " and " + std::to_string(problem.cards.size());
   }
-  cuecard::Conditioning condition(int64_t, const cuecard::Pass&) const override { return {}; }
-  cuecard::Learned export_learned(int64_t) const override { return learned_; }
-  void import_learned(const cuecard::Learned& learned) override {
-    const std::string given = learned_.texts["given"];
-    learned_ = learned;
-    learned_.texts["given"] = given;
+  cuecard::Conditioning condition(const cuecard::ConditionArgs&) const override { return {}; }
+  cuecard::ComponentState state(int64_t) const override { return state_; }
+  void load_state(const cuecard::ComponentState& state) override {
+    const std::string given = state_.texts["given"];
+    state_ = state;
+    state_.texts["given"] = given;
   }
 
 private:
-  cuecard::Learned learned_;
+  cuecard::ComponentState state_;
 };
 
 constexpr cuecard_option_v1 options[] = {
@@ -32,7 +33,7 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::card_option("start", "Where to start.", "this test"),
 };
 constexpr cuecard_component_v1 components[] = {
-    cuecard::tuner<Naming>("naming", "What its options name.", CUECARD_LEARNS_TENSORS, options),
+    cuecard::tuner<Naming>("naming", "The contents of what its options name.", CUECARD_TRAINS_TENSORS, options),
 };
 
 } // namespace

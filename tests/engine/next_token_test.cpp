@@ -1,4 +1,5 @@
-// The next token: drawn as the same uniform numbers draw by hand, and what must not come or must come.
+// The next token: sampling against a direct computation from the same uniform numbers, banned and forced
+// tokens.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -6,17 +7,17 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
 
-#include "engine/next_token.hpp"
+#include "engine/generate/next_token.hpp"
 #include "written.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 using namespace cuecard::test;
 
-TEST_CASE("drawn tokens are those that the same uniform numbers draw by hand") {
+TEST_CASE("sampled tokens are those that the same uniform numbers select by hand") {
   const Model model = tiny_model("llama-tied");
   GenerateSettings settings;
   settings.max_length = 8;
@@ -33,8 +34,8 @@ TEST_CASE("drawn tokens are those that the same uniform numbers draw by hand") {
     for (std::size_t i = 0; i < 3; ++i) {
       Random random(settings.seed, prompt * 3 + i);
       for (int64_t k = 0; k < settings.max_length; ++k) {
-        const at::Tensor scores = next_scores(model, some_prompts[prompt], expected[i].ids);
-        const auto [values, order] = scores.sort(0, true);
+        const at::Tensor logits = next_logits(model, some_prompts[prompt], expected[i].ids);
+        const auto [values, order] = logits.sort(0, true);
         const at::Tensor probs = (values / 0.8).narrow(0, 0, 40).to(at::kDouble).softmax(0);
         std::vector<double> kept;
         double before = 0, sum = 0;
@@ -50,7 +51,7 @@ TEST_CASE("drawn tokens are those that the same uniform numbers draw by hand") {
         for (double reached = kept[0]; reached <= u; reached += kept[rank])
           ++rank;
         const int64_t token = order[static_cast<int64_t>(rank)].item<int64_t>();
-        expected[i].log_prob += scores.log_softmax(0)[token].item<double>();
+        expected[i].log_prob += logits.log_softmax(0)[token].item<double>();
         if (token == model.vocabulary().special().eos)
           break;
         expected[i].ids.push_back(token);
@@ -66,10 +67,10 @@ TEST_CASE("drawn tokens are those that the same uniform numbers draw by hand") {
     }
   }
   std::sort(seen.begin(), seen.end());
-  CHECK(std::unique(seen.begin(), seen.end()) - seen.begin() > 10); // they differ, so something was drawn
+  CHECK(std::unique(seen.begin(), seen.end()) - seen.begin() > 10); // they differ, so something was sampled
 }
 
-TEST_CASE("a token comes as often as its share says") {
+TEST_CASE("a token is sampled as often as its probability says") {
   const at::Tensor probs = at::tensor({0.5, 0.25, 0.15, 0.07, 0.03}, at::kDouble);
   const int64_t n = 4000;
   const at::Tensor scores = probs.log().to(at::kFloat).expand({n, 5}).contiguous();
@@ -100,7 +101,7 @@ TEST_CASE("a token comes as often as its share says") {
   CHECK(shares()[0] == doctest::Approx(1));
 }
 
-TEST_CASE("learned rows are neither repeated nor part of an n-gram") {
+TEST_CASE("soft tokens are neither penalised nor part of an n-gram") {
   const at::Tensor scores = at::tensor({1.f, -1.f, 2.f, 0.5f}).view({1, 4});
   GenerateSettings settings;
   settings.repetition_penalty = 2;
@@ -110,12 +111,12 @@ TEST_CASE("learned rows are neither repeated nor part of an n-gram") {
   settings = {};
   settings.no_repeat_ngram = 2;
   const at::Tensor without = constrained(scores, {{&ids, 1}}, settings, {});
-  CHECK(std::isinf(without[0][2].item<float>())); // 1 2 was there
-  CHECK(without[0][0].item<float>() == 1);        // 1 and then a learned row bans nothing
+  CHECK(std::isinf(without[0][2].item<float>())); // the bigram 1 2 exists already
+  CHECK(without[0][0].item<float>() == 1);        // 1 before a soft token bans nothing
   CHECK(at::equal(scores, at::tensor({1.f, -1.f, 2.f, 0.5f}).view({1, 4})));
 }
 
-TEST_CASE("a token that the model says must come does, and bans and penalties don't hold against it") {
+TEST_CASE("a forced token wins against bans and penalties") {
   const at::Tensor scores = at::tensor({1.f, -1.f, 2.f, 0.5f}).view({1, 4}).expand({3, 4}).contiguous();
   const std::vector<int64_t> start{0}, begun{0, 3, 1}, full{0, 3, 1, 1};
   GenerateSettings settings;
@@ -126,13 +127,13 @@ TEST_CASE("a token that the model says must come does, and bans and penalties do
       constrained(scores, {{&start, 0, 4}, {&begun, 2, 4}, {&full, 3, 4}}, settings, bounds);
   const float never = -std::numeric_limits<float>::infinity();
   CHECK(at::equal(changed[0], at::tensor({never, never, never, 0.f}))); // the first
-  CHECK(at::equal(changed[1], at::tensor({1.f, never, never, never}))); // both ends come too early
+  CHECK(at::equal(changed[1], at::tensor({1.f, never, never, never}))); // both ends are too early
   CHECK(at::equal(changed[2], at::tensor({never, never, 0.f, never}))); // the last
   const TextBounds nothing;
   CHECK(constrained(scores, {{&start, 0, 4}, {&begun, 2, 4}, {&full, 3, 4}}, {}, nothing).is_same(scores));
 }
 
-TEST_CASE("what a text begins and ends with is read from the model's files, and no token that it lacks") {
+TEST_CASE("what a text begins and ends with is read from the model's files; an unknown token is refused") {
   Configuration configuration("config.json");
   SpecialTokens special;
   special.eos = 7;

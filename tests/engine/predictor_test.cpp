@@ -1,4 +1,4 @@
-// The same answer in any company: alone, in a batch of mixed lengths, reordered, beside rows of other cards.
+// The same prediction in any batch: alone, with mixed lengths, reordered, with examples of other cards.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include "engine/guarded.hpp"
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -28,141 +28,140 @@ bool same(const Prediction& a, const Prediction& b) {
   return a.label() == b.label() || std::abs(a.decision.probabilities[0] - 0.5) < tolerance;
 }
 
-/// Templates that suit a family: a masked model may have text behind the answer.
+/// Templates for a family: a masked model may have text after the answer.
 std::vector<std::string> templates(const Model& model) {
-  if (model.backbone().shape().causal)
+  if (model.shape().causal)
     return {"Review: {text} It was{\"mask\"}", "{text} {\"soft\":\"the film\"} so{\"mask\"}"};
   return {"{text} It was {\"mask\"}.", "{\"soft\"} {text} {\"soft\":\"the film\"} {\"mask\"} then"};
 }
 
 } // namespace
 
-TEST_CASE("an example's scores don't depend on its company") {
+TEST_CASE("an example's scores don't depend on the rest of the batch") {
   for (const char* name : {"llama-tied", "llama-untied", "bert-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
     const std::vector<std::string> texts = templates(model);
-    const Method plain = two_label_method(model, "plain", texts[0], "manual");
-    const Method front = two_label_method(model, "front", texts[0], "prompt-tuning", {{"length", "7"}}, 3);
-    const Method inside = two_label_method(model, "inside", texts[1], "prompt-tuning", {}, 5);
-    const std::vector<const Method*> methods{&plain, &front, &inside};
+    const TaskPipeline plain = two_label_pipeline(model, "plain", texts[0], "manual");
+    const TaskPipeline front =
+        two_label_pipeline(model, "front", texts[0], "prompt-tuning", {{"length", "7"}}, 3);
+    const TaskPipeline inside = two_label_pipeline(model, "inside", texts[1], "prompt-tuning", {}, 5);
+    const std::vector<const TaskPipeline*> pipelines{&plain, &front, &inside};
 
-    for (const Method* method : methods) {
-      CAPTURE(method->name);
+    for (const TaskPipeline* pipeline : pipelines) {
+      CAPTURE(pipeline->name);
       const std::vector<Example> examples = word_examples(64, 11);
-      Predictor all(model, {method}, {64});
+      Predictor all(model, {pipeline}, {64});
       const std::vector<Prediction> together = all.predict(pointers(examples));
       CHECK(all.counters().forwards == 1);
       for (std::size_t i = 0; i < examples.size(); ++i)
-        CHECK(same(together[i], Predictor(model, {method}).predict({&examples[i]})[0]));
+        CHECK(same(together[i], Predictor(model, {pipeline}).predict({&examples[i]})[0]));
       std::vector<const Example*> reversed = pointers(examples);
       std::reverse(reversed.begin(), reversed.end());
-      const std::vector<Prediction> backwards = Predictor(model, {method}, {5}).predict(reversed);
+      const std::vector<Prediction> backwards = Predictor(model, {pipeline}, {5}).predict(reversed);
       for (std::size_t i = 0; i < examples.size(); ++i)
         CHECK(same(together[i], backwards[examples.size() - 1 - i]));
     }
 
     std::vector<Example> mixed = word_examples(30, 12);
     for (std::size_t i = 0; i < mixed.size(); ++i)
-      mixed[i].card = methods[i % 3]->name;
-    Predictor predictor(model, methods);
+      mixed[i].card = pipelines[i % 3]->name;
+    Predictor predictor(model, pipelines);
     const std::vector<Prediction> beside = predictor.predict(pointers(mixed));
     CHECK(predictor.counters().forwards == 1);
     for (std::size_t i = 0; i < mixed.size(); ++i) {
       CHECK(beside[i].card == static_cast<int64_t>(i % 3));
-      CHECK(same(beside[i], Predictor(model, {methods[i % 3]}).predict({&mixed[i]})[0]));
+      CHECK(same(beside[i], Predictor(model, {pipelines[i % 3]}).predict({&mixed[i]})[0]));
     }
   }
 }
 
-TEST_CASE("on a causal model a card's front is forwarded once and then taken from cache") {
+TEST_CASE("on a causal model a card's common prefix is forwarded once and then taken from the cache") {
   const Model model = tiny_model("llama-tied");
-  const Method method =
-      two_label_method(model, "front", "Review: {text} It was{\"mask\"}", "prompt-tuning", {{"length", "9"}});
+  const TaskPipeline pipeline =
+      two_label_pipeline(model, "front", "Review: {text} It was{\"mask\"}", "prompt-tuning", {{"length", "9"}});
   const std::vector<Example> examples = word_examples(40, 13);
-  Predictor predictor(model, {&method}, {10});
+  Predictor predictor(model, {&pipeline}, {10});
   predictor.predict(pointers(examples));
   const Counters counters = predictor.counters();
   CHECK(counters.forwards == 4);
-  CHECK(counters.scores_projected == 40 * 2);
-  CHECK(counters.rows_from_cache >= 30 * 9);
-  Predictor alone(model, {&method});
+  CHECK(counters.logits_computed == 40 * 2);
+  CHECK(counters.tokens_from_cache >= 30 * 9);
+  Predictor alone(model, {&pipeline});
   alone.predict({&examples[0]});
-  const int64_t longest_without_front = 40 * (alone.counters().rows_forwarded + 40);
-  CHECK(counters.rows_forwarded < longest_without_front);
+  const int64_t most_tokens = 40 * (alone.counters().tokens_forwarded + 40);
+  CHECK(counters.tokens_forwarded < most_tokens);
 }
 
-TEST_CASE("a card's front is learned from a single row, too") {
+TEST_CASE("a card's common prefix is cached from a single example, too") {
   for (const char* name : {"llama-tied", "bert-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
-    const bool causal = model.backbone().shape().causal;
-    const Method method =
-        two_label_method(model, "front", templates(model)[0], "prompt-tuning", {{"length", "9"}});
+    const bool causal = model.shape().causal;
+    const TaskPipeline pipeline =
+        two_label_pipeline(model, "front", templates(model)[0], "prompt-tuning", {{"length", "9"}});
     const std::vector<Example> examples = word_examples(2, 16);
-    Predictor interactive(model, {&method}), alone(model, {&method});
+    Predictor interactive(model, {&pipeline}), alone(model, {&pipeline});
     interactive.predict({&examples[0]});
     const Counters first = interactive.counters();
     CHECK(first.forwards == 1);
-    CHECK(first.rows_from_cache == 0);
+    CHECK(first.tokens_from_cache == 0);
     const Prediction second = interactive.predict({&examples[1]})[0];
     CHECK(same(second, alone.predict({&examples[1]})[0]));
-    const int64_t cached = interactive.counters().rows_from_cache;
+    const int64_t cached = interactive.counters().tokens_from_cache;
     CHECK(interactive.counters().forwards == 2);
     CHECK(cached >= (causal ? 9 : 0));
-    CHECK(cached <= (causal ? alone.counters().rows_forwarded - 1 : 0));
-    CHECK(interactive.counters().rows_forwarded - first.rows_forwarded ==
-          alone.counters().rows_forwarded - cached);
+    CHECK(cached <= (causal ? alone.counters().tokens_forwarded - 1 : 0));
+    CHECK(interactive.counters().tokens_forwarded - first.tokens_forwarded ==
+          alone.counters().tokens_forwarded - cached);
   }
 }
 
 namespace {
 
-/// A verbalizer that leaves rows without a score.
+/// A verbalizer that leaves examples without a score.
 class Silent final : public Verbalizer {
 public:
   void prepare(const VerbalizerTarget&) override {}
-  Readout readout() const override { return {Readout::Kind::hidden, {}}; }
-  Scores score(const at::Tensor&, const Batch&, const Pass&) const override {
-    return {at::zeros({0}), {0, 0, 0}};
-  }
-  at::Tensor loss(const Scores&, const Batch&) const override { return {}; }
+  OutputRequest output_request() const override { return {OutputRequest::Kind::hidden_states, {}}; }
+  Scores score(const ScoreArgs&) const override { return {at::zeros({0}), {0, 0, 0}}; }
+  at::Tensor loss(const LossArgs&) const override { return {}; }
   std::vector<std::string> answer_text(int64_t) const override { return {}; }
 };
 
 } // namespace
 
-TEST_CASE("a verbalizer that gives no scores is named, and no label is made up") {
+TEST_CASE("a verbalizer that gives no scores is an error that names it, and no label is invented") {
   const Model model = tiny_model("llama-tied");
-  Method method = two_label_method(model, "m", "{text} so{\"mask\"}", "manual");
-  method.verbalizer = guarded(Component<Verbalizer>{std::make_shared<Silent>(), "quiet", "silent"});
+  TaskPipeline pipeline = two_label_pipeline(model, "m", "{text} so{\"mask\"}", "manual");
+  pipeline.verbalizer = guarded(Component<Verbalizer>{std::make_shared<Silent>(), "quiet", "silent"});
   const std::vector<Example> examples = word_examples(2, 17);
-  CHECK_THROWS_WITH_AS(Predictor(model, {&method}).predict(pointers(examples)),
+  CHECK_THROWS_WITH_AS(Predictor(model, {&pipeline}).predict(pointers(examples)),
                        doctest::Contains("without scores"), PluginError);
 }
 
-TEST_CASE("a method that chooses among labels needs some") {
+TEST_CASE("a pipeline that chooses among labels needs some") {
   const Model model = tiny_model("llama-tied");
-  MethodChoice choice;
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text} so{\"mask\"}"}};
-  CHECK_THROWS_WITH_AS(make_method(model, plugins(), choice), doctest::Contains("\"labels\""), DataError);
-  Card card = to_card(two_label_method(model, "m", "{text} so{\"mask\"}", "manual"), model);
+  CHECK_THROWS_WITH_AS(make_pipeline(model, plugins(), choice), doctest::Contains("\"labels\""), DataError);
+  Card card = to_card(two_label_pipeline(model, "m", "{text} so{\"mask\"}", "manual"), model);
   card.labels.clear();
   card.label_words.clear();
-  CHECK_THROWS_WITH_AS(method_from_card(model, plugins(), card), doctest::Contains("\"labels\""), DataError);
+  CHECK_THROWS_WITH_AS(pipeline_from_card(model, plugins(), card), doctest::Contains("\"labels\""), DataError);
 }
 
-TEST_CASE("a card's options: defaults for what it lacks, one sentence for what is not known") {
+TEST_CASE("a card's options: defaults for missing ones, one sentence for unknown ones") {
   const Model model = tiny_model("llama-tied");
-  const Card card = to_card(two_label_method(model, "mine", "{text} so{\"mask\"}", "manual"), model);
+  const Card card = to_card(two_label_pipeline(model, "mine", "{text} so{\"mask\"}", "manual"), model);
   Card older = card;
   older.verbalizer.options = {};
-  const Method from_older = method_from_card(model, plugins(), older);
+  const TaskPipeline from_older = pipeline_from_card(model, plugins(), older);
   CHECK((from_older.record.verbalizer.options.values() == card.verbalizer.options.values()));
   Card edited = card;
   edited.verbalizer.options.set("calibrat", std::string("none"));
   try {
-    method_from_card(model, plugins(), edited);
+    pipeline_from_card(model, plugins(), edited);
     FAIL("not refused");
   } catch (const DataError& error) {
     const std::string text = error.what();
@@ -172,14 +171,14 @@ TEST_CASE("a card's options: defaults for what it lacks, one sentence for what i
   }
   Card foreign = card;
   foreign.tuner.plugin = "elsewhere";
-  CHECK_THROWS_WITH_AS(method_from_card(model, plugins(), foreign), doctest::Contains("--plugin-path"),
+  CHECK_THROWS_WITH_AS(pipeline_from_card(model, plugins(), foreign), doctest::Contains("--plugin-path"),
                        PluginError);
 }
 
-TEST_CASE("rows that can't be used get a problem and leave the others alone") {
+TEST_CASE("examples that can't be used get a problem and do not affect the others") {
   const Model model = tiny_model("llama-tied");
-  const Method a = two_label_method(model, "a", "{text} so{\"mask\"}", "manual"),
-               b = two_label_method(model, "b", "{other} so{\"mask\"}", "manual");
+  const TaskPipeline a = two_label_pipeline(model, "a", "{text} so{\"mask\"}", "manual"),
+                     b = two_label_pipeline(model, "b", "{other} so{\"mask\"}", "manual");
   std::vector<Example> examples = word_examples(3, 14);
   examples[0].card = "a";
   examples[1].card = "b"; // has no field "other"
@@ -193,9 +192,9 @@ TEST_CASE("rows that can't be used get a problem and leave the others alone") {
 
 TEST_CASE("fill gives the best tokens with log-probabilities over the whole vocabulary") {
   const Model model = tiny_model("bert-mlm");
-  const Method method = two_label_method(model, "m", "{text} It was {\"mask\"}.", "manual");
+  const TaskPipeline pipeline = two_label_pipeline(model, "m", "{text} It was {\"mask\"}.", "manual");
   const std::vector<Example> examples = word_examples(4, 15);
-  const auto filled = Predictor(model, {&method}).fill(pointers(examples), model.backbone().shape().vocabulary);
+  const auto filled = Predictor(model, {&pipeline}).fill(pointers(examples), model.shape().vocabulary);
   for (const auto& slots : filled) {
     REQUIRE(slots.size() == 1);
     double sum = 0;

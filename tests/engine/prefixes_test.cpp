@@ -1,5 +1,5 @@
-// Learned prefixes and encoded pseudo tokens through the engine: they learn, share batches with other cards,
-// serve several tasks, and come back from a card as they were.
+// Trained prefixes and encoded soft prompts through the engine: they are trained, share batches with other
+// cards, serve several tasks, and are the same after reloading from a card.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -7,12 +7,12 @@
 
 #include <unistd.h>
 
-#include <cuecard/parts/learned_prefix.hpp>
+#include <cuecard/parts/training/trainable_prefix.hpp>
 
 #include "card/card.hpp"
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -28,7 +28,7 @@ struct Choice {
   Set options;
 };
 
-/// Every way of this file to learn, small.
+/// All tuners of this file, small.
 const std::vector<Choice>& choices() {
   static const std::vector<Choice> all{
       {"prefix-tuning", {{"length", "5"}, {"mid-dim", "16"}}},
@@ -42,7 +42,7 @@ const std::vector<Choice>& choices() {
 }
 
 std::string text_for(const Model& model) {
-  return model.backbone().shape().causal ? "{text} It was{\"mask\"}" : "{text} It was {\"mask\"}.";
+  return model.shape().causal ? "{text} It was{\"mask\"}" : "{text} It was {\"mask\"}.";
 }
 
 bool same(const Prediction& a, const Prediction& b, double tolerance = 1e-4) {
@@ -54,14 +54,11 @@ bool same(const Prediction& a, const Prediction& b, double tolerance = 1e-4) {
   return true;
 }
 
-FitSettings quick(int64_t steps) {
-  FitSettings settings;
-  settings.steps = steps;
-  settings.batch_size = 8;
-  settings.optimizer = "adamw";
-  settings.schedule = "linear";
-  settings.learning_rate = 0.01;
-  return settings;
+FitRequest quick(int64_t steps) {
+  FitRequest request = steps_of(steps, 8, 0.01);
+  request.optimizer = "adamw";
+  request.schedule = "linear";
+  return request;
 }
 
 float mean_of(const std::vector<float>& losses, std::size_t begin, std::size_t count) {
@@ -81,12 +78,12 @@ struct Folder {
       std::filesystem::temp_directory_path() / ("cuecard-prefixes-test-" + std::to_string(getpid()));
 };
 
-/// The card is what the method is, to the last bit, read from a folder.
-void check_card(const Model& model, const Method& method, const std::vector<Example>& rows) {
+/// The card, written and read again, predicts the same bit for bit.
+void check_card(const Model& model, const TaskPipeline& pipeline, const std::vector<Example>& rows) {
   const Folder folder;
-  save_card(to_card(method, model), folder.path / "m.card");
-  const Method back = method_from_card(model, plugins(), read_card(folder.path / "m.card"));
-  const auto before = Predictor(model, {&method}).predict(pointers(rows)),
+  save_card(to_card(pipeline, model), folder.path / "m.card");
+  const TaskPipeline back = pipeline_from_card(model, plugins(), read_card(folder.path / "m.card"));
+  const auto before = Predictor(model, {&pipeline}).predict(pointers(rows)),
              after = Predictor(model, {&back}).predict(pointers(rows));
   for (std::size_t i = 0; i < rows.size(); ++i)
     CHECK(before[i].decision.probabilities == after[i].decision.probabilities);
@@ -94,7 +91,7 @@ void check_card(const Model& model, const Method& method, const std::vector<Exam
 
 } // namespace
 
-TEST_CASE("each learns a planted rule, and its card is what it became") {
+TEST_CASE("each learns a planted rule, and its card reproduces it") {
   for (const char* name : {"llama-untied", "bert-mlm"}) {
     const Model model = tiny_model(name);
     const std::vector<Example> examples = word_examples(48, 41);
@@ -102,44 +99,46 @@ TEST_CASE("each learns a planted rule, and its card is what it became") {
       CAPTURE(name);
       CAPTURE(choice.tuner);
       CAPTURE(choice.options.size());
-      Method method = two_label_method(model, "m", text_for(model), choice.tuner, choice.options);
-      const TrainResult result = train(model, {{method, examples, {}}}, quick(40), 1);
+      TaskPipeline pipeline = two_label_pipeline(model, "m", text_for(model), choice.tuner, choice.options);
+      const TrainResult result = train(model, {{pipeline, examples, {}}}, quick(40), 1);
       CHECK(mean_of(result.report.losses, 34, 6) < mean_of(result.report.losses, 0, 6) - 0.05f);
-      check_card(model, method, examples);
+      check_card(model, pipeline, examples);
     }
   }
 }
 
 TEST_CASE(
-    "cards with prefixes, learned rows and nothing learned share one forward pass and come out as alone") {
+    "cards with prefixes, soft prompts or nothing trained predict the same in one forward pass as alone") {
   for (const char* name : {"llama-tied", "llama-untied", "bert-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
-    std::vector<Method> methods;
+    std::vector<TaskPipeline> pipelines;
     for (std::size_t i = 0; i < choices().size(); ++i)
-      methods.push_back(two_label_method(model, "card" + std::to_string(i), text_for(model), choices()[i].tuner,
-                                         choices()[i].options, 10 + i));
-    methods.push_back(two_label_method(model, "rows", text_for(model), "prompt-tuning", {{"length", "7"}}, 3));
-    methods.push_back(two_label_method(model, "plain", text_for(model), "manual"));
-    std::vector<const Method*> all;
-    for (const Method& method : methods)
-      all.push_back(&method);
+      pipelines.push_back(two_label_pipeline(model, "card" + std::to_string(i), text_for(model),
+                                             choices()[i].tuner, choices()[i].options, 10 + i));
+    pipelines.push_back(
+        two_label_pipeline(model, "rows", text_for(model), "prompt-tuning", {{"length", "7"}}, 3));
+    pipelines.push_back(two_label_pipeline(model, "plain", text_for(model), "manual"));
+    std::vector<const TaskPipeline*> all;
+    for (const TaskPipeline& pipeline : pipelines)
+      all.push_back(&pipeline);
 
     std::vector<Example> mixed = word_examples(40, 42);
     for (std::size_t i = 0; i < mixed.size(); ++i)
-      mixed[i].card = methods[i % methods.size()].name;
+      mixed[i].card = pipelines[i % pipelines.size()].name;
     Predictor predictor(model, all, {64});
     const std::vector<Prediction> together = predictor.predict(pointers(mixed));
     CHECK(predictor.counters().forwards == 1);
-    const std::vector<Prediction> again = predictor.predict(pointers(mixed)); // fronts come from the past now
+    const std::vector<Prediction> again =
+        predictor.predict(pointers(mixed)); // common prefixes come from the cache now
     for (std::size_t i = 0; i < mixed.size(); ++i) {
-      CAPTURE(i % methods.size());
+      CAPTURE(i % pipelines.size());
       const Prediction alone = Predictor(model, {all[i % all.size()]}).predict({&mixed[i]})[0];
       CHECK(same(together[i], alone));
       CHECK(same(again[i], alone));
     }
-    // Each of them does something to the model.
-    Example bare = mixed[methods.size() - 1];
+    // Each of them has an effect on the model.
+    Example bare = mixed[pipelines.size() - 1];
     bare.card.clear();
     const Prediction plain = Predictor(model, {all.back()}).predict({&bare})[0];
     for (std::size_t i = 0; i + 1 < all.size(); ++i) {
@@ -149,20 +148,21 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("several tasks learn one prefix, and each card of it is its task") {
+TEST_CASE("several tasks train one prefix, and each card reproduces its task") {
   for (const char* tuner : {"p-tuning-v2", "prefix-tuning"}) {
     CAPTURE(tuner);
     const Model model = tiny_model("bert-mlm");
-    Method first = two_label_method(model, "first", "{text} It was {\"mask\"}.", tuner, {{"length", "8"}});
-    Method second = two_label_method(model, "second", "So {\"mask\"}: {text}", "manual");
+    TaskPipeline first =
+        two_label_pipeline(model, "first", "{text} It was {\"mask\"}.", tuner, {{"length", "8"}});
+    TaskPipeline second = two_label_pipeline(model, "second", "So {\"mask\"}: {text}", "manual");
     second.tuner = first.tuner;
     second.record.tuner = first.record.tuner;
     second.task = 1;
     const std::vector<Example> one = word_examples(32, 43), two = word_examples(32, 44);
-    const Learned before = first.tuner->export_learned(0);
-    const auto loss_of = [&](const Method& method, const std::vector<Example>& rows) {
+    const ComponentState before = first.tuner->state(0);
+    const auto loss_of = [&](const TaskPipeline& pipeline, const std::vector<Example>& rows) {
       double loss = 0;
-      const std::vector<Prediction> predictions = Predictor(model, {&method}).predict(pointers(rows));
+      const std::vector<Prediction> predictions = Predictor(model, {&pipeline}).predict(pointers(rows));
       for (std::size_t i = 0; i < rows.size(); ++i)
         loss -= std::log(predictions[i].decision.probabilities[static_cast<std::size_t>(rows[i].label)]);
       return loss / static_cast<double>(rows.size());
@@ -173,48 +173,49 @@ TEST_CASE("several tasks learn one prefix, and each card of it is its task") {
     CHECK(result.examples_seen == 2 * 40 * 8);
     CHECK(loss_of(first, one) < first_before - 0.05);
     CHECK(loss_of(second, two) < second_before - 0.05);
-    const Learned mine = first.tuner->export_learned(0), yours = second.tuner->export_learned(1);
-    CHECK(!at::equal(mine.tensors.at("self.key"), before.tensors.at("self.key")));
-    CHECK(at::equal(mine.tensors.at("self.key"), yours.tensors.at("self.key")));
-    CHECK(at::equal(mine.tensors.at("self.value"), yours.tensors.at("self.value")));
+    const ComponentState of_first = first.tuner->state(0), of_second = second.tuner->state(1);
+    CHECK(!at::equal(of_first.tensors.at("self.key"), before.tensors.at("self.key")));
+    CHECK(at::equal(of_first.tensors.at("self.key"), of_second.tensors.at("self.key")));
+    CHECK(at::equal(of_first.tensors.at("self.value"), of_second.tensors.at("self.value")));
     check_card(model, first, one);
     check_card(model, second, two);
   }
 }
 
-TEST_CASE("a prefix that starts from words is those words in front of the text") {
+TEST_CASE("a prefix initialised from words equals those words before the text") {
   const Model model = tiny_model("llama-tied");
   const std::string words = "All of the plot";
   const std::string tokens = std::to_string(model.vocabulary().encode(words).size());
-  const Method written = two_label_method(model, "written", words + "{text} It was{\"mask\"}", "manual");
+  const TaskPipeline written =
+      two_label_pipeline(model, "written", words + "{text} It was{\"mask\"}", "manual");
   const std::vector<Example> examples = word_examples(12, 45);
   const std::vector<Prediction> expected = Predictor(model, {&written}).predict(pointers(examples));
   for (const char* projection : {"true", "false"}) {
     CAPTURE(projection);
-    const Method prefix = two_label_method(model, "prefix", "{text} It was{\"mask\"}", "prefix-tuning",
-                                           {{"init", "text"},
-                                            {"init-text", words},
-                                            {"length", tokens},
-                                            {"mid-dim", "32"},
-                                            {"projection", projection}});
+    const TaskPipeline prefix = two_label_pipeline(model, "prefix", "{text} It was{\"mask\"}", "prefix-tuning",
+                                                   {{"init", "text"},
+                                                    {"init-text", words},
+                                                    {"length", tokens},
+                                                    {"mid-dim", "32"},
+                                                    {"projection", projection}});
     const std::vector<Prediction> predictions = Predictor(model, {&prefix}).predict(pointers(examples));
     for (std::size_t i = 0; i < examples.size(); ++i)
       CHECK(same(predictions[i], expected[i], 1e-3));
   }
 }
 
-TEST_CASE("prefixes of an encoder-decoder start from words at all three places") {
+TEST_CASE("prefixes of an encoder-decoder are initialised from words at all three sites") {
   const Model model = tiny_model("t5-gated");
   const auto start = [&](const char* init) {
-    return two_label_method(model, init, "{text} so {\"mask\"}", "prefix-tuning",
-                            {{"init", init}, {"init-text", "good film"}, {"length", "4"}, {"mid-dim", "16"}})
-        .tuner->export_learned(0);
+    return two_label_pipeline(model, init, "{text} so {\"mask\"}", "prefix-tuning",
+                              {{"init", init}, {"init-text", "good film"}, {"length", "4"}, {"mid-dim", "16"}})
+        .tuner->state(0);
   };
   const std::vector<Token> tokens = model.vocabulary().encode("good film");
   std::vector<int64_t> ids;
   for (std::size_t i = 0; i < 4; ++i)
     ids.push_back(tokens[i % tokens.size()].id);
-  const Learned words = start("text");
+  const ComponentState words = start("text");
   for (const auto& [site, name] :
        {std::pair{PrefixSite::self, "self"}, std::pair{PrefixSite::encoder, "encoder"},
         std::pair{PrefixSite::cross, "cross"}}) {
@@ -225,35 +226,35 @@ TEST_CASE("prefixes of an encoder-decoder start from words at all three places")
   }
 }
 
-TEST_CASE("rows that are learned directly start from words, and those behind a network from random numbers") {
+TEST_CASE("directly trained prefixes start from words, reparametrised ones from random numbers") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> rows = word_examples(4, 46);
   const auto start = [&](const char* init, const char* projection) {
-    MethodChoice choice;
+    PipelineChoice choice;
     choice.prompt_template.set = {{"text", "{text} It was{\"mask\"}"}};
     choice.tuner = {"prefix-tuning", {{"init", init}, {"projection", projection}, {"mid-dim", "16"}}};
     choice.labels = {"negative", "positive"};
     choice.label_words = {{"bad"}, {"good"}};
-    return make_method(model, plugins(), choice, &rows).tuner->export_learned(0).tensors.at("self.key");
+    return make_pipeline(model, plugins(), choice, &rows).tuner->state(0).tensors.at("self.key");
   };
   CHECK(at::equal(start("auto", "false"), start("text", "false")));
   CHECK(at::equal(start("auto", "true"), start("random", "true")));
   CHECK(!at::equal(start("text", "false"), start("random", "false")));
 }
 
-TEST_CASE("texts are cut so that a prefix that counts as positions has room") {
+TEST_CASE("texts are truncated so that a prefix that counts as positions fits") {
   const Model model = tiny_model("bert-mlm");
   Example longer;
   for (int i = 0; i < 100; ++i)
     longer.fields["text"] += "good ";
   longer.label = 0;
-  const auto rows_of = [&](const char* counted) {
-    const Method method = two_label_method(model, "m", text_for(model), "p-tuning-v2",
-                                           {{"length", "20"}, {"count-positions", counted}});
-    Predictor predictor(model, {&method});
+  const auto tokens_for = [&](const char* counted) {
+    const TaskPipeline pipeline = two_label_pipeline(model, "m", text_for(model), "p-tuning-v2",
+                                                     {{"length", "20"}, {"count-positions", counted}});
+    Predictor predictor(model, {&pipeline});
     CHECK(predictor.predict({&longer})[0].problem.empty());
-    return predictor.counters().rows_forwarded;
+    return predictor.counters().tokens_forwarded;
   };
-  CHECK(rows_of("true") == model.backbone().shape().max_positions - 20);
-  CHECK(rows_of("false") == model.backbone().shape().max_positions);
+  CHECK(tokens_for("true") == model.shape().max_positions - 20);
+  CHECK(tokens_for("false") == model.shape().max_positions);
 }

@@ -1,4 +1,4 @@
-// A run that is stopped anywhere and started again ends with the same bits as one that never was.
+// A run that is interrupted anywhere and resumed ends with the same bits as an uninterrupted one.
 #include <ATen/ATen.h>
 
 #include <filesystem>
@@ -9,10 +9,10 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/checkpoint.hpp"
+#include "engine/train/checkpoint.hpp"
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -21,9 +21,9 @@ using namespace cuecard::test;
 
 namespace {
 
-constexpr const char* behind = "{text} {\"soft\":\"the film was\"} so{\"mask\"}";
+constexpr const char* with_soft_tokens = "{text} {\"soft\":\"the film was\"} so{\"mask\"}";
 
-/// Of this process, gone afterwards.
+/// A folder of this process, removed afterwards.
 struct Folder {
   Folder() { std::filesystem::remove_all(path); }
   ~Folder() { std::filesystem::remove_all(path); }
@@ -34,20 +34,20 @@ struct Folder {
 };
 
 struct Setting {
-  std::string model = "llama-tied", text = behind, tuner = "prompt-tuning";
+  std::string model = "llama-tied", text = with_soft_tokens, tuner = "prompt-tuning";
   std::vector<std::pair<std::string, std::string>> options = {};
-  FitSettings fit = {};
+  FitRequest fit = {};
   uint64_t seed = 5;
   int64_t every = 0;
 };
 
-FitSettings steps(int64_t count) {
-  FitSettings settings;
-  settings.steps = count;
-  settings.batch_size = 6;
-  settings.evaluate_every = 4;
-  settings.learning_rate = 0.05;
-  return settings;
+FitRequest steps(int64_t count) {
+  FitRequest request;
+  request.steps = count;
+  request.batch_size = 6;
+  request.evaluate_every = 4;
+  request.learning_rate = 0.05;
+  return request;
 }
 
 const std::vector<Example>& rows() {
@@ -60,34 +60,35 @@ const std::vector<Example>& dev_rows() {
 }
 
 struct Outcome {
-  Learned learned;
+  ComponentState state;
   FitReport report;
-  int64_t first_step = 0; ///< that this run did itself
+  int64_t first_step = 0; ///< the first step of this run
 };
 
-/// One run in objects of its own, as a new process has them. It breaks off after step `stop`.
+/// One run in new objects, as in a new process. It is interrupted after step `stop`.
 Outcome run(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop = -1) {
   const Model model = tiny_model(setting.model);
-  Method method = two_label_method(model, "m", setting.text, setting.tuner, setting.options, setting.seed);
+  TaskPipeline pipeline =
+      two_label_pipeline(model, "m", setting.text, setting.tuner, setting.options, setting.seed);
   Outcome outcome;
   const auto progress = [&](int64_t step, int64_t, double, double) {
     if (outcome.first_step == 0)
       outcome.first_step = step;
     if (step == stop)
-      throw std::runtime_error("broken off");
+      throw std::runtime_error("interrupted");
     return true;
   };
-  outcome.report = train(model, {{method, rows(), dev_rows()}}, setting.fit, setting.seed, progress, {},
+  outcome.report = train(model, {{pipeline, rows(), dev_rows()}}, setting.fit, setting.seed, progress, {},
                          {checkpoint, setting.every})
                        .report;
-  outcome.learned = method.tuner->export_learned(0);
+  outcome.state = pipeline.tuner->state(0);
   return outcome;
 }
 
 void check_same(const Outcome& a, const Outcome& b) {
-  REQUIRE(a.learned.tensors.size() == b.learned.tensors.size());
-  for (const auto& [name, tensor] : a.learned.tensors)
-    CHECK(at::equal(tensor, b.learned.tensors.at(name)));
+  REQUIRE(a.state.tensors.size() == b.state.tensors.size());
+  for (const auto& [name, tensor] : a.state.tensors)
+    CHECK(at::equal(tensor, b.state.tensors.at(name)));
   CHECK(a.report.losses == b.report.losses);
   CHECK(a.report.steps == b.report.steps);
   CHECK(a.report.best_step == b.report.best_step);
@@ -95,17 +96,16 @@ void check_same(const Outcome& a, const Outcome& b) {
   CHECK(a.report.stopped_early == b.report.stopped_early);
 }
 
-void break_off(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop) {
-  CHECK_THROWS_WITH(run(setting, checkpoint, stop), doctest::Contains("broken off"));
+void interrupt(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop) {
+  CHECK_THROWS_WITH(run(setting, checkpoint, stop), doctest::Contains("interrupted"));
 }
 
 } // namespace
 
-TEST_CASE(
-    "text from cache, steps in several passes, looks and patience: the same bits from wherever it goes on") {
+TEST_CASE("cached text, steps of several passes, evaluations and patience: the same bits wherever it resumes") {
   Setting cached, split, patient, weights;
   cached.fit = split.fit = patient.fit = weights.fit = steps(14);
-  split.fit.batch_tokens = 40; // of six rows of up to 20 tokens: several passes a step
+  split.fit.batch_tokens = 40; // of six examples of up to 20 tokens: several passes per step
   split.every = 3;
   patient.fit.steps = 40;
   patient.fit.patience = 2;
@@ -123,17 +123,17 @@ TEST_CASE(
     for (const int64_t stop : {1, 3, 4, 5}) {
       CAPTURE(stop);
       const Folder folder;
-      break_off(setting, folder.path, stop);
+      interrupt(setting, folder.path, stop);
       const Outcome rest = run(setting, folder.path);
       check_same(whole, rest);
-      // From the last look or the last multiple of `every` on.
+      // From the last evaluation or the last multiple of `every` on.
       const int64_t kept = std::max(stop / 4 * 4, setting.every > 0 ? stop / setting.every * setting.every : 0);
       CHECK(rest.first_step == kept + 1);
     }
   }
 }
 
-TEST_CASE("networks in front of the rows, and dropout, go on with the same bits") {
+TEST_CASE("reparametrisation and dropout resume with the same bits") {
   const char* plain = "{text} so{\"mask\"}";
   const std::vector<Setting> settings{
       {.text = plain, .tuner = "p-tuning", .options = {{"length", "3"}, {"hidden", "8"}, {"encoder", "lstm"}}},
@@ -149,24 +149,25 @@ TEST_CASE("networks in front of the rows, and dropout, go on with the same bits"
     CAPTURE(setting.tuner);
     setting.fit = steps(10);
     setting.fit.learning_rate = 0.01;
-    setting.fit.batch_tokens = 40; // several passes a step
+    setting.fit.batch_tokens = 40; // several passes per step
     setting.every = 3;
     const Outcome whole = run(setting, {});
     for (const int64_t stop : {2, 3, 8}) {
       CAPTURE(stop);
       const Folder folder;
-      break_off(setting, folder.path, stop);
+      interrupt(setting, folder.path, stop);
       check_same(whole, run(setting, folder.path));
     }
   }
 }
 
-TEST_CASE("two tasks of one prefix go on together with the same bits") {
+TEST_CASE("two tasks of one prefix resume together with the same bits") {
   const Folder folder;
   const auto both = [&](const std::filesystem::path& checkpoint, int64_t stop) {
     const Model model = tiny_model("llama-tied");
-    Method first = two_label_method(model, "a", "{text} so{\"mask\"}", "p-tuning-v2", {{"length", "3"}}, 5);
-    Method second = two_label_method(model, "b", "So{\"mask\"}", "manual");
+    TaskPipeline first =
+        two_label_pipeline(model, "a", "{text} so{\"mask\"}", "p-tuning-v2", {{"length", "3"}}, 5);
+    TaskPipeline second = two_label_pipeline(model, "b", "So{\"mask\"}", "manual");
     second.tuner = first.tuner;
     second.record.tuner = first.record.tuner;
     second.task = 1;
@@ -174,27 +175,27 @@ TEST_CASE("two tasks of one prefix go on together with the same bits") {
     outcome.report = train(model, {{first, rows(), dev_rows()}, {second, dev_rows(), dev_rows()}}, steps(10), 5,
                            [&](int64_t step, int64_t, double, double) {
                              if (step == stop)
-                               throw std::runtime_error("broken off");
+                               throw std::runtime_error("interrupted");
                              return true;
                            },
                            {}, {checkpoint, 3})
                          .report;
-    outcome.learned = first.tuner->export_learned(0);
+    outcome.state = first.tuner->state(0);
     return outcome;
   };
   const Outcome whole = both({}, -1);
-  CHECK_THROWS_WITH(both(folder.path, 7), doctest::Contains("broken off"));
+  CHECK_THROWS_WITH(both(folder.path, 7), doctest::Contains("interrupted"));
   check_same(whole, both(folder.path, -1));
 }
 
-TEST_CASE("broken off again and again, and started once more after it was done") {
+TEST_CASE("interrupted repeatedly, and started once more after the end") {
   Setting setting;
   setting.fit = steps(14);
   setting.every = 2;
   const Outcome whole = run(setting, {});
   const Folder folder;
   for (const int64_t stop : {3, 3, 7, 12})
-    break_off(setting, folder.path, stop);
+    interrupt(setting, folder.path, stop);
   check_same(whole, run(setting, folder.path));
   const Outcome again = run(setting, folder.path);
   check_same(whole, again);
@@ -203,15 +204,15 @@ TEST_CASE("broken off again and again, and started once more after it was done")
   CHECK(!std::filesystem::exists(folder.path));
 }
 
-TEST_CASE("a run stopped by hand keeps its checkpoint and goes on to the same end") {
+TEST_CASE("a run stopped by hand keeps its checkpoint and resumes to the same end") {
   Setting setting;
   setting.fit = steps(14);
   setting.every = 1;
   const Outcome whole = run(setting, {});
   const Folder folder;
   const Model model = tiny_model(setting.model);
-  Method method = two_label_method(model, "m", setting.text, setting.tuner, {}, setting.seed);
-  CHECK(train(model, {{method, rows(), dev_rows()}}, setting.fit, setting.seed,
+  TaskPipeline pipeline = two_label_pipeline(model, "m", setting.text, setting.tuner, {}, setting.seed);
+  CHECK(train(model, {{pipeline, rows(), dev_rows()}}, setting.fit, setting.seed,
               [](int64_t step, int64_t, double, double) { return step < 5; }, {}, {folder.path, 1})
             .report.cancelled);
   const Outcome rest = run(setting, folder.path);
@@ -223,7 +224,7 @@ TEST_CASE("the checkpoint of another run is refused with what differs") {
   Setting setting;
   setting.fit = steps(14);
   const Folder folder;
-  break_off(setting, folder.path, 5);
+  interrupt(setting, folder.path, 5);
   const auto refused = [&](const Setting& other, const char* what) {
     CHECK_THROWS_WITH_AS(run(other, folder.path), doctest::Contains(what), DataError);
   };
@@ -239,24 +240,24 @@ TEST_CASE("the checkpoint of another run is refused with what differs") {
   other = setting;
   other.model = "llama-untied";
   refused(other, "model ");
-  const Outcome rest = run(setting, folder.path); // and is still there
+  const Outcome rest = run(setting, folder.path); // and the checkpoint is still there
   CHECK(rest.first_step == 5);
 }
 
 TEST_CASE(
-    "what a killed save left is removed, what is no checkpoint is not touched, and two runs don't share one") {
+    "remains of a killed save are removed, other files are not touched, and two runs can't share a folder") {
   Setting setting;
   setting.fit = steps(8);
   const Outcome whole = run(setting, {});
   const Folder folder;
-  break_off(setting, folder.path, 5);
-  const std::filesystem::path beside = folder.path / ".checkpoint.safetensors.123-0";
-  std::ofstream(beside) << "half";
+  interrupt(setting, folder.path, 5);
+  const std::filesystem::path temporary = folder.path / ".checkpoint.safetensors.123-0";
+  std::ofstream(temporary) << "half";
   check_same(whole, run(setting, folder.path));
-  CHECK(!std::filesystem::exists(beside));
+  CHECK(!std::filesystem::exists(temporary));
 
   {
-    const Checkpoint at_work(folder.path / "own", {});
+    const Checkpoint running(folder.path / "own", {});
     CHECK_THROWS_WITH_AS(Checkpoint(folder.path / "own", {}), doctest::Contains("another run is using"),
                          DataError);
   }
@@ -266,11 +267,11 @@ TEST_CASE(
   CHECK(std::filesystem::exists(folder.path / "notes.txt"));
 }
 
-TEST_CASE("a state that was cut off is refused, not used") {
+TEST_CASE("a truncated state is refused") {
   Setting setting;
   setting.fit = steps(8);
   const Folder folder;
-  break_off(setting, folder.path, 5);
+  interrupt(setting, folder.path, 5);
   const std::filesystem::path state = folder.path / "checkpoint.safetensors";
   std::filesystem::resize_file(state, std::filesystem::file_size(state) - 1);
   CHECK_THROWS_WITH_AS(run(setting, folder.path), doctest::Contains("checkpoint.safetensors"), DataError);

@@ -1,17 +1,19 @@
-/// A tuner whose fit goes through an engine that a test looks into.
+/// A tuner whose `fit` goes through an engine that a test observes.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include <cuecard/extensions/token_search.hpp>
 #include <cuecard/tuner.hpp>
 
 namespace cuecard::test {
 
-/// All services of another engine.
-class PassingEngine : public Engine {
+/// Forwards every call to another engine, and every call of its TokenSearch.
+class PassingEngine : public Engine, public TokenSearch {
 public:
   explicit PassingEngine(Engine& engine) : engine_(engine) {}
 
@@ -20,18 +22,21 @@ public:
     return engine_.training_batches(task, step);
   }
   int64_t steps_per_epoch(int64_t task) const override { return engine_.steps_per_epoch(task); }
-  void render_again() override { engine_.render_again(); }
+  void rerender() override { engine_.rerender(); }
+  at::Tensor input_features(int64_t task, const Batch& batch) override {
+    return engine_.input_features(task, batch);
+  }
   at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                   const Pass& pass) override {
     return engine_.loss(task, batch, conditioning, pass);
   }
   double evaluate_dev(int64_t task) override { return engine_.evaluate_dev(task); }
-  at::Tensor trigger_gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
-    return engine_.trigger_gradient(task, batch, conditioning);
+  at::Tensor gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
+    return find_extension<TokenSearch>(engine_)->gradient(task, batch, conditioning);
   }
-  TriggerScores trigger_scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
-                               const Conditioning& conditioning) override {
-    return engine_.trigger_scores(task, batch, slot, candidates, conditioning);
+  CandidateScores scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                         const Conditioning& conditioning) override {
+    return find_extension<TokenSearch>(engine_)->scores(task, batch, slot, candidates, conditioning);
   }
   TensorMap resume() override { return engine_.resume(); }
   void checkpoint(int64_t step, const std::function<TensorMap()>& state) override {
@@ -42,36 +47,41 @@ public:
   }
   const FitSettings& settings() const override { return engine_.settings(); }
   Problem& problem() override { return engine_.problem(); }
+  void* extension(std::string_view name) override {
+    if (name == TokenSearch::id)
+      return static_cast<TokenSearch*>(this);
+    return engine_.extension(name);
+  }
 
 protected:
   Engine& engine_;
 };
 
-/// Another tuner, whose fit is given the engine that `look` makes of the run's.
+/// Another tuner, whose `fit` receives the engine that `wrap` makes of the run's.
 class SpiedTuner final : public Tuner {
 public:
-  using Look = std::function<std::unique_ptr<Engine>(Engine& engine, const Tuner& tuner)>;
+  using Wrap = std::function<std::unique_ptr<Engine>(Engine& engine, const Tuner& tuner)>;
 
-  SpiedTuner(std::shared_ptr<Tuner> tuner, Look look) : tuner_(std::move(tuner)), look_(std::move(look)) {}
+  SpiedTuner(std::shared_ptr<Tuner> tuner, Wrap wrap) : tuner_(std::move(tuner)), wrap_(std::move(wrap)) {}
 
   void prepare(const Problem& problem) override { tuner_->prepare(problem); }
   void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override { tuner_->edit(prompts, args); }
-  bool wants_likeness() const override { return tuner_->wants_likeness(); }
-  Conditioning condition(int64_t task, const Pass& pass) const override {
-    return tuner_->condition(task, pass);
-  }
+  bool wants_representation() const override { return tuner_->wants_representation(); }
+  InputFeatures input_features() const override { return tuner_->input_features(); }
+  Conditioning condition(const ConditionArgs& args) const override { return tuner_->condition(args); }
+  TensorMap replaced_weights() const override { return tuner_->replaced_weights(); }
   std::vector<ParameterGroup> parameters() override { return tuner_->parameters(); }
-  FitSettings defaults(const FitSettings& asked) const override { return tuner_->defaults(asked); }
+  FitRequest defaults(const FitRequest& request) const override { return tuner_->defaults(request); }
   FitReport fit(Engine& engine) override {
-    const std::unique_ptr<Engine> spy = look_(engine, *tuner_);
+    const std::unique_ptr<Engine> spy = wrap_(engine, *tuner_);
     return tuner_->fit(*spy);
   }
-  Learned export_learned(int64_t task) const override { return tuner_->export_learned(task); }
-  void import_learned(const Learned& learned) override { tuner_->import_learned(learned); }
+  ComponentState state(int64_t task) const override { return tuner_->state(task); }
+  void load_state(const ComponentState& state) override { tuner_->load_state(state); }
 
 private:
   std::shared_ptr<Tuner> tuner_;
-  Look look_;
+  Wrap wrap_;
 };
 
 } // namespace cuecard::test

@@ -1,4 +1,4 @@
-/// A tiny model that was taught something: with the weights that fine-tuning learned, in a folder of its own.
+/// A tiny model that was trained for a task: with the weights of a fine-tuned card, in a folder of its own.
 #pragma once
 
 #include <filesystem>
@@ -7,22 +7,22 @@
 
 #include <unistd.h>
 
-#include "model/safetensors.hpp"
+#include "model/safetensors/safetensors.hpp"
 #include "tasks.hpp"
 
 namespace cuecard::test {
 
-/// Gone afterwards. `name` is the golden model's that was taught.
+/// Removes the folder afterwards. `name` is the golden model that was trained.
 class TaughtModel {
 public:
-  TaughtModel(const std::string& name, const Model& model, const TensorMap& learned) {
+  TaughtModel(const std::string& name, const Model& model, const TensorMap& trained) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
     for (const char* file : {"config.json", "tokenizer.json", "tokenizer_config.json"})
       std::filesystem::copy_file(golden / "models" / name / file, path_ / file);
     std::map<std::string, at::Tensor> weights;
     for (const auto& [weight, tensor] : model.backbone().weights())
-      weights[weight] = (learned.contains(weight) ? learned.at(weight) : tensor).detach().contiguous().clone();
+      weights[weight] = (trained.contains(weight) ? trained.at(weight) : tensor).detach().contiguous().clone();
     write_safetensors(path_ / "model.safetensors", weights);
   }
   ~TaughtModel() { std::filesystem::remove_all(path_); }

@@ -1,5 +1,5 @@
-/// Templates with trigger slots for the tiny models, and the exact loss of a prompt as a person would compute
-/// it: tokens written in, every example alone.
+/// Templates with trigger slots for the tiny models, and the exact loss of a prompt, computed directly: tokens
+/// filled in, one example at a time.
 #pragma once
 
 #include <string>
@@ -13,10 +13,10 @@
 
 namespace cuecard::test {
 
-/// `slots` trigger items behind the text, the answer last or in front of a full stop.
+/// `slots` trigger items after the text, the answer last or before a full stop.
 inline std::string trigger_template(const Model& model, const std::string& slots) {
-  return model.backbone().shape().causal ? "{text} so" + slots + " was{\"mask\"}"
-                                         : "{text} so " + slots + " was {\"mask\"} .";
+  return model.shape().causal ? "{text} so" + slots + " was{\"mask\"}"
+                              : "{text} so " + slots + " was {\"mask\"} .";
 }
 
 struct ExactLoss {
@@ -24,27 +24,27 @@ struct ExactLoss {
   int64_t correct = 0;
 };
 
-/// Of `examples` under the method with these tokens in its trigger slots.
-inline ExactLoss exact_loss(const Model& model, const Method& method, const std::vector<int64_t>& triggers,
-                            const std::vector<const Example*>& examples) {
+/// Of `examples` under the pipeline with these tokens in its trigger slots.
+inline ExactLoss exact_loss(const Model& model, const TaskPipeline& pipeline,
+                            const std::vector<int64_t>& triggers, const std::vector<const Example*>& examples) {
   const at::NoGradGuard no_grad;
-  const std::vector<int64_t> before = method.prompt_template->triggers();
-  method.prompt_template->set_triggers(triggers);
+  const std::vector<int64_t> before = pipeline.prompt_template->triggers();
+  pipeline.prompt_template->set_triggers(triggers);
   ExactLoss exact;
   for (const Example* example : examples) {
-    const TokenizedPrompt prompt = tokenized(method, model, *example).at(0);
+    const TokenizedPrompt prompt = tokenized(pipeline, model, *example).at(0);
     const Batch batch = pack({{&prompt, example}}, {});
     const at::Tensor hidden = model.backbone().forward({batch, {}});
-    const Scores scores =
-        method.verbalizer->score(model.backbone().read({hidden, method.verbalizer->readout(), {}}), batch, {});
-    exact.sum += method.verbalizer->loss(scores, batch).item<double>();
+    const at::Tensor outputs = model.backbone().project({hidden, pipeline.verbalizer->output_request()});
+    const Scores scores = pipeline.verbalizer->score({outputs, batch});
+    exact.sum += pipeline.verbalizer->loss({scores, batch}).item<double>();
     exact.correct += scores.values.argmax(0).item<int64_t>() == example->label;
   }
-  method.prompt_template->set_triggers(before);
+  pipeline.prompt_template->set_triggers(before);
   return exact;
 }
 
-/// The token that `word` begins with.
+/// The first token of `word`.
 inline int64_t token_of(const Model& model, const std::string& word) {
   return model.vocabulary().encode(word).at(0).id;
 }

@@ -1,13 +1,13 @@
-// What the engine says of trigger slots: gradients against differences of the loss, scores against every
-// candidate alone, and how many rows that took.
+// The engine's TokenSearch: gradients at trigger slots against differences of the loss, scores against each
+// candidate alone, and how many tokens were forwarded.
 #include <ATen/ATen.h>
 
 #include <cmath>
 
-#include "engine/triggers.hpp"
+#include "engine/train/token_search.hpp"
 #include "trigger_task.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -18,16 +18,17 @@ namespace {
 
 constexpr const char* models[] = {"llama-tied", "llama-untied", "bert-mlm"};
 
-/// A method with two trigger slots that hold tokens, its training rows and one batch of all of them.
+/// A pipeline with two filled trigger slots, its training examples and one batch of all of them.
 struct Setting {
   explicit Setting(const char* name, at::ScalarType dtype = at::kFloat)
       : model(tiny_model(name, dtype)), examples(word_examples(16, 31)),
-        method(two_label_method(model, "m", filled(model), "manual")),
-        backbone(method.backbone(model, counters)), rows(model, method, backbone, examples, unusable) {
+        pipeline(two_label_pipeline(model, "m", filled(model), "manual")),
+        backbone(pipeline.backbone(model, counters)),
+        training_set(model, pipeline, backbone, examples, skipped) {
     FitSettings settings;
     settings.batch_size = 16;
     settings.batch_tokens = 100000;
-    std::vector<Batch> batches = rows.batches(0, settings, 1);
+    std::vector<Batch> batches = training_set.batches(0, settings, 1);
     REQUIRE(batches.size() == 1);
     batch = std::move(batches[0]);
   }
@@ -41,36 +42,37 @@ struct Setting {
 
   Model model;
   std::vector<Example> examples;
-  std::vector<UnusableRow> unusable;
+  std::vector<SkippedExample> skipped;
   Counters counters;
-  Method method;
+  TaskPipeline pipeline;
   CountedBackbone backbone;
-  TrainingRows rows;
+  TrainingSet training_set;
   Batch batch;
 };
 
 } // namespace
 
-TEST_CASE("the gradient at a trigger slot is the slope of the summed loss in its embedding") {
+TEST_CASE("the gradient at a trigger slot is that of the summed loss in its embedding") {
   for (const char* name : models) {
     CAPTURE(name);
     Setting s(name, at::kDouble);
-    const at::Tensor gradient = trigger_gradient(s.model, s.method, s.backbone, s.batch, {});
-    const at::Tensor tokens = at::tensor(s.method.prompt_template->triggers(), at::kLong);
-    const at::Tensor embeddings = s.model.backbone().token_rows(TokenTable::input, tokens);
+    const at::Tensor gradient = trigger_gradient(s.model, s.pipeline, s.backbone, s.batch, {});
+    const at::Tensor tokens = at::tensor(s.pipeline.prompt_template->triggers(), at::kLong);
+    const at::Tensor embeddings = s.model.backbone().token_vectors(TokenTable::input, tokens);
     REQUIRE(gradient.sizes() == embeddings.sizes());
     CHECK(gradient.abs().max().item<double>() > 1e-4);
 
     const at::NoGradGuard no_grad;
     Batch soft = s.batch;
-    soft.input.soft_rows = soft.input.trigger_rows;
+    soft.input.soft_tokens = soft.input.trigger_tokens;
     soft.input.soft_slots = soft.input.trigger_slots;
-    const auto loss = [&](const at::Tensor& rows) {
+    const auto loss = [&](const at::Tensor& vectors) {
       Conditioning with;
-      with.embeddings = rows;
+      with.embeddings = vectors;
       const at::Tensor hidden = s.model.backbone().forward({soft, with});
-      const at::Tensor values = s.model.backbone().read({hidden, s.method.verbalizer->readout(), {}});
-      return 16 * s.method.verbalizer->loss(s.method.verbalizer->score(values, soft, {}), soft).item<double>();
+      const at::Tensor outputs = s.model.backbone().project({hidden, s.pipeline.verbalizer->output_request()});
+      const Scores scores = s.pipeline.verbalizer->score({outputs, soft});
+      return 16 * s.pipeline.verbalizer->loss({scores, soft}).item<double>();
     };
     for (int64_t slot = 0; slot < 2; ++slot)
       for (int64_t column = 0; column < embeddings.size(1); column += 7) {
@@ -84,11 +86,11 @@ TEST_CASE("the gradient at a trigger slot is the slope of the summed loss in its
   }
 }
 
-TEST_CASE("candidates together score as each alone, in one pass or in many") {
+TEST_CASE("candidates together score as each one alone, in one pass or in many") {
   for (const char* name : models) {
     CAPTURE(name);
     Setting s(name);
-    const std::vector<int64_t> tokens = s.method.prompt_template->triggers();
+    const std::vector<int64_t> tokens = s.pipeline.prompt_template->triggers();
     std::vector<int64_t> candidates{tokens[0], tokens[1]};
     for (const char* word : {" good", " long", " the", "x"})
       candidates.push_back(token_of(s.model, word));
@@ -96,13 +98,14 @@ TEST_CASE("candidates together score as each alone, in one pass or in many") {
       for (const int64_t batch_tokens : {int64_t{100000}, int64_t{1500}, int64_t{1}}) {
         CAPTURE(slot);
         CAPTURE(batch_tokens);
-        const TriggerScores scores = trigger_scores(s.model, s.method, s.backbone, s.rows, s.batch, slot,
-                                                    at::tensor(candidates, at::kLong), {}, batch_tokens);
+        const CandidateScores scores =
+            candidate_scores(s.model, s.pipeline, s.backbone, s.training_set, s.batch, slot,
+                             at::tensor(candidates, at::kLong), {}, batch_tokens);
         REQUIRE(scores.loss.size(0) == std::ssize(candidates));
         for (std::size_t c = 0; c < candidates.size(); ++c) {
           std::vector<int64_t> with = tokens;
           with[static_cast<std::size_t>(slot)] = candidates[c];
-          const ExactLoss exact = exact_loss(s.model, s.method, with, s.batch.examples);
+          const ExactLoss exact = exact_loss(s.model, s.pipeline, with, s.batch.examples);
           const auto i = static_cast<int64_t>(c);
           CHECK(std::abs(scores.loss[i].item<double>() - exact.sum) < 1e-5 * exact.sum);
           CHECK(scores.correct[i].item<double>() == static_cast<double>(exact.correct));
@@ -112,38 +115,38 @@ TEST_CASE("candidates together score as each alone, in one pass or in many") {
   }
 }
 
-TEST_CASE("on causal models what stands in front of the slot is forwarded once per example") {
+TEST_CASE("on causal models the text before the slot is forwarded once per example") {
   for (const char* name : models) {
     CAPTURE(name);
     Setting s(name);
-    // Rows in front of the first slot: in the cache, or too few for it. Rows in front of either slot that are
-    // not in the cache: laid once for all candidates, or too few for that.
+    // Tokens before the first slot: in the cache, or too few for it. Tokens before either slot that are not in
+    // the cache: packed once for all candidates, or too few for that.
     int64_t kept = 0, all = 0, once[2] = {0, 0};
     for (const Example& example : s.examples) {
-      const std::vector<TokenRow>& rows = s.rows.prompts_of(example)[0].input;
+      const std::vector<PromptToken>& tokens = s.training_set.prompts_of(example)[0].input;
       const auto place_of = [&](int64_t slot) {
-        return std::ranges::find(rows, slot, &TokenRow::trigger_slot) - rows.begin();
+        return std::ranges::find(tokens, slot, &PromptToken::trigger_slot) - tokens.begin();
       };
       const int64_t cached = place_of(0) >= 4 ? place_of(0) : 0;
       kept += cached;
-      all += std::ssize(rows);
+      all += std::ssize(tokens);
       for (int64_t slot = 0; slot < 2; ++slot)
         if (const int64_t own = place_of(slot) - cached; cached == 0 || own >= 4)
           once[slot] += own;
     }
     CHECK(kept > 100);
-    const bool causal = s.model.backbone().shape().causal;
-    CHECK(s.counters.rows_forwarded == (causal ? kept : 0)); // when the batch was made
+    const bool causal = s.model.shape().causal;
+    CHECK(s.counters.tokens_forwarded == (causal ? kept : 0)); // when the batch was made
     const Counters before = s.counters;
     const at::Tensor candidates = at::arange(20, 29);
     int64_t forwarded = 0;
     for (int64_t call = 1; call <= 4; ++call) {
       const int64_t slot = call % 2;
-      trigger_scores(s.model, s.method, s.backbone, s.rows, s.batch, slot, candidates, {}, 100000);
+      candidate_scores(s.model, s.pipeline, s.backbone, s.training_set, s.batch, slot, candidates, {}, 100000);
       forwarded += causal ? 9 * (all - kept - once[slot]) + once[slot] : 9 * all;
       CHECK(s.counters.forwards - before.forwards == call);
-      CHECK(s.counters.rows_forwarded - before.rows_forwarded == forwarded);
-      CHECK(s.counters.rows_from_cache - before.rows_from_cache == (causal ? call * 9 * kept : 0));
+      CHECK(s.counters.tokens_forwarded - before.tokens_forwarded == forwarded);
+      CHECK(s.counters.tokens_from_cache - before.tokens_from_cache == (causal ? call * 9 * kept : 0));
     }
   }
 }

@@ -1,5 +1,5 @@
-// Every tuner on every family: each learns a little and answers, alone and in a batch with all others, or says
-// why not. docs/tuners.md has the table as it comes out here.
+// Every tuner on every family: each is trained for a few steps and predicts, alone and in a batch with all
+// others, or gives the reason why it can't. docs/tuners.md contains the table that results.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 #include "tasks.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -35,7 +35,7 @@ const std::vector<std::string> tuners{"manual",          "in-context",    "autop
                                       "template-search", "prompt-tuning", "prefix-tuning",
                                       "p-tuning",        "p-tuning-v2",   "fine-tuning"};
 
-/// Sentences that templates are searched in.
+/// A text that templates are mined from.
 struct Templates {
   Templates() { std::ofstream(path) << "{text} so{\"mask\"}\n{text} w3{\"mask\"}\n"; }
   ~Templates() { std::filesystem::remove(path); }
@@ -43,15 +43,15 @@ struct Templates {
       std::filesystem::temp_directory_path() / ("cuecard-table-" + std::to_string(getpid()) + ".txt");
 };
 
-/// One or two words a row. The tiny GPT-2 of the golden files spells w1 to w60 alone.
+/// Examples of one or two words. The tiny GPT-2 of the golden files only has the words w1 to w60.
 struct Words {
-  explicit Words(const Model& model) : numbered(model.backbone().shape().family == "gpt2") {}
+  explicit Words(const Model& model) : numbered(model.shape().family == "gpt2") {}
 
   std::string word(int64_t number) const {
     static const std::vector<std::string> words{"good", "bad", "the", "film", "so"};
     return numbered ? "w" + std::to_string(number + 1) : words[static_cast<std::size_t>(number)];
   }
-  std::vector<Example> rows() const {
+  std::vector<Example> examples() const {
     std::vector<Example> rows(12);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       rows[i].label = static_cast<int64_t>(i % 2);
@@ -65,13 +65,13 @@ struct Words {
   bool numbered;
 };
 
-Method method_of(const Model& model, const std::string& tuner, const Templates& templates,
-                 const std::vector<Example>& rows) {
-  MethodChoice choice;
+TaskPipeline pipeline_of(const Model& model, const std::string& tuner, const Templates& templates,
+                         const std::vector<Example>& rows) {
+  PipelineChoice choice;
   choice.name = tuner;
   choice.tuner = {tuner, {}};
   const Words words(model);
-  const std::string end = model.backbone().shape().causal ? "{\"mask\"}" : " {\"mask\"}";
+  const std::string end = model.shape().causal ? "{\"mask\"}" : " {\"mask\"}";
   std::string between = " " + words.word(4);
   if (tuner == "in-context")
     choice.tuner.set = {{"k", "1"}};
@@ -84,68 +84,68 @@ Method method_of(const Model& model, const std::string& tuner, const Templates& 
   choice.prompt_template.set = {{"text", "{text}" + between + end}};
   choice.labels = {"negative", "positive"};
   choice.label_words = {{words.word(1)}, {words.word(0)}};
-  return make_method(model, plugins(), choice, &rows);
+  return make_pipeline(model, plugins(), choice, &rows);
 }
 
-/// A card that was learned, as it is loaded, and what it says alone.
-struct Answered {
-  Method method;
+/// A trained card as it is loaded, and its predictions alone.
+struct Trained {
+  TaskPipeline pipeline;
   std::vector<Prediction> predictions;
 };
 
-/// "" when `tuner` learned and answered every row, which `answered` gets, else why not.
+/// "" when `tuner` was trained and predicts every example (it is then added to `trained`), else why not.
 std::string reason(const Model& model, const std::string& tuner, const Templates& templates,
-                   std::vector<Answered>& answered) {
-  const std::vector<Example> rows = Words(model).rows();
+                   std::vector<Trained>& trained) {
+  const std::vector<Example> rows = Words(model).examples();
   try {
-    Method method = method_of(model, tuner, templates, rows);
-    FitSettings settings;
-    settings.steps = 2;
-    settings.batch_size = 6;
-    const TrainResult result = train(model, {{method, rows, rows}}, settings, 1);
+    TaskPipeline pipeline = pipeline_of(model, tuner, templates, rows);
+    FitRequest request;
+    request.steps = 2;
+    request.batch_size = 6;
+    const TrainResult result = train(model, {{pipeline, rows, rows}}, request, 1);
     for (const float loss : result.report.losses)
       CHECK(std::isfinite(loss));
     if (result.report.plain_prompt)
-      keep_plain_prompt(method, model, plugins(), result.report.label_words);
-    const Method saved = method_from_card(model, plugins(), to_card(method, model));
+      keep_plain_prompt(pipeline, model, plugins(), result.report.label_words);
+    const TaskPipeline saved = pipeline_from_card(model, plugins(), to_card(pipeline, model));
     std::vector<Prediction> predictions = Predictor(model, {&saved}).predict(pointers(rows));
     for (const Prediction& prediction : predictions) {
       if (!prediction.problem.empty())
         return prediction.problem;
       CHECK(prediction.label() >= 0);
     }
-    answered.push_back({saved, std::move(predictions)});
+    trained.push_back({saved, std::move(predictions)});
     return "";
   } catch (const Error& error) {
     return error.what();
   }
 }
 
-/// Rows of all cards in one batch say what each card says alone.
-void check_mixed(const Model& model, const std::vector<Answered>& answered) {
-  const std::vector<Example> rows = Words(model).rows();
-  std::vector<const Method*> methods;
+/// In one batch with all cards, each card predicts what it predicts alone.
+void check_mixed(const Model& model, const std::vector<Trained>& trained) {
+  const std::vector<Example> rows = Words(model).examples();
+  std::vector<const TaskPipeline*> pipelines;
   std::vector<Example> mixed;
   for (std::size_t i = 0; i < rows.size(); ++i)
-    for (const Answered& each : answered) {
+    for (const Trained& each : trained) {
       mixed.push_back(rows[i]);
-      mixed.back().card = each.method.name;
+      mixed.back().card = each.pipeline.name;
     }
-  for (const Answered& each : answered)
-    methods.push_back(&each.method);
-  Predictor predictor(model, methods, {1000, 100000});
+  for (const Trained& each : trained)
+    pipelines.push_back(&each.pipeline);
+  Predictor predictor(model, pipelines, {1000, 100000});
   const int64_t before = predictor.counters().forwards;
   const std::vector<Prediction> found = predictor.predict(pointers(mixed));
   const int64_t own_weights = std::ranges::count_if(
-      answered, [](const Answered& each) { return !each.method.tuner->replaced_weights().empty(); });
+      trained, [](const Trained& each) { return !each.pipeline.tuner->replaced_weights().empty(); });
   CHECK(predictor.counters().forwards - before == 1 + own_weights);
-  std::set<double> different; // what the cards say of the first row
+  std::set<double> different; // probabilities that the cards give the first example
   for (std::size_t i = 0; i < found.size(); ++i) {
-    const Answered& alone = answered[i % answered.size()];
-    CAPTURE(alone.method.name);
-    const Prediction& wanted = alone.predictions[i / answered.size()];
+    const Trained& alone = trained[i % trained.size()];
+    CAPTURE(alone.pipeline.name);
+    const Prediction& wanted = alone.predictions[i / trained.size()];
     REQUIRE(found[i].problem.empty());
-    if (i < answered.size())
+    if (i < trained.size())
       different.insert(std::round(1e6 * found[i].decision.probabilities.at(0)));
     CHECK(found[i].label() == wanted.label());
     for (std::size_t label = 0; label < wanted.decision.probabilities.size(); ++label)
@@ -154,7 +154,7 @@ void check_mixed(const Model& model, const std::vector<Answered>& answered) {
   CHECK(different.size() > 5);
 }
 
-/// The page's table and the reasons below it.
+/// The table as on the page, and the reasons below it.
 std::string table() {
   const Templates templates;
   std::ostringstream page;
@@ -164,17 +164,17 @@ std::string table() {
   for (const auto& [family, folder] : families) {
     page << " " << family << " |";
     const Model model = tiny_model(folder);
-    std::vector<Answered> answered;
+    std::vector<Trained> trained;
     for (std::size_t tuner = 0; tuner < tuners.size(); ++tuner) {
       CAPTURE(family);
       CAPTURE(tuners[tuner]);
-      const std::string why = reason(model, tuners[tuner], templates, answered);
+      const std::string why = reason(model, tuners[tuner], templates, trained);
       auto found = std::ranges::find(reasons, why);
       if (!why.empty() && found == reasons.end())
         found = reasons.insert(reasons.end(), why);
       cells[tuner].push_back(why.empty() ? "yes" : "no (" + std::to_string(found - reasons.begin() + 1) + ")");
     }
-    check_mixed(model, answered);
+    check_mixed(model, trained);
   }
   page << "\n|---|";
   for (std::size_t i = 0; i < families.size(); ++i)
@@ -192,7 +192,7 @@ std::string table() {
 
 } // namespace
 
-TEST_CASE("the documented table of tuners and families is what comes out") {
+TEST_CASE("the documented table of tuners and families is correct") {
   std::ifstream file(CUECARD_SOURCE_DIR "/docs/tuners.md");
   std::stringstream page;
   page << file.rdbuf();

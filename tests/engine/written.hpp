@@ -1,16 +1,16 @@
-/// Texts written behind token ids, and what every row forwarded anew says instead.
+/// Texts generated after token ids, and reference results that recompute every token at each step.
 #pragma once
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "engine/generator.hpp"
+#include "engine/generate/generator.hpp"
 #include "tasks.hpp"
 
 namespace cuecard::test {
 
-/// Token ids as a prompt to write behind; negative ones are soft slots, -1 the first. `written`: tokens that
-/// stand behind it already.
+/// Token ids as a prompt to continue; negative ones are soft slots, -1 the first. `written`: tokens that
+/// already follow it.
 inline TokenizedPrompt prompt_of(const Model& model, const std::vector<int64_t>& ids,
                                  const std::vector<int64_t>& written = {}) {
   TokenizedPrompt prompt;
@@ -21,13 +21,13 @@ inline TokenizedPrompt prompt_of(const Model& model, const std::vector<int64_t>&
     else
       prompt.input.back().id = id;
   }
-  read_last_row(prompt, model.backbone().shape());
-  std::vector<TokenRow>& side = prompt.output.empty() ? prompt.input : prompt.output;
+  read_last_token(prompt, model.shape());
+  std::vector<PromptToken>& side = prompt.output.empty() ? prompt.input : prompt.output;
   for (const int64_t id : written) {
     side.emplace_back();
     side.back().id = id;
   }
-  read_last_row(prompt, model.backbone().shape());
+  read_last_token(prompt, model.shape());
   return prompt;
 }
 
@@ -46,7 +46,7 @@ inline std::vector<PackItem> items_of(const std::vector<TokenizedPrompt>& prompt
   return items;
 }
 
-/// Lists that a recording keeps end to end.
+/// Lists that a recording stores end to end.
 inline std::vector<std::vector<int64_t>> lists(const Recording& recording, const std::string& values,
                                                const std::string& offsets) {
   const std::vector<int64_t> all = recording.list(values), ends = recording.list(offsets);
@@ -65,18 +65,18 @@ inline Written written(const Model& model, const std::vector<TokenizedPrompt>& p
                        const GenerateSettings& settings, const Conditioning& conditioning = {},
                        int64_t texts = 32) {
   Written result;
-  Generator generator(model, {model.backbone(), result.counters}, conditioning, {texts, 4096});
-  result.texts = generator.write(items_of(prompts), settings);
+  Generator generator(model, {model.backbone(), result.counters}, {texts, 4096});
+  result.texts = generator.write(items_of(prompts), conditioning, settings);
   return result;
 }
 
-/// Scores of the next token, all rows forwarded anew.
-inline at::Tensor next_scores(const Model& model, const std::vector<int64_t>& prompt,
+/// Logits of the next token, without a cache.
+inline at::Tensor next_logits(const Model& model, const std::vector<int64_t>& prompt,
                               const std::vector<int64_t>& text, const Conditioning& conditioning = {}) {
   const TokenizedPrompt whole = prompt_of(model, prompt, text);
   const Batch batch = pack({{&whole}}, {});
   const at::NoGradGuard no_grad;
-  return model.backbone().read({model.backbone().forward({batch, conditioning}), {}}).to(at::kFloat)[0];
+  return model.backbone().project({model.backbone().forward({batch, conditioning}), {}}).to(at::kFloat)[0];
 }
 
 struct Expected {
@@ -89,7 +89,7 @@ inline Expected greedy(const Model& model, const std::vector<int64_t>& prompt, i
                        const Conditioning& conditioning = {}) {
   Expected expected;
   for (int64_t i = 0; i < length; ++i) {
-    const at::Tensor log_probs = next_scores(model, prompt, expected.ids, conditioning).log_softmax(0);
+    const at::Tensor log_probs = next_logits(model, prompt, expected.ids, conditioning).log_softmax(0);
     const int64_t token = log_probs.argmax().item<int64_t>();
     expected.log_prob += log_probs[token].item<double>();
     if (token == model.vocabulary().special().eos)

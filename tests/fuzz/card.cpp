@@ -1,4 +1,4 @@
-// card.json. What was read can be written, and says the same.
+// card.json. A card that was read must survive a round trip.
 #include "card/card_json.hpp"
 #include "parser.hpp"
 
@@ -9,6 +9,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
     std::string digest, again;
     const std::string text = card_text(parse_card(fuzz::text_of(bytes, size), "fuzzed", digest), digest);
     fuzz::require(card_text(parse_card(text, "again", again), again) == text,
-                  "a card changes on its way through text");
+                  "a card doesn't survive a round trip");
   });
 }

@@ -1,5 +1,4 @@
-// Rows of data. The first line says how they are read: the format's name, `header` or not, and columns by name
-// or number.
+// Data files. The first line holds the layout: format, `header` if there is one, and columns by name or number.
 #include <sstream>
 
 #include "data/readers.hpp"
@@ -12,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
   const std::size_t end = std::min(input.find('\n'), input.size());
   std::istringstream words{std::string(input.substr(0, end))};
   std::string word;
-  RowLayout layout;
+  RecordLayout layout;
   words >> word;
   layout.format = format_of_name(word);
   layout.header = false;
@@ -20,18 +19,19 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
     if (word == "header")
       layout.header = true;
     else if (word.rfind("label=", 0) == 0)
-      layout.label = column_of_text(word.substr(6));
+      layout.label = parse_column(word.substr(6));
     else if (word.rfind("words=", 0) == 0)
-      layout.words["words"] = column_of_text(word.substr(6));
+      layout.words["words"] = parse_column(word.substr(6));
     else if (word.rfind("text=", 0) == 0)
-      layout.fields["text"] = column_of_text(word.substr(5));
+      layout.fields["text"] = parse_column(word.substr(5));
   }
   return fuzz::read_or_refuse([&] {
     const LabelIndex labels({{"no", {}, {"0"}}, {"yes", {}, {"1"}}});
-    RowReport report;
-    const auto rows = examples_of(std::string(input.substr(std::min(end + 1, input.size()))), "fuzzed", layout,
-                                  labels, {}, report);
-    fuzz::require(report.rows == static_cast<int64_t>(rows.size() + report.skipped.size()), "rows got lost");
+    RecordReport report;
+    const auto rows = parse_examples(std::string(input.substr(std::min(end + 1, input.size()))), "fuzzed",
+                                     layout, labels, {}, report);
+    fuzz::require(report.records == static_cast<int64_t>(rows.size() + report.skipped.size()),
+                  "rows were lost");
     report.summary();
   });
 }

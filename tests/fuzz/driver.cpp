@@ -1,9 +1,9 @@
 /// PROGRAM [--runs N] [--seconds S] [--seed K] FILE|FOLDER...
 ///
-/// Gives a parser every file, then mutations of them: N, or as many as there is time for; without these, says
-/// what each file came to. The same seed gives the same inputs. An input that was refused in words not seen
-/// before is mutated further, since it got to a check that no other did. A finding is written to the working
-/// directory as `finding-...`, which goes back in as a FILE; the exit code is then not 0.
+/// Runs a parser on every file, then on mutations of them: N, or as many as fit in S seconds; without either,
+/// prints the result for each file. The same seed gives the same inputs. Inputs rejected with a new error text
+/// are mutated further, since they reached a new check. A finding is saved in the working directory as
+/// `finding-...`, which can be passed as a FILE to reproduce it; the exit code is then not 0.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -26,9 +26,9 @@ namespace cuecard::fuzz {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double slowest = 5; ///< seconds of the processor for one input, sanitizers included
-constexpr std::size_t longest_sentence = 1000, most_refused = 2000,
-                      most_read = 100; ///< bytes; inputs that are mutated
+constexpr double max_seconds = 5;                          ///< CPU time for one input, including sanitizers
+constexpr std::size_t max_error_size = 1000;               ///< bytes
+constexpr std::size_t max_rejected = 2000, max_read = 100; ///< inputs kept for further mutation
 
 struct Arguments {
   long runs = 0, seconds = 0;
@@ -47,7 +47,7 @@ Arguments arguments_of(int count, char** words) {
     const std::string word = words[i];
     if (word.rfind("--", 0) == 0) {
       if (i + 1 == count || (word != "--runs" && word != "--seconds" && word != "--seed"))
-        refuse(word + " is no option, or lacks its number");
+        refuse(word + " is an unknown option or has no value");
       const long number = std::atol(words[++i]);
       word == "--runs" ? arguments.runs = number : word == "--seconds" ? arguments.seconds = number : 0;
       if (word == "--seed")
@@ -60,7 +60,7 @@ Arguments arguments_of(int count, char** words) {
       arguments.files.push_back(word);
     }
   }
-  std::sort(arguments.files.begin(), arguments.files.end()); // folders are listed in any order
+  std::sort(arguments.files.begin(), arguments.files.end()); // directory order is unspecified
   return arguments;
 }
 
@@ -71,8 +71,8 @@ std::string bytes_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The beginning of a sentence without what depends on the input: the check that it comes from.
-std::string check_of(const std::string& sentence) {
+/// Error text without the parts that depend on the input; identifies the failed check.
+std::string check_id(const std::string& sentence) {
   std::string words;
   bool quoted = false;
   for (const char c : sentence) {
@@ -85,38 +85,38 @@ std::string check_of(const std::string& sentence) {
 
 class Fuzzing {
 public:
-  explicit Fuzzing(uint64_t seed) : chance_(seed) {}
+  explicit Fuzzing(uint64_t seed) : random_(seed) {}
 
   void run(const std::string& bytes) {
-    const std::clock_t begin = std::clock(); // not a clock on the wall: other programs run, too
+    const std::clock_t begin = std::clock(); // CPU time, since other processes run too
     watch(bytes);
     bool was_read = false;
     try {
       was_read = LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()) == 0;
     } catch (const std::exception& error) {
-      report_finding(std::string("threw something that is no sentence for a person: ") + error.what());
+      report_finding(std::string("threw an exception other than cuecard::Error: ") + error.what());
     }
-    if (static_cast<double>(std::clock() - begin) > slowest * CLOCKS_PER_SEC)
+    if (static_cast<double>(std::clock() - begin) > max_seconds * CLOCKS_PER_SEC)
       report_finding("took more than five seconds");
-    if (!was_read && (refusal().size() < 10 || refusal().size() > longest_sentence))
-      report_finding("was refused in " + std::to_string(refusal().size()) +
-                     " bytes, which is no sentence: " + refusal().substr(0, 200));
+    if (!was_read && (refusal().size() < 10 || refusal().size() > max_error_size))
+      report_finding("was rejected with an error of " + std::to_string(refusal().size()) +
+                     " bytes: " + refusal().substr(0, 200));
     ++(was_read ? read_ : refused_);
-    if (was_read && last_read_.size() < most_read)
+    if (was_read && last_read_.size() < max_read)
       last_read_.push_back(bytes);
     else if (was_read)
-      last_read_[static_cast<std::size_t>(read_) % most_read] = bytes;
-    else if (odd_.size() < most_refused && checks_.insert(check_of(refusal())).second)
-      odd_.push_back(bytes);
+      last_read_[static_cast<std::size_t>(read_) % max_read] = bytes;
+    else if (new_rejections_.size() < max_rejected && checks_.insert(check_id(refusal())).second)
+      new_rejections_.push_back(bytes);
   }
 
-  /// One of the files, or what came of them.
-  void run_mutation(std::size_t longest) {
-    const uint64_t which = chance_() % 4;
-    const std::vector<std::string>& from = which == 0 && !odd_.empty()         ? odd_
-                                           : which == 1 && !last_read_.empty() ? last_read_
-                                                                               : files_;
-    run(mutated(from[static_cast<std::size_t>(chance_() % from.size())], files_, longest, chance_));
+  /// Mutates one of the files or of the inputs kept.
+  void run_mutation(std::size_t max_size) {
+    const uint64_t which = random_() % 4;
+    const std::vector<std::string>& from = which == 0 && !new_rejections_.empty() ? new_rejections_
+                                           : which == 1 && !last_read_.empty()    ? last_read_
+                                                                                  : files_;
+    run(mutate(from[static_cast<std::size_t>(random_() % from.size())], files_, max_size, random_));
   }
 
   void run_file(const std::string& bytes) {
@@ -129,22 +129,22 @@ public:
   std::size_t checks() const { return checks_.size(); }
 
 private:
-  Chance chance_;
+  Random random_;
   long read_ = 0, refused_ = 0;
-  std::vector<std::string> files_, last_read_, odd_;
+  std::vector<std::string> files_, last_read_, new_rejections_;
   std::set<std::string> checks_;
 };
 
 int fuzz(const std::string& name, const Arguments& arguments) {
   if (arguments.files.empty())
-    refuse("no file to begin with");
+    refuse("no files given");
   const auto begin = Clock::now();
   Fuzzing fuzzing(arguments.seed);
-  std::size_t longest = 4096;
+  std::size_t max_size = 4096;
   const bool mutates = arguments.runs > 0 || arguments.seconds > 0;
   for (const std::filesystem::path& file : arguments.files) {
     const std::string bytes = bytes_of(file);
-    longest = std::max(longest, 2 * bytes.size());
+    max_size = std::max(max_size, 2 * bytes.size());
     fuzzing.run_file(bytes);
     if (!mutates)
       std::printf("%s: %s\n", file.c_str(), refusal().empty() ? "read" : refusal().c_str());
@@ -154,15 +154,15 @@ int fuzz(const std::string& name, const Arguments& arguments) {
   const long given = fuzzing.read() + fuzzing.refused(), whole = fuzzing.read();
   const auto end = begin + std::chrono::seconds(arguments.seconds);
   for (long run = 0; run < arguments.runs || Clock::now() < end; ++run)
-    fuzzing.run_mutation(longest);
+    fuzzing.run_mutation(max_size);
   std::printf(
-      "%s: %ld files, %ld of them read; %ld mutations, %ld read, %ld refused; %zu different refusals; %.1f s\n",
+      "%s: %ld files, %ld of them read; %ld mutations, %ld read, %ld rejected; %zu distinct errors; %.1f s\n",
       name.c_str(), given, whole, fuzzing.read() + fuzzing.refused() - given, fuzzing.read() - whole,
       fuzzing.refused() - (given - whole), fuzzing.checks(),
       std::chrono::duration<double>(Clock::now() - begin).count());
-  // A harness that refuses all it is given, or nothing, looks at nothing.
+  // A target that rejects every input or none tests nothing.
   if (whole == 0 || fuzzing.refused() == 0) {
-    std::fprintf(stderr, "%s: %s was refused, so nothing is behind these numbers\n", name.c_str(),
+    std::fprintf(stderr, "%s: %s was rejected, so the target tests nothing\n", name.c_str(),
                  whole == 0 ? "every file" : "nothing");
     return 1;
   }
@@ -175,6 +175,6 @@ int fuzz(const std::string& name, const Arguments& arguments) {
 
 int main(int count, char** words) {
   const std::string name = std::filesystem::path(words[0]).filename().string();
-  cuecard::fuzz::name_findings(name);
+  cuecard::fuzz::install_handlers(name);
   return cuecard::fuzz::fuzz(name, cuecard::fuzz::arguments_of(count, words));
 }

@@ -1,18 +1,18 @@
-/// Keeps an input that a parser can't stand, however it shows: an exception, a signal, a sanitizer's report, a
-/// hang, or an allocation of what the input merely claims.
+/// Saves inputs on which a parser fails: an exception, a signal, a sanitizer report, a hang, or an allocation
+/// of a size that the input merely declares.
 #pragma once
 
 #include <string>
 
 namespace cuecard::fuzz {
 
-/// The beginning of the names of files, once. From here on signals are findings.
-void name_findings(const std::string& program);
+/// Sets the file name prefix and installs signal handlers. Call once.
+void install_handlers(const std::string& program);
 
-/// `bytes` is what runs now; it must stay where it is until the next call.
+/// Sets the current input, which must stay valid until the next call.
 void watch(const std::string& bytes);
 
-/// Writes the input and says what it did; ends the process.
+/// Saves the current input, prints `what` and ends the process.
 [[noreturn]] void report_finding(const std::string& what);
 
 } // namespace cuecard::fuzz

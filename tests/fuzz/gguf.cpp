@@ -1,13 +1,13 @@
-// A GGUF file: metadata, tensors, and what the readers of configuration, weights and tokenizer make of them.
+// A GGUF file: metadata and tensors, and the configuration, weights and tokenizer read from them.
 #include <memory>
 
 #include <ATen/core/Tensor.h>
 
 #include "memory_file.hpp"
-#include "model/gguf.hpp"
-#include "model/gguf_configuration.hpp"
-#include "model/gguf_tokenizer.hpp"
-#include "model/gguf_weights.hpp"
+#include "model/gguf/gguf.hpp"
+#include "model/gguf/gguf_configuration.hpp"
+#include "model/gguf/gguf_tokenizer.hpp"
+#include "model/gguf/gguf_weights.hpp"
 #include "parser.hpp"
 #include "tokenize.hpp"
 

@@ -1,9 +1,9 @@
-// The manifest in a shared library, read from its ELF file.
+// The manifest in the ELF file of a shared library.
 #include <cuecard/error.hpp>
 
+#include "manifest/read_manifest.hpp"
+#include "manifest/sidecar.hpp"
 #include "parser.hpp"
-#include "tool/read_manifest.hpp"
-#include "tool/sidecar.hpp"
 
 using namespace cuecard;
 

@@ -116,7 +116,7 @@ def make_gguf() -> None:
          pair("tokenizer.ggml.eos_token_id", UINT32, 0), pair("tokenizer.ggml.padding_token_id", UINT32, 0), *common],
         {"token_embd.weight": ([4, 4], 0, 64), "output_norm.weight": ([4], 0, 16), "rope_freqs.weight": ([1], 0, 4),
          "blk.0.attn_q.weight": square, "blk.0.attn_k.weight": ([4, 2], 0, 32), "blk.0.attn_k.bias": ([2], 0, 8)}))
-    # Heads whose rows no number holds.
+    # Sizes of heads whose product no number holds.
     vast = sizes | {"attention.head_count": 2**32 - 1, "attention.key_length": 2**32 - 2}
     write("gguf/heads-beyond-all", gguf(
         [pair("general.architecture", TEXT, "llama"), *(pair("llama." + key, UINT32, value) for key, value in vast.items()),
@@ -151,7 +151,7 @@ def piece(text: str, score: float, kind: int = 1) -> bytes:
 def make_sentencepiece() -> None:
     space = "\N{LOWER ONE EIGHTH BLOCK}"
     letters = [piece(text, -float(i)) for i, text in enumerate([space, "a", "b", "c", "ab", space + "a"], 1)]
-    # A map from A to a: the trie's root leads by byte 0x41 to a leaf, whose value is an offset into the texts behind it.
+    # A map from A to a: the trie's root leads by byte 0x41 to a leaf, whose value is an offset into the texts after it.
     trie = struct.pack("<I", 1 << 10) + bytes(4 * (1 ^ 0x41) - 4)
     trie += struct.pack("<I", 0x41 | 1 << 8 | 1 << 10) + struct.pack("<I", 1 << 31)
     charmap = struct.pack("<I", len(trie)) + trie + b"a\0"
@@ -192,10 +192,10 @@ class Library:
 
     def manifest(self, components: int = 1) -> int:
         text = lambda value: [self.text(value)]
-        option = self.struct("QIIQddQQQ", text("length"), 2, 0, text("20"), 1.0, 100.0, text(""), text("rows"), text("a paper"))
+        option = self.struct("QIIQddQQQ", text("length"), 2, 1, text("20"), 1.0, 100.0, text(""), text("tokens"), text("a paper"))
         texts = text("tiny"), text("a tuner" if components == 1 else "long" * 1800), text(""), text("PROMPT_TUNING")
-        structs = [self.struct("IIIIIIQQQQQQQ", 4, 1, 2, 1, 64, 0, *texts, [option], [64], [64]) for _ in range(components)]
-        return self.struct("QIIIIQIIIIIIIIQQQQQQ", 0x3164726163657563, 112, 2, 0, 1, 0x020F000000000000, 2, 15, 0, 202002, 1, 5, components, 80,
+        structs = [self.struct("IIIIIIQQQQQQQQ", 4, 3, 2, 1, 64, 0, *texts, [option], [64], [64], 0) for _ in range(components)]
+        return self.struct("QIIIIQIIIIIIIIQQQQQQ", 0x3164726163657563, 112, 3, 0, 1, 0x020F000000000000, 2, 15, 0, 202002, 1, 5, components, 88,
                            text("tiny"), text("1.0"), text("Apache-2.0"), text("C++"), text(""), [structs[0]])
 
     def finished(self, gnu_hash: bool, packed: bool, components: int = 1, claimed: int = 0, segments: int = 1) -> bytes:

@@ -1,4 +1,4 @@
-/// A file that is only in memory, for parsers that map or open what they read.
+/// An in-memory file, for parsers that open or map files.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ class MemoryFile {
 public:
   MemoryFile(const uint8_t* bytes, std::size_t size) : number_(::memfd_create("fuzzed", MFD_CLOEXEC)) {
     if (number_ < 0 || ::write(number_, bytes, size) != static_cast<ssize_t>(size))
-      throw std::runtime_error("there is no memory for a file");
+      throw std::runtime_error("can't create an in-memory file");
   }
   ~MemoryFile() { ::close(number_); }
   MemoryFile(const MemoryFile&) = delete;

@@ -1,4 +1,4 @@
-/// Bytes that are nearly right.
+/// Mutations of valid inputs.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace cuecard::fuzz {
 
-using Chance = std::mt19937_64; // its numbers are the same everywhere
+using Random = std::mt19937_64; // the same sequence on every platform
 
-/// A few changes of `bytes`: bytes set, flipped, dropped, doubled, moved, cut off, taken from `others`;
-/// numbers, in binary or as decimals, replaced by those at the edges of their types; values in quotes or
-/// brackets exchanged whole. At most `longest` bytes.
-std::string mutated(std::string bytes, const std::vector<std::string>& others, std::size_t longest,
-                    Chance& chance);
+/// Applies a few random changes: sets, flips, drops, duplicates, moves or truncates bytes, or inserts some of
+/// `others`; replaces binary or decimal numbers by limits of their types; exchanges whole values in quotes or
+/// brackets. The result has at most `max_size` bytes.
+std::string mutate(std::string bytes, const std::vector<std::string>& others, std::size_t max_size,
+                   Random& random);
 
 } // namespace cuecard::fuzz

@@ -1,8 +1,9 @@
-/// What a source in this folder is: one parser of foreign bytes behind libFuzzer's entry point.
+/// Common part of the fuzz targets, each of which wraps one parser of untrusted bytes in libFuzzer's entry
+/// point.
 ///
-/// `LLVMFuzzerTestOneInput` gives a parser an input and what it made of it some use: 0 when the input was read,
-/// -1 when it was refused. Everything else is a finding: another exception, a crash, a sanitizer's report, an
-/// allocation without measure, a hang.
+/// `LLVMFuzzerTestOneInput` parses an input and uses the result. It returns 0 if the input was read, -1 if it
+/// was rejected. Everything else is a finding: another exception, a crash, a sanitizer report, an excessive
+/// allocation, a hang.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size);
 
 namespace cuecard::fuzz {
 
-/// The sentence of the last refusal; the driver looks at its form, and takes a sentence that it has not seen
-/// for new ground.
+/// Error text of the last rejected input. The driver checks its length and treats a new text as new coverage.
 inline std::string& refusal() {
   static std::string sentence;
   return sentence;
@@ -39,7 +39,7 @@ inline std::string_view text_of(const uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-/// What must hold of everything that was read; a false one is a finding.
+/// An invariant of everything that was read; a violation is a finding.
 inline void require(bool holds, const char* what) {
   if (!holds)
     throw std::logic_error(what);

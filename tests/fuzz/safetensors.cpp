@@ -1,8 +1,8 @@
-// The header of a safetensors file, and every tensor that it describes.
+// The header and all tensors of a safetensors file.
 #include <ATen/core/Tensor.h>
 
 #include "memory_file.hpp"
-#include "model/safetensors.hpp"
+#include "model/safetensors/safetensors.hpp"
 #include "parser.hpp"
 
 using namespace cuecard;

@@ -1,4 +1,4 @@
-// SentencePiece's `.model`, of the algorithm that it names.
+// SentencePiece `.model` files, BPE or unigram.
 #include <nlohmann/json.hpp>
 
 #include "parser.hpp"

@@ -1,5 +1,5 @@
-// The sidecar of a plugin.
-#include "tool/sidecar.hpp"
+// A plugin's sidecar, which must survive a round trip.
+#include "manifest/sidecar.hpp"
 #include "parser.hpp"
 
 using namespace cuecard;
@@ -12,6 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
     const std::string text = sidecar_text(manifest);
     const std::span again(reinterpret_cast<const unsigned char*>(text.data()), text.size());
     fuzz::require(difference(manifest, "there", read_sidecar(again, "again"), "here").empty(),
-                  "a sidecar changes on its way through text");
+                  "a sidecar doesn't survive a round trip");
   });
 }

@@ -1,4 +1,4 @@
-/// Whatever was read as a tokenizer must cut text: tokens lie inside it, and ids go back to text.
+/// Every tokenizer that was read must tokenize text: tokens lie inside the text, and ids can be decoded.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ inline void tokenize(const Vocabulary& vocabulary) {
   std::vector<int64_t> ids;
   for (const auto& tokens : {vocabulary.encode(text), vocabulary.encode_with_specials(text)})
     for (const Token& token : tokens) {
-      require(token.begin <= token.end && token.end <= text.size(), "a token lies outside its text");
+      require(token.begin <= token.end && token.end <= text.size(), "a token is outside its text");
       ids.push_back(token.id);
     }
   vocabulary.decode(ids, false);

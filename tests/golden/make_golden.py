@@ -1,6 +1,6 @@
 """Makes the golden files of this folder anew. README.md says what they hold.
 
-    python make_golden.py [--models DIR] [--only tiny|real|peft|tokenizer|metrics] [--program CUECARD]
+    python make_golden.py [--models DIR] [--only tiny|real|peft|lora|tokenizer|metrics] [--program CUECARD]
 """
 
 import argparse
@@ -31,13 +31,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the golden files anew.")
     parser.add_argument("--models", type=Path, default=HERE.parents[1] / ".cache" / "models",
                         help="folder with the models that ./run setup unpacks (default: %(default)s)")
-    parser.add_argument("--only", choices=["tiny", "real", "peft", "tokenizer", "metrics"], help="only one part")
+    parser.add_argument("--only", choices=["tiny", "real", "peft", "lora", "tokenizer", "metrics"], help="only one part")
     parser.add_argument("--program", type=Path, default=HERE.parents[1] / "build" / "release" / "bin" / "cuecard",
                         help="the built program, whose exports PEFT reads (default: %(default)s)")
     arguments = parser.parse_args()
     check_versions()
     if arguments.only in (None, "tiny", "real"):
         make_models(arguments)
+    if arguments.only in (None, "lora"):
+        make_lora()
     if arguments.only in (None, "peft"):
         make_adapters(arguments)
     if arguments.only in (None, "tokenizer"):
@@ -55,6 +57,13 @@ def start_torch() -> None:
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+def make_lora() -> None:
+    start_torch()
+    import lora
+
+    lora.make(HERE / "models", HERE / "lora_adapters")
 
 
 def make_adapters(arguments) -> None:

@@ -38,6 +38,12 @@ CARDS = {
     "roberta-first": ("roberta-mlm", "p-tuning",
                       ["length=3", "verbalizer.dense=true", "verbalizer.pooler=no", "verbalizer.row=first"], HEAD, None),
     "score": ("llama-tied", "prefix-tuning", ["length=3", "mid-dim=8", "verbalizer.bias=false"], HEAD, None),
+    "lora": ("llama-tied", "lora", ["rank=3"], None, None),
+    "lora-all": ("gpt2-tied", "lora", ["rank=3", "targets=all-linear", "rs-lora=true"], None, None),
+    "lora-encoder-decoder": ("t5-plain", "lora", ["rank=3"], None, "LORA"),
+    "lora-head": ("bert-plain", "lora", ["rank=3", "targets=all-linear"], HEAD, None),
+    "ia3": ("llama-untied", "ia3", [], None, None),
+    "ia3-head": ("bert-plain", "ia3", [], HEAD, None),
 }
 
 

@@ -1,4 +1,5 @@
 # requires: label-text llama manual prompt-tuning text
+# labels: learning
 # Cards whose answers are texts: learned from a task file, used by `predict` and `generate`.
 model=$SOURCE/tests/golden/models/llama-tied
 for i in 1 2 3 4 5 6; do
@@ -13,7 +14,7 @@ cat >labels.json <<'JSON'
  "labels": [{"name": "no", "values": [0], "words": ["not good"]}, {"name": "yes", "values": [1], "words": ["a good film"]}],
  "verbalizer": {"component": "label-text", "options": {"normalise": true, "calibrate": "blank"}}}
 JSON
-cuecard train --quiet --task text.json --model "$model" --tuner prompt-tuning --set length=8 --steps 120 --lr 0.1 --out text.card --json >trained
+cuecard train --quiet --task text.json --model "$model" --tuner prompt-tuning --set length=8 --steps 120 --lr 0.1 --seed "$CUECARD_TEST_SEED" --out text.card --json >trained
 cuecard train --quiet --task labels.json --model "$model" --tuner prompt-tuning --set length=3 --steps 3 --out labels.card
 # What was planted is written, and its end with it.
 cuecard predict --quiet --card text.card --model "$model" 'the film 1' 'the film 4' >found

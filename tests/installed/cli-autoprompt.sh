@@ -1,4 +1,5 @@
 # requires: autoprompt bert llama manual
+# labels: learning
 # Trigger tokens are searched for; the card is a plain prompt that anyone can read, and needs no tuner.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
@@ -65,5 +66,5 @@ assert [len(own) for own in words] == [2, 2] and words != [["terrible"], ["great
 PYTHON
 
 expect 2 'no trigger slot' train --task toy.json --model "$llama" --tuner autoprompt --out no.card
-expect 2 'searches for nothing' train --task search.json --model "$llama" --tuner manual --out no.card
+expect 2 'does not search for tokens' train --task search.json --model "$llama" --tuner manual --out no.card
 [ ! -e no.card ]

@@ -1,9 +1,10 @@
 # requires: bert head manual p-tuning-v2
+# labels: learning
 # Multiple choice: columns or a list in, a layer alone and beside prefixes, the number of an alternative out.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
-import json, random
-random.seed(3)
+import json, os, random
+random.seed(3 + int(os.environ["CUECARD_TEST_SEED"]))
 for name, count in ("train", 96), ("dev", 24):
     with open(name + ".jsonl", "w") as columns, open(name + "-lists.jsonl", "w") as lists:
         for _ in range(count):
@@ -53,5 +54,5 @@ PYTHON
 expect 2 'labels every prompt by itself' train --task head.json --model "$bert" --tuner manual --out no.card
 expect 2 'dense' train --task one.json --model "$bert" --tuner manual --set verbalizer.dense=true --out no.card
 expect 2 'the template gives one' train --task single.json --model "$bert" --tuner manual --out no.card
-expect 3 'a label for each place of the list' train --task one.json --model "$bert" --tuner manual --out no.card
+expect 3 'a label for each position in the list' train --task one.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

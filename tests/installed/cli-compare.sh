@@ -29,7 +29,7 @@ assert full["card_bytes"] > 4 * full["parameters"] > soft["card_bytes"]
 PYTHON
 cmp cards/prompt-tuning.card/card.safetensors soft-$(python3 -c 'from same_rows import *; print(lines("compare.json")[1]["seed"])').card/card.safetensors
 run compare "${fit[@]}" --tuners manual,prompt-tuning >table.txt
-grep -q '^prompt-tuning .*%.*to' table.txt && grep -q 'over 1 seeds, on 24 rows' table.txt
+grep -q '^prompt-tuning .*%.*to' table.txt && grep -q 'over 1 seeds, on 24 examples' table.txt
 
 expect 2 'Did you mean "prompt-tuning"' compare "${fit[@]}" --tuners manual,prompt-tunning
 expect 2 'twice' compare "${fit[@]}" --tuners manual,manual

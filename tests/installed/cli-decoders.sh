@@ -1,12 +1,13 @@
 # requires: gpt2 llama manual prompt-tuning
+# labels: learning
 # The members of each family of causal models: sizes, a prompt that is learned and asked, and a sharded folder converted.
 golden=$SOURCE/tests/golden/models
 for name in gpt2-tied gpt2-untied llama3 mistral qwen2 qwen3; do cuecard model info --json "$golden/$name"; done >info.json
 
 # A word that is no other row's decides the label; the tokenizer of these models knows words by number.
 python3 <<'PYTHON'
-import json, random
-random.seed(1)
+import json, os, random
+random.seed(1 + int(os.environ["CUECARD_TEST_SEED"]))
 infos = {line["model"].rsplit("/", 1)[1]: line for line in map(json.loads, open("info.json"))}
 sizes = {name: [info[key] for key in ("family", "layers", "heads", "kv_heads", "head_dim", "max_positions")]
          for name, info in infos.items()}

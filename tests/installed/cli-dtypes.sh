@@ -1,4 +1,5 @@
 # requires: llama manual prompt-tuning
+# labels: learning
 # Frozen weights in half precision: training, prediction and `fill` say what float32 says, within that precision.
 source "$SOURCE/tests/installed/toy_task"
 for dtype in float32 bfloat16 float16; do
@@ -13,7 +14,7 @@ import math, struct
 from same_rows import *
 
 def slots(path):
-    return [{top["id"]: top["logprob"] for top in row["slots"][0]["top"]} for row in without_summary(path)]
+    return [{top["id"]: top["log_prob"] for top in row["slots"][0]["top"]} for row in without_summary(path)]
 
 whole = lines("float32.predict")
 for dtype, tolerance in ("bfloat16", 0.1), ("float16", 0.02):

@@ -1,4 +1,5 @@
 # requires: bart manual prompt-tuning t5
+# labels: learning
 # Encoder-decoders all the way: a prompt is learned in front of the encoder, measured, used, and the decoder filled in.
 source "$SOURCE/tests/installed/toy_task"
 for model in t5-plain t5-gated bart; do
@@ -19,7 +20,7 @@ for model, width, share in ("t5-plain", 20, 0.8), ("t5-gated", 16, 0.8), ("bart"
     assert sum(train["losses"][-5:]) < share * sum(train["losses"][:5]), (model, train["losses"])
     assert measured["accuracy"] == train["dev"]["accuracy"]
     # What a causal model keeps of a text, or of a front that rows share, an encoder can't: each row sees all.
-    assert train["rows_from_cache"] == measured["rows_from_cache"] == 0
+    assert train["tokens_from_cache"] == measured["tokens_from_cache"] == 0
     check_measured(without_summary(model + ".predict"), measured)
 [measured] = lines("ends.eval")
 check_measured(without_summary("ends.predict"), measured)

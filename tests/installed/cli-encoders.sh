@@ -1,4 +1,5 @@
 # requires: distilbert electra head manual prompt-tuning roberta
+# labels: learning
 # BERT's descendants: their sizes, a prompt that is learned and asked, a head where words can't be scored, tokenizers with and without
 # a tokenizer.json.
 source "$SOURCE/tests/installed/toy_task"
@@ -23,7 +24,7 @@ expect 2 'no head over the vocabulary' fill --model "$models/$name" --template '
 python3 <<'PYTHON'
 from same_rows import *
 infos = {info["model"].rsplit("/", 1)[1]: info for info in lines("info.json")}
-keys = "family", "layers", "hidden", "heads", "head_dim", "max_positions", "scores_vocabulary", "pools", "causal", "tokenizer"
+keys = "family", "layers", "hidden", "heads", "head_dim", "max_positions", "has_lm_head", "has_pooler", "causal", "tokenizer"
 sizes = {name: [info[key] for key in keys] for name, info in infos.items()}
 assert sizes == {
     "roberta-mlm": ["roberta", 2, 20, 4, 5, 48, True, False, False, "BPE"],

@@ -1,9 +1,10 @@
 # requires: autoprompt bert fact llama manual
+# labels: learning
 # A relation of LAMA: objects that stand in the data are the candidates, and the words around the subject are searched.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
-import json, random
-random.seed(4)
+import json, os, random
+random.seed(4 + int(os.environ["CUECARD_TEST_SEED"]))
 objects = ["it", "of", "the", "Saint Petersburg of the Neva"]
 with open("relation.jsonl", "w") as file:
     for i in range(80):

@@ -1,4 +1,5 @@
 # requires: bert llama manual prompt-tuning fine-tuning
+# labels: learning
 # The baseline: a card with the model's own weights, and one call with it and a card without.
 source "$SOURCE/tests/installed/toy_task"
 run train --task toy.json --model "$llama" --tuner fine-tuning --lr 2e-3 --steps 60 --out weights.card --json >train.json

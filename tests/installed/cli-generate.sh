@@ -1,15 +1,15 @@
 # requires: llama manual
 # `generate` writes what transformers recorded, the same in any company, and says what can't be.
 model=$SOURCE/tests/golden/models/llama-tied
-cuecard generate --json --quiet --model "$model" --max-new-tokens 6 --beams 3 --returns 2 'a film' 'the plot was long' 'x7' >together
+cuecard generate --json --quiet --model "$model" --max-new-tokens 6 --beams 3 --sequences 2 'a film' 'the plot was long' 'x7' >together
 for text in 'a film' 'the plot was long' 'x7'; do
-  cuecard generate --json --quiet --model "$model" --max-new-tokens 6 --beams 3 --returns 2 "$text" | grep '"row"'
+  cuecard generate --json --quiet --model "$model" --max-new-tokens 6 --beams 3 --sequences 2 "$text" | grep '"row"'
 done >alone
 python3 - <<'PY'
 import json
 together = [json.loads(line) for line in open("together")]
 alone = [json.loads(line) for line in open("alone")]
-assert together[-1]["summary"]["rows"] == 3 and together[-1]["summary"]["rows_from_cache"] > 0, together[-1]
+assert together[-1]["summary"]["rows"] == 3 and together[-1]["summary"]["tokens_from_cache"] > 0, together[-1]
 for row, one in zip(together, alone, strict=False):
     assert [t["text"] for t in row["texts"]] == [t["text"] for t in one["texts"]], (row, one)
     assert len(row["texts"]) == 2 and all(0 < t["tokens"] <= 6 and t["log_prob"] < 0 for t in row["texts"])
@@ -24,8 +24,8 @@ refused() {
   cuecard generate --model "$model" "$@" >out 2>err </dev/null || status=$?
   { [ $status -eq "$code" ] && grep -qE -- "$pattern" err && [ "$(wc -l <err)" -eq 1 ]; } || { echo "generate $*: $status"; cat err; exit 1; }
 }
-refused 2 '2 texts can.t come of 1 beams' --returns 2 'a film'
-refused 2 'beams are searched' --beams 2 --temperature 1 'a film'
+refused 2 'sequences to return, 2, exceeds the number of beams, 1' --sequences 2 'a film'
+refused 2 'beam search does not sample' --beams 2 --temperature 1 'a film'
 refused 3 'the line is empty' --strict ''
 
 # A banned text is written neither as it begins a line nor behind a space.

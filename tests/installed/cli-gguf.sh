@@ -9,7 +9,7 @@ cmp tiny.gguf.json folder.json
 python3 <<'PYTHON'
 from same_rows import *
 for a, b in zip(without_summary("folder.json"), without_summary("llama-tied.json"), strict=True): # its matrices were rounded to float16
-    a, b = [{top["id"]: top["logprob"] for top in row["slots"][0]["top"]} for row in (a, b)]
+    a, b = [{top["id"]: top["log_prob"] for top in row["slots"][0]["top"]} for row in (a, b)]
     assert len(a) == 384 and max(abs(a[id] - b[id]) for id in a) < 0.02
 PYTHON
 cuecard model info tiny.gguf --json | python3 -c '

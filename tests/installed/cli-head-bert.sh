@@ -1,4 +1,5 @@
 # requires: bert head manual prompt-tuning
+# labels: learning
 # A layer on [CLS]: models with and without a pooler or a masked-LM head, alone and beside a soft prompt.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
@@ -38,5 +39,5 @@ assert train["dev"] == {"n": 24, "metric": "macro-f1", "value": measured["value"
 assert info["metrics"][0]["name"] == "macro-f1" and info["metrics"][0]["ci95"] == [None, None]
 PYTHON
 expect 2 'this model has none' train --task head.json --model "$bert" --tuner manual --set verbalizer.pooler=yes --out no.card
-expect 3 'the verbalizer "head" learns from training rows' train --task untaught.json --model "$bert" --tuner manual --out no.card
+expect 3 'the verbalizer "head" needs training examples' train --task untaught.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

@@ -1,4 +1,5 @@
 # requires: bert in-context llama manual
+# labels: learning
 # Demonstrations in front of the input: drawn once, kept in the card, used in another process without the training file.
 source "$SOURCE/tests/installed/toy_task"
 for choose in seed first similar; do
@@ -41,7 +42,7 @@ assert len({tuple(order) for order in orders}) == 2, "in another order"
 assert len(shown("similar")) == 64
 check_all_close(without_summary("predict.json"), without_summary("alone.json"))
 [summary] = [line["summary"] for line in lines("predict.json") if "summary" in line]
-assert summary["forwards"] == 6 and summary["rows_from_cache"] >= 20 * 40, summary
+assert summary["forwards"] == 6 and summary["tokens_from_cache"] >= 20 * 40, summary
 PYTHON
 
 mv gone.tsv train.tsv

@@ -19,8 +19,8 @@ assert train["parameters"] == 0 and train["steps"] == 0 and train["losses"] == [
 assert info["tuner"]["component"] == "manual" and info["backbone"]["family"] == "llama"
 rows = lines("predict.json")
 summary = rows.pop()["summary"]
-assert summary["rows"] == 24 and summary["unusable"] == 0
-assert summary["forwards"] == 1 and summary["scores_projected"] == 24 * 2, summary
+assert summary["rows"] == 24 and summary["skipped"] == 0
+assert summary["forwards"] == 1 and summary["logits_computed"] == 24 * 2, summary
 assert [row["row"] for row in rows] == list(range(24))
 assert all(list(row) == ["row", "card", "label", "scores"] and row["card"] == "toy" for row in rows)
 assert all(abs(sum(row["scores"].values()) - 1) < 1e-6 for row in rows)
@@ -39,7 +39,7 @@ for path in "predict-file.json", "predict-alone.json":
 words = [line[0] for line in lines("words.json")]
 shifts = []
 for row, filled in zip(rows, lines("fill.json")):
-    logs = {top["id"]: top["logprob"] for top in filled["slots"][0]["top"]}
+    logs = {top["id"]: top["log_prob"] for top in filled["slots"][0]["top"]}
     shifts.append(math.log(row["scores"]["yes"] / row["scores"]["no"]) - logs[words[1]] + logs[words[0]])
 assert len(shifts) == 24 and max(shifts) - min(shifts) < 1e-4 and abs(shifts[0]) > 1e-3, shifts
 PYTHON

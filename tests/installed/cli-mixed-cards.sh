@@ -15,14 +15,14 @@ for i, text in enumerate(open("dev.txt")):
 print(json.dumps({"text": "x", "card": "nosuch"}))
 print("{\"text\":")' >mixed.jsonl
 run predict --card soft.card --card other.card --card plain=manual.card --model "$llama" --json <mixed.jsonl >mixed.json 2>err
-grep -q '2 of 26 rows' err
+grep -q '2 of 26 examples' err
 python3 <<'PYTHON'
 from same_rows import *
 mixed = lines("mixed.json")
 summary = mixed.pop()["summary"]
-assert summary["rows"] == 26 and summary["unusable"] == 2
+assert summary["rows"] == 26 and summary["skipped"] == 2
 assert summary["forwards"] == 1, "three cards in one batch are one forward pass"
-assert summary["scores_projected"] == 24 * 2, summary
+assert summary["logits_computed"] == 24 * 2, summary
 assert [row["row"] for row in mixed] == list(range(26))
 assert "nosuch" in mixed[24]["error"] and mixed[25]["error"] and mixed[24]["label"] is None
 names = ["toy", "other", "plain"]

@@ -8,7 +8,7 @@ python3 - "$models" <<'PYTHON'
 import hashlib, json, sys
 masked, plain, bare = [json.loads(line) for line in open("out")]
 assert (masked["family"], masked["layers"], masked["hidden"], masked["heads"]) == ("bert", 2, 40, 5)
-assert masked["scores_vocabulary"] and not plain["scores_vocabulary"] and plain["pools"] and not masked["causal"]
+assert masked["has_lm_head"] and not plain["has_lm_head"] and plain["has_pooler"] and not masked["causal"]
 with open(sys.argv[1] + "/bert-mlm/model.safetensors", "rb") as file:
     assert masked["weights_sha256"] == hashlib.sha256(file.read()).hexdigest()
 assert bare["parameters"] == 0 and bare["weights_sha256"] == "" and bare["tokenizer_sha256"] == masked["tokenizer_sha256"]

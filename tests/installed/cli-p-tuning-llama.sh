@@ -1,4 +1,5 @@
 # requires: llama manual p-tuning
+# labels: learning
 # Pseudo tokens in front of the text and inside it, out of an LSTM and out of an MLP.
 source "$SOURCE/tests/installed/learned_task"
 learn front "$llama" toy.json p-tuning --set length=4

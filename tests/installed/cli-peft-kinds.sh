@@ -27,19 +27,19 @@ learned score head.json "$llama" prompt-tuning --set length=2 --set verbalizer.b
 fits score "$llama" PROMPT_TUNING SEQ_CLS
 
 learned behind head.json "$plain" prompt-tuning --set length=2
-expect 3 'verbalizer.row=first when it is learned' card export behind.card no --model "$plain"
+expect 3 'train it with --set verbalizer.row=first' card export behind.card no --model "$plain"
 learned biased head.json "$llama" prompt-tuning --set length=2
-expect 3 'verbalizer.bias=false when it is learned' card export biased.card no --model "$llama"
+expect 3 'train it with --set verbalizer.bias=false' card export biased.card no --model "$llama"
 learned masked bare.json "$bert" prompt-tuning --set length=2
-expect 3 'fills a mask, and PEFT has no task for that' card export masked.card no --model "$bert"
+expect 3 'is a masked language model, for which PEFT has no task type' card export masked.card no --model "$bert"
 learned weights head.json "$plain" fine-tuning
 expect 3 'replaces weights of the model' card export weights.card no --model "$plain"
 learned sites bare.json "$bart" prefix-tuning --set length=2 --set mid-dim=4 --set template.encoder-decoder=plain
-expect 3 "prefix in front of the encoder's attention or the cross-attention" card export sites.card no --model "$bart"
+expect 3 'prefix in the encoder or the cross-attention' card export sites.card no --model "$bart"
 learned decoder bare.json "$bart" prefix-tuning --set length=2 --set mid-dim=4 --set encoder=false --set cross=false --set template.encoder-decoder=plain
-expect 3 'layers 1 and 2 the same prefix, and the card has two' card export decoder.card no --model "$bart"
+expect 3 'the same prefix for the decoder layers 1 and 2' card export decoder.card no --model "$bart"
 learned asked bare.json "$bart" prompt-tuning --set length=2
-expect 3 'template has a text of its own' card export asked.card no --model "$bart"
+expect 3 'template adds .* to the input' card export asked.card no --model "$bart"
 learned plainly bare.json "$bart" prompt-tuning --set length=2 --set template.encoder-decoder=plain
 fits plainly "$bart" PROMPT_TUNING SEQ_2_SEQ_LM
 [ ! -e no ]

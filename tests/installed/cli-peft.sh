@@ -17,8 +17,8 @@ cuecard card info toy.card --json >info
 
 # Out: to the same tensors.
 run card export plain.card again --model "$llama" --base some/model --json >out.json
-run card export words.card rows --model "$llama" --leave-template --json >rows.json
-run card export words.card many --model "$llama" --leave-template --type MULTITASK_PROMPT_TUNING --json >many.json
+run card export words.card rows --model "$llama" --drop-template --json >rows.json
+run card export words.card many --model "$llama" --drop-template --type MULTITASK_PROMPT_TUNING --json >many.json
 run card import many --model "$llama" --label terrible --label great --template '{text} is' --out words2.card
 run predict --card words.card --card 'again=words2.card' --model "$llama" --json <<'TEXTS' >same
 {"text": "the film", "card": "llama-multitask"}
@@ -44,8 +44,8 @@ for key in "peft_type", "task_type", "num_virtual_tokens", "num_layers", "num_at
     assert written[key] == source[key], (key, written[key], source[key])
 assert written["base_model_name_or_path"] == "some/model" and set(os.listdir("again")) == {"adapter_config.json", "adapter_model.safetensors"}
 [out], [rows], [many] = lines("out.json"), lines("rows.json"), lines("many.json")
-assert out["left_behind"] == [] and out["base_model"] == "some/model" and not out["head"], out
-assert len(rows["left_behind"]) == 2 and "{text} is" in rows["left_behind"][0] and "great" in rows["left_behind"][1], rows
+assert out["not_exported"] == [] and out["base_model"] == "some/model" and not out["head"], out
+assert len(rows["not_exported"]) == 2 and "{text} is" in rows["not_exported"][0] and "great" in rows["not_exported"][1], rows
 assert rows["peft_type"] == "PROMPT_TUNING" and many["peft_type"] == "MULTITASK_PROMPT_TUNING"
 before, after = without_summary("same")
 assert before["scores"] == after["scores"], (before, after)
@@ -53,13 +53,13 @@ PYTHON
 
 # What is wrong with flags and files.
 expect 2 'takes more values|is required|--out' card import "$adapters/llama-prefix" --model "$llama"
-expect 2 'leave --template and --label out' card import "$adapters/llama-prefix" --model "$llama" --task toy.json --label a --out no.card
-expect 2 'holds 2 tasks, counted from 0' card import "$adapters/llama-multitask" --model "$llama" --task-id 2 --out no.card
-expect 2 '--task-id is for MULTITASK_PROMPT_TUNING' card import "$adapters/llama-prefix" --model "$llama" --task-id 1 --out no.card
-expect 2 'does not take adapters of the kind PREFIX_TUNING' card import "$adapters/llama-prefix" --model "$llama" --tuner prompt-tuning --out no.card
-expect 2 'holds several adapters; name one of' card import "$adapters" --model "$llama" --out no.card
+expect 2 'omit --template and --label' card import "$adapters/llama-prefix" --model "$llama" --task toy.json --label a --out no.card
+expect 2 'has 2 tasks, numbered from 0' card import "$adapters/llama-multitask" --model "$llama" --task-id 2 --out no.card
+expect 2 '--task-id applies only to MULTITASK_PROMPT_TUNING' card import "$adapters/llama-prefix" --model "$llama" --task-id 1 --out no.card
+expect 2 'does not support PREFIX_TUNING adapters' card import "$adapters/llama-prefix" --model "$llama" --tuner prompt-tuning --out no.card
+expect 2 'contains several adapters; choose one of' card import "$adapters" --model "$llama" --out no.card
 expect 3 'it has no adapter_config.json' card import "$llama" --model "$llama" --out no.card
-expect 3 "width of an embedding is 48 and the gpt2 model's 18" card import "$adapters/llama-prompt" --model "$gpt2" --out no.card
+expect 3 "embedding width is 48, but the gpt2 model's is 18" card import "$adapters/llama-prompt" --model "$gpt2" --out no.card
 mkdir modelless && cp "$llama/tokenizer.json" modelless
 expect 3 'config.json' card import "$adapters/llama-prompt" --model modelless --out no.card
 mkdir pickle && cp "$adapters/llama-prompt/adapter_config.json" pickle && echo x >pickle/adapter_model.bin
@@ -67,9 +67,9 @@ expect 3 'is a PyTorch pickle, .*convert it once in Python' card import pickle -
 [ ! -e no.card ]
 
 # What can't be carried.
-expect 2 'exists already' card export plain.card again --model "$llama"
-expect 2 "learned a prefix in every layer; its type is PREFIX_TUNING" card export plain.card no --model "$llama" --type P_TUNING
-expect 3 'template has a text of its own \(" is"\)' card export words.card no --model "$llama"
+expect 2 'already exists' card export plain.card again --model "$llama"
+expect 2 "has a prefix in every layer; its type is PREFIX_TUNING" card export plain.card no --model "$llama" --type P_TUNING
+expect 3 'template adds " is" to the input' card export words.card no --model "$llama"
 learned() { # NAME TUNER TEMPLATE WORDS...
   local name=$1 tuner=$2 template=$3
   shift 3
@@ -77,9 +77,9 @@ learned() { # NAME TUNER TEMPLATE WORDS...
   run train --task one.json --model "$llama" --tuner "$tuner" --steps 1 --lr 0.01 --out "$name.card" "$@" >/dev/null
 }
 learned middle prompt-tuning '{"placeholder": "text"}{"soft"}{"mask"}'
-expect 3 'stands in the text or behind it' card export middle.card no --model "$llama"
+expect 3 'is within or after the text' card export middle.card no --model "$llama"
 learned uncounted prefix-tuning '{text}' --set length=2 --set mid-dim=4 --set count-positions=false
-expect 3 'does not count as positions, and PEFT.s always does' card export uncounted.card no --model "$llama"
+expect 3 'does not count towards position ids, and PEFT.s always does' card export uncounted.card no --model "$llama"
 learned nothing manual '{text}'
-expect 3 'tuner "manual" learned nothing' card export nothing.card no --model "$llama"
+expect 3 'tuner "manual" trained neither' card export nothing.card no --model "$llama"
 [ ! -e no ]

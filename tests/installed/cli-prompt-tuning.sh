@@ -1,4 +1,5 @@
 # requires: llama manual prompt-tuning
+# labels: learning
 # A causal model and a soft prompt: a card is learned, measured, asked, stopped early and stopped by hand.
 source "$SOURCE/tests/installed/toy_task"
 learn() { run train --task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --seed 3 --json "$@"; }
@@ -19,7 +20,7 @@ from same_rows import *
 [train], [measured], [info] = lines("train.json"), lines("eval.json"), lines("info.json")
 assert train["parameters"] == 4 * 48 and train["steps"] == 60 and len(train["losses"]) == 60 and not train["cancelled"]
 assert sum(train["losses"][-10:]) < 0.7 * sum(train["losses"][:10]), "the loss of a learnable task falls"
-assert train["forwards"] > 0 and train["rows_forwarded"] > 0
+assert train["forwards"] > 0 and train["tokens_forwarded"] > 0
 assert train["dev"]["n"] == 24 and measured["accuracy"] == train["dev"]["accuracy"] > 0.5
 assert info["tuner"]["component"] == "prompt-tuning" and info["backbone"]["family"] == "llama" and info["seed"] == 3
 assert info["training"]["steps"] == 60 and info["metrics"][0]["value"] == measured["accuracy"]

@@ -55,39 +55,39 @@ expect 3 'folder nowhere .*make it first' train --model none --tuner manual --ta
 mkdir taken && echo precious >taken/thesis.txt
 expect 2 'taken: exists and is not a card' train --model none --tuner manual --task none.json --out taken
 # Rows that don't become prompts: counted and named, an error with --strict or when no other is left.
-expect 3 'train.jsonl, line 3: the row can.t be used' $learn --strict --task toy.json --out no.card
-expect 3 'none.jsonl: 4 of 4 training rows could not be used \(line 1: ' $learn --task empty.json --out no.card
+expect 3 'train.jsonl, line 3: the example can.t be used' $learn --strict --task toy.json --out no.card
+expect 3 'none.jsonl: 4 of 4 training examples skipped \(line 1: ' $learn --task empty.json --out no.card
 [ ! -e no.card ]
 train --task toy.json --out toy.card --json >toy-train.json 2>err
-grep -qE 'train.jsonl: 2 of 16 training rows could not be used \(line 3: .*; line 6: ' err
-grep -qE 'dev.jsonl: 1 of 8 development rows could not be used \(line 4: ' err
+grep -qE 'train.jsonl: 2 of 16 training examples skipped \(line 3: .*; line 6: ' err
+grep -qE 'dev.jsonl: 1 of 8 development examples skipped \(line 4: ' err
 [ "$(wc -l <err)" -eq 2 ]
 # A metric that was not measured is left out.
 train --task blind.json --out blind.card --json >blind-train.json 2>err
 cuecard card info blind.card --json >info.json
 
 cuecard eval --quiet --card toy.card --model "$model" --task toy.json --data many.jsonl --json >eval.json 2>err
-grep -qE 'many.jsonl: 14 of 40 rows skipped \(line 21: .*; line 30: .*; \.\.\.\)\.$' err
+grep -qE 'many.jsonl: 14 of 40 examples skipped \(line 21: .*; line 30: .*; \.\.\.\)\.$' err
 [ "$(grep -o 'line [0-9]*:' err | wc -l)" -eq 10 ] && [ "$(wc -l <err)" -eq 1 ]
-expect 3 'none.jsonl: none of its 4 rows .*"toy"; line 1: ' eval --quiet --card toy.card --model "$model" --task toy.json --data none.jsonl
-expect 3 'many.jsonl, line 21: the row' eval --quiet --strict --card toy.card --model "$model" --task toy.json --data many.jsonl
+expect 3 'none.jsonl: none of its 4 examples .*"toy"; line 1: ' eval --quiet --card toy.card --model "$model" --task toy.json --data none.jsonl
+expect 3 'many.jsonl, line 21: the example' eval --quiet --strict --card toy.card --model "$model" --task toy.json --data many.jsonl
 printf '{"title": "a", "text": "b", "label": [0, 1]}\n' >lists.jsonl
-expect 3 'none of its 1 rows .*list of labels' eval --quiet --card toy.card --model "$model" --task toy.json --data lists.jsonl
+expect 3 'none of its 1 example .*list of labels' eval --quiet --card toy.card --model "$model" --task toy.json --data lists.jsonl
 
 ask="predict --quiet --card toy.card --model $model"
 cuecard $ask --data many.jsonl >predict.json 2>err
-grep -q '14 of 40 rows could not be used' err
-expect 3 'many.jsonl, line 21: the row can.t be used' $ask --strict --data many.jsonl
+grep -q '14 of 40 examples skipped' err
+expect 3 'many.jsonl, line 21: the example can.t be used' $ask --strict --data many.jsonl
 printf '{"title": "a", "text": "b"}\n{"text": "b"}\n' | cuecard $ask >stream.json 2>err
 status=0
 printf '{"title": "a", "text": "b"}\n{"text": "b"}\n' | cuecard $ask --strict >out 2>err || status=$?
-[ $status -eq 3 ] && grep -q 'standard input, line 2: the row' err && [ "$(wc -l <err)" -eq 1 ] && [ "$(wc -l <out)" -le 1 ]
-expect 3 'text 1: the row can.t be used' $ask --strict 'one text for two fields'
+[ $status -eq 3 ] && grep -q 'standard input, line 2: the example' err && [ "$(wc -l <err)" -eq 1 ] && [ "$(wc -l <out)" -le 1 ]
+expect 3 'text 1: the example can.t be used' $ask --strict 'one text for two fields'
 cuecard $ask 'one text for two fields' >argument.json 2>err
 cuecard fill --model "$model" --quiet --json --template '{title}{"mask"}' --data many.jsonl >fill.json
 cuecard render --model "$model" --json --template '{title}{"mask"}' --data many.jsonl >render.json 2>err
-expect 3 'many.jsonl, line 21: the row' fill --model "$model" --quiet --strict --template '{title}{"mask"}' --data many.jsonl
-expect 3 'many.jsonl, line 21: the row' render --model "$model" --strict --template '{title}{"mask"}' --data many.jsonl
+expect 3 'many.jsonl, line 21: the example' fill --model "$model" --quiet --strict --template '{title}{"mask"}' --data many.jsonl
+expect 3 'many.jsonl, line 21: the example' render --model "$model" --strict --template '{title}{"mask"}' --data many.jsonl
 python3 <<'PYTHON'
 import json
 def lines(path):
@@ -127,7 +127,7 @@ expect 3 'card "toy": verbalizer "manual" has no option "calibrat". Did you mean
 expect 3 '"labels"' $(with nameless.card)
 expect 4 'card "toy" needs the plugin "elsewhere".*--plugin-path' $(with foreign.card)
 expect 3 'infinite.card/card.safetensors: .*infinite' $(with infinite.card)
-expect 2 'no flag --seed' $(with toy.card) --seed 1
+expect 2 'unknown flag --seed' $(with toy.card) --seed 1
 [ -e /dev/nvidia0 ] || expect 2 'device cuda' train --device cuda --model none --tuner manual --task none.json --out nowhere/no.card
 
 # Weights that are damaged are no missing weights.

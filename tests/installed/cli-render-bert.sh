@@ -30,7 +30,7 @@ python3 -c '
 import json
 rows = [json.loads(line) for line in open("out")]
 assert [r["row"] for r in rows] == [0, 1, 2] and "error" in rows[1] and "bad" in rows[2]["tokens"], rows'
-grep -q '1 of 3 rows' err
+grep -q '1 of 3 examples' err
 
 expect() { # CODE PATTERN WORDS...
   local code=$1 pattern=$2 status=0
@@ -38,7 +38,7 @@ expect() { # CODE PATTERN WORDS...
   cuecard render --model bert-mlm "$@" >out 2>err || status=$?
   { [ $status -eq $code ] && grep -qE -- "$pattern" err && [ "$(wc -l <err)" -eq 1 ]; } || { echo "render $*: $status"; cat err; exit 1; }
 }
-expect 3 'rows.tsv, line 3: the row' --strict --data rows.tsv --template "$template"
+expect 3 'rows.tsv, line 3: the example' --strict --data rows.tsv --template "$template"
 expect 2 'column' --template '{text} is {"mask"' 'x'
 expect 3 'no-such-file' --template "$template" --data no-such-file.tsv
 expect 2 'exclude' --template "$template" --data rows.tsv 'text'

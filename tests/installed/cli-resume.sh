@@ -15,7 +15,7 @@ while not os.path.exists("kept/checkpoint.safetensors") and train.poll() is None
     time.sleep(0.001)
 train.send_signal(signal.SIGINT)
 error = train.communicate()[1]
-assert train.returncode == 130 and "goes on from the checkpoint" in error, (train.returncode, error)
+assert train.returncode == 130 and "continues from the checkpoint" in error, (train.returncode, error)
 PYTHON
 python3 stop.py cuecard train "${learning[@]}" --checkpoint kept --checkpoint-every 1 --quiet --out stopped.card
 [ -e kept/checkpoint.json ] && [ -e stopped.card/card.json ]
@@ -24,6 +24,6 @@ python3 stop.py cuecard train "${learning[@]}" --checkpoint kept --checkpoint-ev
 expect 3 'another run: .*seed was 3 there and is 4 here' train "${others[@]}" --seed 4 --checkpoint kept --out no.card
 head -n 50 train.tsv >fewer && mv fewer train.tsv
 expect 3 'another run: .*training data' train "${learning[@]}" --checkpoint kept --out no.card
-expect 2 'no part of a checkpoint' train --task toy.json --model "$llama" --tuner prompt-tuning --checkpoint . --out no.card
+expect 2 'not part of a checkpoint' train --task toy.json --model "$llama" --tuner prompt-tuning --checkpoint . --out no.card
 expect 2 'give --checkpoint DIR' train --task toy.json --model "$llama" --tuner prompt-tuning --checkpoint-every 5 --out no.card
 [ ! -e no.card ]

@@ -1,9 +1,10 @@
 # requires: bert head manual p-tuning-v2
+# labels: learning
 # Answers within a text: parts counted in characters in, windows of a long text, the text itself out.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
-import json, random
-random.seed(3)
+import json, os, random
+random.seed(3 + int(os.environ["CUECARD_TEST_SEED"]))
 others = "the film was good a plot of long and".split()
 def row(longest, answer="x7"):
     words = [random.choice(others) for _ in range(random.randint(1, longest))]
@@ -46,11 +47,11 @@ assert lines("manual.train")[0]["parameters"] == 2 * 40 + 2
 assert lines("one.json")[0]["text"] == "x7", lines("one.json")
 [odd] = lines("odd.eval")
 assert odd["n"] == 1 and odd["skipped"] == 2, odd
-assert 'line 2: its answer "x7" does not stand at character 0 of "context"' in open("told").read()
+assert 'line 2: its answer "x7" is not at character 0 of "context"' in open("told").read()
 assert 'line 3: it has no text to compare with' in open("told").read()
 PYTHON
 grep -q 'squad-f1' table
-expect 2 'measures labels, and the verbalizer predicts texts' train --task accuracy.json --model "$bert" --tuner manual --out no.card
-expect 3 'does not stand at character 0' train --task odd.json --model "$bert" --tuner manual --strict --out no.card
+expect 2 'measures labels, but the verbalizer predicts texts' train --task accuracy.json --model "$bert" --tuner manual --out no.card
+expect 3 'is not at character 0' train --task odd.json --model "$bert" --tuner manual --strict --out no.card
 expect 2 'in windows by verbalizers that read' train --task windows.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

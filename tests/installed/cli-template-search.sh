@@ -1,4 +1,5 @@
 # requires: bert llama manual template-search
+# labels: learning
 # Templates are mined from a text file or written by the model; the card is a plain prompt, or an ensemble of them.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
@@ -41,6 +42,6 @@ for card in "mined", "two":
     assert measured["accuracy"] == train["dev"]["accuracy"], (train["dev"], measured)
 PYTHON
 
-expect 2 "can't write candidates" train --task search-masked.json --model "$bert" --tuner template-search --out no.card
-expect 2 'no place for template-search' train --task toy.json --model "$llama" --tuner template-search --out no.card
+expect 2 "can't generate candidates" train --task search-masked.json --model "$bert" --tuner template-search --out no.card
+expect 2 'no gap for template-search' train --task toy.json --model "$llama" --tuner template-search --out no.card
 [ ! -e no.card ]

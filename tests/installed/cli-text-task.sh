@@ -1,4 +1,5 @@
 # requires: llama manual prompt-tuning prefix-tuning text
+# labels: learning
 # A task whose answers are texts, several for an input: learned, measured on development rows and by `eval`.
 model=$SOURCE/tests/golden/models/llama-tied
 run() { cuecard "$@" --quiet; }
@@ -19,11 +20,11 @@ cat >task.json <<'JSON'
  "template": {"text": "{facts}{\"mask\"}", "options": {"predict-eos": true}},
  "verbalizer": {"component": "text", "options": {"max-new-tokens": 8}}, "metric": "chrf"}
 JSON
-run train --task task.json --model "$model" --tuner prompt-tuning --steps 120 --lr 0.1 --set length=8 --out text.card --json >trained
+run train --task task.json --model "$model" --tuner prompt-tuning --steps 120 --lr 0.1 --seed "$CUECARD_TEST_SEED" --set length=8 --out text.card --json >trained
 run eval --card text.card --model "$model" --task task.json --json >measured
 sed 's/"chrf"/"exact-match"/' task.json >exact.json
 run eval --card text.card --model "$model" --task exact.json --json >exact
-run compare --task task.json --model "$model" --tuners manual,prompt-tuning,prefix-tuning --steps 120 --lr 0.1 --set length=8 \
+run compare --task task.json --model "$model" --tuners manual,prompt-tuning,prefix-tuning --steps 120 --lr 0.1 --seed "$CUECARD_TEST_SEED" --set length=8 \
   --set prefix-tuning.projection=false --json >compared
 run predict --card text.card --model "$model" --data dev.csv --column facts=mr >predicted
 printf '{"facts": "name[Blue], area[city]", "right": ["the long film", "a film"]}\n{"facts": "x", "right": null}\n' >rows.jsonl
@@ -55,5 +56,5 @@ refused() { # CODE PATTERN ARGUMENTS...
   { [ $status -eq "$code" ] && grep -qE -- "$pattern" err; } || { echo "$*: $status"; cat err; exit 1; }
 }
 sed 's/"chrf"/"macro-f1"/' task.json >labels.json
-refused 2 'measures labels, and the verbalizer predicts texts' eval --card text.card --model "$model" --task labels.json
-refused 2 'which column holds the right text' eval --card text.card --model "$model" --data dev.csv --column facts=mr
+refused 2 'measures labels, but the verbalizer predicts texts' eval --card text.card --model "$model" --task labels.json
+refused 2 'which column holds the reference text' eval --card text.card --model "$model" --data dev.csv --column facts=mr

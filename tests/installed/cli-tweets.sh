@@ -1,4 +1,5 @@
 # requires: bert manual head p-tuning-v2 fine-tuning
+# labels: learning
 # Real text at small size: deep prompts learn the sentiment of tweets from 128 of them, with MiniLM frozen, and beat its head alone.
 minilm=$SOURCE/.cache/models/minilm
 if [ ! -e "$minilm/model.safetensors" ]; then

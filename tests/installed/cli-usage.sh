@@ -8,8 +8,8 @@ expect() { # CODE PATTERN WORDS...: the exit code, and a pattern in what it says
   [ $code -eq 0 ] || [ "$(wc -l <err)" -eq 1 ] || { echo "cuecard $*: more than one line:"; cat err; exit 1; }
 }
 
-expect 0 'Usage: cuecard VERB'
-expect 0 'Usage: cuecard VERB' --help
+expect 0 'Usage: cuecard COMMAND'
+expect 0 'Usage: cuecard COMMAND' --help
 expect 0 '^cuecard [0-9]' version
 expect 0 '^cuecard [0-9]' --version
 expect 2 'Did you mean "train"' trian
@@ -19,7 +19,7 @@ expect 2 'needs --card' eval --model m
 expect 2 'one of list, info, probe, manifest' plugin
 expect 2 'whole number from 1' predict --card c --model m --threads none
 expect 2 'one of float32, bfloat16, float16' predict --card c --model m --dtype float64
-expect 2 'one argument too many' version now
+expect 2 'unexpected argument' version now
 expect 2 'no plugin or component' plugin info no-such-plugin
 expect 3 'no-such-card' card info no-such-card
 expect 3 'no-such-model' tokenize --model no-such-model

@@ -1,4 +1,5 @@
 # requires: automatic bert knowledgeable manual prototypical rules soft
+# labels: learning
 # Verbalizers that find, learn or join their words: trained, measured, asked from the saved card, alone and in one batch.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
@@ -60,7 +61,7 @@ for label, text in given.items(): # filters take words away, and never the last
     kept = words["knowledgeable"][f"words of {label}"].split("\n")
     assert 0 < len(kept) < 4 and set(kept) < set(text.split()), words
 PYTHON
-expect 2 'the template has 2 answer slots, but the verbalizer "rules" reads 1' train --task unruly.json --model "$bert" --tuner manual --out no.card
+expect 2 'the template has 2 answer slots, but the verbalizer "rules" needs 1' train --task unruly.json --model "$bert" --tuner manual --out no.card
 expect 3 'words.txt' train --task knowledgeable.json --model "$bert" --tuner manual --out no.card
 expect 3 'short.txt: has 1 lines of label words' train --task knowledgeable.json --model "$bert" --tuner manual --set verbalizer.words=short.txt --out no.card
 [ ! -e no.card ]

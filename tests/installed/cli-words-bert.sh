@@ -1,9 +1,10 @@
 # requires: bert head manual prompt-tuning
+# labels: learning
 # Labels of words: columns in, a layer alone and beside a soft prompt, entities counted, a label for every word out.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
-import json, random
-random.seed(2)
+import json, os, random
+random.seed(2 + int(os.environ["CUECARD_TEST_SEED"]))
 kinds = {"the": "O", "film": "B-THING", "very": "B-VERDICT", "bad": "I-VERDICT"}
 for name, count in ("train", 96), ("dev", 24):
     with open(name + ".conll", "w") as file:
@@ -51,7 +52,7 @@ assert lines("text.json")[0]["labels"] == lines("list.json")[0]["labels"] == lab
 assert lines("one.json")[0]["labels"] == ["B-THING"]
 PYTHON
 grep -q 'entity-f1' table
-expect 3 'one for each word, and the verbalizer "head" chooses one' train --task head.json --model "$bert" --tuner manual --out no.card
-expect 3 'one label for each row, and the verbalizer "words"' train --task rows.json --model "$bert" --tuner manual --out no.card
+expect 3 'one for each word, but the verbalizer "head" predicts one' train --task head.json --model "$bert" --tuner manual --out no.card
+expect 3 'one label per example, but the verbalizer "words"' train --task rows.json --model "$bert" --tuner manual --out no.card
 expect 2 'B-PER, I-PER and O, and one is called "thing"' train --task names.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

@@ -8,11 +8,11 @@ path, rows, slots, vocabulary = sys.argv[1], *map(int, sys.argv[2:])
 lines = [json.loads(line) for line in open(path)]
 summary = lines.pop()["summary"]
 assert [line["row"] for line in lines] == list(range(rows))
-assert summary["forwards"] == 1 and summary["scores_projected"] == rows * slots * vocabulary, summary
+assert summary["forwards"] == 1 and summary["logits_computed"] == rows * slots * vocabulary, summary
 for line in lines:
     assert [slot["index"] for slot in line["slots"]] == list(range(slots))
     for slot in line["slots"]:
-        logs = [top["logprob"] for top in slot["top"]]
+        logs = [top["log_prob"] for top in slot["top"]]
         assert logs == sorted(logs, reverse=True)
         assert len({top["id"] for top in slot["top"]}) == vocabulary
         assert abs(sum(map(math.exp, logs)) - 1) < 1e-4, "all of the vocabulary sums to one"

@@ -1,4 +1,4 @@
-// The mirror device does its job: what a GPU would refuse throws, and what it would compute is computed.
+// The mirror device: what a GPU would refuse throws, and everything else is computed.
 #include "mirror_device.hpp"
 #include "waiting_calls.hpp"
 
@@ -10,7 +10,7 @@
 
 #include <ATen/ATen.h>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using cuecard::mirror::device;
@@ -58,7 +58,7 @@ TEST_CASE("what waits for the device throws while it is watched, and only then")
   CHECK_NOTHROW((void)at::matmul(there, there.t()).softmax(1).topk(2));
 }
 
-TEST_CASE("values and gradients are the CPU's, also when the backward pass is watched") {
+TEST_CASE("values and gradients equal the CPU's, also when the backward pass is watched") {
   const auto chain = [](const at::Device& where) {
     const at::Tensor x = at::linspace(-1, 1, 24, at::kDouble).view({6, 4}).to(where).set_requires_grad(true);
     const at::Tensor rows = at::tensor(std::vector<int64_t>{5, 1, 1}, at::kLong).to(where);
@@ -80,7 +80,7 @@ TEST_CASE("values and gradients are the CPU's, also when the backward pass is wa
   CHECK(want_gradient.abs().max().item<double>() > 0.01);
 }
 
-TEST_CASE("a wait inside the backward pass is seen") {
+TEST_CASE("a wait inside the backward pass is detected") {
   const at::Tensor x = at::ones({2}).to(device).set_requires_grad(true);
   const at::Tensor y = x * 2;
   y.register_hook([](const at::Tensor& gradient) { (void)gradient.sum().item<float>(); });
@@ -88,7 +88,7 @@ TEST_CASE("a wait inside the backward pass is seen") {
   CHECK_THROWS_WITH(y.sum().backward(), doctest::Contains("makes the host wait"));
 }
 
-TEST_CASE("the host can't read the data behind the operators' back") {
+TEST_CASE("the host can't read the data without an operator") {
   const at::Tensor there = at::ones({3}).to(device);
   const pid_t child = ::fork();
   if (child == 0) {
@@ -102,8 +102,8 @@ TEST_CASE("the host can't read the data behind the operators' back") {
   CHECK(WTERMSIG(status) == SIGSEGV);
 }
 
-// What watches real devices (tests/cuda). Here it sees the copies of the mirror's fallback as well.
-TEST_CASE("the log of waiting calls holds them, also those of the backward pass") {
+// The log for real devices (tests/cuda). Here it contains the copies of the mirror device's fallback as well.
+TEST_CASE("the log contains the waiting calls, also those of the backward pass") {
   const at::Tensor there = at::arange(6, at::kFloat).view({3, 2}).to(device);
   cuecard::test::WaitingCalls log;
   const auto logs = [&](const std::string& call, auto&& action) {

@@ -5,7 +5,7 @@
 #include "engine/tokenized_example.hpp"
 #include "same_run.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -13,43 +13,50 @@ using namespace cuecard::test;
 
 namespace {
 
-/// Probabilities of `rows` by the steps of a prediction: pack, forward, read, score. On the mirror none of them
-/// may wait; only the scores are taken to the host, at the end.
-std::vector<double> stepwise(const Model& model, const Method& method, const std::vector<Example>& rows) {
+/// Probabilities of `rows` by the steps of a prediction: pack, forward, project, score. On the mirror device
+/// none of them may wait; only the scores are copied to the host, at the end.
+std::vector<double> stepwise(const Model& model, const TaskPipeline& pipeline,
+                             const std::vector<Example>& rows) {
   const at::InferenceMode inference;
   std::vector<TokenizedPrompt> prompts;
   for (const Example& row : rows)
-    prompts.push_back(tokenized(method, model, row).at(0));
+    prompts.push_back(tokenized(pipeline, model, row).at(0));
   std::vector<PackItem> items;
   for (std::size_t i = 0; i < rows.size(); ++i)
     items.push_back({&prompts[i], &rows[i]});
   Scores scores;
   {
     const mirror::Watch watch(model.backbone().device() == mirror::device);
-    const CardMix mix({method.tuner->condition(0, {})});
-    const Batch batch = pack(items, {model.backbone().device(), model.backbone().shape().causal});
-    const at::Tensor hidden = model.backbone().forward({batch, mix.conditioning()});
-    scores = method.verbalizer->score(model.backbone().read({hidden, method.verbalizer->readout()}), batch, {});
+    Counters counters;
+    const CountedBackbone backbone = pipeline.backbone(model, counters);
+    const std::vector<const TaskPipeline*> pipelines{&pipeline};
+    const CardMix mix(model, pipelines);
+    const auto conditioning = mix.condition(items, backbone);
+    const Batch batch = pack(items, {model.backbone().device(), model.shape().causal});
+    const at::Tensor hidden = backbone.forward(batch, *conditioning);
+    const at::Tensor outputs = backbone.project(hidden, pipeline.verbalizer->output_request(), batch);
+    scores = pipeline.verbalizer->score({outputs, batch});
   }
   const at::Tensor host =
       scores.values.to(at::kCPU, at::kDouble).view({static_cast<int64_t>(rows.size()), -1}).softmax(1);
   return {host.const_data_ptr<double>(), host.const_data_ptr<double>() + host.numel()};
 }
 
-std::vector<double> predicted(const Model& model, const Method& method, const std::vector<Example>& rows) {
-  std::vector<const Example*> asked;
+std::vector<double> predicted(const Model& model, const TaskPipeline& pipeline,
+                              const std::vector<Example>& rows) {
+  std::vector<const Example*> examples;
   for (const Example& row : rows)
-    asked.push_back(&row);
-  Predictor predictor(model, {&method});
+    examples.push_back(&row);
+  Predictor predictor(model, {&pipeline});
   std::vector<double> probabilities;
-  for (const Prediction& prediction : predictor.predict(asked))
+  for (const Prediction& prediction : predictor.predict(examples))
     probabilities.insert(probabilities.end(), prediction.decision.probabilities.begin(),
                          prediction.decision.probabilities.end());
   return probabilities;
 }
 
 Side moved(Side side, const at::Device& device) {
-  for (at::Tensor* tensor : {&side.ids, &side.positions, &side.segments, &side.soft_rows, &side.soft_slots})
+  for (at::Tensor* tensor : {&side.ids, &side.positions, &side.segments, &side.soft_tokens, &side.soft_slots})
     if (tensor->defined())
       *tensor = tensor->to(device);
   return side;
@@ -57,20 +64,20 @@ Side moved(Side side, const at::Device& device) {
 
 } // namespace
 
-TEST_CASE("training steps wait for nothing, and training and prediction are the CPU's") {
-  RunSetting setting = rows_in_front;
+TEST_CASE("training steps do not wait for the device, and training and prediction equal the CPU's") {
+  RunSetting setting = soft_prompt_before;
   setting.learning_rate = 0.05;
   for (const char* name : {"llama-tied", "llama-untied", "bert-mlm", "t5-gated", "bart"})
     check_same(name, setting);
 }
 
-TEST_CASE("the same with learned rows inside the text, behind rows that are kept from step to step") {
+TEST_CASE("the same with soft tokens inside the text, after text that is cached from step to step") {
   for (const char* name : {"llama-tied", "bert-mlm", "t5-gated", "bart"})
-    check_same(name, rows_inside);
+    check_same(name, soft_tokens_inside);
 }
 
-TEST_CASE("a prediction waits for nothing before its scores are there, which are the CPU's") {
-  const std::vector<Example> rows = training_rows();
+TEST_CASE("a prediction does not wait for the device before its scores are done, and they equal the CPU's") {
+  const std::vector<Example> rows = training_set();
   for (const char* name : {"llama-tied", "llama-untied", "bert-mlm", "t5-gated", "bart"})
     for (const ManualSetting& setting :
          {ManualSetting{"first", "none"}, {"mean", "blank"}, {"max", "train"}, {"max", "none"}}) {
@@ -78,39 +85,40 @@ TEST_CASE("a prediction waits for nothing before its scores are there, which are
       CAPTURE(setting.handler);
       CAPTURE(setting.calibrate);
       const Model here = model_on(name, at::kCPU), there = model_on(name, mirror::device);
-      const Method at_home = manual_method(here, setting, rows), away = manual_method(there, setting, rows);
-      const std::vector<double> expected = predicted(here, at_home, rows);
+      const TaskPipeline on_cpu = manual_pipeline(here, setting, rows),
+                         on_mirror = manual_pipeline(there, setting, rows);
+      const std::vector<double> expected = predicted(here, on_cpu, rows);
       REQUIRE(expected.size() == 2 * rows.size());
-      CHECK(largest_difference(stepwise(there, away, rows), expected) < 1e-5);
-      CHECK(largest_difference(predicted(there, away, rows), expected) < 1e-5);
+      CHECK(largest_difference(stepwise(there, on_mirror, rows), expected) < 1e-5);
+      CHECK(largest_difference(predicted(there, on_mirror, rows), expected) < 1e-5);
     }
 }
 
-TEST_CASE("the same with learned rows, in front and inside") {
-  const std::vector<Example> rows = training_rows();
+TEST_CASE("the same with soft prompts, before and inside the text") {
+  const std::vector<Example> rows = training_set();
   for (const char* name : {"llama-tied", "bert-mlm", "t5-gated", "bart"})
-    for (const char* text : {rows_in_front.text, rows_inside.text}) {
+    for (const char* text : {soft_prompt_before.text, soft_tokens_inside.text}) {
       CAPTURE(name);
       CAPTURE(text);
-      const auto method_on = [&](const Model& model) {
-        MethodChoice choice;
+      const auto pipeline_on = [&](const Model& model) {
+        PipelineChoice choice;
         choice.prompt_template.set = {{"text", text}};
         choice.tuner = {"prompt-tuning", {{"length", "3"}}};
         choice.labels = {"good", "bad"};
         choice.label_words = {{"great", "moving"}, {"tedious", "bad"}};
         choice.seed = 5;
-        return make_method(model, plugins(), choice, &rows);
+        return make_pipeline(model, plugins(), choice, &rows);
       };
       const Model here = model_on(name, at::kCPU), there = model_on(name, mirror::device);
-      const Method at_home = method_on(here), away = method_on(there);
-      const std::vector<double> expected = predicted(here, at_home, rows);
-      CHECK(largest_difference(stepwise(there, away, rows), expected) < 1e-5);
-      CHECK(largest_difference(predicted(there, away, rows), expected) < 1e-5);
+      const TaskPipeline on_cpu = pipeline_on(here), on_mirror = pipeline_on(there);
+      const std::vector<double> expected = predicted(here, on_cpu, rows);
+      CHECK(largest_difference(stepwise(there, on_mirror, rows), expected) < 1e-5);
+      CHECK(largest_difference(predicted(there, on_mirror, rows), expected) < 1e-5);
     }
 }
 
 TEST_CASE("a tuner that waits for the device is caught") {
-  CHECK_THROWS_WITH(watched_run(model_on("llama-tied", mirror::device), rows_in_front, true),
+  CHECK_THROWS_WITH(watched_run(model_on("llama-tied", mirror::device), soft_prompt_before, true),
                     doctest::Contains("makes the host wait"));
 }
 
@@ -121,44 +129,44 @@ TEST_CASE("a batch that stayed on the CPU is refused, and the operator named") {
                     doctest::Contains("aten::index_select mixes tensors"));
 }
 
-TEST_CASE("hidden states, what is read of them, and gradients are transformers'") {
+TEST_CASE("hidden states, outputs and gradients equal those of transformers") {
   for (const std::string name : {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm",
                                  "bert-plain", "roberta-mlm", "electra-generator"}) {
     CAPTURE(name);
     const Model model = model_on(name, mirror::device);
-    const BackboneShape& shape = model.backbone().shape();
+    const BackboneShape& shape = model.shape();
     const Recording recording(golden / "models" / name / "outputs.safetensors");
     const auto there = [&](const char* tensor) { return recording[tensor].to(mirror::device); };
     std::vector<int64_t> all;
     for (int64_t row = 0; row < recording["ids"].size(0); ++row)
       all.push_back(row);
     Batch batch = packed(recording, all, recording.has("segments"));
-    batch.input.soft_rows = batch.input.soft_slots = at::arange(batch.input.rows());
+    batch.input.soft_tokens = batch.input.soft_slots = at::arange(batch.input.num_tokens());
     batch.input = moved(batch.input, mirror::device);
-    batch.answer_rows = batch.answer_rows.to(mirror::device);
+    batch.answer_tokens = batch.answer_tokens.to(mirror::device);
     Conditioning conditioning;
     conditioning.embeddings =
-        model.backbone().token_rows(TokenTable::input, batch.input.ids).set_requires_grad(true);
+        model.backbone().token_vectors(TokenTable::input, batch.input.ids).set_requires_grad(true);
 
     at::Tensor hidden, values, objective;
-    if (shape.pools) {
+    if (shape.has_pooler) {
       const at::Tensor hidden_probe = there("hidden_probe"), pooled_probe = there("pooled_probe");
       const at::Tensor firsts = at::tensor(batch.input.offsets, at::kLong).slice(0, 0, -1).to(mirror::device);
       const mirror::Watch watch;
       hidden = model.backbone().forward({batch, conditioning});
-      values = model.backbone().read({hidden.index_select(0, firsts), {Readout::Kind::pooled, {}}, {}});
+      values = model.backbone().project({hidden.index_select(0, firsts), {OutputRequest::Kind::pooled, {}}});
       objective = (hidden * hidden_probe).sum() + (values * pooled_probe).sum();
       objective.backward();
     } else {
       const at::Tensor rows = there("target_rows"), ids = there("target_ids");
       const mirror::Watch watch;
       hidden = model.backbone().forward({batch, conditioning});
-      values = model.backbone().read({hidden.index_select(0, rows), {Readout::Kind::log_probs, {}}, {}});
+      values = model.backbone().project({hidden.index_select(0, rows), {OutputRequest::Kind::log_probs, {}}});
       objective = values.gather(1, ids.unsqueeze(1)).mean();
       objective.backward();
     }
     CHECK(largest_difference(hidden.detach(), recording["hidden"]) < 1e-4);
-    CHECK(largest_difference(values.detach(), recording[shape.pools ? "pooled" : "log_probs"]) < 1e-4);
+    CHECK(largest_difference(values.detach(), recording[shape.has_pooler ? "pooled" : "log_probs"]) < 1e-4);
     CHECK(std::abs(objective.item<double>() - recording["objective"].item<double>()) < 1e-4);
     CHECK(largest_difference(conditioning.embeddings.grad(), recording["embedding_gradient"]) < 1e-4);
   }

@@ -1,5 +1,5 @@
-// Methods that search or choose, on a device that is not the CPU: the same finds, nothing that mixes devices,
-// and AutoPrompt waits for the device once in an iteration, when it asks what to keep.
+// Tuners that search or choose, on a device that is not the CPU: the same results, nothing that mixes devices,
+// and AutoPrompt waits for the device once per iteration, when it decides what to keep.
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -10,7 +10,7 @@
 #include "mirror_device.hpp"
 #include "training_run.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -20,19 +20,19 @@ namespace {
 
 constexpr int64_t accumulation = 2;
 
-/// Watched from the first gradient of an iteration until the last scores of its candidates are there.
+/// Watched from the first gradient of an iteration until the last scores of its candidates.
 class WatchedSearch final : public PassingEngine {
 public:
   WatchedSearch(Engine& engine, int64_t& watched) : PassingEngine(engine), watched_(watched) {}
 
-  at::Tensor trigger_gradient(int64_t task, const Batch& batch, const Conditioning& with) override {
+  at::Tensor gradient(int64_t task, const Batch& batch, const Conditioning& with) override {
     if (!watch_)
       watch_.emplace();
-    return engine_.trigger_gradient(task, batch, with);
+    return PassingEngine::gradient(task, batch, with);
   }
-  TriggerScores trigger_scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
-                               const Conditioning& with) override {
-    TriggerScores scores = engine_.trigger_scores(task, batch, slot, candidates, with);
+  CandidateScores scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                         const Conditioning& with) override {
+    CandidateScores scores = PassingEngine::scores(task, batch, slot, candidates, with);
     if (++scored_ % accumulation == 0) {
       watch_.reset();
       ++watched_;
@@ -46,13 +46,13 @@ private:
   int64_t& watched_;
 };
 
-MethodChoice two_labels(const std::string& text, ComponentChoice tuner) {
-  MethodChoice choice;
+PipelineChoice two_labels(const std::string& text, ComponentChoice tuner) {
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", text}};
   choice.tuner = std::move(tuner);
   choice.labels = {"good", "bad"};
   choice.label_words = {{"great", "moving"}, {"tedious", "bad"}};
-  choice.seed = 5;
+  choice.seed = 5 + test_seed();
   return choice;
 }
 
@@ -62,29 +62,29 @@ struct Searched {
 };
 
 Searched searched(const Model& model, bool causal) {
-  const std::vector<Example> rows = training_rows();
+  const std::vector<Example> rows = training_set();
   const std::string slots = "{\"trigger\": None, \"duplicate\": 2}";
-  Method method = make_method(
+  TaskPipeline pipeline = make_pipeline(
       model, plugins(),
       two_labels(causal ? "{text} It" + slots + " was{\"mask\"}" : "{text} It " + slots + " was {\"mask\"} .",
                  {"autoprompt", {{"accumulation", std::to_string(accumulation)}, {"candidates", "6"}}}),
       &rows);
   int64_t watched = 0;
   if (!model.backbone().device().is_cpu())
-    method.tuner = std::make_shared<SpiedTuner>(method.tuner, [&](Engine& engine, const Tuner&) {
+    pipeline.tuner = std::make_shared<SpiedTuner>(pipeline.tuner, [&](Engine& engine, const Tuner&) {
       return std::make_unique<WatchedSearch>(engine, watched);
     });
-  FitSettings settings;
-  settings.steps = 8;
-  settings.batch_size = 5;
-  const TrainResult result = train(model, {{method, rows, {}}}, settings, 5);
+  FitRequest request;
+  request.steps = 8;
+  request.batch_size = 5;
+  const TrainResult result = train(model, {{pipeline, rows, {}}}, request, 5);
   CHECK(watched == (model.backbone().device().is_cpu() ? 0 : 8));
-  return {method.prompt_template->triggers(), result.report.losses};
+  return {pipeline.prompt_template->triggers(), result.report.losses};
 }
 
 } // namespace
 
-TEST_CASE("AutoPrompt finds what it finds on the CPU, and waits once in an iteration") {
+TEST_CASE("AutoPrompt finds what it finds on the CPU, and waits once per iteration") {
   for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"}) {
     CAPTURE(name);
     const bool causal = std::string(name).starts_with("llama");
@@ -97,19 +97,19 @@ TEST_CASE("AutoPrompt finds what it finds on the CPU, and waits once in an itera
   }
 }
 
-TEST_CASE("templates that the model writes, and the one that is kept, are the CPU's") {
-  const std::vector<Example> rows = training_rows();
+TEST_CASE("generated templates and the chosen one equal the CPU's") {
+  const std::vector<Example> rows = training_set();
   for (const std::string name : {"llama-tied", "t5-gated"}) {
     CAPTURE(name);
     const auto found = [&](const Model& model) {
       const std::string gap =
           name == "llama-tied" ? "{text} {\"trigger\"}{\"mask\"}" : "{text} {\"trigger\"} {\"mask\"}";
-      Method method = make_method(
+      TaskPipeline pipeline = make_pipeline(
           model, plugins(),
           two_labels(gap, {"template-search", {{"max-words", "2"}, {"beams", "3"}, {"candidates", "5"}}}),
           &rows);
-      const TrainResult result = train(model, {{method, rows, rows}}, {}, 5);
-      return std::pair(method.prompt_template->source(), result.report.losses);
+      const TrainResult result = train(model, {{pipeline, rows, rows}}, {}, 5);
+      return std::pair(pipeline.prompt_template->source(), result.report.losses);
     };
     const auto [here, losses] = found(model_on(name, at::kCPU));
     const auto [there, others] = found(model_on(name, mirror::device));
@@ -120,21 +120,21 @@ TEST_CASE("templates that the model writes, and the one that is kept, are the CP
   }
 }
 
-TEST_CASE("demonstrations chosen by likeness are the CPU's, and so is what the model says") {
-  const std::vector<Example> rows = training_rows();
+TEST_CASE("demonstrations chosen by similarity and the predictions equal the CPU's") {
+  const std::vector<Example> rows = training_set();
   for (const char* name : {"llama-tied", "bert-mlm"}) {
     CAPTURE(name);
     const auto probabilities = [&](const Model& model) {
-      Method method = make_method(
+      TaskPipeline pipeline = make_pipeline(
           model, plugins(),
           two_labels("{text} It was {mask}", {"in-context", {{"k", "1"}, {"choose", "similar"}}}), &rows);
-      train(model, {{method, rows, rows}}, {}, 5);
-      std::vector<const Example*> asked;
+      train(model, {{pipeline, rows, rows}}, {}, 5);
+      std::vector<const Example*> examples;
       for (const Example& row : rows)
-        asked.push_back(&row);
-      Predictor predictor(model, {&method});
+        examples.push_back(&row);
+      Predictor predictor(model, {&pipeline});
       std::vector<double> all;
-      for (const Prediction& prediction : predictor.predict(asked)) {
+      for (const Prediction& prediction : predictor.predict(examples)) {
         REQUIRE(prediction.problem.empty());
         all.insert(all.end(), prediction.decision.probabilities.begin(),
                    prediction.decision.probabilities.end());

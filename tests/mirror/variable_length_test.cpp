@@ -1,26 +1,25 @@
 // Variable-length attention needs a kernel that only GPUs have. Here the mirror device gets one that computes
-// its definition, so that what stands around it is tested: what is gathered, the offsets, the mask, the
-// gradients.
+// its definition, so that the code around it is tested: what is gathered, the offsets, the mask, the gradients.
 #include <ATen/ATen.h>
 #include <torch/library.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/attention.hpp>
+#include <cuecard/parts/attention/attention.hpp>
 #include <cuecard/parts/random.hpp>
 
 #include "mirror_device.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 
 namespace {
 
-/// [1, 1, Q, K] whether a query is shown a key: both belong to one sequence, and when causal (LibTorch's number
-/// for it is 2) the key is as far from its sequence's end as the query or farther.
-at::Tensor shown(const at::Tensor& query_offsets, const at::Tensor& key_offsets, int64_t queries, int64_t keys,
-                 int64_t mask_type) {
+/// [1, 1, Q, K] whether a query attends to a key: both belong to one sequence, and when causal (LibTorch's
+/// number for it is 2) the key is as far from its sequence's end as the query or farther.
+at::Tensor visible(const at::Tensor& query_offsets, const at::Tensor& key_offsets, int64_t queries,
+                   int64_t keys, int64_t mask_type) {
   const auto in_sequence = [](const at::Tensor& offsets, int64_t rows) {
     const at::Tensor row = at::arange(rows, offsets.options());
     const at::Tensor sequence =
@@ -41,7 +40,7 @@ at::Tensor probabilities(const at::Tensor& query, const at::Tensor& key, const a
   REQUIRE((query_offsets.scalar_type() == at::kInt));
   REQUIRE((key_offsets.scalar_type() == at::kInt));
   const at::Tensor scores = query.transpose(1, 2).matmul(key.permute({0, 2, 3, 1})) * scale;
-  const at::Tensor mask = shown(query_offsets, key_offsets, query.size(1), key.size(1), mask_type);
+  const at::Tensor mask = visible(query_offsets, key_offsets, query.size(1), key.size(1), mask_type);
   return scores.masked_fill(mask.logical_not(), -1e30).softmax(-1);
 }
 
@@ -71,7 +70,7 @@ backward(const at::Tensor& gradient, const at::Tensor& query, const at::Tensor& 
          c10::SymInt, c10::SymInt, const at::Tensor& sums, double, const at::Tensor&, const at::Tensor&,
          int64_t mask_type, bool, std::optional<double> scale, std::optional<int64_t>, std::optional<int64_t>,
          bool) {
-  REQUIRE(sums.numel() == 1); // the forward pass was told to keep what this needs
+  REQUIRE(sums.numel() == 1); // the forward pass kept what this needs
   const at::Tensor weights = probabilities(query, key, *query_offsets, *key_offsets, mask_type, *scale);
   const at::Tensor out = gradient.transpose(1, 2);                       // [1, H, Q, D]
   const at::Tensor of_weights = out.matmul(value.permute({0, 2, 3, 1})); // [1, H, Q, K]
@@ -81,7 +80,7 @@ backward(const at::Tensor& gradient, const at::Tensor& query, const at::Tensor& 
           weights.transpose(2, 3).matmul(out).transpose(1, 2), at::Tensor()};
 }
 
-/// Four sequences, two of which go on from the first; before the others stand prefixes and past rows.
+/// Four sequences, two of which continue the first; prefixes and cached tokens precede the others.
 AttentionLayout layout_of(bool causal) {
   Side side;
   side.offsets = {0, 3, 5, 9, 10};
@@ -136,23 +135,23 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("_efficient_attention_backward", &backward);
 }
 
-TEST_CASE("variable-length attention is packed attention, gradients included, and waits for nothing") {
+TEST_CASE("variable-length attention equals packed attention, gradients included, without waiting") {
   for (const bool causal : {true, false}) {
     CAPTURE(causal);
     check_equal(layout_of(causal), layout_of(causal));
   }
 }
 
-TEST_CASE("queries may be the last rows of their sequences, and any where nobody is hidden") {
+TEST_CASE("queries may be the last tokens of their sequences, and any tokens without a causal mask") {
   const std::vector<int64_t> last{2, 4, 7, 8}; // of the fourth sequence none
-  check_equal(ask_only(layout_of(true), last), ask_only(layout_of(true), last));
+  check_equal(select_queries(layout_of(true), last), select_queries(layout_of(true), last));
   const std::vector<int64_t> any{0, 2, 3, 6, 9};
-  check_equal(ask_only(layout_of(false), any), ask_only(layout_of(false), any));
+  check_equal(select_queries(layout_of(false), any), select_queries(layout_of(false), any));
 }
 
-TEST_CASE("where it can't be asked it says why") {
+TEST_CASE("an unsupported layout is refused with the reason") {
   CHECK_THROWS_WITH_AS(
-      result_on(mirror::device, ask_only(layout_of(true), {0, 2}), AttentionStrategy::variable_length),
+      result_on(mirror::device, select_queries(layout_of(true), {0, 2}), AttentionStrategy::variable_length),
       "attention: some query is not among the last rows of its sequence, one after another; use "
       "another strategy.",
       Error);

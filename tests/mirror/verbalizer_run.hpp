@@ -1,8 +1,10 @@
-/// One training run of a verbalizer, watched where it is on the mirror device, and what it came to.
+/// One training run of a verbalizer, watched where it is on the mirror device, and its results.
 #pragma once
 
 #include <optional>
 #include <vector>
+
+#include <ATen/ATen.h>
 
 #include "../engine/tasks.hpp"
 #include "mirror_device.hpp"
@@ -12,28 +14,35 @@ namespace cuecard::test {
 
 struct VerbalizerRun {
   std::vector<float> losses;
-  Learned learned;
+  ComponentState state;
+  double moved = 0; ///< largest change of a parameter from its initial value
   std::vector<Prediction> predictions;
 };
 
-inline VerbalizerRun verbalizer_run(const Model& model, const MethodChoice& choice,
+inline VerbalizerRun verbalizer_run(const Model& model, PipelineChoice choice,
                                     const std::vector<Example>& rows) {
   std::optional<mirror::Watch> watch;
   const SetWatch set_watch = [&](bool on) {
-    const bool away = model.backbone().device() == mirror::device;
-    on&& away ? (void)watch.emplace() : watch.reset();
+    const bool mirrored = model.backbone().device() == mirror::device;
+    on&& mirrored ? (void)watch.emplace() : watch.reset();
   };
-  Method method = make_method(model, plugins(), choice, &rows);
-  method.tuner = std::make_shared<WatchedTuner>(method.tuner, set_watch, false);
-  FitSettings settings;
-  settings.steps = settings.evaluate_every = steps;
-  settings.batch_size = 5;
-  settings.batch_tokens = 60; // several batches a step
-  settings.learning_rate = 0.02;
+  choice.seed = test_seed();
+  TaskPipeline pipeline = make_pipeline(model, plugins(), choice, &rows);
+  pipeline.tuner = std::make_shared<WatchedTuner>(pipeline.tuner, set_watch, false);
+  const at::Tensor start = values_of(pipeline.verbalizer->parameters());
+  FitRequest request;
+  request.steps = request.evaluate_every = steps;
+  request.batch_size = 5;
+  request.batch_tokens = 60; // several batches per step
+  request.learning_rate = 0.02;
   VerbalizerRun run;
-  run.losses = train(model, {{method, rows, rows}}, settings, 7).report.losses;
-  run.learned = method.verbalizer->export_learned();
-  run.predictions = Predictor(model, {&method}).predict(pointers(rows));
+  run.losses = train(model, {{pipeline, rows, rows}}, request, 7 + test_seed()).report.losses;
+  run.state = pipeline.verbalizer->state();
+  const at::Tensor end = values_of(pipeline.verbalizer->parameters());
+  if (end.numel() > 0 &&
+      end.numel() == start.numel()) // some verbalizers create parameters during training only
+    run.moved = (end - start).abs().max().item<double>();
+  run.predictions = Predictor(model, {&pipeline}).predict(pointers(rows));
   return run;
 }
 

@@ -1,12 +1,12 @@
-// Verbalizers that find, learn or join their words, on a device that is not the CPU: the same losses, tensors
-// and predictions, and no step that waits for the device.
+// Verbalizers that search, train or combine label words, on a device that is not the CPU: the same losses,
+// tensors and predictions, and no step that waits for the device.
 #include <cmath>
 
 #include <ATen/ATen.h>
 
 #include "verbalizer_run.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -16,7 +16,7 @@ namespace {
 
 VerbalizerRun words_run(const Model& model, const std::string& verbalizer,
                         const std::vector<std::pair<std::string, std::string>>& set) {
-  MethodChoice choice;
+  PipelineChoice choice;
   const bool rules = verbalizer == "rules";
   choice.prompt_template.set = {
       {"text", rules ? R"({text} a {"mask"} is {"mask"})" : R"({text} it was {"mask"})"}};
@@ -24,7 +24,7 @@ VerbalizerRun words_run(const Model& model, const std::string& verbalizer,
   choice.tuner = {"prompt-tuning", {{"length", "3"}}};
   choice.labels = {"good", "bad"};
   choice.label_words = {{"great", rules ? "drama" : "moving"}, {"tedious", rules ? "actor" : "bad"}};
-  return verbalizer_run(model, choice, training_rows());
+  return verbalizer_run(model, choice, training_set());
 }
 
 std::vector<double> probabilities_of(const VerbalizerRun& run) {
@@ -37,7 +37,7 @@ std::vector<double> probabilities_of(const VerbalizerRun& run) {
 
 } // namespace
 
-TEST_CASE("verbalizers learn and decide the same without waiting") {
+TEST_CASE("verbalizers train and decide the same without waiting") {
   const std::vector<std::pair<std::string, std::vector<std::pair<std::string, std::string>>>> all{
       {"automatic", {{"words-per-label", "3"}, {"calibrate", "train"}}},
       {"soft", {}},
@@ -53,9 +53,9 @@ TEST_CASE("verbalizers learn and decide the same without waiting") {
     REQUIRE(there.losses.size() == here.losses.size());
     for (std::size_t i = 0; i < here.losses.size(); ++i)
       CHECK(std::abs(here.losses[i] - there.losses[i]) < 1e-5);
-    CHECK(here.learned.texts == there.learned.texts);
-    for (const auto& [tensor, values] : here.learned.tensors)
-      CHECK(at::allclose(values, there.learned.tensors.at(tensor).to(at::kCPU), 1e-3, 1e-4));
+    CHECK(here.state.texts == there.state.texts);
+    for (const auto& [tensor, values] : here.state.tensors)
+      CHECK(at::allclose(values, there.state.tensors.at(tensor).to(at::kCPU), 1e-3, 1e-4));
     const std::vector<double> wanted = probabilities_of(here), found = probabilities_of(there);
     REQUIRE(wanted.size() == found.size());
     for (std::size_t i = 0; i < wanted.size(); ++i)

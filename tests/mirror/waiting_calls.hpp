@@ -1,5 +1,5 @@
-/// A log of the operators that make the host wait for a device, as LibTorch's own recording of calls shows
-/// them. It works with any device, and sees what goes through the dispatcher: not a wait inside a kernel.
+/// A log of the operators that make the host wait for a device, from LibTorch's own recording of calls. It
+/// works with any device, and sees what goes through the dispatcher: not a wait inside a kernel.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@
 
 namespace cuecard::test {
 
-/// One at a time in a program. All threads are seen.
+/// At most one at a time in a program. Covers all threads.
 class WaitingCalls {
 public:
   WaitingCalls()
@@ -29,7 +29,7 @@ public:
   WaitingCalls& operator=(const WaitingCalls&) = delete;
 
   void set(bool on) { on_ = on; }
-  /// What was called since the last time this was asked.
+  /// The calls since the last `take`.
   std::vector<std::string> take() {
     const std::lock_guard lock(mutex_);
     return std::exchange(calls_, {});

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# hello_tuner.sh PREFIX SOURCE FOLDER: builds examples/hello-tuner against the package installed in PREFIX and nothing else of this
-# tree, and trains and uses a card with the installed program.
+# hello_tuner.sh PREFIX SOURCE FOLDER: builds examples/hello-tuner using only the package installed in PREFIX, then trains and uses a
+# card with the installed program.
 set -euo pipefail
 prefix=$1 source=$2 folder=$3
 rm -rf "$folder"
@@ -21,7 +21,7 @@ cuecard() {
 cuecard plugin info hello-tuner --plugin-path build/plugins | tee info.txt
 grep -q length info.txt
 
-# A task whose answer is planted: the word in the text decides.
+# A synthetic task: the label is the colour word in the text.
 for word in apple pear plum grape; do
   printf 'I saw a red %s\tred\nI saw a blue %s\tblue\n' $word $word
 done >rows.tsv
@@ -33,16 +33,16 @@ cat >task.json <<'JSON'
 }
 JSON
 model=$source/tests/golden/models/llama-tied
-accuracy_after() { # STEPS: trains a card that long and prints how many of the rows it gets right
+accuracy_after() { # STEPS: trains a card for that many steps and prints its accuracy
   cuecard train --task task.json --model "$model" --tuner hello-tuner --plugin-path build/plugins --set length=4 \
     --steps "$1" --lr 0.05 --quiet --out card >train.txt
   cuecard eval --card card --model "$model" --plugin-path build/plugins --data rows.tsv --task task.json --json --quiet |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["accuracy"])'
 }
-[ "$(accuracy_after 1)" != 1.0 ] # else the rows below would show nothing
+[ "$(accuracy_after 1)" != 1.0 ] # otherwise the next check would prove nothing
 [ "$(accuracy_after 120)" = 1.0 ]
 cuecard predict --card card --model "$model" --plugin-path build/plugins --quiet "I saw a red pear" | grep '"label": *"red"'
 
-# Installed, it is found without being told where.
+# Once installed, the plugin is found through CUECARD_PLUGIN_PATH.
 cmake --install build --prefix "$folder/installed" >/dev/null
 CUECARD_PLUGIN_PATH=$folder/installed/lib/cuecard/plugins cuecard plugin list | grep hello-tuner

@@ -1,12 +1,11 @@
-// Every backbone against transformers' own numbers: hidden states, log-probabilities, gradients; in float32 and
-// float64.
+// Every backbone against transformers: hidden states, log-probabilities, gradients; in float32 and float64.
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
 
 #include "recorded.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -20,14 +19,14 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
 }
 
-std::vector<int64_t> counted(int64_t rows) {
+std::vector<int64_t> counted(int64_t tokens) {
   std::vector<int64_t> result;
-  for (int64_t i = 0; i < rows; ++i)
+  for (int64_t i = 0; i < tokens; ++i)
     result.push_back(i);
   return result;
 }
 
-std::vector<int64_t> first_rows(const std::vector<int64_t>& offsets) {
+std::vector<int64_t> first_tokens(const std::vector<int64_t>& offsets) {
   return {offsets.begin(), offsets.end() - 1};
 }
 
@@ -43,23 +42,23 @@ TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") 
       const Recording recording(golden / "models" / name / "outputs.safetensors");
       Batch batch = packed(recording, counted(recording["ids"].size(0)), recording.has("segments"));
       Conditioning conditioning;
-      conditioning.embeddings = all_rows_soft(batch, model, dtype);
+      conditioning.embeddings = all_tokens_soft(batch, model, dtype);
       const at::Tensor hidden = model.backbone().forward({batch, conditioning});
       CHECK(largest_difference(hidden, recording["hidden"]) < 1e-4);
 
       at::Tensor objective;
-      if (model.backbone().shape().scores_vocabulary) {
-        const at::Tensor log_probs = model.backbone().read({hidden, {Readout::Kind::log_probs, {}}, {}});
+      if (model.shape().has_lm_head) {
+        const at::Tensor log_probs = model.backbone().project({hidden, {OutputRequest::Kind::log_probs, {}}});
         const at::Tensor targets = log_probs.index_select(0, recording["target_rows"]);
         CHECK(largest_difference(targets, recording["log_probs"]) < 1e-4);
         objective = targets.gather(1, recording["target_ids"].unsqueeze(1)).mean();
       } else {
         objective = (hidden * recording["hidden_probe"]).sum();
       }
-      if (model.backbone().shape().pools) {
-        const std::vector<int64_t> firsts = first_rows(batch.input.offsets);
-        const at::Tensor pooled = model.backbone().read(
-            {hidden.index_select(0, at::tensor(firsts, at::kLong)), {Readout::Kind::pooled, {}}});
+      if (model.shape().has_pooler) {
+        const std::vector<int64_t> firsts = first_tokens(batch.input.offsets);
+        const at::Tensor pooled = model.backbone().project(
+            {hidden.index_select(0, at::tensor(firsts, at::kLong)), {OutputRequest::Kind::pooled, {}}});
         CHECK(largest_difference(pooled, recording["pooled"]) < 1e-4);
         objective = objective + (pooled * recording["pooled_probe"]).sum();
       }
@@ -69,7 +68,7 @@ TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") 
     }
 }
 
-TEST_CASE("reading some rows gives what reading all gives") {
+TEST_CASE("selecting some tokens gives the same hidden states as selecting all") {
   for (const std::string name : {"llama-untied", "mistral", "qwen3", "gpt2-tied", "bert-mlm", "roberta-mlm",
                                  "distilbert-mlm", "electra-generator", "electra-discriminator"}) {
     CAPTURE(name);
@@ -84,10 +83,10 @@ TEST_CASE("reading some rows gives what reading all gives") {
 
 TEST_CASE("a checkpoint without a head says so in one sentence") {
   const Model model = tiny_model("bert-plain");
-  const at::Tensor hidden = at::zeros({1, model.backbone().shape().hidden});
-  CHECK_THROWS_WITH_AS(model.backbone().read({hidden, {Readout::Kind::scores, {}}, {}}),
+  const at::Tensor hidden = at::zeros({1, model.shape().hidden});
+  CHECK_THROWS_WITH_AS(model.backbone().project({hidden, {OutputRequest::Kind::logits, {}}}),
                        doctest::Contains("no masked-LM head"), PluginError);
   const Model headed = tiny_model("bert-mlm");
-  CHECK_THROWS_WITH_AS(headed.backbone().read({at::zeros({1, 40}), {Readout::Kind::pooled, {}}, {}}),
+  CHECK_THROWS_WITH_AS(headed.backbone().project({at::zeros({1, 40}), {OutputRequest::Kind::pooled, {}}}),
                        doctest::Contains("no pooler"), PluginError);
 }

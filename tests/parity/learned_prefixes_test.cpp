@@ -1,21 +1,21 @@
 // Prompt tuning, prefix tuning and P-tuning against PEFT on every kind of model, and prefixes of encoders and
-// of the attention to them against rows in front: loss, gradients, and three steps of AdamW. Then the same
-// steps as plugin and engine take them.
+// of cross-attention against tokens before the text: loss, gradients, and three steps of AdamW. Then the same
+// steps by plugin and engine.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <functional>
 
-#include <cuecard/parts/learned_prefix.hpp>
-#include <cuecard/parts/optimizer.hpp>
+#include <cuecard/parts/training/optimizer.hpp>
+#include <cuecard/parts/training/trainable_prefix.hpp>
 
 #include "batch/pack.hpp"
-#include "engine/method.hpp"
-#include "engine/train.hpp"
+#include "engine/task_pipeline.hpp"
+#include "engine/train/train.hpp"
 #include "numbered_model.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -36,7 +36,7 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-/// Where the k-th tensor of a case starts (tests/golden/learned_prefixes.py).
+/// The initial value of the k-th tensor of a case (tests/golden/learned_prefixes.py).
 at::Tensor chirp(int64_t k, at::IntArrayRef shape) {
   const at::Tensor i = at::arange(c10::multiply_integers(shape), at::kDouble);
   return (0.3 * at::sin(0.1 * i * i + static_cast<double>(k))).reshape(shape);
@@ -46,7 +46,7 @@ at::Tensor probe(const at::Tensor& gradient) {
   return (gradient.flatten() * at::arange(gradient.numel(), at::kDouble).cos()).sum();
 }
 
-/// One recorded case: what is learned, in its order there, and what comes out.
+/// One recorded case: the trained tensors in the recorded order, and what is computed from them.
 struct Case {
   std::vector<at::Tensor> tensors;
   std::function<at::Tensor()> output;
@@ -70,13 +70,13 @@ Batch recorded_batch(const Recording& recording) {
   return packed(recording, last, false);
 }
 
-/// `rows_width`: what a network is given; 0 without one.
+/// `rows_width`: the input width of the network; 0 without one.
 Case prefix_case(const Recording& recording, const std::vector<BackboneShape::Site>& sites,
                  int64_t rows_width) {
   Case result;
-  std::vector<LearnedPrefix> prefixes;
+  std::vector<TrainablePrefix> prefixes;
   for (const BackboneShape::Site& site : sites) {
-    const int64_t out = LearnedPrefix::width(site);
+    const int64_t out = TrainablePrefix::width(site);
     const at::Tensor rows = result.next({length, rows_width ? rows_width : out});
     if (rows_width) {
       const Linear first = result.next_linear(middle, rows_width), second = result.next_linear(out, middle);
@@ -87,13 +87,13 @@ Case prefix_case(const Recording& recording, const std::vector<BackboneShape::Si
   }
   result.output = [prefixes]() {
     std::vector<at::Tensor> values;
-    for (const LearnedPrefix& prefix : prefixes)
+    for (const TrainablePrefix& prefix : prefixes)
       values.push_back(prefix.values());
     return at::cat(values, 1);
   };
   result.condition = [prefixes]() {
     Conditioning conditioning;
-    for (const LearnedPrefix& prefix : prefixes) // a rate that drops nothing: the pass doesn't learn
+    for (const TrainablePrefix& prefix : prefixes) // no dropout: the pass is not for training
       conditioning.prefixes.push_back(
           prefix.prefix(prefix.site().site == PrefixSite::cross ? 0 : length, 0.5, {}));
     return conditioning;
@@ -106,7 +106,7 @@ enum class Encoder { none, lstm, mlp };
 
 Case prompt_case(const Model& model, const Recording& recording, Encoder encoder) {
   Case result;
-  const int64_t width = model.backbone().shape().embedding_width;
+  const int64_t width = model.shape().embedding_width;
   const at::Tensor rows = result.next({length, width});
   std::vector<Linear> maps;
   for (int64_t map = 0; map < (encoder == Encoder::none ? 0 : encoder == Encoder::lstm ? 2 : 3); ++map)
@@ -127,7 +127,7 @@ Case prompt_case(const Model& model, const Recording& recording, Encoder encoder
     return x;
   };
   result.output = output;
-  // PEFT puts rows among embeddings that BART has scaled already.
+  // PEFT inserts the soft prompt into embeddings that BART has scaled already.
   const double scale =
       model.files().configuration.boolean_or("scale_embedding", false) ? std::sqrt(width) : 1.0;
   result.condition = [output, scale]() {
@@ -139,50 +139,50 @@ Case prompt_case(const Model& model, const Recording& recording, Encoder encoder
   std::vector<PackItem> items;
   for (const TokenizedPrompt& prompt : prompts)
     items.push_back({&prompt});
-  result.batch = pack(items, {at::kCPU, model.backbone().shape().causal});
+  result.batch = pack(items, {at::kCPU, model.shape().causal});
   return result;
 }
 
-void check_steps(const Model& model, const Recording& recording, const std::string& name, Case learned) {
+void check_steps(const Model& model, const Recording& recording, const std::string& name, Case trained) {
   CAPTURE(name);
   const auto recorded = [&](const char* field) { return recording[name + "." + field]; };
-  const std::vector<ParameterGroup> groups{{learned.tensors, 1.0, 0.01}};
+  const std::vector<ParameterGroup> groups{{trained.tensors, 1.0, 0.01}};
   const auto optimizer = make_optimizer("adamw", groups);
   for (int64_t step = 0; step <= 3; ++step) {
     CAPTURE(step);
     if (step == 0 || step == 3)
-      CHECK(largest_difference(learned.output().detach(), recorded("outputs")[step / 3]) < tolerance);
-    const at::Tensor hidden = model.backbone().forward({learned.batch, learned.condition()});
-    const at::Tensor scores =
-        model.backbone().read({hidden, {Readout::Kind::scores, recording["label_words"]}, {}});
-    const at::Tensor loss = at::cross_entropy_loss(scores, recording["labels"]);
+      CHECK(largest_difference(trained.output().detach(), recorded("outputs")[step / 3]) < tolerance);
+    const at::Tensor hidden = model.backbone().forward({trained.batch, trained.condition()});
+    const at::Tensor logits =
+        model.backbone().project({hidden, {OutputRequest::Kind::logits, recording["label_words"]}});
+    const at::Tensor loss = at::cross_entropy_loss(logits, recording["labels"]);
     CHECK(std::abs(loss.item<double>() - recorded("losses")[step].item<double>()) < tolerance);
     if (step == 3)
       break;
     clear_gradients(groups);
     loss.backward();
-    REQUIRE(recorded("probes").size(1) == static_cast<int64_t>(learned.tensors.size()));
-    for (std::size_t k = 0; k < learned.tensors.size(); ++k) {
+    REQUIRE(recorded("probes").size(1) == static_cast<int64_t>(trained.tensors.size()));
+    for (std::size_t k = 0; k < trained.tensors.size(); ++k) {
       CAPTURE(k);
-      CHECK(std::abs((probe(learned.tensors[k].grad()) - recorded("probes")[step][k]).item<double>()) <
+      CHECK(std::abs((probe(trained.tensors[k].grad()) - recorded("probes")[step][k]).item<double>()) <
             tolerance);
     }
     optimizer->step(0.02);
   }
 }
 
-/// A method of one recorded case, as a user would ask for it.
-struct Asked {
+/// A pipeline of one recorded case, as a user would request it.
+struct Requested {
   std::string model;
   std::string name; ///< of the case
   std::string tuner;
   std::vector<std::pair<std::string, std::string>> options;
 };
 
-/// PEFT's rows in front of a network are as wide as a layer's keys; the authors' and ours are as wide as the
-/// model. The models here have both in one.
-std::vector<Asked> asked_methods() {
-  std::vector<Asked> result;
+/// PEFT's inputs of the network are as wide as a layer's keys; the authors' and ours are as wide as the model.
+/// In these models the widths are equal.
+std::vector<Requested> requested_pipelines() {
+  std::vector<Requested> result;
   for (const char* model : {"llama-tied", "llama-untied", "gpt2-tied", "bert-mlm", "t5-gated"}) {
     result.push_back({model, "prompt-tuning", "prompt-tuning", {}});
     result.push_back({model, "p-tuning.lstm", "p-tuning", {}});
@@ -209,30 +209,30 @@ std::vector<Asked> asked_methods() {
   return result;
 }
 
-Method make_asked(const Model& model, const Asked& asked, const Recording& recording,
-                  const std::vector<Example>& rows) {
-  MethodChoice choice;
+TaskPipeline make_requested(const Model& model, const Requested& requested, const Recording& recording,
+                            const std::vector<Example>& rows) {
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text}{\"mask\"}"}};
-  choice.tuner = {asked.tuner, asked.options};
+  choice.tuner = {requested.tuner, requested.options};
   choice.tuner.set.emplace_back("length", std::to_string(length));
   choice.tuner.set.emplace_back("weight-decay", "0.01");
   for (const int64_t id : recording.list("label_words")) {
     choice.labels.push_back(NumberedModel::word(id));
     choice.label_words.push_back({NumberedModel::word(id)});
   }
-  Method method = make_method(model, plugins(), choice, &rows);
+  TaskPipeline pipeline = make_pipeline(model, plugins(), choice, &rows);
   int64_t k = 0;
   const at::NoGradGuard no_grad;
-  for (const ParameterGroup& group : method.tuner->parameters())
+  for (const ParameterGroup& group : pipeline.tuner->parameters())
     for (at::Tensor tensor : group.tensors)
       tensor.copy_(chirp(k++, tensor.sizes()));
-  return method;
+  return pipeline;
 }
 
-/// What the tuner has learned, as `Case::output` gives it.
-at::Tensor output_of(const Method& method) {
+/// The tuner's trained values, as `Case::output` gives them.
+at::Tensor output_of(const TaskPipeline& pipeline) {
   const at::NoGradGuard no_grad;
-  const Conditioning conditioning = method.tuner->condition(0, {});
+  const Conditioning conditioning = pipeline.tuner->condition({});
   if (conditioning.embeddings.defined())
     return conditioning.embeddings;
   std::vector<at::Tensor> values;
@@ -243,11 +243,12 @@ at::Tensor output_of(const Method& method) {
 
 } // namespace
 
-TEST_CASE("loss, gradients and three AdamW steps equal the oracle's, for every method on every kind of model") {
+TEST_CASE(
+    "loss, gradients and three AdamW steps equal the reference, for every method on every kind of model") {
   for (const std::string name : models) {
     CAPTURE(name);
     const Model model = tiny_model(name, at::kDouble);
-    const BackboneShape& shape = model.backbone().shape();
+    const BackboneShape& shape = model.shape();
     const Recording recording(golden / "models" / name / "learned_prefixes.safetensors");
     check_steps(model, recording, "prompt-tuning", prompt_case(model, recording, Encoder::none));
     check_steps(model, recording, "p-tuning.lstm", prompt_case(model, recording, Encoder::lstm));
@@ -263,28 +264,28 @@ TEST_CASE("loss, gradients and three AdamW steps equal the oracle's, for every m
   }
 }
 
-TEST_CASE("plugins and engine take the oracle's steps") {
-  for (const Asked& asked : asked_methods()) {
-    CAPTURE(asked.model);
-    CAPTURE(asked.name);
-    CAPTURE(asked.tuner);
-    const Recording recording(golden / "models" / asked.model / "learned_prefixes.safetensors");
-    const BackboneShape shape = tiny_model(asked.model).backbone().shape();
+TEST_CASE("plugins and engine take the reference's steps") {
+  for (const Requested& requested : requested_pipelines()) {
+    CAPTURE(requested.model);
+    CAPTURE(requested.name);
+    CAPTURE(requested.tuner);
+    const Recording recording(golden / "models" / requested.model / "learned_prefixes.safetensors");
+    const BackboneShape shape = tiny_model(requested.model).backbone().shape();
     const bool masked = !shape.causal && !shape.encoder_decoder;
-    const NumberedModel folder(asked.model, shape.vocabulary, masked ? std::optional(mask) : std::nullopt);
+    const NumberedModel folder(requested.model, shape.vocabulary, masked ? std::optional(mask) : std::nullopt);
     const Model model = folder.load(at::kDouble);
     const std::vector<Example> rows = numbered_examples(recording, masked);
-    Method method = make_asked(model, asked, recording, rows);
-    const auto recorded = [&](const char* field) { return recording[asked.name + "." + field]; };
-    // What plugins learn, and the losses that are reported, are float32 on a float64 model too.
-    CHECK(largest_difference(output_of(method), recorded("outputs")[0]) < 1e-6);
-    const FitReport report = train(model, {{method, rows, {}}}, recorded_steps(rows), 1).report;
+    TaskPipeline pipeline = make_requested(model, requested, recording, rows);
+    const auto recorded = [&](const char* field) { return recording[requested.name + "." + field]; };
+    // Trained tensors and reported losses are float32 on a float64 model, too.
+    CHECK(largest_difference(output_of(pipeline), recorded("outputs")[0]) < 1e-6);
+    const FitReport report = train(model, {{pipeline, rows, {}}}, recorded_steps(rows), 1).report;
     REQUIRE(report.losses.size() == 3);
     for (int64_t step = 0; step < 3; ++step)
       CHECK(std::abs(report.losses[static_cast<std::size_t>(step)] - recorded("losses")[step].item<double>()) <
             1e-6);
-    // Behind a network each number is a sum of many, of which Adam has made the most where gradients are small.
-    const bool direct = recorded("probes").size(1) == 1 || asked.name == "sites.direct";
-    CHECK(largest_difference(output_of(method), recorded("outputs")[1]) < (direct ? 1e-6 : 1e-5));
+    // After a network each value is a sum of many, and Adam makes large steps where gradients are small.
+    const bool direct = recorded("probes").size(1) == 1 || requested.name == "sites.direct";
+    CHECK(largest_difference(output_of(pipeline), recorded("outputs")[1]) < (direct ? 1e-6 : 1e-5));
   }
 }

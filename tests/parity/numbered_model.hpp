@@ -1,4 +1,4 @@
-/// Recorded token ids as prompts and as texts, so that what an oracle ran can go through the engine.
+/// Recorded token ids as prompts and as texts, so that the inputs of a reference run can go through the engine.
 #pragma once
 
 #include <filesystem>
@@ -16,13 +16,13 @@
 
 namespace cuecard::test {
 
-/// Each sequence of the recording with the learned rows in front, read at its last row, or that of its output.
+/// Each sequence of the recording after a soft prompt, with its last token selected, or that of its output.
 inline std::vector<TokenizedPrompt> numbered_prompts(const Recording& recording, int64_t length) {
-  const auto sequence = [&](const std::string& side, std::size_t s, std::vector<TokenRow>& rows) {
+  const auto sequence = [&](const std::string& side, std::size_t s, std::vector<PromptToken>& tokens) {
     const std::vector<int64_t> ids = recording.list(side + "ids"), offsets = recording.list(side + "offsets");
     for (int64_t i = offsets[s]; i < offsets[s + 1]; ++i) {
-      rows.emplace_back();
-      rows.back().id = ids[static_cast<std::size_t>(i)];
+      tokens.emplace_back();
+      tokens.back().id = ids[static_cast<std::size_t>(i)];
     }
   };
   std::vector<TokenizedPrompt> result;
@@ -88,16 +88,16 @@ inline std::vector<Example> numbered_examples(const Recording& recording, bool m
   return result;
 }
 
-/// What the recordings' optimizer does: three steps of AdamW, of all rows each.
-inline FitSettings recorded_steps(const std::vector<Example>& rows) {
-  FitSettings settings;
-  settings.steps = 3;
-  settings.batch_size = std::ssize(rows);
-  settings.learning_rate = 0.02;
-  settings.clip = 0;
-  settings.optimizer = "adamw";
-  settings.schedule = "constant";
-  return settings;
+/// As in the recordings: three steps of AdamW on all examples each.
+inline FitRequest recorded_steps(const std::vector<Example>& rows) {
+  FitRequest request;
+  request.steps = 3;
+  request.batch_size = std::ssize(rows);
+  request.learning_rate = 0.02;
+  request.clip = 0;
+  request.optimizer = "adamw";
+  request.schedule = "constant";
+  return request;
 }
 
 } // namespace cuecard::test

@@ -1,19 +1,19 @@
-// Adapters that PEFT wrote become cards that give what PEFT gave (tests/golden/peft_adapters.py), and adapters
+// Adapters that PEFT wrote become cards with PEFT's results (tests/golden/peft_adapters.py), and adapters
 // again.
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/predictor.hpp"
+#include "engine/predict/predictor.hpp"
+#include "files/strict_json.hpp"
 #include "host/word_field.hpp"
-#include "model/strict_json.hpp"
 #include "model/test_folder.hpp"
+#include "peft/adapter_tensors.hpp"
 #include "peft/export.hpp"
 #include "peft/head.hpp"
 #include "peft/import.hpp"
-#include "peft/learned_rows.hpp"
 #include "recorded.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -45,14 +45,14 @@ void for_each_case(const std::function<void(const Case&)>& look) {
 
 peft::ImportChoice default_choice(const peft::Adapter& adapter, int64_t task = 0) {
   peft::ImportChoice choice;
-  choice.method.prompt_template.set = {
+  choice.pipeline.prompt_template.set = {
       {"text", adapter.config.task == peft::Task::token_cls ? "{words}" : "{text}"}};
-  choice.method.tuner.component = "";
+  choice.pipeline.tuner.component = "";
   choice.task = task;
   return choice;
 }
 
-/// The card after it was written and read.
+/// The card, written and read again.
 Card imported(const Case& each, int64_t task = 0) {
   const TestFolder folder;
   save_card(peft::import_adapter(each.adapter, each.model, plugins(), default_choice(each.adapter, task)).card,
@@ -60,13 +60,13 @@ Card imported(const Case& each, int64_t task = 0) {
   return read_card(folder.path() / "card");
 }
 
-std::vector<Example> examples_of(const Case& each, const Method& method) {
+std::vector<Example> examples_of(const Case& each, const TaskPipeline& pipeline) {
   std::vector<Example> examples;
   for (const std::string text : each.expected["texts"]) {
     examples.emplace_back().fields["text"] = text;
-    if (method.labels_words()) {
+    if (pipeline.labels_words()) {
       examples.back().fields = {{"words", text}};
-      host::take_words(examples.back(), method);
+      host::take_words(examples.back(), pipeline);
     }
   }
   return examples;
@@ -86,12 +86,12 @@ TEST_CASE("an imported adapter gives PEFT's scores, labels and texts") {
   for_each_case([](const Case& each) {
     const int64_t tasks = each.adapter.config.tasks;
     for (int64_t task = 0; task < tasks; ++task) {
-      const Method method = method_from_card(each.model, plugins(), imported(each, task));
-      const std::vector<Example> examples = examples_of(each, method);
+      const TaskPipeline pipeline = pipeline_from_card(each.model, plugins(), imported(each, task));
+      const std::vector<Example> examples = examples_of(each, pipeline);
       std::vector<const Example*> rows;
       for (const Example& example : examples)
         rows.push_back(&example);
-      Predictor predictor(each.model, {&method});
+      Predictor predictor(each.model, {&pipeline});
       if (each.expected.contains("written")) {
         GenerateSettings settings;
         settings.max_length = 6;
@@ -114,15 +114,15 @@ TEST_CASE("an imported adapter gives PEFT's scores, labels and texts") {
   });
 }
 
-TEST_CASE("an imported adapter is exported as it was") {
+TEST_CASE("an imported adapter is exported unchanged") {
   for_each_case([](const Case& each) {
-    const Method method = method_from_card(each.model, plugins(), imported(each));
+    const TaskPipeline pipeline = pipeline_from_card(each.model, plugins(), imported(each));
     peft::ExportChoice choice;
     choice.base_model = each.adapter.config.base_model;
     if (each.adapter.config.type == peft::Type::multitask_prompt_tuning)
       choice.type = each.adapter.config.type;
     const TestFolder folder;
-    peft::write_adapter(peft::export_card(method, each.model, plugins(), choice).adapter,
+    peft::write_adapter(peft::export_card(pipeline, each.model, plugins(), choice).adapter,
                         folder.path() / "adapter");
     const peft::Adapter exported = peft::read_adapter(folder.path() / "adapter");
     const peft::AdapterConfig &there = each.adapter.config, &here = exported.config;
@@ -130,17 +130,19 @@ TEST_CASE("an imported adapter is exported as it was") {
     CHECK(here.task == there.task);
     CHECK(here.base_model == there.base_model);
     CHECK(here.virtual_tokens == there.virtual_tokens);
-    const BackboneShape& shape = each.model.backbone().shape();
-    if (there.has_prefix() || !shape.encoder_decoder) { // else PEFT says the encoder's, and never looks
+    const BackboneShape& shape = each.model.shape();
+    if (there.has_prefix() ||
+        !shape.encoder_decoder) { // otherwise PEFT writes the encoder's values and ignores them
       CHECK(here.layers == there.layers);
       CHECK(here.heads == there.heads);
     }
     CHECK(here.width == there.width);
-    CHECK(here.saved == there.saved);
+    CHECK(here.modules_to_save == there.modules_to_save);
     CHECK(exported.head.size() == each.adapter.head.size());
     for (const auto& [name, tensor] : each.adapter.head)
       CHECK(at::equal(exported.head.at(name), tensor));
-    // Pairs that PEFT never uses, and the second rows of an encoder-decoder's prompt, are not kept.
+    // Keys and values that PEFT never uses, and the second half of an encoder-decoder's prompt, are not
+    // exported.
     const Conditioning before = peft::conditioning_of(each.adapter, shape, 0),
                        after = peft::conditioning_of(exported, shape, 0);
     REQUIRE(after.prefixes.size() == before.prefixes.size());
@@ -160,7 +162,7 @@ TEST_CASE("embeddings of a resized vocabulary are left out and compared with the
   REQUIRE(adapter.embeddings.size() == 2);
   auto notes = peft::import_adapter(adapter, model, plugins(), default_choice(adapter)).notes;
   REQUIRE(notes.size() == 2);
-  CHECK(contains(notes[1], "\"transformer.wte.weight\" (64 tokens) is the model's own"));
+  CHECK(contains(notes[1], "\"transformer.wte.weight\" (64 tokens) equals the model's"));
   at::Tensor changed = adapter.embeddings.at("transformer.wte.weight").clone();
   changed[3][1] += 1;
   changed[5][0] += 1;
@@ -169,34 +171,34 @@ TEST_CASE("embeddings of a resized vocabulary are left out and compared with the
   CHECK(contains(notes[1], "differs from the model's in 2 of 61 tokens"));
 }
 
-TEST_CASE("which tuner takes an adapter, and what the card says of where it came from") {
+TEST_CASE("which tuner adopts an adapter, and what the card records of its origin") {
   const Model model = tiny_model("llama-tied");
   const peft::Adapter prefix = peft::read_adapter(adapters / "llama-prefix");
   const Card card = peft::import_adapter(prefix, model, plugins(), default_choice(prefix)).card;
   CHECK(card.tuner.component == "prefix-tuning");
   CHECK(card.verbalizer.component == "text");
-  CHECK(card.positions == "learned rows count as positions");
+  CHECK(card.positions == "soft prompts and prefixes count as positions");
   CHECK(card.training.settings.text("imported-from") == "PEFT PREFIX_TUNING, CAUSAL_LM");
   CHECK(card.training.settings.text("base-model") == "llama-tied");
   CHECK(card.training.settings.text("dtype") == "bfloat16");
   CHECK(card.training.settings.text("peft-version") == "0.21.2");
   const auto with = [&](const std::string& tuner) {
     peft::ImportChoice choice = default_choice(prefix);
-    choice.method.tuner.component = tuner;
+    choice.pipeline.tuner.component = tuner;
     return peft::import_adapter(prefix, model, plugins(), choice).card.tuner.component;
   };
   CHECK(with("p-tuning-v2") == "p-tuning-v2");
-  CHECK(contains(sentence([&] { with("prompt-tuning"); }), "does not take adapters of the kind PREFIX_TUNING"));
+  CHECK(contains(sentence([&] { with("prompt-tuning"); }), "does not support PREFIX_TUNING adapters"));
 }
 
-TEST_CASE("a verbalizer that learns is refused where the adapter has no head") {
+TEST_CASE("a trainable verbalizer is refused where the adapter has no head") {
   const Model model = tiny_model("llama-tied");
   const peft::Adapter prefix = peft::read_adapter(adapters / "llama-prefix");
   peft::ImportChoice choice = default_choice(prefix);
-  choice.method.labels = {"a", "b"};
-  choice.method.verbalizer.component = "head";
+  choice.pipeline.labels = {"a", "b"};
+  choice.pipeline.verbalizer.component = "head";
   CHECK(contains(sentence([&] { peft::import_adapter(prefix, model, plugins(), choice); }),
-                 "the verbalizer \"head\" learns, and a CAUSAL_LM adapter has nothing for it"));
+                 "the verbalizer \"head\" has trained parameters, and a CAUSAL_LM adapter has none for it"));
 }
 
 TEST_CASE("an adapter of another model or for another kind of model is refused") {
@@ -206,25 +208,25 @@ TEST_CASE("an adapter of another model or for another kind of model is refused")
     return sentence([&] { peft::import_adapter(adapter, model, plugins(), default_choice(adapter)); });
   };
   CHECK(contains(refusal("llama-prompt", "llama-untied"),
-                 "the adapter's width of an embedding is 48 and the llama model's 36"));
-  CHECK(contains(refusal("llama-prefix", "llama-untied"), "num_layers is 3 and the llama model's 2"));
-  CHECK(contains(refusal("gpt2-prefix", "llama-untied"), "num_layers is 3 and the llama model's 2"));
-  CHECK(contains(refusal("llama-prompt", "t5-plain"), "is CAUSAL_LM, and the t5 model is an encoder-decoder"));
-  CHECK(contains(refusal("t5-prompt", "bert-plain"), "is SEQ_2_SEQ_LM, and the bert model is an encoder"));
-  CHECK(contains(refusal("bert-words", "bert-mlm"), "num_attention_heads is 4 and the bert model's 5"));
+                 "the adapter's embedding width is 48, but the llama model's is 36"));
+  CHECK(contains(refusal("llama-prefix", "llama-untied"), "num_layers is 3, but the llama model's is 2"));
+  CHECK(contains(refusal("gpt2-prefix", "llama-untied"), "num_layers is 3, but the llama model's is 2"));
+  CHECK(contains(refusal("llama-prompt", "t5-plain"), "is CAUSAL_LM, but the t5 model is an encoder-decoder"));
+  CHECK(contains(refusal("t5-prompt", "bert-plain"), "is SEQ_2_SEQ_LM, but the bert model is an encoder"));
+  CHECK(contains(refusal("bert-words", "bert-mlm"), "num_attention_heads is 4, but the bert model's is 5"));
 }
 
-TEST_CASE("labels are those that somebody names, else the model's, else numbers") {
+TEST_CASE("labels are the requested ones, else the model's, else numbers") {
   const Model model = tiny_model("bert-plain");
   peft::Adapter adapter = peft::read_adapter(adapters / "bert-prefix-head");
   const auto labels = [&](const std::vector<std::string>& named) {
     peft::ImportChoice choice = default_choice(adapter);
-    choice.method.labels = named;
+    choice.pipeline.labels = named;
     return peft::import_adapter(adapter, model, plugins(), choice).card.labels;
   };
   CHECK(labels({}) == std::vector<std::string>{"0", "1", "2"});
   CHECK(labels({"a", "b", "c"}) == std::vector<std::string>{"a", "b", "c"});
-  CHECK(contains(sentence([&] { labels({"a", "b"}); }), "head has 3 labels, and 2 are named"));
+  CHECK(contains(sentence([&] { labels({"a", "b"}); }), "head has 3 labels, but 2 label names are given"));
   adapter.config.labels = {"no", "maybe", "yes"};
   CHECK(labels({}) == std::vector<std::string>{"no", "maybe", "yes"});
 }

@@ -1,17 +1,17 @@
-// Prompt tuning against PEFT: loss, gradient, and three steps of AdamW, the shared front laid once; and the
-// same steps as the plugin and the engine take them.
+// Prompt tuning against PEFT: loss, gradient, and three steps of AdamW, with the common prefix packed once; and
+// the same steps by plugin and engine.
 #include <ATen/ATen.h>
 
 #include <cmath>
 
-#include <cuecard/parts/optimizer.hpp>
+#include <cuecard/parts/training/optimizer.hpp>
 
 #include "batch/pack.hpp"
-#include "engine/predictor.hpp"
-#include "engine/train.hpp"
+#include "engine/predict/predictor.hpp"
+#include "engine/train/train.hpp"
 #include "numbered_model.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -21,8 +21,9 @@ using namespace cuecard::test;
 namespace {
 
 /// Prompt tuning with the recording's label words, before the first step.
-Method recorded_method(const Model& model, const Recording& recording, const std::vector<Example>& rows) {
-  MethodChoice choice;
+TaskPipeline recorded_pipeline(const Model& model, const Recording& recording,
+                               const std::vector<Example>& rows) {
+  PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text}{\"mask\"}"}};
   choice.tuner = {"prompt-tuning",
                   {{"length", std::to_string(recording["prompt"].size(0))}, {"weight-decay", "0.01"}}};
@@ -30,9 +31,9 @@ Method recorded_method(const Model& model, const Recording& recording, const std
     choice.labels.push_back(NumberedModel::word(id));
     choice.label_words.push_back({NumberedModel::word(id)});
   }
-  Method method = make_method(model, plugins(), choice, &rows);
-  method.tuner->import_learned({{{"prompt", recording["prompt"]}}, {}});
-  return method;
+  TaskPipeline pipeline = make_pipeline(model, plugins(), choice, &rows);
+  pipeline.tuner->load_state({{{"prompt", recording["prompt"]}}, {}});
+  return pipeline;
 }
 
 } // namespace
@@ -40,10 +41,10 @@ Method recorded_method(const Model& model, const Recording& recording, const std
 TEST_CASE("loss, gradient and three AdamW steps equal PEFT's") {
   for (const std::string name : {"llama-tied", "llama-untied", "gpt2-tied"})
     for (const std::string form : {"label_words", "full"})
-      for (const bool share_front : {true, false}) {
+      for (const bool share_prefix : {true, false}) {
         CAPTURE(name);
         CAPTURE(form);
-        CAPTURE(share_front);
+        CAPTURE(share_prefix);
         const Model model = tiny_model(name, at::kDouble);
         const Recording recording(golden / "models" / name / "prompt_tuning.safetensors");
         const at::Tensor prompt = recording["prompt"].set_requires_grad(true);
@@ -51,9 +52,9 @@ TEST_CASE("loss, gradient and three AdamW steps equal PEFT's") {
         std::vector<PackItem> items;
         for (const TokenizedPrompt& each : tokenized)
           items.push_back({&each});
-        const Batch batch = pack(items, {at::kCPU, share_front});
-        CHECK((batch.input.rows() < static_cast<int64_t>(tokenized.size()) * prompt.size(0) +
-                                        recording["ids"].size(0)) == share_front);
+        const Batch batch = pack(items, {at::kCPU, share_prefix});
+        CHECK((batch.input.num_tokens() < static_cast<int64_t>(tokenized.size()) * prompt.size(0) +
+                                              recording["ids"].size(0)) == share_prefix);
 
         const bool label_words = form == "label_words";
         const at::Tensor labels =
@@ -64,8 +65,9 @@ TEST_CASE("loss, gradient and three AdamW steps equal PEFT's") {
           Conditioning conditioning;
           conditioning.embeddings = prompt;
           const at::Tensor hidden = model.backbone().forward({batch, conditioning});
-          const Readout readout{Readout::Kind::scores, label_words ? recording["label_words"] : at::Tensor()};
-          const at::Tensor loss = at::cross_entropy_loss(model.backbone().read({hidden, readout}), labels);
+          const OutputRequest request{OutputRequest::Kind::logits,
+                                      label_words ? recording["label_words"] : at::Tensor()};
+          const at::Tensor loss = at::cross_entropy_loss(model.backbone().project({hidden, request}), labels);
           CHECK(std::abs(loss.item<double>() - recording[form + ".losses"][step].item<double>()) < 1e-8);
           if (step == 3)
             break;
@@ -87,25 +89,25 @@ TEST_CASE("the plugin and the engine take PEFT's steps") {
       const NumberedModel folder(name, tiny_model(name).backbone().shape().vocabulary);
       const Model model = folder.load(dtype);
       const std::vector<Example> rows = numbered_examples(recording);
-      Method method = recorded_method(model, recording, rows);
+      TaskPipeline pipeline = recorded_pipeline(model, recording, rows);
 
-      const FitReport report = train(model, {{method, rows, {}}}, recorded_steps(rows), 1).report;
+      const FitReport report = train(model, {{pipeline, rows, {}}}, recorded_steps(rows), 1).report;
 
-      // What the plugin learns, and the losses that are reported, are float32 on a float64 model too.
+      // Trained tensors and reported losses are float32 on a float64 model, too.
       const double tolerance = dtype == at::kDouble ? 1e-6 : 1e-4;
       REQUIRE(report.losses.size() == 3);
       for (int64_t step = 0; step < 3; ++step)
         CHECK(std::abs(report.losses[static_cast<std::size_t>(step)] -
                        recording["label_words.losses"][step].item<double>()) < tolerance);
-      const at::Tensor learned = method.tuner->export_learned(0).tensors.at("prompt").to(at::kDouble);
+      const at::Tensor trained = pipeline.tuner->state(0).tensors.at("prompt").to(at::kDouble);
       if (dtype == at::kDouble) // in float32 Adam makes a whole step of a gradient's last digit
-        CHECK((learned - recording["label_words.prompts"][2]).abs().max().item<double>() < tolerance);
+        CHECK((trained - recording["label_words.prompts"][2]).abs().max().item<double>() < tolerance);
 
-      std::vector<const Example*> asked;
+      std::vector<const Example*> examples;
       for (const Example& row : rows)
-        asked.push_back(&row);
-      Predictor predictor(model, {&method});
-      const std::vector<Prediction> predictions = predictor.predict(asked);
+        examples.push_back(&row);
+      Predictor predictor(model, {&pipeline});
+      const std::vector<Prediction> predictions = predictor.predict(examples);
       double loss = 0;
       for (std::size_t i = 0; i < rows.size(); ++i)
         loss -= std::log(predictions[i].decision.probabilities.at(static_cast<std::size_t>(rows[i].label)));

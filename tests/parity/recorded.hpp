@@ -1,4 +1,4 @@
-/// What the golden files hold (tests/golden/README.md), and models to compare with them.
+/// The golden files (tests/golden/README.md), and models to compare with them.
 #pragma once
 
 #include <cstdlib>
@@ -10,7 +10,7 @@
 #include <ATen/ops/tensor.h>
 
 #include "engine/model.hpp"
-#include "model/safetensors.hpp"
+#include "model/safetensors/safetensors.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard::test {
@@ -49,7 +49,7 @@ inline Side recorded_side(const Recording& recording, const std::string& side) {
   result.ids = recording[side + "ids"];
   result.offsets = recording.list(side + "offsets");
   std::vector<int64_t> positions;
-  for (int64_t s = 0; s < result.sequences(); ++s) {
+  for (int64_t s = 0; s < result.num_sequences(); ++s) {
     for (int64_t i = result.offsets[s]; i < result.offsets[s + 1]; ++i)
       positions.push_back(i - result.offsets[s]);
     result.parent.push_back(-1);
@@ -59,30 +59,30 @@ inline Side recorded_side(const Recording& recording, const std::string& side) {
   return result;
 }
 
-/// All sequences of a recording as one packed batch, reading `answer_rows`; where outputs were recorded, too,
-/// rows of theirs.
-inline Batch packed(const Recording& recording, std::vector<int64_t> answer_rows, bool segments) {
+/// All sequences of a recording as one packed batch that selects `answer_tokens`, which are tokens of the
+/// outputs where outputs were recorded.
+inline Batch packed(const Recording& recording, std::vector<int64_t> answer_tokens, bool segments) {
   Batch batch;
   batch.input = recorded_side(recording, "");
   if (segments)
     batch.input.segments = recording["segments"];
   if (recording.has("output_ids")) {
     batch.output = recorded_side(recording, "output_");
-    for (int64_t s = 0; s < batch.output->sequences(); ++s)
+    for (int64_t s = 0; s < batch.output->num_sequences(); ++s)
       batch.source_of.push_back(s);
   }
-  batch.answer_rows = at::tensor(answer_rows, at::kLong);
-  batch.answer_rows_host = std::move(answer_rows);
+  batch.answer_tokens = at::tensor(answer_tokens, at::kLong);
+  batch.answer_tokens_host = std::move(answer_tokens);
   return batch;
 }
 
-/// Makes every row a soft slot that holds its own word embedding, so that the gradient with respect to all of
-/// them is seen.
-inline at::Tensor all_rows_soft(Batch& batch, const Model& model, at::ScalarType dtype) {
-  const at::Tensor rows =
-      model.backbone().token_rows(TokenTable::input, batch.input.ids).to(dtype).set_requires_grad(true);
-  batch.input.soft_rows = batch.input.soft_slots = at::arange(batch.input.rows());
-  return rows;
+/// Makes every token a soft slot that holds its own word embedding, which gives the gradient with respect to
+/// all of them.
+inline at::Tensor all_tokens_soft(Batch& batch, const Model& model, at::ScalarType dtype) {
+  const at::Tensor embeddings =
+      model.backbone().token_vectors(TokenTable::input, batch.input.ids).to(dtype).set_requires_grad(true);
+  batch.input.soft_tokens = batch.input.soft_slots = at::arange(batch.input.num_tokens());
+  return embeddings;
 }
 
 } // namespace cuecard::test

@@ -1,4 +1,5 @@
 # requires: llama manual prompt-tuning
+# labels: slow
 # The demo, with few rows: its data are what it says, and its table and JSON come out.
 source "$SOURCE/tests/smollm2/there"
 reviews=$SOURCE/.cache/text/movieReviewSnippets_GroundTruth.txt

@@ -1,4 +1,5 @@
 # requires: llama manual prompt-tuning
+# labels: learning
 # Real text at small size: from 128 tweets a soft prompt learns what the frozen model does not say to a manual prompt.
 source "$SOURCE/tests/smollm2/there"
 source "$SOURCE/tests/installed/tweets" 64 30

@@ -1,5 +1,5 @@
-// Every file of cases/ is one template, one example and the token rows that must come out; cases/README.md
-// tells how they were made.
+// Every file of cases/ is one template, one example and the expected tokens; cases/README.md says how they were
+// made.
 #include "lay_out.hpp"
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 #include "tokenizer/tokenizer.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -93,14 +93,14 @@ CaseFile read_case(const std::filesystem::path& path) {
   return file;
 }
 
-/// Tokens by their pieces, `~n` for soft slot n from 1, `*` behind each row that is read.
+/// Tokens by their pieces, `~n` for soft slot n from 1, `*` after each selected token.
 std::string spell(const Layout& layout, const Vocabulary& vocabulary) {
   std::string spelling;
-  for (std::size_t i = 0; i < layout.rows.input.size(); ++i) {
-    const TokenRow& row = layout.rows.input[i];
+  for (std::size_t i = 0; i < layout.tokens.input.size(); ++i) {
+    const PromptToken& token = layout.tokens.input[i];
     spelling += spelling.empty() ? "" : " ";
-    spelling += row.soft_slot < 0 ? vocabulary.piece(row.id) : "~" + std::to_string(row.soft_slot + 1);
-    for (const int64_t answer : layout.rows.answers)
+    spelling += token.soft_slot < 0 ? vocabulary.piece(token.id) : "~" + std::to_string(token.soft_slot + 1);
+    for (const int64_t answer : layout.tokens.answers)
       spelling += answer == static_cast<int64_t>(i) ? "*" : "";
   }
   return spelling;
@@ -108,7 +108,7 @@ std::string spell(const Layout& layout, const Vocabulary& vocabulary) {
 
 std::string spell_targets(const Layout& layout, const Vocabulary& vocabulary) {
   std::string spelling;
-  for (const int64_t target : layout.rows.targets)
+  for (const int64_t target : layout.tokens.targets)
     if (target >= 0)
       spelling += (spelling.empty() ? "" : " ") + vocabulary.piece(target);
   return spelling;
@@ -124,7 +124,7 @@ std::string spell_initial(const Layout& layout, const Vocabulary& vocabulary) {
 
 } // namespace
 
-TEST_CASE("templates become the token rows that they should") {
+TEST_CASE("templates become the expected tokens") {
   std::map<std::string, std::shared_ptr<const Vocabulary>> vocabularies;
   int seen = 0;
   for (const auto& entry : std::filesystem::directory_iterator(project / "tests/templates/cases")) {
@@ -147,7 +147,7 @@ TEST_CASE("templates become the token rows that they should") {
     CHECK(spell(layout, *vocabulary) == file.tokens);
     CHECK(spell_targets(layout, *vocabulary) == file.targets);
     CHECK(spell_initial(layout, *vocabulary) == file.initial);
-    CHECK(layout.rows.cut == file.cut);
+    CHECK(layout.tokens.cut == file.cut);
   }
   CHECK(seen == 28);
 }

@@ -1,5 +1,5 @@
-// Templates with roles against transformers: tests/golden/chat_formats.json has a chat in each of the formats,
-// as transformers writes it by the template beside it.
+// Templates with roles against transformers: tests/golden/chat_formats.json has a chat in each format, as
+// transformers renders it with the template given there.
 #include <filesystem>
 #include <fstream>
 
@@ -7,20 +7,19 @@
 
 #include <cuecard/error.hpp>
 
-#include "manual_template.hpp"
+#include <cuecard/parts/template/grammar_template.hpp>
 #include <cuecard/testing/character_vocabulary.hpp>
 
 #include <doctest/doctest.h>
 
 using namespace cuecard;
-using manual::ManualTemplate;
 using nlohmann::json;
 
 namespace {
 
 const std::filesystem::path project = CUECARD_SOURCE_DIR;
 
-/// A model with that chat template and the special tokens that it spells.
+/// A model with that chat template and the special tokens in it.
 class ChatVocabulary final : public testing::CharacterVocabulary {
 public:
   explicit ChatVocabulary(std::string chat_template) : chat_template_(std::move(chat_template)) {}
@@ -37,14 +36,15 @@ private:
   std::string chat_template_;
 };
 
-ManualTemplate make(const std::string& text, const Vocabulary& vocabulary, const std::string& format = "auto") {
+GrammarTemplate make(const std::string& text, const Vocabulary& vocabulary,
+                     const std::string& format = "auto") {
   Options options;
   options.set("text", text);
   options.set("predict-eos", false);
   options.set("encoder-decoder", std::string("auto"));
   options.set("chat-format", format);
-  ManualTemplate made(options);
-  made.prepare(vocabulary, {.causal = true, .encoder_decoder = false});
+  GrammarTemplate made(options);
+  made.prepare({vocabulary, {.causal = true, .encoder_decoder = false}});
   return made;
 }
 
@@ -57,7 +57,7 @@ std::string refusal(const std::string& text, const Vocabulary& vocabulary, const
   return "";
 }
 
-/// The chat as a template: its last turn is a field, and the assistant is asked behind it.
+/// The chat as a template: its last turn is a field, and the assistant's answer follows.
 std::string as_template(const json& chat) {
   std::string text;
   for (const json& turn : chat)
@@ -74,16 +74,16 @@ bool says(const std::string& message, const std::string& part) {
 
 } // namespace
 
-TEST_CASE("a template with roles writes the chat that transformers writes") {
+TEST_CASE("a template with roles renders the chat as transformers does") {
   const json cases = json::parse(std::ifstream(project / "tests/golden/chat_formats.json"));
   REQUIRE(cases.size() > 10);
   for (const json& each : cases) {
     CAPTURE(each["format"]);
     const ChatVocabulary vocabulary(each["chat_template"].get<std::string>());
-    const ManualTemplate made = make(as_template(each["chat"]), vocabulary);
+    const GrammarTemplate made = make(as_template(each["chat"]), vocabulary);
     Example example;
     example.fields["text"] = each["chat"].back()["content"].get<std::string>();
-    const Prompt prompt = made.render(example, nullptr).at(0);
+    const Prompt prompt = made.render({example}).at(0);
     std::string written;
     for (const Piece& piece : prompt.input)
       written += piece.text;
@@ -92,16 +92,15 @@ TEST_CASE("a template with roles writes the chat that transformers writes") {
     for (const Piece& piece : prompt.input)
       CHECK(piece.shortenable == (piece.kind == Piece::Kind::field));
     if (each["written"].get<std::string>().find("<|im_start|>") == 0) // the format may be named, too
-      CHECK(
-          make(as_template(each["chat"]), vocabulary, "chatml").render(example, nullptr).at(0).input[0].text ==
-          prompt.input[0].text);
+      CHECK(make(as_template(each["chat"]), vocabulary, "chatml").render({example}).at(0).input[0].text ==
+            prompt.input[0].text);
   }
 }
 
-TEST_CASE("what can't be written as a chat is refused with the reason") {
+TEST_CASE("what can't be rendered as a chat is refused with the reason") {
   const std::string asked = R"({"role": "user"} {"placeholder": "text"}{"role": "assistant"}{"mask"})";
   const ChatVocabulary chatml("{{ '<|im_start|>' }} <|im_end|>");
-  says(refusal(asked, ChatVocabulary("")), "brings no chat template");
+  says(refusal(asked, ChatVocabulary("")), "has no chat template");
   says(refusal(asked, ChatVocabulary("{{ my_own(messages) }}")), "{{ my_own(messages) }}");
   says(refusal(asked, chatml, "gemma"), "the chat format gemma needs the token <start_of_turn>");
   says(refusal(asked, chatml, "chatlm"), "Did you mean \"chatml\"?");

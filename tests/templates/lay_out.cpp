@@ -1,10 +1,10 @@
 #include "lay_out.hpp"
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/template_grammar.hpp>
+#include <cuecard/parts/template/grammar_template.hpp>
+#include <cuecard/parts/template/template_grammar.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 
-#include "manual_template.hpp"
 #include "manual_tuner.hpp"
 #include "manual_verbalizer.hpp"
 
@@ -37,18 +37,18 @@ Layout lay_out(const LayoutCase& given, const Vocabulary& vocabulary) {
   Stage stage = Stage::parse;
   try {
     const ParsedTemplate parsed = parse_template(given.text);
-    if (!parsed.has_answer && !parsed.implied_answer) // what the template component says when it is loaded
+    if (!parsed.has_answer && !parsed.implied_answer) // as the template component refuses it
       throw UsageError("the template has no answer slot");
 
     stage = Stage::load;
-    PromptTarget target;
-    target.causal = given.causal;
-    target.encoder_decoder = !given.encoder_decoder.empty();
-    target.decoder_start = given.decoder_start;
-    manual::ManualTemplate prompt_template(template_options(given));
-    prompt_template.prepare(vocabulary, target);
+    PromptLayout prompt_layout;
+    prompt_layout.causal = given.causal;
+    prompt_layout.encoder_decoder = !given.encoder_decoder.empty();
+    prompt_layout.decoder_start = given.decoder_start;
+    GrammarTemplate prompt_template(template_options(given));
+    prompt_template.prepare({vocabulary, prompt_layout});
     layout.soft_slots = prompt_template.soft_slots();
-    if (given.learns_nothing) {
+    if (given.with_manual_tuner) {
       const testing::NoBackbone backbone;
       manual::ManualVerbalizer verbalizer(verbalizer_options());
       manual::ManualTuner({}).prepare(
@@ -57,10 +57,10 @@ Layout lay_out(const LayoutCase& given, const Vocabulary& vocabulary) {
 
     stage = Stage::wrap;
     layout.prompt =
-        prompt_template.render(given.example, given.give_answers ? &given.example.answers : nullptr).at(0);
+        prompt_template.render({given.example, given.give_answers ? &given.example.answers : nullptr}).at(0);
 
     stage = Stage::tokenize;
-    layout.rows = assemble(layout.prompt, vocabulary, target, given.limit);
+    layout.tokens = assemble(layout.prompt, vocabulary, prompt_layout, given.limit);
     stage = Stage::done;
   } catch (const UsageError& error) {
     layout.message = error.what();

@@ -1,4 +1,4 @@
-/// The way of one example from the template's text to token rows, with the step at which it failed.
+/// One example from the template's text to tokens, with the stage at which it failed.
 #pragma once
 
 #include <string>
@@ -16,26 +16,26 @@ namespace cuecard {
 struct LayoutCase {
   std::string text;
   Example example;
-  /// Teacher forcing: `example.answers` are laid into the answer slots.
+  /// Teacher forcing: `example.answers` fill the answer slots.
   bool give_answers = false;
   bool predict_eos = false;
   bool causal = false;
-  std::string encoder_decoder; ///< how an encoder-decoder is asked; "": the model is none
+  std::string encoder_decoder; ///< the layout of an encoder-decoder; "": the model is none
   int64_t decoder_start = -1;
-  /// Ask the tuner that learns nothing whether it can work with the template.
-  bool learns_nothing = false;
+  /// Prepare the tuner `manual` for the template.
+  bool with_manual_tuner = false;
   LengthLimit limit;
 };
 
-/// In the order in which they come. `parse`: the text; `load`: the text and the model; `wrap`: the example;
-/// `tokenize`: the rows.
+/// In their order. `parse`: the text; `load`: the text and the model; `wrap`: the example; `tokenize`: the
+/// tokens.
 enum class Stage { parse, load, wrap, tokenize, done };
 
 struct Layout {
   Stage failed = Stage::done;
   std::string message; ///< of the error
   Prompt prompt;
-  TokenizedPrompt rows;
+  TokenizedPrompt tokens;
   std::vector<SoftSlot> soft_slots;
 };
 

@@ -1,4 +1,4 @@
-/// The recorded cases of OpenPrompt, which lie beside the project and are no part of it.
+/// The recorded cases of OpenPrompt, which are not part of the project; they are looked up next to it.
 #pragma once
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // OpenPrompt's recorded behaviour: verdict `match` is reproduced; for `diverge` and `compat` (roberta-03, an
-// empty field leaves no bare space token) the recorded suggestion is what must come out.
+// empty field leaves no bare space token) the recorded suggestion is expected.
 #include "lay_out.hpp"
 #include "reference_cases.hpp"
 
@@ -8,11 +8,11 @@
 #include <map>
 #include <set>
 
-#include <cuecard/parts/template_grammar.hpp>
+#include <cuecard/parts/template/template_grammar.hpp>
 
 #include "tokenizer/tokenizer.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -21,7 +21,7 @@ using nlohmann::json;
 
 int main(int argc, char** argv) {
   if (!has_reference_cases()) {
-    std::cout << "SKIPPED: the recorded OpenPrompt cases are not beside the project\n";
+    std::cout << "SKIPPED: the recorded OpenPrompt cases were not found\n";
     return 0;
   }
   return doctest::Context(argc, argv).run();
@@ -29,8 +29,8 @@ int main(int argc, char** argv) {
 
 namespace {
 
-/// Mistakes that OpenPrompt finds later than they can be found. bert-25, bert-33: an item without a known key;
-/// bert-32: soft slots with nobody to learn them.
+/// Mistakes that OpenPrompt detects later than possible. bert-25, bert-33: an item without a known key;
+/// bert-32: soft slots without a tuner that trains them.
 const std::map<std::string, Stage> found_earlier = {
     {"bert-25", Stage::parse}, {"bert-33", Stage::parse}, {"bert-32", Stage::load}};
 
@@ -49,7 +49,7 @@ Example example_of(const json& recorded) {
     else if (key == "label")
       example.label = value.get<int64_t>();
     else if (key == "tgt_text")
-      // OpenPrompt's generation puts a space in front of every answer.
+      // OpenPrompt's generation puts a space before every answer.
       for (const json& text : value.is_array() ? value : json::array({value}))
         example.answers.push_back(" " + text.get<std::string>());
     else
@@ -70,28 +70,29 @@ LayoutCase layout_case(const json& recorded) {
     given.decoder_start = 0;
   }
   given.predict_eos = options.value("predict_eos", false);
-  given.learns_nothing = recorded["template_class"] == "manual";
+  given.with_manual_tuner = recorded["template_class"] == "manual";
   given.limit.max_length = options.value("max_seq_length", 32);
   given.limit.truncate = truncate_of_name(options.value("truncate", "tail")).value();
   return given;
 }
 
-void check_rows(const LayoutCase& given, const Layout& layout, const json& want, const Vocabulary& vocabulary) {
+void check_tokens(const LayoutCase& given, const Layout& layout, const json& want,
+                  const Vocabulary& vocabulary) {
   const bool decodes = !given.encoder_decoder.empty();
   std::vector<int64_t> ids, soft;
   std::vector<std::string> tokens;
-  for (const TokenRow& row : layout.rows.input) {
-    ids.push_back(row.id);
-    soft.push_back(row.soft_slot + 1);
-    tokens.push_back(vocabulary.piece(row.id));
+  for (const PromptToken& token : layout.tokens.input) {
+    ids.push_back(token.id);
+    soft.push_back(token.soft_slot + 1);
+    tokens.push_back(vocabulary.piece(token.id));
   }
   CHECK(ids == want["input_ids"].get<std::vector<int64_t>>());
   CHECK(tokens == want["tokens"].get<std::vector<std::string>>());
   CHECK(static_cast<int64_t>(ids.size()) == want["length"].get<int64_t>());
   CHECK(soft == want.value("soft_token_ids", std::vector<int64_t>(ids.size(), 0)));
 
-  // OpenPrompt marks the tokens that a given answer has; a row is read in front of each. In a decoder what
-  // stands behind the last of them (padding, an end that is not learned) is never read, and not laid here.
+  // OpenPrompt marks the tokens of a given answer; the selected token is the one before each. In a decoder the
+  // tokens after the last of them (padding, an end that is not trained on) are never used, and not packed here.
   const json& loss_ids = want[decodes ? "decoder_loss_ids" : "loss_ids"];
   const std::vector<int64_t> read_ids =
       decodes ? want["decoder_input_ids"].get<std::vector<int64_t>>() : std::move(ids);
@@ -103,13 +104,13 @@ void check_rows(const LayoutCase& given, const Layout& layout, const json& want,
     }
   if (decodes) {
     std::vector<int64_t> output;
-    for (const TokenRow& row : layout.rows.output)
-      output.push_back(row.id);
+    for (const PromptToken& token : layout.tokens.output)
+      output.push_back(token.id);
     const auto last = std::find(loss_ids.rbegin(), loss_ids.rend(), 1);
     CHECK(output == std::vector<int64_t>(read_ids.begin(), read_ids.begin() + (loss_ids.rend() - last)));
   }
-  CHECK(layout.rows.answers == marked);
-  CHECK(layout.rows.targets == targets);
+  CHECK(layout.tokens.answers == marked);
+  CHECK(layout.tokens.targets == targets);
 
   if (want.contains("soft_init")) {
     CHECK(layout.soft_slots.size() == want["soft_init"].size());
@@ -135,7 +136,7 @@ void check_items(const LayoutCase& given, const json& parsed) {
   }
 }
 
-/// Texts of the pieces. A field that is empty behind a space is that space in OpenPrompt and nothing here.
+/// Texts of the pieces. An empty field after a space is that space in OpenPrompt and nothing here.
 void check_pieces(const Layout& layout, const json& pieces) {
   for (std::size_t i = 0; i < layout.prompt.input.size(); ++i) {
     const Piece& piece = layout.prompt.input[i];
@@ -181,13 +182,13 @@ TEST_CASE("template cases of OpenPrompt, for WordPiece, byte-level and Unigram t
     REQUIRE(layout.failed == Stage::done);
     if (id == "t5-10") { // decoder_max_length cuts the answer there; a given answer is never cut here
       const std::vector<int64_t> whole = want["decoder_input_ids"];
-      REQUIRE(layout.rows.output.size() > whole.size());
+      REQUIRE(layout.tokens.output.size() > whole.size());
       for (std::size_t row = 0; row + 1 < whole.size(); ++row)
-        CHECK(layout.rows.output[row].id == whole[row]);
-      CHECK(layout.rows.output.back().id == whole.back());
+        CHECK(layout.tokens.output[row].id == whole[row]);
+      CHECK(layout.tokens.output.back().id == whole.back());
       continue;
     }
-    check_rows(given, layout, want, *vocabulary->second);
+    check_tokens(given, layout, want, *vocabulary->second);
     if (want.contains("encoded_tgt_text")) {
       std::vector<int64_t> ids;
       for (const Token& token : vocabulary->second->encode(given.example.answers.at(0)))

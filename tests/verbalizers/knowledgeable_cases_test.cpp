@@ -8,7 +8,7 @@
 #include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/no_engine.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -17,7 +17,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Says the recorded calibration scores for every row, whatever is asked of the vocabulary.
+/// Gives the recorded calibration logits for every example, whatever is requested.
 class CalibrationScorer final : public testing::NoScorer {
 public:
   explicit CalibrationScorer(int64_t vocabulary) : vocabulary_(vocabulary) {}
@@ -26,7 +26,7 @@ public:
     std::vector<float> scores;
     for (int64_t id = 0; id < vocabulary_; ++id)
       scores.push_back(calibration_logit(id));
-    REQUIRE((request.readout.kind == Readout::Kind::log_probs && !request.readout.ids.defined()));
+    REQUIRE((request.output.kind == OutputRequest::Kind::log_probs && !request.output.token_ids.defined()));
     use(at::tensor(scores).view({1, -1}).log_softmax(1), Batch{});
   }
 
@@ -70,7 +70,7 @@ std::string lines_of(const json& words) {
 
 } // namespace
 
-TEST_CASE("knowledgeable scores and filters as OpenPrompt was recorded to") {
+TEST_CASE("knowledgeable scores and filters as OpenPrompt does") {
   const json recorded = openprompt_cases();
   const testing::WordVocabulary vocabulary = vocabulary_of(recorded);
   const testing::NoBackbone backbone;
@@ -87,20 +87,21 @@ TEST_CASE("knowledgeable scores and filters as OpenPrompt was recorded to") {
     verbalizer.prepare({vocabulary, backbone, given.labels, given.words});
     CalibrationScorer scorer(vocabulary.size());
     const Example row;
-    verbalizer.fit(scorer, {&row}, Verbalizer::Moment::before_training);
-    Learned learned = verbalizer.export_learned();
+    verbalizer.fit({scorer, {&row}, VerbalizerFitArgs::Moment::before_training});
+    ComponentState state = verbalizer.state();
     if (args.contains("weights")) {
-      learned.tensors["weights"] = weights_of(args["weights"], given);
-      verbalizer.import_learned(learned);
+      state.tensors["weights"] = weights_of(args["weights"], given);
+      verbalizer.load_state(state);
     }
     for (std::size_t c = 0; one.contains("kept_label_words") && c < given.labels.size(); ++c)
-      CHECK(learned.texts.at("words of " + given.labels[c]) == lines_of(one["kept_label_words"][c]));
-    CHECK(as_recorded(verbalizer.score(two_rows(verbalizer.readout().ids), {}, {}), one["expect"], 2e-4));
+      CHECK(state.texts.at("words of " + given.labels[c]) == lines_of(one["kept_label_words"][c]));
+    const at::Tensor outputs = two_rows(verbalizer.output_request().token_ids);
+    CHECK(as_recorded(verbalizer.score({outputs, {}}), one["expect"], 2e-4));
   }
   CHECK(seen == 3);
 }
 
-TEST_CASE("files of label words are read as OpenPrompt was recorded to, and refused where it fails") {
+TEST_CASE("files of label words are read as by OpenPrompt, and refused where it fails") {
   const testing::CharacterVocabulary vocabulary;
   int read = 0, refused = 0;
   const json recorded = openprompt_cases();
@@ -110,7 +111,7 @@ TEST_CASE("files of label words are read as OpenPrompt was recorded to, and refu
     std::vector<std::string> labels;
     if (one["args"].contains("classes"))
       labels = one["args"]["classes"].get<std::vector<std::string>>();
-    else if (file != "a.json") // OpenPrompt then asks for no names
+    else if (file != "a.json") // OpenPrompt then needs no names
       for (int64_t c = 0; c < one["args"].value("num_classes", int64_t{2}); ++c)
         labels.push_back("class " + std::to_string(c));
     const auto words = [&]() { return knowledgeable::read_word_file(content, file, labels, one["choice"]); };

@@ -4,7 +4,7 @@
 
 #include <cuecard/testing/no_backbone.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -25,7 +25,7 @@ Options options_of(const json& args) {
 
 } // namespace
 
-TEST_CASE("manual scores as OpenPrompt was recorded to") {
+TEST_CASE("manual scores as OpenPrompt does") {
   const json recorded = openprompt_cases();
   const testing::WordVocabulary vocabulary = vocabulary_of(recorded);
   const testing::NoBackbone backbone;
@@ -39,10 +39,10 @@ TEST_CASE("manual scores as OpenPrompt was recorded to") {
     const ClassWords given = class_words(one["args"]);
     manual::ManualVerbalizer verbalizer(options_of(one["args"]));
     verbalizer.prepare({vocabulary, backbone, given.labels, given.words});
-    const at::Tensor ids = verbalizer.readout().ids;
+    const at::Tensor ids = verbalizer.output_request().token_ids;
     if (one["args"].value("calibrate", false))
-      verbalizer.import_learned({{{"calibration", calibration_of(ids)}}, {}});
-    CHECK(as_recorded(verbalizer.score(two_rows(ids), {}, {}), one["expect"], 2e-4));
+      verbalizer.load_state({{{"calibration", calibration_of(ids)}}, {}});
+    CHECK(as_recorded(verbalizer.score({two_rows(ids), {}}), one["expect"], 2e-4));
   }
   CHECK(seen == 7);
 }

@@ -1,5 +1,5 @@
-/// Scores that OpenPrompt was recorded to give for formulas in place of a model, and what it reads from files
-/// of label words: openprompt_cases.json, whose `setup` has the formulas.
+/// Recorded scores of OpenPrompt with formulas in place of a model, and what it reads from files of label
+/// words: openprompt_cases.json, whose `setup` has the formulas.
 #pragma once
 
 #include <cmath>
@@ -28,7 +28,7 @@ inline testing::WordVocabulary vocabulary_of(const nlohmann::json& recorded) {
           recorded["vocabulary"]["size"].get<int64_t>()};
 }
 
-/// The score of vocabulary row `id` for row `row` of a batch, and without content.
+/// The logit of token `id` at position `row` of a batch, and for content-free input.
 inline float logit(int64_t row, int64_t id) {
   return static_cast<float>(4 *
                             std::sin(0.7 * static_cast<double>(id + 1) + 1.3 * static_cast<double>(row + 1)));
@@ -37,7 +37,7 @@ inline float calibration_logit(int64_t id) {
   return static_cast<float>(3 * std::cos(0.31 * static_cast<double>(id + 1)));
 }
 
-/// logit(row, id) for two rows and the tokens that are read: [2, U].
+/// logit(row, id) at two positions for the requested tokens: [2, U].
 inline at::Tensor two_rows(const at::Tensor& ids) {
   std::vector<float> scores;
   for (int64_t row = 0; row < 2; ++row)
@@ -73,7 +73,7 @@ inline ClassWords class_words(const nlohmann::json& args) {
   return result;
 }
 
-/// Whether scores [rows, classes] are those that were recorded, within the recorded tolerance.
+/// Whether scores [rows, classes] equal the recorded ones within the tolerance.
 inline bool as_recorded(const Scores& scores, const nlohmann::json& expect, double tolerance) {
   const auto rows = expect.get<std::vector<std::vector<double>>>();
   std::vector<double> flat;

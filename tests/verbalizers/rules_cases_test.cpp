@@ -1,4 +1,4 @@
-// OpenPrompt's recorded scores for PTR. Its scores with a label in the batch are ours in a pass that learns.
+// OpenPrompt's recorded scores for PTR. Its scores with a label in the batch are ours in a training pass.
 #include "openprompt_cases.hpp"
 #include "rules.hpp"
 
@@ -6,14 +6,14 @@
 
 #include <cuecard/testing/no_backbone.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 using namespace cuecard::test;
 using nlohmann::json;
 
-TEST_CASE("rules score as OpenPrompt's PTR was recorded to") {
+TEST_CASE("rules score as OpenPrompt's PTR does") {
   const json recorded = openprompt_cases();
   const testing::WordVocabulary vocabulary = vocabulary_of(recorded);
   const testing::NoBackbone backbone;
@@ -32,13 +32,13 @@ TEST_CASE("rules score as OpenPrompt's PTR was recorded to") {
     const ClassWords given = class_words(one["args"]);
     rules::Rules verbalizer(options);
     verbalizer.prepare({vocabulary, backbone, given.labels, given.words});
-    REQUIRE(verbalizer.answers() == 2);
-    const at::Tensor ids = verbalizer.readout().ids;
-    // At the second mask the scores of the whole vocabulary stand in reverse.
+    REQUIRE(verbalizer.num_answer_slots() == 2);
+    const at::Tensor ids = verbalizer.output_request().token_ids;
+    // At the second mask the logits of the whole vocabulary are in reverse order.
     const at::Tensor first = two_rows(ids), second = two_rows(ids.neg().add(vocabulary.size() - 1));
     const at::Tensor values = at::stack({first, second}, 1).view({4, -1});
     const Pass pass{one["args"].value("label_in_batch", false), 0};
-    CHECK(as_recorded(verbalizer.score(values, {}, pass), one["expect"], 2e-4));
+    CHECK(as_recorded(verbalizer.score({values, {}, pass}), one["expect"], 2e-4));
   }
   CHECK(seen == 2);
 }

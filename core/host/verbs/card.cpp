@@ -1,8 +1,8 @@
 #include "card/card.hpp"
-#include "host/json_line.hpp"
-#include "host/one_line.hpp"
-#include "host/table.hpp"
+#include "host/output/json_line.hpp"
+#include "host/output/table.hpp"
 #include "host/verbs/verbs.hpp"
+#include "program/one_line.hpp"
 
 namespace cuecard::host {
 
@@ -28,8 +28,8 @@ Json tensors_json(const Card& card) {
     for (const auto& [name, tensor] : tensors)
       list.push_back({{"name", owner + "." + name}, {"shape", tensor.sizes().vec()}});
   };
-  add("tuner", card.tuner_learned.tensors);
-  add("verbalizer", card.verbalizer_learned.tensors);
+  add("tuner", card.tuner_state.tensors);
+  add("verbalizer", card.verbalizer_state.tensors);
   return list;
 }
 
@@ -75,7 +75,7 @@ Json as_json(const Card& card, const std::string& path) {
 std::string short_options(const Json& options) {
   std::string text;
   for (const auto& [name, value] : options.items())
-    if (name != "text") // the template's text has a line of its own
+    if (name != "text") // the template's text has its own line
       text += (text.empty() ? "  " : ", ") + name + "=" +
               (value.is_string() ? value.get<std::string>() : value.dump());
   return text;
@@ -91,7 +91,7 @@ void print(const Json& card) {
                    about["plugin_version"].get<std::string>() + short_options(about["options"]));
   };
   line("card", card["card"]);
-  line("made by", card["created_by"]);
+  line("created by", card["created_by"]);
   line("for model", card["backbone"]["family"].get<std::string>() + " (" +
                         card["backbone"]["source"].get<std::string>() + ", weights " +
                         card["backbone"]["weights_sha256"].get<std::string>().substr(0, 12) + ")");
@@ -110,7 +110,7 @@ void print(const Json& card) {
                       card["seed"].dump());
   for (const Json& metric : card["metrics"])
     line(metric["name"], (metric["value"].is_null() ? "unknown" : percent(metric["value"].get<double>())) +
-                             " on " + metric["n"].dump() + " rows of " + metric["file"].get<std::string>());
+                             " on " + metric["n"].dump() + " examples of " + metric["file"].get<std::string>());
 }
 
 } // namespace

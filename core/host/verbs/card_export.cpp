@@ -1,8 +1,8 @@
 #include <iostream>
 
 #include "host/device.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
+#include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
 #include "peft/export.hpp"
 
@@ -11,10 +11,11 @@ namespace cuecard::host {
 namespace {
 
 void print(const Json& exported) {
-  std::cout << exported["out"].get<std::string>() << ": " << exported["peft_type"].get<std::string>() << " of "
-            << exported["rows"].dump() << " rows for " << exported["task_type"].get<std::string>() << '\n';
-  for (const Json& part : exported["left_behind"])
-    std::cout << "left behind: " << part.get<std::string>() << '\n';
+  std::cout << exported["out"].get<std::string>() << ": " << exported["peft_type"].get<std::string>()
+            << (exported["rows"] == 0 ? "" : " with " + exported["rows"].dump() + " virtual tokens") << " for "
+            << exported["task_type"].get<std::string>() << '\n';
+  for (const Json& part : exported["not_exported"])
+    std::cout << "not exported: " << part.get<std::string>() << '\n';
 }
 
 } // namespace
@@ -30,9 +31,9 @@ int card_export(const Values& values) {
   peft::ExportChoice choice;
   choice.type = peft::type_of(values.text("type"));
   choice.base_model = values.given("base") ? values.text("base") : values.text("model");
-  choice.leave_template = values.given("leave-template");
-  const Method method = method_from_card(model, plugins, card, values.given("force"));
-  const peft::Exported exported = peft::export_card(method, model, plugins, choice);
+  choice.drop_template = values.given("drop-template");
+  const TaskPipeline pipeline = pipeline_from_card(model, plugins, card, values.given("force"));
+  const peft::Exported exported = peft::export_card(pipeline, model, plugins, choice);
   peft::write_adapter(exported.adapter, out);
 
   const peft::AdapterConfig& config = exported.adapter.config;
@@ -43,7 +44,7 @@ int card_export(const Values& values) {
                     {"base_model", config.base_model},
                     {"rows", config.virtual_tokens},
                     {"head", !exported.adapter.head.empty()},
-                    {"left_behind", exported.left_behind}};
+                    {"not_exported", exported.not_exported}};
   if (values.given("json"))
     print_line(object);
   else if (!values.given("quiet"))

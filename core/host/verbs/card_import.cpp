@@ -3,23 +3,23 @@
 #include <cuecard/error.hpp>
 
 #include "host/device.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
-#include "host/one_line.hpp"
-#include "host/training_task.hpp"
+#include "host/output/json_line.hpp"
+#include "host/runs/training_task.hpp"
 #include "host/verbs/verbs.hpp"
 #include "peft/import.hpp"
+#include "program/one_line.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-/// What the flags say of the task, in the form of a task file.
+/// The task that the flags describe, in the form of a task file.
 TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
   TaskFile task;
   if (values.given("task")) {
     if (values.given("template") || values.given("label"))
-      throw UsageError("--task has a template and labels; leave --template and --label out.");
+      throw UsageError("the file of --task has a template and labels; omit --template and --label.");
     return read_task_file(values.text("task"));
   }
   const std::filesystem::path folder = values.text("adapter");
@@ -36,12 +36,14 @@ TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
 }
 
 void print(const Json& imported) {
-  std::cout << imported["out"].get<std::string>() << ": " << imported["rows"].dump() << " learned rows for "
+  // "rows" is 0 of updates of linear layers.
+  std::cout << imported["out"].get<std::string>() << ": "
+            << (imported["rows"] == 0 ? "updates of layers" : imported["rows"].dump() + " virtual tokens") << " for "
             << imported["tuner"].get<std::string>() << ", " << imported["verbalizer"].get<std::string>();
   std::string labels;
   for (const Json& label : imported["labels"])
     labels += (labels.empty() ? "" : ", ") + one_line(label.get<std::string>());
-  std::cout << (labels.empty() ? "" : " of " + labels) << '\n';
+  std::cout << (labels.empty() ? "" : " with labels " + labels) << '\n';
 }
 
 } // namespace

@@ -10,17 +10,17 @@
 #include <cuecard/error.hpp>
 
 #include "host/cards_folder.hpp"
-#include "host/compared_rows.hpp"
 #include "host/device.hpp"
-#include "host/failure.hpp"
 #include "host/interrupt.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
-#include "host/table.hpp"
-#include "host/training_run.hpp"
+#include "host/output/json_line.hpp"
+#include "host/output/table.hpp"
+#include "host/runs/compared_rows.hpp"
+#include "host/runs/training_run.hpp"
 #include "host/verbs/verbs.hpp"
 #include "metrics/metrics.hpp"
 #include "metrics/task_metric.hpp"
+#include "program/failure.hpp"
 
 namespace cuecard::host {
 
@@ -34,16 +34,16 @@ std::vector<std::string> tuners_of(const Values& values, const registry::Registr
   for (std::string name; std::getline(list, name, ',');) {
     plugins.find(CUECARD_TUNER, name);
     if (std::find(tuners.begin(), tuners.end(), name) != tuners.end())
-      throw UsageError("--tuners names \"" + name + "\" twice; keep one.");
+      throw UsageError("--tuners names \"" + name + "\" twice; remove one.");
     tuners.push_back(name);
   }
   if (tuners.empty())
-    throw UsageError("--tuners names none; give one or more, separated by commas.");
+    throw UsageError("--tuners is empty; give one or more tuners, separated by commas.");
   return tuners;
 }
 
-/// What of `--set` is for `tuner`: TUNER.OPTION, or a bare OPTION that it declares. One that no tuner declares
-/// is a UsageError.
+/// The options of `--set` that apply to `tuner`: TUNER.OPTION, or a bare OPTION that it declares. UsageError
+/// for an option that no tuner declares.
 Pairs options_for(const std::string& tuner, const std::vector<std::string>& tuners, const Pairs& set,
                   const registry::Registry& plugins) {
   const auto declares = [&](const std::string& name, const std::string& option) {
@@ -60,20 +60,20 @@ Pairs options_for(const std::string& tuner, const std::vector<std::string>& tune
         own.emplace_back(name, value);
       else if (std::find(tuners.begin(), tuners.end(), owner) == tuners.end())
         throw UsageError("--set " + name + ": \"" + owner +
-                         "\" is none of the tuners that are compared; write TUNER.OPTION, template.OPTION or "
+                         "\" is not one of the compared tuners; write TUNER.OPTION, template.OPTION or "
                          "verbalizer.OPTION." +
                          did_you_mean(owner, tuners));
       continue;
     }
     if (std::none_of(tuners.begin(), tuners.end(), [&](const auto& each) { return declares(each, name); }))
-      throw UsageError("--set " + name + ": none of the tuners that are compared has this option.");
+      throw UsageError("--set " + name + ": none of the compared tuners has this option.");
     if (declares(tuner, name))
       own.emplace_back(name, value);
   }
   return own;
 }
 
-std::vector<std::vector<int64_t>> confusion_of(const Labelled& rows) {
+std::vector<std::vector<int64_t>> confusion_of(const LabelPredictions& rows) {
   std::vector<int64_t> predicted, gold;
   for (std::size_t row = 0; row < rows.gold.size(); ++row) {
     predicted.push_back(rows.predicted[row].at(0));
@@ -82,14 +82,14 @@ std::vector<std::vector<int64_t>> confusion_of(const Labelled& rows) {
   return confusion(predicted, gold, std::ssize(rows.labels));
 }
 
-/// A folder of this process for cards that nobody asked to keep.
+/// A temporary folder for cards that are not kept.
 class Scratch {
 public:
   Scratch() {
     std::string name = (std::filesystem::temp_directory_path() / "cuecard-compare-XXXXXX").string();
     if (!::mkdtemp(name.data()))
-      throw DataError("no folder could be made in " + std::filesystem::temp_directory_path().string() +
-                      "; set TMPDIR to one that can be written to.");
+      throw DataError("no folder could be created in " + std::filesystem::temp_directory_path().string() +
+                      "; set TMPDIR to a writable folder.");
     path = name;
   }
   ~Scratch() {
@@ -109,7 +109,7 @@ int64_t bytes_in(const std::filesystem::path& folder) {
   return bytes;
 }
 
-/// All seeds of one tuner. Throws Cancelled when it was stopped.
+/// Trains and evaluates one tuner with all seeds. Throws Cancelled when it is stopped.
 Json compare_tuner(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
                    const ComparedRows& rows, RunChoice choice, const std::filesystem::path& out,
                    const Values& values) {
@@ -165,7 +165,7 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
   for (const float loss : best->result.report.losses)
     losses.push_back(finite(loss));
   object["losses"] = losses;
-  if (is_share(of_best.metric) && of_best.of_rows) {
+  if (is_proportion(of_best.metric) && of_best.of_rows) {
     const Interval interval = wilson95(std::llround(mean.mean * static_cast<double>(of_best.n)), of_best.n);
     object["ci95"] = {interval.low, interval.high};
   }
@@ -192,10 +192,10 @@ void print_table(const std::vector<Json>& objects, const ComparedRows& rows, con
   std::vector<std::vector<std::string>> lines;
   for (const Json& object : objects)
     lines.push_back(table_row(object));
-  std::cout << table({"tuner", objects.at(0)["metric"].get<std::string>(), "95% interval", "learned", "seconds",
+  std::cout << table({"tuner", objects.at(0)["metric"].get<std::string>(), "95% interval", "trained", "seconds",
                       "card bytes"},
                      lines)
-            << "over " << values.integer("seeds", 1) << " seeds, on " << objects[0]["n"] << " rows of "
+            << "over " << values.integer("seeds", 1) << " seeds, on " << objects[0]["n"] << " examples of "
             << rows.report.file << '\n';
 }
 
@@ -233,8 +233,7 @@ int compare_tuners(const Values& values) {
         print_line(objects.back());
     }
   } catch (const Cancelled&) {
-    std::cerr << "cuecard: stopped; " << objects.size() << " of " << choices.size()
-              << " tuners were compared.\n";
+    std::cerr << "cuecard: stopped; " << objects.size() << " of " << choices.size() << " tuners compared.\n";
     if (!values.given("json") && !objects.empty())
       print_table(objects, rows, values);
     return exit_interrupted;

@@ -6,44 +6,44 @@
 
 #include "data/readers.hpp"
 #include "data/task_file.hpp"
-#include "engine/dev_metric.hpp"
-#include "engine/predictor.hpp"
+#include "engine/predict/predictor.hpp"
+#include "engine/train/dev_metric.hpp"
 #include "host/device.hpp"
-#include "host/failure.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
-#include "host/measured_card.hpp"
-#include "host/one_line.hpp"
-#include "host/progress.hpp"
-#include "host/table.hpp"
+#include "host/output/json_line.hpp"
+#include "host/output/table.hpp"
+#include "host/runs/measured_card.hpp"
+#include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
 #include "host/word_field.hpp"
 #include "metrics/task_metric.hpp"
+#include "program/failure.hpp"
+#include "program/one_line.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-/// The labelled rows of one card.
+/// The examples to evaluate one card on.
 struct CardRows {
   std::vector<Example> examples;
-  RowReport report;
+  RecordReport report;
 };
 
 std::string data_path(const Values& values) {
   if (values.given("data"))
     return values.text("data");
   if (!values.given("task"))
-    throw UsageError("`cuecard eval` needs --data FILE, or --task FILE with a test or dev file in it.");
+    throw UsageError("`cuecard eval` needs --data FILE, or --task FILE that names a test or dev file.");
   const TaskFile task = read_task_file(values.text("task"));
   if (!task.test && !task.dev)
-    throw DataError(values.text("task") + ": it has neither \"data.test\" nor \"data.dev\"; give --data FILE.");
+    throw DataError(values.text("task") + ": has neither \"data.test\" nor \"data.dev\"; give --data FILE.");
   return (task.test ? task.test : task.dev)->string();
 }
 
-/// The card's labels with the values by which the task file writes them.
+/// The card's labels, with the values that the task file gives for them.
 LabelIndex label_index(const std::vector<std::string>& names, const Values& values) {
   std::map<std::string, TaskLabel> known;
   if (values.given("task"))
@@ -55,66 +55,68 @@ LabelIndex label_index(const std::vector<std::string>& names, const Values& valu
   return LabelIndex(labels);
 }
 
-/// A row that can't be measured: one of those that are named, or with `strict` an error.
-void leave_out(RowReport& report, int64_t line, const std::string& reason, bool strict) {
+/// Adds a skipped example to the report; DataError with `strict`.
+void skip(RecordReport& report, int64_t line, const std::string& reason, bool strict) {
   if (strict)
     throw DataError(report.file + ", line " + std::to_string(line) +
-                    ": the row can't be used: " + without_stop(reason) + ".");
-  report.skipped.push_back({line, without_stop(reason)});
+                    ": the example can't be used: " + without_full_stop(reason) + ".");
+  report.skipped.push_back({line, without_full_stop(reason)});
 }
 
-CardRows read_rows(const Method& method, const std::string& bytes, const std::string& path,
+CardRows read_rows(const TaskPipeline& pipeline, const std::string& bytes, const std::string& path,
                    const Values& values) {
   CardRows rows;
-  const RowLayout layout = layout_of(values);
-  const bool texts = method.predicts() == Predicts::texts;
+  const RecordLayout layout = layout_of(values);
+  const bool texts = pipeline.predicts() == Predicts::texts;
   if (texts && !layout.answers && !layout.references && !layout.spans)
-    throw UsageError("`cuecard eval` must know which column holds the right text; give --column "
+    throw UsageError("`cuecard eval` must know which column holds the reference text; give --column "
                      "references=COLUMN, or a task file that names it.");
   if (!texts && !layout.label)
     throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
-  rows.examples = examples_of(bytes, path, layout, label_index(method.labels, values),
-                              {values.given("strict"), true}, rows.report);
+  rows.examples = parse_examples(bytes, path, layout, label_index(pipeline.labels, values),
+                                 {values.given("strict"), true}, rows.report);
   for (Example& example : rows.examples)
-    take_words(example, method);
+    take_words(example, pipeline);
   std::erase_if(rows.examples, [&](const Example& example) {
     try {
-      require_answer(method, example);
+      require_answer(pipeline, example);
       return false;
     } catch (const DataError& error) {
-      leave_out(rows.report, example.line, error.what(), values.given("strict"));
+      skip(rows.report, example.line, error.what(), values.given("strict"));
       return true;
     }
   });
-  rows.examples = measured_inputs(method, std::move(rows.examples));
+  rows.examples = measured_inputs(pipeline, std::move(rows.examples));
   return rows;
 }
 
-/// Puts the rows that were left out in the order of the file. A measure of no rows is none.
+/// Sorts the skipped examples by line. DataError if no example could be evaluated.
 void check_measured(MeasuredCard& measured) {
-  RowReport& report = measured.report();
-  std::ranges::stable_sort(report.skipped, {}, &SkippedRow::line);
+  RecordReport& report = measured.report();
+  std::ranges::stable_sort(report.skipped, {}, &SkippedRecord::line);
   if (measured.rows().size() > 0)
     return;
-  throw DataError(report.file + ": none of its " + std::to_string(report.rows) +
-                  " rows can be used to measure the card \"" + measured.method().name + "\"; " +
-                  (report.skipped.empty() ? "none names it."
+  throw DataError(report.file + ": none of its " + std::to_string(report.records) +
+                  (report.records == 1 ? " example" : " examples") + " can be used to evaluate the card \"" +
+                  measured.pipeline().name + "\"; " +
+                  (report.skipped.empty() ? "no example names it."
                                           : "line " + std::to_string(report.skipped[0].line) + ": " +
                                                 report.skipped[0].reason + "."));
 }
 
-/// Runs `rows` of all cards together, so that cards share batches.
-MeasuredPass measure(const Model& model, const std::vector<const Method*>& methods, std::vector<CardRows>& rows,
-                     std::vector<MeasuredCard>& measured, const Values& values, const std::string& what) {
+/// Runs the examples of all cards together, so that cards share batches.
+MeasuredPass measure(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
+                     std::vector<CardRows>& rows, std::vector<MeasuredCard>& measured, const Values& values,
+                     const std::string& what) {
   std::vector<const Example*> examples;
   std::vector<std::size_t> owner;
   for (std::size_t card = 0; card < rows.size(); ++card)
     for (Example& example : rows[card].examples) {
-      example.card = methods[card]->name;
+      example.card = pipelines[card]->name;
       examples.push_back(&example);
       owner.push_back(card);
     }
-  Predictor predictor(model, methods,
+  Predictor predictor(model, pipelines,
                       {values.integer("batch-size"), values.integer("batch-tokens"),
                        values.text("vote") == "majority" ? Vote::majority : Vote::mean});
   ProgressBar progress(what, static_cast<int64_t>(examples.size()), values.given("quiet"));
@@ -127,11 +129,11 @@ MeasuredPass measure(const Model& model, const std::vector<const Method*>& metho
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   for (std::size_t card = 0; card < rows.size(); ++card)
-    measured.emplace_back(*methods[card], rows[card].report);
+    measured.emplace_back(*pipelines[card], rows[card].report);
   for (std::size_t i = 0; i < examples.size(); ++i) {
     MeasuredCard& result = measured[measured.size() - rows.size() + owner[i]];
     if (!predictions[i].problem.empty()) {
-      leave_out(result.report(), examples[i]->line, predictions[i].problem, values.given("strict"));
+      skip(result.report(), examples[i]->line, predictions[i].problem, values.given("strict"));
       continue;
     }
     result.add(*examples[i], predictions[i]);
@@ -144,7 +146,7 @@ MeasuredPass measure(const Model& model, const std::vector<const Method*>& metho
 std::vector<std::string> table_row(const Json& object) {
   return {object["card"].get<std::string>(),
           percent(object["value"].get<double>()),
-          is_share(object["metric"].get<std::string>()) && object.contains("ci95")
+          is_proportion(object["metric"].get<std::string>()) && object.contains("ci95")
               ? percent(object["ci95"][0].get<double>()) + " to " + percent(object["ci95"][1].get<double>())
               : "",
           grouped(object["n"].get<long long>()),
@@ -167,21 +169,21 @@ void print(const std::vector<Json>& objects, const Values& values) {
     rows.push_back(table_row(object));
     metrics.push_back(object["metric"].get<std::string>());
   }
-  std::cout << table(
-      {"card", measure_head(metrics), "95% interval", "rows", "skipped", "seconds", "examples/s", "tokens/s"},
-      rows);
+  std::cout << table({"card", metric_header(metrics), "95% interval", "examples", "skipped", "seconds",
+                      "examples/s", "tokens/s"},
+                     rows);
   for (const Json& object : objects)
     if (object.contains("versus")) {
       const Json& pair = object["versus"];
       std::cout << one_line(object["card"].get<std::string>() + " against " + pair["card"].get<std::string>())
-                << ": only the first is right on " << pair["only_this"]
-                << (object.contains("words") ? " words" : " rows") << ", only the second on "
+                << ": only the first is correct on " << pair["only_this"]
+                << (object.contains("words") ? " words" : " examples") << ", only the second on "
                 << pair["only_other"] << "; p = " << rounded(pair["p_value"].get<double>(), 4)
                 << " (McNemar)\n";
     }
 }
 
-/// Whether rows say which card they are for.
+/// Whether any example names a card.
 bool names_cards(const std::vector<CardRows>& rows) {
   for (const CardRows& each : rows)
     for (const Example& example : each.examples)
@@ -190,15 +192,16 @@ bool names_cards(const std::vector<CardRows>& rows) {
   return false;
 }
 
-/// Leaves each card the rows that name it. Rows that name none of them are skipped rows of the first card.
-void keep_own(std::vector<CardRows>& rows, const std::vector<const Method*>& methods) {
+/// Keeps for each card the examples that name it. Those that name none of the cards count as skipped for the
+/// first card.
+void keep_own(std::vector<CardRows>& rows, const std::vector<const TaskPipeline*>& pipelines) {
   std::set<std::string> names;
-  for (const Method* method : methods)
-    names.insert(method->name);
+  for (const TaskPipeline* pipeline : pipelines)
+    names.insert(pipeline->name);
   for (std::size_t card = 0; card < rows.size(); ++card) {
     std::vector<Example> own;
     for (Example& example : rows[card].examples) {
-      if (example.card == methods[card]->name)
+      if (example.card == pipelines[card]->name)
         own.push_back(std::move(example));
       else if (card == 0 && !names.contains(example.card))
         rows[card].report.skipped.push_back({example.line, "it names no card that was given"});
@@ -215,37 +218,38 @@ int eval(const Values& values) {
   const std::string path = data_path(values), bytes = read_data_bytes(path);
   const Model model = load_model(values, plugins, device);
   std::vector<LoadedCard> cards = load_cards(values, model, plugins);
-  std::vector<const Method*> methods;
+  std::vector<const TaskPipeline*> pipelines;
   std::vector<CardRows> rows;
   for (LoadedCard& card : cards) {
     if (values.given("task"))
       if (const std::string metric = read_task_file(values.text("task")).metric; !metric.empty())
-        card.method.metric = metric;
-    require_metric(card.method);
-    methods.push_back(&card.method);
-    rows.push_back(read_rows(card.method, bytes, path, values));
+        card.pipeline.metric = metric;
+    require_metric(card.pipeline);
+    pipelines.push_back(&card.pipeline);
+    rows.push_back(read_rows(card.pipeline, bytes, path, values));
   }
 
   const Interruptible work;
   std::vector<MeasuredCard> measured;
   std::vector<Json> objects;
   if (names_cards(rows)) {
-    keep_own(rows, methods);
-    const MeasuredPass pass = measure(model, methods, rows, measured, values, "eval");
+    keep_own(rows, pipelines);
+    const MeasuredPass pass = measure(model, pipelines, rows, measured, values, "eval");
     for (const MeasuredCard& card : measured)
       objects.push_back(as_json(card, pass, values.integer("mistakes"), nullptr));
   } else {
-    for (std::size_t card = 0; card < methods.size(); ++card) {
+    for (std::size_t card = 0; card < pipelines.size(); ++card) {
       std::vector<CardRows> own{std::move(rows[card])};
       const MeasuredPass pass =
-          measure(model, {methods[card]}, own, measured, values, "eval " + methods[card]->name);
+          measure(model, {pipelines[card]}, own, measured, values, "eval " + pipelines[card]->name);
       objects.push_back(
           as_json(measured[card], pass, values.integer("mistakes"), card > 0 ? &measured[0] : nullptr));
     }
   }
-  std::set<std::string> told; // cards that leave out the same rows say so once
+  std::set<std::string> reported; // cards that skip the same examples report them once
   for (const MeasuredCard& card : measured)
-    if (const std::string summary = card.report().summary(10); !summary.empty() && told.insert(summary).second)
+    if (const std::string summary = card.report().summary(10);
+        !summary.empty() && reported.insert(summary).second)
       std::cerr << "cuecard: " << summary << '\n';
   print(objects, values);
   return 0;

@@ -4,41 +4,41 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/generator.hpp"
-#include "engine/predictor.hpp"
+#include "engine/generate/generator.hpp"
+#include "engine/predict/predictor.hpp"
 #include "host/device.hpp"
-#include "host/failure.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
-#include "host/progress.hpp"
+#include "host/output/json_line.hpp"
+#include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
+#include "program/failure.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-/// What `--template` is when nobody gives one: the text itself is the prompt.
+/// The default of `--template`: the text itself is the prompt.
 const std::string text_alone = "{text}";
 
-Method method_of(const Values& values, const Model& model, const registry::Registry& plugins) {
+TaskPipeline pipeline_of(const Values& values, const Model& model, const registry::Registry& plugins) {
   if (!values.given("card"))
-    return method_of_template(values, model, plugins, false);
+    return pipeline_of_template(values, model, plugins, false);
   if (values.text("template") != text_alone)
-    throw UsageError("A card has its own template; leave --template or --card out.");
-  return std::move(load_cards(values, model, plugins).at(0).method);
+    throw UsageError("A card has its own template; omit --template or --card.");
+  return std::move(load_cards(values, model, plugins).at(0).pipeline);
 }
 
-/// The flags; what they leave out is as the card's verbalizer has the model write, where it does.
-GenerateSettings settings_of(const Values& values, const Method& method, const Vocabulary& vocabulary) {
+/// The settings from flags; unset ones are those of the card's verbalizer, if it generates.
+GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline, const Vocabulary& vocabulary) {
   GenerateSettings settings;
-  if (method.verbalizer)
-    settings = method.verbalizer->generation().value_or(settings);
+  if (pipeline.verbalizer)
+    settings = pipeline.verbalizer->generation().value_or(settings);
   settings.max_length = values.integer("max-new-tokens", settings.max_length);
   settings.min_length = values.integer("min-new-tokens", settings.min_length);
   settings.beams = values.integer("beams", settings.beams);
-  settings.returns = values.integer("returns", settings.returns);
+  settings.returns = values.integer("sequences", settings.returns);
   settings.temperature = values.number("temperature", settings.temperature);
   settings.top_k = values.integer("top-k", settings.top_k);
   settings.top_p = values.number("top-p", settings.top_p);
@@ -61,13 +61,13 @@ class GrowingText {
 public:
   GrowingText(const Vocabulary& vocabulary, const GenerateSettings& settings) : vocabulary_(vocabulary) {
     for (const std::string& stop : settings.stop)
-      held_back_ = std::max(held_back_, stop.size()); // it may turn out to be where the text ends
+      held_back_ = std::max(held_back_, stop.size()); // the end of the text may be the beginning of a stop text
   }
 
   void show(std::span<const int64_t> ids) {
     const std::string text = vocabulary_.decode(ids);
     std::size_t end = text.size() - std::min(text.size(), held_back_);
-    // A character whose bytes are spread over tokens is decoded as U+FFFD until its last one.
+    // A character whose bytes span several tokens decodes to U+FFFD until it is complete.
     while (end >= 3 && text.compare(end - 3, 3, "\xEF\xBF\xBD") == 0)
       end -= 3;
     while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
@@ -105,10 +105,10 @@ int generate(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
-  const Method method = method_of(values, model, plugins);
-  const GenerateSettings settings = settings_of(values, method, model.vocabulary());
-  const auto input = open_template_input(values, method.prompt_template->fields());
-  Predictor predictor(model, {&method}, {values.integer("batch-size"), values.integer("batch-tokens")});
+  const TaskPipeline pipeline = pipeline_of(values, model, plugins);
+  const GenerateSettings settings = settings_of(values, pipeline, model.vocabulary());
+  const auto input = open_template_input(values, pipeline.prompt_template->fields());
+  Predictor predictor(model, {&pipeline}, {values.integer("batch-size"), values.integer("batch-tokens")});
 
   const Interruptible work;
   const bool json = values.given("json");
@@ -121,9 +121,9 @@ int generate(const Values& values) {
       growing.show(ids);
     return !work.requested();
   };
-  // Several batches at once, so that a text that ends early makes room for another.
+  // Several batches at once, so that a text that ends early makes room for the next.
   const auto most = static_cast<std::size_t>(4 * values.integer("batch-size"));
-  int64_t number = 0, unusable = 0;
+  int64_t number = 0, skipped = 0;
   const auto start = std::chrono::steady_clock::now();
   try {
     for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
@@ -135,16 +135,16 @@ int generate(const Values& values) {
       const auto texts = predictor.generate(usable, settings, &problems, watch);
       std::size_t next = 0;
       for (const InputRow& row : rows) {
-        const bool asked = row.problem.empty();
-        const std::string problem = asked ? problems[next] : row.problem;
+        const bool was_run = row.problem.empty();
+        const std::string problem = was_run ? problems[next] : row.problem;
         if (!problem.empty()) {
           if (values.given("strict"))
-            throw unusable_row(row, problem);
-          ++unusable;
+            throw skipped_row(row, problem);
+          ++skipped;
           if (json)
             print_line(problem_json(number, row, problem));
           else
-            std::cerr << "cuecard: " << unusable_row(row, problem).what() << '\n';
+            std::cerr << "cuecard: " << skipped_row(row, problem).what() << '\n';
         } else if (json) {
           print_line({{"row", number}, {"texts", texts_json(texts[next])}});
         } else if (streams) {
@@ -153,19 +153,19 @@ int generate(const Values& values) {
           for (const Generated& text : texts[next])
             std::cout << text.text << '\n';
         }
-        next += asked;
+        next += was_run;
         ++number;
       }
       std::cout.flush();
       progress.show(number);
     }
-  } catch (const Cancelled&) { // rows that are not finished are not printed
+  } catch (const Cancelled&) { // unfinished texts are not printed
     if (streams)
       std::cout << std::endl;
   }
   if (json) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    Json summary{{"rows", number}, {"unusable", unusable}, {"seconds", seconds.count()}};
+    Json summary{{"rows", number}, {"skipped", skipped}, {"seconds", seconds.count()}};
     add_counters(summary, predictor.counters());
     print_line({{"summary", summary}});
   }

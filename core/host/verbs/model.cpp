@@ -4,20 +4,20 @@
 
 #include "host/device.hpp"
 #include "host/interrupt.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
-#include "host/one_line.hpp"
-#include "host/progress.hpp"
-#include "host/table.hpp"
+#include "host/output/json_line.hpp"
+#include "host/output/table.hpp"
+#include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
 #include "model/convert.hpp"
-#include "model/safetensors_weights.hpp"
+#include "model/safetensors/safetensors_weights.hpp"
+#include "program/one_line.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-/// Elements of all tensors, and of how many; zero where a folder has no weights.
+/// Number of tensors, elements and bytes; zero if a folder has no weights.
 struct WeightCount {
   int64_t tensors = 0, parameters = 0;
   uint64_t bytes = 0;
@@ -39,9 +39,9 @@ WeightCount count_weights(const ModelFiles& files) {
   return count;
 }
 
-/// A folder with only a configuration and a tokenizer is a model that can be looked at. One whose weights are
-/// damaged is an error.
-ModelFiles open_as_whole_as_it_is(const std::string& path) {
+/// Opens the model with weights if it has any: a folder with only a configuration and a tokenizer can be
+/// inspected, but damaged weights are an error.
+ModelFiles open_with_weights_if_any(const std::string& path) {
   return open_model(path, {.weights = !std::filesystem::is_directory(path) || has_weight_file(path)});
 }
 
@@ -50,12 +50,12 @@ ModelFiles open_as_whole_as_it_is(const std::string& path) {
 int model_info(const Values& values) {
   const std::string path = values.text("model");
   const registry::Registry plugins = find_plugins(values);
-  const ModelFiles files = open_as_whole_as_it_is(path);
-  // Whether there is a head or a pooler is seen from the tensors. Those of a folder are only mapped; a GGUF
-  // file's would be converted, and its decoders have a head in any case.
+  const ModelFiles files = open_with_weights_if_any(path);
+  // The tensors show whether there is a head or a pooler. Those of a folder are only mapped; those of a GGUF
+  // file would have to be converted, and its decoders always have a head.
   const bool map_weights = files.weights && std::filesystem::is_directory(path);
   const Model model = Model::load(path, plugins, {.weights = map_weights});
-  const BackboneShape& shape = model.backbone().shape();
+  const BackboneShape& shape = model.shape();
   const ModelIdentity& identity = files.identity();
   const WeightCount weights = count_weights(files);
   Json info{{"model", path},
@@ -69,8 +69,8 @@ int model_info(const Values& values) {
             {"max_positions", shape.max_positions},
             {"causal", shape.causal},
             {"encoder_decoder", shape.encoder_decoder},
-            {"scores_vocabulary", shape.scores_vocabulary},
-            {"pools", shape.pools},
+            {"has_lm_head", shape.has_lm_head},
+            {"has_pooler", shape.has_pooler},
             {"tokenizer", model.vocabulary().kind()},
             {"tokens", model.vocabulary().size()},
             {"parameters", weights.parameters},

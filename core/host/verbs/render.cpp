@@ -4,30 +4,30 @@
 
 #include "engine/tokenized_example.hpp"
 #include "host/input_rows.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
+#include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-/// One side of a prompt: the decoder's where there is one, since answers are read there.
+/// One side of a prompt.
 struct Rendered {
   std::vector<std::string> tokens;
   std::vector<int64_t> ids, soft;
 };
 
-/// Soft slots are numbered from 1 here: 0 says that the token is none.
-Rendered rendered(const std::vector<TokenRow>& rows, const Vocabulary& vocabulary) {
+/// Soft slots are numbered from 1 here: 0 means that the token is not a soft slot.
+Rendered rendered(const std::vector<PromptToken>& tokens, const Vocabulary& vocabulary) {
   Rendered result;
-  for (const TokenRow& row : rows) {
-    const bool soft = row.soft_slot >= 0, trigger = row.trigger_slot >= 0;
-    result.tokens.push_back(soft      ? "<soft " + std::to_string(row.soft_slot + 1) + ">"
-                            : trigger ? "<trigger " + std::to_string(row.trigger_slot + 1) + ">"
-                                      : vocabulary.piece(row.id));
-    result.ids.push_back(row.id);
-    result.soft.push_back(row.soft_slot + 1);
+  for (const PromptToken& token : tokens) {
+    const bool soft = token.soft_slot >= 0, trigger = token.trigger_slot >= 0;
+    result.tokens.push_back(soft      ? "<soft " + std::to_string(token.soft_slot + 1) + ">"
+                            : trigger ? "<trigger " + std::to_string(token.trigger_slot + 1) + ">"
+                                      : vocabulary.piece(token.id));
+    result.ids.push_back(token.id);
+    result.soft.push_back(token.soft_slot + 1);
   }
   return result;
 }
@@ -48,15 +48,15 @@ Json as_json(int64_t number, const TokenizedPrompt& prompt, const Vocabulary& vo
   return object;
 }
 
-/// Tokens in a line, `*` behind those that are read.
+/// The tokens in a line, with `*` after those whose output is used.
 std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary) {
-  const auto line = [&](const std::vector<TokenRow>& rows, bool read_here) {
+  const auto line = [&](const std::vector<PromptToken>& tokens, bool has_answers) {
     std::string text;
-    const Rendered side = rendered(rows, vocabulary);
+    const Rendered side = rendered(tokens, vocabulary);
     for (std::size_t i = 0; i < side.tokens.size(); ++i) {
-      const bool read = read_here && std::find(prompt.answers.begin(), prompt.answers.end(),
-                                               static_cast<int64_t>(i)) != prompt.answers.end();
-      text += (i ? " " : "") + side.tokens[i] + (read ? "*" : "");
+      const bool selected = has_answers && std::find(prompt.answers.begin(), prompt.answers.end(),
+                                                     static_cast<int64_t>(i)) != prompt.answers.end();
+      text += (i ? " " : "") + side.tokens[i] + (selected ? "*" : "");
     }
     return text;
   };
@@ -71,16 +71,16 @@ std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary)
 int render(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, at::kCPU, false);
-  const Method method = method_of_template(values, model, plugins, true);
-  const auto input = open_input(values, text_fields(method.prompt_template->fields()));
+  const TaskPipeline pipeline = pipeline_of_template(values, model, plugins, true);
+  const auto input = open_input(values, text_fields(pipeline.prompt_template->fields()));
   const bool json = values.given("json");
-  int64_t number = 0, unusable = 0;
+  int64_t number = 0, skipped = 0;
   for (auto rows = input->next(64); !rows.empty(); rows = input->next(64)) {
     for (InputRow& row : rows) {
       try {
         if (!row.problem.empty())
           throw DataError(row.problem);
-        for (const TokenizedPrompt& prompt : tokenized(method, model, row.example)) {
+        for (const TokenizedPrompt& prompt : tokenized(pipeline, model, row.example)) {
           if (json)
             print_line(as_json(number, prompt, model.vocabulary()));
           else
@@ -88,19 +88,19 @@ int render(const Values& values) {
         }
       } catch (const DataError& error) {
         if (values.given("strict"))
-          throw unusable_row(row, error.what());
-        ++unusable;
+          throw skipped_row(row, error.what());
+        ++skipped;
         if (json)
           print_line(problem_json(number, row, error.what()));
         else
-          std::cerr << "cuecard: " << unusable_row(row, error.what()).what() << '\n';
+          std::cerr << "cuecard: " << skipped_row(row, error.what()).what() << '\n';
       }
       ++number;
     }
     std::cout.flush();
   }
-  if (unusable > 0)
-    std::cerr << "cuecard: " << unusable << " of " << number << " rows could not be used.\n";
+  if (skipped > 0)
+    std::cerr << "cuecard: " << skipped << " of " << number << " examples skipped.\n";
   return 0;
 }
 

@@ -5,10 +5,10 @@
 
 #include <cuecard/error.hpp>
 
-#include "host/report_page.hpp"
+#include "files/atomic_write.hpp"
+#include "files/strict_json.hpp"
+#include "host/report/report_page.hpp"
 #include "host/verbs/verbs.hpp"
-#include "model/strict_json.hpp"
-#include "model/written_beside.hpp"
 
 namespace cuecard::host {
 
@@ -28,9 +28,9 @@ int report(const Values& values) {
       files.push_back(path);
     }
     if (objects.size() == before)
-      throw DataError(path + ": is empty; give a file that `cuecard train --json` was written to.");
+      throw DataError(path + ": is empty; give a file with the output of `cuecard train --json`.");
   }
-  write_file_beside(values.text("out"), report_page(reported_runs(files, objects)));
+  write_file_atomically(values.text("out"), report_page(reported_runs(files, objects)));
   return 0;
 }
 

@@ -2,10 +2,10 @@
 
 #include <cuecard/error.hpp>
 
-#include "host/json_line.hpp"
+#include "files/strict_json.hpp"
+#include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
 #include "model/model_files.hpp"
-#include "model/strict_json.hpp"
 
 namespace cuecard::host {
 
@@ -15,10 +15,10 @@ std::vector<int64_t> ids_of(const std::string& line, const std::string& place, c
   const nlohmann::json list = parse_json(line, place);
   std::vector<int64_t> ids;
   if (!list.is_array())
-    throw DataError(place + ": a JSON list of token ids was expected.");
+    throw DataError(place + ": is not a JSON list; a list of token ids was expected.");
   for (const auto& id : list) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= vocabulary.size())
-      throw DataError(place + ": " + id.dump().substr(0, 40) + " is no token id; whole numbers from 0 to " +
+      throw DataError(place + ": " + id.dump().substr(0, 40) + " is not a token id; whole numbers from 0 to " +
                       std::to_string(vocabulary.size() - 1) + " were expected.");
     ids.push_back(id.get<int64_t>());
   }

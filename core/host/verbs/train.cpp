@@ -5,23 +5,23 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/checkpoint.hpp"
+#include "engine/train/checkpoint.hpp"
 #include "host/cards_folder.hpp"
 #include "host/device.hpp"
-#include "host/failure.hpp"
 #include "host/interrupt.hpp"
-#include "host/json_line.hpp"
 #include "host/loading.hpp"
-#include "host/table.hpp"
-#include "host/training_run.hpp"
+#include "host/output/json_line.hpp"
+#include "host/output/table.hpp"
+#include "host/runs/training_run.hpp"
 #include "host/verbs/verbs.hpp"
 #include "metrics/metrics.hpp"
+#include "program/failure.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-/// Where the card of each task goes: `--out` itself, or with several tasks `--out`/NAME.card.
+/// The path of each task's card: `--out` itself, or with several tasks `--out`/NAME.card.
 std::vector<std::filesystem::path> card_places(const std::vector<TrainingTask>& tasks, const Values& values) {
   const std::filesystem::path out = values.text("out");
   if (tasks.size() == 1)
@@ -41,11 +41,11 @@ std::vector<std::filesystem::path> card_places(const std::vector<TrainingTask>& 
   return places;
 }
 
-/// One seed's run, or each of `--seeds`: the one that is best on dev rows is kept.
+/// The runs of all seeds. The best one on the development set is kept.
 struct Runs {
   TrainedRun best;
   Json seeds = Json::array();
-  std::vector<double> dev; ///< best metric of each run that measured one
+  std::vector<double> dev; ///< best metric of each run that was evaluated
 };
 
 Json of_one_seed(const TrainedRun& run) {
@@ -74,7 +74,7 @@ Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vecto
   choice.set = values.pairs("set");
   if (values.given("from"))
     choice.from = read_card(values.text("from"));
-  std::error_code refused; // then the first seed's own folder says so
+  std::error_code refused; // reported for the first seed's folder
   if (count > 1 && values.given("checkpoint"))
     std::filesystem::create_directory(values.text("checkpoint"), refused);
   Runs runs;
@@ -129,9 +129,9 @@ Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, co
               {"cancelled", result.report.cancelled},
               {"seconds", result.seconds},
               {"examples_per_second", per_second(result.examples_seen)},
-              {"tokens_per_second", per_second(result.counters.rows_forwarded)},
-              {"skipped", std::ssize(task.rows.train_report.skipped) + std::ssize(task.rows.unusable.train)},
-              {"dev_skipped", std::ssize(task.rows.dev_report.skipped) + std::ssize(task.rows.unusable.dev)},
+              {"tokens_per_second", per_second(result.counters.tokens_forwarded)},
+              {"skipped", std::ssize(task.rows.train_report.skipped) + std::ssize(task.rows.skipped.train)},
+              {"dev_skipped", std::ssize(task.rows.dev_report.skipped) + std::ssize(task.rows.skipped.dev)},
               {"losses", losses}};
   if (!card.metrics.empty()) {
     const CardMetric& dev = card.metrics.back();
@@ -151,11 +151,12 @@ std::vector<std::string> table_row(const Json& object) {
   };
   std::string dev = "-";
   if (object.contains("dev")) {
-    const Json& look = object["dev"];
-    dev = percent(look["value"].get<double>()) + " (";
-    if (look.contains("ci95"))
-      dev += percent(look["ci95"][0].get<double>()) + " to " + percent(look["ci95"][1].get<double>()) + ", ";
-    dev += look["n"].dump() + " rows)";
+    const Json& evaluation = object["dev"];
+    dev = percent(evaluation["value"].get<double>()) + " (";
+    if (evaluation.contains("ci95"))
+      dev += percent(evaluation["ci95"][0].get<double>()) + " to " +
+             percent(evaluation["ci95"][1].get<double>()) + ", ";
+    dev += evaluation["n"].dump() + " examples)";
   }
   return {object["card"].get<std::string>(),
           object["tuner"].get<std::string>(),
@@ -168,13 +169,13 @@ std::vector<std::string> table_row(const Json& object) {
           dev};
 }
 
-/// What the cards were measured by on dev rows.
+/// The table header for the development metrics of the cards.
 std::string dev_head(const std::vector<Json>& objects) {
   std::vector<std::string> metrics;
   for (const Json& object : objects)
     if (object.contains("dev"))
       metrics.push_back(object["dev"]["metric"].get<std::string>());
-  return "dev " + (metrics.empty() ? "accuracy" : measure_head(metrics));
+  return "dev " + (metrics.empty() ? "accuracy" : metric_header(metrics));
 }
 
 void print(const std::vector<Json>& objects, const Runs& runs, const Values& values) {
@@ -187,7 +188,7 @@ void print(const std::vector<Json>& objects, const Runs& runs, const Values& val
   for (const Json& object : objects)
     rows.push_back(table_row(object));
   std::cout << table(
-      {"card", "tuner", "learned", "frozen", "steps", "seconds", "examples/s", "tokens/s", dev_head(objects)},
+      {"card", "tuner", "trained", "frozen", "steps", "seconds", "examples/s", "tokens/s", dev_head(objects)},
       rows);
   if (runs.seeds.size() < 2)
     return;
@@ -213,9 +214,9 @@ void add_seeds(Json& object, const Runs& runs) {
 void check_flags(const Values& values) {
   const bool several = values.texts("task").size() > 1;
   if (several && values.given("from"))
-    throw UsageError("--from goes on with one task; give one --task.");
+    throw UsageError("--from needs a single task; give one --task.");
   if (values.given("checkpoint-every") && !values.given("checkpoint"))
-    throw UsageError("--checkpoint-every says how often; give --checkpoint DIR to say where.");
+    throw UsageError("--checkpoint-every needs a folder to write to; give --checkpoint DIR.");
   if (!several)
     check_card_place(values.text("out"));
 }
@@ -257,7 +258,7 @@ int train(const Values& values) {
   }
   std::cerr << "cuecard: stopped; " << values.text("out") << " holds the best "
             << (tasks.size() > 1 ? "cards" : "card") << " so far"
-            << (values.given("checkpoint") ? ", and the same command goes on from the checkpoint.\n" : ".\n");
+            << (values.given("checkpoint") ? ", and the same command continues from the checkpoint.\n" : ".\n");
   return exit_interrupted;
 }
 

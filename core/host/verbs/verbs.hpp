@@ -1,7 +1,7 @@
 /// The verbs that need the engine; each returns the exit code and throws cuecard's errors.
 #pragma once
 
-#include "host/values.hpp"
+#include "program/values.hpp"
 
 namespace cuecard::host {
 
@@ -19,7 +19,7 @@ int model_convert(const Values& values);
 int card_info(const Values& values);
 int card_import(const Values& values);
 int card_export(const Values& values);
-/// The child's side of `plugin probe`: plugins need the SDK's library, which comes with the engine.
+/// The child process of `plugin probe`: plugins need the SDK's library, which is loaded with the engine.
 int probe_child(const Values& values);
 
 } // namespace cuecard::host

@@ -6,8 +6,8 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/embedding.hpp>
-#include <cuecard/parts/readout.hpp>
+#include <cuecard/parts/layers/embedding.hpp>
+#include <cuecard/parts/layers/output_projection.hpp>
 
 namespace cuecard::bart {
 
@@ -17,19 +17,20 @@ namespace {
 constexpr int64_t position_offset = 2;
 constexpr double norm_epsilon = 1e-5;
 
-at::Tensor heads_of(const at::Tensor& rows, int64_t heads) {
-  return rows.view({rows.size(0), heads, rows.size(1) / heads});
+at::Tensor heads_of(const at::Tensor& states, int64_t heads) {
+  return states.view({states.size(0), heads, states.size(1) / heads});
 }
 
-at::Tensor attend(const BartAttention& attention, int64_t heads, const at::Tensor& asked,
+at::Tensor attend(const BartAttention& attention, int64_t heads, const at::Tensor& states, const ForwardPass& pass, bool selected,
                   const std::vector<KeyValues>& sources, const AttentionLayout& layout) {
-  const double scale = 1.0 / std::sqrt(static_cast<double>(asked.size(1) / heads));
-  const at::Tensor mixed = cuecard::attention(heads_of(attention.query(asked), heads), sources, layout, scale);
-  return attention.norm(asked + attention.output(mixed.reshape(asked.sizes())));
+  const double scale = 1.0 / std::sqrt(static_cast<double>(states.size(1) / heads));
+  const at::Tensor query = heads_of(pass.linear(attention.query, states, selected), heads);
+  const at::Tensor mixed = cuecard::attention(query, sources, layout, scale);
+  return attention.norm(states + pass.linear(attention.output, mixed.reshape(states.sizes()), selected));
 }
 
-KeyValues project(const BartAttention& attention, int64_t heads, const at::Tensor& rows) {
-  return {heads_of(attention.key(rows), heads), heads_of(attention.value(rows), heads)};
+KeyValues keys_and_values(const BartAttention& attention, int64_t heads, const at::Tensor& states, const ForwardPass& pass) {
+  return {heads_of(pass.linear(attention.key, states), heads), heads_of(pass.linear(attention.value, states), heads)};
 }
 
 } // namespace
@@ -55,77 +56,73 @@ BartConfiguration::BartConfiguration(const Configuration& c)
                       " is true; this backbone has BART's norms, which stand behind.");
 }
 
-at::Tensor BartStack::forward(const at::Tensor& embedded, const ForwardPass& pass,
-                              const Encoded* encoded) const {
+at::Tensor BartStack::forward(const at::Tensor& embedded, const ForwardPass& pass, const Encoded* encoded) const {
   at::Tensor x = embedding_norm(embedded + positions.index_select(0, pass.positions() + position_offset));
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    const BartLayer& layer = layers[l];
-    const auto index = static_cast<int64_t>(l);
-    const bool last = l + 1 == layers.size() && pass.reads_some();
-    const KeyValues own = project(layer.self, heads, x);
-    x = attend(layer.self, heads, last ? x.index_select(0, pass.read_rows()) : x,
-               pass.sources(index, own.key, own.value), last ? pass.last_layout() : pass.layout());
-    if (encoded)
-      x = attend(layer.cross, heads, x,
-                 encoded->pass.sources(index, [&] { return project(layer.cross, heads, encoded->rows); }),
+  const int64_t count = pass.layers(static_cast<int64_t>(layers.size()));
+  for (int64_t l = 0; l < count; ++l) {
+    const BartLayer& layer = layers[static_cast<std::size_t>(l)];
+    const bool last = l + 1 == count && pass.selects_tokens();
+    x = pass.enter(l, x);
+    const KeyValues own = keys_and_values(layer.self, heads, x, pass);
+    x = attend(layer.self, heads, last ? x.index_select(0, pass.selected_tokens()) : x, pass, last,
+               pass.sources(l, own.key, own.value), last ? pass.last_layout() : pass.layout(l));
+    if (encoded) {
+      const auto project = [&] { return keys_and_values(layer.cross, heads, encoded->states, *encoded->encoder); };
+      x = attend(layer.cross, heads, x, pass, last, encoded->pass.sources(l, project),
                  last ? encoded->pass.last_layout() : encoded->pass.layout());
+    }
     const BartFeedForward& feed_forward = layer.feed_forward;
-    x = feed_forward.norm(x + feed_forward.down(activate(activation, feed_forward.up(x))));
+    const at::Tensor inner = activate(activation, pass.linear(feed_forward.up, x, last));
+    x = feed_forward.norm(x + pass.linear(feed_forward.down, inner, last));
   }
   return x;
 }
 
-Bart::Bart(const BackboneArguments& arguments) : configuration_(arguments.configuration) {
-  const BartConfiguration& c = configuration_;
-  shape_.family = "bart";
-  shape_.layers = c.decoder.layers;
-  shape_.hidden = shape_.embedding_width = c.hidden;
-  shape_.heads = shape_.kv_heads = c.decoder.heads;
-  shape_.head_dim = c.hidden / c.decoder.heads;
-  shape_.vocabulary = c.vocabulary;
-  shape_.max_positions = c.max_positions;
-  shape_.encoder_decoder = true;
-  shape_.decoder_start = c.decoder_start;
-  shape_.scores_vocabulary = true;
-  shape_.sites = {{PrefixSite::self, c.decoder.layers, c.decoder.heads, c.hidden / c.decoder.heads},
-                  {PrefixSite::encoder, c.encoder.layers, c.encoder.heads, c.hidden / c.encoder.heads},
-                  {PrefixSite::cross, c.decoder.layers, c.decoder.heads, c.hidden / c.decoder.heads}};
-  if (!arguments.weights)
-    return;
+BackboneShape Bart::describe(const Configuration& configuration) {
+  const BartConfiguration c(configuration);
+  BackboneShape shape;
+  shape.family = "bart";
+  shape.layers = c.decoder.layers;
+  shape.hidden = shape.embedding_width = c.hidden;
+  shape.heads = shape.kv_heads = c.decoder.heads;
+  shape.head_dim = c.hidden / c.decoder.heads;
+  shape.vocabulary = c.vocabulary;
+  shape.max_positions = c.max_positions;
+  shape.encoder_decoder = true;
+  shape.decoder_start = c.decoder_start;
+  shape.has_lm_head = true;
+  shape.sites = {{PrefixSite::self, c.decoder.layers, c.decoder.heads, c.hidden / c.decoder.heads},
+                 {PrefixSite::encoder, c.encoder.layers, c.encoder.heads, c.hidden / c.encoder.heads},
+                 {PrefixSite::cross, c.decoder.layers, c.decoder.heads, c.hidden / c.decoder.heads}};
+  return shape;
+}
 
-  const Weights& source = *arguments.weights;
-  const std::string words =
-      source.has("model.shared.weight") ? "model.shared.weight" : "model.encoder.embed_tokens.weight";
-  words_ = weights_[words] = source.get(words, {c.vocabulary, c.hidden});
-  head_ = c.tied ? words_ : weights_["lm_head.weight"] = source.get("lm_head.weight", {c.vocabulary, c.hidden});
+Bart::Bart(const BackboneArguments& arguments)
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+  const BartConfiguration& c = configuration_;
+  const Weights& source = arguments.weights;
+  input_table_ = take(source, source.has("model.shared.weight") ? "model.shared.weight" : "model.encoder.embed_tokens.weight",
+                      {c.vocabulary, c.hidden});
+  output_table_ = c.tied ? input_table_ : take(source, "lm_head.weight", {c.vocabulary, c.hidden});
   if (source.has("final_logits_bias"))
-    final_logits_bias_ =
-        (weights_["final_logits_bias"] = source.get("final_logits_bias", {1, c.vocabulary})).select(0, 0);
+    final_logits_bias_ = take(source, "final_logits_bias", {1, c.vocabulary}).select(0, 0);
   encoder_ = take_stack(source, "model.encoder.", c.encoder, false);
   decoder_ = take_stack(source, "model.decoder.", c.decoder, true);
 }
 
 BartStack Bart::take_stack(const Weights& source, const std::string& name, const BartSide& side, bool decoder) {
   const int64_t hidden = configuration_.hidden;
-  const auto take = [&](const std::string& tensor, at::IntArrayRef size) {
-    return weights_[name + tensor] = source.get(name + tensor, size);
-  };
-  const auto take_linear = [&](const std::string& at, int64_t out, int64_t in) {
-    return Linear{take(at + ".weight", {out, in}), take(at + ".bias", {out})};
-  };
-  const auto take_norm = [&](const std::string& at) {
-    return LayerNorm{take(at + ".weight", {hidden}), take(at + ".bias", {hidden}), norm_epsilon};
-  };
+  const auto map = [&](const std::string& at, int64_t out, int64_t in) { return take_linear(source, name + at, out, in, true); };
+  const auto take_norm = [&](const std::string& at) { return take_layer_norm(source, name + at, hidden, norm_epsilon); };
   const auto take_attention = [&](const std::string& at) {
-    return BartAttention{take_linear(at + ".q_proj", hidden, hidden),
-                         take_linear(at + ".k_proj", hidden, hidden),
-                         take_linear(at + ".v_proj", hidden, hidden),
-                         take_linear(at + ".out_proj", hidden, hidden), take_norm(at + "_layer_norm")};
+    return BartAttention{map(at + ".q_proj", hidden, hidden), map(at + ".k_proj", hidden, hidden),
+                         map(at + ".v_proj", hidden, hidden), map(at + ".out_proj", hidden, hidden),
+                         take_norm(at + "_layer_norm")};
   };
   BartStack stack;
   stack.heads = side.heads;
   stack.activation = configuration_.activation;
-  stack.positions = take("embed_positions.weight", {configuration_.max_positions + position_offset, hidden});
+  stack.positions = take(source, name + "embed_positions.weight", {configuration_.max_positions + position_offset, hidden});
   stack.embedding_norm = take_norm("layernorm_embedding");
   for (int64_t l = 0; l < side.layers; ++l) {
     const std::string at = "layers." + std::to_string(l) + ".";
@@ -133,47 +130,36 @@ BartStack Bart::take_stack(const Weights& source, const std::string& name, const
     layer.self = take_attention(at + "self_attn");
     if (decoder)
       layer.cross = take_attention(at + "encoder_attn");
-    layer.feed_forward = {take_linear(at + "fc1", side.intermediate, hidden),
-                          take_linear(at + "fc2", hidden, side.intermediate),
+    layer.feed_forward = {map(at + "fc1", side.intermediate, hidden), map(at + "fc2", hidden, side.intermediate),
                           take_norm(at + "final_layer_norm")};
     stack.layers.push_back(layer);
   }
   return stack;
 }
 
-at::Tensor Bart::token_rows(TokenTable table, const at::Tensor& ids) const {
-  return (table == TokenTable::input ? words_ : head_).index_select(0, ids).to(at::kFloat);
-}
-
-at::Tensor Bart::token_products(TokenTable table, const at::Tensor& rows) const {
-  return table_products(table == TokenTable::input ? words_ : head_, rows);
-}
-
-/// Learned rows are scaled like words, so that one that starts from a word stands for it.
-at::Tensor Bart::embed(const Side& side, const Conditioning& conditioning) const {
-  const at::Tensor rows = embed_rows(words_, side, conditioning);
-  return configuration_.scale_embedding ? rows * std::sqrt(static_cast<double>(configuration_.hidden)) : rows;
+/// Soft tokens are scaled like words, so that one that starts from a word is that word.
+at::Tensor Bart::embed(const Side& side, const BatchConditioning& conditioning) const {
+  const at::Tensor words = embed_tokens(input_table_, side, conditioning);
+  return configuration_.scale_embedding ? words * std::sqrt(static_cast<double>(configuration_.hidden)) : words;
 }
 
 at::Tensor Bart::forward(const ForwardArgs& args) const {
   const Batch& batch = args.batch;
-  const auto encode = [&] {
-    const ForwardPass pass(args, batch.input, shape_, PrefixSite::encoder);
-    return encoder_.forward(embed(batch.input, args.conditioning), pass, nullptr);
-  };
-  if (!batch.output)
+  const ForwardPass encoder(args, batch.input, shape_, PrefixSite::encoder);
+  const auto encode = [&] { return encoder_.forward(embed(batch.input, args.conditioning), encoder, nullptr); };
+  if (!batch.output || encoder.partial())
     return encode();
   const ForwardPass pass(args, *batch.output, shape_, PrefixSite::self);
   const CrossPass cross(args);
-  const Encoded encoded{cross, cross.encodes() ? encode() : at::Tensor()};
+  const Encoded encoded{cross, &encoder, cross.encodes() ? encode() : at::Tensor()};
   return decoder_.forward(embed(*batch.output, args.conditioning), pass, &encoded);
 }
 
-at::Tensor Bart::read(const ReadArgs& args) const {
-  const Readout::Kind kind = args.readout.kind;
-  if (kind == Readout::Kind::hidden || kind == Readout::Kind::transformed)
+at::Tensor Bart::project(const ProjectArgs& args) const {
+  const OutputRequest::Kind kind = args.request.kind;
+  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
     return args.hidden;
-  return score_rows(args.hidden, head_, final_logits_bias_, args, shape_.family);
+  return score_rows(args.hidden, output_table_, final_logits_bias_, args, shape_.family);
 }
 
 } // namespace cuecard::bart

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/parts/activation.hpp>
-#include <cuecard/parts/forward_pass.hpp>
-#include <cuecard/parts/layers.hpp>
+#include <cuecard/parts/layers/activation.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/layers/loaded_backbone.hpp>
 
 namespace cuecard::bart {
 
@@ -49,7 +50,8 @@ struct BartLayer {
 /// What a decoder attends to.
 struct Encoded {
   const CrossPass& pass;
-  at::Tensor rows; ///< [encoder rows, hidden]; undefined where the past holds them
+  const ForwardPass* encoder;
+  at::Tensor states; ///< [encoder tokens, hidden]; undefined where the cache holds their keys and values
 };
 
 struct BartStack {
@@ -59,33 +61,27 @@ struct BartStack {
   LayerNorm embedding_norm;
   std::vector<BartLayer> layers;
 
-  /// `embedded` are word embeddings, scaled. `encoded` is null in an encoder. The last layer goes on with the
-  /// rows that are read alone.
+  /// `embedded` are word embeddings, scaled. `encoded` is null in an encoder. The last layer computes the
+  /// selected tokens only.
   at::Tensor forward(const at::Tensor& embedded, const ForwardPass& pass, const Encoded* encoded) const;
 };
 
-class Bart final : public Backbone {
+class Bart final : public LoadedBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit Bart(const BackboneArguments& arguments);
 
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return words_.device(); }
-  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override;
-  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override;
   at::Tensor forward(const ForwardArgs& args) const override;
-  at::Tensor read(const ReadArgs& args) const override;
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+  at::Tensor project(const ProjectArgs& args) const override;
 
 private:
   BartStack take_stack(const Weights& source, const std::string& name, const BartSide& side, bool decoder);
-  at::Tensor embed(const Side& side, const Conditioning& conditioning) const;
+  at::Tensor embed(const Side& side, const BatchConditioning& conditioning) const;
 
   BartConfiguration configuration_;
-  BackboneShape shape_;
-  at::Tensor words_, head_;      ///< [vocabulary, hidden] each; the same tensor where tied
   at::Tensor final_logits_bias_; ///< [vocabulary], or undefined
   BartStack encoder_, decoder_;
-  std::map<std::string, at::Tensor> weights_;
 };
 
 } // namespace cuecard::bart

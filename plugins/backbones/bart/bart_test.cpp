@@ -1,14 +1,8 @@
 // What must hold for any weights; parity with transformers is in tests/parity.
 #include "bart.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cuecard/error.hpp>
-#include <cuecard/testing/packed_side.hpp>
-#include <cuecard/testing/random_weights.hpp>
-
-// Behind LibTorch, whose logging defines CHECK, too.
-#include <doctest/doctest.h>
+#include <cuecard/testing/backbone_conformance.hpp>
 
 using namespace cuecard;
 using namespace cuecard::testing;
@@ -34,19 +28,9 @@ Configuration small() {
 const RandomWeights whole(1),
     without_bias(1, [](std::string_view name) { return name == "final_logits_bias"; });
 
-Batch pair(const std::vector<int64_t>& input, const std::vector<int64_t>& output) {
-  Batch batch = batch_of({input});
-  const Batch outputs = batch_of({output});
-  batch.output = outputs.input;
-  batch.answer_rows = outputs.answer_rows;
-  batch.answer_rows_host = outputs.answer_rows_host;
-  batch.source_of = {0};
-  return batch;
-}
-
 std::string refusal(const Configuration& configuration) {
   try {
-    Bart made({configuration, nullptr});
+    Bart::describe(configuration);
   } catch (const DataError& error) {
     return error.what();
   }
@@ -55,49 +39,68 @@ std::string refusal(const Configuration& configuration) {
 
 } // namespace
 
-TEST_CASE("the decoder starts with the end of a sequence where nothing else is said") {
-  Configuration c = small();
-  CHECK(Bart({c, nullptr}).shape().decoder_start == 2);
-  c.set("decoder_start_token_id", int64_t{5});
-  CHECK(Bart({c, nullptr}).shape().decoder_start == 5);
+TEST_CASE("the family conforms to the contract in each of its forms") {
+  const auto embed = [](const Backbone& model, const at::Tensor& ids, const at::Tensor& positions) {
+    const auto& weights = model.weights();
+    const at::Tensor sum = weights.at("model.shared.weight").index_select(0, ids) +
+                           weights.at("model.encoder.embed_positions.weight").index_select(0, positions + 2);
+    return at::layer_norm(sum, {sum.size(1)}, weights.at("model.encoder.layernorm_embedding.weight"),
+                          weights.at("model.encoder.layernorm_embedding.bias"), 1e-5);
+  };
+  for (const int64_t encoder_layers : {2, 3}) {
+    CAPTURE(encoder_layers);
+    Configuration c = small();
+    c.set("encoder_layers", encoder_layers);
+    c.set("decoder_layers", int64_t{2});
+    c.set("max_position_embeddings", int64_t{16});
+    conforms_encoder_decoder<Bart>(c, encoder_layers == 2 ? whole : without_bias, {embed, {}});
+  }
 }
 
-TEST_CASE("a learned row that starts from a word stands for it, scaled or not") {
+TEST_CASE("the decoder starts with the end-of-sequence token unless the configuration has another") {
+  Configuration c = small();
+  CHECK(Bart::describe(c).decoder_start == 2);
+  c.set("decoder_start_token_id", int64_t{5});
+  CHECK(Bart::describe(c).decoder_start == 5);
+}
+
+TEST_CASE("a soft token initialised from a word equals it, scaled or not") {
   for (const bool scaled : {false, true}) {
     CAPTURE(scaled);
     Configuration c = small();
     c.set("scale_embedding", scaled);
-    const Bart model({c, &whole});
-    Batch batch = pair({7, 8, 9}, {2, 11});
+    const Bart model({c, whole});
+    Batch batch = batch_of_pairs({{7, 8, 9}}, {{2, 11}});
     const at::Tensor wanted = model.forward({batch, {}});
     batch.input.ids = long_tensor({7, 0, 9});
-    batch.input.soft_rows = long_tensor({1});
+    batch.input.soft_tokens = long_tensor({1});
     batch.input.soft_slots = long_tensor({0});
     Conditioning conditioning;
-    conditioning.embeddings = model.token_rows(TokenTable::input, long_tensor({8}));
+    conditioning.embeddings = model.token_vectors(TokenTable::input, long_tensor({8}));
     CHECK(at::allclose(model.forward({batch, conditioning}), wanted, 1e-5, 1e-5));
   }
 }
 
-TEST_CASE("the bias of scores is added where the checkpoint has one") {
+TEST_CASE("the bias of logits is added where the checkpoint has one") {
   const Configuration c = small();
   const at::Tensor hidden = at::ones({1, 24});
-  const ReadArgs all{hidden, {Readout::Kind::scores, {}}, {}};
-  const at::Tensor with = Bart({c, &whole}).read(all), without = Bart({c, &without_bias}).read(all);
+  const ProjectArgs all{hidden, {OutputRequest::Kind::logits, {}}, {}};
+  const at::Tensor with = Bart({c, whole}).project(all), without = Bart({c, without_bias}).project(all);
   CHECK(at::allclose(with - without, whole.get("final_logits_bias", {1, 50}), 1e-5, 1e-5));
 }
 
-TEST_CASE("as many rows as there are positions, and not one more, on either side") {
+TEST_CASE("as many tokens as there are positions, and not one more, on either side") {
   const Configuration c = small();
-  const Bart model({c, &whole});
+  const Bart model({c, whole});
   const std::vector<int64_t> eight{1, 2, 3, 4, 5, 6, 7, 8}, nine{1, 2, 3, 4, 5, 6, 7, 8, 9};
-  const Batch longest = pair(eight, eight), input = pair(nine, {2}), output = pair({1}, nine);
+  const Batch longest = batch_of_pairs({eight}, {eight}), input = batch_of_pairs({nine}, {{2}}),
+              output = batch_of_pairs({{1}}, {nine});
   CHECK(model.forward({longest, {}}).size(0) == 1);
   CHECK_THROWS_WITH_AS(model.forward({input, {}}), doctest::Contains("8 positions"), DataError);
   CHECK_THROWS_WITH_AS(model.forward({output, {}}), doctest::Contains("8 positions"), DataError);
 }
 
-TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
+TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
   Configuration heads = small(), activation = small(), before = small();
   heads.set("decoder_attention_heads", int64_t{5});
   CHECK(refusal(heads) == "config.json: d_model is 24, which decoder_attention_heads 5 does not divide.");

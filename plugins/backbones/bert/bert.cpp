@@ -21,6 +21,10 @@ EncoderFamily family_of(const Configuration& c) {
 
 } // namespace
 
+BackboneShape Bert::describe(const Configuration& configuration) {
+  return family_of(configuration).shape();
+}
+
 Bert::Bert(const BackboneArguments& arguments)
     : EncoderBackbone(arguments, family_of(arguments.configuration)) {}
 

@@ -1,12 +1,14 @@
 /// BERT (Devlin et al. 2019): the encoder that `EncoderBackbone` is, with learned positions and segments.
 #pragma once
 
-#include <cuecard/parts/encoder_backbone.hpp>
+#include <cuecard/parts/layers/encoder_backbone.hpp>
 
 namespace cuecard::bert {
 
 class Bert final : public EncoderBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit Bert(const BackboneArguments& arguments);
 };
 

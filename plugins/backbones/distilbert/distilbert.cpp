@@ -40,6 +40,10 @@ EncoderFamily family_of(const Configuration& c) {
 
 } // namespace
 
+BackboneShape DistilBert::describe(const Configuration& configuration) {
+  return family_of(configuration).shape();
+}
+
 DistilBert::DistilBert(const BackboneArguments& arguments)
     : EncoderBackbone(arguments, family_of(arguments.configuration)) {}
 

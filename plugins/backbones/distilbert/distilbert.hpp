@@ -2,12 +2,14 @@
 /// names of its own.
 #pragma once
 
-#include <cuecard/parts/encoder_backbone.hpp>
+#include <cuecard/parts/layers/encoder_backbone.hpp>
 
 namespace cuecard::distilbert {
 
 class DistilBert final : public EncoderBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit DistilBert(const BackboneArguments& arguments);
 };
 

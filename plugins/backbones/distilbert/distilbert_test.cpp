@@ -22,43 +22,39 @@ bool within_encoder(std::string_view name) {
 
 } // namespace
 
-TEST_CASE("the family holds what every backbone must, in each of its forms") {
+TEST_CASE("the family conforms to the contract in each of its forms") {
   const RandomWeights headed(1), bare(1, [](std::string_view name) { return name.starts_with("vocab_"); });
   for (const Values& form :
        {Values{}, Values{{"n_layers", int64_t{1}}}, Values{{"activation", std::string("relu")}}})
     for (const Weights* weights : {&headed, &bare})
-      conforms(
-          [c = configuration_of(small, form)](const Weights* source) {
-            return std::make_unique<DistilBert>(BackboneArguments{c, source});
-          },
-          *weights);
+      conforms<DistilBert>(configuration_of(small, form), *weights, outside_bert_layers());
 }
 
 TEST_CASE("tensors have this family's names, and there are no others") {
   const Configuration c = configuration_of(small);
   const RandomWeights whole(1), inner(1, within_encoder);
-  const DistilBert model({c, &whole});
+  const DistilBert model({c, whole});
   CHECK(model.weights().size() == 4 + 2 * 16 + 6); // embeddings; layers; head
   CHECK(model.weights().count("distilbert.transformer.layer.1.attention.out_lin.bias") == 1);
   CHECK(model.weights().count("distilbert.transformer.layer.0.sa_layer_norm.weight") == 1);
   CHECK(model.weights().count("vocab_projector.bias") == 1);
-  CHECK(DistilBert({c, &inner}).weights().count("transformer.layer.1.ffn.lin2.weight") == 1);
+  CHECK(DistilBert({c, inner}).weights().count("transformer.layer.1.ffn.lin2.weight") == 1);
 }
 
 TEST_CASE("there are no segments and no pooler, whatever else a checkpoint has") {
   const Configuration c = configuration_of(small);
   const RandomWeights classifier(1, [](std::string_view name) { return name.starts_with("vocab_"); });
   REQUIRE(classifier.has("pre_classifier.weight"));
-  const DistilBert model({c, &classifier});
+  const DistilBert model({c, classifier});
   Batch batch = batch_of({{2, 3, 4}});
   const at::Tensor plain = model.forward({batch, {}});
   batch.input.segments = long_tensor({0, 1, 1});
   CHECK(at::equal(model.forward({batch, {}}), plain));
-  CHECK(!model.shape().pools);
-  CHECK(!model.shape().scores_vocabulary);
-  CHECK_THROWS_WITH_AS(model.read({plain, {Readout::Kind::pooled, {}}}),
+  CHECK(!model.shape().has_pooler);
+  CHECK(!model.shape().has_lm_head);
+  CHECK_THROWS_WITH_AS(model.project({plain, {OutputRequest::Kind::pooled, {}}}),
                        doctest::Contains("this DistilBERT checkpoint has no pooler"), Error);
-  CHECK_THROWS_WITH_AS(model.read({plain, {Readout::Kind::scores, {}}}),
+  CHECK_THROWS_WITH_AS(model.project({plain, {OutputRequest::Kind::logits, {}}}),
                        doctest::Contains("this DistilBERT checkpoint has no masked-LM head"), Error);
 }
 
@@ -67,18 +63,18 @@ TEST_CASE("the head has the activation of the layers") {
   const at::Tensor hidden = Random(3).normal_tensor({5, 24}, 1.0);
   const auto transformed = [&](const char* activation) {
     const Configuration c = configuration_of(small, {{"activation", std::string(activation)}});
-    return DistilBert({c, &weights}).read({hidden, {Readout::Kind::transformed, {}}});
+    return DistilBert({c, weights}).project({hidden, {OutputRequest::Kind::transformed_states, {}}});
   };
   CHECK(!at::allclose(transformed("gelu"), transformed("relu"), 1e-2, 1e-2));
 }
 
-TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
+TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
   const auto refused = [](const Values& more, const char* with) {
     const Configuration c = configuration_of(small, more);
-    CHECK_THROWS_WITH_AS(DistilBert({c, nullptr}), doctest::Contains(with), DataError);
+    CHECK_THROWS_WITH_AS(DistilBert::describe(c), doctest::Contains(with), DataError);
   };
   refused({{"n_heads", int64_t{5}}}, "config.json: dim is 24, which n_heads 5 does not divide.");
   refused({{"activation", std::string("gelu_newer")}}, "config.json: activation is \"gelu_newer\"");
   const Configuration of_bert = configuration_of({{"num_hidden_layers", int64_t{2}}});
-  CHECK_THROWS_WITH_AS(DistilBert({of_bert, nullptr}), doctest::Contains("n_layers"), DataError);
+  CHECK_THROWS_WITH_AS(DistilBert::describe(of_bert), doctest::Contains("n_layers"), DataError);
 }

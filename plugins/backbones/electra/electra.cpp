@@ -22,6 +22,10 @@ EncoderFamily family_of(const Configuration& c) {
 
 } // namespace
 
+BackboneShape Electra::describe(const Configuration& configuration) {
+  return family_of(configuration).shape();
+}
+
 Electra::Electra(const BackboneArguments& arguments)
     : EncoderBackbone(arguments, family_of(arguments.configuration)) {}
 

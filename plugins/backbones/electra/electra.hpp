@@ -2,12 +2,14 @@
 /// generator has a masked-LM head; a discriminator, which tells replaced tokens, has none.
 #pragma once
 
-#include <cuecard/parts/encoder_backbone.hpp>
+#include <cuecard/parts/layers/encoder_backbone.hpp>
 
 namespace cuecard::electra {
 
 class Electra final : public EncoderBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit Electra(const BackboneArguments& arguments);
 };
 

@@ -6,8 +6,8 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/embedding.hpp>
-#include <cuecard/parts/readout.hpp>
+#include <cuecard/parts/layers/embedding.hpp>
+#include <cuecard/parts/layers/output_projection.hpp>
 
 namespace cuecard::gpt2 {
 
@@ -27,62 +27,63 @@ Gpt2Configuration::Gpt2Configuration(const Configuration& c)
                                  "be false.");
 }
 
-at::Tensor Conv1D::operator()(const at::Tensor& x) const {
-  return linear(x, weight.t(), bias);
-}
-
 at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const at::Tensor& x,
                               const ForwardPass& pass) const {
-  const bool last = index + 1 == c.layers && pass.reads_some();
-  const auto asked = [&](const at::Tensor& rows) {
-    return last ? rows.index_select(0, pass.read_rows()) : rows;
+  const bool last = index + 1 == c.layers && pass.selects_tokens();
+  const auto selected = [&](const at::Tensor& states) {
+    return last ? states.index_select(0, pass.selected_tokens()) : states;
   };
   const int64_t head_dim = c.hidden / c.heads;
-  const auto heads_of = [&](const at::Tensor& rows) { return rows.view({rows.size(0), c.heads, head_dim}); };
+  const auto heads_of = [&](const at::Tensor& states) { return states.view({states.size(0), c.heads, head_dim}); };
 
-  const at::Tensor all = query_key_value(attention_norm(x));
-  const at::Tensor q = heads_of(asked(all.narrow(1, 0, c.hidden)));
+  const at::Tensor all = pass.linear(query_key_value, attention_norm(x));
+  const at::Tensor q = heads_of(selected(all.narrow(1, 0, c.hidden)));
   const at::Tensor k = heads_of(all.narrow(1, c.hidden, c.hidden));
   const at::Tensor v = heads_of(all.narrow(1, 2 * c.hidden, c.hidden));
   double scale = c.scaled ? 1.0 / std::sqrt(static_cast<double>(head_dim)) : 1.0;
   if (c.scaled_by_layer)
     scale /= static_cast<double>(index + 1);
   const at::Tensor mixed =
-      attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(), scale);
-  const at::Tensor attended = asked(x) + output(mixed.reshape({mixed.size(0), c.hidden}));
-  return attended + down(activate(c.activation, up(feed_forward_norm(attended))));
+      attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(index), scale);
+  const at::Tensor attended = selected(x) + pass.linear(output, mixed.reshape({mixed.size(0), c.hidden}), last);
+  const at::Tensor inner = activate(c.activation, pass.linear(up, feed_forward_norm(attended), last));
+  return attended + pass.linear(down, inner, last);
 }
 
-Gpt2::Gpt2(const BackboneArguments& arguments) : configuration_(arguments.configuration) {
-  const Gpt2Configuration& c = configuration_;
-  shape_.family = "gpt2";
-  shape_.layers = c.layers;
-  shape_.hidden = shape_.embedding_width = c.hidden;
-  shape_.heads = shape_.kv_heads = c.heads;
-  shape_.head_dim = c.hidden / c.heads;
-  shape_.vocabulary = c.vocabulary;
-  shape_.max_positions = c.max_positions;
-  shape_.causal = true;
-  shape_.scores_vocabulary = true;
-  shape_.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
-  if (!arguments.weights)
-    return;
+BackboneShape Gpt2::describe(const Configuration& configuration) {
+  const Gpt2Configuration c(configuration);
+  BackboneShape shape;
+  shape.family = "gpt2";
+  shape.layers = c.layers;
+  shape.hidden = shape.embedding_width = c.hidden;
+  shape.heads = shape.kv_heads = c.heads;
+  shape.head_dim = c.hidden / c.heads;
+  shape.vocabulary = c.vocabulary;
+  shape.max_positions = c.max_positions;
+  shape.causal = true;
+  shape.has_lm_head = true;
+  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
+  return shape;
+}
 
-  const Weights& source = *arguments.weights;
-  // The first checkpoints were saved without a head, and so without the stack's name in front.
+Gpt2::Gpt2(const BackboneArguments& arguments)
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+  const Gpt2Configuration& c = configuration_;
+  const Weights& source = arguments.weights;
+  // The first checkpoints were saved without a head, and so without the prefix of the stack.
   const std::string stack = source.has("transformer.wte.weight") ? "transformer." : "";
-  const auto take = [&](const std::string& name, at::IntArrayRef size) {
-    return weights_[name] = source.get(name, size);
-  };
   const auto take_norm = [&](const std::string& name) {
-    return LayerNorm{take(name + ".weight", {c.hidden}), take(name + ".bias", {c.hidden}), c.norm_epsilon};
+    return take_layer_norm(source, name, c.hidden, c.norm_epsilon);
   };
+  // GPT-2's files hold the weights transposed: transformers' Conv1D computes x W + b.
   const auto take_conv = [&](const std::string& name, int64_t in, int64_t out) {
-    return Conv1D{take(name + ".weight", {in, out}), take(name + ".bias", {out})};
+    const Linear layer{take(source, name + ".weight", {in, out}).t(), take(source, name + ".bias", {out}), name + ".weight"};
+    declare(layer);
+    return layer;
   };
-  words_ = take(stack + "wte.weight", {c.vocabulary, c.hidden});
-  positions_ = take(stack + "wpe.weight", {c.max_positions, c.hidden});
-  head_ = c.tied ? words_ : take("lm_head.weight", {c.vocabulary, c.hidden});
+  input_table_ = take(source, stack + "wte.weight", {c.vocabulary, c.hidden});
+  positions_ = take(source, stack + "wpe.weight", {c.max_positions, c.hidden});
+  output_table_ = c.tied ? input_table_ : take(source, "lm_head.weight", {c.vocabulary, c.hidden});
   for (int64_t l = 0; l < c.layers; ++l) {
     const std::string at = stack + "h." + std::to_string(l) + ".";
     Gpt2Layer layer;
@@ -97,27 +98,20 @@ Gpt2::Gpt2(const BackboneArguments& arguments) : configuration_(arguments.config
   norm_ = take_norm(stack + "ln_f");
 }
 
-at::Tensor Gpt2::token_rows(TokenTable table, const at::Tensor& ids) const {
-  return (table == TokenTable::input ? words_ : head_).index_select(0, ids).to(at::kFloat);
-}
-at::Tensor Gpt2::token_products(TokenTable table, const at::Tensor& rows) const {
-  return table_products(table == TokenTable::input ? words_ : head_, rows);
-}
-
 at::Tensor Gpt2::forward(const ForwardArgs& args) const {
   const Side& side = args.batch.input;
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
-  at::Tensor x = embed_rows(words_, side, args.conditioning) + positions_.index_select(0, pass.positions());
-  for (int64_t l = 0; l < configuration_.layers; ++l)
-    x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, x, pass);
-  return norm_(x);
+  at::Tensor x = embed_tokens(input_table_, side, args.conditioning) + positions_.index_select(0, pass.positions());
+  for (int64_t l = 0; l < pass.layers(configuration_.layers); ++l)
+    x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, pass.enter(l, x), pass);
+  return pass.partial() ? x : norm_(x);
 }
 
-at::Tensor Gpt2::read(const ReadArgs& args) const {
-  const Readout::Kind kind = args.readout.kind;
-  if (kind == Readout::Kind::hidden || kind == Readout::Kind::transformed)
+at::Tensor Gpt2::project(const ProjectArgs& args) const {
+  const OutputRequest::Kind kind = args.request.kind;
+  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
     return args.hidden;
-  return score_rows(args.hidden, head_, at::Tensor(), args, shape_.family);
+  return score_rows(args.hidden, output_table_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::gpt2

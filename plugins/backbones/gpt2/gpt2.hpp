@@ -7,9 +7,10 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/parts/activation.hpp>
-#include <cuecard/parts/forward_pass.hpp>
-#include <cuecard/parts/layers.hpp>
+#include <cuecard/parts/layers/activation.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/layers/loaded_backbone.hpp>
 
 namespace cuecard::gpt2 {
 
@@ -25,43 +26,31 @@ struct Gpt2Configuration {
   explicit Gpt2Configuration(const Configuration& configuration);
 };
 
-/// A linear map whose weight lies as GPT-2's files have it: x W + b.
-struct Conv1D {
-  at::Tensor weight, bias; ///< [in, out], [out]
-  at::Tensor operator()(const at::Tensor& x) const;
-};
-
 /// One layer: x + attention(norm(x)), then x + feed_forward(norm(x)).
 struct Gpt2Layer {
   LayerNorm attention_norm;
-  Conv1D query_key_value, output; ///< the first [hidden, 3 hidden]: queries, keys, values side by side
+  Linear query_key_value, output; ///< the first [3 hidden, hidden]: queries, keys, values
   LayerNorm feed_forward_norm;
-  Conv1D up, down;
+  Linear up, down;
 
   at::Tensor forward(const Gpt2Configuration& configuration, int64_t index, const at::Tensor& x,
                      const ForwardPass& pass) const;
 };
 
-class Gpt2 final : public Backbone {
+class Gpt2 final : public LoadedBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit Gpt2(const BackboneArguments& arguments);
 
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return words_.device(); }
-  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override;
-  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override;
   at::Tensor forward(const ForwardArgs& args) const override;
-  at::Tensor read(const ReadArgs& args) const override;
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+  at::Tensor project(const ProjectArgs& args) const override;
 
 private:
   Gpt2Configuration configuration_;
-  BackboneShape shape_;
-  at::Tensor words_, positions_; ///< [vocabulary | max positions, hidden]
-  at::Tensor head_;              ///< [vocabulary, hidden], the words' own when tied
+  at::Tensor positions_; ///< [max positions, hidden]
   std::vector<Gpt2Layer> layers_;
   LayerNorm norm_;
-  std::map<std::string, at::Tensor> weights_;
 };
 
 } // namespace cuecard::gpt2

@@ -7,8 +7,8 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/embedding.hpp>
-#include <cuecard/parts/readout.hpp>
+#include <cuecard/parts/layers/embedding.hpp>
+#include <cuecard/parts/layers/output_projection.hpp>
 
 namespace cuecard::llama {
 
@@ -61,101 +61,94 @@ LlamaConfiguration::LlamaConfiguration(const Configuration& c)
 
 at::Tensor LlamaLayer::forward(const LlamaConfiguration& c, int64_t index, const at::Tensor& x,
                                const RotaryAngles& angles, const ForwardPass& pass) const {
-  const bool last = index + 1 == c.layers && pass.reads_some();
-  const auto asked = [&](const at::Tensor& rows) {
-    return last ? rows.index_select(0, pass.read_rows()) : rows;
+  const bool last = index + 1 == c.layers && pass.selects_tokens();
+  const auto selected = [&](const at::Tensor& states) {
+    return last ? states.index_select(0, pass.selected_tokens()) : states;
   };
-  const auto heads_of = [&](const at::Tensor& rows, int64_t count) {
-    return rows.view({rows.size(0), count, c.head_dim});
+  const auto heads_of = [&](const at::Tensor& states, int64_t count) {
+    return states.view({states.size(0), count, c.head_dim});
   };
 
   const at::Tensor normed = rms_norm(x, input_norm, c.norm_epsilon);
-  at::Tensor q = heads_of(query(asked(normed)), c.heads);
-  at::Tensor k = heads_of(key(normed), c.kv_heads);
-  const at::Tensor v = heads_of(value(normed), c.kv_heads);
+  at::Tensor q = heads_of(pass.linear(query, selected(normed), last), c.heads);
+  at::Tensor k = heads_of(pass.linear(key, normed), c.kv_heads);
+  const at::Tensor v = heads_of(pass.linear(value, normed), c.kv_heads);
   if (c.head_norms) {
     q = rms_norm(q, query_norm, c.norm_epsilon);
     k = rms_norm(k, key_norm, c.norm_epsilon);
   }
-  q = rotate(q, last ? RotaryAngles{asked(angles.cosine), asked(angles.sine)} : angles);
+  q = rotate(q, last ? RotaryAngles{selected(angles.cosine), selected(angles.sine)} : angles);
   k = rotate(k, angles);
-  const at::Tensor mixed = attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(),
+  const at::Tensor mixed = attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(index),
                                      1.0 / std::sqrt(static_cast<double>(c.head_dim)));
-  const at::Tensor attended = asked(x) + output(mixed.reshape({mixed.size(0), c.heads * c.head_dim}));
+  const at::Tensor attended =
+      selected(x) + pass.linear(output, mixed.reshape({mixed.size(0), c.heads * c.head_dim}), last);
 
   const at::Tensor inner = rms_norm(attended, attention_norm, c.norm_epsilon);
-  return attended + down(silu_gate(gate(inner), up(inner)));
+  return attended +
+         pass.linear(down, silu_gate(pass.linear(gate, inner, last), pass.linear(up, inner, last)), last);
 }
 
-Llama::Llama(const BackboneArguments& arguments) : configuration_(arguments.configuration) {
-  const LlamaConfiguration& c = configuration_;
-  shape_.family = "llama";
-  shape_.layers = c.layers;
-  shape_.hidden = shape_.embedding_width = c.hidden;
-  shape_.heads = c.heads;
-  shape_.kv_heads = c.kv_heads;
-  shape_.head_dim = c.head_dim;
-  shape_.vocabulary = c.vocabulary;
-  shape_.max_positions = c.max_positions;
-  shape_.causal = true;
-  shape_.scores_vocabulary = true;
-  shape_.sites = {{PrefixSite::self, c.layers, c.kv_heads, c.head_dim}};
-  if (!arguments.weights)
-    return;
+BackboneShape Llama::describe(const Configuration& configuration) {
+  const LlamaConfiguration c(configuration);
+  BackboneShape shape;
+  shape.family = "llama";
+  shape.layers = c.layers;
+  shape.hidden = shape.embedding_width = c.hidden;
+  shape.heads = c.heads;
+  shape.kv_heads = c.kv_heads;
+  shape.head_dim = c.head_dim;
+  shape.vocabulary = c.vocabulary;
+  shape.max_positions = c.max_positions;
+  shape.causal = true;
+  shape.has_lm_head = true;
+  shape.sites = {{PrefixSite::self, c.layers, c.kv_heads, c.head_dim}};
+  return shape;
+}
 
-  const Weights& source = *arguments.weights;
-  const auto take = [&](const std::string& name, at::IntArrayRef size) {
-    return weights_[name] = source.get(name, size);
-  };
-  const auto take_linear = [&](const std::string& name, int64_t out, int64_t in, bool bias) {
-    return Linear{take(name + ".weight", {out, in}), bias ? take(name + ".bias", {out}) : at::Tensor()};
-  };
-  embedding_ = take("model.embed_tokens.weight", {c.vocabulary, c.hidden});
-  norm_ = take("model.norm.weight", {c.hidden});
-  head_ = c.tied ? embedding_ : take("lm_head.weight", {c.vocabulary, c.hidden});
+Llama::Llama(const BackboneArguments& arguments)
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+  const LlamaConfiguration& c = configuration_;
+  const Weights& source = arguments.weights;
+  input_table_ = take(source, "model.embed_tokens.weight", {c.vocabulary, c.hidden});
+  norm_ = take(source, "model.norm.weight", {c.hidden});
+  output_table_ = c.tied ? input_table_ : take(source, "lm_head.weight", {c.vocabulary, c.hidden});
   for (int64_t l = 0; l < c.layers; ++l) {
     const std::string at = "model.layers." + std::to_string(l) + ".";
     LlamaLayer layer;
-    layer.input_norm = take(at + "input_layernorm.weight", {c.hidden});
-    layer.attention_norm = take(at + "post_attention_layernorm.weight", {c.hidden});
-    layer.query = take_linear(at + "self_attn.q_proj", c.heads * c.head_dim, c.hidden, c.input_bias);
-    layer.key = take_linear(at + "self_attn.k_proj", c.kv_heads * c.head_dim, c.hidden, c.input_bias);
-    layer.value = take_linear(at + "self_attn.v_proj", c.kv_heads * c.head_dim, c.hidden, c.input_bias);
-    layer.output = take_linear(at + "self_attn.o_proj", c.hidden, c.heads * c.head_dim, c.output_bias);
+    layer.input_norm = take(source, at + "input_layernorm.weight", {c.hidden});
+    layer.attention_norm = take(source, at + "post_attention_layernorm.weight", {c.hidden});
+    layer.query = take_linear(source, at + "self_attn.q_proj", c.heads * c.head_dim, c.hidden, c.input_bias);
+    layer.key = take_linear(source, at + "self_attn.k_proj", c.kv_heads * c.head_dim, c.hidden, c.input_bias);
+    layer.value = take_linear(source, at + "self_attn.v_proj", c.kv_heads * c.head_dim, c.hidden, c.input_bias);
+    layer.output = take_linear(source, at + "self_attn.o_proj", c.hidden, c.heads * c.head_dim, c.output_bias);
     if (c.head_norms) {
-      layer.query_norm = take(at + "self_attn.q_norm.weight", {c.head_dim});
-      layer.key_norm = take(at + "self_attn.k_norm.weight", {c.head_dim});
+      layer.query_norm = take(source, at + "self_attn.q_norm.weight", {c.head_dim});
+      layer.key_norm = take(source, at + "self_attn.k_norm.weight", {c.head_dim});
     }
-    layer.gate = take_linear(at + "mlp.gate_proj", c.intermediate, c.hidden, c.feed_forward_bias);
-    layer.up = take_linear(at + "mlp.up_proj", c.intermediate, c.hidden, c.feed_forward_bias);
-    layer.down = take_linear(at + "mlp.down_proj", c.hidden, c.intermediate, c.feed_forward_bias);
+    layer.gate = take_linear(source, at + "mlp.gate_proj", c.intermediate, c.hidden, c.feed_forward_bias);
+    layer.up = take_linear(source, at + "mlp.up_proj", c.intermediate, c.hidden, c.feed_forward_bias);
+    layer.down = take_linear(source, at + "mlp.down_proj", c.hidden, c.intermediate, c.feed_forward_bias);
     layers_.push_back(layer);
   }
-  inverse_frequencies_ = c.rope.inverse_frequencies(c.head_dim).to(embedding_.device());
-}
-
-at::Tensor Llama::token_rows(TokenTable table, const at::Tensor& ids) const {
-  return (table == TokenTable::input ? embedding_ : head_).index_select(0, ids).to(at::kFloat);
-}
-at::Tensor Llama::token_products(TokenTable table, const at::Tensor& rows) const {
-  return table_products(table == TokenTable::input ? embedding_ : head_, rows);
+  inverse_frequencies_ = c.rope.inverse_frequencies(c.head_dim).to(input_table_.device());
 }
 
 at::Tensor Llama::forward(const ForwardArgs& args) const {
   const Side& side = args.batch.input;
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
-  const RotaryAngles angles = rotary_angles(pass.positions(), inverse_frequencies_, embedding_.scalar_type());
-  at::Tensor x = embed_rows(embedding_, side, args.conditioning);
-  for (int64_t l = 0; l < configuration_.layers; ++l)
-    x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, x, angles, pass);
-  return rms_norm(x, norm_, configuration_.norm_epsilon);
+  const RotaryAngles angles = rotary_angles(pass.positions(), inverse_frequencies_, input_table_.scalar_type());
+  at::Tensor x = embed_tokens(input_table_, side, args.conditioning);
+  for (int64_t l = 0; l < pass.layers(configuration_.layers); ++l)
+    x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, pass.enter(l, x), angles, pass);
+  return pass.partial() ? x : rms_norm(x, norm_, configuration_.norm_epsilon);
 }
 
-at::Tensor Llama::read(const ReadArgs& args) const {
-  const Readout::Kind kind = args.readout.kind;
-  if (kind == Readout::Kind::hidden || kind == Readout::Kind::transformed)
+at::Tensor Llama::project(const ProjectArgs& args) const {
+  const OutputRequest::Kind kind = args.request.kind;
+  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
     return args.hidden;
-  return score_rows(args.hidden, head_, at::Tensor(), args, shape_.family);
+  return score_rows(args.hidden, output_table_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::llama

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/parts/forward_pass.hpp>
-#include <cuecard/parts/layers.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/layers/loaded_backbone.hpp>
 
 #include "rope.hpp"
 
@@ -42,26 +43,20 @@ struct LlamaLayer {
                      const RotaryAngles& angles, const ForwardPass& pass) const;
 };
 
-class Llama final : public Backbone {
+class Llama final : public LoadedBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit Llama(const BackboneArguments& arguments);
 
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return embedding_.device(); }
-  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override;
-  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override;
   at::Tensor forward(const ForwardArgs& args) const override;
-  at::Tensor read(const ReadArgs& args) const override;
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+  at::Tensor project(const ProjectArgs& args) const override;
 
 private:
   LlamaConfiguration configuration_;
-  BackboneShape shape_;
-  at::Tensor embedding_, head_; ///< [vocabulary, hidden], one tensor when tied
-  at::Tensor norm_;             ///< [hidden]
+  at::Tensor norm_; ///< [hidden]
   at::Tensor inverse_frequencies_;
   std::vector<LlamaLayer> layers_;
-  std::map<std::string, at::Tensor> weights_;
 };
 
 } // namespace cuecard::llama

@@ -22,13 +22,17 @@ const Values small{{"num_hidden_layers", int64_t{2}},
                    {"max_position_embeddings", int64_t{32}}};
 const RandomWeights weights(1);
 
-MakeBackbone maker(const Configuration& c) {
-  return [c](const Weights* source) { return std::make_unique<Llama>(BackboneArguments{c, source}); };
+at::Tensor embed(const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
+  return model.weights().at("model.embed_tokens.weight").index_select(0, ids);
+}
+
+at::Tensor final_norm(const Backbone& model, const at::Tensor& x) {
+  return x / (x.square().mean(1, true) + 1e-6).sqrt() * model.weights().at("model.norm.weight");
 }
 
 } // namespace
 
-TEST_CASE("the family holds what every backbone must, in each of its forms") {
+TEST_CASE("the family conforms to the contract in each of its forms") {
   const std::vector<Values> forms{
       {{"model_type", std::string("llama")}},
       {{"model_type", std::string("llama")}, {"attention_bias", true}, {"mlp_bias", true}},
@@ -39,27 +43,27 @@ TEST_CASE("the family holds what every backbone must, in each of its forms") {
        {"sliding_window", int64_t{16}},
        {"num_hidden_layers", int64_t{1}},
        {"num_key_value_heads", int64_t{1}}},
-      {{"model_type", std::string("qwen2")}, {"tie_word_embeddings", true}},
+      {{"model_type", std::string("qwen2")}, {"tie_word_embeddings", true}, {"num_hidden_layers", int64_t{3}}},
       {{"model_type", std::string("qwen3")}, {"head_dim", int64_t{10}}},
   };
   for (std::size_t form = 0; form < forms.size(); ++form) {
     CAPTURE(form);
-    conforms(maker(configuration_of(small, forms[form])), weights);
+    conforms<Llama>(configuration_of(small, forms[form]), weights, {embed, final_norm});
   }
 }
 
 TEST_CASE("the shape is known without weights") {
   const Configuration c = configuration_of(small);
-  const Llama model({c, nullptr});
-  CHECK(model.shape().causal);
-  CHECK(model.shape().head_dim == 6);
-  CHECK(model.shape().vocabulary == 50);
+  const BackboneShape shape = Llama::describe(c);
+  CHECK(shape.causal);
+  CHECK(shape.head_dim == 6);
+  CHECK(shape.vocabulary == 50);
 }
 
 TEST_CASE("each member has the tensors that its checkpoints have") {
   const auto has = [](const std::string& type, const std::string& tensor) {
     const Configuration c = configuration_of(small, {{"model_type", type}});
-    return Llama({c, &weights}).weights().count("model.layers.1.self_attn." + tensor) == 1;
+    return Llama({c, weights}).weights().count("model.layers.1.self_attn." + tensor) == 1;
   };
   for (const char* type : {"llama", "mistral", "qwen2", "qwen3"}) {
     CAPTURE(type);
@@ -71,7 +75,7 @@ TEST_CASE("each member has the tensors that its checkpoints have") {
   values.erase("head_dim");
   values["model_type"] = std::string("qwen3");
   const Configuration c = configuration_of(values);
-  CHECK(Llama({c, nullptr}).shape().head_dim == 128); // as Qwen3's own configuration has it
+  CHECK(Llama::describe(c).head_dim == 128); // as Qwen3's own configuration has it
 }
 
 TEST_CASE("rotary frequencies are stretched as Llama 3.1 does") {
@@ -103,10 +107,10 @@ TEST_CASE("rotary frequencies are stretched as Llama 3.1 does") {
                      at::tensor({0.25, 0.025}, at::kDouble)));
 }
 
-TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
+TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
   const auto refused = [](const Values& more, const char* with) {
     const Configuration c = configuration_of(small, more);
-    CHECK_THROWS_WITH_AS(Llama({c, nullptr}), doctest::Contains(with), DataError);
+    CHECK_THROWS_WITH_AS(Llama::describe(c), doctest::Contains(with), DataError);
   };
   refused({{"num_key_value_heads", int64_t{3}}}, "num_key_value_heads");
   refused({{"head_dim", int64_t{5}}}, "config.json: head_dim is 5");
@@ -118,28 +122,28 @@ TEST_CASE("what the family can't be is refused in one sentence that names the fi
   refused({{"partial_rotary_factor", 0.5}}, "partial_rotary_factor");
 }
 
-TEST_CASE("a sequence beyond the last position is refused with both numbers") {
+TEST_CASE("a sequence beyond the last position is rejected with both numbers") {
   const Configuration c = configuration_of(small);
-  const Llama model({c, &weights});
+  const Llama model({c, weights});
   CHECK_THROWS_WITH_AS(model.forward({batch_of({std::vector<int64_t>(33, 5)}), {}}),
                        doctest::Contains("32 positions"), DataError);
 }
 
-TEST_CASE("sequences end where a sliding window would begin to hide rows") {
+TEST_CASE("sequences end where a sliding window would begin to hide tokens") {
   const auto longest = [](const Values& more) {
     const Configuration c = configuration_of(small, more);
-    return Llama({c, nullptr}).shape().max_positions;
+    return Llama::describe(c).max_positions;
   };
   const Configuration c =
       configuration_of(small, {{"model_type", std::string("mistral")}, {"sliding_window", int64_t{8}}});
-  const Llama model({c, &weights});
+  const Llama model({c, weights});
   CHECK(model.forward({batch_of({std::vector<int64_t>(8, 5)}), {}}).size(0) == 1);
   CHECK_THROWS_WITH_AS(model.forward({batch_of({std::vector<int64_t>(9, 5)}), {}}),
                        doctest::Contains("8 positions"), DataError);
 
   CHECK(longest({{"model_type", std::string("mistral")}}) == 32);
   CHECK(longest({{"model_type", std::string("mistral")}, {"sliding_window", int64_t{64}}}) == 32);
-  // A size alone is no window in Qwen's files; it is one in layers behind `max_window_layers`.
+  // A size alone is no window in Qwen's files; it is one in layers from `max_window_layers` on.
   const Values qwen{{"model_type", std::string("qwen2")}, {"sliding_window", int64_t{8}}};
   const auto with = [&](Values more) {
     more.insert(qwen.begin(), qwen.end());

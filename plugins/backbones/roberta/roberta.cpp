@@ -34,6 +34,10 @@ EncoderFamily family_of(const Configuration& c) {
 
 } // namespace
 
+BackboneShape Roberta::describe(const Configuration& configuration) {
+  return family_of(configuration).shape();
+}
+
 Roberta::Roberta(const BackboneArguments& arguments)
     : EncoderBackbone(arguments, family_of(arguments.configuration)) {}
 

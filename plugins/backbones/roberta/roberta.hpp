@@ -2,12 +2,14 @@
 /// and a masked-LM head of its own.
 #pragma once
 
-#include <cuecard/parts/encoder_backbone.hpp>
+#include <cuecard/parts/layers/encoder_backbone.hpp>
 
 namespace cuecard::roberta {
 
 class Roberta final : public EncoderBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit Roberta(const BackboneArguments& arguments);
 };
 

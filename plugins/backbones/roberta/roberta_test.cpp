@@ -30,36 +30,32 @@ bool starts(std::string_view name, std::string_view with) {
 
 } // namespace
 
-TEST_CASE("the family holds what every backbone must") {
+TEST_CASE("the family conforms to the contract") {
   const RandomWeights weights(1);
   for (const int64_t layers : {1, 2}) {
     Configuration c = small();
     c.set("num_hidden_layers", layers);
     c.set("max_position_embeddings", int64_t{18});
-    conforms(
-        [&](const Weights* source) {
-          return std::make_unique<Roberta>(BackboneArguments{c, source});
-        },
-        weights);
+    conforms<Roberta>(c, weights, outside_bert_layers(2)); // pad_token_id + 1
   }
 }
 
-TEST_CASE("positions begin behind the padding's, and so many fewer rows fit") {
+TEST_CASE("positions begin after the padding's, and as many fewer tokens fit") {
   const Configuration c = small();
   const RandomWeights weights(1);
-  const Roberta model({c, &weights});
+  const Roberta model({c, weights});
   CHECK(model.shape().max_positions == 8);
   CHECK(model.forward({batch_of({{2, 3, 4, 5, 6, 7, 8, 9}}), {}}).size(0) == 1);
   CHECK_THROWS_AS(model.forward({batch_of({{2, 3, 4, 5, 6, 7, 8, 9, 10}}), {}}), DataError);
   Configuration tight = small();
   tight.set("max_position_embeddings", int64_t{2});
-  CHECK_THROWS_WITH_AS(Roberta({tight, nullptr}), doctest::Contains("pad_token_id + 1 = 2"), DataError);
+  CHECK_THROWS_WITH_AS(Roberta::describe(tight), doctest::Contains("pad_token_id + 1 = 2"), DataError);
 }
 
-TEST_CASE("each sequence is read as if it were alone, whatever its segments say") {
+TEST_CASE("a sequence gives in a batch what it gives alone, whatever its segments") {
   const Configuration c = small();
   const RandomWeights weights(1);
-  const Roberta model({c, &weights});
+  const Roberta model({c, weights});
   Batch batch = batch_of({{2, 3, 4}, {5, 6}});
   const at::Tensor plain = model.forward({batch, {}});
   CHECK(at::allclose(plain[1], model.forward({batch_of({{5, 6}}), {}})[0], 1e-5, 1e-5));
@@ -75,27 +71,27 @@ TEST_CASE("heads and pooler are there when the checkpoint has them, with and wit
     };
   };
   const RandomWeights masked(1, lacks({"roberta.pooler", "lm_head.decoder"}));
-  const Roberta model({c, &masked});
-  CHECK(model.shape().scores_vocabulary);
-  CHECK(!model.shape().pools);
+  const Roberta model({c, masked});
+  CHECK(model.shape().has_lm_head);
+  CHECK(!model.shape().has_pooler);
   CHECK(model.weights().count("roberta.encoder.layer.1.output.dense.weight") == 1);
   CHECK(model.weights().count("lm_head.dense.weight") == 1);
   const at::Tensor hidden = model.forward({batch_of({{2, 3, 4}}), {}});
-  CHECK(at::allclose(model.read({hidden, {Readout::Kind::log_probs, {}}, {}}).exp().sum(), at::ones({}), 1e-5,
-                     1e-5));
+  CHECK(at::allclose(model.project({hidden, {OutputRequest::Kind::log_probs, {}}, {}}).exp().sum(),
+                     at::ones({}), 1e-5, 1e-5));
   // Tied: scores are products with the word embeddings, plus the bias.
-  const at::Tensor states = model.read({hidden, {Readout::Kind::transformed, {}}, {}});
-  const at::Tensor words = model.token_rows(TokenTable::input, long_tensor({7}));
-  CHECK(at::allclose(model.read({hidden, {Readout::Kind::scores, long_tensor({7})}, {}}),
+  const at::Tensor states = model.project({hidden, {OutputRequest::Kind::transformed_states, {}}, {}});
+  const at::Tensor words = model.token_vectors(TokenTable::input, long_tensor({7}));
+  CHECK(at::allclose(model.project({hidden, {OutputRequest::Kind::logits, long_tensor({7})}, {}}),
                      states.matmul(words.t()) + model.weights().at("lm_head.bias")[7], 1e-4, 1e-4));
-  CHECK_THROWS_WITH_AS(model.read({hidden, {Readout::Kind::pooled, {}}, {}}), doctest::Contains("no pooler"),
-                       Error);
+  CHECK_THROWS_WITH_AS(model.project({hidden, {OutputRequest::Kind::pooled, {}}, {}}),
+                       doctest::Contains("no pooler"), Error);
 
   const RandomWeights bare(1, lacks({"roberta.", "lm_head."}));
-  const Roberta headless({c, &bare});
-  CHECK(headless.shape().pools);
-  CHECK(!headless.shape().scores_vocabulary);
+  const Roberta headless({c, bare});
+  CHECK(headless.shape().has_pooler);
+  CHECK(!headless.shape().has_lm_head);
   CHECK(headless.weights().count("encoder.layer.0.output.dense.weight") == 1);
-  CHECK_THROWS_WITH_AS(headless.read({hidden, {Readout::Kind::scores, {}}, {}}),
+  CHECK_THROWS_WITH_AS(headless.project({hidden, {OutputRequest::Kind::logits, {}}, {}}),
                        doctest::Contains("no masked-LM head"), Error);
 }

@@ -6,8 +6,8 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/embedding.hpp>
-#include <cuecard/parts/readout.hpp>
+#include <cuecard/parts/layers/embedding.hpp>
+#include <cuecard/parts/layers/output_projection.hpp>
 
 namespace cuecard::t5 {
 
@@ -23,18 +23,18 @@ Activation activation_in(const Configuration& c, const std::string& feed_forward
                   activation_names() + ", each also with \"gated-\" in front.");
 }
 
-/// Queries of `asked`, keys and values of the sources, and back to the hidden size. T5 does not scale scores.
-at::Tensor attend(const T5Configuration& c, const T5Attention& attention, const at::Tensor& asked,
-                  const std::vector<KeyValues>& sources, const AttentionLayout& layout,
-                  const RelativeBias* bias) {
-  const at::Tensor query = attention.query(asked).view({asked.size(0), c.heads, c.head_dim});
+/// Attention of `states` to the sources, back to the hidden size. T5 does not scale the logits of attention.
+at::Tensor attend(const T5Configuration& c, const T5Attention& attention, const at::Tensor& states, const ForwardPass& pass,
+                  bool selected, const std::vector<KeyValues>& sources, const AttentionLayout& layout, const RelativeBias* bias) {
+  const at::Tensor query = pass.linear(attention.query, states, selected).view({states.size(0), c.heads, c.head_dim});
   const at::Tensor mixed = cuecard::attention(query, sources, layout, {1.0, bias});
-  return attention.output(mixed.reshape({mixed.size(0), c.heads * c.head_dim}));
+  return pass.linear(attention.output, mixed.reshape({mixed.size(0), c.heads * c.head_dim}), selected);
 }
 
-KeyValues project(const T5Configuration& c, const T5Attention& attention, const at::Tensor& rows) {
-  return {attention.key(rows).view({rows.size(0), c.heads, c.head_dim}),
-          attention.value(rows).view({rows.size(0), c.heads, c.head_dim})};
+KeyValues keys_and_values(const T5Configuration& c, const T5Attention& attention, const at::Tensor& states,
+                          const ForwardPass& pass) {
+  return {pass.linear(attention.key, states).view({states.size(0), c.heads, c.head_dim}),
+          pass.linear(attention.value, states).view({states.size(0), c.heads, c.head_dim})};
 }
 
 } // namespace
@@ -60,73 +60,71 @@ T5Configuration::T5Configuration(const Configuration& c)
   scales_before_scores = c.boolean_or("scale_decoder_outputs", c.boolean_or("tie_word_embeddings", true));
 }
 
-at::Tensor T5FeedForward::forward(const T5Configuration& c, const at::Tensor& x) const {
+at::Tensor T5FeedForward::forward(const T5Configuration& c, const at::Tensor& x, const ForwardPass& pass, bool selected) const {
   const at::Tensor inner = rms_norm(x, norm, c.norm_epsilon);
-  const at::Tensor raised = activate(c.activation, up(inner));
-  return x + down(c.gated ? raised * gate(inner) : raised);
+  const at::Tensor raised = activate(c.activation, pass.linear(up, inner, selected));
+  return x + pass.linear(down, c.gated ? raised * pass.linear(gate, inner, selected) : raised, selected);
 }
 
-at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const ForwardPass& pass,
-                            const Encoded* encoded) const {
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    const T5Layer& layer = layers[l];
-    const auto index = static_cast<int64_t>(l);
-    const bool last = l + 1 == layers.size() && pass.reads_some();
-    const auto asked = [&](const at::Tensor& rows) {
-      return last ? rows.index_select(0, pass.read_rows()) : rows;
+at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const ForwardPass& pass, const Encoded* encoded) const {
+  const int64_t count = pass.layers(static_cast<int64_t>(layers.size()));
+  for (int64_t l = 0; l < count; ++l) {
+    const T5Layer& layer = layers[static_cast<std::size_t>(l)];
+    const bool last = l + 1 == count && pass.selects_tokens();
+    const auto selected = [&](const at::Tensor& states) {
+      return last ? states.index_select(0, pass.selected_tokens()) : states;
     };
+    x = pass.enter(l, x);
     const at::Tensor normed = rms_norm(x, layer.self.norm, c.norm_epsilon);
-    const KeyValues own = project(c, layer.self, normed);
-    x = asked(x) + attend(c, layer.self, asked(normed), pass.sources(index, own.key, own.value),
-                          last ? pass.last_layout() : pass.layout(), &bias);
-    if (encoded)
-      x = x + attend(c, layer.cross, rms_norm(x, layer.cross.norm, c.norm_epsilon),
-                     encoded->pass.sources(index, [&] { return project(c, layer.cross, encoded->rows); }),
-                     last ? encoded->pass.last_layout() : encoded->pass.layout(), nullptr);
-    x = layer.feed_forward.forward(c, x);
+    const KeyValues own = keys_and_values(c, layer.self, normed, pass);
+    x = selected(x) + attend(c, layer.self, selected(normed), pass, last, pass.sources(l, own.key, own.value),
+                             last ? pass.last_layout() : pass.layout(l), &bias);
+    if (encoded) {
+      const auto project = [&] { return keys_and_values(c, layer.cross, encoded->states, *encoded->encoder); };
+      x = x + attend(c, layer.cross, rms_norm(x, layer.cross.norm, c.norm_epsilon), pass, last,
+                     encoded->pass.sources(l, project), last ? encoded->pass.last_layout() : encoded->pass.layout(), nullptr);
+    }
+    x = layer.feed_forward.forward(c, x, pass, last);
   }
-  return rms_norm(x, final_norm, c.norm_epsilon);
+  return pass.partial() ? x : rms_norm(x, final_norm, c.norm_epsilon);
 }
 
-T5::T5(const BackboneArguments& arguments) : configuration_(arguments.configuration) {
-  const T5Configuration& c = configuration_;
-  shape_.family = "t5";
-  shape_.layers = c.decoder_layers;
-  shape_.hidden = shape_.embedding_width = c.hidden;
-  shape_.heads = shape_.kv_heads = c.heads;
-  shape_.head_dim = c.head_dim;
-  shape_.vocabulary = c.vocabulary;
-  shape_.encoder_decoder = true;
-  shape_.decoder_start = c.decoder_start;
-  shape_.scores_vocabulary = true;
-  shape_.sites = {{PrefixSite::self, c.decoder_layers, c.heads, c.head_dim},
-                  {PrefixSite::encoder, c.encoder_layers, c.heads, c.head_dim},
-                  {PrefixSite::cross, c.decoder_layers, c.heads, c.head_dim}};
-  if (!arguments.weights)
-    return;
+BackboneShape T5::describe(const Configuration& configuration) {
+  const T5Configuration c(configuration);
+  BackboneShape shape;
+  shape.family = "t5";
+  shape.layers = c.decoder_layers;
+  shape.hidden = shape.embedding_width = c.hidden;
+  shape.heads = shape.kv_heads = c.heads;
+  shape.head_dim = c.head_dim;
+  shape.vocabulary = c.vocabulary;
+  shape.encoder_decoder = true;
+  shape.decoder_start = c.decoder_start;
+  shape.has_lm_head = true;
+  shape.sites = {{PrefixSite::self, c.decoder_layers, c.heads, c.head_dim},
+                 {PrefixSite::encoder, c.encoder_layers, c.heads, c.head_dim},
+                 {PrefixSite::cross, c.decoder_layers, c.heads, c.head_dim}};
+  return shape;
+}
 
-  const Weights& source = *arguments.weights;
-  const char* embedding = source.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
-  embedding_ = weights_[embedding] = source.get(embedding, {c.vocabulary, c.hidden});
-  head_ = embedding_;
-  if (source.has("lm_head.weight"))
-    head_ = weights_["lm_head.weight"] = source.get("lm_head.weight", {c.vocabulary, c.hidden});
+T5::T5(const BackboneArguments& arguments)
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+  const T5Configuration& c = configuration_;
+  const Weights& source = arguments.weights;
+  input_table_ = take(source, source.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight", {c.vocabulary, c.hidden});
+  output_table_ = source.has("lm_head.weight") ? take(source, "lm_head.weight", {c.vocabulary, c.hidden}) : input_table_;
   encoder_ = take_stack(source, "encoder", c.encoder_layers, false);
   decoder_ = take_stack(source, "decoder", c.decoder_layers, true);
 }
 
 T5Stack T5::take_stack(const Weights& source, const std::string& name, int64_t layers, bool decoder) {
   const T5Configuration& c = configuration_;
-  const auto take = [&](const std::string& tensor, at::IntArrayRef size) {
-    return weights_[tensor] = source.get(tensor, size);
-  };
+  const auto map = [&](const std::string& layer, int64_t out, int64_t in) { return take_linear(source, layer, out, in, false); };
   const auto take_attention = [&](const std::string& at, const std::string& kind) {
     const int64_t width = c.heads * c.head_dim;
-    return T5Attention{take(at + "layer_norm.weight", {c.hidden}),
-                       {take(at + kind + ".q.weight", {width, c.hidden}), {}},
-                       {take(at + kind + ".k.weight", {width, c.hidden}), {}},
-                       {take(at + kind + ".v.weight", {width, c.hidden}), {}},
-                       {take(at + kind + ".o.weight", {c.hidden, width}), {}}};
+    return T5Attention{take(source, at + "layer_norm.weight", {c.hidden}), map(at + kind + ".q", width, c.hidden),
+                       map(at + kind + ".k", width, c.hidden), map(at + kind + ".v", width, c.hidden),
+                       map(at + kind + ".o", c.hidden, width)};
   };
   T5Stack stack;
   for (int64_t l = 0; l < layers; ++l) {
@@ -137,55 +135,44 @@ T5Stack T5::take_stack(const Weights& source, const std::string& name, int64_t l
       layer.cross = take_attention(at + "1.", "EncDecAttention");
     const std::string last = at + (decoder ? "2." : "1.");
     T5FeedForward& feed_forward = layer.feed_forward;
-    feed_forward.norm = take(last + "layer_norm.weight", {c.hidden});
-    feed_forward.up.weight = take(last + (c.gated ? "DenseReluDense.wi_0.weight" : "DenseReluDense.wi.weight"),
-                                  {c.intermediate, c.hidden});
+    feed_forward.norm = take(source, last + "layer_norm.weight", {c.hidden});
+    feed_forward.up = map(last + (c.gated ? "DenseReluDense.wi_0" : "DenseReluDense.wi"), c.intermediate, c.hidden);
     if (c.gated)
-      feed_forward.gate.weight = take(last + "DenseReluDense.wi_1.weight", {c.intermediate, c.hidden});
-    feed_forward.down.weight = take(last + "DenseReluDense.wo.weight", {c.hidden, c.intermediate});
+      feed_forward.gate = map(last + "DenseReluDense.wi_1", c.intermediate, c.hidden);
+    feed_forward.down = map(last + "DenseReluDense.wo", c.hidden, c.intermediate);
     stack.layers.push_back(layer);
   }
   stack.bias.table =
-      take(name + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", {c.buckets, c.heads});
+      take(source, name + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", {c.buckets, c.heads});
   stack.bias.both_directions = !decoder;
   stack.bias.max_distance = c.max_distance;
-  stack.final_norm = take(name + ".final_layer_norm.weight", {c.hidden});
+  stack.final_norm = take(source, name + ".final_layer_norm.weight", {c.hidden});
   return stack;
-}
-
-at::Tensor T5::token_rows(TokenTable table, const at::Tensor& ids) const {
-  return (table == TokenTable::input ? embedding_ : head_).index_select(0, ids).to(at::kFloat);
-}
-
-at::Tensor T5::token_products(TokenTable table, const at::Tensor& rows) const {
-  return table_products(table == TokenTable::input ? embedding_ : head_, rows);
 }
 
 at::Tensor T5::forward(const ForwardArgs& args) const {
   const Batch& batch = args.batch;
+  const ForwardPass encoder(args, batch.input, shape_, PrefixSite::encoder);
   const auto encode = [&] {
-    const ForwardPass pass(args, batch.input, shape_, PrefixSite::encoder);
-    return encoder_.forward(configuration_, embed_rows(embedding_, batch.input, args.conditioning), pass,
-                            nullptr);
+    return encoder_.forward(configuration_, embed_tokens(input_table_, batch.input, args.conditioning), encoder, nullptr);
   };
-  if (!batch.output)
+  if (!batch.output || encoder.partial())
     return encode();
   const ForwardPass pass(args, *batch.output, shape_, PrefixSite::self);
   const CrossPass cross(args);
-  const Encoded encoded{cross, cross.encodes() ? encode() : at::Tensor()};
-  return decoder_.forward(configuration_, embed_rows(embedding_, *batch.output, args.conditioning), pass,
-                          &encoded);
+  const Encoded encoded{cross, &encoder, cross.encodes() ? encode() : at::Tensor()};
+  return decoder_.forward(configuration_, embed_tokens(input_table_, *batch.output, args.conditioning), pass, &encoded);
 }
 
-at::Tensor T5::read(const ReadArgs& args) const {
-  if (args.readout.kind == Readout::Kind::hidden)
+at::Tensor T5::project(const ProjectArgs& args) const {
+  if (args.request.kind == OutputRequest::Kind::hidden_states)
     return args.hidden;
   const at::Tensor states = configuration_.scales_before_scores
                                 ? args.hidden * std::pow(static_cast<double>(configuration_.hidden), -0.5)
                                 : args.hidden;
-  return args.readout.kind == Readout::Kind::transformed
+  return args.request.kind == OutputRequest::Kind::transformed_states
              ? states
-             : score_rows(states, head_, at::Tensor(), args, shape_.family);
+             : score_rows(states, output_table_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::t5

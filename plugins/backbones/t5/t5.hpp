@@ -8,9 +8,10 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/parts/activation.hpp>
-#include <cuecard/parts/forward_pass.hpp>
-#include <cuecard/parts/layers.hpp>
+#include <cuecard/parts/layers/activation.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/layers/loaded_backbone.hpp>
 
 namespace cuecard::t5 {
 
@@ -39,7 +40,8 @@ struct T5FeedForward {
   at::Tensor norm;
   Linear up, gate, down;
 
-  at::Tensor forward(const T5Configuration& configuration, const at::Tensor& x) const;
+  /// `selected`: x holds the selected tokens of the pass only.
+  at::Tensor forward(const T5Configuration& configuration, const at::Tensor& x, const ForwardPass& pass, bool selected) const;
 };
 
 /// One layer: x + self_attention(norm(x)), in a decoder + cross_attention(norm(x)), + feed_forward(norm(x)).
@@ -51,7 +53,8 @@ struct T5Layer {
 /// What a decoder attends to.
 struct Encoded {
   const CrossPass& pass;
-  at::Tensor rows; ///< [encoder rows, hidden]; undefined where the past holds them
+  const ForwardPass* encoder;
+  at::Tensor states; ///< [encoder tokens, hidden]; undefined where the cache holds their keys and values
 };
 
 struct T5Stack {
@@ -59,31 +62,25 @@ struct T5Stack {
   RelativeBias bias;
   at::Tensor final_norm;
 
-  /// `encoded` is null in an encoder. The last layer goes on with the rows that are read alone.
+  /// `encoded` is null in an encoder. The last layer computes the selected tokens only.
   at::Tensor forward(const T5Configuration& configuration, at::Tensor x, const ForwardPass& pass,
                      const Encoded* encoded) const;
 };
 
-class T5 final : public Backbone {
+class T5 final : public LoadedBackbone {
 public:
+  static BackboneShape describe(const Configuration& configuration);
+
   explicit T5(const BackboneArguments& arguments);
 
-  const BackboneShape& shape() const override { return shape_; }
-  at::Device device() const override { return embedding_.device(); }
-  at::Tensor token_rows(TokenTable table, const at::Tensor& ids) const override;
-  at::Tensor token_products(TokenTable table, const at::Tensor& rows) const override;
   at::Tensor forward(const ForwardArgs& args) const override;
-  at::Tensor read(const ReadArgs& args) const override;
-  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+  at::Tensor project(const ProjectArgs& args) const override;
 
 private:
   T5Stack take_stack(const Weights& source, const std::string& name, int64_t layers, bool decoder);
 
   T5Configuration configuration_;
-  BackboneShape shape_;
-  at::Tensor embedding_, head_; ///< [vocabulary, hidden] each; the same tensor where tied
   T5Stack encoder_, decoder_;
-  std::map<std::string, at::Tensor> weights_;
 };
 
 } // namespace cuecard::t5

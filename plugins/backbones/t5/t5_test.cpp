@@ -1,15 +1,8 @@
 // What must hold for any weights; parity with transformers is in tests/parity.
 #include "t5.hpp"
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-
 #include <cuecard/error.hpp>
-#include <cuecard/testing/packed_side.hpp>
-#include <cuecard/testing/random_weights.hpp>
-
-// Behind LibTorch, whose logging defines CHECK, too.
-#include <doctest/doctest.h>
+#include <cuecard/testing/backbone_conformance.hpp>
 
 using namespace cuecard;
 using namespace cuecard::testing;
@@ -33,20 +26,9 @@ Configuration small(const std::string& feed_forward = "relu") {
 
 const RandomWeights weights(1), tied(1, [](std::string_view name) { return name == "lm_head.weight"; });
 
-/// Two inputs with an output each, the last rows of which are read.
-Batch pairs() {
-  Batch batch = batch_of({{1, 2, 3}, {4, 5, 6, 7}});
-  const Batch outputs = batch_of({{0, 8}, {0, 9, 10}});
-  batch.output = outputs.input;
-  batch.answer_rows = outputs.answer_rows;
-  batch.answer_rows_host = outputs.answer_rows_host;
-  batch.source_of = {0, 1};
-  return batch;
-}
-
 std::string refusal(const Configuration& configuration) {
   try {
-    T5 made({configuration, nullptr});
+    T5::describe(configuration);
   } catch (const DataError& error) {
     return error.what();
   }
@@ -55,48 +37,67 @@ std::string refusal(const Configuration& configuration) {
 
 } // namespace
 
-TEST_CASE("the shape says what it is without a weight") {
-  const T5 model({small(), nullptr});
-  const BackboneShape& shape = model.shape();
+TEST_CASE("the family conforms to the contract in each of its forms") {
+  const auto embed = [](const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
+    return model.weights().at("shared.weight").index_select(0, ids);
+  };
+  const auto final_norm = [](const Backbone& model, const at::Tensor& x) {
+    return x / (x.square().mean(1, true) + 1e-6).sqrt() * model.weights().at("encoder.final_layer_norm.weight");
+  };
+  for (const char* feed_forward : {"relu", "gated-gelu"})
+    for (const int64_t encoder_layers : {2, 3}) {
+      CAPTURE(feed_forward);
+      CAPTURE(encoder_layers);
+      Configuration c = small(feed_forward);
+      c.set("num_layers", encoder_layers);
+      c.set("num_decoder_layers", int64_t{2});
+      conforms_encoder_decoder<T5>(c, encoder_layers == 2 ? weights : tied, {embed, final_norm});
+    }
+}
+
+TEST_CASE("the shape is known without weights") {
+  const BackboneShape shape = T5::describe(small());
   CHECK(shape.encoder_decoder);
   CHECK(!shape.causal);
   CHECK(shape.generates());
-  CHECK(shape.decoder_start == 3); // the padding token, where nothing else is said
+  CHECK(shape.decoder_start == 3); // the padding token, unless the configuration has another
   CHECK(shape.max_positions == 0);
   CHECK(shape.head_dim == 5);
   REQUIRE(shape.sites.size() == 3);
   CHECK(shape.sites[1].site == PrefixSite::encoder);
 }
 
-TEST_CASE("scores are scaled where the head is the embedding, and where the file says so") {
+TEST_CASE("logits are scaled where the head is tied to the embedding, and where the file says so") {
   Configuration untied = small(), told = small();
   untied.set("tie_word_embeddings", false);
   told.set("tie_word_embeddings", true);
   told.set("scale_decoder_outputs", false);
   const at::Tensor hidden = at::ones({1, 24});
   const auto transformed = [&](const Configuration& c) {
-    return T5({c, &tied}).read({hidden, {Readout::Kind::transformed, {}}, {}})[0][0].item<double>();
+    return T5({c, tied})
+        .project({hidden, {OutputRequest::Kind::transformed_states, {}}, {}})[0][0]
+        .item<double>();
   };
   CHECK(transformed(small()) == doctest::Approx(1 / std::sqrt(24.0)));
   CHECK(transformed(untied) == doctest::Approx(1));
   CHECK(transformed(told) == doctest::Approx(1));
-  CHECK(T5({small(), &tied}).weights().count("lm_head.weight") == 0);
-  const T5 headed({small(), &weights});
-  CHECK(at::equal(headed.token_rows(TokenTable::output, long_tensor({7})),
+  CHECK(T5({small(), tied}).weights().count("lm_head.weight") == 0);
+  const T5 headed({small(), weights});
+  CHECK(at::equal(headed.token_vectors(TokenTable::output, long_tensor({7})),
                   weights.get("lm_head.weight", {50, 24}).slice(0, 7, 8)));
 }
 
-TEST_CASE("a bias table that replaces the checkpoint's is learned") {
+TEST_CASE("a bias table that replaces the checkpoint's is trained") {
   for (const char* feed_forward : {"relu", "gated-gelu", "gated-silu"}) {
     CAPTURE(feed_forward);
-    const T5 model({small(feed_forward), &weights});
+    const T5 model({small(feed_forward), weights});
     at::Tensor table =
         model.weights().at("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
     table.set_requires_grad(true);
-    const Batch batch = pairs();
+    const Batch batch = batch_of_pairs({{1, 2, 3}, {4, 5, 6, 7}}, {{0, 8}, {0, 9, 10}});
     model.forward({batch, {}}).square().sum().backward();
     const at::Tensor gradient = table.grad().clone();
-    // Against the difference quotient at one bucket: keys one place behind the query.
+    // Against the difference quotient at one bucket: keys one place after the query.
     const double step = 1e-2;
     const auto value = [&](double by) {
       const at::NoGradGuard no_grad;
@@ -110,15 +111,15 @@ TEST_CASE("a bias table that replaces the checkpoint's is learned") {
   }
 }
 
-TEST_CASE("an encoder is read where there is no decoder side") {
-  const T5 model({small(), &weights});
+TEST_CASE("a batch without an output side runs the encoder alone") {
+  const T5 model({small(), weights});
   const Batch batch = batch_of({{1, 2, 3}, {4, 5}});
   const at::Tensor found = model.forward({batch, {}});
   CHECK(found.size(0) == 2);
   CHECK(at::allclose(found[1], model.forward({batch_of({{4, 5}}), {}})[0], 1e-5, 1e-5));
 }
 
-TEST_CASE("what the family can't be is refused in one sentence that names the file and the key") {
+TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
   for (const char* unknown : {"gated-gelu_newer", "swoosh", "gated-"}) {
     CAPTURE(unknown);
     CHECK(refusal(small(unknown))

@@ -1,20 +1,24 @@
-// Which tokens may be candidates, and that a search is put back as it was. What it finds is tested on the tiny
-// models, in tests/engine.
+// The candidate filter, checkpoints of a search, and what the tuner requires of an engine. Searches on tiny
+// models are in tests/engine.
+#include "autoprompt.hpp"
+
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/testing/no_backbone.hpp>
+#include <cuecard/testing/no_engine.hpp>
 
 #include "candidate_filter.hpp"
 #include "search.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging also defines CHECK.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 
 namespace {
 
-/// Pieces as a byte-level vocabulary spells them. Piece 5 stands there twice, and id 8 is a gap.
+/// Pieces as a byte-level vocabulary spells them. Ids 5 and 6 share a spelling, and id 8 is a gap.
 class ListVocabulary final : public Vocabulary {
 public:
   std::vector<Token> encode(std::string_view) const override { return {}; }
@@ -51,23 +55,23 @@ private:
 
 } // namespace
 
-TEST_CASE("a capital is a capital behind a space, of one letter, and outside ASCII") {
+TEST_CASE("capital letters are recognised after a space, alone, and outside ASCII") {
   for (const char* text : {"Paris", " Paris", "A", "\u00c9t\u00e9", " \u0416"})
     CHECK(capitalised(text));
   for (const char* text : {"paris", " paris", "", " ", "9A", "\u00e9", "##A"})
     CHECK_FALSE(capitalised(text));
 }
 
-TEST_CASE("candidates can be spelled; the filter leaves out answers, special tokens and capitals") {
+TEST_CASE("allowed tokens have a unique spelling; the filter excludes answers, special tokens and capitals") {
   const ListVocabulary vocabulary;
   CHECK(allowed_tokens(vocabulary, 10, false, {1}) == std::vector<int64_t>{0, 1, 2, 3, 4, 5, 7, 9});
   CHECK(allowed_tokens(vocabulary, 10, true, {1}) == std::vector<int64_t>{4, 5, 9});
-  // A model's matrix may have fewer rows than the vocabulary, or more.
+  // An embedding matrix may have fewer rows than the vocabulary, or more.
   CHECK(allowed_tokens(vocabulary, 5, true, {}) == std::vector<int64_t>{1, 4});
   CHECK(allowed_tokens(vocabulary, 64, true, {}) == std::vector<int64_t>{1, 4, 5, 9});
 }
 
-TEST_CASE("a search comes back as it was, and one of other slots is refused") {
+TEST_CASE("a search is restored from its checkpoint; one with another number of slots is refused") {
   TriggerSearch search;
   search.tokens = at::tensor({4, 5}, at::kLong);
   search.best = at::tensor({5, 9}, at::kLong);
@@ -93,4 +97,20 @@ TEST_CASE("a search comes back as it was, and one of other slots is refused") {
   CHECK(other.losses == search.losses);
   other.tokens = other.best = at::zeros({3}, at::kLong);
   CHECK_THROWS_WITH_AS(other.restore(search.state()), doctest::Contains("another run"), DataError);
+}
+
+TEST_CASE("an engine without token search is refused") {
+  Options options;
+  for (const char* name :
+       {"iterations", "candidates", "accumulation", "restarts", "label-words", "label-epochs"})
+    options.set(name, int64_t{1});
+  options.set("filter", true);
+  options.set("accept", std::string("loss"));
+  options.set("init", std::string());
+  AutoPrompt tuner(options);
+  const testing::NoBackbone backbone;
+  const ListVocabulary vocabulary;
+  Problem problem{backbone, vocabulary, {}};
+  testing::NoEngine engine(problem);
+  CHECK_THROWS_WITH_AS(tuner.fit(engine), doctest::Contains("cuecard.token-search/1"), Error);
 }

@@ -1,4 +1,4 @@
-/// Which tokens may stand in a trigger slot.
+/// Which tokens may fill a trigger slot.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,13 @@
 
 namespace cuecard {
 
-/// Whether a token's text begins with a capital letter, a space in front left out.
+/// Whether a token's text begins with a capital letter; leading spaces are ignored.
 bool capitalised(std::string_view text);
 
-/// Ids below `rows` that a trigger may take, ascending. Those that the vocabulary can't spell and find again
-/// never are, since the card is the template's text. With `filter` also not (AutoPrompt's filter: what a
-/// trigger would otherwise memorise are answers and proper nouns): `answers`, special tokens, and tokens that
-/// begin with a capital letter.
-std::vector<int64_t> allowed_tokens(const Vocabulary& vocabulary, int64_t rows, bool filter,
+/// Ids below `num_rows` that a trigger may take, ascending. The vocabulary must map a token's spelling back to
+/// it, since the card stores the template's text. `filter` also excludes `answers`, special tokens and tokens
+/// that begin with a capital letter (AutoPrompt's filter against memorised answers and proper nouns).
+std::vector<int64_t> allowed_tokens(const Vocabulary& vocabulary, int64_t num_rows, bool filter,
                                     const std::vector<int64_t>& answers);
 
 } // namespace cuecard

@@ -1,5 +1,4 @@
-/// Where a trigger search stands: everything that its next iteration depends on, and so what a checkpoint
-/// holds.
+/// State of a trigger search: everything its next iteration depends on, and so what a checkpoint holds.
 #pragma once
 
 #include <cmath>
@@ -8,23 +7,23 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cuecard/learned.hpp>
+#include <cuecard/component_state.hpp>
 
 namespace cuecard {
 
 struct TriggerSearch {
-  int64_t restart = 0;   ///< which of the searches is under way
-  int64_t iteration = 0; ///< of this one
-  int64_t done = 0;      ///< iterations of all
-  int64_t idle = 0;      ///< iterations since something better was found
+  int64_t restart = 0;
+  int64_t iteration = 0; ///< of this restart
+  int64_t done = 0;      ///< iterations of all restarts
+  int64_t idle = 0;      ///< iterations since the last improvement
   int64_t best_step = 0;
   double best_dev = -INFINITY;
-  double best_loss = INFINITY; ///< of `best` on the batches that searches are compared on, without dev rows
+  double best_loss = INFINITY; ///< without a development set: loss of `best` on the batches that restarts share
   at::Tensor tokens, best;     ///< [slots] int64 on the device
-  std::vector<float> losses;   ///< of each iteration: mean exact loss of what it kept
+  std::vector<float> losses;   ///< of each iteration: mean exact loss of the trigger after it
 
   TensorMap state() const;
-  /// DataError when it belongs to another run.
+  /// DataError when `state` belongs to another run.
   void restore(const TensorMap& state);
 };
 

@@ -1,5 +1,4 @@
-// What is learned, what a card holds of it, and what is refused. Gradients on real backbones are in
-// tests/engine.
+// Trainable weights, the state in a card, and what is refused. Gradients on real backbones are in tests/engine.
 #include "fine_tuning.hpp"
 
 #include <ATen/ATen.h>
@@ -8,7 +7,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/testing/no_vocabulary.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging also defines CHECK.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -16,7 +15,7 @@ using namespace cuecard::testing;
 
 namespace {
 
-/// Four weights and nothing that could be asked of them.
+/// A model of four weights that computes nothing.
 class WeighedBackbone final : public Backbone {
 public:
   explicit WeighedBackbone(at::ScalarType type) {
@@ -27,13 +26,15 @@ public:
   }
   const BackboneShape& shape() const override { return shape_; }
   at::Device device() const override { return at::kCPU; }
-  at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override { return ids; }
-  at::Tensor token_products(TokenTable, const at::Tensor& rows) const override { return rows; }
+  at::Tensor token_vectors(TokenTable, const at::Tensor& ids) const override { return ids; }
+  at::Tensor token_dot_products(TokenTable, const at::Tensor& vectors) const override { return vectors; }
   at::Tensor forward(const ForwardArgs&) const override { return {}; }
-  at::Tensor read(const ReadArgs& args) const override { return args.hidden; }
+  at::Tensor project(const ProjectArgs& args) const override { return args.hidden; }
   const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+  const std::vector<LinearLayer>& linear_layers() const override { return linear_layers_; }
 
   std::map<std::string, at::Tensor> weights_;
+  std::vector<LinearLayer> linear_layers_;
   BackboneShape shape_;
 };
 
@@ -62,7 +63,7 @@ std::vector<std::string> names(const TensorMap& tensors) {
 
 } // namespace
 
-TEST_CASE("all weights, biases, or none are leaves of its own, equal to the model's") {
+TEST_CASE("trainable weights are new leaves equal to the model's weights") {
   const Prepared all("all"), bias("bias"), head("head");
   CHECK(names(all.tuner->replaced_weights()) ==
         std::vector<std::string>{"dense.bias", "dense.weight", "norm.bias", "norm.weight"});
@@ -78,7 +79,7 @@ TEST_CASE("all weights, biases, or none are leaves of its own, equal to the mode
   }
 }
 
-TEST_CASE("matrices decay, vectors don't") {
+TEST_CASE("weight decay applies to matrices only") {
   const Prepared all("all");
   const std::vector<ParameterGroup> groups = all.tuner->parameters();
   REQUIRE(groups.size() == 2);
@@ -88,30 +89,30 @@ TEST_CASE("matrices decay, vectors don't") {
   CHECK(groups[0].tensors.size() + groups[1].tensors.size() == 4);
 }
 
-TEST_CASE("a card holds the weights that changed, says how many, and gives them back") {
+TEST_CASE("a card stores the changed weights and their number, and restores them") {
   Prepared from("all"), to("all");
-  CHECK(from.tuner->export_learned(0).tensors.empty());
+  CHECK(from.tuner->state(0).tensors.empty());
   {
     const at::NoGradGuard no_grad;
     from.tuner->replaced_weights().at("dense.weight").add_(1);
-    to.tuner->replaced_weights().at("norm.bias").add_(5); // is forgotten
+    to.tuner->replaced_weights().at("norm.bias").add_(5); // overwritten by load_state
   }
-  const Learned learned = from.tuner->export_learned(0);
-  CHECK(names(learned.tensors) == std::vector<std::string>{"dense.weight"});
-  CHECK(learned.texts.at("weights") == "this card holds 6 of the model's 15 weights, in 1 tensors");
-  to.tuner->import_learned(learned);
+  const ComponentState state = from.tuner->state(0);
+  CHECK(names(state.tensors) == std::vector<std::string>{"dense.weight"});
+  CHECK(state.texts.at("weights") == "this card holds 6 of the model's 15 weights, in 1 tensors");
+  to.tuner->load_state(state);
   for (const auto& [name, leaf] : to.tuner->replaced_weights())
     CHECK(at::equal(leaf, from.tuner->replaced_weights().at(name)));
 }
 
-TEST_CASE("what can't be learned or doesn't fit is refused") {
+TEST_CASE("weights that can't be trained and states that don't fit are refused") {
   CHECK_THROWS_WITH_AS(Prepared("all", at::kBFloat16), doctest::Contains("--dtype float32"), UsageError);
   Prepared bias("bias");
-  const at::Tensor bad = at::zeros({2}), number = at::zeros({3}, at::kLong);
-  CHECK_THROWS_WITH_AS(bias.tuner->import_learned({{{"dense.weight", at::zeros({3, 2})}}, {}}),
+  const at::Tensor wrong_shape = at::zeros({2}), integers = at::zeros({3}, at::kLong);
+  CHECK_THROWS_WITH_AS(bias.tuner->load_state({{{"dense.weight", at::zeros({3, 2})}}, {}}),
                        doctest::Contains("dense.weight"), DataError);
-  CHECK_THROWS_AS(bias.tuner->import_learned({{{"norm.bias", bad}}, {}}), DataError);
-  CHECK_THROWS_AS(bias.tuner->import_learned({{{"norm.bias", number}}, {}}), DataError);
+  CHECK_THROWS_AS(bias.tuner->load_state({{{"norm.bias", wrong_shape}}, {}}), DataError);
+  CHECK_THROWS_AS(bias.tuner->load_state({{{"norm.bias", integers}}, {}}), DataError);
   WeighedBackbone unbiased(at::kFloat);
   unbiased.weights_.erase("dense.bias");
   unbiased.weights_.erase("norm.bias");
@@ -119,15 +120,15 @@ TEST_CASE("what can't be learned or doesn't fit is refused") {
                        doctest::Contains("what=all"), UsageError);
 }
 
-TEST_CASE("defaults are the papers' and yield to what was asked for") {
+TEST_CASE("defaults are those of the papers and don't override the request") {
   const Prepared all("all"), bias("bias");
   CHECK(all.tuner->defaults({}).learning_rate == 2e-5);
   CHECK(all.tuner->defaults({}).epochs == 3);
   CHECK(bias.tuner->defaults({}).learning_rate == 1e-3);
   CHECK(Prepared("all", at::kFloat, 4096).tuner->defaults({}).learning_rate == doctest::Approx(1e-5));
-  FitSettings asked;
-  asked.learning_rate = 5;
-  asked.steps = 7;
-  CHECK(all.tuner->defaults(asked).learning_rate == 5);
-  CHECK(all.tuner->defaults(asked).epochs == 0);
+  FitRequest request;
+  request.learning_rate = 5;
+  request.steps = 7;
+  CHECK(all.tuner->defaults(request).learning_rate == 5);
+  CHECK(!all.tuner->defaults(request).epochs);
 }

@@ -8,27 +8,27 @@ namespace cuecard {
 
 namespace {
 
-/// The prompt that shows the right answer: of several it is the choice that the label names.
-const Prompt& shown_of(const std::vector<Prompt>& prompts, int64_t label) {
-  const auto chosen = std::find_if(prompts.begin(), prompts.end(),
+/// The prompt with the correct answer: of several, the choice given by the label.
+const Prompt& correct_prompt(const std::vector<Prompt>& prompts, int64_t label) {
+  const auto choice = std::find_if(prompts.begin(), prompts.end(),
                                    [&](const Prompt& prompt) { return prompt.choice == label; });
-  return prompts.size() > 1 && chosen != prompts.end() ? *chosen : prompts.at(0);
+  return prompts.size() > 1 && choice != prompts.end() ? *choice : prompts.at(0);
 }
 
-void append_shown(const std::vector<Piece>& pieces, std::vector<Piece>& shown) {
+void append_as_text(const std::vector<Piece>& pieces, std::vector<Piece>& result) {
   for (Piece piece : pieces) {
     if (piece.kind == Piece::Kind::answer)
       piece.kind = Piece::Kind::text;
-    // A field without a name is nobody's: verbalizers that read a field read the input's alone.
+    // Without a name, so that verbalizers that use tokens of a field use those of the input only.
     piece.field.clear();
     piece.word = -1;
     piece.shortenable = false;
-    shown.push_back(std::move(piece));
+    result.push_back(std::move(piece));
   }
 }
 
-std::string row_key(std::size_t row) {
-  std::string number = std::to_string(row + 1);
+std::string key_prefix(std::size_t index) {
+  const std::string number = std::to_string(index + 1);
   return std::string(number.size() < 6 ? 6 - number.size() : 0, '0') + number + ".";
 }
 
@@ -47,51 +47,50 @@ std::vector<std::string> words_of(const std::string& lines) {
 }
 
 [[noreturn]] void refuse(const std::string& key, const std::string& why) {
-  throw DataError("the card's demonstration \"" + key + "\" " + why + "; use the card as it was written.");
+  throw DataError("the card's demonstration \"" + key + "\" " + why + "; restore the card's original files.");
 }
 
 } // namespace
 
-Demonstration demonstrated(const Task& task, const Example& example) {
+Demonstration make_demonstration(const Task& task, const Example& example) {
   const std::vector<std::string> answers = task.verbalizer.answer_text(example.label);
-  const std::vector<Prompt> prompts = task.prompt_template.render(example, &answers);
-  const Prompt& prompt = shown_of(prompts, example.label);
-  Demonstration shown{example, {}};
-  append_shown(prompt.input, shown.pieces);
-  append_shown(prompt.output, shown.pieces);
-  return shown;
+  const std::vector<Prompt> prompts = task.prompt_template.render({example, &answers});
+  const Prompt& prompt = correct_prompt(prompts, example.label);
+  Demonstration demonstration{example, {}};
+  append_as_text(prompt.input, demonstration.pieces);
+  append_as_text(prompt.output, demonstration.pieces);
+  return demonstration;
 }
 
-std::map<std::string, std::string> written(const std::vector<Demonstration>& demonstrations,
-                                           const std::vector<std::string>& labels) {
+std::map<std::string, std::string> to_texts(const std::vector<Demonstration>& demonstrations,
+                                            const std::vector<std::string>& labels) {
   std::map<std::string, std::string> texts;
   for (std::size_t i = 0; i < demonstrations.size(); ++i) {
     const Example& example = demonstrations[i].example;
-    const std::string row = row_key(i);
-    texts[row + "label"] = labels.at(static_cast<std::size_t>(example.label));
+    const std::string prefix = key_prefix(i);
+    texts[prefix + "label"] = labels.at(static_cast<std::size_t>(example.label));
     for (const auto& [name, text] : example.fields)
-      texts[row + "field." + name] = text;
+      texts[prefix + "field." + name] = text;
     for (const auto& [name, words] : example.words)
-      texts[row + "words." + name] = lines_of(words);
+      texts[prefix + "words." + name] = lines_of(words);
     for (const auto& [name, text] : example.meta)
-      texts[row + "meta." + name] = text;
+      texts[prefix + "meta." + name] = text;
   }
   return texts;
 }
 
-std::vector<Demonstration> read_demonstrations(const Task& task,
-                                               const std::map<std::string, std::string>& texts) {
-  std::map<std::string, Example> rows;
+std::vector<Demonstration> from_texts(const Task& task, const std::map<std::string, std::string>& texts) {
+  std::map<std::string, Example> examples; // by number
   for (const auto& [key, text] : texts) {
     const std::size_t dot = key.find('.');
     if (dot == std::string::npos)
-      refuse(key, "is no row and field");
-    Example& example = rows[key.substr(0, dot)];
+      refuse(key, "has no number and field");
+    Example& example = examples[key.substr(0, dot)];
     const std::string what = key.substr(dot + 1);
     if (what == "label") {
       const auto label = std::find(task.labels.begin(), task.labels.end(), text);
       if (label == task.labels.end())
-        refuse(key, "is \"" + text + "\", which is none of the card's labels");
+        refuse(key, "is \"" + text + "\", which is not one of the card's labels");
       example.label = label - task.labels.begin();
     } else if (what.starts_with("field.")) {
       example.fields[what.substr(6)] = text;
@@ -100,14 +99,14 @@ std::vector<Demonstration> read_demonstrations(const Task& task,
     } else if (what.starts_with("meta.")) {
       example.meta[what.substr(5)] = text;
     } else {
-      refuse(key, "is no label, field, words or meta");
+      refuse(key, "is not a label, field, words or meta entry");
     }
   }
   std::vector<Demonstration> demonstrations;
-  for (const auto& [number, example] : rows) {
+  for (const auto& [number, example] : examples) {
     if (example.label < 0)
       refuse(number, "has no label");
-    demonstrations.push_back(demonstrated(task, example));
+    demonstrations.push_back(make_demonstration(task, example));
   }
   return demonstrations;
 }

@@ -17,9 +17,9 @@ namespace cuecard {
 
 namespace {
 
-constexpr uint64_t draw_stream = 0x64656d6f, order_stream = 0x6f726465; // "demo", "orde"
+constexpr uint64_t selection_stream = stream_id("demo"), order_stream = stream_id("orde");
 
-/// `\n` and `\t` as they are typed become what they mean.
+/// Replaces the escapes `\n`, `\t` and `\\`.
 std::string unescaped(const std::string& text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -34,23 +34,24 @@ std::string unescaped(const std::string& text) {
   return result;
 }
 
-/// `12,3,40`.
-std::vector<int64_t> line_numbers(const std::string& written) {
+/// Parses `12,3,40`.
+std::vector<int64_t> line_numbers(const std::string& list) {
   std::vector<int64_t> lines;
-  std::istringstream parts(written);
+  std::istringstream parts(list);
   for (std::string part; std::getline(parts, part, ',');) {
     if (part.empty() || part.size() > 9 || part.find_first_not_of("0123456789") != std::string::npos)
-      throw UsageError("lines is a list of line numbers such as 12,3,40, and \"" + part + "\" is none.");
+      throw UsageError("lines must be a list of line numbers such as 12,3,40, found \"" + part + "\".");
     lines.push_back(std::stoll(part));
   }
   if (lines.empty())
-    throw UsageError("choose=lines needs line numbers of the training file: set lines, as in lines=12,3,40.");
+    throw UsageError(
+        "choose=lines needs line numbers of the training file: set lines, for example lines=12,3,40.");
   return lines;
 }
 
-/// Rows of length 1, so that products are cosines.
-at::Tensor normalised(const at::Tensor& rows) {
-  return rows / rows.norm(2, {-1}, true).clamp_min(1e-12);
+/// Scales vectors to unit norm, so that dot products are cosine similarities.
+at::Tensor normalised(const at::Tensor& vectors) {
+  return vectors / vectors.norm(2, {-1}, true).clamp_min(1e-12);
 }
 
 bool same_texts(const Example& a, const Example& b) {
@@ -60,200 +61,200 @@ bool same_texts(const Example& a, const Example& b) {
 } // namespace
 
 InContext::InContext(const Options& options)
-    : k_(options.integer("k")), order_(options.integer("order")), pool_(options.integer("pool")),
+    : k_(options.integer("k")), order_(options.integer("order")), pool_size_(options.integer("pool")),
       choose_(options.text("choose")), lines_(options.text("lines")),
       separator_(unescaped(options.text("separator"))) {}
 
 void InContext::prepare(const Problem& problem) {
   if (problem.tasks.size() != 1)
-    throw UsageError("in-context makes a card of one task; " + std::to_string(problem.tasks.size()) +
+    throw UsageError("in-context supports one task per card, and " + std::to_string(problem.tasks.size()) +
                      " are given.");
   const Task& task = problem.tasks[0];
   if (!task.prompt_template.soft_slots().empty())
     throw UsageError("the template of task \"" + task.name +
                      "\" has soft slots, and the tuner \"in-context\" "
-                     "learns nothing that could fill them: take them out.");
+                     "trains nothing that could fill them: remove them.");
   const std::vector<int64_t>& triggers = task.prompt_template.triggers();
   if (std::find(triggers.begin(), triggers.end(), -1) != triggers.end())
-    throw UsageError("the template of task \"" + task.name +
-                     "\" has trigger slots without a token, and the "
-                     "tuner \"in-context\" searches for none: take them out, or use the tuner \"autoprompt\".");
+    throw UsageError(
+        "the template of task \"" + task.name +
+        "\" has trigger slots without a token, and the "
+        "tuner \"in-context\" does not search for any: remove them, or use the tuner \"autoprompt\".");
   if (task.prompt_template.answer_slots() == 0)
     throw UsageError("the template of task \"" + task.name +
-                     "\" has no answer slot, where demonstrations could show their label: put {mask} into it.");
+                     "\" has no answer slot for the labels of the demonstrations: put {mask} into it.");
   if (task.labels.empty())
-    throw UsageError("in-context shows rows with their labels, and task \"" + task.name +
-                     "\" has none: give it \"labels\".");
+    throw UsageError("in-context needs labelled examples, and task \"" + task.name +
+                     "\" has no labels: add \"labels\" to its task file.");
   task_.emplace(
       Task{task.name, task.prompt_template, task.verbalizer, task.labels, nullptr, nullptr, task.metric});
   vocabulary_ = &problem.vocabulary;
   hidden_ = problem.backbone.shape().hidden;
   if (task.train && choose_ == "lines")
-    keep_lines(*task.train);
+    select_lines(*task.train);
   else if (task.train)
-    keep_rows(*task.train, problem.seed);
+    select(*task.train, problem.seed);
 }
 
-int64_t InContext::kept_per_label() const {
-  return by_likeness() ? std::max(k_, pool_ / std::ssize(task_->labels)) : k_;
+int64_t InContext::pool_per_label() const {
+  return by_similarity() ? std::max(k_, pool_size_ / std::ssize(task_->labels)) : k_;
 }
 
-void InContext::keep_rows(const std::vector<Example>& train, uint64_t seed) {
+void InContext::select(const std::vector<Example>& train, uint64_t seed) {
   std::vector<int64_t> order(train.size());
   std::iota(order.begin(), order.end(), 0);
   if (choose_ != "first")
-    order = Random(seed, draw_stream).permutation(std::ssize(train));
-  std::map<int64_t, int64_t> taken; // by label
-  std::string problem = "there are none with a label";
-  rows_.clear();
+    order = Random(seed, selection_stream).permutation(std::ssize(train));
+  std::map<int64_t, int64_t> selected; // by label
+  std::string reason = "none has a label";
+  pool_.clear();
   for (const int64_t i : order) {
     const Example& example = train[static_cast<std::size_t>(i)];
-    if (example.label < 0 || taken[example.label] >= kept_per_label())
+    if (example.label < 0 || selected[example.label] >= pool_per_label())
       continue;
     try {
-      rows_.push_back(demonstrated(*task_, example));
-      ++taken[example.label];
+      pool_.push_back(make_demonstration(*task_, example));
+      ++selected[example.label];
     } catch (const DataError& error) {
-      problem = "line " + std::to_string(example.line) + ": " + error.what();
+      reason = "line " + std::to_string(example.line) + ": " + error.what();
     }
   }
-  if (rows_.empty())
-    throw DataError("no training row can be shown as a demonstration: " + problem);
-  put_in_order();
+  if (pool_.empty())
+    throw DataError("no training example can be used as a demonstration: " + reason);
+  shuffle();
 }
 
-void InContext::keep_lines(const std::vector<Example>& train) {
-  rows_.clear();
+void InContext::select_lines(const std::vector<Example>& train) {
+  pool_.clear();
   for (const int64_t line : line_numbers(lines_)) {
-    const auto row =
-        std::find_if(train.begin(), train.end(), [&](const Example& example) { return example.line == line; });
-    if (row == train.end() || row->label < 0)
-      throw UsageError("lines names line " + std::to_string(line) +
-                       ", and no labelled training row stands there: name others.");
-    rows_.push_back(demonstrated(*task_, *row));
+    const auto example =
+        std::find_if(train.begin(), train.end(), [&](const Example& each) { return each.line == line; });
+    if (example == train.end() || example->label < 0)
+      throw UsageError("line " + std::to_string(line) +
+                       ", which lines names, has no labelled training example: choose another.");
+    pool_.push_back(make_demonstration(*task_, *example));
   }
-  put_in_order();
+  shuffle();
 }
 
-void InContext::put_in_order() {
-  if (order_ == 0 || by_likeness())
+void InContext::shuffle() {
+  if (order_ == 0 || by_similarity())
     return;
-  std::vector<Demonstration> ordered;
-  for (const int64_t i : Random(static_cast<uint64_t>(order_), order_stream).permutation(std::ssize(rows_)))
-    ordered.push_back(std::move(rows_[static_cast<std::size_t>(i)]));
-  rows_ = std::move(ordered);
+  std::vector<Demonstration> shuffled;
+  for (const int64_t i : Random(static_cast<uint64_t>(order_), order_stream).permutation(std::ssize(pool_)))
+    shuffled.push_back(std::move(pool_[static_cast<std::size_t>(i)]));
+  pool_ = std::move(shuffled);
 }
 
 void InContext::represent(Scorer& scorer) {
   std::vector<Prompt> prompts;
   std::vector<Demonstration> with_text;
-  for (Demonstration& row : rows_) {
-    std::vector<Prompt> own = task_->prompt_template.render(row.example);
-    const bool has_text = std::any_of(own.at(0).input.begin(), own[0].input.end(), [&](const Piece& piece) {
-      return piece.kind == Piece::Kind::field && !vocabulary_->encode(piece.text).empty();
-    });
+  for (Demonstration& demonstration : pool_) {
+    std::vector<Prompt> rendered = task_->prompt_template.render({demonstration.example});
+    const bool has_text =
+        std::any_of(rendered.at(0).input.begin(), rendered[0].input.end(), [&](const Piece& piece) {
+          return piece.kind == Piece::Kind::field && !vocabulary_->encode(piece.text).empty();
+        });
     if (!has_text)
-      continue; // nothing is like it
-    prompts.push_back(std::move(own[0]));
-    with_text.push_back(std::move(row));
+      continue; // it has no representation
+    prompts.push_back(std::move(rendered[0]));
+    with_text.push_back(std::move(demonstration));
   }
   if (prompts.empty())
-    throw DataError("choose=similar compares the texts of rows, and no training row has any.");
-  rows_ = std::move(with_text);
+    throw DataError("choose=similar compares the texts of examples, and no training example has any.");
+  pool_ = std::move(with_text);
   ScoreRequest request;
   request.prompts = &prompts;
-  request.readout.kind = Readout::Kind::hidden;
-  request.reading.rows = Reading::Rows::tokens;
+  request.output.kind = OutputRequest::Kind::hidden_states;
+  request.positions.kind = OutputPositions::Kind::tokens;
   std::vector<at::Tensor> means;
-  scorer.score(request, [&](const at::Tensor& values, const Batch& batch) {
-    means.push_back(entry_means(values, batch).to(at::kCPU));
+  scorer.score(request, [&](const at::Tensor& outputs, const Batch& batch) {
+    means.push_back(entry_means(outputs, batch).to(at::kCPU));
   });
-  states_ = normalised(at::cat(means));
+  representations_ = normalised(at::cat(means));
 }
 
-std::vector<std::size_t> InContext::first_of_each(const std::vector<int64_t>& order, const Example* but) const {
-  std::map<int64_t, int64_t> taken;
+std::vector<std::size_t> InContext::first_of_each(const std::vector<int64_t>& order,
+                                                  const Example* excluded) const {
+  std::map<int64_t, int64_t> shown; // by label
   std::vector<std::size_t> chosen;
   for (const int64_t i : order) {
-    const Example& example = rows_[static_cast<std::size_t>(i)].example;
-    if ((but && same_texts(example, *but)) || taken[example.label] >= k_)
+    const Example& example = pool_[static_cast<std::size_t>(i)].example;
+    if ((excluded && same_texts(example, *excluded)) || shown[example.label] >= k_)
       continue;
-    ++taken[example.label];
+    ++shown[example.label];
     chosen.push_back(static_cast<std::size_t>(i));
   }
   return chosen;
 }
 
-std::vector<std::size_t> InContext::shown_for(const EditArgs& args) const {
-  std::vector<int64_t> order(rows_.size());
+std::vector<std::size_t> InContext::demonstrations_for(const EditArgs& args) const {
+  std::vector<int64_t> order(pool_.size());
   std::iota(order.begin(), order.end(), 0);
   if (choose_ == "lines")
     return {order.begin(), order.end()};
-  if (!by_likeness() || !states_.defined() || !args.likeness.defined())
+  if (!by_similarity() || !representations_.defined() || !args.representation.defined())
     return first_of_each(order, nullptr);
-  const at::Tensor cosines = at::mv(states_, normalised(args.likeness)).contiguous();
+  const at::Tensor cosines = at::mv(representations_, normalised(args.representation)).contiguous();
   const float* cosine = cosines.const_data_ptr<float>();
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return cosine[a] > cosine[b]; });
-  // A row that is learned from does not stand in front of itself.
-  std::vector<std::size_t> chosen = first_of_each(order, args.learn ? &args.example : nullptr);
+  // A training example is never a demonstration of itself.
+  std::vector<std::size_t> chosen = first_of_each(order, args.training ? &args.example : nullptr);
   if (order_ > 0) {
-    std::vector<std::size_t> ordered;
+    std::vector<std::size_t> shuffled;
     for (const int64_t i : Random(static_cast<uint64_t>(order_), order_stream).permutation(std::ssize(chosen)))
-      ordered.push_back(chosen[static_cast<std::size_t>(i)]);
-    return ordered;
+      shuffled.push_back(chosen[static_cast<std::size_t>(i)]);
+    return shuffled;
   }
-  std::reverse(chosen.begin(), chosen.end()); // the most alike stands next to the input
+  std::reverse(chosen.begin(), chosen.end()); // the most similar is next to the input
   return chosen;
 }
 
 void InContext::edit(std::vector<Prompt>& prompts, const EditArgs& args) const {
-  std::vector<Piece> front;
-  Piece separator;
-  separator.text = separator_;
-  for (const std::size_t i : shown_for(args)) {
-    front.insert(front.end(), rows_[i].pieces.begin(), rows_[i].pieces.end());
-    front.push_back(separator);
+  std::vector<Piece> demonstrations;
+  for (const std::size_t i : demonstrations_for(args)) {
+    demonstrations.insert(demonstrations.end(), pool_[i].pieces.begin(), pool_[i].pieces.end());
+    demonstrations.push_back(Piece::text_of(separator_));
   }
   for (Prompt& prompt : prompts)
-    prompt.input.insert(prompt.input.begin(), front.begin(), front.end());
+    prompt.input.insert(prompt.input.begin(), demonstrations.begin(), demonstrations.end());
 }
 
 FitReport InContext::fit(Engine& engine) {
-  const bool learns = !task_->verbalizer.parameters().empty();
-  if (by_likeness()) {
+  const bool trains_verbalizer = !task_->verbalizer.parameters().empty();
+  if (by_similarity()) {
     represent(engine.scorer(0));
-    if (learns)
-      engine.render_again();
+    if (trains_verbalizer)
+      engine.rerender();
   }
-  if (learns)
+  if (trains_verbalizer)
     return Tuner::fit(engine);
   FitReport report;
   report.best_dev = engine.evaluate_dev(0);
   return report;
 }
 
-Learned InContext::export_learned(int64_t) const {
-  Learned learned;
-  learned.texts = written(rows_, task_->labels);
-  if (states_.defined())
-    learned.tensors["states"] = states_;
-  return learned;
+ComponentState InContext::state(int64_t) const {
+  ComponentState state;
+  state.texts = to_texts(pool_, task_->labels);
+  if (representations_.defined())
+    state.tensors["states"] = representations_;
+  return state;
 }
 
-void InContext::import_learned(const Learned& learned) {
-  rows_ = read_demonstrations(*task_, learned.texts);
-  states_ = at::Tensor();
-  if (!by_likeness())
+void InContext::load_state(const ComponentState& state) {
+  pool_ = from_texts(*task_, state.texts);
+  representations_ = at::Tensor();
+  if (!by_similarity())
     return;
-  const auto found = learned.tensors.find("states");
-  const int64_t rows = std::ssize(rows_);
-  if (found == learned.tensors.end() || found->second.dim() != 2 || found->second.size(0) != rows ||
+  const auto found = state.tensors.find("states");
+  const int64_t size = std::ssize(pool_);
+  if (found == state.tensors.end() || found->second.dim() != 2 || found->second.size(0) != size ||
       found->second.size(1) != hidden_ || !found->second.is_floating_point())
     throw DataError("the card's demonstrations don't fit: expected a tensor \"states\" of " +
-                    std::to_string(rows) + " x " + std::to_string(hidden_) +
-                    " floating-point numbers, one row for each; use the card "
-                    "as it was written.");
-  states_ = found->second.to(at::kCPU, at::kFloat).contiguous();
+                    std::to_string(size) + " x " + std::to_string(hidden_) +
+                    " floating-point numbers, one row for each; restore the card's original files.");
+  representations_ = found->second.to(at::kCPU, at::kFloat).contiguous();
 }
 
 } // namespace cuecard

@@ -1,4 +1,5 @@
-// How rows become demonstrations and come back from a card. What they do to a model is tested in tests/engine.
+// How examples become demonstrations, and their state in a card. Their effect on a model is tested in
+// tests/engine.
 #include "in_context.hpp"
 
 #include <ATen/ATen.h>
@@ -6,28 +7,24 @@
 #include <cuecard/error.hpp>
 #include <cuecard/testing/named_labels.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging also defines CHECK.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 
 namespace {
 
-/// `text` and the words of `tokens`, then the answer; two prompts, of which the second is longer.
+/// The field `text`, then the answer; two prompts, of which the second has the field twice.
 class PlainTemplate final : public Template {
 public:
-  void prepare(const Vocabulary&, const PromptTarget&) override {}
+  void prepare(const TemplateTarget&) override {}
   std::vector<std::string> fields() const override { return {"text", "tokens"}; }
-  std::vector<Prompt> render(const Example& example, const std::vector<std::string>* answers) const override {
-    if (!example.fields.count("text"))
+  std::vector<Prompt> render(const RenderArgs& args) const override {
+    if (!args.example.fields.count("text"))
       throw DataError("no text");
-    Piece text, answer;
-    text.kind = Piece::Kind::field;
-    text.field = "text";
-    text.text = example.fields.at("text");
+    Piece text = Piece::field_of("text", args.example.fields.at("text"));
     text.shortenable = true;
-    answer.kind = Piece::Kind::answer;
-    answer.text = answers ? answers->at(0) : "";
+    const Piece answer = Piece::answer_slot(0, args.answers ? args.answers->at(0) : "");
     Prompt first, second;
     first.input = {text, answer};
     second.input = {text, text, answer};
@@ -56,40 +53,41 @@ Example example_of(const std::string& text, int64_t label) {
 
 } // namespace
 
-TEST_CASE("a demonstration is text of nobody: not read, not cut, the choice that its label names") {
+TEST_CASE("a demonstration is plain text: no answer slot, no field name, not shortenable, the choice given by "
+          "its label") {
   PlainTemplate prompt_template;
   testing::NamedLabels verbalizer{{" no", " yes"}};
   const Task task{"t", prompt_template, verbalizer, {"no", "yes"}, nullptr, nullptr};
   for (const int64_t label : {0, 1}) {
-    const Demonstration shown = demonstrated(task, example_of("fine", label));
-    REQUIRE(shown.pieces.size() == static_cast<std::size_t>(2 + label));
-    for (const Piece& piece : shown.pieces) {
+    const Demonstration demonstration = make_demonstration(task, example_of("fine", label));
+    REQUIRE(demonstration.pieces.size() == static_cast<std::size_t>(2 + label));
+    for (const Piece& piece : demonstration.pieces) {
       CHECK(piece.kind != Piece::Kind::answer);
       CHECK(piece.field.empty());
       CHECK_FALSE(piece.shortenable);
     }
-    CHECK(shown.pieces.front().kind == Piece::Kind::field); // never special tokens, whatever it spells
-    CHECK(shown.pieces.back().kind == Piece::Kind::text);
-    CHECK(shown.pieces.back().text == (label ? " yes" : " no"));
+    CHECK(demonstration.pieces.front().kind == Piece::Kind::field); // so it never becomes special tokens
+    CHECK(demonstration.pieces.back().kind == Piece::Kind::text);
+    CHECK(demonstration.pieces.back().text == (label ? " yes" : " no"));
   }
 }
 
-TEST_CASE("rows come back from a card with their words, side data and order") {
+TEST_CASE("a card restores demonstrations with their words, side data and order") {
   PlainTemplate prompt_template;
   testing::NamedLabels verbalizer{{" no", " yes"}};
   const Task task{"t", prompt_template, verbalizer, {"no", "yes"}, nullptr, nullptr};
-  std::vector<Demonstration> rows;
+  std::vector<Demonstration> demonstrations;
   for (int i = 0; i < 12; ++i)
-    rows.push_back(demonstrated(task, example_of("row " + std::to_string(i), i % 3 == 0)));
-  rows[3].example.words["tokens"] = {"a", "", "b c"};
-  rows[3].example.meta["source.of"] = "x\ny";
-  const std::vector<Demonstration> back = read_demonstrations(task, written(rows, task.labels));
-  REQUIRE(back.size() == rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    CHECK(back[i].example.fields == rows[i].example.fields);
-    CHECK(back[i].example.words == rows[i].example.words);
-    CHECK(back[i].example.meta == rows[i].example.meta);
-    CHECK(back[i].example.label == rows[i].example.label);
-    CHECK(back[i].pieces.size() == rows[i].pieces.size());
+    demonstrations.push_back(make_demonstration(task, example_of("example " + std::to_string(i), i % 3 == 0)));
+  demonstrations[3].example.words["tokens"] = {"a", "", "b c"};
+  demonstrations[3].example.meta["source.of"] = "x\ny";
+  const std::vector<Demonstration> restored = from_texts(task, to_texts(demonstrations, task.labels));
+  REQUIRE(restored.size() == demonstrations.size());
+  for (std::size_t i = 0; i < demonstrations.size(); ++i) {
+    CHECK(restored[i].example.fields == demonstrations[i].example.fields);
+    CHECK(restored[i].example.words == demonstrations[i].example.words);
+    CHECK(restored[i].example.meta == demonstrations[i].example.meta);
+    CHECK(restored[i].example.label == demonstrations[i].example.label);
+    CHECK(restored[i].pieces.size() == demonstrations[i].pieces.size());
   }
 }

@@ -5,32 +5,32 @@
 namespace {
 
 constexpr cuecard_option_v1 options[] = {
-    cuecard::integer_option("k", "4", 1, 1000,
-                            "Demonstrations of each label; fewer where there are fewer rows.",
+    cuecard::integer_option("k", "4", 1, 1000, "Demonstrations per label; fewer if there are fewer examples.",
                             "Brown et al. 2020, section 2.4: as many as fit"),
-    cuecard::text_option("choose", "seed", "seed|first|lines|similar",
-                         "Drawn by the seed; the first rows of each label in the training file; those of its "
-                         "lines that `lines` names; or those most like the input.",
-                         "Brown et al. 2020, section 2.4: drawn at random"),
+    cuecard::text_option(
+        "choose", "seed", "seed|first|lines|similar",
+        "How demonstrations are chosen: at random, the first of each label in the training file, "
+        "the lines given by `lines`, or the most similar to the input.",
+        "Brown et al. 2020, section 2.4: drawn at random"),
     cuecard::text_option("lines", "", "",
-                         "choose=lines: lines of the training file, as 12,3,40; shown in this order.",
+                         "choose=lines: line numbers of the training file, such as 12,3,40; the order is kept.",
                          "chosen by hand"),
     cuecard::integer_option("order", "0", 0, 1e9,
-                            "0: as chosen (similar: the most alike last); else shuffled by this seed.",
+                            "0: as chosen (similar: the most similar last); otherwise the seed of a shuffle.",
                             "Zhao et al. 2021: the order decides much"),
     cuecard::text_option("separator", "\\n\\n", "",
-                         "Text behind each demonstration; \\n is a line feed, \\t a tabulator.",
+                         "Text after each demonstration; \\n is a line feed, \\t a tab.",
                          "Brown et al. 2020, section 2.4: one or two line feeds"),
     cuecard::integer_option(
         "pool", "1000", 1, 1e5,
-        "choose=similar: training rows to choose from, kept in the card, as many of each label.",
-        "4 MB of states at 1,000 numbers a row"),
+        "choose=similar: training examples to choose from, stored in the card, the same number per label.",
+        "4 MB of representations at a hidden size of 1,000"),
 };
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::tuner<cuecard::InContext>(
-        "in-context", "Labelled rows in front of the input; learns nothing (Brown et al. 2020)",
-        CUECARD_LEARNS_TOKENS, options),
+    cuecard::tuner<cuecard::InContext>("in-context",
+                                       "Labelled examples before the input; trains nothing (Brown et al. 2020)",
+                                       CUECARD_TRAINS_TOKENS, options),
 };
 
 } // namespace

@@ -2,13 +2,13 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
-#include <cuecard/parts/sized_rate.hpp>
+#include <cuecard/parts/training/sized_rate.hpp>
 
 namespace cuecard {
 
 namespace {
 
-/// BERT's initializer_range, which the authors' code starts everything with.
+/// BERT's initializer_range, with which the authors' code initialises everything.
 constexpr double deviation = 0.02;
 
 } // namespace
@@ -21,38 +21,40 @@ PTuningV2::PTuningV2(const Options& options)
 void PTuningV2::prepare(const Problem& problem) {
   const BackboneShape& shape = problem.backbone.shape();
   if (shape.sites.empty())
-    throw UsageError("p-tuning-v2 puts prompts into every layer, and the " + shape.family +
-                     " backbone takes none there; use prompt-tuning.");
+    throw UsageError("p-tuning-v2 needs prefixes in every layer, which the " + shape.family +
+                     " backbone does not support; use prompt-tuning.");
   model_width_ = shape.hidden;
-  std::vector<LearnedPrefix> sites;
+  std::vector<TrainablePrefix> sites;
   for (const BackboneShape::Site& site : shape.sites) {
-    Random random(problem.seed, 0x64656570 + static_cast<uint64_t>(site.site)); // "deep"
-    const int64_t width = LearnedPrefix::width(site);
+    Random random(problem.seed, stream_id("deep") + static_cast<uint64_t>(site.site));
+    const int64_t width = TrainablePrefix::width(site);
     if (!projection_) {
       sites.emplace_back(site, random.normal_tensor({length_, width}, deviation));
       continue;
     }
-    const at::Tensor rows = random.normal_tensor({length_, shape.hidden}, deviation);
-    sites.emplace_back(site, rows,
+    const at::Tensor inputs = random.normal_tensor({length_, shape.hidden}, deviation);
+    sites.emplace_back(site, inputs,
                        Mlp{normal_linear(prefix_hidden_, shape.hidden, deviation, random),
                            normal_linear(width, prefix_hidden_, deviation, random)});
   }
-  prompts_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
+  prefixes_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
 }
 
-FitSettings PTuningV2::defaults(const FitSettings& asked) const {
-  FitSettings settings = asked;    // the authors' script for RTE with BERT-large
-  if (settings.learning_rate <= 0) // networks: their script for WiC; large models: PEFT's Llama-3.2-3B (README)
-    settings.learning_rate = prompts_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
-  if (settings.schedule.empty())
-    settings.schedule = "linear";
-  if (settings.batch_size <= 0)
-    settings.batch_size = 32;
-  if (settings.epochs <= 0 && settings.steps <= 0) {
-    settings.epochs = 60;
-    settings.least_steps = 100;
+FitRequest PTuningV2::defaults(const FitRequest& request) const {
+  // The authors' scripts for RTE and, with projection, WiC on BERT-large; large models: PEFT's Llama-3.2-3B
+  // (README).
+  FitRequest filled = request;
+  if (!filled.learning_rate)
+    filled.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
+  if (!filled.schedule)
+    filled.schedule = "linear";
+  if (!filled.batch_size)
+    filled.batch_size = 32;
+  if (!filled.steps && !filled.epochs) {
+    filled.epochs = 60;
+    filled.min_steps = 100;
   }
-  return settings;
+  return filled;
 }
 
 } // namespace cuecard

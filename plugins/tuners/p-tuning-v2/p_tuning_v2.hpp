@@ -1,10 +1,11 @@
-/// P-tuning v2 (Liu et al. 2022): prompts in every layer of an understanding model, learned directly.
+/// P-tuning v2 (Liu et al. 2022): trainable prompts in every layer, without reparametrisation by default, for
+/// language understanding.
 #pragma once
 
 #include <string>
 
 #include <cuecard/options.hpp>
-#include <cuecard/parts/learned_prefix.hpp>
+#include <cuecard/parts/training/trainable_prefix.hpp>
 #include <cuecard/tuner.hpp>
 
 namespace cuecard {
@@ -14,19 +15,19 @@ public:
   explicit PTuningV2(const Options& options);
 
   void prepare(const Problem& problem) override;
-  Conditioning condition(int64_t, const Pass& pass) const override { return prompts_.condition(pass); }
-  std::vector<ParameterGroup> parameters() override { return {{prompts_.parameters(), 1.0, weight_decay_}}; }
-  FitSettings defaults(const FitSettings& asked) const override;
-  Learned export_learned(int64_t) const override { return prompts_.export_learned(); }
-  void import_learned(const Learned& learned) override { prompts_.import_learned(learned); }
-  bool adopt(const Conditioning& learned, std::string& why) override { return prompts_.adopt(learned, why); }
+  Conditioning condition(const ConditionArgs& args) const override { return prefixes_.condition(args.pass); }
+  std::vector<ParameterGroup> parameters() override { return {{prefixes_.parameters(), 1.0, weight_decay_}}; }
+  FitRequest defaults(const FitRequest& request) const override;
+  ComponentState state(int64_t) const override { return prefixes_.state(); }
+  void load_state(const ComponentState& state) override { prefixes_.load_state(state); }
+  bool adopt(const Conditioning& trained, std::string& why) override { return prefixes_.adopt(trained, why); }
 
 private:
   int64_t length_, prefix_hidden_;
   bool projection_, count_positions_;
   double dropout_, weight_decay_;
   int64_t model_width_ = 0;
-  LearnedPrefixes prompts_; ///< the same for all tasks of a run
+  LearnedPrefixes prefixes_; ///< shared by all tasks of a run
 };
 
 } // namespace cuecard

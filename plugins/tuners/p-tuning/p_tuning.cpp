@@ -7,56 +7,56 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
-#include <cuecard/parts/sized_rate.hpp>
-#include <cuecard/parts/soft_slots.hpp>
+#include <cuecard/parts/training/sized_rate.hpp>
+#include <cuecard/parts/training/soft_slots.hpp>
 
 namespace cuecard {
 
 namespace {
 
-/// The paper's LAMA templates: three times three pseudo tokens.
-constexpr int64_t usual_length = 9;
+/// The paper's LAMA templates: three times three virtual tokens.
+constexpr int64_t default_length = 9;
 constexpr int64_t lstm_layers = 2;
-/// In front of the names of the model's weights in a card.
-constexpr const char* of_model = "model.";
+/// Prefix of the names of the model's weights in a card.
+constexpr const char* model_prefix = "model.";
 
 } // namespace
 
 PTuning::PTuning(const Options& options)
-    : asked_length_(options.integer("length")), encoder_kind_(options.text("encoder")),
-      asked_hidden_(options.integer("hidden")), maps_(options.integer("maps")),
-      weight_decay_(options.number("weight-decay")), tunes_model_(options.flag("tune-model")),
-      model_scale_(options.number("model-lr-scale")), model_decay_(options.number("model-weight-decay")) {}
+    : requested_length_(options.integer("length")), encoder_kind_(options.text("encoder")),
+      requested_hidden_(options.integer("hidden")), num_maps_(options.integer("maps")),
+      weight_decay_(options.number("weight-decay")), tune_model_(options.flag("tune-model")),
+      model_lr_scale_(options.number("model-lr-scale")), model_decay_(options.number("model-weight-decay")) {}
 
 void PTuning::prepare(const Problem& problem) {
   model_width_ = problem.backbone.shape().hidden;
   const std::vector<SoftSlot>& slots = shared_soft_slots(problem);
   template_slots_ = static_cast<int64_t>(slots.size());
-  length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : usual_length);
+  length_ = requested_length_ >= 0 ? requested_length_ : (template_slots_ > 0 ? 0 : default_length);
   if (template_slots_ + length_ == 0)
-    throw UsageError("p-tuning has nothing to learn: length is 0 and the template has no soft slots.");
+    throw UsageError("p-tuning has nothing to train: length is 0 and the template has no soft slots.");
 
   const int64_t width = problem.backbone.shape().embedding_width;
-  const int64_t hidden = asked_hidden_ > 0 ? asked_hidden_ : std::max<int64_t>(1, width / 2);
-  Random random(problem.seed, 0x70736575646f); // "pseudo"
-  rows_ = random.normal_tensor({template_slots_ + length_, width}, 1.0);
-  start_from_words(rows_, slots, problem.backbone);
+  const int64_t hidden = requested_hidden_ > 0 ? requested_hidden_ : std::max<int64_t>(1, width / 2);
+  Random random(problem.seed, stream_id("pseudo"));
+  prompt_ = random.normal_tensor({template_slots_ + length_, width}, 1.0);
+  start_from_words(prompt_, slots, problem.backbone);
 
   Encoder encoder;
   if (encoder_kind_ == "lstm")
     encoder.lstm = BidirectionalLstm::initial(width, hidden, lstm_layers, random);
-  for (int64_t map = 0; map < maps_; ++map)
+  for (int64_t map = 0; map < num_maps_; ++map)
     encoder.maps.push_back(initial_linear(width, map == 0 && encoder.lstm ? 2 * hidden : width, random));
   std::vector<at::Tensor*> tensors = encoder.tensors();
-  tensors.push_back(&rows_);
+  tensors.push_back(&prompt_);
   make_learned(tensors, problem.backbone.device());
   encoder_ = std::move(encoder);
-  if (tunes_model_)
+  if (tune_model_)
     model_.copy(problem.backbone, [](const std::string&) { return true; });
 }
 
-at::Tensor PTuning::Encoder::operator()(const at::Tensor& rows) const {
-  at::Tensor x = lstm ? (*lstm)(rows) : rows;
+at::Tensor PTuning::Encoder::operator()(const at::Tensor& embeddings) const {
+  at::Tensor x = lstm ? (*lstm)(embeddings) : embeddings;
   for (std::size_t map = 0; map < maps.size(); ++map)
     x = maps[map](map == 0 ? x : at::relu(x));
   return x;
@@ -76,105 +76,101 @@ std::vector<at::Tensor*> PTuning::Encoder::tensors() {
 
 void PTuning::edit(std::vector<Prompt>& prompts, const EditArgs&) const {
   for (Prompt& prompt : prompts)
-    for (int64_t i = 0; i < length_; ++i) {
-      Piece piece;
-      piece.kind = Piece::Kind::soft;
-      piece.slot = template_slots_ + i;
-      prompt.front.push_back(piece);
-    }
+    for (int64_t i = 0; i < length_; ++i)
+      prompt.prepended.push_back(Piece::soft_slot(template_slots_ + i));
 }
 
-Conditioning PTuning::condition(int64_t, const Pass&) const {
+Conditioning PTuning::condition(const ConditionArgs&) const {
   Conditioning conditioning;
-  conditioning.embeddings = encoder_ ? (*encoder_)(rows_) : rows_;
+  conditioning.embeddings = encoder_ ? (*encoder_)(prompt_) : prompt_;
   return conditioning;
 }
 
 std::vector<ParameterGroup> PTuning::parameters() {
-  ParameterGroup group{{rows_}, 1.0, weight_decay_};
+  ParameterGroup group{{prompt_}, 1.0, weight_decay_};
   if (encoder_)
     for (const at::Tensor* tensor : encoder_->tensors())
       group.tensors.push_back(*tensor);
   std::vector<ParameterGroup> groups{group};
-  for (ParameterGroup& weights : model_.groups(model_scale_, model_decay_))
+  for (ParameterGroup& weights : model_.groups(model_lr_scale_, model_decay_))
     groups.push_back(std::move(weights));
   return groups;
 }
 
-FitSettings PTuning::defaults(const FitSettings& asked) const {
-  FitSettings settings = asked;
-  if (tunes_model_) { // the authors' few-shot code: AdamW, 1e-4 for the rows, 250 steps of 16, linear decay
-    if (settings.optimizer.empty())
-      settings.optimizer = "adamw";
-    if (settings.learning_rate <= 0)
-      settings.learning_rate = 1e-4;
-    if (settings.schedule.empty())
-      settings.schedule = "linear";
-    if (settings.clip < 0)
-      settings.clip = 1;
-    if (settings.batch_size <= 0)
-      settings.batch_size = 16;
-    if (settings.epochs <= 0 && settings.steps <= 0)
-      settings.steps = 250;
-    if (settings.evaluate_every <= 0)
-      settings.evaluate_every = 20;
-    if (settings.patience < 0)
-      settings.patience = 10;
-    return settings;
+FitRequest PTuning::defaults(const FitRequest& request) const {
+  FitRequest filled = request;
+  if (tune_model_) { // the authors' few-shot code; 1e-4 is the rate of the soft prompt
+    if (!filled.optimizer)
+      filled.optimizer = "adamw";
+    if (!filled.learning_rate)
+      filled.learning_rate = 1e-4;
+    if (!filled.schedule)
+      filled.schedule = "linear";
+    if (!filled.clip)
+      filled.clip = 1;
+    if (!filled.batch_size)
+      filled.batch_size = 16;
+    if (!filled.steps && !filled.epochs)
+      filled.steps = 250;
+    if (!filled.evaluate_every)
+      filled.evaluate_every = 20;
+    if (!filled.patience)
+      filled.patience = 10;
+    return filled;
   }
-  // What was measured on SmolLM2, and by PEFT on Llama-3.2-3B (README). The authors' LAMA (Adam, 1e-5, times
-  // 0.98 each epoch) would need thousands of steps for as much.
-  if (settings.optimizer.empty())
-    settings.optimizer = "adamw";
-  if (settings.learning_rate <= 0)
-    settings.learning_rate = sized_rate(model_width_, 1e-3, 1e-4);
-  if (settings.schedule.empty())
-    settings.schedule = "linear";
-  if (settings.decay <= 0)
-    settings.decay = 0.98; // with --schedule exponential
-  if (settings.batch_size <= 0)
-    settings.batch_size = 16;
-  if (settings.epochs <= 0 && settings.steps <= 0) {
-    settings.epochs = 6;
-    settings.least_steps = 100;
+  // Measured on SmolLM2, and by PEFT on Llama-3.2-3B (README). The authors' settings for LAMA (Adam, 1e-5,
+  // times 0.98 per epoch) would need thousands of steps for the same result.
+  if (!filled.optimizer)
+    filled.optimizer = "adamw";
+  if (!filled.learning_rate)
+    filled.learning_rate = sized_rate(model_width_, 1e-3, 1e-4);
+  if (!filled.schedule)
+    filled.schedule = "linear";
+  if (!filled.decay)
+    filled.decay = 0.98; // with --schedule exponential
+  if (!filled.batch_size)
+    filled.batch_size = 16;
+  if (!filled.steps && !filled.epochs) {
+    filled.epochs = 6;
+    filled.min_steps = 100;
   }
-  return settings;
+  return filled;
 }
 
-Learned PTuning::export_learned(int64_t task) const {
+ComponentState PTuning::state(int64_t task) const {
   const at::NoGradGuard no_grad;
-  Learned learned{{{"prompt", condition(task, {}).embeddings.detach().contiguous()}}, {}};
-  model_.add_to(learned, of_model);
-  return learned;
+  ComponentState state{{{"prompt", condition({task}).embeddings.detach().contiguous()}}};
+  model_.add_to(state, model_prefix);
+  return state;
 }
 
-void PTuning::import_learned(const Learned& learned) {
-  const auto found = learned.tensors.find("prompt");
-  if (found == learned.tensors.end() || found->second.sizes() != rows_.sizes() ||
+void PTuning::load_state(const ComponentState& state) {
+  const auto found = state.tensors.find("prompt");
+  if (found == state.tensors.end() || found->second.sizes() != prompt_.sizes() ||
       !found->second.is_floating_point())
-    throw DataError("the card's learned rows don't fit: expected a floating-point tensor \"prompt\" of " +
-                    std::to_string(rows_.size(0)) + " x " + std::to_string(rows_.size(1)) +
-                    "; use the card as it was written, or train it again.");
-  collapse(found->second);
-  model_.take_from(learned, of_model);
+    throw DataError("the card's soft prompt doesn't fit: expected a floating-point tensor \"prompt\" of " +
+                    std::to_string(prompt_.size(0)) + " x " + std::to_string(prompt_.size(1)) +
+                    "; restore the card's original files, or train it again.");
+  train_directly(found->second);
+  model_.take_from(state, model_prefix);
 }
 
-bool PTuning::adopt(const Conditioning& learned, std::string& why) {
-  if (!learned.prefixes.empty() || !learned.embeddings.defined() ||
-      learned.embeddings.sizes() != rows_.sizes()) {
-    why = "it is not the one matrix of " + std::to_string(rows_.size(0)) + " x " +
-          std::to_string(rows_.size(1)) + " that length and model ask for";
+bool PTuning::adopt(const Conditioning& trained, std::string& why) {
+  if (!trained.prefixes.empty() || !trained.embeddings.defined() ||
+      trained.embeddings.sizes() != prompt_.sizes()) {
+    why = "it is not a single matrix of " + std::to_string(prompt_.size(0)) + " x " +
+          std::to_string(prompt_.size(1)) + ", as length and model require";
     return false;
   }
-  collapse(learned.embeddings);
+  train_directly(trained.embeddings);
   return true;
 }
 
-void PTuning::collapse(const at::Tensor& prompt) {
-  const at::Device device = rows_.device();
+void PTuning::train_directly(const at::Tensor& prompt) {
+  const at::Device device = prompt_.device();
   encoder_.reset();
-  rows_ = prompt.detach().to(device, at::kFloat).clone();
-  rows_.set_requires_grad(true);
+  prompt_ = prompt.detach().to(device, at::kFloat).clone();
+  prompt_.set_requires_grad(true);
 }
 
 } // namespace cuecard

@@ -3,19 +3,19 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
-#include <cuecard/parts/sized_rate.hpp>
+#include <cuecard/parts/training/sized_rate.hpp>
 
 namespace cuecard {
 
 PrefixTuning::PrefixTuning(const Options& options)
-    : asked_length_(options.integer("length")), mid_dim_(options.integer("mid-dim")),
+    : requested_length_(options.integer("length")), mid_dim_(options.integer("mid-dim")),
       projection_(options.flag("projection")), init_(options.text("init")),
       init_text_(options.text("init-text")), dropout_(options.number("dropout")),
       weight_decay_(options.number("weight-decay")), self_(options.flag("self")),
       encoder_(options.flag("encoder")), cross_(options.flag("cross")),
       count_positions_(options.flag("count-positions")) {}
 
-bool PrefixTuning::wants(PrefixSite site) const {
+bool PrefixTuning::enabled(PrefixSite site) const {
   switch (site) {
   case PrefixSite::encoder:
     return encoder_;
@@ -28,62 +28,64 @@ bool PrefixTuning::wants(PrefixSite site) const {
 
 void PrefixTuning::prepare(const Problem& problem) {
   model_width_ = problem.backbone.shape().hidden;
-  length_ = asked_length_ > 0 ? asked_length_ : model_width_ >= 3072 ? 50 : 10;
-  std::vector<LearnedPrefix> sites;
+  length_ = requested_length_ > 0 ? requested_length_ : model_width_ >= 3072 ? 50 : 10;
+  std::vector<TrainablePrefix> sites;
   for (const BackboneShape::Site& site : problem.backbone.shape().sites)
-    if (wants(site.site))
+    if (enabled(site.site))
       sites.push_back(initial(site, problem));
   if (sites.empty())
-    throw UsageError("prefix-tuning has nothing to learn: the " + problem.backbone.shape().family +
-                     " backbone has no attention of those that self, encoder and cross leave.");
+    throw UsageError("prefix-tuning has nothing to train: the " + problem.backbone.shape().family +
+                     " backbone has none of the attention sites that self, encoder and cross enable.");
   prefixes_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
 }
 
-bool PrefixTuning::starts_from_words(const Problem& problem) const {
-  const bool learns = !problem.tasks.empty() && problem.tasks[0].train; // a card's rows are there in a moment
-  return init_ == "text" || (init_ == "auto" && !projection_ && learns);
+bool PrefixTuning::initialised_from_text(const Problem& problem) const {
+  // A card that is only used gets its prefix from load_state.
+  const bool trains = !problem.tasks.empty() && problem.tasks[0].train;
+  return init_ == "text" || (init_ == "auto" && !projection_ && trains);
 }
 
-LearnedPrefix PrefixTuning::initial(const BackboneShape::Site& site, const Problem& problem) const {
-  Random random(problem.seed, 0x707265666978 + static_cast<uint64_t>(site.site)); // "prefix"
-  const int64_t width = LearnedPrefix::width(site), hidden = problem.backbone.shape().hidden;
-  // As the authors' code: PyTorch's first values throughout, which for an embedding are standard normal.
-  LearnedPrefix prefix(site, random.normal_tensor({length_, projection_ ? hidden : width}, 1.0));
+TrainablePrefix PrefixTuning::initial(const BackboneShape::Site& site, const Problem& problem) const {
+  Random random(problem.seed, stream_id("prefix") + static_cast<uint64_t>(site.site));
+  const int64_t width = TrainablePrefix::width(site), hidden = problem.backbone.shape().hidden;
+  // PyTorch's initialisation throughout, as in the authors' code; for an embedding it is standard normal.
+  TrainablePrefix prefix(site, random.normal_tensor({length_, projection_ ? hidden : width}, 1.0));
   if (projection_) {
-    const at::Tensor rows = *prefix.tensors()[0];
+    const at::Tensor inputs = *prefix.tensors()[0];
     Mlp network{initial_linear(mid_dim_, hidden, random), initial_linear(width, mid_dim_, random)};
-    prefix = LearnedPrefix(site, rows, std::move(network));
+    prefix = TrainablePrefix(site, inputs, std::move(network));
   }
-  if (starts_from_words(problem))
-    prefix.start_from(spelled(site.site, problem));
+  if (initialised_from_text(problem))
+    prefix.start_from(values_of_text(site.site, problem));
   return prefix;
 }
 
-at::Tensor PrefixTuning::spelled(PrefixSite site, const Problem& problem) const {
+at::Tensor PrefixTuning::values_of_text(PrefixSite site, const Problem& problem) const {
   const std::vector<Token> tokens = problem.vocabulary.encode(init_text_);
   if (tokens.empty())
-    throw UsageError("a prefix that starts from words needs some in init-text, found \"" + init_text_ +
+    throw UsageError("a prefix that is initialised from text needs words in init-text, found \"" + init_text_ +
                      "\"; or set init=random.");
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < length_; ++i)
     ids.push_back(tokens[static_cast<std::size_t>(i) % tokens.size()].id);
-  const Prefix words = keys_and_values(problem.backbone, index_tensor(ids), site);
-  return as_values(words).to(at::kCPU);
+  const Prefix prefix = keys_and_values(problem.backbone, index_tensor(ids), site);
+  return as_values(prefix).to(at::kCPU);
 }
 
-FitSettings PrefixTuning::defaults(const FitSettings& asked) const {
-  FitSettings settings = asked; // the authors' launcher, but for twice its rate: what was measured (README)
-  if (settings.learning_rate <= 0)
-    settings.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
-  if (settings.schedule.empty())
-    settings.schedule = "linear";
-  if (settings.batch_size <= 0)
-    settings.batch_size = 16;
-  if (settings.epochs <= 0 && settings.steps <= 0) {
-    settings.epochs = 5;
-    settings.least_steps = 100;
+FitRequest PrefixTuning::defaults(const FitRequest& request) const {
+  // The authors' launcher, but with twice its learning rate, as measured (README).
+  FitRequest filled = request;
+  if (!filled.learning_rate)
+    filled.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
+  if (!filled.schedule)
+    filled.schedule = "linear";
+  if (!filled.batch_size)
+    filled.batch_size = 16;
+  if (!filled.steps && !filled.epochs) {
+    filled.epochs = 5;
+    filled.min_steps = 100;
   }
-  return settings;
+  return filled;
 }
 
 } // namespace cuecard

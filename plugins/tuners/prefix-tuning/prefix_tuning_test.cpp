@@ -1,5 +1,5 @@
-// Which sites get a prefix, what is learned there, and what it starts from. Its steps are compared with PEFT's
-// in tests/parity, its use of a model in tests/engine.
+// Sites, trainable parameters, and initialisation. Training steps are compared with PEFT's in tests/parity;
+// prefixes of real models are tested in tests/engine.
 #include "prefix_tuning.hpp"
 
 #include <ATen/ATen.h>
@@ -8,7 +8,7 @@
 #include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/no_vocabulary.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging also defines CHECK.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -16,7 +16,7 @@ using namespace cuecard::testing;
 
 namespace {
 
-constexpr int64_t layers = 3, usual_hidden = 8;
+constexpr int64_t layers = 3, default_hidden = 8;
 
 struct Prepared {
   NoBackbone backbone;
@@ -24,7 +24,7 @@ struct Prepared {
   PrefixTuning tuner;
 
   explicit Prepared(const std::map<std::string, Options::Value>& changed = {}, bool encoder_decoder = false,
-                    int64_t hidden = usual_hidden)
+                    int64_t hidden = default_hidden)
       : tuner(options(changed)) {
     backbone.shape_.family = "tiny";
     backbone.shape_.hidden = hidden;
@@ -52,8 +52,8 @@ struct Prepared {
     return options;
   }
 
-  std::vector<Prefix> prefixes() const { return tuner.condition(0, {}).prefixes; }
-  int64_t learned() {
+  std::vector<Prefix> prefixes() const { return tuner.condition({}).prefixes; }
+  int64_t num_trainable() {
     int64_t count = 0;
     const std::vector<ParameterGroup> groups = tuner.parameters();
     for (const at::Tensor& tensor : groups.at(0).tensors)
@@ -64,34 +64,34 @@ struct Prepared {
 
 } // namespace
 
-TEST_CASE("the network is what is learned, as large as the paper's") {
+TEST_CASE("the network is trainable, with the paper's number of parameters") {
   Prepared prepared;
   const int64_t out = layers * 2 * 2 * 3;
-  CHECK(prepared.learned() == 5 * usual_hidden + (usual_hidden * 16 + 16) + (16 * out + out));
+  CHECK(prepared.num_trainable() == 5 * default_hidden + (default_hidden * 16 + 16) + (16 * out + out));
   REQUIRE(prepared.prefixes().size() == 1);
   CHECK(prepared.prefixes()[0].key.sizes() == at::IntArrayRef({layers, 5, 2, 3}));
   CHECK(prepared.prefixes()[0].positions == 5);
-  CHECK(Prepared({{"projection", false}}).learned() == 5 * out);
+  CHECK(Prepared({{"projection", false}}).num_trainable() == 5 * out);
 }
 
-TEST_CASE("GPT-2 medium's numbers: 25,750,016 learned, 491,520 kept") {
+TEST_CASE("GPT-2 medium: 25,750,016 trainable parameters, 491,520 in the card") {
   NoBackbone backbone;
   NoVocabulary vocabulary;
   backbone.shape_.hidden = 1024;
   backbone.shape_.sites = {{PrefixSite::self, 24, 16, 64}};
   PrefixTuning tuner(Prepared::options({{"length", int64_t{10}}, {"mid-dim", int64_t{512}}}));
   tuner.prepare({backbone, vocabulary, {}, 1, {}, {}});
-  int64_t learned = 0, kept = 0;
+  int64_t trainable = 0, stored = 0;
   const std::vector<ParameterGroup> groups = tuner.parameters();
   for (const at::Tensor& tensor : groups.at(0).tensors)
-    learned += tensor.numel();
-  for (const auto& [name, tensor] : tuner.export_learned(0).tensors)
-    kept += tensor.numel();
-  CHECK(learned == 25'750'016);
-  CHECK(kept == 491'520);
+    trainable += tensor.numel();
+  for (const auto& [name, tensor] : tuner.state(0).tensors)
+    stored += tensor.numel();
+  CHECK(trainable == 25'750'016);
+  CHECK(stored == 491'520);
 }
 
-TEST_CASE("every site that the model has, and that is wanted, gets a prefix of its own") {
+TEST_CASE("every enabled site of the model gets a prefix of its own") {
   const auto sites = [](const std::map<std::string, Options::Value>& changed) {
     std::vector<PrefixSite> result;
     for (const Prefix& prefix : Prepared(changed, true).prefixes())
@@ -101,7 +101,7 @@ TEST_CASE("every site that the model has, and that is wanted, gets a prefix of i
   CHECK((sites({}) == std::vector{PrefixSite::self, PrefixSite::encoder, PrefixSite::cross}));
   CHECK((sites({{"encoder", false}}) == std::vector{PrefixSite::self, PrefixSite::cross}));
   CHECK((sites({{"self", false}, {"cross", false}}) == std::vector{PrefixSite::encoder}));
-  CHECK_THROWS_WITH_AS(Prepared({{"self", false}}), doctest::Contains("nothing to learn"), UsageError);
+  CHECK_THROWS_WITH_AS(Prepared({{"self", false}}), doctest::Contains("nothing to train"), UsageError);
   const std::vector<Prefix> prefixes = Prepared({}, true).prefixes();
   CHECK(prefixes[1].key.size(0) == 2);
   CHECK(prefixes[1].positions == 5);
@@ -109,33 +109,33 @@ TEST_CASE("every site that the model has, and that is wanted, gets a prefix of i
   CHECK(!at::equal(prefixes[0].key, prefixes[2].key));
 }
 
-TEST_CASE("the same seed gives the same start, and dropout is for passes that learn") {
+TEST_CASE("the same seed gives the same initial values; dropout applies to training passes only") {
   const Prepared a, b, c({{"dropout", 0.5}});
   CHECK(at::equal(a.prefixes()[0].key, b.prefixes()[0].key));
   CHECK(at::equal(a.prefixes()[0].key, c.prefixes()[0].key));
-  const at::Tensor dropped = c.tuner.condition(0, {true, 3}).prefixes[0].key;
+  const at::Tensor dropped = c.tuner.condition({0, {true, 3}}).prefixes[0].key;
   CHECK((dropped == 0).sum().item<int64_t>() > 10);
   CHECK((a.prefixes()[0].key == 0).sum().item<int64_t>() == 0);
 }
 
-TEST_CASE("words are needed to start from words") {
+TEST_CASE("initialisation from text needs a text") {
   CHECK_THROWS_WITH_AS(Prepared({{"init", std::string("text")}, {"init-text", std::string()}}),
                        doctest::Contains("init-text"), UsageError);
 }
 
-TEST_CASE("defaults are what was measured and keep what was asked for") {
+TEST_CASE("defaults are the measured ones and don't override the request") {
   const Prepared prepared;
-  FitSettings asked;
-  CHECK(prepared.tuner.defaults(asked).learning_rate == 1e-4);
-  CHECK(prepared.tuner.defaults(asked).epochs == 5);
-  CHECK(Prepared({{"projection", false}}).tuner.defaults(asked).learning_rate == 1e-2);
-  const std::map<std::string, Options::Value> left{{"projection", false}, {"length", int64_t{0}}};
-  CHECK(Prepared(left).prefixes()[0].key.size(1) == 10);
-  CHECK(Prepared(left, false, 3072).prefixes()[0].key.size(1) == 50);
-  CHECK(Prepared({{"projection", false}}, false, 4096).tuner.defaults(asked).learning_rate ==
+  FitRequest request;
+  CHECK(prepared.tuner.defaults(request).learning_rate == 1e-4);
+  CHECK(prepared.tuner.defaults(request).epochs == 5);
+  CHECK(Prepared({{"projection", false}}).tuner.defaults(request).learning_rate == 1e-2);
+  const std::map<std::string, Options::Value> default_length{{"projection", false}, {"length", int64_t{0}}};
+  CHECK(Prepared(default_length).prefixes()[0].key.size(1) == 10);
+  CHECK(Prepared(default_length, false, 3072).prefixes()[0].key.size(1) == 50);
+  CHECK(Prepared({{"projection", false}}, false, 4096).tuner.defaults(request).learning_rate ==
         doctest::Approx(5e-3));
-  asked.learning_rate = 0.01;
-  asked.steps = 7;
-  CHECK(prepared.tuner.defaults(asked).learning_rate == 0.01);
-  CHECK(prepared.tuner.defaults(asked).epochs == 0);
+  request.learning_rate = 0.01;
+  request.steps = 7;
+  CHECK(prepared.tuner.defaults(request).learning_rate == 0.01);
+  CHECK(!prepared.tuner.defaults(request).epochs);
 }

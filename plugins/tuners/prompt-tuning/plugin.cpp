@@ -7,26 +7,25 @@ namespace {
 constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option(
         "length", "-1", -1, 10000,
-        "Learned rows in front of the input; -1: 20, or none when the template has soft slots of its own.",
-        "Lester et al. 2021, section 3.2: more than 20 gain little"),
+        "Number of virtual tokens prepended to the input; -1: 20, or none if the template has soft slots.",
+        "Lester et al. 2021, section 3.2: more than 20 gain little", CUECARD_ROLE_LENGTH),
     cuecard::integer_option("prompts", "1", 1, 1000,
-                            "Prompts that learn side by side and decide together: an ensemble in one card.",
+                            "Number of soft prompts trained in parallel as an ensemble in one card.",
                             "Lester et al. 2021, section 6: five"),
-    cuecard::text_option("init", "vocabulary", "vocabulary|text|labels|random|card", "Where the rows start.",
+    cuecard::text_option("init", "vocabulary", "vocabulary|text|labels|random|card",
+                         "Initialisation of the soft prompt.", "Lester et al. 2021, section 3.2"),
+    cuecard::text_option("init-text", "", "", "Words for init=text, repeated or truncated to the length.",
                          "Lester et al. 2021, section 3.2"),
-    cuecard::text_option("init-text", "", "", "Words for init=text; repeated or cut to the length.",
-                         "Lester et al. 2021, section 3.2"),
-    cuecard::card_option("from", "The card whose learned rows init=card starts from.",
+    cuecard::card_option("from", "Card with the initial soft prompt for init=card.",
                          "Lester et al. 2021, section 3.2; Vu et al. 2022"),
-    cuecard::number_option("weight-decay", "0", 0, 1,
-                           "Decoupled weight decay of the rows, times the learning rate.",
-                           "no decay: the rows are few"),
+    cuecard::number_option("weight-decay", "0", 0, 1, "Decoupled weight decay, times the learning rate.",
+                           "no decay, since there are few parameters"),
 };
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::tuner<cuecard::PromptTuning>("prompt-tuning",
-                                          "Learned rows among the word embeddings (Lester et al. 2021)",
-                                          CUECARD_LEARNS_TENSORS, options, "PROMPT_TUNING|P_TUNING"),
+    cuecard::tuner<cuecard::PromptTuning>(
+        "prompt-tuning", "Trainable virtual tokens among the word embeddings (Lester et al. 2021)",
+        CUECARD_TRAINS_TENSORS, options, "PROMPT_TUNING|P_TUNING"),
 };
 
 } // namespace

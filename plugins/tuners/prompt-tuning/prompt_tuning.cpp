@@ -5,21 +5,21 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
-#include <cuecard/parts/sized_rate.hpp>
-#include <cuecard/parts/soft_slots.hpp>
+#include <cuecard/parts/training/sized_rate.hpp>
+#include <cuecard/parts/training/soft_slots.hpp>
 
-#include "initial_rows.hpp"
+#include "initial_prompt.hpp"
 
 namespace cuecard {
 
 namespace {
 
-constexpr uint64_t member_stream = 0x6d656d626572; // "member"
+constexpr uint64_t member_stream = stream_id("member");
 
 } // namespace
 
 PromptTuning::PromptTuning(const Options& options)
-    : asked_length_(options.integer("length")), prompts_(options.integer("prompts")),
+    : requested_length_(options.integer("length")), prompts_(options.integer("prompts")),
       init_(options.text("init")), init_text_(options.text("init-text")),
       weight_decay_(options.number("weight-decay")) {}
 
@@ -27,18 +27,17 @@ void PromptTuning::prepare(const Problem& problem) {
   model_width_ = problem.backbone.shape().hidden;
   const std::vector<SoftSlot>& slots = shared_soft_slots(problem);
   template_slots_ = static_cast<int64_t>(slots.size());
-  length_ = asked_length_ >= 0 ? asked_length_ : (template_slots_ > 0 ? 0 : 20);
+  length_ = requested_length_ >= 0 ? requested_length_ : (template_slots_ > 0 ? 0 : 20);
   if (template_slots_ + length_ == 0)
-    throw UsageError("prompt-tuning has nothing to learn: length is 0 and the template has no soft slots.");
+    throw UsageError("prompt-tuning has nothing to train: length is 0 and the template has no soft slots.");
 
-  // A card that is only used gets its rows in a moment; the one that it started from need not be there any
-  // more.
-  const bool used = !problem.tasks[0].train && problem.cards.count("from") == 0;
-  const std::string init = init_ == "card" && used ? "random" : init_;
-  Problem member = problem; // with a seed of its own
+  // A card that is only used gets its soft prompt from load_state, and the card `from` may no longer exist.
+  const bool only_used = !problem.tasks[0].train && problem.cards.count("from") == 0;
+  const std::string init = init_ == "card" && only_used ? "random" : init_;
+  Problem member = problem; // with its own seed
   std::vector<at::Tensor> prompts;
   for (int64_t i = 0; i < prompts_; ++i) {
-    prompts.push_back(initial_rows(init, init_text_, rows_of_one(), member));
+    prompts.push_back(initial_prompt(init, init_text_, slots_per_prompt(), member));
     if (init_ != "card")
       start_from_words(prompts.back(), slots, problem.backbone);
     member.seed = Random(problem.seed, member_stream + static_cast<uint64_t>(i)).bits();
@@ -46,7 +45,7 @@ void PromptTuning::prepare(const Problem& problem) {
   for (std::size_t i = 1; i < prompts.size(); ++i)
     if (prompts[i].equal(prompts[0]))
       throw UsageError("the " + std::to_string(prompts_) +
-                       " prompts of the ensemble would all start from the same rows and learn the same: use "
+                       " prompts of the ensemble would have the same initial values and remain equal: use "
                        "init=vocabulary or init=random, or prompts=1.");
   prompt_ = at::cat(prompts).to(problem.backbone.device()).contiguous();
   prompt_.set_requires_grad(true);
@@ -56,23 +55,19 @@ void PromptTuning::edit(std::vector<Prompt>& prompts, const EditArgs&) const {
   std::vector<Prompt> members;
   for (const Prompt& prompt : prompts)
     for (int64_t member = 0; member < prompts_; ++member) {
-      Prompt& own = members.emplace_back(prompt);
-      own.variant = prompt.variant * prompts_ + member;
-      for (std::vector<Piece>* pieces : {&own.front, &own.input, &own.output})
+      Prompt& variant = members.emplace_back(prompt);
+      variant.variant = prompt.variant * prompts_ + member;
+      for (std::vector<Piece>* pieces : {&variant.prepended, &variant.input, &variant.output})
         for (Piece& piece : *pieces)
           if (piece.kind == Piece::Kind::soft)
-            piece.slot += member * rows_of_one();
-      for (int64_t i = 0; i < length_; ++i) {
-        Piece piece;
-        piece.kind = Piece::Kind::soft;
-        piece.slot = member * rows_of_one() + template_slots_ + i;
-        own.front.push_back(piece);
-      }
+            piece.slot += member * slots_per_prompt();
+      for (int64_t i = 0; i < length_; ++i)
+        variant.prepended.push_back(Piece::soft_slot(member * slots_per_prompt() + template_slots_ + i));
     }
   prompts = std::move(members);
 }
 
-Conditioning PromptTuning::condition(int64_t, const Pass&) const {
+Conditioning PromptTuning::condition(const ConditionArgs&) const {
   Conditioning conditioning;
   conditioning.embeddings = prompt_;
   return conditioning;
@@ -82,49 +77,50 @@ std::vector<ParameterGroup> PromptTuning::parameters() {
   return {{{prompt_}, 1.0, weight_decay_}};
 }
 
-FitSettings PromptTuning::defaults(const FitSettings& asked) const {
-  FitSettings settings = asked;
-  const bool adafactor = settings.optimizer == "adafactor";
-  if (settings.learning_rate <= 0)
-    // The paper's, for all its sizes; and what was measured on SmolLM2, and by PEFT on Llama-3.2-3B (README).
-    settings.learning_rate = adafactor ? 0.3 : sized_rate(model_width_, 0.02, 1e-3);
-  if (settings.schedule.empty())
-    settings.schedule = adafactor ? "constant" : "linear";
-  if (settings.batch_size <= 0)
-    settings.batch_size = 16;
-  if (settings.epochs <= 0 && settings.steps <= 0) {
-    settings.epochs = 6;
-    settings.least_steps = 100;
+FitRequest PromptTuning::defaults(const FitRequest& request) const {
+  FitRequest filled = request;
+  const bool adafactor = filled.optimizer == "adafactor";
+  // Adafactor: the paper's, for all its sizes. AdamW: measured on SmolLM2, and by PEFT on Llama-3.2-3B
+  // (README).
+  if (!filled.learning_rate)
+    filled.learning_rate = adafactor ? 0.3 : sized_rate(model_width_, 0.02, 1e-3);
+  if (!filled.schedule)
+    filled.schedule = adafactor ? "constant" : "linear";
+  if (!filled.batch_size)
+    filled.batch_size = 16;
+  if (!filled.steps && !filled.epochs) {
+    filled.epochs = 6;
+    filled.min_steps = 100;
   }
-  return settings;
+  return filled;
 }
 
-Learned PromptTuning::export_learned(int64_t) const {
-  return {{{"prompt", prompt_.detach()}}, {}};
+ComponentState PromptTuning::state(int64_t) const {
+  return {{{"prompt", prompt_.detach()}}};
 }
 
-void PromptTuning::import_learned(const Learned& learned) {
-  const auto found = learned.tensors.find("prompt");
-  if (found == learned.tensors.end() || found->second.sizes() != prompt_.sizes())
-    throw DataError("the card's learned rows don't fit: expected a tensor \"prompt\" of " +
+void PromptTuning::load_state(const ComponentState& state) {
+  const auto found = state.tensors.find("prompt");
+  if (found == state.tensors.end() || found->second.sizes() != prompt_.sizes())
+    throw DataError("the card's soft prompt doesn't fit: expected a tensor \"prompt\" of " +
                     std::to_string(prompt_.size(0)) + " x " + std::to_string(prompt_.size(1)) + ".");
   if (!found->second.is_floating_point())
-    throw DataError(
-        "the card's learned rows, the tensor \"prompt\", are no floating-point numbers; use the card as "
-        "it was written, or train it again.");
+    throw DataError("the card's soft prompt, the tensor \"prompt\", does not hold floating-point numbers; "
+                    "restore the card's "
+                    "original files, or train it again.");
   const at::NoGradGuard no_grad;
   prompt_.copy_(found->second);
 }
 
-bool PromptTuning::adopt(const Conditioning& learned, std::string& why) {
-  if (!learned.prefixes.empty() || !learned.embeddings.defined() ||
-      learned.embeddings.sizes() != prompt_.sizes()) {
-    why = "it is not the one matrix of " + std::to_string(prompt_.size(0)) + " x " +
-          std::to_string(prompt_.size(1)) + " that length, prompts and model ask for";
+bool PromptTuning::adopt(const Conditioning& trained, std::string& why) {
+  if (!trained.prefixes.empty() || !trained.embeddings.defined() ||
+      trained.embeddings.sizes() != prompt_.sizes()) {
+    why = "it is not a single matrix of " + std::to_string(prompt_.size(0)) + " x " +
+          std::to_string(prompt_.size(1)) + ", as length, prompts and model require";
     return false;
   }
   const at::NoGradGuard no_grad;
-  prompt_.copy_(learned.embeddings);
+  prompt_.copy_(trained.embeddings);
   return true;
 }
 

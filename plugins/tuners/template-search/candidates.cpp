@@ -53,13 +53,13 @@ std::vector<Candidate> restored(const TensorMap& state, std::size_t& scored) {
   for (int64_t i = 0; i < lengths.numel(); ++i) {
     const int64_t length = lengths.const_data_ptr<int64_t>()[i];
     if (length < 0 || length > end - text)
-      throw DataError("the checkpoint's templates are cut off: it belongs to another run.");
-    candidates.push_back({std::string(text, text + length), 0, {}});
+      throw DataError("the checkpoint's templates are truncated: it belongs to another run.");
+    candidates.push_back({std::string(text, text + length)});
     text += length;
   }
   scored = static_cast<std::size_t>(losses.numel());
   if (scored > candidates.size() || words.size(0) != losses.numel())
-    throw DataError("the checkpoint scored more templates than it has: it belongs to another run.");
+    throw DataError("the checkpoint has more scores than templates: it belongs to another run.");
   for (std::size_t i = 0; i < scored; ++i) {
     candidates[i].loss = losses.const_data_ptr<double>()[i];
     for (int64_t label = 0; label < words.size(1); ++label)

@@ -12,13 +12,13 @@ Gaps::Gaps(std::string source) : source_(std::move(source)) {
     answered = answered || item.kind == TemplateItem::Kind::answer;
     if (item.kind != TemplateItem::Kind::trigger)
       continue;
-    in_front_ += !answered;
+    before_answer_ += !answered;
     items_.push_back(std::move(item));
   }
   if (items_.empty())
     throw UsageError(
-        "the template has no place for template-search to put words: write {\"trigger\"} where they "
-        "shall stand.");
+        "the template has no gap for template-search to fill: write {\"trigger\"} where it should put "
+        "words.");
 }
 
 std::string Gaps::filled(const std::vector<std::string>& texts) const {

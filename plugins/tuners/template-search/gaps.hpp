@@ -1,11 +1,11 @@
-/// The places of a template where words are searched: its trigger items, each of which is one gap.
+/// The gaps of a template, for which a search finds texts: each trigger item is one.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <cuecard/parts/template_grammar.hpp>
+#include <cuecard/parts/template/template_grammar.hpp>
 
 namespace cuecard {
 
@@ -16,8 +16,8 @@ public:
   explicit Gaps(std::string source);
 
   std::size_t count() const { return items_.size(); }
-  /// How many of them stand in front of the answer slot.
-  std::size_t in_front() const { return in_front_; }
+  /// Number of gaps before the answer slot.
+  std::size_t count_before_answer() const { return before_answer_; }
 
   /// The template with these texts in the gaps.
   std::string filled(const std::vector<std::string>& texts) const;
@@ -25,11 +25,11 @@ public:
 private:
   std::string source_;
   std::vector<TemplateItem> items_; ///< the gaps
-  std::size_t in_front_ = 0;
+  std::size_t before_answer_ = 0;
 };
 
-/// Whether a template may have `text` as it is: nothing in it means something else there, and no character is
-/// broken (U+FFFD, of a token that is a part of one).
+/// Whether `text` has no special meaning in a template and no incomplete character (U+FFFD, from a token that
+/// is part of one).
 bool is_plain(std::string_view text);
 
 } // namespace cuecard

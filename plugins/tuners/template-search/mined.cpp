@@ -8,13 +8,15 @@
 #include <utility>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/template_grammar.hpp>
+#include <cuecard/parts/template/template_grammar.hpp>
+
+#include "candidates.hpp"
 
 namespace cuecard {
 
 namespace {
 
-constexpr std::size_t longest_subject = 5; // words
+constexpr std::size_t max_subject_words = 5;
 
 std::string lower(const std::string& text) {
   return filter_text(TextFilter::lower_case, text);
@@ -35,8 +37,8 @@ std::string joined(const std::vector<std::string>& words, std::size_t begin, std
   return text;
 }
 
-/// A word without what punctuates it, and that.
-std::pair<std::string, std::string> punctuated(const std::string& word) {
+/// A word without the punctuation after it, and the punctuation.
+std::pair<std::string, std::string> split_punctuation(const std::string& word) {
   const std::size_t last = word.find_last_not_of(".,;:!?");
   const std::size_t length = last == std::string::npos ? 0 : last + 1;
   return {word.substr(0, length), word.substr(length)};
@@ -46,10 +48,9 @@ bool ends_sentence(const std::string& word) {
   return !word.empty() && std::string(".!?").find(word.back()) != std::string::npos;
 }
 
-/// Where a phrase was seen.
-struct Seen {
+struct Occurrences {
   std::set<std::size_t> labels;
-  int64_t times = 0;
+  int64_t count = 0;
 };
 
 class Miner {
@@ -58,44 +59,41 @@ public:
     for (std::size_t label = 0; label < request.answers.size(); ++label)
       if (const std::vector<std::string> words = words_of(request.answers[label]); words.size() == 1)
         labels_.emplace(lower(words[0]), label);
-    for (const Example& row : request.rows)
-      if (row.label >= 0)
-        for (const auto& [name, text] : row.fields)
-          subjects_.emplace(row.label, joined(words_of(text), 0, words_of(text).size()));
+    for (const Example& example : request.examples)
+      if (example.label >= 0)
+        for (const auto& [name, text] : example.fields)
+          subjects_.emplace(example.label, joined(words_of(text), 0, words_of(text).size()));
   }
 
-  void read_line(const std::string& line) {
+  void mine_line(const std::string& line) {
     std::vector<std::string> sentence;
     for (const std::string& word : words_of(line)) {
       sentence.push_back(word);
       if (ends_sentence(word))
-        read_sentence(std::exchange(sentence, {}));
+        mine_sentence(std::exchange(sentence, {}));
     }
-    read_sentence(sentence);
+    mine_sentence(sentence);
   }
 
-  /// Of each length in turn, the best first.
+  /// The best of each length, then the second of each length, and so on.
   std::vector<std::string> phrases() const {
-    std::map<std::size_t, std::vector<std::string>> by_length;
-    for (const auto& [phrase, seen] : phrases_)
-      by_length[words_of(phrase).size()].push_back(phrase);
-    std::size_t longest = 0;
-    for (auto& [length, own] : by_length) {
-      std::sort(own.begin(), own.end(), [&](const std::string& a, const std::string& b) {
-        const Seen &x = phrases_.at(a), &y = phrases_.at(b);
-        return std::tuple(-std::ssize(x.labels), -x.times, a) < std::tuple(-std::ssize(y.labels), -y.times, b);
-      });
-      longest = std::max(longest, own.size());
+    std::vector<std::vector<std::string>> by_length;
+    for (const auto& [phrase, occurrences] : phrases_) {
+      const std::size_t length = words_of(phrase).size();
+      by_length.resize(std::max(by_length.size(), length + 1));
+      by_length[length].push_back(phrase);
     }
-    std::vector<std::string> result;
-    for (std::size_t rank = 0; rank < longest; ++rank)
-      for (const auto& [length, own] : by_length)
-        if (rank < own.size() && std::ssize(result) < request_.count)
-          result.push_back(own[rank]);
+    for (std::vector<std::string>& of_length : by_length)
+      std::ranges::sort(of_length, {}, [&](const std::string& phrase) {
+        const Occurrences& occurrences = phrases_.at(phrase);
+        return std::tuple(-std::ssize(occurrences.labels), -occurrences.count, phrase);
+      });
+    std::vector<std::string> result = interleaved(by_length);
+    result.resize(std::min(result.size(), static_cast<std::size_t>(request_.count)));
     return result;
   }
 
-  /// The punctuation that most often follows.
+  /// The most frequent punctuation after label words.
   std::string ending() const {
     const auto most = std::max_element(endings_.begin(), endings_.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -103,55 +101,55 @@ public:
   }
 
 private:
-  void read_sentence(const std::vector<std::string>& words) {
+  void mine_sentence(const std::vector<std::string>& words) {
     for (std::size_t at = 0; at < words.size(); ++at) {
-      const auto [word, ending] = punctuated(words[at]);
+      const auto [word, ending] = split_punctuation(words[at]);
       const auto label = labels_.find(lower(word));
       if (label == labels_.end())
         continue;
       ++endings_[ending];
-      if (take_middle(words, at, label->second))
+      if (add_middle(words, at, label->second))
         continue;
       for (std::size_t length = 1; length <= std::min<std::size_t>(at, request_.max_words); ++length)
-        take(joined(words, at - length, at), label->second);
+        add(joined(words, at - length, at), label->second);
     }
   }
 
-  /// What stands between the nearest subject of the label and the word, when there is one.
-  bool take_middle(const std::vector<std::string>& words, std::size_t at, std::size_t label) {
+  /// Adds the words between the label's nearest subject and the label word; false when there is no subject.
+  bool add_middle(const std::vector<std::string>& words, std::size_t at, std::size_t label) {
     for (std::size_t end = at; end > 0; --end)
-      for (std::size_t length = 1; length <= std::min(end, longest_subject); ++length)
+      for (std::size_t length = 1; length <= std::min(end, max_subject_words); ++length)
         if (subjects_.contains({static_cast<int64_t>(label), joined(words, end - length, end)})) {
           if (end < at && at - end <= static_cast<std::size_t>(request_.max_words))
-            take(joined(words, end, at), label);
+            add(joined(words, end, at), label);
           return true;
         }
     return false;
   }
 
-  void take(const std::string& phrase, std::size_t label) {
+  void add(const std::string& phrase, std::size_t label) {
     if (!is_plain(phrase))
       return;
-    Seen& seen = phrases_[phrase];
-    seen.labels.insert(label);
-    ++seen.times;
+    Occurrences& occurrences = phrases_[phrase];
+    occurrences.labels.insert(label);
+    ++occurrences.count;
   }
 
   const MiningRequest& request_;
-  std::map<std::string, std::size_t> labels_; ///< by word in lower case
-  std::set<std::pair<int64_t, std::string>> subjects_;
-  std::map<std::string, Seen> phrases_;
-  std::map<std::string, int64_t> endings_;
+  std::map<std::string, std::size_t> labels_;          ///< by lower-case word
+  std::set<std::pair<int64_t, std::string>> subjects_; ///< label and text of a field
+  std::map<std::string, Occurrences> phrases_;
+  std::map<std::string, int64_t> endings_; ///< counts of punctuation after label words
 };
 
 } // namespace
 
-std::vector<std::string> mined(const MiningRequest& request) {
-  const std::size_t in_front = request.gaps.in_front(), behind = request.gaps.count() - in_front;
-  if (in_front > 1 || behind > 1)
-    throw UsageError("the file's sentences can fill one gap in front of the answer and one behind it, and the "
-                     "template has " +
-                     std::to_string(in_front) + " and " + std::to_string(behind) + ": take some out.");
+std::vector<std::string> mine_templates(const MiningRequest& request) {
+  const std::size_t before = request.gaps.count_before_answer(), after = request.gaps.count() - before;
+  if (before > 1 || after > 1)
+    throw UsageError(
+        "mined sentences can fill one gap before the answer and one after it, and the template has " +
+        std::to_string(before) + " and " + std::to_string(after) + ": remove some.");
   Miner miner(request);
   std::vector<std::string> templates;
   std::istringstream lines(request.text);
@@ -161,12 +159,12 @@ std::vector<std::string> mined(const MiningRequest& request) {
     if (line.find('{') != std::string::npos)
       templates.push_back(line);
     else
-      miner.read_line(line);
+      miner.mine_line(line);
   }
   for (const std::string& phrase : miner.phrases()) {
-    std::vector<std::string> texts(in_front, phrase);
+    std::vector<std::string> texts(before, phrase);
     texts.resize(request.gaps.count(), miner.ending());
-    if (in_front > 0)
+    if (before > 0)
       templates.push_back(request.gaps.filled(texts));
   }
   std::vector<std::string> distinct;

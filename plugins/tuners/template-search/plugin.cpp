@@ -7,33 +7,36 @@ namespace {
 constexpr cuecard_option_v1 options[] = {
     cuecard::file_option(
         "from",
-        "A text file with templates, or with sentences that candidates are mined from; without it "
-        "the model writes them.",
+        "A text file with templates, or with sentences to mine candidates from; without it the model generates "
+        "candidates.",
         "Jiang et al. 2020, section 3.1, mine a corpus"),
-    cuecard::integer_option("candidates", "100", 1, 1e5, "Most candidates that are mined or written.",
+    cuecard::integer_option("candidates", "100", 1, 1e5, "Largest number of candidates to mine or generate.",
                             "Gao et al. 2021 keep 100"),
-    cuecard::integer_option("max-words", "8", 1, 100, "Most words (mined) or tokens (written) in a gap.",
-                            "an instruction is short; LM-BFF writes up to 18 tokens in all"),
-    cuecard::integer_option("beams", "10", 1, 1000, "Texts that are written beside each other.",
-                            "LM-BFF has 100 by default, OpenPrompt's configuration 5"),
-    cuecard::integer_option("rows", "16", 1, 1e5, "Training rows that a text is written for, drawn by seed.",
-                            "LM-BFF takes all of its 16 a class"),
-    cuecard::integer_option("finalists", "10", 1, 1e5,
-                            "Candidates with the lowest training loss that development rows decide among.",
-                            "LM-BFF measures every candidate, after tuning the model"),
-    cuecard::integer_option("keep", "1", 1, 100, "Templates that the card decides by; several are an ensemble.",
+    cuecard::integer_option("max-words", "8", 1, 100,
+                            "Largest number of words (mined) or tokens (generated) per gap.",
+                            "an instruction is short; LM-BFF generates up to 18 tokens in all"),
+    cuecard::integer_option("beams", "10", 1, 1000, "Beam size for generated candidates.",
+                            "LM-BFF uses 100 by default, OpenPrompt's configuration 5"),
+    cuecard::integer_option("rows", "16", 1, 1e5,
+                            "Training examples to generate candidates from, drawn at random.",
+                            "LM-BFF uses all of its 16 per class"),
+    cuecard::integer_option(
+        "finalists", "10", 1, 1e5,
+        "Number of candidates with the lowest training loss to evaluate on the development set.",
+        "LM-BFF evaluates every candidate, after fine-tuning the model"),
+    cuecard::integer_option("keep", "1", 1, 100, "Number of templates in the card; several are an ensemble.",
                             "Gao et al. 2021, ensembles of templates"),
-    cuecard::flag_option("label-words", "false", "Find a word for each label with each candidate.",
+    cuecard::flag_option("label-words", "false", "Search for a label word per label, for each candidate.",
                          "Gao et al. 2021, section 5.1"),
     cuecard::integer_option("word-pool", "20", 1, 10000,
-                            "label-words: likeliest words of each label that are tried.", "LM-BFF has 100"),
+                            "label-words: most probable words to try for each label.", "LM-BFF uses 100"),
 };
 
 constexpr cuecard_component_v1 components[] = {
     cuecard::tuner<cuecard::TemplateSearch>(
         "template-search",
-        "The template's text, mined or written by the model; the card is a plain prompt (Gao et al. 2021)",
-        CUECARD_LEARNS_TOKENS, options),
+        "Search for the template's text, mined or generated; the card is a plain prompt (Gao et al. 2021)",
+        CUECARD_TRAINS_TOKENS, options),
 };
 
 } // namespace

@@ -11,26 +11,26 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/found_words.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/words/label_word_search.hpp>
 
+#include "generated.hpp"
 #include "mined.hpp"
 #include "word_choice.hpp"
-#include "written.hpp"
 
 namespace cuecard {
 
 namespace {
 
-constexpr uint64_t row_stream = 0x726f7773; // "rows"
+constexpr uint64_t example_stream = stream_id("rows");
 
 std::vector<const Example*> labelled(const Task& task) {
-  std::vector<const Example*> rows;
+  std::vector<const Example*> examples;
   for (const Example& example : *task.train)
     if (example.label >= 0)
-      rows.push_back(&example);
-  return rows;
+      examples.push_back(&example);
+  return examples;
 }
 
 bool same_sources(const std::vector<Candidate>& a, const std::vector<Candidate>& b) {
@@ -40,8 +40,8 @@ bool same_sources(const std::vector<Candidate>& a, const std::vector<Candidate>&
 } // namespace
 
 TemplateSearch::TemplateSearch(const Options& options)
-    : candidates_(options.integer("candidates")), max_words_(options.integer("max-words")),
-      beams_(options.integer("beams")), rows_(options.integer("rows")),
+    : num_candidates_(options.integer("candidates")), max_words_(options.integer("max-words")),
+      beams_(options.integer("beams")), num_examples_(options.integer("rows")),
       finalists_(options.integer("finalists")), keep_(options.integer("keep")),
       word_pool_(options.integer("word-pool")), label_words_(options.flag("label-words")) {}
 
@@ -52,54 +52,54 @@ void TemplateSearch::prepare(const Problem& problem) {
     require_label_search(task, "label-words=false");
   if (label_words_ && keep_ > 1)
     throw UsageError(
-        "each template finds label words of its own, and the templates of an ensemble share theirs: set "
+        "label words are searched for each template, but the templates of an ensemble share theirs: set "
         "keep=1 or label-words=false.");
   gaps_ = Gaps(task.prompt_template.source());
   const auto file = problem.files.find("from");
   file_ = file == problem.files.end() ? "" : file->second;
   if (file_.empty())
-    check_writes(problem.backbone.shape(), problem.vocabulary, gaps_);
+    check_generation(problem.backbone.shape(), problem.vocabulary, gaps_);
 }
 
-FitSettings TemplateSearch::defaults(const FitSettings& asked) const {
-  FitSettings settings = asked;
-  if (settings.batch_size <= 0)
-    settings.batch_size = 32;
-  return settings;
+FitRequest TemplateSearch::defaults(const FitRequest& request) const {
+  FitRequest filled = request;
+  if (!filled.batch_size)
+    filled.batch_size = 32;
+  return filled;
 }
 
 std::vector<std::string> TemplateSearch::sources(Engine& engine) const {
   const Problem& problem = engine.problem();
   const Task& task = problem.tasks[0];
-  const std::vector<const Example*> rows = labelled(task);
   if (!file_.empty()) {
     std::vector<std::string> answers;
     for (std::size_t label = 0; label < task.labels.size(); ++label)
       answers.push_back(task.verbalizer.answer_text(static_cast<int64_t>(label)).at(0));
-    return mined({file_, gaps_, answers, *task.train, max_words_, candidates_});
+    return mine_templates({file_, gaps_, answers, *task.train, max_words_, num_candidates_});
   }
-  WritingRequest request{problem.backbone, problem.vocabulary, task,       gaps_, {},
-                         beams_,           max_words_,         candidates_};
-  const std::vector<int64_t> order = Random(problem.seed, row_stream).permutation(std::ssize(rows));
-  for (int64_t i = 0; i < std::min(rows_, std::ssize(rows)); ++i)
-    request.rows.push_back(rows[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+  GenerationRequest request{problem.backbone, problem.vocabulary, task,           gaps_, {},
+                            beams_,           max_words_,         num_candidates_};
+  const std::vector<const Example*> examples = labelled(task);
+  const std::vector<int64_t> order = Random(problem.seed, example_stream).permutation(std::ssize(examples));
+  for (int64_t i = 0; i < std::min(num_examples_, std::ssize(examples)); ++i)
+    request.examples.push_back(examples[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
   std::vector<std::string> found;
-  for (const WrittenTexts& texts : written(engine.scorer(0), request))
-    found.push_back(gaps_.filled(texts.texts));
+  for (const std::vector<std::string>& texts : generate_texts(engine.scorer(0), request))
+    found.push_back(gaps_.filled(texts));
   return found;
 }
 
-bool TemplateSearch::put(Engine& engine, const std::string& source) const {
+bool TemplateSearch::set_template(Engine& engine, const std::string& source) const {
   try {
     engine.problem().tasks[0].prompt_template.set_source(source);
-    engine.render_again();
-    if (!label_words_) // else it is settled with the words that are found for the template
-      settle_verbalizer(engine, 0);
+    engine.rerender();
+    if (!label_words_) // otherwise set_label_words does it
+      refit_verbalizer(engine, 0);
     return true;
   } catch (const DataError&) {
-    return false; // too long for every row
+    return false; // no training example fits
   } catch (const UsageError&) {
-    return false; // a line of the file that is no template for this model
+    return false; // a line of the file that is not a template for this model
   }
 }
 
@@ -108,38 +108,38 @@ double TemplateSearch::training_loss(Engine& engine) const {
   double weight = 0;
   for (int64_t step = 0; step < engine.steps_per_epoch(0); ++step)
     for (const Batch& batch : engine.training_batches(0, step)) {
-      const double own = verbalizer_->weight(batch);
-      const at::Tensor loss = engine.loss(0, batch, {}, {}) * own;
+      const double terms = verbalizer_->weight(batch);
+      const at::Tensor loss = engine.loss(0, batch, {}, {}) * terms;
       sum = sum.defined() ? sum + loss : loss;
-      weight += own;
+      weight += terms;
     }
   return sum.to(at::kCPU).item<double>() / weight;
 }
 
-void TemplateSearch::search_words(Engine& engine, Candidate& candidate) const {
+void TemplateSearch::search_label_words(Engine& engine, Candidate& candidate) const {
   const Problem& problem = engine.problem();
   const auto labels = std::ssize(problem.tasks[0].labels);
   ScoreRequest request;
   request.examples = labelled(problem.tasks[0]);
-  request.readout.kind = Readout::Kind::log_probs;
+  request.output.kind = OutputRequest::Kind::log_probs;
   const at::Device device = problem.backbone.device();
   at::Tensor sums = at::zeros({labels, problem.backbone.shape().vocabulary}, at::TensorOptions(device));
   at::Tensor counts = at::zeros({labels, 1}, at::TensorOptions(device));
   std::vector<at::Tensor> gold;
-  engine.scorer(0).score(request, [&](const at::Tensor& values, const Batch& batch) {
-    sums = sums.index_add(0, batch.labels, values.to(at::kFloat));
+  engine.scorer(0).score(request, [&](const at::Tensor& outputs, const Batch& batch) {
+    sums = sums.index_add(0, batch.labels, outputs.to(at::kFloat));
     counts = counts.index_add(0, batch.labels, at::zeros({batch.size(), 1}, at::TensorOptions(device)).add(1));
     gold.push_back(batch.labels);
   });
-  const std::vector<std::vector<int64_t>> pools =
-      likely_words(sums / counts.clamp_min(1),
-                   one_token_words(problem.vocabulary, problem.backbone.shape().vocabulary), word_pool_);
+  const std::vector<std::vector<int64_t>> pools = most_probable_words(
+      sums / counts.clamp_min(1), single_token_words(problem.vocabulary, problem.backbone.shape().vocabulary),
+      word_pool_);
   std::vector<int64_t> ids;
   for (const std::vector<int64_t>& pool : pools)
     ids.insert(ids.end(), pool.begin(), pool.end());
-  request.readout = {Readout::Kind::scores, index_tensor(ids, device)};
-  const at::Tensor scores = engine.scorer(0).score_all(request).to(at::kFloat);
-  const ChosenWords chosen = choose_words(scores.view({scores.size(0), labels, -1}), at::cat(gold), pools);
+  request.output = {OutputRequest::Kind::logits, index_tensor(ids, device)};
+  const at::Tensor logits = engine.scorer(0).score_all(request).to(at::kFloat);
+  const ChosenWords chosen = choose_words(logits.view({logits.size(0), labels, -1}), at::cat(gold), pools);
   candidate.words.clear();
   for (std::size_t label = 0; label < pools.size(); ++label)
     candidate.words.push_back({pools[label][static_cast<std::size_t>(chosen.columns[label])]});
@@ -148,28 +148,28 @@ void TemplateSearch::search_words(Engine& engine, Candidate& candidate) const {
 
 void TemplateSearch::score(Engine& engine, Candidate& candidate) const {
   const at::NoGradGuard no_grad;
-  if (!put(engine, candidate.source))
+  if (!set_template(engine, candidate.source))
     candidate.loss = INFINITY;
   else if (label_words_)
-    search_words(engine, candidate);
+    search_label_words(engine, candidate);
   else
     candidate.loss = training_loss(engine);
 }
 
-double TemplateSearch::look(Engine& engine, const Candidate& candidate, FitReport& report) const {
-  put(engine, candidate.source);
+double TemplateSearch::evaluate(Engine& engine, const Candidate& candidate, FitReport& report) const {
+  set_template(engine, candidate.source);
   if (!candidate.words.empty())
-    report.label_words = give_label_words(engine, 0, candidate.words);
+    report.label_words = set_label_words(engine, 0, candidate.words);
   return engine.evaluate_dev(0);
 }
 
 std::vector<Candidate> TemplateSearch::candidates(Engine& engine) const {
   std::vector<Candidate> found;
   for (std::string& source : sources(engine))
-    found.push_back({std::move(source), 0, {}});
+    found.push_back({std::move(source)});
   if (found.empty())
     throw DataError(
-        "template-search found no candidate: a file should hold templates, or sentences with the labels' "
+        "template-search found no candidate: the file must contain templates, or sentences with the labels' "
         "words.");
   return found;
 }
@@ -177,12 +177,15 @@ std::vector<Candidate> TemplateSearch::candidates(Engine& engine) const {
 FitReport TemplateSearch::fit(Engine& engine) {
   FitReport report;
   report.plain_prompt = true;
+  report.settings.set("batch-size", engine.settings().batch_size);
+  report.settings.set("batch-tokens", engine.settings().batch_tokens);
   std::size_t scored = 0;
   const TensorMap saved = engine.resume();
   std::vector<Candidate> candidates = saved.empty() ? this->candidates(engine) : restored(saved, scored);
   if (!saved.empty() && !file_.empty() && !same_sources(candidates, this->candidates(engine)))
-    throw DataError("the checkpoint's templates are not those of the file that \"from\" names: it has changed "
-                    "since; name another folder with --checkpoint to begin anew.");
+    throw DataError(
+        "the checkpoint's templates differ from those of the file named by \"from\", which has changed since: "
+        "choose another folder with --checkpoint to start over.");
   for (std::size_t i = 0; i < scored; ++i)
     report.losses.push_back(static_cast<float>(candidates[i].loss));
   report.steps = static_cast<int64_t>(scored);
@@ -204,22 +207,23 @@ FitReport TemplateSearch::fit(Engine& engine) {
       order.push_back(i);
   if (order.empty())
     throw DataError("none of the " + std::to_string(scored) +
-                    " candidates that template-search tried is a template that the training rows fit.");
+                    " candidates of template-search is a valid template that a training example fits.");
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return candidates[a].loss < candidates[b].loss; });
 
-  // Of the best on training rows the best on development rows; of equals the one with the lower loss.
+  // The finalists have the lowest training losses. The best on the development set wins, ties by training loss.
   order.resize(std::min(order.size(), static_cast<std::size_t>(std::max(finalists_, keep_))));
-  std::vector<std::pair<double, std::size_t>> looks;
+  std::vector<std::pair<double, std::size_t>> ranked; // by development metric
   for (const std::size_t i : order)
-    looks.emplace_back(order.size() > 1 ? look(engine, candidates[i], report) : 0.0, i);
-  std::stable_sort(looks.begin(), looks.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  looks.resize(std::min(looks.size(), static_cast<std::size_t>(keep_)));
-  Candidate kept = candidates[looks[0].second];
-  for (std::size_t i = 1; i < looks.size(); ++i)
-    kept.source += "{\"variant\"}" + candidates[looks[i].second].source;
-  report.best_step = static_cast<int64_t>(looks[0].second) + 1;
-  report.best_dev = look(engine, kept, report);
+    ranked.emplace_back(order.size() > 1 ? evaluate(engine, candidates[i], report) : 0.0, i);
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  ranked.resize(std::min(ranked.size(), static_cast<std::size_t>(keep_)));
+  Candidate kept = candidates[ranked[0].second];
+  for (std::size_t i = 1; i < ranked.size(); ++i)
+    kept.source += "{\"variant\"}" + candidates[ranked[i].second].source;
+  report.best_step = static_cast<int64_t>(ranked[0].second) + 1;
+  report.best_dev = evaluate(engine, kept, report);
   return report;
 }
 

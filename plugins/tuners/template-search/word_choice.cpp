@@ -12,10 +12,10 @@
 
 namespace cuecard {
 
-std::vector<std::vector<int64_t>> likely_words(const at::Tensor& means, const std::vector<int64_t>& words,
-                                               int64_t pool) {
-  const at::Tensor own = means.index_select(1, index_tensor(words, means.device()));
-  const auto found = at::topk(own, std::min(pool, own.size(1)), 1);
+std::vector<std::vector<int64_t>> most_probable_words(const at::Tensor& means,
+                                                      const std::vector<int64_t>& words, int64_t count) {
+  const at::Tensor of_words = means.index_select(1, index_tensor(words, means.device()));
+  const auto found = at::topk(of_words, std::min(count, of_words.size(1)), 1);
   const at::Tensor best = std::get<1>(found).to(at::kCPU).contiguous();
   std::vector<std::vector<int64_t>> pools;
   for (int64_t label = 0; label < best.size(0); ++label) {
@@ -27,9 +27,9 @@ std::vector<std::vector<int64_t>> likely_words(const at::Tensor& means, const st
   return pools;
 }
 
-ChosenWords choose_words(const at::Tensor& scores, const at::Tensor& labels,
+ChosenWords choose_words(const at::Tensor& logits, const at::Tensor& labels,
                          const std::vector<std::vector<int64_t>>& pools) {
-  const at::Tensor values = scores.to(at::kCPU, at::kDouble), gold = labels.to(at::kCPU);
+  const at::Tensor values = logits.to(at::kCPU, at::kDouble), gold = labels.to(at::kCPU);
   const std::size_t count = pools.size();
   ChosenWords chosen;
   const auto token = [&](std::size_t label, int64_t column) {
@@ -46,14 +46,14 @@ ChosenWords choose_words(const at::Tensor& scores, const at::Tensor& labels,
     while (column < std::ssize(pools[label]) && taken(label, column))
       ++column;
     if (column == std::ssize(pools[label]))
-      throw DataError("the labels' likeliest words are the same ones: search among more words (word-pool).");
+      throw DataError("the labels have the same most probable words: search among more words (word-pool).");
     chosen.columns.push_back(column);
   }
   const auto loss_of = [&](const std::vector<int64_t>& columns) {
-    std::vector<at::Tensor> own;
+    std::vector<at::Tensor> of_words;
     for (std::size_t label = 0; label < count; ++label)
-      own.push_back(values.select(1, static_cast<int64_t>(label)).select(1, columns[label]));
-    return at::cross_entropy_loss(at::stack(own, 1), gold).item<double>();
+      of_words.push_back(values.select(1, static_cast<int64_t>(label)).select(1, columns[label]));
+    return at::cross_entropy_loss(at::stack(of_words, 1), gold).item<double>();
   };
   chosen.loss = loss_of(chosen.columns);
   for (bool better = true; better;) {

@@ -1,5 +1,5 @@
-/// Label words for a template (Gao et al. 2021, section 5.1): for each label the words that its own rows make
-/// likely, and among those the ones that tell the labels apart best.
+/// Label words for a template (Gao et al. 2021, section 5.1): for each label a pool of words that are probable
+/// for its own examples, and of these the words that separate the labels best.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +9,20 @@
 
 namespace cuecard {
 
-/// `means` [labels, vocabulary]: mean log-probability at the answer slot over the rows of each label. Of the
-/// tokens `words` the `pool` likeliest of each label: [labels][pool].
-std::vector<std::vector<int64_t>> likely_words(const at::Tensor& means, const std::vector<int64_t>& words,
-                                               int64_t pool);
+/// `means` [labels, vocabulary]: mean log-probability at the answer slot over the examples of each label.
+/// Returns the `count` most probable of the tokens `words` for each label: [labels][count].
+std::vector<std::vector<int64_t>> most_probable_words(const at::Tensor& means,
+                                                      const std::vector<int64_t>& words, int64_t count);
 
 struct ChosenWords {
-  std::vector<int64_t> columns; ///< of each label, among its own pool
-  double loss = 0;              ///< mean over the rows
+  std::vector<int64_t> columns; ///< of each label, index into its pool
+  double loss = 0;              ///< mean over the examples
 };
 
-/// `scores` [rows, labels, pool]: what each row gives each pooled word; `labels` [rows]. The choice of one word
-/// a label, no two the same token of `pools`, whose cross-entropy is lowest as far as changing one label's word
-/// at a time finds it, from the likeliest on.
-ChosenWords choose_words(const at::Tensor& scores, const at::Tensor& labels,
+/// `logits` [examples, labels, pool] of the words in `pools` [labels][pool]; `labels` [examples]. Chooses one
+/// word per label, all distinct, by coordinate descent on the cross-entropy: starts from the most probable
+/// words and changes one label's word at a time while that lowers the loss.
+ChosenWords choose_words(const at::Tensor& logits, const at::Tensor& labels,
                          const std::vector<std::vector<int64_t>>& pools);
 
 } // namespace cuecard

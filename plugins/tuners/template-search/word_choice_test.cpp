@@ -5,21 +5,21 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging also defines CHECK.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
 
 using Ids = std::vector<std::vector<int64_t>>;
 
-TEST_CASE("the pool of a label is what its rows make likeliest, among words alone") {
+TEST_CASE("the pool of a label has its most probable words; other tokens are ignored") {
   const at::Tensor means = at::tensor({-1.0, -2.0, -3.0, -4.0, -4.0, -0.5, -2.5, -1.5}).view({2, 4});
-  CHECK(likely_words(means, {0, 2, 3}, 2) == Ids{{0, 2}, {3, 2}});
-  CHECK(likely_words(means, {1, 3}, 9) == Ids{{1, 3}, {1, 3}});
+  CHECK(most_probable_words(means, {0, 2, 3}, 2) == Ids{{0, 2}, {3, 2}});
+  CHECK(most_probable_words(means, {1, 3}, 9) == Ids{{1, 3}, {1, 3}});
 }
 
-TEST_CASE("changing a word at a time ends where no change is better, and with two labels mostly at the best") {
-  int64_t best_of_all = 0;
+TEST_CASE("coordinate descent ends at a local minimum, for two labels mostly the global one") {
+  int64_t global_minima = 0;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const at::Tensor scores = Random(seed).normal_tensor({12, 2, 5}, 2).to(at::kDouble);
     const at::Tensor labels = at::arange(12) % 2;
@@ -30,22 +30,22 @@ TEST_CASE("changing a word at a time ends where no change is better, and with tw
       return -two.log_softmax(1).gather(1, labels.unsqueeze(1)).mean().item<double>();
     };
     CHECK(chosen.loss == doctest::Approx(loss(chosen.columns[0], chosen.columns[1])));
-    double best = INFINITY, near = INFINITY;
+    double best = INFINITY, local = INFINITY;
     for (int64_t a = 0; a < 5; ++a)
       for (int64_t b = 0; b < 5; ++b) {
         if (pools[0][static_cast<std::size_t>(a)] == pools[1][static_cast<std::size_t>(b)])
           continue;
         best = std::min(best, loss(a, b));
         if (a == chosen.columns[0] || b == chosen.columns[1])
-          near = std::min(near, loss(a, b));
+          local = std::min(local, loss(a, b));
       }
-    CHECK(chosen.loss == doctest::Approx(near));
-    best_of_all += chosen.loss < best + 1e-9;
+    CHECK(chosen.loss == doctest::Approx(local));
+    global_minima += chosen.loss < best + 1e-9;
   }
-  CHECK(best_of_all >= 15);
+  CHECK(global_minima >= 15);
 }
 
-TEST_CASE("no two labels get the same word") {
+TEST_CASE("labels get distinct words") {
   const at::Tensor scores = at::zeros({4, 2, 2});
   const ChosenWords chosen = choose_words(scores, at::arange(4) % 2, {{7, 8}, {7, 9}});
   CHECK(chosen.columns[0] + chosen.columns[1] >= 1);

@@ -6,8 +6,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/found_words.hpp>
-#include <cuecard/parts/label_loss.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
+#include <cuecard/parts/words/label_word_search.hpp>
 
 namespace cuecard::automatic {
 
@@ -34,8 +34,8 @@ std::vector<int64_t> labels_of(const Batch& batch) {
 
 std::vector<std::string> whole_words(const Vocabulary& vocabulary) {
   std::vector<std::string> words(static_cast<std::size_t>(vocabulary.size()));
-  for (const int64_t id : one_token_words(vocabulary, vocabulary.size()))
-    if (std::string word = spelled_word(vocabulary, id); letters(word) >= 2)
+  for (const int64_t id : single_token_words(vocabulary, vocabulary.size()))
+    if (std::string word = word_of_token(vocabulary, id); letters(word) >= 2)
       words[static_cast<std::size_t>(id)] = std::move(word);
   return words;
 }
@@ -61,11 +61,11 @@ void Automatic::prepare(const VerbalizerTarget& target) {
   prior_ = at::Tensor();
 }
 
-Readout Automatic::readout() const {
-  return {Readout::Kind::scores, scores_.token_ids()};
+OutputRequest Automatic::output_request() const {
+  return {OutputRequest::Kind::logits, scores_.token_ids()};
 }
 
-void Automatic::take_words(const std::vector<std::vector<std::string>>& words) {
+void Automatic::set_words(const std::vector<std::vector<std::string>>& words) {
   words_.clear();
   for (std::size_t label = 0; label < words.size(); ++label) {
     words_.emplace_back();
@@ -76,31 +76,31 @@ void Automatic::take_words(const std::vector<std::vector<std::string>>& words) {
   scores_ = WordScores(words_, MultiToken::first, device_);
 }
 
-void Automatic::take_prior() {
-  prior_ = word_prior(scores_, calibration_.scores());
+void Automatic::update_prior() {
+  prior_ = word_prior(scores_, calibration_.logits());
 }
 
-void Automatic::fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) {
-  if (moment != Moment::before_training)
+void Automatic::fit(const VerbalizerFitArgs& args) {
+  if (args.moment != VerbalizerFitArgs::Moment::before_training)
     return;
   WordSearch search(std::ssize(labels_));
-  if (!examples.empty())
-    scorer.score({examples, nullptr, {Readout::Kind::log_probs, {}}, {}},
-                 [&](const at::Tensor& values, const Batch& batch) { search.add(values, labels_of(batch)); });
+  if (!args.examples.empty())
+    args.scorer.score(
+        {args.examples, nullptr, {OutputRequest::Kind::log_probs, {}}, {}},
+        [&](const at::Tensor& log_probs, const Batch& batch) { search.add(log_probs, labels_of(batch)); });
   for (std::size_t label = 0; label < labels_.size(); ++label)
     if (search.counts()[label] == 0)
-      throw DataError("the verbalizer \"automatic\" finds words on training rows, and the label \"" +
-                      labels_[label] + "\" has none: add rows of it, or take it out of the task file");
+      throw DataError("the verbalizer \"automatic\" finds words on training examples, and the label \"" +
+                      labels_[label] + "\" has none: add examples of it, or remove it from the task file");
 
   const std::vector<std::string> words = whole_words(*vocabulary_);
   at::Tensor allowed = at::zeros({search.vocabulary()}, at::kBool);
-  const std::size_t rows = std::min(words.size(), static_cast<std::size_t>(search.vocabulary()));
-  for (std::size_t id = 0; id < rows; ++id)
+  const std::size_t known = std::min(words.size(), static_cast<std::size_t>(search.vocabulary()));
+  for (std::size_t id = 0; id < known; ++id)
     allowed.data_ptr<bool>()[id] = !words[id].empty();
   if (!allowed.any().item<bool>())
-    throw DataError(
-        "no token of the model's vocabulary is a word by itself, so none can stand for a label: use the "
-        "verbalizer \"soft\" or \"manual\"");
+    throw DataError("no token of the model's vocabulary is a whole word, so none can be a label word: use the "
+                    "verbalizer \"soft\" or \"manual\"");
 
   std::vector<std::vector<std::string>> found;
   std::map<std::vector<int64_t>, std::size_t> seen;
@@ -113,41 +113,41 @@ void Automatic::fit(Scorer& scorer, const std::vector<const Example*>& examples,
     if (!fresh)
       throw DataError("the search found the same words for the labels \"" + labels_[same->second] +
                       "\" and \"" + labels_[found.size() - 1] + "\", first \"" + found.back().front() +
-                      "\": give it more rows, or a larger \"words-per-label\"");
+                      "\": use more examples, or a larger \"words-per-label\"");
   }
-  take_words(found);
+  set_words(found);
   calibration_.clear();
-  calibration_.on_blank_prompts(scorer, readout());
-  calibration_.on_training_rows(scorer, examples, readout(), "automatic");
-  take_prior();
+  calibration_.measure_blank(args.scorer, output_request());
+  calibration_.measure_examples(args.scorer, args.examples, output_request(), "automatic");
+  update_prior();
 }
 
-Scores Automatic::score(const at::Tensor& values, const Batch&, const Pass&) const {
+Scores Automatic::score(const ScoreArgs& args) const {
   if (words_.empty())
     throw UsageError(
         "the verbalizer \"automatic\" has no label words yet: it finds them when a card is trained");
-  return label_scores(scores_.label_means(joint_log_probs(scores_(values), prior_)));
+  return label_scores(scores_.label_means(joint_log_probs(scores_(args.outputs), prior_)));
 }
 
-at::Tensor Automatic::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch);
+at::Tensor Automatic::loss(const LossArgs& args) const {
+  return label_loss(args.scores, args.batch);
 }
 
 std::vector<std::string> Automatic::answer_text(int64_t label) const {
   return {text_of_label(answers_, label)};
 }
 
-Learned Automatic::export_learned() const {
-  Learned learned;
-  export_words(words_, labels_, learned);
-  calibration_.export_to(learned);
-  return learned;
+ComponentState Automatic::state() const {
+  ComponentState state;
+  save_words(words_, labels_, state);
+  calibration_.save(state);
+  return state;
 }
 
-void Automatic::import_learned(const Learned& learned) {
-  take_words(import_words(learned, labels_, "automatic"));
-  calibration_.import_from(learned, "automatic", scores_.token_ids().size(0), device_);
-  take_prior();
+void Automatic::load_state(const ComponentState& saved) {
+  set_words(load_words(saved, labels_, "automatic"));
+  calibration_.load(saved, "automatic", scores_.token_ids().size(0), device_);
+  update_prior();
 }
 
 } // namespace cuecard::automatic

@@ -1,15 +1,15 @@
 /// The verbalizer component `automatic`: PETAL (Schick, Schmid and Schuetze 2020, "Automatically identifying
 /// words that can serve as labels for few-shot text classification"). Label words are found on the training
-/// rows before the tuner learns; from then on they are read as the verbalizer `manual` reads words of one
-/// token.
+/// examples before the tuner is trained; then they are scored like words of one token in the verbalizer
+/// `manual`.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include <cuecard/options.hpp>
-#include <cuecard/parts/calibration.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/words/calibration.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 #include <cuecard/verbalizer.hpp>
 
 #include "word_search.hpp"
@@ -20,29 +20,29 @@ class Automatic final : public Verbalizer {
 public:
   explicit Automatic(const Options& options);
 
-  /// DataError for a task without labels, UsageError for a model without a head over the vocabulary. What the
-  /// task gives as words is not looked at.
+  /// DataError for a task without labels, UsageError for a model without a head over the vocabulary. The words
+  /// of the task file are ignored.
   void prepare(const VerbalizerTarget& target) override;
-  /// Scores of the words that were found.
-  Readout readout() const override;
+  /// Logits of the words that were found.
+  OutputRequest output_request() const override;
 
-  /// Before training: finds the words, then calibrates. DataError when a label has no row, when no word can
-  /// stand for a label, and when two labels got the same words.
-  void fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) override;
+  /// Before training: finds the words, then calibrates. DataError when a label has no example, when the
+  /// vocabulary has no usable word, and when two labels get the same words.
+  void fit(const VerbalizerFitArgs& args) override;
 
-  /// `values` [A, U], one answer per example. UsageError while no words were found.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
-  /// The label's best word; its name while no words were found.
+  /// `outputs` [A, U], one answer per example. UsageError before words were found.
+  Scores score(const ScoreArgs& args) const override;
+  at::Tensor loss(const LossArgs& args) const override;
+  /// The label's best word; its name before words were found.
   std::vector<std::string> answer_text(int64_t label) const override;
 
   /// The words as texts, and the calibration.
-  Learned export_learned() const override;
-  void import_learned(const Learned& learned) override;
+  ComponentState state() const override;
+  void load_state(const ComponentState& saved) override;
 
 private:
-  void take_words(const std::vector<std::vector<std::string>>& words);
-  void take_prior();
+  void set_words(const std::vector<std::vector<std::string>>& words);
+  void update_prior();
 
   SearchSettings settings_;
   Calibration calibration_;
@@ -50,14 +50,14 @@ private:
   const Vocabulary* vocabulary_ = nullptr;
   at::Device device_ = at::kCPU;
   std::vector<std::string> labels_;
-  std::vector<std::string> answers_; ///< by label, as they are encoded
-  LabelWords words_;                 ///< empty while none were found
+  std::vector<std::string> answers_; ///< by label, leading space included
+  LabelWords words_;                 ///< empty before the search
   WordScores scores_;
   at::Tensor prior_; ///< [1, W] float32 or undefined
 };
 
-/// The words of a vocabulary that a person could have written as label words, by their one token: they stand
-/// behind a space, and at least two of their characters are letters (PETAL's filter). Other tokens are "".
+/// By token id, the words of a vocabulary that can be label words: single tokens with a leading space and at
+/// least two letters (PETAL's filter). Other tokens are "".
 std::vector<std::string> whole_words(const Vocabulary& vocabulary);
 
 } // namespace cuecard::automatic

@@ -8,18 +8,18 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
-#include <cuecard/parts/label_loss.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::fact {
 
 Fact::Fact(const Options& options) : prefix_(options.text("prefix")) {}
 
 void Fact::prepare(const VerbalizerTarget& target) {
-  if (!target.backbone.shape().scores_vocabulary)
+  if (!target.backbone.shape().has_lm_head)
     throw UsageError(
-        "the verbalizer \"fact\" reads the model's next word, and this model has no language-model "
-        "head: choose a checkpoint that has one");
+        "the verbalizer \"fact\" scores words, and this model has no language-model head: choose a "
+        "checkpoint that has one");
   words_.clear();
   lengths_.clear();
   std::vector<int64_t> ids, labels;
@@ -28,15 +28,15 @@ void Fact::prepare(const VerbalizerTarget& target) {
   for (std::size_t label = 0; label < target.labels.size(); ++label) {
     words_.push_back(prefix_ + first_word(target, label));
     const std::vector<Token> tokens = target.vocabulary.encode(words_.back());
-    const bool spelled = std::none_of(tokens.begin(), tokens.end(),
-                                      [&](const Token& token) { return unknown && token.id == *unknown; });
-    lengths_.push_back(spelled ? tokens.size() : 0);
+    const bool known = std::none_of(tokens.begin(), tokens.end(),
+                                    [&](const Token& token) { return unknown && token.id == *unknown; });
+    lengths_.push_back(known ? tokens.size() : 0);
     if (lengths_.back() != 1)
       continue;
     const auto [same, fresh] = taken.emplace(tokens[0].id, label);
     if (!fresh)
       throw UsageError("the objects \"" + target.labels[same->second] + "\" and \"" + target.labels[label] +
-                       "\" are the same token of the model's vocabulary: give both as values of one label");
+                       "\" are the same token of the model's vocabulary: make both values of one label");
     ids.push_back(tokens[0].id);
     labels.push_back(static_cast<int64_t>(label));
   }
@@ -50,30 +50,31 @@ void Fact::prepare(const VerbalizerTarget& target) {
   labels_ = index_tensor(labels, target.backbone.device());
 }
 
-Readout Fact::readout() const {
-  return {Readout::Kind::log_probs, token_ids_};
+OutputRequest Fact::output_request() const {
+  return {OutputRequest::Kind::log_probs, token_ids_};
 }
 
-std::vector<std::vector<std::string>> Fact::given_answers(const Example& example, bool) const {
-  if (example.label < 0)
+std::vector<std::vector<std::string>> Fact::given_answers(const GivenAnswersArgs& args) const {
+  if (args.example.label < 0)
     return {};
-  const auto label = static_cast<std::size_t>(example.label);
+  const auto label = static_cast<std::size_t>(args.example.label);
   if (lengths_.at(label) == 1)
     return {};
   throw DataError("its object \"" + words_[label] + "\" " +
-                  (lengths_[label] == 0 ? std::string("can't be spelled in")
+                  (lengths_[label] == 0 ? std::string("can't be encoded with")
                                         : "is " + std::to_string(lengths_[label]) + " tokens of") +
-                  " the model's vocabulary, and one token is read");
+                  " the model's vocabulary, and must be one token");
 }
 
-Scores Fact::score(const at::Tensor& values, const Batch&, const Pass&) const {
+Scores Fact::score(const ScoreArgs& args) const {
+  const at::Tensor& values = args.outputs;
   return label_scores(
       at::full({values.size(0), std::ssize(words_)}, -INFINITY, values.options().requires_grad(false))
           .index_copy(1, labels_, values));
 }
 
-at::Tensor Fact::loss(const Scores& scores, const Batch& batch) const {
-  return known_nll_loss(scores.values.view({-1, std::ssize(words_)}), batch.labels);
+at::Tensor Fact::loss(const LossArgs& args) const {
+  return known_nll_loss(args.scores.values.view({-1, std::ssize(words_)}), args.batch.labels);
 }
 
 std::vector<std::string> Fact::answer_text(int64_t label) const {

@@ -1,4 +1,4 @@
-// The oracle is the definition in fact.hpp. What a model says of facts is tested in tests/engine.
+// Expected values: the definition in fact.hpp. tests/engine runs it on models.
 #include "fact.hpp"
 
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -55,40 +55,42 @@ Fact made(std::vector<std::string> labels, std::vector<std::vector<std::string>>
 
 } // namespace
 
-TEST_CASE("objects of one token are read; the others can't be chosen, and rows that have one can't be used") {
+TEST_CASE(
+    "objects of one token are scored; others are never predicted, and examples that have one are skipped") {
   const Fact fact = made({"c", "two", "a", "?"});
-  CHECK((fact.readout().kind == Readout::Kind::log_probs));
-  CHECK(fact.readout().ids.equal(at::tensor({3, 1}, at::kLong)));
-  Example row;
-  CHECK(fact.given_answers(row, true).empty());
+  CHECK((fact.output_request().kind == OutputRequest::Kind::log_probs));
+  CHECK(fact.output_request().token_ids.equal(at::tensor({3, 1}, at::kLong)));
+  Example example;
+  CHECK(fact.given_answers({example, true}).empty());
   for (const int64_t label : {0, 2}) {
-    row.label = label;
-    CHECK(fact.given_answers(row, true).empty());
+    example.label = label;
+    CHECK(fact.given_answers({example, true}).empty());
   }
-  row.label = 1;
-  CHECK_THROWS_WITH_AS(fact.given_answers(row, false), doctest::Contains("\" two\" is 3 tokens"), DataError);
-  row.label = 3;
-  CHECK_THROWS_WITH_AS(fact.given_answers(row, false), doctest::Contains("can't be spelled"), DataError);
+  example.label = 1;
+  CHECK_THROWS_WITH_AS(fact.given_answers({example, false}), doctest::Contains("\" two\" is 3 tokens"),
+                       DataError);
+  example.label = 3;
+  CHECK_THROWS_WITH_AS(fact.given_answers({example, false}), doctest::Contains("can't be encoded"), DataError);
 
   Batch batch;
-  batch.examples = {&row, &row};
+  batch.examples = {&example, &example};
   batch.choices = batch.variants = batch.candidates = batch.cards = {0, 0};
   batch.labels = at::tensor({2, 0}, at::kLong);
   const at::Tensor values = at::tensor({-1.0, -2.5, -3.0, -0.5}).view({2, 2}).set_requires_grad(true);
-  const Scores scores = fact.score(values, batch, {});
+  const Scores scores = fact.score({values, batch});
   CHECK(scores.offsets == std::vector<int64_t>{0, 4, 8});
   CHECK(std::isinf(scores.values[1].item<double>()));
   CHECK(scores.values[0].item<double>() == -1.0);
   CHECK(scores.values[2].item<double>() == -2.5);
-  // Minus the mean log-probability of the right objects: nothing is normalised again.
-  const at::Tensor loss = fact.loss(scores, batch);
+  // Negative log-likelihood of the gold objects, not normalised among the objects.
+  const at::Tensor loss = fact.loss({scores, batch});
   CHECK(loss.item<double>() == doctest::Approx((2.5 + 3.0) / 2));
   loss.backward();
   CHECK(values.grad().equal(at::tensor({0.0, -0.5, -0.5, 0.0}).view({2, 2})));
-  batch.examples = {&row};
+  batch.examples = {&example};
   Example other;
   batch.examples.push_back(&other);
-  const std::vector<Decision> decisions = fact.decide({scores.values.detach(), scores.offsets, {}}, batch);
+  const std::vector<Decision> decisions = fact.decide({{scores.values.detach(), scores.offsets, {}}, batch});
   REQUIRE(decisions.size() == 2);
   CHECK(decisions[0].labels == std::vector<int64_t>{0});
   CHECK(decisions[1].labels == std::vector<int64_t>{2});
@@ -96,14 +98,14 @@ TEST_CASE("objects of one token are read; the others can't be chosen, and rows t
   CHECK(decisions[0].probabilities[2] == doctest::Approx(std::exp(-2.5) / (std::exp(-1.0) + std::exp(-2.5))));
 }
 
-TEST_CASE("an object's word is the task file's where it has one") {
+TEST_CASE("an object's word is the task file's, if it has one") {
   const Fact fact = made({"Deutschland", "b"}, {{"g"}, {}});
-  CHECK(fact.readout().ids.equal(at::tensor({7, 2}, at::kLong)));
+  CHECK(fact.output_request().token_ids.equal(at::tensor({7, 2}, at::kLong)));
   CHECK(fact.answer_text(0) == std::vector<std::string>{" g"});
   CHECK(fact.answer_text(1) == std::vector<std::string>{" b"});
 }
 
-TEST_CASE("too few objects, and two that are one token, are refused") {
+TEST_CASE("too few objects, and two objects with the same token, are refused") {
   CHECK_THROWS_WITH_AS(made({"a", "two"}), doctest::Contains("of the task's 2 labels 1 are"), UsageError);
   CHECK_THROWS_WITH_AS(made({}), doctest::Contains("\"labels\": \"data\""), UsageError);
   CHECK_THROWS_WITH_AS(made({"a", "b", "A"}), doctest::Contains("\"a\" and \"A\""), UsageError);

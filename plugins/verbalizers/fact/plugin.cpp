@@ -5,14 +5,14 @@
 namespace {
 
 constexpr cuecard_option_v1 options[] = {
-    cuecard::text_option("prefix", " ", "", "Put in front of each object.",
-                         "objects stand behind a space in a sentence"),
+    cuecard::text_option("prefix", " ", "", "Prepended to each object.",
+                         "objects follow a space in a sentence"),
 };
 
 constexpr cuecard_component_v1 components[] = {
     cuecard::verbalizer<cuecard::fact::Fact>(
         "fact", "Objects of a relation, one token each, by their log-probability (Petroni et al. 2019)",
-        CUECARD_LEARNS_NOTHING, options),
+        CUECARD_TRAINS_NOTHING, options),
 };
 
 } // namespace

@@ -1,8 +1,8 @@
 #include "choices_verbalizer.hpp"
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/label_loss.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::head {
 
@@ -11,22 +11,23 @@ ChoicesVerbalizer::ChoicesVerbalizer(const Options& options)
 
 void ChoicesVerbalizer::prepare(const VerbalizerTarget& target) {
   if (target.labels.size() < 2)
-    throw DataError("the verbalizer \"choices\" needs a label for each place of the list of alternatives, and "
-                    "the task has " +
+    throw DataError("the verbalizer \"choices\" needs a label for each position in the list of alternatives, "
+                    "and the task has " +
                     std::to_string(target.labels.size()) + ": name them under \"labels\" in the task file");
   state_.prepare(target.backbone.shape());
   answers_ = label_texts(target);
   classifier_.prepare(1, target.backbone.shape().hidden, target.seed, target.backbone.device());
 }
 
-Scores ChoicesVerbalizer::score(const at::Tensor& values, const Batch& batch, const Pass& pass) const {
+Scores ChoicesVerbalizer::score(const ScoreArgs& args) const {
+  const Batch& batch = args.batch;
   Scores scores;
-  scores.values = classifier_(values, pass).view({-1});
+  scores.values = classifier_(args.outputs, args.pass).view({-1});
   for (int64_t e = 0; e < batch.size(); ++e) {
     const int64_t choice = batch.choices[static_cast<std::size_t>(e)];
     const bool first = batch.begins_example(e) || choice == 0;
     if (choice != (first ? 0 : e - scores.entries.back()))
-      throw Error("an example's prompts came in another order than its alternatives");
+      throw Error("an example's prompts are in another order than its alternatives");
     if (first && e > 0)
       scores.offsets.push_back(e);
     if (first)
@@ -36,16 +37,16 @@ Scores ChoicesVerbalizer::score(const at::Tensor& values, const Batch& batch, co
   for (std::size_t d = 0; d + 1 < scores.offsets.size(); ++d)
     if (scores.offsets[d + 1] - scores.offsets[d] < 2)
       throw UsageError("the verbalizer \"choices\" compares an example's prompts, and the template gives one: "
-                       "write {\"choice\": NAME} where an alternative shall stand");
+                       "write {\"choice\": NAME} where an alternative belongs");
   return scores;
 }
 
-at::Tensor ChoicesVerbalizer::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch);
+at::Tensor ChoicesVerbalizer::loss(const LossArgs& args) const {
+  return label_loss(args.scores, args.batch);
 }
 
-std::vector<Decision> ChoicesVerbalizer::decide(const Scores& scores, const Batch& batch) const {
-  std::vector<Decision> decisions = Verbalizer::decide(scores, batch);
+std::vector<Decision> ChoicesVerbalizer::decide(const DecideArgs& args) const {
+  std::vector<Decision> decisions = Verbalizer::decide(args);
   for (Decision& decision : decisions)
     if (!decision.probabilities.empty())
       decision.probabilities.resize(answers_.size(), 0.0);

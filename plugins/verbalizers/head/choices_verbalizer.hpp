@@ -1,6 +1,6 @@
-/// The verbalizer component `choices`: one learned row scores the state of each of an example's prompts, and
-/// the largest score is the answer. A template with choice items gives a prompt for each alternative; the label
-/// is the alternative's number.
+/// The verbalizer component `choices`: a trained linear layer scores the hidden state of each prompt of an
+/// example, and the largest score is the answer. A template with choice items gives a prompt per alternative;
+/// the label is the alternative's number.
 ///
 /// With h_k the state of the k-th prompt: p(k) = exp(w h_k + b) / sum over j of exp(w h_j + b) (Devlin et al.
 /// 2019, section 4.4; the multiple-choice head of P-tuning v2).
@@ -21,23 +21,23 @@ class ChoicesVerbalizer final : public Verbalizer {
 public:
   explicit ChoicesVerbalizer(const Options& options);
 
-  /// DataError for a task that names fewer than two labels. UsageError as InputState has it.
+  /// DataError for a task that names fewer than two labels. UsageError: see InputState.
   void prepare(const VerbalizerTarget& target) override;
-  Reading reading() const override { return state_.reading(); }
-  int64_t answers() const override { return 0; }
-  Readout readout() const override { return state_.readout(); }
+  OutputPositions output_positions() const override { return state_.output_positions(); }
+  int64_t num_answer_slots() const override { return 0; }
+  OutputRequest output_request() const override { return state_.output_request(); }
 
-  /// `values` [A, H], one row per prompt; a decision per example. UsageError for an example of one prompt.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  /// Cross-entropy among the alternatives; rows without a label don't count.
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
-  /// A label that the example has no alternative for has probability 0.
-  std::vector<Decision> decide(const Scores& scores, const Batch& batch) const override;
+  /// `outputs` [A, H], one per prompt; a decision per example. UsageError for an example with one prompt.
+  Scores score(const ScoreArgs& args) const override;
+  /// Cross-entropy among the alternatives; examples without a label are ignored.
+  at::Tensor loss(const LossArgs& args) const override;
+  /// A label without an alternative in the example has probability 0.
+  std::vector<Decision> decide(const DecideArgs& args) const override;
   std::vector<std::string> answer_text(int64_t label) const override;
 
   std::vector<ParameterGroup> parameters() override { return classifier_.parameters(); }
-  Learned export_learned() const override { return classifier_.export_learned(); }
-  void import_learned(const Learned& learned) override { classifier_.import_learned(learned, "choices"); }
+  ComponentState state() const override { return classifier_.state(); }
+  void load_state(const ComponentState& saved) override { classifier_.load_state(saved, "choices"); }
 
 private:
   InputState state_;

@@ -1,4 +1,4 @@
-// Two examples with three and two alternatives: what each is compared with, against a softmax of its own.
+// Two examples with three and two alternatives, each against a softmax over its own.
 #include "choices_verbalizer.hpp"
 
 #include <cmath>
@@ -9,7 +9,7 @@
 
 #include "test_parts.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -26,14 +26,14 @@ ChoicesVerbalizer choices_of(const BackboneShape& shape, const std::vector<std::
   testing::NoBackbone backbone;
   backbone.shape_ = shape;
   const NoVocabulary vocabulary;
-  verbalizer.prepare({vocabulary, backbone, labels, {}, {}, {}, 5});
+  verbalizer.prepare({vocabulary, backbone, labels, {}, {}, {}, {}, 5});
   return verbalizer;
 }
 
-BackboneShape shape_of(bool pools) {
+BackboneShape shape_of(bool has_pooler) {
   BackboneShape shape;
   shape.hidden = 4;
-  shape.pools = pools;
+  shape.has_pooler = has_pooler;
   return shape;
 }
 
@@ -54,25 +54,25 @@ struct TwoExamples {
 
 } // namespace
 
-TEST_CASE("each example's alternatives are compared with each other, one row for all") {
+TEST_CASE("each example's alternatives are compared with each other by one layer") {
   const ChoicesVerbalizer verbalizer = choices_of(shape_of(true), {"A", "B", "C"});
-  CHECK((verbalizer.readout().kind == Readout::Kind::pooled));
-  CHECK((choices_of(shape_of(false), {"A", "B"}).readout().kind == Readout::Kind::hidden));
-  const at::Tensor weight = verbalizer.export_learned().tensors.at("weight");
+  CHECK((verbalizer.output_request().kind == OutputRequest::Kind::pooled));
+  CHECK((choices_of(shape_of(false), {"A", "B"}).output_request().kind == OutputRequest::Kind::hidden_states));
+  const at::Tensor weight = verbalizer.state().tensors.at("weight");
   CHECK(weight.sizes() == at::IntArrayRef({1, 4}));
   const TwoExamples two;
   const at::Tensor values = at::randn({5, 4}) * 20;
-  const Scores scores = verbalizer.score(values, two.batch, {});
+  const Scores scores = verbalizer.score({values, two.batch});
   CHECK(scores.offsets == std::vector<int64_t>{0, 3, 5});
   CHECK(scores.entries == std::vector<int64_t>{0, 3});
   const at::Tensor logits = at::mv(values, weight[0]);
   const at::Tensor first = logits.slice(0, 0, 3).log_softmax(0), second = logits.slice(0, 3, 5).log_softmax(0);
-  CHECK(verbalizer.loss(scores, two.batch).item<float>() ==
+  CHECK(verbalizer.loss({scores, two.batch}).item<float>() ==
         doctest::Approx(-(first[2] + second[0]).item<float>() / 2));
   CHECK(verbalizer.weight(two.batch) == 2);
 
   const std::vector<Decision> decisions =
-      verbalizer.decide({scores.values.detach(), scores.offsets, scores.entries}, two.batch);
+      verbalizer.decide({{scores.values.detach(), scores.offsets, scores.entries}, two.batch});
   REQUIRE(decisions.size() == 2);
   CHECK(decisions[0].labels == std::vector<int64_t>{first.argmax().item<int64_t>()});
   CHECK(decisions[1].labels == std::vector<int64_t>{second.argmax().item<int64_t>()});
@@ -82,17 +82,17 @@ TEST_CASE("each example's alternatives are compared with each other, one row for
   CHECK(decisions[1].probabilities[2] == 0);
 }
 
-TEST_CASE("what can't be compared is refused") {
+TEST_CASE("incomparable prompts are refused") {
   const ChoicesVerbalizer verbalizer = choices_of(shape_of(false), {"A", "B"});
   CHECK_THROWS_WITH_AS(choices_of(shape_of(false), {"A"}), doctest::Contains("the task has 1"), DataError);
   std::vector<Example> examples(2);
   Batch batch;
   batch.examples = {&examples[0], &examples[1]};
   batch.choices = batch.cards = {0, 0};
-  CHECK_THROWS_WITH_AS(verbalizer.score(at::randn({2, 4}), batch, {}), doctest::Contains("{\"choice\": NAME}"),
+  CHECK_THROWS_WITH_AS(verbalizer.score({at::randn({2, 4}), batch}), doctest::Contains("{\"choice\": NAME}"),
                        UsageError);
   TwoExamples two;
   std::swap(two.batch.choices[0], two.batch.choices[1]);
-  CHECK_THROWS_WITH_AS(verbalizer.score(at::randn({5, 4}), two.batch, {}), doctest::Contains("another order"),
+  CHECK_THROWS_WITH_AS(verbalizer.score({at::randn({5, 4}), two.batch}), doctest::Contains("another order"),
                        Error);
 }

@@ -5,19 +5,19 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 
-#include <cuecard/parts/label_words.hpp>
-#include <cuecard/parts/layers.hpp>
+#include <cuecard/parts/layers/layers.hpp>
 #include <cuecard/parts/random.hpp>
-#include <cuecard/parts/reparametrisation.hpp>
+#include <cuecard/parts/training/reparametrisation.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::head {
 
 namespace {
 
 constexpr double deviation = 0.02;
-// Streams of the run's random numbers.
-constexpr uint64_t weight_stream = 0x68656164, dense_stream = 0x64656e73, dropout_stream = 0x64726f70,
-                   dense_dropout_stream = 0x64726f71;
+// Random streams.
+constexpr uint64_t weight_stream = stream_id("head"), dense_stream = stream_id("dens"),
+                   dropout_stream = stream_id("drop"), dense_dropout_stream = stream_id("droq");
 
 } // namespace
 
@@ -58,17 +58,17 @@ std::vector<ParameterGroup> Classifier::parameters() const {
   return {group};
 }
 
-Learned Classifier::export_learned() const {
-  Learned learned;
+ComponentState Classifier::state() const {
+  ComponentState state;
   for (const auto& [name, tensor] : tensors_)
-    learned.tensors[name] = tensor.detach();
-  return learned;
+    state.tensors[name] = tensor.detach();
+  return state;
 }
 
-void Classifier::import_learned(const Learned& learned, const std::string& verbalizer) {
+void Classifier::load_state(const ComponentState& saved, const std::string& verbalizer) {
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : tensors_)
-    tensor.copy_(fitting_tensor(learned, name, tensor.sizes(), verbalizer));
+    tensor.copy_(require_tensor(saved, name, tensor.sizes(), verbalizer));
 }
 
 std::vector<std::string> label_texts(const VerbalizerTarget& target) {

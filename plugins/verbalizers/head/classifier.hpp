@@ -1,5 +1,5 @@
-/// Layers from hidden states to labels, with dropout in front of each while they are learned: what transformers
-/// puts behind a model for classification.
+/// Trained layers from hidden states to labels, with dropout before each in training, like the classification
+/// heads of transformers.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace cuecard::head {
 
 /// One linear layer, or two of them with tanh between.
 struct ClassifierForm {
-  bool dense = false; ///< a layer [H, H] with tanh in front, as RobertaClassificationHead has
+  bool dense = false; ///< a layer [H, H] with tanh before the classifier, as RobertaClassificationHead has
   bool bias = true;   ///< of the layer over labels; transformers' heads of causal models have none
 };
 
@@ -24,28 +24,29 @@ public:
   /// Reads `dropout` and `lr-scale`.
   explicit Classifier(const Options& options, ClassifierForm form = {});
 
-  /// Weights normal with deviation 0.02, drawn by `seed` (the models' own initializer_range), biases 0.
+  /// Weights are normal with standard deviation 0.02 (the models' initializer_range), biases 0.
   void prepare(int64_t classes, int64_t width, uint64_t seed, const at::Device& device);
   bool prepared() const { return !tensors_.empty(); }
   int64_t classes() const { return tensors_.at("weight").size(0); }
 
-  /// states [A, H] to [A, C], in float32 (float64 when the states are). Draws the dropout of a learning pass
-  /// on the host and sends it over, so nothing waits for the device.
+  /// states [A, H] to [A, C], in float32 (float64 when the states are). Draws the dropout of a training pass on
+  /// the host and copies it, without synchronising.
   at::Tensor operator()(const at::Tensor& states, const Pass& pass) const;
 
   std::vector<ParameterGroup> parameters() const;
-  /// `weight` [C, H], `bias` [C], `dense.weight` [H, H], `dense.bias` [H], those that the form has; float32.
-  Learned export_learned() const;
-  /// DataError that names the tensor and `verbalizer`, whose card it is, when one is missing or does not fit.
-  void import_learned(const Learned& learned, const std::string& verbalizer = "head");
+  /// `weight` [C, H], `bias` [C], `dense.weight` [H, H], `dense.bias` [H], as far as the form has them;
+  /// float32.
+  ComponentState state() const;
+  /// DataError that names tensor and `verbalizer` when a tensor is missing or has another shape.
+  void load_state(const ComponentState& saved, const std::string& verbalizer = "head");
 
 private:
   double dropout_, learning_rate_scale_;
   ClassifierForm form_;
-  TensorMap tensors_; ///< by the names of `export_learned`
+  TensorMap tensors_; ///< by the names of `state`
 };
 
-/// Each label's first word, or its name, behind a space: what stands for it in a demonstration.
+/// Each label's first word, or its name, after a space: its answer text in demonstrations.
 std::vector<std::string> label_texts(const VerbalizerTarget& target);
 
 } // namespace cuecard::head

@@ -1,8 +1,8 @@
 #include "head_verbalizer.hpp"
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/label_loss.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::head {
 
@@ -20,12 +20,12 @@ void HeadVerbalizer::prepare(const VerbalizerTarget& target) {
                       target.backbone.device());
 }
 
-Scores HeadVerbalizer::score(const at::Tensor& values, const Batch&, const Pass& pass) const {
-  return label_scores(classifier_(values, pass));
+Scores HeadVerbalizer::score(const ScoreArgs& args) const {
+  return label_scores(classifier_(args.outputs, args.pass));
 }
 
-at::Tensor HeadVerbalizer::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch);
+at::Tensor HeadVerbalizer::loss(const LossArgs& args) const {
+  return label_loss(args.scores, args.batch);
 }
 
 std::vector<std::string> HeadVerbalizer::answer_text(int64_t label) const {

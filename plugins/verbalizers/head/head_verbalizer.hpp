@@ -1,6 +1,5 @@
-/// The verbalizer component `head`: learned layers on the state that stands for the whole input, as BERT's
-/// fine-tuning recipe has it (Devlin et al. 2019, section 4.1). Answer slots are not read; a template needs
-/// none.
+/// The verbalizer component `head`: trained layers on the hidden state of the whole input, as in BERT's
+/// fine-tuning recipe (Devlin et al. 2019, section 4.1). A template needs no answer slot.
 #pragma once
 
 #include <string>
@@ -18,21 +17,21 @@ class HeadVerbalizer final : public Verbalizer {
 public:
   explicit HeadVerbalizer(const Options& options);
 
-  /// DataError for a task without labels. UsageError as InputState has it.
+  /// DataError for a task without labels. UsageError: see InputState.
   void prepare(const VerbalizerTarget& target) override;
-  Reading reading() const override { return state_.reading(); }
-  int64_t answers() const override { return 0; }
-  Readout readout() const override { return state_.readout(); }
+  OutputPositions output_positions() const override { return state_.output_positions(); }
+  int64_t num_answer_slots() const override { return 0; }
+  OutputRequest output_request() const override { return state_.output_request(); }
 
-  /// `values` [A, H], one row per entry.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  /// Cross-entropy with batch.labels; rows without a label don't count.
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
+  /// `outputs` [A, H], one per entry.
+  Scores score(const ScoreArgs& args) const override;
+  /// Cross-entropy with batch.labels; examples without a label are ignored.
+  at::Tensor loss(const LossArgs& args) const override;
   std::vector<std::string> answer_text(int64_t label) const override;
 
   std::vector<ParameterGroup> parameters() override { return classifier_.parameters(); }
-  Learned export_learned() const override { return classifier_.export_learned(); }
-  void import_learned(const Learned& learned) override { classifier_.import_learned(learned); }
+  ComponentState state() const override { return classifier_.state(); }
+  void load_state(const ComponentState& saved) override { classifier_.load_state(saved); }
 
 private:
   InputState state_;

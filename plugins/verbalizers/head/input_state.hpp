@@ -1,5 +1,5 @@
-/// The state that stands for a whole prompt: of `[CLS]`, of a causal model's last row, or of the very first
-/// one, behind the model's pooler or not.
+/// The hidden state that represents a whole prompt: that of `[CLS]`, of a causal model's last token, or of the
+/// very first token, with or without the model's pooler.
 #pragma once
 
 #include <string>
@@ -11,18 +11,17 @@ namespace cuecard::head {
 
 class InputState {
 public:
-  /// Reads `pooler` and `row`. `component`: whose options they are, for errors.
+  /// Reads `pooler` and `row`. `component` is named in errors.
   InputState(const Options& options, std::string component);
 
-  /// UsageError when a pooler is asked for that the model hasn't, or the first row of a model in which that row
-  /// sees nothing.
+  /// UsageError when a pooler is requested that the model lacks, or the first token of a causal model.
   void prepare(const BackboneShape& shape);
-  Reading reading() const;
+  OutputPositions output_positions() const;
   /// The pooler's output, or the last hidden state.
-  Readout readout() const;
+  OutputRequest output_request() const;
 
 private:
-  std::string component_, pooler_, row_;
+  std::string component_, pooler_, position_;
   bool pooled_ = false;
 };
 

@@ -17,7 +17,8 @@ namespace cuecard::head {
 
 namespace {
 
-/// The prompts of one example: entries `first` to `last`, whose tokens are `begin` to `end` of what is read.
+/// The prompts of one example: entries `first` to `last`, whose tokens are `begin` to `end` of the selected
+/// ones.
 struct Prompts {
   std::size_t first = 0, last = 0;
   int64_t begin = 0, end = 0;
@@ -36,35 +37,35 @@ std::vector<Prompts> prompts_of(const Batch& batch) {
   return all;
 }
 
-/// Tokens at which a right answer begins and ends, counted from the example's first.
-struct RightTokens {
+/// Tokens at which gold answers begin and end, counted from the example's first.
+struct GoldTokens {
   std::vector<int64_t> begins, ends;
 };
 
-RightTokens right_tokens(const Batch& batch, const Prompts& prompts, const std::string& field) {
-  RightTokens right;
+GoldTokens gold_tokens(const Batch& batch, const Prompts& prompts, const std::string& field) {
+  GoldTokens gold;
   for (const Example::Span& span : batch.examples[prompts.first]->spans) {
     if (span.field != field)
       continue;
     for (std::size_t e = prompts.first; e < prompts.last; ++e) {
       int64_t begin = -1, end = -1;
-      for (int64_t row = batch.answer_offsets[e]; row < batch.answer_offsets[e + 1]; ++row) {
-        const RowOrigin& origin = batch.answer_origin[static_cast<std::size_t>(row)];
+      for (int64_t token = batch.answer_offsets[e]; token < batch.answer_offsets[e + 1]; ++token) {
+        const TokenOrigin& origin = batch.answer_origin[static_cast<std::size_t>(token)];
         if (origin.begin <= span.begin && span.begin < origin.end)
-          begin = row;
+          begin = token;
         if (origin.begin < span.end && span.end <= origin.end)
-          end = row;
+          end = token;
       }
       if (begin < 0 || end < 0)
         continue;
-      right.begins.push_back(begin - prompts.begin);
-      right.ends.push_back(end - prompts.begin);
+      gold.begins.push_back(begin - prompts.begin);
+      gold.ends.push_back(end - prompts.begin);
     }
   }
-  return right;
+  return gold;
 }
 
-double log_sum_of_exponentials(const float* values, int64_t count) {
+double log_sum_exp(const float* values, int64_t count) {
   const double largest = *std::max_element(values, values + count);
   double sum = 0;
   for (int64_t i = 0; i < count; ++i)
@@ -72,7 +73,7 @@ double log_sum_of_exponentials(const float* values, int64_t count) {
   return largest + std::log(sum);
 }
 
-/// Without blanks at its ends: tokens of some vocabularies begin with the blank in front.
+/// Without surrounding blanks: in some vocabularies tokens begin with the preceding blank.
 std::string trimmed(const std::string& text) {
   constexpr const char* blanks = " \t\r\n\v\f";
   const std::size_t begin = text.find_first_not_of(blanks);
@@ -88,21 +89,22 @@ void SpansVerbalizer::prepare(const VerbalizerTarget& target) {
   classifier_.prepare(2, target.backbone.shape().hidden, target.seed, target.backbone.device());
 }
 
-std::vector<std::vector<std::string>> SpansVerbalizer::given_answers(const Example& example, bool learn) const {
+std::vector<std::vector<std::string>> SpansVerbalizer::given_answers(const GivenAnswersArgs& args) const {
   const auto in_field = [&](const Example::Span& span) { return span.field == field_; };
-  if (learn && std::none_of(example.spans.begin(), example.spans.end(), in_field))
+  if (args.training && std::none_of(args.example.spans.begin(), args.example.spans.end(), in_field))
     throw DataError("it has no answer that is a part of \"" + field_ +
-                    "\" to learn: name its columns under \"data.spans\" in the task file");
+                    "\" to train on: name its columns under \"data.spans\" in the task file");
   return {};
 }
 
-Scores SpansVerbalizer::score(const at::Tensor& values, const Batch& batch, const Pass& pass) const {
-  const at::Tensor by_end = classifier_(values, pass).t(); // [2, A]
+Scores SpansVerbalizer::score(const ScoreArgs& args) const {
+  const Batch& batch = args.batch;
+  const at::Tensor logits = classifier_(args.outputs, args.pass).t(); // [2, A]
   std::vector<at::Tensor> parts;
   Scores scores;
   for (const Prompts& prompts : prompts_of(batch)) {
     for (int64_t which = 0; which < 2; ++which) {
-      parts.push_back(by_end[which].narrow(0, prompts.begin, prompts.tokens()));
+      parts.push_back(logits[which].narrow(0, prompts.begin, prompts.tokens()));
       scores.offsets.push_back(scores.offsets.back() + prompts.tokens());
       scores.entries.push_back(static_cast<int64_t>(prompts.first));
     }
@@ -111,12 +113,14 @@ Scores SpansVerbalizer::score(const at::Tensor& values, const Batch& batch, cons
   return scores;
 }
 
-at::Tensor SpansVerbalizer::loss(const Scores& scores, const Batch& batch) const {
+at::Tensor SpansVerbalizer::loss(const LossArgs& args) const {
+  const Scores& scores = args.scores;
+  const Batch& batch = args.batch;
   std::vector<at::Tensor> losses;
   std::size_t decision = 0;
   for (const Prompts& prompts : prompts_of(batch)) {
-    const RightTokens right = right_tokens(batch, prompts, field_);
-    for (const std::vector<int64_t>* tokens : {&right.begins, &right.ends}) {
+    const GoldTokens gold = gold_tokens(batch, prompts, field_);
+    for (const std::vector<int64_t>* tokens : {&gold.begins, &gold.ends}) {
       const int64_t first = scores.offsets[decision++];
       if (tokens->empty())
         continue;
@@ -131,11 +135,13 @@ at::Tensor SpansVerbalizer::loss(const Scores& scores, const Batch& batch) const
 double SpansVerbalizer::weight(const Batch& batch) const {
   const std::vector<Prompts> all = prompts_of(batch);
   return static_cast<double>(std::count_if(all.begin(), all.end(), [&](const Prompts& prompts) {
-    return !right_tokens(batch, prompts, field_).begins.empty();
+    return !gold_tokens(batch, prompts, field_).begins.empty();
   }));
 }
 
-std::vector<Decision> SpansVerbalizer::decide(const Scores& scores, const Batch& batch) const {
+std::vector<Decision> SpansVerbalizer::decide(const DecideArgs& args) const {
+  const Scores& scores = args.scores;
+  const Batch& batch = args.batch;
   const at::Tensor values = scores.values.to(at::kFloat).contiguous();
   std::vector<Decision> decisions;
   for (const Prompts& prompts : prompts_of(batch)) {
@@ -151,23 +157,21 @@ std::vector<Decision> SpansVerbalizer::decide(const Scores& scores, const Batch&
             begin = b;
             end = t;
           }
-    const RowOrigin &from = batch.answer_origin[static_cast<std::size_t>(begin)],
-                    &to = batch.answer_origin[static_cast<std::size_t>(end)];
+    const TokenOrigin &from = batch.answer_origin[static_cast<std::size_t>(begin)],
+                      &to = batch.answer_origin[static_cast<std::size_t>(end)];
     const std::string& text = batch.examples[prompts.first]->fields.at(field_);
     Decision decision;
     decision.text = trimmed(text.substr(std::min(text.size(), static_cast<std::size_t>(from.begin)),
                                         static_cast<std::size_t>(std::max<int64_t>(0, to.end - from.begin))));
-    decision.value = best - log_sum_of_exponentials(begins, prompts.tokens()) -
-                     log_sum_of_exponentials(ends, prompts.tokens());
+    decision.value = best - log_sum_exp(begins, prompts.tokens()) - log_sum_exp(ends, prompts.tokens());
     decisions.push_back(std::move(decision));
   }
   return decisions;
 }
 
 std::vector<std::string> SpansVerbalizer::answer_text(int64_t) const {
-  throw UsageError(
-      "the verbalizer \"spans\" has no labels, so no text of one can stand in a demonstration or begin "
-      "what is learned: choose another initialisation.");
+  throw UsageError("the verbalizer \"spans\" has no labels, so there is no label text for demonstrations or "
+                   "initialisation: choose another initialisation.");
 }
 
 } // namespace cuecard::head

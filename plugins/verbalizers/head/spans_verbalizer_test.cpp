@@ -1,4 +1,4 @@
-// Two examples, the first in two overlapping windows: scores, loss and answers beside direct computation.
+// Two examples, the first in two overlapping windows: scores, loss and answers against direct computation.
 #include "spans_verbalizer.hpp"
 
 #include <ATen/ATen.h>
@@ -7,7 +7,7 @@
 
 #include "test_parts.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -22,11 +22,11 @@ SpansVerbalizer spans_verbalizer(const testing::NoBackbone& backbone, int64_t ma
   options.set("max-tokens", max_tokens);
   SpansVerbalizer verbalizer(options);
   const NoVocabulary vocabulary;
-  verbalizer.prepare({vocabulary, backbone, {}, {}, {}, {}, 1});
+  verbalizer.prepare({vocabulary, backbone, {}, {}, {}, {}, {}, 1});
   return verbalizer;
 }
 
-/// Tokens are words with the blank in front of them.
+/// Tokens are words with the preceding blank.
 struct TwoContexts {
   std::vector<Example> examples{2};
   Batch batch;
@@ -44,10 +44,10 @@ struct TwoContexts {
   }
 };
 
-/// Begin and end scores as the states say them: the layer is the identity.
+/// The layer is the identity: begin and end scores are the two components of the states.
 Scores scores_of(SpansVerbalizer& verbalizer, const Batch& batch, const at::Tensor& states) {
-  verbalizer.import_learned({{{"weight", at::eye(2)}, {"bias", at::zeros({2})}}, {}});
-  return verbalizer.score(states, batch, {});
+  verbalizer.load_state({{{"weight", at::eye(2)}, {"bias", at::zeros({2})}}, {}});
+  return verbalizer.score({states, batch});
 }
 
 testing::NoBackbone two_wide() {
@@ -61,7 +61,7 @@ testing::NoBackbone two_wide() {
 TEST_CASE("two decisions per example, over the tokens of all its windows") {
   const testing::NoBackbone backbone = two_wide();
   SpansVerbalizer verbalizer = spans_verbalizer(backbone);
-  CHECK((verbalizer.reading().rows == Reading::Rows::tokens));
+  CHECK((verbalizer.output_positions().kind == OutputPositions::Kind::tokens));
   const TwoContexts two;
   const at::Tensor states = at::randn({9, 2});
   const Scores scores = scores_of(verbalizer, two.batch, states);
@@ -72,7 +72,7 @@ TEST_CASE("two decisions per example, over the tokens of all its windows") {
   CHECK(at::allclose(scores.values, expected));
 }
 
-TEST_CASE("the loss takes what all windows give the right tokens, of examples whose answer is there") {
+TEST_CASE("the loss sums the gold tokens of all windows, over examples with a complete answer") {
   const testing::NoBackbone backbone = two_wide();
   SpansVerbalizer verbalizer = spans_verbalizer(backbone);
   TwoContexts two;
@@ -80,18 +80,18 @@ TEST_CASE("the loss takes what all windows give the right tokens, of examples wh
   Scores scores = scores_of(verbalizer, two.batch, states);
   const at::Tensor p = states.slice(0, 0, 6).softmax(0);
   const double expected = -((p[2][0] + p[3][0]).log() + (p[2][1] + p[3][1]).log()).item<double>() / 2;
-  CHECK(verbalizer.loss(scores, two.batch).item<double>() == doctest::Approx(expected).epsilon(1e-5));
+  CHECK(verbalizer.loss({scores, two.batch}).item<double>() == doctest::Approx(expected).epsilon(1e-5));
   CHECK(verbalizer.weight(two.batch) == 1);
 
-  // "it rains" stands whole in the second window alone, "old Rome it" in none.
+  // "it rains" is complete in the second window only, "old Rome it" in none.
   two.examples[0].spans = {{"context", 12, 20}};
   const double second = -(p[4][0].log() + p[5][1].log()).item<double>() / 2;
-  CHECK(verbalizer.loss(scores, two.batch).item<double>() == doctest::Approx(second).epsilon(1e-5));
+  CHECK(verbalizer.loss({scores, two.batch}).item<double>() == doctest::Approx(second).epsilon(1e-5));
   two.examples[0].spans = {{"context", 3, 14}};
   CHECK(verbalizer.weight(two.batch) == 0);
-  const at::Tensor none = verbalizer.loss(scores, two.batch);
+  const at::Tensor none = verbalizer.loss({scores, two.batch});
   CHECK(none.item<double>() == 0);
-  none.backward(); // still of the graph
+  none.backward(); // still part of the graph
 }
 
 TEST_CASE("the answer is the likeliest pair of one window, in order and not too long") {
@@ -100,14 +100,14 @@ TEST_CASE("the answer is the likeliest pair of one window, in order and not too 
   const TwoContexts two;
   at::Tensor states = at::zeros({9, 2});
   states[1][0] = 5; // begins with "old" ...
-  states[5][1] = 6; // ... and "rains" ends, but in the other window
+  states[5][1] = 6; // ... "rains" ends, but in the other window
   states[2][1] = 3; // "Rome" ends
   states[6][0] = 4; // "no" begins
   states[8][1] = 4; // "go" ends, three tokens on
   states[7][1] = 1; // "we"
   const Scores scores = scores_of(verbalizer, two.batch, states);
   const std::vector<Decision> decisions =
-      verbalizer.decide({scores.values.detach(), scores.offsets, scores.entries}, two.batch);
+      verbalizer.decide({{scores.values.detach(), scores.offsets, scores.entries}, two.batch});
   REQUIRE(decisions.size() == 2);
   CHECK(decisions[0].text == "old Rome");
   CHECK(decisions[0].labels.empty());
@@ -116,13 +116,13 @@ TEST_CASE("the answer is the likeliest pair of one window, in order and not too 
   CHECK(decisions[1].text == "no we");
 }
 
-TEST_CASE("an example without an answer in the field can't be learned from") {
+TEST_CASE("an example without an answer in the field is skipped in training") {
   const testing::NoBackbone backbone = two_wide();
   const SpansVerbalizer verbalizer = spans_verbalizer(backbone);
   const TwoContexts two;
-  CHECK(verbalizer.given_answers(two.examples[0], true).empty());
-  CHECK(verbalizer.given_answers(two.examples[1], false).empty());
-  CHECK_THROWS_WITH_AS(verbalizer.given_answers(two.examples[1], true), doctest::Contains("data.spans"),
+  CHECK(verbalizer.given_answers({two.examples[0], true}).empty());
+  CHECK(verbalizer.given_answers({two.examples[1], false}).empty());
+  CHECK_THROWS_WITH_AS(verbalizer.given_answers({two.examples[1], true}), doctest::Contains("data.spans"),
                        DataError);
   CHECK_THROWS_AS(verbalizer.answer_text(0), UsageError);
 }

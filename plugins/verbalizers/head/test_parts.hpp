@@ -1,4 +1,4 @@
-/// Options of the classifier, and the doubles that this plugin's tests stand on.
+/// Options of the classifier, and the fakes of this plugin's tests.
 #pragma once
 
 #include <cuecard/options.hpp>

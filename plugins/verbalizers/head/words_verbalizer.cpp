@@ -5,8 +5,8 @@
 #include <ATen/ops/log_softmax.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/label_loss.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::head {
 
@@ -22,34 +22,38 @@ void WordsVerbalizer::prepare(const VerbalizerTarget& target) {
                       target.backbone.device());
 }
 
-Scores WordsVerbalizer::score(const at::Tensor& values, const Batch& batch, const Pass& pass) const {
+Scores WordsVerbalizer::score(const ScoreArgs& args) const {
+  const Batch& batch = args.batch;
   Scores scores;
-  scores.values = classifier_(values, pass).view({-1});
+  scores.values = classifier_(args.outputs, args.pass).view({-1});
   for (std::size_t e = 0; e + 1 < batch.answer_offsets.size(); ++e)
-    for (int64_t row = batch.answer_offsets[e]; row < batch.answer_offsets[e + 1]; ++row) {
-      scores.offsets.push_back((row + 1) * classifier_.classes());
+    for (int64_t token = batch.answer_offsets[e]; token < batch.answer_offsets[e + 1]; ++token) {
+      scores.offsets.push_back((token + 1) * classifier_.classes());
       scores.entries.push_back(static_cast<int64_t>(e));
     }
   return scores;
 }
 
-at::Tensor WordsVerbalizer::loss(const Scores& scores, const Batch& batch) const {
-  return known_nll_loss(scores.values.view({-1, classifier_.classes()}).log_softmax(1), batch.answer_labels);
+at::Tensor WordsVerbalizer::loss(const LossArgs& args) const {
+  return known_nll_loss(args.scores.values.view({-1, classifier_.classes()}).log_softmax(1),
+                        args.batch.answer_labels);
 }
 
 double WordsVerbalizer::weight(const Batch& batch) const {
   double words = 0;
   for (std::size_t e = 0; e < batch.examples.size(); ++e) {
     const std::vector<int64_t>& labels = batch.examples[e]->word_labels;
-    for (int64_t row = batch.answer_offsets[e]; row < batch.answer_offsets[e + 1]; ++row) {
-      const auto word = static_cast<std::size_t>(batch.answer_origin[static_cast<std::size_t>(row)].word);
+    for (int64_t token = batch.answer_offsets[e]; token < batch.answer_offsets[e + 1]; ++token) {
+      const auto word = static_cast<std::size_t>(batch.answer_origin[static_cast<std::size_t>(token)].word);
       words += word < labels.size() && labels[word] >= 0;
     }
   }
   return words;
 }
 
-std::vector<Decision> WordsVerbalizer::decide(const Scores& scores, const Batch& batch) const {
+std::vector<Decision> WordsVerbalizer::decide(const DecideArgs& args) const {
+  const Scores& scores = args.scores;
+  const Batch& batch = args.batch;
   const at::Tensor values = scores.values.to(at::kFloat).contiguous();
   const float* value = values.const_data_ptr<float>();
   std::vector<Decision> decisions;
@@ -61,13 +65,13 @@ std::vector<Decision> WordsVerbalizer::decide(const Scores& scores, const Batch&
       decisions.back().labels.assign(words == example.words.end() ? 0 : words->second.size(), -1);
     }
     std::vector<int64_t>& labels = decisions.back().labels;
-    for (int64_t row = batch.answer_offsets[static_cast<std::size_t>(e)];
-         row < batch.answer_offsets[static_cast<std::size_t>(e) + 1]; ++row) {
-      const float* first = value + scores.offsets[static_cast<std::size_t>(row)];
-      const float* last = value + scores.offsets[static_cast<std::size_t>(row) + 1];
-      // Where an example has several prompts, the first that holds the word decides.
+    for (int64_t token = batch.answer_offsets[static_cast<std::size_t>(e)];
+         token < batch.answer_offsets[static_cast<std::size_t>(e) + 1]; ++token) {
+      const float* first = value + scores.offsets[static_cast<std::size_t>(token)];
+      const float* last = value + scores.offsets[static_cast<std::size_t>(token) + 1];
+      // With several prompts per example, the first that contains the word decides.
       int64_t& label =
-          labels.at(static_cast<std::size_t>(batch.answer_origin[static_cast<std::size_t>(row)].word));
+          labels.at(static_cast<std::size_t>(batch.answer_origin[static_cast<std::size_t>(token)].word));
       if (label < 0)
         label = std::max_element(first, last) - first;
     }

@@ -19,23 +19,23 @@ public:
 
   /// DataError for a task without labels.
   void prepare(const VerbalizerTarget& target) override;
-  Reading reading() const override { return {Reading::Rows::words, field_}; }
-  int64_t answers() const override { return 0; }
-  Readout readout() const override { return {Readout::Kind::hidden, {}}; }
+  OutputPositions output_positions() const override { return {OutputPositions::Kind::words, field_}; }
+  int64_t num_answer_slots() const override { return 0; }
+  OutputRequest output_request() const override { return {OutputRequest::Kind::hidden_states, {}}; }
 
-  /// `values` [A, H], a row per word: a decision each.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  /// Cross-entropy with batch.answer_labels, a mean over words; those without a label don't count.
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
-  /// Words with a label.
+  /// `outputs` [A, H], one per word: a decision each.
+  Scores score(const ScoreArgs& args) const override;
+  /// Cross-entropy with batch.answer_labels, a mean over words; those without a label are ignored.
+  at::Tensor loss(const LossArgs& args) const override;
+  /// The number of words with a label.
   double weight(const Batch& batch) const override;
-  /// One label per word of the field: the largest score, or -1 for a word that has no row.
-  std::vector<Decision> decide(const Scores& scores, const Batch& batch) const override;
+  /// One label per word of the field: the largest score, or -1 for a word lost to truncation.
+  std::vector<Decision> decide(const DecideArgs& args) const override;
   std::vector<std::string> answer_text(int64_t label) const override;
 
   std::vector<ParameterGroup> parameters() override { return classifier_.parameters(); }
-  Learned export_learned() const override { return classifier_.export_learned(); }
-  void import_learned(const Learned& learned) override { classifier_.import_learned(learned, "words"); }
+  ComponentState state() const override { return classifier_.state(); }
+  void load_state(const ComponentState& saved) override { classifier_.load_state(saved, "words"); }
 
 private:
   std::string field_;

@@ -1,4 +1,4 @@
-// A batch of two sentences, the second one cut after its first word: which rows count, and what each word gets.
+// A batch of two sentences, the second truncated after its first word.
 #include "words_verbalizer.hpp"
 
 #include <ATen/ATen.h>
@@ -7,7 +7,7 @@
 
 #include "test_parts.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -21,7 +21,7 @@ WordsVerbalizer words_verbalizer(const testing::NoBackbone& backbone, uint64_t s
   options.set("field", std::string("words"));
   WordsVerbalizer verbalizer(options);
   const NoVocabulary vocabulary;
-  verbalizer.prepare({vocabulary, backbone, {"O", "B-X", "I-X"}, {}, {}, {}, seed});
+  verbalizer.prepare({vocabulary, backbone, {"O", "B-X", "I-X"}, {}, {}, {}, {}, seed});
   return verbalizer;
 }
 
@@ -45,36 +45,36 @@ struct TwoSentences {
 
 } // namespace
 
-TEST_CASE("each word that has a row gets the largest of its scores, a word that was cut off none") {
+TEST_CASE("each word gets its best label, a truncated word none") {
   testing::NoBackbone backbone;
   backbone.shape_.hidden = 3;
   WordsVerbalizer verbalizer = words_verbalizer(backbone, 1);
-  CHECK((verbalizer.reading().rows == Reading::Rows::words));
-  CHECK(verbalizer.reading().field == "words");
-  CHECK((verbalizer.readout().kind == Readout::Kind::hidden));
-  verbalizer.import_learned({{{"weight", at::eye(3)}, {"bias", at::zeros({3})}}, {}});
+  CHECK((verbalizer.output_positions().kind == OutputPositions::Kind::words));
+  CHECK(verbalizer.output_positions().field == "words");
+  CHECK((verbalizer.output_request().kind == OutputRequest::Kind::hidden_states));
+  verbalizer.load_state({{{"weight", at::eye(3)}, {"bias", at::zeros({3})}}, {}});
   const TwoSentences two;
   const at::Tensor values =
       at::tensor({0.0, 9.0, 1.0, 5.0, 1.0, 1.0, 0.0, 1.0, 2.0, 0.0, 3.0, 0.0}).view({4, 3});
-  const Scores scores = verbalizer.score(values.to(at::kFloat), two.batch, {});
+  const Scores scores = verbalizer.score({values.to(at::kFloat), two.batch});
   CHECK(scores.offsets == std::vector<int64_t>{0, 3, 6, 9, 12});
   CHECK(scores.entries == std::vector<int64_t>{0, 0, 0, 1});
   const std::vector<Decision> decisions =
-      verbalizer.decide({scores.values.detach(), scores.offsets, scores.entries}, two.batch);
+      verbalizer.decide({{scores.values.detach(), scores.offsets, scores.entries}, two.batch});
   REQUIRE(decisions.size() == 2);
   CHECK(decisions[0].labels == std::vector<int64_t>{1, 0, 2});
   CHECK(decisions[1].labels == std::vector<int64_t>{1, -1});
   CHECK(decisions[0].probabilities.empty());
 }
 
-TEST_CASE("the loss is a mean over labelled words, and so many is the batch's weight") {
+TEST_CASE("the loss is a mean over labelled words, whose number is the batch's weight") {
   testing::NoBackbone backbone;
   backbone.shape_.hidden = 5;
   const WordsVerbalizer verbalizer = words_verbalizer(backbone, 2);
   const TwoSentences two;
-  const Scores scores = verbalizer.score(at::randn({4, 5}) * 20, two.batch, {});
+  const Scores scores = verbalizer.score({at::randn({4, 5}) * 20, two.batch});
   const at::Tensor log_probs = scores.values.view({4, 3}).log_softmax(1);
-  CHECK(verbalizer.loss(scores, two.batch).item<float>() ==
+  CHECK(verbalizer.loss({scores, two.batch}).item<float>() ==
         doctest::Approx(-(log_probs[0][0] + log_probs[2][2] + log_probs[3][1]).item<float>() / 3));
   CHECK(verbalizer.weight(two.batch) == 3);
 }

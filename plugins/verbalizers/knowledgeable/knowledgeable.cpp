@@ -7,7 +7,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
-#include <cuecard/parts/label_loss.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
 
 #include "word_file.hpp"
 
@@ -18,7 +18,7 @@ Knowledgeable::Knowledgeable(const Options& options)
       max_tokens_(options.integer("max-tokens")), handler_(multi_token(options.text("multi-token-handler"))),
       frequency_(options.number("frequency")), relevance_(options.number("relevance")),
       temperature_(options.number("pred-temp")), learning_rate_scale_(options.number("lr-scale")),
-      learn_weights_(options.flag("learn-weights")), calibration_(options) {}
+      train_weights_(options.flag("learn-weights")), calibration_(options) {}
 
 void Knowledgeable::prepare(const VerbalizerTarget& target) {
   require_labels_and_head(target, "knowledgeable");
@@ -35,22 +35,22 @@ void Knowledgeable::prepare(const VerbalizerTarget& target) {
       for (const LabelWord& word : of_label)
         words.back().push_back(word.word);
     }
-    take(usable(words));
+    set_words(usable(words));
   } else if (const auto file = target.files.find("words"); file != target.files.end()) {
-    take(usable(read_word_file(file->second, path_, labels_, choice_)));
+    set_words(usable(read_word_file(file->second, path_, labels_, choice_)));
   }
 }
 
 LabelWords Knowledgeable::usable(const std::vector<std::vector<std::string>>& words) const {
-  const Kept apart = told_apart(words);
+  const WordMask keep = unambiguous(words);
   LabelWords result;
   for (std::size_t label = 0; label < words.size(); ++label) {
     if (words[label].empty())
       throw DataError("the label \"" + labels_[label] +
-                      "\" has no words: give it at least one, which says what the label is");
+                      "\" has no words: give it at least one, which describes the label");
     result.emplace_back();
     for (std::size_t w = 0; w < words[label].size(); ++w) {
-      if (!apart[label][w])
+      if (!keep[label][w])
         continue;
       try {
         LabelWord word = encode_label_word(*vocabulary_, words[label][w], labels_[label], prefix_);
@@ -65,87 +65,92 @@ LabelWords Knowledgeable::usable(const std::vector<std::vector<std::string>>& wo
   return result;
 }
 
-void Knowledgeable::take(LabelWords words) {
+void Knowledgeable::set_words(LabelWords words) {
   require_distinct(words, labels_, handler_);
   words_ = std::move(words);
   scores_ = WordScores(words_, handler_, device_);
   std::vector<int64_t> counts;
   for (const std::vector<LabelWord>& of_label : words_)
     counts.push_back(std::ssize(of_label));
-  weights_ = WordWeights(counts, learn_weights_, device_);
+  weights_ = WordWeights(counts, train_weights_, device_);
 }
 
-void Knowledgeable::keep(Kept kept) {
+void Knowledgeable::filter(WordMask keep) {
   LabelWords words;
-  std::vector<int64_t> places;
-  int64_t place = 0;
+  std::vector<int64_t> kept;
+  int64_t index = 0;
   for (std::size_t label = 0; label < words_.size(); ++label) {
-    std::vector<bool>& of_label = kept[label];
+    std::vector<bool>& of_label = keep[label];
     if (std::find(of_label.begin(), of_label.end(), true) == of_label.end())
       of_label.at(0) = true;
     words.emplace_back();
-    for (std::size_t w = 0; w < of_label.size(); ++w, ++place)
+    for (std::size_t w = 0; w < of_label.size(); ++w, ++index)
       if (of_label[w]) {
         words.back().push_back(words_[label][w]);
-        places.push_back(place);
+        kept.push_back(index);
       }
   }
-  const at::Tensor weights = weights_.values().detach().index_select(0, index_tensor(places, device_));
-  take(std::move(words));
+  const at::Tensor weights = weights_.values().detach().index_select(0, index_tensor(kept, device_));
+  set_words(std::move(words));
   weights_.set(weights);
 }
 
-void Knowledgeable::take_prior() {
-  prior_ = word_prior(scores_, calibration_.scores());
+void Knowledgeable::update_prior() {
+  prior_ = word_prior(scores_, calibration_.logits());
 }
 
-Readout Knowledgeable::readout() const {
-  return {Readout::Kind::scores, scores_.token_ids()};
+OutputRequest Knowledgeable::output_request() const {
+  return {OutputRequest::Kind::logits, scores_.token_ids()};
 }
 
-void Knowledgeable::fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) {
-  if (moment != Moment::before_training)
+void Knowledgeable::fit(const VerbalizerFitArgs& args) {
+  if (args.moment != VerbalizerFitArgs::Moment::before_training)
     return;
   calibration_.clear();
-  if (frequency_ > 0 || relevance_ > 0 || calibration_.on_rows()) {
-    if (examples.empty())
+  if (frequency_ > 0 || relevance_ > 0 || calibration_.uses_examples()) {
+    if (args.examples.empty())
       throw DataError(
-          "the verbalizer \"knowledgeable\" filters and calibrates on training rows, and there are none: "
+          "the verbalizer \"knowledgeable\" filters and calibrates on training examples, and there are none: "
           "set \"frequency\" and \"relevance\" to 0, and \"calibrate\" to blank or none");
-    at::Tensor sum; // over rows, [V]
+    at::Tensor sum; // over examples, [V]
     std::vector<at::Tensor> of_words;
-    int64_t rows = 0;
-    scorer.score({spread(examples, calibration_.rows()), nullptr, {Readout::Kind::log_probs, {}}, {}},
-                 [&](const at::Tensor& values, const Batch&) {
-                   sum = sum.defined() ? sum + values.sum(0) : values.sum(0);
-                   of_words.push_back(values.index_select(1, scores_.token_ids()));
-                   rows += values.size(0);
-                 });
-    const at::Tensor prior = sum / static_cast<double>(rows);
+    int64_t count = 0;
+    args.scorer.score({evenly_spaced(args.examples, calibration_.max_examples()),
+                       nullptr,
+                       {OutputRequest::Kind::log_probs, {}},
+                       {}},
+                      [&](const at::Tensor& log_probs, const Batch&) {
+                        sum = sum.defined() ? sum + log_probs.sum(0) : log_probs.sum(0);
+                        of_words.push_back(log_probs.index_select(1, scores_.token_ids()));
+                        count += log_probs.size(0);
+                      });
+    const at::Tensor prior = sum / static_cast<double>(count);
     const at::Tensor tokens = scores_.token_ids(), token_log_probs = at::cat(of_words);
     if (frequency_ > 0)
-      keep(frequent(words_, prior, frequency_));
+      filter(frequent_words(words_, prior, frequency_));
     if (relevance_ > 0) {
-      // The words that are left may read fewer tokens than were kept of each row.
-      const at::Tensor left = (tokens.unsqueeze(1) == scores_.token_ids().unsqueeze(0)).any(1);
-      keep(relevant(words_, scores_(token_log_probs.masked_select(left).view({rows, -1})), relevance_));
+      // The remaining words may have fewer tokens than `token_log_probs`.
+      const at::Tensor remaining = (tokens.unsqueeze(1) == scores_.token_ids().unsqueeze(0)).any(1);
+      filter(relevant_words(words_, scores_(token_log_probs.masked_select(remaining).view({count, -1})),
+                            relevance_));
     }
-    if (calibration_.on_rows())
+    if (calibration_.uses_examples())
       calibration_.set(prior.index_select(0, scores_.token_ids()).unsqueeze(0));
   }
-  calibration_.on_blank_prompts(scorer, readout());
-  take_prior();
+  calibration_.measure_blank(args.scorer, output_request());
+  update_prior();
 }
 
-Scores Knowledgeable::score(const at::Tensor& values, const Batch&, const Pass& pass) const {
+Scores Knowledgeable::score(const ScoreArgs& args) const {
   if (words_.empty())
     throw UsageError(
-        "the verbalizer \"knowledgeable\" has no words: the file that \"words\" names was not read");
-  return label_scores(weights_(joint_log_probs(scores_(values), prior_), pass.learn ? 1.0 : temperature_));
+        "the verbalizer \"knowledgeable\" has no words: the file of the option \"words\" is missing");
+  return label_scores(
+      weights_(joint_log_probs(scores_(args.outputs), prior_), args.pass.training ? 1.0 : temperature_));
 }
 
-at::Tensor Knowledgeable::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch);
+at::Tensor Knowledgeable::loss(const LossArgs& args) const {
+  return label_loss(args.scores, args.batch);
 }
 
 std::vector<std::string> Knowledgeable::answer_text(int64_t label) const {
@@ -153,36 +158,36 @@ std::vector<std::string> Knowledgeable::answer_text(int64_t label) const {
 }
 
 std::vector<ParameterGroup> Knowledgeable::parameters() {
-  if (!learn_weights_ || words_.empty())
+  if (!train_weights_ || words_.empty())
     return {};
   return {{{weights_.values()}, learning_rate_scale_, 0.0}};
 }
 
-Learned Knowledgeable::export_learned() const {
-  Learned learned;
+ComponentState Knowledgeable::state() const {
+  ComponentState state;
   if (words_.empty())
-    return learned;
-  export_words(words_, labels_, learned);
-  learned.tensors["weights"] = weights_.values().detach();
-  calibration_.export_to(learned);
-  return learned;
+    return state;
+  save_words(words_, labels_, state);
+  state.tensors["weights"] = weights_.values().detach();
+  calibration_.save(state);
+  return state;
 }
 
-void Knowledgeable::import_learned(const Learned& learned) {
+void Knowledgeable::load_state(const ComponentState& saved) {
   LabelWords words;
   int64_t count = 0;
-  const auto of_card = import_words(learned, labels_, "knowledgeable");
+  const auto of_card = load_words(saved, labels_, "knowledgeable");
   for (std::size_t label = 0; label < labels_.size(); ++label) {
     words.emplace_back();
     for (const std::string& word : of_card[label])
       words.back().push_back(encode_label_word(*vocabulary_, word, labels_[label], prefix_));
     count += std::ssize(words.back());
   }
-  const at::Tensor& weights = fitting_tensor(learned, "weights", {count}, "knowledgeable");
-  take(std::move(words));
+  const at::Tensor& weights = require_tensor(saved, "weights", {count}, "knowledgeable");
+  set_words(std::move(words));
   weights_.set(weights);
-  calibration_.import_from(learned, "knowledgeable", scores_.token_ids().size(0), device_);
-  take_prior();
+  calibration_.load(saved, "knowledgeable", scores_.token_ids().size(0), device_);
+  update_prior();
 }
 
 } // namespace cuecard::knowledgeable

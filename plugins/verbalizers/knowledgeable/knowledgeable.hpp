@@ -1,6 +1,6 @@
 /// The verbalizer component `knowledgeable`: KPT (Hu et al. 2022, "Knowledgeable prompt-tuning: incorporating
-/// knowledge into prompt verbalizer for text classification"). Many words stand for each label; training rows
-/// say which of them to keep and what to divide out, and each has a weight that is learned.
+/// knowledge into prompt verbalizer for text classification"). Each label has many words, which are filtered
+/// and calibrated on training examples, and each word has a trained weight.
 #pragma once
 
 #include <map>
@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <cuecard/options.hpp>
-#include <cuecard/parts/calibration.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/words/calibration.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 #include <cuecard/verbalizer.hpp>
 
 #include "refinement.hpp"
@@ -21,43 +21,43 @@ class Knowledgeable final : public Verbalizer {
 public:
   explicit Knowledgeable(const Options& options);
 
-  /// Words come from the file that `words` names, else from the task. What the vocabulary can't spell, what has
-  /// more than `max-tokens` tokens and what stands for two labels is dropped, but for a label's first word. Of
-  /// a card whose file isn't given the words come with `import_learned`.
+  /// Words come from the file of the option `words`, else from the task. Words that the vocabulary can't
+  /// encode, that have more than `max-tokens` tokens or that belong to two labels are dropped, except a label's
+  /// first word. A card that is used without the file brings its words in `load_state`.
   void prepare(const VerbalizerTarget& target) override;
-  Readout readout() const override;
+  OutputRequest output_request() const override;
 
-  /// Before training: filters the words by `frequency` and `relevance`, then calibrates. Weights of words that
-  /// stay stay, too. A label that would lose all words keeps its first.
-  void fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) override;
+  /// Before training: filters the words by `frequency` and `relevance`, then calibrates. The remaining words
+  /// keep their weights. A label that would lose all words keeps its first.
+  void fit(const VerbalizerFitArgs& args) override;
 
-  /// `values` [A, U], one answer per example.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
+  /// `outputs` [A, U], one answer per example.
+  Scores score(const ScoreArgs& args) const override;
+  at::Tensor loss(const LossArgs& args) const override;
   std::vector<std::string> answer_text(int64_t label) const override;
 
   std::vector<ParameterGroup> parameters() override;
-  /// The words that were kept, as texts; `weights` [W]; `calibration` [U].
-  Learned export_learned() const override;
-  void import_learned(const Learned& learned) override;
+  /// The remaining words, as texts; `weights` [W]; `calibration` [U].
+  ComponentState state() const override;
+  void load_state(const ComponentState& saved) override;
 
 private:
   LabelWords usable(const std::vector<std::vector<std::string>>& words) const;
-  void take(LabelWords words);
-  void keep(Kept kept);
-  void take_prior();
+  void set_words(LabelWords words);
+  void filter(WordMask keep);
+  void update_prior();
 
   std::string path_, prefix_;
   int64_t choice_, max_tokens_;
   MultiToken handler_;
   double frequency_, relevance_, temperature_, learning_rate_scale_;
-  bool learn_weights_;
+  bool train_weights_;
   Calibration calibration_;
 
   const Vocabulary* vocabulary_ = nullptr;
   at::Device device_ = at::kCPU;
   std::vector<std::string> labels_;
-  LabelWords words_; ///< empty while a card's are not read yet
+  LabelWords words_; ///< empty before `load_state` when the file is missing
   WordScores scores_;
   WordWeights weights_;
   at::Tensor prior_; ///< [1, W] float32 or undefined

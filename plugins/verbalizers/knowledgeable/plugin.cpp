@@ -1,4 +1,4 @@
-#include <cuecard/parts/label_word_options.hpp>
+#include <cuecard/parts/words/label_word_options.hpp>
 
 #include "knowledgeable.hpp"
 
@@ -14,29 +14,30 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::word_prefix_option,
     cuecard::integer_option("max-tokens", "0", 0, 1000, "Most tokens of a word; 0: any number.",
                             "OpenPrompt, KnowledgeableVerbalizer, max_token_split -1"),
-    cuecard::number_option("frequency", "0.5", 0, 0.999,
-                           "Drop words with a token among this share of the vocabulary that training rows make "
-                           "least likely; 0: none.",
-                           "Hu et al. 2022, section 3.3, frequency refinement; OpenPrompt, candidate_frac"),
+    cuecard::number_option(
+        "frequency", "0.5", 0, 0.999,
+        "Drop words with a token in this share of the vocabulary, the least likely on training "
+        "examples; 0: none.",
+        "Hu et al. 2022, section 3.3, frequency refinement; OpenPrompt, candidate_frac"),
     cuecard::number_option(
         "relevance", "1", 0, 1000,
-        "Drop words that go with their own label's first word less than this many times as much as "
-        "with the others'; 0: none.",
+        "Drop words whose similarity to their own label's first word is less than this many times that "
+        "to the others'; 0: none.",
         "Hu et al. 2022, section 3.3, relevance refinement"),
     cuecard::calibrate_option("train", "Hu et al. 2022, section 3.3, contextualised calibration"),
     cuecard::calibrate_rows_option,
-    cuecard::flag_option("learn-weights", "true", "Learn a weight for each word; else all weigh the same.",
+    cuecard::flag_option("learn-weights", "true", "Train a weight for each word; else all weights are equal.",
                          "Hu et al. 2022, section 3.3, learnable refinement"),
     cuecard::number_option("lr-scale", "1", 0.0001, 10000,
                            "Learning rate of the weights, relative to the run's.", "none: 1 is the run's own"),
-    cuecard::number_option("pred-temp", "1", 0, 1000, "Factor of the weights in prediction.",
+    cuecard::number_option("pred-temp", "1", 0, 1000, "Factor of the weights at inference.",
                            "OpenPrompt, KnowledgeableVerbalizer, pred_temp"),
 };
 
 constexpr cuecard_component_v1 components[] = {
     cuecard::verbalizer<cuecard::knowledgeable::Knowledgeable>(
-        "knowledgeable", "Many words per label, filtered on training rows and weighted.",
-        CUECARD_LEARNS_TENSORS, options),
+        "knowledgeable", "Many words per label, filtered on training examples and weighted.",
+        CUECARD_TRAINS_TENSORS, options),
 };
 
 } // namespace

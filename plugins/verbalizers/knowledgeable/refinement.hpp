@@ -1,29 +1,29 @@
-/// Which words of long lists are worth keeping (Hu et al. 2022, section 3.3). Each filter says it word by word,
-/// [label][words].
+/// Filters of long lists of label words (Hu et al. 2022, section 3.3).
 #pragma once
 
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::knowledgeable {
 
-using Kept = std::vector<std::vector<bool>>;
+/// [label][words], true for the words to keep.
+using WordMask = std::vector<std::vector<bool>>;
 
-/// A word of two or more labels is taken from each list that it isn't the first word of, and a word that stands
-/// twice in one list from its later place (OpenPrompt, KnowledgeableVerbalizer).
-Kept told_apart(const std::vector<std::vector<std::string>>& words);
+/// Drops a word of several labels from each list where it is not the first word, and the repetitions of a word
+/// within a list (OpenPrompt, KnowledgeableVerbalizer).
+WordMask unambiguous(const std::vector<std::vector<std::string>>& words);
 
-/// Frequency: drops words with a token among the share `fraction` of the vocabulary that the model says least,
-/// by `prior` [V], the mean of what it says at the answer slot over training rows. Waits for the device.
-Kept frequent(const LabelWords& words, const at::Tensor& prior, double fraction);
+/// Frequency: drops words with a token in the least likely share `fraction` of the vocabulary, by `prior` [V],
+/// the mean log-probabilities at the answer slot over training examples. Synchronises with the device.
+WordMask frequent_words(const LabelWords& words, const at::Tensor& prior, double fraction);
 
-/// Relevance: with q(w) what the model says of word w over training rows, `log_probs` [rows, W] for the words
-/// in order, and r(w, y) the cosine of q(w) and q(first word of y), a word of label f is kept when
+/// Relevance: with q(w) the probabilities of word w over training examples, from `log_probs` [examples, W], and
+/// r(w, y) the cosine of q(w) and q(first word of y), a word of label f is kept when
 ///   r(w, f) * (labels - 1) / sum over y other than f of r(w, y)  >=  least
-/// All are kept where there is one label. Waits for the device.
-Kept relevant(const LabelWords& words, const at::Tensor& log_probs, double least);
+/// With one label all are kept. Synchronises with the device.
+WordMask relevant_words(const LabelWords& words, const at::Tensor& log_probs, double least);
 
 } // namespace cuecard::knowledgeable

@@ -1,11 +1,11 @@
-// Each filter against its definition, word by word.
+// Each filter against its definition.
 #include "refinement.hpp"
 
 #include <cmath>
 
 #include <ATen/ATen.h>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -25,17 +25,18 @@ LabelWords words_of(const std::vector<std::vector<std::vector<int64_t>>>& tokens
 
 } // namespace
 
-TEST_CASE("a word of two labels stays only where it comes first, and once in its list") {
-  CHECK(told_apart({{"sport", "game", "news", "game"}, {"news", "world", "sport"}, {"game"}}) ==
-        Kept{{true, false, false, false}, {true, true, false}, {true}});
+TEST_CASE("a word of two labels is kept only as a first word, and once per list") {
+  CHECK(unambiguous({{"sport", "game", "news", "game"}, {"news", "world", "sport"}, {"game"}}) ==
+        WordMask{{true, false, false, false}, {true, true, false}, {true}});
 }
 
 TEST_CASE("words with a token among the least likely are dropped") {
-  const at::Tensor prior = at::tensor({5.0, 1.0, 4.0, 2.0, 3.0, 0.0, 7.0, 6.0}); // 5, 1, 3 and 4 are the least
+  const at::Tensor prior =
+      at::tensor({5.0, 1.0, 4.0, 2.0, 3.0, 0.0, 7.0, 6.0}); // the least likely are 5, 1, 3 and 4
   const LabelWords words = words_of({{{0}, {1}, {0, 2}, {0, 5}}, {{4}, {6, 7, 3}, {7}}});
-  CHECK(frequent(words, prior, 0.5) == Kept{{true, false, true, false}, {false, false, true}});
-  CHECK(frequent(words, prior, 0.26) == Kept{{true, false, true, false}, {true, true, true}});
-  CHECK(frequent(words, prior, 0.1) == Kept{{true, true, true, true}, {true, true, true}});
+  CHECK(frequent_words(words, prior, 0.5) == WordMask{{true, false, true, false}, {false, false, true}});
+  CHECK(frequent_words(words, prior, 0.26) == WordMask{{true, false, true, false}, {true, true, true}});
+  CHECK(frequent_words(words, prior, 0.1) == WordMask{{true, true, true, true}, {true, true, true}});
 }
 
 TEST_CASE("relevance is the quotient of cosines") {
@@ -44,9 +45,9 @@ TEST_CASE("relevance is the quotient of cosines") {
   const at::Tensor log_probs = (at::arange(40, at::kDouble).view({5, 8}) * 2.3).sin() * 3 - 4;
   const auto cosine = [&](std::size_t a, std::size_t b) {
     double dot = 0, aa = 0, bb = 0;
-    for (int64_t row = 0; row < 5; ++row) {
-      const double x = std::exp(log_probs[row][static_cast<int64_t>(a)].item<double>());
-      const double y = std::exp(log_probs[row][static_cast<int64_t>(b)].item<double>());
+    for (int64_t i = 0; i < 5; ++i) {
+      const double x = std::exp(log_probs[i][static_cast<int64_t>(a)].item<double>());
+      const double y = std::exp(log_probs[i][static_cast<int64_t>(b)].item<double>());
       dot += x * y;
       aa += x * x;
       bb += y * y;
@@ -62,7 +63,7 @@ TEST_CASE("relevance is the quotient of cosines") {
   }
   int dropped = 0;
   for (const double least : {0.5, 0.8, 1.0, 1.3}) {
-    const Kept kept = relevant(words, log_probs, least);
+    const WordMask kept = relevant_words(words, log_probs, least);
     std::size_t w = 0;
     for (const std::vector<bool>& of_label : kept)
       for (const bool stays : of_label) {
@@ -72,8 +73,8 @@ TEST_CASE("relevance is the quotient of cosines") {
     REQUIRE(w == 8);
   }
   CHECK(dropped > 3);
-  const Kept at_one = relevant(words, log_probs, 1);
+  const WordMask at_one = relevant_words(words, log_probs, 1);
   for (const std::vector<bool>& of_label : at_one)
-    CHECK(of_label[0]); // nothing goes better with a word than the word itself
-  CHECK(relevant(words_of({{{0}, {1}}}), log_probs.narrow(1, 0, 2), 9) == Kept{{true, true}});
+    CHECK(of_label[0]); // a word is most similar to itself
+  CHECK(relevant_words(words_of({{{0}, {1}}}), log_probs.narrow(1, 0, 2), 9) == WordMask{{true, true}});
 }

@@ -14,7 +14,7 @@ using WordsOfLabels = std::vector<std::pair<std::string, Words>>;
 
 constexpr const char* blanks = " \t\r\n";
 
-/// As much of JSON as a file of label words has: objects of lists of texts, and lists of those.
+/// The subset of JSON in files of label words: objects of lists of texts, and lists of those.
 class JsonWords {
 public:
   JsonWords(const std::string& text, const std::string& path) : text_(text), path_(path) {}
@@ -26,7 +26,7 @@ public:
     else
       lists.push_back(object());
     if (next() != '\0')
-      refuse("the end of the file: it is one JSON value, not one a line");
+      refuse("the end of the file (one JSON value, not one per line)");
     return lists;
   }
 
@@ -36,7 +36,7 @@ private:
     throw DataError(path_ + ", line " + std::to_string(line) + ": " + expected + " was expected");
   }
 
-  /// The next character that is no blank, or 0 at the end.
+  /// The next non-blank character, or 0 at the end.
   char next() {
     at_ = std::min(text_.find_first_not_of(blanks, at_), text_.size());
     return at_ < text_.size() ? text_[at_] : '\0';
@@ -87,7 +87,7 @@ private:
     return result;
   }
 
-  /// Behind a backslash; stops on its last character.
+  /// The escape whose backslash is at `at_`; stops on its last character.
   std::string escape() {
     static const std::map<char, char> plain{{'"', '"'},  {'\\', '\\'}, {'/', '/'},  {'b', '\b'},
                                             {'f', '\f'}, {'n', '\n'},  {'r', '\r'}, {'t', '\t'}};
@@ -160,8 +160,8 @@ template <class List>
 const List& chosen(const std::vector<List>& lists, int64_t choice, const std::string& path) {
   if (choice < 0 || choice >= std::ssize(lists))
     throw DataError(path + ": list number " + std::to_string(choice) +
-                    " of label words was asked for, and it has " + std::to_string(lists.size()) +
-                    ", counted from 0; set \"choice\" to one that is there");
+                    " of label words was requested, and the file has " + std::to_string(lists.size()) +
+                    ", counted from 0; set \"choice\" to an existing one");
   return lists[static_cast<std::size_t>(choice)];
 }
 
@@ -177,7 +177,7 @@ std::vector<Words> in_order(const WordsOfLabels& named, const std::vector<std::s
   }
   for (const auto& [name, unused] : named)
     if (std::find(labels.begin(), labels.end(), name) == labels.end())
-      throw DataError(path + ": has words for \"" + name + "\", which is no label of the task." +
+      throw DataError(path + ": has words for \"" + name + "\", which is not a label of the task." +
                       did_you_mean(name, labels));
   return words;
 }
@@ -194,7 +194,7 @@ std::vector<std::vector<std::string>> read_word_file(const std::string& text, co
   if (ends(path, ".json") || ends(path, ".jsonl"))
     return in_order(chosen(JsonWords(text, path).read(), choice, path), labels, path);
   if (!ends(path, ".txt") && !ends(path, ".csv"))
-    throw DataError(path + ": a file of label words is called .txt, .csv, .json or .jsonl");
+    throw DataError(path + ": a file of label words must end in .txt, .csv, .json or .jsonl");
   const std::vector<Words> lines = chosen(lists_of_lines(text), choice, path);
   if (lines.size() != labels.size())
     throw DataError(path + ": has " + std::to_string(lines.size()) +

@@ -1,9 +1,9 @@
-// OpenPrompt's recorded cases are in tests/verbalizers; these are what they leave open.
+// tests/verbalizers has OpenPrompt's recorded cases; these are the others.
 #include "word_file.hpp"
 
 #include <cuecard/error.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -24,7 +24,7 @@ std::string refusal(const std::string& text, const std::string& path, int64_t ch
 
 } // namespace
 
-TEST_CASE("lines: ends of Windows, no last line end, blanks around") {
+TEST_CASE("lines: Windows line ends, no final line end, surrounding blanks") {
   CHECK(read_word_file("bad,awful\r\n  good \r\n\r\n\r\nx\r\ny", "w.csv", {"neg", "pos"}, 0) ==
         Words{{"bad", "awful"}, {"good"}});
   CHECK(read_word_file("bad\ngood\n \n\nx\ny", "w.txt", {"neg", "pos"}, 1) == Words{{"x"}, {"y"}});
@@ -38,7 +38,7 @@ TEST_CASE("JSON: escapes, characters beyond ASCII, blanks, lists") {
         Words{{"b"}, {"g"}});
 }
 
-TEST_CASE("what is wrong is said with file and line") {
+TEST_CASE("errors name file and line") {
   CHECK(refusal("{\"neg\": [\"bad\"],\n \"pos\": [good]}", "w.json") ==
         "w.json, line 2: a text in double quotes was expected");
   for (const char* broken :
@@ -54,6 +54,6 @@ TEST_CASE("what is wrong is said with file and line") {
   CHECK(refusal("{\"neg\":[\"a\"],\"pos\":[\"b\"],\"poss\":[]}", "w.json").find("Did you mean \"pos\"?") !=
         std::string::npos);
   CHECK(refusal("a\nb\nc", "w.txt").find("3 lines") != std::string::npos);
-  CHECK(refusal("", "w.txt").find("it has 0") != std::string::npos);
-  CHECK(refusal("a\nb", "words").find("called .txt, .csv, .json or .jsonl") != std::string::npos);
+  CHECK(refusal("", "w.txt").find("the file has 0") != std::string::npos);
+  CHECK(refusal("a\nb", "words").find("must end in .txt, .csv, .json or .jsonl") != std::string::npos);
 }

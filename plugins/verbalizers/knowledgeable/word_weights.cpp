@@ -11,7 +11,7 @@
 
 namespace cuecard::knowledgeable {
 
-WordWeights::WordWeights(const std::vector<int64_t>& words, bool learn, const at::Device& device) {
+WordWeights::WordWeights(const std::vector<int64_t>& words, bool trainable, const at::Device& device) {
   const int64_t labels = std::ssize(words), most = *std::max_element(words.begin(), words.end());
   std::vector<int64_t> columns;
   at::Tensor absent = at::zeros({labels, most}, at::kBool);
@@ -27,7 +27,7 @@ WordWeights::WordWeights(const std::vector<int64_t>& words, bool learn, const at
   columns_ = index_tensor(columns, device);
   absent_ = absent.to(device);
   weights_ = at::zeros({first}, at::kFloat).to(device);
-  weights_.set_requires_grad(learn);
+  weights_.set_requires_grad(trainable);
 }
 
 void WordWeights::set(const at::Tensor& values) {

@@ -9,8 +9,8 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
-#include <cuecard/parts/label_loss.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::label_text {
 
@@ -23,7 +23,7 @@ void LabelText::prepare(const VerbalizerTarget& target) {
   require_labels_and_head(target, "label-text");
   if (!choices_.empty() && calibrate_)
     throw UsageError("the verbalizer \"label-text\" can't calibrate the texts of \"" + choices_ +
-                     "\", which each example has of its own: set the option \"calibrate\" to none");
+                     "\", which differ from example to example: set the option \"calibrate\" to none");
   labels_ = target.labels;
   device_ = target.backbone.device();
   calibration_ = at::Tensor();
@@ -38,7 +38,7 @@ void LabelText::prepare(const VerbalizerTarget& target) {
                        "\" have the same text, so they would always score the same: choose another");
 }
 
-std::string LabelText::spelled(const std::string& word) const {
+std::string LabelText::prefixed(const std::string& word) const {
   return word.rfind("<!>", 0) == 0 ? word.substr(3) : prefix_ + word;
 }
 
@@ -56,21 +56,22 @@ std::vector<std::string> LabelText::texts_of(const Example& example) const {
                     std::to_string(labels()) + " labels, and its own label among them");
   std::vector<std::string> texts;
   for (const std::string& alternative : found->second)
-    texts.push_back(spelled(alternative));
+    texts.push_back(prefixed(alternative));
   return texts;
 }
 
-Readout LabelText::readout() const {
-  return {Readout::Kind::target_log_probs, {}};
+OutputRequest LabelText::output_request() const {
+  return {OutputRequest::Kind::target_log_probs, {}};
 }
 
-std::vector<std::vector<std::string>> LabelText::given_answers(const Example& example, bool learn) const {
-  const std::vector<std::string> texts = texts_of(example);
-  if (learn && likelihood_ && example.label < 0)
-    throw DataError("it has no label, and the right text is learned");
+std::vector<std::vector<std::string>> LabelText::given_answers(const GivenAnswersArgs& args) const {
+  const std::vector<std::string> texts = texts_of(args.example);
+  const bool gold_alone = args.training && likelihood_;
+  if (gold_alone && args.example.label < 0)
+    throw DataError("it has no label, which training by likelihood needs");
   std::vector<std::vector<std::string>> answers;
   for (std::size_t label = 0; label < texts.size(); ++label)
-    if (!learn || !likelihood_ || static_cast<int64_t>(label) == example.label)
+    if (!gold_alone || static_cast<int64_t>(label) == args.example.label)
       answers.push_back({texts[label]});
   return answers;
 }
@@ -79,16 +80,16 @@ void LabelText::calibrate(Scorer& scorer) {
   if (!calibrate_)
     return;
   const std::vector<Prompt> blank = scorer.blank();
-  std::vector<at::Tensor> means; // of each label over the prompts
+  std::vector<at::Tensor> means; // per label, over the prompts
   for (const std::string& text : texts_) {
     std::vector<Prompt> given = blank;
     for (Prompt& prompt : given)
-      for (std::vector<Piece>* pieces : {&prompt.front, &prompt.input, &prompt.output})
+      for (std::vector<Piece>* pieces : {&prompt.prepended, &prompt.input, &prompt.output})
         for (Piece& piece : *pieces)
           if (piece.kind == Piece::Kind::answer)
             piece.text = text;
     std::vector<at::Tensor> scores;
-    scorer.score({{}, &given, readout(), {}}, [&](const at::Tensor& values, const Batch& batch) {
+    scorer.score({{}, &given, output_request(), {}}, [&](const at::Tensor& values, const Batch& batch) {
       scores.push_back(entry_scores(values, batch));
     });
     means.push_back(at::cat(scores).mean().view({1}));
@@ -96,21 +97,23 @@ void LabelText::calibrate(Scorer& scorer) {
   calibration_ = at::cat(means).detach().to(at::kFloat);
 }
 
-at::Tensor LabelText::entry_scores(const at::Tensor& values, const Batch& batch) const {
+at::Tensor LabelText::entry_scores(const at::Tensor& log_probs, const Batch& batch) const {
   std::vector<int64_t> entry_of;
   for (int64_t e = 0; e < batch.size(); ++e)
     entry_of.resize(static_cast<std::size_t>(batch.answer_offsets[static_cast<std::size_t>(e) + 1]), e);
-  const at::Tensor entries = index_tensor(entry_of, values.device());
-  const at::Tensor none = at::zeros({batch.size()}, values.options().requires_grad(false));
-  const at::Tensor sums = none.index_add(0, entries, values);
+  const at::Tensor entries = index_tensor(entry_of, log_probs.device());
+  const at::Tensor zeros = at::zeros({batch.size()}, log_probs.options().requires_grad(false));
+  const at::Tensor sums = zeros.index_add(0, entries, log_probs);
   if (!normalise_)
     return sums;
-  return sums / none.index_add(0, entries, at::zeros_like(values).add(1));
+  return sums / zeros.index_add(0, entries, at::zeros_like(log_probs).add(1));
 }
 
-Scores LabelText::score(const at::Tensor& values, const Batch& batch, const Pass&) const {
-  const at::Tensor of_entries = entry_scores(values, batch);
-  // An example's entries: for each candidate its prompts, which are compared prompt by prompt.
+Scores LabelText::score(const ScoreArgs& args) const {
+  const Batch& batch = args.batch;
+  const at::Tensor of_entries = entry_scores(args.outputs, batch);
+  // An example's entries are ordered by candidate, then by prompt; the candidates of one prompt are one
+  // decision.
   Scores scores;
   std::vector<int64_t> order;
   for (int64_t begin = 0, end = 0; begin < batch.size(); begin = end) {
@@ -126,21 +129,21 @@ Scores LabelText::score(const at::Tensor& values, const Batch& batch, const Pass
       scores.entries.push_back(begin + prompt);
     }
   }
-  scores.values = of_entries.index_select(0, index_tensor(order, values.device()));
+  scores.values = of_entries.index_select(0, index_tensor(order, of_entries.device()));
   const int64_t decisions = static_cast<int64_t>(scores.entries.size());
   if (calibration_.defined() && scores.values.size(0) == decisions * labels())
     scores.values = (scores.values.view({decisions, labels()}) - calibration_).view({-1});
   return scores;
 }
 
-at::Tensor LabelText::loss(const Scores& scores, const Batch& batch) const {
+at::Tensor LabelText::loss(const LossArgs& args) const {
   if (likelihood_)
-    return -scores.values.mean();
-  return label_loss(scores, batch);
+    return -args.scores.values.mean();
+  return label_loss(args.scores, args.batch);
 }
 
-std::vector<Decision> LabelText::decide(const Scores& scores, const Batch& batch) const {
-  std::vector<Decision> decisions = Verbalizer::decide(scores, batch);
+std::vector<Decision> LabelText::decide(const DecideArgs& args) const {
+  std::vector<Decision> decisions = Verbalizer::decide(args);
   for (Decision& decision : decisions)
     if (!decision.probabilities.empty())
       decision.probabilities.resize(labels_.size(), 0.0);
@@ -149,20 +152,20 @@ std::vector<Decision> LabelText::decide(const Scores& scores, const Batch& batch
 
 std::vector<std::string> LabelText::answer_text(int64_t label) const {
   if (!choices_.empty())
-    throw UsageError("the verbalizer \"label-text\" takes each example's own texts (option \"choices\"), so a "
-                     "label has no text by itself");
+    throw UsageError("the verbalizer \"label-text\" scores texts of each example (option \"choices\"), so a "
+                     "label has no text of its own");
   return {text_of_label(texts_, label)};
 }
 
-Learned LabelText::export_learned() const {
+ComponentState LabelText::state() const {
   if (!calibration_.defined())
     return {};
   return {{{"calibration", calibration_}}, {}};
 }
 
-void LabelText::import_learned(const Learned& learned) {
-  const auto found = learned.tensors.find("calibration");
-  if (found == learned.tensors.end()) {
+void LabelText::load_state(const ComponentState& saved) {
+  const auto found = saved.tensors.find("calibration");
+  if (found == saved.tensors.end()) {
     if (calibrate_)
       throw DataError(
           "the verbalizer \"label-text\" is calibrated, but the card has no tensor \"calibration\"");
@@ -170,7 +173,7 @@ void LabelText::import_learned(const Learned& learned) {
     return;
   }
   if (!found->second.is_floating_point() || found->second.dim() != 1 || found->second.size(0) != labels())
-    throw DataError("the card's tensor \"calibration\" should have one number for each of " +
+    throw DataError("the card's tensor \"calibration\" must have one number for each of " +
                     std::to_string(labels()) + " labels; use the card as it was written, or train it again");
   calibration_ = found->second.to(device_, at::kFloat);
 }

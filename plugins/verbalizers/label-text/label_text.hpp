@@ -1,12 +1,12 @@
-/// The verbalizer component `label-text`: a label's whole text stands in the answer slot, and its score is how
-/// likely the model finds it there, token after token (teacher forcing; OpenPrompt's GenerationVerbalizer).
+/// The verbalizer component `label-text`: a label's score is the log-likelihood of its whole text in the answer
+/// slot (teacher forcing; OpenPrompt's GenerationVerbalizer).
 ///
-/// With t_1 ... t_n the tokens of a label's text behind the prompt x:
-///   score(label) = sum over i of log p(t_i | x, t_1 ... t_(i-1)), divided by n where `normalise` says so
-///   calibrated:   minus the same for the prompt without content (Zhao et al. 2021; Holtzman et al. 2021,
-///                 equation 3)
-/// All labels' texts stand behind one prompt, which is laid once per example. With the option `choices` the
-/// texts are the example's own, a list of alternatives, and label k is the k-th of them.
+/// With t_1 ... t_n the tokens of a label's text after the prompt x:
+///   score(label) = sum over i of log p(t_i | x, t_1 ... t_(i-1)), divided by n with `normalise`
+///   calibrated:   minus the same for the content-free prompt
+/// (calibration: Zhao et al. 2021; Holtzman et al. 2021, equation 3).
+/// The texts of all labels follow one prompt, which is computed once per example. With the option `choices` the
+/// texts are a list of alternatives of the example, and label k is the k-th of them.
 #pragma once
 
 #include <string>
@@ -21,43 +21,43 @@ class LabelText final : public Verbalizer {
 public:
   explicit LabelText(const Options& options);
 
-  /// A label's text is its first word (or words) in the task file, else its name. DataError for a task without
-  /// labels; UsageError for a model without a head, a text that the vocabulary can't spell, two equal ones, and
-  /// for calibrating texts that each example has of its own.
+  /// A label's text is its first entry under `words` in the task file, else its name. DataError for a task
+  /// without labels; UsageError for a model without a head, a text that the vocabulary can't encode, two equal
+  /// texts, and for calibration with `choices`.
   void prepare(const VerbalizerTarget& target) override;
-  Readout readout() const override;
+  OutputRequest output_request() const override;
 
-  /// One text per label; for training by likelihood the right one alone. DataError for an example whose list of
-  /// alternatives isn't there or doesn't fit the labels.
-  std::vector<std::vector<std::string>> given_answers(const Example& example, bool learn) const override;
+  /// One text per label; for training by likelihood the gold label's alone. DataError for an example whose list
+  /// of alternatives is missing or does not match the labels.
+  std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const override;
   /// Calibrates on the content-free prompt when the option `calibrate` is `blank`.
   void calibrate(Scorer& scorer) override;
 
-  /// `values` [A]: log-probabilities of the tokens of every entry's answer.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  /// `labels`: cross-entropy among the labels. `likelihood`: minus the mean score of the right text.
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
-  /// A label that the example has no alternative for has probability 0.
-  std::vector<Decision> decide(const Scores& scores, const Batch& batch) const override;
+  /// `outputs` [A]: log-probabilities of the tokens of every entry's answer.
+  Scores score(const ScoreArgs& args) const override;
+  /// `labels`: cross-entropy among the labels. `likelihood`: minus the mean score of the gold texts.
+  at::Tensor loss(const LossArgs& args) const override;
+  /// A label without an alternative in the example has probability 0.
+  std::vector<Decision> decide(const DecideArgs& args) const override;
   std::vector<std::string> answer_text(int64_t label) const override;
 
-  /// `calibration` [labels] float32: scores without content.
-  Learned export_learned() const override;
-  void import_learned(const Learned& learned) override;
+  /// `calibration` [labels] float32: scores for content-free input.
+  ComponentState state() const override;
+  void load_state(const ComponentState& saved) override;
 
 private:
   int64_t labels() const { return static_cast<int64_t>(labels_.size()); }
-  /// `word` as it is encoded.
-  std::string spelled(const std::string& word) const;
-  /// The texts that compete for `example`, as they are encoded.
+  /// `word` with the prefix.
+  std::string prefixed(const std::string& word) const;
+  /// The candidate texts of `example`, prefix included.
   std::vector<std::string> texts_of(const Example& example) const;
   /// Score of each entry, [entries].
-  at::Tensor entry_scores(const at::Tensor& values, const Batch& batch) const;
+  at::Tensor entry_scores(const at::Tensor& log_probs, const Batch& batch) const;
 
   bool normalise_, likelihood_, calibrate_;
   std::string prefix_, choices_;
   std::vector<std::string> labels_;
-  std::vector<std::string> texts_; ///< by label, as they are encoded; none with `choices`
+  std::vector<std::string> texts_; ///< by label, prefix included; empty with `choices`
   at::Device device_ = at::kCPU;
   at::Tensor calibration_; ///< [labels] float32, or undefined
 };

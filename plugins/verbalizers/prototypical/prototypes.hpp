@@ -1,6 +1,6 @@
-/// Prototypes of labels, learned by comparing (Cui et al. 2022, "Prototypical verbalizer for prompt-based
-/// few-shot tuning", section 3). States become short vectors v by a linear map without bias; each label has a
-/// prototype q among them, and what counts is the cosine.
+/// Contrastively trained prototypes of labels (Cui et al. 2022, "Prototypical verbalizer for prompt-based
+/// few-shot tuning", section 3). A linear projection without bias maps hidden states to vectors v; each label
+/// has a prototype q, and similarity is the cosine.
 #pragma once
 
 #include <cstdint>
@@ -25,19 +25,17 @@ struct Prototypes {
 };
 
 /// Over N states with their labels [N] and C prototypes, the sum of
-///   instances and prototypes: sum over i of -log(e^cos(v_i, q_y) / sum over k of e^cos(v_i, q_k)), y the label
-///   of i,
-///                             divided by N C
-///   instances among each other: sum over pairs (a, b) of one label of -log(e^cos(v_a, v_b) / (e^cos(v_a, v_b)
-///   +
-///                             sum over x of other labels of e^cos(v_x, v_b))), divided by N^2
-/// (OpenPrompt's divisors, which for n states of each label are n C^2 and (n C)^2.) A scalar; nothing waits for
-/// the device.
+///   1 / (N C) * sum over i, with label y, of -log(e^cos(v_i, q_y) / sum over k of e^cos(v_i, q_k))
+///   1 / N^2 * sum over pairs (a, b) of one label of -log(e^cos(v_a, v_b) / (e^cos(v_a, v_b) + r(b)))
+/// where r(b) is the sum over all x of other labels than b's of e^cos(v_x, v_b).
+///
+/// (OpenPrompt's divisors, which for n states of each label are n C^2 and (n C)^2.) A scalar; never
+/// synchronises.
 at::Tensor contrastive_loss(const Prototypes& prototypes, const at::Tensor& states, const at::Tensor& labels);
 
-/// Steps of Adam on all states at once. Projection and prototypes start uniform, drawn by `seed`: within
-/// 1 / sqrt(width), and as Glorot and Bengio 2010 have it.
-Prototypes learn_prototypes(const at::Tensor& states, const std::vector<int64_t>& labels, int64_t count,
+/// Full-batch Adam. Projection and prototypes are initialised uniformly: within 1 / sqrt(width), and as in
+/// Glorot and Bengio 2010.
+Prototypes train_prototypes(const at::Tensor& states, const std::vector<int64_t>& labels, int64_t count,
                             const PrototypeSettings& settings, uint64_t seed);
 
 } // namespace cuecard::prototypical

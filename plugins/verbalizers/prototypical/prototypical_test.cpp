@@ -1,4 +1,4 @@
-// A pretended model whose state says the label by its direction and whose head scores words with a bias.
+// A fake model whose hidden states point in a direction per label and whose head has a bias.
 #include "prototypical.hpp"
 
 #include <cmath>
@@ -10,7 +10,7 @@
 #include <cuecard/testing/no_engine.hpp>
 #include <cuecard/testing/word_vocabulary.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -18,31 +18,34 @@ using namespace cuecard::prototypical;
 
 namespace {
 
-constexpr auto before = Verbalizer::Moment::before_training, after = Verbalizer::Moment::after_training;
+constexpr auto before = VerbalizerFitArgs::Moment::before_training,
+               after = VerbalizerFitArgs::Moment::after_training;
 constexpr int64_t hidden = 6;
 const testing::WordVocabulary vocabulary({{"red", {0}}, {"green", {1}}, {"blue", {2}}, {"dark", {3}}}, 5);
-const at::Tensor rows = (at::arange(30, at::kFloat) * 0.9).sin().view({5, hidden});
+const at::Tensor table = (at::arange(30, at::kFloat) * 0.9).sin().view({5, hidden});
 const at::Tensor bias = at::tensor({0.5f, -0.25f, 0.0f, 1.0f, 2.0f});
 
 class TableBackbone final : public testing::NoBackbone {
 public:
   TableBackbone() { shape_.hidden = hidden; }
-  at::Tensor token_rows(TokenTable, const at::Tensor& ids) const override { return rows.index_select(0, ids); }
+  at::Tensor token_vectors(TokenTable, const at::Tensor& ids) const override {
+    return table.index_select(0, ids);
+  }
 };
 
-/// The state of a row: its label's direction, and something of the row's own.
-at::Tensor state_of(const Example& row) {
-  return (at::arange(hidden, at::kFloat) * static_cast<float>(row.label + 1)).sin() +
-         0.2f * (at::arange(hidden, at::kFloat) * static_cast<float>(row.line)).cos();
+/// Its label's direction, plus noise from its line number.
+at::Tensor state_of(const Example& example) {
+  return (at::arange(hidden, at::kFloat) * static_cast<float>(example.label + 1)).sin() +
+         0.2f * (at::arange(hidden, at::kFloat) * static_cast<float>(example.line)).cos();
 }
 
-class PretendedScorer final : public testing::NoScorer {
+class FakeScorer final : public testing::NoScorer {
 public:
   void score(const ScoreRequest& request,
              const std::function<void(const at::Tensor&, const Batch&)>& use) override {
     std::vector<at::Tensor> states;
     Batch batch;
-    asked = request.examples;
+    requested = request.examples;
     for (const Example* example : request.examples) {
       states.push_back(state_of(*example));
       batch.examples.push_back(example);
@@ -50,20 +53,20 @@ public:
     if (request.prompts)
       states.push_back(at::ones({hidden}));
     const at::Tensor h = at::stack(states) + changed;
-    use(request.readout.kind == Readout::Kind::scores
-            ? (h.matmul(rows.t()) * (1 + changed) + bias).index_select(1, request.readout.ids)
+    use(request.output.kind == OutputRequest::Kind::logits
+            ? (h.matmul(table.t()) * (1 + changed) + bias).index_select(1, request.output.token_ids)
             : h,
         batch);
   }
   std::vector<Prompt> blank() override { return {Prompt{}}; }
-  std::vector<const Example*> asked;
-  float changed = 0; ///< of the model's own head, behind its back
+  std::vector<const Example*> requested;
+  float changed = 0; ///< perturbs hidden states and head
 };
 
-struct Rows {
+struct Data {
   std::vector<Example> examples{24};
   std::vector<const Example*> pointers;
-  explicit Rows(int64_t labels = 3) {
+  explicit Data(int64_t labels = 3) {
     for (std::size_t i = 0; i < examples.size(); ++i) {
       examples[i].label = static_cast<int64_t>(i) % labels;
       examples[i].line = static_cast<int64_t>(i);
@@ -91,11 +94,11 @@ const TableBackbone backbone;
 Prototypical prepared(const Options& chosen) {
   Prototypical verbalizer(chosen);
   verbalizer.prepare(
-      {vocabulary, backbone, {"r", "g", "b"}, {{"red"}, {"green", "dark"}, {"blue"}}, {}, {}, 3});
+      {vocabulary, backbone, {"r", "g", "b"}, {{"red"}, {"green", "dark"}, {"blue"}}, {}, {}, {}, 3});
   return verbalizer;
 }
 
-/// Scores of the labels' words for token scores [n, 4].
+/// Label scores by words for token logits [n, 4].
 at::Tensor by_words(const at::Tensor& tokens, const at::Tensor& prior = {}) {
   at::Tensor p = tokens.softmax(1);
   if (prior.defined()) {
@@ -108,108 +111,107 @@ at::Tensor by_words(const at::Tensor& tokens, const at::Tensor& prior = {}) {
 
 } // namespace
 
-TEST_CASE("words are scored while the tuner learns, states afterwards") {
+TEST_CASE("words are scored during training, hidden states afterwards") {
   Prototypical verbalizer = prepared(options());
-  PretendedScorer scorer;
-  const Rows rows_of;
+  FakeScorer scorer;
+  const Data data;
   verbalizer.calibrate(scorer);
-  verbalizer.fit(scorer, rows_of.pointers, before);
-  CHECK((verbalizer.readout().kind == Readout::Kind::scores));
-  CHECK(verbalizer.readout().ids.equal(at::tensor({0, 1, 2, 3}, at::kLong)));
+  verbalizer.fit({scorer, data.pointers, before});
+  CHECK((verbalizer.output_request().kind == OutputRequest::Kind::logits));
+  CHECK(verbalizer.output_request().token_ids.equal(at::tensor({0, 1, 2, 3}, at::kLong)));
   const at::Tensor tokens = at::randn({2, 4}).set_requires_grad(true);
   Batch batch;
   batch.labels = at::tensor({2, 0}, at::kLong);
-  const Scores scores = verbalizer.score(tokens, batch, {true, 0});
+  const Scores scores = verbalizer.score({tokens, batch, {true, 0}});
   CHECK(at::allclose(scores.values.view({2, 3}), by_words(tokens), 1e-4, 1e-5));
-  verbalizer.loss(scores, batch).backward();
+  verbalizer.loss({scores, batch}).backward();
   CHECK(tokens.grad().abs().sum(1).gt(0).all().item<bool>());
 
-  verbalizer.fit(scorer, rows_of.pointers, after);
-  CHECK((verbalizer.readout().kind == Readout::Kind::hidden));
-  CHECK(scorer.asked.size() == 15); // five of each label
-  Rows unseen;
+  verbalizer.fit({scorer, data.pointers, after});
+  CHECK((verbalizer.output_request().kind == OutputRequest::Kind::hidden_states));
+  CHECK(scorer.requested.size() == 15); // five of each label
+  Data unseen;
   std::vector<at::Tensor> states;
   std::vector<int64_t> gold;
-  for (Example& row : unseen.examples) {
-    row.line += 100;
-    states.push_back(state_of(row));
-    gold.push_back(row.label);
+  for (Example& example : unseen.examples) {
+    example.line += 100;
+    states.push_back(state_of(example));
+    gold.push_back(example.label);
   }
-  const at::Tensor h = at::stack(states), cosines = verbalizer.score(h, {}, {}).values.view({-1, 3});
+  const at::Tensor h = at::stack(states), cosines = verbalizer.score({h, {}}).values.view({-1, 3});
   CHECK(cosines.argmax(1).equal(at::tensor(gold)));
   CHECK(cosines.abs().max().item<float>() <= 1.0001f);
-  verbalizer.fit(scorer, rows_of.pointers, before); // a run that goes on from a card
-  CHECK((verbalizer.readout().kind == Readout::Kind::scores));
+  verbalizer.fit({scorer, data.pointers, before}); // a run that continues from a card
+  CHECK((verbalizer.output_request().kind == OutputRequest::Kind::logits));
 }
 
-TEST_CASE("with words beside them, both sides are standardised and added; the head's bias is found") {
+TEST_CASE("with words, both scores are standardised and averaged; the head's bias is recovered") {
   for (const std::string calibrate : {"none", "blank"}) {
     CAPTURE(calibrate);
     Prototypical verbalizer = prepared(options("prototypes-and-words", calibrate));
-    PretendedScorer scorer;
-    const Rows rows_of;
+    FakeScorer scorer;
+    const Data data;
     verbalizer.calibrate(scorer);
-    verbalizer.fit(scorer, rows_of.pointers, before);
-    verbalizer.fit(scorer, rows_of.pointers, after);
-    CHECK((verbalizer.readout().kind == Readout::Kind::transformed));
-    const Learned learned = verbalizer.export_learned();
-    CHECK(at::allclose(learned.tensors.at("word_bias"), bias.narrow(0, 0, 4), 1e-4, 1e-4));
-    const Prototypes prototypes{learned.tensors.at("projection"), learned.tensors.at("prototypes")};
-    const at::Tensor h = at::randn({5, hidden}), tokens = (h.matmul(rows.t()) + bias).narrow(1, 0, 4);
+    verbalizer.fit({scorer, data.pointers, before});
+    verbalizer.fit({scorer, data.pointers, after});
+    CHECK((verbalizer.output_request().kind == OutputRequest::Kind::transformed_states));
+    const ComponentState state = verbalizer.state();
+    CHECK(at::allclose(state.tensors.at("word_bias"), bias.narrow(0, 0, 4), 1e-4, 1e-4));
+    const Prototypes prototypes{state.tensors.at("projection"), state.tensors.at("prototypes")};
+    const at::Tensor h = at::randn({5, hidden}), tokens = (h.matmul(table.t()) + bias).narrow(1, 0, 4);
     at::Tensor prior;
     if (calibrate == "blank")
-      prior = (at::ones({1, hidden}).matmul(rows.t()) + bias).narrow(1, 0, 4);
+      prior = (at::ones({1, hidden}).matmul(table.t()) + bias).narrow(1, 0, 4);
     const auto z = [](const at::Tensor& s) { return (s - s.mean({1}, true)) / s.std({1}, true, true); };
-    CHECK(at::allclose(verbalizer.score(h, {}, {}).values.view({5, 3}),
+    CHECK(at::allclose(verbalizer.score({h, {}}).values.view({5, 3}),
                        (z(prototypes.cosines(h)) + z(by_words(tokens, prior))) / 2, 1e-3, 1e-4));
   }
 }
 
-TEST_CASE("a card brings it all back") {
+TEST_CASE("a card restores everything") {
   for (const std::string decide_by : {"prototypes", "prototypes-and-words"}) {
     Prototypical verbalizer = prepared(options(decide_by, "train")),
                  restored = prepared(options(decide_by, "train"));
-    PretendedScorer scorer;
-    const Rows rows_of;
-    verbalizer.fit(scorer, rows_of.pointers, before);
-    verbalizer.fit(scorer, rows_of.pointers, after);
-    const Learned learned = verbalizer.export_learned();
-    restored.import_learned(learned);
+    FakeScorer scorer;
+    const Data data;
+    verbalizer.fit({scorer, data.pointers, before});
+    verbalizer.fit({scorer, data.pointers, after});
+    const ComponentState state = verbalizer.state();
+    restored.load_state(state);
     const at::Tensor h = at::randn({4, hidden});
-    CHECK((restored.readout().kind == verbalizer.readout().kind));
-    CHECK(restored.score(h, {}, {}).values.equal(verbalizer.score(h, {}, {}).values));
-    for (const auto& [tensor, unused] : learned.tensors) {
-      Learned lacking = learned;
+    CHECK((restored.output_request().kind == verbalizer.output_request().kind));
+    CHECK(restored.score({h, {}}).values.equal(verbalizer.score({h, {}}).values));
+    for (const auto& [tensor, unused] : state.tensors) {
+      ComponentState lacking = state;
       lacking.tensors.erase(tensor);
-      CHECK_THROWS_WITH_AS(restored.import_learned(lacking), doctest::Contains(tensor.c_str()), DataError);
+      CHECK_THROWS_WITH_AS(restored.load_state(lacking), doctest::Contains(tensor.c_str()), DataError);
     }
   }
 }
 
-TEST_CASE("a model without a head has prototypes alone") {
+TEST_CASE("a model without a head has prototypes only") {
   TableBackbone headless;
-  headless.shape_.scores_vocabulary = false;
+  headless.shape_.has_lm_head = false;
   Prototypical verbalizer(options());
-  verbalizer.prepare({vocabulary, headless, {"r", "g"}, {}, {}, {}, 3});
-  PretendedScorer scorer;
-  const Rows rows_of(2);
+  verbalizer.prepare({vocabulary, headless, {"r", "g"}, {}, {}, {}, {}, 3});
+  FakeScorer scorer;
+  const Data data(2);
   verbalizer.calibrate(scorer);
-  verbalizer.fit(scorer, rows_of.pointers, before);
-  CHECK_THROWS_WITH_AS(verbalizer.score(at::zeros({1, hidden}), {}, {}),
+  verbalizer.fit({scorer, data.pointers, before});
+  CHECK_THROWS_WITH_AS(verbalizer.score({at::zeros({1, hidden}), {}}),
                        doctest::Contains("no prototypes before"), UsageError);
-  verbalizer.fit(scorer, rows_of.pointers, after);
-  CHECK(verbalizer.score(state_of(rows_of.examples[1]).unsqueeze(0), {}, {}).values.argmax().item<int64_t>() ==
-        1);
+  verbalizer.fit({scorer, data.pointers, after});
+  CHECK(verbalizer.score({state_of(data.examples[1]).unsqueeze(0), {}}).values.argmax().item<int64_t>() == 1);
 }
 
-TEST_CASE("what can't work is said") {
-  PretendedScorer scorer;
+TEST_CASE("impossible combinations are reported") {
+  FakeScorer scorer;
   Prototypical verbalizer = prepared(options("prototypes-and-words"));
-  const Rows two(2), three;
-  CHECK_THROWS_WITH_AS(verbalizer.fit(scorer, two.pointers, after), doctest::Contains("\"b\" has none"),
+  const Data two(2), three;
+  CHECK_THROWS_WITH_AS(verbalizer.fit({scorer, two.pointers, after}), doctest::Contains("\"b\" has none"),
                        DataError);
   scorer.changed = 0.5f;
-  CHECK_THROWS_WITH_AS(verbalizer.fit(scorer, three.pointers, after),
+  CHECK_THROWS_WITH_AS(verbalizer.fit({scorer, three.pointers, after}),
                        doctest::Contains("the tuner changed them"), UsageError);
   Prototypical of_two(options("prototypes-and-words"));
   CHECK_THROWS_WITH_AS(of_two.prepare({vocabulary, backbone, {"r", "g"}, {{"red"}, {"green"}}}),

@@ -9,7 +9,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
-#include <cuecard/parts/label_loss.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
 
 namespace cuecard::rules {
 
@@ -45,7 +45,7 @@ Conjunctions conjunctions_of(const VerbalizerTarget& target) {
   return result;
 }
 
-/// Whether two labels would always score the same: their words are the same slot by slot.
+/// UsageError when two labels have the same words in every slot, so that they always score the same.
 void require_different(const Conjunctions& conjunctions, const std::vector<std::string>& labels) {
   std::map<std::vector<std::set<std::string>>, std::size_t> seen;
   for (std::size_t label = 0; label < labels.size(); ++label) {
@@ -74,7 +74,7 @@ void Rules::prepare(const VerbalizerTarget& target) {
   labels_ = std::ssize(conjunctions);
   slots_ = std::ssize(conjunctions[0]);
 
-  LabelWords all(1); // every word once
+  LabelWords all(1); // each word once
   std::map<std::string, int64_t> place;
   answers_.clear();
   for (std::size_t label = 0; label < conjunctions.size(); ++label) {
@@ -102,8 +102,8 @@ void Rules::prepare(const VerbalizerTarget& target) {
     for (int64_t label = 0; label < labels_; ++label) {
       const std::vector<std::string>& own = conjunctions[static_cast<std::size_t>(label)][slot];
       for (const std::string& word : own) {
-        const int64_t row = std::find(words.begin(), words.end(), place.at(word)) - words.begin();
-        averages.data_ptr<float>()[row * labels_ + label] += 1.0f / static_cast<float>(own.size());
+        const int64_t index = std::find(words.begin(), words.end(), place.at(word)) - words.begin();
+        averages.data_ptr<float>()[index * labels_ + label] += 1.0f / static_cast<float>(own.size());
       }
     }
     of_slot_.push_back({index_tensor(words, device), averages.to(device), {}});
@@ -111,33 +111,33 @@ void Rules::prepare(const VerbalizerTarget& target) {
   calibration_.clear();
 }
 
-Readout Rules::readout() const {
-  return {Readout::Kind::scores, scores_.token_ids()};
+OutputRequest Rules::output_request() const {
+  return {OutputRequest::Kind::logits, scores_.token_ids()};
 }
 
-void Rules::take_prior() {
-  const at::Tensor& scores = calibration_.scores();
+void Rules::update_prior() {
+  const at::Tensor& logits = calibration_.logits();
   for (int64_t slot = 0; slot < slots_; ++slot) {
     Slot& of = of_slot_[static_cast<std::size_t>(slot)];
-    of.prior = scores.defined() ? scores_(scores.narrow(0, slot, 1)).index_select(1, of.words).softmax(1)
+    of.prior = logits.defined() ? scores_(logits.narrow(0, slot, 1)).index_select(1, of.words).softmax(1)
                                 : at::Tensor();
   }
 }
 
 void Rules::calibrate(Scorer& scorer) {
-  calibration_.on_blank_prompts(scorer, readout(), slots_);
-  take_prior();
+  calibration_.measure_blank(scorer, output_request(), slots_);
+  update_prior();
 }
 
-void Rules::fit(Scorer& scorer, const std::vector<const Example*>& examples, Moment moment) {
-  if (moment != Moment::before_training)
+void Rules::fit(const VerbalizerFitArgs& args) {
+  if (args.moment != VerbalizerFitArgs::Moment::before_training)
     return;
-  calibration_.on_training_rows(scorer, examples, readout(), "rules", slots_);
-  take_prior();
+  calibration_.measure_examples(args.scorer, args.examples, output_request(), "rules", slots_);
+  update_prior();
 }
 
-Scores Rules::score(const at::Tensor& values, const Batch&, const Pass& pass) const {
-  at::Tensor words = scores_(values);
+Scores Rules::score(const ScoreArgs& args) const {
+  at::Tensor words = scores_(args.outputs);
   words = words.view({-1, slots_, words.size(1)});
   at::Tensor sum; // over the slots, [entries, labels]
   for (int64_t m = 0; m < slots_; ++m) {
@@ -149,30 +149,30 @@ Scores Rules::score(const at::Tensor& values, const Batch&, const Pass& pass) co
     sum = sum.defined() ? sum + of_labels : of_labels;
   }
   const at::Tensor scores = sum.log_softmax(1);
-  return label_scores(pass.learn ? scores + sum / static_cast<double>(slots_) : scores);
+  return label_scores(args.pass.training ? scores + sum / static_cast<double>(slots_) : scores);
 }
 
-at::Tensor Rules::loss(const Scores& scores, const Batch& batch) const {
-  return known_nll_loss(scores.values.view({-1, labels_}), batch.labels);
+at::Tensor Rules::loss(const LossArgs& args) const {
+  return known_nll_loss(args.scores.values.view({-1, labels_}), args.batch.labels);
 }
 
 std::vector<std::string> Rules::answer_text(int64_t label) const {
   if (label < 0 || label >= labels_)
-    throw DataError("label " + std::to_string(label) + " was asked for, and the task has " +
+    throw DataError("label " + std::to_string(label) + " was requested, and the task has " +
                     std::to_string(labels_));
   return answers_[static_cast<std::size_t>(label)];
 }
 
-Learned Rules::export_learned() const {
-  Learned learned;
-  calibration_.export_to(learned);
-  return learned;
+ComponentState Rules::state() const {
+  ComponentState state;
+  calibration_.save(state);
+  return state;
 }
 
-void Rules::import_learned(const Learned& learned) {
+void Rules::load_state(const ComponentState& saved) {
   const at::Tensor& ids = scores_.token_ids();
-  calibration_.import_from(learned, "rules", ids.size(0), ids.device(), slots_);
-  take_prior();
+  calibration_.load(saved, "rules", ids.size(0), ids.device(), slots_);
+  update_prior();
 }
 
 } // namespace cuecard::rules

@@ -1,4 +1,4 @@
-// Scores, loss and calibration against the definition in rules.hpp, slot by slot.
+// Scores, loss and calibration against the definition in rules.hpp, per slot.
 #include "rules.hpp"
 
 #include <cmath>
@@ -10,7 +10,7 @@
 #include <cuecard/testing/no_engine.hpp>
 #include <cuecard/testing/word_vocabulary.hpp>
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>
 
 using namespace cuecard;
@@ -25,31 +25,31 @@ const std::vector<std::string> labels{"winner", "site", "birthplace"};
 const std::vector<std::vector<std::string>> words{{"person", "won"}, {"place", "was"}, {"person", "born-in"}};
 using SlotWords = std::vector<std::vector<std::vector<std::string>>>;
 
-/// Score of token `id` at slot `slot` of row `row`; row -1 has no content.
-double logit(int64_t id, int64_t slot, int64_t row) {
+/// Logit of token `id` at slot `slot` of example `index`; -1 is the content-free prompt.
+double logit(int64_t id, int64_t slot, int64_t index) {
   return 2 * std::sin(1.3 * static_cast<double>(id) + 0.7 * static_cast<double>(slot) +
-                      2.1 * static_cast<double>(row));
+                      2.1 * static_cast<double>(index));
 }
 
-at::Tensor values_of(const Rules& verbalizer, const std::vector<int64_t>& rows) {
-  const at::Tensor ids = verbalizer.readout().ids;
+at::Tensor logits_of(const Rules& verbalizer, const std::vector<int64_t>& examples) {
+  const at::Tensor ids = verbalizer.output_request().token_ids;
   std::vector<double> values;
-  for (const int64_t row : rows)
-    for (int64_t slot = 0; slot < verbalizer.answers(); ++slot)
+  for (const int64_t index : examples)
+    for (int64_t slot = 0; slot < verbalizer.num_answer_slots(); ++slot)
       for (int64_t i = 0; i < ids.size(0); ++i)
-        values.push_back(logit(ids[i].item<int64_t>(), slot, row));
+        values.push_back(logit(ids[i].item<int64_t>(), slot, index));
   return at::tensor(values, at::kDouble).view({-1, ids.size(0)});
 }
 
-class PretendedScorer final : public testing::NoScorer {
+class FakeScorer final : public testing::NoScorer {
 public:
-  explicit PretendedScorer(const Rules& verbalizer) : verbalizer_(verbalizer) {}
+  explicit FakeScorer(const Rules& verbalizer) : verbalizer_(verbalizer) {}
   void score(const ScoreRequest& request,
              const std::function<void(const at::Tensor&, const Batch&)>& use) override {
-    std::vector<int64_t> rows(request.prompts ? request.prompts->size() : 0, -1);
+    std::vector<int64_t> examples(request.prompts ? request.prompts->size() : 0, -1);
     for (const Example* example : request.examples)
-      rows.push_back(example->line);
-    use(values_of(verbalizer_, rows), Batch{});
+      examples.push_back(example->line);
+    use(logits_of(verbalizer_, examples), Batch{});
   }
   std::vector<Prompt> blank() override { return {Prompt{}}; }
 
@@ -113,71 +113,70 @@ double log_sum(const std::vector<double>& values) {
 
 } // namespace
 
-TEST_CASE("labels are conjunctions of candidates that each slot has for itself") {
+TEST_CASE("labels are conjunctions of the candidates of each slot") {
   const Rules verbalizer = made();
-  CHECK(verbalizer.answers() == 2);
-  CHECK(verbalizer.readout().ids.equal(at::tensor({0, 1, 2, 3, 4, 5}, at::kLong)));
-  const Scores scores = verbalizer.score(values_of(verbalizer, {0, 1}), {}, {});
+  CHECK(verbalizer.num_answer_slots() == 2);
+  CHECK(verbalizer.output_request().token_ids.equal(at::tensor({0, 1, 2, 3, 4, 5}, at::kLong)));
+  const Scores scores = verbalizer.score({logits_of(verbalizer, {0, 1}), {}});
   CHECK(scores.offsets == std::vector<int64_t>{0, 3, 6});
-  for (int64_t row = 0; row < 2; ++row) {
+  for (int64_t i = 0; i < 2; ++i) {
     const std::vector<double> sum =
-        sums(slot_log_probs([&](int64_t id, int64_t slot) { return logit(id, slot, row); }, nullptr));
+        sums(slot_log_probs([&](int64_t id, int64_t slot) { return logit(id, slot, i); }, nullptr));
     for (int64_t label = 0; label < 3; ++label)
-      CHECK(scores.values[row * 3 + label].item<double>() ==
+      CHECK(scores.values[i * 3 + label].item<double>() ==
             doctest::Approx(sum[static_cast<std::size_t>(label)] - log_sum(sum)));
   }
   CHECK(verbalizer.answer_text(2) == std::vector<std::string>{" person", " born-in"});
   CHECK_THROWS_AS(verbalizer.answer_text(3), DataError);
 }
 
-TEST_CASE("the loss takes both terms, and gradients reach what is read") {
+TEST_CASE("the loss has both terms, and gradients reach the logits") {
   const Rules verbalizer = made();
-  const at::Tensor values = values_of(verbalizer, {0, 1, 2}).set_requires_grad(true);
+  const at::Tensor values = logits_of(verbalizer, {0, 1, 2}).set_requires_grad(true);
   Batch batch;
   batch.labels = at::tensor({2, -1, 0}, at::kLong);
-  const at::Tensor loss = verbalizer.loss(verbalizer.score(values, batch, {true, 0}), batch);
+  const at::Tensor loss = verbalizer.loss({verbalizer.score({values, batch, {true, 0}}), batch});
   double expected = 0;
-  for (const auto& [row, label] : {std::pair<int64_t, std::size_t>{0, 2}, {2, 0}}) {
-    const std::vector<double> sum =
-        sums(slot_log_probs([row = row](int64_t id, int64_t slot) { return logit(id, slot, row); }, nullptr));
+  for (const auto& [index, label] : {std::pair<int64_t, std::size_t>{0, 2}, {2, 0}}) {
+    const std::vector<double> sum = sums(
+        slot_log_probs([index = index](int64_t id, int64_t slot) { return logit(id, slot, index); }, nullptr));
     expected -= (sum[label] - log_sum(sum) + sum[label] / 2) / 2;
   }
   CHECK(loss.item<double>() == doctest::Approx(expected));
   loss.backward();
   CHECK(values.grad().narrow(0, 0, 2).abs().sum(1).gt(0).all().item<bool>());
   CHECK(values.grad().narrow(0, 2, 2).abs().sum().item<double>() == 0);
-  CHECK_THROWS_AS(verbalizer.loss(verbalizer.score(values, batch, {}), {}), DataError);
+  CHECK_THROWS_AS(verbalizer.loss({verbalizer.score({values, batch}), {}}), DataError);
 }
 
-TEST_CASE("each slot is calibrated by itself, and a card keeps it") {
+TEST_CASE("each slot is calibrated separately, and a card stores the calibration") {
   for (const std::string how : {"blank", "train"}) {
     CAPTURE(how);
     Rules verbalizer = made(how);
-    PretendedScorer scorer(verbalizer);
-    std::vector<Example> rows(2);
-    rows[0].line = 3;
-    rows[1].line = 4;
+    FakeScorer scorer(verbalizer);
+    std::vector<Example> examples(2);
+    examples[0].line = 3;
+    examples[1].line = 4;
     verbalizer.calibrate(scorer);
-    verbalizer.fit(scorer, {&rows[0], &rows[1]}, Verbalizer::Moment::before_training);
+    verbalizer.fit({scorer, {&examples[0], &examples[1]}, VerbalizerFitArgs::Moment::before_training});
     const Score prior = [&](int64_t id, int64_t slot) {
       return how == "blank" ? logit(id, slot, -1) : (logit(id, slot, 3) + logit(id, slot, 4)) / 2;
     };
     const std::vector<double> sum =
         sums(slot_log_probs([](int64_t id, int64_t slot) { return logit(id, slot, 1); }, &prior));
-    const at::Tensor values = values_of(verbalizer, {1});
-    const at::Tensor scores = verbalizer.score(values, {}, {}).values;
+    const at::Tensor values = logits_of(verbalizer, {1});
+    const at::Tensor scores = verbalizer.score({values, {}}).values;
     for (int64_t label = 0; label < 3; ++label)
       CHECK(scores[label].item<double>() ==
             doctest::Approx(sum[static_cast<std::size_t>(label)] - log_sum(sum)).epsilon(1e-5));
     Rules restored = made(how);
-    CHECK_THROWS_WITH_AS(restored.import_learned({}), doctest::Contains("no tensor \"calibration\""),
-                         DataError);
-    restored.import_learned(verbalizer.export_learned());
-    CHECK(restored.score(values, {}, {}).values.equal(scores));
+    CHECK_THROWS_WITH_AS(restored.load_state({}), doctest::Contains("no tensor \"calibration\""), DataError);
+    restored.load_state(verbalizer.state());
+    CHECK(restored.score({values, {}}).values.equal(scores));
   }
 }
 
-TEST_CASE("several words for a slot count by their mean") {
+TEST_CASE("several words of a label in a slot are averaged") {
   const Rules verbalizer =
       made("none", {{{"person"}, {"won", "was"}}, {{"place", "city"}, {"was"}}, {{"city"}, {"won"}}});
   const auto score = [](int64_t id, int64_t slot) { return logit(id, slot, 1); };
@@ -186,12 +185,12 @@ TEST_CASE("several words for a slot count by their mean") {
   const std::vector<double> sum{score(0, 0) - first + (score(3, 1) + score(2, 1)) / 2 - second,
                                 (score(1, 0) + score(6, 0)) / 2 - first + score(2, 1) - second,
                                 score(6, 0) - first + score(3, 1) - second};
-  const at::Tensor scores = verbalizer.score(values_of(verbalizer, {1}), {}, {}).values;
+  const at::Tensor scores = verbalizer.score({logits_of(verbalizer, {1}), {}}).values;
   for (int64_t label = 0; label < 3; ++label)
     CHECK(scores[label].item<double>() == doctest::Approx(sum[static_cast<std::size_t>(label)] - log_sum(sum)));
 }
 
-TEST_CASE("what can't work is refused when the verbalizer is prepared") {
+TEST_CASE("impossible rules are refused when the verbalizer is prepared") {
   const auto refusal = [](const SlotWords& slot_words) -> std::string {
     try {
       made("none", slot_words);
@@ -206,5 +205,5 @@ TEST_CASE("what can't work is refused when the verbalizer is prepared") {
         std::string::npos);
   CHECK(refusal({{{"person"}}, {{}}, {{"city"}}}).find("no word for one") != std::string::npos);
   CHECK(refusal({{{"person"}}, {}, {{"city"}}}).find("needs a word for each answer slot") != std::string::npos);
-  CHECK(refusal({{{"person"}}, {{"unheard"}}, {{"city"}}}).find("can't be spelled") != std::string::npos);
+  CHECK(refusal({{{"person"}}, {{"unheard"}}, {{"city"}}}).find("can't be encoded") != std::string::npos);
 }

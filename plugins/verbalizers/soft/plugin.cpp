@@ -1,4 +1,4 @@
-#include <cuecard/parts/label_word_options.hpp>
+#include <cuecard/parts/words/label_word_options.hpp>
 
 #include "soft.hpp"
 
@@ -8,13 +8,13 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::word_prefix_option,
     cuecard::number_option("lr-scale", "1", 0.0001, 10000,
                            "Learning rate of the vectors, relative to the run's.",
-                           "Hambardzumyan et al. 2021: prompt and vectors learn at one rate"),
+                           "Hambardzumyan et al. 2021: one learning rate for prompt and vectors"),
 };
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::verbalizer<cuecard::soft::Soft>("soft",
-                                             "A learned vector for each label in place of a word's output row.",
-                                             CUECARD_LEARNS_TENSORS, options),
+    cuecard::verbalizer<cuecard::soft::Soft>(
+        "soft", "A trained vector for each label instead of a word's output embedding.", CUECARD_TRAINS_TENSORS,
+        options),
 };
 
 } // namespace

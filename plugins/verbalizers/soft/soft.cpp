@@ -4,8 +4,8 @@
 #include <ATen/ops/stack.h>
 
 #include <cuecard/parts/index_tensor.hpp>
-#include <cuecard/parts/label_loss.hpp>
-#include <cuecard/parts/label_words.hpp>
+#include <cuecard/parts/training/label_loss.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 
 namespace cuecard::soft {
 
@@ -15,23 +15,24 @@ Soft::Soft(const Options& options)
 void Soft::prepare(const VerbalizerTarget& target) {
   const LabelWords words = read_label_words(target, "soft", prefix_);
   first_words_ = first_texts(words);
-  std::vector<at::Tensor> rows;
+  std::vector<at::Tensor> initial;
   for (const std::vector<LabelWord>& of_label : words)
-    rows.push_back(
+    initial.push_back(
         target.backbone
-            .token_rows(TokenTable::output, index_tensor(of_label.front().tokens, target.backbone.device()))
+            .token_vectors(TokenTable::output, index_tensor(of_label.front().tokens, target.backbone.device()))
             .mean(0));
-  vectors_ = at::stack(rows).detach().to(at::kFloat);
+  vectors_ = at::stack(initial).detach().to(at::kFloat);
   vectors_.set_requires_grad(true);
 }
 
-Scores Soft::score(const at::Tensor& values, const Batch&, const Pass&) const {
-  const at::Tensor wide = values.scalar_type() == at::kDouble ? values : values.to(at::kFloat);
+Scores Soft::score(const ScoreArgs& args) const {
+  const at::Tensor wide =
+      args.outputs.scalar_type() == at::kDouble ? args.outputs : args.outputs.to(at::kFloat);
   return label_scores(wide.matmul(vectors_.to(wide.scalar_type()).t()));
 }
 
-at::Tensor Soft::loss(const Scores& scores, const Batch& batch) const {
-  return label_loss(scores, batch);
+at::Tensor Soft::loss(const LossArgs& args) const {
+  return label_loss(args.scores, args.batch);
 }
 
 std::vector<std::string> Soft::answer_text(int64_t label) const {
@@ -44,15 +45,15 @@ std::vector<ParameterGroup> Soft::parameters() {
   return {{{vectors_}, learning_rate_scale_, 0.0}};
 }
 
-Learned Soft::export_learned() const {
+ComponentState Soft::state() const {
   if (!vectors_.defined())
     return {};
   return {{{"vectors", vectors_.detach()}}, {}};
 }
 
-void Soft::import_learned(const Learned& learned) {
+void Soft::load_state(const ComponentState& saved) {
   const at::NoGradGuard no_grad;
-  vectors_.copy_(fitting_tensor(learned, "vectors", vectors_.sizes(), "soft"));
+  vectors_.copy_(require_tensor(saved, "vectors", vectors_.sizes(), "soft"));
 }
 
 } // namespace cuecard::soft

@@ -1,7 +1,6 @@
 /// The verbalizer component `soft`: WARP (Hambardzumyan, Khachatrian and May 2021, "WARP: word-level
-/// adversarial reprogramming", section 3). Each label has a vector of its own in place of a word's row of the
-/// model's output matrix; its score is the product with what the output rows are multiplied with, behind the
-/// head's transform.
+/// adversarial reprogramming", section 3). Each label has a trained vector instead of a word's output
+/// embedding; its score is the dot product with the hidden state after the head's transform.
 #pragma once
 
 #include <string>
@@ -16,20 +15,20 @@ class Soft final : public Verbalizer {
 public:
   explicit Soft(const Options& options);
 
-  /// A label's vector starts as the mean of the output rows of its first word's tokens (OpenPrompt,
-  /// SoftVerbalizer). Labels and words are required as in `manual`.
+  /// A label's vector is initialised to the mean output embedding of its first word's tokens (OpenPrompt,
+  /// SoftVerbalizer). Labels and words as in `manual`.
   void prepare(const VerbalizerTarget& target) override;
-  Readout readout() const override { return {Readout::Kind::transformed, {}}; }
+  OutputRequest output_request() const override { return {OutputRequest::Kind::transformed_states, {}}; }
 
-  /// `values` [A, W], one answer per example.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
+  /// `outputs` [A, W], one answer per example.
+  Scores score(const ScoreArgs& args) const override;
+  at::Tensor loss(const LossArgs& args) const override;
   std::vector<std::string> answer_text(int64_t label) const override;
 
   std::vector<ParameterGroup> parameters() override;
   /// `vectors` [labels, W] float32.
-  Learned export_learned() const override;
-  void import_learned(const Learned& learned) override;
+  ComponentState state() const override;
+  void load_state(const ComponentState& saved) override;
 
 private:
   std::string prefix_;

@@ -23,34 +23,34 @@ TextVerbalizer::TextVerbalizer(const Options& options) : prefix_(options.text("p
 
 void TextVerbalizer::prepare(const VerbalizerTarget& target) {
   if (!target.backbone.shape().generates())
-    throw UsageError(
-        "the verbalizer \"text\" has the model write, and this one can't: choose a causal model or "
-        "an encoder-decoder with a language-model head");
+    throw UsageError("the verbalizer \"text\" needs a model that generates text: choose a causal model or an "
+                     "encoder-decoder with a language-model head");
   labels_ = target.labels;
 }
 
-Readout TextVerbalizer::readout() const {
-  return {Readout::Kind::target_log_probs, {}};
+OutputRequest TextVerbalizer::output_request() const {
+  return {OutputRequest::Kind::target_log_probs, {}};
 }
 
-std::vector<std::vector<std::string>> TextVerbalizer::given_answers(const Example& example, bool learn) const {
-  if (!learn)
+std::vector<std::vector<std::string>> TextVerbalizer::given_answers(const GivenAnswersArgs& args) const {
+  if (!args.training)
     return {};
-  if (example.answers.empty())
-    throw DataError("it has no answer to learn: name the column with the answer under \"data.answers\" in the "
-                    "task file");
+  if (args.example.answers.empty())
+    throw DataError(
+        "it has no answer to train on: name the column with the answer under \"data.answers\" in the "
+        "task file");
   std::vector<std::string> texts;
-  for (const std::string& answer : example.answers)
+  for (const std::string& answer : args.example.answers)
     texts.push_back(prefix_ + answer);
   return {texts};
 }
 
-Scores TextVerbalizer::score(const at::Tensor& values, const Batch& batch, const Pass&) const {
-  return {values, batch.answer_offsets, {}};
+Scores TextVerbalizer::score(const ScoreArgs& args) const {
+  return {args.outputs, args.batch.answer_offsets, {}};
 }
 
-at::Tensor TextVerbalizer::loss(const Scores& scores, const Batch&) const {
-  return -scores.values.mean();
+at::Tensor TextVerbalizer::loss(const LossArgs& args) const {
+  return -args.scores.values.mean();
 }
 
 double TextVerbalizer::weight(const Batch& batch) const {
@@ -59,7 +59,7 @@ double TextVerbalizer::weight(const Batch& batch) const {
 
 std::vector<std::string> TextVerbalizer::answer_text(int64_t label) const {
   if (label < 0 || label >= static_cast<int64_t>(labels_.size()))
-    throw DataError("label " + std::to_string(label) + " was asked for, and the task has " +
+    throw DataError("label " + std::to_string(label) + " was requested, and the task has " +
                     std::to_string(labels_.size()));
   return {prefix_ + labels_[static_cast<std::size_t>(label)]};
 }

@@ -1,6 +1,6 @@
-/// The verbalizer component `text`: the model writes the answer, and learns the answers that the data gives.
+/// The verbalizer component `text`: the model generates the answer, and is trained on the answers in the data.
 ///
-/// Training loss: mean over the answers' tokens of minus their log-probability (teacher forcing).
+/// Training loss: mean negative log-likelihood of the answers' tokens (teacher forcing).
 #pragma once
 
 #include <string>
@@ -15,20 +15,20 @@ class TextVerbalizer final : public Verbalizer {
 public:
   explicit TextVerbalizer(const Options& options);
 
-  /// UsageError for a model that can't write.
+  /// UsageError for a model that can't generate text.
   void prepare(const VerbalizerTarget& target) override;
-  int64_t answers() const override { return 0; }
-  Readout readout() const override;
+  int64_t num_answer_slots() const override { return 0; }
+  OutputRequest output_request() const override;
 
   /// In training the example's own answers, one per slot; DataError when it has none.
-  std::vector<std::vector<std::string>> given_answers(const Example& example, bool learn) const override;
+  std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const override;
 
-  /// `values` [A]: log-probabilities of the answers' tokens; a decision per entry.
-  Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const override;
-  at::Tensor loss(const Scores& scores, const Batch& batch) const override;
-  /// Tokens of answers.
+  /// `outputs` [A]: log-probabilities of the answers' tokens; a decision per entry.
+  Scores score(const ScoreArgs& args) const override;
+  at::Tensor loss(const LossArgs& args) const override;
+  /// The number of answer tokens.
   double weight(const Batch& batch) const override;
-  /// The name of the label, for templates with demonstrations.
+  /// The name of the label, for demonstrations.
   std::vector<std::string> answer_text(int64_t label) const override;
   std::optional<GenerateSettings> generation() const override { return settings_; }
 

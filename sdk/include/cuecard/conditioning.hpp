@@ -1,7 +1,11 @@
 /// What a tuner does to a frozen backbone, as data.
+///
+/// Tensors are on the backbone's device; gradients flow into them. Sites, weights and soft slots are named by what the
+/// backbone declares (BackboneShape::sites, Backbone::linear_layers) and what the prompt contains (Piece::soft).
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -10,41 +14,77 @@
 
 namespace cuecard {
 
-/// How a pass through the model is meant. Whatever a component draws in it comes from Random(seed, a stream of
-/// its own), so that a step can be made again.
+/// Mode of a forward pass. Whatever a component draws in it comes from Random(seed, stream) with a stream of its own, so that
+/// a step can be repeated.
 struct Pass {
-  bool learn = false; ///< the loss will be taken: dropout of what is learned, terms that only training has
-  uint64_t seed = 0;  ///< another one in each step
+  bool training = false; ///< the loss is used: dropout on trained tensors, terms that only training has
+  uint64_t seed = 0;     ///< differs from step to step
 };
 
-/// Which attention a per-layer prefix stands in front of.
+/// The attention that a per-layer prefix belongs to.
 enum class PrefixSite {
-  self,    ///< the one of a model with one stack; the decoder's own of an encoder-decoder
-  encoder, ///< the encoder's own
-  cross,   ///< the decoder's over the encoder
+  self,    ///< of a model with one stack; the decoder's self-attention of an encoder-decoder
+  encoder, ///< the encoder's self-attention
+  cross,   ///< the decoder's cross-attention over the encoder
 };
 
-/// Learned keys and values in front of every layer's own (Prefix-Tuning, P-tuning v2). Keys are final: a rotary
-/// model does not rotate them (algorithms.md section 6).
+/// Trained keys and values that precede every layer's own (Li & Liang 2021, section 4; Liu et al. 2022, "P-Tuning v2"). Keys
+/// are final: a rotary model does not rotate them.
 struct Prefix {
   PrefixSite site = PrefixSite::self;
   at::Tensor key, value; ///< [layers, P, kv_heads, head_dim] of that site, float32
-  /// By how many positions it moves the rows behind it: P where it counts as P tokens, 0 where it doesn't.
+  /// By how many positions it shifts the tokens after it: P where it counts as P tokens, 0 where it does not.
   int64_t positions = 0;
+  /// The only input that it applies to, an index into ConditionArgs::inputs; -1: all.
+  int64_t input = -1;
 };
 
-/// Independent of the input, so made once a step. Tensors are on the backbone's device; gradients flow into
-/// them.
+/// A low-rank update of a linear layer (Hu et al. 2021, section 4.1): y = W x + b + scale * B A dropout(x).
+struct LowRankUpdate {
+  std::string weight; ///< Backbone::linear_layers()'s name
+  at::Tensor a, b;    ///< [r, in], [out, r], float32
+  double scale = 1;
+  double dropout = 0; ///< of x, in training passes
+};
+
+/// An elementwise rescaling of a linear layer (Liu et al. 2022, "IA3", section 3.3): of its output, or of its input.
+struct Rescaling {
+  std::string weight; ///< Backbone::linear_layers()'s name
+  at::Tensor factors; ///< [out], or [in] when `of_input`, float32
+  bool of_input = false;
+};
+
+/// What `Tuner::condition` returns. Everything is optional.
 struct Conditioning {
-  /// [slots, embedding width]: rows that fill soft slots. Undefined when there are none.
+  /// Embeddings of the soft slots: [slots, embedding width], or [inputs, slots, embedding width] from a tuner whose soft
+  /// prompts depend on the input (Tuner::input_features).
   at::Tensor embeddings;
+  /// Hidden states that replace those of late soft slots (Piece::first_layer > 0): [slots, hidden], or [inputs, slots, hidden].
+  /// Numbered like soft slots; entries of ordinary soft slots are not read.
+  at::Tensor late_embeddings = {};
+  std::vector<Prefix> prefixes = {};
+  std::vector<LowRankUpdate> low_rank = {};
+  std::vector<Rescaling> rescalings = {};
+  /// [trigger slots] int64: tokens in the trigger slots, instead of those in the batch. Undefined: the batch's.
+  at::Tensor triggers = {};
+};
+
+/// The conditioning of all cards of a batch, as a backbone receives it. The engine builds it; a plugin never does, except in
+/// tests, where a Conditioning converts to one that applies to every card.
+struct CUECARD_API BatchConditioning {
+  BatchConditioning() = default;
+  /// Applies `all` to every sequence of a batch, whatever its card.
+  BatchConditioning(Conditioning all); // NOLINT(google-explicit-constructor)
+
+  at::Tensor embeddings;      ///< [slots of all cards and inputs, embedding width], indexed by Side::soft_slots
+  at::Tensor late_embeddings; ///< [slots of all cards and inputs, hidden], indexed by LateTokens::slots
   std::vector<Prefix> prefixes;
-  /// [trigger slots] int64: tokens that stand in trigger slots, instead of those in the batch. Undefined: the
-  /// batch's.
+  std::vector<LowRankUpdate> low_rank;
+  std::vector<Rescaling> rescalings;
   at::Tensor triggers;
-  /// [cards][sites]: which of `prefixes` each card of the batch has. The engine fills this in; a tuner leaves
-  /// it empty, which means that all of its prefixes hold.
-  std::vector<std::vector<int64_t>> prefixes_of;
+  /// The card that each entry of `prefixes`, `low_rank` and `rescalings` belongs to; -1: every card.
+  std::vector<int64_t> prefix_cards, low_rank_cards, rescaling_cards;
+  Pass pass = {}; ///< of the forward pass: dropout of low-rank updates
 };
 
 } // namespace cuecard

@@ -15,6 +15,7 @@
 
 namespace cuecard {
 
+/// The values of a configuration file by key.
 class CUECARD_API Configuration {
 public:
   using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,

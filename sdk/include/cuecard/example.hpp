@@ -8,6 +8,7 @@
 
 namespace cuecard {
 
+/// Texts by name, lists by name, and what is known of the answer.
 struct Example {
   std::string id;
 

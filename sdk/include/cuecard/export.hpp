@@ -1,4 +1,4 @@
-/// Marks what the SDK's shared library shows to plugins and hosts; everything else is hidden (cpp-anchors A5).
+/// Marks what the SDK's shared library shows to plugins and hosts; everything else is hidden.
 #pragma once
 
 #define CUECARD_API __attribute__((visibility("default")))

@@ -1,10 +1,19 @@
-/* The binary contract between a host and a plugin, readable as C11 and C++20.
+/** The binary contract between a host and a plugin, readable as C11 and C++20.
  *
- * A plugin is a shared library that exports one constant data symbol, `cuecard_plugin`. A host reads it before
- * anything else of the library is used: magic, then sizes, then versions and flags. Only when all of them fit
- * does a C++ object cross, through `create`. New fields are only ever added at the end; `struct_size`,
- * `component_size` and `option_size` tell a reader what exists. All strings are UTF-8, constant, never null
- * unless said.
+ * A plugin is a shared library that exports one constant data symbol, `cuecard_plugin`. A host reads it before anything else of
+ * the library is used: magic, then sizes, then versions and flags. Only when all of them match does a C++ object cross, through
+ * `create`. All strings are UTF-8, constant, and never null unless stated.
+ *
+ * Versions, and how each part may grow:
+ *   - The structs of this file: CUECARD_ABI_MAJOR changes with their layout or meaning and must equal the host's. Fields are only
+ *     added at the end; `struct_size`, `component_size` and `option_size` tell a reader which exist, and CUECARD_ABI_MINOR, which
+ *     must not exceed the host's, counts such additions.
+ *   - The interfaces that a plugin implements (Backbone, Template, Verbalizer, Tuner): each has a version of its own,
+ *     `kind_version`, which must equal the host's. It changes with a virtual function or with the layout of a type that the plugin
+ *     returns. A host refuses only the components of the kind that differs.
+ *   - Argument structs that a host passes by reference (ScoreArgs, ConditionArgs, ...) gain fields at the end without a new version.
+ *   - The interfaces that a plugin calls (Engine, Scorer, Vocabulary, Weights) gain virtual functions at the end without a new
+ *     version; optional services are extensions, found by name (Engine::extension).
  */
 #ifndef CUECARD_PLUGIN_H
 #define CUECARD_PLUGIN_H
@@ -16,14 +25,21 @@ extern "C" {
 #endif
 
 #define CUECARD_PLUGIN_MAGIC UINT64_C(0x3164726163657563) /* "cuecard1", little-endian */
-#define CUECARD_ABI_MAJOR 2u /* moves when a struct here or an interface's virtual table changes shape */
-#define CUECARD_ABI_MINOR 0u /* moves when fields or component kinds are added */
+#define CUECARD_ABI_MAJOR 3u
+#define CUECARD_ABI_MINOR 0u
 
+#define CUECARD_BACKBONE_VERSION 3u
+#define CUECARD_TEMPLATE_VERSION 3u
+#define CUECARD_VERBALIZER_VERSION 3u
+#define CUECARD_TUNER_VERSION 3u
+
+/** Tier of the contract. */
 enum cuecard_abi_kind { CUECARD_ABI_CXX = 1 }; /* 2 is reserved for a tier without C++ */
 
+/** The C++ standard library that a plugin was built with. */
 enum cuecard_stdlib { CUECARD_LIBSTDCXX = 1, CUECARD_LIBCXX = 2 };
 
-/* Build flags that change how C++ objects are laid out or freed. All but NDEBUG must equal the host's. */
+/** Build flags that change how C++ objects are laid out or freed. All but NDEBUG must equal the host's. */
 enum cuecard_abi_flag {
   CUECARD_CXX11_ABI = 1 << 0,
   CUECARD_GLIBCXX_DEBUG = 1 << 1,
@@ -34,6 +50,7 @@ enum cuecard_abi_flag {
   CUECARD_UBSAN = 1 << 6
 };
 
+/** The interface that a component implements. */
 enum cuecard_component_kind {
   CUECARD_BACKBONE = 1,
   CUECARD_TEMPLATE = 2,
@@ -41,27 +58,43 @@ enum cuecard_component_kind {
   CUECARD_TUNER = 4
 };
 
-/* What a component learns, in other words what its card holds. */
-enum cuecard_learns {
-  CUECARD_LEARNS_NOTHING = 0,
-  CUECARD_LEARNS_TOKENS = 1,
-  CUECARD_LEARNS_TENSORS = 2,
-  CUECARD_LEARNS_WEIGHTS = 3
+/** What a component trains, in other words what its card holds. */
+enum cuecard_trains {
+  CUECARD_TRAINS_NOTHING = 0,
+  CUECARD_TRAINS_TOKENS = 1,
+  CUECARD_TRAINS_TENSORS = 2,
+  CUECARD_TRAINS_WEIGHTS = 3
 };
 
+/** Type of the value of an option. */
 enum cuecard_option_type {
   CUECARD_FLAG = 1,
   CUECARD_INTEGER = 2,
   CUECARD_NUMBER = 3,
   CUECARD_TEXT = 4,
-  CUECARD_FILE = 5, /* a path: the host reads the file and hands over its text in `prepare` */
-  CUECARD_CARD = 6  /* a card: the host hands over what its tuner learned in `prepare` */
+  CUECARD_FILE = 5, /* a path: the host reads the file and passes its contents to `prepare` */
+  CUECARD_CARD = 6  /* a card: the host passes the state of its tuner to `prepare`; of tuners and verbalizers */
 };
 
+/** What an option of a tuner means for a state that another tool trained (Tuner::adopt): the host sets it to what fits. */
+enum cuecard_option_role {
+  CUECARD_ROLE_NONE = 0,
+  CUECARD_ROLE_LENGTH = 1,            /* integer: number of virtual tokens */
+  CUECARD_ROLE_REPARAMETRISED = 2,    /* flag: trained through a network; false for an adopted state */
+  CUECARD_ROLE_COUNTS_POSITIONS = 3,  /* flag: prefixes count as positions; true for an adopted state */
+  CUECARD_ROLE_SITE_SELF = 4,         /* flag: the state has a prefix of this site */
+  CUECARD_ROLE_SITE_ENCODER = 5,
+  CUECARD_ROLE_SITE_CROSS = 6,
+  CUECARD_ROLE_RANK = 7,              /* integer: largest rank of a low-rank update */
+  CUECARD_ROLE_SCALE = 8,             /* number: scale of the low-rank updates times their rank */
+  CUECARD_ROLE_TARGETS = 9            /* text: names of the updated layers, separated by ',' */
+};
+
+/** An option of a component. */
 typedef struct cuecard_option_v1 {
   const char* name; /* kebab-case */
   uint32_t type;    /* cuecard_option_type */
-  uint32_t reserved;
+  uint32_t role;    /* cuecard_option_role */
   const char* value; /* the default, as a person would type it */
   double minimum;    /* of an integer or number; both 0: any */
   double maximum;
@@ -70,15 +103,17 @@ typedef struct cuecard_option_v1 {
   const char* source;  /* where the default comes from: a paper's section, a measurement */
 } cuecard_option_v1;
 
+/** Why `create` or `describe` failed. */
 typedef struct cuecard_failure {
   char text[2048];   /* filled by `create` when it returns null: zero-terminated UTF-8 */
   int32_t exit_code; /* 2: the options are wrong; 3: the data are; anything else: the plugin failed */
 } cuecard_failure;
 
+/** A backbone, template, verbalizer or tuner that a plugin offers. */
 typedef struct cuecard_component_v1 {
   uint32_t kind;         /* cuecard_component_kind */
-  uint32_t kind_version; /* version of that interface; 1 */
-  uint32_t learns;       /* cuecard_learns */
+  uint32_t kind_version; /* version of that interface: CUECARD_TUNER_VERSION and its like */
+  uint32_t trains;       /* cuecard_trains */
   uint32_t option_count;
   uint32_t option_size; /* sizeof(cuecard_option_v1) */
   uint32_t reserved;
@@ -92,8 +127,12 @@ typedef struct cuecard_component_v1 {
    * cuecard::Options for the others. Never throws. */
   void* (*create)(const void* arguments, cuecard_failure* failure);
   void (*destroy)(void* object); /* never throws */
+  /* Backbones: fills a cuecard::BackboneShape from a cuecard::Configuration, without weights. Returns 1, or 0 with `failure` filled.
+   * Never throws. Null in other components. */
+  int32_t (*describe)(const void* configuration, void* shape, cuecard_failure* failure);
 } cuecard_component_v1;
 
+/** What the symbol `cuecard_plugin` points at. */
 typedef struct cuecard_plugin_v1 {
   uint64_t magic;
   uint32_t struct_size; /* sizeof(cuecard_plugin_v1) */

@@ -1,67 +1,89 @@
-/// A rendered example: pieces in order, not yet tokens.
+/// A rendered example: pieces in order, before tokenization.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cuecard {
 
-/// One piece of a prompt. Text is encoded piece by piece, so flags of a piece hold for each of its tokens.
+/// One piece of a prompt. Text is encoded piece by piece, so the flags of a piece hold for each of its tokens.
 struct Piece {
   enum class Kind {
     text,    ///< words of the template
     field,   ///< words of the example: never special tokens, whatever they spell
-    answer,  ///< a position that is read: the mask token, or the next-token position of a causal model
-    soft,    ///< one learned row
+    answer,  ///< a position that is predicted: the mask token, or the next token of a causal model
+    soft,    ///< one virtual token with a trained embedding
     trigger, ///< one discrete token that a search chooses
     special, ///< one special token, by marker (mask eos bos sep cls pad) or as the vocabulary spells it
   };
   Kind kind = Kind::text;
-  /// What is encoded for `text` and `field` (a space in front included where the template has one); the marker
-  /// or spelling for `special`; for `answer` the text that stands there when the answer is given (teacher
-  /// forcing, demonstrations), else "".
+  /// The text to encode, for `text` and `field` (with its leading space, where the template has one); the marker or spelling, for
+  /// `special`; the given answer, for `answer` (teacher forcing, demonstrations), or "".
   std::string text;
   /// Name of the example's field, for `field`.
   std::string field;
-  /// Number of the answer, soft or trigger slot, from 0 within its kind. Soft pieces of one number share one
-  /// learned row.
+  /// Number of the answer, soft or trigger slot, from 0 within its kind. Soft pieces with one number share one embedding.
   int64_t slot = 0;
   /// Index of the word in a field of words; -1 elsewhere.
   int64_t word = -1;
-  /// Segment id for models that have segments.
+  /// Segment id (token type) for models that have segments.
   int64_t segment = 0;
-  /// Truncation may take tokens away from this piece.
+  /// Truncation may remove tokens of this piece.
   bool shortenable = false;
-  /// Bytes at the beginning of `text` that are not the field's own (the space in front).
+  /// Bytes at the beginning of `text` that are not the field's own (the leading space).
   int32_t lead = 0;
+  /// For `soft`: the first layer that sees this token (Liu et al. 2022, "Late Prompt Tuning", section 3); 0: it is part of the
+  /// input. Late soft tokens must come first in Prompt::prepended, all with the same layer, and count no position.
+  int64_t first_layer = 0;
+
+  static Piece text_of(std::string words) { return of(Kind::text, std::move(words)); }
+  static Piece field_of(std::string name, std::string words) {
+    Piece piece = of(Kind::field, std::move(words));
+    piece.field = std::move(name);
+    return piece;
+  }
+  static Piece answer_slot(int64_t slot, std::string given = {}) { return of(Kind::answer, std::move(given), slot); }
+  static Piece soft_slot(int64_t slot) { return of(Kind::soft, {}, slot); }
+  static Piece trigger_slot(int64_t slot) { return of(Kind::trigger, {}, slot); }
+  static Piece special_token(std::string marker) { return of(Kind::special, std::move(marker)); }
+
+private:
+  static Piece of(Kind kind, std::string text, int64_t slot = 0) {
+    Piece piece;
+    piece.kind = kind;
+    piece.text = std::move(text);
+    piece.slot = slot;
+    return piece;
+  }
 };
 
+/// What the model is given for one example, or for one of its alternatives.
 struct Prompt {
-  /// Stands in front of everything, the model's own leading special tokens included.
-  std::vector<Piece> front;
+  /// Precedes everything, the model's own leading special tokens included.
+  std::vector<Piece> prepended;
   /// Pieces of the input side, between the model's leading and trailing special tokens.
   std::vector<Piece> input;
-  /// Pieces of the output side of an encoder-decoder, behind its first token (BackboneShape::decoder_start);
-  /// empty elsewhere.
+  /// Pieces of the output side of an encoder-decoder, after its first token (BackboneShape::decoder_start); empty elsewhere.
   std::vector<Piece> output;
-  /// Which of the example's alternatives this is (multiple choice, windows of a long text); 0 when there is
-  /// one. Choices are compared by the verbalizer.
+  /// Which of the example's alternatives this is (multiple choice, windows of a long text); 0 when there is one. The
+  /// verbalizer compares choices.
   int64_t choice = 0;
   /// Which member of an ensemble this is: the engine averages the scores of an example's variants.
   int64_t variant = 0;
 };
 
-/// Which rows are read. A verbalizer says it, templates lay out for it, the engine finds the rows.
-struct Reading {
-  enum class Rows {
-    answers,  ///< the answer slots
-    sequence, ///< one for the whole: `[CLS]`; the last row of a causal model or of a decoder
-    first,    ///< the very first row, a learned one included: what PEFT's prompt-tuned classifiers pool
-    words,    ///< the first token of each word of `field`
-    tokens,   ///< every token of `field`; of all fields when it is ""
+/// Which tokens' hidden states a verbalizer uses. Templates lay prompts out for it; the engine finds the tokens.
+struct OutputPositions {
+  enum class Kind {
+    answer_slots, ///< the answer slots
+    sequence,     ///< one per sequence: `[CLS]` of an encoder, the last token of a causal model or of a decoder
+    first_token,  ///< the very first token, a soft token included: what PEFT's prompt-tuned classifiers pool
+    words,        ///< the first token of each word of `field`
+    tokens,       ///< every token of `field`; of all fields when it is ""
   };
-  Rows rows = Rows::answers;
+  Kind kind = Kind::answer_slots;
   std::string field;
 };
 

@@ -1,10 +1,10 @@
 /// Registers components: the C++ way to write the constant of plugin.h.
 ///
 ///   constexpr cuecard_option_v1 options[] = {
-///       cuecard::integer_option("length", "20", 1, 1000, "Learned rows.", "Lester et al. 2021, section 3.2"),
+///       cuecard::integer_option("length", "20", 1, 1000, "Number of virtual tokens.", "Lester et al. 2021, section 3.2"),
 ///   };
 ///   constexpr cuecard_component_v1 components[] = {
-///       cuecard::tuner<MyTuner>("my-tuner", "One line about it.", CUECARD_LEARNS_TENSORS, options),
+///       cuecard::tuner<MyTuner>("my-tuner", "One line about it.", CUECARD_TRAINS_TENSORS, options),
 ///   };
 ///   CUECARD_PLUGIN("my-plugin", "1.0.0", "Apache-2.0", "", components)
 ///
@@ -22,6 +22,7 @@
 #include <cuecard/export.hpp>
 #include <cuecard/options.hpp>
 #include <cuecard/plugin.h>
+#include <cuecard/version.h>
 
 namespace cuecard {
 
@@ -29,31 +30,40 @@ class Template;
 class Verbalizer;
 class Tuner;
 class Backbone;
+class Configuration;
 struct BackboneArguments;
+struct BackboneShape;
 
-constexpr cuecard_option_v1 flag_option(const char* name, const char* value, const char* help,
-                                        const char* source) {
-  return {name, CUECARD_FLAG, 0, value, 0, 0, "", help, source};
+// Options. `value` is the default as a person would type it, `source` where it comes from (a paper's section, a measurement), and
+// `role` what it means for Tuner::adopt (cuecard_option_role).
+
+/// true or false.
+constexpr cuecard_option_v1 flag_option(const char* name, const char* value, const char* help, const char* source,
+                                        cuecard_option_role role = CUECARD_ROLE_NONE) {
+  return {name, CUECARD_FLAG, static_cast<uint32_t>(role), value, 0, 0, "", help, source};
 }
-constexpr cuecard_option_v1 integer_option(const char* name, const char* value, double minimum, double maximum,
-                                           const char* help, const char* source) {
-  return {name, CUECARD_INTEGER, 0, value, minimum, maximum, "", help, source};
+/// A whole number from `minimum` to `maximum`; both 0: any.
+constexpr cuecard_option_v1 integer_option(const char* name, const char* value, double minimum, double maximum, const char* help,
+                                           const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
+  return {name, CUECARD_INTEGER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source};
 }
-constexpr cuecard_option_v1 number_option(const char* name, const char* value, double minimum, double maximum,
-                                          const char* help, const char* source) {
-  return {name, CUECARD_NUMBER, 0, value, minimum, maximum, "", help, source};
+/// A number from `minimum` to `maximum`; both 0: any.
+constexpr cuecard_option_v1 number_option(const char* name, const char* value, double minimum, double maximum, const char* help,
+                                          const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
+  return {name, CUECARD_NUMBER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source};
 }
-constexpr cuecard_option_v1 text_option(const char* name, const char* value, const char* choices,
-                                        const char* help, const char* source) {
-  return {name, CUECARD_TEXT, 0, value, 0, 0, choices, help, source};
+/// `choices`: allowed texts separated by '|'; "": any.
+constexpr cuecard_option_v1 text_option(const char* name, const char* value, const char* choices, const char* help,
+                                        const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
+  return {name, CUECARD_TEXT, static_cast<uint32_t>(role), value, 0, 0, choices, help, source};
 }
-/// A path; the host reads the file and hands its text over in `prepare`. "" is no file.
+/// A path; the host reads the file and passes its contents to `prepare`. "" is no file. Of templates, verbalizers and tuners.
 constexpr cuecard_option_v1 file_option(const char* name, const char* help, const char* source) {
-  return {name, CUECARD_FILE, 0, "", 0, 0, "", help, source};
+  return {name, CUECARD_FILE, CUECARD_ROLE_NONE, "", 0, 0, "", help, source};
 }
-/// A card; the host hands over what its tuner learned in `prepare`. "" is no card.
+/// A card; the host passes the state of its tuner to `prepare`. "" is no card. Of verbalizers and tuners.
 constexpr cuecard_option_v1 card_option(const char* name, const char* help, const char* source) {
-  return {name, CUECARD_CARD, 0, "", 0, 0, "", help, source};
+  return {name, CUECARD_CARD, CUECARD_ROLE_NONE, "", 0, 0, "", help, source};
 }
 
 namespace detail {
@@ -84,60 +94,100 @@ void destroy(void* object) noexcept {
   delete static_cast<Interface*>(object);
 }
 
+template <class Object>
+int32_t describe(const void* configuration, void* shape, cuecard_failure* failure) noexcept {
+  try {
+    *static_cast<BackboneShape*>(shape) = Object::describe(*static_cast<const Configuration*>(configuration));
+    return 1;
+  } catch (const Error& error) {
+    fill(failure, error.what(), error.exit_code());
+  } catch (const std::exception& error) {
+    fill(failure, error.what());
+  } catch (...) {
+    fill(failure, "an exception that is not a std::exception");
+  }
+  return 0;
+}
+
+struct Declaration {
+  const char* name;
+  const char* summary;
+  cuecard_trains trains = CUECARD_TRAINS_NOTHING;
+  const char* model_types = "";
+  const char* adopts = "";
+  const cuecard_option_v1* options = nullptr;
+  uint32_t option_count = 0;
+};
+
 template <class Interface, class Object, class Arguments>
-constexpr cuecard_component_v1 component(uint32_t kind, const char* name, const char* summary,
-                                         cuecard_learns learns, const char* model_types, const char* adopts,
-                                         const cuecard_option_v1* options, uint32_t count) {
-  return {kind,
-          1,
-          static_cast<uint32_t>(learns),
-          count,
+constexpr cuecard_component_v1 component(cuecard_component_kind kind, uint32_t version, const Declaration& declared) {
+  return {static_cast<uint32_t>(kind),
+          version,
+          static_cast<uint32_t>(declared.trains),
+          declared.option_count,
           sizeof(cuecard_option_v1),
           0,
-          name,
-          summary,
-          model_types,
-          adopts,
-          options,
+          declared.name,
+          declared.summary,
+          declared.model_types,
+          declared.adopts,
+          declared.options,
           &create<Interface, Object, Arguments>,
-          &destroy<Interface>};
+          &destroy<Interface>,
+          nullptr};
 }
 
 } // namespace detail
 
+// Components, with or without options: a constexpr array of them goes to CUECARD_PLUGIN. `name` is kebab-case and unique per kind,
+// `summary` one line.
+
+/// A template, created from `const Options&`.
+template <class Object>
+constexpr cuecard_component_v1 prompt_template(const char* name, const char* summary) {
+  return detail::component<Template, Object, Options>(CUECARD_TEMPLATE, CUECARD_TEMPLATE_VERSION, {name, summary});
+}
+/// A text option "text", where declared, is set to the template of the task file or of --template.
 template <class Object, std::size_t N>
-constexpr cuecard_component_v1 prompt_template(const char* name, const char* summary,
-                                               const cuecard_option_v1 (&options)[N]) {
-  return detail::component<Template, Object, Options>(CUECARD_TEMPLATE, name, summary, CUECARD_LEARNS_NOTHING,
-                                                      "", "", options, N);
+constexpr cuecard_component_v1 prompt_template(const char* name, const char* summary, const cuecard_option_v1 (&options)[N]) {
+  return detail::component<Template, Object, Options>(CUECARD_TEMPLATE, CUECARD_TEMPLATE_VERSION,
+                                                      {name, summary, CUECARD_TRAINS_NOTHING, "", "", options, N});
 }
 
+/// A verbalizer, created from `const Options&`. `trains`: what its state in a card holds.
+template <class Object>
+constexpr cuecard_component_v1 verbalizer(const char* name, const char* summary, cuecard_trains trains) {
+  return detail::component<Verbalizer, Object, Options>(CUECARD_VERBALIZER, CUECARD_VERBALIZER_VERSION, {name, summary, trains});
+}
+/// The same with options.
 template <class Object, std::size_t N>
-constexpr cuecard_component_v1 verbalizer(const char* name, const char* summary, cuecard_learns learns,
+constexpr cuecard_component_v1 verbalizer(const char* name, const char* summary, cuecard_trains trains,
                                           const cuecard_option_v1 (&options)[N]) {
-  return detail::component<Verbalizer, Object, Options>(CUECARD_VERBALIZER, name, summary, learns, "", "",
-                                                        options, N);
+  return detail::component<Verbalizer, Object, Options>(CUECARD_VERBALIZER, CUECARD_VERBALIZER_VERSION,
+                                                        {name, summary, trains, "", "", options, N});
 }
 
 /// `adopts`: PEFT types whose adapters Tuner::adopt takes, separated by '|'.
-template <class Object, std::size_t N>
-constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_learns learns,
-                                     const cuecard_option_v1 (&options)[N], const char* adopts = "") {
-  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, name, summary, learns, "", adopts, options,
-                                                   N);
-}
-
-/// The same for a tuner without options.
 template <class Object>
-constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_learns learns) {
-  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, name, summary, learns, "", "", nullptr, 0);
+constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_trains trains, const char* adopts = "") {
+  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, CUECARD_TUNER_VERSION, {name, summary, trains, "", adopts});
+}
+/// The same with options.
+template <class Object, std::size_t N>
+constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_trains trains,
+                                     const cuecard_option_v1 (&options)[N], const char* adopts = "") {
+  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, CUECARD_TUNER_VERSION,
+                                                   {name, summary, trains, "", adopts, options, N});
 }
 
-/// `model_types`: values of "model_type" in config.json that the backbone handles, separated by '|'.
+/// `model_types`: values of "model_type" in config.json that the backbone handles, separated by '|'. `Object` has a static function
+/// `BackboneShape describe(const Configuration&)` and is created from `const BackboneArguments&`.
 template <class Object>
 constexpr cuecard_component_v1 backbone(const char* name, const char* summary, const char* model_types) {
-  return detail::component<Backbone, Object, BackboneArguments>(
-      CUECARD_BACKBONE, name, summary, CUECARD_LEARNS_NOTHING, model_types, "", nullptr, 0);
+  cuecard_component_v1 made = detail::component<Backbone, Object, BackboneArguments>(
+      CUECARD_BACKBONE, CUECARD_BACKBONE_VERSION, {name, summary, CUECARD_TRAINS_NOTHING, model_types});
+  made.describe = &detail::describe<Object>;
+  return made;
 }
 
 namespace detail {

@@ -1,9 +1,12 @@
 /// Turns an example into prompts.
 ///
-/// Threads: const methods may run concurrently once `prepare` has returned.
+/// Lifecycle: created, `prepare` once, then the rest. Threads: const functions may run concurrently after `prepare` has returned;
+/// the others are called from one thread while nothing else runs. Errors: UsageError for a template that is wrong, DataError for
+/// an example that can't be rendered; anything else is reported as a failure of the plugin.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,39 +17,53 @@
 
 namespace cuecard {
 
-/// A learned row that a template placed in its text.
+/// A soft slot that a template placed in its text.
 struct SoftSlot {
-  /// Token whose word embedding the row starts from, or none: the tuner's own initialisation.
+  /// Token whose word embedding it is initialised from, or none: the tuner's own initialisation.
   std::optional<int64_t> initial_token;
 };
 
-/// The model facts that decide how a prompt is laid out.
-struct PromptTarget {
+/// The facts about the model that decide how a prompt is laid out.
+struct PromptLayout {
   bool causal = false;
   bool encoder_decoder = false;
-  int64_t decoder_start = -1; ///< BackboneShape::decoder_start
-  Reading reading = {};       ///< with anything but answers a template needs no answer slot
-  /// In a masked model a given answer of k tokens is k mask rows that shall become them. Where this is false a
-  /// given answer is refused.
+  int64_t decoder_start = -1;     ///< BackboneShape::decoder_start
+  OutputPositions positions = {}; ///< unless these are answer slots, a template needs no answer slot
+  /// In a masked model a given answer of k tokens is k mask tokens to be predicted. Where this is false a given answer is
+  /// refused.
   bool masked_targets = false;
 };
 
+/// What a template is prepared for. References are valid as long as the template.
+struct TemplateTarget {
+  const Vocabulary& vocabulary;
+  PromptLayout layout = {};
+  /// Contents of the files named by options of type CUECARD_FILE, by option.
+  std::map<std::string, std::string> files = {};
+};
+
+/// What `Template::render` is called with.
+struct RenderArgs {
+  const Example& example;
+  /// With answers, the k-th answer slot carries the k-th text (teacher forcing, demonstrations). Null: slots stay open.
+  const std::vector<std::string>* answers = nullptr;
+};
+
+/// The interface of templates.
 class Template {
 public:
   virtual ~Template() = default;
 
-  /// Parses and binds to a vocabulary. Errors are UsageError with line and column of the template's text.
-  virtual void prepare(const Vocabulary& vocabulary, const PromptTarget& target) = 0;
+  /// Parses the template's text and binds it to a vocabulary. UsageError with line and column of the text.
+  virtual void prepare(const TemplateTarget& target) = 0;
 
-  /// Names of the fields and `meta.`-prefixed side data that it reads.
+  /// Names of the fields, and of side data as `meta.NAME`, that it reads.
   virtual std::vector<std::string> fields() const = 0;
 
-  /// The prompts of an example. With `answers`, the k-th answer slot carries the k-th text (teacher forcing,
-  /// demonstrations). A field that the example lacks is a DataError that names it.
-  virtual std::vector<Prompt> render(const Example& example,
-                                     const std::vector<std::string>* answers = nullptr) const = 0;
+  /// The prompts of an example, at least one. DataError that names a field which the example lacks.
+  virtual std::vector<Prompt> render(const RenderArgs& args) const = 0;
 
-  /// The prompt with every field empty: the content-free input of contextual calibration.
+  /// The prompt with every field empty: the content-free input of contextual calibration (Zhao et al. 2021, section 5).
   virtual Prompt blank() const = 0;
 
   /// Soft slots by number.
@@ -54,13 +71,13 @@ public:
   /// Answer slots in one prompt.
   virtual int64_t answer_slots() const = 0;
 
-  /// The tokens that stand in trigger slots; -1 where none was chosen yet.
+  /// Token ids in the trigger slots; -1 where none was chosen yet.
   virtual const std::vector<int64_t>& triggers() const = 0;
   virtual void set_triggers(const std::vector<int64_t>& ids) = 0;
 
   /// The template as a person would write it, with the tokens of `triggers` in their places.
   virtual std::string source() const = 0;
-  /// Becomes the template that `source` spells; slots are counted anew. UsageError with line and column.
+  /// Becomes the template that `source` spells; slots are numbered anew. UsageError with line and column.
   virtual void set_source(const std::string& source) = 0;
 };
 

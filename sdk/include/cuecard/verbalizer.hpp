@@ -1,7 +1,8 @@
-/// Says what it needs of the model at the rows that are read, turns that into scores, and scores into what a
-/// person asked for.
+/// Says which output of the model it needs and where, turns that into label scores, and scores into a decision.
 ///
-/// Threads: const methods may run concurrently between calls of the others.
+/// Lifecycle: created, `prepare` (again when label words change), `load_state` for a saved card, then the rest. Threads: const
+/// functions may run concurrently between calls of the others. Errors: UsageError or DataError for what the user can mend;
+/// anything else is reported as a failure of the plugin.
 #pragma once
 
 #include <cmath>
@@ -15,21 +16,21 @@
 
 #include <cuecard/backbone.hpp>
 #include <cuecard/batch.hpp>
+#include <cuecard/component_state.hpp>
 #include <cuecard/export.hpp>
-#include <cuecard/learned.hpp>
 #include <cuecard/scorer.hpp>
 #include <cuecard/vocabulary.hpp>
 
 namespace cuecard {
 
-/// Tensors to learn and how fast, relative to the run's learning rate.
+/// Trainable tensors, with a learning rate relative to the run's.
 struct ParameterGroup {
   std::vector<at::Tensor> tensors;
   double learning_rate_scale = 1.0;
   double weight_decay = 0.0;
 };
 
-/// What a verbalizer is made for. It may be prepared again, with other label words.
+/// What a verbalizer is prepared for. References are valid as long as the verbalizer.
 struct VerbalizerTarget {
   const Vocabulary& vocabulary;
   const Backbone& backbone;
@@ -38,73 +39,108 @@ struct VerbalizerTarget {
   std::vector<std::vector<std::string>> label_words;
   /// [label][slot][words] where a label has words of its own for each answer slot; empty when not.
   std::vector<std::vector<std::vector<std::string>>> slot_words = {};
-  /// Texts of the files that options of type CUECARD_FILE name, by option.
+  /// Contents of the files named by options of type CUECARD_FILE, by option, and the tuner states of the cards named by options
+  /// of type CUECARD_CARD.
   std::map<std::string, std::string> files = {};
+  std::map<std::string, ComponentState> cards = {};
   uint64_t seed = 0;
 };
 
-/// Scores, ragged: decision d (an example, a word, a choice, a window) has offsets[d] to offsets[d + 1].
+/// Scores of decisions, ragged: decision d (an example, a word, a choice, a window) has offsets[d] to offsets[d + 1].
 struct Scores {
-  at::Tensor values; ///< [offsets.back()] unnormalised log-probabilities, float32
+  at::Tensor values; ///< [offsets.back()] logits (unnormalised log-probabilities), float32
   std::vector<int64_t> offsets{0};
-  /// [decisions] the batch entry that each is about (the first, where entries are merged), ascending. Empty:
-  /// decision d is about entry d.
+  /// [decisions] the batch entry that each belongs to (the first, where entries are merged), ascending. Empty: decision d belongs
+  /// to entry d.
   std::vector<int64_t> entries = {};
 };
 
-/// What one example came to.
+/// The prediction for one example.
 struct Decision {
-  /// The example's label, or one for each of its words (-1 for a word that was cut off).
+  /// The example's label, or one for each of its words (-1 for a word lost to truncation).
   std::vector<int64_t> labels;
   std::vector<double> probabilities; ///< of a single label: one per label of the task
-  std::string text;                  ///< a span of the input, or the text that was written
-  double value = std::nan("");       ///< log-likelihood of a given text
+  std::string text;                  ///< a span of the input, or the generated text
+  double value = std::nan("");       ///< log-likelihood of `text`
 };
 
+/// What `Verbalizer::score` is called with.
+struct ScoreArgs {
+  const at::Tensor& outputs; ///< [A, ...] what `output_request` asks for, at batch.answer_tokens, on the backbone's device
+  const Batch& batch;
+  Pass pass = {};
+};
+
+/// What `Verbalizer::loss` is called with: `scores` as `score` returned them for `batch`.
+struct LossArgs {
+  const Scores& scores;
+  const Batch& batch;
+};
+
+/// What `Verbalizer::decide` is called with.
+struct DecideArgs {
+  const Scores& scores; ///< on the CPU
+  const Batch& batch;
+};
+
+/// What `Verbalizer::given_answers` is called with.
+struct GivenAnswersArgs {
+  const Example& example;
+  bool training = false; ///< the loss will be computed
+};
+
+/// What `Verbalizer::fit` is called with.
+struct VerbalizerFitArgs {
+  enum class Moment { before_training, after_training };
+  Scorer& scorer;
+  const std::vector<const Example*>& examples; ///< labelled
+  Moment moment = Moment::before_training;
+};
+
+/// The interface of verbalizers.
 class CUECARD_API Verbalizer {
 public:
   virtual ~Verbalizer() = default;
 
   virtual void prepare(const VerbalizerTarget& target) = 0;
 
-  /// Which rows it reads; known before `prepare`.
-  virtual Reading reading() const { return {}; }
-  /// How many answer slots each prompt must have; 0: any number.
-  virtual int64_t answers() const { return 1; }
-  virtual Readout readout() const = 0;
+  /// The tokens whose hidden states it uses. Called before `prepare`, too.
+  virtual OutputPositions output_positions() const { return {}; }
+  /// How many answer slots each prompt must have; 0: any number. Called before `prepare`, too.
+  virtual int64_t num_answer_slots() const { return 1; }
+  /// What it needs at those tokens.
+  virtual OutputRequest output_request() const = 0;
 
-  /// The answers that shall stand in the slots when `example` is rendered: one prompt is laid per entry, all
-  /// sharing what stands in front; an entry has one text per slot. `learn`: the loss will be taken. Empty:
-  /// slots stay open.
-  virtual std::vector<std::vector<std::string>> given_answers(const Example& example, bool learn) const;
+  /// Answers that fill the slots when an example is rendered: one prompt per element, which share the text before the slots; an
+  /// element has one text per slot. Empty (the default): slots stay open.
+  virtual std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const;
 
-  /// Adjusts to what the model says without content, before training and before use.
+  /// Adjusts to the model's output for content-free input, before training and before use.
   virtual void calibrate(Scorer&) {}
-  /// Learns from labelled rows by other means than gradients (label-word search, prototypes): once before the
-  /// tuner has learned and once after.
-  enum class Moment { before_training, after_training };
-  virtual void fit(Scorer&, const std::vector<const Example*>&, Moment) {}
+  /// Fits to labelled examples by other means than gradients (label-word search, prototypes): once before the tuner is trained and
+  /// once after.
+  virtual void fit(const VerbalizerFitArgs&) {}
 
-  /// `values` [A, ...] is the readout at batch.answer_rows.
-  virtual Scores score(const at::Tensor& values, const Batch& batch, const Pass& pass) const = 0;
+  /// Differentiable.
+  virtual Scores score(const ScoreArgs& args) const = 0;
   /// Mean loss over the batch, a scalar on the device; never reads it back.
-  virtual at::Tensor loss(const Scores& scores, const Batch& batch) const = 0;
-  /// Over how many things that is a mean, so that batches of one step are weighted rightly. Default: examples.
+  virtual at::Tensor loss(const LossArgs& args) const = 0;
+  /// The number of terms in that mean, so that the batches of one step are weighted correctly. Default: examples.
   virtual double weight(const Batch& batch) const;
 
-  /// One per example of the batch, in order; `scores` lie on the CPU. Default: of each example's decisions
-  /// softmax and the largest; several decisions are its words.
-  virtual std::vector<Decision> decide(const Scores& scores, const Batch& batch) const;
+  /// One per example of the batch, in order. Default: softmax over each decision's scores and its argmax; several decisions of an
+  /// example are its words.
+  virtual std::vector<Decision> decide(const DecideArgs& args) const;
 
-  /// The text that stands in the answer slots when label `label` is given (demonstrations, initialisation).
+  /// The texts in the answer slots when the answer is label `label` (demonstrations, initialisation), one per slot.
   virtual std::vector<std::string> answer_text(int64_t label) const = 0;
-  /// Set when predicting means that the model writes a text in the open slot; `decide` is then not asked.
+  /// Set when a prediction is a text that the model generates in the open slot; `decide` is not called then.
   virtual std::optional<GenerateSettings> generation() const { return std::nullopt; }
 
   virtual std::vector<ParameterGroup> parameters() { return {}; }
-  /// What the card keeps of it, and its way back into one that was prepared.
-  virtual Learned export_learned() const { return {}; }
-  virtual void import_learned(const Learned&) {}
+  /// What the card stores of it, and the way back after `prepare`.
+  virtual ComponentState state() const { return {}; }
+  virtual void load_state(const ComponentState&) {}
 };
 
 } // namespace cuecard

@@ -25,6 +25,7 @@ struct SpecialTokens {
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
 };
 
+/// A tokenizer.
 class Vocabulary {
 public:
   virtual ~Vocabulary() = default;

@@ -10,6 +10,7 @@
 
 namespace cuecard {
 
+/// A source of named tensors.
 class Weights {
 public:
   virtual ~Weights() = default;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -12,9 +13,21 @@
 
 namespace cuecard {
 
+/// A stream for Random, named after its purpose: the bytes of `name` as a big-endian number. Purposes with several streams add an
+/// index. A name that is empty or longer than 8 characters does not compile.
+consteval uint64_t stream_id(std::string_view name) {
+  if (name.empty() || name.size() > 8)
+    throw "a stream's name has 1 to 8 characters";
+  uint64_t id = 0;
+  for (const char c : name)
+    id = id << 8 | static_cast<unsigned char>(c);
+  return id;
+}
+
+/// A generator for one purpose.
 class CUECARD_API Random {
 public:
-  /// Streams of one seed are independent of each other; name them by what they are for.
+  /// Streams of one seed are independent of each other; see `stream_id`.
   explicit Random(uint64_t seed, uint64_t stream = 0);
 
   uint64_t bits() { return generator_(); }

@@ -1,4 +1,4 @@
-/// For tests of tuners that only ask what a label's text is.
+/// For tests of tuners that only need the texts of labels.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@
 
 namespace cuecard::testing {
 
-/// Labels with the texts that it was given; it passes on what it reads and judges nothing.
+/// Labels with the given texts; scores are the outputs themselves.
 class NamedLabels final : public Verbalizer {
 public:
   explicit NamedLabels(std::vector<std::string> texts = {}) : texts_(std::move(texts)) {}
 
   void prepare(const VerbalizerTarget&) override {}
-  Readout readout() const override { return {}; }
-  Scores score(const at::Tensor& values, const Batch&, const Pass&) const override { return {values, {}, {}}; }
-  at::Tensor loss(const Scores& scores, const Batch&) const override { return scores.values; }
+  OutputRequest output_request() const override { return {}; }
+  Scores score(const ScoreArgs& args) const override { return {args.outputs, {}, {}}; }
+  at::Tensor loss(const LossArgs& args) const override { return args.scores.values; }
   std::vector<std::string> answer_text(int64_t label) const override {
     return {texts_.at(static_cast<std::size_t>(label))};
   }

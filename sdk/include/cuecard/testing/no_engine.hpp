@@ -1,4 +1,4 @@
-/// For tests of tuners and verbalizers: services that do nothing, to override what a test needs.
+/// For tests of tuners and verbalizers: an engine and a scorer that do nothing; a test overrides what it needs.
 #pragma once
 
 #include <cmath>
@@ -20,20 +20,16 @@ public:
 
 class NoEngine : public Engine {
 public:
-  explicit NoEngine(Problem& problem, FitSettings settings = {})
+  explicit NoEngine(Problem& problem, FitSettings settings = resolve({}, 1))
       : problem_(problem), settings_(std::move(settings)) {}
 
   Scorer& scorer(int64_t) override { return scorer_; }
   std::vector<Batch> training_batches(int64_t, int64_t) override { return {}; }
   int64_t steps_per_epoch(int64_t) const override { return 1; }
-  void render_again() override {}
+  void rerender() override {}
+  at::Tensor input_features(int64_t, const Batch&) override { return {}; }
   at::Tensor loss(int64_t, const Batch&, const Conditioning&, const Pass&) override { return {}; }
   double evaluate_dev(int64_t) override { return std::nan(""); }
-  at::Tensor trigger_gradient(int64_t, const Batch&, const Conditioning&) override { return {}; }
-  TriggerScores trigger_scores(int64_t, const Batch&, int64_t, const at::Tensor&,
-                               const Conditioning&) override {
-    return {};
-  }
   TensorMap resume() override { return {}; }
   void checkpoint(int64_t, const std::function<TensorMap()>&) override {}
   void progress(int64_t, int64_t, double, double) override {}

@@ -1,4 +1,4 @@
-/// For tests of tuners that never look a word up: a vocabulary without words.
+/// For tests of tuners that need no words: a vocabulary without any.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-/// For tests of tuners that only ask for a template's soft slots.
+/// For tests of tuners that only need a template's soft slots.
 #pragma once
 
 #include <string>
@@ -9,16 +9,14 @@
 
 namespace cuecard::testing {
 
-/// One prompt without pieces, and the soft slots that it was given.
+/// One prompt without pieces, and the given soft slots.
 class SlottedTemplate final : public Template {
 public:
   explicit SlottedTemplate(std::vector<SoftSlot> slots) : slots_(std::move(slots)) {}
 
-  void prepare(const Vocabulary&, const PromptTarget&) override {}
+  void prepare(const TemplateTarget&) override {}
   std::vector<std::string> fields() const override { return {}; }
-  std::vector<Prompt> render(const Example&, const std::vector<std::string>*) const override {
-    return {Prompt{}};
-  }
+  std::vector<Prompt> render(const RenderArgs&) const override { return {Prompt{}}; }
   Prompt blank() const override { return {}; }
   const std::vector<SoftSlot>& soft_slots() const override { return slots_; }
   int64_t answer_slots() const override { return 1; }

@@ -12,7 +12,7 @@ namespace cuecard::testing {
 
 class WordVocabulary final : public Vocabulary {
 public:
-  /// Words and their tokens; `size` is one more than the largest id, whose token is the unknown one.
+  /// Words and their tokens; `size` is one more than the largest id, which is the unknown token.
   WordVocabulary(std::map<std::string, std::vector<int64_t>> words, int64_t size)
       : words_(std::move(words)), size_(size) {
     special_.unk = size - 1;
@@ -32,7 +32,7 @@ public:
     return tokens;
   }
   std::vector<Token> encode_with_specials(std::string_view text) const override { return encode(text); }
-  /// Words of one token behind a space each; other ids are `##`.
+  /// Words of one token, each after a space; other ids are `##`.
   std::string decode(std::span<const int64_t> ids, bool) const override {
     std::string text;
     for (const int64_t id : ids)

@@ -1,0 +1,86 @@
+# Parsing LibTorch's headers takes longer than compiling what includes them, so they are parsed once: one precompiled header for
+# what links LibTorch and one for the rest. Sources include what they use all the same; building with
+# -DCUECARD_PRECOMPILED_HEADERS=OFF proves it.
+option(CUECARD_PRECOMPILED_HEADERS "Parse the headers of LibTorch and of the standard library once" ON)
+if(NOT CUECARD_PRECOMPILED_HEADERS)
+  return()
+endif()
+
+# A header is precompiled for one way of making code; programs take that of libraries.
+set(CMAKE_CXX_COMPILE_OPTIONS_PIE "-fPIC")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-fpch-preprocess) # lets ccache see which headers the precompiled one holds
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(CMAKE_PCH_INSTANTIATE_TEMPLATES ON)
+endif()
+if(CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_DEPEND=1 "${CMAKE_CXX_COMPILER_LAUNCHER}")
+endif()
+
+# cuecard_links_libtorch(TARGET VARIABLE): whether the target reads LibTorch's headers, directly or by what it links.
+function(cuecard_links_libtorch target variable)
+  get_property(known GLOBAL PROPERTY "CUECARD_LINKS_LIBTORCH_${target}" SET)
+  if(NOT known)
+    set(answer FALSE)
+    set_property(GLOBAL PROPERTY "CUECARD_LINKS_LIBTORCH_${target}" FALSE)
+    if(target MATCHES "^LibTorch::")
+      set(answer TRUE)
+    elseif(TARGET "${target}")
+      get_target_property(aliased "${target}" ALIASED_TARGET)
+      set(linked ${aliased})
+      if(NOT aliased)
+        get_target_property(linked "${target}" LINK_LIBRARIES)
+      endif()
+      foreach(library IN LISTS linked)
+        cuecard_links_libtorch("${library}" answer)
+        if(answer)
+          break()
+        endif()
+      endforeach()
+    endif()
+    set_property(GLOBAL PROPERTY "CUECARD_LINKS_LIBTORCH_${target}" ${answer})
+  endif()
+  get_property(answer GLOBAL PROPERTY "CUECARD_LINKS_LIBTORCH_${target}")
+  set(${variable} ${answer} PARENT_SCOPE)
+endfunction()
+
+# Gives every target below a folder the precompiled header that suits it.
+function(cuecard_precompile_folder folder)
+  get_property(targets DIRECTORY "${folder}" PROPERTY BUILDSYSTEM_TARGETS)
+  foreach(target IN LISTS targets)
+    get_target_property(type ${target} TYPE)
+    if(type MATCHES "UTILITY|INTERFACE" OR target MATCHES "^cuecard-precompiled")
+      continue()
+    endif()
+    cuecard_links_libtorch(${target} links_libtorch)
+    if(links_libtorch)
+      target_precompile_headers(${target} REUSE_FROM cuecard-precompiled-libtorch)
+    else()
+      target_precompile_headers(${target} REUSE_FROM cuecard-precompiled)
+    endif()
+  endforeach()
+  get_property(folders DIRECTORY "${folder}" PROPERTY SUBDIRECTORIES)
+  foreach(below IN LISTS folders)
+    cuecard_precompile_folder("${below}")
+  endforeach()
+endfunction()
+
+# Called at the end of the project, when all targets are known.
+function(cuecard_precompile_headers)
+  find_package(nlohmann_json REQUIRED)
+  foreach(name cuecard-precompiled cuecard-precompiled-libtorch)
+    file(WRITE "${CMAKE_BINARY_DIR}/${name}.cpp" "")
+    add_library(${name} OBJECT "${CMAKE_BINARY_DIR}/${name}.cpp")
+    target_link_libraries(${name} PRIVATE nlohmann_json::nlohmann_json)
+    target_compile_features(${name} PRIVATE cxx_std_20)
+  endforeach()
+  set(standard
+    <algorithm> <array> <cerrno> <charconv> <chrono> <cmath> <csignal> <cstdint> <cstdio> <cstdlib> <cstring> <deque> <exception>
+    <filesystem> <fstream> <functional> <iostream> <limits> <map> <memory> <mutex> <numeric> <optional> <set> <span> <sstream>
+    <stdexcept> <string> <string_view> <system_error> <thread> <unordered_map> <utility> <variant> <vector> <nlohmann/json.hpp>)
+  target_precompile_headers(cuecard-precompiled PRIVATE ${standard})
+  target_link_libraries(cuecard-precompiled-libtorch PRIVATE LibTorch::cpu)
+  target_precompile_headers(cuecard-precompiled-libtorch PRIVATE ${standard} <ATen/ATen.h> <ATen/core/grad_mode.h>)
+  cuecard_precompile_folder("${PROJECT_SOURCE_DIR}")
+endfunction()

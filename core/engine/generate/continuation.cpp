@@ -1,0 +1,142 @@
+#include "engine/generate/continuation.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/log_softmax.h>
+
+#include <cuecard/error.hpp>
+
+#include "engine/finite_check.hpp"
+
+namespace cuecard {
+
+void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow>& rows) {
+  std::vector<TextSoFar> texts;
+  for (const auto& [writing, text] : rows) {
+    const Text& so_far = writing->running[text];
+    texts.push_back({&so_far.ids, std::ssize(writing->written_by(so_far)), writing->most});
+  }
+  const at::Tensor log_probs = at::log_softmax(scores, 1);
+  if (settings_.beams > 1) {
+    // Enough candidates that `beams` of them continue even if all end-of-sequence tokens are among the best.
+    const int64_t count = settings_.beams * std::max<int64_t>(2, 1 + std::ssize(bounds_.ends));
+    search(checked(best_tokens(constrained(log_probs, texts, settings_, bounds_), log_probs, count)), rows);
+    return;
+  }
+  const at::Tensor compared = constrained(scores, texts, settings_, bounds_);
+  if (settings_.temperature == 0) {
+    extend(checked(best_tokens(compared, log_probs, 1)), rows);
+    return;
+  }
+  std::vector<double> uniforms;
+  for (const auto& [writing, text] : rows)
+    uniforms.push_back(writing->running[text].draws->uniform());
+  extend(checked(drawn_tokens(compared, log_probs, settings_, uniforms)), rows);
+}
+
+ChosenTokens Continuation::checked(ChosenTokens chosen) const {
+  check_numbers(at::from_blob(chosen.log_probs.data(), {std::ssize(chosen.log_probs)}, at::kDouble), model_);
+  return chosen;
+}
+
+/// Appends one token to each text.
+void Continuation::extend(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows) {
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto& [writing, number] = rows[row];
+    Text& text = writing->running[number];
+    text.log_prob += chosen.log_probs[row];
+    text.ids.push_back(chosen.ids[row]);
+    if (number == 0)
+      watch(writing->prompt, end_.without_end(writing->written_by(text)));
+  }
+  for (std::size_t row = 0; row < rows.size(); ++row)
+    if (row + 1 == rows.size() || rows[row + 1].writing != rows[row].writing)
+      take_finished(*rows[row].writing);
+}
+
+void Continuation::take_finished(Writing& writing) {
+  std::erase_if(writing.running, [&](const Text& text) {
+    const std::span<const int64_t> ids = writing.written_by(text);
+    if (!end_.ended(ids, writing.most))
+      return false;
+    cache_.release(text.cache);
+    writing.finished.push_back(end_.generated(ids, text.log_prob));
+    return true;
+  });
+}
+
+/// One step of beam search for each prompt.
+void Continuation::search(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows) {
+  for (std::size_t row = 0; row < rows.size();) {
+    Writing& writing = *rows[row].writing;
+    const std::size_t running = writing.running.size();
+    const int64_t written = std::ssize(writing.written_by(writing.running[0])) + 1;
+    go_on(writing, writing.beams.step(candidates_of(writing, chosen, row), written));
+    watch(writing.prompt, {});
+    if (writing.running.empty())
+      for (const Beams::Finished& beam : writing.beams.finished())
+        writing.finished.push_back(end_.generated(beam.ids, beam.log_prob));
+    row += running;
+  }
+}
+
+/// The best candidates over all beams of a prompt, whose rows begin at `first_row`.
+std::vector<BeamCandidate> Continuation::candidates_of(const Writing& writing, const ChosenTokens& chosen,
+                                                       std::size_t first_row) const {
+  const auto per_row = static_cast<std::size_t>(chosen.per_row);
+  std::vector<BeamCandidate> candidates;
+  for (std::size_t beam = 0; beam < writing.running.size(); ++beam)
+    for (std::size_t i = (first_row + beam) * per_row; i < (first_row + beam + 1) * per_row; ++i)
+      candidates.push_back({beam,
+                            chosen.ids[i],
+                            writing.running[beam].score + chosen.scores[i],
+                            writing.running[beam].log_prob + chosen.log_probs[i],
+                            false,
+                            {}});
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const BeamCandidate& a, const BeamCandidate& b) { return a.score > b.score; });
+  candidates.resize(std::min(candidates.size(), per_row));
+  // Forbidden tokens are no candidates: with a forced token, one is left per beam. (If all are forbidden, one
+  // stays.)
+  while (candidates.size() > 1 && candidates.back().score == -std::numeric_limits<float>::infinity())
+    candidates.pop_back();
+  for (BeamCandidate& candidate : candidates) {
+    const std::span<const int64_t> before = writing.written_by(writing.running[candidate.beam]);
+    std::vector<int64_t> ids(before.begin(), before.end());
+    ids.push_back(candidate.token);
+    candidate.ends = end_.ended(ids, writing.most);
+    if (candidate.ends)
+      candidate.ids = std::move(ids);
+  }
+  return candidates;
+}
+
+/// Replaces the beams by their children: the first child of a beam keeps its cached sequence, further children
+/// get forks of it.
+void Continuation::go_on(Writing& writing, const std::vector<BeamCandidate>& children) {
+  std::vector<Text> next;
+  std::vector<bool> taken(writing.running.size(), false);
+  for (const BeamCandidate& child : children) {
+    const Text& from = writing.running[child.beam];
+    Text& text = next.emplace_back(from);
+    text.ids.push_back(child.token);
+    text.score = child.score;
+    text.log_prob = child.log_prob;
+    if (taken[child.beam])
+      text.cache = cache_.fork(from.cache);
+    taken[child.beam] = true;
+  }
+  for (std::size_t beam = 0; beam < taken.size(); ++beam)
+    if (!taken[beam])
+      cache_.release(writing.running[beam].cache);
+  writing.running = std::move(next);
+}
+
+void Continuation::watch(int64_t prompt, std::span<const int64_t> ids) const {
+  if (watch_ && !watch_(prompt, ids))
+    throw Cancelled();
+}
+
+} // namespace cuecard

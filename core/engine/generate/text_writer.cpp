@@ -1,0 +1,100 @@
+#include "engine/generate/text_writer.hpp"
+
+#include <algorithm>
+
+#include <cuecard/error.hpp>
+
+#include "engine/generate/generator.hpp"
+#include "engine/tokenized_example.hpp"
+
+namespace cuecard {
+
+TextWriter::TextWriter(BatchRunner& runner) : runner_(runner) {}
+
+TextWriter::~TextWriter() = default;
+
+bool TextWriter::generates(const Example& example) const {
+  for (const TaskPipeline* pipeline : runner_.pipelines())
+    if (pipeline->name == example.card || (runner_.pipelines().size() == 1 && example.card.empty()))
+      return pipeline->verbalizer->generation().has_value();
+  return false; // `pipeline_of` reports the problem
+}
+
+TokenizedPrompt TextWriter::open_prompt(const Example& example, int64_t card,
+                                        const at::Tensor& representation) const {
+  const TaskPipeline& pipeline = runner_.pipeline(card);
+  std::vector<Prompt> prompts = pipeline.prompt_template->render({example});
+  if (std::ranges::any_of(prompts, [](const Prompt& prompt) { return prompt.choice > 0; }))
+    throw DataError(
+        "the template makes a prompt for each alternative, but a text continues a single prompt: remove "
+        "{\"choice\"} from the template");
+  pipeline.tuner->edit(prompts, {example, pipeline.task, false, representation});
+  return tokenized(pipeline, runner_.model(), prompts.at(0),
+                   {}); // one of several variants is enough to continue
+}
+
+std::vector<std::vector<Generated>> TextWriter::write(std::vector<TokenizedPrompt> prompts,
+                                                      const std::vector<const Example*>& examples,
+                                                      const std::vector<int64_t>& cards,
+                                                      const GenerateSettings& settings,
+                                                      const TokenCallback& callback) {
+  if (prompts.empty())
+    return {};
+  const Model& model = runner_.model();
+  const CountedBackbone backbone = runner_.backbone(cards.front());
+  std::unique_ptr<Generator>& generator = generators_[runner_.pipeline(cards.front()).own_backbone.get()];
+  if (!generator)
+    generator = std::make_unique<Generator>(
+        model, backbone, GenerateLimits{runner_.settings().batch_size, runner_.settings().batch_tokens});
+  std::vector<PackItem> items;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    read_last_token(prompts[i], model.shape());
+    items.push_back({&prompts[i], examples.empty() ? nullptr : examples[i]});
+    items.back().card = cards[i];
+  }
+  const std::shared_ptr<const BatchConditioning> conditioning = runner_.mix().condition(items, backbone);
+  return generator->write(items, *conditioning, settings, callback);
+}
+
+std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const Example*>& examples,
+                                                         const GenerateSettings& settings,
+                                                         std::vector<std::string>* problems,
+                                                         const TokenCallback& callback) {
+  struct Group {
+    std::vector<TokenizedPrompt> prompts;
+    std::vector<const Example*> examples;
+    std::vector<int64_t> cards, indices;
+  };
+  std::map<const void*, Group> groups; // by backbone
+  std::vector<std::string> found(examples.size());
+  const std::vector<at::Tensor> representations = runner_.representations_of(examples);
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    try {
+      const int64_t card = runner_.pipeline_of(*examples[i]);
+      TokenizedPrompt prompt = open_prompt(*examples[i], card, representations[i]);
+      Group& group = groups[runner_.pipeline(card).own_backbone.get()];
+      group.prompts.push_back(std::move(prompt));
+      group.examples.push_back(examples[i]);
+      group.cards.push_back(card);
+      group.indices.push_back(static_cast<int64_t>(i));
+    } catch (const DataError& error) {
+      found[i] = error.what();
+    }
+  }
+  std::vector<std::vector<Generated>> texts(examples.size());
+  for (auto& [weights, group] : groups) {
+    TokenCallback numbered;
+    if (callback)
+      numbered = [&](int64_t prompt, std::span<const int64_t> ids) {
+        return callback(group.indices[static_cast<std::size_t>(prompt)], ids);
+      };
+    auto generated = write(std::move(group.prompts), group.examples, group.cards, settings, numbered);
+    for (std::size_t i = 0; i < generated.size(); ++i)
+      texts[static_cast<std::size_t>(group.indices[i])] = std::move(generated[i]);
+  }
+  if (problems)
+    *problems = std::move(found);
+  return texts;
+}
+
+} // namespace cuecard

@@ -1,0 +1,45 @@
+/// A prompt and its texts during generation.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <cuecard/parts/random.hpp>
+#include <cuecard/scorer.hpp>
+
+#include "engine/generate/beams.hpp"
+
+namespace cuecard {
+
+/// One text: one token of each pass.
+struct Text {
+  std::vector<int64_t> ids; ///< the prompt's tokens, -1 for a virtual token, then the generated ones
+  int64_t cache = -1;       ///< cached sequence with all tokens but the last
+  float score = 0;          ///< of a beam
+  double log_prob = 0;
+  std::optional<Random> draws;
+};
+
+/// The generation state of one prompt.
+struct Writing {
+  int64_t prompt = 0, card = 0, input = -1;
+  int64_t prompt_length = 0;
+  int64_t most = 0; ///< most tokens to generate
+  std::vector<Text> running;
+  std::vector<Generated> finished;
+  Beams beams;
+
+  std::span<const int64_t> written_by(const Text& text) const {
+    return std::span(text.ids).subspan(static_cast<std::size_t>(prompt_length));
+  }
+};
+
+/// A row of logits: the text whose next token it predicts. Rows of one prompt are neighbours.
+struct ScoredRow {
+  Writing* writing;
+  std::size_t text;
+};
+
+} // namespace cuecard

@@ -1,0 +1,157 @@
+#include "engine/predict/predictor.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/topk.h>
+
+#include <cuecard/error.hpp>
+
+#include "engine/finite_check.hpp"
+#include "engine/predict/ensemble.hpp"
+#include "engine/predict/pipeline_scorer.hpp"
+#include "engine/predict/scores.hpp"
+
+namespace cuecard {
+
+namespace {
+
+/// Checks a verbalizer's decisions: one per example, with labels that exist.
+void check_decisions(const std::vector<Decision>& decisions, int64_t examples, const TaskPipeline& pipeline) {
+  const auto refuse = [&](const std::string& what) {
+    const CardComponent& verbalizer = pipeline.record.verbalizer;
+    throw PluginError(verbalizer.plugin, verbalizer.component, "decide", what);
+  };
+  if (std::ssize(decisions) != examples)
+    refuse("it returned " + std::to_string(decisions.size()) + " decisions for " + std::to_string(examples) +
+           " examples");
+  const int64_t labels = std::ssize(pipeline.labels);
+  for (const Decision& decision : decisions) {
+    for (const int64_t label : decision.labels)
+      if (label < -1 || label >= labels)
+        refuse("it chose label " + std::to_string(label) + " of " + std::to_string(labels));
+    if (!decision.probabilities.empty() && std::ssize(decision.probabilities) != labels)
+      refuse("it returned " + std::to_string(decision.probabilities.size()) +
+             " probabilities for an example with " + std::to_string(labels) + " labels");
+  }
+}
+
+/// A generated text often begins with the space that separates it from the prompt; that is not part of the
+/// answer.
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \n\t\r");
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \n\t\r") - begin + 1);
+}
+
+} // namespace
+
+Predictor::Predictor(const Model& model, std::vector<const TaskPipeline*> pipelines,
+                     const PredictSettings& settings)
+    : runner_(model, std::move(pipelines), settings), writer_(runner_), scorer_(make_scorer(runner_, writer_)) {
+}
+
+Predictor::~Predictor() = default;
+
+std::vector<Decision> Predictor::decide(const TaskPipeline& pipeline, const at::Tensor& outputs,
+                                        const Batch& batch) const {
+  if (has_members(batch))
+    return ensemble_decisions(pipeline, outputs, batch, runner_.settings().vote, runner_.model());
+  return decisions_of(pipeline, scores_of(pipeline, outputs, batch, {}), batch, runner_.model());
+}
+
+std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& examples,
+                                           const std::function<void(int64_t)>& done) {
+  const at::InferenceMode inference;
+  std::vector<Prediction> predictions(examples.size());
+  std::vector<std::string> problems(examples.size());
+  int64_t finished = 0;
+  std::vector<int64_t> to_generate; // examples whose prediction is a generated text
+  const RunSource all = runner_.examples(examples, problems);
+  const auto scored = [&](int64_t index) {
+    if (!writer_.generates(*examples[static_cast<std::size_t>(index)]))
+      return all.items(index);
+    to_generate.push_back(index);
+    return std::vector<RunItem>();
+  };
+  runner_.run({all.count, scored}, [&](const ForwardBatch& forward) {
+    forward.for_each_card([&](int64_t card, int64_t first, const Batch& part, const at::Tensor& hidden) {
+      const TaskPipeline& pipeline = runner_.pipeline(card);
+      const at::Tensor outputs =
+          runner_.backbone(card).project(hidden, pipeline.verbalizer->output_request(), part);
+      std::vector<Decision> decisions = decide(pipeline, outputs, part);
+      std::vector<int64_t> decided; // examples in the order of their decisions
+      for (int64_t e = 0; e < part.size(); ++e)
+        if (part.begins_example(e))
+          decided.push_back(forward.items[static_cast<std::size_t>(first + e)].index);
+      check_decisions(decisions, std::ssize(decided), pipeline);
+      for (std::size_t i = 0; i < decided.size(); ++i) {
+        Prediction& prediction = predictions[static_cast<std::size_t>(decided[i])];
+        prediction.card = card;
+        prediction.decision = std::move(decisions[i]);
+      }
+      finished += std::ssize(decided);
+    });
+    if (done)
+      done(finished);
+  });
+  if (!to_generate.empty()) {
+    predict_texts(examples, to_generate, predictions, problems);
+    if (done)
+      done(finished + std::ssize(to_generate));
+  }
+  for (std::size_t i = 0; i < problems.size(); ++i)
+    predictions[i].problem = std::move(problems[i]);
+  return predictions;
+}
+
+void Predictor::predict_texts(const std::vector<const Example*>& examples, const std::vector<int64_t>& which,
+                              std::vector<Prediction>& predictions, std::vector<std::string>& problems) {
+  std::map<int64_t, std::vector<int64_t>> by_card; // each card has its own settings
+  for (const int64_t index : which)
+    by_card[runner_.pipeline_of(*examples[static_cast<std::size_t>(index)])].push_back(index);
+  for (const auto& [card, indices] : by_card) {
+    std::vector<const Example*> own;
+    for (const int64_t index : indices)
+      own.push_back(examples[static_cast<std::size_t>(index)]);
+    std::vector<std::string> found;
+    const auto texts = writer_.generate(own, *runner_.pipeline(card).verbalizer->generation(), &found);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const auto index = static_cast<std::size_t>(indices[i]);
+      predictions[index].card = card;
+      problems[index] = found[i];
+      if (found[i].empty()) {
+        predictions[index].decision.text = trimmed(texts[i].at(0).text);
+        predictions[index].decision.value = texts[i].at(0).log_prob;
+      }
+    }
+  }
+}
+
+std::vector<std::vector<SlotTokens>> Predictor::fill(const std::vector<const Example*>& examples, int64_t count,
+                                                     std::vector<std::string>* problems) {
+  const at::InferenceMode inference;
+  std::vector<std::vector<SlotTokens>> result(examples.size());
+  std::vector<std::string> found(examples.size());
+  const CountedBackbone backbone = runner_.backbone(0);
+  runner_.run(runner_.examples(examples, found), [&](const ForwardBatch& forward) {
+    const at::Tensor scores = backbone.project(forward.hidden, {OutputRequest::Kind::log_probs}, forward.batch);
+    const auto [values, ids] = at::topk(scores, std::min(count, scores.size(1)), 1);
+    const at::Tensor log_probs = values.to(at::kCPU, at::kDouble).contiguous(),
+                     tokens = ids.to(at::kCPU).contiguous();
+    check_numbers(log_probs, runner_.model());
+    for (std::size_t entry = 0; entry < forward.items.size(); ++entry)
+      for (int64_t answer = forward.batch.answer_offsets[entry];
+           answer < forward.batch.answer_offsets[entry + 1]; ++answer) {
+        const double* p = log_probs.const_data_ptr<double>() + answer * log_probs.size(1);
+        const int64_t* t = tokens.const_data_ptr<int64_t>() + answer * tokens.size(1);
+        result[static_cast<std::size_t>(forward.items[entry].index)].push_back(
+            {{t, t + tokens.size(1)}, {p, p + log_probs.size(1)}});
+      }
+  });
+  if (problems)
+    *problems = std::move(found);
+  return result;
+}
+
+} // namespace cuecard

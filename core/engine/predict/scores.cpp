@@ -1,0 +1,30 @@
+#include "engine/predict/scores.hpp"
+
+#include <cuecard/error.hpp>
+
+#include "engine/finite_check.hpp"
+
+namespace cuecard {
+
+Scores scores_of(const TaskPipeline& pipeline, const at::Tensor& outputs, const Batch& batch,
+                 const Pass& pass) {
+  Scores scores = pipeline.verbalizer->score({outputs, batch, pass});
+  // Where prompts are compared, the decision belongs to the first of them.
+  const auto decisions = scores.offsets.size() - 1;
+  for (std::size_t d = 0; d < decisions && !pipeline.labels_words(); ++d)
+    if (batch.choices[scores.entries.empty() ? d : static_cast<std::size_t>(scores.entries[d])] > 0)
+      throw UsageError("the template makes a prompt for each alternative of an example, but the verbalizer \"" +
+                       pipeline.record.verbalizer.component +
+                       "\" labels each prompt by itself: choose one that compares them, such as \"choices\", "
+                       "or remove {\"choice\"} from the template");
+  return scores;
+}
+
+std::vector<Decision> decisions_of(const TaskPipeline& pipeline, Scores scores, const Batch& batch,
+                                   const Model& model) {
+  scores.values = scores.values.to(at::kCPU);
+  check_numbers(scores.values, model);
+  return pipeline.verbalizer->decide({scores, batch});
+}
+
+} // namespace cuecard

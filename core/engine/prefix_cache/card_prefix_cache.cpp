@@ -1,0 +1,81 @@
+#include "engine/prefix_cache/card_prefix_cache.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <cuecard/error.hpp>
+
+#include "batch/assemble.hpp"
+#include "engine/tokenized_example.hpp"
+
+namespace cuecard {
+
+namespace {
+
+bool begins_with(const TokenizedPrompt& prompt, const std::vector<PromptToken>& prefix) {
+  if (prompt.answers.empty() || prompt.answers.front() < std::ssize(prefix))
+    return false;
+  return std::equal(prefix.begin(), prefix.end(), prompt.input.begin(), same_token);
+}
+
+} // namespace
+
+CardPrefixCache::CardPrefixCache(const Model& model, const std::vector<const TaskPipeline*>& pipelines)
+    : model_(model), pipelines_(pipelines), prefixes_(pipelines.size()) {}
+
+void CardPrefixCache::use(PackItem& item) const {
+  const CachedPrefix& prefix = prefixes_[static_cast<std::size_t>(item.card)];
+  if (prefix.sequence < 0 || !begins_with(*item.prompt, prefix.tokens))
+    return;
+  item.skip = std::ssize(prefix.tokens);
+  item.cached = prefix.sequence;
+}
+
+bool CardPrefixCache::wants(const std::vector<PackItem>& items) {
+  if (!model_.shape().causal)
+    return false;
+  std::map<int64_t, std::vector<PackItem>> undecided;
+  for (const PackItem& item : items)
+    if (!prefixes_[static_cast<std::size_t>(item.card)].decided)
+      undecided[item.card].push_back(item);
+  bool any = false;
+  for (auto& [card, own] : undecided) {
+    CachedPrefix& prefix = prefixes_[static_cast<std::size_t>(card)];
+    prefix.decided = true;
+    if (own[0].input >= 0) // its prompts depend on the input from the beginning
+      continue;
+    const std::vector<PromptToken>& tokens = own[0].prompt->input;
+    const int64_t length = fixed_length(std::move(own));
+    if (length < 2)
+      continue;
+    prefix.tokens.assign(tokens.begin(), tokens.begin() + length);
+    any = true;
+  }
+  return any;
+}
+
+void CardPrefixCache::add(const std::vector<PackItem>& items, const Batch& batch, const KvCache& computed) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    CachedPrefix& prefix = prefixes_[static_cast<std::size_t>(items[i].card)];
+    if (!prefix.tokens.empty() && prefix.sequence < 0) // a cached sequence begins with its parent's tokens
+      prefix.sequence = cache_->copy(computed, batch.sequence_of[i], std::ssize(prefix.tokens));
+  }
+}
+
+int64_t CardPrefixCache::fixed_length(std::vector<PackItem> items) const {
+  try {
+    const TaskPipeline& pipeline = *pipelines_[static_cast<std::size_t>(items[0].card)];
+    std::vector<TokenizedPrompt> blank;
+    for (const Prompt& prompt : blank_prompts(pipeline))
+      blank.push_back(tokenized(pipeline, model_, prompt, pipeline.layout.positions));
+    for (const TokenizedPrompt& prompt : blank) {
+      items.push_back(items[0]);
+      items.back().prompt = &prompt;
+    }
+    return common_prefix(items);
+  } catch (const Error&) {
+    return 0; // without a content-free prompt, no token is known to be fixed
+  }
+}
+
+} // namespace cuecard

@@ -1,0 +1,50 @@
+/// Caches the common prefix of a card's prompts across batches, for causal models: an instruction,
+/// demonstrations, a soft prompt. The first batch with prompts of a card computes its keys and values, even if
+/// it holds a single prompt; later prompts continue from them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "batch/pack.hpp"
+#include "engine/task_pipeline.hpp"
+
+namespace cuecard {
+
+class CardPrefixCache {
+public:
+  /// Both arguments must outlive it.
+  CardPrefixCache(const Model& model, const std::vector<const TaskPipeline*>& pipelines);
+
+  /// Makes `item` continue from its card's cached prefix if there is one and the item begins with it.
+  void use(PackItem& item) const;
+
+  /// The cache that items refer to.
+  std::shared_ptr<const KvCache> cache() const { return cache_; }
+
+  /// Decides on the prefix of each card that occurs in `items` for the first time: the tokens that its prompts
+  /// and the card's content-free prompt all begin with. Returns whether one has two tokens or more, so that the
+  /// keys and values of the pass over `items` are worth keeping.
+  bool wants(const std::vector<PackItem>& items);
+
+  /// Takes the prefixes that `wants` decided on from `computed`, the keys and values of the pass over `batch`.
+  void add(const std::vector<PackItem>& items, const Batch& batch, const KvCache& computed);
+
+private:
+  struct CachedPrefix {
+    bool decided = false;
+    std::vector<PromptToken> tokens; ///< empty: there is none
+    int64_t sequence = -1;           ///< of cache_; -1 until it has been forwarded
+  };
+
+  /// Number of leading tokens common to all `items`, of one card, and its content-free prompt.
+  int64_t fixed_length(std::vector<PackItem> items) const;
+
+  const Model& model_;
+  const std::vector<const TaskPipeline*>& pipelines_;
+  std::vector<CachedPrefix> prefixes_; ///< by card
+  std::shared_ptr<KvCache> cache_ = std::make_shared<KvCache>();
+};
+
+} // namespace cuecard

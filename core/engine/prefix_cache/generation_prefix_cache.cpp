@@ -1,0 +1,44 @@
+#include "engine/prefix_cache/generation_prefix_cache.hpp"
+
+#include <algorithm>
+
+namespace cuecard {
+
+namespace {
+
+/// Fewer shared tokens save less than looking up a cache costs.
+constexpr int64_t min_shared_tokens = 2;
+
+} // namespace
+
+void GenerationPrefixCache::use(PackItem& item, KvCache& cache) const {
+  const auto found = prompts_.find(item.card);
+  if (found == prompts_.end())
+    return;
+  const CachedPrompt& cached = found->second;
+  const std::vector<PromptToken>& tokens = item.prompt->input;
+  const int64_t most =
+      std::min(std::ssize(tokens) - 1, std::ssize(cached.tokens)); // the last token must be forwarded
+  const auto differ = std::mismatch(tokens.begin(), tokens.begin() + most, cached.tokens.begin(), same_token);
+  const int64_t same = differ.first - tokens.begin();
+  if (same < min_shared_tokens)
+    return;
+  item.skip = same;
+  item.cached = cache.fork(cached.sequence, same);
+}
+
+void GenerationPrefixCache::add(const PackItem& item, int64_t sequence, KvCache& cache) {
+  if (item.input < 0 && !prompts_.contains(item.card) && std::ssize(item.prompt->input) >= min_shared_tokens)
+    prompts_[item.card] = {item.prompt->input, cache.fork(sequence)};
+}
+
+std::shared_ptr<KvCache> GenerationPrefixCache::compacted(const KvCache& cache) {
+  std::vector<int64_t> sequences;
+  for (auto& [card, prompt] : prompts_) {
+    sequences.push_back(prompt.sequence);
+    prompt.sequence = std::ssize(sequences) - 1;
+  }
+  return std::make_shared<KvCache>(cache.select(sequences));
+}
+
+} // namespace cuecard

@@ -1,0 +1,34 @@
+/// Keeps the first prompt of each card cached during generation; later prompts continue from the tokens they
+/// have in common with it. For causal models.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <cuecard/kv_cache.hpp>
+
+#include "batch/pack.hpp"
+
+namespace cuecard {
+
+class GenerationPrefixCache {
+public:
+  /// Makes `item` continue from the tokens that it has in common with its card's cached prompt.
+  void use(PackItem& item, KvCache& cache) const;
+  /// Keeps `item`, which is `sequence` of `cache`, as its card's prompt unless there is one already.
+  void add(const PackItem& item, int64_t sequence, KvCache& cache);
+
+  /// A cache that holds only these prompts, in storage of its own; they refer to it from then on.
+  std::shared_ptr<KvCache> compacted(const KvCache& cache);
+
+private:
+  struct CachedPrompt {
+    std::vector<PromptToken> tokens;
+    int64_t sequence = -1; ///< of the cache
+  };
+  std::map<int64_t, CachedPrompt> prompts_; ///< by card
+};
+
+} // namespace cuecard

@@ -1,0 +1,308 @@
+#include "engine/task_pipeline.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include <ATen/ops/zeros.h>
+
+#include <cuecard/error.hpp>
+
+#include "engine/counters.hpp"
+#include "engine/guarded.hpp"
+#include "files/strict_json.hpp"
+#include "registry/options.hpp"
+#include "registry/registry.hpp"
+
+namespace cuecard {
+
+namespace {
+
+constexpr const char* created_by = "cuecard " CUECARD_VERSION;
+
+/// Creates a component from complete options and records it in `record`.
+template <class Interface>
+std::shared_ptr<Interface> make_component(const registry::Entry& entry, const Options& options,
+                                          CardComponent& record) {
+  const Manifest& plugin = entry.plugin->manifest;
+  record = {plugin.id, plugin.version, entry.component().name, options};
+  return guarded(
+      Component<Interface>{registry::make<Interface>(entry, options), plugin.id, entry.component().name});
+}
+
+template <class Interface>
+std::shared_ptr<Interface> make_chosen(const registry::Registry& plugins, uint32_t kind,
+                                       const ComponentChoice& choice, CardComponent& record) {
+  const registry::Entry entry = plugins.find(kind, choice.component);
+  return make_component<Interface>(entry, registry::complete(entry.component(), choice.set), record);
+}
+
+/// A missing plugin is no usage error here: the card is right and the installation is incomplete.
+registry::Entry find_recorded(const registry::Registry& plugins, uint32_t kind, const CardComponent& recorded,
+                              const std::string& card) {
+  try {
+    return plugins.find(kind, recorded.plugin + "/" + recorded.component);
+  } catch (const UsageError& error) {
+    throw PluginError("the card \"" + card + "\" needs the plugin \"" + recorded.plugin + "\" (" +
+                      recorded.plugin_version + "): " + error.what() +
+                      " Put its library and sidecar into a folder given with --plugin-path.");
+  }
+}
+
+/// The component that a card names. The card's options are checked against those that this version of the
+/// component declares: a missing one takes its default, one that is no longer declared is a DataError.
+template <class Interface>
+std::shared_ptr<Interface> make_recorded(const registry::Registry& plugins, uint32_t kind,
+                                         const CardComponent& recorded, const std::string& card,
+                                         CardComponent& record) {
+  const registry::Entry entry = find_recorded(plugins, kind, recorded, card);
+  Options options;
+  try {
+    options = registry::complete(entry.component(), registry::as_text(entry.component(), recorded.options));
+  } catch (const UsageError& error) {
+    throw DataError("the card \"" + card + "\": " + error.what());
+  }
+  return make_component<Interface>(entry, options, record);
+}
+
+/// Contents of the files and cards that a component's options name, by option.
+struct NamedByOptions {
+  std::map<std::string, std::string> files;
+  std::map<std::string, ComponentState> cards;
+};
+
+constexpr std::size_t largest_option_file = std::size_t{64} << 20;
+
+/// Calls `read(name, path)` for each option of type `type` that is not empty; errors name the option.
+template <class Read>
+void for_each_named(const registry::Entry& entry, const Options& options, uint32_t type, Read&& read) {
+  for (const OptionInfo& option : entry.component().options) {
+    if (option.type != type || options.text(option.name).empty())
+      continue;
+    try {
+      read(option.name, options.text(option.name));
+    } catch (const DataError& error) {
+      throw DataError("the option \"" + option.name + "\" of \"" + entry.component().name +
+                      "\": " + error.what());
+    }
+  }
+}
+
+NamedByOptions named_by(const registry::Registry& plugins, uint32_t kind, const CardComponent& component,
+                        const Model& model) {
+  const registry::Entry entry = plugins.find(kind, component.plugin + "/" + component.component);
+  NamedByOptions named;
+  for_each_named(entry, component.options, CUECARD_FILE,
+                 [&](const std::string& option, const std::string& path) {
+                   named.files[option] = read_text(path, largest_option_file);
+                 });
+  for_each_named(entry, component.options, CUECARD_CARD,
+                 [&](const std::string& option, const std::string& path) {
+                   const Card card = read_card(path);
+                   check_identity(card, model.identity());
+                   named.cards[option] = card.tuner_state;
+                 });
+  return named;
+}
+
+/// The conditioning of a pipeline, for properties that do not depend on the batch. An input-dependent tuner
+/// gets an input of zeros.
+Conditioning condition_once(const TaskPipeline& pipeline, const Model& model) {
+  const InputFeatures& features = pipeline.input_features;
+  ConditionArgs args{pipeline.task, {}};
+  if (features) {
+    const BackboneShape& shape = model.shape();
+    const int64_t width =
+        features.kind == InputFeatures::Kind::hidden_state ? shape.hidden : shape.embedding_width;
+    args.inputs = at::zeros({1, width}, at::TensorOptions(at::kFloat).device(model.backbone().device()));
+  }
+  return pipeline.tuner->condition(args);
+}
+
+/// For the card: whether soft prompts and prefixes shift the positions of the text after them.
+std::string position_convention(const TaskPipeline& pipeline, const Model& model) {
+  const Conditioning conditioning = condition_once(pipeline, model);
+  for (const Prefix& prefix : conditioning.prefixes)
+    if (prefix.site != PrefixSite::cross && prefix.positions == 0)
+      return "prefixes do not count as positions";
+  return "soft prompts and prefixes count as positions";
+}
+
+void check_slots(const TaskPipeline& pipeline) {
+  if (pipeline.layout.positions.kind != OutputPositions::Kind::answer_slots)
+    return;
+  const int64_t has = pipeline.prompt_template->answer_slots(), needs = pipeline.verbalizer->num_answer_slots();
+  if (needs > 0 && has != needs)
+    throw UsageError("the template has " + std::to_string(has) + " answer slots, but the verbalizer \"" +
+                     pipeline.record.verbalizer.component + "\" needs " + std::to_string(needs) + ".");
+}
+
+void prepare_verbalizer(TaskPipeline& pipeline, const Model& model, NamedByOptions named) {
+  pipeline.verbalizer->prepare({model.vocabulary(),
+                                model.backbone(),
+                                pipeline.labels,
+                                pipeline.record.label_words,
+                                {},
+                                std::move(named.files),
+                                std::move(named.cards),
+                                pipeline.record.seed});
+}
+
+void check_windows(const TaskPipeline& pipeline) {
+  const OutputPositions::Kind kind = pipeline.layout.positions.kind;
+  if (pipeline.limit.truncate == Truncate::windows && kind != OutputPositions::Kind::tokens &&
+      kind != OutputPositions::Kind::words)
+    throw UsageError(
+        "\"truncate\": \"windows\" is for verbalizers that use the tokens or words of a text, and \"" +
+        pipeline.record.verbalizer.component +
+        "\" uses one position of a prompt: set it to \"tail\", \"head\" or \"balanced\".");
+}
+
+/// Binds template and verbalizer to each other and to the model.
+void prepare_task(TaskPipeline& pipeline, const Model& model, std::map<std::string, std::string> template_files,
+                  NamedByOptions for_verbalizer) {
+  pipeline.layout = model.prompt_layout();
+  pipeline.layout.positions = pipeline.verbalizer->output_positions();
+  pipeline.layout.masked_targets = true;
+  pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, std::move(template_files)});
+  prepare_verbalizer(pipeline, model, std::move(for_verbalizer));
+  check_slots(pipeline);
+  check_windows(pipeline);
+}
+
+/// Binds the tuner that all of `pipelines` share to them.
+void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
+                   const std::vector<const std::vector<Example>*>& train, NamedByOptions named) {
+  TaskPipeline& first = pipelines.front();
+  Problem problem{model.backbone(),  model.vocabulary(),     {},
+                  first.record.seed, std::move(named.files), std::move(named.cards)};
+  for (std::size_t i = 0; i < pipelines.size(); ++i) {
+    TaskPipeline& pipeline = pipelines[i];
+    pipeline.task = static_cast<int64_t>(i);
+    problem.tasks.push_back({pipeline.name, *pipeline.prompt_template, *pipeline.verbalizer, pipeline.labels,
+                             i < train.size() ? train[i] : nullptr, nullptr, pipeline.metric});
+  }
+  first.tuner->prepare(problem);
+  if (const TensorMap weights = first.tuner->replaced_weights(); !weights.empty()) {
+    const std::shared_ptr<const Backbone> own = model.with(weights);
+    for (TaskPipeline& pipeline : pipelines)
+      pipeline.own_backbone = own;
+  }
+  for (TaskPipeline& pipeline : pipelines) {
+    pipeline.input_features = first.tuner->input_features();
+    for (const Prefix& prefix : condition_once(pipeline, model).prefixes)
+      pipeline.prefix_positions = std::max(pipeline.prefix_positions, prefix.positions);
+  }
+}
+
+} // namespace
+
+CountedBackbone TaskPipeline::backbone(const Model& model, Counters& counters) const {
+  return {own_backbone ? *own_backbone : model.backbone(), counters};
+}
+
+Predicts TaskPipeline::predicts() const {
+  if (verbalizer->generation() || layout.positions.kind == OutputPositions::Kind::tokens)
+    return Predicts::texts;
+  return labels_words() ? Predicts::words : Predicts::labels;
+}
+
+int64_t TaskPipeline::parameters() const {
+  int64_t count = 0;
+  for (const auto& groups : {tuner->parameters(), verbalizer->parameters()})
+    for (const ParameterGroup& group : groups)
+      for (const at::Tensor& tensor : group.tensors)
+        count += tensor.numel();
+  return count;
+}
+
+TaskPipeline make_pipeline(const Model& model, const registry::Registry& plugins, const PipelineChoice& choice,
+                           const std::vector<Example>* train) {
+  return std::move(make_pipelines(model, plugins, {choice}, {train})[0]);
+}
+
+std::vector<TaskPipeline> make_pipelines(const Model& model, const registry::Registry& plugins,
+                                         const std::vector<PipelineChoice>& choices,
+                                         const std::vector<const std::vector<Example>*>& train) {
+  std::vector<TaskPipeline> pipelines;
+  for (const PipelineChoice& choice : choices) {
+    TaskPipeline& pipeline = pipelines.emplace_back();
+    Card& record = pipeline.record;
+    pipeline.name = record.name = choice.name;
+    pipeline.labels = record.labels = choice.labels;
+    pipeline.limit = record.length = choice.limit;
+    record.label_words = choice.label_words;
+    record.seed = choice.seed;
+    pipeline.prompt_template =
+        make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
+    pipeline.verbalizer =
+        make_chosen<Verbalizer>(plugins, CUECARD_VERBALIZER, choice.verbalizer, record.verbalizer);
+    if (pipelines.size() == 1)
+      pipeline.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, choice.tuner, record.tuner);
+    pipeline.tuner = pipelines[0].tuner;
+    record.tuner = pipelines[0].record.tuner;
+    prepare_task(pipeline, model, named_by(plugins, CUECARD_TEMPLATE, record.prompt_template, model).files,
+                 named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model));
+    pipeline.metric = choice.metric.empty() ? default_metric(pipeline.predicts()) : choice.metric;
+  }
+  prepare_tuner(pipelines, model, train, named_by(plugins, CUECARD_TUNER, pipelines.at(0).record.tuner, model));
+  return pipelines;
+}
+
+TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
+                                bool force) {
+  check_identity(card, model.identity(), force);
+  TaskPipeline pipeline;
+  pipeline.record = card;
+  pipeline.name = card.name;
+  pipeline.labels = card.labels;
+  pipeline.limit = card.length;
+  pipeline.prompt_template = make_recorded<Template>(plugins, CUECARD_TEMPLATE, card.prompt_template, card.name,
+                                                     pipeline.record.prompt_template);
+  pipeline.verbalizer = make_recorded<Verbalizer>(plugins, CUECARD_VERBALIZER, card.verbalizer, card.name,
+                                                  pipeline.record.verbalizer);
+  pipeline.tuner = make_recorded<Tuner>(plugins, CUECARD_TUNER, card.tuner, card.name, pipeline.record.tuner);
+  if (pipeline.prompt_template->source() != card.template_source)
+    pipeline.prompt_template->set_source(card.template_source);
+  prepare_task(pipeline, model,
+               named_by(plugins, CUECARD_TEMPLATE, pipeline.record.prompt_template, model).files, {});
+  pipeline.metric = card.metrics.empty() ? default_metric(pipeline.predicts()) : card.metrics.back().name;
+  prepare_tuner({&pipeline, 1}, model, {}, {});
+  pipeline.verbalizer->load_state(card.verbalizer_state);
+  pipeline.tuner->load_state(card.tuner_state);
+  return pipeline;
+}
+
+void keep_plain_prompt(TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins,
+                       const std::vector<std::vector<std::string>>& label_words) {
+  Card& record = pipeline.record;
+  record.training.settings.set("tuner", record.tuner.component);
+  for (const auto& [name, value] : record.tuner.options.values())
+    record.training.settings.set("tuner." + name, value);
+  std::string triggers; // as ids, since the template only has their text
+  for (const int64_t id : pipeline.prompt_template->triggers())
+    triggers += (triggers.empty() ? "" : " ") + std::to_string(id);
+  if (!triggers.empty())
+    record.training.settings.set("trigger-ids", triggers);
+  pipeline.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, {}, record.tuner);
+  pipeline.own_backbone = nullptr;
+  if (!label_words.empty()) {
+    const ComponentState trained = pipeline.verbalizer->state();
+    record.label_words = label_words;
+    prepare_verbalizer(pipeline, model, named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model));
+    pipeline.verbalizer->load_state(trained);
+  }
+  prepare_tuner({&pipeline, 1}, model, {}, {});
+}
+
+Card to_card(const TaskPipeline& pipeline, const Model& model) {
+  Card card = pipeline.record;
+  card.created_by = created_by;
+  card.backbone = model.identity();
+  card.template_source = pipeline.prompt_template->source();
+  card.positions = position_convention(pipeline, model);
+  card.tuner_state = pipeline.tuner->state(pipeline.task);
+  card.verbalizer_state = pipeline.verbalizer->state();
+  return card;
+}
+
+} // namespace cuecard

@@ -1,0 +1,61 @@
+/// Evaluates predictions on labelled examples by the task's metric.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <cuecard/example.hpp>
+
+#include "engine/predict/predictor.hpp"
+#include "engine/task_pipeline.hpp"
+#include "metrics/task_metric.hpp"
+
+namespace cuecard {
+
+/// The gold labels of `example`, in the form that `pipeline` predicts: one label, or one per word. DataError
+/// when there are none.
+std::vector<int64_t> gold_labels(const TaskPipeline& pipeline, const Example& example);
+
+/// The reference texts of `example`. DataError when there are none.
+std::vector<std::string> references_of(const Example& example);
+
+/// DataError when `example` has no gold answer that a prediction of `pipeline` could be compared with.
+void require_answer(const TaskPipeline& pipeline, const Example& example);
+
+/// The examples to evaluate. Where the pipeline generates text, examples with the same input are merged into
+/// one with all their answers as references: data sets such as E2E have one row per reference.
+std::vector<Example> measured_inputs(const TaskPipeline& pipeline, std::vector<Example> examples);
+
+/// UsageError when the pipeline's metric does not apply to what the pipeline predicts.
+void require_metric(const TaskPipeline& pipeline);
+
+/// Predictions with their gold answers.
+class MeasuredRows {
+public:
+  /// `pipeline` must outlive it.
+  explicit MeasuredRows(const TaskPipeline& pipeline) : pipeline_(pipeline) {
+    labelled_.labels = pipeline.labels;
+  }
+
+  /// Adds an example that has a gold answer. Returns whether the prediction is correct; where words are
+  /// labelled, one value per word.
+  std::vector<bool> add(const Example& example, const Prediction& prediction);
+
+  int64_t size() const;
+  /// The pipeline's metric.
+  MetricValue value() const;
+
+  const LabelPredictions& labelled() const { return labelled_; } ///< where labels are predicted
+  const GeneratedTexts& written() const { return written_; }     ///< where texts are generated
+
+private:
+  const TaskPipeline& pipeline_;
+  LabelPredictions labelled_;
+  GeneratedTexts written_;
+};
+
+/// The metric's value; higher is better. One prediction per example, and each example has a gold answer.
+double dev_metric(const TaskPipeline& pipeline, const std::vector<const Example*>& examples,
+                  const std::vector<Prediction>& predictions);
+
+} // namespace cuecard

@@ -1,0 +1,271 @@
+#include "engine/train/train.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <deque>
+#include <optional>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/equal.h>
+
+#include <cuecard/error.hpp>
+
+#include "engine/card_mix.hpp"
+#include "engine/predict/ensemble.hpp"
+#include "engine/predict/scores.hpp"
+#include "engine/tokenized_example.hpp"
+#include "engine/train/checkpoint.hpp"
+#include "engine/train/dev_metric.hpp"
+#include "engine/train/token_search.hpp"
+
+namespace cuecard {
+
+namespace {
+
+struct TaskInTraining {
+  TaskPipeline& pipeline;
+  CountedBackbone backbone;
+  TrainingSet training_set;
+  std::vector<Example> dev;             ///< the examples that can be evaluated
+  std::unique_ptr<Predictor> predictor; ///< of `Engine::scorer`, replaced with each call
+};
+
+/// A search can run for long without an evaluation.
+constexpr std::chrono::seconds max_checkpoint_age{30};
+
+class TrainingEngine final : public Engine, public TokenSearch {
+public:
+  TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+                 Problem& problem, const Progress& progress, const OnSkipped& on_skipped, TrainResult& result)
+      : model_(model), problem_(problem), progress_(progress), result_(result) {
+    int64_t most = 0;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      SkippedExamples skipped;
+      add_task(tasks[i], skipped);
+      if (on_skipped)
+        on_skipped(i, skipped);
+      if (tasks_.back().training_set.size() == 0)
+        throw DataError("none of the training examples can be used" +
+                        (skipped.train.empty() ? std::string(": there are none.")
+                                               : "; line " + std::to_string(skipped.train.front().line) + ": " +
+                                                     skipped.train.front().reason));
+      most = std::max(most, tasks_.back().training_set.size());
+    }
+    settings_ = resolve(request, most);
+  }
+
+  /// Calibrates and fits the verbalizers on the examples that can be used.
+  void fit_verbalizers(VerbalizerFitArgs::Moment moment) {
+    for (TaskInTraining& task : tasks_)
+      result_.counters +=
+          fit_verbalizer(model_, task.pipeline, task.training_set.examples(), predict_settings(), moment);
+  }
+
+  Problem& problem() override { return problem_; }
+  const FitSettings& settings() const override { return settings_; }
+
+  std::vector<Batch> training_batches(int64_t task, int64_t step) override {
+    std::vector<Batch> batches =
+        at(task).training_set.batches(step, settings_, problem_.seed + static_cast<uint64_t>(task));
+    for (const Batch& batch : batches)
+      for (int64_t e = 0; e < batch.size(); ++e)
+        result_.examples_seen += batch.begins_example(e);
+    return batches;
+  }
+
+  int64_t steps_per_epoch(int64_t task) const override {
+    return tasks_[static_cast<std::size_t>(task)].training_set.steps_per_epoch(settings_);
+  }
+
+  void rerender() override {
+    for (TaskInTraining& task : tasks_) {
+      std::vector<SkippedExample> skipped;
+      task.training_set.render(skipped);
+      if (task.training_set.size() == 0)
+        throw DataError("none of the training examples can be used with this template: " +
+                        skipped.at(0).reason);
+    }
+  }
+
+  at::Tensor input_features(int64_t task, const Batch& batch) override {
+    return at(task).training_set.input_features(batch);
+  }
+
+  at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
+                  const Pass& pass) override {
+    const TaskInTraining& of = at(task);
+    const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, pass));
+    const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
+    return has_members(batch)
+               ? ensemble_loss(of.pipeline, outputs, batch, pass)
+               : of.pipeline.verbalizer->loss({scores_of(of.pipeline, outputs, batch, pass), batch});
+  }
+
+  double evaluate_dev(int64_t task) override {
+    evaluated_ = true;
+    const TaskInTraining& of = at(task);
+    if (of.dev.empty())
+      return NAN;
+    std::vector<const Example*> examples;
+    for (const Example& example : of.dev)
+      examples.push_back(&example);
+    Predictor predictor(model_, {&of.pipeline}, predict_settings());
+    const double value = dev_metric(of.pipeline, examples, predictor.predict(examples));
+    result_.counters += predictor.counters();
+    return value;
+  }
+
+  Scorer& scorer(int64_t task) override {
+    TaskInTraining& of = at(task);
+    drop_predictor(of);
+    of.predictor =
+        std::make_unique<Predictor>(model_, std::vector<const TaskPipeline*>{&of.pipeline}, predict_settings());
+    return of.predictor->scorer();
+  }
+
+  /// Must be called before anything is trained.
+  void use_checkpoint(const Checkpointing& checkpointing, RunIdentity run) {
+    checkpoint_.emplace(checkpointing.directory, std::move(run));
+    every_ = checkpointing.every;
+  }
+
+  TensorMap resume() override { return checkpoint_ ? checkpoint_->read() : TensorMap(); }
+  void checkpoint(int64_t step, const std::function<TensorMap()>& state) override {
+    const auto now = std::chrono::steady_clock::now();
+    const bool due = evaluated_ || (every_ > 0 && step % every_ == 0) || now - written_ > max_checkpoint_age;
+    evaluated_ = false;
+    if (!checkpoint_ || !due)
+      return;
+    checkpoint_->write(state());
+    written_ = std::chrono::steady_clock::now();
+  }
+
+  void progress(int64_t step, int64_t steps, double loss, double dev) override {
+    if (progress_ && !progress_(step, steps, loss, dev))
+      throw Cancelled();
+  }
+
+  void* extension(std::string_view name) override {
+    return name == TokenSearch::id ? static_cast<TokenSearch*>(this) : nullptr;
+  }
+
+  at::Tensor gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
+    return trigger_gradient(model_, at(task).pipeline, at(task).backbone, batch, conditioning);
+  }
+  CandidateScores scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                         const Conditioning& conditioning) override {
+    TaskInTraining& of = at(task);
+    return candidate_scores(model_, of.pipeline, of.backbone, of.training_set, batch, slot, candidates,
+                            conditioning, settings_.batch_tokens);
+  }
+
+  /// Adds what the scorers counted to the result.
+  void finish() {
+    for (TaskInTraining& task : tasks_)
+      drop_predictor(task);
+  }
+
+private:
+  TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
+
+  void add_task(const TrainTask& task, SkippedExamples& skipped) {
+    const CountedBackbone backbone = task.pipeline.backbone(model_, result_.counters);
+    backbones_.push_back(backbone);
+    tasks_.push_back({task.pipeline,
+                      backbone,
+                      TrainingSet(model_, task.pipeline, backbones_.back(), task.train, skipped.train),
+                      {},
+                      {}});
+    for (const Example& example : task.dev) {
+      try {
+        tokenized(task.pipeline, model_, example);
+        require_answer(task.pipeline, example);
+        tasks_.back().dev.push_back(example);
+      } catch (const DataError& error) {
+        skipped.dev.push_back({example.line, error.what()});
+      }
+    }
+    tasks_.back().dev = measured_inputs(task.pipeline, std::move(tasks_.back().dev));
+    result_.dev_rows.push_back(std::ssize(tasks_.back().dev));
+  }
+
+  void drop_predictor(TaskInTraining& task) {
+    if (task.predictor)
+      result_.counters += task.predictor->counters();
+    task.predictor = nullptr;
+  }
+
+  /// Passes without gradients must also fit into the run's memory.
+  PredictSettings predict_settings() const { return {.batch_tokens = settings_.batch_tokens}; }
+
+  const Model& model_;
+  FitSettings settings_;
+  Problem& problem_;
+  const Progress& progress_;
+  TrainResult& result_;
+  std::deque<CountedBackbone> backbones_; ///< must not move
+  std::deque<TaskInTraining> tasks_;
+  std::optional<Checkpoint> checkpoint_;
+  int64_t every_ = 0;
+  bool evaluated_ = false; ///< since the last checkpoint
+  std::chrono::steady_clock::time_point written_ = std::chrono::steady_clock::now();
+};
+
+/// Whether the state of a component changed.
+bool differ(const ComponentState& a, const ComponentState& b) {
+  return a.texts != b.texts || !std::ranges::equal(a.tensors, b.tensors, [](const auto& x, const auto& y) {
+           return x.first == y.first && x.second.sizes() == y.second.sizes() && at::equal(x.second, y.second);
+         });
+}
+
+} // namespace
+
+Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::vector<const Example*>& train,
+                        const PredictSettings& settings, VerbalizerFitArgs::Moment moment) {
+  Predictor predictor(model, {&pipeline}, settings);
+  if (moment == VerbalizerFitArgs::Moment::before_training)
+    pipeline.verbalizer->calibrate(predictor.scorer());
+  pipeline.verbalizer->fit({predictor.scorer(), train, moment});
+  return predictor.counters();
+}
+
+TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+                  uint64_t seed, const Progress& progress, const OnSkipped& on_skipped,
+                  const Checkpointing& checkpointing) {
+  const auto start = std::chrono::steady_clock::now();
+  TrainResult result;
+  Tuner& tuner = *tasks.at(0).pipeline.tuner;
+  Problem problem{model.backbone(), model.vocabulary(), {}, seed, {}, {}};
+  for (const TrainTask& task : tasks)
+    problem.tasks.push_back({task.pipeline.name, *task.pipeline.prompt_template, *task.pipeline.verbalizer,
+                             task.pipeline.labels, &task.train, &task.dev, task.pipeline.metric});
+  TrainingEngine engine(model, tasks, tuner.defaults(request), problem, progress, on_skipped, result);
+  if (!checkpointing.directory.empty()) {
+    RunIdentity run = describe_run(model, engine.settings(), seed);
+    for (const TrainTask& task : tasks)
+      describe_task(run, task.pipeline, task.train, task.dev);
+    engine.use_checkpoint(checkpointing, std::move(run));
+  }
+  engine.fit_verbalizers(VerbalizerFitArgs::Moment::before_training);
+  result.report = tuner.fit(engine);
+  std::vector<ComponentState> before;
+  for (const TrainTask& task : tasks) {
+    before.push_back(task.pipeline.verbalizer->state());
+    for (auto& [name, tensor] : before.back().tensors)
+      tensor = tensor.clone(); // it may share storage with what is trained further
+  }
+  engine.fit_verbalizers(VerbalizerFitArgs::Moment::after_training);
+  bool changed = false; // by the last fit, so that evaluations during training are not those of the card
+  for (std::size_t task = 0; task < tasks.size(); ++task)
+    changed = changed || differ(before[task], tasks[task].pipeline.verbalizer->state());
+  result.dev.assign(tasks.size(), result.report.best_dev);
+  if (tasks.size() > 1 || changed)
+    for (std::size_t task = 0; task < tasks.size(); ++task)
+      result.dev[task] = engine.evaluate_dev(static_cast<int64_t>(task));
+  engine.finish();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+} // namespace cuecard

@@ -1,0 +1,66 @@
+/// Trains pipelines: the engine that `Tuner::fit` runs on.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <cuecard/tuner.hpp>
+
+#include "engine/counters.hpp"
+#include "engine/predict/predictor.hpp"
+#include "engine/task_pipeline.hpp"
+#include "engine/train/training_set.hpp"
+
+namespace cuecard {
+
+/// Called after each step; `dev` is NaN except after an evaluation on the development set. Returns false to
+/// stop.
+using Progress = std::function<bool(int64_t step, int64_t steps, double loss, double dev)>;
+
+struct SkippedExamples {
+  std::vector<SkippedExample> train, dev;
+};
+
+/// Receives the skipped examples of each task once, before training. May throw to reject them.
+using OnSkipped = std::function<void(std::size_t task, const SkippedExamples&)>;
+
+/// One task of a run. All pipelines of a run share one tuner and are its tasks, in this order.
+struct TrainTask {
+  TaskPipeline& pipeline;
+  const std::vector<Example>& train;
+  const std::vector<Example>& dev; ///< may be empty
+};
+
+/// Where a run saves its state, so that it ends with bitwise identical results when it is killed and started
+/// again.
+struct Checkpointing {
+  std::filesystem::path directory; ///< empty: nowhere
+  int64_t every = 0; ///< steps; the state is also written after each evaluation on the development set
+};
+
+struct TrainResult {
+  FitReport report;
+  std::vector<double> dev;       ///< by task: its metric on the development set after training; NaN: unknown
+  Counters counters;             ///< of all passes: calibration, training, evaluations on the development set
+  double seconds = 0;            ///< of all this, tokenization included
+  int64_t examples_seen = 0;     ///< examples forwarded for training
+  std::vector<int64_t> dev_rows; ///< by task: development examples in each evaluation
+};
+
+/// Trains the pipelines in place, with early stopping on the development set. On return they hold the best
+/// state found, even if the run was stopped. DataError when a task has no usable training example. The
+/// checkpoint remains until `remove_checkpoint`, because the caller has yet to save the result.
+TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+                  uint64_t seed, const Progress& progress = {}, const OnSkipped& on_skipped = {},
+                  const Checkpointing& checkpointing = {});
+
+/// Calibrates and fits the verbalizer without gradients, as its options request: the first and the last step of
+/// `train`, and all of it for a pipeline that needs no training examples.
+Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::vector<const Example*>& train,
+                        const PredictSettings& settings = {},
+                        VerbalizerFitArgs::Moment moment = VerbalizerFitArgs::Moment::before_training);
+
+} // namespace cuecard

@@ -1,0 +1,60 @@
+#include "host/crash.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <string_view>
+
+#include <unistd.h>
+
+#include "registry/guard.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+constexpr std::array crash_signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+constexpr int plugin_exit_code = 4;
+
+alignas(16) char handler_stack[64 << 10]; // a stack overflow leaves no room on the thread's own
+
+void write_error(std::string_view text) {
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+void on_crash(int number) {
+  const registry::GuardedCall* call = registry::GuardedCall::current();
+  if (!call) {
+    ::raise(number); // SA_RESETHAND has restored the default action
+    return;
+  }
+  const char* signal = ::sigdescr_np(number);
+  write_error("cuecard: plugin \"");
+  write_error(call->plugin);
+  write_error("\", component \"");
+  write_error(call->component);
+  write_error("\", ");
+  write_error(call->function);
+  write_error(": it crashed (");
+  write_error(signal ? signal : "unknown signal");
+  write_error("); update or remove this plugin, and report the crash to its author.\n");
+  ::_exit(plugin_exit_code);
+}
+
+} // namespace
+
+void report_plugin_crashes() {
+#if !defined(__SANITIZE_ADDRESS__) // the sanitizers' own report says more
+  stack_t stack = {};
+  stack.ss_sp = handler_stack;
+  stack.ss_size = sizeof handler_stack;
+  ::sigaltstack(&stack, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = on_crash;
+  action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER;
+  for (const int number : crash_signals)
+    ::sigaction(number, &action, nullptr);
+#endif
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,41 @@
+/// JSON Lines on standard output.
+#pragma once
+
+#include <cmath>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/counters.hpp"
+#include "host/input_rows.hpp"
+
+namespace cuecard::host {
+
+/// Keeps keys in insertion order.
+using Json = nlohmann::ordered_json;
+
+/// Null if not finite, since JSON has no NaN or infinity.
+inline Json finite(double number) {
+  return std::isfinite(number) ? Json(number) : Json();
+}
+
+inline void print_line(const Json& value) {
+  std::cout << value.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+/// A row of `fill` or `render` that can't be used; has `line` if the row came from a file or standard input.
+inline Json problem_json(int64_t number, const InputRow& row, const std::string& problem) {
+  Json object{{"row", number}, {"error", problem}};
+  if (row.example.line > 0)
+    object["line"] = row.example.line;
+  return object;
+}
+
+inline void add_counters(Json& object, const Counters& counters) {
+  object["forwards"] = counters.forwards;
+  object["tokens_forwarded"] = counters.tokens_forwarded;
+  object["logits_computed"] = counters.logits_computed;
+  object["tokens_from_cache"] = counters.tokens_from_cache;
+}
+
+} // namespace cuecard::host

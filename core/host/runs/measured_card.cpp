@@ -1,0 +1,166 @@
+#include "host/runs/measured_card.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "metrics/metrics.hpp"
+#include "metrics/task_metric.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+/// The fields of an example in the order of their names, as one text.
+std::string text_of(const Example& example) {
+  std::string text;
+  for (const auto& [name, value] : example.fields)
+    text += (text.empty() ? "" : " / ") + value;
+  return text;
+}
+
+/// The labels of all examples.
+std::vector<int64_t> joined(const std::vector<std::vector<int64_t>>& examples) {
+  std::vector<int64_t> all;
+  for (const std::vector<int64_t>& labels : examples)
+    all.insert(all.end(), labels.begin(), labels.end());
+  return all;
+}
+
+/// Compares two cards on the examples, or words, that both labelled.
+PairedComparison against(const MeasuredCard& card, const MeasuredCard& other) {
+  std::vector<int64_t> first, second;
+  for (const auto& [place, correct] : card.correct())
+    if (const auto found = other.correct().find(place); found != other.correct().end()) {
+      first.push_back(correct);
+      second.push_back(found->second);
+    }
+  return compare(first, second, std::vector<int64_t>(first.size(), 1));
+}
+
+Json as_json(const F1Counts& found) {
+  return {{"precision", found.precision()}, {"recall", found.recall()},     {"f1", found.f1()},
+          {"correct", found.correct},       {"predicted", found.predicted}, {"gold", found.gold}};
+}
+
+/// Adds the parts of the metric's value.
+void add_parts(Json& object, const std::string& metric, const MetricValue& measured) {
+  if (metric == "accuracy")
+    return;
+  if (metric == "entity-f1") {
+    object["precision"] = measured.all.precision();
+    object["recall"] = measured.all.recall();
+  }
+  Json& parts = object[metric == "entity-f1" ? "types" : "by_label"] = Json::object();
+  for (const auto& [name, found] : measured.parts)
+    parts[name] = as_json(found);
+}
+
+void add_interval(Json& object, int64_t correct, int64_t total) {
+  const Interval interval = wilson95(correct, total);
+  object["ci95"] = {interval.low, interval.high};
+}
+
+/// Adds what is reported of labels, or of texts, whatever the metric.
+void add_measures(Json& object, const MeasuredCard& measured) {
+  const TaskPipeline& pipeline = measured.pipeline();
+  if (pipeline.predicts() == Predicts::texts) {
+    const int64_t exact = std::ranges::count_if(measured.correct(), [](const auto& row) { return row.second; });
+    object["correct"] = exact;
+    add_interval(object, exact, measured.rows().size());
+    object["by_metric"] = all_text_metrics(measured.rows().written());
+    return;
+  }
+  const std::vector<int64_t> predicted = joined(measured.rows().labelled().predicted),
+                             gold = joined(measured.rows().labelled().gold);
+  const Accuracy result = accuracy(predicted, gold);
+  object["accuracy"] = result.value();
+  object["correct"] = result.correct;
+  if (pipeline.labels_words()) // words of one sentence are not independent samples: no interval
+    object["words"] = result.total;
+  else
+    add_interval(object, result.correct, result.total);
+  object["labels"] = pipeline.labels;
+  object["confusion"] = confusion(predicted, gold, std::ssize(pipeline.labels));
+}
+
+} // namespace
+
+void MeasuredCard::add(const Example& example, const Prediction& prediction) {
+  const std::vector<bool> right = rows_.add(example, prediction);
+  for (std::size_t word = 0; word < right.size(); ++word)
+    correct_[{example.line, word}] = right[word];
+  add_mistakes(example, prediction, right);
+}
+
+void MeasuredCard::add_mistakes(const Example& example, const Prediction& prediction,
+                                const std::vector<bool>& right) {
+  if (pipeline_.predicts() == Predicts::texts) {
+    if (!right.at(0))
+      mistakes_.push_back({example.line, rows_.written().references.back().front(), prediction.decision.text,
+                           std::nan(""), text_of(example)});
+    return;
+  }
+  const std::vector<int64_t>&gold = rows_.labelled().gold.back(),
+        &predicted = rows_.labelled().predicted.back();
+  const auto name = [&](int64_t label) {
+    return label < 0 ? std::string() : pipeline_.labels[static_cast<std::size_t>(label)];
+  };
+  const std::vector<double>& probabilities = prediction.decision.probabilities;
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    if (right[i])
+      continue;
+    const bool known = predicted[i] >= 0 && probabilities.size() == pipeline_.labels.size();
+    mistakes_.push_back({example.line, name(gold[i]), name(predicted[i]),
+                         known ? probabilities[static_cast<std::size_t>(predicted[i])] : std::nan(""),
+                         pipeline_.labels_words()
+                             ? example.words.find(pipeline_.layout.positions.field)->second.at(i)
+                             : text_of(example)});
+  }
+}
+
+std::vector<Mistake> MeasuredCard::worst_mistakes(int64_t count) const {
+  std::vector<Mistake> worst = mistakes_;
+  const auto confidence = [](const Mistake& mistake) {
+    return std::isnan(mistake.probability) ? 0 : mistake.probability;
+  };
+  std::ranges::stable_sort(worst, std::ranges::greater(), confidence);
+  worst.resize(std::min(worst.size(), static_cast<std::size_t>(count)));
+  return worst;
+}
+
+Json as_json(const MeasuredCard& measured, const MeasuredPass& pass, int64_t mistakes,
+             const MeasuredCard* first) {
+  const TaskPipeline& pipeline = measured.pipeline();
+  const int64_t rows = measured.rows().size();
+  const MetricValue value = measured.rows().value();
+  Json object{{"card", pipeline.name}, {"n", rows}, {"metric", pipeline.metric}, {"value", value.value}};
+  add_measures(object, measured);
+  if (pipeline.predicts() != Predicts::texts)
+    add_parts(object, pipeline.metric, value);
+  const Json more{
+      {"skipped", std::ssize(measured.report().skipped)},
+      {"seconds", pass.seconds},
+      {"examples_per_second", finite(static_cast<double>(rows) / pass.seconds)},
+      {"tokens_per_second", finite(static_cast<double>(pass.counters.tokens_forwarded) / pass.seconds)},
+      {"data", measured.report().file},
+      {"data_sha256", measured.report().sha256}};
+  object.update(more);
+  if (first) {
+    const PairedComparison pair = against(measured, *first);
+    object["versus"] = {{"card", first->pipeline().name},
+                        {"only_this", pair.only_first},
+                        {"only_other", pair.only_second},
+                        {"p_value", pair.p_value}};
+  }
+  Json& worst = object["mistakes"] = Json::array();
+  for (const Mistake& mistake : measured.worst_mistakes(mistakes))
+    worst.push_back({{"line", mistake.line},
+                     {"gold", mistake.gold},
+                     {"predicted", mistake.predicted},
+                     {"probability", finite(mistake.probability)},
+                     {"text", mistake.text}});
+  add_counters(object, pass.counters);
+  return object;
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,63 @@
+/// The evaluation of one card in `eval`: correctness, the metric, the worst mistakes.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/readers.hpp"
+#include "engine/predict/predictor.hpp"
+#include "engine/train/dev_metric.hpp"
+#include "host/output/json_line.hpp"
+
+namespace cuecard::host {
+
+/// An example, or a word of one, with a wrong prediction.
+struct Mistake {
+  int64_t line = 0;
+  std::string gold, predicted;
+  double probability = 0; ///< of the prediction; NaN if the verbalizer gives none
+  std::string text;
+};
+
+class MeasuredCard {
+public:
+  /// `pipeline` must outlive it.
+  MeasuredCard(const TaskPipeline& pipeline, RecordReport report)
+      : pipeline_(pipeline), rows_(pipeline), report_(std::move(report)) {}
+
+  /// Adds an example that has a gold answer.
+  void add(const Example& example, const Prediction& prediction);
+
+  const TaskPipeline& pipeline() const { return pipeline_; }
+  const MeasuredRows& rows() const { return rows_; }
+  RecordReport& report() { return report_; }
+  const RecordReport& report() const { return report_; }
+  /// By line, and by word where words are labelled.
+  const std::map<std::pair<int64_t, std::size_t>, bool>& correct() const { return correct_; }
+  /// At most `count`, by descending probability.
+  std::vector<Mistake> worst_mistakes(int64_t count) const;
+
+private:
+  void add_mistakes(const Example& example, const Prediction& prediction, const std::vector<bool>& right);
+
+  const TaskPipeline& pipeline_;
+  MeasuredRows rows_;
+  RecordReport report_;
+  std::map<std::pair<int64_t, std::size_t>, bool> correct_;
+  std::vector<Mistake> mistakes_;
+};
+
+/// One pass of the model over the examples of one or several cards.
+struct MeasuredPass {
+  double seconds = 0;
+  Counters counters;
+};
+
+/// The object that `eval` prints (docs/json-output.md), with at most `mistakes` mistakes. If `first` is not
+/// null, with a comparison with that card on the same examples.
+Json as_json(const MeasuredCard& measured, const MeasuredPass& pass, int64_t mistakes,
+             const MeasuredCard* first);
+
+} // namespace cuecard::host

@@ -1,0 +1,172 @@
+#include "host/runs/training_run.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <cuecard/error.hpp>
+
+#include "engine/train/dev_metric.hpp"
+#include "host/interrupt.hpp"
+#include "host/output/table.hpp"
+#include "host/runs/progress.hpp"
+#include "metrics/metrics.hpp"
+#include "metrics/task_metric.hpp"
+#include "registry/options.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+/// The card's tuner options, overridden by those set for this run.
+std::vector<std::pair<std::string, std::string>> continued_options(const Card& from, const RunChoice& choice,
+                                                                   const registry::Registry& plugins) {
+  if (from.tuner.component != choice.tuner)
+    throw UsageError("--from " + from.name + ": the card was trained with the tuner \"" + from.tuner.component +
+                     "\", but --tuner is \"" + choice.tuner + "\"; give the same tuner.");
+  const registry::Entry entry = plugins.find(CUECARD_TUNER, choice.tuner);
+  auto set = registry::as_text(entry.component(), from.tuner.options);
+  set.insert(set.end(), choice.set.begin(), choice.set.end());
+  return set;
+}
+
+/// Loads the card's state into the tuner, and into the verbalizer if it is the same one with the same labels.
+void continue_from(const Card& from, TaskPipeline& pipeline, const Model& model) {
+  check_identity(from, model.identity());
+  pipeline.tuner->load_state(from.tuner_state);
+  const CardComponent &here = pipeline.record.verbalizer, &there = from.verbalizer;
+  if (!from.verbalizer_state.empty() && here.component == there.component && here.plugin == there.plugin &&
+      pipeline.labels == from.labels)
+    pipeline.verbalizer->load_state(from.verbalizer_state);
+}
+
+CardMetric dev_metric(double value, int64_t examples, const TaskPipeline& pipeline, const TaskRows& of) {
+  CardMetric metric;
+  metric.name = pipeline.metric;
+  metric.n = examples;
+  metric.value = value;
+  if (is_proportion(metric.name) &&
+      !pipeline.labels_words()) { // words of one sentence are not independent samples
+    const Interval interval = wilson95(std::llround(metric.value * static_cast<double>(metric.n)), metric.n);
+    metric.low = interval.low;
+    metric.high = interval.high;
+  }
+  metric.data_sha256 = of.dev_report.sha256;
+  metric.file = std::filesystem::path(of.dev_report.file).filename().string();
+  return metric;
+}
+
+Card finished_card(const Model& model, const registry::Registry& plugins, TaskPipeline& pipeline,
+                   const TrainResult& result, std::size_t task, const TaskRows& rows) {
+  CardTraining& training = pipeline.record.training;
+  training.steps = result.report.steps;
+  training.best_step = result.report.best_step;
+  training.seconds = result.seconds;
+  training.examples = std::ssize(rows.train) - std::ssize(rows.skipped.train);
+  training.settings = result.report.settings;
+  if (task < result.dev.size() && std::isfinite(result.dev[task]))
+    pipeline.record.metrics.push_back(dev_metric(result.dev[task], result.dev_rows.at(task), pipeline, rows));
+  if (result.report.plain_prompt)
+    keep_plain_prompt(pipeline, model, plugins, result.report.label_words);
+  return to_card(pipeline, model);
+}
+
+bool same_lines(const SkippedExamples& a, const SkippedExamples& b) {
+  const auto same = [](const std::vector<SkippedExample>& x, const std::vector<SkippedExample>& y) {
+    return std::ranges::equal(x, y, {}, &SkippedExample::line, &SkippedExample::line);
+  };
+  return same(a.train, b.train) && same(a.dev, b.dev);
+}
+
+TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
+                      std::vector<TrainingTask>& tasks, const RunChoice& choice, const Values& values) {
+  TrainResult result;
+  std::vector<TrainTask> train_tasks;
+  for (std::size_t i = 0; i < tasks.size(); ++i)
+    train_tasks.push_back({pipelines[i], tasks[i].rows.train, tasks[i].rows.dev});
+  if (tasks.size() == 1 && tasks[0].rows.train.empty()) {
+    PredictSettings passes;
+    passes.batch_tokens = values.integer("batch-tokens", passes.batch_tokens);
+    result.counters = fit_verbalizer(model, pipelines[0], {}, passes);
+    return result;
+  }
+  ProgressBar bar(choice.title, 0, values.given("quiet"));
+  std::string dev_note;
+  const auto progress = [&](int64_t step, int64_t steps, double loss, double dev) {
+    if (std::isfinite(dev))
+      dev_note = "  dev " + percent(dev);
+    bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
+    return !Interruptible::requested();
+  };
+  const auto on_skipped = [&](std::size_t task, const SkippedExamples& skipped) {
+    TaskRows& rows = tasks[task].rows;
+    const bool reported = same_lines(rows.skipped, skipped); // by the run of another seed
+    rows.skipped = skipped;
+    if (!reported)
+      report_skipped(rows, values.given("strict"));
+  };
+  return train(model, train_tasks, requested(values), choice.seed, progress, on_skipped,
+               {choice.checkpoint, values.integer("checkpoint-every")});
+}
+
+} // namespace
+
+FitRequest requested(const Values& values) {
+  FitRequest request;
+  const auto integer = [&](const char* flag) {
+    return values.given(flag) ? std::optional(values.integer(flag)) : std::nullopt;
+  };
+  const auto number = [&](const char* flag) {
+    return values.given(flag) ? std::optional(values.number(flag)) : std::nullopt;
+  };
+  const auto text = [&](const char* flag) {
+    return values.given(flag) ? std::optional(values.text(flag)) : std::nullopt;
+  };
+  request.steps = integer("steps");
+  request.epochs = number("epochs");
+  request.learning_rate = number("lr");
+  request.batch_size = integer("batch-size");
+  request.batch_tokens = integer("batch-tokens");
+  request.warmup = number("warmup");
+  request.clip = number("clip");
+  request.evaluate_every = integer("evaluate-every");
+  request.patience = integer("patience");
+  request.optimizer = text("optimizer");
+  request.schedule = text("schedule");
+  return request;
+}
+
+TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
+                        const RunChoice& choice, const Values& values) {
+  const auto set = choice.from ? continued_options(*choice.from, choice, plugins) : choice.set;
+  std::vector<PipelineChoice> choices;
+  std::vector<const std::vector<Example>*> examples;
+  for (const TrainingTask& task : tasks) {
+    choices.push_back(choice_of(task.file, choice.tuner, set, choice.seed));
+    examples.push_back(&task.rows.train);
+  }
+  std::vector<TaskPipeline> pipelines = make_pipelines(model, plugins, choices, examples);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    require_metric(pipelines[i]);
+    require_kind_of_labels(tasks[i].file, pipelines[i], tasks[i].rows);
+  }
+  if (choice.from)
+    continue_from(*choice.from, pipelines.at(0), model);
+
+  TrainedRun run;
+  run.seed = choice.seed;
+  run.result = train_all(model, pipelines, tasks, choice, values);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    run.parameters.push_back(pipelines[i].parameters());
+    run.cards.push_back(finished_card(model, plugins, pipelines[i], run.result, i, tasks[i].rows));
+  }
+  return run;
+}
+
+int64_t frozen_parameters(const Model& model) {
+  int64_t count = 0;
+  for (const auto& [name, tensor] : model.backbone().weights())
+    count += tensor.numel();
+  return count;
+}
+
+} // namespace cuecard::host

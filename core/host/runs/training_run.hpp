@@ -1,0 +1,43 @@
+/// One training run, from flags to cards; used by `train` and `compare`.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "card/card.hpp"
+#include "engine/train/train.hpp"
+#include "host/runs/training_task.hpp"
+#include "program/values.hpp"
+
+namespace cuecard::host {
+
+/// The settings given by flags.
+FitRequest requested(const Values& values);
+
+struct RunChoice {
+  std::string tuner;
+  std::vector<std::pair<std::string, std::string>> set; ///< as typed after `--set`
+  uint64_t seed = 0;
+  std::optional<Card> from;         ///< training starts from this card's state
+  std::filesystem::path checkpoint; ///< empty: none
+  std::string title = "train";      ///< of the progress bar
+};
+
+/// The result of a run: one card per task, in their order.
+struct TrainedRun {
+  uint64_t seed = 0;
+  std::vector<Card> cards;
+  std::vector<int64_t> parameters; ///< trained parameters, by card
+  TrainResult result;
+};
+
+/// Trains one tuner on `tasks`; fills in their `rows.skipped`.
+TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
+                        const RunChoice& choice, const Values& values);
+
+/// Number of parameters of the frozen model.
+int64_t frozen_parameters(const Model& model);
+
+} // namespace cuecard::host

@@ -1,0 +1,48 @@
+/// A task file prepared for training: its examples, and the pipeline that it and the flags choose.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/readers.hpp"
+#include "data/task_file.hpp"
+#include "engine/task_pipeline.hpp"
+#include "engine/train/train.hpp"
+#include "program/values.hpp"
+#include "registry/registry.hpp"
+
+namespace cuecard::host {
+
+struct TaskRows {
+  std::vector<Example> train, dev;
+  RecordReport train_report, dev_report; ///< records skipped when reading
+  SkippedExamples skipped;               ///< examples skipped after reading
+};
+
+struct TrainingTask {
+  TaskFile file;
+  TaskRows rows;
+};
+
+/// Reads the task file and its examples, split and sampled; reports skipped records on standard error.
+/// DataError if the task has no training file and one of `tuners`, or the verbalizer, needs training examples.
+TrainingTask read_training_task(const std::string& path, const std::vector<std::string>& tuners,
+                                const registry::Registry& plugins, bool strict);
+
+/// The pipeline of `task` with the tuner `tuner` and the options `set`: NAME=VALUE is an option of the tuner,
+/// verbalizer.NAME=VALUE of the verbalizer, template.NAME=VALUE of the template. Later values win.
+PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
+                         const std::vector<std::pair<std::string, std::string>>& set, uint64_t seed);
+
+/// Sets an option, replacing an earlier value.
+void set_option(ComponentChoice& choice, const std::string& name, const std::string& value);
+
+/// DataError if examples have one label per word and the verbalizer predicts one label per example, or vice
+/// versa.
+void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, const TaskRows& rows);
+
+/// Reports skipped examples on standard error. DataError with `strict`, for the first of them, or if no
+/// training example is left.
+void report_skipped(const TaskRows& rows, bool strict);
+
+} // namespace cuecard::host

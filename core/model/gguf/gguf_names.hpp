@@ -1,0 +1,34 @@
+/// Maps Hugging Face tensor names to the tensors of a GGUF file and their layout.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/configuration.hpp>
+
+#include "model/gguf/gguf.hpp"
+
+namespace cuecard {
+
+/// The GGUF tensor for a Hugging Face name.
+struct GgufSource {
+  std::string name;
+  /// Number of heads whose rows are interleaved for RoPE in the file (adjacent pairs, as in llama.cpp) and must
+  /// be reordered into two halves (as in Hugging Face); 0: no reordering.
+  int64_t interleaved_heads = 0;
+  bool transposed = false; ///< [out, in] in the file, [in, out] in Hugging Face models
+};
+
+/// Hugging Face name -> GGUF tensor, for all tensors of the file. `configuration` comes from
+/// gguf_configuration. Throws DataError for a tensor that is not part of the architecture.
+std::map<std::string, GgufSource, std::less<>> gguf_sources(const GgufFile& file,
+                                                            const Configuration& configuration);
+
+/// The tensor in Hugging Face layout: rows reordered or matrix transposed (a view of `stored` unless rows are
+/// reordered).
+at::Tensor to_hugging_face_layout(const at::Tensor& stored, const GgufSource& source);
+
+} // namespace cuecard

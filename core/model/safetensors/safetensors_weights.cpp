@@ -1,0 +1,124 @@
+#include "model/safetensors/safetensors_weights.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <ATen/core/Tensor.h>
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "files/strict_json.hpp"
+
+namespace cuecard {
+
+namespace {
+
+constexpr const char* single_name = "model.safetensors";
+constexpr const char* index_name = "model.safetensors.index.json";
+constexpr const char* pickle_names[] = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
+
+/// Tensor name -> file name of its shard.
+std::map<std::string, std::string> read_index(const std::filesystem::path& index) {
+  const nlohmann::json document = read_json(index, {.bytes = SafetensorsFile::max_header, .depth = 8});
+  const auto map = document.is_object() ? document.find("weight_map") : document.end();
+  if (!document.is_object() || map == document.end() || !map->is_object())
+    throw DataError(index.string() + ": has no object \"weight_map\".");
+  std::map<std::string, std::string> shards;
+  for (const auto& [name, shard] : map->items()) {
+    const std::string file = shard.is_string() ? shard.get<std::string>() : "";
+    // Only a plain file name: an index must not point outside its directory.
+    if (file.empty() || std::filesystem::path(file).filename() != file || file == "." || file == "..")
+      throw DataError(index.string() + ": tensor \"" + name.substr(0, 80) +
+                      "\" isn't mapped to the name of a file next to the index.");
+    shards[name] = file;
+  }
+  return shards;
+}
+
+} // namespace
+
+bool has_weight_file(const std::filesystem::path& directory) {
+  const auto exists = [&](const char* name) { return std::filesystem::exists(directory / name); };
+  return exists(single_name) || exists(index_name) || std::ranges::any_of(pickle_names, exists);
+}
+
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& directory) {
+  if (std::filesystem::exists(directory / single_name))
+    return {directory / single_name};
+  if (std::filesystem::exists(directory / index_name)) {
+    std::set<std::string> shards;
+    for (const auto& [name, shard] : read_index(directory / index_name))
+      shards.insert(shard);
+    std::vector<std::filesystem::path> files{directory / index_name};
+    for (const std::string& shard : shards) {
+      if (!std::filesystem::exists(directory / shard))
+        throw DataError((directory / index_name).string() + ": refers to the file \"" + shard +
+                        "\", which is missing; download the rest of the model.");
+      files.push_back(directory / shard);
+    }
+    return files;
+  }
+  for (const char* pickle : pickle_names)
+    if (std::filesystem::exists(directory / pickle))
+      throw DataError(
+          (directory / pickle).string() +
+          ": is a PyTorch pickle, which can run code and is never read; convert it once in Python with "
+          "model.save_pretrained(DIR, safe_serialization=True), which writes model.safetensors.");
+  throw DataError(directory.string() + ": has neither " + single_name + " nor " + index_name +
+                  "; expected a model directory in Hugging Face layout.");
+}
+
+SafetensorsWeights::SafetensorsWeights(const std::filesystem::path& directory, at::ScalarType dtype,
+                                       at::Device device)
+    : ModelWeights(dtype, device) {
+  std::vector<std::filesystem::path> paths = weight_files(directory);
+  const bool sharded = paths.front().filename() == index_name;
+  const std::filesystem::path index = directory / index_name;
+  const auto shards = sharded ? read_index(index) : std::map<std::string, std::string>{};
+  for (std::size_t i = sharded ? 1 : 0; i < paths.size(); ++i)
+    files_.emplace_back(paths[i]);
+  for (std::size_t i = 0; i < files_.size(); ++i)
+    for (const auto& [name, entry] : files_[i].entries()) {
+      const auto listed = shards.find(name);
+      if (sharded && (listed == shards.end() || files_[i].path().filename() != listed->second))
+        throw DataError(files_[i].path().string() + ": has the tensor \"" + name.substr(0, 80) +
+                        "\", which the index doesn't list for this file.");
+      file_of_[name] = i;
+    }
+  for (const auto& [name, shard] : shards)
+    if (!has(name))
+      throw DataError(index.string() + ": maps the tensor \"" + name.substr(0, 80) + "\" to \"" + shard +
+                      "\", which doesn't contain it.");
+}
+
+std::vector<std::string> SafetensorsWeights::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : file_of_)
+    names.push_back(name);
+  return names;
+}
+
+const SafetensorsFile& SafetensorsWeights::file_with(std::string_view name) const {
+  const auto found = file_of_.find(name);
+  if (found == file_of_.end())
+    throw_missing(name, files_.front().path().parent_path().string());
+  return files_[found->second];
+}
+
+at::Tensor SafetensorsWeights::get(std::string_view name, at::IntArrayRef shape) const {
+  const SafetensorsFile& file = file_with(name);
+  const at::Tensor stored = file.tensor(name);
+  at::Tensor tensor = convert(stored, name, shape, file.path().string());
+  if (!tensor.is_same(stored))
+    file.release(name);
+  return tensor;
+}
+
+StoredTensor SafetensorsWeights::stored(std::string_view name) const {
+  const SafetensorsEntry& entry = file_with(name).entries().find(name)->second;
+  return {std::string(safetensors_dtype_name(entry.dtype)), entry.shape, entry.end - entry.begin,
+          at::isFloatingType(entry.dtype) ? dtype_ : entry.dtype};
+}
+
+} // namespace cuecard

@@ -1,0 +1,38 @@
+/// The weights of a model directory: one `model.safetensors`, or shards and their index.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/model_weights.hpp"
+#include "model/safetensors/safetensors.hpp"
+
+namespace cuecard {
+
+/// The weight files of a model directory, including the index, in a fixed order. Throws DataError if there are
+/// none. PyTorch pickles are never read; the error then explains how to convert them.
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& directory);
+
+/// Whether a directory has a weight file in any format, supported or not.
+bool has_weight_file(const std::filesystem::path& directory);
+
+/// Maps the files and checks all headers and that the index matches the shards.
+class SafetensorsWeights : public ModelWeights {
+public:
+  SafetensorsWeights(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device);
+
+  bool has(std::string_view name) const override { return file_of_.find(name) != file_of_.end(); }
+  std::vector<std::string> names() const override;
+  at::Tensor get(std::string_view name, at::IntArrayRef shape) const override;
+  StoredTensor stored(std::string_view name) const override;
+
+private:
+  const SafetensorsFile& file_with(std::string_view name) const;
+
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, std::size_t, std::less<>> file_of_;
+};
+
+} // namespace cuecard

@@ -1,0 +1,12 @@
+/// Loads libcuecard, and LibTorch with it, only when a command needs the engine.
+#pragma once
+
+#include "program/call.hpp"
+
+namespace cuecard::host {
+
+/// Runs the command in `../lib/libcuecard.so`, relative to the executable, and returns the exit code. Throws
+/// Error when the library can't be loaded.
+int run_in_engine(const CuecardCall& call);
+
+} // namespace cuecard::host

@@ -1,0 +1,45 @@
+/// Reports an exception to the user: one line on standard error, and the exit code.
+#pragma once
+
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+
+#include <cuecard/error.hpp>
+
+#include "program/one_line.hpp"
+#include "registry/guard.hpp"
+
+namespace cuecard::host {
+
+constexpr int exit_interrupted = 130;
+
+/// Drops the final full stop, so that the text can end another sentence.
+inline std::string without_full_stop(std::string text) {
+  if (text.ends_with('.'))
+    text.pop_back();
+  return text;
+}
+
+/// Prints the current exception and returns its exit code. Call it inside a catch block.
+inline int report_failure() {
+  const auto print = [](const std::string& text) { std::cerr << "cuecard: " << text << std::endl; };
+  try {
+    throw;
+  } catch (const Cancelled&) {
+    return exit_interrupted;
+  } catch (const Error& error) {
+    print(one_line(error.what()));
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    print("out of memory.");
+  } catch (const std::exception& error) {
+    print("unexpected error: " + registry::sentence_of(error.what()));
+  } catch (...) {
+    print("unexpected error.");
+  }
+  return 1;
+}
+
+} // namespace cuecard::host

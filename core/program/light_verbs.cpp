@@ -1,0 +1,149 @@
+#include "program/light_verbs.hpp"
+
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "program/command_line.hpp"
+#include "program/help.hpp"
+#include "program/values.hpp"
+#include "registry/judge.hpp"
+#include "registry/probe.hpp"
+#include "registry/registry.hpp"
+#include "registry/report.hpp"
+#include "registry/search.hpp"
+#include "sdk/manifest/read_manifest.hpp"
+#include "sdk/manifest/sidecar.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+registry::Registry scan(const Values& values) {
+  const registry::Registry found =
+      registry::Registry::scan(registry::SearchPath::standard(values.texts("plugin-path")));
+  for (const std::string& warning : found.warnings())
+    std::cerr << "cuecard: warning: " << warning << '\n';
+  return found;
+}
+
+int list_plugins(const Values& values) {
+  const registry::Registry plugins = scan(values);
+  if (!values.given("json")) {
+    std::cout << registry::list_text(plugins);
+    return 0;
+  }
+  for (const auto& plugin : plugins.plugins())
+    std::cout << registry::json_line(*plugin) << '\n';
+  return 0;
+}
+
+int show_plugin(const Values& values) {
+  const registry::Registry plugins = scan(values);
+  const std::string name = values.text("name");
+  if (!values.given("json")) {
+    std::cout << registry::info_text(plugins, name);
+    return 0;
+  }
+  bool any = false;
+  for (const auto& plugin : plugins.plugins()) {
+    bool matches = plugin->manifest.id == name;
+    for (const ComponentInfo& component : plugin->manifest.components)
+      matches = matches || component.name == name || plugin->manifest.id + "/" + component.name == name;
+    if (matches)
+      std::cout << registry::json_line(*plugin) << '\n';
+    any = any || matches;
+  }
+  if (!any)
+    registry::info_text(plugins, name); // throws and suggests the nearest name
+  return 0;
+}
+
+int probe_plugin(const Values& values) {
+  const registry::ProbeResult result = registry::probe(values.text("file"));
+  if (values.given("json"))
+    std::cout << nlohmann::json{{"ok", result.ok}, {"text", result.text}, {"seconds", result.seconds}}.dump(
+                     -1, ' ', false, nlohmann::json::error_handler_t::replace)
+              << '\n';
+  else if (result.ok)
+    std::cout << result.text << '\n';
+  if (!result.ok && !values.given("json"))
+    throw PluginError(result.text);
+  return result.ok ? 0 : PluginError("").exit_code();
+}
+
+int show_manifest(const Values& values) {
+  try {
+    std::cout << sidecar_text(read_library(values.text("file")));
+  } catch (const DataError& error) {
+    throw PluginError(error.what());
+  }
+  return 0;
+}
+
+int show_version(const Values& values) {
+  const registry::HostBuild build = registry::HostBuild::current();
+  const std::string abi = std::to_string(build.abi_major) + "." + std::to_string(build.abi_minor);
+  const std::string torch = std::to_string(build.torch_major) + "." + std::to_string(build.torch_minor) + "." +
+                            std::to_string(build.torch_patch);
+  if (values.given("json"))
+    std::cout << nlohmann::json{{"cuecard", CUECARD_VERSION},
+                                {"plugin_abi", abi},
+                                {"libtorch", torch},
+                                {"platform", build.platform},
+                                {"compiler", build.compiler}}
+                     .dump()
+              << '\n';
+  else
+    std::cout << "cuecard " CUECARD_VERSION " (plugin ABI " << abi << ", LibTorch " << torch << ", "
+              << build.platform << ")\n";
+  return 0;
+}
+
+int show_help(const Values& values) {
+  std::string name;
+  for (const std::string& word : values.texts("command"))
+    name += (name.empty() ? "" : " ") + word;
+  if (name.empty()) {
+    std::cout << program_help();
+    return 0;
+  }
+  std::vector<std::string> names;
+  bool any = false;
+  for (const Verb& verb : verbs()) {
+    if (verb.hidden)
+      continue;
+    names.push_back(verb.name);
+    if (verb.name == name || verb.name.starts_with(name + " ")) {
+      std::cout << (any ? "\n" : "") << verb_help(verb);
+      any = true;
+    }
+  }
+  if (!any)
+    throw UsageError("\"" + name + "\" is not a cuecard command." + did_you_mean(name, names));
+  return 0;
+}
+
+} // namespace
+
+int run_without_engine(const CuecardCall& call) {
+  const Values values(call);
+  if (call.verb == "plugin list")
+    return list_plugins(values);
+  if (call.verb == "plugin info")
+    return show_plugin(values);
+  if (call.verb == "plugin probe")
+    return probe_plugin(values);
+  if (call.verb == "plugin manifest")
+    return show_manifest(values);
+  if (call.verb == "version")
+    return show_version(values);
+  if (call.verb == "help")
+    return show_help(values);
+  std::cout << bash_completion();
+  return 0;
+}
+
+} // namespace cuecard::host

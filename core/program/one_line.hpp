@@ -1,0 +1,22 @@
+/// Makes untrusted text safe to print on a terminal.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace cuecard::host {
+
+/// Replaces line breaks and other control characters, U+0080 to U+009F included, by spaces: names and words
+/// come from untrusted files.
+inline std::string one_line(std::string text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f)
+      text[i] = ' ';
+    else if (byte == 0xC2 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80)
+      text.replace(i, 2, " ");
+  }
+  return text;
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,39 @@
+/// What stands between the two linear maps of a feed-forward, by the names that `config.json` gives it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/configuration.hpp>
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+/// Activation functions by transformers' names.
+enum class Activation {
+  gelu,       ///< x Phi(x), Phi the normal distribution's (Hendrycks & Gimpel 2016): gelu, gelu_python
+  gelu_tanh,  ///< its approximation by tanh: gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh
+  quick_gelu, ///< x sigmoid(1.702 x)
+  relu,
+  silu, ///< x sigmoid(x): silu, swish
+  tanh,
+};
+
+/// The one of that name; nothing where none has it.
+CUECARD_API std::optional<Activation> activation_named(std::string_view name);
+
+/// All names, for people: "gelu, gelu_python, ...".
+CUECARD_API std::string activation_names();
+
+/// The one that the text value `key` names, or `fallback` where there is no such key. Another name is a
+/// DataError that names file and key and lists the known ones.
+CUECARD_API Activation activation_of(const Configuration& configuration, std::string_view key,
+                                     const std::string& fallback);
+
+/// Elementwise, differentiable.
+CUECARD_API at::Tensor activate(Activation activation, const at::Tensor& x);
+
+} // namespace cuecard

@@ -1,0 +1,18 @@
+/// Word embeddings of a packed side, with trained embeddings in the places of soft slots.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/batch.hpp>
+#include <cuecard/conditioning.hpp>
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+/// [T, W] in the table's dtype: rows of `table` [vocabulary, W] for side.ids, those at side.trigger_tokens taken from
+/// conditioning.triggers where there are any, and at side.soft_tokens the rows side.soft_slots of conditioning.embeddings.
+/// Differentiable in the embeddings; soft tokens without embeddings are an Error. Late soft tokens get the embedding of their id,
+/// which nothing sees: ForwardPass::enter replaces it.
+CUECARD_API at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning);
+
+} // namespace cuecard

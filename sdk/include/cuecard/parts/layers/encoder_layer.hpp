@@ -1,0 +1,69 @@
+/// One layer of BERT's figure (Devlin et al. 2019; Vaswani et al. 2017, section 3.1), which its descendants
+/// share: y = norm(x + attention(x)), then norm(y + feed_forward(y)).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/configuration.hpp>
+#include <cuecard/export.hpp>
+#include <cuecard/parts/layers/activation.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+
+namespace cuecard {
+
+/// The keys of config.json that families spell differently; BERT's, unless a family says otherwise.
+struct EncoderKeys {
+  std::string layers = "num_hidden_layers", hidden = "hidden_size", heads = "num_attention_heads",
+              intermediate = "intermediate_size", activation = "hidden_act";
+};
+
+/// What config.json says of such an encoder, checked. A DataError names the file and the key.
+struct CUECARD_API EncoderConfiguration {
+  int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
+  int64_t segments;        ///< rows of their table, without which BERT has two; 0: the family has none
+  int64_t embedding_width; ///< the hidden size, unless a family says otherwise
+  double norm_epsilon;
+  Activation activation;
+
+  explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {});
+};
+
+/// The tensor of that name, checked against a shape: a checkpoint in the family's own spelling.
+using TakeTensor = std::function<at::Tensor(const std::string& name, at::IntArrayRef shape)>;
+
+/// NAME.weight [out, in] and NAME.bias [out].
+CUECARD_API Linear take_linear(const TakeTensor& take, const std::string& name, int64_t out, int64_t in);
+/// NAME.weight and NAME.bias, [size].
+CUECARD_API LayerNorm take_layer_norm(const TakeTensor& take, const std::string& name, int64_t size,
+                                      double epsilon);
+
+/// The names of a layer's tensors, which are STACK.INDEX.NAME.weight and STACK.INDEX.NAME.bias; BERT's, unless
+/// a family says otherwise.
+struct PostNormNames {
+  std::string stack = "encoder.layer";
+  std::string query = "attention.self.query", key = "attention.self.key", value = "attention.self.value",
+              output = "attention.output.dense", attention_norm = "attention.output.LayerNorm";
+  std::string up = "intermediate.dense", down = "output.dense", output_norm = "output.LayerNorm";
+};
+
+/// The weights of one layer and its forward pass.
+struct CUECARD_API PostNormLayer {
+  Linear query, key, value, output;
+  LayerNorm attention_norm;
+  Linear up, down;
+  LayerNorm output_norm;
+
+  PostNormLayer(const TakeTensor& take, const PostNormNames& names, const EncoderConfiguration& configuration,
+                int64_t index);
+
+  /// x [T, hidden]. The last layer computes only the selected tokens, where `pass` selects some: [A, hidden].
+  at::Tensor forward(const EncoderConfiguration& configuration, int64_t index, const at::Tensor& x,
+                     const ForwardPass& pass) const;
+};
+
+} // namespace cuecard

@@ -1,0 +1,54 @@
+/// Blocks that model families share, with gradients written by hand where LibTorch's composition is slow:
+/// frozen weights get none unless they ask for it. R rows, H hidden size; float32 and float64 on the CPU run
+/// the fused loops, anything else LibTorch's own operators (tests hold the two against each other). First
+/// derivatives only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+/// x / sqrt(mean(x^2) + epsilon) * weight, over the last dimension (Zhang & Sennrich 2019, equation 4). x [...,
+/// H], weight [H]. Computed in float32 for lower precisions, as Llama does.
+CUECARD_API at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+
+/// silu(gate) * up, elementwise: the inside of a gated feed-forward (Shazeer 2020, SwiGLU).
+CUECARD_API at::Tensor silu_gate(const at::Tensor& gate, const at::Tensor& up);
+
+/// Cosines and sines of rotary positions, [R, D / 2] each, in float32 (float64 when the rows are).
+struct RotaryAngles {
+  at::Tensor cosine, sine;
+};
+
+/// positions [R] int64, inverse frequencies [D / 2] float64 on the same device. Angles are made in float32, as
+/// the models were trained, unless `dtype` is float64.
+CUECARD_API RotaryAngles rotary_angles(const at::Tensor& positions, const at::Tensor& inverse_frequencies,
+                                       at::ScalarType dtype, double attention_scale = 1.0);
+
+/// Rotates heads x [R, n, D] by their rows' angles, halves paired (i with i + D/2), as Hugging Face's Llama
+/// does (Su et al. 2021, equation 34).
+CUECARD_API at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles);
+
+/// x W^T + b; weight [out, in], bias [out] or undefined.
+CUECARD_API at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
+
+/// A linear layer.
+struct Linear {
+  at::Tensor weight, bias; ///< [out, in], and [out] or undefined
+  std::string name = {};   ///< of the weight in the checkpoint; "" for a layer that no card updates
+  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias); }
+};
+
+/// (x - mean) / sqrt(variance + epsilon) * weight + bias, over the last dimension (Ba et al. 2016, section 3).
+struct CUECARD_API LayerNorm {
+  at::Tensor weight, bias; ///< [H]
+  double epsilon = 0;
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+} // namespace cuecard

@@ -1,0 +1,46 @@
+/// What every backbone keeps of a checkpoint: its shape, its weights by name, the two token tables and the linear layers that cards
+/// may update.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/export.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+
+namespace cuecard {
+
+/// A backbone except for `forward` and `project`.
+class CUECARD_API LoadedBackbone : public Backbone {
+public:
+  explicit LoadedBackbone(BackboneShape shape) : shape_(std::move(shape)) {}
+
+  const BackboneShape& shape() const override { return shape_; }
+  at::Device device() const override { return input_table_.device(); }
+  at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override;
+  at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const override;
+  const std::map<std::string, at::Tensor>& weights() const override { return weights_; }
+  const std::vector<LinearLayer>& linear_layers() const override { return linear_layers_; }
+
+protected:
+  /// The tensor of that name, checked against a shape and added to `weights`.
+  at::Tensor take(const Weights& source, const std::string& name, at::IntArrayRef shape);
+  /// NAME.weight [out, in] and, where the layer has one, NAME.bias [out]; declared among `linear_layers`.
+  Linear take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in, bool bias);
+  /// NAME.weight and NAME.bias, [size].
+  LayerNorm take_layer_norm(const Weights& source, const std::string& name, int64_t size, double epsilon);
+  /// Declares a layer that was made otherwise.
+  void declare(const Linear& layer);
+
+  BackboneShape shape_;
+  at::Tensor input_table_;  ///< [vocabulary, embedding width]
+  at::Tensor output_table_; ///< [vocabulary, width], the same tensor when tied; undefined without a head
+  std::map<std::string, at::Tensor> weights_;
+  std::vector<LinearLayer> linear_layers_;
+};
+
+} // namespace cuecard

@@ -1,0 +1,57 @@
+/// Optimizers for the few tensors that a tuner learns, their schedules and clipping. Nothing here waits for the
+/// device.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/export.hpp>
+#include <cuecard/verbalizer.hpp>
+
+namespace cuecard {
+
+/// Updates the tensors of its groups from their gradients.
+class CUECARD_API Optimizer {
+public:
+  virtual ~Optimizer() = default;
+
+  /// One update from the gradients that the tensors hold, with `learning_rate` times each group's scale.
+  /// Tensors without a gradient stay.
+  virtual void step(double learning_rate) = 0;
+  virtual TensorMap state() const = 0;
+  virtual void restore(const TensorMap& state) = 0;
+};
+
+/// "adamw" (Loshchilov & Hutter 2019; betas 0.9 and 0.999, epsilon 1e-8), "adam" (Kingma & Ba 2015, the same
+/// with the decay added to the gradient) or "adafactor" (Shazeer & Stern 2018 as prompt tuning sets it: not
+/// factored, no parameter scaling, decay 1 - t^-0.8, updates clipped to a root mean square of
+/// 1). Another name is a UsageError.
+CUECARD_API std::unique_ptr<Optimizer> make_optimizer(const std::string& name,
+                                                      std::vector<ParameterGroup> groups);
+
+/// How the learning rate goes over a run.
+struct Schedule {
+  std::string name; ///< linear | constant | cosine | exponential
+  int64_t steps = 1;
+  double warmup = 0; ///< share of the steps
+  int64_t steps_per_epoch = 1;
+  double decay = 1; ///< exponential: factor per epoch
+};
+
+/// The factor of the learning rate at step `step`: rises linearly over the warm-up, then "linear" falls to 0,
+/// "cosine" falls along a half cosine, "constant" stays, "exponential" is `decay` to the power of the whole
+/// epochs that are done. Another name is a UsageError.
+CUECARD_API double schedule_factor(const Schedule& schedule, int64_t step);
+
+/// Scales all gradients by min(1, most / norm), where norm is the Euclidean norm of all together; the norm
+/// stays on the device.
+CUECARD_API void clip_gradients(const std::vector<ParameterGroup>& groups, double most);
+
+/// Drops the gradients of all tensors.
+CUECARD_API void clear_gradients(const std::vector<ParameterGroup>& groups);
+
+} // namespace cuecard

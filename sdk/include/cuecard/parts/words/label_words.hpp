@@ -1,0 +1,112 @@
+/// Label words: texts to tokens, and logits of tokens to scores of words and labels (OpenPrompt's
+/// ManualVerbalizer; Schick and Schuetze 2021).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/component_state.hpp>
+#include <cuecard/export.hpp>
+#include <cuecard/verbalizer.hpp>
+
+namespace cuecard {
+
+/// A word that stands for a label.
+struct LabelWord {
+  std::string word;            ///< as the task file has it
+  std::string text;            ///< as it is encoded, prefix included
+  std::vector<int64_t> tokens; ///< of `text`, at least one
+};
+
+/// [label][words]
+using LabelWords = std::vector<std::vector<LabelWord>>;
+
+/// `prefix` and the word; a word marked with a leading `<!>` goes without the prefix. UsageError that names
+/// word and label when the vocabulary can't encode it.
+CUECARD_API LabelWord encode_label_word(const Vocabulary& vocabulary, const std::string& word,
+                                        const std::string& label, const std::string& prefix);
+
+/// The words of the target's labels; a label without any is its own word. `verbalizer` is named in errors.
+/// DataError for a task without labels. UsageError for a model without a head over the vocabulary, words for
+/// another number of labels, words for each answer slot, and a word that the vocabulary can't encode.
+CUECARD_API LabelWords read_label_words(const VerbalizerTarget& target, const std::string& verbalizer,
+                                        const std::string& prefix);
+
+/// The checks of `read_label_words` that do not depend on words.
+CUECARD_API void require_labels_and_head(const VerbalizerTarget& target, const std::string& verbalizer);
+
+/// A label's first word as the task file has it, or the label's name where it has none.
+CUECARD_API const std::string& first_word(const VerbalizerTarget& target, std::size_t label);
+
+/// The text of each label's first word.
+CUECARD_API std::vector<std::string> first_texts(const LabelWords& words);
+
+/// Entry `label` of `texts`. DataError when the task has no such label.
+CUECARD_API const std::string& text_of_label(const std::vector<std::string>& texts, int64_t label);
+
+/// Words as a card's texts: `words of LABEL`, one word per line; and back. DataError when a card lacks a
+/// label's words.
+CUECARD_API void save_words(const LabelWords& words, const std::vector<std::string>& labels,
+                            ComponentState& state);
+/// The words that `save_words` stored. DataError that names `verbalizer` when they do not match the labels.
+CUECARD_API std::vector<std::vector<std::string>>
+load_words(const ComponentState& state, const std::vector<std::string>& labels, const std::string& verbalizer);
+
+/// How a word of several tokens is scored: the first token's logit, the largest, or the mean.
+enum class MultiToken { first, max, mean };
+/// From the option's text.
+CUECARD_API MultiToken multi_token(const std::string& name);
+
+/// UsageError when two labels' words are scored by the same tokens, so that both labels always score the same.
+CUECARD_API void require_distinct(const LabelWords& words, const std::vector<std::string>& labels,
+                                  MultiToken handler);
+
+/// Scores of the W words of all labels, label by label, from the logits of their U distinct tokens. All tokens
+/// of a word are scored at the same answer slot. Never synchronises with the device.
+class CUECARD_API WordScores {
+public:
+  WordScores() = default;
+  WordScores(const LabelWords& words, MultiToken handler, const at::Device& device);
+
+  bool defined() const { return token_ids_.defined(); }
+  /// [U] int64, ascending.
+  const at::Tensor& token_ids() const { return token_ids_; }
+  int64_t words() const { return averages_.size(0); }
+  int64_t labels() const { return averages_.size(1); }
+
+  /// Logits of the tokens [A, U] to scores of the words [A, W], in float32 (float64 for float64 logits).
+  at::Tensor operator()(const at::Tensor& logits) const;
+  /// Mean of each label's words: [A, W] to [A, labels].
+  at::Tensor label_means(const at::Tensor& words) const;
+
+private:
+  MultiToken handler_ = MultiToken::first;
+  int64_t width_ = 1;    ///< most tokens of a word that are used
+  at::Tensor token_ids_; ///< [U] int64
+  at::Tensor columns_;   ///< [W * width] int64, index among the U of each token of each word
+  at::Tensor absent_;    ///< [W, width] bool, true where a word has fewer tokens; undefined when width is 1
+  at::Tensor counts_;    ///< [W] float32, tokens of each word; undefined when width is 1
+  at::Tensor averages_;  ///< [W, labels] float32, 1 / number of the label's words for its words, else 0
+};
+
+/// log(p + 1e-15) with p = softmax(words) over all words [A, W] together. With `prior` [1, W], the same softmax
+/// for content-free input, p becomes p / (prior + 1e-15), normalised to sum 1 (contextual calibration, Zhao et
+/// al. 2021).
+CUECARD_API at::Tensor joint_log_probs(const at::Tensor& words, const at::Tensor& prior = {});
+
+/// The `prior` of `joint_log_probs`: the softmax over all words of their scores under the `calibration` logits
+/// (Calibration::logits), or undefined where nothing was measured.
+CUECARD_API at::Tensor word_prior(const WordScores& words, const at::Tensor& calibration);
+
+/// `values` [decisions, labels] as Scores.
+CUECARD_API Scores label_scores(const at::Tensor& values);
+
+/// The card's tensor `name`. DataError when it is missing, has another shape than `shape`, or is not
+/// floating-point.
+CUECARD_API const at::Tensor& require_tensor(const ComponentState& state, const std::string& name,
+                                             at::IntArrayRef shape, const std::string& verbalizer);
+
+} // namespace cuecard

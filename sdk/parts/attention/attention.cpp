@@ -1,0 +1,100 @@
+#include <cuecard/parts/attention/attention.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include <ATen/core/grad_mode.h>
+
+#include <cuecard/error.hpp>
+
+#include "attention/attention_strategies.hpp"
+
+namespace cuecard {
+
+AttentionPlan::~AttentionPlan() = default;
+
+AttentionLayout self_attention_layout(const Side& side, bool causal,
+                                      const std::vector<std::vector<KeyRange>>& preceding) {
+  const int64_t sequences = side.num_sequences();
+  AttentionLayout layout;
+  layout.causal = causal;
+  layout.offsets = side.offsets;
+  layout.query_offsets = side.offsets;
+  layout.query_offsets_in_sequence.resize(static_cast<std::size_t>(side.num_tokens()));
+  layout.before.resize(static_cast<std::size_t>(sequences));
+  for (int64_t s = 0; s < sequences; ++s) {
+    for (int64_t token = side.offsets[s]; token < side.offsets[s + 1]; ++token)
+      layout.query_offsets_in_sequence[token] = token - side.offsets[s];
+    std::vector<KeyRange>& before = layout.before[s];
+    const int64_t parent = side.parent.empty() ? -1 : side.parent[s];
+    if (parent >= 0) {
+      before = layout.before[parent];
+      before.push_back({0, side.offsets[parent], side.offsets[parent + 1]});
+    } else if (!preceding.empty()) {
+      before = preceding[s];
+    }
+  }
+  return layout;
+}
+
+AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<int64_t>& rows) {
+  AttentionLayout result = layout;
+  result.plan = nullptr;
+  result.query_offsets_in_sequence.clear();
+  auto row = rows.begin();
+  for (int64_t s = 0; s < layout.sequences(); ++s) {
+    for (; row != rows.end() && *row < layout.query_offsets[s + 1]; ++row)
+      result.query_offsets_in_sequence.push_back(layout.query_offsets_in_sequence[static_cast<std::size_t>(*row)]);
+    result.query_offsets[s + 1] = static_cast<int64_t>(result.query_offsets_in_sequence.size());
+  }
+  return result;
+}
+
+int64_t relative_bucket(int64_t distance, int64_t buckets, bool both_directions, int64_t max_distance) {
+  int64_t first = 0;
+  if (both_directions) {
+    buckets /= 2;
+    first = distance > 0 ? buckets : 0;
+    distance = std::abs(distance);
+  } else {
+    distance = std::max<int64_t>(-distance, 0);
+  }
+  const int64_t exact = buckets / 2;
+  if (distance < exact)
+    return first + distance;
+  // In float32, as the models were trained: distances on the border between two buckets depend on it.
+  const float ratio =
+      std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
+      static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
+  const auto shared = static_cast<int64_t>(ratio * static_cast<float>(buckets - exact));
+  return first + std::min(exact + shared, buckets - 1);
+}
+
+at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                     const AttentionLayout& layout, const AttentionOptions& options) {
+  if (sources.empty() || sources.size() > 3)
+    throw Error("attention: " + std::to_string(sources.size()) +
+                " sources of keys; between 1 and 3 are expected.");
+  if (options.bias && layout.offsets.back() == 0 && layout.query_offsets.back() > 0)
+    throw Error(
+        "attention: a bias by distance is for self-attention, and these queries have no rows of their own "
+        "among the keys.");
+  const bool packable =
+      query.is_cpu() && (query.scalar_type() == at::kFloat || query.scalar_type() == at::kDouble);
+  const bool learns_bias = options.bias && options.bias->table.requires_grad();
+  AttentionStrategy strategy = options.strategy;
+  if (strategy == AttentionStrategy::automatic)
+    strategy = packable && !learns_bias ? AttentionStrategy::packed : AttentionStrategy::padded;
+  if (strategy == AttentionStrategy::packed)
+    return packed_attention(query, sources, layout, options.scale, options.bias);
+  if (strategy == AttentionStrategy::variable_length) {
+    const std::string reason = why_not_variable_length(query, layout, options.bias);
+    if (!reason.empty())
+      throw Error("attention: " + reason + "; use another strategy.");
+    return variable_length_attention(query, sources, layout, options.scale);
+  }
+  return padded_attention(query, sources, layout, options.scale, options.bias);
+}
+
+} // namespace cuecard

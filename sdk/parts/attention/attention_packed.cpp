@@ -1,0 +1,261 @@
+/// Attention on packed rows on the CPU: for every sequence and key/value head a few small matrix products
+/// (loops for one query alone), no copies of keys, no masks, nothing padded. Probabilities are not kept: the
+/// backward pass makes them again from the saved log-sum-exp (the recomputation of FlashAttention, Dao et al.
+/// 2022, section 3.1).
+#include "attention/attention_strategies.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "attention/attention_call.hpp"
+#include "attention/attention_loops.hpp"
+#include "attention/blas.hpp"
+
+namespace cuecard {
+
+namespace {
+
+/// scores[queries, keys] = scale * q k^T + bias, row by row.
+template <class T>
+void all_scores(const Pointers<T>& p, const AttentionLayout& layout, const Sequence& sequence, int64_t head,
+                int64_t group, double scale, T* scores) {
+  int64_t column = 0;
+  for (const KeyRange& range : sequence.ranges) {
+    const int64_t length = range.end - range.begin;
+    if (length > 0)
+      gemm('T', 'N', length, sequence.queries, p.size, static_cast<T>(scale), p.k(range, group), p.k_stride(),
+           p.q(sequence.first_query, head), p.q_stride(), T(0), scores + column, sequence.keys);
+    column += length;
+  }
+  for (int64_t i = 0; p.bias && i < sequence.queries; ++i)
+    add(scores + i * sequence.keys, p.bias_from(head, -sequence.place(layout, i)), sequence.keys);
+}
+
+template <class T>
+void forward(const Pointers<T>& p, const AttentionLayout& layout, double scale, T* out, T* log_sums) {
+  const int64_t share = p.heads / p.groups;
+  at::parallel_for(0, layout.sequences() * p.groups, 1, [&](int64_t begin, int64_t end) {
+    std::vector<T> scores;
+    for (int64_t task = begin; task < end; ++task) {
+      const Sequence sequence(layout, task / p.groups);
+      if (sequence.queries == 0)
+        continue;
+      const int64_t group = task % p.groups;
+      scores.resize(static_cast<std::size_t>(sequence.queries * sequence.keys));
+      if (sequence.queries == 1) {
+        attend_one(p, layout, sequence, group, scale, scores.data(), out, log_sums);
+        continue;
+      }
+      for (int64_t head = group * share; head < (group + 1) * share; ++head) {
+        all_scores(p, layout, sequence, head, group, scale, scores.data());
+        for (int64_t i = 0; i < sequence.queries; ++i)
+          log_sums[(sequence.first_query + i) * p.heads + head] =
+              softmax(scores.data() + i * sequence.keys, sequence.seen(layout, i), sequence.keys);
+        T* row = out + (sequence.first_query * p.heads + head) * p.size;
+        int64_t column = 0;
+        T keep = 0;
+        for (const KeyRange& range : sequence.ranges) {
+          const int64_t length = range.end - range.begin;
+          if (length > 0) {
+            gemm('N', 'N', p.size, sequence.queries, length, T(1), p.v(range, group), p.k_stride(),
+                 scores.data() + column, sequence.keys, keep, row, p.q_stride());
+            keep = 1;
+          }
+          column += length;
+        }
+      }
+    }
+  });
+}
+
+/// Where gradients of keys and values go. Own rows belong to one sequence and are written directly; rows in
+/// front are shared by sequences, so each sequence writes a slice of its own and the slices are added
+/// afterwards, in order.
+template <class T>
+struct KeyGradients {
+  T* key[max_sources] = {};
+  T* value[max_sources] = {};
+  std::vector<int64_t> slice_offsets; ///< [S + 1] rows of `slices` that belong to each sequence
+  std::vector<T> key_slices, value_slices;
+};
+
+template <class T>
+void backward(const Pointers<T>& p, const AttentionLayout& layout, double scale, const T* log_sums,
+              const T* d_out, T* d_query, KeyGradients<T>& gradients) {
+  const int64_t share = p.heads / p.groups;
+  at::parallel_for(0, layout.sequences() * p.groups, 1, [&](int64_t begin, int64_t end) {
+    std::vector<T> probs, d_scores;
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t s = task / p.groups, group = task % p.groups;
+      const Sequence sequence(layout, s);
+      if (sequence.queries == 0)
+        continue;
+      probs.resize(static_cast<std::size_t>(sequence.queries * sequence.keys));
+      d_scores.resize(probs.size());
+      for (int64_t head = group * share; head < (group + 1) * share; ++head) {
+        const T* d_row = d_out + (sequence.first_query * p.heads + head) * p.size;
+        all_scores(p, layout, sequence, head, group, scale, probs.data());
+        for (int64_t i = 0; i < sequence.queries; ++i)
+          probabilities(probs.data() + i * sequence.keys, log_sums[(sequence.first_query + i) * p.heads + head],
+                        sequence.seen(layout, i), sequence.keys);
+        int64_t column = 0;
+        for (const KeyRange& range : sequence.ranges) {
+          if (range.end > range.begin)
+            gemm('T', 'N', range.end - range.begin, sequence.queries, p.size, T(1), p.v(range, group),
+                 p.k_stride(), d_row, p.q_stride(), T(0), d_scores.data() + column, sequence.keys);
+          column += range.end - range.begin;
+        }
+        for (int64_t i = 0; i < sequence.queries; ++i)
+          score_gradient(probs.data() + i * sequence.keys, d_scores.data() + i * sequence.keys,
+                         static_cast<T>(scale), sequence.keys);
+        column = 0;
+        int64_t slice = gradients.slice_offsets[s];
+        T keep = 0;
+        const T* q = p.q(sequence.first_query, head);
+        for (std::size_t r = 0; r < sequence.ranges.size(); ++r) {
+          const KeyRange& range = sequence.ranges[r];
+          const int64_t length = range.end - range.begin;
+          const bool own = r + 1 == sequence.ranges.size();
+          if (length > 0 && d_query) {
+            gemm('N', 'N', p.size, sequence.queries, length, T(1), p.k(range, group), p.k_stride(),
+                 d_scores.data() + column, sequence.keys, keep,
+                 d_query + (sequence.first_query * p.heads + head) * p.size, p.q_stride());
+            keep = 1;
+          }
+          if (length > 0 && gradients.key[range.source]) {
+            const int64_t row = own ? range.begin : slice;
+            T* d_k = (own ? gradients.key[0] : gradients.key_slices.data()) + (row * p.groups + group) * p.size;
+            T* d_v =
+                (own ? gradients.value[0] : gradients.value_slices.data()) + (row * p.groups + group) * p.size;
+            gemm('N', 'T', p.size, length, sequence.queries, T(1), q, p.q_stride(), d_scores.data() + column,
+                 sequence.keys, T(1), d_k, p.k_stride());
+            gemm('N', 'T', p.size, length, sequence.queries, T(1), d_row, p.q_stride(), probs.data() + column,
+                 sequence.keys, T(1), d_v, p.k_stride());
+          }
+          if (!own && gradients.key[range.source])
+            slice += length;
+          column += length;
+        }
+      }
+    }
+  });
+}
+
+/// Adds the slices of all sequences to the rows that they share, parallel over columns so that the order of
+/// sums is fixed.
+template <class T>
+void add_slices(const AttentionLayout& layout, int64_t width, KeyGradients<T>& gradients) {
+  at::parallel_for(0, width, 64, [&](int64_t first, int64_t last) {
+    for (int64_t s = 0; s < layout.sequences(); ++s) {
+      int64_t slice = gradients.slice_offsets[s];
+      for (const KeyRange& range : layout.before[s]) {
+        if (!gradients.key[range.source])
+          continue;
+        for (int64_t row = range.begin; row < range.end; ++row, ++slice)
+          for (int64_t i = first; i < last; ++i) {
+            gradients.key[range.source][row * width + i] += gradients.key_slices[slice * width + i];
+            gradients.value[range.source][row * width + i] += gradients.value_slices[slice * width + i];
+          }
+      }
+    }
+  });
+}
+
+class PackedAttention : public torch::autograd::Function<PackedAttention> {
+public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query,
+                            const at::Tensor& key0, const at::Tensor& value0, const at::Tensor& key1,
+                            const at::Tensor& value1, const at::Tensor& key2, const at::Tensor& value2,
+                            const std::shared_ptr<const PackedPlan>& plan, double scale) {
+    const AttentionLayout& layout = plan->layout;
+    const at::Tensor q = query.contiguous();
+    std::vector<at::Tensor> keys{key0.contiguous(), key1.contiguous(), key2.contiguous()};
+    std::vector<at::Tensor> values{value0.contiguous(), value1.contiguous(), value2.contiguous()};
+    at::Tensor out = at::empty_like(q);
+    at::Tensor log_sums = at::empty({q.size(0), q.size(1)}, q.options());
+    if (q.scalar_type() == at::kFloat)
+      cuecard::forward(pointers<float>(q, keys, values, *plan), layout, scale, out.data_ptr<float>(),
+                       log_sums.data_ptr<float>());
+    else
+      cuecard::forward(pointers<double>(q, keys, values, *plan), layout, scale, out.data_ptr<double>(),
+                       log_sums.data_ptr<double>());
+    context->save_for_backward({q, log_sums, keys[0], values[0], keys[1], values[1], keys[2], values[2]});
+    context->saved_data["scale"] = scale;
+    context->saved_data["layout"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(plan));
+    return out;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list d_outs) {
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const auto holder = c10::static_intrusive_pointer_cast<Holder>(context->saved_data["layout"].toCapsule());
+    const double scale = context->saved_data["scale"].toDouble();
+    const at::Tensor d_out = d_outs[0].contiguous();
+    if (d_out.scalar_type() == at::kFloat)
+      return gradients<float>(context, saved, *holder->plan, scale, d_out);
+    return gradients<double>(context, saved, *holder->plan, scale, d_out);
+  }
+
+private:
+  struct Holder : torch::CustomClassHolder {
+    explicit Holder(std::shared_ptr<const PackedPlan> kept) : plan(std::move(kept)) {}
+    std::shared_ptr<const PackedPlan> plan;
+  };
+
+  template <class T>
+  static torch::autograd::variable_list
+  gradients(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& saved,
+            const PackedPlan& plan, double scale, const at::Tensor& d_out) {
+    const AttentionLayout& layout = plan.layout;
+    const std::vector<at::Tensor> keys{saved[2], saved[4], saved[6]}, values{saved[3], saved[5], saved[7]};
+    const Pointers<T> p = pointers<T>(saved[0], keys, values, plan);
+    torch::autograd::variable_list result(9);
+    if (context->needs_input_grad(0))
+      result[0] = at::empty_like(saved[0]);
+    KeyGradients<T> wanted;
+    for (std::size_t i = 0; i < max_sources; ++i) {
+      if (!context->needs_input_grad(1 + 2 * i) && !context->needs_input_grad(2 + 2 * i))
+        continue;
+      result[1 + 2 * i] = at::zeros_like(keys[i]);
+      result[2 + 2 * i] = at::zeros_like(values[i]);
+      wanted.key[i] = result[1 + 2 * i].template data_ptr<T>();
+      wanted.value[i] = result[2 + 2 * i].template data_ptr<T>();
+    }
+    wanted.slice_offsets.assign(1, 0);
+    for (const std::vector<KeyRange>& before : layout.before) {
+      int64_t rows = wanted.slice_offsets.back();
+      for (const KeyRange& range : before)
+        rows += wanted.key[range.source] ? range.end - range.begin : 0;
+      wanted.slice_offsets.push_back(rows);
+    }
+    const int64_t width = p.groups * p.size;
+    wanted.key_slices.assign(static_cast<std::size_t>(wanted.slice_offsets.back() * width), T(0));
+    wanted.value_slices.assign(wanted.key_slices.size(), T(0));
+    cuecard::backward(p, layout, scale, saved[1].const_data_ptr<T>(), d_out.const_data_ptr<T>(),
+                      result[0].defined() ? result[0].template data_ptr<T>() : nullptr, wanted);
+    if (!wanted.key_slices.empty())
+      add_slices(layout, width, wanted);
+    return result;
+  }
+};
+
+} // namespace
+
+at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                            const AttentionLayout& layout, double scale, const RelativeBias* bias) {
+  auto plan = std::dynamic_pointer_cast<const PackedPlan>(layout.plan);
+  if (!plan || !plan->made_for(bias, query.scalar_type()))
+    layout.plan = plan = std::make_shared<PackedPlan>(layout, bias, query.scalar_type());
+  // LibTorch's custom functions take no undefined tensors: an absent source is an empty one.
+  const at::Tensor absent = at::empty({0}, query.options());
+  KeyValues padded[max_sources];
+  for (std::size_t i = 0; i < max_sources; ++i)
+    padded[i] = i < sources.size() && sources[i].key.defined() ? sources[i] : KeyValues{absent, absent};
+  return PackedAttention::apply(query, padded[0].key, padded[0].value, padded[1].key, padded[1].value,
+                                padded[2].key, padded[2].value, plan, scale);
+}
+
+} // namespace cuecard

@@ -1,0 +1,21 @@
+/// The strategies behind `attention`; arguments as there.
+#pragma once
+
+#include <string>
+
+#include <cuecard/parts/attention/attention.hpp>
+
+namespace cuecard {
+
+at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                            const AttentionLayout& layout, double scale, const RelativeBias* bias);
+at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                            const AttentionLayout& layout, double scale, const RelativeBias* bias);
+at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                                     const AttentionLayout& layout, double scale);
+
+/// Why the last of them can't be asked, or "".
+std::string why_not_variable_length(const at::Tensor& query, const AttentionLayout& layout,
+                                    const RelativeBias* bias);
+
+} // namespace cuecard

@@ -1,0 +1,100 @@
+/// Attention on GPUs without padding: keys are gathered into one row after another, and LibTorch's
+/// memory-efficient attention (Rabe and Staats 2021) takes where each sequence begins. It takes float32 too,
+/// which LibTorch's flash attention does not.
+#include "attention/attention_strategies.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <tuple>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_efficient_attention_forward.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/repeat_interleave.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
+
+#include "attention/visible_tokens.hpp"
+
+namespace cuecard {
+
+namespace {
+
+/// Who is hidden from a query. LibTorch's numbers.
+enum Mask : int64_t { nobody = 0, behind_it_when_ends_are_aligned = 2 };
+
+/// Whether each sequence's queries are its last rows, one after another: then the mask of LibTorch's kernel,
+/// which aligns the last query with the last key, is ours.
+bool queries_end_sequences(const AttentionLayout& layout) {
+  for (int64_t s = 0; s < layout.sequences(); ++s) {
+    int64_t place = layout.offsets[s + 1] - layout.offsets[s];
+    for (int64_t q = layout.query_offsets[s + 1]; q-- > layout.query_offsets[s];)
+      if (layout.query_offsets_in_sequence[static_cast<std::size_t>(q)] != --place)
+        return false;
+  }
+  return true;
+}
+
+struct VariableLengthPlan final : AttentionPlan {
+  VisibleTokens seen;
+  at::Tensor key_index;                  ///< [K] into the seen rows
+  at::Tensor query_offsets, key_offsets; ///< [S + 1] int32, as the kernel wants them
+  int64_t longest_query = 0, longest_key = 0;
+
+  VariableLengthPlan(const AttentionLayout& layout, const std::vector<KeyValues>& sources,
+                     const at::Device& device)
+      : seen(visible_tokens(layout, sources)) {
+    std::vector<int64_t> keys, ends{0};
+    for (int64_t s = 0; s < layout.sequences(); ++s) {
+      const std::vector<int64_t>& rows = seen.of_sequence[static_cast<std::size_t>(s)];
+      keys.insert(keys.end(), rows.begin(), rows.end());
+      ends.push_back(static_cast<int64_t>(keys.size()));
+      longest_key = std::max(longest_key, static_cast<int64_t>(rows.size()));
+      longest_query = std::max(longest_query, layout.query_offsets[s + 1] - layout.query_offsets[s]);
+    }
+    key_index = index_tensor(keys, device);
+    key_offsets = index_tensor(ends, device).to(at::kInt);
+    query_offsets = index_tensor(layout.query_offsets, device).to(at::kInt);
+  }
+};
+
+} // namespace
+
+std::string why_not_variable_length(const at::Tensor& query, const AttentionLayout& layout,
+                                    const RelativeBias* bias) {
+  if (query.is_cpu())
+    return "LibTorch has no variable-length attention on the CPU";
+  if (query.scalar_type() == at::kDouble)
+    return "LibTorch's variable-length attention does not take float64";
+  if (bias)
+    return "LibTorch's variable-length attention takes no bias";
+  if (layout.causal && !queries_end_sequences(layout))
+    return "some query is not among the last rows of its sequence, one after another";
+  return "";
+}
+
+at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                                     const AttentionLayout& layout, double scale) {
+  auto plan = std::dynamic_pointer_cast<const VariableLengthPlan>(layout.plan);
+  if (!plan)
+    layout.plan = plan = std::make_shared<VariableLengthPlan>(layout, sources, query.device());
+  if (plan->longest_query == 0)
+    return query;
+  const auto gathered = [&](at::Tensor KeyValues::*which) {
+    const at::Tensor rows = concatenated(sources, which, plan->seen).index_select(0, plan->key_index);
+    const int64_t share = query.size(1) / rows.size(1);
+    return (share == 1 ? rows : rows.repeat_interleave(share, 1, query.size(1))).unsqueeze(0);
+  };
+  const at::Tensor key = gathered(&KeyValues::key), value = gathered(&KeyValues::value);
+  const bool trains =
+      at::GradMode::is_enabled() && (query.requires_grad() || key.requires_grad() || value.requires_grad());
+  return std::get<0>(at::_efficient_attention_forward(
+                         query.unsqueeze(0), key, value, std::nullopt, plan->query_offsets, plan->key_offsets,
+                         plan->longest_query, plan->longest_key, 0.0,
+                         layout.causal ? behind_it_when_ends_are_aligned : nobody, trains, scale))
+      .squeeze(0);
+}
+
+} // namespace cuecard

@@ -1,0 +1,16 @@
+/// Attention layouts of sides with late soft tokens (Piece::first_layer).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <cuecard/batch.hpp>
+#include <cuecard/parts/attention/attention.hpp>
+
+namespace cuecard {
+
+/// The layout of self-attention over `side` in layer `layer`. Late soft tokens that have not entered yet attend only to each other,
+/// as a sequence of their own whose result nobody uses, and no other token sees them. `before` as in self_attention_layout.
+AttentionLayout layout_at_layer(const Side& side, bool causal, const std::vector<std::vector<KeyRange>>& before, int64_t layer);
+
+} // namespace cuecard

@@ -1,0 +1,25 @@
+#include <cuecard/parts/layers/embedding.hpp>
+
+#include <ATen/ops/index_select.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning) {
+  const bool triggers =
+      conditioning.triggers.defined() && side.trigger_tokens.defined() && side.trigger_tokens.size(0) > 0;
+  const at::Tensor ids =
+      triggers
+          ? side.ids.index_copy(0, side.trigger_tokens, conditioning.triggers.index_select(0, side.trigger_slots))
+          : side.ids;
+  const at::Tensor words = table.index_select(0, ids);
+  const at::Tensor& soft = conditioning.embeddings;
+  if (!side.soft_tokens.defined() || side.soft_tokens.size(0) == 0)
+    return words;
+  if (!soft.defined())
+    throw Error("the prompt has soft slots, but the tuner gives no embeddings for them.");
+  return words.index_copy(0, side.soft_tokens, soft.index_select(0, side.soft_slots).to(table.scalar_type()));
+}
+
+} // namespace cuecard

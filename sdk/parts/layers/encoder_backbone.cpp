@@ -1,0 +1,147 @@
+#include <cuecard/parts/layers/encoder_backbone.hpp>
+
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tanh.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/layers/embedding.hpp>
+#include <cuecard/parts/layers/output_projection.hpp>
+
+namespace cuecard {
+
+namespace {
+
+/// Tensors of a checkpoint with `prefix` in front of their names.
+class Spelled {
+public:
+  /// `taken` receives every tensor that is asked for, by its name in the checkpoint.
+  Spelled(const Weights& source, std::map<std::string, at::Tensor>& taken, std::string prefix)
+      : source_(source), taken_(taken), prefix_(std::move(prefix)) {}
+
+  bool has(const std::string& name) const { return source_.has(spelling(name)); }
+  at::Tensor operator()(const std::string& name, at::IntArrayRef shape) const {
+    const std::string spelled = spelling(name);
+    return taken_[spelled] = source_.get(spelled, shape);
+  }
+
+private:
+  std::string spelling(const std::string& name) const {
+    const std::string whole = prefix_ + name, stem = whole.substr(0, whole.rfind('.'));
+    const std::string old = stem + (whole.ends_with(".bias") ? ".beta" : ".gamma");
+    return !source_.has(whole) && source_.has(old) ? old : whole;
+  }
+
+  const Weights& source_;
+  std::map<std::string, at::Tensor>& taken_;
+  std::string prefix_;
+};
+
+} // namespace
+
+BackboneShape EncoderFamily::shape() const {
+  const EncoderConfiguration& c = configuration;
+  BackboneShape shape;
+  shape.family = name;
+  shape.layers = c.layers;
+  shape.hidden = c.hidden;
+  shape.embedding_width = c.embedding_width;
+  shape.heads = shape.kv_heads = c.heads;
+  shape.head_dim = c.hidden / c.heads;
+  shape.vocabulary = c.vocabulary;
+  shape.max_positions = c.max_positions - first_position;
+  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
+  return shape;
+}
+
+EncoderBackbone::EncoderBackbone(const BackboneArguments& arguments, EncoderFamily family)
+    : LoadedBackbone(family.shape()), family_(std::move(family)) {
+  take_encoder(arguments.weights);
+  take_head(arguments.weights);
+}
+
+void EncoderBackbone::take_encoder(const Weights& source) {
+  const EncoderConfiguration& c = family_.configuration;
+  const EncoderNames& names = family_.names;
+  const bool prefixed = source.has(names.prefix + "embeddings.word_embeddings.weight");
+  const Spelled take(source, weights_, prefixed ? names.prefix : "");
+  input_table_ = take("embeddings.word_embeddings.weight", {c.vocabulary, c.embedding_width});
+  positions_ = take("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
+  if (c.segments > 0)
+    segments_ = take("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
+  embedding_norm_ = cuecard::take_layer_norm(take, "embeddings.LayerNorm", c.embedding_width, c.norm_epsilon);
+  if (c.embedding_width != c.hidden)
+    projection_ = cuecard::take_linear(take, "embeddings_project", c.hidden, c.embedding_width);
+  for (int64_t l = 0; l < c.layers; ++l)
+    layers_.emplace_back(take, names.layer, c, l);
+  for (PostNormLayer& layer : layers_)
+    for (Linear* map : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.up, &layer.down}) {
+      map->name.insert(0, prefixed ? names.prefix : "");
+      declare(*map);
+    }
+  if (!names.pooler.empty() && take.has(names.pooler + ".weight")) {
+    pooler_ = cuecard::take_linear(take, names.pooler, c.hidden, c.hidden);
+    shape_.has_pooler = true;
+  }
+}
+
+void EncoderBackbone::take_head(const Weights& source) {
+  const EncoderConfiguration& c = family_.configuration;
+  const EncoderNames& names = family_.names;
+  const Spelled take(source, weights_, "");
+  if (!take.has(names.transform + ".weight"))
+    return;
+  transform_ = cuecard::take_linear(take, names.transform, c.embedding_width, c.hidden);
+  transform_norm_ = cuecard::take_layer_norm(take, names.transform_norm, c.embedding_width, c.norm_epsilon);
+  const std::string decoder = names.decoder + ".weight";
+  output_table_ = take.has(decoder) ? take(decoder, {c.vocabulary, c.embedding_width}) : input_table_;
+  decoder_bias_ =
+      take(take.has(names.decoder_bias) ? names.decoder_bias : names.decoder + ".bias", {c.vocabulary});
+  shape_.has_lm_head = true;
+}
+
+at::Tensor EncoderBackbone::embed(const Side& side, const BatchConditioning& conditioning,
+                                  const at::Tensor& positions) const {
+  at::Tensor x =
+      embed_tokens(input_table_, side, conditioning) + positions_.index_select(0, positions + family_.first_position);
+  if (segments_.defined())
+    x = x + (family_.reads_segments && side.segments.defined() ? segments_.index_select(0, side.segments)
+                                                               : segments_[0]);
+  x = embedding_norm_(x);
+  return projection_.weight.defined() ? projection_(x) : x;
+}
+
+at::Tensor EncoderBackbone::forward(const ForwardArgs& args) const {
+  const Side& side = args.batch.input;
+  const ForwardPass pass(args, side, shape_, PrefixSite::self);
+  at::Tensor x = embed(side, args.conditioning, pass.positions());
+  for (int64_t l = 0; l < pass.layers(shape_.layers); ++l)
+    x = layers_[static_cast<std::size_t>(l)].forward(family_.configuration, l, pass.enter(l, x), pass);
+  return x;
+}
+
+at::Tensor EncoderBackbone::project(const ProjectArgs& args) const {
+  switch (args.request.kind) {
+  case OutputRequest::Kind::hidden_states:
+    return args.hidden;
+  case OutputRequest::Kind::pooled:
+    if (!pooler_.weight.defined())
+      throw Error("this " + family_.title +
+                  " checkpoint has no pooler; use a verbalizer that reads hidden states.");
+    return at::tanh(pooler_(args.hidden));
+  default:
+    break;
+  }
+  if (!output_table_.defined())
+    throw Error("this " + family_.title +
+                " checkpoint has no masked-LM head, so no words can be scored with it; use a checkpoint for "
+                "masked language modelling, or a verbalizer that reads hidden states.");
+  const at::Tensor states = transform_norm_(activate(family_.head_activation, transform_(args.hidden)));
+  return args.request.kind == OutputRequest::Kind::transformed_states
+             ? states
+             : score_rows(states, output_table_, decoder_bias_, args, shape_.family);
+}
+
+} // namespace cuecard

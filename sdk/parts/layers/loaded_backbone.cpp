@@ -1,0 +1,47 @@
+#include <cuecard/parts/layers/loaded_backbone.hpp>
+
+#include <ATen/ops/index_select.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/layers/output_projection.hpp>
+
+namespace cuecard {
+
+namespace {
+
+const at::Tensor& table_of(TokenTable table, const at::Tensor& input, const at::Tensor& output, const std::string& family) {
+  if (table == TokenTable::output && !output.defined())
+    throw Error("this " + family + " checkpoint has no head over the vocabulary, so it has no output embeddings.");
+  return table == TokenTable::input ? input : output;
+}
+
+} // namespace
+
+at::Tensor LoadedBackbone::token_vectors(TokenTable table, const at::Tensor& ids) const {
+  return table_of(table, input_table_, output_table_, shape_.family).index_select(0, ids).to(at::kFloat);
+}
+
+at::Tensor LoadedBackbone::token_dot_products(TokenTable table, const at::Tensor& vectors) const {
+  return table_dot_products(table_of(table, input_table_, output_table_, shape_.family), vectors);
+}
+
+at::Tensor LoadedBackbone::take(const Weights& source, const std::string& name, at::IntArrayRef shape) {
+  return weights_[name] = source.get(name, shape);
+}
+
+Linear LoadedBackbone::take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in, bool bias) {
+  Linear layer{take(source, name + ".weight", {out, in}), bias ? take(source, name + ".bias", {out}) : at::Tensor(),
+               name + ".weight"};
+  declare(layer);
+  return layer;
+}
+
+LayerNorm LoadedBackbone::take_layer_norm(const Weights& source, const std::string& name, int64_t size, double epsilon) {
+  return {take(source, name + ".weight", {size}), take(source, name + ".bias", {size}), epsilon};
+}
+
+void LoadedBackbone::declare(const Linear& layer) {
+  linear_layers_.push_back({layer.name, layer.weight.size(0), layer.weight.size(1)});
+}
+
+} // namespace cuecard

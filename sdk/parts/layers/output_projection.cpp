@@ -1,0 +1,44 @@
+#include <cuecard/parts/layers/output_projection.hpp>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/logsumexp.h>
+
+#include <cuecard/error.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+
+namespace cuecard {
+
+namespace {
+
+at::Tensor wide(const at::Tensor& logits) {
+  return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
+}
+
+} // namespace
+
+at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
+                      const ProjectArgs& args, const std::string& family) {
+  const OutputRequest& request = args.request;
+  if (request.kind == OutputRequest::Kind::target_log_probs)
+    return target_log_probs(states, head, bias, args.targets);
+  const bool log_probs = request.kind == OutputRequest::Kind::log_probs;
+  if (!log_probs && request.kind != OutputRequest::Kind::logits)
+    throw Error("the " + family + " backbone has no " +
+                (request.kind == OutputRequest::Kind::pooled ? "pooler" : "head with a transform") +
+                "; use a verbalizer that needs logits or hidden states.");
+  if (!log_probs && request.token_ids.defined())
+    return wide(linear(states, head.index_select(0, request.token_ids),
+                       bias.defined() ? bias.index_select(0, request.token_ids) : bias));
+  const at::Tensor all = wide(linear(states, head, bias));
+  if (!log_probs)
+    return all;
+  const at::Tensor requested = request.token_ids.defined() ? all.index_select(1, request.token_ids) : all;
+  return requested - at::logsumexp(all, {1}, true);
+}
+
+at::Tensor table_dot_products(const at::Tensor& table, const at::Tensor& rows) {
+  return cuecard::linear(rows.to(table.scalar_type()), table).to(at::kFloat);
+}
+
+} // namespace cuecard

@@ -1,0 +1,90 @@
+#include "training/micro_batches.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/sum.h>
+
+namespace cuecard {
+
+namespace {
+
+/// A conditioning whose tensors are leaves, so that several backward passes end there; their sum is then propagated through the
+/// tuner's own graph.
+class Leaves {
+public:
+  explicit Leaves(const Conditioning& original) : cut_(original) {
+    cut(cut_.embeddings);
+    cut(cut_.late_embeddings);
+    for (Prefix& prefix : cut_.prefixes) {
+      cut(prefix.key);
+      cut(prefix.value);
+    }
+    for (LowRankUpdate& update : cut_.low_rank) {
+      cut(update.a);
+      cut(update.b);
+    }
+    for (Rescaling& rescaling : cut_.rescalings)
+      cut(rescaling.factors);
+  }
+
+  const Conditioning& conditioning() const { return cut_; }
+
+  void backward() const {
+    at::Tensor sum;
+    for (const auto& [original, leaf] : pairs_)
+      if (leaf.grad().defined()) {
+        const at::Tensor part = at::sum(original * leaf.grad()); // its gradient in `original` is the leaf's
+        sum = sum.defined() ? sum + part : part;
+      }
+    if (sum.defined())
+      sum.backward();
+  }
+
+private:
+  void cut(at::Tensor& tensor) {
+    if (!tensor.defined() || !tensor.requires_grad())
+      return;
+    at::Tensor leaf = tensor.detach();
+    leaf.set_requires_grad(true);
+    pairs_.emplace_back(tensor, leaf);
+    tensor = leaf;
+  }
+
+  Conditioning cut_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;
+};
+
+} // namespace
+
+at::Tensor accumulate_gradients(Tuner& tuner, Engine& engine, int64_t step, const Pass& pass) {
+  at::Tensor total;
+  const auto tasks = static_cast<int64_t>(engine.problem().tasks.size());
+  const bool per_input = static_cast<bool>(tuner.input_features());
+  for (int64_t task = 0; task < tasks; ++task) {
+    const Verbalizer& verbalizer = engine.problem().tasks[static_cast<std::size_t>(task)].verbalizer;
+    const std::vector<Batch> batches = engine.training_batches(task, step);
+    double weight = 0;
+    for (const Batch& batch : batches)
+      weight += verbalizer.weight(batch);
+    const auto add = [&](const Batch& batch, const Conditioning& conditioning) {
+      const double share = verbalizer.weight(batch) / (weight * static_cast<double>(tasks));
+      const at::Tensor loss = engine.loss(task, batch, conditioning, pass) * share;
+      loss.backward();
+      total = total.defined() ? total + loss.detach() : loss.detach();
+    };
+    if (per_input) {
+      for (const Batch& batch : batches)
+        add(batch, tuner.condition({task, pass, engine.input_features(task, batch)}));
+      continue;
+    }
+    const Conditioning whole = tuner.condition({task, pass});
+    const Leaves leaves(whole);
+    const bool several = batches.size() > 1;
+    for (const Batch& batch : batches)
+      add(batch, several ? leaves.conditioning() : whole);
+    if (several)
+      leaves.backward();
+  }
+  return total;
+}
+
+} // namespace cuecard

@@ -1,0 +1,102 @@
+#include <cuecard/parts/training/reparametrisation.hpp>
+
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros.h>
+
+namespace cuecard {
+
+namespace {
+
+/// Hidden states [1, h] of all rows of one direction, in the order of the rows.
+at::Tensor run_direction(const BidirectionalLstm::Direction& direction, const at::Tensor& x, bool backwards) {
+  const int64_t rows = x.size(0), hidden = direction.hidden.weight.size(1);
+  const at::Tensor from_input = direction.input(x);
+  at::Tensor state = at::zeros({1, hidden}, x.options()), cell = state;
+  std::vector<at::Tensor> states(static_cast<std::size_t>(rows));
+  for (int64_t step = 0; step < rows; ++step) {
+    const int64_t row = backwards ? rows - 1 - step : step;
+    const at::Tensor gates = from_input.narrow(0, row, 1) + direction.hidden(state);
+    const auto gate = [&](int64_t which) { return gates.narrow(1, which * hidden, hidden); };
+    cell = at::sigmoid(gate(1)) * cell + at::sigmoid(gate(0)) * at::tanh(gate(2));
+    state = at::sigmoid(gate(3)) * at::tanh(cell);
+    states[static_cast<std::size_t>(row)] = state;
+  }
+  return at::cat(states);
+}
+
+Linear uniform_linear(int64_t out, int64_t in, double within, Random& random) {
+  at::Tensor weight = random.uniform_tensor({out, in}, -within, within);
+  return {weight, random.uniform_tensor({out}, -within, within)};
+}
+
+} // namespace
+
+Linear initial_linear(int64_t out, int64_t in, Random& random) {
+  return uniform_linear(out, in, 1.0 / std::sqrt(static_cast<double>(in)), random);
+}
+
+Linear normal_linear(int64_t out, int64_t in, double deviation, Random& random) {
+  return {random.normal_tensor({out, in}, deviation), at::zeros({out}, at::kFloat)};
+}
+
+at::Tensor Mlp::inside(const at::Tensor& x) const {
+  return at::tanh(first(x));
+}
+
+std::vector<at::Tensor*> Mlp::tensors() {
+  return {&first.weight, &first.bias, &second.weight, &second.bias};
+}
+
+BidirectionalLstm BidirectionalLstm::initial(int64_t in, int64_t hidden, int64_t layers, Random& random) {
+  const double within = 1.0 / std::sqrt(static_cast<double>(hidden));
+  BidirectionalLstm lstm;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    std::array<Direction, 2> both;
+    for (Direction& direction : both) {
+      direction.input = uniform_linear(4 * hidden, layer == 0 ? in : 2 * hidden, within, random);
+      direction.hidden = uniform_linear(4 * hidden, hidden, within, random);
+    }
+    lstm.layers.push_back(both);
+  }
+  return lstm;
+}
+
+at::Tensor BidirectionalLstm::operator()(const at::Tensor& x) const {
+  at::Tensor rows = x;
+  for (const std::array<Direction, 2>& both : layers)
+    rows = at::cat({run_direction(both[0], rows, false), run_direction(both[1], rows, true)}, 1);
+  return rows;
+}
+
+std::vector<at::Tensor*> BidirectionalLstm::tensors() {
+  std::vector<at::Tensor*> result;
+  for (std::array<Direction, 2>& both : layers)
+    for (Direction& direction : both)
+      for (Linear* linear : {&direction.input, &direction.hidden}) {
+        result.push_back(&linear->weight);
+        result.push_back(&linear->bias);
+      }
+  return result;
+}
+
+at::Tensor dropout(const at::Tensor& x, double rate, const Pass& pass, uint64_t stream) {
+  if (!pass.training || rate <= 0)
+    return x;
+  const at::Tensor drawn = Random(pass.seed, stream).uniform_tensor(x.sizes(), 0, 1);
+  const at::Tensor kept = (drawn >= rate).to(at::kFloat) / (1.0 - rate);
+  return x * kept.to(x.device(), x.scalar_type(), /*non_blocking=*/true);
+}
+
+void make_learned(const std::vector<at::Tensor*>& tensors, const at::Device& device) {
+  for (at::Tensor* tensor : tensors) {
+    *tensor = tensor->detach().to(device).contiguous();
+    tensor->set_requires_grad(true);
+  }
+}
+
+} // namespace cuecard

@@ -1,0 +1,14 @@
+#include <cuecard/tuner.hpp>
+
+namespace cuecard {
+
+void* Engine::extension(std::string_view) {
+  return nullptr;
+}
+
+bool Tuner::adopt(const Conditioning&, std::string& why) {
+  why = "this method takes nothing that another tool trained";
+  return false;
+}
+
+} // namespace cuecard
