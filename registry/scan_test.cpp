@@ -19,7 +19,7 @@ namespace {
 ComponentInfo component(uint32_t kind, const std::string& name, std::vector<std::string> model_types = {}) {
   ComponentInfo info;
   info.kind = kind;
-  info.kind_version = 1;
+  info.kind_version = CUECARD_TUNER_VERSION; // the same for all interfaces today
   info.name = name;
   info.summary = "For tests.";
   info.model_types = std::move(model_types);
@@ -223,9 +223,9 @@ TEST_CASE("a plugin for another LibTorch is listed but rejected, and doesn't hid
 TEST_CASE("a component for a newer interface is rejected without affecting the others") {
   const TestFolder folder;
   ComponentInfo newer = component(CUECARD_TUNER, "newer");
-  newer.kind_version = 2;
+  newer.kind_version = CUECARD_TUNER_VERSION + 1;
   install(folder.path(), plugin("mixed", {newer, component(CUECARD_TEMPLATE, "plain")}));
   const Registry registry = scan({folder.path()});
-  CHECK(holds(error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "newer"); }), "version 2"));
+  CHECK(holds(error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "newer"); }), "version 4"));
   CHECK(registry.find(CUECARD_TEMPLATE, "plain").component().name == "plain");
 }

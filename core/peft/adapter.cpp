@@ -110,8 +110,9 @@ public:
 private:
   void add_tensor(const std::string& name, const SafetensorsEntry& entry) {
     const bool multitask = adapter_.config.type == Type::multitask_prompt_tuning;
-    if (name == "prompt_embeddings" ||
-        (multitask && (name == "prefix_task_cols" || name == "prefix_task_rows"))) {
+    if (!adapter_.config.updates_layers() &&
+        (name == "prompt_embeddings" ||
+         (multitask && (name == "prefix_task_cols" || name == "prefix_task_rows")))) {
       adapter_.prompt_tensors[name] = to_float(name, entry);
       if (name == "prompt_embeddings")
         adapter_.dtype = entry.dtype;

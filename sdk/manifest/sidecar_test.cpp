@@ -118,8 +118,10 @@ TEST_CASE("errors in a sidecar name the field") {
   CHECK(holds(refusal([](Json& json) { json["components"][0]["options"] = 5; }),
               "\"components[0].options\" is not an array"));
   CHECK(holds(refusal([](Json& json) { json["components"][0]["trains"] = "words"; }), "is not one of nothing"));
-  CHECK(holds(refusal([](Json& json) { json["components"][0]["options"][0].erase("role"); }), "\"role\""));
-  CHECK(holds(refusal([](Json& json) { json["components"][0]["options"][0]["role"] = "length"; }), "\"role\""));
+  CHECK(holds(refusal([](Json& json) { json["components"][0]["options"][0].erase("role"); }),
+              "options[0].role\""));
+  CHECK(holds(refusal([](Json& json) { json["components"][0]["options"][0]["role"] = "length"; }),
+              "options[0].role\""));
   CHECK(holds(refusal([](Json& json) { json["components"][0]["options"][0]["default"] = "0"; }),
               "invalid default"));
   CHECK(holds(refusal([](Json& json) { json["components"][1] = json["components"][0]; }), "twice"));

@@ -255,7 +255,8 @@ TEST_CASE("text: the scorer and the predictor agree, also in one call with a car
 
 TEST_CASE("tasks that these verbalizers can't do are refused") {
   const Model masked = tiny_model("bert-mlm"), model = tiny_model("llama-tied");
-  CHECK_THROWS_WITH_AS(pipeline_with(masked, "text", {}), doctest::Contains("has the model write"), UsageError);
+  CHECK_THROWS_WITH_AS(pipeline_with(masked, "text", {}),
+                       doctest::Contains("needs a model that generates text"), UsageError);
   PipelineChoice choice;
   choice.prompt_template.set = {{"text", "{text}{\"mask\"}"}};
   choice.verbalizer.component = "label-text";

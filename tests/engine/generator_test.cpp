@@ -148,11 +148,12 @@ TEST_CASE("settings that contradict each other, and models that can't generate, 
   const std::vector<TokenizedPrompt> prompts{prompt_of(model, {20, 30})};
   GenerateSettings settings;
   settings.returns = 2;
-  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("sequences to return, 2, exceeds the number of beams, 1"),
-                       UsageError);
+  CHECK_THROWS_WITH_AS(written(model, prompts, settings),
+                       doctest::Contains("sequences to return, 2, exceeds the number of beams, 1"), UsageError);
   settings.beams = 2;
   settings.temperature = 1;
-  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("beam search does not sample"), UsageError);
+  CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("beam search does not sample"),
+                       UsageError);
   settings = {};
   settings.min_length = 100;
   CHECK_THROWS_WITH_AS(written(model, prompts, settings), doctest::Contains("minimum of 100"), UsageError);

@@ -10,7 +10,8 @@
 namespace cuecard::test {
 
 /// The gradients of all parameters of `pipeline`'s tuner after `steps` steps, step by step.
-inline std::vector<std::vector<at::Tensor>> gradients_of(const Model& model, TaskPipeline pipeline, const std::vector<Example>& examples,
+inline std::vector<std::vector<at::Tensor>> gradients_of(const Model& model, TaskPipeline pipeline,
+                                                         const std::vector<Example>& examples,
                                                          const FitRequest& request) {
   class Spy final : public PassingEngine {
   public:

@@ -1,5 +1,5 @@
-// Soft tokens that enter at a middle layer: the layers below don't see them, the layers above compute what they would with these
-// tokens as their input, training works, and generation equals decoding without a cache.
+// Soft tokens that enter at a middle layer: the layers below don't see them, the layers above compute what they
+// would with these tokens as their input, training works, and generation equals decoding without a cache.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -32,7 +32,8 @@ std::string plain_text(const Model& model) {
 }
 
 std::string slotted_text(const Model& model) {
-  return model.shape().causal ? "{text} {\"soft\":\"the film\"} so{\"mask\"}" : "{text} {\"soft\":\"the film\"} {\"mask\"}";
+  return model.shape().causal ? "{text} {\"soft\":\"the film\"} so{\"mask\"}"
+                              : "{text} {\"soft\":\"the film\"} {\"mask\"}";
 }
 
 TaskPipeline late_card(const Model& model, const std::string& text, Set options) {
@@ -51,8 +52,9 @@ public:
     std::ifstream config(golden / "models" / name / "config.json");
     std::stringstream text;
     text << config.rdbuf();
-    std::ofstream(path_ / "config.json") << std::regex_replace(text.str(), std::regex("\"num_hidden_layers\": *[0-9]+"),
-                                                               "\"num_hidden_layers\": " + std::to_string(model.shape().layers - removed));
+    std::ofstream(path_ / "config.json")
+        << std::regex_replace(text.str(), std::regex("\"num_hidden_layers\": *[0-9]+"),
+                              "\"num_hidden_layers\": " + std::to_string(model.shape().layers - removed));
     std::map<std::string, at::Tensor> weights;
     const std::string prefix = "model.layers.";
     for (const auto& [weight, tensor] : model.backbone().weights()) {
@@ -75,7 +77,8 @@ public:
   Model load() const { return Model::load(path_, plugins(), {at::kCPU, at::kFloat}); }
 
 private:
-  const std::filesystem::path path_ = std::filesystem::temp_directory_path() / ("cuecard-upper-" + std::to_string(getpid()));
+  const std::filesystem::path path_ =
+      std::filesystem::temp_directory_path() / ("cuecard-upper-" + std::to_string(getpid()));
 };
 
 /// Prompts of `examples` in one batch, without sharing, and which of its tokens are not late.
@@ -84,7 +87,8 @@ struct Packed {
   Batch batch;
   std::vector<int64_t> text;
 
-  Packed(const Model& model, const TaskPipeline& pipeline, const std::vector<Example>& examples, bool share = false) {
+  Packed(const Model& model, const TaskPipeline& pipeline, const std::vector<Example>& examples,
+         bool share = false) {
     for (const Example& example : examples)
       prompts.push_back(tokenized(pipeline, model, example).at(0));
     std::vector<PackItem> items;
@@ -112,7 +116,11 @@ float mean_of(const std::vector<float>& losses, std::size_t begin, std::size_t c
 
 TEST_CASE("layers below don't see late tokens, and layers above do") {
   const at::NoGradGuard no_grad;
-  for (const auto& [name, layer] : {std::pair<const char*, int64_t>{"llama-tied", 2}, {"llama-tied", 1}, {"gpt2-tied", 2}, {"bert-mlm", 1}, {"t5-plain", 1}}) {
+  for (const auto& [name, layer] : {std::pair<const char*, int64_t>{"llama-tied", 2},
+                                    {"llama-tied", 1},
+                                    {"gpt2-tied", 2},
+                                    {"bert-mlm", 1},
+                                    {"t5-plain", 1}}) {
     CAPTURE(name);
     CAPTURE(layer);
     const Model model = tiny_model(name);
@@ -130,17 +138,22 @@ TEST_CASE("layers below don't see late tokens, and layers above do") {
       choice.label_words = {{numbered ? "w1" : "bad"}, {numbered ? "w2" : "good"}};
       return make_pipeline(model, plugins(), choice);
     };
-    const TaskPipeline late = pipeline("late-prompt-tuning", {{"layer", std::to_string(layer)}, {"length", "3"}}), plain = pipeline("manual", {});
+    const TaskPipeline late =
+                           pipeline("late-prompt-tuning", {{"layer", std::to_string(layer)}, {"length", "3"}}),
+                       plain = pipeline("manual", {});
     const Packed with(model, late, examples), without(model, plain, examples);
     REQUIRE(with.batch.input.num_tokens() == without.batch.input.num_tokens() + 9 * 3);
     REQUIRE(with.text.size() == static_cast<std::size_t>(without.batch.input.num_tokens()));
     const BatchConditioning conditioning(late.tuner->condition({})), nothing;
     const auto states = [&](const Packed& packed, const BatchConditioning& of, int64_t layers) {
-      return model.backbone().forward({packed.batch, of, nullptr, false, layers}).index_select(0, at::tensor(packed.text));
+      return model.backbone()
+          .forward({packed.batch, of, nullptr, false, layers})
+          .index_select(0, at::tensor(packed.text));
     };
     for (int64_t layers = 0; layers <= layer; ++layers)
       CHECK(at::allclose(states(with, conditioning, layers), states(without, nothing, layers), 1e-5, 1e-6));
-    CHECK(!at::allclose(states(with, conditioning, layer + 1), states(without, nothing, layer + 1), 1e-2, 1e-3));
+    CHECK(
+        !at::allclose(states(with, conditioning, layer + 1), states(without, nothing, layer + 1), 1e-2, 1e-3));
   }
 }
 
@@ -162,17 +175,19 @@ TEST_CASE("layers above compute what they would with the late tokens as their fi
       CHECK(at::allclose(model.backbone().forward({shared.batch, conditioning}), found, 1e-4, 1e-5));
       for (std::size_t i = 0; i < examples.size(); ++i) {
         const Packed single(model, late, {examples[i]});
-        const at::Tensor below =
-            model.backbone().forward({single.batch, conditioning, nullptr, false, layer}).index_select(0, at::tensor(single.text));
+        const at::Tensor below = model.backbone()
+                                     .forward({single.batch, conditioning, nullptr, false, layer})
+                                     .index_select(0, at::tensor(single.text));
         Batch batch = single.batch;
         Side& side = batch.input;
         side.late.clear();
         side.late_lengths.clear();
         side.late_layers.clear();
         side.soft_tokens = side.soft_slots = at::arange(side.num_tokens());
-        CHECK(at::equal(side.positions.narrow(0, 0, 4), at::zeros({4}, at::kLong))); // three late tokens and the first of the text
+        CHECK(at::equal(side.positions.narrow(0, 0, 4),
+                        at::zeros({4}, at::kLong))); // three late tokens and the first of the text
         Conditioning inputs;
-        inputs.embeddings = at::cat({own.late_embeddings.narrow(0, 2, 3), below});
+        inputs.embeddings = at::cat({own.late_embeddings.narrow(0, own.late_embeddings.size(0) - 3, 3), below});
         const at::Tensor expected = upper.backbone().forward({batch, BatchConditioning(inputs)});
         CHECK(at::allclose(found[static_cast<int64_t>(i)], expected[0], 1e-4, 1e-5));
       }
@@ -187,7 +202,8 @@ TEST_CASE("late prompts learn a planted rule, and the card answers as the pipeli
       CAPTURE(generator);
       const Model model = tiny_model(name);
       const std::vector<Example> examples = word_examples(48, 33);
-      TaskPipeline pipeline = late_card(model, slotted_text(model), {{"generator", generator}, {"bottleneck", "16"}});
+      TaskPipeline pipeline =
+          late_card(model, slotted_text(model), {{"generator", generator}, {"bottleneck", "16"}});
       const TrainResult result = train(model, {{pipeline, examples, examples}}, steps_of(50, 8, 0.02), 1);
       CHECK(mean_of(result.report.losses, 44, 6) < mean_of(result.report.losses, 0, 6) - 0.05f);
       const TaskPipeline back = pipeline_from_card(model, plugins(), to_card(pipeline, model));
@@ -208,7 +224,9 @@ TEST_CASE("a step that is split into several passes has the same gradients") {
       const auto gradients = [&](int64_t batch_tokens) {
         FitRequest request = steps_of(2, 8, 1e-3);
         request.batch_tokens = batch_tokens;
-        return gradients_of(model, late_card(model, slotted_text(model), {{"generator", generator}, {"dropout", "0"}}), examples, request);
+        return gradients_of(model,
+                            late_card(model, slotted_text(model), {{"generator", generator}, {"dropout", "0"}}),
+                            examples, request);
       };
       const auto whole = gradients(8192), split = gradients(40);
       REQUIRE(whole.size() == 2);
@@ -229,7 +247,8 @@ TEST_CASE("cards of different layers and generators share one batch and answer a
     std::vector<TaskPipeline> cards;
     for (const char* layer : {"1", deep ? "2" : "1"})
       for (const char* generator : {"none", "instance"}) {
-        cards.push_back(late_card(model, cards.size() % 2 ? plain_text(model) : slotted_text(model), {{"layer", layer}, {"generator", generator}}));
+        cards.push_back(late_card(model, cards.size() % 2 ? plain_text(model) : slotted_text(model),
+                                  {{"layer", layer}, {"generator", generator}}));
         cards.back().name = "card" + std::to_string(cards.size());
       }
     std::vector<const TaskPipeline*> pipelines;
@@ -244,7 +263,8 @@ TEST_CASE("cards of different layers and generators share one batch and answer a
         REQUIRE(found[i].problem == "");
         const Prediction alone = Predictor(model, {pipelines[i % 4]}).predict({&examples[i]})[0];
         for (std::size_t label = 0; label < 2; ++label)
-          CHECK(std::abs(std::log(found[i].decision.probabilities[label]) - std::log(alone.decision.probabilities[label])) < 1e-4);
+          CHECK(std::abs(std::log(found[i].decision.probabilities[label]) -
+                         std::log(alone.decision.probabilities[label])) < 1e-4);
       }
     }
   }

@@ -148,5 +148,6 @@ TEST_CASE("what a text begins and ends with is read from the model's files; an u
   CHECK(text_bounds(configuration, {}, 10).ends.empty());
   configuration.set("forced_eos_token_id", int64_t{10});
   CHECK_THROWS_WITH_AS(text_bounds(configuration, special, 10),
-                       "config.json: forced_eos_token_id is 10, and the model has tokens 0 to 9.", DataError);
+                       "config.json: forced_eos_token_id is 10, but the model's token ids are 0 to 9.",
+                       DataError);
 }

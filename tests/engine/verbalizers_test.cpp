@@ -133,7 +133,11 @@ TEST_CASE("soft: untrained it scores as the words do, and it is trained alone an
                    probabilities(Predictor(model, {&plain}).predict(pointers(dev))));
       }
       const TrainResult result = train(model, {{pipeline, rows, dev}}, some_steps(), 7);
-      CHECK(loss_fall(result.report) > 0.1);
+      const std::vector<float>& losses = result.report.losses;
+      const auto quarter = std::ssize(losses) / 4;
+      const double end =
+          std::accumulate(losses.end() - quarter, losses.end(), 0.0) / static_cast<double>(quarter);
+      CHECK(end < 0.8 * losses.front()); // most of the fall is in the first quarter
       CHECK(accuracy(model, pipeline, dev) > 0.9);
       check_card(model, pipeline, dev);
     }

@@ -51,7 +51,7 @@ assert all(abs(sum(row["scores"].values()) - 1) < 1e-6 for row in rows)
 right = sum(row["label"] == ["first", "second"][label] for row, label in zip(rows, gold, strict=True))
 assert right == measured["correct"], (right, measured)
 PYTHON
-expect 2 'labels every prompt by itself' train --task head.json --model "$bert" --tuner manual --out no.card
+expect 2 'labels each prompt by itself' train --task head.json --model "$bert" --tuner manual --out no.card
 expect 2 'dense' train --task one.json --model "$bert" --tuner manual --set verbalizer.dense=true --out no.card
 expect 2 'the template gives one' train --task single.json --model "$bert" --tuner manual --out no.card
 expect 3 'a label for each position in the list' train --task one.json --model "$bert" --tuner manual --out no.card

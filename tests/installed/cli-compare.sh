@@ -33,8 +33,8 @@ grep -q '^prompt-tuning .*%.*to' table.txt && grep -q 'over 1 seeds, on 24 examp
 
 expect 2 'Did you mean "prompt-tuning"' compare "${fit[@]}" --tuners manual,prompt-tunning
 expect 2 'twice' compare "${fit[@]}" --tuners manual,manual
-expect 2 'none of the tuners' compare "${fit[@]}" --tuners manual,prompt-tuning --set lenght=3
-expect 2 'none of the tuners' compare "${fit[@]}" --tuners manual,prompt-tuning --set fine-tuning.what=all
+expect 2 'none of the compared tuners' compare "${fit[@]}" --tuners manual,prompt-tuning --set lenght=3
+expect 2 'is not one of the compared tuners' compare "${fit[@]}" --tuners manual,prompt-tuning --set fine-tuning.what=all
 
 cuecard report compare.json train-0.json train-1.json eval-0.json --out page.html
 python3 <<'PYTHON'

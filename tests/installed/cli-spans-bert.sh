@@ -48,10 +48,10 @@ assert lines("one.json")[0]["text"] == "x7", lines("one.json")
 [odd] = lines("odd.eval")
 assert odd["n"] == 1 and odd["skipped"] == 2, odd
 assert 'line 2: its answer "x7" is not at character 0 of "context"' in open("told").read()
-assert 'line 3: it has no text to compare with' in open("told").read()
+assert 'line 3: it has no reference text' in open("told").read()
 PYTHON
 grep -q 'squad-f1' table
 expect 2 'measures labels, but the verbalizer predicts texts' train --task accuracy.json --model "$bert" --tuner manual --out no.card
 expect 3 'is not at character 0' train --task odd.json --model "$bert" --tuner manual --strict --out no.card
-expect 2 'in windows by verbalizers that read' train --task windows.json --model "$bert" --tuner manual --out no.card
+expect 2 '"windows" is for verbalizers that use the tokens' train --task windows.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

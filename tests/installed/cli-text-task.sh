@@ -46,7 +46,7 @@ assert prefix["mean"] > plain["mean"]
 assert learned["mean"] == measured["value"] > plain["mean"]
 assert learned["by_metric"] == measured["by_metric"] and plain["by_metric"]["chrf"] == plain["mean"]
 assert several["n"] == 1 and several["skipped"] == 1 and several["correct"] == 1, several
-assert "line 2: it has no text to compare with" in open("told").read()
+assert "line 2: it has no reference text" in open("told").read()
 PY
 
 refused() { # CODE PATTERN ARGUMENTS...

@@ -54,5 +54,5 @@ PYTHON
 grep -q 'entity-f1' table
 expect 3 'one for each word, but the verbalizer "head" predicts one' train --task head.json --model "$bert" --tuner manual --out no.card
 expect 3 'one label per example, but the verbalizer "words"' train --task rows.json --model "$bert" --tuner manual --out no.card
-expect 2 'B-PER, I-PER and O, and one is called "thing"' train --task names.json --model "$bert" --tuner manual --out no.card
+expect 2 'B-PER, I-PER and O, but one is "thing"' train --task names.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

@@ -280,7 +280,9 @@ TEST_CASE("imported adapters are exported as they were") {
     CHECK(here.task == there.task);
     CHECK(here.rank == there.rank);
     CHECK(here.modules_to_save == there.modules_to_save);
-    CHECK(here.feedforward_modules == there.feedforward_modules);
+    for (const std::string& module : here.feedforward_modules) // in full, where the original may have suffixes
+      CHECK(std::ranges::any_of(there.feedforward_modules,
+                                [&](const std::string& suffix) { return module.ends_with(suffix); }));
     REQUIRE(exported.module_tensors.size() == each.adapter.module_tensors.size());
     for (const auto& [name, tensor] : each.adapter.module_tensors)
       CHECK(exported.module_tensors.at(name).sizes() == tensor.sizes());

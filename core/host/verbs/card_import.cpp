@@ -38,8 +38,9 @@ TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
 void print(const Json& imported) {
   // "rows" is 0 of updates of linear layers.
   std::cout << imported["out"].get<std::string>() << ": "
-            << (imported["rows"] == 0 ? "updates of layers" : imported["rows"].dump() + " virtual tokens") << " for "
-            << imported["tuner"].get<std::string>() << ", " << imported["verbalizer"].get<std::string>();
+            << (imported["rows"] == 0 ? "updates of layers" : imported["rows"].dump() + " virtual tokens")
+            << " for " << imported["tuner"].get<std::string>() << ", "
+            << imported["verbalizer"].get<std::string>();
   std::string labels;
   for (const Json& label : imported["labels"])
     labels += (labels.empty() ? "" : ", ") + one_line(label.get<std::string>());

@@ -21,16 +21,19 @@ at::Tensor heads_of(const at::Tensor& states, int64_t heads) {
   return states.view({states.size(0), heads, states.size(1) / heads});
 }
 
-at::Tensor attend(const BartAttention& attention, int64_t heads, const at::Tensor& states, const ForwardPass& pass, bool selected,
-                  const std::vector<KeyValues>& sources, const AttentionLayout& layout) {
+at::Tensor attend(const BartAttention& attention, int64_t heads, const at::Tensor& states,
+                  const ForwardPass& pass, bool selected, const std::vector<KeyValues>& sources,
+                  const AttentionLayout& layout) {
   const double scale = 1.0 / std::sqrt(static_cast<double>(states.size(1) / heads));
   const at::Tensor query = heads_of(pass.linear(attention.query, states, selected), heads);
   const at::Tensor mixed = cuecard::attention(query, sources, layout, scale);
   return attention.norm(states + pass.linear(attention.output, mixed.reshape(states.sizes()), selected));
 }
 
-KeyValues keys_and_values(const BartAttention& attention, int64_t heads, const at::Tensor& states, const ForwardPass& pass) {
-  return {heads_of(pass.linear(attention.key, states), heads), heads_of(pass.linear(attention.value, states), heads)};
+KeyValues keys_and_values(const BartAttention& attention, int64_t heads, const at::Tensor& states,
+                          const ForwardPass& pass) {
+  return {heads_of(pass.linear(attention.key, states), heads),
+          heads_of(pass.linear(attention.value, states), heads)};
 }
 
 } // namespace
@@ -56,7 +59,8 @@ BartConfiguration::BartConfiguration(const Configuration& c)
                       " is true; this backbone has BART's norms, which stand behind.");
 }
 
-at::Tensor BartStack::forward(const at::Tensor& embedded, const ForwardPass& pass, const Encoded* encoded) const {
+at::Tensor BartStack::forward(const at::Tensor& embedded, const ForwardPass& pass,
+                              const Encoded* encoded) const {
   at::Tensor x = embedding_norm(embedded + positions.index_select(0, pass.positions() + position_offset));
   const int64_t count = pass.layers(static_cast<int64_t>(layers.size()));
   for (int64_t l = 0; l < count; ++l) {
@@ -67,7 +71,9 @@ at::Tensor BartStack::forward(const at::Tensor& embedded, const ForwardPass& pas
     x = attend(layer.self, heads, last ? x.index_select(0, pass.selected_tokens()) : x, pass, last,
                pass.sources(l, own.key, own.value), last ? pass.last_layout() : pass.layout(l));
     if (encoded) {
-      const auto project = [&] { return keys_and_values(layer.cross, heads, encoded->states, *encoded->encoder); };
+      const auto project = [&] {
+        return keys_and_values(layer.cross, heads, encoded->states, *encoded->encoder);
+      };
       x = attend(layer.cross, heads, x, pass, last, encoded->pass.sources(l, project),
                  last ? encoded->pass.last_layout() : encoded->pass.layout());
     }
@@ -101,8 +107,9 @@ Bart::Bart(const BackboneArguments& arguments)
     : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
   const BartConfiguration& c = configuration_;
   const Weights& source = arguments.weights;
-  input_table_ = take(source, source.has("model.shared.weight") ? "model.shared.weight" : "model.encoder.embed_tokens.weight",
-                      {c.vocabulary, c.hidden});
+  input_table_ = take(
+      source, source.has("model.shared.weight") ? "model.shared.weight" : "model.encoder.embed_tokens.weight",
+      {c.vocabulary, c.hidden});
   output_table_ = c.tied ? input_table_ : take(source, "lm_head.weight", {c.vocabulary, c.hidden});
   if (source.has("final_logits_bias"))
     final_logits_bias_ = take(source, "final_logits_bias", {1, c.vocabulary}).select(0, 0);
@@ -112,8 +119,12 @@ Bart::Bart(const BackboneArguments& arguments)
 
 BartStack Bart::take_stack(const Weights& source, const std::string& name, const BartSide& side, bool decoder) {
   const int64_t hidden = configuration_.hidden;
-  const auto map = [&](const std::string& at, int64_t out, int64_t in) { return take_linear(source, name + at, out, in, true); };
-  const auto take_norm = [&](const std::string& at) { return take_layer_norm(source, name + at, hidden, norm_epsilon); };
+  const auto map = [&](const std::string& at, int64_t out, int64_t in) {
+    return take_linear(source, name + at, out, in, true);
+  };
+  const auto take_norm = [&](const std::string& at) {
+    return take_layer_norm(source, name + at, hidden, norm_epsilon);
+  };
   const auto take_attention = [&](const std::string& at) {
     return BartAttention{map(at + ".q_proj", hidden, hidden), map(at + ".k_proj", hidden, hidden),
                          map(at + ".v_proj", hidden, hidden), map(at + ".out_proj", hidden, hidden),
@@ -122,7 +133,8 @@ BartStack Bart::take_stack(const Weights& source, const std::string& name, const
   BartStack stack;
   stack.heads = side.heads;
   stack.activation = configuration_.activation;
-  stack.positions = take(source, name + "embed_positions.weight", {configuration_.max_positions + position_offset, hidden});
+  stack.positions =
+      take(source, name + "embed_positions.weight", {configuration_.max_positions + position_offset, hidden});
   stack.embedding_norm = take_norm("layernorm_embedding");
   for (int64_t l = 0; l < side.layers; ++l) {
     const std::string at = "layers." + std::to_string(l) + ".";
@@ -130,8 +142,8 @@ BartStack Bart::take_stack(const Weights& source, const std::string& name, const
     layer.self = take_attention(at + "self_attn");
     if (decoder)
       layer.cross = take_attention(at + "encoder_attn");
-    layer.feed_forward = {map(at + "fc1", side.intermediate, hidden), map(at + "fc2", hidden, side.intermediate),
-                          take_norm(at + "final_layer_norm")};
+    layer.feed_forward = {map(at + "fc1", side.intermediate, hidden),
+                          map(at + "fc2", hidden, side.intermediate), take_norm(at + "final_layer_norm")};
     stack.layers.push_back(layer);
   }
   return stack;

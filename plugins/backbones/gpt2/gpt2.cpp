@@ -34,7 +34,9 @@ at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const a
     return last ? states.index_select(0, pass.selected_tokens()) : states;
   };
   const int64_t head_dim = c.hidden / c.heads;
-  const auto heads_of = [&](const at::Tensor& states) { return states.view({states.size(0), c.heads, head_dim}); };
+  const auto heads_of = [&](const at::Tensor& states) {
+    return states.view({states.size(0), c.heads, head_dim});
+  };
 
   const at::Tensor all = pass.linear(query_key_value, attention_norm(x));
   const at::Tensor q = heads_of(selected(all.narrow(1, 0, c.hidden)));
@@ -77,7 +79,8 @@ Gpt2::Gpt2(const BackboneArguments& arguments)
   };
   // GPT-2's files hold the weights transposed: transformers' Conv1D computes x W + b.
   const auto take_conv = [&](const std::string& name, int64_t in, int64_t out) {
-    const Linear layer{take(source, name + ".weight", {in, out}).t(), take(source, name + ".bias", {out}), name + ".weight"};
+    const Linear layer{take(source, name + ".weight", {in, out}).t(), take(source, name + ".bias", {out}),
+                       name + ".weight"};
     declare(layer);
     return layer;
   };
@@ -101,7 +104,8 @@ Gpt2::Gpt2(const BackboneArguments& arguments)
 at::Tensor Gpt2::forward(const ForwardArgs& args) const {
   const Side& side = args.batch.input;
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
-  at::Tensor x = embed_tokens(input_table_, side, args.conditioning) + positions_.index_select(0, pass.positions());
+  at::Tensor x =
+      embed_tokens(input_table_, side, args.conditioning) + positions_.index_select(0, pass.positions());
   for (int64_t l = 0; l < pass.layers(configuration_.layers); ++l)
     x = layers_[static_cast<std::size_t>(l)].forward(configuration_, l, pass.enter(l, x), pass);
   return pass.partial() ? x : norm_(x);

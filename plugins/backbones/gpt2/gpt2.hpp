@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/parts/layers/activation.hpp>
 #include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/activation.hpp>
 #include <cuecard/parts/layers/layers.hpp>
 #include <cuecard/parts/layers/loaded_backbone.hpp>
 

@@ -79,8 +79,9 @@ at::Tensor LlamaLayer::forward(const LlamaConfiguration& c, int64_t index, const
   }
   q = rotate(q, last ? RotaryAngles{selected(angles.cosine), selected(angles.sine)} : angles);
   k = rotate(k, angles);
-  const at::Tensor mixed = attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(index),
-                                     1.0 / std::sqrt(static_cast<double>(c.head_dim)));
+  const at::Tensor mixed =
+      attention(q, pass.sources(index, k, v), last ? pass.last_layout() : pass.layout(index),
+                1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   const at::Tensor attended =
       selected(x) + pass.linear(output, mixed.reshape({mixed.size(0), c.heads * c.head_dim}), last);
 

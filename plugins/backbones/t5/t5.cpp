@@ -24,9 +24,11 @@ Activation activation_in(const Configuration& c, const std::string& feed_forward
 }
 
 /// Attention of `states` to the sources, back to the hidden size. T5 does not scale the logits of attention.
-at::Tensor attend(const T5Configuration& c, const T5Attention& attention, const at::Tensor& states, const ForwardPass& pass,
-                  bool selected, const std::vector<KeyValues>& sources, const AttentionLayout& layout, const RelativeBias* bias) {
-  const at::Tensor query = pass.linear(attention.query, states, selected).view({states.size(0), c.heads, c.head_dim});
+at::Tensor attend(const T5Configuration& c, const T5Attention& attention, const at::Tensor& states,
+                  const ForwardPass& pass, bool selected, const std::vector<KeyValues>& sources,
+                  const AttentionLayout& layout, const RelativeBias* bias) {
+  const at::Tensor query =
+      pass.linear(attention.query, states, selected).view({states.size(0), c.heads, c.head_dim});
   const at::Tensor mixed = cuecard::attention(query, sources, layout, {1.0, bias});
   return pass.linear(attention.output, mixed.reshape({mixed.size(0), c.heads * c.head_dim}), selected);
 }
@@ -60,13 +62,15 @@ T5Configuration::T5Configuration(const Configuration& c)
   scales_before_scores = c.boolean_or("scale_decoder_outputs", c.boolean_or("tie_word_embeddings", true));
 }
 
-at::Tensor T5FeedForward::forward(const T5Configuration& c, const at::Tensor& x, const ForwardPass& pass, bool selected) const {
+at::Tensor T5FeedForward::forward(const T5Configuration& c, const at::Tensor& x, const ForwardPass& pass,
+                                  bool selected) const {
   const at::Tensor inner = rms_norm(x, norm, c.norm_epsilon);
   const at::Tensor raised = activate(c.activation, pass.linear(up, inner, selected));
   return x + pass.linear(down, c.gated ? raised * pass.linear(gate, inner, selected) : raised, selected);
 }
 
-at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const ForwardPass& pass, const Encoded* encoded) const {
+at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const ForwardPass& pass,
+                            const Encoded* encoded) const {
   const int64_t count = pass.layers(static_cast<int64_t>(layers.size()));
   for (int64_t l = 0; l < count; ++l) {
     const T5Layer& layer = layers[static_cast<std::size_t>(l)];
@@ -82,7 +86,8 @@ at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const Forwar
     if (encoded) {
       const auto project = [&] { return keys_and_values(c, layer.cross, encoded->states, *encoded->encoder); };
       x = x + attend(c, layer.cross, rms_norm(x, layer.cross.norm, c.norm_epsilon), pass, last,
-                     encoded->pass.sources(l, project), last ? encoded->pass.last_layout() : encoded->pass.layout(), nullptr);
+                     encoded->pass.sources(l, project),
+                     last ? encoded->pass.last_layout() : encoded->pass.layout(), nullptr);
     }
     x = layer.feed_forward.forward(c, x, pass, last);
   }
@@ -111,20 +116,24 @@ T5::T5(const BackboneArguments& arguments)
     : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
   const T5Configuration& c = configuration_;
   const Weights& source = arguments.weights;
-  input_table_ = take(source, source.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight", {c.vocabulary, c.hidden});
-  output_table_ = source.has("lm_head.weight") ? take(source, "lm_head.weight", {c.vocabulary, c.hidden}) : input_table_;
+  input_table_ = take(source, source.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight",
+                      {c.vocabulary, c.hidden});
+  output_table_ =
+      source.has("lm_head.weight") ? take(source, "lm_head.weight", {c.vocabulary, c.hidden}) : input_table_;
   encoder_ = take_stack(source, "encoder", c.encoder_layers, false);
   decoder_ = take_stack(source, "decoder", c.decoder_layers, true);
 }
 
 T5Stack T5::take_stack(const Weights& source, const std::string& name, int64_t layers, bool decoder) {
   const T5Configuration& c = configuration_;
-  const auto map = [&](const std::string& layer, int64_t out, int64_t in) { return take_linear(source, layer, out, in, false); };
+  const auto map = [&](const std::string& layer, int64_t out, int64_t in) {
+    return take_linear(source, layer, out, in, false);
+  };
   const auto take_attention = [&](const std::string& at, const std::string& kind) {
     const int64_t width = c.heads * c.head_dim;
-    return T5Attention{take(source, at + "layer_norm.weight", {c.hidden}), map(at + kind + ".q", width, c.hidden),
-                       map(at + kind + ".k", width, c.hidden), map(at + kind + ".v", width, c.hidden),
-                       map(at + kind + ".o", c.hidden, width)};
+    return T5Attention{take(source, at + "layer_norm.weight", {c.hidden}),
+                       map(at + kind + ".q", width, c.hidden), map(at + kind + ".k", width, c.hidden),
+                       map(at + kind + ".v", width, c.hidden), map(at + kind + ".o", c.hidden, width)};
   };
   T5Stack stack;
   for (int64_t l = 0; l < layers; ++l) {
@@ -136,14 +145,15 @@ T5Stack T5::take_stack(const Weights& source, const std::string& name, int64_t l
     const std::string last = at + (decoder ? "2." : "1.");
     T5FeedForward& feed_forward = layer.feed_forward;
     feed_forward.norm = take(source, last + "layer_norm.weight", {c.hidden});
-    feed_forward.up = map(last + (c.gated ? "DenseReluDense.wi_0" : "DenseReluDense.wi"), c.intermediate, c.hidden);
+    feed_forward.up =
+        map(last + (c.gated ? "DenseReluDense.wi_0" : "DenseReluDense.wi"), c.intermediate, c.hidden);
     if (c.gated)
       feed_forward.gate = map(last + "DenseReluDense.wi_1", c.intermediate, c.hidden);
     feed_forward.down = map(last + "DenseReluDense.wo", c.hidden, c.intermediate);
     stack.layers.push_back(layer);
   }
-  stack.bias.table =
-      take(source, name + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", {c.buckets, c.heads});
+  stack.bias.table = take(source, name + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+                          {c.buckets, c.heads});
   stack.bias.both_directions = !decoder;
   stack.bias.max_distance = c.max_distance;
   stack.final_norm = take(source, name + ".final_layer_norm.weight", {c.hidden});
@@ -154,14 +164,16 @@ at::Tensor T5::forward(const ForwardArgs& args) const {
   const Batch& batch = args.batch;
   const ForwardPass encoder(args, batch.input, shape_, PrefixSite::encoder);
   const auto encode = [&] {
-    return encoder_.forward(configuration_, embed_tokens(input_table_, batch.input, args.conditioning), encoder, nullptr);
+    return encoder_.forward(configuration_, embed_tokens(input_table_, batch.input, args.conditioning), encoder,
+                            nullptr);
   };
   if (!batch.output || encoder.partial())
     return encode();
   const ForwardPass pass(args, *batch.output, shape_, PrefixSite::self);
   const CrossPass cross(args);
   const Encoded encoded{cross, &encoder, cross.encodes() ? encode() : at::Tensor()};
-  return decoder_.forward(configuration_, embed_tokens(input_table_, *batch.output, args.conditioning), pass, &encoded);
+  return decoder_.forward(configuration_, embed_tokens(input_table_, *batch.output, args.conditioning), pass,
+                          &encoded);
 }
 
 at::Tensor T5::project(const ProjectArgs& args) const {

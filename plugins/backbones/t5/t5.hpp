@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/parts/layers/activation.hpp>
 #include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/activation.hpp>
 #include <cuecard/parts/layers/layers.hpp>
 #include <cuecard/parts/layers/loaded_backbone.hpp>
 
@@ -41,7 +41,8 @@ struct T5FeedForward {
   Linear up, gate, down;
 
   /// `selected`: x holds the selected tokens of the pass only.
-  at::Tensor forward(const T5Configuration& configuration, const at::Tensor& x, const ForwardPass& pass, bool selected) const;
+  at::Tensor forward(const T5Configuration& configuration, const at::Tensor& x, const ForwardPass& pass,
+                     bool selected) const;
 };
 
 /// One layer: x + self_attention(norm(x)), in a decoder + cross_attention(norm(x)), + feed_forward(norm(x)).

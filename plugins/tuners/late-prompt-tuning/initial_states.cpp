@@ -25,7 +25,8 @@ std::vector<int64_t> sample_tokens(int64_t count, uint64_t stream, const Problem
     if (!vocabulary.is_special(id))
       ordinary.push_back(id);
   if (ordinary.empty())
-    throw DataError("the model's vocabulary has only special tokens, and a soft prompt can't be initialised from these.");
+    throw DataError(
+        "the model's vocabulary has only special tokens, and a soft prompt can't be initialised from these.");
   const std::vector<int64_t> order = Random(problem.seed, stream).permutation(std::ssize(ordinary));
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < count; ++i)
@@ -46,7 +47,8 @@ at::Tensor sampled_hidden_states(int64_t count, int64_t layers, const Problem& p
   const int64_t most = backbone.shape().max_positions;
   const int64_t length = most > 0 ? std::min(sequence_length, most) : sequence_length;
   if (length < 2)
-    throw UsageError("the model has a single position, so there are no hidden states to start from: use init=random.");
+    throw UsageError(
+        "the model has a single position, so there are no hidden states to start from: use init=random.");
   const int64_t sequences = (count + length - 2) / (length - 1);
   Batch batch;
   std::vector<int64_t> positions, used;
@@ -60,11 +62,13 @@ at::Tensor sampled_hidden_states(int64_t count, int64_t layers, const Problem& p
     batch.input.parent.push_back(-1);
     batch.input.cards.push_back(0);
   }
-  batch.input.ids = index_tensor(sample_tokens(sequences * length, stream_id("hidden"), problem), backbone.device());
+  batch.input.ids =
+      index_tensor(sample_tokens(sequences * length, stream_id("hidden"), problem), backbone.device());
   batch.input.positions = index_tensor(positions, backbone.device());
   batch.answer_tokens = index_tensor({}, backbone.device());
   const BatchConditioning nothing;
-  const at::Tensor states = backbone.forward({.batch = batch, .conditioning = nothing, .all_tokens = true, .layers = layers});
+  const at::Tensor states =
+      backbone.forward({.batch = batch, .conditioning = nothing, .all_tokens = true, .layers = layers});
   return states.index_select(0, index_tensor(used, backbone.device())).to(at::kFloat);
 }
 

@@ -9,12 +9,14 @@
 
 namespace cuecard {
 
-/// Word embeddings of tokens drawn from the first 5,000 that are not special (Lester et al. 2021, section 3.2, "sampled
-/// vocabulary"), distinct as long as there are enough: [count, embedding width] float32 on the backbone's device.
+/// Word embeddings of tokens drawn from the first 5,000 that are not special (Lester et al. 2021, section 3.2,
+/// "sampled vocabulary"), distinct as long as there are enough: [count, embedding width] float32 on the
+/// backbone's device.
 at::Tensor sampled_embeddings(int64_t count, const Problem& problem);
 
-/// Hidden states of such tokens after `layers` layers: [count, hidden] float32 on the backbone's device. They are taken from random
-/// sequences, without the first token of each, whose states are far from those of all others in many models.
+/// Hidden states of such tokens after `layers` layers: [count, hidden] float32 on the backbone's device. They
+/// are taken from random sequences, without the first token of each, whose states are far from those of all
+/// others in many models.
 at::Tensor sampled_hidden_states(int64_t count, int64_t layers, const Problem& problem);
 
 } // namespace cuecard

@@ -18,7 +18,8 @@ namespace cuecard {
 
 namespace {
 
-constexpr uint64_t generator_stream = stream_id("generate"), random_stream = stream_id("random"), dropout_stream = stream_id("dropout");
+constexpr uint64_t generator_stream = stream_id("generate"), random_stream = stream_id("random"),
+                   dropout_stream = stream_id("dropout");
 
 /// Layers of the stack that the input goes through: the encoder's, where there are two.
 int64_t input_layers(const BackboneShape& shape) {
@@ -51,7 +52,8 @@ std::string sizes_of(const at::Tensor& tensor) {
 LatePromptTuning::LatePromptTuning(const Options& options)
     : length_(options.integer("length")), requested_layer_(options.integer("layer")),
       generates_(options.text("generator") == "instance"), bottleneck_(options.integer("bottleneck")),
-      dropout_(options.number("dropout")), init_(options.text("init")), weight_decay_(options.number("weight-decay")) {}
+      dropout_(options.number("dropout")), init_(options.text("init")),
+      weight_decay_(options.number("weight-decay")) {}
 
 void LatePromptTuning::prepare(const Problem& problem) {
   const BackboneShape& shape = problem.backbone.shape();
@@ -61,8 +63,9 @@ void LatePromptTuning::prepare(const Problem& problem) {
     throw UsageError("late-prompt-tuning needs a model of at least two layers; use prompt-tuning.");
   if (requested_layer_ >= layers)
     throw UsageError("layer is " + std::to_string(requested_layer_) + ", and " +
-                     (shape.encoder_decoder ? "the model's encoder" : "the model") + " has layers 0 to " + std::to_string(layers - 1) +
-                     "; virtual tokens can enter at 1 to " + std::to_string(layers - 1) + ", or at the middle with layer=0.");
+                     (shape.encoder_decoder ? "the model's encoder" : "the model") + " has layers 0 to " +
+                     std::to_string(layers - 1) + "; virtual tokens can enter at 1 to " +
+                     std::to_string(layers - 1) + ", or at the middle with layer=0.");
   layer_ = requested_layer_ > 0 ? requested_layer_ : layers / 2;
   hidden_ = shape.hidden;
 
@@ -82,9 +85,10 @@ void LatePromptTuning::prepare(const Problem& problem) {
     for (at::Tensor* tensor : {&down_.weight, &down_.bias, &up_.weight, &up_.bias})
       *tensor = trained(*tensor, device);
   } else {
-    prompt_ = trained(init_ == "hidden" ? sampled_hidden_states(length_, layer_, problem)
-                                        : Random(problem.seed, random_stream).normal_tensor({length_, hidden_}, 1),
-                      device);
+    prompt_ =
+        trained(init_ == "hidden" ? sampled_hidden_states(length_, layer_, problem)
+                                  : Random(problem.seed, random_stream).normal_tensor({length_, hidden_}, 1),
+                device);
   }
 }
 
@@ -113,7 +117,8 @@ Conditioning LatePromptTuning::condition(const ConditionArgs& args) const {
   }
   const int64_t inputs = args.inputs.size(0);
   const at::Tensor generated = up_(at::relu(down_(args.inputs))).view({inputs, length_, hidden_});
-  conditioning.late_embeddings = with_unused(dropout(generated, dropout_, args.pass, dropout_stream), template_slots_, true);
+  conditioning.late_embeddings =
+      with_unused(dropout(generated, dropout_, args.pass, dropout_stream), template_slots_, true);
   if (slots_.defined())
     conditioning.embeddings = with_unused(slots_.unsqueeze(0).expand({inputs, -1, -1}), length_, false);
   return conditioning;
@@ -173,10 +178,12 @@ void LatePromptTuning::load_state(const ComponentState& state) {
   for (const auto& [name, tensor] : named_tensors()) {
     const auto found = state.tensors.find(name);
     if (found == state.tensors.end() || found->second.sizes() != tensor.sizes())
-      throw DataError("the card's late prompt doesn't fit: expected a tensor \"" + name + "\" of " + sizes_of(tensor) + ".");
+      throw DataError("the card's late prompt doesn't fit: expected a tensor \"" + name + "\" of " +
+                      sizes_of(tensor) + ".");
     if (!found->second.is_floating_point())
-      throw DataError("the card's tensor \"" + name +
-                      "\" does not hold floating-point numbers; restore the card's original files, or train it again.");
+      throw DataError(
+          "the card's tensor \"" + name +
+          "\" does not hold floating-point numbers; restore the card's original files, or train it again.");
     at::Tensor(tensor).copy_(found->second);
   }
 }

@@ -1,5 +1,5 @@
-/// Late prompt tuning (Liu et al. 2022): virtual tokens that enter the model at a middle layer, the same for every input or
-/// computed from its hidden states there.
+/// Late prompt tuning (Liu et al. 2022): virtual tokens that enter the model at a middle layer, the same for
+/// every input or computed from its hidden states there.
 #pragma once
 
 #include <string>

@@ -27,7 +27,9 @@ public:
     shape_.hidden = hidden;
     shape_.layers = layers;
   }
-  at::Tensor token_vectors(TokenTable, const at::Tensor& ids) const override { return table_.index_select(0, ids); }
+  at::Tensor token_vectors(TokenTable, const at::Tensor& ids) const override {
+    return table_.index_select(0, ids);
+  }
   at::Tensor forward(const ForwardArgs& args) const override {
     const Side& side = args.batch.input;
     at::Tensor states = at::zeros({side.num_tokens(), hidden});
@@ -57,7 +59,8 @@ struct Prepared {
   testing::NamedLabels verbalizer;
   LatePromptTuning tuner;
 
-  explicit Prepared(const Chosen& chosen, std::vector<SoftSlot> slots = {}, uint64_t seed = 1, bool encoder_decoder = false)
+  explicit Prepared(const Chosen& chosen, std::vector<SoftSlot> slots = {}, uint64_t seed = 1,
+                    bool encoder_decoder = false)
       : backbone(chosen.layers), prompt_template(std::move(slots)), tuner(options(chosen)) {
     if (encoder_decoder) {
       backbone.shape_.encoder_decoder = true;
@@ -100,8 +103,10 @@ TEST_CASE("virtual tokens enter at the middle layer, or at the one that is set")
   CHECK(Prepared({3, 7}).first_layer() == 7);
   CHECK(Prepared({}, {}, 1, true).first_layer() == 2); // of the encoder
   CHECK_THROWS_WITH_AS(Prepared({3, 8}), doctest::Contains("the model has layers 0 to 7"), UsageError);
-  CHECK_THROWS_WITH_AS(Prepared({3, 4}, {}, 1, true), doctest::Contains("the model's encoder has layers 0 to 3"), UsageError);
-  CHECK_THROWS_WITH_AS(Prepared({3, 0, "none", "hidden", 0, 1}), doctest::Contains("at least two layers"), UsageError);
+  CHECK_THROWS_WITH_AS(Prepared({3, 4}, {}, 1, true),
+                       doctest::Contains("the model's encoder has layers 0 to 3"), UsageError);
+  CHECK_THROWS_WITH_AS(Prepared({3, 0, "none", "hidden", 0, 1}), doctest::Contains("at least two layers"),
+                       UsageError);
 }
 
 TEST_CASE("late slots come first, after the numbers of the template's") {
@@ -151,9 +156,11 @@ TEST_CASE("with a generator: a late prompt per input, from two linear layers wit
   REQUIRE((found.embeddings.sizes() == at::IntArrayRef({6, 4, width})));
   REQUIRE((found.late_embeddings.sizes() == at::IntArrayRef({6, 4, hidden})));
   const at::Tensor inner =
-      (inputs.matmul(prepared.tensor("generator.down.weight").t()) + prepared.tensor("generator.down.bias")).clamp_min(0);
+      (inputs.matmul(prepared.tensor("generator.down.weight").t()) + prepared.tensor("generator.down.bias"))
+          .clamp_min(0);
   const at::Tensor outer =
-      (inner.matmul(prepared.tensor("generator.up.weight").t()) + prepared.tensor("generator.up.bias")).view({6, 3, hidden});
+      (inner.matmul(prepared.tensor("generator.up.weight").t()) + prepared.tensor("generator.up.bias"))
+          .view({6, 3, hidden});
   CHECK(at::allclose(found.late_embeddings.narrow(1, 1, 3), outer, 1e-5, 1e-6));
   for (int64_t i = 0; i < 6; ++i)
     CHECK(at::equal(found.embeddings[i][0], prepared.tensor("slots")[0]));
@@ -176,7 +183,9 @@ TEST_CASE("with a generator: a late prompt per input, from two linear layers wit
 TEST_CASE("dropout in training passes alone, drawn by seed") {
   const Prepared prepared({3, 0, "instance", "hidden", 0.5});
   const at::Tensor inputs = some_inputs(6);
-  const auto late = [&](const Pass& pass) { return prepared.tuner.condition({0, pass, inputs}).late_embeddings; };
+  const auto late = [&](const Pass& pass) {
+    return prepared.tuner.condition({0, pass, inputs}).late_embeddings;
+  };
   CHECK(at::equal(late({}), late({false, 3})));
   CHECK((late({}) == 0).sum().item<int64_t>() == 0);
   const int64_t dropped = (late({true, 3}) == 0).sum().item<int64_t>();
@@ -186,7 +195,8 @@ TEST_CASE("dropout in training passes alone, drawn by seed") {
   CHECK(!at::equal(late({true, 3}), late({true, 4})));
 }
 
-TEST_CASE("the initial prompt: hidden states at the layer of tokens that are first nowhere, or standard normal") {
+TEST_CASE(
+    "the initial prompt: hidden states at the layer of tokens that are first nowhere, or standard normal") {
   const at::Tensor states = Prepared({20}).tensor("prompt");
   REQUIRE((states.sizes() == at::IntArrayRef({20, hidden})));
   CHECK(at::equal(states.select(1, 2), at::full({20}, 4.0f)));
@@ -199,7 +209,8 @@ TEST_CASE("the initial prompt: hidden states at the layer of tokens that are fir
 
 TEST_CASE("one seed gives the same bits, another gives others") {
   for (const Chosen& chosen : {Chosen{}, Chosen{3, 0, "none", "random"}, Chosen{3, 0, "instance"}}) {
-    const TensorMap one = Prepared(chosen, {{}}).tuner.state(0).tensors, same = Prepared(chosen, {{}}).tuner.state(0).tensors,
+    const TensorMap one = Prepared(chosen, {{}}).tuner.state(0).tensors,
+                    same = Prepared(chosen, {{}}).tuner.state(0).tensors,
                     other = Prepared(chosen, {{}}, 2).tuner.state(0).tensors;
     for (const auto& [name, tensor] : one) {
       CAPTURE(name);
@@ -216,10 +227,14 @@ TEST_CASE("load_state restores a state that fits") {
     const ComponentState state = from.tuner.state(0);
     to.tuner.load_state(state);
     const at::Tensor inputs = some_inputs(4);
-    CHECK(at::equal(to.tuner.condition({0, {}, inputs}).late_embeddings, from.tuner.condition({0, {}, inputs}).late_embeddings));
-    CHECK(at::equal(to.tuner.condition({0, {}, inputs}).embeddings, from.tuner.condition({0, {}, inputs}).embeddings));
-    CHECK_THROWS_WITH_AS(longer.tuner.load_state(state),
-                         doctest::Contains(generator == "none" ? "\"prompt\" of 4 x 6" : "\"generator.up.weight\" of 24 x 4"), DataError);
+    CHECK(at::equal(to.tuner.condition({0, {}, inputs}).late_embeddings,
+                    from.tuner.condition({0, {}, inputs}).late_embeddings));
+    CHECK(at::equal(to.tuner.condition({0, {}, inputs}).embeddings,
+                    from.tuner.condition({0, {}, inputs}).embeddings));
+    CHECK_THROWS_WITH_AS(
+        longer.tuner.load_state(state),
+        doctest::Contains(generator == "none" ? "\"prompt\" of 4 x 6" : "\"generator.up.weight\" of 24 x 4"),
+        DataError);
     for (const auto& [name, tensor] : state.tensors) {
       ComponentState damaged = state;
       damaged.tensors.erase(name);

@@ -10,16 +10,20 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("layer", "0", 0, 1023,
                             "First layer that sees the virtual tokens, counted from 0; 0: the middle one.",
                             "the authors' scripts: 12 of 24 layers (RoBERTa-large), 18 of 36 (GPT-2 large)"),
-    cuecard::text_option("generator", "none", "none|instance",
-                         "none: the same virtual tokens for every input; instance: a network computes them from its hidden states.",
-                         "Liu et al. 2022, the naive prompt generator"),
-    cuecard::integer_option("bottleneck", "128", 1, 100000, "Inner width of the generator.", "the authors' scripts: 128"),
+    cuecard::text_option(
+        "generator", "none", "none|instance",
+        "none: the same tokens for every input; instance: a network computes them from hidden states.",
+        "Liu et al. 2022, the naive prompt generator"),
+    cuecard::integer_option("bottleneck", "128", 1, 100000, "Inner width of the generator.",
+                            "the authors' scripts: 128"),
     cuecard::number_option("dropout", "0.1", 0, 0.99, "Dropout on what the generator returns, during training.",
                            "the authors' code takes the model's rate, 0.1 for RoBERTa and GPT-2"),
-    cuecard::text_option("init", "hidden", "hidden|random",
-                         "Initial virtual tokens without a generator: hidden states of sampled tokens at that layer, or standard normal.",
-                         "random: the authors' code; hidden: Lester et al. 2021, section 3.2, carried over to a later layer"),
-    cuecard::number_option("weight-decay", "0.1", 0, 1, "Decoupled weight decay, times the learning rate; none on biases.",
+    cuecard::text_option(
+        "init", "hidden", "hidden|random",
+        "Initial values without a generator: hidden states of sampled tokens, or standard normal.",
+        "random: the authors' code; hidden: Lester et al. 2021, section 3.2, carried over to a later layer"),
+    cuecard::number_option("weight-decay", "0.1", 0, 1,
+                           "Decoupled weight decay, times the learning rate; none on biases.",
                            "the authors' scripts: 0.1"),
 };
 

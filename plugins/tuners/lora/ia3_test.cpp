@@ -61,7 +61,7 @@ TEST_CASE("feed-forward chooses the layers whose input is rescaled") {
 
 TEST_CASE("a state is loaded, whichever side it rescales, and other states are refused") {
   Prepared from("q_proj", "q_proj"), to("q_proj");
-  for (const at::Tensor& tensor : from.tuner.parameters().at(0).tensors)
+  for (const auto groups = from.tuner.parameters(); const at::Tensor& tensor : groups.at(0).tensors)
     tensor.detach().normal_();
   const ComponentState state = from.tuner.state(0);
   CHECK(state.tensors.count(q0 + ".input") == 1);

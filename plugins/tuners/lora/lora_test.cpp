@@ -145,7 +145,7 @@ TEST_CASE("every A and B is trained, and the number of parameters is r (in + out
 
 TEST_CASE("a state is loaded exactly, and other states are refused") {
   Prepared from("auto");
-  for (const at::Tensor& tensor : from.tuner.parameters().at(0).tensors)
+  for (const auto groups = from.tuner.parameters(); const at::Tensor& tensor : groups.at(0).tensors)
     tensor.detach().normal_();
   const ComponentState state = from.tuner.state(0);
   Prepared to(options(), llama_layers(), 6, 9);

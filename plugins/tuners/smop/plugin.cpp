@@ -19,8 +19,9 @@ constexpr cuecard_option_v1 options[] = {
 };
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::tuner<cuecard::Smop>("smop", "Short soft prompts, of which a router picks one per input (Choi et al. 2023)",
-                                  CUECARD_TRAINS_TENSORS, options),
+    cuecard::tuner<cuecard::Smop>(
+        "smop", "Short soft prompts, of which a router picks one per input (Choi et al. 2023)",
+        CUECARD_TRAINS_TENSORS, options),
 };
 
 } // namespace

@@ -21,12 +21,15 @@ namespace cuecard {
 
 namespace {
 
-constexpr uint64_t prompt_stream = stream_id("prompt"), router_stream = stream_id("router"), noise_stream = stream_id("noise");
+constexpr uint64_t prompt_stream = stream_id("prompt"), router_stream = stream_id("router"),
+                   noise_stream = stream_id("noise");
 
-/// Lester et al. 2021, section 3.2 ("sampled vocabulary"): from the first tokens of the vocabulary, which are its most common ones.
+/// Lester et al. 2021, section 3.2 ("sampled vocabulary"): from the first tokens of the vocabulary, which are
+/// its most common ones.
 constexpr int64_t common_tokens = 5000;
 
-/// [count, embedding width] float32 on the backbone's device: embeddings of distinct tokens as long as there are enough.
+/// [count, embedding width] float32 on the backbone's device: embeddings of distinct tokens as long as there
+/// are enough.
 at::Tensor sampled_embeddings(int64_t count, const Problem& problem) {
   const Vocabulary& vocabulary = problem.vocabulary;
   std::vector<int64_t> ordinary;
@@ -34,7 +37,8 @@ at::Tensor sampled_embeddings(int64_t count, const Problem& problem) {
     if (!vocabulary.is_special(id))
       ordinary.push_back(id);
   if (ordinary.empty())
-    throw DataError("the model's vocabulary has only special tokens, and soft prompts can't be initialised from these.");
+    throw DataError(
+        "the model's vocabulary has only special tokens, and soft prompts can't be initialised from these.");
   const std::vector<int64_t> order = Random(problem.seed, prompt_stream).permutation(std::ssize(ordinary));
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < count; ++i)
@@ -42,7 +46,8 @@ at::Tensor sampled_embeddings(int64_t count, const Problem& problem) {
   return problem.backbone.token_vectors(TokenTable::input, index_tensor(ids, problem.backbone.device()));
 }
 
-/// [rows, width] float32: random directions of length 1. Every `width` consecutive rows are orthogonal (Gram-Schmidt).
+/// [rows, width] float32: random directions of length 1. Every `width` consecutive rows are orthogonal
+/// (Gram-Schmidt).
 at::Tensor orthonormal_rows(int64_t rows, int64_t width, Random random) {
   at::Tensor result = random.normal_tensor({rows, width}, 1).to(at::kDouble);
   for (int64_t row = 0; row < rows; ++row) {
@@ -163,10 +168,12 @@ void Smop::load_state(const ComponentState& state) {
   for (const auto& [name, tensor] : named_tensors()) {
     const auto found = state.tensors.find(name);
     if (found == state.tensors.end() || found->second.sizes() != tensor.sizes())
-      throw DataError("the card's soft prompts don't fit: expected a tensor \"" + name + "\" of " + sizes_of(tensor) + ".");
+      throw DataError("the card's soft prompts don't fit: expected a tensor \"" + name + "\" of " +
+                      sizes_of(tensor) + ".");
     if (!found->second.is_floating_point())
-      throw DataError("the card's tensor \"" + name +
-                      "\" does not hold floating-point numbers; restore the card's original files, or train it again.");
+      throw DataError(
+          "the card's tensor \"" + name +
+          "\" does not hold floating-point numbers; restore the card's original files, or train it again.");
     at::Tensor(tensor).copy_(found->second);
   }
 }

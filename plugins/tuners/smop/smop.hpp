@@ -1,5 +1,5 @@
-/// Sparse mixture of prompts (Choi et al. 2023): several short soft prompts, and a linear router that picks one of them for each
-/// input.
+/// Sparse mixture of prompts (Choi et al. 2023): several short soft prompts, and a linear router that picks one
+/// of them for each input.
 #pragma once
 
 #include <string>

@@ -32,11 +32,12 @@ struct BackboneArguments {
 /// Sizes and abilities of a model, known without reading a weight.
 struct BackboneShape {
   std::string family; ///< "llama", "bert", ...
-  int64_t layers = 0, hidden = 0, heads = 0, kv_heads = 0, head_dim = 0; ///< of the decoder, where there are two stacks
-  int64_t embedding_width = 0;  ///< width of a word embedding; not `hidden` in every model
-  int64_t vocabulary = 0;       ///< rows of the embedding matrix
-  int64_t max_positions = 0;    ///< longest sequence, prefixes that count as positions included; 0: no limit
-  bool causal = false;          ///< each token attends to earlier ones only, so answers are next-token positions
+  int64_t layers = 0, hidden = 0, heads = 0, kv_heads = 0,
+          head_dim = 0;        ///< of the decoder, where there are two stacks
+  int64_t embedding_width = 0; ///< width of a word embedding; not `hidden` in every model
+  int64_t vocabulary = 0;      ///< rows of the embedding matrix
+  int64_t max_positions = 0;   ///< longest sequence, prefixes that count as positions included; 0: no limit
+  bool causal = false;         ///< each token attends to earlier ones only, so answers are next-token positions
   bool encoder_decoder = false; ///< then `causal` is false: the input side is the encoder's
   int64_t decoder_start = -1;   ///< encoder-decoders: the first token of every output
   bool has_lm_head = false;     ///< a head over the vocabulary (language model or masked language model)
@@ -55,12 +56,12 @@ struct BackboneShape {
 /// What a verbalizer needs at the selected tokens.
 struct OutputRequest {
   enum class Kind {
-    logits,             ///< [A, token_ids], or [A, vocabulary] when `token_ids` is undefined
-    log_probs,          ///< the same, normalised over the whole vocabulary, float32
-    target_log_probs,   ///< of ProjectArgs::targets alone, normalised over the whole vocabulary, float32: [A]
-    hidden_states,      ///< last hidden states after the final norm: [A, hidden]
+    logits,           ///< [A, token_ids], or [A, vocabulary] when `token_ids` is undefined
+    log_probs,        ///< the same, normalised over the whole vocabulary, float32
+    target_log_probs, ///< of ProjectArgs::targets alone, normalised over the whole vocabulary, float32: [A]
+    hidden_states,    ///< last hidden states after the final norm: [A, hidden]
     transformed_states, ///< what the output embeddings are multiplied with, [A, width]: after the head's transform, if it has one
-    pooled,             ///< after the pooler: [A, hidden]
+    pooled, ///< after the pooler: [A, hidden]
   };
   Kind kind = Kind::logits;
   at::Tensor token_ids = {}; ///< [W] int64, on the backbone's device

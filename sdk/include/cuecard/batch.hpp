@@ -27,16 +27,17 @@ struct TokenOrigin {
 /// Soft tokens that enter the model at a later layer (Piece::first_layer). The layers below neither see them nor count their
 /// positions.
 struct LateTokens {
-  int64_t layer = 0;  ///< the first layer that sees them, from 1
-  at::Tensor tokens;  ///< [n] their indices among the side's tokens, ascending
-  at::Tensor slots;   ///< [n] row of BatchConditioning::late_embeddings for each
+  int64_t layer = 0; ///< the first layer that sees them, from 1
+  at::Tensor tokens; ///< [n] their indices among the side's tokens, ascending
+  at::Tensor slots;  ///< [n] row of BatchConditioning::late_embeddings for each
 };
 
 /// One side of a batch: the input of a model with one stack, the encoder's input, or the decoder's.
 struct Side {
-  at::Tensor ids;       ///< [T]; soft and trigger slots hold any valid id
-  at::Tensor positions; ///< [T] from 0 in each sequence, counting its parent's tokens, before prefixes and cached tokens are added
-  at::Tensor segments;  ///< [T], or undefined when all are 0
+  at::Tensor ids; ///< [T]; soft and trigger slots hold any valid id
+  at::Tensor
+      positions; ///< [T] from 0 in each sequence, counting its parent's tokens, before prefixes and cached tokens are added
+  at::Tensor segments; ///< [T], or undefined when all are 0
 
   /// [S + 1], sequence s is tokens offsets[s] to offsets[s + 1] (`cu_seqlens`).
   std::vector<int64_t> offsets{0};

@@ -16,18 +16,19 @@ namespace cuecard {
 /// still empty is filled in by `resolve`.
 struct FitRequest {
   std::optional<int64_t> steps;
-  std::optional<double> epochs;           ///< instead of steps
-  std::optional<int64_t> min_steps;       ///< with a length in epochs: at least as many steps, however few the examples are
+  std::optional<double> epochs; ///< instead of steps
+  std::optional<int64_t>
+      min_steps; ///< with a length in epochs: at least as many steps, however few the examples are
   std::optional<double> learning_rate;
-  std::optional<int64_t> batch_size;      ///< examples per step
-  std::optional<int64_t> batch_tokens;    ///< most tokens per forward pass; a larger step is split and accumulated
-  std::optional<double> warmup;           ///< share of the steps
-  std::optional<double> clip;             ///< largest norm of all gradients together; 0: no clipping
-  std::optional<int64_t> evaluate_every;  ///< steps between evaluations on the development set
-  std::optional<int64_t> patience;        ///< evaluations without improvement before stopping; 0: never stop early
-  std::optional<std::string> optimizer;   ///< adamw | adafactor | adam
-  std::optional<std::string> schedule;    ///< linear | constant | cosine | exponential
-  std::optional<double> decay;            ///< exponential: factor of the learning rate per epoch
+  std::optional<int64_t> batch_size;   ///< examples per step
+  std::optional<int64_t> batch_tokens; ///< most tokens per forward pass; a larger step is split and accumulated
+  std::optional<double> warmup;        ///< share of the steps
+  std::optional<double> clip;          ///< largest norm of all gradients together; 0: no clipping
+  std::optional<int64_t> evaluate_every; ///< steps between evaluations on the development set
+  std::optional<int64_t> patience; ///< evaluations without improvement before stopping; 0: never stop early
+  std::optional<std::string> optimizer; ///< adamw | adafactor | adam
+  std::optional<std::string> schedule;  ///< linear | constant | cosine | exponential
+  std::optional<double> decay;          ///< exponential: factor of the learning rate per epoch
 };
 
 /// The settings of a run, complete.

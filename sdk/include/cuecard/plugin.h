@@ -79,22 +79,22 @@ enum cuecard_option_type {
 /** What an option of a tuner means for a state that another tool trained (Tuner::adopt): the host sets it to what fits. */
 enum cuecard_option_role {
   CUECARD_ROLE_NONE = 0,
-  CUECARD_ROLE_LENGTH = 1,            /* integer: number of virtual tokens */
-  CUECARD_ROLE_REPARAMETRISED = 2,    /* flag: trained through a network; false for an adopted state */
-  CUECARD_ROLE_COUNTS_POSITIONS = 3,  /* flag: prefixes count as positions; true for an adopted state */
-  CUECARD_ROLE_SITE_SELF = 4,         /* flag: the state has a prefix of this site */
+  CUECARD_ROLE_LENGTH = 1,           /* integer: number of virtual tokens */
+  CUECARD_ROLE_REPARAMETRISED = 2,   /* flag: trained through a network; false for an adopted state */
+  CUECARD_ROLE_COUNTS_POSITIONS = 3, /* flag: prefixes count as positions; true for an adopted state */
+  CUECARD_ROLE_SITE_SELF = 4,        /* flag: the state has a prefix of this site */
   CUECARD_ROLE_SITE_ENCODER = 5,
   CUECARD_ROLE_SITE_CROSS = 6,
-  CUECARD_ROLE_RANK = 7,              /* integer: largest rank of a low-rank update */
-  CUECARD_ROLE_SCALE = 8,             /* number: scale of the low-rank updates times their rank */
-  CUECARD_ROLE_TARGETS = 9            /* text: names of the updated layers, separated by ',' */
+  CUECARD_ROLE_RANK = 7,   /* integer: largest rank of a low-rank update */
+  CUECARD_ROLE_SCALE = 8,  /* number: scale of the low-rank updates times their rank */
+  CUECARD_ROLE_TARGETS = 9 /* text: names of the updated layers, separated by ',' */
 };
 
 /** An option of a component. */
 typedef struct cuecard_option_v1 {
-  const char* name; /* kebab-case */
-  uint32_t type;    /* cuecard_option_type */
-  uint32_t role;    /* cuecard_option_role */
+  const char* name;  /* kebab-case */
+  uint32_t type;     /* cuecard_option_type */
+  uint32_t role;     /* cuecard_option_role */
   const char* value; /* the default, as a person would type it */
   double minimum;    /* of an integer or number; both 0: any */
   double maximum;

@@ -44,7 +44,9 @@ struct Piece {
     piece.field = std::move(name);
     return piece;
   }
-  static Piece answer_slot(int64_t slot, std::string given = {}) { return of(Kind::answer, std::move(given), slot); }
+  static Piece answer_slot(int64_t slot, std::string given = {}) {
+    return of(Kind::answer, std::move(given), slot);
+  }
   static Piece soft_slot(int64_t slot) { return of(Kind::soft, {}, slot); }
   static Piece trigger_slot(int64_t slot) { return of(Kind::trigger, {}, slot); }
   static Piece special_token(std::string marker) { return of(Kind::special, std::move(marker)); }

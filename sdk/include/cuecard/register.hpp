@@ -38,23 +38,26 @@ struct BackboneShape;
 // `role` what it means for Tuner::adopt (cuecard_option_role).
 
 /// true or false.
-constexpr cuecard_option_v1 flag_option(const char* name, const char* value, const char* help, const char* source,
-                                        cuecard_option_role role = CUECARD_ROLE_NONE) {
+constexpr cuecard_option_v1 flag_option(const char* name, const char* value, const char* help,
+                                        const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
   return {name, CUECARD_FLAG, static_cast<uint32_t>(role), value, 0, 0, "", help, source};
 }
 /// A whole number from `minimum` to `maximum`; both 0: any.
-constexpr cuecard_option_v1 integer_option(const char* name, const char* value, double minimum, double maximum, const char* help,
-                                           const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
+constexpr cuecard_option_v1 integer_option(const char* name, const char* value, double minimum, double maximum,
+                                           const char* help, const char* source,
+                                           cuecard_option_role role = CUECARD_ROLE_NONE) {
   return {name, CUECARD_INTEGER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source};
 }
 /// A number from `minimum` to `maximum`; both 0: any.
-constexpr cuecard_option_v1 number_option(const char* name, const char* value, double minimum, double maximum, const char* help,
-                                          const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
+constexpr cuecard_option_v1 number_option(const char* name, const char* value, double minimum, double maximum,
+                                          const char* help, const char* source,
+                                          cuecard_option_role role = CUECARD_ROLE_NONE) {
   return {name, CUECARD_NUMBER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source};
 }
 /// `choices`: allowed texts separated by '|'; "": any.
-constexpr cuecard_option_v1 text_option(const char* name, const char* value, const char* choices, const char* help,
-                                        const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
+constexpr cuecard_option_v1 text_option(const char* name, const char* value, const char* choices,
+                                        const char* help, const char* source,
+                                        cuecard_option_role role = CUECARD_ROLE_NONE) {
   return {name, CUECARD_TEXT, static_cast<uint32_t>(role), value, 0, 0, choices, help, source};
 }
 /// A path; the host reads the file and passes its contents to `prepare`. "" is no file. Of templates, verbalizers and tuners.
@@ -120,7 +123,8 @@ struct Declaration {
 };
 
 template <class Interface, class Object, class Arguments>
-constexpr cuecard_component_v1 component(cuecard_component_kind kind, uint32_t version, const Declaration& declared) {
+constexpr cuecard_component_v1 component(cuecard_component_kind kind, uint32_t version,
+                                         const Declaration& declared) {
   return {static_cast<uint32_t>(kind),
           version,
           static_cast<uint32_t>(declared.trains),
@@ -145,19 +149,22 @@ constexpr cuecard_component_v1 component(cuecard_component_kind kind, uint32_t v
 /// A template, created from `const Options&`.
 template <class Object>
 constexpr cuecard_component_v1 prompt_template(const char* name, const char* summary) {
-  return detail::component<Template, Object, Options>(CUECARD_TEMPLATE, CUECARD_TEMPLATE_VERSION, {name, summary});
+  return detail::component<Template, Object, Options>(CUECARD_TEMPLATE, CUECARD_TEMPLATE_VERSION,
+                                                      {name, summary});
 }
 /// A text option "text", where declared, is set to the template of the task file or of --template.
 template <class Object, std::size_t N>
-constexpr cuecard_component_v1 prompt_template(const char* name, const char* summary, const cuecard_option_v1 (&options)[N]) {
-  return detail::component<Template, Object, Options>(CUECARD_TEMPLATE, CUECARD_TEMPLATE_VERSION,
-                                                      {name, summary, CUECARD_TRAINS_NOTHING, "", "", options, N});
+constexpr cuecard_component_v1 prompt_template(const char* name, const char* summary,
+                                               const cuecard_option_v1 (&options)[N]) {
+  return detail::component<Template, Object, Options>(
+      CUECARD_TEMPLATE, CUECARD_TEMPLATE_VERSION, {name, summary, CUECARD_TRAINS_NOTHING, "", "", options, N});
 }
 
 /// A verbalizer, created from `const Options&`. `trains`: what its state in a card holds.
 template <class Object>
 constexpr cuecard_component_v1 verbalizer(const char* name, const char* summary, cuecard_trains trains) {
-  return detail::component<Verbalizer, Object, Options>(CUECARD_VERBALIZER, CUECARD_VERBALIZER_VERSION, {name, summary, trains});
+  return detail::component<Verbalizer, Object, Options>(CUECARD_VERBALIZER, CUECARD_VERBALIZER_VERSION,
+                                                        {name, summary, trains});
 }
 /// The same with options.
 template <class Object, std::size_t N>
@@ -169,8 +176,10 @@ constexpr cuecard_component_v1 verbalizer(const char* name, const char* summary,
 
 /// `adopts`: PEFT types whose adapters Tuner::adopt takes, separated by '|'.
 template <class Object>
-constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_trains trains, const char* adopts = "") {
-  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, CUECARD_TUNER_VERSION, {name, summary, trains, "", adopts});
+constexpr cuecard_component_v1 tuner(const char* name, const char* summary, cuecard_trains trains,
+                                     const char* adopts = "") {
+  return detail::component<Tuner, Object, Options>(CUECARD_TUNER, CUECARD_TUNER_VERSION,
+                                                   {name, summary, trains, "", adopts});
 }
 /// The same with options.
 template <class Object, std::size_t N>

@@ -72,7 +72,8 @@ public:
   /// ConditionArgs::inputs. Undefined where it asks for none.
   virtual at::Tensor input_features(int64_t task, const Batch& batch) = 0;
   /// Forward pass under `conditioning` and the verbalizer's mean loss: a differentiable scalar on the device.
-  virtual at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning, const Pass& pass) = 0;
+  virtual at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
+                          const Pass& pass) = 0;
 
   /// The task's metric on its development set (higher is better) with the tuner as it is now, without gradients; NaN when there
   /// is no development set.
@@ -106,7 +107,7 @@ struct InputFeatures {
     none,
     mean_embedding, ///< mean word embedding of the tokens of the example's fields: [embedding width]
     max_embedding,  ///< their elementwise maximum: [embedding width]
-    hidden_state,   ///< mean hidden state at these tokens, after `layers` layers of the prompt without soft tokens: [hidden]
+    hidden_state, ///< mean hidden state at these tokens, after `layers` layers of the prompt without soft tokens: [hidden]
   };
   Kind kind = Kind::none;
   int64_t layers = -1;    ///< for `hidden_state`; -1: all, and the final norm

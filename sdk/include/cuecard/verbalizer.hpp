@@ -66,7 +66,8 @@ struct Decision {
 
 /// What `Verbalizer::score` is called with.
 struct ScoreArgs {
-  const at::Tensor& outputs; ///< [A, ...] what `output_request` asks for, at batch.answer_tokens, on the backbone's device
+  const at::Tensor&
+      outputs; ///< [A, ...] what `output_request` asks for, at batch.answer_tokens, on the backbone's device
   const Batch& batch;
   Pass pass = {};
 };

@@ -45,7 +45,8 @@ AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<
   auto row = rows.begin();
   for (int64_t s = 0; s < layout.sequences(); ++s) {
     for (; row != rows.end() && *row < layout.query_offsets[s + 1]; ++row)
-      result.query_offsets_in_sequence.push_back(layout.query_offsets_in_sequence[static_cast<std::size_t>(*row)]);
+      result.query_offsets_in_sequence.push_back(
+          layout.query_offsets_in_sequence[static_cast<std::size_t>(*row)]);
     result.query_offsets[s + 1] = static_cast<int64_t>(result.query_offsets_in_sequence.size());
   }
   return result;

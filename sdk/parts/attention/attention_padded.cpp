@@ -65,7 +65,8 @@ struct PaddedPlan final : AttentionPlan {
                .view({1, 1, 1, longest_key})
                .lt(index_tensor(visible, device).view({layout.sequences(), 1, longest_query, 1}));
     if (bias)
-      add_bias(*bias, index_tensor(query_offsets_in_sequence, device), index_tensor(places, device), query.scalar_type());
+      add_bias(*bias, index_tensor(query_offsets_in_sequence, device), index_tensor(places, device),
+               query.scalar_type());
   }
 
   bool made_for(const RelativeBias* bias, at::ScalarType type) const {
@@ -73,14 +74,15 @@ struct PaddedPlan final : AttentionPlan {
   }
 
 private:
-  void add_bias(const RelativeBias& bias, const at::Tensor& query_offsets_in_sequence, const at::Tensor& key_places,
-                at::ScalarType type) {
+  void add_bias(const RelativeBias& bias, const at::Tensor& query_offsets_in_sequence,
+                const at::Tensor& key_places, at::ScalarType type) {
     std::vector<int64_t> buckets; // by distance, from 1 - longest_key
     for (int64_t distance = 1 - longest_key; distance < longest_key; ++distance)
       buckets.push_back(relative_bucket(distance, bias.table.size(0), bias.both_directions, bias.max_distance));
     const at::Device device = mask.device();
     const at::Tensor by_distance = bias.table.index_select(0, index_tensor(buckets, device)).to(type);
-    const at::Tensor distances = key_places.view({1, -1}) - query_offsets_in_sequence.view({-1, 1}) + (longest_key - 1);
+    const at::Tensor distances =
+        key_places.view({1, -1}) - query_offsets_in_sequence.view({-1, 1}) + (longest_key - 1);
     const at::Tensor added = by_distance.index_select(0, distances.flatten())
                                  .view({mask.size(0), longest_query, longest_key, bias.table.size(1)})
                                  .permute({0, 3, 1, 2});

@@ -79,7 +79,8 @@ at::Tensor shifted(const at::Tensor& positions, const Side& side, const std::vec
 
 /// What precedes each sequence that has no parent, as layer `layer` sees it: its prefixes among those of the site (source 2), then
 /// its cached sequence (source 1).
-std::vector<std::vector<KeyRange>> preceding(const ForwardArgs& args, const Side& side, PrefixSite site, int64_t layer) {
+std::vector<std::vector<KeyRange>> preceding(const ForwardArgs& args, const Side& side, PrefixSite site,
+                                             int64_t layer) {
   const std::vector<KeyRange> of_prefix = prefix_ranges(args.conditioning, site);
   std::vector<std::vector<KeyRange>> result(static_cast<std::size_t>(side.num_sequences()));
   for (int64_t s = 0; s < side.num_sequences(); ++s) {
@@ -142,7 +143,8 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
   for (std::size_t s = 0; shape.max_positions > 0 && s < lengths.size(); ++s)
     if (shift[s] + lengths[s] > shape.max_positions)
       throw DataError("a sequence of " + std::to_string(lengths[s]) + " tokens that starts at position " +
-                      std::to_string(shift[s]) + " is too long: the model supports " + std::to_string(shape.max_positions) +
+                      std::to_string(shift[s]) + " is too long: the model supports " +
+                      std::to_string(shape.max_positions) +
                       " positions. Shorten the text or set a maximum length.");
   positions_ = shifted(side.positions, side, shift);
   if (args.cache_out && answers_)
@@ -153,7 +155,8 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
       has_cache_ = has_cache_ || (!ranges.empty() && ranges.back().source == cache_source);
     stages_.push_back({layer, layout_at_layer(side, causal, before, layer)});
   }
-  last_layout_ = selects_tokens() ? select_queries(stages_.back().layout, args.batch.answer_tokens_host) : stages_.back().layout;
+  last_layout_ = selects_tokens() ? select_queries(stages_.back().layout, args.batch.answer_tokens_host)
+                                  : stages_.back().layout;
   if (args.cache_out && answers_)
     reserve_cache(side, shift);
   find_updates(side);
@@ -175,7 +178,8 @@ at::Tensor ForwardPass::enter(int64_t layer, const at::Tensor& x) const {
     if (late.layer == layer) {
       if (!args_.conditioning.late_embeddings.defined())
         throw Error("the prompt has late soft slots, but the tuner gives no late embeddings for them.");
-      const at::Tensor rows = args_.conditioning.late_embeddings.index_select(0, late.slots).to(x.scalar_type());
+      const at::Tensor rows =
+          args_.conditioning.late_embeddings.index_select(0, late.slots).to(x.scalar_type());
       return x.index_copy(0, late.tokens, rows);
     }
   return x;
@@ -190,7 +194,8 @@ void ForwardPass::reserve_cache(const Side& side, const std::vector<int64_t>& sh
   for (int64_t s = 0; s < side.num_sequences(); ++s) {
     const auto i = static_cast<std::size_t>(s);
     const int64_t parent = parent_of(side, s), cached = continues ? cache_of(side, s) : -1;
-    const int64_t to = cached >= 0 ? cached : pool.fork(parent < 0 ? -1 : cached_as[static_cast<std::size_t>(parent)]);
+    const int64_t to =
+        cached >= 0 ? cached : pool.fork(parent < 0 ? -1 : cached_as[static_cast<std::size_t>(parent)]);
     cached_as.push_back(to);
     const int64_t late = late_length(side, s);
     const auto add = [&](int64_t count, int64_t first_layer) {
@@ -224,7 +229,8 @@ void ForwardPass::cache_sources(const std::vector<int64_t>& cached_as) const {
     pool.source_of[static_cast<std::size_t>(cached_as[s])] = known + batch.source_of[s];
 }
 
-std::vector<KeyValues> ForwardPass::sources(int64_t layer, const at::Tensor& key, const at::Tensor& value) const {
+std::vector<KeyValues> ForwardPass::sources(int64_t layer, const at::Tensor& key,
+                                            const at::Tensor& value) const {
   if (slots_)
     args_.cache_out->pool().put(layer, key, value, slots_->ranges);
   std::vector<KeyValues> result{{key, value}};
@@ -245,7 +251,8 @@ void ForwardPass::find_updates(const Side& side) {
   for (std::size_t i = 0; i < conditioning.rescalings.size(); ++i)
     updates_[conditioning.rescalings[i].weight].rescalings.push_back(i);
   // Sequences of one card are usually neighbours: then its tokens are one range, and nothing is gathered.
-  const auto collect = [&](int64_t card, const auto& cards, const std::vector<int64_t>& offsets, std::map<int64_t, CardTokens>& into) {
+  const auto collect = [&](int64_t card, const auto& cards, const std::vector<int64_t>& offsets,
+                           std::map<int64_t, CardTokens>& into) {
     if (into.contains(card))
       return;
     CardTokens& tokens = into[card];
@@ -271,10 +278,20 @@ void ForwardPass::find_updates(const Side& side) {
       tokens.indices = index_tensor(indices, side.ids.device());
     }
   };
+  std::vector<int64_t> selected_cards, selected_offsets{0}; // each selected token by itself
+  if (selects_tokens()) {
+    std::size_t s = 0;
+    for (const int64_t token : args_.batch.answer_tokens_host) { // ascending
+      while (token >= side.offsets[s + 1])
+        ++s;
+      selected_cards.push_back(side.cards.empty() ? -1 : side.cards[s]);
+      selected_offsets.push_back(std::ssize(selected_cards));
+    }
+  }
   const auto collect_card = [&](int64_t card) {
     collect(card, side.cards, side.offsets, all_);
     if (selects_tokens())
-      collect(card, args_.batch.cards, args_.batch.answer_offsets, selected_);
+      collect(card, selected_cards, selected_offsets, selected_);
   };
   for (const int64_t card : conditioning.low_rank_cards)
     collect_card(card);

@@ -23,7 +23,8 @@ Side alone(const at::Tensor& ids, const at::Device& device) {
 }
 
 /// What was kept of one sequence, layer by layer.
-Prefix stacked(PrefixSite site, const std::vector<KvCachePool::Layer>& layers, const std::vector<KvCachePool::Range>& ranges) {
+Prefix stacked(PrefixSite site, const std::vector<KvCachePool::Layer>& layers,
+               const std::vector<KvCachePool::Range>& ranges) {
   std::vector<at::Tensor> keys, values;
   for (const KvCachePool::Layer& layer : layers) {
     std::vector<at::Tensor> key, value;

@@ -201,7 +201,8 @@ void KvCachePool::compact() {
   size_ = rows;
 }
 
-void KvCachePool::put(int64_t layer, const at::Tensor& key, const at::Tensor& value, const std::vector<Range>& where) {
+void KvCachePool::put(int64_t layer, const at::Tensor& key, const at::Tensor& value,
+                      const std::vector<Range>& where) {
   const at::NoGradGuard no_grad;
   const auto l = static_cast<std::size_t>(layer);
   if (l > layers.size())
@@ -246,7 +247,8 @@ KvCachePool KvCachePool::select(const std::vector<int64_t>& which) const {
     wanted.insert(wanted.end(), ranges[from].begin(), ranges[from].end());
     const int64_t to = result.fork(-1);
     for (const Range& range : ranges[from]) {
-      extend(result.ranges[static_cast<std::size_t>(to)], {result.size_, result.size_ + range.size(), range.first_layer});
+      extend(result.ranges[static_cast<std::size_t>(to)],
+             {result.size_, result.size_ + range.size(), range.first_layer});
       result.size_ += range.size();
     }
     result.next_position[static_cast<std::size_t>(to)] = next_position[from];
@@ -260,7 +262,7 @@ KvCachePool KvCachePool::select(const std::vector<int64_t>& which) const {
   std::vector<Range> encoders;
   for (const int64_t source : sources) {
     const Range rows{cross_offsets[static_cast<std::size_t>(source)],
-                    cross_offsets[static_cast<std::size_t>(source) + 1]};
+                     cross_offsets[static_cast<std::size_t>(source) + 1]};
     encoders.push_back(rows);
     result.source_of.push_back(static_cast<int64_t>(result.cross_offsets.size()) - 1);
     result.cross_offsets.push_back(result.cross_offsets.back() + rows.size());

@@ -2,7 +2,8 @@
 
 namespace cuecard {
 
-AttentionLayout layout_at_layer(const Side& side, bool causal, const std::vector<std::vector<KeyRange>>& before, int64_t layer) {
+AttentionLayout layout_at_layer(const Side& side, bool causal, const std::vector<std::vector<KeyRange>>& before,
+                                int64_t layer) {
   const auto hidden = [&](std::size_t s) {
     return !side.late_lengths.empty() && side.late_layers[s] > layer ? side.late_lengths[s] : 0;
   };
@@ -15,7 +16,8 @@ AttentionLayout layout_at_layer(const Side& side, bool causal, const std::vector
 
   AttentionLayout layout;
   layout.causal = causal;
-  std::vector<std::vector<KeyRange>> seen_by_children(sequences); // before a child: what precedes its parent, and the parent
+  std::vector<std::vector<KeyRange>> seen_by_children(
+      sequences); // before a child: what precedes its parent, and the parent
   const auto add = [&](int64_t begin, int64_t end, std::vector<KeyRange> precedes) {
     for (int64_t token = begin; token < end; ++token)
       layout.query_offsets_in_sequence.push_back(token - begin);

@@ -4,7 +4,8 @@
 
 namespace cuecard {
 
-std::vector<std::size_t> prefixes_of(const BatchConditioning& conditioning, const Side& side, int64_t s, PrefixSite site) {
+std::vector<std::size_t> prefixes_of(const BatchConditioning& conditioning, const Side& side, int64_t s,
+                                     PrefixSite site) {
   const auto i = static_cast<std::size_t>(s);
   std::vector<std::size_t> found;
   for (std::size_t p = 0; p < conditioning.prefixes.size(); ++p) {

@@ -36,7 +36,7 @@ VisibleTokens visible_tokens(const AttentionLayout& layout, const std::vector<Ke
 }
 
 at::Tensor concatenated(const std::vector<KeyValues>& sources, at::Tensor KeyValues::*which,
-                           const VisibleTokens& seen) {
+                        const VisibleTokens& seen) {
   std::vector<at::Tensor> parts{sources[0].*which};
   if (seen.cached_rows.defined())
     parts.push_back((sources[1].*which).index_select(0, seen.cached_rows));

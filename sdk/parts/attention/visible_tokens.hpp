@@ -18,6 +18,6 @@ VisibleTokens visible_tokens(const AttentionLayout& layout, const std::vector<Ke
 
 /// [n, G, D] keys or values that `VisibleTokens::of_sequence` indexes.
 at::Tensor concatenated(const std::vector<KeyValues>& sources, at::Tensor KeyValues::*which,
-                           const VisibleTokens& seen);
+                        const VisibleTokens& seen);
 
 } // namespace cuecard

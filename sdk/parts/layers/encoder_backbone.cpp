@@ -104,8 +104,8 @@ void EncoderBackbone::take_head(const Weights& source) {
 
 at::Tensor EncoderBackbone::embed(const Side& side, const BatchConditioning& conditioning,
                                   const at::Tensor& positions) const {
-  at::Tensor x =
-      embed_tokens(input_table_, side, conditioning) + positions_.index_select(0, positions + family_.first_position);
+  at::Tensor x = embed_tokens(input_table_, side, conditioning) +
+                 positions_.index_select(0, positions + family_.first_position);
   if (segments_.defined())
     x = x + (family_.reads_segments && side.segments.defined() ? segments_.index_select(0, side.segments)
                                                                : segments_[0]);

@@ -52,7 +52,9 @@ at::Tensor PostNormLayer::forward(const EncoderConfiguration& c, int64_t index, 
   const bool last = index + 1 == c.layers && pass.selects_tokens();
   const at::Tensor queries = last ? x.index_select(0, pass.selected_tokens()) : x;
   const int64_t head_dim = c.hidden / c.heads;
-  const auto heads_of = [&](const at::Tensor& states) { return states.view({states.size(0), c.heads, head_dim}); };
+  const auto heads_of = [&](const at::Tensor& states) {
+    return states.view({states.size(0), c.heads, head_dim});
+  };
 
   const at::Tensor mixed =
       attention(heads_of(pass.linear(query, queries, last)),
@@ -60,7 +62,8 @@ at::Tensor PostNormLayer::forward(const EncoderConfiguration& c, int64_t index, 
                 last ? pass.last_layout() : pass.layout(index), 1.0 / std::sqrt(static_cast<double>(head_dim)));
   const at::Tensor attended =
       attention_norm(queries + pass.linear(output, mixed.reshape({mixed.size(0), c.hidden}), last));
-  return output_norm(attended + pass.linear(down, activate(c.activation, pass.linear(up, attended, last)), last));
+  return output_norm(attended +
+                     pass.linear(down, activate(c.activation, pass.linear(up, attended, last)), last));
 }
 
 } // namespace cuecard

@@ -9,9 +9,11 @@ namespace cuecard {
 
 namespace {
 
-const at::Tensor& table_of(TokenTable table, const at::Tensor& input, const at::Tensor& output, const std::string& family) {
+const at::Tensor& table_of(TokenTable table, const at::Tensor& input, const at::Tensor& output,
+                           const std::string& family) {
   if (table == TokenTable::output && !output.defined())
-    throw Error("this " + family + " checkpoint has no head over the vocabulary, so it has no output embeddings.");
+    throw Error("this " + family +
+                " checkpoint has no head over the vocabulary, so it has no output embeddings.");
   return table == TokenTable::input ? input : output;
 }
 
@@ -29,14 +31,16 @@ at::Tensor LoadedBackbone::take(const Weights& source, const std::string& name, 
   return weights_[name] = source.get(name, shape);
 }
 
-Linear LoadedBackbone::take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in, bool bias) {
-  Linear layer{take(source, name + ".weight", {out, in}), bias ? take(source, name + ".bias", {out}) : at::Tensor(),
-               name + ".weight"};
+Linear LoadedBackbone::take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in,
+                                   bool bias) {
+  Linear layer{take(source, name + ".weight", {out, in}),
+               bias ? take(source, name + ".bias", {out}) : at::Tensor(), name + ".weight"};
   declare(layer);
   return layer;
 }
 
-LayerNorm LoadedBackbone::take_layer_norm(const Weights& source, const std::string& name, int64_t size, double epsilon) {
+LayerNorm LoadedBackbone::take_layer_norm(const Weights& source, const std::string& name, int64_t size,
+                                          double epsilon) {
   return {take(source, name + ".weight", {size}), take(source, name + ".bias", {size}), epsilon};
 }
 

@@ -11,8 +11,8 @@
 #include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/parts/training/optimizer.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/optimizer.hpp>
 
 #include "training/micro_batches.hpp"
 
@@ -90,8 +90,9 @@ public:
       state["trained." + std::to_string(i)] = trained_[i].detach();
     for (std::size_t i = 0; i < best_.size(); ++i)
       state["best." + std::to_string(i)] = best_[i];
-    state["loop"] = as_tensor({static_cast<double>(step), best_dev, static_cast<double>(evaluations_without_improvement),
-                               static_cast<double>(report.best_step)});
+    state["loop"] =
+        as_tensor({static_cast<double>(step), best_dev, static_cast<double>(evaluations_without_improvement),
+                   static_cast<double>(report.best_step)});
     state["losses"] = as_tensor({report.losses.begin(), report.losses.end()});
     return state;
   }
@@ -154,7 +155,9 @@ FitReport Tuner::fit(Engine& engine) {
     run.restore(saved);
   std::vector<at::Tensor> pending_losses; // still on the device
 
-  const auto patient = [&]() { return settings.patience == 0 || run.evaluations_without_improvement < settings.patience; };
+  const auto patient = [&]() {
+    return settings.patience == 0 || run.evaluations_without_improvement < settings.patience;
+  };
 
   try {
     while (run.step < settings.steps && patient()) {

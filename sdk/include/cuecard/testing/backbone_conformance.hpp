@@ -1,7 +1,7 @@
-/// For tests of backbone plugins: what must hold for any weights of a model. A family's test makes a small float32 model
-/// (RandomWeights) and calls `conforms`; what only holds in causal models is checked in those. Models with an encoder and a
-/// decoder call `conforms_encoder_decoder`. Every check compares with a direct computation of the same numbers.
-/// Token ids up to 15 and 16 positions are used.
+/// For tests of backbone plugins: what must hold for any weights of a model. A family's test makes a small
+/// float32 model (RandomWeights) and calls `conforms`; what only holds in causal models is checked in those.
+/// Models with an encoder and a decoder call `conforms_encoder_decoder`. Every check compares with a direct
+/// computation of the same numbers. Token ids up to 15 and 16 positions are used.
 ///
 /// Uses doctest, included after LibTorch, whose logging also defines CHECK.
 #pragma once
@@ -52,8 +52,8 @@ inline at::Tensor weight_ending(const Backbone& model, std::string_view ending) 
   return {};
 }
 
-/// OutsideLayers of BERT and its descendants: norm(words + positions + segment 0), then ELECTRA's projection where there is
-/// one. Positions begin at row `first_position` of their table.
+/// OutsideLayers of BERT and its descendants: norm(words + positions + segment 0), then ELECTRA's projection
+/// where there is one. Positions begin at row `first_position` of their table.
 inline OutsideLayers outside_bert_layers(int64_t first_position = 0) {
   const auto embed = [first_position](const Backbone& model, const at::Tensor& ids,
                                       const at::Tensor& positions) {
@@ -80,8 +80,10 @@ inline std::vector<int64_t> joined(std::vector<int64_t> a, const std::vector<int
   return a;
 }
 
+/// Equal up to rounding.
 inline bool same(const at::Tensor& a, const at::Tensor& b) {
-  return a.sizes() == b.sizes() && at::allclose(a, b, 1e-5, 1e-5);
+  const double tolerance = a.scalar_type() == at::kDouble ? 1e-10 : 1e-5;
+  return a.sizes() == b.sizes() && at::allclose(a, b, tolerance, tolerance);
 }
 
 /// The same weights in float64.
@@ -165,7 +167,7 @@ inline void attention_direction(const Backbone& model) {
   const at::Tensor other_follows = model.forward({with_selected(batch_of({{7, 8, 10}}), {1}), {}});
   CHECK(same(state, other_follows) == model.shape().causal);
   const at::Tensor order = model.forward({batch_of({{7, 8, 9}}), {}});
-  CHECK(!at::allclose(order, model.forward({batch_of({{8, 7, 9}}), {}}), 1e-3, 1e-3));
+  CHECK(!same(order, model.forward({batch_of({{8, 7, 9}}), {}})));
 }
 
 /// A soft slot that holds a word's embedding is that word; so is a trigger slot that holds its id.
@@ -187,9 +189,9 @@ inline void slots(const Backbone& model) {
   CHECK(same(model.forward({trigger, tokens}), whole));
 }
 
-/// A prefix of real tokens' keys and values equals those tokens, positions counted, for the card and the input that have
-/// it. Real tokens' keys in later layers of a bidirectional model depend on what follows them, so such a model must have
-/// one layer here.
+/// A prefix of real tokens' keys and values equals those tokens, positions counted, for the card and the input
+/// that have it. Real tokens' keys in later layers of a bidirectional model depend on what follows them, so
+/// such a model must have one layer here.
 inline void prefix(const Backbone& model) {
   REQUIRE((model.shape().causal || model.shape().layers == 1));
   BatchConditioning conditioning;
@@ -210,7 +212,8 @@ inline void prefix(const Backbone& model) {
   CHECK(same(of_input[1], without[0]));
 }
 
-/// A parent's tokens, stored once, equal the same tokens in each of its children; so do those of a parent's parent.
+/// A parent's tokens, stored once, equal the same tokens in each of its children; so do those of a parent's
+/// parent.
 inline void parents(const Backbone& model) {
   const at::Tensor apart = model.forward({batch_of({joined(front, first), joined(front, second)}), {}});
   CHECK(same(apart, model.forward({batch_of({front, first, second}, {-1, 0, 0}), {}})));
@@ -230,8 +233,8 @@ inline Batch continuing(Batch batch, const std::shared_ptr<const KvCache>& cache
   return batch;
 }
 
-/// Cached tokens equal tokens that are forwarded again: a cache that is shared, and one of several sequences that forks
-/// and grows token by token.
+/// Cached tokens equal tokens that are forwarded again: a cache that is shared, and one of several sequences
+/// that forks and grows token by token.
 inline void cache(const Backbone& model) {
   const auto kept = std::make_shared<KvCache>();
   model.forward({batch_of({front}), {}, kept.get()});
@@ -260,7 +263,8 @@ inline void cache(const Backbone& model) {
              model.forward({batch_of({joined(whole[2], second)}), {}})));
 }
 
-/// Logits of some tokens, log-probabilities and those of given targets are the same numbers, gradients included.
+/// Logits of some tokens, log-probabilities and those of given targets are the same numbers, gradients
+/// included.
 inline void outputs(const Backbone& model) {
   const int64_t tokens = 70, vocabulary = model.shape().vocabulary;
   at::Tensor hidden = Random(3).normal_tensor({tokens, model.shape().hidden}, 1.0), again = hidden.clone();
@@ -353,9 +357,9 @@ inline void updates_of_linear_layers(const MakeBackbone& make, const Weights& we
     for (const bool all_tokens : {false, true}) {
       CAPTURE(all_tokens);
       const at::Tensor expected = changed->forward({batch, {}, nullptr, all_tokens});
-      CHECK(at::allclose(model->forward({batch, conditioning, nullptr, all_tokens}), expected, 1e-9, 1e-9));
+      CHECK(same(model->forward({batch, conditioning, nullptr, all_tokens}), expected));
       if (all_tokens)
-        CHECK(!at::allclose(expected, unchanged, 1e-6, 1e-6));
+        CHECK(!at::allclose(expected, unchanged, 1e-9, 1e-9));
     }
   };
   /// In the orientation of the files.
@@ -408,7 +412,8 @@ inline void add(BatchConditioning& batch, const Conditioning& more, int64_t card
 /// A batch of some of three sequences (or pairs of them).
 using MakeBatch = std::function<Batch(const std::vector<std::size_t>& which)>;
 
-/// Sequences of cards with updates of their own give in one batch, in any order, what each gives alone with its own.
+/// Sequences of cards with updates of their own give in one batch, in any order, what each gives alone with its
+/// own.
 inline void updates_of_cards(const MakeBackbone& make, const Weights& weights, const MakeBatch& batch_with) {
   const DoubleWeights base(weights);
   const std::unique_ptr<Backbone> model = make(base);
@@ -434,7 +439,7 @@ inline void updates_of_cards(const MakeBackbone& make, const Weights& weights, c
             add(own, b, -1);
           alone.push_back(model->forward({batch_with({s}), own, nullptr, all_tokens}));
         }
-        CHECK(at::allclose(model->forward({together, mixed, nullptr, all_tokens}), at::cat(alone), 1e-8, 1e-8));
+        CHECK(same(model->forward({together, mixed, nullptr, all_tokens}), at::cat(alone)));
       }
 }
 
@@ -468,8 +473,8 @@ inline int64_t layer_number(const std::string& weight) {
   return -1;
 }
 
-/// Updates with which the layers below `layer` give the same for a token wherever it is: all that their linear layers give
-/// is zero, so nothing passes from one token to another.
+/// Updates with which the layers below `layer` give the same for a token wherever it is: all that their linear
+/// layers give is zero, so nothing passes from one token to another.
 inline Conditioning without_attention_below(const Backbone& model, int64_t layer) {
   Conditioning conditioning;
   for (const LinearLayer& each : model.linear_layers()) {
@@ -507,7 +512,8 @@ inline void late_tokens(const Backbone& model) {
     CHECK(same(model.forward({late, arbitrary, nullptr, false, k}).narrow(0, 4, 3),
                model.forward({batch_of({first}), arbitrary, nullptr, false, k})));
 
-    // When layers below k pass nothing between tokens, tokens that enter with the states of real ones are those.
+    // When layers below k pass nothing between tokens, tokens that enter with the states of real ones are
+    // those.
     const Conditioning silent = without_attention_below(model, k);
     Batch real = batch_of({joined(front, first)});
     real.input.positions = late.input.positions;
@@ -519,7 +525,8 @@ inline void late_tokens(const Backbone& model) {
   }
 }
 
-/// Sequences whose late tokens differ in number and layer, and one without, give in one batch what each gives alone.
+/// Sequences whose late tokens differ in number and layer, and one without, give in one batch what each gives
+/// alone.
 inline void late_tokens_in_batch(const Backbone& model) {
   const int64_t layers = input_layers(model.shape());
   if (layers < 2)
@@ -597,8 +604,8 @@ inline void cached_late_tokens(const Backbone& model) {
   }
 }
 
-/// A pass over some of the layers: the embeddings, what the final norm is applied to, and the same in between whether
-/// other tokens are in the batch or not.
+/// A pass over some of the layers: the embeddings, what the final norm is applied to, and the same in between
+/// whether other tokens are in the batch or not.
 inline void some_layers(const Backbone& model, const OutsideLayers& outside) {
   const int64_t layers = input_layers(model.shape());
   const Batch batch = batch_of({joined(front, first), second});
@@ -681,24 +688,24 @@ template <class Model>
 void conforms(const Configuration& configuration, const Weights& weights, const OutsideLayers& outside = {}) {
   using namespace conformance;
   const MakeBackbone make = maker_of<Model>(configuration);
-  const std::unique_ptr<Backbone> model = make(weights);
+  const std::unique_ptr<Backbone> model = make(weights), precise = make(DoubleWeights(weights));
   const BackboneShape& shape = model->shape();
   shape_without_weights(Model::describe(configuration), *model);
   batch_invariance(*model);
-  attention_direction(*model);
+  attention_direction(*precise);
   slots(*model);
   if (shape.causal || shape.layers == 1)
     prefix(*model);
   if (shape.causal) {
     parents(*model);
     cache(*model);
-    cached_late_tokens(*model);
+    cached_late_tokens(*precise);
   }
   if (shape.has_lm_head)
     outputs(*model);
-  late_tokens(*model);
-  late_tokens_in_batch(*model);
-  some_layers(*model, outside);
+  late_tokens(*precise);
+  late_tokens_in_batch(*precise);
+  some_layers(*precise, outside);
   const Batch batch = batch_of({joined(front, first), second});
   trained_weights(make, weights);
   updates_of_linear_layers(make, weights, batch);
@@ -713,21 +720,22 @@ void conforms(const Configuration& configuration, const Weights& weights, const 
   gradients_of_conditioning(make, weights, batch);
 }
 
-/// For a model with an encoder and a decoder, which also runs its encoder alone, on a batch without an output side.
+/// For a model with an encoder and a decoder, which also runs its encoder alone, on a batch without an output
+/// side.
 template <class Model>
 void conforms_encoder_decoder(const Configuration& configuration, const Weights& weights,
                               const OutsideLayers& outside = {}) {
   using namespace conformance;
   const MakeBackbone make = maker_of<Model>(configuration);
-  const std::unique_ptr<Backbone> model = make(weights);
+  const std::unique_ptr<Backbone> model = make(weights), precise = make(DoubleWeights(weights));
   shape_without_weights(Model::describe(configuration), *model);
   batch_invariance(*model);
-  attention_direction(*model);
+  attention_direction(*precise);
   slots(*model);
   outputs(*model);
-  late_tokens(*model);
-  late_tokens_in_batch(*model);
-  some_layers(*model, outside);
+  late_tokens(*precise);
+  late_tokens_in_batch(*precise);
+  some_layers(*precise, outside);
   const MakeBatch pairs = [](const std::vector<std::size_t>& which) {
     const std::vector<std::vector<int64_t>> inputs{joined(front, first), second, first},
         outputs{{5, 7}, {5, 8, 9}, {5, 10, 11, 12}};

@@ -34,8 +34,9 @@ inline Batch with_selected(Batch batch, const std::vector<int64_t>& tokens) {
   return batch;
 }
 
-/// Sequences end to end, the last token of each selected as an entry, all of card 0. `parents[s]`, when given, is the
-/// parent of sequence s or -1: its positions continue after its parent's, and parents have no selected token.
+/// Sequences end to end, the last token of each selected as an entry, all of card 0. `parents[s]`, when given,
+/// is the parent of sequence s or -1: its positions continue after its parent's, and parents have no selected
+/// token.
 inline Batch batch_of(const std::vector<std::vector<int64_t>>& sequences,
                       const std::vector<int64_t>& parents = {}) {
   Batch batch;
@@ -82,8 +83,9 @@ inline Batch with_cards(Batch batch, const std::vector<int64_t>& cards) {
   return with_selected(std::move(batch), selected);
 }
 
-/// `batch` with the first lengths[s] tokens of input sequence s entering at layer layers[s]. Late tokens have the position
-/// of the token after them, and row i of BatchConditioning::late_embeddings is for the i-th of them.
+/// `batch` with the first lengths[s] tokens of input sequence s entering at layer layers[s]. Late tokens have
+/// the position of the token after them, and row i of BatchConditioning::late_embeddings is for the i-th of
+/// them.
 inline Batch with_late_tokens(Batch batch, const std::vector<int64_t>& lengths,
                               const std::vector<int64_t>& layers) {
   Side& side = batch.input;

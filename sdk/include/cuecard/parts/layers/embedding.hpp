@@ -13,6 +13,7 @@ namespace cuecard {
 /// conditioning.triggers where there are any, and at side.soft_tokens the rows side.soft_slots of conditioning.embeddings.
 /// Differentiable in the embeddings; soft tokens without embeddings are an Error. Late soft tokens get the embedding of their id,
 /// which nothing sees: ForwardPass::enter replaces it.
-CUECARD_API at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning);
+CUECARD_API at::Tensor embed_tokens(const at::Tensor& table, const Side& side,
+                                    const BatchConditioning& conditioning);
 
 } // namespace cuecard

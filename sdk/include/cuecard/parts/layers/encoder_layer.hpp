@@ -10,8 +10,8 @@
 
 #include <cuecard/configuration.hpp>
 #include <cuecard/export.hpp>
-#include <cuecard/parts/layers/activation.hpp>
 #include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/activation.hpp>
 #include <cuecard/parts/layers/layers.hpp>
 
 namespace cuecard {

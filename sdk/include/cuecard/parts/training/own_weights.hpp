@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <cuecard/backbone.hpp>
-#include <cuecard/export.hpp>
 #include <cuecard/component_state.hpp>
+#include <cuecard/export.hpp>
 #include <cuecard/verbalizer.hpp>
 
 namespace cuecard {

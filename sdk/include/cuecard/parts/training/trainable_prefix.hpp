@@ -14,9 +14,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cuecard/backbone.hpp>
+#include <cuecard/component_state.hpp>
 #include <cuecard/conditioning.hpp>
 #include <cuecard/export.hpp>
-#include <cuecard/component_state.hpp>
 #include <cuecard/parts/training/reparametrisation.hpp>
 
 namespace cuecard {
