@@ -9,28 +9,20 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/sampled_tokens.hpp>
 
 namespace cuecard {
 
 namespace {
 
-constexpr int64_t common_tokens = 5000;
 /// Tokens of one random sequence, its first one included.
 constexpr int64_t sequence_length = 16;
 
 std::vector<int64_t> sample_tokens(int64_t count, uint64_t stream, const Problem& problem) {
-  const Vocabulary& vocabulary = problem.vocabulary;
-  std::vector<int64_t> ordinary;
-  for (int64_t id = 0; id < vocabulary.size() && std::ssize(ordinary) < common_tokens; ++id)
-    if (!vocabulary.is_special(id))
-      ordinary.push_back(id);
-  if (ordinary.empty())
+  std::vector<int64_t> ids = sample_common_tokens(count, Random(problem.seed, stream), problem.vocabulary);
+  if (ids.empty())
     throw DataError(
         "the model's vocabulary has only special tokens, and a soft prompt can't be initialised from these.");
-  const std::vector<int64_t> order = Random(problem.seed, stream).permutation(std::ssize(ordinary));
-  std::vector<int64_t> ids;
-  for (int64_t i = 0; i < count; ++i)
-    ids.push_back(ordinary[static_cast<std::size_t>(order[static_cast<std::size_t>(i) % order.size()])]);
   return ids;
 }
 

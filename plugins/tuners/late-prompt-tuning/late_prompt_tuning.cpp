@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/zeros.h>
@@ -38,13 +37,6 @@ at::Tensor with_unused(const at::Tensor& rows, int64_t count, bool front) {
   sizes[sizes.size() - 2] = count;
   const at::Tensor unused = at::zeros(sizes, rows.options().requires_grad(false));
   return front ? at::cat({unused, rows}, -2) : at::cat({rows, unused}, -2);
-}
-
-std::string sizes_of(const at::Tensor& tensor) {
-  std::string sizes;
-  for (const int64_t size : tensor.sizes())
-    sizes += (sizes.empty() ? "" : " x ") + std::to_string(size);
-  return sizes;
 }
 
 } // namespace
@@ -124,8 +116,8 @@ Conditioning LatePromptTuning::condition(const ConditionArgs& args) const {
   return conditioning;
 }
 
-std::vector<std::pair<std::string, at::Tensor>> LatePromptTuning::named_tensors() const {
-  std::vector<std::pair<std::string, at::Tensor>> named;
+NamedTensors LatePromptTuning::named_tensors() const {
+  NamedTensors named;
   if (generates_)
     named = {{"generator.down.weight", down_.weight},
              {"generator.down.bias", down_.bias},
@@ -167,25 +159,11 @@ FitRequest LatePromptTuning::defaults(const FitRequest& request) const {
 }
 
 ComponentState LatePromptTuning::state(int64_t) const {
-  ComponentState state;
-  for (const auto& [name, tensor] : named_tensors())
-    state.tensors[name] = tensor.detach();
-  return state;
+  return state_of(named_tensors());
 }
 
 void LatePromptTuning::load_state(const ComponentState& state) {
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : named_tensors()) {
-    const auto found = state.tensors.find(name);
-    if (found == state.tensors.end() || found->second.sizes() != tensor.sizes())
-      throw DataError("the card's late prompt doesn't fit: expected a tensor \"" + name + "\" of " +
-                      sizes_of(tensor) + ".");
-    if (!found->second.is_floating_point())
-      throw DataError(
-          "the card's tensor \"" + name +
-          "\" does not hold floating-point numbers; restore the card's original files, or train it again.");
-    at::Tensor(tensor).copy_(found->second);
-  }
+  copy_state(named_tensors(), state, "late prompt doesn't fit");
 }
 
 } // namespace cuecard

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <cuecard/options.hpp>
 #include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/tuner.hpp>
 
 namespace cuecard {
@@ -27,7 +27,7 @@ public:
 
 private:
   /// What is trained, by the names that a card has for it.
-  std::vector<std::pair<std::string, at::Tensor>> named_tensors() const;
+  NamedTensors named_tensors() const;
 
   int64_t length_, requested_layer_;
   bool generates_;

@@ -8,32 +8,22 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/sampled_tokens.hpp>
 
 namespace cuecard {
 
 namespace {
-
-/// The paper samples from the 5,000 most common tokens, which are the first ones of its vocabulary.
-constexpr int64_t common_tokens = 5000;
 
 at::Tensor embeddings_of(const Backbone& backbone, const std::vector<int64_t>& ids) {
   return backbone.token_vectors(TokenTable::input, index_tensor(ids, backbone.device())).to(at::kCPU);
 }
 
 std::vector<int64_t> sample_tokens(int64_t count, const Problem& problem) {
-  const Vocabulary& vocabulary = problem.vocabulary;
-  std::vector<int64_t> ordinary;
-  for (int64_t id = 0; id < vocabulary.size() && static_cast<int64_t>(ordinary.size()) < common_tokens; ++id)
-    if (!vocabulary.is_special(id))
-      ordinary.push_back(id);
-  if (ordinary.empty())
+  std::vector<int64_t> ids =
+      sample_common_tokens(count, Random(problem.seed, stream_id("prompt")), problem.vocabulary);
+  if (ids.empty())
     throw DataError("the model's vocabulary has only special tokens, and a soft prompt can't be initialised "
                     "from these; use init=text.");
-  Random random(problem.seed, stream_id("prompt"));
-  const std::vector<int64_t> order = random.permutation(static_cast<int64_t>(ordinary.size()));
-  std::vector<int64_t> ids;
-  for (int64_t i = 0; i < count; ++i)
-    ids.push_back(ordinary[static_cast<std::size_t>(order[static_cast<std::size_t>(i) % order.size()])]);
   return ids;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -14,6 +13,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/sampled_tokens.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 #include <cuecard/parts/training/soft_slots.hpp>
 
@@ -24,25 +24,14 @@ namespace {
 constexpr uint64_t prompt_stream = stream_id("prompt"), router_stream = stream_id("router"),
                    noise_stream = stream_id("noise");
 
-/// Lester et al. 2021, section 3.2 ("sampled vocabulary"): from the first tokens of the vocabulary, which are
-/// its most common ones.
-constexpr int64_t common_tokens = 5000;
-
 /// [count, embedding width] float32 on the backbone's device: embeddings of distinct tokens as long as there
 /// are enough.
 at::Tensor sampled_embeddings(int64_t count, const Problem& problem) {
-  const Vocabulary& vocabulary = problem.vocabulary;
-  std::vector<int64_t> ordinary;
-  for (int64_t id = 0; id < vocabulary.size() && std::ssize(ordinary) < common_tokens; ++id)
-    if (!vocabulary.is_special(id))
-      ordinary.push_back(id);
-  if (ordinary.empty())
+  const std::vector<int64_t> ids =
+      sample_common_tokens(count, Random(problem.seed, prompt_stream), problem.vocabulary);
+  if (ids.empty())
     throw DataError(
         "the model's vocabulary has only special tokens, and soft prompts can't be initialised from these.");
-  const std::vector<int64_t> order = Random(problem.seed, prompt_stream).permutation(std::ssize(ordinary));
-  std::vector<int64_t> ids;
-  for (int64_t i = 0; i < count; ++i)
-    ids.push_back(ordinary[static_cast<std::size_t>(order[static_cast<std::size_t>(i) % order.size()])]);
   return problem.backbone.token_vectors(TokenTable::input, index_tensor(ids, problem.backbone.device()));
 }
 
@@ -57,13 +46,6 @@ at::Tensor orthonormal_rows(int64_t rows, int64_t width, Random random) {
     own /= own.norm();
   }
   return result.to(at::kFloat);
-}
-
-std::string sizes_of(const at::Tensor& tensor) {
-  std::string sizes;
-  for (const int64_t size : tensor.sizes())
-    sizes += (sizes.empty() ? "" : " x ") + std::to_string(size);
-  return sizes;
 }
 
 } // namespace
@@ -123,8 +105,8 @@ Conditioning Smop::condition(const ConditionArgs& args) const {
   return conditioning;
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Smop::named_tensors() const {
-  std::vector<std::pair<std::string, at::Tensor>> named{{"prompts", prompts_}, {"router.weight", router_}};
+NamedTensors Smop::named_tensors() const {
+  NamedTensors named{{"prompts", prompts_}, {"router.weight", router_}};
   if (slots_.defined())
     named.emplace_back("slots", slots_);
   return named;
@@ -157,25 +139,11 @@ FitRequest Smop::defaults(const FitRequest& request) const {
 }
 
 ComponentState Smop::state(int64_t) const {
-  ComponentState state;
-  for (const auto& [name, tensor] : named_tensors())
-    state.tensors[name] = tensor.detach();
-  return state;
+  return state_of(named_tensors());
 }
 
 void Smop::load_state(const ComponentState& state) {
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : named_tensors()) {
-    const auto found = state.tensors.find(name);
-    if (found == state.tensors.end() || found->second.sizes() != tensor.sizes())
-      throw DataError("the card's soft prompts don't fit: expected a tensor \"" + name + "\" of " +
-                      sizes_of(tensor) + ".");
-    if (!found->second.is_floating_point())
-      throw DataError(
-          "the card's tensor \"" + name +
-          "\" does not hold floating-point numbers; restore the card's original files, or train it again.");
-    at::Tensor(tensor).copy_(found->second);
-  }
+  copy_state(named_tensors(), state, "soft prompts don't fit");
 }
 
 } // namespace cuecard

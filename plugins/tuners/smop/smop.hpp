@@ -3,10 +3,10 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <cuecard/options.hpp>
+#include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/tuner.hpp>
 
 namespace cuecard {
@@ -28,7 +28,7 @@ private:
   /// [inputs, prompts] probabilities of the prompts for each input, perturbed in a training pass.
   at::Tensor route(const at::Tensor& inputs, const Pass& pass) const;
   /// What is trained, by the names that a card has for it.
-  std::vector<std::pair<std::string, at::Tensor>> named_tensors() const;
+  NamedTensors named_tensors() const;
 
   int64_t count_, length_;
   std::string noise_;

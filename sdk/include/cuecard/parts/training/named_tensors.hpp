@@ -1,0 +1,27 @@
+/// A component's trained tensors as the state that a card keeps.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/component_state.hpp>
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+/// Defined tensors, each with the name that a card has for it.
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// The tensors under their names, detached; they share memory with `tensors`.
+CUECARD_API ComponentState state_of(const NamedTensors& tensors);
+
+/// Copies the state's tensors into `tensors`, without a gradient. Throws a DataError if one is missing, has another
+/// shape or holds integers, and then copies nothing. `misfit` says in that error what does not fit, as in "soft
+/// prompts don't fit".
+CUECARD_API void copy_state(const NamedTensors& tensors, const ComponentState& state,
+                            const std::string& misfit);
+
+} // namespace cuecard
