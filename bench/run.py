@@ -166,7 +166,7 @@ class Bench:
         print(f"  cuecard predict, one row, and exit  {spread(first)} s")
 
     def generation(self, card: Path | None = None, adapter: Path | None = None) -> None:
-        """64 prompts of unequal length, 32 tokens behind each, the pass over the prompts included. `card` and `adapter`: a
+        """64 prompts of unequal length, 32 new tokens for each, the pass over the prompts included. `card` and `adapter`: a
         learned prefix, as each side keeps it."""
         data = self.home / "held-out-64.jsonl"
         data.write_text("".join(self.held_out.read_text().splitlines(keepends=True)[:64]))
@@ -184,8 +184,8 @@ class Bench:
             memory[1].append(peer.megabytes)
             written = [line["texts"][0]["text"] for line in result.lines if "texts" in line]
             same.append(sum(a == b for a, b in zip(written, peer.last["texts"], strict=True)))
-        behind = "behind a learned prefix of 20 rows, " if card else ""
-        print(f"\ngreedy generation, {behind}64 prompts at once, 32 tokens each, float32, tokens a second (least / middle / largest); "
+        prefix = "after a trained prefix of 20 virtual tokens, " if card else ""
+        print(f"\ngreedy generation, {prefix}64 prompts at once, 32 tokens each, float32, tokens a second (least / middle / largest); "
               f"{min(same)} of 64 texts are the same")
         self.table([
             ("cuecard", ours, None, memory[0]),
@@ -208,14 +208,14 @@ def main() -> None:
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
     parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "methods",
-                                           "autoprompt", "behind", "prefix-generation", "seeds"], help="one part")
+                                           "autoprompt", "after-text", "prefix-generation", "seeds"], help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     if arguments.only in (None, "tokenizers"):
         bench.tokenizing()
     if arguments.only in (None, "encoder"):
         bench.encoding()
-    of_methods = {"methods": "training", "behind": "behind_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
+    of_methods = {"methods": "training", "after-text": "after_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
     if arguments.only not in ("tokenizers", "encoder", "generation", *of_methods):
         bench.same_results()
     if arguments.only in (None, "training"):

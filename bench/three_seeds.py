@@ -1,7 +1,7 @@
-"""How much a trained card gains over the best manual prompt, and where its learned rows should stand: once per seed.
+"""How much a trained card gains over the best manual prompt, and where its virtual tokens should stand: once per seed.
 
-Each seed runs the demo, which draws its own training, dev and held-out rows, chooses among the manual prompts and trains a card
-whose learned rows stand in front. Then a second card learns as many rows behind the text, on the same rows: there the keys and
+Each seed runs the demo, which draws its own training, dev and held-out examples, chooses among the manual prompts and trains a card
+whose virtual tokens precede the text. Then a second card trains as many after the text, on the same examples: there the keys and
 values of the text are computed once and kept.
 
     python bench/three_seeds.py [--seeds 1 2 3]          (./run bench runs it too)
@@ -23,21 +23,21 @@ INSTRUCTION = "Is this movie review positive or negative? Read it with care and 
 DEMO = texts.PROJECT / "examples" / "sentiment" / "demo"
 
 
-def behind_the_text(cuecard: program.Cuecard, model: Path, folder: Path, seed: int) -> tuple[dict, dict]:
-    """Training and held-out results of a card whose learned rows stand between the text and the question."""
+def after_the_text(cuecard: program.Cuecard, model: Path, folder: Path, seed: int) -> tuple[dict, dict]:
+    """Training and held-out results of a card whose virtual tokens stand between the text and the question."""
     task = json.loads((folder / "soft-prompt.task.json").read_text())
-    rows = json.dumps({"soft": " " + INSTRUCTION})
-    task |= {"name": "behind", "template": 'Review: {"placeholder": "text"}' + rows + '\nSentiment:{"mask"}'}
-    path = folder / "behind.task.json"
+    soft = json.dumps({"soft": " " + INSTRUCTION})
+    task |= {"name": "after", "template": 'Review: {"placeholder": "text"}' + soft + '\nSentiment:{"mask"}'}
+    path = folder / "after.task.json"
     path.write_text(json.dumps(task, indent=1) + "\n")
-    card = folder / "behind.card"
+    card = folder / "after.card"
     training = cuecard.train(path, model, card, "prompt-tuning", seed=seed, epochs=6, evaluate_every=16).last
     return training, cuecard.evaluate(card, model, folder / "held-out.jsonl", path).last
 
 
 def measure(cuecard: Path, model: Path, home: Path, threads: int, seeds=(1, 2, 3)) -> None:
-    print("\ntrained card against the best manual prompt, on the same held-out rows")
-    gains, places = [], {"in front of": [], "behind": []}
+    print("\ntrained card against the best manual prompt, on the same held-out examples")
+    gains, places = [], {"before": [], "after": []}
     for seed in seeds:
         command = [DEMO, "--json", "--seed", seed, "--threads", threads, "--program", cuecard, "--model", model, "--folder", home / f"seed-{seed}"]
         done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
@@ -47,15 +47,15 @@ def measure(cuecard: Path, model: Path, home: Path, threads: int, seeds=(1, 2, 3
         print(f"  seed {seed}: manual {100 * manual['accuracy']:.1f}% ({manual['card']}), card {100 * soft['accuracy']:.1f}%, "
               f"gain {gains[-1]:+.1f} points (McNemar p = {soft['versus']['p_value']:.2g}); {result['training']['seconds']:.0f} s to train, "
               f"{result['seconds']:.0f} s in all", flush=True)
-        training, behind = behind_the_text(program.Cuecard(cuecard, threads), model, home / f"seed-{seed}", seed)
-        places["in front of"].append((100 * soft["accuracy"], result["training"]["seconds"], result["training"]["tokens_forwarded"]))
-        places["behind"].append((100 * behind["accuracy"], training["seconds"], training["tokens_forwarded"]))
-        print(f"          learned rows behind the text instead: {100 * behind['accuracy']:.1f}%, {training['seconds']:.0f} s to train, "
-              f"{training['tokens_forwarded']:,} rows forwarded against {result['training']['tokens_forwarded']:,}", flush=True)
+        training, after = after_the_text(program.Cuecard(cuecard, threads), model, home / f"seed-{seed}", seed)
+        places["before"].append((100 * soft["accuracy"], result["training"]["seconds"], result["training"]["tokens_forwarded"]))
+        places["after"].append((100 * after["accuracy"], training["seconds"], training["tokens_forwarded"]))
+        print(f"          virtual tokens after the text instead: {100 * after['accuracy']:.1f}%, {training['seconds']:.0f} s to train, "
+              f"{training['tokens_forwarded']:,} tokens forwarded against {result['training']['tokens_forwarded']:,}", flush=True)
     print(f"  mean gain {statistics.mean(gains):+.1f} points (aim: at least 3), least {min(gains):+.1f}, largest {max(gains):+.1f}")
     for place, runs in places.items():
-        accuracy, seconds, rows = (statistics.mean(column) for column in zip(*runs))
-        print(f"  learned rows {place} the text: mean {accuracy:.1f}%, {seconds:.0f} s to train, {rows:,.0f} rows forwarded")
+        accuracy, seconds, tokens = (statistics.mean(column) for column in zip(*runs))
+        print(f"  virtual tokens {place} the text: mean {accuracy:.1f}%, {seconds:.0f} s to train, {tokens:,.0f} tokens forwarded")
 
 
 def main() -> None:

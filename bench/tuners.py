@@ -1,4 +1,4 @@
-"""The methods that learn, beside peft. Called by run.py: `./run bench --only methods`, and `behind`, `prefix-generation`, `autoprompt`.
+"""The methods that learn, beside peft. Called by run.py: `./run bench --only methods`, and `after-text`, `prefix-generation`, `autoprompt`.
 
 What both learn starts from the same numbers where peft can take ours (keys and values of a card); then four losses must be
 the same. Networks that make rows while they are learned start from their own, and the tests hold them against peft's.
@@ -63,13 +63,13 @@ class Methods:
             self.bench.table([("cuecard", speeds[0], None, memory[0]),
                               ("peft, scores of the last position only", speeds[1], ratios(*speeds), memory[1])])
 
-    def behind_the_text(self) -> None:
-        """Trained rows between text and question: from the second epoch on the text is not forwarded."""
-        behind = self.template.replace("{text}", '{text}{"soft": None, "duplicate": 20}')
+    def after_the_text(self) -> None:
+        """Virtual tokens between text and question: from the second epoch on the text is not forwarded."""
+        after = self.template.replace("{text}", '{text}{"soft": None, "duplicate": 20}')
         ours, theirs, memory, rows = [], [], ([], []), []
         per_epoch = 256 // 16
         for _ in range(self.rounds):
-            runs = [self.cuecard.train(self.task(self.bench.train, behind, "prompt", "behind"), self.model, self.home / "behind.card",
+            runs = [self.cuecard.train(self.task(self.bench.train, after, "prompt", "after"), self.model, self.home / "after.card",
                                        "prompt-tuning", steps=epochs * per_epoch, lr=0.02, **STEPS) for epochs in (1, 3)]
             ours.append(2 * 256 / (runs[1].last["seconds"] - runs[0].last["seconds"]))
             rows = [each.last["tokens_forwarded"] for each in runs]
@@ -77,13 +77,13 @@ class Methods:
             result = self.theirs(self.bench.train, "prompt", per_epoch)
             theirs.append(result.last["examples_per_second"])
             memory[1].append(result.megabytes)
-        print(f"\n20 learned rows behind the text, from the second epoch on, examples a second; rows forwarded in the first "
+        print(f"\n20 virtual tokens after the text, from the second epoch on, examples a second; tokens forwarded in the first "
               f"epoch {rows[0]:,}, in each further one {(rows[1] - rows[0]) // 2:,}")
         self.bench.table([("cuecard", ours, None, memory[0]),
-                          ("peft, 20 learned rows in front", theirs, ratios(ours, theirs), memory[1])])
+                          ("peft, 20 virtual tokens before the text", theirs, ratios(ours, theirs), memory[1])])
 
     def generation(self) -> None:
-        """64 texts behind a learned prefix, which peft reads from what we export."""
+        """64 texts after a trained prefix, which peft reads from what we export."""
         card, adapter = self.home / "tuner-few.card", self.home / "adapter"
         self.ours(self.bench.few, "prefix-tuning", {"length": PREFIX, "projection": "false", "init": "text"}, "prefix", 4, "tuner-few")
         run(["rm", "-rf", adapter])
@@ -114,7 +114,7 @@ class Methods:
             result = run([*peer, "--data", self.bench.train, "--iterations", iterations, "--trigger", *["Ġthe"] * slots])
             speeds[1].append(iterations / result.last["seconds"])
             memory[1].append(result.megabytes)
-        print(f"\nautoprompt, {slots} tokens behind the text, 10 candidates on a batch of 16, iterations a second")
+        print(f"\nautoprompt, {slots} tokens after the text, 10 candidates on a batch of 16, iterations a second")
         self.bench.table([("cuecard", speeds[0], None, memory[0]),
                           ("its algorithm in transformers, one candidate at a time", speeds[1], ratios(*speeds), memory[1])])
 

@@ -8,7 +8,8 @@
 
 namespace cuecard {
 
-/// Counts behind precision, recall and F1. A division by zero gives 0, as in conlleval and scikit-learn.
+/// The counts that precision, recall and F1 are computed from. A division by zero gives 0, as in conlleval and
+/// scikit-learn.
 struct F1Counts {
   int64_t correct = 0, predicted = 0, gold = 0;
 
