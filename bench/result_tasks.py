@@ -208,8 +208,8 @@ FACTS = {
     "p-tuning": ("p-tuning", ["--set", 'template.text={"soft": None, "duplicate": 3} {sub_label} {"soft": None, "duplicate": 6}{"mask"}',
                               "--epochs", "20"]),
 }
-ABOUT_FACTS = ("Facts whose object is one token; 280 at most are measured. AutoPrompt: five triggers behind the subject, 50 iterations of one "
-               "batch. P-tuning: three rows in front of the subject and six behind it, 20 passes.")
+ABOUT_FACTS = ("Facts whose object is one token; 280 at most are measured. AutoPrompt: five triggers after the subject, 50 iterations of one "
+               "batch. P-tuning: three virtual tokens before the subject and six after it, 20 passes.")
 WRITERS = {name: (name, []) for name in ("manual", "prompt-tuning", "prefix-tuning", "p-tuning")}
 FEW = "16 training and 16 development rows a label; the data set's dev part is measured."
 PARTS = {

@@ -115,7 +115,7 @@ def measure_all(results: Results, names: list[str], again: bool, jobs: int) -> l
 def print_table(name: str) -> None:
     part = PARTS[name]
     print(f"\n## {part.title}\n\n{part.about}\n")
-    titles = ["method", part.metric, *part.also, "over seeds", "learned numbers", "seconds to train"]
+    titles = ["method", part.metric, *part.also, "over seeds", "trained parameters", "seconds to train"]
     print("| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
     commands = []
     for line in part.lines:

@@ -84,6 +84,18 @@ void check_libtorch() {
 
 } // namespace
 
+Plugin verified(const Plugin& plugin) {
+  Plugin result = plugin;
+  if (result.usable()) {
+    try {
+      read_checked(result.library, &result.manifest);
+    } catch (const DataError& error) {
+      result.refusal = error.what();
+    }
+  }
+  return result;
+}
+
 std::unique_ptr<Library::Handle> Library::load_checked(const fs::path& file, const Manifest* sidecar,
                                                        bool watch) {
   Manifest expected = read_checked(file, sidecar);

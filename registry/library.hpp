@@ -11,6 +11,9 @@
 
 namespace cuecard::registry {
 
+/// `plugin`, rejected if its library's bytes are not those that the sidecar describes, which loading it would report. Loads nothing.
+Plugin verified(const Plugin& plugin);
+
 class Library {
 public:
   /// The library of a plugin, loaded at the first call and kept until the process ends: autograd nodes and

@@ -98,12 +98,17 @@ Entry with_known_interface(const Entry& entry) {
   return entry;
 }
 
-/// A hint, if the components of some plugins are unknown because they could not be read.
+/// A hint, if the components of some plugins are unknown because their sidecars could not be read.
 std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& plugins) {
+  std::vector<std::string> reasons;
   for (const auto& plugin : plugins)
     if (plugin->manifest.components.empty() && plugin->shadowed_by.empty())
-      return " Some plugins could not be read; see `cuecard plugin list`.";
-  return "";
+      reasons.push_back(plugin->refusal);
+  if (reasons.empty())
+    return "";
+  if (reasons.size() == 1)
+    return " One plugin could not be read: " + reasons[0];
+  return " " + std::to_string(reasons.size()) + " plugins could not be read; see `cuecard plugin list`.";
 }
 
 /// Throws what a function of the manifest reported instead of a result.

@@ -58,7 +58,8 @@ public:
 
   /// In the order of the search path, including rejected and shadowed ones.
   const std::vector<std::shared_ptr<const Plugin>>& plugins() const { return plugins_; }
-  /// One sentence each: rejected files, shadowed plugins, folders that can't be read.
+  /// One sentence for each folder of the search path that is ignored or can't be read. Rejected and shadowed plugins are not
+  /// mentioned: `plugins` lists them, and `find` reports one that has the requested component.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   /// Components of a kind in usable plugins.

@@ -6,6 +6,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "library.hpp"
 #include "manifest/sidecar.hpp"
 #include "options.hpp"
 
@@ -79,7 +80,7 @@ std::string info_text(const Registry& registry, std::string_view name) {
     if (!plugin->shadowed_by.empty())
       continue;
     if (plugin->manifest.id == name)
-      return details_of(*plugin);
+      return details_of(verified(*plugin));
     known.push_back(plugin->manifest.id);
   }
   for (const uint32_t kind : {CUECARD_BACKBONE, CUECARD_TEMPLATE, CUECARD_VERBALIZER, CUECARD_TUNER}) {

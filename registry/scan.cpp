@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <cuecard/error.hpp>
 
@@ -63,6 +64,9 @@ std::shared_ptr<Plugin> examine(const fs::path& file, const std::string& origin)
   plugin->verdict = judge(plugin->manifest, file.string());
   if (!plugin->verdict.fits())
     plugin->refusal = plugin->verdict.mismatches.front();
+  if (!fs::exists(file, error))
+    plugin->refusal = plugin->sidecar.string() + " is the sidecar of a library that doesn't exist, " +
+                      file.filename().string() + ". Reinstall the plugin, or remove the sidecar.";
   // Last, so that the components of an untrusted plugin are known and using one reports why it can't be used.
   for (const fs::path& each : {file, plugin->library, plugin->sidecar})
     if (const std::string reason = untrusted(each); !reason.empty())
@@ -90,11 +94,13 @@ void check_ids(std::vector<std::shared_ptr<Plugin>>& folder) {
   }
 }
 
-void warn_of_orphans(const fs::path& folder, std::vector<std::string>& warnings) {
-  std::error_code error;
-  for (const fs::path& sidecar : files_with(folder, ".json", warnings))
-    if (!fs::exists(fs::path(sidecar).replace_extension(".so"), error))
-      warnings.push_back(sidecar.string() + " is the sidecar of a library that doesn't exist.");
+/// The libraries of a folder, and those that are missing beside a sidecar.
+std::set<fs::path> libraries_in(const fs::path& folder, std::vector<std::string>& warnings) {
+  std::set<fs::path> libraries;
+  for (const char* extension : {".so", ".json"})
+    for (const fs::path& file : files_with(folder, extension, warnings))
+      libraries.insert(fs::path(file).replace_extension(".so"));
+  return libraries;
 }
 
 } // namespace
@@ -105,7 +111,7 @@ Registry Registry::scan(const SearchPath& search) {
   std::map<std::string, fs::path> winners;
   for (const Folder& folder : search.folders) {
     std::vector<std::shared_ptr<Plugin>> found;
-    for (const fs::path& file : files_with(folder.path, ".so", registry.warnings_))
+    for (const fs::path& file : libraries_in(folder.path, registry.warnings_))
       found.push_back(examine(file, folder.origin));
     check_ids(found);
     for (const auto& plugin : found) {
@@ -113,19 +119,13 @@ Registry Registry::scan(const SearchPath& search) {
       const auto winner = winners.find(id);
       if (winner != winners.end() && winner->second.parent_path() != plugin->library.parent_path()) {
         plugin->shadowed_by = winner->second;
-        registry.warnings_.push_back("plugin \"" + id + "\": " + winner->second.string() + " is used; " +
-                                     plugin->library.string() +
-                                     " comes later in the search path and is ignored.");
       } else {
         winners.emplace(id, plugin->library);
-        if (!plugin->refusal.empty())
-          registry.warnings_.push_back(plugin->refusal);
       }
       registry.plugins_.push_back(plugin);
     }
-    warn_of_orphans(folder.path, registry.warnings_);
   }
-  auto last = std::ranges::unique(registry.warnings_); // plugins that share an id share the sentence
+  auto last = std::ranges::unique(registry.warnings_); // a folder is read once for each extension
   registry.warnings_.erase(last.begin(), last.end());
   return registry;
 }

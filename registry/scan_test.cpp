@@ -59,9 +59,9 @@ Registry scan(std::initializer_list<fs::path> folders) {
   return Registry::scan(search);
 }
 
-bool warns(const Registry& registry, const std::string& part) {
-  for (const std::string& warning : registry.warnings())
-    if (warning.find(part) != std::string::npos)
+bool rejects(const Registry& registry, const std::string& part) {
+  for (const auto& plugin : registry.plugins())
+    if (plugin->refusal.find(part) != std::string::npos)
       return true;
   return false;
 }
@@ -131,7 +131,7 @@ TEST_CASE("an ambiguous component must be qualified with its plugin") {
   CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "sane"); }), "one/same, two/same"));
 }
 
-TEST_CASE("the first folder takes precedence and a warning names the other") {
+TEST_CASE("the first folder takes precedence, and the other's plugin is shadowed") {
   const TestFolder first, second;
   install(first.path(), plugin("same", {component(CUECARD_TUNER, "mine")}));
   Manifest later = plugin("same", {component(CUECARD_TUNER, "mine"), component(CUECARD_TUNER, "more")});
@@ -139,9 +139,7 @@ TEST_CASE("the first folder takes precedence and a warning names the other") {
   install(second.path(), later);
   const Registry registry = scan({first.path(), second.path()});
   CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.version == "1.0.0");
-  CHECK(registry.warnings().size() == 1);
-  CHECK(warns(registry, (first / "same.so").string()));
-  CHECK(warns(registry, (second / "same.so").string()));
+  CHECK(registry.warnings().empty());
   CHECK(registry.plugins()[1]->shadowed_by == first / "same.so");
   CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "more"),
                   UsageError); // components of a shadowed plugin are hidden
@@ -156,7 +154,7 @@ TEST_CASE("duplicate ids in one folder reject both plugins; others still work") 
   const std::string text = error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "mine"); });
   CHECK(holds(text, "same-copy.so"));
   CHECK(holds(text, "same.so"));
-  CHECK(registry.warnings().size() == 1);
+  CHECK(registry.warnings().empty());
   CHECK(registry.find(CUECARD_TUNER, "other").component().name == "other");
 }
 
@@ -166,10 +164,12 @@ TEST_CASE("a plugin's file is named after its id") {
   CHECK(holds(error_of<PluginError>([&] { scan({folder.path()}).find(CUECARD_TUNER, "mine"); }), "right.so"));
 }
 
-TEST_CASE("unusable sidecars are warnings that name the file") {
+TEST_CASE("unusable sidecars are reported by name, where they may matter") {
   const TestFolder folder;
   TestFolder::write(folder / "bare.so", "");
-  TestFolder::write(folder / "orphan.json", "{}");
+  Manifest missing = plugin("missing", {component(CUECARD_TUNER, "lost")});
+  install(folder.path(), missing);
+  fs::remove(folder / "missing.so");
   TestFolder::write(folder / "broken.so", "");
   TestFolder::write(folder / "broken.json", "{\"schema\": 1, ");
   TestFolder::write(folder / "large.so", "");
@@ -177,13 +177,16 @@ TEST_CASE("unusable sidecars are warnings that name the file") {
   TestFolder::write(folder / "deep.so", "");
   TestFolder::write(folder / "deep.json", std::string(5000, '['));
   const Registry registry = scan({folder.path()});
-  CHECK(warns(registry, "bare.so has no sidecar bare.json"));
-  CHECK(warns(registry, "orphan.json"));
-  CHECK(warns(registry, "broken.json: not valid JSON"));
-  CHECK(warns(registry, "large.json: has 307200 bytes"));
-  CHECK(warns(registry, "deep.json: nested"));
-  CHECK(registry.warnings().size() == 5);
-  CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "bare"); }), "cuecard plugin list"));
+  CHECK(rejects(registry, "bare.so has no sidecar bare.json"));
+  CHECK(rejects(registry, "missing.json is the sidecar of a library that doesn't exist, missing.so."));
+  CHECK(rejects(registry, "broken.json: not valid JSON"));
+  CHECK(rejects(registry, "large.json: has 307200 bytes"));
+  CHECK(rejects(registry, "deep.json: nested"));
+  CHECK(registry.plugins().size() == 5);
+  CHECK(registry.warnings().empty());
+  CHECK(holds(error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "lost"); }), "Reinstall the plugin"));
+  CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "bare"); }),
+              "4 plugins could not be read; see `cuecard plugin list`."));
 }
 
 TEST_CASE("files writable by others are rejected") {
@@ -191,16 +194,16 @@ TEST_CASE("files writable by others are rejected") {
   install(folder.path(), plugin("open", {component(CUECARD_TUNER, "mine")}));
   SUBCASE("the library") {
     ::chmod((folder / "open.so").c_str(), 0666);
-    CHECK(warns(scan({folder.path()}), "open.so is writable by everyone"));
+    CHECK(rejects(scan({folder.path()}), "open.so is writable by everyone"));
   }
   SUBCASE("the sidecar") {
     ::chmod((folder / "open.json").c_str(), 0666);
-    CHECK(warns(scan({folder.path()}), "open.json is writable by everyone"));
+    CHECK(rejects(scan({folder.path()}), "open.json is writable by everyone"));
   }
   SUBCASE("the folder") {
     ::chmod(folder.path().c_str(), 0777);
     const Registry registry = scan({folder.path()});
-    CHECK(warns(registry, folder.path().string() + " is writable by everyone"));
+    CHECK(rejects(registry, folder.path().string() + " is writable by everyone"));
     CHECK(registry.entries(CUECARD_TUNER).empty());
   }
 }

@@ -59,19 +59,19 @@ public:
   PieceEncoder(const Vocabulary& vocabulary, bool masked_targets, const std::vector<std::string>& fields)
       : vocabulary_(vocabulary), masked_targets_(masked_targets), fields_(fields) {}
 
-  std::vector<Stretch> encode(const std::vector<Piece>& pieces, Attention attention) const {
-    std::vector<Stretch> stretches;
-    stretches.reserve(pieces.size());
+  std::vector<EncodedPiece> encode(const std::vector<Piece>& pieces, Attention attention) const {
+    std::vector<EncodedPiece> encoded_pieces;
+    encoded_pieces.reserve(pieces.size());
     bool after_given_answer = false;
     for (const Piece& piece : pieces) {
-      Stretch stretch = encode(piece, attention);
+      EncodedPiece encoded = encode(piece, attention);
       // A special token right after a given answer ends the answer, so it is a target too.
       if (after_given_answer && piece.kind == Piece::Kind::special)
-        stretch.answer = stretch.given = true;
-      after_given_answer = stretch.given;
-      stretches.push_back(std::move(stretch));
+        encoded.answer = encoded.given = true;
+      after_given_answer = encoded.given;
+      encoded_pieces.push_back(std::move(encoded));
     }
-    return stretches;
+    return encoded_pieces;
   }
 
 private:
@@ -98,44 +98,44 @@ private:
     return tokens;
   }
 
-  Stretch encode(const Piece& piece, Attention attention) const {
-    Stretch stretch;
-    stretch.shortenable = piece.shortenable;
+  EncodedPiece encode(const Piece& piece, Attention attention) const {
+    EncodedPiece encoded;
+    encoded.shortenable = piece.shortenable;
     switch (piece.kind) {
     case Piece::Kind::text:
-      stretch.rows = tokens_of(piece, vocabulary_.encode_with_specials(piece.text));
+      encoded.tokens = tokens_of(piece, vocabulary_.encode_with_specials(piece.text));
       break;
     case Piece::Kind::field:
-      stretch.rows = tokens_of(piece, vocabulary_.encode(piece.text));
+      encoded.tokens = tokens_of(piece, vocabulary_.encode(piece.text));
       break;
     case Piece::Kind::special:
-      stretch.rows.push_back(token_of(piece, required_special(vocabulary_, piece.text)));
+      encoded.tokens.push_back(token_of(piece, required_special(vocabulary_, piece.text)));
       break;
     case Piece::Kind::soft:
       // Any valid id will do: the tuner's vector replaces the embedding.
-      stretch.rows.push_back(token_of(piece, 0));
-      stretch.rows.back().soft_slot = piece.slot;
-      stretch.rows.back().first_layer = piece.first_layer;
+      encoded.tokens.push_back(token_of(piece, 0));
+      encoded.tokens.back().soft_slot = piece.slot;
+      encoded.tokens.back().first_layer = piece.first_layer;
       break;
     case Piece::Kind::trigger:
-      stretch.rows.push_back(token_of(piece, trigger_id(vocabulary_, piece)));
-      stretch.rows.back().trigger_slot = piece.slot;
+      encoded.tokens.push_back(token_of(piece, trigger_id(vocabulary_, piece)));
+      encoded.tokens.back().trigger_slot = piece.slot;
       break;
     case Piece::Kind::answer:
-      encode_answer(piece, attention, stretch);
+      encode_answer(piece, attention, encoded);
       break;
     }
-    return stretch;
+    return encoded;
   }
 
-  void encode_answer(const Piece& piece, Attention attention, Stretch& stretch) const {
-    stretch.answer = true;
-    stretch.shortenable = false;
-    stretch.given = !piece.text.empty();
+  void encode_answer(const Piece& piece, Attention attention, EncodedPiece& encoded) const {
+    encoded.answer = true;
+    encoded.shortenable = false;
+    encoded.given = !piece.text.empty();
     if (attention == Attention::full) {
       const int64_t mask = required_special(vocabulary_, "mask");
-      if (!stretch.given) {
-        stretch.rows.push_back(token_of(piece, mask));
+      if (!encoded.given) {
+        encoded.tokens.push_back(token_of(piece, mask));
         return;
       }
       // As in OpenPrompt, a masked model does not see the answer that it must predict.
@@ -143,22 +143,22 @@ private:
         throw DataError("the answer \"" + piece.text +
                         "\" is given, but a masked model can't be trained on answers "
                         "that are in its input: omit the answer, or use a causal model");
-      stretch.rows = tokens_of(piece, vocabulary_.encode(piece.text));
-      for (PromptToken& each : stretch.rows) {
-        stretch.targets.push_back(each.id);
+      encoded.tokens = tokens_of(piece, vocabulary_.encode(piece.text));
+      for (PromptToken& each : encoded.tokens) {
+        encoded.targets.push_back(each.id);
         each.id = mask;
       }
-      require_tokens(piece, stretch);
+      require_tokens(piece, encoded);
       return;
     }
-    if (stretch.given) {
-      stretch.rows = tokens_of(piece, vocabulary_.encode(piece.text));
-      require_tokens(piece, stretch);
+    if (encoded.given) {
+      encoded.tokens = tokens_of(piece, vocabulary_.encode(piece.text));
+      require_tokens(piece, encoded);
     }
   }
 
-  static void require_tokens(const Piece& piece, const Stretch& stretch) {
-    if (stretch.rows.empty())
+  static void require_tokens(const Piece& piece, const EncodedPiece& encoded) {
+    if (encoded.tokens.empty())
       throw DataError("the answer \"" + piece.text + "\" has no token in the model's vocabulary");
   }
 
@@ -176,46 +176,46 @@ std::vector<PromptToken> special_tokens(std::span<const int64_t> ids, int64_t se
   return tokens;
 }
 
-/// Whether the stretches end with the token of `suffix`, which must be a single one.
-bool ends_in(const std::vector<Stretch>& stretches, const std::vector<PromptToken>& suffix) {
-  const auto last = std::find_if(stretches.rbegin(), stretches.rend(),
-                                 [](const Stretch& stretch) { return !stretch.rows.empty(); });
-  if (last == stretches.rend() || suffix.size() != 1)
+/// Whether the pieces end with the token of `suffix`, which must be a single one.
+bool ends_in(const std::vector<EncodedPiece>& encoded_pieces, const std::vector<PromptToken>& suffix) {
+  const auto last = std::find_if(encoded_pieces.rbegin(), encoded_pieces.rend(),
+                                 [](const EncodedPiece& encoded) { return !encoded.tokens.empty(); });
+  if (last == encoded_pieces.rend() || suffix.size() != 1)
     return false;
-  const PromptToken& token = last->rows.back();
+  const PromptToken& token = last->tokens.back();
   return token.id == suffix[0].id && token.soft_slot < 0 && token.trigger_slot < 0;
 }
 
-/// Appends stretches to `tokens`; with `select`, adds the positions and targets of answers to `prompt`.
-void append(const std::vector<Stretch>& stretches, Attention attention, bool select,
+/// Appends the pieces to `tokens`; with `select`, adds the positions and targets of answers to `prompt`.
+void append(const std::vector<EncodedPiece>& encoded_pieces, Attention attention, bool select,
             std::vector<PromptToken>& tokens, TokenizedPrompt& prompt) {
   bool open_answer = false;
-  for (const Stretch& stretch : stretches) {
+  for (const EncodedPiece& encoded : encoded_pieces) {
     if (attention == Attention::causal && open_answer)
       throw DataError(
           "there is text after the answer slot, which a causal model can't use: end the prompt with "
           "the answer slot");
-    if (!stretch.answer || !select) {
-      tokens.insert(tokens.end(), stretch.rows.begin(), stretch.rows.end());
+    if (!encoded.answer || !select) {
+      tokens.insert(tokens.end(), encoded.tokens.begin(), encoded.tokens.end());
       continue;
     }
     if (attention == Attention::full) {
-      for (std::size_t i = 0; i < stretch.rows.size(); ++i) {
+      for (std::size_t i = 0; i < encoded.tokens.size(); ++i) {
         prompt.answers.push_back(static_cast<int64_t>(tokens.size()));
-        prompt.targets.push_back(stretch.given ? stretch.targets[i] : -1);
-        tokens.push_back(stretch.rows[i]);
+        prompt.targets.push_back(encoded.given ? encoded.targets[i] : -1);
+        tokens.push_back(encoded.tokens[i]);
       }
       continue;
     }
     if (tokens.empty())
       throw DataError("no token precedes the answer slot, so a causal model has nothing to predict the answer "
                       "from: give it a text");
-    open_answer = !stretch.given;
+    open_answer = !encoded.given;
     if (open_answer) {
       prompt.answers.push_back(static_cast<int64_t>(tokens.size()) - 1);
       prompt.targets.push_back(-1);
     }
-    for (const PromptToken& token : stretch.rows) {
+    for (const PromptToken& token : encoded.tokens) {
       prompt.answers.push_back(static_cast<int64_t>(tokens.size()) - 1);
       prompt.targets.push_back(token.id);
       tokens.push_back(token);
@@ -281,9 +281,9 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
                                               const std::vector<std::string>& fields) {
   const Attention attention = target.causal && !target.encoder_decoder ? Attention::causal : Attention::full;
   const PieceEncoder encoder(vocabulary, target.masked_targets, fields);
-  const std::vector<Stretch> prepended = encoder.encode(prompt.prepended, attention);
-  std::vector<Stretch> input = encoder.encode(prompt.input, attention);
-  const std::vector<Stretch> output = encoder.encode(prompt.output, Attention::decoder);
+  const std::vector<EncodedPiece> prepended = encoder.encode(prompt.prepended, attention);
+  std::vector<EncodedPiece> input = encoder.encode(prompt.input, attention);
+  const std::vector<EncodedPiece> output = encoder.encode(prompt.output, Attention::decoder);
 
   // A causal model continues the input, so nothing is appended to it.
   const std::vector<PromptToken> prefix = special_tokens(vocabulary.sequence_prefix(), 0);
@@ -295,11 +295,11 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
     suffix.clear(); // as in OpenPrompt: an end token from the template is not repeated
 
   const int64_t length =
-      count_rows(prepended) + count_rows(input) + static_cast<int64_t>(prefix.size() + suffix.size());
+      count_tokens(prepended) + count_tokens(input) + static_cast<int64_t>(prefix.size() + suffix.size());
   const int64_t excess = limit.max_length > 0 ? std::max<int64_t>(0, length - limit.max_length) : 0;
 
   // Positions are selected after truncation, so they always match the tokens.
-  const auto assembled = [&](const std::vector<Stretch>& shortened) {
+  const auto assembled = [&](const std::vector<EncodedPiece>& shortened) {
     TokenizedPrompt result;
     result.choice = prompt.choice;
     result.variant = prompt.variant;
@@ -322,7 +322,7 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
       const bool decoder = !result.output.empty();
       result.answers =
           selected_positions(decoder ? result.output : result.input, target.positions,
-                             decoder ? Attention::decoder : attention, count_rows(prepended), fields);
+                             decoder ? Attention::decoder : attention, count_tokens(prepended), fields);
       result.targets.assign(result.answers.size(), -1);
     }
     return result;
@@ -333,14 +333,14 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
   if (limit.truncate == Truncate::windows) {
     const auto field = std::find(fields.begin(), fields.end(), target.positions.field) - fields.begin();
     std::vector<TokenizedPrompt> result;
-    for (const std::vector<Stretch>& window : windows(input, excess, field))
+    for (const std::vector<EncodedPiece>& window : windows(input, excess, field))
       result.push_back(assembled(window));
     if (result.empty())
       throw DataError(too_long(length, limit) + ", and without all of \"" + target.positions.field +
                       "\" it is still too long: raise the limit, or shorten the template");
     return result;
   }
-  const int64_t shortenable = count_shortenable_rows(input);
+  const int64_t shortenable = count_shortenable_tokens(input);
   if (shortenable < excess)
     throw DataError(
         too_long(length, limit) + ", and only " + std::to_string(shortenable) +

@@ -13,34 +13,35 @@ constexpr std::pair<Truncate, const char*> names[] = {{Truncate::tail, "tail"},
                                                       {Truncate::balanced, "balanced"},
                                                       {Truncate::windows, "windows"}};
 
-int64_t cut_end(Stretch& stretch, int64_t wanted) {
-  const int64_t cut = std::min(wanted, static_cast<int64_t>(stretch.rows.size()));
-  stretch.rows.erase(stretch.rows.end() - cut, stretch.rows.end());
+int64_t cut_end(EncodedPiece& encoded, int64_t wanted) {
+  const int64_t cut = std::min(wanted, static_cast<int64_t>(encoded.tokens.size()));
+  encoded.tokens.erase(encoded.tokens.end() - cut, encoded.tokens.end());
   return cut;
 }
 
-int64_t cut_beginning(Stretch& stretch, int64_t wanted) {
-  const int64_t cut = std::min(wanted, static_cast<int64_t>(stretch.rows.size()));
-  stretch.rows.erase(stretch.rows.begin(), stretch.rows.begin() + cut);
+int64_t cut_beginning(EncodedPiece& encoded, int64_t wanted) {
+  const int64_t cut = std::min(wanted, static_cast<int64_t>(encoded.tokens.size()));
+  encoded.tokens.erase(encoded.tokens.begin(), encoded.tokens.begin() + cut);
   return cut;
 }
 
-bool of_field(const Stretch& stretch, int64_t field) {
-  return stretch.shortenable && !stretch.rows.empty() && stretch.rows[0].origin.field == field;
+bool of_field(const EncodedPiece& encoded, int64_t field) {
+  return encoded.shortenable && !encoded.tokens.empty() && encoded.tokens[0].origin.field == field;
 }
 
-/// Keeps tokens `begin` to `end` of the field, counted over all its stretches.
-std::vector<Stretch> window(std::vector<Stretch> stretches, int64_t field, int64_t begin, int64_t end) {
+/// Keeps tokens `begin` to `end` of the field, counted over all its pieces.
+std::vector<EncodedPiece> window(std::vector<EncodedPiece> encoded_pieces, int64_t field, int64_t begin,
+                                 int64_t end) {
   int64_t first = 0;
-  for (Stretch& stretch : stretches) {
-    if (!of_field(stretch, field))
+  for (EncodedPiece& encoded : encoded_pieces) {
+    if (!of_field(encoded, field))
       continue;
-    const int64_t size = std::ssize(stretch.rows);
-    cut_end(stretch, std::clamp<int64_t>(first + size - end, 0, size));
-    cut_beginning(stretch, std::clamp<int64_t>(begin - first, 0, size));
+    const int64_t size = std::ssize(encoded.tokens);
+    cut_end(encoded, std::clamp<int64_t>(first + size - end, 0, size));
+    cut_beginning(encoded, std::clamp<int64_t>(begin - first, 0, size));
     first += size;
   }
-  return stretches;
+  return encoded_pieces;
 }
 
 } // namespace
@@ -56,49 +57,49 @@ std::optional<Truncate> truncate_of_name(std::string_view name) {
   return std::nullopt;
 }
 
-int64_t count_rows(const std::vector<Stretch>& stretches) {
+int64_t count_tokens(const std::vector<EncodedPiece>& encoded_pieces) {
   int64_t count = 0;
-  for (const Stretch& stretch : stretches)
-    count += std::ssize(stretch.rows);
+  for (const EncodedPiece& encoded : encoded_pieces)
+    count += std::ssize(encoded.tokens);
   return count;
 }
 
-int64_t count_shortenable_rows(const std::vector<Stretch>& stretches) {
+int64_t count_shortenable_tokens(const std::vector<EncodedPiece>& encoded_pieces) {
   int64_t count = 0;
-  for (const Stretch& stretch : stretches)
-    if (stretch.shortenable)
-      count += std::ssize(stretch.rows);
+  for (const EncodedPiece& encoded : encoded_pieces)
+    if (encoded.shortenable)
+      count += std::ssize(encoded.tokens);
   return count;
 }
 
-void shorten(std::vector<Stretch>& stretches, int64_t excess, Truncate truncate) {
+void shorten(std::vector<EncodedPiece>& encoded_pieces, int64_t excess, Truncate truncate) {
   int64_t left = excess;
   if (truncate == Truncate::tail) {
-    for (auto stretch = stretches.rbegin(); stretch != stretches.rend() && left > 0; ++stretch)
-      if (stretch->shortenable)
-        left -= cut_end(*stretch, left);
+    for (auto encoded = encoded_pieces.rbegin(); encoded != encoded_pieces.rend() && left > 0; ++encoded)
+      if (encoded->shortenable)
+        left -= cut_end(*encoded, left);
   } else if (truncate == Truncate::head) {
-    for (auto stretch = stretches.begin(); stretch != stretches.end() && left > 0; ++stretch)
-      if (stretch->shortenable)
-        left -= cut_beginning(*stretch, left);
+    for (auto encoded = encoded_pieces.begin(); encoded != encoded_pieces.end() && left > 0; ++encoded)
+      if (encoded->shortenable)
+        left -= cut_beginning(*encoded, left);
   } else {
-    const double total = static_cast<double>(count_shortenable_rows(stretches));
-    for (Stretch& stretch : stretches) {
-      if (!stretch.shortenable)
+    const double total = static_cast<double>(count_shortenable_tokens(encoded_pieces));
+    for (EncodedPiece& encoded : encoded_pieces) {
+      if (!encoded.shortenable)
         continue;
       const double share =
-          std::ceil(static_cast<double>(stretch.rows.size()) / total * static_cast<double>(excess));
-      left -= cut_end(stretch, std::min(static_cast<int64_t>(share), left));
+          std::ceil(static_cast<double>(encoded.tokens.size()) / total * static_cast<double>(excess));
+      left -= cut_end(encoded, std::min(static_cast<int64_t>(share), left));
     }
   }
 }
 
-std::vector<std::vector<Stretch>> windows(const std::vector<Stretch>& stretches, int64_t excess,
-                                          int64_t field) {
+std::vector<std::vector<EncodedPiece>> windows(const std::vector<EncodedPiece>& encoded_pieces, int64_t excess,
+                                               int64_t field) {
   std::vector<int32_t> words; // of each token of the field
-  for (const Stretch& stretch : stretches)
-    if (of_field(stretch, field))
-      for (const PromptToken& token : stretch.rows)
+  for (const EncodedPiece& encoded : encoded_pieces)
+    if (of_field(encoded, field))
+      for (const PromptToken& token : encoded.tokens)
         words.push_back(token.origin.word);
   const int64_t tokens = std::ssize(words), size = tokens - excess;
   if (size <= 0)
@@ -107,10 +108,10 @@ std::vector<std::vector<Stretch>> windows(const std::vector<Stretch>& stretches,
     const auto at = static_cast<std::size_t>(token);
     return token > 0 && words[at] >= 0 && words[at] == words[at - 1];
   };
-  std::vector<std::vector<Stretch>> result;
+  std::vector<std::vector<EncodedPiece>> result;
   for (int64_t begin = 0;;) {
     const int64_t end = std::min(begin + size, tokens);
-    result.push_back(window(stretches, field, begin, end));
+    result.push_back(window(encoded_pieces, field, begin, end));
     if (end == tokens)
       return result;
     const int64_t wanted = std::min(begin + std::max<int64_t>(1, size / 2), tokens - size);

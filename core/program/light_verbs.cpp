@@ -10,6 +10,7 @@
 #include "program/help.hpp"
 #include "program/values.hpp"
 #include "registry/judge.hpp"
+#include "registry/library.hpp"
 #include "registry/probe.hpp"
 #include "registry/registry.hpp"
 #include "registry/report.hpp"
@@ -53,7 +54,7 @@ int show_plugin(const Values& values) {
     for (const ComponentInfo& component : plugin->manifest.components)
       matches = matches || component.name == name || plugin->manifest.id + "/" + component.name == name;
     if (matches)
-      std::cout << registry::json_line(*plugin) << '\n';
+      std::cout << registry::json_line(registry::verified(*plugin)) << '\n';
     any = any || matches;
   }
   if (!any)

@@ -12,12 +12,12 @@ namespace cuecard {
 
 at::Tensor entry_means(const at::Tensor& values, const Batch& batch) {
   std::vector<int64_t> entry; // of each row
-  std::vector<float> counts;  // rows of each entry
+  std::vector<float> counts;  // selected tokens of each entry
   for (int64_t e = 0; e < batch.size(); ++e) {
     const auto at = static_cast<std::size_t>(e);
-    const int64_t rows = batch.answer_offsets[at + 1] - batch.answer_offsets[at];
-    entry.insert(entry.end(), static_cast<std::size_t>(rows), e);
-    counts.push_back(static_cast<float>(std::max<int64_t>(rows, 1)));
+    const int64_t tokens = batch.answer_offsets[at + 1] - batch.answer_offsets[at];
+    entry.insert(entry.end(), static_cast<std::size_t>(tokens), e);
+    counts.push_back(static_cast<float>(std::max<int64_t>(tokens, 1)));
   }
   const at::Tensor index = index_tensor(entry, values.device());
   const at::Tensor divisor =

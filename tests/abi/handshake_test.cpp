@@ -15,6 +15,7 @@
 
 #include "calls.hpp"
 #include "installation.hpp"
+#include "registry/report.hpp"
 
 using namespace cuecard;
 using abi::Installation;
@@ -136,7 +137,7 @@ TEST_SUITE("handshake") {
     Installation installation;
     installation.add("old-torch", read_library(abi::library("old-torch")));
     check_refused(use(installation), "was built for LibTorch 2.14");
-    CHECK(installation.scan().warnings().size() == 1);
+    CHECK(installation.scan().warnings().empty());
   }
 
   TEST_CASE("files that are not libraries") {
@@ -160,6 +161,9 @@ TEST_SUITE("handshake") {
     Installation changed("good");
     std::ofstream(changed.file("good"), std::ios::app) << "x";
     check_refused(use(changed), "the file is not the one that was installed");
+    const std::string info = registry::info_text(changed.scan(), "good");
+    CHECK(info.find("state: rejected: ") != std::string::npos);
+    CHECK(info.find("the file is not the one that was installed") != std::string::npos);
   }
 
   TEST_CASE("a sidecar that contradicts its library") {
@@ -171,14 +175,14 @@ TEST_SUITE("handshake") {
                   "\"components/0/options/0/default\" is \"20\" in the library and \"30\" in its sidecar");
   }
 
-  TEST_CASE("without a sidecar there is a warning and the component is unknown") {
+  TEST_CASE("without a sidecar the component is unknown and the error says why") {
     const Installation bare("good");
     std::filesystem::remove(bare.folder() / "good.json");
-    REQUIRE(bare.scan().warnings().size() == 1);
-    CHECK(bare.scan().warnings()[0].find("good.so has no sidecar good.json") != std::string::npos);
     const Outcome outcome = use(bare);
     CHECK(outcome.exit_code == 2);
     CHECK(outcome.text.find("there is no tuner \"counting\"") != std::string::npos);
+    CHECK(outcome.text.find("One plugin could not be read: ") != std::string::npos);
+    CHECK(outcome.text.find("good.so has no sidecar good.json") != std::string::npos);
   }
 
   TEST_CASE("an id used twice in a folder, and a component of two plugins") {
@@ -205,9 +209,7 @@ TEST_SUITE("handshake") {
     Calls calls;
     registry::create(registry.find(CUECARD_TUNER, "counting"), &calls);
     CHECK(calls.created == 1);
-    REQUIRE(registry.warnings().size() == 1);
-    CHECK(registry.warnings()[0].find(first.file("good").string()) != std::string::npos);
-    CHECK(registry.warnings()[0].find(second.file("good").string()) != std::string::npos);
+    CHECK(registry.plugins()[1]->shadowed_by == first.file("good"));
   }
 
   TEST_CASE("files writable by others are rejected, even if they became so after the scan") {

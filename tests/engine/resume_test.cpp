@@ -54,7 +54,7 @@ const std::vector<Example>& rows() {
   static const std::vector<Example> examples = word_examples(20, 51);
   return examples;
 }
-const std::vector<Example>& dev_rows() {
+const std::vector<Example>& dev_examples() {
   static const std::vector<Example> examples = word_examples(15, 52);
   return examples;
 }
@@ -78,7 +78,7 @@ Outcome run(const Setting& setting, const std::filesystem::path& checkpoint, int
       throw std::runtime_error("interrupted");
     return true;
   };
-  outcome.report = train(model, {{pipeline, rows(), dev_rows()}}, setting.fit, setting.seed, progress, {},
+  outcome.report = train(model, {{pipeline, rows(), dev_examples()}}, setting.fit, setting.seed, progress, {},
                          {checkpoint, setting.every})
                        .report;
   outcome.state = pipeline.tuner->state(0);
@@ -172,14 +172,15 @@ TEST_CASE("two tasks of one prefix resume together with the same bits") {
     second.record.tuner = first.record.tuner;
     second.task = 1;
     Outcome outcome;
-    outcome.report = train(model, {{first, rows(), dev_rows()}, {second, dev_rows(), dev_rows()}}, steps(10), 5,
-                           [&](int64_t step, int64_t, double, double) {
-                             if (step == stop)
-                               throw std::runtime_error("interrupted");
-                             return true;
-                           },
-                           {}, {checkpoint, 3})
-                         .report;
+    outcome.report =
+        train(model, {{first, rows(), dev_examples()}, {second, dev_examples(), dev_examples()}}, steps(10), 5,
+              [&](int64_t step, int64_t, double, double) {
+                if (step == stop)
+                  throw std::runtime_error("interrupted");
+                return true;
+              },
+              {}, {checkpoint, 3})
+            .report;
     outcome.state = first.tuner->state(0);
     return outcome;
   };
@@ -212,7 +213,7 @@ TEST_CASE("a run stopped by hand keeps its checkpoint and resumes to the same en
   const Folder folder;
   const Model model = tiny_model(setting.model);
   TaskPipeline pipeline = two_label_pipeline(model, "m", setting.text, setting.tuner, {}, setting.seed);
-  CHECK(train(model, {{pipeline, rows(), dev_rows()}}, setting.fit, setting.seed,
+  CHECK(train(model, {{pipeline, rows(), dev_examples()}}, setting.fit, setting.seed,
               [](int64_t step, int64_t, double, double) { return step < 5; }, {}, {folder.path, 1})
             .report.cancelled);
   const Outcome rest = run(setting, folder.path);

@@ -83,7 +83,7 @@ TEST_CASE("generated texts are evaluated in training, by the task's metric") {
     SkippedExamples skipped;
     const TrainResult result = train(model, {{pipeline, rows, dev}}, request, 1, {},
                                      [&](std::size_t, const SkippedExamples& found) { skipped = found; });
-    CHECK(result.dev_rows.at(0) == 5);
+    CHECK(result.dev_examples.at(0) == 5);
     REQUIRE(skipped.dev.size() == 1);
     CHECK(skipped.dev[0].reason.find("no reference text") != std::string::npos);
 

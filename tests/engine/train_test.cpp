@@ -193,7 +193,7 @@ TEST_CASE("skipped examples are reported before training, those of the developme
   REQUIRE(skipped.dev.size() == 2);
   CHECK(skipped.dev[0].line == 2);
   CHECK(skipped.dev[1].line == 5);
-  CHECK(result.dev_rows == std::vector<int64_t>{4});
+  CHECK(result.dev_examples == std::vector<int64_t>{4});
   int64_t right = 0;
   for (const std::size_t i : {0, 2, 3, 5})
     right += Predictor(model, {&pipeline}).predict({&dev[i]})[0].label() == dev[i].label;

@@ -31,9 +31,10 @@ const std::vector<std::pair<std::string, std::string>> families{{"llama", "llama
                                                                 {"t5", "t5-gated"},
                                                                 {"bart", "bart"}};
 
-const std::vector<std::string> tuners{"manual",          "in-context",    "autoprompt",
-                                      "template-search", "prompt-tuning", "prefix-tuning",
-                                      "p-tuning",        "p-tuning-v2",   "fine-tuning"};
+const std::vector<std::string> tuners{"manual",        "in-context",    "autoprompt", "template-search",
+                                      "prompt-tuning", "prefix-tuning", "p-tuning",   "p-tuning-v2",
+                                      "lora",          "ia3",           "smop",       "late-prompt-tuning",
+                                      "fine-tuning"};
 
 /// A text that templates are mined from.
 struct Templates {

@@ -7,12 +7,12 @@ that the tests recognise the format from it.
 import json
 from pathlib import Path
 
-ALIKE = "{% for m in messages %}{{ BEFORE + m['role'] + BEHIND + m['content'] + CLOSE }}{% endfor %}" \
-        "{% if add_generation_prompt %}{{ BEFORE + 'assistant' + BEHIND }}{% endif %}"
+ALIKE = "{% for m in messages %}{{ BEFORE + m['role'] + AFTER + m['content'] + CLOSE }}{% endfor %}" \
+        "{% if add_generation_prompt %}{{ BEFORE + 'assistant' + AFTER }}{% endif %}"
 
 
-def alike(before: str, behind: str, close: str) -> str:
-    return ALIKE.replace("BEFORE", before).replace("BEHIND", behind).replace("CLOSE", close)
+def alike(before: str, after: str, close: str) -> str:
+    return ALIKE.replace("BEFORE", before).replace("AFTER", after).replace("CLOSE", close)
 
 
 INSTRUCTIONS = "{% for m in messages %}{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] + CLOSE }}" \

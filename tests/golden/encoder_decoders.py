@@ -24,7 +24,7 @@ TRACED = 2  # the sequence whose encoder keys and values are kept
 
 def t5_words() -> Tokenizer:
     """Sentinels stand at the end and count down, as in T5's own vocabulary."""
-    return tiny_tokenizers.spelling(["<pad>", "</s>", "<unk>"], [], ["</s>"], behind=[f"<extra_id_{i}>" for i in (3, 2, 1, 0)])
+    return tiny_tokenizers.spelling(["<pad>", "</s>", "<unk>"], [], ["</s>"], after=[f"<extra_id_{i}>" for i in (3, 2, 1, 0)])
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:

@@ -1,7 +1,7 @@
-"""What transformers writes behind prompts of unequal length, each alone, on the tiny models that can write.
+"""What transformers generates for prompts of unequal length, each alone, on the tiny models that can write.
 
 generation.safetensors in a model's folder: `prompts` and `prompt_offsets` [n + 1]; for each setting NAME of SETTINGS that
-is recorded of the model `NAME.ids` and `NAME.offsets`, the tokens written behind each prompt (behind the decoder's first
+is recorded of the model `NAME.ids` and `NAME.offsets`, the tokens generated after each prompt (after the decoder's first
 token where there is an encoder), end-of-sequence token included where it came; for beams `NAME.scores`, the score of each.
 A setting with several texts for a prompt has them in a row, best first.
 """
@@ -79,7 +79,7 @@ def written(model, prompt: list[int], new_tokens: int, **settings) -> tuple[list
 
 
 def without_padding(ids: list[int], end: int) -> list[int]:
-    """The end-of-sequence token stands for padding, too."""
+    """The end-of-sequence token is the padding token, too."""
     return ids[: ids.index(end) + 1] if end in ids else ids
 
 

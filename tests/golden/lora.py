@@ -1,6 +1,6 @@
 """LoRA and (IA)^3 on the tiny models: losses, gradients and AdamW steps in float64, and adapters as PEFT saves them.
 
-PEFT's own modules throughout, on transformers' own classes. As in learned_prefixes.py nothing that is trained is stored: the
+PEFT's own modules throughout, on transformers' own classes. As in trainable_prefixes.py nothing that is trained is stored: the
 k-th tensor of a case starts as chirp(k), in the order of the modules' names, of LoRA A before B.
 
 The adapters are written by PEFT and read back by PEFT, and what it computes then is recorded: class probabilities of heads, labels
@@ -17,7 +17,7 @@ from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
-from learned_prefixes import FAMILIES, Case, probe, rows_of, train
+from trainable_prefixes import FAMILIES, Case, probe, rows_of, train
 from peft_adapters import AUTO, LABELS, texts_of
 
 RANK, ALPHA, ALL_RANK, ALL_ALPHA = 2, 3, 3, 5

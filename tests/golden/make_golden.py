@@ -82,7 +82,7 @@ def make_models(arguments) -> None:
         import encoder_decoders
         import generation
         import gguf_types
-        import learned_prefixes
+        import trainable_prefixes
         import prompt_tuning
         import tiny_decoders
         import tiny_encoders
@@ -94,7 +94,7 @@ def make_models(arguments) -> None:
         encoder_decoders.make(HERE / "models")
         prompt_tuning.make(HERE / "models")
         gguf_types.make(HERE / "gguf_types.safetensors")
-        learned_prefixes.make(HERE / "models")
+        trainable_prefixes.make(HERE / "models")
         generation.make(HERE / "models")
         chat_formats.make(HERE)
     if arguments.only != "tiny":

@@ -98,18 +98,18 @@ def bert_like(vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def spelling(special: list[str], prefix: list[str], suffix: list[str], behind: list[str] = []) -> Tokenizer:
-    """Lower-case WordPiece of few pieces that spells anything. `special` tokens come first, those `behind` last; `prefix` and
+def spelling(special: list[str], prefix: list[str], suffix: list[str], after: list[str] = []) -> Tokenizer:
+    """Lower-case WordPiece of few pieces that spells anything. `special` tokens come first, those `after` last; `prefix` and
     `suffix` are put around every text."""
     counts = Counter(w for line in generated_text(17) for w in re.findall(r"[a-z]+", line.lower()))
     letters = sorted(string.ascii_lowercase + ".,:!?")
     pieces = special + letters + ["##" + c for c in string.ascii_lowercase]
     pieces += ["is", "all", "terrible", "great"] + [w for w, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))
                                                     if len(w) > 1 and w not in ("is", "all", "terrible", "great")][:40]
-    ids = {piece: i for i, piece in enumerate(pieces + behind)}
+    ids = {piece: i for i, piece in enumerate(pieces + after)}
     unknown = next(token for token in special if "unk" in token.lower())
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token=unknown, max_input_chars_per_word=100))
-    tokenizer.add_special_tokens(special + behind)
+    tokenizer.add_special_tokens(special + after)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")

@@ -28,7 +28,7 @@ refused 2 'sequences to return, 2, exceeds the number of beams, 1' --sequences 2
 refused 2 'beam search does not sample' --beams 2 --temperature 1 'a film'
 refused 3 'the line is empty' --strict ''
 
-# A banned text is written neither as it begins a line nor behind a space.
+# A banned text is generated neither at the beginning of a line nor after a space.
 written() { cuecard generate --quiet --model "$model" --max-new-tokens 12 "$@" 'a film'; }
 word=$(written | tr -cs 'A-Za-z' '\n' | grep -m 1 ...)
 if written --ban "$word" | grep -qF "$word"; then echo "\"$word\" was banned and written"; exit 1; fi

@@ -1,7 +1,7 @@
 # requires: bert manual p-tuning
 # labels: learning
 # Pseudo tokens in front of the text and inside it, out of an LSTM and out of an MLP.
-source "$SOURCE/tests/installed/learned_task"
+source "$SOURCE/tests/installed/trained_task"
 learn front "$bert" masked.json p-tuning --set length=4
 sed 's/It was/{\\"soft\\":\\"all in all\\"}/' masked.json >inside.json
 learn inside "$bert" inside.json p-tuning --set encoder=mlp

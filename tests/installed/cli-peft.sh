@@ -29,11 +29,11 @@ import json, os
 from same_rows import *
 [plain], [toy], [words], [named] = lines("plain.json"), lines("toy.json.out"), lines("words.json"), lines("named.json")
 assert plain == {"card": "llama-prefix", "out": "plain.card", "adapter": plain["adapter"], "peft_type": "PREFIX_TUNING",
-                 "task_type": "CAUSAL_LM", "base_model": "llama-tied", "rows": 3, "tuner": "prefix-tuning",
-                 "verbalizer": "text", "labels": [], "left_out": []}, plain
+                 "task_type": "CAUSAL_LM", "base_model": "llama-tied", "virtual_tokens": 3, "tuner": "prefix-tuning",
+                 "verbalizer": "text", "labels": [], "not_imported": []}, plain
 assert toy["card"] == "toy" and toy["labels"] == ["no", "yes"] and toy["verbalizer"] == "manual", toy
 assert words["labels"] == ["terrible", "great"] and words["tuner"] == "prompt-tuning", words
-assert named["tuner"] == "p-tuning" and named["adapter"].endswith("gpt2-prompt/reviews") and len(named["left_out"]) == 2, named
+assert named["tuner"] == "p-tuning" and named["adapter"].endswith("gpt2-prompt/reviews") and len(named["not_imported"]) == 2, named
 [info] = lines("info")
 assert info["training"]["settings"]["imported-from"] == "PEFT PREFIX_TUNING, CAUSAL_LM" and info["label_words"] == [["terrible"], ["great"]], info
 first, second = without_summary("predicted")
@@ -70,16 +70,16 @@ expect 3 'is a PyTorch pickle, .*convert it once in Python' card import pickle -
 expect 2 'already exists' card export plain.card again --model "$llama"
 expect 2 "has a prefix in every layer; its type is PREFIX_TUNING" card export plain.card no --model "$llama" --type P_TUNING
 expect 3 'template adds " is" to the input' card export words.card no --model "$llama"
-learned() { # NAME TUNER TEMPLATE WORDS...
+trained() { # NAME TUNER TEMPLATE WORDS...
   local name=$1 tuner=$2 template=$3
   shift 3
   TEMPLATE=$template python3 -c 'import json, os; json.dump(json.load(open("toy.json")) | {"template": os.environ["TEMPLATE"]}, open("one.json", "w"))'
   run train --task one.json --model "$llama" --tuner "$tuner" --steps 1 --lr 0.01 --out "$name.card" "$@" >/dev/null
 }
-learned middle prompt-tuning '{"placeholder": "text"}{"soft"}{"mask"}'
+trained middle prompt-tuning '{"placeholder": "text"}{"soft"}{"mask"}'
 expect 3 'is within or after the text' card export middle.card no --model "$llama"
-learned uncounted prefix-tuning '{text}' --set length=2 --set mid-dim=4 --set count-positions=false
+trained uncounted prefix-tuning '{text}' --set length=2 --set mid-dim=4 --set count-positions=false
 expect 3 'does not count towards position ids, and PEFT.s always does' card export uncounted.card no --model "$llama"
-learned nothing manual '{text}'
+trained nothing manual '{text}'
 expect 3 'tuner "manual" trained neither' card export nothing.card no --model "$llama"
 [ ! -e no ]

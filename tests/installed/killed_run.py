@@ -33,7 +33,7 @@ def being_saved() -> bool:
 
 
 def kill_at_a_random_moment(train: subprocess.Popen, in_a_save: bool) -> None:
-    """Some way behind the first state that this process writes, so that every start gets further."""
+    """Some time after the first state that this process writes, so that every start gets further."""
     before = version()
     while train.poll() is None and version() == before:
         time.sleep(0.001)

@@ -9,7 +9,7 @@ def lines(path: str) -> list:
 
 
 def without_summary(path: str) -> list[dict]:
-    """The rows of `predict` or `fill`, without the summary behind them."""
+    """The rows of `predict` or `fill`, without the summary after them."""
     return [line for line in lines(path) if "summary" not in line]
 
 

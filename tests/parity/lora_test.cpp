@@ -47,7 +47,7 @@ const std::vector<Recorded> cases{
     {"ia3", "ia3", {}},
 };
 
-/// The initial values of the k-th tensor of a case (tests/golden/learned_prefixes.py).
+/// The initial values of the k-th tensor of a case (tests/golden/trainable_prefixes.py).
 at::Tensor chirp(int64_t k, at::IntArrayRef shape) {
   const at::Tensor i = at::arange(c10::multiply_integers(shape), at::kDouble);
   return (0.3 * at::sin(0.1 * i * i + static_cast<double>(k))).reshape(shape);

@@ -1,6 +1,6 @@
 # requires: llama manual prompt-tuning
 # labels: slow
-# The demo, with few rows: its data are what it says, and its table and JSON come out.
+# The demo with few examples: its data are what it says, and its table and JSON come out.
 source "$SOURCE/tests/smollm2/there"
 reviews=$SOURCE/.cache/text/movieReviewSnippets_GroundTruth.txt
 if [ ! -e "$reviews" ]; then
@@ -12,10 +12,10 @@ demo() {
     --train 32 --dev 16 --held-out 40 --epochs 1 "$@" 2>err || { cat err; exit 1; }
 }
 demo 'A film to remember.' 'A film to forget.' >table
-grep -qE '^method +learned +accuracy +95% interval' table
+grep -qE '^method +trained +accuracy +95% interval' table
 grep -qE '^manual-[a-z-]+ +0 +[0-9.]+% ' table
 grep -qE '^soft-prompt +11,520 +[0-9.]+% +[0-9.]+ to [0-9.]+ +[0-9]+ s ' table
-grep -qE '^On the same 40 held-out rows .*McNemar, p = ' table
+grep -qE '^On the same 40 held-out examples .*McNemar, p = ' table
 [ "$(grep -cE '^(negative|positive) +[01]\.[0-9]{2}  A film to (remember|forget)\.$' table)" -eq 2 ]
 [ "$(grep -c '% of the training rows' err)" -eq 6 ]
 

@@ -14,9 +14,9 @@ namespace cuecard {
 
 void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow>& rows) {
   std::vector<TextSoFar> texts;
-  for (const auto& [writing, text] : rows) {
-    const Text& so_far = writing->running[text];
-    texts.push_back({&so_far.ids, std::ssize(writing->written_by(so_far)), writing->most});
+  for (const auto& [generation, text] : rows) {
+    const Text& so_far = generation->running[text];
+    texts.push_back({&so_far.ids, std::ssize(generation->generated_ids(so_far)), generation->most});
   }
   const at::Tensor log_probs = at::log_softmax(scores, 1);
   if (settings_.beams > 1) {
@@ -31,8 +31,8 @@ void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow
     return;
   }
   std::vector<double> uniforms;
-  for (const auto& [writing, text] : rows)
-    uniforms.push_back(writing->running[text].draws->uniform());
+  for (const auto& [generation, text] : rows)
+    uniforms.push_back(generation->running[text].draws->uniform());
   extend(checked(drawn_tokens(compared, log_probs, settings_, uniforms)), rows);
 }
 
@@ -44,25 +44,25 @@ ChosenTokens Continuation::checked(ChosenTokens chosen) const {
 /// Appends one token to each text.
 void Continuation::extend(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows) {
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    const auto& [writing, number] = rows[row];
-    Text& text = writing->running[number];
+    const auto& [generation, number] = rows[row];
+    Text& text = generation->running[number];
     text.log_prob += chosen.log_probs[row];
     text.ids.push_back(chosen.ids[row]);
     if (number == 0)
-      watch(writing->prompt, end_.without_end(writing->written_by(text)));
+      watch(generation->prompt, end_.without_end(generation->generated_ids(text)));
   }
   for (std::size_t row = 0; row < rows.size(); ++row)
-    if (row + 1 == rows.size() || rows[row + 1].writing != rows[row].writing)
-      take_finished(*rows[row].writing);
+    if (row + 1 == rows.size() || rows[row + 1].generation != rows[row].generation)
+      take_finished(*rows[row].generation);
 }
 
-void Continuation::take_finished(Writing& writing) {
-  std::erase_if(writing.running, [&](const Text& text) {
-    const std::span<const int64_t> ids = writing.written_by(text);
-    if (!end_.ended(ids, writing.most))
+void Continuation::take_finished(PromptGeneration& generation) {
+  std::erase_if(generation.running, [&](const Text& text) {
+    const std::span<const int64_t> ids = generation.generated_ids(text);
+    if (!end_.ended(ids, generation.most))
       return false;
     cache_.release(text.cache);
-    writing.finished.push_back(end_.generated(ids, text.log_prob));
+    generation.finished.push_back(end_.generated(ids, text.log_prob));
     return true;
   });
 }
@@ -70,29 +70,30 @@ void Continuation::take_finished(Writing& writing) {
 /// One step of beam search for each prompt.
 void Continuation::search(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows) {
   for (std::size_t row = 0; row < rows.size();) {
-    Writing& writing = *rows[row].writing;
-    const std::size_t running = writing.running.size();
-    const int64_t written = std::ssize(writing.written_by(writing.running[0])) + 1;
-    go_on(writing, writing.beams.step(candidates_of(writing, chosen, row), written));
-    watch(writing.prompt, {});
-    if (writing.running.empty())
-      for (const Beams::Finished& beam : writing.beams.finished())
-        writing.finished.push_back(end_.generated(beam.ids, beam.log_prob));
+    PromptGeneration& generation = *rows[row].generation;
+    const std::size_t running = generation.running.size();
+    const int64_t written = std::ssize(generation.generated_ids(generation.running[0])) + 1;
+    go_on(generation, generation.beams.step(candidates_of(generation, chosen, row), written));
+    watch(generation.prompt, {});
+    if (generation.running.empty())
+      for (const Beams::Finished& beam : generation.beams.finished())
+        generation.finished.push_back(end_.generated(beam.ids, beam.log_prob));
     row += running;
   }
 }
 
 /// The best candidates over all beams of a prompt, whose rows begin at `first_row`.
-std::vector<BeamCandidate> Continuation::candidates_of(const Writing& writing, const ChosenTokens& chosen,
+std::vector<BeamCandidate> Continuation::candidates_of(const PromptGeneration& generation,
+                                                       const ChosenTokens& chosen,
                                                        std::size_t first_row) const {
   const auto per_row = static_cast<std::size_t>(chosen.per_row);
   std::vector<BeamCandidate> candidates;
-  for (std::size_t beam = 0; beam < writing.running.size(); ++beam)
+  for (std::size_t beam = 0; beam < generation.running.size(); ++beam)
     for (std::size_t i = (first_row + beam) * per_row; i < (first_row + beam + 1) * per_row; ++i)
       candidates.push_back({beam,
                             chosen.ids[i],
-                            writing.running[beam].score + chosen.scores[i],
-                            writing.running[beam].log_prob + chosen.log_probs[i],
+                            generation.running[beam].score + chosen.scores[i],
+                            generation.running[beam].log_prob + chosen.log_probs[i],
                             false,
                             {}});
   std::stable_sort(candidates.begin(), candidates.end(),
@@ -103,10 +104,10 @@ std::vector<BeamCandidate> Continuation::candidates_of(const Writing& writing, c
   while (candidates.size() > 1 && candidates.back().score == -std::numeric_limits<float>::infinity())
     candidates.pop_back();
   for (BeamCandidate& candidate : candidates) {
-    const std::span<const int64_t> before = writing.written_by(writing.running[candidate.beam]);
+    const std::span<const int64_t> before = generation.generated_ids(generation.running[candidate.beam]);
     std::vector<int64_t> ids(before.begin(), before.end());
     ids.push_back(candidate.token);
-    candidate.ends = end_.ended(ids, writing.most);
+    candidate.ends = end_.ended(ids, generation.most);
     if (candidate.ends)
       candidate.ids = std::move(ids);
   }
@@ -115,11 +116,11 @@ std::vector<BeamCandidate> Continuation::candidates_of(const Writing& writing, c
 
 /// Replaces the beams by their children: the first child of a beam keeps its cached sequence, further children
 /// get forks of it.
-void Continuation::go_on(Writing& writing, const std::vector<BeamCandidate>& children) {
+void Continuation::go_on(PromptGeneration& generation, const std::vector<BeamCandidate>& children) {
   std::vector<Text> next;
-  std::vector<bool> taken(writing.running.size(), false);
+  std::vector<bool> taken(generation.running.size(), false);
   for (const BeamCandidate& child : children) {
-    const Text& from = writing.running[child.beam];
+    const Text& from = generation.running[child.beam];
     Text& text = next.emplace_back(from);
     text.ids.push_back(child.token);
     text.score = child.score;
@@ -130,8 +131,8 @@ void Continuation::go_on(Writing& writing, const std::vector<BeamCandidate>& chi
   }
   for (std::size_t beam = 0; beam < taken.size(); ++beam)
     if (!taken[beam])
-      cache_.release(writing.running[beam].cache);
-  writing.running = std::move(next);
+      cache_.release(generation.running[beam].cache);
+  generation.running = std::move(next);
 }
 
 void Continuation::watch(int64_t prompt, std::span<const int64_t> ids) const {

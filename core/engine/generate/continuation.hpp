@@ -11,9 +11,9 @@
 #include <cuecard/kv_cache.hpp>
 
 #include "engine/generate/next_token.hpp"
+#include "engine/generate/prompt_generation.hpp"
 #include "engine/generate/text_end.hpp"
 #include "engine/generate/token_callback.hpp"
-#include "engine/generate/writing.hpp"
 #include "engine/model.hpp"
 
 namespace cuecard {
@@ -33,11 +33,11 @@ public:
 private:
   ChosenTokens checked(ChosenTokens chosen) const;
   void extend(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows);
-  void take_finished(Writing& writing);
+  void take_finished(PromptGeneration& generation);
   void search(const ChosenTokens& chosen, const std::vector<ScoredRow>& rows);
-  std::vector<BeamCandidate> candidates_of(const Writing& writing, const ChosenTokens& chosen,
+  std::vector<BeamCandidate> candidates_of(const PromptGeneration& generation, const ChosenTokens& chosen,
                                            std::size_t first_row) const;
-  void go_on(Writing& writing, const std::vector<BeamCandidate>& children);
+  void go_on(PromptGeneration& generation, const std::vector<BeamCandidate>& children);
   void watch(int64_t prompt, std::span<const int64_t> ids) const;
 
   KvCache& cache_;

@@ -10,7 +10,7 @@
 #include <cuecard/parts/index_tensor.hpp>
 
 #include "engine/generate/continuation.hpp"
-#include "engine/generate/writing.hpp"
+#include "engine/generate/prompt_generation.hpp"
 
 namespace cuecard {
 
@@ -35,17 +35,17 @@ Batch step_batch(const std::vector<ScoredRow>& rows, const BackboneShape& shape,
   Batch batch;
   Side side;
   for (int64_t row = 0; row < count; ++row) {
-    const auto& [writing, number] = rows[static_cast<std::size_t>(row)];
-    const Text& text = writing->running[number];
+    const auto& [generation, number] = rows[static_cast<std::size_t>(row)];
+    const Text& text = generation->running[number];
     ids.push_back(text.ids.back());
-    side.cards.push_back(writing->card);
-    side.inputs.push_back(writing->input);
+    side.cards.push_back(generation->card);
+    side.inputs.push_back(generation->input);
     side.cache_of.push_back(text.cache);
     side.offsets.push_back(row + 1);
     batch.answer_tokens_host.push_back(row);
     batch.answer_offsets.push_back(row + 1);
     batch.sequence_of.push_back(row);
-    batch.cards.push_back(writing->card);
+    batch.cards.push_back(generation->card);
   }
   side.ids = index_tensor(ids, device);
   side.positions = at::zeros({count}, side.ids.options()); // relative to the end of the cached tokens
@@ -69,15 +69,15 @@ public:
         texts_per_prompt_(std::max(settings.beams, settings.returns)), results_(prompts.size()) {}
 
   std::vector<std::vector<Generated>> all() {
-    while (next_ < prompts_.size() || !writings_.empty()) {
+    while (next_ < prompts_.size() || !generations_.empty()) {
       if (const std::vector<Entering> entering = waiting(); !entering.empty())
         enter(entering);
       else
         step();
-      writings_.remove_if([&](Writing& writing) {
-        if (writing.running.empty())
-          results_[static_cast<std::size_t>(writing.prompt)] = best_of(writing.finished);
-        return writing.running.empty();
+      generations_.remove_if([&](PromptGeneration& generation) {
+        if (generation.running.empty())
+          results_[static_cast<std::size_t>(generation.prompt)] = best_of(generation.finished);
+        return generation.running.empty();
       });
     }
     return std::move(results_);
@@ -95,9 +95,9 @@ private:
     std::vector<Entering> entering;
     const int64_t places = std::max(generator_.limits_.texts, texts_per_prompt_);
     int64_t free = places, tokens = 0;
-    for (const Writing& writing : writings_)
-      free -= std::ssize(writing.running);
-    if (!writings_.empty() && free * 4 < places)
+    for (const PromptGeneration& generation : generations_)
+      free -= std::ssize(generation.running);
+    if (!generations_.empty() && free * 4 < places)
       return entering;
     for (; next_ < prompts_.size() && free >= texts_per_prompt_; ++next_, free -= texts_per_prompt_) {
       const PackItem& item = prompts_[next_];
@@ -133,9 +133,10 @@ private:
     std::vector<ScoredRow> rows;
     std::vector<int64_t> row_of; // of `hidden`
     for (std::size_t i = 0; i < entering.size(); ++i) {
-      Writing& writing = begin(entering[i], cached_as[static_cast<std::size_t>(batch.sequence_of[i])]);
-      for (std::size_t text = 0; text < writing.running.size(); ++text) {
-        rows.push_back({&writing, text});
+      PromptGeneration& generation =
+          begin(entering[i], cached_as[static_cast<std::size_t>(batch.sequence_of[i])]);
+      for (std::size_t text = 0; text < generation.running.size(); ++text) {
+        rows.push_back({&generation, text});
         row_of.push_back(static_cast<int64_t>(i));
       }
     }
@@ -149,44 +150,44 @@ private:
     continuation_.advance(scores, rows);
   }
 
-  Writing& begin(const Entering& entering, int64_t sequence) {
+  PromptGeneration& begin(const Entering& entering, int64_t sequence) {
     const TokenizedPrompt& prompt = *entering.item.prompt;
-    Writing& writing = writings_.emplace_back(Writing{entering.prompt,
-                                                      entering.item.card,
-                                                      entering.item.input,
-                                                      0,
-                                                      settings_.max_length,
-                                                      {},
-                                                      {},
-                                                      Beams(settings_)});
+    PromptGeneration& generation = generations_.emplace_back(PromptGeneration{entering.prompt,
+                                                                              entering.item.card,
+                                                                              entering.item.input,
+                                                                              0,
+                                                                              settings_.max_length,
+                                                                              {},
+                                                                              {},
+                                                                              Beams(settings_)});
     Text text;
     text.ids = tokens_of(prompt);
     text.cache = sequence;
-    writing.prompt_length = std::ssize(text.ids);
+    generation.prompt_length = std::ssize(text.ids);
     if (shape_.max_positions > 0) { // the last generated token is never forwarded, so it needs no position
       const int64_t position = cache_.next_position(sequence);
-      writing.most = std::min(writing.most, shape_.max_positions - position + 1);
+      generation.most = std::min(generation.most, shape_.max_positions - position + 1);
     }
     if (shape_.causal)
       generator_.prefixes_.add(entering.item, sequence, cache_);
     const int64_t texts = settings_.beams > 1 ? 1 : settings_.returns;
     for (int64_t i = 0; i < texts; ++i) {
-      writing.running.push_back(text);
+      generation.running.push_back(text);
       if (i > 0)
-        writing.running.back().cache = cache_.fork(sequence);
+        generation.running.back().cache = cache_.fork(sequence);
       if (settings_.temperature > 0)
-        writing.running.back().draws.emplace(settings_.seed,
-                                             static_cast<uint64_t>(entering.prompt * settings_.returns + i));
+        generation.running.back().draws.emplace(settings_.seed,
+                                                static_cast<uint64_t>(entering.prompt * settings_.returns + i));
     }
-    return writing;
+    return generation;
   }
 
   /// One decoding step for all running texts.
   void step() {
     std::vector<ScoredRow> rows;
-    for (Writing& writing : writings_)
-      for (std::size_t text = 0; text < writing.running.size(); ++text)
-        rows.push_back({&writing, text});
+    for (PromptGeneration& generation : generations_)
+      for (std::size_t text = 0; text < generation.running.size(); ++text)
+        rows.push_back({&generation, text});
     Batch batch = step_batch(rows, shape_, device_);
     batch.cache = generator_.cache_;
     continuation_.advance(project(forward(batch), batch), rows);
@@ -217,7 +218,7 @@ private:
   Continuation continuation_;
   const int64_t texts_per_prompt_;
   std::size_t next_ = 0; ///< the first waiting prompt
-  std::list<Writing> writings_;
+  std::list<PromptGeneration> generations_;
   std::vector<std::vector<Generated>> results_;
 };
 

@@ -92,7 +92,7 @@ void require_metric(const TaskPipeline& pipeline) {
     throw UsageError(why + ".");
 }
 
-std::vector<bool> MeasuredRows::add(const Example& example, const Prediction& prediction) {
+std::vector<bool> MetricAccumulator::add(const Example& example, const Prediction& prediction) {
   if (pipeline_.predicts() == Predicts::texts) {
     written_.texts.push_back(prediction.decision.text);
     written_.references.push_back(references_of(example));
@@ -109,11 +109,11 @@ std::vector<bool> MeasuredRows::add(const Example& example, const Prediction& pr
   return right;
 }
 
-int64_t MeasuredRows::size() const {
+int64_t MetricAccumulator::size() const {
   return std::ssize(labelled_.gold) + std::ssize(written_.texts);
 }
 
-MetricValue MeasuredRows::value() const {
+MetricValue MetricAccumulator::value() const {
   if (pipeline_.predicts() == Predicts::texts)
     return {measure(pipeline_.metric, written_), {}, {}};
   return measure(pipeline_.metric, labelled_);
@@ -121,7 +121,7 @@ MetricValue MeasuredRows::value() const {
 
 double dev_metric(const TaskPipeline& pipeline, const std::vector<const Example*>& examples,
                   const std::vector<Prediction>& predictions) {
-  MeasuredRows rows(pipeline);
+  MetricAccumulator rows(pipeline);
   for (std::size_t i = 0; i < examples.size(); ++i)
     rows.add(*examples[i], predictions[i]);
   return rows.value().value;

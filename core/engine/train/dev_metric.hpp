@@ -30,10 +30,10 @@ std::vector<Example> measured_inputs(const TaskPipeline& pipeline, std::vector<E
 void require_metric(const TaskPipeline& pipeline);
 
 /// Predictions with their gold answers.
-class MeasuredRows {
+class MetricAccumulator {
 public:
   /// `pipeline` must outlive it.
-  explicit MeasuredRows(const TaskPipeline& pipeline) : pipeline_(pipeline) {
+  explicit MetricAccumulator(const TaskPipeline& pipeline) : pipeline_(pipeline) {
     labelled_.labels = pipeline.labels;
   }
 

@@ -187,7 +187,7 @@ private:
       }
     }
     tasks_.back().dev = measured_inputs(task.pipeline, std::move(tasks_.back().dev));
-    result_.dev_rows.push_back(std::ssize(tasks_.back().dev));
+    result_.dev_examples.push_back(std::ssize(tasks_.back().dev));
   }
 
   void drop_predictor(TaskInTraining& task) {

@@ -43,11 +43,11 @@ struct Checkpointing {
 
 struct TrainResult {
   FitReport report;
-  std::vector<double> dev;       ///< by task: its metric on the development set after training; NaN: unknown
-  Counters counters;             ///< of all passes: calibration, training, evaluations on the development set
-  double seconds = 0;            ///< of all this, tokenization included
-  int64_t examples_seen = 0;     ///< examples forwarded for training
-  std::vector<int64_t> dev_rows; ///< by task: development examples in each evaluation
+  std::vector<double> dev;   ///< by task: its metric on the development set after training; NaN: unknown
+  Counters counters;         ///< of all passes: calibration, training, evaluations on the development set
+  double seconds = 0;        ///< of all this, tokenization included
+  int64_t examples_seen = 0; ///< examples forwarded for training
+  std::vector<int64_t> dev_examples; ///< by task: development examples in each evaluation
 };
 
 /// Trains the pipelines in place, with early stopping on the development set. On return they hold the best

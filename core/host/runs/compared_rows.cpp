@@ -59,7 +59,7 @@ ComparedCard compare_card(const Model& model, const registry::Registry& plugins,
     if (Interruptible::requested())
       throw Cancelled();
   });
-  MeasuredRows answered(pipeline);
+  MetricAccumulator answered(pipeline);
   for (std::size_t i = 0; i < examples.size(); ++i) {
     if (predictions[i].problem.empty())
       answered.add(*examples[i], predictions[i]);

@@ -31,7 +31,7 @@ public:
   void add(const Example& example, const Prediction& prediction);
 
   const TaskPipeline& pipeline() const { return pipeline_; }
-  const MeasuredRows& rows() const { return rows_; }
+  const MetricAccumulator& rows() const { return rows_; }
   RecordReport& report() { return report_; }
   const RecordReport& report() const { return report_; }
   /// By line, and by word where words are labelled.
@@ -43,7 +43,7 @@ private:
   void add_mistakes(const Example& example, const Prediction& prediction, const std::vector<bool>& right);
 
   const TaskPipeline& pipeline_;
-  MeasuredRows rows_;
+  MetricAccumulator rows_;
   RecordReport report_;
   std::map<std::pair<int64_t, std::size_t>, bool> correct_;
   std::vector<Mistake> mistakes_;

@@ -64,7 +64,8 @@ Card finished_card(const Model& model, const registry::Registry& plugins, TaskPi
   training.examples = std::ssize(rows.train) - std::ssize(rows.skipped.train);
   training.settings = result.report.settings;
   if (task < result.dev.size() && std::isfinite(result.dev[task]))
-    pipeline.record.metrics.push_back(dev_metric(result.dev[task], result.dev_rows.at(task), pipeline, rows));
+    pipeline.record.metrics.push_back(
+        dev_metric(result.dev[task], result.dev_examples.at(task), pipeline, rows));
   if (result.report.plain_prompt)
     keep_plain_prompt(pipeline, model, plugins, result.report.label_words);
   return to_card(pipeline, model);

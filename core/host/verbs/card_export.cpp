@@ -12,8 +12,10 @@ namespace {
 
 void print(const Json& exported) {
   std::cout << exported["out"].get<std::string>() << ": " << exported["peft_type"].get<std::string>()
-            << (exported["rows"] == 0 ? "" : " with " + exported["rows"].dump() + " virtual tokens") << " for "
-            << exported["task_type"].get<std::string>() << '\n';
+            << (exported["virtual_tokens"] == 0
+                    ? ""
+                    : " with " + exported["virtual_tokens"].dump() + " virtual tokens")
+            << " for " << exported["task_type"].get<std::string>() << '\n';
   for (const Json& part : exported["not_exported"])
     std::cout << "not exported: " << part.get<std::string>() << '\n';
 }
@@ -42,7 +44,7 @@ int card_export(const Values& values) {
                     {"peft_type", peft::name_of(config.type)},
                     {"task_type", peft::name_of(config.task)},
                     {"base_model", config.base_model},
-                    {"rows", config.virtual_tokens},
+                    {"virtual_tokens", config.virtual_tokens},
                     {"head", !exported.adapter.head.empty()},
                     {"not_exported", exported.not_exported}};
   if (values.given("json"))

@@ -36,9 +36,10 @@ TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
 }
 
 void print(const Json& imported) {
-  // "rows" is 0 of updates of linear layers.
+  // "virtual_tokens" is 0 of updates of linear layers.
   std::cout << imported["out"].get<std::string>() << ": "
-            << (imported["rows"] == 0 ? "updates of layers" : imported["rows"].dump() + " virtual tokens")
+            << (imported["virtual_tokens"] == 0 ? "updates of layers"
+                                                : imported["virtual_tokens"].dump() + " virtual tokens")
             << " for " << imported["tuner"].get<std::string>() << ", "
             << imported["verbalizer"].get<std::string>();
   std::string labels;
@@ -72,11 +73,11 @@ int card_import(const Values& values) {
                     {"peft_type", peft::name_of(adapter.config.type)},
                     {"task_type", peft::name_of(adapter.config.task)},
                     {"base_model", adapter.config.base_model},
-                    {"rows", adapter.config.virtual_tokens},
+                    {"virtual_tokens", adapter.config.virtual_tokens},
                     {"tuner", card.tuner.component},
                     {"verbalizer", card.verbalizer.component},
                     {"labels", card.labels},
-                    {"left_out", imported.notes}};
+                    {"not_imported", imported.notes}};
   if (values.given("json"))
     print_line(object);
   else if (!values.given("quiet"))

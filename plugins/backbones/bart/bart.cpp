@@ -13,7 +13,7 @@ namespace cuecard::bart {
 
 namespace {
 
-/// Rows of the position table in front of position 0: a remnant of fairseq, where they stood for padding.
+/// Rows of the position table before position 0: fairseq used them for padding.
 constexpr int64_t position_offset = 2;
 constexpr double norm_epsilon = 1e-5;
 
@@ -56,7 +56,7 @@ BartConfiguration::BartConfiguration(const Configuration& c)
   for (const char* key : {"normalize_before", "add_final_layer_norm"})
     if (c.boolean_or(key, false))
       throw DataError(c.origin() + ": " + key +
-                      " is true; this backbone has BART's norms, which stand behind.");
+                      " is true; this backbone implements BART's post-norm layers only.");
 }
 
 at::Tensor BartStack::forward(const at::Tensor& embedded, const ForwardPass& pass,
@@ -171,7 +171,7 @@ at::Tensor Bart::project(const ProjectArgs& args) const {
   const OutputRequest::Kind kind = args.request.kind;
   if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
     return args.hidden;
-  return score_rows(args.hidden, output_table_, final_logits_bias_, args, shape_.family);
+  return project_to_vocabulary(args.hidden, output_table_, final_logits_bias_, args, shape_.family);
 }
 
 } // namespace cuecard::bart

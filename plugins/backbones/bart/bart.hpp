@@ -29,7 +29,7 @@ struct BartConfiguration {
   explicit BartConfiguration(const Configuration& configuration);
 };
 
-/// The projections of one attention, and the norm behind it.
+/// The projections of one attention layer, and the norm after it.
 struct BartAttention {
   Linear query, key, value, output;
   LayerNorm norm;

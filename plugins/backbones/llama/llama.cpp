@@ -149,7 +149,7 @@ at::Tensor Llama::project(const ProjectArgs& args) const {
   const OutputRequest::Kind kind = args.request.kind;
   if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
     return args.hidden;
-  return score_rows(args.hidden, output_table_, at::Tensor(), args, shape_.family);
+  return project_to_vocabulary(args.hidden, output_table_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::llama

@@ -27,7 +27,7 @@ struct LlamaConfiguration {
   bool tied;
   bool input_bias, output_bias; ///< of attention: on queries, keys and values; on what comes out
   bool feed_forward_bias;
-  bool head_norms; ///< Qwen3's: of each head's queries and keys, in front of the rotation
+  bool head_norms; ///< Qwen3's: of each head's queries and keys, before the rotation
 
   explicit LlamaConfiguration(const Configuration& configuration);
 };

@@ -6,7 +6,7 @@ namespace cuecard::roberta {
 
 namespace {
 
-/// Positions count from behind the padding token's id, which fairseq gave to padding.
+/// Positions begin one after the padding token's id, which is the position of padding in fairseq.
 int64_t first_position(const Configuration& c, int64_t max_positions) {
   const int64_t first = c.integer_or("pad_token_id", 1) + 1;
   if (first >= max_positions)

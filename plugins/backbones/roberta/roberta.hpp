@@ -1,4 +1,4 @@
-/// RoBERTa (Liu et al. 2019): BERT's encoder with positions that begin behind the padding token's, one segment,
+/// RoBERTa (Liu et al. 2019): BERT's encoder with positions that begin after the padding token's, one segment,
 /// and a masked-LM head of its own.
 #pragma once
 

@@ -184,7 +184,7 @@ at::Tensor T5::project(const ProjectArgs& args) const {
                                 : args.hidden;
   return args.request.kind == OutputRequest::Kind::transformed_states
              ? states
-             : score_rows(states, output_table_, at::Tensor(), args, shape_.family);
+             : project_to_vocabulary(states, output_table_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::t5

@@ -122,9 +122,8 @@ void Ia3::load_state(const ComponentState& state) {
 }
 
 bool Ia3::adopt(const Conditioning& trained, std::string& why) {
-  if (trained.embeddings.defined() || trained.late_embeddings.defined() || !trained.prefixes.empty() ||
-      !trained.low_rank.empty() || trained.triggers.defined()) {
-    why = "it has parts other than rescalings of linear layers";
+  if (const std::string parts = parts_of(trained); parts != "rescalings") {
+    why = "it has " + parts + "; only rescalings of linear layers are expected";
     return false;
   }
   if (trained.rescalings.size() != factors_.size()) {

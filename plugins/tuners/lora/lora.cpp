@@ -8,6 +8,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 
 #include "targets.hpp"
@@ -25,15 +26,6 @@ const std::vector<ModuleNames> default_targets{
     {"c_attn"},           // GPT-2
     {"q", "v"},           // T5
 };
-
-std::string sizes_of(const at::Tensor& tensor) {
-  if (!tensor.defined())
-    return "nothing";
-  std::string sizes;
-  for (const int64_t size : tensor.sizes())
-    sizes += (sizes.empty() ? "" : " x ") + std::to_string(size);
-  return sizes.empty() ? "a scalar" : sizes;
-}
 
 /// Why `a` and `b` are no update of `layer` with a rank of at most `rank`; empty when they are.
 std::string misfit(const at::Tensor& a, const at::Tensor& b, const LinearLayer& layer, int64_t rank) {
@@ -143,9 +135,8 @@ void Lora::load_state(const ComponentState& state) {
 }
 
 bool Lora::adopt(const Conditioning& trained, std::string& why) {
-  if (trained.embeddings.defined() || trained.late_embeddings.defined() || !trained.prefixes.empty() ||
-      !trained.rescalings.empty() || trained.triggers.defined()) {
-    why = "it has parts other than low-rank updates of linear layers";
+  if (const std::string parts = parts_of(trained); parts != "low-rank updates") {
+    why = "it has " + parts + "; only low-rank updates of linear layers are expected";
     return false;
   }
   if (trained.low_rank.size() != updates_.size()) {

@@ -37,7 +37,7 @@ void PTuningV2::prepare(const Problem& problem) {
                        Mlp{normal_linear(prefix_hidden_, shape.hidden, deviation, random),
                            normal_linear(width, prefix_hidden_, deviation, random)});
   }
-  prefixes_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
+  prefixes_ = TrainablePrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
 }
 
 FitRequest PTuningV2::defaults(const FitRequest& request) const {

@@ -27,7 +27,7 @@ private:
   bool projection_, count_positions_;
   double dropout_, weight_decay_;
   int64_t model_width_ = 0;
-  LearnedPrefixes prefixes_; ///< shared by all tasks of a run
+  TrainablePrefixes prefixes_; ///< shared by all tasks of a run
 };
 
 } // namespace cuecard

@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 #include <cuecard/parts/training/soft_slots.hpp>
 
@@ -49,7 +50,7 @@ void PTuning::prepare(const Problem& problem) {
     encoder.maps.push_back(initial_linear(width, map == 0 && encoder.lstm ? 2 * hidden : width, random));
   std::vector<at::Tensor*> tensors = encoder.tensors();
   tensors.push_back(&prompt_);
-  make_learned(tensors, problem.backbone.device());
+  make_trainable(tensors, problem.backbone.device());
   encoder_ = std::move(encoder);
   if (tune_model_)
     model_.copy(problem.backbone, [](const std::string&) { return true; });
@@ -149,17 +150,16 @@ void PTuning::load_state(const ComponentState& state) {
   if (found == state.tensors.end() || found->second.sizes() != prompt_.sizes() ||
       !found->second.is_floating_point())
     throw DataError("the card's soft prompt doesn't fit: expected a floating-point tensor \"prompt\" of " +
-                    std::to_string(prompt_.size(0)) + " x " + std::to_string(prompt_.size(1)) +
-                    "; restore the card's original files, or train it again.");
+                    sizes_of(prompt_) + "; restore the card's original files, or train it again.");
   train_directly(found->second);
   model_.take_from(state, model_prefix);
 }
 
 bool PTuning::adopt(const Conditioning& trained, std::string& why) {
-  if (!trained.prefixes.empty() || !trained.embeddings.defined() ||
-      trained.embeddings.sizes() != prompt_.sizes()) {
-    why = "it is not a single matrix of " + std::to_string(prompt_.size(0)) + " x " +
-          std::to_string(prompt_.size(1)) + ", as length and model require";
+  const std::string parts = parts_of(trained);
+  if (parts != "soft embeddings" || trained.embeddings.sizes() != prompt_.sizes()) {
+    why = "it has " + parts + (trained.embeddings.defined() ? " of " + sizes_of(trained.embeddings) : "") +
+          "; expected soft embeddings of " + sizes_of(prompt_) + ", as length and model require";
     return false;
   }
   train_directly(trained.embeddings);

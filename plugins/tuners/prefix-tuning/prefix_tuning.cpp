@@ -36,7 +36,7 @@ void PrefixTuning::prepare(const Problem& problem) {
   if (sites.empty())
     throw UsageError("prefix-tuning has nothing to train: the " + problem.backbone.shape().family +
                      " backbone has none of the attention sites that self, encoder and cross enable.");
-  prefixes_ = LearnedPrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
+  prefixes_ = TrainablePrefixes(std::move(sites), count_positions_, dropout_, problem.backbone.device());
 }
 
 bool PrefixTuning::initialised_from_text(const Problem& problem) const {

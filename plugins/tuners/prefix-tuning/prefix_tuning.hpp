@@ -36,7 +36,7 @@ private:
   bool self_, encoder_, cross_, count_positions_;
   int64_t length_ = 0; ///< number of virtual tokens
   int64_t model_width_ = 0;
-  LearnedPrefixes prefixes_;
+  TrainablePrefixes prefixes_;
 };
 
 } // namespace cuecard

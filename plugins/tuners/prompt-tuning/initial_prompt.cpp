@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/parts/training/sampled_tokens.hpp>
 
 namespace cuecard {
@@ -35,13 +36,6 @@ std::vector<int64_t> tokens_of(const std::string& text, int64_t count, const Voc
   for (int64_t i = 0; i < count; ++i)
     ids.push_back(tokens[static_cast<std::size_t>(i) % tokens.size()].id);
   return ids;
-}
-
-std::string sizes_of(const at::Tensor& tensor) {
-  std::string sizes;
-  for (const int64_t size : tensor.sizes())
-    sizes += (sizes.empty() ? "" : " x ") + std::to_string(size);
-  return sizes;
 }
 
 void set_label_means(at::Tensor& prompt, const Problem& problem) {

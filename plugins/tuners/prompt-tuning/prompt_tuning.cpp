@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 #include <cuecard/parts/training/soft_slots.hpp>
 
@@ -100,23 +101,14 @@ ComponentState PromptTuning::state(int64_t) const {
 }
 
 void PromptTuning::load_state(const ComponentState& state) {
-  const auto found = state.tensors.find("prompt");
-  if (found == state.tensors.end() || found->second.sizes() != prompt_.sizes())
-    throw DataError("the card's soft prompt doesn't fit: expected a tensor \"prompt\" of " +
-                    std::to_string(prompt_.size(0)) + " x " + std::to_string(prompt_.size(1)) + ".");
-  if (!found->second.is_floating_point())
-    throw DataError("the card's soft prompt, the tensor \"prompt\", does not hold floating-point numbers; "
-                    "restore the card's "
-                    "original files, or train it again.");
-  const at::NoGradGuard no_grad;
-  prompt_.copy_(found->second);
+  copy_state({{"prompt", prompt_}}, state, "soft prompt doesn't fit");
 }
 
 bool PromptTuning::adopt(const Conditioning& trained, std::string& why) {
-  if (!trained.prefixes.empty() || !trained.embeddings.defined() ||
-      trained.embeddings.sizes() != prompt_.sizes()) {
-    why = "it is not a single matrix of " + std::to_string(prompt_.size(0)) + " x " +
-          std::to_string(prompt_.size(1)) + ", as length, prompts and model require";
+  const std::string parts = parts_of(trained);
+  if (parts != "soft embeddings" || trained.embeddings.sizes() != prompt_.sizes()) {
+    why = "it has " + parts + (trained.embeddings.defined() ? " of " + sizes_of(trained.embeddings) : "") +
+          "; expected soft embeddings of " + sizes_of(prompt_) + ", as length, prompts and model require";
     return false;
   }
   const at::NoGradGuard no_grad;

@@ -222,6 +222,9 @@ TEST_CASE("embeddings trained by another tool are adopted if they fit") {
   trained.embeddings = at::ones({3, 4});
   CHECK(prepared.tuner.adopt(trained, why));
   CHECK(at::equal(prepared.prompt(), at::ones({3, 4})));
+  trained.low_rank.emplace_back();
+  CHECK(!prepared.tuner.adopt(trained, why));
+  CHECK(why.find("it has soft embeddings and low-rank updates of 3 x 4") != std::string::npos);
 }
 
 TEST_CASE("load_state restores a state that fits") {

@@ -1,4 +1,4 @@
-/// A packed batch: what a backbone reads. Sequences are laid end to end; there is no padding.
+/// A packed batch: the input of a backbone. Sequences are concatenated; there is no padding.
 ///
 /// T tokens, S sequences, A selected tokens (those whose hidden states are used), M soft tokens, E entries. Tensors are int64 on
 /// the backbone's device; vectors are on the host, because loops over sequences must not wait for the device.

@@ -69,6 +69,10 @@ struct Conditioning {
   at::Tensor triggers = {};
 };
 
+/// What `conditioning` consists of, for messages: "soft embeddings", "late embeddings", "prefixes", "low-rank updates", "rescalings" and
+/// "trigger tokens", joined by " and "; "nothing" if it is empty.
+CUECARD_API std::string parts_of(const Conditioning& conditioning);
+
 /// The conditioning of all cards of a batch, as a backbone receives it. The engine builds it; a plugin never does, except in
 /// tests, where a Conditioning converts to one that applies to every card.
 struct CUECARD_API BatchConditioning {

@@ -21,7 +21,7 @@ public:
   using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
                              std::vector<std::string>>;
 
-  /// `origin` is the file that the values came from; it stands in every error.
+  /// `origin` is the file that the values came from; every error names it.
   explicit Configuration(std::string origin = {}) : origin_(std::move(origin)) {}
 
   void set(std::string key, Value value) { values_[std::move(key)] = std::move(value); }

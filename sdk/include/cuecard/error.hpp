@@ -30,7 +30,7 @@ public:
   ~UsageError() override;
 };
 
-/// A file or row that can't be used: names the file, the line or field, what was found and what was expected.
+/// A file or example that can't be used: names the file, the line or field, what was found and what was expected.
 /// Exit code 3.
 class CUECARD_API DataError : public Error {
 public:

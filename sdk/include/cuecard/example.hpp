@@ -1,4 +1,4 @@
-/// One row of a data set.
+/// One example of a data set.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Example {
   /// Side data that templates reach by `{"meta": "key"}`.
   std::map<std::string, std::string, std::less<>> meta;
 
-  /// Index into the task's labels; -1 when the row has none.
+  /// Index into the task's labels; -1 when the example has none.
   int64_t label = -1;
   /// Index into the task's labels for each word of a token-level example.
   std::vector<int64_t> word_labels;
@@ -36,9 +36,9 @@ struct Example {
   };
   std::vector<Span> spans;
 
-  /// Which card a mixed batch shall use for this row; "" when there is only one.
+  /// The card that a mixed batch uses for this example; "" when there is only one.
   std::string card;
-  /// Line of the file that the row came from, from 1; 0 when it came from no file.
+  /// Line of the file that the example came from, from 1; 0 when it came from no file.
   int64_t line = 0;
 };
 

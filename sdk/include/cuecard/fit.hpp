@@ -12,7 +12,7 @@
 
 namespace cuecard {
 
-/// Settings of a run that somebody set. The user's come first; `Tuner::defaults` fills in what the method does well with; what is
+/// Settings of a run that were given. The user's come first; `Tuner::defaults` fills in what the method does well with; what is
 /// still empty is filled in by `resolve`.
 struct FitRequest {
   std::optional<int64_t> steps;

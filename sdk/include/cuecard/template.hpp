@@ -23,7 +23,7 @@ struct SoftSlot {
   std::optional<int64_t> initial_token;
 };
 
-/// The facts about the model that decide how a prompt is laid out.
+/// The properties of a model that determine the layout of a prompt.
 struct PromptLayout {
   bool causal = false;
   bool encoder_decoder = false;

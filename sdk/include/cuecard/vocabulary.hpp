@@ -54,7 +54,7 @@ public:
   virtual const SpecialTokens& special() const = 0;
   virtual bool is_special(int64_t id) const = 0;
 
-  /// What the model's own post-processor puts in front of and behind one sequence: `[CLS]`, `[SEP]` for BERT;
+  /// The tokens that the model's post-processor adds before and after a single sequence: `[CLS]` and `[SEP]` for BERT;
   /// empty for GPT-2.
   virtual std::span<const int64_t> sequence_prefix() const = 0;
   virtual std::span<const int64_t> sequence_suffix() const = 0;

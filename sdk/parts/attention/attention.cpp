@@ -38,13 +38,13 @@ AttentionLayout self_attention_layout(const Side& side, bool causal,
   return layout;
 }
 
-AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<int64_t>& rows) {
+AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<int64_t>& tokens) {
   AttentionLayout result = layout;
   result.plan = nullptr;
   result.query_offsets_in_sequence.clear();
-  auto row = rows.begin();
+  auto token = tokens.begin();
   for (int64_t s = 0; s < layout.sequences(); ++s) {
-    for (; row != rows.end() && *row < layout.query_offsets[s + 1]; ++row)
+    for (; token != tokens.end() && *token < layout.query_offsets[s + 1]; ++row)
       result.query_offsets_in_sequence.push_back(
           layout.query_offsets_in_sequence[static_cast<std::size_t>(*row)]);
     result.query_offsets[s + 1] = static_cast<int64_t>(result.query_offsets_in_sequence.size());
@@ -79,7 +79,7 @@ at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sour
                 " sources of keys; between 1 and 3 are expected.");
   if (options.bias && layout.offsets.back() == 0 && layout.query_offsets.back() > 0)
     throw Error(
-        "attention: a bias by distance is for self-attention, and these queries have no rows of their own "
+        "attention: a relative position bias needs self-attention, and these queries have no tokens of their own "
         "among the keys.");
   const bool packable =
       query.is_cpu() && (query.scalar_type() == at::kFloat || query.scalar_type() == at::kDouble);

@@ -17,8 +17,8 @@ constexpr int64_t max_sources = 3;
 /// Everything a task needs to know of its sequence.
 struct Sequence {
   int64_t queries, first_query;
-  std::vector<KeyRange> ranges; ///< what stands in front, then the own rows
-  int64_t before = 0;           ///< keys in front of the own rows
+  std::vector<KeyRange> ranges; ///< keys before the own tokens, then these
+  int64_t before = 0;           ///< number of keys before the own tokens
   int64_t keys = 0;
 
   Sequence(const AttentionLayout& layout, int64_t s)

@@ -1,4 +1,4 @@
-/// Attention on packed rows on the CPU: for every sequence and key/value head a few small matrix products
+/// Attention on packed tokens on the CPU: for every sequence and key/value head a few small matrix products
 /// (loops for one query alone), no copies of keys, no masks, nothing padded. Probabilities are not kept: the
 /// backward pass makes them again from the saved log-sum-exp (the recomputation of FlashAttention, Dao et al.
 /// 2022, section 3.1).

@@ -1,4 +1,4 @@
-/// The strategies behind `attention`; arguments as there.
+/// The strategies of `attention`, with its arguments.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues
 at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                                      const AttentionLayout& layout, double scale);
 
-/// Why the last of them can't be asked, or "".
+/// Why the last of them doesn't support the call, or "".
 std::string why_not_variable_length(const at::Tensor& query, const AttentionLayout& layout,
                                     const RelativeBias* bias);
 

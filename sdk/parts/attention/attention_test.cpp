@@ -39,12 +39,12 @@ struct Setting {
 at::Tensor buckets_of(const at::Tensor& distances, int64_t buckets, bool both_directions,
                       int64_t max_distance) {
   const int64_t share = both_directions ? buckets / 2 : buckets, exact = share / 2;
-  const at::Tensor behind = both_directions ? (distances > 0).to(at::kLong) * share : at::zeros_like(distances);
+  const at::Tensor later = both_directions ? (distances > 0).to(at::kLong) * share : at::zeros_like(distances);
   const at::Tensor far = both_directions ? distances.abs() : (-distances).clamp_min(0);
   const double whole = std::log(static_cast<double>(max_distance) / static_cast<double>(exact));
   const at::Tensor shared =
       ((far.to(at::kFloat) / exact).log() / whole * (share - exact)).nan_to_num(0, 0, 0).to(at::kLong);
-  return behind + at::where(far < exact, far, (shared + exact).clamp_max(share - 1));
+  return later + at::where(far < exact, far, (shared + exact).clamp_max(share - 1));
 }
 
 /// One query at a time, straight from the definition.

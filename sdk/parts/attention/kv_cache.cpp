@@ -140,7 +140,7 @@ std::vector<KvCachePool::Range> KvCachePool::append(int64_t sequence, int64_t co
     count -= in_room;
   }
   if (count > 0) {
-    // Only `reserve` moves rows: between it and `put` others have looked where they are.
+    // Only `reserve` moves rows: between it and `put` their places are already in use.
     const int64_t room = count == 1 ? step_room - 1 : 0;
     take({size_, size_ + count, first_layer});
     room_[s] = {size_ + count, size_ + count + room};
@@ -183,9 +183,9 @@ void KvCachePool::compact() {
     rows += range.size();
   }
   const auto moved = [&](Range range) {
-    const auto behind = std::upper_bound(joined.begin(), joined.end(), range.begin,
-                                         [](int64_t begin, const Range& other) { return begin < other.begin; });
-    const auto i = static_cast<std::size_t>(behind - joined.begin()) - 1;
+    const auto next = std::upper_bound(joined.begin(), joined.end(), range.begin,
+                                       [](int64_t begin, const Range& other) { return begin < other.begin; });
+    const auto i = static_cast<std::size_t>(next - joined.begin()) - 1;
     const int64_t by = begins[i] - joined[i].begin;
     return Range{range.begin + by, range.end + by, range.first_layer};
   };

@@ -14,10 +14,10 @@ namespace cuecard {
 
 namespace {
 
-/// Tensors of a checkpoint with `prefix` in front of their names.
+/// Tensors of a checkpoint, with `prefix` added to their names.
 class Spelled {
 public:
-  /// `taken` receives every tensor that is asked for, by its name in the checkpoint.
+  /// `taken` receives every tensor that is requested, by its name in the checkpoint.
   Spelled(const Weights& source, std::map<std::string, at::Tensor>& taken, std::string prefix)
       : source_(source), taken_(taken), prefix_(std::move(prefix)) {}
 
@@ -141,7 +141,7 @@ at::Tensor EncoderBackbone::project(const ProjectArgs& args) const {
   const at::Tensor states = transform_norm_(activate(family_.head_activation, transform_(args.hidden)));
   return args.request.kind == OutputRequest::Kind::transformed_states
              ? states
-             : score_rows(states, output_table_, decoder_bias_, args, shape_.family);
+             : project_to_vocabulary(states, output_table_, decoder_bias_, args, shape_.family);
 }
 
 } // namespace cuecard

@@ -17,8 +17,8 @@ at::Tensor wide(const at::Tensor& logits) {
 
 } // namespace
 
-at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
-                      const ProjectArgs& args, const std::string& family) {
+at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
+                                 const ProjectArgs& args, const std::string& family) {
   const OutputRequest& request = args.request;
   if (request.kind == OutputRequest::Kind::target_log_probs)
     return target_log_probs(states, head, bias, args.targets);
@@ -37,8 +37,8 @@ at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at
   return requested - at::logsumexp(all, {1}, true);
 }
 
-at::Tensor table_dot_products(const at::Tensor& table, const at::Tensor& rows) {
-  return cuecard::linear(rows.to(table.scalar_type()), table).to(at::kFloat);
+at::Tensor table_dot_products(const at::Tensor& table, const at::Tensor& vectors) {
+  return cuecard::linear(vectors.to(table.scalar_type()), table).to(at::kFloat);
 }
 
 } // namespace cuecard

@@ -26,7 +26,7 @@ TEST_CASE("the mean over labelled decisions of their own cross-entropy, and its 
   CHECK(got.slice(0, 2, 5).abs().sum().item<double>() == 0); // it has no label
 }
 
-TEST_CASE("entries stand for themselves where none are named, and no label is no loss") {
+TEST_CASE("entries are used in order where none are named, and no label is no loss") {
   Batch batch;
   batch.labels = at::tensor({0, 1}, at::kLong);
   const at::Tensor values = at::tensor({1.0, 2.0, 0.5, 3.0});

@@ -6,16 +6,14 @@
 
 namespace cuecard {
 
-namespace {
-
 std::string sizes_of(const at::Tensor& tensor) {
+  if (!tensor.defined())
+    return "nothing";
   std::string sizes;
   for (const int64_t size : tensor.sizes())
     sizes += (sizes.empty() ? "" : " x ") + std::to_string(size);
-  return sizes;
+  return sizes.empty() ? "a scalar" : sizes;
 }
-
-} // namespace
 
 ComponentState state_of(const NamedTensors& tensors) {
   ComponentState state;

@@ -9,15 +9,15 @@
 
 namespace cuecard {
 
-void OwnWeights::copy(const Backbone& backbone, const std::function<bool(const std::string&)>& learned) {
+void OwnWeights::copy(const Backbone& backbone, const std::function<bool(const std::string&)>& selects) {
   backbone_ = &backbone;
   tensors_.clear();
   for (const auto& [name, weight] : backbone.weights()) {
-    if (!learned(name))
+    if (!selects(name))
       continue;
     if (weight.scalar_type() != at::kFloat)
       throw UsageError(
-          "the model's weights are learned in float32, where a small step is not rounded away; use "
+          "the model's weights are trained in float32, because smaller types would round small steps away; use "
           "--dtype float32.");
     at::Tensor leaf = weight.detach().clone();
     leaf.set_requires_grad(true);
@@ -36,7 +36,7 @@ std::vector<ParameterGroup> OwnWeights::groups(double learning_rate_scale, doubl
   return groups;
 }
 
-void OwnWeights::add_to(ComponentState& learned, const std::string& prefix) const {
+void OwnWeights::add_to(ComponentState& state, const std::string& prefix) const {
   if (tensors_.empty())
     return;
   int64_t count = 0, tensors = 0, whole = 0;
@@ -45,27 +45,27 @@ void OwnWeights::add_to(ComponentState& learned, const std::string& prefix) cons
     const auto own = tensors_.find(name);
     if (own == tensors_.end() || at::equal(own->second, original))
       continue;
-    learned.tensors[prefix + name] = own->second.detach();
+    state.tensors[prefix + name] = own->second.detach();
     count += original.numel();
     ++tensors;
   }
-  learned.texts["weights"] = "this card holds " + std::to_string(count) + " of the model's " +
-                             std::to_string(whole) + " weights, in " + std::to_string(tensors) + " tensors";
+  state.texts["weights"] = "this card holds " + std::to_string(count) + " of the model's " +
+                           std::to_string(whole) + " weights, in " + std::to_string(tensors) + " tensors";
 }
 
-void OwnWeights::take_from(const ComponentState& learned, const std::string& prefix) {
+void OwnWeights::take_from(const ComponentState& state, const std::string& prefix) {
   const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : learned.tensors) {
+  for (const auto& [name, tensor] : state.tensors) {
     if (!name.starts_with(prefix))
       continue;
     const auto own = tensors_.find(name.substr(prefix.size()));
     if (own == tensors_.end() || own->second.sizes() != tensor.sizes() || !tensor.is_floating_point())
       throw DataError("the card's weight \"" + name +
-                      "\" doesn't fit: none of that name and shape is learned with the card's options.");
+                      "\" doesn't fit: no weight of that name and shape is trained with the card's options.");
   }
   for (auto& [name, weight] : tensors_) {
-    const auto held = learned.tensors.find(prefix + name);
-    weight.copy_(held == learned.tensors.end() ? backbone_->weights().at(name) : held->second);
+    const auto held = state.tensors.find(prefix + name);
+    weight.copy_(held == state.tensors.end() ? backbone_->weights().at(name) : held->second);
   }
 }
 

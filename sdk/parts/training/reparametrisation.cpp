@@ -92,7 +92,7 @@ at::Tensor dropout(const at::Tensor& x, double rate, const Pass& pass, uint64_t 
   return x * kept.to(x.device(), x.scalar_type(), /*non_blocking=*/true);
 }
 
-void make_learned(const std::vector<at::Tensor*>& tensors, const at::Device& device) {
+void make_trainable(const std::vector<at::Tensor*>& tensors, const at::Device& device) {
   for (at::Tensor* tensor : tensors) {
     *tensor = tensor->detach().to(device).contiguous();
     tensor->set_requires_grad(true);

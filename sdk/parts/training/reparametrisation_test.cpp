@@ -135,7 +135,7 @@ TEST_CASE("prefixes count as positions in self-attention, and networks collapse 
     sized.site = site;
     sites.emplace_back(sized, Random(5 + static_cast<uint64_t>(site)).normal_tensor({4, 48}, 1.0));
   }
-  LearnedPrefixes counted(sites, true, 0.5, at::kCPU), uncounted(sites, false, 0, at::kCPU);
+  TrainablePrefixes counted(sites, true, 0.5, at::kCPU), uncounted(sites, false, 0, at::kCPU);
   std::vector<int64_t> positions;
   for (const Prefix& prefix : counted.condition({}).prefixes)
     positions.push_back(prefix.positions);
@@ -147,7 +147,7 @@ TEST_CASE("prefixes count as positions in self-attention, and networks collapse 
   CHECK(at::equal(state.tensors.at("cross.value"), counted.condition({}).prefixes[2].value));
   CHECK(!at::equal(state.tensors.at("cross.value"), counted.condition({true, 1}).prefixes[2].value));
 
-  LearnedPrefixes networked({with_network(4, 8)}, true, 0, at::kCPU);
+  TrainablePrefixes networked({with_network(4, 8)}, true, 0, at::kCPU);
   CHECK(networked.parameters().size() == 5);
   networked.load_state(state);
   REQUIRE(networked.parameters().size() == 1);
@@ -156,8 +156,8 @@ TEST_CASE("prefixes count as positions in self-attention, and networks collapse 
 }
 
 TEST_CASE("only what fits is imported or adopted") {
-  LearnedPrefixes four({with_network(4, 8)}, true, 0, at::kCPU), five({with_network(5, 8)}, true, 0, at::kCPU),
-      uncounted({with_network(4, 8)}, false, 0, at::kCPU);
+  TrainablePrefixes four({with_network(4, 8)}, true, 0, at::kCPU),
+      five({with_network(5, 8)}, true, 0, at::kCPU), uncounted({with_network(4, 8)}, false, 0, at::kCPU);
   CHECK_THROWS_WITH_AS(five.load_state(four.state()), doctest::Contains("3 x 5 x 2 x 4"), DataError);
   CHECK_THROWS_AS(four.load_state({}), DataError);
   std::string why;
@@ -166,7 +166,7 @@ TEST_CASE("only what fits is imported or adopted") {
   CHECK(!uncounted.adopt(four.condition({}), why));
   CHECK(why.find("count-positions") != std::string::npos);
   CHECK(!four.adopt({}, why));
-  LearnedPrefixes other({TrainablePrefix(three_layers, at::ones({4, 48}))}, true, 0, at::kCPU);
+  TrainablePrefixes other({TrainablePrefix(three_layers, at::ones({4, 48}))}, true, 0, at::kCPU);
   CHECK(four.adopt(other.condition({}), why));
   CHECK(at::equal(four.state().tensors.at("self.key"), at::ones({3, 4, 2, 4})));
 }

@@ -44,11 +44,11 @@ uint64_t dropout_stream(PrefixSite site) {
 
 } // namespace
 
-TrainablePrefix::TrainablePrefix(const BackboneShape::Site& site, at::Tensor rows)
-    : site_(site), rows_(std::move(rows)) {}
+TrainablePrefix::TrainablePrefix(const BackboneShape::Site& site, at::Tensor values)
+    : site_(site), inputs_(std::move(values)) {}
 
-TrainablePrefix::TrainablePrefix(const BackboneShape::Site& site, at::Tensor rows, Mlp network)
-    : site_(site), rows_(std::move(rows)), network_(std::move(network)) {}
+TrainablePrefix::TrainablePrefix(const BackboneShape::Site& site, at::Tensor inputs, Mlp network)
+    : site_(site), inputs_(std::move(inputs)), network_(std::move(network)) {}
 
 Prefix TrainablePrefix::prefix(int64_t positions, double dropout_rate, const Pass& pass) const {
   Prefix result = as_prefix(dropout(values(), dropout_rate, pass, dropout_stream(site_.site)), site_);
@@ -62,21 +62,21 @@ void TrainablePrefix::start_from(const at::Tensor& values) {
     return;
   }
   const at::NoGradGuard no_grad;
-  const at::Tensor inside = network_->inside(rows_); // [P, m]
+  const at::Tensor inside = network_->inside(inputs_); // [P, m]
   const at::Tensor missing = values.to(inside.options()) - network_->second(inside);
   network_->second.weight += at::matmul(at::linalg_pinv(inside), missing).t();
 }
 
 void TrainablePrefix::collapse(const at::Tensor& values) {
-  const bool learned = rows_.requires_grad();
-  const at::Device device = rows_.device();
+  const bool trained = inputs_.requires_grad();
+  const at::Device device = inputs_.device();
   network_.reset();
-  rows_ = values.detach().to(device, at::kFloat).clone();
-  rows_.set_requires_grad(learned);
+  inputs_ = values.detach().to(device, at::kFloat).clone();
+  inputs_.set_requires_grad(trained);
 }
 
 std::vector<at::Tensor*> TrainablePrefix::tensors() {
-  std::vector<at::Tensor*> result{&rows_};
+  std::vector<at::Tensor*> result{&inputs_};
   if (network_)
     for (at::Tensor* tensor : network_->tensors())
       result.push_back(tensor);
@@ -95,18 +95,18 @@ at::Tensor as_values(const Prefix& prefix) {
   return pairs.permute({2, 0, 1, 3, 4}).reshape({pairs.size(2), -1});
 }
 
-LearnedPrefixes::LearnedPrefixes(std::vector<TrainablePrefix> sites, bool counted, double dropout_rate,
-                                 const at::Device& device)
+TrainablePrefixes::TrainablePrefixes(std::vector<TrainablePrefix> sites, bool counted, double dropout_rate,
+                                     const at::Device& device)
     : sites_(std::move(sites)), counted_(counted), dropout_rate_(dropout_rate), device_(device) {
   for (TrainablePrefix& site : sites_)
-    make_learned(site.tensors(), device_);
+    make_trainable(site.tensors(), device_);
 }
 
-bool LearnedPrefixes::have_networks() const {
+bool TrainablePrefixes::have_networks() const {
   return !sites_.empty() && sites_.front().has_network();
 }
 
-Conditioning LearnedPrefixes::condition(const Pass& pass) const {
+Conditioning TrainablePrefixes::condition(const Pass& pass) const {
   Conditioning conditioning;
   for (const TrainablePrefix& prefix : sites_) {
     const bool counts = counted_ && prefix.site().site != PrefixSite::cross;
@@ -115,7 +115,7 @@ Conditioning LearnedPrefixes::condition(const Pass& pass) const {
   return conditioning;
 }
 
-std::vector<at::Tensor> LearnedPrefixes::parameters() {
+std::vector<at::Tensor> TrainablePrefixes::parameters() {
   std::vector<at::Tensor> result;
   for (TrainablePrefix& site : sites_)
     for (const at::Tensor* tensor : site.tensors())
@@ -123,26 +123,26 @@ std::vector<at::Tensor> LearnedPrefixes::parameters() {
   return result;
 }
 
-ComponentState LearnedPrefixes::state() const {
+ComponentState TrainablePrefixes::state() const {
   const at::NoGradGuard no_grad;
-  ComponentState learned;
+  ComponentState state;
   for (const Prefix& prefix : condition({}).prefixes) {
     const std::string name = name_of(prefix.site);
-    learned.tensors[name + ".key"] = prefix.key.detach().contiguous();
-    learned.tensors[name + ".value"] = prefix.value.detach().contiguous();
+    state.tensors[name + ".key"] = prefix.key.detach().contiguous();
+    state.tensors[name + ".value"] = prefix.value.detach().contiguous();
   }
-  return learned;
+  return state;
 }
 
-void LearnedPrefixes::load_state(const ComponentState& learned) {
+void TrainablePrefixes::load_state(const ComponentState& saved) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> values;
   for (const TrainablePrefix& prefix : sites_) {
     Prefix found{prefix.site().site, {}, {}, 0};
     for (const auto& [part, tensor] : {std::pair{"key", &found.key}, std::pair{"value", &found.value}}) {
       const std::string name = std::string(name_of(found.site)) + "." + part;
-      const auto at = learned.tensors.find(name);
-      if (at == learned.tensors.end() || !fits(at->second, prefix))
+      const auto at = saved.tensors.find(name);
+      if (at == saved.tensors.end() || !fits(at->second, prefix))
         throw DataError("the card's prefix doesn't fit: expected a floating-point tensor \"" + name + "\" of " +
                         sizes_of(prefix) + "; use the card as it was written, or train it again.");
       *tensor = at->second;
@@ -153,14 +153,15 @@ void LearnedPrefixes::load_state(const ComponentState& learned) {
     sites_[i].collapse(values[i]);
 }
 
-bool LearnedPrefixes::adopt(const Conditioning& learned, std::string& why) {
+bool TrainablePrefixes::adopt(const Conditioning& trained, std::string& why) {
   const at::NoGradGuard no_grad;
-  if (learned.prefixes.size() != sites_.size() || learned.embeddings.defined()) {
-    why = "it has other parts than prefixes at the places that this method learns them for";
+  if (parts_of(trained) != "prefixes" || trained.prefixes.size() != sites_.size()) {
+    why = "it has " + parts_of(trained) + "; expected prefixes at " + std::to_string(sites_.size()) +
+          (sites_.size() == 1 ? " attention site" : " attention sites");
     return false;
   }
   for (std::size_t i = 0; i < sites_.size(); ++i) {
-    const Prefix& given = learned.prefixes[i];
+    const Prefix& given = trained.prefixes[i];
     const int64_t counted = counted_ && given.site != PrefixSite::cross ? sites_[i].length() : 0;
     if (given.site != sites_[i].site().site || !fits(given.key, sites_[i]) || !fits(given.value, sites_[i])) {
       why = std::string("its prefix of the site \"") + name_of(given.site) + "\" is not the " +
@@ -168,13 +169,13 @@ bool LearnedPrefixes::adopt(const Conditioning& learned, std::string& why) {
       return false;
     }
     if (given.positions != counted) {
-      why = "its rows move the text by " + std::to_string(given.positions) +
+      why = "its virtual tokens shift the text by " + std::to_string(given.positions) +
             " positions and this method's by " + std::to_string(counted) + "; set count-positions";
       return false;
     }
   }
   for (std::size_t i = 0; i < sites_.size(); ++i)
-    sites_[i].collapse(as_values(learned.prefixes[i]));
+    sites_[i].collapse(as_values(trained.prefixes[i]));
   return true;
 }
 

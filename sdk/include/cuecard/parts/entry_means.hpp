@@ -1,4 +1,4 @@
-/// One vector for each entry of a batch, from the rows that were read of it.
+/// Pools the selected tokens of each entry of a batch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +8,8 @@
 
 namespace cuecard {
 
-/// Means of `values` [A, width] over the rows of each entry: [entries, width] float32, on their device.
+/// Means of `values` [A, width], one row per selected token, over each entry: [entries, width] float32, on their device. Never waits
+/// for the device.
 CUECARD_API at::Tensor entry_means(const at::Tensor& values, const Batch& batch);
 
 } // namespace cuecard

@@ -1,4 +1,4 @@
-/// Lists of numbers as tensors that index others.
+/// Index lists as tensors.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace cuecard {
 
-/// `values` as a kLong tensor [values] of its own on `device`. Nobody waits for the copy to a device.
+/// A copy of `values` as an int64 tensor [n] on `device`. Does not wait for the copy to a device.
 CUECARD_API at::Tensor index_tensor(std::span<const int64_t> values, at::Device device = at::kCPU);
 
 } // namespace cuecard

@@ -337,7 +337,7 @@ struct LayerUpdates {
         of_input{layer.weight, 1 + random.normal_tensor({layer.in}, 0.5), true} {}
 };
 
-/// Whether the files hold weights [in, out]. Square ones do not tell, so all layers are asked.
+/// Whether the files hold weights [in, out]. Square ones do not show it, so all layers are checked.
 inline bool stores_transposed(const Backbone& model) {
   for (const LinearLayer& layer : model.linear_layers())
     if (model.weights().at(layer.weight).sizes() != at::IntArrayRef({layer.out, layer.in}))

@@ -1,6 +1,6 @@
-/// Attention over packed rows: the one place that knows where a sequence begins and ends.
+/// Attention over packed sequences, without padding.
 ///
-/// Q queries, R own rows, S sequences, H query heads, G key/value heads (H is a multiple of G), D head size.
+/// Q queries, T tokens of the batch, S sequences, H query heads, G key/value heads (H is a multiple of G), D head size.
 #pragma once
 
 #include <cstdint>
@@ -19,73 +19,71 @@ struct KeyValues {
   at::Tensor key, value;
 };
 
-/// Rows begin to end of one of the sources that `attention` is given.
+/// Keys `begin` to `end` (exclusive) of one of the sources passed to `attention`.
 struct KeyRange {
   int64_t source = 0;
   int64_t begin = 0, end = 0;
 };
 
-/// What a strategy derives from a layout for one device.
+/// What a strategy derives from a layout, cached with it.
 struct CUECARD_API AttentionPlan {
   virtual ~AttentionPlan();
 };
 
-/// Who sees what. Made once per forward pass and used by every layer.
+/// Which keys each query attends to. Made once per forward pass and used by every layer.
 struct AttentionLayout {
-  /// [S + 1] own rows of each sequence, in source 0.
+  /// [S + 1] offsets of each sequence's own tokens in source 0 (`cu_seqlens`).
   std::vector<int64_t> offsets{0};
-  /// [S + 1] queries of each sequence.
+  /// [S + 1] offsets of each sequence's queries.
   std::vector<int64_t> query_offsets{0};
-  /// [Q] place of each query among its sequence's own rows; with causal attention it sees own rows up to that
-  /// place.
+  /// [Q] index of each query among its sequence's own tokens; with causal attention it attends to own tokens up to that index.
   std::vector<int64_t> query_offsets_in_sequence;
-  /// [S] what stands in front of the own rows: prefixes, past rows, parents' rows; in cross-attention, which
-  /// has no own rows, the encoder's. Always seen whole.
+  /// [S] keys before the own tokens: prefixes, cached tokens, tokens of parents; in cross-attention, which has no own tokens,
+  /// those of the encoder. Every query attends to all of them.
   std::vector<std::vector<KeyRange>> before;
   bool causal = false;
-  /// Made at the first call of a strategy, shared by all layers. Nothing above may change afterwards.
+  /// Set by the first call of `attention`, shared by all layers. No other member may change afterwards.
   mutable std::shared_ptr<const AttentionPlan> plan;
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
 };
 
-/// The layout of self-attention over `side` when every row asks. `preceding` [S], or empty: what stands in front
-/// of each sequence that has no parent; in front of any other stands what stands in front of its parent, and
-/// the parent's rows.
+/// The layout of self-attention over `side` with every token a query. `preceding` [S], or empty: the keys before each sequence that
+/// has no parent. A child inherits the keys before its parent, followed by the parent's own.
 CUECARD_API AttentionLayout self_attention_layout(const Side& side, bool causal,
                                                   const std::vector<std::vector<KeyRange>>& preceding = {});
 
-/// The same layout when only some rows ask: `rows` ascending, as in Batch::answer_tokens_host.
-CUECARD_API AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<int64_t>& rows);
+/// The same layout with only some tokens as queries: `tokens` ascending, as in Batch::answer_tokens_host.
+CUECARD_API AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<int64_t>& tokens);
 
-/// Ways to compute the same thing. `automatic` takes the fastest that the device and dtype allow.
+/// Implementations with equal results. `automatic` selects the fastest that supports the device and dtype.
 enum class AttentionStrategy {
   automatic,
-  packed, ///< CPU, float32 and float64: per sequence and head on the packed rows, gradients by hand
-  padded, ///< any device: gathered into [S, longest], LibTorch's fused attention
-  /// GPUs, float32 and narrower, no bias, and with causal attention the queries of a sequence are its last
-  /// rows: gathered end to end, LibTorch's memory-efficient attention. Its gradients' sums have no fixed order.
-  /// `automatic` does not take it yet: on no GPU has it been timed against `padded`.
+  packed, ///< CPU, float32 and float64: per sequence and head on packed tokens, with hand-written gradients
+  padded, ///< any device: tokens gathered into [S, longest], then LibTorch's scaled_dot_product_attention
+  /// GPUs, float32 and narrower, no bias, and with causal attention only if the queries of a sequence are its last tokens:
+  /// LibTorch's memory-efficient attention over concatenated keys. Gradients are not deterministic. `automatic` never selects
+  /// it, because it has not been timed against `padded` on a GPU.
   variable_length,
 };
 
-/// A bias that scores get by distance, one for all layers of a stack (Raffel et al. 2020, section 2.1). Near
-/// distances have a bucket each, farther ones share buckets that widen with the logarithm, and from
-/// `max_distance` on all share the last. A query and its keys are counted from the first key that it sees,
-/// prefixes and past rows included.
+/// Relative position bias, added to attention scores and shared by all layers of a stack (Raffel et al. 2020, section 2.1). Short
+/// distances have a bucket each, longer ones share buckets of logarithmically growing width, and all from `max_distance` on share the
+/// last. Positions count from the first key that the query attends to, prefixes and cached tokens included.
 struct RelativeBias {
-  at::Tensor table;             ///< [buckets, H]
-  bool both_directions = false; ///< half of the buckets are for keys behind the query; else those are as near
+  at::Tensor table; ///< [buckets, H]
+  bool both_directions =
+      false; ///< half of the buckets are for keys after the query; else these are in bucket 0
   int64_t max_distance = 128;
 };
 
-/// The bucket of a key that stands `distance` places behind the query (in front of it: negative).
+/// The bucket of a key `distance` positions after the query (negative: before it).
 CUECARD_API int64_t relative_bucket(int64_t distance, int64_t buckets, bool both_directions,
                                     int64_t max_distance);
 
-/// How scores are made.
+/// How attention scores are computed.
 struct AttentionOptions {
-  /// A scale alone is the common case, and may stand for the whole.
+  /// Implicit from a scale alone, the common case.
   AttentionOptions(double scale_of_scores, const RelativeBias* bias_of_scores = nullptr,
                    AttentionStrategy way = AttentionStrategy::automatic)
       : scale(scale_of_scores), bias(bias_of_scores), strategy(way) {}
@@ -95,10 +93,10 @@ struct AttentionOptions {
   AttentionStrategy strategy;
 };
 
-/// softmax(scale * q k^T + bias) v over what each query sees: query [Q, H, D] -> [Q, H, D]. `sources[0]` holds
-/// the own rows. At most three sources. Differentiable in the query and all sources, and where it asks for it
-/// in the bias table (`padded` only, which `automatic` then takes); sums over sequences are in a fixed order,
-/// so a run repeats bit for bit.
+/// softmax(scale * q k^T + bias) v over the keys that each query attends to: query [Q, H, D] -> [Q, H, D]. `sources[0]` holds the own
+/// tokens; there are at most three sources. Differentiable in the query and all sources, and in the bias table if that requires a
+/// gradient (`padded` only, which `automatic` then selects). Sums over sequences have a fixed order, so results repeat bit for bit.
+/// Error if the strategy doesn't support the call. Thread-safe for different layouts.
 CUECARD_API at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                                  const AttentionLayout& layout, const AttentionOptions& options);
 

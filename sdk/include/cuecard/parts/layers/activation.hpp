@@ -1,4 +1,4 @@
-/// What stands between the two linear maps of a feed-forward, by the names that `config.json` gives it.
+/// Activation functions by their names in `config.json`.
 #pragma once
 
 #include <optional>
@@ -22,14 +22,14 @@ enum class Activation {
   tanh,
 };
 
-/// The one of that name; nothing where none has it.
+/// The activation of that name; nullopt for an unknown one.
 CUECARD_API std::optional<Activation> activation_named(std::string_view name);
 
-/// All names, for people: "gelu, gelu_python, ...".
+/// All names, for messages: "gelu, gelu_python, ...".
 CUECARD_API std::string activation_names();
 
-/// The one that the text value `key` names, or `fallback` where there is no such key. Another name is a
-/// DataError that names file and key and lists the known ones.
+/// The activation that the value of `key` names, or `fallback` if there is no such key. DataError for an unknown name, with file, key
+/// and the known names.
 CUECARD_API Activation activation_of(const Configuration& configuration, std::string_view key,
                                      const std::string& fallback);
 

@@ -1,4 +1,4 @@
-/// Word embeddings of a packed side, with trained embeddings in the places of soft slots.
+/// Word embeddings of a packed side, with trained embeddings for soft slots.
 #pragma once
 
 #include <ATen/core/Tensor.h>

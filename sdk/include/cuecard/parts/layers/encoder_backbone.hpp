@@ -1,6 +1,5 @@
-/// The encoder of BERT and its descendants (Devlin et al. 2019) as a backbone: embeddings and their norm, a
-/// stack of `PostNormLayer`, and the heads that a checkpoint has. What is a family's own stands in an
-/// `EncoderFamily`.
+/// The encoder of BERT and its descendants (Devlin et al. 2019) as a backbone: embeddings and their norm, a stack of `PostNormLayer`,
+/// and the heads that a checkpoint has. `EncoderFamily` describes how a family differs from BERT.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +17,12 @@
 
 namespace cuecard {
 
-/// How a family spells its tensors. In all of them the embeddings are `embeddings.word_embeddings`,
+/// A family's tensor names. In all of them the embeddings are `embeddings.word_embeddings`,
 /// `.position_embeddings`, `.token_type_embeddings` and `.LayerNorm`, and `embeddings_project` follows where
 /// they are of another width than the hidden states. Norms have `weight` and `bias`, or `gamma` and `beta` as
 /// TensorFlow's checkpoints had.
 struct EncoderNames {
-  /// In front of all but the masked-LM head in checkpoints that have more than the encoder: "bert.".
+  /// Prefix of all names except the masked-LM head's, in checkpoints that have more than the encoder: "bert.".
   std::string prefix;
   PostNormNames layer;
   std::string pooler; ///< "": the family has none
@@ -35,15 +34,15 @@ struct EncoderNames {
 /// What distinguishes a family from BERT.
 struct CUECARD_API EncoderFamily {
   std::string name;  ///< BackboneShape::family
-  std::string title; ///< the same as people write it
+  std::string title; ///< its usual spelling, for messages
   EncoderNames names;
   EncoderConfiguration configuration;
   Activation head_activation; ///< of the masked-LM head
-  /// Row of the position table that a sequence's first row has; less than `max_positions`.
+  /// Row of the position table for a sequence's first token; less than `max_positions`.
   int64_t first_position = 0;
   bool reads_segments = true; ///< false: all tokens are of the first segment, whatever a template says
 
-  /// What is known of such a model without its weights.
+  /// The shape of such a model, without weights.
   BackboneShape shape() const;
 };
 
@@ -64,9 +63,9 @@ private:
   EncoderFamily family_;
   at::Tensor positions_, segments_; ///< [max positions | segments, embedding width]
   LayerNorm embedding_norm_;
-  Linear projection_; ///< undefined weight where embeddings are as wide as hidden states
+  Linear projection_; ///< undefined weight if embeddings are as wide as hidden states
   std::vector<PostNormLayer> layers_;
-  Linear pooler_;    ///< undefined weight where the checkpoint has none
+  Linear pooler_;    ///< undefined weight if the checkpoint has none
   Linear transform_; ///< of the masked-LM head
   LayerNorm transform_norm_;
   at::Tensor decoder_bias_; ///< [vocabulary]

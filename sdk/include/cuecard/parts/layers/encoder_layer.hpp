@@ -1,5 +1,5 @@
-/// One layer of BERT's figure (Devlin et al. 2019; Vaswani et al. 2017, section 3.1), which its descendants
-/// share: y = norm(x + attention(x)), then norm(y + feed_forward(y)).
+/// The post-norm Transformer layer of BERT and its descendants (Devlin et al. 2019; Vaswani et al. 2017, section 3.1):
+/// y = norm(x + attention(x)), then norm(y + feed_forward(y)).
 #pragma once
 
 #include <cstdint>
@@ -16,24 +16,24 @@
 
 namespace cuecard {
 
-/// The keys of config.json that families spell differently; BERT's, unless a family says otherwise.
+/// The keys of config.json that differ between families; BERT's by default.
 struct EncoderKeys {
   std::string layers = "num_hidden_layers", hidden = "hidden_size", heads = "num_attention_heads",
               intermediate = "intermediate_size", activation = "hidden_act";
 };
 
-/// What config.json says of such an encoder, checked. A DataError names the file and the key.
+/// The values of config.json for such an encoder, checked. A DataError names the file and the key.
 struct CUECARD_API EncoderConfiguration {
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
-  int64_t segments;        ///< rows of their table, without which BERT has two; 0: the family has none
-  int64_t embedding_width; ///< the hidden size, unless a family says otherwise
+  int64_t segments;        ///< token types: type_vocab_size, 2 if absent; 0: the family has none
+  int64_t embedding_width; ///< the hidden size by default
   double norm_epsilon;
   Activation activation;
 
   explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {});
 };
 
-/// The tensor of that name, checked against a shape: a checkpoint in the family's own spelling.
+/// Returns the tensor `name` (in the family's spelling) of a checkpoint, checked against `shape`.
 using TakeTensor = std::function<at::Tensor(const std::string& name, at::IntArrayRef shape)>;
 
 /// NAME.weight [out, in] and NAME.bias [out].
@@ -42,8 +42,7 @@ CUECARD_API Linear take_linear(const TakeTensor& take, const std::string& name, 
 CUECARD_API LayerNorm take_layer_norm(const TakeTensor& take, const std::string& name, int64_t size,
                                       double epsilon);
 
-/// The names of a layer's tensors, which are STACK.INDEX.NAME.weight and STACK.INDEX.NAME.bias; BERT's, unless
-/// a family says otherwise.
+/// The names of a layer's tensors, STACK.INDEX.NAME.weight and STACK.INDEX.NAME.bias; BERT's by default.
 struct PostNormNames {
   std::string stack = "encoder.layer";
   std::string query = "attention.self.query", key = "attention.self.key", value = "attention.self.value",
@@ -61,7 +60,7 @@ struct CUECARD_API PostNormLayer {
   PostNormLayer(const TakeTensor& take, const PostNormNames& names, const EncoderConfiguration& configuration,
                 int64_t index);
 
-  /// x [T, hidden]. The last layer computes only the selected tokens, where `pass` selects some: [A, hidden].
+  /// x [T, hidden] -> [T, hidden]. The last layer returns only the selected tokens [A, hidden], if `pass` selects tokens.
   at::Tensor forward(const EncoderConfiguration& configuration, int64_t index, const at::Tensor& x,
                      const ForwardPass& pass) const;
 };

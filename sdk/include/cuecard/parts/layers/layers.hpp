@@ -1,7 +1,6 @@
-/// Blocks that model families share, with gradients written by hand where LibTorch's composition is slow:
-/// frozen weights get none unless they ask for it. R rows, H hidden size; float32 and float64 on the CPU run
-/// the fused loops, anything else LibTorch's own operators (tests hold the two against each other). First
-/// derivatives only.
+/// Building blocks of model families, with hand-written gradients where a composition of LibTorch's operators is slow: fused loops for
+/// float32 and float64 on the CPU, LibTorch's operators otherwise. Weights get gradients only if they require them. First derivatives
+/// only. T tokens, H hidden size. All functions are thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -20,18 +19,18 @@ CUECARD_API at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, d
 /// silu(gate) * up, elementwise: the inside of a gated feed-forward (Shazeer 2020, SwiGLU).
 CUECARD_API at::Tensor silu_gate(const at::Tensor& gate, const at::Tensor& up);
 
-/// Cosines and sines of rotary positions, [R, D / 2] each, in float32 (float64 when the rows are).
+/// Cosines and sines of rotary positions, [T, D / 2] each, in float32 (float64 for float64 models).
 struct RotaryAngles {
   at::Tensor cosine, sine;
 };
 
-/// positions [R] int64, inverse frequencies [D / 2] float64 on the same device. Angles are made in float32, as
-/// the models were trained, unless `dtype` is float64.
+/// positions [T] int64, inverse frequencies [D / 2] float64 on the same device. Angles are computed in float32, as in training of the
+/// models, unless `dtype` is float64. Cosines and sines are multiplied by `attention_scale`.
 CUECARD_API RotaryAngles rotary_angles(const at::Tensor& positions, const at::Tensor& inverse_frequencies,
                                        at::ScalarType dtype, double attention_scale = 1.0);
 
-/// Rotates heads x [R, n, D] by their rows' angles, halves paired (i with i + D/2), as Hugging Face's Llama
-/// does (Su et al. 2021, equation 34).
+/// Rotates heads x [T, n, D] by the angles of their tokens, halves paired (i with i + D/2), as Hugging Face's Llama does (Su et al.
+/// 2021, equation 34).
 CUECARD_API at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles);
 
 /// x W^T + b; weight [out, in], bias [out] or undefined.

@@ -1,5 +1,5 @@
-/// What every backbone keeps of a checkpoint: its shape, its weights by name, the two token tables and the linear layers that cards
-/// may update.
+/// The state that all backbones share: shape, weights by name, input and output embeddings, and the linear layers that cards may
+/// update.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@
 
 namespace cuecard {
 
-/// A backbone except for `forward` and `project`.
+/// Implements Backbone except for `forward` and `project`.
 class CUECARD_API LoadedBackbone : public Backbone {
 public:
   explicit LoadedBackbone(BackboneShape shape) : shape_(std::move(shape)) {}
@@ -27,13 +27,13 @@ public:
   const std::vector<LinearLayer>& linear_layers() const override { return linear_layers_; }
 
 protected:
-  /// The tensor of that name, checked against a shape and added to `weights`.
+  /// The tensor of that name, checked against `shape` and added to `weights`. DataError if it is missing or has another shape.
   at::Tensor take(const Weights& source, const std::string& name, at::IntArrayRef shape);
   /// NAME.weight [out, in] and, where the layer has one, NAME.bias [out]; declared among `linear_layers`.
   Linear take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in, bool bias);
   /// NAME.weight and NAME.bias, [size].
   LayerNorm take_layer_norm(const Weights& source, const std::string& name, int64_t size, double epsilon);
-  /// Declares a layer that was made otherwise.
+  /// Adds a layer that was made in another way to `linear_layers`.
   void declare(const Linear& layer);
 
   BackboneShape shape_;

@@ -1,4 +1,4 @@
-/// From hidden states to scores of vocabulary rows, computing only the rows that are asked for.
+/// Hidden states to logits and log-probabilities, for the requested tokens of the vocabulary only.
 #pragma once
 
 #include <string>
@@ -10,18 +10,19 @@
 
 namespace cuecard {
 
-/// OutputRequest::Kind::scores, log_probs and target_log_probs of `states` [n, W], which stand for args.hidden behind
-/// the head's transform, under the decoder `head` [vocabulary, W] and `bias` [vocabulary] or undefined, in
-/// float32 (float64 when the states are). Any other kind is an Error that names `family`: it has no such thing.
-CUECARD_API at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
-                                  const ProjectArgs& args, const std::string& family);
+/// The outputs OutputRequest::Kind::logits, log_probs and target_log_probs: `states` [n, W] is args.hidden after the head's transform,
+/// `head` [vocabulary, W] the output embeddings, `bias` [vocabulary] or undefined. float32, or float64 for float64 states. For
+/// other kinds an Error that says that the backbone `family` does not have them.
+CUECARD_API at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& head,
+                                             const at::Tensor& bias, const ProjectArgs& args,
+                                             const std::string& family);
 
-/// log softmax(states head^T + bias) at `targets` [n]: [n]. Scores of the whole vocabulary exist for a few rows
-/// at a time only, forward and backward. Differentiable in states, and in head and bias where they ask for it.
+/// log softmax(states head^T + bias) at `targets` [n]: [n]. Logits of the whole vocabulary are held for a few states at a time only,
+/// forward and backward. Differentiable in states, and in head and bias if these require gradients.
 CUECARD_API at::Tensor target_log_probs(const at::Tensor& states, const at::Tensor& head,
                                         const at::Tensor& bias, const at::Tensor& targets);
 
-/// rows [n, W] times every row of `table` [vocabulary, W]: [n, vocabulary] float32.
-CUECARD_API at::Tensor table_dot_products(const at::Tensor& table, const at::Tensor& rows);
+/// vectors table^T for `vectors` [n, W] and `table` [vocabulary, W]: [n, vocabulary] float32. The table is not copied.
+CUECARD_API at::Tensor table_dot_products(const at::Tensor& table, const at::Tensor& vectors);
 
 } // namespace cuecard

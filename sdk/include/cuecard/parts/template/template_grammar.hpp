@@ -91,7 +91,7 @@ CUECARD_API std::string filter_text(TextFilter filter, std::string_view text);
 /// Joins a list of words; std::logic_error when `filter` doesn't join.
 CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::string>& words);
 
-/// One item of a template: a text, or what stands in braces.
+/// One item of a template: a text, or the content of a pair of braces.
 struct TemplateItem {
   enum class Kind { text, field, meta, choice, soft, answer, special, trigger, role, variant };
   Kind kind = Kind::text;

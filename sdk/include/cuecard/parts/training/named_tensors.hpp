@@ -1,4 +1,4 @@
-/// A component's trained tensors as the state that a card keeps.
+/// A component's trained tensors as the state that a card stores.
 #pragma once
 
 #include <string>
@@ -12,8 +12,11 @@
 
 namespace cuecard {
 
-/// Defined tensors, each with the name that a card has for it.
+/// Defined tensors with their names in a card.
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// The shape of `tensor` for messages: "2 x 3", "a scalar" for no dimensions, "nothing" for an undefined tensor.
+CUECARD_API std::string sizes_of(const at::Tensor& tensor);
 
 /// The tensors under their names, detached; they share memory with `tensors`.
 CUECARD_API ComponentState state_of(const NamedTensors& tensors);

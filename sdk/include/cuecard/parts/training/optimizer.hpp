@@ -1,5 +1,4 @@
-/// Optimizers for the few tensors that a tuner learns, their schedules and clipping. Nothing here waits for the
-/// device.
+/// Optimizers, learning-rate schedules and gradient clipping. Nothing here waits for the device.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +18,7 @@ class CUECARD_API Optimizer {
 public:
   virtual ~Optimizer() = default;
 
-  /// One update from the gradients that the tensors hold, with `learning_rate` times each group's scale.
-  /// Tensors without a gradient stay.
+  /// Updates each tensor from its gradient, with `learning_rate` times its group's scale. Tensors without a gradient are unchanged.
   virtual void step(double learning_rate) = 0;
   virtual TensorMap state() const = 0;
   virtual void restore(const TensorMap& state) = 0;
@@ -33,7 +31,7 @@ public:
 CUECARD_API std::unique_ptr<Optimizer> make_optimizer(const std::string& name,
                                                       std::vector<ParameterGroup> groups);
 
-/// How the learning rate goes over a run.
+/// A learning-rate schedule.
 struct Schedule {
   std::string name; ///< linear | constant | cosine | exponential
   int64_t steps = 1;
@@ -47,11 +45,10 @@ struct Schedule {
 /// epochs that are done. Another name is a UsageError.
 CUECARD_API double schedule_factor(const Schedule& schedule, int64_t step);
 
-/// Scales all gradients by min(1, most / norm), where norm is the Euclidean norm of all together; the norm
-/// stays on the device.
-CUECARD_API void clip_gradients(const std::vector<ParameterGroup>& groups, double most);
+/// Scales all gradients by min(1, max_norm / norm), where norm is their joint Euclidean norm, which stays on the device.
+CUECARD_API void clip_gradients(const std::vector<ParameterGroup>& groups, double max_norm);
 
-/// Drops the gradients of all tensors.
+/// Sets the gradients of all tensors to undefined.
 CUECARD_API void clear_gradients(const std::vector<ParameterGroup>& groups);
 
 } // namespace cuecard

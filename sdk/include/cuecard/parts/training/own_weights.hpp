@@ -1,4 +1,4 @@
-/// Weights of the model that a tuner learns: copies of the backbone's, which a card holds where they differ.
+/// Model weights that a tuner trains: copies of the backbone's. A card stores those that differ from the backbone's.
 #pragma once
 
 #include <functional>
@@ -15,21 +15,21 @@ namespace cuecard {
 /// Trainable copies of some weights of a backbone.
 class CUECARD_API OwnWeights {
 public:
-  /// Copies those weights of `backbone` whose names `learned` takes, as float32 leaves. `backbone` must outlive
-  /// it. UsageError when one of them is not float32.
-  void copy(const Backbone& backbone, const std::function<bool(const std::string&)>& learned);
+  /// Copies the weights of `backbone` whose names `selects` returns true for, as float32 leaves. `backbone` must outlive this object.
+  /// UsageError if one of them is not float32.
+  void copy(const Backbone& backbone, const std::function<bool(const std::string&)>& selects);
 
-  /// By the checkpoint's names: Tuner::replaced_weights.
+  /// By their names in the checkpoint, for Tuner::replaced_weights.
   const TensorMap& tensors() const { return tensors_; }
-  /// Matrices with `weight_decay` and vectors without, those that there are.
+  /// Matrices with `weight_decay` and vectors without; empty groups are left out.
   std::vector<ParameterGroup> groups(double learning_rate_scale, double weight_decay) const;
 
-  /// Adds to `learned` the weights that differ from the model's, named with `prefix` in front, and the text
-  /// "weights" that says how many they are.
-  void add_to(ComponentState& learned, const std::string& prefix = "") const;
-  /// The way back, from all tensors of `learned` that begin with `prefix`; weights that it does not hold are
-  /// the model's own. DataError for one that isn't learned here or has another shape.
-  void take_from(const ComponentState& learned, const std::string& prefix = "");
+  /// Adds the weights that differ from the model's to `state`, with `prefix` before their names, and their number as the text
+  /// "weights".
+  void add_to(ComponentState& state, const std::string& prefix = "") const;
+  /// Loads all tensors of `state` whose names begin with `prefix`; other weights become the model's. DataError for a tensor that is
+  /// not trained here or has another shape.
+  void take_from(const ComponentState& state, const std::string& prefix = "");
 
 private:
   const Backbone* backbone_ = nullptr;

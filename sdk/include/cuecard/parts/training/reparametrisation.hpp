@@ -1,6 +1,5 @@
-/// Small networks that learned rows come out of while they are learned. None of them sees an input, so what
-/// comes out is computed once and kept in their place. Everything learned is float32 on the CPU at first; the
-/// functions compute in the type and on the device of what they are given.
+/// Reparametrisation networks for soft prompts and prefixes. Their input does not depend on the text, so a card stores their output
+/// and not their weights. Initial weights are float32 on the CPU; functions compute in the dtype and on the device of their argument.
 #pragma once
 
 #include <array>
@@ -16,22 +15,22 @@
 
 namespace cuecard {
 
-/// A linear map with PyTorch's first values: weight and bias uniform within 1 / sqrt(in) of zero.
+/// A linear layer initialised as PyTorch does: weight and bias uniform within 1 / sqrt(in) of zero.
 CUECARD_API Linear initial_linear(int64_t out, int64_t in, Random& random);
-/// One as p-tuning v2's authors begin: weight normal with the given deviation, bias zero.
+/// A linear layer initialised as in p-tuning v2's code: weight normal with the given deviation, bias zero.
 CUECARD_API Linear normal_linear(int64_t out, int64_t in, double deviation, Random& random);
 
 /// second(tanh(first(x))).
 struct CUECARD_API Mlp {
   Linear first, second;
 
-  at::Tensor inside(const at::Tensor& x) const; ///< what `second` is given
+  at::Tensor inside(const at::Tensor& x) const; ///< tanh(first(x))
   at::Tensor operator()(const at::Tensor& x) const { return second(inside(x)); }
   std::vector<at::Tensor*> tensors();
 };
 
-/// Long short-term memory over rows in both directions (Hochreiter & Schmidhuber 1997; the gates as PyTorch
-/// orders them: input, forget, cell, output). Plain matrix products: it runs on every device.
+/// Bidirectional long short-term memory (Hochreiter & Schmidhuber 1997) over the rows of a matrix; gates in PyTorch's order: input,
+/// forget, cell, output. Made of matrix products, so it runs on every device.
 struct CUECARD_API BidirectionalLstm {
   /// The weights of one direction of one layer.
   struct Direction {
@@ -47,10 +46,10 @@ struct CUECARD_API BidirectionalLstm {
 };
 
 /// Zeroes each element with probability `rate` and scales the others by 1 / (1 - rate) (Srivastava et al. 2014)
-/// when the pass learns; else x itself. Drawn from Random(pass.seed, stream), the same on every device.
+/// in a training pass; else x itself. Drawn from Random(pass.seed, stream), the same on every device.
 CUECARD_API at::Tensor dropout(const at::Tensor& x, double rate, const Pass& pass, uint64_t stream);
 
-/// Moves tensors to `device` and makes leaves of them that are learned.
-CUECARD_API void make_learned(const std::vector<at::Tensor*>& tensors, const at::Device& device);
+/// Replaces each tensor by a leaf on `device` that requires a gradient.
+CUECARD_API void make_trainable(const std::vector<at::Tensor*>& tensors, const at::Device& device);
 
 } // namespace cuecard

@@ -1,4 +1,4 @@
-/// Ordinary tokens whose embeddings a soft prompt can start from.
+/// Common tokens whose embeddings initialise a soft prompt.
 #pragma once
 
 #include <cstdint>

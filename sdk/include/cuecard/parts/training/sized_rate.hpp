@@ -1,4 +1,4 @@
-/// Learning rates that fall with a model's width.
+/// Default learning rates by model size.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace cuecard {
 
-/// `usual` for models of a hidden size up to 1,024, for which the papers' rates were found; `large` from 3,072
-/// on, the width of three billion weights; in between a power of the width that joins the two.
+/// `usual` for hidden sizes up to 1,024, for which the papers' rates were found; `large` from 3,072 (about three billion weights) on;
+/// log-linear interpolation in between.
 CUECARD_API double sized_rate(int64_t hidden, double usual, double large);
 
 } // namespace cuecard

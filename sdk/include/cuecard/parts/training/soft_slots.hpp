@@ -1,4 +1,4 @@
-/// Soft slots of the templates that learned rows stand in.
+/// The soft slots of templates whose embeddings a tuner trains.
 #pragma once
 
 #include <vector>
@@ -8,13 +8,13 @@
 
 namespace cuecard {
 
-/// The soft slots of the first task's template, for a tuner whose tasks share the rows that stand in them.
-/// UsageError when another task's template has more or fewer, since its slots would name other rows or none.
+/// The soft slots of the first task's template, for a tuner whose tasks share one soft prompt. UsageError if another task's template
+/// has a different number of them.
 CUECARD_API const std::vector<SoftSlot>& shared_soft_slots(const Problem& problem);
 
-/// Gives the slots that the template has a word for that word's embedding: slot i is row i of `rows` [n,
-/// embedding width] float32, n at least as many as there are slots.
-CUECARD_API void start_from_words(const at::Tensor& rows, const std::vector<SoftSlot>& slots,
+/// Initialises slots for which the template has a word with that word's embedding: slot i is row i of `prompt` [n, embedding width]
+/// float32, where n is at least the number of slots. Changes `prompt` in place.
+CUECARD_API void start_from_words(const at::Tensor& prompt, const std::vector<SoftSlot>& slots,
                                   const Backbone& backbone);
 
 } // namespace cuecard

@@ -14,7 +14,7 @@
 
 namespace cuecard {
 
-/// A word that stands for a label.
+/// A word of a label.
 struct LabelWord {
   std::string word;            ///< as the task file has it
   std::string text;            ///< as it is encoded, prefix included

@@ -23,7 +23,7 @@ struct Text {
 };
 
 /// The generation state of one prompt.
-struct Writing {
+struct PromptGeneration {
   int64_t prompt = 0, card = 0, input = -1;
   int64_t prompt_length = 0;
   int64_t most = 0; ///< most tokens to generate
@@ -31,14 +31,14 @@ struct Writing {
   std::vector<Generated> finished;
   Beams beams;
 
-  std::span<const int64_t> written_by(const Text& text) const {
+  std::span<const int64_t> generated_ids(const Text& text) const {
     return std::span(text.ids).subspan(static_cast<std::size_t>(prompt_length));
   }
 };
 
 /// A row of logits: the text whose next token it predicts. Rows of one prompt are neighbours.
 struct ScoredRow {
-  Writing* writing;
+  PromptGeneration* generation;
   std::size_t text;
 };
 

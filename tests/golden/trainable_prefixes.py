@@ -246,4 +246,4 @@ def make(folder: Path) -> None:
         for name, case in cases(family, folder):
             for field, value in train(case, rows).items():
                 tensors[f"{name}.{field}"] = value.contiguous()
-        save_file(tensors, folder / family.name / "learned_prefixes.safetensors")
+        save_file(tensors, folder / family.name / "trainable_prefixes.safetensors")

@@ -36,7 +36,7 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-/// The initial value of the k-th tensor of a case (tests/golden/learned_prefixes.py).
+/// The initial value of the k-th tensor of a case (tests/golden/trainable_prefixes.py).
 at::Tensor chirp(int64_t k, at::IntArrayRef shape) {
   const at::Tensor i = at::arange(c10::multiply_integers(shape), at::kDouble);
   return (0.3 * at::sin(0.1 * i * i + static_cast<double>(k))).reshape(shape);
@@ -249,7 +249,7 @@ TEST_CASE(
     CAPTURE(name);
     const Model model = tiny_model(name, at::kDouble);
     const BackboneShape& shape = model.shape();
-    const Recording recording(golden / "models" / name / "learned_prefixes.safetensors");
+    const Recording recording(golden / "models" / name / "trainable_prefixes.safetensors");
     check_steps(model, recording, "prompt-tuning", prompt_case(model, recording, Encoder::none));
     check_steps(model, recording, "p-tuning.lstm", prompt_case(model, recording, Encoder::lstm));
     check_steps(model, recording, "p-tuning.mlp", prompt_case(model, recording, Encoder::mlp));
@@ -269,7 +269,7 @@ TEST_CASE("plugins and engine take the reference's steps") {
     CAPTURE(requested.model);
     CAPTURE(requested.name);
     CAPTURE(requested.tuner);
-    const Recording recording(golden / "models" / requested.model / "learned_prefixes.safetensors");
+    const Recording recording(golden / "models" / requested.model / "trainable_prefixes.safetensors");
     const BackboneShape shape = tiny_model(requested.model).backbone().shape();
     const bool masked = !shape.causal && !shape.encoder_decoder;
     const NumberedModel folder(requested.model, shape.vocabulary, masked ? std::optional(mask) : std::nullopt);
