@@ -1,7 +1,7 @@
-"""AutoPrompt as its authors wrote it, in transformers, for bench/tuners.py to put beside ours: one JSON object.
+"""The AutoPrompt algorithm of its authors, in transformers, for the comparison in bench/tuners.py. Prints one JSON object.
 
-In each iteration a slot of the trigger is chosen, the loss's gradient on one batch names the candidates, and each candidate is
-put in and run over another batch, one forward pass after the other (Shin et al. 2020, section 2.2; create_trigger.py).
+In each iteration a slot of the trigger is chosen, the gradient of the loss on one batch selects the candidates, and each candidate
+is evaluated on another batch, in one forward pass each (Shin et al. 2020, section 2.2; create_trigger.py).
 """
 
 import argparse
@@ -44,7 +44,7 @@ class Search:
         return float(self.loss(self.model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=1).logits, chosen))
 
     def gradient(self, chosen, slot):
-        """Of the loss, summed over rows, with respect to the embedding in the slot."""
+        """The gradient of the loss with respect to the embedding in the slot, summed over examples."""
         ids, mask = self.rows(chosen, self.trigger)
         embeddings = self.model.get_input_embeddings()(ids).requires_grad_(True)
         self.loss(self.model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False, logits_to_keep=1).logits, chosen).backward()
@@ -70,8 +70,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--template", required=True, help="with {text} and {trigger}")
     parser.add_argument("--words", nargs=2, required=True)
-    parser.add_argument("--trigger", nargs="+", required=True, help="the tokens to start from, as the vocabulary has them")
-    parser.add_argument("--iterations", type=int, default=4, help="0: no search, only the loss of the trigger on the first batch of rows")
+    parser.add_argument("--trigger", nargs="+", required=True, help="initial tokens, as spelled in the vocabulary")
+    parser.add_argument("--iterations", type=int, default=4, help="0: no search, only the loss of the trigger on the first batch")
     parser.add_argument("--candidates", type=int, default=10)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)

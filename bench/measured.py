@@ -1,4 +1,4 @@
-"""Runs a command and says what it printed, how long it took and how much memory it held; puts numbers side by side."""
+"""Runs a command and records its output, time and peak memory; formats comparisons."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 
 @dataclass
 class Run:
-    lines: list  # the JSON values of standard output, one a line
+    lines: list  # the JSON values of standard output, one per line
     seconds: float
-    megabytes: float  # most resident memory
+    megabytes: float  # peak resident memory
 
     @property
     def last(self) -> dict:
@@ -28,7 +28,7 @@ def run(command: list, stdin: Path | None = None) -> Run:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(stdin or os.devnull, "rb") as source:
         begin = time.perf_counter()
         process = subprocess.Popen(command, stdin=source, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)  # Popen.wait() would not say how much memory it held
+        _, status, usage = os.wait4(process.pid, 0)  # Popen.wait() does not report the peak memory
         seconds = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), err.seek(0)
@@ -40,12 +40,12 @@ def run(command: list, stdin: Path | None = None) -> Run:
 
 
 def spread(values: list[float], digits: int = 2) -> str:
-    """Least, middle and largest."""
+    """Minimum, median and maximum."""
     return " / ".join(f"{v:.{digits}f}" for v in (min(values), statistics.median(values), max(values)))
 
 
 def ratios(ours: list[float], theirs: list[float]) -> list[float]:
-    """Round by round, because what else the machine does changes from one round to the next."""
+    """Per round, because other load on the machine changes from round to round."""
     return [a / b for a, b in zip(ours, theirs)]
 
 

@@ -1,4 +1,4 @@
-"""The same work in transformers and peft, for bench/run.py to put beside ours. One JSON object on standard output.
+"""The same work in transformers and peft, for the comparison in bench/run.py. Prints one JSON object.
 
     peers.py train --model DIR --data FILE --template T --words W W [--prompt FILE] [--steps N] ...
     peers.py generate --model DIR --data FILE --template T [--adapter DIR] [--new-tokens N] [--batch N] ...
@@ -7,12 +7,12 @@
 
 DIR is a model in Hugging Face layout, FILE JSON lines with "text" and "label" (0 or 1). The soft prompt that training
 starts from, or evaluation uses, is the one tensor [virtual tokens, hidden] of the safetensors file `--prompt`, or the
-embeddings of the tokens of `--init-text`, repeated or cut to the length. With `--method prefix` or `head` training learns
-keys and values in every layer (`head`: of a classifier, whose layer is learned, too), which may start from the tensors of a
-card (`--start`); with `p-tuning` rows that come out of a bidirectional LSTM.
+embeddings of the tokens of `--init-text`, repeated or cut to the length. `--method prefix` and `head` train keys and
+values in every layer (`head`: of a classifier, with its head), which may be initialised from the tensors of a card
+(`--start`); `p-tuning` trains virtual tokens encoded by a bidirectional LSTM.
 
-All modes are written as somebody who knows the libraries would for speed: padded to the longest row of the batch and no
-further, only the last position projected (`logits_to_keep`), no cache kept in training, fused attention.
+All modes are written for speed, as an experienced user of the libraries would: padded to the longest sequence of the batch,
+only the last position projected (`logits_to_keep`), no cache in training, fused attention.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def selected_tokens(arguments, tokenizer: Tokenizer):
 
 
 def padded(rows, side: str):
-    """[batch, longest] ids and mask. Left padding puts every row's last token at the last position."""
+    """[batch, longest] ids and mask. Left padding puts the last token of every sequence at the last position."""
     longest = max(map(len, rows))
     ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     mask = torch.zeros_like(ids)
@@ -55,11 +55,11 @@ def padded(rows, side: str):
 
 
 def last_scores(model, rows, side: str, virtual_tokens: int, keep: str):
-    """Scores over the vocabulary after each row: [batch, vocabulary].
+    """Logits of the next token after each sequence: [batch, vocabulary].
 
-    With soft prompts the two sides differ: left padding stands between prompt and text and moves them apart, so an
-    example's score depends on its neighbours. Right padding is exact, but the last tokens lie at as many positions as
-    there are lengths, and each of those is projected for every row.
+    With soft prompts the two sides differ: left padding is inserted between prompt and text, so an example's score depends
+    on the rest of the batch. Right padding is exact, but the last tokens are at as many positions as there are lengths, and
+    each of those is projected for every sequence.
     """
     ids, mask = padded(rows, side)
     if keep == "pooled":
@@ -98,11 +98,11 @@ def with_prompt(model, arguments, tokenizer):
 
 
 def with_prefix(arguments):
-    """Keys and values in every layer: out of a network for `prefix`, themselves for `head` or when they start from a card."""
+    """Keys and values in every layer: reparametrised by a network for `prefix`, trained directly for `head` or with `--start`."""
     count, start = arguments.virtual_tokens, load_file(arguments.start) if arguments.start else {}
     if arguments.method == "head":
         model = AutoModelForSequenceClassification.from_pretrained(arguments.model, dtype=torch.float32, num_labels=2)
-        model.config.pad_token_id = 0  # what padded() writes
+        model.config.pad_token_id = 0  # as in padded()
         config = PrefixTuningConfig(task_type=TaskType.SEQ_CLS, num_virtual_tokens=count)
     else:
         model = load(arguments)
@@ -110,7 +110,7 @@ def with_prefix(arguments):
                                     encoder_hidden_size=512)
     model = get_peft_model(model.eval(), config)
     if start:
-        layers = torch.stack([start["tuner.self.key"], start["tuner.self.value"]], 1)  # [layers, 2, rows, heads, size]
+        layers = torch.stack([start["tuner.self.key"], start["tuner.self.value"]], 1)  # [layers, 2, virtual tokens, heads, size]
         model.prompt_encoder["default"].embedding.weight.data.copy_(layers.permute(2, 0, 1, 3, 4).reshape(count, -1))
     if start and arguments.method == "head":
         model.base_model.score.modules_to_save["default"].weight.data.copy_(start["verbalizer.weight"])
@@ -118,7 +118,7 @@ def with_prefix(arguments):
 
 
 def with_method(arguments, tokenizer):
-    """The model, and how many rows stand in front of the ids."""
+    """The model, and the number of virtual tokens before the ids."""
     if arguments.method == "prompt":
         return with_prompt(load(arguments), arguments, tokenizer)
     if arguments.method == "p-tuning":
@@ -182,7 +182,7 @@ def evaluate(arguments, tokenizer, words):
 
 @torch.inference_mode()
 def classify(arguments, tokenizer, _):
-    """An encoder's pooled state and a linear layer, the tensors verbalizer.weight and verbalizer.bias of `--head`."""
+    """An encoder's pooled state and a linear layer with the tensors verbalizer.weight and verbalizer.bias of `--head`."""
     rows, _ = selected_tokens(arguments, tokenizer)
     model = AutoModel.from_pretrained(arguments.model, dtype=torch.float32, attn_implementation="sdpa").eval()
     head = load_file(arguments.head)
@@ -203,7 +203,7 @@ def classify(arguments, tokenizer, _):
 
 @torch.inference_mode()
 def generate(arguments, tokenizer, _):
-    """Batched and padded on the left, as generate() wants it; greedy, and never ended before the last token."""
+    """Batched and padded on the left, as generate() requires; greedy, always with the full number of new tokens."""
     rows, _ = selected_tokens(arguments, tokenizer)
     model = load(arguments)
     config = model.config
@@ -232,23 +232,23 @@ def main() -> None:
     parser.add_argument("mode", choices=["train", "eval", "classify", "generate"])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--template", required=True, help="with {text} where the text goes")
+    parser.add_argument("--template", required=True, help="contains {text}")
     parser.add_argument("--words", nargs="+", default=[], help="the label words, one token each, in label order")
     parser.add_argument("--prompt", type=Path)
     parser.add_argument("--init-text")
     parser.add_argument("--method", choices=["prompt", "prefix", "p-tuning", "head"], default="prompt", help="train: what is trained")
-    parser.add_argument("--start", type=Path, help="train: a card's tensors, to start keys and values from")
-    parser.add_argument("--adapter", type=Path, help="generate: of peft")
+    parser.add_argument("--start", type=Path, help="train: a card's tensors, to initialise keys and values")
+    parser.add_argument("--adapter", type=Path, help="generate: an adapter of peft")
     parser.add_argument("--head", type=Path, help="classify: a card's tensors")
     parser.add_argument("--virtual-tokens", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--warm-up", type=int, default=2, help="first steps that are not timed")
+    parser.add_argument("--warm-up", type=int, default=2, help="number of first steps that are not timed")
     parser.add_argument("--lr", type=float, default=0.02)
     parser.add_argument("--decay", type=float, default=0.01)
     parser.add_argument("--padding", choices=["left", "right"], default="left")
     parser.add_argument("--keep", choices=["last", "all"], default="last", help="which positions are projected")
-    parser.add_argument("--sort", action="store_true", help="evaluate rows of similar length together")
+    parser.add_argument("--sort", action="store_true", help="evaluate texts of similar length together")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--new-tokens", type=int, default=32, help="tokens to generate for each prompt")
     parser.add_argument("--seed", type=int, default=0)
@@ -260,7 +260,7 @@ def main() -> None:
     tokenizer.no_truncation()
     words = [tokenizer.encode(word).ids for word in arguments.words]
     if any(len(ids) != 1 for ids in words):
-        sys.exit(f"peers.py: --words wants one token each, and {arguments.words} are {words}")
+        sys.exit(f"peers.py: --words must be one token each, but {arguments.words} are {words}")
     modes = {"train": train, "eval": evaluate, "classify": classify, "generate": generate}
     result = modes[arguments.mode](arguments, tokenizer, [ids[0] for ids in words])
     result["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,4 +1,4 @@
-"""Our program as a person would call it."""
+"""Calls our program by its command line."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ GGUF = PROJECT / ".cache" / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def write_task(path: Path, train: Path, prompt: str, words: list[str], **more) -> Path:
-    """Labels are called by their words. `prompt` has the form `{text}`, with the answer at its end."""
+    """Labels are named after their words. `prompt` contains `{text}`; the answer slot is appended."""
     path.write_text(json.dumps({
         "data": {"train": str(train), "fields": {"text": "text"}, "label": "label"},
         "labels": [{"name": word.strip(), "words": [word.strip()], "values": [i]} for i, word in enumerate(words)],
@@ -50,6 +50,6 @@ class Cuecard:
         return ["--card", card, "--model", model, "--data", data, "--task", task, "--threads", self.threads, "--json", "--quiet"]
 
     def predict(self, card: Path, model: Path, data: Path, task: Path, label: str) -> list[float]:
-        """The label's probability, row by row."""
+        """The probability of the label for each row."""
         lines = [line for line in run(self.predict_command(card, model, data, task)).lines if "scores" in line]
         return [line["scores"][label] for line in sorted(lines, key=lambda line: line["row"])]

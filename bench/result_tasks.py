@@ -1,4 +1,4 @@
-"""The tasks of `./run results`: a data set, a model, and the methods that are put side by side on it."""
+"""The tasks of `./run results`: a data set, a model, and the methods that are compared on it."""
 
 import csv
 import json
@@ -15,11 +15,11 @@ class Part:
     title: str
     about: str
     model: str
-    task: Callable[[Path, Path], dict]  # of the data's folder, and one to write to
-    lines: dict[str, tuple[str, list[str]]]  # method as shown: tuner, flags
+    task: Callable[[Path, Path], dict]  # (folder of the data, folder to write to)
+    lines: dict[str, tuple[str, list[str]]]  # by displayed method: tuner, flags
     flags: list[str] = field(default_factory=list)
     metric: str = "accuracy"
-    also: dict[str, str] = field(default_factory=dict)  # other metrics of texts as shown: name
+    also: dict[str, str] = field(default_factory=dict)  # other text metrics, by displayed name
 
 
 def few_shot(task: dict, per_label: int) -> dict:
@@ -75,7 +75,7 @@ def agnews_full(data: Path, to: Path) -> dict:
     return {**agnews(data, to), "split": {"dev": 0.05, "seed": 1}, "max_length": 160}
 
 
-# FewGLUE: 32 rows to learn from, 32 to choose by --------------------------------------------------------------------------
+# FewGLUE: 32 training rows, 32 development rows -----------------------------------------------------------------------------
 
 FEWGLUE = {
     "BoolQ": (["passage", "question"], '{passage}\nQuestion: {question}?\nAnswer (yes or no):{"mask"}', {"yes": True, "no": False}),
@@ -90,7 +90,7 @@ FEWGLUE = {
 
 
 def some_of(rows: Path, to: Path) -> Path:
-    """At most 400 rows of a file, drawn once."""
+    """At most 400 rows of a file, sampled with a fixed seed."""
     lines = rows.read_text().splitlines(keepends=True)
     some = to / rows.name
     some.write_text("".join(random.Random(1).sample(lines, min(400, len(lines)))))
@@ -130,7 +130,7 @@ def conll2003(data: Path, _: Path) -> dict:
 # Texts ------------------------------------------------------------------------------------------------------------------
 
 def e2e(data: Path, to: Path) -> dict:
-    """Of the inputs 60 are measured with all their texts, 400 learned from with one, and 40 chosen by."""
+    """60 test inputs with all their texts, 400 training inputs with one, and 40 development inputs."""
     texts = {}
     with open(data / "e2e/dev.csv", newline="") as file:
         for row in csv.DictReader(file):
@@ -150,7 +150,7 @@ def e2e(data: Path, to: Path) -> dict:
     }
 
 
-# Facts: three fifths of a relation's rows to learn from, a fifth of those to choose by ------------------------------------
+# Facts: three fifths of a relation's rows for training, of which a fifth for development ------------------------------------
 
 RELATIONS = {
     "P17": "{sub_label} is located in the country of",

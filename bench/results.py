@@ -1,8 +1,8 @@
-"""What the methods reach on public data with small models: `./run results`.
+"""Results of the methods on public data with small models: `./run results`.
 
-Each line of a table is one `cuecard compare` of one method; of the part `shared-prefix`, a seed is several trainings. Lines are
-measured two beside each other, one thread each, which two cores do sooner than one line after another. Answers are kept under
-.cache/results, so that the script goes on where it was stopped; `--again` forgets what it has of the parts that are asked for.
+Each line of a table is one `cuecard compare` of one method; in the part `shared-prefix`, a seed is several training runs. Two lines
+run at a time with one thread each, which on two cores is faster than one line after another. Results are kept under .cache/results,
+so that the script continues where it was stopped; `--again` discards those of the requested parts.
 
     ./run results [--only PART ...] [--data DIR] [--list]
 """
@@ -44,18 +44,18 @@ class Results:
         return self.models[name]
 
     def lines(self, name: str) -> dict[str, Callable[[], dict]]:
-        """What measures each line of a part; the part's files are there afterwards."""
+        """The function that runs each line of a part. Writes the files of the part."""
         folder = HOME / name
         folder.mkdir(exist_ok=True)
         if name == SHARED_PREFIX:
             return {f"seed-{seed}": partial(self.one_seed, folder, seed) for seed in (1, 2, 3)}
         part = PARTS[name]
-        self.model(part.model)  # there before lines that run beside each other ask for it
+        self.model(part.model)  # converted before lines run concurrently
         (folder / "task.json").write_text(json.dumps(part.task(self.data, folder), indent=1) + "\n")
         return {line: partial(self.compared, folder, part, *part.lines[line]) for line in part.lines}
 
     def compared(self, folder: Path, part: Part, tuner: str, flags: list[str]) -> dict:
-        """Of one method."""
+        """The result of one method."""
         command = [self.cuecard.path, "compare", "--task", folder / "task.json", "--model", self.model(part.model), "--tuners", tuner,
                    "--threads", self.cuecard.threads, "--json", "--quiet", *part.flags, *flags]
         return {**run(command).last, "command": self.shown(command)}
@@ -73,7 +73,7 @@ class Results:
         return {"ways": shared_prefix.measure(call, own, seed), "commands": commands}
 
     def shown(self, command: list) -> str:
-        """The command with the paths that a reader has."""
+        """The command with paths as in a reader's checkout."""
         text = shlex.join(str(part) for part in command[1:])
         for path, name in ((HOME, "RESULTS"), (MINILM.parent, "MODELS")):
             text = text.replace(str(path), name)
@@ -95,7 +95,7 @@ def measure(name: str, line: str, work: Callable[[], dict]) -> None:
 
 
 def measure_all(results: Results, names: list[str], again: bool, jobs: int) -> list[str]:
-    """What failed."""
+    """Returns the failures."""
     failures = []
     with ThreadPoolExecutor(jobs) as pool:
         running = {}
@@ -124,7 +124,7 @@ def print_table(name: str) -> None:
         answer = json.loads(place_of(name, line).read_text())
         spread = "" if answer["std"] is None else f"± {100 * answer['std']:.1f}"
         values = ", ".join(f"{100 * seed['value']:.1f}" for seed in answer["seeds"])
-        also = "".join(f" {100 * answer['by_metric'][key]:.1f} |" for key in part.also.values())  # of the kept seed
+        also = "".join(f" {100 * answer['by_metric'][key]:.1f} |" for key in part.also.values())  # of the seed that is kept
         print(f"| {line} | {100 * answer['mean']:.1f}% |{also} {values} {spread} | {answer['parameters']:,} "
               f"| {answer['seconds']:.0f} |")
         commands.append(answer["command"])
@@ -142,8 +142,8 @@ def print_shared_prefix() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="PART", help="these parts")
-    parser.add_argument("--again", action="store_true", help="forget what was measured before")
-    parser.add_argument("--list", action="store_true", help="name the parts and stop")
+    parser.add_argument("--again", action="store_true", help="discard earlier results")
+    parser.add_argument("--list", action="store_true", help="list the parts and exit")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with sst2, agnews, fewglue, conll2003, e2e, lama_trex")
     parser.add_argument("--jobs", type=int, default=2, help="lines that are measured at once (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of each line (default: %(default)s)")

@@ -1,7 +1,7 @@
-"""Our program and its peers on the same work, in turns, in one run: `./run bench`.
+"""Compares our program with its peers on the same work, alternating in one run: `./run bench`.
 
-Prints ratios with their spread (least / middle / largest over the rounds), and first checks that both compute the same.
-Nothing here is a test and no time is asserted; a difference in results is an error.
+First checks that both compute the same, then prints ratios with their spread (minimum / median / maximum over the rounds).
+No time is asserted; a difference in results is an error.
 """
 
 import argparse
@@ -58,7 +58,7 @@ class Bench:
         self.report("manual prompt, probability of the second label", ours,
                     [p[1] for p in theirs["probabilities"]], 1e-3)
 
-        # All 16 rows in every step: whatever the order, both see the same batch.
+        # Every step uses all 16 examples, so both have the same batch whatever the order.
         ours = self.soft_prompt(self.few, 4, "few.card").last
         theirs = self.peer("train", self.few, "--padding", "right", "--steps", 4, "--warm-up", 0).last
         self.report("soft prompt, loss of 4 AdamW steps", ours["losses"], theirs["losses"], 1e-3)
@@ -88,11 +88,11 @@ class Bench:
                 result = run_once()
                 kept.append(result.last["examples_per_second"])
                 into.append(result.megabytes)
-        print("\nsoft-prompt training, batch 16, 20 learned rows, float32, examples a second (least / middle / largest)")
+        print("\nsoft-prompt training, batch 16, 20 virtual tokens, float32, examples per second (minimum / median / maximum)")
         self.table([
             ("cuecard", ours, None, memory[0]),
-            ("peft, scores of the last position only", careful, ratios(ours, careful), memory[1]),
-            ("peft, as its examples do it (scores everywhere)", plain, ratios(ours, plain), memory[2]),
+            ("peft, logits of the last position only", careful, ratios(ours, careful), memory[1]),
+            ("peft, as in its examples (logits of all positions)", plain, ratios(ours, plain), memory[2]),
         ])
 
     def evaluation(self) -> None:
@@ -106,15 +106,15 @@ class Bench:
                 result = run_once()
                 kept.append(result.last["examples_per_second"])
                 into.append(result.megabytes)
-        print("\nevaluation of a manual prompt, float32, examples a second (least / middle / largest)")
+        print("\nevaluation of a manual prompt, float32, examples per second (minimum / median / maximum)")
         self.table([
             ("cuecard", ours, None, memory[0]),
             ("transformers, batch 32, dynamic padding", dynamic, ratios(ours, dynamic), memory[1]),
-            ("transformers, the same, rows sorted by length", sorted_, ratios(ours, sorted_), memory[2]),
+            ("transformers, the same, texts sorted by length", sorted_, ratios(ours, sorted_), memory[2]),
         ])
 
     def encoding(self) -> None:
-        """MiniLM with a classification head, rows of mixed lengths, batch 64."""
+        """MiniLM with a classification head, texts of mixed lengths, batch 64."""
         minilm = texts.PROJECT / ".cache/models/minilm"
         card, few = self.home / "encoder.card", self.home / "encoder.task.json"
         program.write_task(few, self.few, "{text}", WORDS, verbalizer={"component": "head"}, template="{text}")
@@ -134,7 +134,7 @@ class Bench:
             result = run([*PEERS, *peer])
             theirs.append(result.last["examples_per_second"])
             memory[1].append(result.megabytes)
-        print("\nclassification by an encoder (MiniLM), batch 64, float32, examples a second (least / middle / largest)")
+        print("\nclassification by an encoder (MiniLM), batch 64, float32, examples per second (minimum / median / maximum)")
         self.table([
             ("cuecard", ours, None, memory[0]),
             ("transformers, dynamic padding", theirs, ratios(ours, theirs), memory[1]),
@@ -143,7 +143,7 @@ class Bench:
     def tokenizing(self) -> None:
         import tokenizing
 
-        # There are no weights of a Unigram model to be had; a small tokenizer of the tests stands for them.
+        # No Unigram model is downloaded; a small tokenizer of the tests is used instead.
         unigram = self.home / "unigram"
         unigram.mkdir(exist_ok=True)
         (unigram / "config.json").write_text('{"model_type": "t5"}\n')
@@ -155,19 +155,19 @@ class Bench:
         }, self.rounds)
 
     def answering(self) -> None:
-        """Start-up: what needs no model, and the first answer of a fresh process."""
+        """Start-up: a command without a model, and the first prediction of a new process."""
         one = texts.write([{"text": "a warm and funny film", "label": 1}], self.home / "one.jsonl")
         help_, first = [], []
         for _ in range(max(5, self.rounds)):
             help_.append(1000 * run([self.cuecard.path, "--help"]).seconds)
             first.append(run(self.cuecard.predict_command(self.home / "few.card", self.model, one, self.task[self.few])).seconds)
-        print("\nstart-up (least / middle / largest)")
+        print("\nstart-up (minimum / median / maximum)")
         print(f"  cuecard --help                      {spread(help_, 0)} ms")
         print(f"  cuecard predict, one row, and exit  {spread(first)} s")
 
     def generation(self, card: Path | None = None, adapter: Path | None = None) -> None:
-        """64 prompts of unequal length, 32 new tokens for each, the pass over the prompts included. `card` and `adapter`: a
-        learned prefix, as each side keeps it."""
+        """64 prompts of unequal length, 32 new tokens for each, including the pass over the prompts. `card` and `adapter`: a
+        trained prefix in the format of each side."""
         data = self.home / "held-out-64.jsonl"
         data.write_text("".join(self.held_out.read_text().splitlines(keepends=True)[:64]))
         ours, theirs, memory, same = [], [], ([], []), []
@@ -185,8 +185,8 @@ class Bench:
             written = [line["texts"][0]["text"] for line in result.lines if "texts" in line]
             same.append(sum(a == b for a, b in zip(written, peer.last["texts"], strict=True)))
         prefix = "after a trained prefix of 20 virtual tokens, " if card else ""
-        print(f"\ngreedy generation, {prefix}64 prompts at once, 32 tokens each, float32, tokens a second (least / middle / largest); "
-              f"{min(same)} of 64 texts are the same")
+        print(f"\ngreedy generation, {prefix}64 prompts at once, 32 tokens each, float32, tokens per second (minimum / median / maximum); "
+              f"{min(same)} of 64 texts are equal")
         self.table([
             ("cuecard", ours, None, memory[0]),
             (("peft" if card else "transformers") + ", batch 64, padded on the left", theirs, ratios(ours, theirs), memory[1]),

@@ -1,8 +1,8 @@
-"""Part `shared-prefix` of `./run results`: one prefix that four data sets of a kind share, against one for each of them.
+"""Part `shared-prefix` of `./run results`: one prefix shared by four data sets of a kind, against one for each of them.
 
-The data sets are sentences of four kinds of texts that people rated, which `./run setup` unpacks; each has a head of its own. In
-each way every task sees as many batches: the prefix learns alone; or with the other tasks, a batch of each in each step; or half
-the steps with the others, and then goes on with the task alone.
+The data sets are rated sentences of four kinds of texts, which `./run setup` unpacks; each has its own head. Every task has
+the same number of batches in each setting: the prefix is trained on it alone; or with the other tasks, a batch of each in each
+step; or with the others for half of the steps, and then on the task alone.
 """
 
 import json
@@ -37,7 +37,7 @@ def write_task(name: str, folder: Path, seed: int) -> Path:
 
 
 def measure(call: Callable[[list], dict], folder: Path, seed: int) -> dict[str, list[float]]:
-    """Per way the tasks' accuracies. `call` runs a command on the model and answers with the last line that it printed."""
+    """The accuracies of the tasks in each setting. `call` runs a command on the model and returns its last line of output."""
     tasks = {name: write_task(name, folder, seed) for name in KINDS}
 
     def train(names: list[str], steps: int, out: Path, start: list) -> None:
@@ -57,7 +57,7 @@ def measure(call: Callable[[list], dict], folder: Path, seed: int) -> dict[str, 
 
 
 def table(seeds: list[dict[str, list[float]]]) -> str:
-    """Per way and task the mean over seeds; over all tasks each seed's mean."""
+    """The mean over seeds for each setting and task, and each seed's mean over all tasks."""
     lines = ["| prefix | " + " | ".join(KINDS) + " | mean | over seeds |", "|---" * (len(KINDS) + 3) + "|"]
     for way in seeds[0]:
         of_tasks = [100 * statistics.mean(values) for values in zip(*(seed[way] for seed in seeds))]

@@ -1,4 +1,4 @@
-"""Labelled sentences: what ./run setup unpacks (movie reviews and three other kinds), or SST-2 where ../shared has it."""
+"""Labelled sentences: movie reviews and three other kinds from ./run setup, or SST-2 if ../shared has it."""
 
 import json
 import random
@@ -10,10 +10,10 @@ SST2 = PROJECT.parent / "shared" / "data" / "sst2"
 
 
 def rated(kind: str = "movieReviewSnippets") -> list[dict]:
-    """Label: the sign of the mean rating (in [-4, 4]); rows without a clear one are left out."""
+    """Label: the sign of the mean rating (in [-4, 4]); sentences without a clear one are left out."""
     source = RATED / f"{kind}_GroundTruth.txt"
     if not source.exists():
-        raise SystemExit(f"bench: {source} is missing; ./run setup fetches it")
+        raise SystemExit(f"bench: {source} is missing; ./run setup downloads it")
     rows, seen = [], set()
     for line in source.read_text(encoding="latin-1").splitlines():
         _, rating, text = line.split("\t", 2)
@@ -30,7 +30,7 @@ def sst2(part: str) -> list[dict]:
 
 
 def training_and_held_out(train: int, held_out: int, seed: int) -> tuple[str, list[dict], list[dict]]:
-    """Name of the text, and rows that share no sentence."""
+    """Name of the data, and disjoint training and held-out examples."""
     draw = random.Random(seed)
     if (SST2 / "train.tsv").exists():
         return "SST-2", draw.sample(sst2("train"), train), draw.sample(sst2("dev"), held_out)

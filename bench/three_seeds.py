@@ -1,8 +1,8 @@
-"""How much a trained card gains over the best manual prompt, and where its virtual tokens should stand: once per seed.
+"""The gain of a trained card over the best manual prompt, and the best place for its virtual tokens: once per seed.
 
 Each seed runs the demo, which draws its own training, dev and held-out examples, chooses among the manual prompts and trains a card
-whose virtual tokens precede the text. Then a second card trains as many after the text, on the same examples: there the keys and
-values of the text are computed once and kept.
+whose virtual tokens precede the text. Then a second card with as many virtual tokens after the text is trained on the same examples:
+there the keys and values of the text are computed once and cached.
 
     python bench/three_seeds.py [--seeds 1 2 3]          (./run bench runs it too)
 """
@@ -24,7 +24,7 @@ DEMO = texts.PROJECT / "examples" / "sentiment" / "demo"
 
 
 def after_the_text(cuecard: program.Cuecard, model: Path, folder: Path, seed: int) -> tuple[dict, dict]:
-    """Training and held-out results of a card whose virtual tokens stand between the text and the question."""
+    """Training and held-out results of a card whose virtual tokens are between the text and the question."""
     task = json.loads((folder / "soft-prompt.task.json").read_text())
     soft = json.dumps({"soft": " " + INSTRUCTION})
     task |= {"name": "after", "template": 'Review: {"placeholder": "text"}' + soft + '\nSentiment:{"mask"}'}
@@ -52,7 +52,7 @@ def measure(cuecard: Path, model: Path, home: Path, threads: int, seeds=(1, 2, 3
         places["after"].append((100 * after["accuracy"], training["seconds"], training["tokens_forwarded"]))
         print(f"          virtual tokens after the text instead: {100 * after['accuracy']:.1f}%, {training['seconds']:.0f} s to train, "
               f"{training['tokens_forwarded']:,} tokens forwarded against {result['training']['tokens_forwarded']:,}", flush=True)
-    print(f"  mean gain {statistics.mean(gains):+.1f} points (aim: at least 3), least {min(gains):+.1f}, largest {max(gains):+.1f}")
+    print(f"  mean gain {statistics.mean(gains):+.1f} points (target: at least 3), minimum {min(gains):+.1f}, maximum {max(gains):+.1f}")
     for place, runs in places.items():
         accuracy, seconds, tokens = (statistics.mean(column) for column in zip(*runs))
         print(f"  virtual tokens {place} the text: mean {accuracy:.1f}%, {seconds:.0f} s to train, {tokens:,.0f} tokens forwarded")

@@ -1,11 +1,11 @@
-"""Our tokenizers beside the `tokenizers` package, on one thread: for bench/run.py, and by itself.
+"""Our tokenizers against the `tokenizers` package, on one thread; part of bench/run.py, and can run by itself.
 
     tokenizing.py [--program CUECARD] [--rounds N] [--bytes N] NAME=DIR ...
     tokenizing.py --peer TOKENIZER.json FILE
 
-DIR is a model directory with a tokenizer.json (no weights are read). Ours is the command `cuecard tokenize` less what it
-takes for a single line; it reads lines, keeps offsets and prints ids. The package's is the fastest of its calls on lines
-that are in memory, `encode_batch_fast`, which keeps no offsets. Ids of all lines are compared first.
+DIR is a model directory with a tokenizer.json (no weights are read). Ours is the time of `cuecard tokenize` minus that
+for a single line; it reads lines, computes offsets and prints ids. The package's is that of its fastest function on lines
+in memory, `encode_batch_fast`, which computes no offsets. Ids of all lines are compared first.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from measured import ratios, run, spread
 
 
 def lines(most: int) -> list[str]:
-    """The sentences of texts.py, over and over, up to so many bytes."""
+    """The sentences of texts.py, repeated up to a number of bytes."""
     if (texts.SST2 / "train.tsv").exists():
         sentences = [row["text"] for row in texts.sst2("train")]
     else:
@@ -46,7 +46,7 @@ def peer(tokenizer_json: Path, file: Path) -> None:
     tokenizer = Tokenizer.from_file(str(tokenizer_json))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True  # as data is read
+    tokenizer.encode_special_tokens = True  # special tokens are plain text, as in data
     given = file.read_text(encoding="utf-8").splitlines()
     begin = time.perf_counter()
     encodings = tokenizer.encode_batch_fast(given, add_special_tokens=False)
@@ -61,7 +61,7 @@ def measure(cuecard: Path, models: dict, rounds: int, most: int = 4_000_000) -> 
         everything.write_text("".join(line + "\n" for line in given), encoding="utf-8")
         one.write_text(given[0] + "\n", encoding="utf-8")
         megabytes = everything.stat().st_size / 1e6
-        print(f"\ntokenizing {len(given)} lines, one thread, MB a second (least / middle / largest)")
+        print(f"\ntokenizing {len(given)} lines, one thread, MB per second (minimum / median / maximum)")
         for name, model in models.items():
             ours, theirs = [], []
             command = [cuecard, "tokenize", "--model", model]

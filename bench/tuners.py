@@ -1,7 +1,7 @@
-"""The methods that learn, beside peft. Called by run.py: `./run bench --only methods`, and `after-text`, `prefix-generation`, `autoprompt`.
+"""Trained methods against peft. Called by run.py: `./run bench --only methods`, and `after-text`, `prefix-generation`, `autoprompt`.
 
-What both learn starts from the same numbers where peft can take ours (keys and values of a card); then four losses must be
-the same. Networks that make rows while they are learned start from their own, and the tests hold them against peft's.
+Both start from the same values where peft can load ours (keys and values of a card); then four losses must be equal.
+Reparametrisation networks are initialised separately; the tests compare them with peft's.
 """
 
 import json
@@ -13,11 +13,11 @@ import program
 from measured import ratios, run
 
 PREFIX = 20
-# (title, tuner, our options, peft's method, starts from the same numbers)
+# (title, tuner, our options, peft's method, whether both start from the same values)
 METHODS = [
-    ("prefix-tuning, keys and values out of a network", "prefix-tuning", {"length": PREFIX}, "prefix", False),
+    ("prefix-tuning, reparametrised by a network", "prefix-tuning", {"length": PREFIX}, "prefix", False),
     ("prefix-tuning without the network", "prefix-tuning", {"length": PREFIX, "projection": "false"}, "prefix", True),
-    ("p-tuning, rows out of an LSTM", "p-tuning", {"length": PREFIX}, "p-tuning", False),
+    ("p-tuning, encoded by an LSTM", "p-tuning", {"length": PREFIX}, "p-tuning", False),
     ("p-tuning-v2, a classifier's head", "p-tuning-v2",
      {"length": PREFIX, "dropout": 0, "verbalizer.dropout": 0, "verbalizer.bias": "false"}, "head", True),
 ]
@@ -47,7 +47,7 @@ class Methods:
     def training(self) -> None:
         for title, tuner, options, method, same in METHODS:
             start = []
-            if same:  # a card after one step that changes nothing; both go on from it, on 16 rows, all in every step
+            if same:  # a card after one step that changes nothing; both continue from it, with all 16 examples in every step
                 self.ours(self.bench.few, tuner, options, method, 1, "start", lr=1e-12)
                 start = ["--start", self.home / "start.card" / "card.safetensors"]
                 ours = self.ours(self.bench.few, tuner, options, method, 4, "tuner-few", **{"from": self.home / "start.card"}).last["losses"]
@@ -59,12 +59,12 @@ class Methods:
                                             self.theirs(self.bench.train, method, self.steps, *start))):
                     speeds[i].append(result.last["examples_per_second"])
                     memory[i].append(result.megabytes)
-            print(f"\n{title}: training, batch 16, {PREFIX} rows, examples a second")
+            print(f"\n{title}: training, batch 16, {PREFIX} virtual tokens, examples per second")
             self.bench.table([("cuecard", speeds[0], None, memory[0]),
-                              ("peft, scores of the last position only", speeds[1], ratios(*speeds), memory[1])])
+                              ("peft, logits of the last position only", speeds[1], ratios(*speeds), memory[1])])
 
     def after_the_text(self) -> None:
-        """Virtual tokens between text and question: from the second epoch on the text is not forwarded."""
+        """Virtual tokens between text and question: from the second epoch on, the text is not forwarded."""
         after = self.template.replace("{text}", '{text}{"soft": None, "duplicate": 20}')
         ours, theirs, memory, rows = [], [], ([], []), []
         per_epoch = 256 // 16
@@ -77,13 +77,13 @@ class Methods:
             result = self.theirs(self.bench.train, "prompt", per_epoch)
             theirs.append(result.last["examples_per_second"])
             memory[1].append(result.megabytes)
-        print(f"\n20 virtual tokens after the text, from the second epoch on, examples a second; tokens forwarded in the first "
+        print(f"\n20 virtual tokens after the text, from the second epoch on, examples per second; tokens forwarded in the first "
               f"epoch {rows[0]:,}, in each further one {(rows[1] - rows[0]) // 2:,}")
         self.bench.table([("cuecard", ours, None, memory[0]),
                           ("peft, 20 virtual tokens before the text", theirs, ratios(ours, theirs), memory[1])])
 
     def generation(self) -> None:
-        """64 texts after a trained prefix, which peft reads from what we export."""
+        """64 texts after a trained prefix, which peft loads from our export."""
         card, adapter = self.home / "tuner-few.card", self.home / "adapter"
         self.ours(self.bench.few, "prefix-tuning", {"length": PREFIX, "projection": "false", "init": "text"}, "prefix", 4, "tuner-few")
         run(["rm", "-rf", adapter])
@@ -114,7 +114,7 @@ class Methods:
             result = run([*peer, "--data", self.bench.train, "--iterations", iterations, "--trigger", *["Ġthe"] * slots])
             speeds[1].append(iterations / result.last["seconds"])
             memory[1].append(result.megabytes)
-        print(f"\nautoprompt, {slots} tokens after the text, 10 candidates on a batch of 16, iterations a second")
+        print(f"\nautoprompt, {slots} tokens after the text, 10 candidates on a batch of 16, iterations per second")
         self.bench.table([("cuecard", speeds[0], None, memory[0]),
                           ("its algorithm in transformers, one candidate at a time", speeds[1], ratios(*speeds), memory[1])])
 

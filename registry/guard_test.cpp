@@ -44,7 +44,7 @@ TEST_CASE("a std::exception becomes a PluginError that names plugin, component a
   }
 }
 
-TEST_CASE("so does an exception of another type") {
+TEST_CASE("an exception of another type becomes a PluginError, too") {
   CHECK_THROWS_AS(throwing(42), PluginError);
   CHECK_THROWS_WITH(throwing("text"),
                     "plugin \"sample\", component \"tuner-x\", fit: an exception that is not a "

@@ -217,7 +217,7 @@ TEST_CASE("a given answer of a masked model is as many mask tokens as it has tok
   CHECK(tokens.targets == Positions{'b', 'c'});
 }
 
-TEST_CASE("the end token has the segment of what it ends") {
+TEST_CASE("the end token has the segment of the text that it ends") {
   Prompt prompt;
   prompt.input = {answer(), field("c")};
   prompt.input[1].segment = 1;
@@ -269,13 +269,13 @@ TEST_CASE("windows hold the selected field in overlapping parts, with all of the
   const std::vector<Piece> pieces{named("question", field("qr")), text("?"),
                                   named("context", field("abcdefghi")), soft(0)};
   CHECK(spelled(pieces, 15) == std::vector<std::string>{"Cqr?abcdefghi0S"});
-  // Four of nine stay, and each window begins two after the one before it.
+  // Each window has four of the nine tokens, and begins two after the one before it.
   CHECK(spelled(pieces, 10) ==
         std::vector<std::string>{"Cqr?abcd0S", "Cqr?cdef0S", "Cqr?efgh0S", "Cqr?fghi0S"});
   CHECK(spelled(pieces, 7).size() == 9);
   CHECK_THROWS_WITH_AS(spelled(pieces, 6), doctest::Contains("without all of \"context\""), DataError);
 
-  // Of words, a window begins with one.
+  // In a field of words, a window begins at the beginning of a word.
   const auto word = [&](int64_t index, const std::string& letters) {
     Piece piece = named("context", field(letters));
     piece.word = index;
@@ -288,13 +288,13 @@ TEST_CASE("windows hold the selected field in overlapping parts, with all of the
         std::vector<std::string>{"CabcS", "CcdeS", "ChS"});
 }
 
-TEST_CASE("the selected token is decided after the cut") {
+TEST_CASE("tokens are selected after truncation") {
   const TokenizedPrompt prompt = cut({field("abcdef"), answer()}, 4, Truncate::tail, true);
   CHECK(spell(prompt.input) == "abcd");
   CHECK(prompt.answers == Positions{3});
 }
 
-TEST_CASE("soft slots, special tokens and given answers count and are never cut") {
+TEST_CASE("soft slots, special tokens and given answers count towards the limit and are never removed") {
   CHECK(spell(cut({soft(0), soft(1), field("abc"), answer()}, 6, Truncate::tail).input) == "C01aMS");
   CHECK(spell(cut({soft(0), field("abc"), answer("no")}, 4, Truncate::head, true).input) == "0cno");
 }
@@ -336,7 +336,7 @@ TEST_CASE("a decoder begins with its own first token, and the token before each 
   CHECK(tokens.answers == Positions{0});
 }
 
-TEST_CASE("an end that the template of an encoder-decoder wrote is not doubled, and what is cut is the input") {
+TEST_CASE("an end token in an encoder-decoder's template is not repeated, and the input is truncated") {
   const PromptLayout t5{.causal = false, .encoder_decoder = true, .decoder_start = 259};
   Prompt prompt;
   prompt.input = {field("abcd"), special("<X>"), special("sep")};
@@ -350,7 +350,7 @@ TEST_CASE("an end that the template of an encoder-decoder wrote is not doubled, 
   CHECK(spell(assemble(prompt, bert, t5).input) == "C0abcdX1S");
 }
 
-TEST_CASE("what can't be assembled is rejected in a sentence") {
+TEST_CASE("prompts that can't be assembled are rejected with a message") {
   CHECK(refusal({field("ab"), answer()}, false, 3) == "");
   CHECK(refusal({text("abc"), field("d"), answer()}, false, 4) ==
         "the prompt has 7 tokens where the limit is 4, and only 1 of them may be cut: raise the limit, shorten "

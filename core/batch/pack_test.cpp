@@ -29,7 +29,7 @@ using Ids = std::vector<int64_t>;
 
 } // namespace
 
-TEST_CASE("sequences lie end to end, each from position 0") {
+TEST_CASE("sequences are concatenated, each with positions from 0") {
   const TokenizedPrompt a = prompt({5, 6, 7}), b = prompt({8, -3});
   Example positive;
   positive.label = 1;
@@ -46,7 +46,7 @@ TEST_CASE("sequences lie end to end, each from position 0") {
   CHECK(!batch.input.segments.defined());
 }
 
-TEST_CASE("what a card's sequences have in common at their beginning is stored once") {
+TEST_CASE("the common prefix of a card's sequences is stored once") {
   const TokenizedPrompt a = prompt({-1, -2, 5, 6}), b = prompt({-1, -2, 5, 7, 8}), other = prompt({-1, 9, 9});
   const Batch batch = pack({{&a}, {&b}, {&other, nullptr, 1, 2}}, {at::kCPU, true});
   CHECK(batch.input.offsets == Ids{0, 3, 4, 6, 9});
@@ -58,14 +58,14 @@ TEST_CASE("what a card's sequences have in common at their beginning is stored o
   CHECK(host(batch.input.soft_slots) == Ids{0, 1, 2});
 }
 
-TEST_CASE("a selected token is never shared, and one common token is not worth it") {
+TEST_CASE("a selected token is never shared, nor is a common prefix of one token") {
   const TokenizedPrompt a = prompt({5, 6, 7}), same = prompt({5, 6, 7});
   CHECK(common_prefix({{&a}, {&same}}) == 2);
   const TokenizedPrompt b = prompt({5, 1}), c = prompt({5, 2});
   CHECK(pack({{&b}, {&c}}, {at::kCPU, true}).input.num_tokens() == 4);
 }
 
-TEST_CASE("after a card's shared prefix, what an example's sequences share is stored once, too") {
+TEST_CASE("after a card's common prefix, that of an example's sequences is stored once, too") {
   const Example one, two;
   const TokenizedPrompt a = prompt({-1, -2, 5, 6, 1}), b = prompt({-1, -2, 5, 6, 2, 3}),
                         c = prompt({-1, -2, 8, 9});

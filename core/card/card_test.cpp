@@ -69,7 +69,7 @@ int64_t entries(const std::filesystem::path& folder) {
 
 } // namespace
 
-TEST_CASE("card: what is saved is read back, bit for bit") {
+TEST_CASE("card: a saved card is read back bit for bit") {
   TestFolder folder;
   const Card card = example();
   save_card(card, folder.path() / "card");
@@ -116,7 +116,7 @@ TEST_CASE("card: what is saved is read back, bit for bit") {
     CHECK(bytes_of_file(folder.path() / "card" / name) == bytes_of_file(folder.path() / "again" / name));
 }
 
-TEST_CASE("card: the JSON is for people too") {
+TEST_CASE("card: the JSON is human-readable") {
   TestFolder folder;
   save_card(example(), folder.path() / "card");
   const std::string text = bytes_of_file(folder.path() / "card" / "card.json");
@@ -126,7 +126,7 @@ TEST_CASE("card: the JSON is for people too") {
   CHECK(document["tensors_sha256"] == sha256_of_file(folder.path() / "card" / "card.safetensors"));
 }
 
-TEST_CASE("card: one of format version 1 is read, with that version's names alone") {
+TEST_CASE("card: format version 1 is read, with the field names of that version only") {
   using J = nlohmann::ordered_json;
   const auto older = [](J& j) {
     j["format_version"] = 1;
@@ -151,7 +151,7 @@ TEST_CASE("card: one of format version 1 is read, with that version's names alon
                  "unknown field \"truncation\""));
 }
 
-TEST_CASE("card: one without tensors") {
+TEST_CASE("card: a card without tensors") {
   TestFolder folder;
   Card card = example();
   card.tuner_state.tensors.clear();
@@ -160,7 +160,7 @@ TEST_CASE("card: one without tensors") {
   CHECK(read_card(folder.path() / "card").tuner_state.tensors.empty());
 }
 
-TEST_CASE("card: cut at any byte of either file, it is refused") {
+TEST_CASE("card: a card is refused if either file is truncated at any byte") {
   TestFolder folder;
   save_card(example(), folder.path() / "card");
   for (const char* name : {"card.json", "card.safetensors"}) {
@@ -189,7 +189,7 @@ TEST_CASE("card: a changed or missing file is refused") {
   CHECK(contains(refusal(folder.path() / "none"), "no such directory"));
 }
 
-TEST_CASE("card: JSON that is not a card's") {
+TEST_CASE("card: JSON that does not describe a card is refused") {
   using J = nlohmann::ordered_json;
   CHECK(refusal_after([](J&) {}).empty());
   const std::string other = refusal_after([](J& j) {
@@ -237,7 +237,7 @@ TEST_CASE("card: a number that is not finite is neither saved nor read") {
   card.tuner_state.tensors["embeddings"] = at::zeros({1});
   card.verbalizer_state.tensors.clear();
   save_card(card, folder.path() / "card");
-  // The same file with one float overwritten, and its digest put right.
+  // The same file with one float overwritten, and its digest updated.
   const std::string whole = bytes_of_file(folder.path() / "card" / "card.safetensors"),
                     json = bytes_of_file(folder.path() / "card" / "card.json");
   for (const float number : {std::nanf(""), INFINITY}) {
@@ -250,7 +250,7 @@ TEST_CASE("card: a number that is not finite is neither saved nor read") {
   }
 }
 
-TEST_CASE("card: what can't be written down is refused before anything is") {
+TEST_CASE("card: state that can't be stored is refused before anything is written") {
   TestFolder folder;
   Card card = example();
   card.labels[0] = "\xff";
@@ -262,7 +262,7 @@ TEST_CASE("card: what can't be written down is refused before anything is") {
   CHECK(entries(folder.path()) == 0);
 }
 
-TEST_CASE("card: an older card is replaced whole, what is not a card is left alone") {
+TEST_CASE("card: an existing card is replaced as a whole, and anything else is left unchanged") {
   TestFolder folder;
   Card card = example();
   save_card(card, folder.path() / "card");
@@ -281,7 +281,7 @@ TEST_CASE("card: an older card is replaced whole, what is not a card is left alo
   CHECK(sentence([&] { check_card_place(folder.path() / "new/"); }).empty());
 }
 
-TEST_CASE("card: a full disk leaves the old card whole, or none") {
+TEST_CASE("card: a full disk leaves the old card intact, or no card") {
   TestFolder folder;
   Card card = example();
   save_card(card, folder.path() / "old");
@@ -303,7 +303,7 @@ TEST_CASE("card: a full disk leaves the old card whole, or none") {
   CHECK(entries(folder.path()) == 1);
 }
 
-TEST_CASE("card: another model's card is refused with both named") {
+TEST_CASE("card: a card of another model is refused, and the message names both models") {
   const Card card = example();
   check_identity(card, card.backbone);
   ModelIdentity renamed = card.backbone;

@@ -17,9 +17,9 @@
 
 namespace cuecard::peft {
 
-/// The name in Adapter::module_tensors of a tensor of the file; "" when an adapter of that type has none such.
+/// The name in Adapter::module_tensors of a tensor of the file; "" when an adapter of that type has no such tensor.
 std::string module_tensor_name(Type type, std::string_view stored);
-/// The way back.
+/// The inverse.
 std::string stored_name(const std::string& name);
 
 /// Throws DataError, beginning with `origin`, for incomplete pairs, and for shapes that contradict each other or the

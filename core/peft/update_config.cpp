@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Fields that change what a LoRA adapter computes, and what they stand for.
+/// Fields that change what a LoRA adapter computes, and their meaning.
 constexpr std::array<std::pair<const char*, const char*>, 11> unsupported{
     {{"use_dora", "weight-decomposed updates (DoRA)"},
      {"lora_bias", "biases of the updates"},
@@ -33,8 +33,8 @@ double positive(const json& value, const std::string& name, const Fields& fields
   return value.get<double>();
 }
 
-/// Patterns are regular expressions in PEFT, which never mean anything but module names in the files that it writes:
-/// a '.' is read as a dot.
+/// PEFT's patterns are regular expressions, but in the files that it writes they are always module names, so a '.' is
+/// read as a dot.
 template <class Value, class Read>
 std::map<std::string, Value> pattern(const std::string& name, const Fields& fields, const Read& read) {
   std::map<std::string, Value> result;
@@ -109,7 +109,7 @@ void read_lora_fields(AdapterConfig& config, const Fields& fields) {
       "alpha_pattern", fields, [&](const json& value) { return positive(value, "alpha_pattern", fields); });
 }
 
-/// A whole number as such: PEFT declares "lora_alpha" as an integer.
+/// Integral values are written as integers: PEFT declares "lora_alpha" as an integer.
 json number(double value) {
   return value == std::floor(value) ? json(static_cast<int64_t>(value)) : json(value);
 }

@@ -1,4 +1,4 @@
-/// The tuner component `manual`: trains nothing, so the text of the template does all the work.
+/// The tuner component `manual`: trains nothing; only the text of the template conditions the model.
 #pragma once
 
 #include <cuecard/options.hpp>

@@ -21,7 +21,7 @@ constexpr cuecard_option_v1 verbalizer_options[] = {
     cuecard::calibrate_rows_option,
     cuecard::flag_option(
         "post-log-softmax", "true",
-        "Score a label by log-probabilities over all label words; else by the mean of the logits.",
+        "Score a label by log-probabilities over all label words; otherwise by the mean logit.",
         "OpenPrompt, ManualVerbalizer"),
 };
 

@@ -65,8 +65,8 @@ void ElfFile::read_segments() {
     const auto program = at_offset<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr));
     if (program.p_type != PT_LOAD && program.p_type != PT_DYNAMIC)
       continue;
-    // The loader would crash on pages beyond the end of a truncated file, so every segment is checked, needed
-    // here or not.
+    // The loader would crash on pages beyond the end of a truncated file, so all segments are checked, even
+    // those that are not read here.
     if (program.p_offset > bytes_.size() || bytes_.size() - program.p_offset < program.p_filesz ||
         program.p_filesz > program.p_memsz)
       refuse("a segment extends beyond the end of the file; it is truncated or damaged.");

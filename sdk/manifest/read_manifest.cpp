@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t max_components = 64, max_options = 256, max_stride = 4096;
 constexpr std::size_t max_text_size = 8192;
-/// Of all texts in a manifest, counting shared ones each time; the size limit of a sidecar.
+/// Limit of the total size of all texts in a manifest, with shared ones counted each time; equals the size limit of a sidecar.
 constexpr std::size_t max_total_text = std::size_t{256} << 10;
 
 class ProcessMemory : public Memory {

@@ -11,7 +11,7 @@ namespace {
   throw DataError(origin + ": \"" + std::string(key) + "\" is " + found + "; expected " + expected + ".");
 }
 
-/// What a person would call the value.
+/// Describes a value in an error message.
 struct Describe {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(int64_t value) const { return std::to_string(value); }

@@ -11,7 +11,7 @@
 namespace cuecard {
 
 at::Tensor entry_means(const at::Tensor& values, const Batch& batch) {
-  std::vector<int64_t> entry; // of each row
+  std::vector<int64_t> entry; // of each selected token
   std::vector<float> counts;  // selected tokens of each entry
   for (int64_t e = 0; e < batch.size(); ++e) {
     const auto at = static_cast<std::size_t>(e);

@@ -10,7 +10,7 @@ at::Tensor Scorer::score_all(const ScoreRequest& request) {
   std::vector<at::Tensor> parts;
   score(request, [&](const at::Tensor& values, const Batch&) { parts.push_back(values); });
   if (parts.empty())
-    throw DataError("none of the " + std::to_string(request.examples.size()) + " rows could be scored.");
+    throw DataError("none of the " + std::to_string(request.examples.size()) + " examples could be scored.");
   return at::cat(parts);
 }
 

@@ -24,7 +24,7 @@ using namespace cuecard::test;
 
 namespace {
 
-/// Why there is nothing to test, or "".
+/// Why the tests are skipped, or "".
 std::string no_device() {
   if (!::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_LOCAL)) {
     const char* reason = ::dlerror();
@@ -144,7 +144,7 @@ TEST_CASE("a tuner that waits for the device is detected") {
 }
 
 int main(int argc, char** argv) {
-  // First of all: CUDA's part only registers itself before anything has used CUDA.
+  // Must come first: LibTorch's CUDA library only registers itself before anything has used CUDA.
   const std::string reason = no_device();
   if (!reason.empty()) {
     std::cout << "SKIPPED: no CUDA device: " << reason << "\n";

@@ -253,7 +253,7 @@ TEST_CASE("text: the scorer and the predictor agree, also in one call with a car
   }
 }
 
-TEST_CASE("tasks that these verbalizers can't do are refused") {
+TEST_CASE("tasks that these verbalizers don't support are refused") {
   const Model masked = tiny_model("bert-mlm"), model = tiny_model("llama-tied");
   CHECK_THROWS_WITH_AS(pipeline_with(masked, "text", {}),
                        doctest::Contains("needs a model that generates text"), UsageError);

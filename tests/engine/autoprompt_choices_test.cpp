@@ -1,5 +1,5 @@
-// What AutoPrompt keeps, with an engine whose measurements are scripted: nothing that is merely as good, the
-// best on the development set, the best of several searches.
+// Which tokens AutoPrompt keeps, with an engine that returns scripted measurements: only candidates that are
+// better, the best on the development set, the best of several searches.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -72,7 +72,7 @@ Outcome searched(Script& script, std::vector<std::pair<std::string, std::string>
 
 } // namespace
 
-TEST_CASE("a candidate that is merely as good as the token in place is not taken") {
+TEST_CASE("a candidate that is only as good as the current token is not accepted") {
   for (const char* accept : {"loss", "accuracy"}) {
     Script equal{.dev = {}, .gain = 0}, better{.dev = {}, .gain = 0x1p-20};
     searched(equal, {{"accept", accept}}, 5);
@@ -93,7 +93,7 @@ TEST_CASE("the trigger with the highest metric on the development set is kept, o
   CHECK(outcome.report.best_step == 4);
 }
 
-TEST_CASE("of several searches the best result is kept, and each starts afresh") {
+TEST_CASE("the best result of several searches is kept, and each search starts from new tokens") {
   Script script{.dev = {0.5, 0.4, 0.3, 0.8, 0.2, 0.7}};
   const Outcome outcome = searched(script, {{"restarts", "3"}}, 2);
   REQUIRE(script.evaluated.size() == 7);

@@ -152,7 +152,7 @@ TEST_CASE("loss, gradients and probabilities are those of prompts that are forwa
   }
 }
 
-TEST_CASE("the planted alternative is learned, and a reloaded card chooses the same, also with another card") {
+TEST_CASE("the planted alternative is learned; a reloaded card predicts the same, alone or with another") {
   struct Case {
     std::string model, tuner;
   };

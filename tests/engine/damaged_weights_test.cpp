@@ -1,5 +1,4 @@
-// A model with NaN or infinite weights predicts nothing: every call ends with one sentence that names the
-// tensor.
+// A model with NaN or infinite weights predicts nothing: every call fails with a message that names the tensor.
 #include <cmath>
 #include <limits>
 

@@ -1,5 +1,5 @@
-// Ensembles of prompts: members decide together, in one pass, as they would one by one, and each is trained as
-// if it were alone.
+// Ensembles of prompts: in one pass, members give the decision that they give when run one by one, and each is
+// trained as if it were alone.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -80,7 +80,7 @@ TEST_CASE("the mean of probabilities and the majority of labels may differ, and 
   CHECK(joined({words, other, other}, Vote::mean).labels == other.labels); // words have no probabilities
 }
 
-TEST_CASE("members of a card decide together what they decide one by one, in as many passes as one of them") {
+TEST_CASE("members of a card give the same decision together as one by one, in as many passes as one of them") {
   for (const char* name : {"llama-tied", "bert-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
@@ -133,7 +133,7 @@ TEST_CASE("each member is trained as if it were alone") {
   }
 }
 
-TEST_CASE("a template's variants decide together, whatever output the verbalizer uses") {
+TEST_CASE("a template's variants give one decision, whatever output the verbalizer uses") {
   for (const char* verbalizer : {"manual", "label-text"}) {
     CAPTURE(verbalizer);
     const Model model = tiny_model("llama-tied");

@@ -1,4 +1,4 @@
-// Weights of a card's own: their gradients against differences of losses, training, and separate batches.
+// Cards with their own weights: gradients against finite differences of the loss, training, separate batches.
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -98,7 +98,7 @@ TEST_CASE("a planted rule is learned by all weights and by biases alone, and the
     TaskPipeline pipeline = fine_tuned(model, name, what), untouched = fine_tuned(model, name, what);
     const double before = loss_of(model, pipeline, examples);
     const TrainResult result = train(model, {{pipeline, examples, {}}}, steps_of(40, 8, rate), 1);
-    CHECK(result.counters.tokens_from_cache == 0); // nothing before the answer stays the same
+    CHECK(result.counters.tokens_from_cache == 0); // no hidden state before the answer stays the same
     CHECK(loss_of(model, pipeline, examples) < before - 0.1);
     CHECK(loss_of(model, untouched, examples) == before);
     int64_t count = 0;

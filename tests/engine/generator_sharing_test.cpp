@@ -1,5 +1,5 @@
-// What is forwarded once and shared: soft prompts and prefixes, what prompts begin with, a prompt by its beams,
-// the encoder's states. Against a reference that recomputes every token at each step.
+// Tokens that are forwarded once and shared: soft prompts and prefixes, common prefixes of prompts, a prompt of
+// several beams, the encoder's states. Against a reference that recomputes every token at each step.
 #include <algorithm>
 #include <cmath>
 
@@ -71,7 +71,7 @@ std::vector<Expected> beam_search(const Model& model, const std::vector<int64_t>
 
 } // namespace
 
-TEST_CASE("soft prompts and prefixes: each token is the best without a cache, too") {
+TEST_CASE("soft prompts and prefixes: each token is also the best one without a cache") {
   for (const char* name : {"llama-tied", "llama-untied", "gpt2-tied", "t5-plain", "t5-gated"}) {
     const Model model = tiny_model(name);
     const BackboneShape& shape = model.shape();
@@ -172,7 +172,7 @@ TEST_CASE("a waiting prompt enters the batch when a text is finished, while othe
   }
 }
 
-TEST_CASE("what prompts begin with is forwarded once, in later batches and later calls too") {
+TEST_CASE("the common prefix of prompts is forwarded once, also across batches and calls") {
   const Model model = tiny_model("llama-tied");
   Counters counters;
   Generator generator(model, {model.backbone(), counters}, {1, 4096});

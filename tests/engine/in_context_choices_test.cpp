@@ -1,4 +1,4 @@
-// Which demonstrations are chosen, in which order, and that calibration divides out what they make likely.
+// Which demonstrations are chosen, in which order, and that calibration divides out the bias that they cause.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -118,7 +118,7 @@ TEST_CASE("the seed of the order permutes the same demonstrations") {
   }
 }
 
-TEST_CASE("calibration divides by what the demonstrations alone make likely") {
+TEST_CASE("calibration divides by the label probabilities that the demonstrations alone cause") {
   for (const char* name : {"llama-tied", "bert-mlm"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);

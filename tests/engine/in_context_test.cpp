@@ -170,7 +170,7 @@ TEST_CASE("on causal models demonstrations are forwarded once per card") {
   CHECK(predictor.counters().forwards == 2);
 }
 
-TEST_CASE("similar shows the examples whose mean hidden states are nearest, the nearest last") {
+TEST_CASE("`similar` selects the examples whose mean hidden states are nearest, the nearest last") {
   for (const char* name : {"llama-tied", "bert-mlm", "t5-gated"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);

@@ -1,6 +1,6 @@
-// Cards whose soft prompts depend on the input: an answer doesn't depend on its company, training finds a rule
-// that one soft prompt for all inputs does not, a split step is the same step, and generation equals decoding
-// without a cache.
+// Cards whose soft prompts depend on the input: predictions don't depend on the rest of the batch, training
+// finds a rule that one soft prompt for all inputs does not, a split step has the same gradients, and generation
+// equals decoding without a cache.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -57,8 +57,8 @@ Prediction alone(const Model& model, const TaskPipeline& pipeline, const Example
   return Predictor(model, {&pipeline}).predict({&example})[0];
 }
 
-/// One word, which is the label: a single input-independent prompt would have to have the frozen model tell
-/// them apart.
+/// One word, which is the label: with a single input-independent prompt, the frozen model would have to tell the
+/// words apart.
 std::vector<Example> single_words(int64_t count) {
   std::vector<Example> examples(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < examples.size(); ++i) {
@@ -71,7 +71,7 @@ std::vector<Example> single_words(int64_t count) {
 
 } // namespace
 
-TEST_CASE("an example's answer doesn't depend on its company, whatever prompts it and the others get") {
+TEST_CASE("an example's prediction doesn't depend on the rest of the batch, whatever prompts are chosen") {
   for (const char* name : models) {
     CAPTURE(name);
     const Model model = tiny_model(name);
@@ -93,7 +93,7 @@ TEST_CASE("an example's answer doesn't depend on its company, whatever prompts i
       std::vector<const Example*> reversed = pointers(examples);
       std::reverse(reversed.begin(), reversed.end());
       Predictor small(model, {&card},
-                      {3}); // on a causal model later batches take what the card begins with from a cache
+                      {3}); // on a causal model later batches take the card's prefix from a cache
       const std::vector<Prediction> backwards = small.predict(reversed);
       for (std::size_t i = 0; i < examples.size(); ++i) {
         const Prediction single = alone(model, card, examples[i]);
@@ -149,7 +149,7 @@ TEST_CASE("inputs get different prompts, and the examples' features are those of
   CHECK(first.size() <= 4);
 }
 
-TEST_CASE("prompts that are scored as they are, are inputs of their own") {
+TEST_CASE("prompts that are scored as they are count as separate inputs") {
   const Model model = tiny_model("llama-tied");
   const TaskPipeline pipeline = smop(model, "m", plain_text(model), 3);
   const std::vector<Example> examples = word_examples(8, 14);
@@ -216,7 +216,7 @@ TEST_CASE("a step that is split into several passes has the same gradients") {
   }
 }
 
-TEST_CASE("one seed trains the same bits, and the card answers as the pipeline does") {
+TEST_CASE("one seed trains the same bits, and the card predicts what the pipeline predicts") {
   const Model model = tiny_model("bert-mlm");
   const std::vector<Example> examples = word_examples(16, 24);
   const auto trained = [&](uint64_t seed) {

@@ -194,7 +194,7 @@ TEST_CASE("layers above compute what they would with the late tokens as their fi
     }
 }
 
-TEST_CASE("late prompts learn a planted rule, and the card answers as the pipeline does") {
+TEST_CASE("late prompts learn a planted rule, and the card predicts what the pipeline predicts") {
   at::set_num_threads(1);
   for (const char* name : {"llama-untied", "bert-mlm", "t5-plain"})
     for (const char* generator : {"none", "instance"}) {
@@ -239,7 +239,7 @@ TEST_CASE("a step that is split into several passes has the same gradients") {
     }
 }
 
-TEST_CASE("cards of different layers and generators share one batch and answer as alone") {
+TEST_CASE("cards of different layers and generators share one batch and predict what they predict alone") {
   for (const char* name : {"llama-tied", "t5-plain"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);

@@ -1,4 +1,4 @@
-// Options that name files and cards: what a component receives of them, and that a card no longer needs them.
+// Options that name files and cards: a component receives their contents, and the card no longer needs them.
 #include <ATen/ATen.h>
 
 #include <filesystem>

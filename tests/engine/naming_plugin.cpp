@@ -1,5 +1,5 @@
-// A tuner that is not trained: its state is what its options name, the text of a file and the state of a card's
-// tuner.
+// A tuner that is not trained: its state is the contents of what its options name, the text of a file and the
+// state of a card's tuner.
 #include <cuecard/register.hpp>
 #include <cuecard/tuner.hpp>
 

@@ -70,7 +70,7 @@ TEST_CASE("sampled tokens are those that the same uniform numbers select by hand
   CHECK(std::unique(seen.begin(), seen.end()) - seen.begin() > 10); // they differ, so something was sampled
 }
 
-TEST_CASE("a token is sampled as often as its probability says") {
+TEST_CASE("tokens are sampled according to their probabilities") {
   const at::Tensor probs = at::tensor({0.5, 0.25, 0.15, 0.07, 0.03}, at::kDouble);
   const int64_t n = 4000;
   const at::Tensor scores = probs.log().to(at::kFloat).expand({n, 5}).contiguous();
@@ -133,7 +133,7 @@ TEST_CASE("a forced token wins against bans and penalties") {
   CHECK(constrained(scores, {{&start, 0, 4}, {&begun, 2, 4}, {&full, 3, 4}}, {}, nothing).is_same(scores));
 }
 
-TEST_CASE("what a text begins and ends with is read from the model's files; an unknown token is refused") {
+TEST_CASE("tokens that texts begin and end with are read from the model's files; an unknown token is refused") {
   Configuration configuration("config.json");
   SpecialTokens special;
   special.eos = 7;

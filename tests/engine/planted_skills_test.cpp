@@ -9,7 +9,7 @@
 
 #include "taught_model.hpp"
 
-// Behind LibTorch, whose logging defines CHECK, too.
+// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -95,8 +95,8 @@ double share_right(const Model& model, const TaskPipeline& pipeline, const std::
 
 } // namespace
 
-TEST_CASE("tiny models learn to copy, to reverse and to fill a mask by a hidden rule, and a learned prompt "
-          "picks the skill") {
+TEST_CASE("tiny models learn to copy, to reverse and to fill a mask by a hidden rule, and a trained prompt "
+          "selects the skill") {
   at::set_num_threads(1); // products this small gain nothing from more
   const std::vector<Text> all = texts();
   std::vector<Example> lessons, seen[2], unseen[2];

@@ -1,4 +1,4 @@
-// The same prediction in any batch: alone, with mixed lengths, reordered, with examples of other cards.
+// Predictions are the same in any batch: alone, with mixed lengths, reordered, with examples of other cards.
 #include <ATen/ATen.h>
 
 #include <algorithm>

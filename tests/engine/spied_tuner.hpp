@@ -57,7 +57,7 @@ protected:
   Engine& engine_;
 };
 
-/// Another tuner, whose `fit` receives the engine that `wrap` makes of the run's.
+/// Wraps a tuner; its `fit` receives the engine that `wrap` creates from the run's engine.
 class SpiedTuner final : public Tuner {
 public:
   using Wrap = std::function<std::unique_ptr<Engine>(Engine& engine, const Tuner& tuner)>;

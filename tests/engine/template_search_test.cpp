@@ -1,5 +1,5 @@
-// Template search: the chosen template is the best by a direct computation, what the model generates is what it
-// finds likely for all examples together, and the card is a plain prompt.
+// Template search: the chosen template is the best by a direct computation, generated templates are the most
+// probable ones for all examples together, and the card is a plain prompt.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -248,7 +248,7 @@ TokenizedPrompt open_after(std::vector<int64_t> ids) {
 
 } // namespace
 
-TEST_CASE("a causal model's first words are those that it finds likeliest after all examples together") {
+TEST_CASE("a causal model's first words are the most probable ones after all examples together") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> rows = word_examples(6, 115);
   const std::vector<std::string> tried =
@@ -266,7 +266,7 @@ TEST_CASE("a causal model's first words are those that it finds likeliest after 
     batches.push_back(pack({{&prompts[i], &rows[i]}}, {}));
   const at::Tensor next = next_after(model, batches);
   REQUIRE_FALSE(tried.empty());
-  std::vector<std::string> likely; // the order of the likeliest plain tokens
+  std::vector<std::string> likely; // the most probable plain tokens, in order
   const at::Tensor order = next.argsort(0, true);
   for (int64_t i = 0; i < 12; ++i)
     if (const int64_t id = order[i].item<int64_t>(); is_plain(model.vocabulary(), id)) {
@@ -294,7 +294,7 @@ TEST_CASE("an encoder-decoder fills both gaps of all examples at once") {
   }
 }
 
-TEST_CASE("an encoder-decoder's texts are those that it finds likeliest in the gap of all examples together") {
+TEST_CASE("an encoder-decoder's texts are the most probable ones in the gap of all examples together") {
   const Model model = tiny_model("t5-plain");
   const Vocabulary& vocabulary = model.vocabulary();
   const std::vector<Example> rows = word_examples(4, 118);
@@ -350,7 +350,7 @@ TEST_CASE("an encoder-decoder's texts are those that it finds likeliest in the g
     CHECK(tried[i] == "{text} " + order[i].second + " {\"mask\"}");
 }
 
-TEST_CASE("what can't be searched is refused with advice") {
+TEST_CASE("tasks that can't be searched are refused with advice") {
   const Model bert = tiny_model("bert-mlm"), llama = tiny_model("llama-tied");
   CHECK_THROWS_WITH_AS(searching(bert, {}), doctest::Contains("can't generate"), UsageError);
   CHECK_THROWS_WITH_AS(two_label_pipeline(llama, "m", "{text} is{\"mask\"}", "template-search"),

@@ -40,7 +40,7 @@ Example row_of(const std::string& text, std::vector<std::string> answers,
 
 } // namespace
 
-TEST_CASE("examples of one text are one input with all their answers as references") {
+TEST_CASE("examples with the same text are one input with all their answers as references") {
   const Model model = tiny_model("llama-tied");
   const TaskPipeline pipeline = writing_pipeline(model);
   std::vector<Example> rows{row_of("a", {"x"}),

@@ -1,5 +1,5 @@
 // Every tuner on every family: each is trained for a few steps and predicts, alone and in a batch with all
-// others, or gives the reason why it can't. docs/tuners.md contains the table that results.
+// others, or gives the reason why it can't. docs/tuners.md contains the resulting table.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // Verbalizers that search, train or combine label words, through the engine: a planted label is found, a
-// reloaded card predicts the same, and in a batch with another card each example gets what it gets alone.
+// reloaded card predicts the same, and in a batch with another card each example gets the same scores as alone.
 #include <cmath>
 #include <filesystem>
 #include <fstream>

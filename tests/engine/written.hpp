@@ -46,7 +46,7 @@ inline std::vector<PackItem> items_of(const std::vector<TokenizedPrompt>& prompt
   return items;
 }
 
-/// Lists that a recording stores end to end.
+/// Lists that a recording stores concatenated.
 inline std::vector<std::vector<int64_t>> lists(const Recording& recording, const std::string& values,
                                                const std::string& offsets) {
   const std::vector<int64_t> all = recording.list(values), ends = recording.list(offsets);

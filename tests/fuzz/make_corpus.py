@@ -1,6 +1,6 @@
-"""make_corpus.py: writes the inputs in corpus/ that are no text: safetensors files, adapters, a GGUF file, SentencePiece models, shared libraries.
+"""make_corpus.py: writes the binary inputs in corpus/: safetensors files, adapters, a GGUF file, SentencePiece models, shared libraries.
 
-Each is about the smallest that its parser reads to the end. Other files in corpus/ are written by hand or are findings, and stay.
+Each is about the smallest input that its parser accepts. Other files in corpus/ are written by hand or are findings, and are kept.
 """
 
 import json
@@ -84,7 +84,7 @@ def pair(key: str, kind: int, value) -> bytes:
 
 
 def gguf(pairs: list[bytes], tensors: dict[str, tuple[list[int], int, int]], version: int = 3) -> bytes:
-    """Tensors: shape with the fastest dimension first, type, bytes. Their numbers are ones, as far as they are float32."""
+    """Tensors: shape with the fastest dimension first, type, bytes. Float32 tensors are filled with ones."""
     infos, size = b"", 0
     for name, (shape, kind, count) in tensors.items():
         infos += gguf_text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, size)
@@ -106,7 +106,7 @@ def make_gguf() -> None:
          pair("llama.attention.layer_norm_rms_epsilon", FLOAT, 1e-5), pair("tokenizer.ggml.model", TEXT, "gpt2"),
          pair("tokenizer.ggml.pre", TEXT, "smollm"), pair("tokenizer.ggml.merges", LIST, ["a b"]),
          pair("tokenizer.ggml.add_bos_token", BOOL, 1), *common], {"token_embd.weight": ([4, 4], 0, 64), **layer, **norms}))
-    # What else a file may say of its model.
+    # Other metadata that a file may have.
     more = {"attention.head_count_kv": 1, "attention.key_length": 2, "rope.dimension_count": 2, "expert_count": 0}
     write("gguf/qwen2", gguf(
         [pair("general.architecture", TEXT, "qwen2"), *(pair("qwen2." + key, UINT32, value) for key, value in (sizes | more).items()),
@@ -116,14 +116,14 @@ def make_gguf() -> None:
          pair("tokenizer.ggml.eos_token_id", UINT32, 0), pair("tokenizer.ggml.padding_token_id", UINT32, 0), *common],
         {"token_embd.weight": ([4, 4], 0, 64), "output_norm.weight": ([4], 0, 16), "rope_freqs.weight": ([1], 0, 4),
          "blk.0.attn_q.weight": square, "blk.0.attn_k.weight": ([4, 2], 0, 32), "blk.0.attn_k.bias": ([2], 0, 8)}))
-    # Sizes of heads whose product no number holds.
+    # Head sizes whose product overflows.
     vast = sizes | {"attention.head_count": 2**32 - 1, "attention.key_length": 2**32 - 2}
     write("gguf/heads-beyond-all", gguf(
         [pair("general.architecture", TEXT, "llama"), *(pair("llama." + key, UINT32, value) for key, value in vast.items()),
          pair("llama.attention.layer_norm_rms_epsilon", FLOAT, 1e-5), pair("tokenizer.ggml.model", TEXT, "gpt2"),
          pair("tokenizer.ggml.pre", TEXT, "smollm"), pair("tokenizer.ggml.merges", LIST, ["a b"]), *common],
         {"token_embd.weight": ([4, 4], 0, 64), "blk.0.attn_q.weight": square}))
-    # Quantised blocks of 32 or 256 numbers, on tensors that no model asks for.
+    # Quantised blocks of 32 or 256 numbers, in tensors that no model uses.
     write("gguf/quantised", gguf(
         [pair("general.architecture", TEXT, "bert"), pair("general.alignment", UINT32, 32), pair("tokenizer.ggml.model", TEXT, "bert"),
          pair("tokenizer.ggml.tokens", LIST, ["[UNK]", "[CLS]", "[SEP]", "\N{LOWER ONE EIGHTH BLOCK}a", "b"])],
@@ -155,7 +155,7 @@ def make_sentencepiece() -> None:
     trie = struct.pack("<I", 1 << 10) + bytes(4 * (1 ^ 0x41) - 4)
     trie += struct.pack("<I", 0x41 | 1 << 8 | 1 << 10) + struct.pack("<I", 1 << 31)
     charmap = struct.pack("<I", len(trie)) + trie + b"a\0"
-    letters.append(piece("<a>", 0, 4))  # a user's own
+    letters.append(piece("<a>", 0, 4))  # user-defined
     special = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3)
     write("sentencepiece/unigram", special + b"".join(letters) + message(2, b"\x18\x01") + message(3, message(2, charmap)))
     write("sentencepiece/bpe", special + piece("<0x41>", 0, 6) + b"".join(letters) + message(2, b"\x18\x02" + varint(35 << 3) + b"\1"))
@@ -199,7 +199,7 @@ class Library:
                            text("tiny"), text("1.0"), text("Apache-2.0"), text("C++"), text(""), [structs[0]])
 
     def finished(self, gnu_hash: bool, packed: bool, components: int = 1, claimed: int = 0, segments: int = 1) -> bytes:
-        """`claimed`: bytes of relocations, where that is a lie. `segments`: so many, which show the file again and again."""
+        """`claimed`: a false size of the relocations. `segments`: their number; each maps the whole file again."""
         self.bytes = bytearray(64 + 56 * (segments + 1))
         manifest = self.manifest(components)
         names = b"\0cuecard_plugin\0"

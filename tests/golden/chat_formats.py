@@ -1,7 +1,7 @@
-"""Chats as transformers writes them, by one template of our own for each of the common formats.
+"""Chats as transformers renders them, with one template of our own for each of the common formats.
 
-The templates write what the publishers' do for plain chats. Beside each chat stands the template that it came from, so
-that the tests recognise the format from it.
+For plain chats, the templates produce the same text as the publishers'. Each chat is stored with its template, from which
+the tests recognise the format.
 """
 
 import json

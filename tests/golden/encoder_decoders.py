@@ -23,7 +23,7 @@ TRACED = 2  # the sequence whose encoder keys and values are kept
 
 
 def t5_words() -> Tokenizer:
-    """Sentinels stand at the end and count down, as in T5's own vocabulary."""
+    """Sentinels are at the end and count down, as in T5's own vocabulary."""
     return tiny_tokenizers.spelling(["<pad>", "</s>", "<unk>"], [], ["</s>"], after=[f"<extra_id_{i}>" for i in (3, 2, 1, 0)])
 
 
@@ -57,7 +57,7 @@ def write_t5_plain(folder: Path) -> None:
 
 
 def write_t5_gated(folder: Path) -> None:
-    """As T5 1.1's files: another matrix for the output, and the configuration that says so."""
+    """As in T5 1.1: an untied output matrix, and the configuration of it."""
     tokenizer = t5_words()
     config = T5Config(
         vocab_size=tokenizer.get_vocab_size() + 5, d_model=16, d_kv=10, d_ff=28, num_layers=1, num_decoder_layers=2,
@@ -87,13 +87,13 @@ def write_bart(folder: Path) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>",
         "unk_token": "<unk>", "mask_token": "<mask>", "cls_token": "<s>", "sep_token": "</s>",
     })
-    path = folder / "config.json"  # BART's own files say here what a text begins and ends with
+    path = folder / "config.json"  # as in BART's own files
     fields = json.loads(path.read_text()) | {"forced_bos_token_id": 0, "forced_eos_token_id": 2}
     path.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
 
 
 class EncoderTrace:
-    """Keys and values of every encoder layer, as the projections give them."""
+    """Keys and values of every encoder layer, as projected."""
 
     def __init__(self, model):
         self.rows = {"key": [], "value": []}
@@ -111,7 +111,7 @@ class EncoderTrace:
 
 
 def run(model, rows: dict):
-    """Each pair alone, without padding: hidden, log_probs of output rows, gradients of both sides' word embeddings, objective,
+    """Each pair alone, without padding: hidden, log_probs of output tokens, gradients of both sides' word embeddings, objective,
     and the encoder's keys and values of one sequence."""
     table = model.get_input_embeddings().weight.detach()
     scale = getattr(model.get_input_embeddings(), "embed_scale", 1.0)

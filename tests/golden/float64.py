@@ -1,8 +1,8 @@
 """Models in float64 throughout.
 
-`model.double()` leaves islands of float32 in transformers: the norms of Llama and T5, and Llama's rotary frequencies,
-angles, cosines and sines. They put errors of 1e-7 into a float64 run, more than the 1e-8 that optimizer steps are
-compared within, and the cosines differ by a rounding from one processor to the next. Here the islands are lifted.
+`model.double()` leaves some computations of transformers in float32: the norms of Llama and T5, and Llama's rotary
+frequencies, angles, cosines and sines. They cause errors of 1e-7 in a float64 run, more than the 1e-8 that optimizer steps
+are compared within, and the rounding of the cosines differs between processors. `lift` replaces them by float64.
 """
 
 import types
@@ -19,7 +19,7 @@ def lift(model: torch.nn.Module) -> torch.nn.Module:
             module.forward = types.MethodType(_norm, module)
         elif isinstance(module, LlamaRotaryEmbedding):
             module.forward = types.MethodType(_angles, module)
-    # Eager attention takes its softmax in float32; the fused one computes in the type that it is given.
+    # Eager attention computes its softmax in float32; the fused one uses the dtype of its inputs.
     model.config._attn_implementation = "sdpa"
     return model
 

@@ -1,9 +1,9 @@
-"""What transformers generates for prompts of unequal length, each alone, on the tiny models that can write.
+"""What transformers generates for prompts of unequal length, each alone, on the tiny models that can generate.
 
 generation.safetensors in a model's folder: `prompts` and `prompt_offsets` [n + 1]; for each setting NAME of SETTINGS that
 is recorded of the model `NAME.ids` and `NAME.offsets`, the tokens generated after each prompt (after the decoder's first
-token where there is an encoder), end-of-sequence token included where it came; for beams `NAME.scores`, the score of each.
-A setting with several texts for a prompt has them in a row, best first.
+token where there is an encoder), end-of-sequence token included where it was generated; for beams `NAME.scores`, the score of each.
+A setting with several texts per prompt has them consecutively, best first.
 """
 
 import json
@@ -32,7 +32,7 @@ SOME = ["greedy", "greedy.ngram", "greedy.banned", "beams", "beams.long", "beams
 
 @dataclass
 class Case:
-    """What is recorded of a model. What is written must fit its positions."""
+    """What is recorded of a model. Prompts and generated tokens must fit its positions."""
 
     seed: int
     prompts: int = 6
@@ -57,7 +57,7 @@ CASES = {
 
 
 def load(folder: Path):
-    """The model, with what its config.json says of the beginning and the end of a text and nothing else."""
+    """The model, with the special tokens for generation from its config.json and no other generation settings."""
     fields = json.loads((folder / "config.json").read_text())
     loader = AutoModelForSeq2SeqLM if fields.get("is_encoder_decoder") else AutoModelForCausalLM
     model = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
@@ -79,12 +79,12 @@ def written(model, prompt: list[int], new_tokens: int, **settings) -> tuple[list
 
 
 def without_padding(ids: list[int], end: int) -> list[int]:
-    """The end-of-sequence token is the padding token, too."""
+    """The end-of-sequence token is also the padding token."""
     return ids[: ids.index(end) + 1] if end in ids else ids
 
 
 def chosen_prompts(model, case: Case) -> list[list[int]]:
-    """Half of them such that the end-of-sequence token is written before it must be, where as many can be found."""
+    """Half of them are chosen so that generation ends before the length limit, where as many are found."""
     generator = torch.Generator().manual_seed(case.seed)
     end, half = model.config.eos_token_id, case.prompts // 2
     ending, other = [], []

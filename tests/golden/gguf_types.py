@@ -1,4 +1,4 @@
-"""What the gguf package makes of the bytes of each quantised type that is read: random bits, scales that are numbers."""
+"""Dequantised values of the gguf package for each supported quantised type: random bits with finite scales."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from gguf.quants import dequantize
 from safetensors.torch import save_file
 
 BLOCKS = 3
-SCALES = {  # where in a block float16 numbers stand
+SCALES = {  # offsets of the float16 scales in a block
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
 }
 

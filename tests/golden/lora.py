@@ -3,8 +3,8 @@
 PEFT's own modules throughout, on transformers' own classes. As in trainable_prefixes.py nothing that is trained is stored: the
 k-th tensor of a case starts as chirp(k), in the order of the modules' names, of LoRA A before B.
 
-The adapters are written by PEFT and read back by PEFT, and what it computes then is recorded: class probabilities of heads, labels
-of words, probabilities of two words at a mask, or what is generated greedily and how likely that was.
+The adapters are saved and loaded by PEFT, and its results are recorded: class probabilities of heads, labels
+of words, probabilities of two words at a mask, or the greedily generated text and its log-probability.
 """
 
 import json
@@ -22,7 +22,7 @@ from peft_adapters import AUTO, LABELS, texts_of
 
 RANK, ALPHA, ALL_RANK, ALL_ALPHA = 2, 3, 3, 5
 
-# Of each model the linear layers in its blocks, as PEFT's regular expression.
+# The linear layers in each model's blocks, as PEFT's regular expression.
 BLOCKS = {
     "llama-tied": r"model\.layers\..*_proj",
     "gpt2-tied": r"transformer\.h\..*(c_attn|c_proj|c_fc)",
@@ -104,7 +104,7 @@ def write(models: Path, folder: Path, name: str) -> None:
     fields["base_model_name_or_path"] = model
     for field in ("target_modules", "feedforward_modules"):
         if isinstance(fields.get(field), list):
-            fields[field].sort()  # of a set
+            fields[field].sort()  # PEFT writes a set
     path.write_text(json.dumps(fields, indent=2, sort_keys=True))
     if name == HALF:
         tensors = load_file(folder / "adapter_model.safetensors")

@@ -1,4 +1,4 @@
-"""Makes the golden files of this folder anew. README.md says what they hold.
+"""Recreates the golden files of this folder, which README.md describes.
 
     python make_golden.py [--models DIR] [--only tiny|real|peft|lora|tokenizer|metrics] [--program CUECARD]
 """
@@ -28,12 +28,12 @@ def check_versions() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the golden files anew.")
+    parser = argparse.ArgumentParser(description="Recreate the golden files.")
     parser.add_argument("--models", type=Path, default=HERE.parents[1] / ".cache" / "models",
                         help="folder with the models that ./run setup unpacks (default: %(default)s)")
     parser.add_argument("--only", choices=["tiny", "real", "peft", "lora", "tokenizer", "metrics"], help="only one part")
     parser.add_argument("--program", type=Path, default=HERE.parents[1] / "build" / "release" / "bin" / "cuecard",
-                        help="the built program, whose exports PEFT reads (default: %(default)s)")
+                        help="the built program, whose exports PEFT loads (default: %(default)s)")
     arguments = parser.parse_args()
     check_versions()
     if arguments.only in (None, "tiny", "real"):

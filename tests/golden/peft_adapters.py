@@ -1,8 +1,8 @@
-"""Adapters as PEFT saves them on the tiny models, and what transformers and PEFT make of texts under them.
+"""Adapters as PEFT saves them for the tiny models, and the results of transformers and PEFT with them.
 
-Every adapter is written by PEFT, read back by PEFT, and what it gives then is recorded: class probabilities of heads, labels of
-words, or what is written greedily and how likely that was. Written texts come from whole forward passes, one for each token,
-and must equal those of `generate` where PEFT's works.
+Every adapter is saved and loaded by PEFT, and its results are recorded: class probabilities of heads, labels of words, or the
+greedily generated text and its log-probability. Texts are generated with a full forward pass for each token, and must equal
+those of `generate` where it works with PEFT.
 """
 
 import json
@@ -37,7 +37,7 @@ CONFIG = {
 }
 WORDS = ["the film is great", "a plot and the camera", "is all terrible"]
 NUMBERS = ["w7 w9 w11 w5", "w30 w12", "w21 w22 w8 w9 w10 w3"]
-# PEFT takes an encoder-decoder's sizes from its encoder; where the decoder's differ it must be told.
+# PEFT takes an encoder-decoder's sizes from its encoder; where the decoder's differ, they must be given.
 T5_PLAIN = {"token_dim": 18, "num_attention_heads": 3, "num_layers": 1}
 T5_GATED = {"token_dim": 20, "num_attention_heads": 2, "num_layers": 2}
 BART = {"token_dim": 24, "num_attention_heads": 4, "num_layers": 2}
@@ -69,8 +69,8 @@ CASES = {
     "llama-words": ("llama-tied", "PREFIX_TUNING", "TOKEN_CLS", {}),
 }
 OLD = "gpt2-prefix"  # without the fields that peft 0.3 did not write
-NAMED = "gpt2-prompt"  # an adapter with a name of its own lies in a sub-folder
-RESIZED = "gpt2-prompt"  # ... and of this one the vocabulary was resized, so that the embeddings are saved, too
+NAMED = "gpt2-prompt"  # a named adapter is saved in a subfolder
+RESIZED = "gpt2-prompt"  # its vocabulary was resized, so that the embeddings are saved, too
 HALF = {"llama-prompt": torch.float16, "llama-prefix": torch.bfloat16}
 LABELS = 3
 
@@ -78,7 +78,7 @@ LABELS = 3
 def texts_of(model: str) -> list[str]:
     numbered = model.split("-")[0] in ("gpt2", "llama3", "mistral", "qwen2", "qwen3")
     texts = NUMBERS if numbered else WORDS
-    return texts[:2] if model == "mistral" else texts  # with rows and what is written, its window holds no more
+    return texts[:2] if model == "mistral" else texts  # virtual tokens and generated tokens must fit its window
 
 
 def base_of(models: Path, case: str, tokens: int = 0):
@@ -136,15 +136,15 @@ def greedy(adapted, tokenizer, ids, case: str, tokens: int, extra: dict) -> dict
     for place in range(WRITTEN):
         scores = next_scores(adapted, ids, written, task, tokens, extra)
         best = scores.topk(2).values
-        assert best[0] - best[1] > 1e-3, f"{case}: too close to tell"
+        assert best[0] - best[1] > 1e-3, f"{case}: too close to decide"
         written.append(int(scores.argmax()) if forced.get(place) is None else forced[place])
         total += float(scores[written[-1]])
-    assert config.eos_token_id not in written[:-1], f"{case}: ends early; take another text"
+    assert config.eos_token_id not in written[:-1], f"{case}: ends early; use another text"
     if case != RESIZED:
         rows = torch.tensor([ids])
         generated = adapted.generate(input_ids=rows, attention_mask=torch.ones_like(rows), max_new_tokens=WRITTEN, do_sample=False,
                                      pad_token_id=0, **extra)
-        assert generated[0, -WRITTEN:].tolist() == written, f"{case}: generate writes {generated[0].tolist()}, not {written}"
+        assert generated[0, -WRITTEN:].tolist() == written, f"{case}: generate returns {generated[0].tolist()}, not {written}"
     return {"text": tokenizer.decode(written), "log_prob": total}
 
 
@@ -166,7 +166,7 @@ def recorded(models: Path, folder: Path, case: str) -> dict:
         found["labels"] = []
         for text in found["texts"]:
             each = tokenizer.encode(text)
-            begins = [i for i in range(len(text)) if i == 0 or text[i] == " "]  # a space is the first token's, if any's
+            begins = [i for i in range(len(text)) if i == 0 or text[i] == " "]  # a space belongs to the first token of a word, if to any
             starts = [next(t for t, (_, end) in enumerate(each.offsets) if end > begin) for begin in begins]
             rows = torch.tensor([each.ids])
             logits = adapted(input_ids=rows, attention_mask=torch.ones_like(rows)).logits[0][starts]

@@ -1,8 +1,8 @@
-"""Cards that the program learned, exported and read by PEFT, against what the program itself says.
+"""Cards that the program trained, exported and loaded by PEFT, against the program's own predictions.
 
     python peft_exports.py PROGRAM      the built `cuecard`; nothing is recorded
 
-Every card is learned for a few steps on one of the tiny models, exported, and loaded by PEFT with the model by transformers.
+Every card is trained for a few steps on one of the tiny models, exported, and loaded by PEFT with the model in transformers.
 """
 
 import json
@@ -22,7 +22,7 @@ MODELS = Path(__file__).resolve().parent / "models"
 ANSWERS = ["bad", "good"]
 HEAD = {"component": "head"}
 
-# name: model, tuner, options, verbalizer of the task (none: the words that follow), type that is asked for
+# name: model, tuner, options, verbalizer of the task (none: the label words), requested adapter type
 CARDS = {
     "rows": ("llama-tied", "prompt-tuning", ["length=3"], None, None),
     "tasks": ("llama-tied", "prompt-tuning", ["length=3"], None, "MULTITASK_PROMPT_TUNING"),
@@ -104,10 +104,10 @@ def check(program: Path) -> None:
             theirs = by_peft(model, json.loads(said)["task_type"], kind == "MULTITASK_PROMPT_TUNING")
             difference = (torch.tensor(ours) - torch.tensor(theirs)).abs().max().item()
             spread = (torch.tensor(ours)[:, 0].max() - torch.tensor(ours)[:, 0].min()).item()
-            print(f"{name}: PEFT's probabilities differ by {difference:.1e}; the texts' own by {spread:.1e}")
+            print(f"{name}: PEFT's probabilities differ by {difference:.1e}; those of different texts by {spread:.1e}")
             os.chdir(MODELS)
             if not difference < 1e-4:
-                sys.exit(f"peft_exports.py: {name}: the program says {ours}, PEFT {theirs}")
+                sys.exit(f"peft_exports.py: {name}: the program predicts {ours}, PEFT {theirs}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What transformers computes with SmolLM2 (GGUF) and MiniLM: values only, the models come from ./run setup."""
+"""Results of transformers with SmolLM2 (GGUF) and MiniLM: values only; ./run setup downloads the models."""
 
 import json
 from pathlib import Path
@@ -81,7 +81,7 @@ def load_smollm2(path: Path):
 
 
 def check_it_speaks(model, tokenizer: Tokenizer) -> None:
-    """Query and key rows that were permuted wrongly at load still run, but the model then babbles."""
+    """If the rows of the query and key weights are permuted wrongly at load, the model runs but generates nonsense."""
     row = torch.tensor([tokenizer.encode(SENTENCES[0]).ids])
     out = model.generate(row, attention_mask=torch.ones_like(row), max_new_tokens=8, do_sample=False)
     text = tokenizer.decode(out[0, row.shape[1] :].tolist())
@@ -141,7 +141,7 @@ def record_label_words(model, tokenizer: Tokenizer, path: Path) -> None:
 
 
 def record_chat(tokenizer: Tokenizer, gguf: Path, path: Path) -> None:
-    """A chat as transformers writes it by the template in the file, and its ids."""
+    """A chat as transformers renders it with the template in the file, and its ids."""
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)

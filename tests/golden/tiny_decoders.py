@@ -1,5 +1,5 @@
-"""Tiny random decoders beside tiny_models.py's: GPT-2 and the members of the Llama family, in the forms that their
-config.json and tensor names have in the wild. Their tokenizer knows the words w0, w1, ... by their ids."""
+"""More tiny random decoders: GPT-2 and the members of the Llama family, with config.json and tensor names in the forms of
+published checkpoints. Their tokenizer has the words w0, w1, ... with these numbers as ids."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def write_gpt2_tied(folder: Path) -> None:
         vocab_size=61, n_positions=40, n_embd=18, n_layer=3, n_head=3, scale_attn_by_inverse_layer_idx=True,
         bos_token_id=1, eos_token_id=1,
     )), 111)
-    # OpenAI's checkpoints were saved from the stack without its head, and with the mask among the weights.
+    # OpenAI's checkpoints were saved from the model without its head, and with the mask among the weights.
     path = folder / "model.safetensors"
     tensors = {name.removeprefix("transformer."): value for name, value in load_file(path).items()}
     tensors["h.0.attn.bias"] = torch.ones(8, 8).tril().view(1, 1, 8, 8)
@@ -90,7 +90,7 @@ def write_qwen2(folder: Path) -> None:
     as_transformers_4(folder, 1000.0, scaling)
     path = folder / "config.json"
     fields = json.loads(path.read_text())
-    fields["sliding_window"] = 4  # such files name a window that they don't use
+    fields["sliding_window"] = 4  # such files have a window that is not used
     path.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Tiny random encoders beside tiny_models.py's: DistilBERT, and both halves of ELECTRA."""
+"""More tiny random encoders: DistilBERT, and both parts of ELECTRA."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def write_electra_generator(folder: Path) -> None:
 
 
 def write_electra_discriminator(folder: Path) -> None:
-    """With the tokenizer's files as they were before tokenizer.json."""
+    """With tokenizer files as they were before tokenizer.json."""
     tokenizer = spelling()
     model = ElectraForPreTraining(ElectraConfig(
         vocab_size=tokenizer.get_vocab_size(), embedding_size=16, hidden_size=16, num_hidden_layers=1, num_attention_heads=4,

@@ -25,7 +25,7 @@ LENGTHS = [7, 1, 12, 2, 5, 9]
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:
-    """Weights large enough that a forgotten bias or a swapped norm moves the output by far more than 1e-4."""
+    """Weights large enough that a forgotten bias or a swapped norm changes the output by far more than 1e-4."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in sorted(model.named_parameters()):
         noise = torch.randn(parameter.shape, generator=generator)
@@ -66,7 +66,7 @@ def write_llama_tied(folder: Path) -> None:
 def write_llama_untied(folder: Path) -> None:
     tokenizer = tiny_tokenizers.llama3_like(360)
     config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size() + 4,  # as real checkpoints, more rows than the tokenizer has ids
+        vocab_size=tokenizer.get_vocab_size() + 4,  # as in real checkpoints, more embeddings than the tokenizer has ids
         hidden_size=36,
         intermediate_size=64,
         num_hidden_layers=2,
@@ -87,7 +87,7 @@ def write_llama_untied(folder: Path) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>",
         "eos_token": "<|end_of_text|>", "model_max_length": 96,
     })
-    # Checkpoints older than transformers 5 keep the rotary base at the top level: this model has that form.
+    # Checkpoints older than transformers 5 have the rotary base at the top level.
     path = folder / "config.json"
     fields = json.loads(path.read_text())
     fields["rope_theta"] = fields.pop("rope_parameters")["rope_theta"]
@@ -148,7 +148,7 @@ def write(folder: Path, model, tokenizer, roles: dict) -> None:
 
 
 def random_rows(vocabulary: int, seed: int, reserved: int = 5):
-    """Packed rows: ids [R] and offsets [S + 1] of sequences of unequal lengths, no special tokens among them."""
+    """Packed sequences of unequal lengths without special tokens: ids [T] and offsets [S + 1]."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(reserved, vocabulary, (sum(LENGTHS),), generator=generator)
     offsets = torch.tensor([0] + LENGTHS).cumsum(0)
@@ -156,7 +156,7 @@ def random_rows(vocabulary: int, seed: int, reserved: int = 5):
 
 
 def run_language_model(model, ids, offsets, segments, target_rows, target_ids):
-    """Each sequence alone, without padding; returns hidden [R, H], log_probs [R, V], objective, gradient [R, H].
+    """Each sequence alone, without padding; returns hidden [T, H], log_probs [T, V], objective, gradient [T, H].
 
     The objective is the mean of log_probs[target_rows[t], target_ids[t]] over t.
     """
@@ -179,7 +179,7 @@ def run_language_model(model, ids, offsets, segments, target_rows, target_ids):
 
 
 def record_language_model(folder: Path, loader, seed: int, segmented: bool, lift) -> None:
-    """`lift` makes a model one of float64."""
+    """`lift` converts a model to float64."""
     single = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     double = lift(loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval())
     vocabulary = single.config.vocab_size
@@ -203,7 +203,7 @@ def record_language_model(folder: Path, loader, seed: int, segmented: bool, lift
 
 
 def check_rounding(name, double, single) -> None:
-    """The comparison within 1e-4 is only fair where float32 itself stays well inside it."""
+    """A tolerance of 1e-4 is only meaningful if float32 itself stays well within it."""
     distance = [float((a - b).abs().max()) for a, b in zip(double, single)]
     largest = [float(a.abs().max()) for a in double]
     print(f"{name}: float32 differs from float64 by", *(f"{d:.1e} of {m:.1f}" for d, m in zip(distance, largest)))

@@ -1,4 +1,4 @@
-"""Small tokenizers of the real kinds, trained on generated text."""
+"""Small tokenizers of the usual kinds, trained on generated text."""
 
 import random
 import re
@@ -33,7 +33,7 @@ def generated_text(seed: int, lines: int = 600) -> list[str]:
 
 
 def smollm_like(vocabulary: int) -> Tokenizer:
-    """Byte-level BPE, digits one by one, nothing added around the text."""
+    """Byte-level BPE, digits one by one, no special tokens added."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -44,7 +44,7 @@ def smollm_like(vocabulary: int) -> Tokenizer:
 
 
 def llama3_like(vocabulary: int) -> Tokenizer:
-    """Byte-level BPE with Llama 3's split pattern and a first token in front of every text."""
+    """Byte-level BPE with Llama 3's split pattern and a beginning-of-text token before every text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -62,7 +62,7 @@ def llama3_like(vocabulary: int) -> Tokenizer:
 
 
 def roberta_like(vocabulary: int) -> Tokenizer:
-    """Byte-level BPE with a mask that takes the space in front of it, and <s> </s> around every text."""
+    """Byte-level BPE with a mask token that includes the space before it, and <s> </s> around every text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -100,7 +100,7 @@ def bert_like(vocabulary: int) -> Tokenizer:
 
 def spelling(special: list[str], prefix: list[str], suffix: list[str], after: list[str] = []) -> Tokenizer:
     """Lower-case WordPiece of few pieces that spells anything. `special` tokens come first, those `after` last; `prefix` and
-    `suffix` are put around every text."""
+    `suffix` are added around every text."""
     counts = Counter(w for line in generated_text(17) for w in re.findall(r"[a-z]+", line.lower()))
     letters = sorted(string.ascii_lowercase + ".,:!?")
     pieces = special + letters + ["##" + c for c in string.ascii_lowercase]

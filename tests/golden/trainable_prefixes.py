@@ -1,10 +1,10 @@
 """Prompt tuning, prefix tuning and P-tuning on the tiny models: losses, gradients and AdamW steps in float64.
 
-PEFT's own modules throughout, where PEFT has the thing. A BERT is to PEFT a model that gives features, and its prefixes
-go to the encoder alone, as PEFT does it for a classifier. PEFT has no prefix of an encoder and none of the attention to
-it: there every sequence gets rows in front whose keys and values are replaced by the prefix where they are projected.
+PEFT's own modules are used wherever PEFT supports the method. For PEFT, BERT is a model for feature extraction, and its
+prefixes go to the encoder only, as for a classifier. PEFT has no prefixes for an encoder-decoder's encoder or its
+cross-attention: there, tokens are prepended to every sequence, and their projected keys and values replaced by the prefix.
 
-Nothing that is learned is stored: the k-th tensor of a case starts as chirp(k), which the test computes, too.
+No trained tensor is stored: the k-th tensor of a case starts as chirp(k), which the test computes, too.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def probe(gradient: torch.Tensor) -> torch.Tensor:
 
 @dataclass
 class Case:
-    """`tensors`, what is learned, in the order of the test; `output()`, what they come to; `scores(ids, outputs)` of a row."""
+    """`tensors`: the trained ones, in the order of the test; `output()`: what they compute; `scores(ids, outputs)` of a sequence."""
 
     tensors: list
     output: object
@@ -45,8 +45,8 @@ class Case:
 
 @dataclass
 class Family:
-    """A tiny model, and how PEFT wraps and runs it. `sizes`: what PEFT must be told about its decoder. `outputs`: rows
-    of its decoder, the start token among them."""
+    """A tiny model, and how PEFT wraps and runs it. `sizes`: the decoder's, which PEFT must be given. `outputs`: the
+    numbers of decoder tokens, including the start token."""
 
     name: str
     seed: int
@@ -56,7 +56,7 @@ class Family:
     outputs: list
 
     def fresh(self, folder: Path):
-        """PEFT changes the model that it is given."""
+        """A new model each time, because PEFT modifies it."""
         model = self.loader.from_pretrained(folder / self.name, dtype=torch.float32, attn_implementation="sdpa").eval()
         return float64.lift(model).requires_grad_(False)
 
@@ -76,8 +76,8 @@ FAMILIES = [
 
 
 def decoder_rows(prompt):
-    """What PEFT gives an encoder-decoder, but for the layers' order: of more than one, PEFT gives layer l what is layer
-    (2 l mod L)'s in its own layout (tests of its adapters hold that)."""
+    """PEFT's prefixes of an encoder-decoder, except for the order of layers: with several layers, PEFT gives layer l the
+    prefix of layer (2 l mod L) in its own layout (which the tests of its adapters check)."""
     return EncoderDecoderCache(prompt, DynamicCache()) if isinstance(prompt, DynamicCache) else prompt
 
 
@@ -110,7 +110,7 @@ def map_names(network: str, *places: int):
 
 def peft_cases(family: Family, folder: Path):
     def case(config, names, **options):
-        # With one submodule, an encoder-decoder's rows stand in front of the encoder alone.
+        # With one submodule, an encoder-decoder's virtual tokens precede the encoder input only.
         config = config(task_type=family.task, num_virtual_tokens=LENGTH, num_transformer_submodules=1, **options)
         return peft_case(family, family.fresh(folder), config, ["embedding.weight", *names])
 
@@ -129,7 +129,7 @@ def peft_cases(family: Family, folder: Path):
 
 
 class RowsInFront:
-    """Given keys and values in place of those of the first rows of every attention of an encoder-decoder."""
+    """Replaces the keys and values of the first tokens in every attention of an encoder-decoder."""
 
     def __init__(self, model):
         self.given, self.layers = {}, {"self": 0, "encoder": 0, "cross": 0}
@@ -153,7 +153,7 @@ class RowsInFront:
 
 
 def sites_case(model, network: bool) -> Case:
-    """A prefix at each of the three places, each with a network of its own or none."""
+    """A prefix at each of the three sites, each with its own network or none."""
     front = RowsInFront(model)
     hidden = model.config.d_model
     width = next(module.out_features for name, module in model.named_modules() if name.endswith((".k", ".k_proj")))

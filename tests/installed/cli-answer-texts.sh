@@ -1,6 +1,6 @@
 # requires: label-text llama manual prompt-tuning text
 # labels: learning
-# Cards whose answers are texts: learned from a task file, used by `predict` and `generate`.
+# Cards whose answers are texts: trained from a task file, used by `predict` and `generate`.
 model=$SOURCE/tests/golden/models/llama-tied
 for i in 1 2 3 4 5 6; do
   echo "{\"text\": \"the film $i\", \"title\": \"so good\", \"label\": $((i % 2))}"
@@ -16,7 +16,7 @@ cat >labels.json <<'JSON'
 JSON
 cuecard train --quiet --task text.json --model "$model" --tuner prompt-tuning --set length=8 --steps 120 --lr 0.1 --seed "$CUECARD_TEST_SEED" --out text.card --json >trained
 cuecard train --quiet --task labels.json --model "$model" --tuner prompt-tuning --set length=3 --steps 3 --out labels.card
-# What was planted is written, and its end with it.
+# The planted text is generated, and ends where it should.
 cuecard predict --quiet --card text.card --model "$model" 'the film 1' 'the film 4' >found
 cuecard generate --quiet --json --card text.card --model "$model" 'the film 1' >written
 cuecard predict --quiet --card labels.card --model "$model" 'the film 1' >labelled

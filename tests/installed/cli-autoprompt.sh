@@ -1,6 +1,6 @@
 # requires: autoprompt bert llama manual
 # labels: learning
-# Trigger tokens are searched for; the card is a plain prompt that anyone can read, and needs no tuner.
+# A search for trigger tokens; the card is a plain, readable prompt and needs no tuner.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json
@@ -13,7 +13,7 @@ search() { run train --tuner autoprompt --seed 3 --batch-size 16 --set iteration
 search --task search.json --model "$llama" --out found.card >train.json
 search --task search-masked.json --model "$bert" --out masked.card >train-masked.json
 
-# The same seed finds the same.
+# The same seed gives the same result.
 search --task search.json --model "$llama" --out again.card >/dev/null
 cuecard card info found.card --json >info.json
 cuecard card info again.card --json >again.json
@@ -32,7 +32,7 @@ for card, log in ("found", "train.json"), ("masked", "train-masked.json"):
     assert source.count('{"trigger": "') == 2 and "None" not in source, source
     assert train["parameters"] == 0 and train["steps"] == len(train["losses"]) == 12
     assert train["losses"][-1] < train["losses"][0], train["losses"]
-# Written down as a task of its own, the template is a manual prompt.
+# In a task file of its own, the template is a manual prompt.
 for task, card in ("toy.json", "found"), ("masked.json", "masked"):
     source = json.load(open(card + ".card/card.json"))["template"]["source"]
     json.dump({**json.load(open(task)), "template": source}, open(card + ".json", "w"))
@@ -56,7 +56,7 @@ for card, log in ("found", "train.json"), ("masked", "train-masked.json"):
     check_all_close(without_summary(card + "-predict.json"), without_summary(card + "-by-hand.json"), 1e-9)
 PYTHON
 
-# Words for the labels are found, too.
+# Label words are found as well.
 search --task search.json --model "$llama" --set label-words=2 --out worded.card >/dev/null
 run predict --card worded.card --model "$llama" --json <dev.txt >worded.json
 python3 <<'PYTHON'

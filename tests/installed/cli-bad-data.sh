@@ -1,5 +1,5 @@
 # requires: llama manual
-# Bad data and wrong words: one sentence that names the file, the line or the key.
+# Invalid data and options: a one-line message that names the file, the line or the key.
 source "$SOURCE/tests/installed/toy_task"
 run train --task toy.json --model "$llama" --tuner manual --out toy.card >/dev/null
 : >empty.tsv

@@ -1,6 +1,6 @@
 # requires: bert head manual p-tuning-v2
 # labels: learning
-# Multiple choice: columns or a list in, a layer alone and beside prefixes, the number of an alternative out.
+# Multiple choice: alternatives from columns or a list, a head alone and with prefixes, the number of an alternative as output.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json, os, random

@@ -1,5 +1,5 @@
 # requires: llama manual prompt-tuning fine-tuning
-# Methods side by side, and one page about it all.
+# Comparing methods, and the report of all results.
 source "$SOURCE/tests/installed/toy_task"
 fit=(--task toy.json --model "$llama" --steps 10 --evaluate-every 5 --lr 0.02 --threads 1)
 run compare "${fit[@]}" --tuners manual,prompt-tuning,fine-tuning --seeds 2 --set length=4 --set fine-tuning.weight-decay=0 \
@@ -42,7 +42,7 @@ from html.parser import HTMLParser
 from same_rows import *
 
 class Page(HTMLParser):
-    """Every tag is closed by its own kind; what is drawn is counted."""
+    """Checks that tags are closed in order, and counts elements."""
     def __init__(self):
         super().__init__()
         self.open, self.count, self.text = [], {}, []
@@ -62,8 +62,8 @@ page = Page()
 page.feed(open("page.html").read())
 page.close()
 assert not page.open, page.open
-# The learning tuners' curves and those of the two runs; a circle for each measure; matrices of three tuners and one evaluation,
-# and its mistakes.
+# Loss curves of the trained tuners and of the two runs; a circle per metric; confusion matrices of three tuners and one
+# evaluation, and its mistakes.
 assert page.count["polyline"] == 4 and page.count["circle"] == 6, page.count
 wrong = bool(lines("eval-0.json")[0]["mistakes"])
 assert page.count["h3"] == 4 + wrong and page.count["table"] == 5 + wrong, page.count

@@ -1,4 +1,4 @@
-# `model convert` writes a Hugging Face folder: from another one, and from a GGUF file, number by number.
+# `model convert` writes a Hugging Face folder, from another one and from a GGUF file, with equal numbers.
 golden=$SOURCE/tests/golden/models
 python3 "$SOURCE/tests/installed/tiny_gguf.py" "$golden/llama-tied" tiny.gguf
 cuecard model convert tiny.gguf from-gguf --json >from-gguf.json

@@ -1,10 +1,10 @@
 # requires: gpt2 llama manual prompt-tuning
 # labels: learning
-# The members of each family of causal models: sizes, a prompt that is learned and asked, and a sharded folder converted.
+# Each family of causal models: sizes, training and using a soft prompt, and converting a sharded folder.
 golden=$SOURCE/tests/golden/models
 for name in gpt2-tied gpt2-untied llama3 mistral qwen2 qwen3; do cuecard model info --json "$golden/$name"; done >info.json
 
-# A word that is no other row's decides the label; the tokenizer of these models knows words by number.
+# One word decides the label; the tokenizers of these models have numbered words.
 python3 <<'PYTHON'
 import json, os, random
 random.seed(1 + int(os.environ["CUECARD_TEST_SEED"]))
@@ -36,7 +36,7 @@ for run in map(json.loads, open("train.json")):
     assert sum(run["losses"][-10:]) < 0.9 * sum(run["losses"][:10]), run["losses"]
 PYTHON
 
-# Shards become one file; every tensor is what it was.
+# Shards become one file with the same tensors.
 python3 - "$golden/qwen3" <<'PYTHON'
 import json, shutil, struct, sys
 from pathlib import Path

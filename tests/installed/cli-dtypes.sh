@@ -1,6 +1,6 @@
 # requires: llama manual prompt-tuning
 # labels: learning
-# Frozen weights in half precision: training, prediction and `fill` say what float32 says, within that precision.
+# Frozen weights in half precision: training, prediction and `fill` agree with float32 within that precision.
 source "$SOURCE/tests/installed/toy_task"
 for dtype in float32 bfloat16 float16; do
   run train --task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --steps 40 --lr 0.1 --seed 3 \
@@ -32,7 +32,7 @@ for dtype, tolerance in ("bfloat16", 0.1), ("float16", 0.02):
     for a, b in zip(slots("float32.fill"), slots(dtype + ".fill"), strict=True):
         assert max(abs(a[id] - b[id]) for id in a) < 4 * tolerance
         assert abs(sum(map(math.exp, b.values())) - 1) < 0.01
-    # What is learned stays float32.
+    # Trained tensors stay float32.
     with open(dtype + ".card/card.safetensors", "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
     assert {entry["dtype"] for name, entry in header.items() if name != "__metadata__"} == {"F32"}

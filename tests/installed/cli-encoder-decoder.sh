@@ -1,6 +1,6 @@
 # requires: bart manual prompt-tuning t5
 # labels: learning
-# Encoder-decoders all the way: a prompt is learned in front of the encoder, measured, used, and the decoder filled in.
+# Encoder-decoders: a soft prompt before the encoder input is trained, evaluated and used, and `fill` predicts decoder tokens.
 source "$SOURCE/tests/installed/toy_task"
 for model in t5-plain t5-gated bart; do
   run train --task masked.json --model "$models/$model" --tuner prompt-tuning --steps 40 --lr 0.1 --out $model.card --json >$model.train
@@ -13,13 +13,13 @@ run eval --card ends.card --model "$models/t5-plain" --task ends.json --json >en
 run predict --card ends.card --model "$models/t5-plain" <dev.txt >ends.predict
 python3 <<'PYTHON'
 from same_rows import *
-# The random BART lets little of a prompt through: its task isn't solved, but its loss falls.
+# In the random BART a prompt has little effect: the task isn't solved, but the loss falls.
 for model, width, share in ("t5-plain", 20, 0.8), ("t5-gated", 16, 0.8), ("bart", 24, 0.95):
     [train], [measured] = lines(model + ".train"), lines(model + ".eval")
     assert train["parameters"] == 20 * width, (model, train["parameters"])
     assert sum(train["losses"][-5:]) < share * sum(train["losses"][:5]), (model, train["losses"])
     assert measured["accuracy"] == train["dev"]["accuracy"]
-    # What a causal model keeps of a text, or of a front that rows share, an encoder can't: each row sees all.
+    # Unlike a causal model, an encoder can't cache a text or a common prefix: each token attends to all others.
     assert train["tokens_from_cache"] == measured["tokens_from_cache"] == 0
     check_measured(without_summary(model + ".predict"), measured)
 [measured] = lines("ends.eval")

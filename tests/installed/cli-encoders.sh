@@ -1,7 +1,7 @@
 # requires: distilbert electra head manual prompt-tuning roberta
 # labels: learning
-# BERT's descendants: their sizes, a prompt that is learned and asked, a head where words can't be scored, tokenizers with and without
-# a tokenizer.json.
+# BERT's descendants: sizes, training and using a soft prompt, a head where there is no language model head, tokenizers with and
+# without a tokenizer.json.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json
@@ -31,8 +31,8 @@ assert sizes == {
     "distilbert-mlm": ["distilbert", 2, 16, 4, 4, 48, True, False, False, "WordPiece"],
     "electra-generator": ["electra", 2, 16, 2, 8, 48, True, False, False, "WordPiece"],
     "electra-discriminator": ["electra", 1, 16, 4, 4, 48, False, False, False, "WordPiece"]}, sizes
-# Rows are as wide as embeddings, which a generator has narrower; the head's are as wide as hidden states.
-# The random generator lets little of a prompt through.
+# Soft tokens are as wide as embeddings, which are narrower in a generator; the head is as wide as hidden states.
+# In the random generator a prompt has little effect.
 for name, learned, share in (("roberta-mlm", 4 * 20, 0.9), ("distilbert-mlm", 4 * 16, 0.9), ("electra-generator", 4 * 10, 0.95),
                              ("electra-discriminator", 4 * 16 + 2 * 16 + 2, 0.9)):
     [train], [measured] = lines(name + ".train"), lines(name + ".eval")

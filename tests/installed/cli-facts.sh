@@ -1,6 +1,6 @@
 # requires: autoprompt bert fact llama manual
 # labels: learning
-# A relation of LAMA: objects that stand in the data are the candidates, and the words around the subject are searched.
+# A relation of LAMA: the objects in the data are the candidates, and trigger tokens around the subject are searched.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json, os, random

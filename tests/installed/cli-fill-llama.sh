@@ -3,5 +3,5 @@
 model=$SOURCE/tests/golden/models/llama-tied
 cuecard fill --json --quiet --model "$model" --template '{text} It was{"mask"}' --topk 384 'a film' 'the plot' >found
 python3 "$SOURCE/tests/installed/whole_vocabulary.py" found 2 1 384
-# The same table for people, with as many tokens as asked for.
+# The same as a table, with the requested number of tokens.
 [ "$(cuecard fill --model "$model" --template '{text} so{"mask"}' --topk 4 'a film' | wc -l)" -eq 6 ]

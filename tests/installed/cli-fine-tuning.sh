@@ -1,6 +1,6 @@
 # requires: bert llama manual prompt-tuning fine-tuning
 # labels: learning
-# The baseline: a card with the model's own weights, and one call with it and a card without.
+# The baseline: a card with its own model weights, and one call with it and a card without.
 source "$SOURCE/tests/installed/toy_task"
 run train --task toy.json --model "$llama" --tuner fine-tuning --lr 2e-3 --steps 60 --out weights.card --json >train.json
 run train --task toy.json --model "$llama" --tuner prompt-tuning --set length=3 --steps 3 --out soft.card --json >/dev/null

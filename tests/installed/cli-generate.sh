@@ -1,5 +1,5 @@
 # requires: llama manual
-# `generate` writes what transformers recorded, the same in any company, and says what can't be.
+# `generate` gives the same texts in any batch, and rejects unsupported settings.
 model=$SOURCE/tests/golden/models/llama-tied
 cuecard generate --json --quiet --model "$model" --max-new-tokens 6 --beams 3 --sequences 2 'a film' 'the plot was long' 'x7' >together
 for text in 'a film' 'the plot was long' 'x7'; do
@@ -14,7 +14,7 @@ for row, one in zip(together, alone, strict=False):
     assert [t["text"] for t in row["texts"]] == [t["text"] for t in one["texts"]], (row, one)
     assert len(row["texts"]) == 2 and all(0 < t["tokens"] <= 6 and t["log_prob"] < 0 for t in row["texts"])
 PY
-# The template is the prompt when it reads nothing; a seed repeats what is drawn.
+# A template without fields is the prompt; the same seed gives the same sample.
 draw() { cuecard generate --quiet --model "$model" --template 'a film' --temperature 1 --max-new-tokens 8 --seed "$1"; }
 [ "$(draw 5)" = "$(draw 5)" ] && [ "$(draw 5)" != "$(draw 6)" ]
 
@@ -33,7 +33,7 @@ written() { cuecard generate --quiet --model "$model" --max-new-tokens 12 "$@" '
 word=$(written | tr -cs 'A-Za-z' '\n' | grep -m 1 ...)
 if written --ban "$word" | grep -qF "$word"; then echo "\"$word\" was banned and written"; exit 1; fi
 
-# On a terminal the text comes as it grows. What comes first is less than the whole unless the machine was slow to read.
+# On a terminal the text is printed as it is generated, so several parts arrive unless the machine was slow to read.
 python3 - "$model" <<'PY'
 import os, subprocess, sys
 command = ["cuecard", "generate", "--quiet", "--model", sys.argv[1], "--max-new-tokens", "100", "--min-new-tokens", "100", "a film"]
@@ -59,7 +59,7 @@ else:
     raise SystemExit("the text came at once")
 PY
 
-# Encoder-decoders write, too, the same in any company.
+# Encoder-decoders also generate the same texts in any batch.
 for name in t5-plain bart; do
   [ -e "$PLUGINS/${name%%-*}.so" ] || continue
   coder=$SOURCE/tests/golden/models/$name

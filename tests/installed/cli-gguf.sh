@@ -1,5 +1,5 @@
 # requires: llama manual
-# A GGUF file is a model like its folder: the same tokens with the same log-probabilities.
+# A GGUF file gives the same tokens with the same log-probabilities as its converted folder.
 python3 "$SOURCE/tests/installed/tiny_gguf.py" "$SOURCE/tests/golden/models/llama-tied" tiny.gguf
 cuecard model convert tiny.gguf folder --quiet
 for model in tiny.gguf folder "$SOURCE/tests/golden/models/llama-tied"; do

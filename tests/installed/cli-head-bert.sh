@@ -1,6 +1,6 @@
 # requires: bert head manual prompt-tuning
 # labels: learning
-# A layer on [CLS]: models with and without a pooler or a masked-LM head, alone and beside a soft prompt.
+# A head on [CLS]: models with and without a pooler or a masked-LM head, alone and with a soft prompt.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json

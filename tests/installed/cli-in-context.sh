@@ -1,6 +1,6 @@
 # requires: bert in-context llama manual
 # labels: learning
-# Demonstrations in front of the input: drawn once, kept in the card, used in another process without the training file.
+# Demonstrations before the input: drawn once, stored in the card, used in another process without the training file.
 source "$SOURCE/tests/installed/toy_task"
 for choose in seed first similar; do
   run train --task toy.json --model "$llama" --tuner in-context --set k=1 --set choose=$choose --seed 3 --json \

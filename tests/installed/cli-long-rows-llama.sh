@@ -1,5 +1,5 @@
 # requires: llama manual
-# Rows that a causal model can't hold.
+# Texts longer than a causal model's positions.
 source "$SOURCE/tests/installed/toy_task"
 source "$SOURCE/tests/installed/long_rows"
 long_rows "$llama" toy.json

@@ -1,11 +1,12 @@
 # requires: llama manual
-# Damaged and hostile model folders: each gets one sentence and exit code 3, and no memory for what a header merely claims.
+# Damaged and hostile model folders: each gets a one-line message and exit code 3, and no memory is allocated for sizes that a header
+# only declares.
 python3 - "$SOURCE/tests/golden/models/llama-tied" <<'PYTHON'
 import json, os, re, shutil, struct, subprocess, sys
 from pathlib import Path
 
 sound = Path(sys.argv[1])
-SANITIZED = b"libasan" in Path(shutil.which("cuecard")).read_bytes()  # whose own memory would be measured
+SANITIZED = b"libasan" in Path(shutil.which("cuecard")).read_bytes()  # the memory of a sanitizer would be measured
 CONFIG = json.loads((sound / "config.json").read_text())
 TOKENIZER = json.loads((sound / "tokenizer.json").read_text())
 BYTES = (sound / "model.safetensors").read_bytes()
@@ -77,7 +78,7 @@ other, vocabulary = next(name for name in without if name != "__metadata__"), TO
 first, second = sorted(vocabulary, key=vocabulary.get)[-2:]
 places = {name: "one.safetensors" for name in HEADER if name != "__metadata__"}
 CASES = {
-    # name: how the folder is made, and what the sentence says
+    # name: how the folder is made, and the expected message
     "missing-tensor": (lambda name: folder(name, safetensors({**without, "other": HEADER[EMBEDDING]}, DATA)), f'no tensor "{EMBEDDING}"'),
     "wrong-shape": (lambda name: folder(name, changed({"shape": [width, rows]})), rf'"{EMBEDDING}" has the shape .* expected \[{rows}, {width}\]'),
     "shape-and-bytes": (lambda name: folder(name, changed({"shape": [rows, width + 1]})), f'"{EMBEDDING}" has the data_offsets'),
@@ -109,11 +110,11 @@ for name, (make, expected) in CASES.items():
     code, said, memory = ask(make(name))
     allowed = most + (900_000 if name == "a-million-tensors" else 30_000)  # its header alone is 70 MB
     assert code == 3 and said.count("\n") == 1 and re.search(expected, said), (name, code, said)
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f]", said), (name, said)  # what a terminal would obey
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f]", said), (name, said)  # control characters for a terminal
     assert SANITIZED or memory < allowed, (name, memory, most)
     shutil.rmtree(name)
 
-# A loss of a model that is no model is no learning rate's fault.
+# Damaged weights are reported by tensor name in prediction and generation.
 with open("train.tsv", "w") as file:
     file.write("text\tlabel\ngood film\t1\nbad film\t0\n")
 Path("toy.json").write_text(json.dumps({"name": "toy", "data": {"train": "train.tsv", "label": "label"}, "template": "{text} It was",
@@ -121,7 +122,7 @@ Path("toy.json").write_text(json.dumps({"name": "toy", "data": {"train": "train.
 broken = folder("broken", with_number(float("nan")))
 trained = subprocess.run(["cuecard", "train", "--task", "toy.json", "--model", str(broken), "--tuner", "manual", "--out", "toy.card", "--quiet"],
                          capture_output=True, text=True)
-assert trained.returncode == 0, trained.stderr  # nothing is computed: no development rows
+assert trained.returncode == 0, trained.stderr  # nothing is computed without development rows
 asked = subprocess.run(["cuecard", "predict", "--card", "toy.card", "--model", str(broken), "--quiet", "good film"], capture_output=True, text=True)
 assert asked.returncode == 3 and re.search('"model.norm.weight" holds NaN', asked.stderr) and not asked.stdout, asked
 written = subprocess.run(["cuecard", "generate", "--model", str(broken), "--quiet", "--max-new-tokens", "3", "good film"], capture_output=True, text=True)

@@ -1,5 +1,5 @@
 # requires: bert manual
-# A masked model and a manual prompt: a card is made, measured and asked.
+# A masked model and a manual prompt: a card is created, evaluated and used.
 source "$SOURCE/tests/installed/toy_task"
 run train --task masked.json --model "$bert" --tuner manual --out masked.card --set verbalizer.calibrate=train --json >train.json
 run eval --card masked.card --model "$bert" --task masked.json --json >eval.json

@@ -1,5 +1,5 @@
 # requires: llama manual
-# A causal model and a manual prompt: a card is made, measured and asked, and calibration is what it says.
+# A causal model and a manual prompt: a card is created, evaluated and used, and calibrated as documented.
 source "$SOURCE/tests/installed/toy_task"
 run train --task toy.json --model "$llama" --tuner manual --out manual.card --set verbalizer.calibrate=blank >table
 grep -q 'dev accuracy' table
@@ -35,7 +35,7 @@ assert [m["probability"] for m in mistakes] == sorted((m["probability"] for m in
 for path in "predict-file.json", "predict-alone.json":
     check_all_close(without_summary(path), rows)
 
-# What a manual card divides out by calibration is a shift of the log-probabilities that `fill` shows: the same for all rows.
+# Calibration shifts the log-probabilities that `fill` shows, by the same amount in all rows.
 words = [line[0] for line in lines("words.json")]
 shifts = []
 for row, filled in zip(rows, lines("fill.json")):
@@ -44,7 +44,7 @@ for row, filled in zip(rows, lines("fill.json")):
 assert len(shifts) == 24 and max(shifts) - min(shifts) < 1e-4 and abs(shifts[0]) > 1e-3, shifts
 PYTHON
 
-# Several cards on the same rows are compared; rows that name their card go to it alone.
+# Several cards are compared on the same rows; rows that name a card are evaluated by it only.
 run eval --card manual.card --card plain=other.card --model "$llama" --task toy.json --json | python3 -c '
 import json, sys
 a, b = [json.loads(line) for line in sys.stdin]

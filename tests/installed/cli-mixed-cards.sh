@@ -1,5 +1,5 @@
 # requires: llama manual prompt-tuning
-# Rows of several cards go through the model together, in one forward pass, and come out as from each card alone.
+# Rows of several cards share one forward pass, with the same results as from each card alone.
 source "$SOURCE/tests/installed/toy_task"
 run train --task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --steps 8 --lr 0.1 --out soft.card >/dev/null
 run train --task other.json --model "$llama" --tuner prompt-tuning --set length=2 --steps 4 --out other.card >/dev/null

@@ -1,5 +1,5 @@
 # requires: llama
-# `model info` of causal models: sizes, heads, and a converted folder as its original.
+# `model info` of causal models: sizes, heads, and a converted folder like its original.
 models=$SOURCE/tests/golden/models
 for name in llama-tied llama-untied; do cuecard model info --json "$models/$name"; done >out
 cuecard model convert "$models/llama-untied" converted --quiet

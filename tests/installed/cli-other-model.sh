@@ -1,5 +1,5 @@
 # requires: bert llama manual
-# A card is for its own model: another one is refused with both named, unless forced.
+# A card requires its own model: another one is refused, and the message names both, unless forced.
 source "$SOURCE/tests/installed/toy_task"
 run train --task masked.json --model "$bert" --tuner manual --out masked.card >/dev/null
 run train --task toy.json --model "$llama" --tuner manual --out causal.card >/dev/null

@@ -1,5 +1,5 @@
 # requires: bart bert fine-tuning head llama manual p-tuning-v2 prefix-tuning prompt-tuning roberta
-# Which cards of encoders, encoder-decoders and of other tuners become PEFT adapters, and why others don't.
+# Which cards of encoders, encoder-decoders and other tuners can be exported as PEFT adapters, and why others can't.
 source "$SOURCE/tests/installed/toy_task"
 plain=$models/bert-plain roberta=$models/roberta-mlm bart=$models/bart
 python3 <<'PYTHON'

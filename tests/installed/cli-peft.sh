@@ -1,9 +1,9 @@
 # requires: gpt2 llama manual p-tuning prefix-tuning prompt-tuning text
-# PEFT's adapters: in as cards and out again, what they become by flags, and what can't be carried.
+# PEFT adapters: import as cards and export, the effect of flags, and what can't be converted.
 source "$SOURCE/tests/installed/toy_task"
 adapters=$SOURCE/tests/golden/adapters gpt2=$models/gpt2-tied
 
-# In: the text alone by default, or a template, labels and their words.
+# Import: the text alone by default, or a template, labels and their words.
 run card import "$adapters/llama-prefix" --model "$llama" --out plain.card --json >plain.json
 run card import "$adapters/llama-prefix" --model "$llama" --task toy.json --out toy.card --json >toy.json.out
 run card import "$adapters/llama-multitask" --model "$llama" --task-id 1 --label terrible --label great --template '{text} is' --out words.card --json >words.json
@@ -15,7 +15,7 @@ run predict --card toy.card --card words.card --model "$llama" --json <<'TEXTS' 
 TEXTS
 cuecard card info toy.card --json >info
 
-# Out: to the same tensors.
+# Export gives the same tensors.
 run card export plain.card again --model "$llama" --base some/model --json >out.json
 run card export words.card rows --model "$llama" --drop-template --json >rows.json
 run card export words.card many --model "$llama" --drop-template --type MULTITASK_PROMPT_TUNING --json >many.json
@@ -51,7 +51,7 @@ before, after = without_summary("same")
 assert before["scores"] == after["scores"], (before, after)
 PYTHON
 
-# What is wrong with flags and files.
+# Invalid flags and files.
 expect 2 'takes more values|is required|--out' card import "$adapters/llama-prefix" --model "$llama"
 expect 2 'omit --template and --label' card import "$adapters/llama-prefix" --model "$llama" --task toy.json --label a --out no.card
 expect 2 'has 2 tasks, numbered from 0' card import "$adapters/llama-multitask" --model "$llama" --task-id 2 --out no.card
@@ -66,7 +66,7 @@ mkdir pickle && cp "$adapters/llama-prompt/adapter_config.json" pickle && echo x
 expect 3 'is a PyTorch pickle, .*convert it once in Python' card import pickle --model "$llama" --out no.card
 [ ! -e no.card ]
 
-# What can't be carried.
+# What can't be converted.
 expect 2 'already exists' card export plain.card again --model "$llama"
 expect 2 "has a prefix in every layer; its type is PREFIX_TUNING" card export plain.card no --model "$llama" --type P_TUNING
 expect 3 'template adds " is" to the input' card export words.card no --model "$llama"

@@ -1,5 +1,5 @@
 # requires: llama manual prompt-tuning
-# Long work shows a bar on a terminal, plain lines elsewhere, and nothing when told to be quiet.
+# Long work shows a progress bar on a terminal, plain lines elsewhere, and nothing with --quiet.
 source "$SOURCE/tests/installed/toy_task"
 python3 - "$llama" <<'PYTHON'
 import os, pty, re, subprocess, sys

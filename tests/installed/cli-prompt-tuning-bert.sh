@@ -1,6 +1,6 @@
 # requires: bert manual prompt-tuning
 # labels: learning
-# A masked model and a soft prompt, in front of the text and inside it.
+# A masked model and a soft prompt, before the text and inside it.
 source "$SOURCE/tests/installed/toy_task"
 sed 's/It was/{\\"soft\\":\\"all in all\\"}/; s/"masked"/"inside"/' masked.json >inside.json
 for task in masked inside; do

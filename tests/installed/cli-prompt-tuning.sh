@@ -1,15 +1,15 @@
 # requires: llama manual prompt-tuning
 # labels: learning
-# A causal model and a soft prompt: a card is learned, measured, asked, stopped early and stopped by hand.
+# A causal model and a soft prompt: a card is trained, evaluated and used; training is stopped early and by hand.
 source "$SOURCE/tests/installed/toy_task"
 learn() { run train --task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --seed 3 --json "$@"; }
 learn --steps 60 --lr 0.1 --out soft.card >train.json
 
-# The same seed learns the same bits.
+# The same seed trains the same bits.
 learn --steps 60 --lr 0.1 --out again.card >/dev/null
 cmp soft.card/card.safetensors again.card/card.safetensors
 
-# The card is the task: every process that reads it says the same, to the last bit.
+# Every process that loads the card gives the same results, bit for bit.
 run eval --card soft.card --model "$llama" --task toy.json --json >eval.json
 run predict --card soft.card --model "$llama" --json <dev.txt >predict.json
 run predict --card soft.card --model "$llama" --json <dev.txt | cmp - predict.json
@@ -29,7 +29,7 @@ check_measured(rows, measured)
 check_all_close(without_summary("predict-alone.json"), rows)
 PYTHON
 
-# A rate that changes nothing brings no gain at the second look; what is kept is measured as the card that it is.
+# With a learning rate that changes nothing, the second evaluation shows no gain; the reported metric is that of the saved card.
 learn --steps 60 --lr 1e-12 --evaluate-every 3 --patience 1 --out early.card >train.json
 run eval --card early.card --model "$llama" --task toy.json --json >eval.json
 python3 <<'PYTHON'
@@ -48,7 +48,7 @@ head -c 100 soft.card/card.safetensors >cut.card/card.safetensors
 expect 3 'cut.card' predict --card cut.card --model "$llama" x
 [ ! -e no.card ]
 
-# Ctrl-C during training keeps the best card so far; a machine that is slow to begin gets more time.
+# Ctrl-C during training keeps the best card so far; a slow machine gets more time to start.
 python3 - "$llama" <<'PYTHON'
 import os, signal, subprocess, sys, time
 for seconds in 1.5, 4, 12, 40:

@@ -1,5 +1,5 @@
 # requires: llama manual
-# What can't be done is one sentence with the right exit code, rows that can't be used are named, and Ctrl-C is heard at once.
+# Errors are one-line messages with the right exit code, unusable rows are named, and Ctrl-C is handled at once.
 models=$SOURCE/tests/golden/models model=$SOURCE/tests/golden/models/llama-tied
 python3 <<'PYTHON'
 import json
@@ -46,15 +46,15 @@ expect() { # CODE PATTERN WORDS...
 }
 learn="train --model $model --tuner manual --quiet"
 
-# Labels that are missing, in the task or in its rows.
+# Missing labels, in the task or in its rows.
 expect 3 '"labels"' $learn --task unnamed.json --out no.card
 expect 3 'unlabelled.json: the key "data.label" is missing' $learn --task unlabelled.json --out no.card
 expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task words.json --out no.card
-# The card's place is looked at before the task and the model are.
+# The output path is checked before the task and the model are read.
 expect 3 'folder nowhere .*make it first' train --model none --tuner manual --task none.json --out nowhere/no.card
 mkdir taken && echo precious >taken/thesis.txt
 expect 2 'taken: exists and is not a card' train --model none --tuner manual --task none.json --out taken
-# Rows that don't become prompts: counted and named, an error with --strict or when no other is left.
+# Rows that can't be made into prompts: counted and named; an error with --strict or when none is left.
 expect 3 'train.jsonl, line 3: the example can.t be used' $learn --strict --task toy.json --out no.card
 expect 3 'none.jsonl: 4 of 4 training examples skipped \(line 1: ' $learn --task empty.json --out no.card
 [ ! -e no.card ]
@@ -103,7 +103,7 @@ for path in "predict.json", "fill.json", "render.json":
 assert "line" not in good and bad["line"] == 2 and "error" in argument and "line" not in argument
 PYTHON
 
-# Cards that somebody changed, and cards of an older version.
+# Modified cards, and cards of an older version.
 python3 <<'PYTHON'
 import hashlib, json, shutil, struct
 def changed(name, change):
@@ -130,12 +130,12 @@ expect 3 'infinite.card/card.safetensors: .*infinite' $(with infinite.card)
 expect 2 'unknown flag --seed' $(with toy.card) --seed 1
 [ -e /dev/nvidia0 ] || expect 2 'device cuda' train --device cuda --model none --tuner manual --task none.json --out nowhere/no.card
 
-# Weights that are damaged are no missing weights.
+# Damaged weights are not treated as missing.
 cp -r "$model" damaged
 head -c 200 "$model/model.safetensors" >damaged/model.safetensors
 expect 3 'damaged/model.safetensors' model info damaged
 
-# The first Ctrl-C ends a program that waits for a line; what was asked before is answered.
+# The first Ctrl-C ends a program that waits for input; earlier lines are answered.
 python3 - "$model" <<'PYTHON'
 import signal, subprocess, sys
 commands = {

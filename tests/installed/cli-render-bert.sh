@@ -1,5 +1,5 @@
 # requires: bert manual
-# `render` shows what a template makes of examples, needs no weights, and says what it cut.
+# `render` shows the prompts of examples, needs no weights, and reports truncation.
 mkdir bert-mlm
 cp "$SOURCE"/tests/golden/models/bert-mlm/{config,tokenizer,tokenizer_config}.json bert-mlm/
 long='The film was great and the acting was good and the plot was wonderful'
@@ -23,7 +23,7 @@ assert len(soft["soft"]) == len(soft["ids"]) == len(soft["tokens"])
 assert soft["soft"] == [0, 0, 0, 0, 0, 1, 2, 0, 0] and soft["tokens"][soft["answers"][0]] == "[MASK]"
 PYTHON
 
-# Data files, and rows that can't be used: by number, and an error with --strict.
+# Data files, and unusable rows: reported by number, and an error with --strict.
 printf 'text\tlabel\nThe film was great\t1\n\nThe film was bad\t0\n' >rows.tsv
 cuecard render --json --model bert-mlm --template "$template" --data rows.tsv >out 2>err
 python3 -c '

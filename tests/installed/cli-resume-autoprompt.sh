@@ -1,5 +1,5 @@
 # requires: llama manual autoprompt
-# What cli-resume checks of prompt-tuning, of a search.
+# The checks of cli-resume for a search.
 source "$SOURCE/tests/installed/killed"
 python3 <<'PYTHON'
 import json

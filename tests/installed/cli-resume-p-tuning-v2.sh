@@ -1,5 +1,5 @@
 # requires: bert manual head p-tuning-v2
-# What cli-resume checks of prompt-tuning, of deep prompts and a head beside them.
+# The checks of cli-resume for per-layer prefixes with a head.
 source "$SOURCE/tests/installed/killed"
 python3 <<'PYTHON'
 import json

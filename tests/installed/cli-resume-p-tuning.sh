@@ -1,4 +1,4 @@
 # requires: llama manual p-tuning
-# What cli-resume checks of prompt-tuning, of an LSTM that rows come out of.
+# The checks of cli-resume for virtual tokens encoded by an LSTM.
 source "$SOURCE/tests/installed/killed"
 killed lstm --task toy.json --model "$llama" --tuner p-tuning --set length=3 "${gradient[@]}"

@@ -1,5 +1,5 @@
 # requires: llama manual prompt-tuning
-# Killed at any moment and started again, a run ends with the same card, bit for bit, as one that never was.
+# A run that is killed at any moment and restarted ends with the same card, bit for bit, as an uninterrupted one.
 source "$SOURCE/tests/installed/toy_task"
 others=(--task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --lr 0.1 --steps 400 --evaluate-every 20
   --batch-tokens 200 --threads 1)
@@ -20,7 +20,7 @@ PYTHON
 python3 stop.py cuecard train "${learning[@]}" --checkpoint kept --checkpoint-every 1 --quiet --out stopped.card
 [ -e kept/checkpoint.json ] && [ -e stopped.card/card.json ]
 
-# Another run's checkpoint, and a folder that is none, are refused.
+# The checkpoint of another run, and a folder that is not a checkpoint, are refused.
 expect 3 'another run: .*seed was 3 there and is 4 here' train "${others[@]}" --seed 4 --checkpoint kept --out no.card
 head -n 50 train.tsv >fewer && mv fewer train.tsv
 expect 3 'another run: .*training data' train "${learning[@]}" --checkpoint kept --out no.card

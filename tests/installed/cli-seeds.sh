@@ -1,11 +1,11 @@
 # requires: llama manual prompt-tuning p-tuning
 # labels: learning
-# Several seeds, several tasks, and going on from a card.
+# Several seeds, several tasks, and training that continues from a card.
 source "$SOURCE/tests/installed/toy_task"
 learn() { run train --model "$llama" --tuner prompt-tuning --threads 1 --json "$@"; }
 fit=(--lr 0.1 --steps 12 --evaluate-every 4)
 
-# Each seed is the run that it is alone; the best on dev rows is kept.
+# Each seed gives the same run as alone; the best one on the development rows is kept.
 for seed in 4 5 6; do
   learn --task toy.json --set length=4 "${fit[@]}" --seed $seed --out alone-$seed.card
 done >alone.json
@@ -23,7 +23,7 @@ assert filecmp.cmp(f"alone-{4 + best}.card/card.safetensors", "seeds.card/card.s
 PYTHON
 run train --model "$llama" --tuner prompt-tuning --task toy.json --steps 2 --seeds 2 --out table.card | grep -q 'over 2 seeds: mean'
 
-# Few rows of each label, drawn by the task file's own seed: other runs on the same rows, other rows with another.
+# A few rows per label, sampled with the task file's seed: the same rows in all runs, others with another seed.
 python3 <<'PYTHON'
 import json
 task = json.load(open("toy.json"))
@@ -41,7 +41,7 @@ assert few["losses"] == again["losses"] != others["losses"]
 PYTHON
 cmp few.card/card.safetensors again.card/card.safetensors
 
-# One prompt for two tasks: a card for each, with the same rows, which is what was measured.
+# One soft prompt for two tasks: a card for each, with the same virtual tokens and the reported metrics.
 learn --task toy.json --task other.json --set length=4 "${fit[@]}" --out both >both.json
 cmp both/toy.card/card.safetensors both/other.card/card.safetensors
 for name in toy other; do
@@ -55,7 +55,7 @@ assert [run["dev"]["accuracy"] for run in trained] == [card["accuracy"] for card
 assert trained[0]["losses"] == trained[1]["losses"] and len(trained[0]["losses"]) == 12
 PYTHON
 
-# Going on begins where the card ended: its options and rows, and with a rate that changes nothing its accuracy.
+# Continued training starts from the card's options and virtual tokens; a learning rate that changes nothing keeps its accuracy.
 learn --task toy.json --from both/toy.card --lr 1e-12 --steps 1 --evaluate-every 1 --out on.card >on.json
 python3 <<'PYTHON'
 import json

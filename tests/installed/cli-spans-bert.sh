@@ -1,6 +1,6 @@
 # requires: bert head manual p-tuning-v2
 # labels: learning
-# Answers within a text: parts counted in characters in, windows of a long text, the text itself out.
+# Answers within a text: character offsets as input, windows of a long text, the answer text as output.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json, os, random

@@ -1,4 +1,4 @@
-# `tokenize` gives the ids of the tokenizers package, one JSON list a line, and finds the way back.
+# `tokenize` gives the ids of the tokenizers package, one JSON list per line, and decodes them.
 golden=$SOURCE/tests/golden/tokenizer
 mkdir model
 cp "$SOURCE/tests/golden/models/llama-tied/config.json" model/
@@ -26,7 +26,7 @@ for a, b in zip(open("found"), open("decoded"), strict=True):
     assert json.loads(a) == json.loads(b), (a, b)'
 [ "$(cuecard tokenize --model model 'in this' | cuecard tokenize --model model --decode)" = 'in this' ]
 
-# With --special, spelled-out special tokens are those tokens, and the model's own stand around the text.
+# With --special, special tokens in the text are recognised, and the model's own are added around it.
 python3 - "$golden" <<'PYTHON'
 import json, subprocess, sys
 texts = [bytes.fromhex(t) for t in json.load(open(sys.argv[1] + "/texts.json"))]

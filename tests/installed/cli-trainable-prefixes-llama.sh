@@ -1,5 +1,5 @@
 # requires: llama manual p-tuning-v2 prefix-tuning
 # labels: learning
-# Prefixes in every layer: learned, measured, used, and described, out of a network and directly.
+# Per-layer prefixes, reparametrised by a network and trained directly: trained, evaluated, used and described.
 source "$SOURCE/tests/installed/trainable_prefixes"
 trainable_prefixes "$llama" toy.json

@@ -1,4 +1,4 @@
-# The program without its engine: help, versions, usage errors and exit codes, and no LibTorch in the process.
+# The program without its engine: help, version, usage errors and exit codes, and no LibTorch in the process.
 expect() { # CODE PATTERN WORDS...: the exit code, and a pattern in what it says; errors are one line on standard error
   local code=$1 pattern=$2 status=0
   shift 2
@@ -25,7 +25,7 @@ expect 3 'no-such-card' card info no-such-card
 expect 3 'no-such-model' tokenize --model no-such-model
 expect 4 'no-such-file' plugin manifest no-such-file.so
 
-# Every verb has help with an example of itself.
+# Every command has help with an example.
 cuecard help | sed -n 's/^  \([a-z][a-z -]*[a-z]\)   *[^ ].*/\1/p' >verbs
 [ "$(wc -l <verbs)" -ge 16 ]
 while read -r verb; do
@@ -34,8 +34,8 @@ while read -r verb; do
   cuecard help $verb </dev/null | cmp - help
 done <verbs
 
-# Nothing of this loads LibTorch: what the process has mapped is read while it waits to write into a full pipe. At its
-# end the loader itself says which libraries it opened.
+# None of this loads LibTorch: the mapped files of the process are read while it waits to write into a full pipe. At its
+# end the loader lists the libraries that it opened.
 python3 <<'PYTHON'
 import fcntl, os, subprocess, time
 
@@ -84,7 +84,7 @@ for line in sys.stdin:
     plugin = json.loads(line)
     assert plugin["usable"] and plugin["components"], line'
 
-# Completion knows verbs, flags and choices.
+# Completion of commands, flags and choices.
 source <(cuecard completion bash)
 complete_words() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _cuecard; echo "${COMPREPLY[*]}"; }
 [ "$(complete_words cuecard tr)" = train ]
@@ -93,7 +93,7 @@ complete_words() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _cueca
 [ "$(complete_words cuecard eval --dtype bf)" = bfloat16 ]
 [ "$(complete_words cuecard model convert --dtype fl)" = 'float32 float16' ]
 
-# A full disk is not success.
+# A full disk is an error.
 status=0
 cuecard help >/dev/full 2>err || status=$?
 [ $status -eq 1 ] && grep -q 'standard output' err

@@ -1,6 +1,6 @@
 # requires: automatic bert knowledgeable manual prototypical rules soft
 # labels: learning
-# Verbalizers that find, learn or join their words: trained, measured, asked from the saved card, alone and in one batch.
+# Verbalizers that search, train or combine label words: trained, evaluated, used from the saved card, alone and in one batch.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json

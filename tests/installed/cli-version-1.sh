@@ -1,5 +1,5 @@
 # requires: bert head llama manual in-context p-tuning p-tuning-v2 prefix-tuning prompt-tuning fine-tuning
-# Cards and task files of format version 1, written by Cuecard 0.1, give the answers that it gave.
+# Cards and task files of format version 1, written by Cuecard 0.1, give the same results as with it.
 models=$SOURCE/tests/golden/models old=$SOURCE/tests/golden/version_1
 for card in "$old"/*.card; do
   name=$(basename "$card" .card)
@@ -17,7 +17,7 @@ assert len(recorded) >= 10
 for file in recorded:
     check_all_close(lines(file.name), lines(str(file)), 1e-5)
 PYTHON
-# A task file of that version trains a card that is version 2 and gives the same answers when it is read again.
+# A task file of that version trains a card of version 2, which gives the same results when it is loaded.
 cp "$old"/toy.json .
 for i in $(seq 12); do printf 'the film is great\t1\na plot is bad\t0\n'; done | tee train.tsv >dev.tsv
 cuecard train --task toy.json --model "$models/llama-tied" --tuner prompt-tuning --set length=2 --steps 2 --out new.card --quiet >/dev/null

@@ -1,6 +1,6 @@
 # requires: bert head manual prompt-tuning
 # labels: learning
-# Labels of words: columns in, a layer alone and beside a soft prompt, entities counted, a label for every word out.
+# Labels of words: columns as input, a head alone and with a soft prompt, entity metrics, a label for every word as output.
 source "$SOURCE/tests/installed/toy_task"
 python3 <<'PYTHON'
 import json, os, random

@@ -1,6 +1,6 @@
-"""python3 -m killed_run WHOLE RESUMED COMMAND...: a training that is killed again and again ends as one that never was.
+"""python3 -m killed_run WHOLE RESUMED COMMAND...: a training run that is killed repeatedly has the same result as an uninterrupted one.
 
-WHOLE.card and WHOLE.json are what came of the run that was not killed. COMMAND has a checkpoint in the folder `kept`, writes
+WHOLE.card and WHOLE.json are the results of the uninterrupted run. COMMAND has a checkpoint in the folder `kept`, writes
 RESUMED.card and prints JSON.
 """
 
@@ -13,7 +13,7 @@ import sys
 import time
 
 def names(place: str) -> dict[str, int]:
-    """Files there, and of several seeds in their folders, by their numbers, which are others after each save."""
+    """Inode numbers of the files there, including the folders of several seeds; they change with each save."""
     found = {}
     for folder, _, files in os.walk(place):
         for name in files:
@@ -33,7 +33,7 @@ def being_saved() -> bool:
 
 
 def kill_at_a_random_moment(train: subprocess.Popen, in_a_save: bool) -> None:
-    """Some time after the first state that this process writes, so that every start gets further."""
+    """Some time after the first state that this process writes, so that every start makes progress."""
     before = version()
     while train.poll() is None and version() == before:
         time.sleep(0.001)
@@ -45,7 +45,7 @@ def kill_at_a_random_moment(train: subprocess.Popen, in_a_save: bool) -> None:
 
 
 def killed_until_done(command: list[str], resumed: str) -> tuple[int, bytes]:
-    """How often it was killed, and what it printed in the end. One kill at least left a state half saved."""
+    """The number of kills, and the final output. At least one kill must interrupt a save."""
     half_saved = False
     for kills in range(200):
         train = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -53,12 +53,12 @@ def killed_until_done(command: list[str], resumed: str) -> tuple[int, bytes]:
             kill_at_a_random_moment(train, in_a_save=kills % 2 == 1)
         out = train.communicate()[0]
         if train.returncode == 0:
-            assert half_saved, "no kill left a state half saved"
+            assert half_saved, "no kill interrupted a save"
             return kills, out
         half_saved = half_saved or being_saved()
         assert train.returncode == -signal.SIGKILL, train.returncode
         assert not os.path.exists(resumed + ".card"), "nothing is written before the end"
-    raise AssertionError("it never came to its end")
+    raise AssertionError("it never finished")
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
     random.seed(7)
     kills, out = killed_until_done(command, resumed)
     assert kills >= 3, kills
-    assert not os.path.exists("kept"), "a checkpoint goes when its run is done"
+    assert not os.path.exists("kept"), "a checkpoint is removed when its run is finished"
     ended, never_killed = json.loads(out), json.load(open(whole + ".json"))
     assert ended["losses"] == never_killed["losses"]
     for each in [*ended.get("seeds", []), *never_killed.get("seeds", [])]:

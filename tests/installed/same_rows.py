@@ -1,4 +1,4 @@
-"""For checks in Python: JSON lines, and rows of `predict` that must be the same."""
+"""For checks in Python: JSON lines, and comparison of rows of `predict`."""
 
 import json
 
@@ -25,7 +25,7 @@ def check_all_close(found: list[dict], expected: list[dict], tolerance: float = 
 
 
 def check_measured(rows: list[dict], measured: dict) -> None:
-    """What `eval` counts is what `predict` says, against the labels in gold.txt."""
+    """Compares the results of `eval` with those of `predict` and the labels in gold.txt."""
     gold = open("gold.txt").read().split()
     right = sum(row["label"] == label for row, label in zip(rows, gold, strict=True))
     assert measured["n"] == len(gold) and measured["skipped"] == 0 and measured["correct"] == right, (right, measured)

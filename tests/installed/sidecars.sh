@@ -1,4 +1,4 @@
-# What lies beside each plugin says what the plugin itself says, and each library shows one symbol and no run path.
+# Each plugin's sidecar matches its manifest, and each library exports one symbol and has no run path.
 for library in "$PLUGINS"/*.so; do
   cuecard-manifest "$library" >manifest.json
   cmp manifest.json "${library%.so}.json"

@@ -1,7 +1,7 @@
 """tiny_gguf.py FOLDER FILE: writes a small Llama model in Hugging Face layout as a GGUF file, as llama.cpp's converter would.
 
-Format: ggml's docs/gguf.md. Norms and token embeddings are F32, the other matrices F16; query and key rows of each head are
-exchanged for llama.cpp's rotation: half by half becomes pair by pair.
+Format: ggml's docs/gguf.md. Norms and token embeddings are F32, the other matrices F16; the rows of each head's query and
+key weights are permuted for llama.cpp's rotary embedding: halves become interleaved pairs.
 """
 
 import array
@@ -33,7 +33,7 @@ def read_safetensors(path: Path) -> dict[str, tuple[list[int], array.array]]:
 
 
 def interleaved(numbers: array.array, rows: int, heads: int) -> array.array:
-    """Row `half * d/2 + i` of a head becomes its row `2 i + half`."""
+    """Row `half * d/2 + i` of a head becomes row `2 i + half`."""
     width, size = len(numbers) // rows, rows // heads
     result = array.array("f")
     for head in range(heads):

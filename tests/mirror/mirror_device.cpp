@@ -43,11 +43,11 @@ void refuse_when_watched(const std::string& what) {
     throw std::logic_error("mirror device: " + what + " makes the host wait for the device.");
 }
 
-/// Two stretches of addresses side by side: the first can't be touched and is what tensors point at, the
-/// second holds the bytes.
+/// Two adjacent address ranges: the first is inaccessible and is what tensors point to, the second holds the
+/// bytes.
 struct Pages {
   std::byte* begin;
-  std::size_t size; ///< of each stretch
+  std::size_t size; ///< of each range
 
   std::byte* bytes() const { return begin + size; }
 };
@@ -192,7 +192,7 @@ at::Scalar read_value(const at::Tensor& self) {
   return on_host(self).item();
 }
 
-/// Operators whose result's size depends on values, or that return a value: a GPU's are waited for.
+/// Operators whose result's size depends on values, or that return a value: on a GPU, the host waits for them.
 bool waits(const std::string& name) {
   static const std::set<std::string> names{"aten::nonzero",
                                            "aten::nonzero_numpy",
@@ -208,7 +208,7 @@ bool waits(const std::string& name) {
   return names.count(name) > 0;
 }
 
-/// What the arguments of a call are, lists of tensors included.
+/// The arguments of a call, lists of tensors included.
 struct Arguments {
   bool mirror = false, host = false;
   bool chosen_by_flags = false; ///< a list, as indices are, that holds booleans

@@ -1,4 +1,4 @@
-/// A pretended device: memory of the CPU under the device type PrivateUse1, for tests. LibTorch treats its
+/// A simulated device: memory of the CPU under the device type PrivateUse1, for tests. LibTorch treats its
 /// tensors as those of another device, and values equal the CPU's, so what would only fail on a GPU fails here:
 ///
 /// - an operator that mixes a tensor of this device with one of the CPU (of one or more dimensions) throws

@@ -152,8 +152,6 @@ TEST_CASE("queries may be the last tokens of their sequences, and any tokens wit
 TEST_CASE("an unsupported layout is refused with the reason") {
   CHECK_THROWS_WITH_AS(
       result_on(mirror::device, select_queries(layout_of(true), {0, 2}), AttentionStrategy::variable_length),
-      "attention: some query is not among the last rows of its sequence, one after another; use "
-      "another strategy.",
-      Error);
+      "attention: the queries of a sequence are not its last tokens; use another strategy.", Error);
   CHECK_THROWS_AS(result_on(at::kCPU, layout_of(true), AttentionStrategy::variable_length), Error);
 }

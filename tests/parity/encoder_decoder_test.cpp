@@ -113,7 +113,7 @@ TEST_CASE("hidden states, log-probabilities and gradients of both sides equal tr
       const Model model = tiny_model(name, dtype);
       const Recording recording = recording_of(name);
       Batch batch = recorded_batch(recording);
-      // Every token of either side is a soft slot that holds its own embedding.
+      // Every token of either side is a soft slot with its own embedding.
       const int64_t inputs = batch.input.num_tokens(), outputs = batch.output->num_tokens();
       batch.input.soft_tokens = batch.input.soft_slots = at::arange(inputs);
       batch.output->soft_tokens = at::arange(outputs);
@@ -151,7 +151,7 @@ TEST_CASE("selecting some tokens gives the same hidden states as selecting all")
   }
 }
 
-TEST_CASE("a pair gives the same alone and among others, and outputs of one input share its encoding") {
+TEST_CASE("a pair has the same result alone and in a batch, and outputs of one input share its encoding") {
   for (const char* name : names) {
     CAPTURE(name);
     const Model model = tiny_model(name);

@@ -100,7 +100,7 @@ TEST_CASE("the plugin and the engine take PEFT's steps") {
         CHECK(std::abs(report.losses[static_cast<std::size_t>(step)] -
                        recording["label_words.losses"][step].item<double>()) < tolerance);
       const at::Tensor trained = pipeline.tuner->state(0).tensors.at("prompt").to(at::kDouble);
-      if (dtype == at::kDouble) // in float32 Adam makes a whole step of a gradient's last digit
+      if (dtype == at::kDouble) // in float32 the last digit of a gradient can decide a whole step
         CHECK((trained - recording["label_words.prompts"][2]).abs().max().item<double>() < tolerance);
 
       std::vector<const Example*> examples;

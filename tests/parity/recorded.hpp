@@ -43,7 +43,7 @@ private:
   SafetensorsFile file_;
 };
 
-/// Recorded sequences of one side, end to end.
+/// Recorded sequences of one side, concatenated.
 inline Side recorded_side(const Recording& recording, const std::string& side) {
   Side result;
   result.ids = recording[side + "ids"];

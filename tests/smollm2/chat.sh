@@ -1,5 +1,5 @@
 # requires: llama manual
-# A template with roles becomes the tokens that transformers makes of the same chat by the model's own chat template.
+# A template with roles gives the same tokens as transformers with the model's own chat template.
 source "$SOURCE/tests/smollm2/there"
 python3 - "$SOURCE/tests/golden/smollm2_chat.json" >template <<'PYTHON'
 import json, sys

@@ -1,6 +1,6 @@
 # requires: llama manual prompt-tuning
 # labels: slow
-# The demo with few examples: its data are what it says, and its table and JSON come out.
+# The demo with few examples: its data are as documented, and it prints its table and JSON.
 source "$SOURCE/tests/smollm2/there"
 reviews=$SOURCE/.cache/text/movieReviewSnippets_GroundTruth.txt
 if [ ! -e "$reviews" ]; then

@@ -1,6 +1,6 @@
 # requires: llama manual
-# Frozen weights in half precision say what float32 says of real sentences wherever it clearly prefers one answer: by more than
-# 0.1 nats. How far the two types are from float32 is printed.
+# Frozen weights in half precision give the labels of float32 for real sentences wherever it clearly prefers one: by more than
+# 0.1 nats. The differences of both dtypes from float32 are printed.
 source "$SOURCE/tests/smollm2/there"
 reviews=$SOURCE/.cache/text/movieReviewSnippets_GroundTruth.txt
 if [ ! -e "$reviews" ]; then

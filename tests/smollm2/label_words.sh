@@ -1,12 +1,12 @@
 # requires: llama manual
-# The program on a real model and real sentences says what transformers says of the same weights (tests/golden/README.md).
+# On a real model and real sentences, the results equal those of transformers with the same weights (tests/golden/README.md).
 source "$SOURCE/tests/smollm2/there"
 cp "$SOURCE/tests/golden/smollm2_label_words.json" golden.json
 python3 <<'PYTHON'
 import json
 for number, prompt in enumerate(json.load(open("golden.json"))):
     words = [word.strip() for word in prompt["words"]]
-    assert prompt["words"] == [" " + word for word in words] # what the verbalizer puts in front
+    assert prompt["words"] == [" " + word for word in words] # the space that the verbalizer prepends
     json.dump({
         "name": f"prompt-{number}", "data": {"test": "rows.jsonl", "fields": {"text": "text"}, "label": "label"},
         "labels": [{"name": word, "words": [word], "values": [label]} for label, word in enumerate(words)],

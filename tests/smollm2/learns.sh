@@ -1,6 +1,6 @@
 # requires: llama manual prompt-tuning
 # labels: learning
-# Real text at small size: from 128 tweets a soft prompt learns what the frozen model does not say to a manual prompt.
+# Real text at small scale: a soft prompt trained on 128 tweets is better than a manual prompt on the frozen model.
 source "$SOURCE/tests/smollm2/there"
 source "$SOURCE/tests/installed/tweets" 64 30
 python3 <<'PYTHON'
@@ -18,6 +18,6 @@ import json
 manual, soft = (json.loads(line) for line in open("table"))
 assert manual["n"] == soft["n"] == 60 and soft["parameters"] == 20 * 576
 assert soft["losses"][-1] < soft["losses"][0]
-assert soft["mean"] >= 0.75, soft["mean"]  # 60 guesses reach that one time in ten thousand
+assert soft["mean"] >= 0.75, soft["mean"]  # random guessing on 60 texts reaches this once in ten thousand runs
 assert soft["mean"] > manual["mean"] + 0.1, (soft["mean"], manual["mean"])
 PYTHON

@@ -1,5 +1,5 @@
 # requires: llama manual
-# Prediction in float32 holds its weights once, mapped, and little beside them; shared pages count.
+# Prediction in float32 has its weights in memory once, mapped, and little else; shared pages count.
 source "$SOURCE/tests/smollm2/there"
 if readelf -d "$PREFIX/bin/cuecard" | grep -q libasan; then
   echo "SKIPPED: a sanitizer's own memory would be measured"

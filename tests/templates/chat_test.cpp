@@ -97,7 +97,7 @@ TEST_CASE("a template with roles renders the chat as transformers does") {
   }
 }
 
-TEST_CASE("what can't be rendered as a chat is refused with the reason") {
+TEST_CASE("templates that can't be rendered as a chat are refused with the reason") {
   const std::string asked = R"({"role": "user"} {"placeholder": "text"}{"role": "assistant"}{"mask"})";
   const ChatVocabulary chatml("{{ '<|im_start|>' }} <|im_end|>");
   says(refusal(asked, ChatVocabulary("")), "has no chat template");

@@ -121,7 +121,7 @@ void check_tokens(const LayoutCase& given, const Layout& layout, const json& wan
   }
 }
 
-/// What OpenPrompt's parser made of the text, where it lists plain items.
+/// The result of OpenPrompt's parser for the text, where it lists plain items.
 void check_items(const LayoutCase& given, const json& parsed) {
   const std::vector<TemplateItem> items = parse_template(given.text).items;
   REQUIRE(items.size() == parsed.size());

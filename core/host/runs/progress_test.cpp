@@ -1,5 +1,4 @@
-// What stands on standard error while work goes on: a line that is redrawn on a terminal, plain lines
-// elsewhere.
+// Progress on standard error: a line that is redrawn on a terminal, plain lines elsewhere.
 #include "host/runs/progress.hpp"
 
 #include <chrono>
@@ -67,7 +66,7 @@ constexpr std::chrono::milliseconds at_once{0}, long_begun{1100};
 
 } // namespace
 
-TEST_CASE("on a terminal a bar is drawn again in its line, and the line is ended") {
+TEST_CASE("on a terminal the bar is redrawn in place, and its line is ended") {
   const std::string text = on_terminal([] { all_steps(false, at_once); });
   CHECK(text.starts_with("\rwork ["));
   CHECK(contains(text, "\rwork [========================] 20/20  0:0"));
@@ -75,7 +74,7 @@ TEST_CASE("on a terminal a bar is drawn again in its line, and the line is ended
   CHECK(text.find('\n') == text.size() - 1);
 }
 
-TEST_CASE("in a log long work gets a plain line about every tenth, and quick work none") {
+TEST_CASE("in a log, long work prints a plain line about every tenth, and short work none") {
   CHECK(in_a_log([] { all_steps(false, at_once); }).empty());
   const std::string text = in_a_log([] { all_steps(false, long_begun); });
   CHECK(!contains(text, "\r"));
@@ -88,7 +87,7 @@ TEST_CASE("in a log long work gets a plain line about every tenth, and quick wor
   CHECK(lines == 10);
 }
 
-TEST_CASE("quiet is quiet") {
+TEST_CASE("nothing is printed when quiet") {
   CHECK(on_terminal([] { all_steps(true, at_once); }).empty());
   CHECK(in_a_log([] { all_steps(true, long_begun); }).empty());
 }

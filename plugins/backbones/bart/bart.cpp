@@ -149,7 +149,7 @@ BartStack Bart::take_stack(const Weights& source, const std::string& name, const
   return stack;
 }
 
-/// Soft tokens are scaled like words, so that one that starts from a word is that word.
+/// Soft tokens are scaled like words, so one initialised from a word equals it.
 at::Tensor Bart::embed(const Side& side, const BatchConditioning& conditioning) const {
   const at::Tensor words = embed_tokens(input_table_, side, conditioning);
   return configuration_.scale_embedding ? words * std::sqrt(static_cast<double>(configuration_.hidden)) : words;

@@ -1,5 +1,5 @@
 /// BART (Lewis et al. 2020): an encoder-decoder of post-norm layers with learned positions. `BartAttention` and
-/// `BartFeedForward` are the figure's boxes, `BartStack` is one side.
+/// `BartFeedForward` are the parts of a layer, `BartStack` is the encoder or the decoder.
 #pragma once
 
 #include <map>
@@ -47,11 +47,11 @@ struct BartLayer {
   BartFeedForward feed_forward;
 };
 
-/// What a decoder attends to.
+/// The encoder output that a decoder attends to.
 struct Encoded {
   const CrossPass& pass;
   const ForwardPass* encoder;
-  at::Tensor states; ///< [encoder tokens, hidden]; undefined where the cache holds their keys and values
+  at::Tensor states; ///< [encoder tokens, hidden]; undefined if the cache holds their keys and values
 };
 
 struct BartStack {

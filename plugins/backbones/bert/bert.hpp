@@ -1,4 +1,4 @@
-/// BERT (Devlin et al. 2019): the encoder that `EncoderBackbone` is, with learned positions and segments.
+/// BERT (Devlin et al. 2019): an `EncoderBackbone` with learned positions and segments.
 #pragma once
 
 #include <cuecard/parts/layers/encoder_backbone.hpp>

@@ -1,5 +1,5 @@
-/// DistilBERT (Sanh et al. 2019): BERT's encoder with half of its layers, no segments and no pooler, under
-/// names of its own.
+/// DistilBERT (Sanh et al. 2019): BERT's encoder with half of its layers, no segments and no pooler, and
+/// other tensor names.
 #pragma once
 
 #include <cuecard/parts/layers/encoder_backbone.hpp>

@@ -17,7 +17,7 @@ EncoderFamily family_of(const Configuration& c) {
                     .decoder = "generator_lm_head",
                     .decoder_bias = "generator_lm_head.bias"},
           .configuration = configuration,
-          .head_activation = Activation::gelu}; // whatever the layers have
+          .head_activation = Activation::gelu}; // independent of the layers' activation
 }
 
 } // namespace

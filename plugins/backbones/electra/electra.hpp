@@ -1,5 +1,5 @@
 /// ELECTRA (Clark et al. 2020): BERT's encoder with embeddings that may be narrower than hidden states. A
-/// generator has a masked-LM head; a discriminator, which tells replaced tokens, has none.
+/// generator has a masked-LM head; a discriminator, which detects replaced tokens, has none.
 #pragma once
 
 #include <cuecard/parts/layers/encoder_backbone.hpp>

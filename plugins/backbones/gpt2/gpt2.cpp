@@ -72,7 +72,7 @@ Gpt2::Gpt2(const BackboneArguments& arguments)
     : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
   const Gpt2Configuration& c = configuration_;
   const Weights& source = arguments.weights;
-  // The first checkpoints were saved without a head, and so without the prefix of the stack.
+  // The first checkpoints were saved without a head, so their names have no prefix.
   const std::string stack = source.has("transformer.wte.weight") ? "transformer." : "";
   const auto take_norm = [&](const std::string& name) {
     return take_layer_norm(source, name, c.hidden, c.norm_epsilon);

@@ -1,4 +1,4 @@
-/// GPT-2 (Radford et al. 2019): a decoder of pre-norm layers with learned positions. `Gpt2Layer` is the figure,
+/// GPT-2 (Radford et al. 2019): a decoder of pre-norm layers with learned positions. `Gpt2Layer` is one layer,
 /// `Gpt2` the stack.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What must hold for any weights; parity with transformers is in tests/parity.
+// Properties that hold for any weights; parity with transformers is in tests/parity.
 #include "gpt2.hpp"
 
 #include <cuecard/error.hpp>

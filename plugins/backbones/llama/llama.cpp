@@ -14,7 +14,7 @@ namespace cuecard::llama {
 
 namespace {
 
-/// Whether transformers 5 lists a layer that sees a window only.
+/// Whether the configuration, as written by transformers 5, lists a layer with a sliding window.
 bool lists_sliding_layer(const Configuration& c) {
   const auto found = c.values().find("layer_types");
   const auto* types =
@@ -22,7 +22,7 @@ bool lists_sliding_layer(const Configuration& c) {
   return types && std::find(types->begin(), types->end(), "sliding_attention") != types->end();
 }
 
-/// Rows that a row sees, itself included; 0: all. Qwen's files name a size that they don't use.
+/// Number of tokens that a token attends to, itself included; 0: all. Qwen's files give a window that is not used.
 int64_t sliding_window(const Configuration& c, const std::string& type, int64_t layers) {
   bool used = type == "mistral";
   if (type.rfind("qwen", 0) == 0 && c.boolean_or("use_sliding_window", false))

@@ -1,6 +1,6 @@
 /// The Llama family: a decoder of pre-norm layers with rotary positions, grouped keys and values, and gated
-/// feed-forward (Touvron et al. 2023). Mistral and Qwen are the same figure with a bias here or a norm there.
-/// Reads from bottom to top: `LlamaLayer` is the figure, `Llama` the stack.
+/// feed-forward (Touvron et al. 2023). Mistral and Qwen differ in details such as biases and norms.
+/// `LlamaLayer` is one layer, `Llama` the stack.
 #pragma once
 
 #include <map>
@@ -20,12 +20,12 @@ namespace cuecard::llama {
 struct LlamaConfiguration {
   std::string type; ///< llama | mistral | qwen2 | qwen3
   int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary;
-  /// The longest sequence: with a sliding window no longer than that, where the window hides nothing yet.
+  /// The longest sequence: with a sliding window at most its size, within which it hides no token.
   int64_t max_positions;
   double norm_epsilon;
   Rope rope;
   bool tied;
-  bool input_bias, output_bias; ///< of attention: on queries, keys and values; on what comes out
+  bool input_bias, output_bias; ///< of attention: on queries, keys and values; on the output
   bool feed_forward_bias;
   bool head_norms; ///< Qwen3's: of each head's queries and keys, before the rotation
 

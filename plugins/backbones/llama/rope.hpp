@@ -1,5 +1,5 @@
-/// Rotary frequencies of the Llama family (Su et al. 2021, section 3.2), stretched for longer texts than the
-/// model was first trained on where the configuration says so.
+/// Rotary frequencies of the Llama family (Su et al. 2021, section 3.2), scaled for longer texts than in
+/// pre-training if the configuration requires it.
 #pragma once
 
 #include <cstdint>

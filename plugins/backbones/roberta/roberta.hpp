@@ -1,5 +1,5 @@
 /// RoBERTa (Liu et al. 2019): BERT's encoder with positions that begin after the padding token's, one segment,
-/// and a masked-LM head of its own.
+/// and another masked-LM head.
 #pragma once
 
 #include <cuecard/parts/layers/encoder_backbone.hpp>

@@ -13,17 +13,17 @@ namespace cuecard::t5 {
 
 namespace {
 
-/// Of `feed_forward_proj`, without its "gated-".
+/// The activation in `feed_forward_proj`, without the prefix "gated-".
 Activation activation_in(const Configuration& c, const std::string& feed_forward, bool gated) {
-  // transformers reads "gated-gelu" as the approximation, because T5 1.1's files say so.
+  // transformers reads "gated-gelu" as the tanh approximation, for the files of T5 1.1.
   const std::string name = feed_forward == "gated-gelu" ? "gelu_new" : feed_forward.substr(gated ? 6 : 0);
   if (const std::optional<Activation> activation = activation_named(name))
     return *activation;
   throw DataError(c.origin() + ": feed_forward_proj is \"" + feed_forward + "\"; known are " +
-                  activation_names() + ", each also with \"gated-\" in front.");
+                  activation_names() + ", each also with the prefix \"gated-\".");
 }
 
-/// Attention of `states` to the sources, back to the hidden size. T5 does not scale the logits of attention.
+/// Attention of `states` over the sources, projected back to the hidden size. T5 does not scale attention scores.
 at::Tensor attend(const T5Configuration& c, const T5Attention& attention, const at::Tensor& states,
                   const ForwardPass& pass, bool selected, const std::vector<KeyValues>& sources,
                   const AttentionLayout& layout, const RelativeBias* bias) {
@@ -58,7 +58,7 @@ T5Configuration::T5Configuration(const Configuration& c)
     throw DataError(c.origin() + ": relative_attention_max_distance is " + std::to_string(max_distance) +
                     "; with " + std::to_string(buckets) + " buckets it must be more than " +
                     std::to_string(buckets / 2) + ".");
-  // Files of transformers 5 say it outright; in older ones only models that aren't tied don't scale.
+  // Explicit in files of transformers 5; in older ones, tied models scale and untied ones don't.
   scales_before_scores = c.boolean_or("scale_decoder_outputs", c.boolean_or("tie_word_embeddings", true));
 }
 

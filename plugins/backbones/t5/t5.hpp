@@ -1,6 +1,6 @@
 /// T5 (Raffel et al. 2020): an encoder-decoder of pre-norm layers without biases, whose only positions are
-/// biases of attention scores by distance. `T5Attention` and `T5FeedForward` are the figure's boxes, `T5Stack`
-/// is one side.
+/// biases of attention scores by distance. `T5Attention` and `T5FeedForward` are the parts of a layer,
+/// `T5Stack` is the encoder or the decoder.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@
 namespace cuecard::t5 {
 
 /// What config.json says, checked. Names as in the paper; T5 1.1 and LM-adapted models differ from the first T5
-/// in the feed-forward, and in neither scaling nor tying what scores words.
+/// in the feed-forward, and have an untied output embedding without scaling.
 struct T5Configuration {
   int64_t encoder_layers, decoder_layers, hidden, heads, head_dim, intermediate, vocabulary;
   int64_t buckets, max_distance;
@@ -24,7 +24,7 @@ struct T5Configuration {
   double norm_epsilon;
   bool gated;
   Activation activation;
-  bool scales_before_scores; ///< by hidden^-0.5, where the head is the embedding
+  bool scales_before_scores; ///< scales hidden states by hidden^-0.5 before a tied head
 
   explicit T5Configuration(const Configuration& configuration);
 };
@@ -51,11 +51,11 @@ struct T5Layer {
   T5FeedForward feed_forward;
 };
 
-/// What a decoder attends to.
+/// The encoder output that a decoder attends to.
 struct Encoded {
   const CrossPass& pass;
   const ForwardPass* encoder;
-  at::Tensor states; ///< [encoder tokens, hidden]; undefined where the cache holds their keys and values
+  at::Tensor states; ///< [encoder tokens, hidden]; undefined if the cache holds their keys and values
 };
 
 struct T5Stack {

@@ -18,7 +18,7 @@ public:
   explicit AutoPrompt(const Options& options);
 
   void prepare(const Problem& problem) override;
-  /// Puts the current trigger into the slots, whatever the batch holds there.
+  /// Puts the current trigger into the slots, overriding the batch's tokens.
   Conditioning condition(const ConditionArgs& args) const override;
   FitRequest defaults(const FitRequest& request) const override;
   FitReport fit(Engine& engine) override;

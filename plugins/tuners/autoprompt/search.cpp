@@ -22,7 +22,7 @@ std::vector<double> as_numbers(const at::Tensor& tensor) {
 const at::Tensor& fitting(const TensorMap& state, const std::string& name, int64_t length) {
   const auto found = state.find(name);
   if (found == state.end() || found->second.dim() != 1 || found->second.size(0) != length)
-    throw DataError("the checkpoint has no fitting \"" + name + "\": it belongs to another run.");
+    throw DataError("the checkpoint has no matching \"" + name + "\": it belongs to another run.");
   return found->second;
 }
 

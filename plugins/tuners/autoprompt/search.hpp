@@ -1,4 +1,4 @@
-/// State of a trigger search: everything its next iteration depends on, and so what a checkpoint holds.
+/// State of a trigger search: everything the next iteration depends on, which is what a checkpoint stores.
 #pragma once
 
 #include <cmath>

@@ -23,7 +23,7 @@ void FineTuning::prepare(const Problem& problem) {
   for (const Task& task : problem.tasks)
     if (task.train && task.verbalizer.parameters().empty())
       throw UsageError("fine-tuning with what=head trains the verbalizer, and that of task \"" + task.name +
-                       "\" has no trainable parameters; choose a verbalizer with a head of its own.");
+                       "\" has no trainable parameters; choose a verbalizer with a head.");
 }
 
 FitRequest FineTuning::defaults(const FitRequest& request) const {

@@ -156,7 +156,7 @@ void InContext::represent(Scorer& scorer) {
           return piece.kind == Piece::Kind::field && !vocabulary_->encode(piece.text).empty();
         });
     if (!has_text)
-      continue; // it has no representation
+      continue; // no text, so no representation
     prompts.push_back(std::move(rendered[0]));
     with_text.push_back(std::move(demonstration));
   }

@@ -17,7 +17,7 @@ constexpr cuecard_option_v1 options[] = {
                          "chosen by hand"),
     cuecard::integer_option("order", "0", 0, 1e9,
                             "0: as chosen (similar: the most similar last); otherwise the seed of a shuffle.",
-                            "Zhao et al. 2021: the order decides much"),
+                            "Zhao et al. 2021: the order has a large effect"),
     cuecard::text_option("separator", "\\n\\n", "",
                          "Text after each demonstration; \\n is a line feed, \\t a tab.",
                          "Brown et al. 2020, section 2.4: one or two line feeds"),

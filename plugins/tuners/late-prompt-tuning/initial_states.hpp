@@ -1,4 +1,4 @@
-/// What virtual tokens are initialised from: words of the vocabulary, as the model sees them at some layer.
+/// Initial values of virtual tokens: embeddings of words, or their hidden states at some layer.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace cuecard {
 at::Tensor sampled_embeddings(int64_t count, const Problem& problem);
 
 /// Hidden states of such tokens after `layers` layers: [count, hidden] float32 on the backbone's device. They
-/// are taken from random sequences, without the first token of each, whose states are far from those of all
-/// others in many models.
+/// are taken from random sequences without the first token, whose states are far from all others in many
+/// models.
 at::Tensor sampled_hidden_states(int64_t count, int64_t layers, const Problem& problem);
 
 } // namespace cuecard

@@ -20,7 +20,7 @@ namespace {
 constexpr uint64_t generator_stream = stream_id("generate"), random_stream = stream_id("random"),
                    dropout_stream = stream_id("dropout");
 
-/// Layers of the stack that the input goes through: the encoder's, where there are two.
+/// Number of layers of the stack that processes the input: the encoder, in an encoder-decoder.
 int64_t input_layers(const BackboneShape& shape) {
   const auto encoder = std::ranges::find(shape.sites, PrefixSite::encoder, &BackboneShape::Site::site);
   return shape.encoder_decoder && encoder != shape.sites.end() ? encoder->layers : shape.layers;
@@ -31,12 +31,12 @@ at::Tensor trained(const at::Tensor& values, at::Device device) {
   return leaf.set_requires_grad(true);
 }
 
-/// `rows` [n, slots, width] with zeros for `count` more slots at the front or the back, which nobody reads.
-at::Tensor with_unused(const at::Tensor& rows, int64_t count, bool front) {
-  std::vector<int64_t> sizes = rows.sizes().vec();
+/// `embeddings` [n, slots, width] with zeros for `count` unused slots prepended or appended.
+at::Tensor with_unused(const at::Tensor& embeddings, int64_t count, bool front) {
+  std::vector<int64_t> sizes = embeddings.sizes().vec();
   sizes[sizes.size() - 2] = count;
-  const at::Tensor unused = at::zeros(sizes, rows.options().requires_grad(false));
-  return front ? at::cat({unused, rows}, -2) : at::cat({rows, unused}, -2);
+  const at::Tensor unused = at::zeros(sizes, embeddings.options().requires_grad(false));
+  return front ? at::cat({unused, embeddings}, -2) : at::cat({embeddings, unused}, -2);
 }
 
 } // namespace

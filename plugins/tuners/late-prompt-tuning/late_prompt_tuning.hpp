@@ -26,7 +26,7 @@ public:
   void load_state(const ComponentState& state) override;
 
 private:
-  /// What is trained, by the names that a card has for it.
+  /// The trained tensors, by their names in a card.
   NamedTensors named_tensors() const;
 
   int64_t length_, requested_layer_;

@@ -1,4 +1,4 @@
-// Where late virtual tokens enter, what they are, their gradients, and the state in a card.
+// The entry layer of late virtual tokens, their values and gradients, and the state in a card.
 #include "late_prompt_tuning.hpp"
 
 #include <ATen/ATen.h>
@@ -180,7 +180,7 @@ TEST_CASE("with a generator: a late prompt per input, from two linear layers wit
     }
 }
 
-TEST_CASE("dropout in training passes alone, drawn by seed") {
+TEST_CASE("dropout applies in training passes only, drawn by seed") {
   const Prepared prepared({3, 0, "instance", "hidden", 0.5});
   const at::Tensor inputs = some_inputs(6);
   const auto late = [&](const Pass& pass) {
@@ -196,7 +196,7 @@ TEST_CASE("dropout in training passes alone, drawn by seed") {
 }
 
 TEST_CASE(
-    "the initial prompt: hidden states at the layer of tokens that are first nowhere, or standard normal") {
+    "the initial prompt: hidden states at that layer of tokens that begin no sequence, or standard normal") {
   const at::Tensor states = Prepared({20}).tensor("prompt");
   REQUIRE((states.sizes() == at::IntArrayRef({20, hidden})));
   CHECK(at::equal(states.select(1, 2), at::full({20}, 4.0f)));
@@ -207,7 +207,7 @@ TEST_CASE(
   CHECK(random.std().item<double>() == doctest::Approx(1).epsilon(0.05));
 }
 
-TEST_CASE("one seed gives the same bits, another gives others") {
+TEST_CASE("the same seed gives identical values, another gives different ones") {
   for (const Chosen& chosen : {Chosen{}, Chosen{3, 0, "none", "random"}, Chosen{3, 0, "instance"}}) {
     const TensorMap one = Prepared(chosen, {{}}).tuner.state(0).tensors,
                     same = Prepared(chosen, {{}}).tuner.state(0).tensors,

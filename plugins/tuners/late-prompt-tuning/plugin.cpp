@@ -16,7 +16,7 @@ constexpr cuecard_option_v1 options[] = {
         "Liu et al. 2022, the naive prompt generator"),
     cuecard::integer_option("bottleneck", "128", 1, 100000, "Inner width of the generator.",
                             "the authors' scripts: 128"),
-    cuecard::number_option("dropout", "0.1", 0, 0.99, "Dropout on what the generator returns, during training.",
+    cuecard::number_option("dropout", "0.1", 0, 0.99, "Dropout on the generator's output during training.",
                            "the authors' code takes the model's rate, 0.1 for RoBERTa and GPT-2"),
     cuecard::text_option(
         "init", "hidden", "hidden|random",

@@ -22,7 +22,7 @@ const std::vector<ModuleNames> default_targets{
     {"k", "v", "wo"},                  // T5
 };
 
-/// Of these the input is rescaled, which is the activation inside the feed-forward network (section 3.3); of others the output.
+/// The layers whose input is rescaled, the activation inside the feed-forward network (section 3.3); of other layers the output is.
 const ModuleNames default_feed_forward{"down_proj", "fc2", "output.dense", "lin2", "mlp.c_proj", "wo"};
 
 bool fits(const at::Tensor& values, int64_t size) {
@@ -136,7 +136,7 @@ bool Ia3::adopt(const Conditioning& trained, std::string& why) {
     const LinearLayer& layer = factors.layer;
     const auto found = std::ranges::find(trained.rescalings, layer.weight, &Rescaling::weight);
     if (found == trained.rescalings.end() || !fits(found->factors, found->of_input ? layer.in : layer.out)) {
-      why = "it has no fitting factors of " + sides_of(layer);
+      why = "it has no matching factors of " + sides_of(layer);
       return false;
     }
     given.push_back(&*found);

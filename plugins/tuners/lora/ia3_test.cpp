@@ -81,7 +81,7 @@ TEST_CASE("a state is loaded, whichever side it rescales, and other states are r
                        DataError);
 }
 
-TEST_CASE("fitting factors are adopted, others are not") {
+TEST_CASE("matching factors are adopted, others are not") {
   Prepared prepared("v_proj");
   Conditioning given;
   given.rescalings = {{v1, at::full({6}, 2.0), true}, {v0, at::full({4}, 3.0), false}};
@@ -94,7 +94,7 @@ TEST_CASE("fitting factors are adopted, others are not") {
   CHECK(adopted[1].of_input);
   given.rescalings[0].of_input = false;
   CHECK(!prepared.tuner.adopt(given, why));
-  CHECK(why.find("no fitting factors of \"" + v1) != std::string::npos);
+  CHECK(why.find("no matching factors of \"" + v1) != std::string::npos);
   given.rescalings.pop_back();
   CHECK(!prepared.tuner.adopt(given, why));
   CHECK(why.find("rescales 1 layers, and targets selects 2") != std::string::npos);

@@ -1,4 +1,4 @@
-/// For this plugin's tests: a model that has linear layers and computes nothing.
+/// For this plugin's tests: a model with linear layers but no forward pass.
 #pragma once
 
 #include <string>

@@ -27,7 +27,7 @@ const std::vector<ModuleNames> default_targets{
     {"q", "v"},           // T5
 };
 
-/// Why `a` and `b` are no update of `layer` with a rank of at most `rank`; empty when they are.
+/// Why `a` and `b` are not an update of `layer` with a rank of at most `rank`; empty if they are.
 std::string misfit(const at::Tensor& a, const at::Tensor& b, const LinearLayer& layer, int64_t rank) {
   const bool fits = a.defined() && b.defined() && a.is_floating_point() && b.is_floating_point() &&
                     a.dim() == 2 && a.size(0) >= 1 && a.size(0) <= rank && a.size(1) == layer.in &&

@@ -104,7 +104,7 @@ TEST_CASE("targets are ends of module names at a dot, or whole names") {
   CHECK(contains(usage_error("q_proj,,v_proj"), "empty name"));
 }
 
-TEST_CASE("models without known or any linear layers are refused with what to do") {
+TEST_CASE("models without known, or without any, linear layers are refused with advice") {
   CHECK_THROWS_WITH_AS(Prepared("auto", {{"a.w1.weight", 3, 3}}),
                        doctest::Contains("set targets to some of w1, or to all-linear"), UsageError);
   CHECK_THROWS_WITH_AS(Prepared("auto", {}), doctest::Contains("use prompt-tuning"), UsageError);

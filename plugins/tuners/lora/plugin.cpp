@@ -33,7 +33,7 @@ constexpr cuecard_option_v1 ia3_options[] = {
         "Those of `targets` whose input is rescaled instead of the output: auto, none, or module names.",
         "PEFT's feedforward_modules"),
     cuecard::number_option("weight-decay", "0", 0, 1, "Decoupled weight decay, times the learning rate.",
-                           "few parameters, which begin at 1"),
+                           "few parameters, initialised to 1"),
 };
 
 constexpr cuecard_component_v1 components[] = {

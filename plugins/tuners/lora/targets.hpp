@@ -21,7 +21,7 @@ bool names_layer(const ModuleNames& names, const LinearLayer& layer);
 ModuleNames split_names(std::string_view list, std::string_view option);
 
 /// The layers of `backbone` that `targets` selects, in the backbone's order. "auto": the first of `defaults` whose names all occur;
-/// "all-linear": all; else a comma-separated list. UsageError for a name that no layer has, with the names that there are.
+/// "all-linear": all; else a comma-separated list. UsageError for a name that no layer has; it lists the existing names.
 std::vector<LinearLayer> target_layers(const std::string& targets, const std::vector<ModuleNames>& defaults,
                                        const Backbone& backbone);
 

@@ -26,7 +26,7 @@ constexpr cuecard_option_v1 options[] = {
                          "Liu et al. 2021, section 4.2 (SuperGLUE); section 4.1 leaves the model frozen"),
     cuecard::number_option("model-lr-scale", "0.1", 0.000001, 1000,
                            "Learning rate of the model's weights, relative to the run's.",
-                           "the authors' few-shot code: 1e-5 next to 1e-4"),
+                           "the authors' few-shot code: 1e-5, and 1e-4 for the soft prompt"),
     cuecard::number_option("model-weight-decay", "0.1", 0, 1,
                            "Weight decay of the model's matrices; not applied to its vectors.",
                            "the authors' few-shot code"),

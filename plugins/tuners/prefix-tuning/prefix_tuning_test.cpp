@@ -91,7 +91,7 @@ TEST_CASE("GPT-2 medium: 25,750,016 trainable parameters, 491,520 in the card") 
   CHECK(stored == 491'520);
 }
 
-TEST_CASE("every enabled site of the model gets a prefix of its own") {
+TEST_CASE("every enabled site of the model gets a separate prefix") {
   const auto sites = [](const std::map<std::string, Options::Value>& changed) {
     std::vector<PrefixSite> result;
     for (const Prefix& prefix : Prepared(changed, true).prefixes())
@@ -118,7 +118,7 @@ TEST_CASE("the same seed gives the same initial values; dropout applies to train
   CHECK((a.prefixes()[0].key == 0).sum().item<int64_t>() == 0);
 }
 
-TEST_CASE("initialisation from text needs a text") {
+TEST_CASE("initialisation from text needs words") {
   CHECK_THROWS_WITH_AS(Prepared({{"init", std::string("text")}, {"init-text", std::string()}}),
                        doctest::Contains("init-text"), UsageError);
 }

@@ -27,7 +27,7 @@ public:
 private:
   /// [inputs, prompts] probabilities of the prompts for each input, perturbed in a training pass.
   at::Tensor route(const at::Tensor& inputs, const Pass& pass) const;
-  /// What is trained, by the names that a card has for it.
+  /// The trained tensors, by their names in a card.
   NamedTensors named_tensors() const;
 
   int64_t count_, length_;

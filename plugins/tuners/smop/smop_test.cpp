@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t width = 6;
 
-/// Random embeddings, the same for a token whenever it is asked for.
+/// Random embeddings, constant for each token.
 class RandomBackbone final : public testing::NoBackbone {
 public:
   RandomBackbone() { shape_.embedding_width = shape_.hidden = width; }
@@ -100,7 +100,7 @@ TEST_CASE("an input gets the prompt that the router finds most probable, times i
                   prepared.backbone.token_vectors(TokenTable::input, at::tensor({7}))[0]));
 }
 
-TEST_CASE("what is asked of an input, and the slots that are prepended") {
+TEST_CASE("the requested input features, and the prepended slots") {
   const Prepared prepared({4, 3}, {{7}, {}});
   const InputFeatures features = prepared.tuner.input_features();
   CHECK((features.kind == InputFeatures::Kind::mean_embedding));
@@ -151,7 +151,7 @@ TEST_CASE("gradients reach the slots, the chosen prompts and the router, and are
   }
 }
 
-TEST_CASE("noise perturbs the logits of training passes alone, and is drawn by seed") {
+TEST_CASE("noise perturbs the logits in training passes only, and is drawn by seed") {
   const at::Tensor inputs = some_inputs(30);
   for (const char* noise : {"multiplicative", "additive"}) {
     CAPTURE(noise);
@@ -171,7 +171,8 @@ TEST_CASE("noise perturbs the logits of training passes alone, and is drawn by s
   CHECK(at::equal(Prepared({}).embeddings(inputs, {true, 4}), Prepared({}).embeddings(inputs)));
 }
 
-TEST_CASE("one seed gives the same bits, another gives others; the router's rows are orthonormal") {
+TEST_CASE(
+    "the same seed gives identical values, another gives different ones; the router's rows are orthonormal") {
   const Prepared one({}), same({}), other({}, {}, 2);
   for (const char* name : {"prompts", "router.weight"}) {
     CHECK(at::equal(one.tensor(name), same.tensor(name)));
@@ -185,7 +186,7 @@ TEST_CASE("one seed gives the same bits, another gives others; the router's rows
         std::get<0>(at::unique_dim(one.tensor("prompts").flatten(0, 1), 0)).size(0));
 }
 
-TEST_CASE("an input of zeros is answered, as preparation asks for it") {
+TEST_CASE("an input of zeros, and no input at all, have embeddings") {
   const Prepared prepared({});
   CHECK((prepared.embeddings(at::zeros({1, width})).sizes() == at::IntArrayRef({1, 2, width})));
   CHECK((prepared.embeddings(at::zeros({0, width})).sizes() == at::IntArrayRef({0, 2, width})));

@@ -14,7 +14,7 @@ namespace {
 at::Tensor fitting(const TensorMap& state, const std::string& name, int64_t dimensions) {
   const auto found = state.find(name);
   if (found == state.end() || found->second.dim() != dimensions)
-    throw DataError("the checkpoint has no fitting \"" + name + "\": it belongs to another run.");
+    throw DataError("the checkpoint has no matching \"" + name + "\": it belongs to another run.");
   return found->second;
 }
 

@@ -21,7 +21,7 @@ struct Candidate {
 /// labels] where label words are searched, -1 for a candidate that no example fits.
 TensorMap state_of(const std::vector<Candidate>& candidates, std::size_t scored);
 
-/// DataError for tensors that are no such state.
+/// DataError for tensors that are not such a state.
 std::vector<Candidate> restored(const TensorMap& state, std::size_t& scored);
 
 /// The first element of each list, then the second of each, and so on.

@@ -27,7 +27,7 @@ struct Beam {
   double log_prob = 0;
 };
 
-/// The examples' prompts, each followed by a beam and an answer slot for its next token.
+/// The examples' prompts, each followed by a beam and an answer slot for the next token.
 class OpenPrompts {
 public:
   explicit OpenPrompts(const GenerationRequest& request)
@@ -193,7 +193,7 @@ std::vector<std::vector<std::string>> generate_texts(Scorer& scorer, const Gener
   const int64_t steps = encoder_decoder ? static_cast<int64_t>(request.gaps.count()) * (request.max_tokens + 1)
                                         : request.max_tokens;
   std::vector<Beam> beams(1);
-  // By length on causal models, whose texts have no end of their own; else one list.
+  // Grouped by length on causal models, whose texts have no defined end; otherwise one list.
   std::vector<std::vector<Beam>> finished(encoder_decoder ? 1 : 0);
   for (int64_t step = 0; step < steps && !beams.empty(); ++step) {
     const at::Tensor next = next_log_probs(scorer, open, beams, std::ssize(request.examples));

@@ -10,10 +10,10 @@ constexpr cuecard_option_v1 options[] = {
         "A text file with templates, or with sentences to mine candidates from; without it the model generates "
         "candidates.",
         "Jiang et al. 2020, section 3.1, mine a corpus"),
-    cuecard::integer_option("candidates", "100", 1, 1e5, "Largest number of candidates to mine or generate.",
+    cuecard::integer_option("candidates", "100", 1, 1e5, "Maximum number of candidates to mine or generate.",
                             "Gao et al. 2021 keep 100"),
     cuecard::integer_option("max-words", "8", 1, 100,
-                            "Largest number of words (mined) or tokens (generated) per gap.",
+                            "Maximum number of words (mined) or tokens (generated) per gap.",
                             "an instruction is short; LM-BFF generates up to 18 tokens in all"),
     cuecard::integer_option("beams", "10", 1, 1000, "Beam size for generated candidates.",
                             "LM-BFF uses 100 by default, OpenPrompt's configuration 5"),

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* space = " ";
 
-/// Letters of ASCII, and every character beyond it.
+/// ASCII letters, and all characters outside ASCII.
 int64_t letters(const std::string& word) {
   return std::count_if(word.begin(), word.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);

@@ -43,9 +43,9 @@ void Fact::prepare(const VerbalizerTarget& target) {
   if (ids.size() < 2)
     throw UsageError(
         "the verbalizer \"fact\" chooses among objects that are one token of the model's vocabulary, "
-        "and of the task's " +
-        std::to_string(target.labels.size()) + " labels " + std::to_string(ids.size()) +
-        " are: name objects under \"labels\", or take them from the data with \"labels\": \"data\"");
+        "and only " +
+        std::to_string(ids.size()) + " of the task's " + std::to_string(target.labels.size()) +
+        " labels are: name objects under \"labels\", or take them from the data with \"labels\": \"data\"");
   token_ids_ = index_tensor(ids, target.backbone.device());
   labels_ = index_tensor(labels, target.backbone.device());
 }

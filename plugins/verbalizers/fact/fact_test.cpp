@@ -106,7 +106,7 @@ TEST_CASE("an object's word is the task file's, if it has one") {
 }
 
 TEST_CASE("too few objects, and two objects with the same token, are refused") {
-  CHECK_THROWS_WITH_AS(made({"a", "two"}), doctest::Contains("of the task's 2 labels 1 are"), UsageError);
+  CHECK_THROWS_WITH_AS(made({"a", "two"}), doctest::Contains("only 1 of the task's 2 labels are"), UsageError);
   CHECK_THROWS_WITH_AS(made({}), doctest::Contains("\"labels\": \"data\""), UsageError);
   CHECK_THROWS_WITH_AS(made({"a", "b", "A"}), doctest::Contains("\"a\" and \"A\""), UsageError);
 }

@@ -39,15 +39,15 @@ constexpr cuecard_option_v1 choices_options[] = {pooler, position, dropout, lear
 
 constexpr cuecard_option_v1 words_options[] = {
     cuecard::text_option("field", "words", "", "The list of words that are labelled.",
-                         "no default in the literature: a task has its own"),
+                         "no default in the literature; depends on the task"),
     dropout,
     learning_rate_scale,
 };
 
 constexpr cuecard_option_v1 spans_options[] = {
     cuecard::text_option("field", "context", "", "The field whose parts are answers.",
-                         "no default in the literature: a task has its own"),
-    cuecard::integer_option("max-tokens", "30", 1, 100000, "Most tokens of an answer.",
+                         "no default in the literature; depends on the task"),
+    cuecard::integer_option("max-tokens", "30", 1, 100000, "Maximum number of tokens of an answer.",
                             "transformers, run_qa.py, max_answer_length"),
     dropout,
     learning_rate_scale,

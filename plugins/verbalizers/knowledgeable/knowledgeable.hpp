@@ -23,7 +23,7 @@ public:
 
   /// Words come from the file of the option `words`, else from the task. Words that the vocabulary can't
   /// encode, that have more than `max-tokens` tokens or that belong to two labels are dropped, except a label's
-  /// first word. A card that is used without the file brings its words in `load_state`.
+  /// first word. A card that is used without the file gets its words from `load_state`.
   void prepare(const VerbalizerTarget& target) override;
   OutputRequest output_request() const override;
 

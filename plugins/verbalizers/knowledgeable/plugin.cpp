@@ -12,7 +12,7 @@ constexpr cuecard_option_v1 options[] = {
                             "OpenPrompt, Verbalizer.from_file"),
     cuecard::multi_token_handler_option,
     cuecard::word_prefix_option,
-    cuecard::integer_option("max-tokens", "0", 0, 1000, "Most tokens of a word; 0: any number.",
+    cuecard::integer_option("max-tokens", "0", 0, 1000, "Maximum number of tokens of a word; 0: any number.",
                             "OpenPrompt, KnowledgeableVerbalizer, max_token_split -1"),
     cuecard::number_option(
         "frequency", "0.5", 0, 0.999,

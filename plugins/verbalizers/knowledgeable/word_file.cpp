@@ -76,11 +76,11 @@ private:
 
   std::string text() {
     if (next() != '"')
-      refuse("a text in double quotes");
+      refuse("a string in double quotes");
     std::string result;
     for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
       if (static_cast<unsigned char>(text_[at_]) < 0x20)
-        refuse("a text without control characters");
+        refuse("a string without control characters");
       result += text_[at_] == '\\' ? escape() : std::string(1, text_[at_]);
     }
     take('"');

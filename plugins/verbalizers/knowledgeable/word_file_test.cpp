@@ -40,7 +40,7 @@ TEST_CASE("JSON: escapes, characters beyond ASCII, blanks, lists") {
 
 TEST_CASE("errors name file and line") {
   CHECK(refusal("{\"neg\": [\"bad\"],\n \"pos\": [good]}", "w.json") ==
-        "w.json, line 2: a text in double quotes was expected");
+        "w.json, line 2: a string in double quotes was expected");
   for (const char* broken :
        {"", "{", "[", "{\"neg\"", "{\"neg\":", "{\"neg\":[", "{\"neg\":[\"", "{\"neg\":[\"a\"",
         "{\"neg\":[\"\\", "{\"neg\":[\"\\u12", "{\"neg\":[\"\\ud83d\"]}", "{\"neg\":[\"\\ud83dx\\u0041\"]}",

@@ -12,7 +12,7 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::number_option("lr", "0.01", 1e-9, 100, "Learning rate of projection and prototypes.",
                            "OpenPrompt, shipped configuration (the class itself: 0.001)"),
     cuecard::integer_option("rows-per-label", "64", 1, 1e6,
-                            "Most training examples of each label for the prototypes.",
+                            "Maximum number of training examples per label for the prototypes.",
                             "none: all pairs are compared, so time and memory are quadratic"),
     cuecard::text_option("decide-by", "prototypes", "prototypes|prototypes-and-words",
                          "Predict by the nearest prototype alone, or by the mean of the standardised scores of "

@@ -52,8 +52,8 @@ Prototypical::Prototypical(const Options& options)
 void Prototypical::prepare(const VerbalizerTarget& target) {
   if (with_words_ && target.labels.size() == 2)
     throw UsageError(
-        "the verbalizer \"prototypical\" standardises the scores of prototypes and words before it adds "
-        "them, and of two scores that leaves only which is larger: set \"decide-by\" to prototypes");
+        "the verbalizer \"prototypical\" standardises the scores of prototypes and words before adding "
+        "them, which for two labels leaves only the information which is larger: set \"decide-by\" to prototypes");
   backbone_ = &target.backbone;
   seed_ = target.seed;
   labels_ = target.labels;
@@ -118,8 +118,8 @@ void Prototypical::train(Scorer& scorer, const std::vector<const Example*>& exam
   prototypes_ = train_prototypes(states, labels, std::ssize(labels_), settings_, seed_);
 }
 
-/// The head's logits are the dot products with the output embeddings plus a bias, which no table of the model
-/// gives: it is their difference, and must be the same for every example.
+/// The head's logits are the dot products with the output embeddings plus a bias. The model does not expose the bias, so it is computed
+/// as their difference, which must be the same for every example.
 void Prototypical::fit_word_layer(Scorer& scorer, const std::vector<const Example*>& examples,
                                   const at::Tensor& states) {
   const at::Tensor ids = words_.token_ids();

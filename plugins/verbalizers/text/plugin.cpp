@@ -5,15 +5,17 @@
 namespace {
 
 constexpr cuecard_option_v1 options[] = {
-    cuecard::integer_option("max-new-tokens", "64", 1, 1e6, "Most tokens to generate.", "a short answer"),
-    cuecard::integer_option("min-new-tokens", "0", 0, 1e6, "Fewest tokens to generate.", "transformers"),
+    cuecard::integer_option("max-new-tokens", "64", 1, 1e6, "Maximum number of tokens to generate.",
+                            "a short answer"),
+    cuecard::integer_option("min-new-tokens", "0", 0, 1e6, "Minimum number of tokens to generate.",
+                            "transformers"),
     cuecard::integer_option("beams", "1", 1, 1000, "Beams of beam search; 1: greedy.", "transformers"),
     cuecard::number_option("temperature", "0", 0, 1e6, "Sampling temperature; 0: no sampling.",
-                           "greedy: the same answer each time"),
-    cuecard::integer_option("top-k", "0", 0, 1e7, "Sample among the K likeliest tokens; 0: all.",
+                           "greedy decoding is deterministic"),
+    cuecard::integer_option("top-k", "0", 0, 1e7, "Sample from the K likeliest tokens; 0: all.",
                             "Fan et al. 2018"),
     cuecard::number_option("top-p", "1", 0, 1,
-                           "Sample among the likeliest tokens whose probabilities add up to this.",
+                           "Sample from the likeliest tokens whose probabilities add up to this.",
                            "Holtzman et al. 2020"),
     cuecard::number_option("min-p", "0", 0, 1,
                            "Never sample a token below this share of the likeliest token's probability.",

@@ -1,4 +1,4 @@
-/// One call of packed attention: what each sequence reads, and where it lies in memory.
+/// The arguments of one call of packed attention: key ranges of each sequence, and pointers to the data.
 #pragma once
 
 #include <algorithm>
@@ -14,10 +14,10 @@ namespace cuecard {
 
 constexpr int64_t max_sources = 3;
 
-/// Everything a task needs to know of its sequence.
+/// The queries and keys of one sequence.
 struct Sequence {
   int64_t queries, first_query;
-  std::vector<KeyRange> ranges; ///< keys before the own tokens, then these
+  std::vector<KeyRange> ranges; ///< keys before the own tokens, then the own tokens
   int64_t before = 0;           ///< number of keys before the own tokens
   int64_t keys = 0;
 
@@ -30,24 +30,25 @@ struct Sequence {
     keys = before + layout.offsets[s + 1] - layout.offsets[s];
   }
 
-  /// Place of a query among the keys.
+  /// Index of the key at the position of a query.
   int64_t place(const AttentionLayout& layout, int64_t query) const {
     return before + layout.query_offsets_in_sequence[first_query + query];
   }
+  /// Number of keys that a query attends to.
   int64_t seen(const AttentionLayout& layout, int64_t query) const {
     return layout.causal ? place(layout, query) + 1 : keys;
   }
 };
 
-/// Pointers and strides of a call, heads resolved.
+/// Pointers and strides.
 template <class T>
 struct Pointers {
   int64_t heads, groups, size;
   const T* query;
   const T* key[max_sources];
   const T* value[max_sources];
-  const T* bias = nullptr;  ///< [heads, 2 * longest - 1] by distance, from 1 - longest; or null
-  int64_t longest_keys = 0; ///< of a sequence
+  const T* bias = nullptr;  ///< [heads, 2 * longest_keys - 1] by distance, from 1 - longest_keys; or null
+  int64_t longest_keys = 0; ///< largest number of keys of a sequence
 
   const T* bias_from(int64_t head, int64_t distance) const {
     return bias + head * (2 * longest_keys - 1) + longest_keys - 1 + distance;
@@ -66,8 +67,8 @@ struct Pointers {
 /// The layout itself, kept for the backward pass, and the bias by distance.
 struct PackedPlan final : AttentionPlan {
   AttentionLayout layout;
-  at::Tensor table;       ///< RelativeBias::table that `by_distance` was made of, or undefined
-  at::Tensor by_distance; ///< [H, 2 * longest - 1] in the query's type, or undefined
+  at::Tensor table;       ///< RelativeBias::table from which `by_distance` was gathered, or undefined
+  at::Tensor by_distance; ///< [H, 2 * longest_keys - 1] in the query's type, or undefined
   int64_t longest_keys = 1;
 
   PackedPlan(const AttentionLayout& kept, const RelativeBias* bias, at::ScalarType type) : layout(kept) {
@@ -103,8 +104,8 @@ Pointers<T> pointers(const at::Tensor& query, const std::vector<at::Tensor>& key
   return p;
 }
 
-/// The one query of a sequence (a step of decoding) for one group of heads that share keys: `out` and
-/// `log_sums` at its row. `scores` has room for the sequence's keys.
+/// Attention of the only query of a sequence (a decoding step), for one group of heads that share keys. Writes the query's entries of
+/// `out` and `log_sums`. `scores`: a buffer for one score per key of the sequence.
 void attend_one(const Pointers<float>& p, const AttentionLayout& layout, const Sequence& sequence,
                 int64_t group, double scale, float* scores, float* out, float* log_sums);
 void attend_one(const Pointers<double>& p, const AttentionLayout& layout, const Sequence& sequence,

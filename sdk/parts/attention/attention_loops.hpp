@@ -1,33 +1,32 @@
-/// Loops of packed attention over one row of scores, or the rows of one head, vectorised for the machine.
+/// Vectorised loops of packed attention over the scores of one query, or the keys of one head.
 #pragma once
 
 #include <cstdint>
 
 namespace cuecard {
 
-/// Turns the first `seen` scores into probabilities and the rest into 0; returns the log of their sum before
-/// that.
+/// Softmax of the first `seen` scores, in place; the rest become 0. Returns the log-sum-exp of the scores.
 float softmax(float* row, int64_t seen, int64_t width);
 double softmax(double* row, int64_t seen, int64_t width);
 
-/// Probabilities again, from scores and the saved logarithm.
+/// Recomputes the probabilities from the scores and the saved log-sum-exp, in place.
 void probabilities(float* row, float log_sum, int64_t seen, int64_t width);
 void probabilities(double* row, double log_sum, int64_t seen, int64_t width);
 
-/// d scores = scale * p (d p - sum(p d p)), in place of d p.
+/// d scores = scale * p (d p - sum(p d p)); overwrites d p.
 void score_gradient(const float* p, float* dp, float scale, int64_t width);
 void score_gradient(const double* p, double* dp, double scale, int64_t width);
 
 void add(float* row, const float* more, int64_t width);
 void add(double* row, const double* more, int64_t width);
 
-/// scores[i] = scale * query . keys[i] for `count` rows of `size` numbers that lie `stride` apart.
+/// scores[i] = scale * query . keys[i] for `count` keys of size `size`, `stride` elements apart.
 void scores_of_one(const float* query, const float* keys, int64_t stride, int64_t count, int64_t size,
                    float scale, float* scores);
 void scores_of_one(const double* query, const double* keys, int64_t stride, int64_t count, int64_t size,
                    double scale, double* scores);
 
-/// out += sum of weights[i] * values[i], for rows as above.
+/// out += sum of weights[i] * values[i], with values laid out like the keys above.
 void add_weighted(const float* weights, const float* values, int64_t stride, int64_t count, int64_t size,
                   float* out);
 void add_weighted(const double* weights, const double* values, int64_t stride, int64_t count, int64_t size,

@@ -5,7 +5,7 @@ namespace cuecard {
 
 namespace {
 
-/// One query is too little for a matrix product: calling one takes longer than its sums.
+/// Loops instead of BLAS, whose call overhead exceeds the work for one query.
 template <class T>
 void attend(const Pointers<T>& p, const AttentionLayout& layout, const Sequence& sequence, int64_t group,
             double scale, T* scores, T* out, T* log_sums) {

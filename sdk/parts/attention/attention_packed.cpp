@@ -1,7 +1,6 @@
-/// Attention on packed tokens on the CPU: for every sequence and key/value head a few small matrix products
-/// (loops for one query alone), no copies of keys, no masks, nothing padded. Probabilities are not kept: the
-/// backward pass makes them again from the saved log-sum-exp (the recomputation of FlashAttention, Dao et al.
-/// 2022, section 3.1).
+/// Attention on packed tokens on the CPU: small matrix products for each sequence and key/value head (loops for a single query),
+/// without copies of keys, masks or padding. The backward pass recomputes the probabilities from the saved log-sum-exp (as in
+/// FlashAttention, Dao et al. 2022, section 3.1).
 #include "attention/attention_strategies.hpp"
 
 #include <ATen/Parallel.h>
@@ -18,7 +17,7 @@ namespace cuecard {
 
 namespace {
 
-/// scores[queries, keys] = scale * q k^T + bias, row by row.
+/// scores[queries, keys] = scale * q k^T + bias, row-major.
 template <class T>
 void all_scores(const Pointers<T>& p, const AttentionLayout& layout, const Sequence& sequence, int64_t head,
                 int64_t group, double scale, T* scores) {
@@ -71,14 +70,13 @@ void forward(const Pointers<T>& p, const AttentionLayout& layout, double scale, 
   });
 }
 
-/// Where gradients of keys and values go. Own rows belong to one sequence and are written directly; rows in
-/// front are shared by sequences, so each sequence writes a slice of its own and the slices are added
-/// afterwards, in order.
+/// Destinations of the gradients of keys and values. A sequence's own tokens are written directly. Sequences can share the keys before
+/// them, so each sequence writes its part to a slice, and the slices are added afterwards, in order.
 template <class T>
 struct KeyGradients {
   T* key[max_sources] = {};
   T* value[max_sources] = {};
-  std::vector<int64_t> slice_offsets; ///< [S + 1] rows of `slices` that belong to each sequence
+  std::vector<int64_t> slice_offsets; ///< [S + 1] offsets of each sequence's slice
   std::vector<T> key_slices, value_slices;
 };
 
@@ -144,8 +142,8 @@ void backward(const Pointers<T>& p, const AttentionLayout& layout, double scale,
   });
 }
 
-/// Adds the slices of all sequences to the rows that they share, parallel over columns so that the order of
-/// sums is fixed.
+/// Adds the slices of all sequences to the gradients of the shared keys and values. Parallel over columns, which keeps the order of
+/// the sums fixed.
 template <class T>
 void add_slices(const AttentionLayout& layout, int64_t width, KeyGradients<T>& gradients) {
   at::parallel_for(0, width, 64, [&](int64_t first, int64_t last) {
@@ -226,10 +224,10 @@ private:
     }
     wanted.slice_offsets.assign(1, 0);
     for (const std::vector<KeyRange>& before : layout.before) {
-      int64_t rows = wanted.slice_offsets.back();
+      int64_t offset = wanted.slice_offsets.back();
       for (const KeyRange& range : before)
-        rows += wanted.key[range.source] ? range.end - range.begin : 0;
-      wanted.slice_offsets.push_back(rows);
+        offset += wanted.key[range.source] ? range.end - range.begin : 0;
+      wanted.slice_offsets.push_back(offset);
     }
     const int64_t width = p.groups * p.size;
     wanted.key_slices.assign(static_cast<std::size_t>(wanted.slice_offsets.back() * width), T(0));
@@ -249,7 +247,7 @@ at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues
   auto plan = std::dynamic_pointer_cast<const PackedPlan>(layout.plan);
   if (!plan || !plan->made_for(bias, query.scalar_type()))
     layout.plan = plan = std::make_shared<PackedPlan>(layout, bias, query.scalar_type());
-  // LibTorch's custom functions take no undefined tensors: an absent source is an empty one.
+  // LibTorch's custom functions don't accept undefined tensors: an absent source is an empty tensor.
   const at::Tensor absent = at::empty({0}, query.options());
   KeyValues padded[max_sources];
   for (std::size_t i = 0; i < max_sources; ++i)

@@ -1,6 +1,5 @@
-/// Attention on any device: rows are gathered into [S, longest] and LibTorch's own attention does the rest.
-/// This is the reference for the other strategies, and what GPUs run. What is gathered from where is worked out
-/// once per forward pass.
+/// Attention on any device: tokens are gathered into [S, longest] and passed to LibTorch's scaled_dot_product_attention. The reference
+/// for the other strategies, and the default on GPUs. The gather indices are computed once per forward pass.
 #include "attention/attention_strategies.hpp"
 
 #include <algorithm>
@@ -19,23 +18,22 @@ namespace cuecard {
 
 namespace {
 
-/// Indices, all on the device. Places beyond a sequence's end repeat row 0; the mask hides them as keys and the
-/// last gather drops them as queries.
+/// Indices, all on the device. Padding repeats token 0; the mask hides padded keys and the final gather drops padded queries.
 struct PaddedPlan final : AttentionPlan {
   VisibleTokens seen;
-  at::Tensor query_index, key_index; ///< [S * longest query], [S * longest key], the latter into the seen rows
+  at::Tensor query_index, key_index; ///< [S * longest query]; [S * longest key] into the visible tokens
   at::Tensor out_index;              ///< [Q]
-  at::Tensor mask;  ///< [S, 1, longest query, longest key] bool, or with a bias [S, H, ...] to be added
-  at::Tensor table; ///< RelativeBias::table that went into the mask, or undefined
+  at::Tensor mask;  ///< [S, 1, longest query, longest key] bool; with a bias an additive mask [S, H, ...]
+  at::Tensor table; ///< RelativeBias::table included in the mask, or undefined
   int64_t longest_query = 0, longest_key = 0;
 
   PaddedPlan(const AttentionLayout& layout, const std::vector<KeyValues>& sources, const RelativeBias* bias,
              const at::Tensor& query)
       : seen(visible_tokens(layout, sources)) {
     const at::Device device = query.device();
-    const std::vector<std::vector<int64_t>>& key_rows = seen.of_sequence;
+    const std::vector<std::vector<int64_t>>& key_tokens = seen.of_sequence;
     for (int64_t s = 0; s < layout.sequences(); ++s) {
-      longest_key = std::max(longest_key, static_cast<int64_t>(key_rows[s].size()));
+      longest_key = std::max(longest_key, static_cast<int64_t>(key_tokens[s].size()));
       longest_query = std::max(longest_query, layout.query_offsets[s + 1] - layout.query_offsets[s]);
     }
     std::vector<int64_t> queries(static_cast<std::size_t>(layout.sequences() * longest_query), 0);
@@ -44,9 +42,9 @@ struct PaddedPlan final : AttentionPlan {
     std::vector<int64_t> visible(static_cast<std::size_t>(layout.sequences() * longest_query), 1);
     std::vector<int64_t> query_offsets_in_sequence(visible.size(), 0);
     for (int64_t s = 0; s < layout.sequences(); ++s) {
-      std::copy(key_rows[s].begin(), key_rows[s].end(), keys.begin() + s * longest_key);
+      std::copy(key_tokens[s].begin(), key_tokens[s].end(), keys.begin() + s * longest_key);
       const int64_t own = layout.offsets[s + 1] - layout.offsets[s];
-      const int64_t before = static_cast<int64_t>(key_rows[s].size()) - own;
+      const int64_t before = static_cast<int64_t>(key_tokens[s].size()) - own;
       for (int64_t q = layout.query_offsets[s]; q < layout.query_offsets[s + 1]; ++q) {
         const int64_t place = s * longest_query + q - layout.query_offsets[s];
         queries[place] = q;
@@ -104,8 +102,8 @@ at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues
   const at::Tensor key = concatenated(sources, &KeyValues::key, plan->seen),
                    value = concatenated(sources, &KeyValues::value, plan->seen);
   const int64_t share = heads / key.size(1);
-  const auto gathered = [&](const at::Tensor& rows, const at::Tensor& index, int64_t longest) {
-    return rows.index_select(0, index).view({sequences, longest, rows.size(1), size}).transpose(1, 2);
+  const auto gathered = [&](const at::Tensor& tokens, const at::Tensor& index, int64_t longest) {
+    return tokens.index_select(0, index).view({sequences, longest, tokens.size(1), size}).transpose(1, 2);
   };
   const auto repeated = [&](const at::Tensor& groups) {
     return share == 1 ? groups : groups.repeat_interleave(share, 1, groups.size(1) * share);

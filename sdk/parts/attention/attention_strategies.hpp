@@ -14,7 +14,7 @@ at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues
 at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                                      const AttentionLayout& layout, double scale);
 
-/// Why the last of them doesn't support the call, or "".
+/// Why `variable_length_attention` doesn't support the call, or "".
 std::string why_not_variable_length(const at::Tensor& query, const AttentionLayout& layout,
                                     const RelativeBias* bias);
 

@@ -13,7 +13,7 @@ using namespace cuecard;
 
 namespace {
 
-/// Sequences with prefixes, cached tokens, a parent, and one that is alone; 4 query heads on 2 key heads.
+/// Sequences with prefixes, with cached tokens, with a parent, and with none of these; 4 query heads, 2 key heads.
 struct Setting {
   AttentionLayout layout;
   at::Tensor query;
@@ -25,17 +25,17 @@ struct Setting {
     side.parent = {-1, 0, 0, -1};
     layout = self_attention_layout(side, causal, {{{2, 3, 5}}, {}, {}, {{2, 0, 3}, {1, 2, 4}, {1, 5, 6}}});
     Random random(7);
-    const auto make = [&](int64_t rows, int64_t heads) {
-      at::Tensor tensor = random.normal_tensor({rows, heads, 8}, 1.0).to(dtype);
+    const auto make = [&](int64_t tokens, int64_t heads) {
+      at::Tensor tensor = random.normal_tensor({tokens, heads, 8}, 1.0).to(dtype);
       return tensor.set_requires_grad(true);
     };
     query = make(10, 4);
-    for (int64_t rows : {10, 6, 5})
-      sources.push_back({make(rows, 2), make(rows, 2)});
+    for (int64_t tokens : {10, 6, 5})
+      sources.push_back({make(tokens, 2), make(tokens, 2)});
   }
 };
 
-/// The buckets of distances [n], as Raffel et al. 2020 (section 2.1) and Mesh TensorFlow's code have them.
+/// The buckets of distances [n], as in Raffel et al. 2020 (section 2.1) and Mesh TensorFlow's code.
 at::Tensor buckets_of(const at::Tensor& distances, int64_t buckets, bool both_directions,
                       int64_t max_distance) {
   const int64_t share = both_directions ? buckets / 2 : buckets, exact = share / 2;
@@ -47,7 +47,7 @@ at::Tensor buckets_of(const at::Tensor& distances, int64_t buckets, bool both_di
   return later + at::where(far < exact, far, (shared + exact).clamp_max(share - 1));
 }
 
-/// One query at a time, straight from the definition.
+/// The definition, one query at a time.
 at::Tensor direct(const Setting& setting, double scale, const RelativeBias* bias = nullptr) {
   const AttentionLayout& layout = setting.layout;
   std::vector<at::Tensor> out;
@@ -110,7 +110,7 @@ TEST_CASE("both strategies equal the definition, gradients included") {
       }
 }
 
-TEST_CASE("distances share buckets as the definition says") {
+TEST_CASE("distances map to the buckets of the definition") {
   for (const bool both : {true, false})
     for (const auto& [buckets, most] : {std::pair<int64_t, int64_t>{32, 128}, {8, 20}, {10, 33}, {64, 1000}}) {
       CAPTURE(both);
@@ -125,7 +125,7 @@ TEST_CASE("distances share buckets as the definition says") {
     }
 }
 
-TEST_CASE("a bias by distance is added to the logits, gradients included") {
+TEST_CASE("a bias by distance is added to the scores, gradients included") {
   for (const bool causal : {true, false})
     for (const at::ScalarType dtype : {at::kFloat, at::kDouble})
       for (const AttentionStrategy strategy : {AttentionStrategy::packed, AttentionStrategy::padded}) {
@@ -144,15 +144,15 @@ TEST_CASE("a bias by distance is added to the logits, gradients included") {
           CAPTURE(i);
           CHECK(at::allclose(got_gradients[i], wanted_gradients[i], tolerance, tolerance));
         }
-        const std::vector<int64_t> rows{2, 4, 6, 8, 9};
-        const at::Tensor index = at::tensor(rows);
+        const std::vector<int64_t> tokens{2, 4, 6, 8, 9};
+        const at::Tensor index = at::tensor(tokens);
         CHECK(at::allclose(attention(found.query.index_select(0, index), found.sources,
-                                     select_queries(found.layout, rows), {1.0, &bias, strategy}),
+                                     select_queries(found.layout, tokens), {1.0, &bias, strategy}),
                            got.index_select(0, index), tolerance, tolerance));
       }
 }
 
-TEST_CASE("a trained bias table gets its gradient, over all layers that use it") {
+TEST_CASE("a trained bias table gets the gradients of all layers that use it") {
   at::Tensor tables[2];
   for (const bool by_hand : {true, false}) {
     Setting setting(true, at::kDouble);
@@ -168,7 +168,7 @@ TEST_CASE("a trained bias table gets its gradient, over all layers that use it")
   CHECK(at::allclose(tables[0].grad(), tables[1].grad(), 1e-10, 1e-10));
 }
 
-TEST_CASE("queries without keys of their own attend to what several of them share") {
+TEST_CASE("queries without own tokens attend to shared keys") {
   for (const AttentionStrategy strategy : {AttentionStrategy::packed, AttentionStrategy::padded}) {
     CAPTURE(static_cast<int>(strategy));
     Setting expected(false, at::kDouble), found(false, at::kDouble);
@@ -192,19 +192,19 @@ TEST_CASE("queries without keys of their own attend to what several of them shar
   }
 }
 
-TEST_CASE("selecting some queries gives the same for those") {
+TEST_CASE("selected queries have the same results as among all queries") {
   for (const AttentionStrategy strategy : {AttentionStrategy::packed, AttentionStrategy::padded}) {
     Setting setting(true, at::kFloat);
-    const std::vector<int64_t> rows{2, 4, 6, 8, 9};
-    const at::Tensor index = at::tensor(rows);
+    const std::vector<int64_t> tokens{2, 4, 6, 8, 9};
+    const at::Tensor index = at::tensor(tokens);
     const at::Tensor all = attention(setting.query, setting.sources, setting.layout, {0.3, nullptr, strategy});
     const at::Tensor some = attention(setting.query.index_select(0, index), setting.sources,
-                                      select_queries(setting.layout, rows), {0.3, nullptr, strategy});
+                                      select_queries(setting.layout, tokens), {0.3, nullptr, strategy});
     CHECK(at::allclose(some, all.index_select(0, index), 1e-6, 1e-6));
   }
 }
 
-TEST_CASE("without cached tokens or prefixes, or with prefixes alone") {
+TEST_CASE("no cached tokens or prefixes, or prefixes alone") {
   for (const bool prefixes : {false, true}) {
     Setting setting(true, at::kFloat);
     for (std::vector<KeyRange>& before : setting.layout.before)
@@ -224,7 +224,7 @@ TEST_CASE("without cached tokens or prefixes, or with prefixes alone") {
   }
 }
 
-TEST_CASE("a run repeats bit for bit") {
+TEST_CASE("results repeat bit for bit") {
   Setting first(true, at::kFloat), second(true, at::kFloat);
   const at::Tensor a = attention(first.query, first.sources, first.layout, 0.3);
   const at::Tensor b = attention(second.query, second.sources, second.layout, 0.3);
@@ -234,7 +234,7 @@ TEST_CASE("a run repeats bit for bit") {
     CHECK(at::equal(da[i], db[i]));
 }
 
-TEST_CASE("logits far apart stay finite") {
+TEST_CASE("the output is finite for extreme scores") {
   Setting setting(true, at::kFloat);
   const at::Tensor out = attention(setting.query, setting.sources, setting.layout, 1e4);
   CHECK(at::isfinite(out).all().item<bool>());

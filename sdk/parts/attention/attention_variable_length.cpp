@@ -1,6 +1,5 @@
-/// Attention on GPUs without padding: keys are gathered into one row after another, and LibTorch's
-/// memory-efficient attention (Rabe and Staats 2021) takes where each sequence begins. It takes float32 too,
-/// which LibTorch's flash attention does not.
+/// Attention on GPUs without padding: keys are gathered into a packed tensor, and LibTorch's memory-efficient attention (Rabe and Staats
+/// 2021) receives the offsets of the sequences. Unlike LibTorch's flash attention it supports float32.
 #include "attention/attention_strategies.hpp"
 
 #include <algorithm>
@@ -22,11 +21,11 @@ namespace cuecard {
 
 namespace {
 
-/// Who is hidden from a query. LibTorch's numbers.
-enum Mask : int64_t { nobody = 0, behind_it_when_ends_are_aligned = 2 };
+/// Which keys are hidden from a query, in LibTorch's numbering.
+enum Mask : int64_t { no_mask = 0, causal_from_bottom_right = 2 };
 
-/// Whether each sequence's queries are its last rows, one after another: then the mask of LibTorch's kernel,
-/// which aligns the last query with the last key, is ours.
+/// Whether the queries of each sequence are its last tokens, without gaps. Only then is the causal mask of LibTorch's kernel, which
+/// aligns the last query with the last key, the right one.
 bool queries_end_sequences(const AttentionLayout& layout) {
   for (int64_t s = 0; s < layout.sequences(); ++s) {
     int64_t place = layout.offsets[s + 1] - layout.offsets[s];
@@ -39,8 +38,8 @@ bool queries_end_sequences(const AttentionLayout& layout) {
 
 struct VariableLengthPlan final : AttentionPlan {
   VisibleTokens seen;
-  at::Tensor key_index;                  ///< [K] into the seen rows
-  at::Tensor query_offsets, key_offsets; ///< [S + 1] int32, as the kernel wants them
+  at::Tensor key_index;                  ///< [K] into the visible tokens
+  at::Tensor query_offsets, key_offsets; ///< [S + 1] int32, as the kernel requires
   int64_t longest_query = 0, longest_key = 0;
 
   VariableLengthPlan(const AttentionLayout& layout, const std::vector<KeyValues>& sources,
@@ -48,10 +47,10 @@ struct VariableLengthPlan final : AttentionPlan {
       : seen(visible_tokens(layout, sources)) {
     std::vector<int64_t> keys, ends{0};
     for (int64_t s = 0; s < layout.sequences(); ++s) {
-      const std::vector<int64_t>& rows = seen.of_sequence[static_cast<std::size_t>(s)];
-      keys.insert(keys.end(), rows.begin(), rows.end());
+      const std::vector<int64_t>& tokens = seen.of_sequence[static_cast<std::size_t>(s)];
+      keys.insert(keys.end(), tokens.begin(), tokens.end());
       ends.push_back(static_cast<int64_t>(keys.size()));
-      longest_key = std::max(longest_key, static_cast<int64_t>(rows.size()));
+      longest_key = std::max(longest_key, static_cast<int64_t>(tokens.size()));
       longest_query = std::max(longest_query, layout.query_offsets[s + 1] - layout.query_offsets[s]);
     }
     key_index = index_tensor(keys, device);
@@ -67,11 +66,11 @@ std::string why_not_variable_length(const at::Tensor& query, const AttentionLayo
   if (query.is_cpu())
     return "LibTorch has no variable-length attention on the CPU";
   if (query.scalar_type() == at::kDouble)
-    return "LibTorch's variable-length attention does not take float64";
+    return "LibTorch's variable-length attention does not support float64";
   if (bias)
-    return "LibTorch's variable-length attention takes no bias";
+    return "LibTorch's variable-length attention does not support a bias";
   if (layout.causal && !queries_end_sequences(layout))
-    return "some query is not among the last rows of its sequence, one after another";
+    return "the queries of a sequence are not its last tokens";
   return "";
 }
 
@@ -83,9 +82,9 @@ at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<
   if (plan->longest_query == 0)
     return query;
   const auto gathered = [&](at::Tensor KeyValues::*which) {
-    const at::Tensor rows = concatenated(sources, which, plan->seen).index_select(0, plan->key_index);
-    const int64_t share = query.size(1) / rows.size(1);
-    return (share == 1 ? rows : rows.repeat_interleave(share, 1, query.size(1))).unsqueeze(0);
+    const at::Tensor packed = concatenated(sources, which, plan->seen).index_select(0, plan->key_index);
+    const int64_t share = query.size(1) / packed.size(1);
+    return (share == 1 ? packed : packed.repeat_interleave(share, 1, query.size(1))).unsqueeze(0);
   };
   const at::Tensor key = gathered(&KeyValues::key), value = gathered(&KeyValues::value);
   const bool trains =
@@ -93,7 +92,7 @@ at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<
   return std::get<0>(at::_efficient_attention_forward(
                          query.unsqueeze(0), key, value, std::nullopt, plan->query_offsets, plan->key_offsets,
                          plan->longest_query, plan->longest_key, 0.0,
-                         layout.causal ? behind_it_when_ends_are_aligned : nobody, trains, scale))
+                         layout.causal ? causal_from_bottom_right : no_mask, trains, scale))
       .squeeze(0);
 }
 

@@ -1,4 +1,4 @@
-/// Small matrix products inside a parallel loop, on the BLAS that LibTorch carries and exports.
+/// Small matrix products inside a parallel loop, with the BLAS that LibTorch bundles and exports.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ void dgemm_(const char*, const char*, const int*, const int*, const int*, const 
 
 namespace cuecard {
 
-/// Column-major C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, with leading dimensions, as BLAS has it.
+/// Column-major C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, with leading dimensions, in BLAS conventions.
 inline void gemm(char op_a, char op_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   const int m_ = static_cast<int>(m), n_ = static_cast<int>(n), k_ = static_cast<int>(k);

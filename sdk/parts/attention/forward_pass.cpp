@@ -41,7 +41,7 @@ int64_t late_length(const Side& side, int64_t s) {
   return side.late_lengths.empty() ? 0 : side.late_lengths[static_cast<std::size_t>(s)];
 }
 
-/// Added to the position of every token of each sequence: the end of its cached sequence, else what its prefixes count.
+/// Added to the position of every token of each sequence: the end of its cached sequence, else the positions of its prefixes.
 std::vector<int64_t> position_shift(const ForwardArgs& args, const Side& side, PrefixSite site) {
   std::vector<int64_t> shift(static_cast<std::size_t>(side.num_sequences()), 0);
   for (int64_t s = 0; s < side.num_sequences(); ++s) {
@@ -57,7 +57,7 @@ std::vector<int64_t> position_shift(const ForwardArgs& args, const Side& side, P
   return shift;
 }
 
-/// Positions that each sequence takes, with those of its parents. Late soft tokens take none.
+/// Number of positions of each sequence, including those of its parents. Late soft tokens have none.
 std::vector<int64_t> whole_lengths(const Side& side) {
   std::vector<int64_t> lengths;
   for (int64_t s = 0; s < side.num_sequences(); ++s) {
@@ -77,8 +77,8 @@ at::Tensor shifted(const at::Tensor& positions, const Side& side, const std::vec
   return positions + index_tensor(tokens, positions.device());
 }
 
-/// What precedes each sequence that has no parent, as layer `layer` sees it: its prefixes among those of the site (source 2), then
-/// its cached sequence (source 1).
+/// The keys before each sequence that has no parent, in layer `layer`: its prefixes of the site (source 2), then its cached sequence
+/// (source 1).
 std::vector<std::vector<KeyRange>> preceding(const ForwardArgs& args, const Side& side, PrefixSite site,
                                              int64_t layer) {
   const std::vector<KeyRange> of_prefix = prefix_ranges(args.conditioning, site);
@@ -97,7 +97,7 @@ std::vector<std::vector<KeyRange>> preceding(const ForwardArgs& args, const Side
   return result;
 }
 
-/// The layers at which some token of the side, or of what it continues, becomes visible; 0 is always among them.
+/// The layers at which tokens of the side, or of the cached sequences it continues, become visible; includes 0.
 std::vector<int64_t> entry_layers(const ForwardArgs& args, const Side& side) {
   std::vector<int64_t> layers{0};
   for (const LateTokens& late : side.late)
@@ -123,7 +123,7 @@ at::Tensor changed(const at::Tensor& x, int64_t begin, int64_t end, Change&& cha
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-/// A stream of random numbers of its own for the dropout of each layer's update (FNV-1a).
+/// The random stream for the dropout of a layer's update (FNV-1a of the weight's name).
 uint64_t stream_of(const std::string& weight) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char c : weight)
@@ -148,7 +148,7 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
                       " positions. Shorten the text or set a maximum length.");
   positions_ = shifted(side.positions, side, shift);
   if (args.cache_out && answers_)
-    args.cache_out->pool().reserve(side.num_tokens()); // may move tokens, so before their places are looked up
+    args.cache_out->pool().reserve(side.num_tokens()); // may move tokens, so before their indices are looked up
   for (const int64_t layer : entry_layers(args, side)) {
     const std::vector<std::vector<KeyRange>> before = preceding(args, side, site, layer);
     for (const std::vector<KeyRange>& ranges : before)
@@ -178,9 +178,9 @@ at::Tensor ForwardPass::enter(int64_t layer, const at::Tensor& x) const {
     if (late.layer == layer) {
       if (!args_.conditioning.late_embeddings.defined())
         throw Error("the prompt has late soft slots, but the tuner gives no late embeddings for them.");
-      const at::Tensor rows =
+      const at::Tensor embeddings =
           args_.conditioning.late_embeddings.index_select(0, late.slots).to(x.scalar_type());
-      return x.index_copy(0, late.tokens, rows);
+      return x.index_copy(0, late.tokens, embeddings);
     }
   return x;
 }
@@ -250,7 +250,7 @@ void ForwardPass::find_updates(const Side& side) {
     updates_[conditioning.low_rank[i].weight].low_rank.push_back(i);
   for (std::size_t i = 0; i < conditioning.rescalings.size(); ++i)
     updates_[conditioning.rescalings[i].weight].rescalings.push_back(i);
-  // Sequences of one card are usually neighbours: then its tokens are one range, and nothing is gathered.
+  // Sequences of one card are usually adjacent: then its tokens are one range, and no gather is needed.
   const auto collect = [&](int64_t card, const auto& cards, const std::vector<int64_t>& offsets,
                            std::map<int64_t, CardTokens>& into) {
     if (into.contains(card))
@@ -308,17 +308,17 @@ at::Tensor ForwardPass::linear(const Linear& map, const at::Tensor& x, bool sele
   if (found == updates_.end())
     return map(x);
   const BatchConditioning& conditioning = args_.conditioning;
-  const auto apply = [&](const at::Tensor& rows, int64_t card, const auto& change) {
+  const auto apply = [&](const at::Tensor& y, int64_t card, const auto& change) {
     const CardTokens& tokens = tokens_of(card, selected);
     if (tokens.begin == tokens.end)
-      return rows;
+      return y;
     if (tokens.all)
-      return change(rows, x);
+      return change(y, x);
     if (tokens.indices.defined())
-      return rows.index_copy(0, tokens.indices,
-                             change(rows.index_select(0, tokens.indices), x.index_select(0, tokens.indices)));
+      return y.index_copy(0, tokens.indices,
+                          change(y.index_select(0, tokens.indices), x.index_select(0, tokens.indices)));
     const at::Tensor own = x.narrow(0, tokens.begin, tokens.end - tokens.begin);
-    return changed(rows, tokens.begin, tokens.end, [&](const at::Tensor& part) { return change(part, own); });
+    return changed(y, tokens.begin, tokens.end, [&](const at::Tensor& part) { return change(part, own); });
   };
   at::Tensor input = x;
   for (const std::size_t i : found->second.rescalings)

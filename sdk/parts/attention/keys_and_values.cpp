@@ -22,7 +22,7 @@ Side alone(const at::Tensor& ids, const at::Device& device) {
   return side;
 }
 
-/// What was kept of one sequence, layer by layer.
+/// The cached keys and values of one sequence, stacked over layers.
 Prefix stacked(PrefixSite site, const std::vector<KvCachePool::Layer>& layers,
                const std::vector<KvCachePool::Range>& ranges) {
   std::vector<at::Tensor> keys, values;
@@ -42,23 +42,23 @@ Prefix stacked(PrefixSite site, const std::vector<KvCachePool::Layer>& layers,
 
 Prefix keys_and_values(const Backbone& backbone, const at::Tensor& ids, PrefixSite site) {
   const at::NoGradGuard no_grad;
-  const int64_t rows = ids.size(0);
+  const int64_t length = ids.size(0);
   Batch batch;
   batch.input = alone(ids, backbone.device());
-  // An encoder whose rows are those that are read keeps its own; else the decoder's are kept.
+  // For the encoder's site the encoder runs alone and fills the cache; otherwise the decoder does.
   if (backbone.shape().encoder_decoder && site != PrefixSite::encoder) {
     batch.output = alone(ids, backbone.device());
     batch.source_of = {0};
   }
-  batch.answer_tokens = batch.input.positions.narrow(0, rows - 1, 1);
-  batch.answer_tokens_host = {rows - 1};
+  batch.answer_tokens = batch.input.positions.narrow(0, length - 1, 1);
+  batch.answer_tokens_host = {length - 1};
   KvCache kept;
   const BatchConditioning nothing;
   backbone.forward({batch, nothing, &kept});
   if (site == PrefixSite::cross)
-    return stacked(site, kept.pool().cross, {{0, rows}});
+    return stacked(site, kept.pool().cross, {{0, length}});
   Prefix words = stacked(site, kept.pool().layers, kept.pool().ranges.at(0));
-  words.positions = rows;
+  words.positions = length;
   return words;
 }
 

@@ -13,12 +13,12 @@ namespace cuecard {
 
 namespace {
 
-/// Tokens reserved after a sequence that grows token by token.
+/// Tokens reserved after a sequence in decoding.
 constexpr int64_t step_room = 32;
 
-int64_t count_tokens(const std::vector<KvCachePool::Range>& rows) {
+int64_t count_tokens(const std::vector<KvCachePool::Range>& ranges) {
   int64_t count = 0;
-  for (const KvCachePool::Range& range : rows)
+  for (const KvCachePool::Range& range : ranges)
     count += range.size();
   return count;
 }
@@ -31,29 +31,29 @@ int64_t count_positions(const std::vector<KvCachePool::Range>& ranges) {
   return count;
 }
 
-void extend(std::vector<KvCachePool::Range>& ranges, KvCachePool::Range rows) {
-  if (!ranges.empty() && ranges.back().end == rows.begin && ranges.back().first_layer == rows.first_layer)
-    ranges.back().end = rows.end;
-  else if (rows.size() > 0)
-    ranges.push_back(rows);
+void extend(std::vector<KvCachePool::Range>& ranges, KvCachePool::Range range) {
+  if (!ranges.empty() && ranges.back().end == range.begin && ranges.back().first_layer == range.first_layer)
+    ranges.back().end = range.end;
+  else if (range.size() > 0)
+    ranges.push_back(range);
 }
 
-/// Those rows of `pool`, in that order.
-at::Tensor gathered(const at::Tensor& pool, const std::vector<KvCachePool::Range>& rows) {
+/// The tokens of `pool` in `ranges`, in that order.
+at::Tensor gathered(const at::Tensor& pool, const std::vector<KvCachePool::Range>& ranges) {
   std::vector<at::Tensor> parts;
-  for (const KvCachePool::Range& range : rows)
+  for (const KvCachePool::Range& range : ranges)
     parts.push_back(pool.narrow(0, range.begin, range.size()));
   return parts.empty() ? pool.narrow(0, 0, 0).clone() : at::cat(parts);
 }
 
-/// `pool` with room for `rows` rows.
-at::Tensor grown(const at::Tensor& pool, int64_t rows) {
-  at::Tensor larger = at::empty({rows, pool.size(1), pool.size(2)}, pool.options());
+/// `pool` with a capacity of `tokens`.
+at::Tensor grown(const at::Tensor& pool, int64_t tokens) {
+  at::Tensor larger = at::empty({tokens, pool.size(1), pool.size(2)}, pool.options());
   larger.narrow(0, 0, pool.size(0)).copy_(pool);
   return larger;
 }
 
-/// Drops encoder rows that no sequence attends to any more, once they are the larger part.
+/// Drops encoder tokens that no sequence attends to any more, once they are the majority.
 void drop_unused_sources(KvCachePool& cache) {
   const std::size_t sources = cache.cross_offsets.size() - 1;
   std::vector<int64_t> renumbered(sources, -1);
@@ -130,9 +130,9 @@ void KvCachePool::release(int64_t sequence) {
 std::vector<KvCachePool::Range> KvCachePool::append(int64_t sequence, int64_t count, int64_t first_layer) {
   const auto s = static_cast<std::size_t>(sequence);
   std::vector<Range> given;
-  const auto take = [&](Range rows) {
-    extend(given, rows);
-    extend(ranges[s], rows);
+  const auto take = [&](Range range) {
+    extend(given, range);
+    extend(ranges[s], range);
   };
   if (const int64_t in_room = std::min(count, room_[s].size()); in_room > 0) {
     take({room_[s].begin, room_[s].begin + in_room, first_layer});
@@ -140,7 +140,7 @@ std::vector<KvCachePool::Range> KvCachePool::append(int64_t sequence, int64_t co
     count -= in_room;
   }
   if (count > 0) {
-    // Only `reserve` moves rows: between it and `put` their places are already in use.
+    // Only `reserve` moves tokens: between it and `put`, ranges that were returned must stay valid.
     const int64_t room = count == 1 ? step_room - 1 : 0;
     take({size_, size_ + count, first_layer});
     room_[s] = {size_ + count, size_ + count + room};
@@ -149,18 +149,18 @@ std::vector<KvCachePool::Range> KvCachePool::append(int64_t sequence, int64_t co
   return given;
 }
 
-void KvCachePool::reserve(int64_t rows) {
+void KvCachePool::reserve(int64_t tokens) {
   drop_unused_sources(*this);
-  if (layers.empty() || size_ + rows <= layers[0].key.size(0))
-    return; // where no layer is there yet, `put` makes the pool as large as it must be
+  if (layers.empty() || size_ + tokens <= layers[0].key.size(0))
+    return; // before the first layer, `put` allocates the pool in the required size
   int64_t used = count_tokens(room_);
   for (const std::vector<Range>& sequence : ranges)
-    used += count_tokens(sequence); // shared rows count more than once, so this errs towards growing
+    used += count_tokens(sequence); // shared tokens count more than once, so this errs towards growing
   if (used < size_ / 2)
     compact();
 }
 
-/// Moves what sequences have to the beginning of the pool.
+/// Moves the tokens of all sequences, and their reserved room, to the beginning of the pool.
 void KvCachePool::compact() {
   std::vector<Range> kept;
   for (const std::vector<Range>& sequence : ranges)
@@ -170,17 +170,17 @@ void KvCachePool::compact() {
       kept.push_back(room);
   std::sort(kept.begin(), kept.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
   std::vector<Range> joined;
-  for (const Range& rows : kept) {
-    if (!joined.empty() && rows.begin <= joined.back().end)
-      joined.back().end = std::max(joined.back().end, rows.end);
+  for (const Range& range : kept) {
+    if (!joined.empty() && range.begin <= joined.back().end)
+      joined.back().end = std::max(joined.back().end, range.end);
     else
-      joined.push_back(rows);
+      joined.push_back(range);
   }
-  std::vector<int64_t> begins; // of each joined range, afterwards
-  int64_t rows = 0;
+  std::vector<int64_t> begins; // of each joined range, after the move
+  int64_t size = 0;
   for (const Range& range : joined) {
-    begins.push_back(rows);
-    rows += range.size();
+    begins.push_back(size);
+    size += range.size();
   }
   const auto moved = [&](Range range) {
     const auto next = std::upper_bound(joined.begin(), joined.end(), range.begin,
@@ -198,7 +198,7 @@ void KvCachePool::compact() {
   const at::NoGradGuard no_grad;
   for (Layer& layer : layers)
     layer = {gathered(layer.key, joined), gathered(layer.value, joined)};
-  size_ = rows;
+  size_ = size;
 }
 
 void KvCachePool::put(int64_t layer, const at::Tensor& key, const at::Tensor& value,
@@ -211,7 +211,7 @@ void KvCachePool::put(int64_t layer, const at::Tensor& key, const at::Tensor& va
   if (l == layers.size()) {
     const bool whole =
         where.size() == 1 && where[0].begin == 0 && where[0].end == size_ && size_ == key.size(0);
-    if (whole) { // nothing else is there: no copy
+    if (whole) { // the pool is otherwise empty: no copy
       layers.push_back({key.detach(), value.detach()});
       return;
     }
@@ -223,7 +223,7 @@ void KvCachePool::put(int64_t layer, const at::Tensor& key, const at::Tensor& va
     const int64_t capacity = std::max(size_, 2 * pool.key.size(0));
     pool = {grown(pool.key, capacity), grown(pool.value, capacity)};
   }
-  if (where.size() > 1) { // a step of decoding: single rows in as many places
+  if (where.size() > 1) { // a decoding step: single tokens of several sequences
     std::vector<int64_t> places;
     for (const Range& range : where)
       for (int64_t row = range.begin; row < range.end; ++row)
@@ -261,11 +261,11 @@ KvCachePool KvCachePool::select(const std::vector<int64_t>& which) const {
     return result;
   std::vector<Range> encoders;
   for (const int64_t source : sources) {
-    const Range rows{cross_offsets[static_cast<std::size_t>(source)],
-                     cross_offsets[static_cast<std::size_t>(source) + 1]};
-    encoders.push_back(rows);
+    const Range tokens{cross_offsets[static_cast<std::size_t>(source)],
+                       cross_offsets[static_cast<std::size_t>(source) + 1]};
+    encoders.push_back(tokens);
     result.source_of.push_back(static_cast<int64_t>(result.cross_offsets.size()) - 1);
-    result.cross_offsets.push_back(result.cross_offsets.back() + rows.size());
+    result.cross_offsets.push_back(result.cross_offsets.back() + tokens.size());
   }
   for (const Layer& layer : cross)
     result.cross.push_back({gathered(layer.key, encoders), gathered(layer.value, encoders)});

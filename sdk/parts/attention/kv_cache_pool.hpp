@@ -44,10 +44,10 @@ struct CUECARD_API KvCachePool {
   int64_t fork(int64_t sequence);
   void release(int64_t sequence);
 
-  /// Ensures that the next `append`s, `tokens` tokens in all, move nothing that is in the pool.
+  /// Ensures that the next `append`s, of `tokens` tokens in total, don't move tokens of the pool.
   void reserve(int64_t tokens);
-  /// Makes room for `count` tokens at the end of `sequence` and says where in the pool; `put` fills it. A single token is taken
-  /// for a decoding step: room for its successors is then reserved after it.
+  /// Makes room for `count` tokens at the end of `sequence` and returns where in the pool; `put` fills it. A single token
+  /// counts as a decoding step: room for its successors is reserved after it.
   std::vector<Range> append(int64_t sequence, int64_t count, int64_t first_layer = 0);
   /// Stores keys and values [n, kv_heads, head_dim] of layer `layer` in the `n` tokens `where`, in that order.
   void put(int64_t layer, const at::Tensor& key, const at::Tensor& value, const std::vector<Range>& where);
@@ -57,7 +57,7 @@ struct CUECARD_API KvCachePool {
 private:
   void compact();
 
-  int64_t size_ = 0;        ///< tokens of the pool that were ever given out
+  int64_t size_ = 0;        ///< tokens of the pool that were ever allocated
   std::vector<Range> room_; ///< [N] tokens reserved after the last one of each sequence
 };
 

@@ -1,4 +1,4 @@
-// The KV cache's pool against the plainest thing that does the same: a list of numbers per sequence.
+// The KV cache's pool against a simple model of it: a list of numbers per sequence.
 #include <algorithm>
 #include <vector>
 
@@ -17,7 +17,7 @@ using namespace cuecard;
 
 namespace {
 
-/// Keys of tokens that are recognised by their number; values are the negative.
+/// Keys that hold the number of their token; values are the negative.
 at::Tensor keys_of(const std::vector<double>& numbers) {
   return at::tensor(numbers).view({-1, 1, 1}).expand({-1, 2, 3}).contiguous();
 }
@@ -118,7 +118,7 @@ TEST_CASE("a decoding step takes the token after the last one") {
   CHECK(cache.first(0, 2)[0].size() == 2);
 }
 
-TEST_CASE("encoder tokens that no sequence attends to are dropped once they are the larger part") {
+TEST_CASE("encoder tokens that no sequence attends to are dropped once they are the majority") {
   KvCachePool cache;
   for (int64_t s = 0; s < 4; ++s)
     cache.fork(-1);

@@ -17,7 +17,7 @@ AttentionLayout layout_at_layer(const Side& side, bool causal, const std::vector
   AttentionLayout layout;
   layout.causal = causal;
   std::vector<std::vector<KeyRange>> seen_by_children(
-      sequences); // before a child: what precedes its parent, and the parent
+      sequences); // before a child: the keys before its parent, then the parent
   const auto add = [&](int64_t begin, int64_t end, std::vector<KeyRange> precedes) {
     for (int64_t token = begin; token < end; ++token)
       layout.query_offsets_in_sequence.push_back(token - begin);

@@ -40,7 +40,7 @@ void add_prefixes(const BatchConditioning& conditioning, PrefixSite site, int64_
     }
   if (keys.empty())
     return;
-  sources.resize(prefix_source); // where there is no past, its place stays empty
+  sources.resize(prefix_source); // without a cache, source 1 stays empty
   sources.push_back(
       {keys.size() == 1 ? keys[0] : at::cat(keys), values.size() == 1 ? values[0] : at::cat(values)});
 }

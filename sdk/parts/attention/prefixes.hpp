@@ -1,4 +1,4 @@
-/// Per-layer prefixes as a source of keys, shared by all that attends to them.
+/// Per-layer prefixes as a source of keys, shared by all sequences that attend to them.
 #pragma once
 
 #include <vector>

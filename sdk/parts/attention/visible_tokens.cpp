@@ -8,7 +8,7 @@
 namespace cuecard {
 
 VisibleTokens visible_tokens(const AttentionLayout& layout, const std::vector<KeyValues>& sources) {
-  const int64_t own_rows = sources[0].key.size(0);
+  const int64_t own_count = sources[0].key.size(0);
   int64_t past_count = 0;
   for (const std::vector<KeyRange>& before : layout.before)
     for (const KeyRange& range : before)
@@ -17,18 +17,18 @@ VisibleTokens visible_tokens(const AttentionLayout& layout, const std::vector<Ke
   VisibleTokens seen;
   seen.of_sequence.resize(static_cast<std::size_t>(layout.sequences()));
   for (int64_t s = 0; s < layout.sequences(); ++s) {
-    std::vector<int64_t>& rows = seen.of_sequence[s];
+    std::vector<int64_t>& tokens = seen.of_sequence[s];
     for (const KeyRange& range : layout.before[s])
-      for (int64_t row = range.begin; row < range.end; ++row) {
+      for (int64_t token = range.begin; token < range.end; ++token) {
         if (range.source == 1) {
-          rows.push_back(own_rows + static_cast<int64_t>(cache.size()));
-          cache.push_back(row);
+          tokens.push_back(own_count + static_cast<int64_t>(cache.size()));
+          cache.push_back(token);
         } else {
-          rows.push_back(range.source == 0 ? row : own_rows + past_count + row);
+          tokens.push_back(range.source == 0 ? token : own_count + past_count + token);
         }
       }
-    for (int64_t row = layout.offsets[s]; row < layout.offsets[s + 1]; ++row)
-      rows.push_back(row);
+    for (int64_t token = layout.offsets[s]; token < layout.offsets[s + 1]; ++token)
+      tokens.push_back(token);
   }
   if (past_count > 0)
     seen.cached_rows = index_tensor(cache, sources[0].key.device());

@@ -1,4 +1,4 @@
-/// For strategies that gather: the rows that each sequence sees, among all that anybody sees laid end to end.
+/// For strategies that gather: the tokens that each sequence attends to, as indices into the concatenated keys of all sources.
 #pragma once
 
 #include <vector>
@@ -8,15 +8,14 @@
 namespace cuecard {
 
 struct VisibleTokens {
-  /// [S] in the order in which they stand: what is in front, then own rows. Indices count the own rows, then
-  /// `cached_rows`, then the prefixes.
+  /// [S] in order: preceding tokens, then own tokens. Indices count the tokens of source 0, then `cached_rows`, then the prefixes.
   std::vector<std::vector<int64_t>> of_sequence;
-  at::Tensor cached_rows; ///< rows of source 1 (a pool) that anybody sees, on the sources' device, or undefined
+  at::Tensor cached_rows; ///< tokens of source 1 that any query attends to, on its device, or undefined
 };
 
 VisibleTokens visible_tokens(const AttentionLayout& layout, const std::vector<KeyValues>& sources);
 
-/// [n, G, D] keys or values that `VisibleTokens::of_sequence` indexes.
+/// [n, G, D] the keys or values that `VisibleTokens::of_sequence` indexes.
 at::Tensor concatenated(const std::vector<KeyValues>& sources, at::Tensor KeyValues::*which,
                         const VisibleTokens& seen);
 

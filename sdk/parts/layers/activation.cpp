@@ -70,7 +70,7 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   case Activation::tanh:
     return at::tanh(x);
   }
-  throw Error("activate: no such activation.");
+  throw Error("activate: unknown activation.");
 }
 
 } // namespace cuecard

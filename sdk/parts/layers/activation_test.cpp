@@ -30,7 +30,7 @@ double sigmoid(double x) {
 
 } // namespace
 
-TEST_CASE("each name is the function that transformers means by it") {
+TEST_CASE("each name is the same function as in transformers") {
   for (const double x : {-3.0, -0.7, 0.0, 0.4, 2.5}) {
     CAPTURE(x);
     const double exact = x * 0.5 * std::erfc(-x / std::sqrt(2.0));
@@ -47,7 +47,7 @@ TEST_CASE("each name is the function that transformers means by it") {
   }
 }
 
-TEST_CASE("a missing name is the fallback, an unknown one is rejected with the file and the known ones") {
+TEST_CASE("a missing name selects the fallback; an unknown one is rejected with the file and the known names") {
   CHECK(activation_of(Configuration("config.json"), "hidden_act", "tanh") == Activation::tanh);
   CHECK_THROWS_WITH_AS(activation_of(with("mish"), "hidden_act", "gelu"),
                        doctest::Contains("config.json: hidden_act is \"mish\"; known are gelu,"), DataError);

@@ -17,7 +17,7 @@ namespace {
 /// Tensors of a checkpoint, with `prefix` added to their names.
 class Spelled {
 public:
-  /// `taken` receives every tensor that is requested, by its name in the checkpoint.
+  /// `taken` receives every requested tensor, by its name in the checkpoint.
   Spelled(const Weights& source, std::map<std::string, at::Tensor>& taken, std::string prefix)
       : source_(source), taken_(taken), prefix_(std::move(prefix)) {}
 

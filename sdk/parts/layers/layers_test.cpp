@@ -41,7 +41,7 @@ void same(std::vector<std::vector<int64_t>> shapes, Fused fused, Composed compos
 
 } // namespace
 
-TEST_CASE("rms_norm equals its definition and that definition's gradient") {
+TEST_CASE("rms_norm equals its definition, gradients included") {
   const at::Tensor weight = Random(3).normal_tensor({37}, 1.0);
   same(
       {{5, 37}}, [&](auto& x) { return rms_norm(x[0], weight.to(x[0].scalar_type()), 1e-5); },
@@ -50,7 +50,7 @@ TEST_CASE("rms_norm equals its definition and that definition's gradient") {
       });
 }
 
-TEST_CASE("LayerNorm equals its definition and that definition's gradient") {
+TEST_CASE("LayerNorm equals its definition, gradients included") {
   const auto norm = [](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
     return LayerNorm{weight, bias, 1e-3}(x);
   };
@@ -63,7 +63,7 @@ TEST_CASE("LayerNorm equals its definition and that definition's gradient") {
 }
 
 TEST_CASE("linear equals a matrix product and its gradients, whichever library computes it") {
-  // 300 x 256 weights are enough for oneDNN in float32; 30 x 37, and float64, go to LibTorch's own.
+  // 300 x 256 weights in float32 use oneDNN; 30 x 37, and float64, LibTorch's own product.
   for (const int64_t rows : {0, 1, 2, 33})
     for (const auto& [out, in] : {std::pair<int64_t, int64_t>{300, 256}, {30, 37}}) {
       same(
@@ -79,8 +79,8 @@ TEST_CASE("linear equals a matrix product and its gradients, whichever library c
     }
 }
 
-TEST_CASE("LibTorch has the product that linear calls under the name and with the arguments it had") {
-  // Without it everything is right and half as fast (docs/decisions/014), so only this test would notice.
+TEST_CASE("LibTorch still has the oneDNN operator that linear calls, with the same arguments") {
+  // Without it results are correct but take twice as long (docs/decisions/014), so only this test would detect it.
   const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
   REQUIRE(found.has_value());
   CHECK(found->schema().arguments().size() == 6);
@@ -102,7 +102,7 @@ TEST_CASE("silu_gate equals silu times up") {
       [](auto& x) { return at::silu(x[0] * 20) * x[1]; });
 }
 
-TEST_CASE("rotate turns pairs of halves by their angle") {
+TEST_CASE("rotate rotates pairs of the two halves by their angle") {
   const at::Tensor positions = at::tensor({0, 1, 7, 300}, at::kLong);
   const at::Tensor frequencies = at::tensor({1.0, 0.1, 0.01}, at::kDouble);
   same(

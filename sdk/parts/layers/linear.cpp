@@ -19,7 +19,7 @@ using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std:
                                 std::string_view, c10::List<std::optional<at::Scalar>>,
                                 std::optional<std::string_view>);
 
-/// LibTorch's name for a product by oneDNN. Empty where LibTorch was built without it, or calls it otherwise.
+/// LibTorch's oneDNN product. None if LibTorch was built without it, or has it under another name.
 std::optional<c10::TypedOperatorHandle<OneDnnLinear>> find_one_dnn() {
   try {
     const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
@@ -34,18 +34,17 @@ const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& one_dnn() {
   return found;
 }
 
-/// oneDNN makes code for each number of rows that it meets, in about a millisecond: more than products with a
-/// smaller weight take.
+/// oneDNN compiles code for each new number of rows, in about a millisecond: more than products with smaller weights take.
 constexpr int64_t least_weights = 1 << 16;
 
-/// A part of a matrix's columns is left out: oneDNN has no fast code for weights that don't lie together.
+/// Slices of a matrix's columns are excluded: oneDNN has no fast code for weights that are not dense.
 bool by_one_dnn(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.dim() == 2 &&
          x.size(0) > 0 && weight.numel() >= least_weights && weight.is_non_overlapping_and_dense() &&
          (!bias.defined() || bias.is_contiguous()) && one_dnn().has_value();
 }
 
-/// a b^T + bias; a [n, k] and b [m, k] may lie transposed.
+/// a b^T + bias; a [n, k] and b [m, k] may be transposed views.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias = {}) {
   const at::AutoDispatchBelowAutograd below;
   return one_dnn()->call(a, b, bias.defined() ? std::optional(bias) : std::nullopt, "none",
@@ -56,7 +55,7 @@ class LinearByOneDnn : public torch::autograd::Function<LinearByOneDnn> {
 public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& weight, const at::Tensor& bias) {
-    // Each is kept for the other's gradient.
+    // Each is needed for the other's gradient only.
     context->save_for_backward(
         {weight.requires_grad() ? x : at::Tensor(), x.requires_grad() ? weight : at::Tensor()});
     return product(x, weight, bias.numel() > 0 ? bias : at::Tensor());

@@ -1,5 +1,4 @@
-/// Loops that the compiler vectorises for the machine they run on, without asking the whole library for a newer
-/// processor.
+/// Loops that the compiler vectorises for several processors, without raising the baseline of the whole library.
 #pragma once
 
 #include <bit>
@@ -20,8 +19,7 @@
 namespace cuecard {
 
 /// exp for float in plain arithmetic, so that loops over it vectorise: x = n ln 2 + r, a polynomial in r, times
-/// 2^n. Relative error below 2e-7; below -87 it is the smallest normal number or so, never a NaN of its own
-/// making.
+/// 2^n. Relative error below 2e-7; below -87 about the smallest normal number; NaN only for NaN.
 CUECARD_INLINE float fast_exp(float x) {
   const float bounded = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
   const float shifted =
@@ -45,8 +43,8 @@ CUECARD_INLINE double fast_exp(double x) {
 
 constexpr int64_t lanes = 16;
 
-/// The sum of term(0) to term(count - 1), kept as 16 sums: a compiler may not reorder one sum of floats, and so
-/// would not vectorise it.
+/// The sum of term(0) to term(count - 1) in 16 partial sums: a compiler may not reorder a single sum of floats, and so would not
+/// vectorise it.
 template <class T, class Term>
 CUECARD_INLINE T in_lanes(int64_t count, const Term& term) {
   T sums[lanes] = {};
@@ -63,7 +61,7 @@ CUECARD_INLINE T in_lanes(int64_t count, const Term& term) {
   return sum + sums[0];
 }
 
-/// Of none: minus infinity.
+/// Minus infinity for an empty array.
 template <class T>
 CUECARD_INLINE T largest(const T* values, int64_t count) {
   T found[lanes];

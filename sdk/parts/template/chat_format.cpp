@@ -9,7 +9,7 @@ namespace cuecard {
 
 namespace {
 
-/// The tokens around a whole text as the vocabulary spells them; "" if it has none.
+/// The spellings of the tokens at the beginning and end of a sequence; "" if the vocabulary has none.
 struct Ends {
   std::string bos, eos;
 };
@@ -52,7 +52,7 @@ ChatFormat llama_2(const Ends& ends) {
   return format;
 }
 
-/// In the order in which they are tried: later formats have weaker marks.
+/// In the order in which they are tried: the marks of later formats are less specific.
 const std::vector<KnownFormat>& known_formats() {
   static const std::vector<KnownFormat> formats = {
       {"chatml",
@@ -96,7 +96,7 @@ const KnownFormat& recognised(const std::string& chat_template) {
           return chat_template.find(mark) != std::string::npos;
         }))
       return format;
-  throw UsageError("the model's chat template is none of the known formats (" + listed_names() +
+  throw UsageError("the model's chat template is not one of the known formats (" + listed_names() +
                    "); set the option \"chat-format\", or write the turns' special tokens into the template. "
                    "The model's is: " +
                    chat_template);
@@ -106,7 +106,7 @@ const KnownFormat& named(const std::string& name) {
   for (const KnownFormat& format : known_formats())
     if (format.name == name)
       return format;
-  throw UsageError("there is no chat format \"" + name + "\"; there are " + listed_names() + "." +
+  throw UsageError("unknown chat format \"" + name + "\"; known are " + listed_names() + "." +
                    did_you_mean(name, chat_format_names()));
 }
 

@@ -16,8 +16,8 @@ enum class DecoderLayout {
   sentinels,    ///< T5: slot k is the sentinel <extra_id_k> on both sides (Raffel et al. 2020, section 3.1.4)
   continuation, ///< T5 adapted to language modelling: the text ends at the slot; the decoder receives
                 ///< <extra_id_0>, if there is one
-  mask,         ///< BART: one slot, a mask token; the decoder receives what begins every sequence, `<s>`
-  plain,        ///< models fine-tuned from text to text: the whole text, and the decoder receives nothing
+  mask,  ///< BART: one slot, a mask token; the decoder receives the token that begins every sequence, `<s>`
+  plain, ///< models fine-tuned from text to text: the whole text, and the decoder receives nothing
 };
 
 /// The layout called `name`; "auto": the one that the vocabulary has tokens for.

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = TemplateItem::Kind;
 
-/// Templates are written by people; anything longer is some other file.
+/// Templates are written by hand; anything longer is probably the wrong file.
 constexpr std::size_t longest_template = 1 << 20;
 constexpr int64_t most_duplicates = 4096;
 
@@ -32,7 +32,7 @@ std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
-/// "sep" for "<sep>", and so for the other five markers; "" for any other text.
+/// "sep" for "<sep>", likewise for the other five markers; "" for any other text.
 std::string marker_name(std::string_view text) {
   for (const std::string_view name : {"mask", "eos", "bos", "sep", "cls", "pad"})
     if (text.size() == name.size() + 2 && text.front() == '<' && text.back() == '>' &&
@@ -59,7 +59,7 @@ public:
     const std::string* value = std::get_if<std::string>(&entry.value);
     if (value == nullptr || (value->empty() && !may_be_empty))
       refuse(entry.value_at,
-             "\"" + entry.key + "\" needs a text in quotes, as in {\"" + entry.key + "\": \"...\"}");
+             "\"" + entry.key + "\" needs a string in quotes, as in {\"" + entry.key + "\": \"...\"}");
     return *value;
   }
 
@@ -69,7 +69,7 @@ public:
       return otherwise;
     if (const bool* value = std::get_if<bool>(&entry->value))
       return *value;
-    // Templates in circulation write "True" in quotes, too.
+    // Existing templates also write "True" in quotes.
     const std::string* text = std::get_if<std::string>(&entry->value);
     if (text == nullptr || *text != "True")
       refuse(entry->value_at, "\"" + entry->key + "\" needs True or False");
@@ -98,7 +98,7 @@ public:
       written = lambda->source;
     const std::optional<TextFilter> found = find_text_filter(written);
     if (!found)
-      refuse(entry->value_at, "\"post_processing\" is one of " + listed(text_filter_names()) +
+      refuse(entry->value_at, "\"post_processing\" must be one of " + listed(text_filter_names()) +
                                   " (or a lambda that spells one of them); nothing else is evaluated." +
                                   did_you_mean(written, text_filter_names()));
     if (!has("placeholder") && !has("meta") && !has("choice"))
@@ -151,7 +151,8 @@ void read_role(const ItemKeys& keys, TemplateItem& item) {
   item.shortenable = false;
   item.text = keys.text("role");
   if (std::ranges::find(chat_roles(), item.text) == chat_roles().end())
-    keys.refuse("\"role\" is one of " + listed(chat_roles()) + "." + did_you_mean(item.text, chat_roles()));
+    keys.refuse("\"role\" must be one of " + listed(chat_roles()) + "." +
+                did_you_mean(item.text, chat_roles()));
 }
 
 /// Sets the kind, in the order of the header's list, and its attributes.

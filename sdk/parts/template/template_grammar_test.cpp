@@ -153,7 +153,7 @@ TEST_CASE("filters by name and by lambda") {
                 "line 1, column 39", "lambda"));
 }
 
-TEST_CASE("filters do what Python's methods do") {
+TEST_CASE("filters have the results of Python's methods") {
   CHECK(filter_text(TextFilter::append_full_stop, "a") == "a.");
   CHECK(filter_text(TextFilter::drop_last_character, "caf\u00e9") == "caf");
   CHECK(filter_text(TextFilter::drop_last_character, "") == "");
@@ -173,7 +173,7 @@ TEST_CASE("filters do what Python's methods do") {
   CHECK_THROWS_AS(filter_words(TextFilter::upper_case, {}), std::logic_error);
 }
 
-TEST_CASE("errors name place and reason") {
+TEST_CASE("errors give line, column and reason") {
   CHECK(refused("It was {\"mask\" . {\"x\"}", "line 1, column 16", "found \".\""));
   CHECK(refused("It was {\"mask\"", "line 1, column 8", "never closed"));
   CHECK(refused("It\nwas \u00e9 {\"mask}", "line 2, column 8", "quotes"));
@@ -190,8 +190,8 @@ TEST_CASE("errors name place and reason") {
   CHECK(refused("{\"soft_id\": 99999999999999999999} {mask}", "line 1, column 13", "not a whole number"));
   CHECK(refused("{text a} {mask}", "line 1, column 7", "after the name"));
   CHECK(refused("{None}", "line 1, column 2", "None"));
-  CHECK(refused("{\"placeholder\"} {mask}", "line 1, column 2", "needs a text"));
-  CHECK(refused("{\"text\": 3} {mask}", "line 1, column 10", "needs a text"));
+  CHECK(refused("{\"placeholder\"} {mask}", "line 1, column 2", "needs a string"));
+  CHECK(refused("{\"text\": 3} {mask}", "line 1, column 10", "needs a string"));
   CHECK(refused("{\"mask\",\"mask\"}", "line 1, column 9", "appears twice"));
   CHECK(refused("{\"text\": \"\\ud800\"} {mask}", "line 1, column 11", "escape"));
   CHECK(refused("{\"placeholder\":\"a\",\"post_processing\":\"mlp\"} {mask}", "line 1, column 38",
@@ -210,7 +210,7 @@ TEST_CASE("a long template is parsed in linear time") {
   CHECK(parse_template(text).items.size() == 40000);
 }
 
-TEST_CASE("any text is either a template or refused with a place") {
+TEST_CASE("any text is either parsed or rejected with line and column") {
   const std::string fragments[] = {"{",        "}",    "\"",      "'",    ":",        ",",    " ",       "\\",
                                    "mask",     "soft", "lambda",  "text", "\"mask\"", "{a}",  "(",       ")",
                                    "\u00e9",   "\xff", "\n",      "None", "12",       "\\x4", "\\U0001", "<",
@@ -227,7 +227,7 @@ TEST_CASE("any text is either a template or refused with a place") {
       ++accepted;
     } catch (const UsageError& error) {
       if (std::string_view(error.what()).substr(0, 14) != "template line ")
-        FAIL("no place in: " << error.what());
+        FAIL("no line and column in: " << error.what());
     }
   }
   CHECK(accepted > 100);
@@ -245,5 +245,5 @@ TEST_CASE("a role begins a turn, and spaces after it are not text") {
   CHECK(parsed.items[2].prefix == "");
   CHECK(parsed.items[3].kind == Kind::answer);
   refused("{\"role\": \"uesr\"} {\"mask\"}", "line 1, column 1", "Did you mean \"user\"?");
-  refused("{\"role\"} {\"mask\"}", "line 1, column 2", "needs a text in quotes");
+  refused("{\"role\"} {\"mask\"}", "line 1, column 2", "needs a string in quotes");
 }

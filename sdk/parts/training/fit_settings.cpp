@@ -7,7 +7,7 @@ namespace cuecard {
 
 namespace {
 
-/// With very few examples an epoch is too short a measure: evaluating after each would take longer than training.
+/// With very few examples an epoch is too short: evaluating after each would take longer than training.
 constexpr int64_t max_evaluations = 25;
 
 } // namespace

@@ -1,5 +1,5 @@
-/// The default of `Tuner::fit`: minibatch gradient descent on the parameters of tuner and verbalizers, keeping what was best on the
-/// development set.
+/// The default of `Tuner::fit`: minibatch gradient descent on the parameters of tuner and verbalizers, keeping the state that is best
+/// on the development set.
 #include <cuecard/tuner.hpp>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ at::Tensor as_tensor(std::vector<double> values) {
   return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble).clone();
 }
 
-/// The state of a run: everything that its next step depends on, and so everything that a checkpoint holds.
+/// The state of a run: everything that the next step depends on, which is what a checkpoint stores.
 class Run {
 public:
   Run(std::vector<ParameterGroup> groups, const FitSettings& settings)
@@ -124,7 +124,7 @@ private:
   static at::Tensor fitting(const TensorMap& state, const std::string& name, at::IntArrayRef shape) {
     const auto found = state.find(name);
     if (found == state.end() || found->second.sizes() != shape)
-      throw DataError("the checkpoint has no fitting \"" + name + "\": it belongs to another run.");
+      throw DataError("the checkpoint has no matching \"" + name + "\": it belongs to another run.");
     return found->second;
   }
 
@@ -176,7 +176,7 @@ FitReport Tuner::fit(Engine& engine) {
       if (!std::isfinite(report.losses.front()))
         throw DataError(
             "the training loss is " + std::to_string(report.losses.front()) +
-            " at the first step, before anything was trained: the model's weights, or the initial values of what is trained, hold "
+            " at the first step, before anything was trained: the model's weights, or the initial values of the parameters, contain "
             "NaN or numbers too large for their type; fetch the model again, or use --dtype float32.");
       if (!std::isfinite(report.losses.back()))
         throw DataError("the training loss became " + std::to_string(report.losses.back()) + " at step " +

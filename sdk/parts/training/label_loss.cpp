@@ -18,9 +18,8 @@ namespace cuecard {
 
 namespace {
 
-/// Scores [decisions, widest]. Where a decision has fewer than another it is filled up with what has no
-/// probability.
-at::Tensor filled_up(const Scores& scores) {
+/// Scores padded to [decisions, widest] with -infinity, which has probability 0.
+at::Tensor padded(const Scores& scores) {
   const std::vector<int64_t>& offsets = scores.offsets;
   const auto decisions = std::ssize(offsets) - 1;
   int64_t widest = 1;
@@ -32,8 +31,8 @@ at::Tensor filled_up(const Scores& scores) {
   for (std::ptrdiff_t d = 0; d < decisions; ++d)
     for (int64_t i = 0; i < widest; ++i)
       places.push_back(offsets[d] + i < offsets[d + 1] ? offsets[d] + i : offsets.back());
-  const at::Tensor filler = at::full({1}, -std::numeric_limits<double>::infinity(), scores.values.options());
-  return at::cat({scores.values, filler})
+  const at::Tensor padding = at::full({1}, -std::numeric_limits<double>::infinity(), scores.values.options());
+  return at::cat({scores.values, padding})
       .index_select(0, index_tensor(places, scores.values.device()))
       .view({-1, widest});
 }
@@ -42,17 +41,17 @@ at::Tensor filled_up(const Scores& scores) {
 
 at::Tensor known_nll_loss(const at::Tensor& log_probs, const at::Tensor& labels) {
   if (!labels.defined())
-    throw DataError("no row of the batch has a label to learn from");
+    throw DataError("no example of the batch has a label to train on");
   const at::Tensor sum = at::nll_loss(log_probs, labels, {}, at::Reduction::Sum, /*ignore_index=*/-1);
   return sum / labels.ge(0).sum().clamp_min(1);
 }
 
 at::Tensor label_loss(const Scores& scores, const Batch& batch) {
-  const bool as_they_stand = scores.entries.empty() || !batch.labels.defined();
+  const bool in_order = scores.entries.empty() || !batch.labels.defined();
   return known_nll_loss(
-      filled_up(scores).log_softmax(1),
-      as_they_stand ? batch.labels
-                    : batch.labels.index_select(0, index_tensor(scores.entries, batch.labels.device())));
+      padded(scores).log_softmax(1),
+      in_order ? batch.labels
+               : batch.labels.index_select(0, index_tensor(scores.entries, batch.labels.device())));
 }
 
 } // namespace cuecard

@@ -1,4 +1,4 @@
-// Decisions among unequal numbers of labels, against each decision's own log-softmax.
+// Decisions among unequal numbers of labels, against the log-softmax of each decision.
 #include <cuecard/parts/training/label_loss.hpp>
 
 #include <ATen/ATen.h>
@@ -10,7 +10,7 @@
 
 using namespace cuecard;
 
-TEST_CASE("the mean over labelled decisions of their own cross-entropy, and its gradient") {
+TEST_CASE("the loss is the mean cross-entropy of the labelled decisions, gradients included") {
   Batch batch; // five entries, the last three of them one decision
   batch.labels = at::tensor({1, -1, 2, 2, 2}, at::kLong);
   const at::Tensor values = at::randn({8}, at::kDouble).set_requires_grad(true);
@@ -23,10 +23,10 @@ TEST_CASE("the mean over labelled decisions of their own cross-entropy, and its 
   expected.backward();
   CHECK(loss.item<double>() == doctest::Approx(expected.item<double>()));
   CHECK(at::allclose(got, values.grad()));
-  CHECK(got.slice(0, 2, 5).abs().sum().item<double>() == 0); // it has no label
+  CHECK(got.slice(0, 2, 5).abs().sum().item<double>() == 0); // the decision has no label
 }
 
-TEST_CASE("entries are used in order where none are named, and no label is no loss") {
+TEST_CASE("by default decisions are entries in order; without labels the loss is 0") {
   Batch batch;
   batch.labels = at::tensor({0, 1}, at::kLong);
   const at::Tensor values = at::tensor({1.0, 2.0, 0.5, 3.0});
@@ -36,7 +36,7 @@ TEST_CASE("entries are used in order where none are named, and no label is no lo
   CHECK(label_loss({values, {0, 2, 4}, {}}, batch).item<double>() == 0);
 }
 
-TEST_CASE("the loss is a mean over what is labelled, and 0 where nothing is") {
+TEST_CASE("the negative log-likelihood is a mean over labelled items, and 0 without any") {
   const at::Tensor scores = at::randn({3, 4}), labels = at::tensor({2, -1, 0}, at::kLong);
   const at::Tensor log_probs = scores.log_softmax(1);
   CHECK(known_nll_loss(log_probs, labels).item<float>() ==
@@ -45,6 +45,6 @@ TEST_CASE("the loss is a mean over what is labelled, and 0 where nothing is") {
 }
 
 TEST_CASE("a batch without labels can't be trained on") {
-  CHECK_THROWS_WITH_AS(label_loss({at::randn({4}), {0, 2, 4}, {0, 1}}, Batch{}), doctest::Contains("no row"),
-                       DataError);
+  CHECK_THROWS_WITH_AS(label_loss({at::randn({4}), {0, 2, 4}, {0, 1}}, Batch{}),
+                       doctest::Contains("no example"), DataError);
 }

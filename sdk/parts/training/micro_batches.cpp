@@ -7,8 +7,8 @@ namespace cuecard {
 
 namespace {
 
-/// A conditioning whose tensors are leaves, so that several backward passes end there; their sum is then propagated through the
-/// tuner's own graph.
+/// A conditioning whose tensors are leaves that accumulate the gradients of several micro-batches; their sum is then propagated
+/// through the tuner's graph once.
 class Leaves {
 public:
   explicit Leaves(const Conditioning& original) : cut_(original) {

@@ -7,9 +7,9 @@
 
 namespace cuecard {
 
-/// Adds to the gradients of what is learned those of the mean over tasks of each task's mean loss, micro-batch
-/// by micro-batch. A task's conditioning is made once and walked back through once, however many micro-batches
-/// there are. Returns the loss, on the device.
+/// Adds the gradients of the loss, the mean over tasks of each task's mean loss, to those of the trained parameters, micro-batch by
+/// micro-batch. The forward and backward pass through a task's conditioning run once, for any number of micro-batches. Returns the
+/// loss, on the device.
 at::Tensor accumulate_gradients(Tuner& tuner, Engine& engine, int64_t step, const Pass& pass);
 
 } // namespace cuecard

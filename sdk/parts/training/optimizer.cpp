@@ -32,7 +32,7 @@ void for_each_tensor(const std::vector<ParameterGroup>& groups, F&& use) {
 at::Tensor state_tensor(const TensorMap& state, const std::string& name, const at::Tensor& like) {
   const auto found = state.find(name);
   if (found == state.end() || found->second.sizes() != like.sizes())
-    throw DataError("the checkpoint's optimizer state has no fitting \"" + name +
+    throw DataError("the checkpoint's optimizer state has no matching \"" + name +
                     "\": it belongs to another run.");
   return found->second.to(like.device(), like.scalar_type()).clone();
 }

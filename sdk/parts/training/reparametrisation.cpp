@@ -12,19 +12,19 @@ namespace cuecard {
 
 namespace {
 
-/// Hidden states [1, h] of all rows of one direction, in the order of the rows.
+/// Hidden states [n, h] of one direction for the sequence x [n, in].
 at::Tensor run_direction(const BidirectionalLstm::Direction& direction, const at::Tensor& x, bool backwards) {
-  const int64_t rows = x.size(0), hidden = direction.hidden.weight.size(1);
+  const int64_t length = x.size(0), hidden = direction.hidden.weight.size(1);
   const at::Tensor from_input = direction.input(x);
   at::Tensor state = at::zeros({1, hidden}, x.options()), cell = state;
-  std::vector<at::Tensor> states(static_cast<std::size_t>(rows));
-  for (int64_t step = 0; step < rows; ++step) {
-    const int64_t row = backwards ? rows - 1 - step : step;
-    const at::Tensor gates = from_input.narrow(0, row, 1) + direction.hidden(state);
+  std::vector<at::Tensor> states(static_cast<std::size_t>(length));
+  for (int64_t step = 0; step < length; ++step) {
+    const int64_t position = backwards ? length - 1 - step : step;
+    const at::Tensor gates = from_input.narrow(0, position, 1) + direction.hidden(state);
     const auto gate = [&](int64_t which) { return gates.narrow(1, which * hidden, hidden); };
     cell = at::sigmoid(gate(1)) * cell + at::sigmoid(gate(0)) * at::tanh(gate(2));
     state = at::sigmoid(gate(3)) * at::tanh(cell);
-    states[static_cast<std::size_t>(row)] = state;
+    states[static_cast<std::size_t>(position)] = state;
   }
   return at::cat(states);
 }
@@ -67,10 +67,10 @@ BidirectionalLstm BidirectionalLstm::initial(int64_t in, int64_t hidden, int64_t
 }
 
 at::Tensor BidirectionalLstm::operator()(const at::Tensor& x) const {
-  at::Tensor rows = x;
+  at::Tensor states = x;
   for (const std::array<Direction, 2>& both : layers)
-    rows = at::cat({run_direction(both[0], rows, false), run_direction(both[1], rows, true)}, 1);
-  return rows;
+    states = at::cat({run_direction(both[0], states, false), run_direction(both[1], states, true)}, 1);
+  return states;
 }
 
 std::vector<at::Tensor*> BidirectionalLstm::tensors() {

@@ -40,10 +40,10 @@ at::Tensor weighted_sum(const at::Tensor& y) {
 } // namespace
 
 TEST_CASE("the LSTM is LibTorch's, values and gradients") {
-  for (const int64_t rows : {1, 5}) {
+  for (const int64_t length : {1, 5}) {
     Random random(1);
     BidirectionalLstm lstm = BidirectionalLstm::initial(6, 4, 2, random);
-    at::Tensor x = random.normal_tensor({rows, 6}, 1.0);
+    at::Tensor x = random.normal_tensor({length, 6}, 1.0);
     std::vector<at::Tensor*> tensors = lstm.tensors();
     tensors.push_back(&x);
     const std::vector<at::Tensor> trained = as_doubles(tensors);
@@ -51,7 +51,7 @@ TEST_CASE("the LSTM is LibTorch's, values and gradients") {
     weighted_sum(ours).backward();
     const std::vector<at::Tensor> our_gradients = gradients(trained);
 
-    std::vector<at::Tensor> flat; // LibTorch wants w_ih, w_hh, b_ih, b_hh
+    std::vector<at::Tensor> flat; // LibTorch expects w_ih, w_hh, b_ih, b_hh
     for (const auto& both : lstm.layers)
       for (const auto& direction : both)
         for (const at::Tensor& tensor :
@@ -98,15 +98,16 @@ namespace {
 
 const BackboneShape::Site three_layers{PrefixSite::self, 3, 2, 4};
 
-TrainablePrefix with_network(int64_t rows, int64_t middle) {
+TrainablePrefix with_network(int64_t length, int64_t middle) {
   Random random(3);
-  return {three_layers, random.normal_tensor({rows, 10}, 1.0),
+  return {three_layers, random.normal_tensor({length, 10}, 1.0),
           Mlp{initial_linear(middle, 10, random), initial_linear(48, middle, random)}};
 }
 
 } // namespace
 
-TEST_CASE("row p of the values holds key and value of each layer in turn, and keys and values convert back") {
+TEST_CASE(
+    "row p of the values holds the key and value of each layer in turn, and the conversion is reversible") {
   const at::Tensor values = at::arange(2 * 48, at::kFloat).view({2, 48});
   const Prefix prefix = as_prefix(values, three_layers);
   CHECK(prefix.key.sizes() == at::IntArrayRef({3, 2, 2, 4}));
@@ -116,7 +117,7 @@ TEST_CASE("row p of the values holds key and value of each layer in turn, and ke
   CHECK(at::equal(as_values(prefix), values));
 }
 
-TEST_CASE("a network starts from given values exactly if it is wide enough, else as near as possible") {
+TEST_CASE("a network starts from given values exactly if it is wide enough, else as closely as possible") {
   const at::Tensor wanted = Random(4).normal_tensor({5, 48}, 1.0);
   TrainablePrefix wide = with_network(5, 16), narrow = with_network(5, 3);
   const double before = (narrow.values() - wanted).norm().item<double>();
@@ -155,7 +156,7 @@ TEST_CASE("prefixes count as positions in self-attention, and networks collapse 
   CHECK(at::equal(networked.state().tensors.at("self.key"), state.tensors.at("self.key")));
 }
 
-TEST_CASE("only what fits is imported or adopted") {
+TEST_CASE("only matching states are loaded or adopted") {
   TrainablePrefixes four({with_network(4, 8)}, true, 0, at::kCPU),
       five({with_network(5, 8)}, true, 0, at::kCPU), uncounted({with_network(4, 8)}, false, 0, at::kCPU);
   CHECK_THROWS_WITH_AS(five.load_state(four.state()), doctest::Contains("3 x 5 x 2 x 4"), DataError);

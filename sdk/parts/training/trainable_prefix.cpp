@@ -165,7 +165,7 @@ bool TrainablePrefixes::adopt(const Conditioning& trained, std::string& why) {
     const int64_t counted = counted_ && given.site != PrefixSite::cross ? sites_[i].length() : 0;
     if (given.site != sites_[i].site().site || !fits(given.key, sites_[i]) || !fits(given.value, sites_[i])) {
       why = std::string("its prefix of the site \"") + name_of(given.site) + "\" is not the " +
-            sizes_of(sites_[i]) + " that length and model ask for";
+            sizes_of(sites_[i]) + " that length and model require";
       return false;
     }
     if (given.positions != counted) {

@@ -7,7 +7,7 @@ void* Engine::extension(std::string_view) {
 }
 
 bool Tuner::adopt(const Conditioning&, std::string& why) {
-  why = "this method takes nothing that another tool trained";
+  why = "this method can't import parameters that another tool trained";
   return false;
 }
 

@@ -46,7 +46,7 @@ Calibration calibration(const std::string& how) {
 
 } // namespace
 
-TEST_CASE("words have their tokens, and labels without words are their own") {
+TEST_CASE("words are encoded to tokens; a label without words is its own word") {
   const LabelWords words =
       read_label_words({vocabulary, backbone, {"bad", "fine"}, {{}, {"<!>good", "so-so"}}}, "mine", " ");
   CHECK(first_texts(words) == std::vector<std::string>{" bad", "good"});

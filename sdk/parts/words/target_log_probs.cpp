@@ -1,5 +1,5 @@
 /// Log-probabilities of given tokens without materialising the logits of the whole vocabulary for all
-/// positions: they are computed in blocks of positions, and again in the backward pass.
+/// positions: they are computed in blocks of positions, and recomputed in the backward pass.
 #include <cuecard/parts/layers/output_projection.hpp>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-"""Random tags in several schemes, with the counts that conlleval's rules give, written out as that program has them: a list of
-pairs of tags that end a chunk and one of pairs that begin a chunk, walked word by word. Python's standard library only."""
+"""Random tags in several schemes, with the counts of conlleval's rules, implemented as in that program: a list of
+pairs of tags that end a chunk and one of pairs that begin a chunk, applied word by word. Python's standard library only."""
 
 import json
 import random

@@ -1,8 +1,8 @@
-"""Counts how often Cuecard's tokenizers and the `tokenizers` package differ on random text. Zero is the aim.
+"""Counts how often Cuecard's tokenizers and the `tokenizers` package differ on random text. The target is zero.
 
     python tests/golden/tokenizer/compare_tokenizers.py --program BUILD/bin/cuecard-tokenize-lines [--count 100000] [--seed 1] TOKENIZER.json ...
 
-Ids and decoded text are compared, with and without special tokens; offsets with --offsets (README.md tells where
+Ids and decoded text are compared, with and without special tokens; offsets with --offsets (README.md says where
 ours differ on purpose).
 """
 
@@ -30,7 +30,7 @@ def character(chance):
 
 
 class Texts:
-    """Strings of words that the tokenizer knows, of parts of a nasty list, and of characters from everywhere."""
+    """Random strings of the tokenizer's own tokens, parts of difficult texts, and characters from all of Unicode."""
 
     def __init__(self, tokenizer, seed):
         self.chance = random.Random(seed)
@@ -59,7 +59,7 @@ class Texts:
         return "".join(self.part() + self.chance.choice(self.glue) for _ in range(self.chance.randint(0, 12)))
 
     def given(self):
-        """The text as bytes, now and then broken ones."""
+        """The text as bytes, sometimes with invalid UTF-8."""
         text = self.text().encode()
         if text and self.chance.random() < 0.05:
             at = self.chance.randrange(len(text))
@@ -68,7 +68,7 @@ class Texts:
 
 
 def hidden_special(tokenizer, text):
-    """Whether cleaning makes a special token of what was none in the text: the package's Unigram model finds it then."""
+    """Whether cleaning turns other text into a special token, which the package's Unigram model then finds."""
     if tokenizer.normalizer is None or type(tokenizer.model).__name__ != "Unigram":
         return False
     cleaned = tokenizer.normalizer.normalize_str(text)

@@ -1,10 +1,10 @@
-"""Makes the golden files of this folder anew: small tokenizers of each kind, and what the `tokenizers` package does
+"""Recreates the golden files of this folder: small tokenizers of each kind, and the results of the `tokenizers` package
 with them.
 
-The tokenizers are trained on text that this script generates. For each text of a nasty list (texts.json, in
-hexadecimal) NAME.golden.json has what shows NAME.json's behaviour: ids, byte offsets, decoded text; with special
+The tokenizers are trained on text that this script generates. For each text of a list of difficult ones
+(texts.json, in hexadecimal) NAME.golden.json has the results of NAME.json: ids, byte offsets, decoded text; with special
 tokens taken as plain text, and, where that differs, with special tokens. For tokenizers that are not in this
-repository (SmolLM2's, MiniLM's, the template cases') only the golden file is made, and only where they are found.
+repository (SmolLM2's, MiniLM's, the template cases') only the golden file is written, and only if they are found.
 
     python tests/golden/tokenizer/make_tokenizer_golden.py
 
@@ -29,7 +29,7 @@ LLAMA3 = (
 )
 QWEN2 = LLAMA3.replace("{1,3}", "")
 
-# The last rows are not UTF-8; the oracle sees what Python's "replace" makes of them, which is WHATWG's.
+# The last texts are not UTF-8; the package gets the result of Python's "replace", which follows WHATWG.
 TEXTS = [
     text if isinstance(text, bytes) else text.encode()
     for text in [
@@ -126,7 +126,7 @@ ADDED = [
 
 
 def bert(cased):
-    """Its pieces are the most frequent beginnings and endings of words (the package's trainer for WordPiece makes
+    """Its pieces are the most frequent beginnings and endings of words (the package's trainer for WordPiece gives
     another vocabulary in every run)."""
     normalizer, pre_tokenizer = normalizers.BertNormalizer(lowercase=not cased), pre_tokenizers.BertPreTokenizer()
     characters, fragments = set(), Counter()
@@ -290,7 +290,7 @@ def characters_with_unknown(fuse):
 
 
 def words_only(pre_tokenizer, normalizer=None):
-    """Everything is unknown, so that the offsets show the words."""
+    """Every word is unknown, so that the offsets show where it was split."""
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]", max_input_chars_per_word=0))
     tokenizer.pre_tokenizer = pre_tokenizer
     if normalizer:
@@ -299,7 +299,7 @@ def words_only(pre_tokenizer, normalizer=None):
 
 
 def bytes_only(normalizer):
-    """One token a byte, so that decoding shows what the normalizer made."""
+    """One token per byte, so that decoding shows the output of the normalizer."""
     tokenizer = Tokenizer(
         models.BPE({letter: id for id, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
     )
@@ -375,8 +375,8 @@ def tokenizers():
     return made
 
 
-# Offsets only where ours are meant to be the package's: not where characters were composed or put in, nor where spaces
-# were trimmed (README.md).
+# Offsets only where ours are meant to equal the package's: not where characters were composed or inserted, nor where
+# spaces were trimmed (README.md).
 FIELDS = {
     "words": ["begin", "end"],
     "bytes": ["text"],
@@ -395,8 +395,8 @@ def byte_offsets(text, offsets):
 
 
 def without_special_pieces(tokenizer):
-    """For text in which special tokens are plain text. The package's Unigram model finds them all the same, since they
-    are pieces, and of the best score; ours does not. Here they are pieces that no text holds."""
+    """For text in which special tokens are plain text. The package's Unigram model still finds them, since they
+    are pieces with the best score; ours does not. Here they are renamed to pieces that no text contains."""
     document = json.loads(tokenizer.to_str())
     tokenizer.encode_special_tokens = True
     if document["model"]["type"] != "Unigram":
@@ -425,7 +425,7 @@ def expected(tokenizer, given, special, fields):
 
 
 def smollm2(path):
-    """As SmolLM2 was made: digits one by one, then byte-level. (transformers' conversion of the file loses the
+    """As in SmolLM2: digits one by one, then byte-level. (transformers' conversion of the file loses the
     digits.)"""
     import gguf
 

@@ -1,5 +1,5 @@
-"""Makes random.golden.json: a thousand random texts, a hundred for each of ten kinds of tokenizers, and their ids by the
-`tokenizers` package: rows of text, whether special tokens are taken as such, and ids. compare_tokenizers.py makes such texts, and compares as many as wanted.
+"""Writes random.golden.json: a thousand random texts, a hundred for each of ten kinds of tokenizers, and their ids by the
+`tokenizers` package: rows of text, whether special tokens are taken as such, and ids. compare_tokenizers.py generates such texts, and compares any number of them.
 
     python tests/golden/tokenizer/make_tokenizer_random.py
 """

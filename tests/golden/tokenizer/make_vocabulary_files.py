@@ -1,5 +1,5 @@
-"""Makes the folder `files`: for each family a model directory without tokenizer.json, as models were published before
-that, and NAME.golden.json, what transformers' tokenizer of those files makes of every third text of texts.json.
+"""Writes the folder `files`: for each family a model directory without tokenizer.json, as models were published before
+that, and NAME.golden.json, the results of transformers' tokenizer of those files for every third text of texts.json.
 
     python tests/golden/tokenizer/make_vocabulary_files.py
 

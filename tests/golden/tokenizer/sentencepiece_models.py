@@ -1,4 +1,4 @@
-"""Small SentencePiece models, trained on generated text, and what they hold in the `tokenizers` package's terms."""
+"""Small SentencePiece models, trained on generated text, and their contents in the format of the `tokenizers` package."""
 
 import io
 import tempfile
