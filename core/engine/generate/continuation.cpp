@@ -31,6 +31,7 @@ void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow
     return;
   }
   std::vector<double> uniforms;
+  uniforms.reserve(rows.size());
   for (const auto& [generation, text] : rows)
     uniforms.push_back(generation->running[text].draws->uniform());
   extend(checked(drawn_tokens(compared, log_probs, settings_, uniforms)), rows);

@@ -116,6 +116,7 @@ private:
   /// The pass over prompts, and the first token of each text.
   void enter(const std::vector<Entering>& entering) {
     std::vector<PackItem> items;
+    items.reserve(entering.size());
     for (const Entering& each : entering)
       items.push_back(each.item);
     Batch batch = pack(items, {device_, shape_.causal});

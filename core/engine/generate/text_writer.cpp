@@ -82,7 +82,8 @@ std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const
     }
   }
   std::vector<std::vector<Generated>> texts(examples.size());
-  for (auto& [weights, group] : groups) {
+  for (auto& own : groups) {
+    Group& group = own.second;
     TokenCallback numbered;
     if (callback)
       numbered = [&](int64_t prompt, std::span<const int64_t> ids) {
