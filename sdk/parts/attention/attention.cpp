@@ -44,9 +44,9 @@ AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<
   result.query_offsets_in_sequence.clear();
   auto token = tokens.begin();
   for (int64_t s = 0; s < layout.sequences(); ++s) {
-    for (; token != tokens.end() && *token < layout.query_offsets[s + 1]; ++row)
+    for (; token != tokens.end() && *token < layout.query_offsets[s + 1]; ++token)
       result.query_offsets_in_sequence.push_back(
-          layout.query_offsets_in_sequence[static_cast<std::size_t>(*row)]);
+          layout.query_offsets_in_sequence[static_cast<std::size_t>(*token)]);
     result.query_offsets[s + 1] = static_cast<int64_t>(result.query_offsets_in_sequence.size());
   }
   return result;
@@ -64,7 +64,7 @@ int64_t relative_bucket(int64_t distance, int64_t buckets, bool both_directions,
   const int64_t exact = buckets / 2;
   if (distance < exact)
     return first + distance;
-  // In float32, as the models were trained: distances on the border between two buckets depend on it.
+  // In float32, as the models were trained: the bucket of a distance on a boundary depends on the precision.
   const float ratio =
       std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
       static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
@@ -75,8 +75,7 @@ int64_t relative_bucket(int64_t distance, int64_t buckets, bool both_directions,
 at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                      const AttentionLayout& layout, const AttentionOptions& options) {
   if (sources.empty() || sources.size() > 3)
-    throw Error("attention: " + std::to_string(sources.size()) +
-                " sources of keys; between 1 and 3 are expected.");
+    throw Error("attention: " + std::to_string(sources.size()) + " sources of keys; expected 1 to 3.");
   if (options.bias && layout.offsets.back() == 0 && layout.query_offsets.back() > 0)
     throw Error(
         "attention: a relative position bias needs self-attention, and these queries have no tokens of their own "
