@@ -4,168 +4,12 @@
 
 #include <cuecard/error.hpp>
 
+#include "batch/encode_pieces.hpp"
 #include "batch/shorten.hpp"
 
 namespace cuecard {
 
 namespace {
-
-/// Which tokens of its side a token attends to.
-enum class Attention {
-  full,   ///< all tokens: an answer slot is a mask token
-  causal, ///< itself and those before it: an answer slot is the next token
-  decoder ///< causal, on an output side, where an open slot may precede another one: sentinels separate them
-};
-
-/// The id of the token that `marker` names: a kind of special token, or the token's text.
-std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view marker) {
-  const SpecialTokens& special = vocabulary.special();
-  if (marker == "mask")
-    return special.mask;
-  if (marker == "eos")
-    return special.eos;
-  if (marker == "bos")
-    return special.bos;
-  if (marker == "sep")
-    return special.sep;
-  if (marker == "cls")
-    return special.cls;
-  if (marker == "pad")
-    return special.pad;
-  return vocabulary.id(marker);
-}
-
-int64_t required_special(const Vocabulary& vocabulary, const std::string& marker) {
-  const std::optional<int64_t> id = special_id(vocabulary, marker);
-  if (!id)
-    throw DataError("the prompt has a " + (marker.front() == '<' ? marker : "<" + marker + ">") +
-                    " token, but the model's vocabulary has none: remove it from the "
-                    "template or choose a model that has one");
-  return *id;
-}
-
-int64_t trigger_id(const Vocabulary& vocabulary, const Piece& piece) {
-  if (piece.text.empty())
-    return 0;
-  const std::optional<int64_t> id = vocabulary.id(piece.text);
-  if (!id)
-    throw DataError("the trigger \"" + piece.text + "\" is not a token of the model's vocabulary");
-  return *id;
-}
-
-/// Encodes pieces one by one.
-class PieceEncoder {
-public:
-  PieceEncoder(const Vocabulary& vocabulary, bool masked_targets, const std::vector<std::string>& fields)
-      : vocabulary_(vocabulary), masked_targets_(masked_targets), fields_(fields) {}
-
-  std::vector<EncodedPiece> encode(const std::vector<Piece>& pieces, Attention attention) const {
-    std::vector<EncodedPiece> encoded_pieces;
-    encoded_pieces.reserve(pieces.size());
-    bool after_given_answer = false;
-    for (const Piece& piece : pieces) {
-      EncodedPiece encoded = encode(piece, attention);
-      // A special token right after a given answer ends the answer, so it is a target too.
-      if (after_given_answer && piece.kind == Piece::Kind::special)
-        encoded.answer = encoded.given = true;
-      after_given_answer = encoded.given;
-      encoded_pieces.push_back(std::move(encoded));
-    }
-    return encoded_pieces;
-  }
-
-private:
-  PromptToken token_of(const Piece& piece, int64_t id) const {
-    PromptToken token;
-    token.id = id;
-    token.segment = piece.segment;
-    if (piece.kind == Piece::Kind::field) {
-      const auto field = std::find(fields_.begin(), fields_.end(), piece.field);
-      token.origin.field = field == fields_.end() ? -1 : static_cast<int32_t>(field - fields_.begin());
-      token.origin.word = static_cast<int32_t>(piece.word);
-    }
-    return token;
-  }
-
-  std::vector<PromptToken> tokens_of(const Piece& piece, const std::vector<Token>& encoded) const {
-    std::vector<PromptToken> tokens;
-    tokens.reserve(encoded.size());
-    for (const Token& token : encoded) {
-      tokens.push_back(token_of(piece, token.id));
-      tokens.back().origin.begin = std::max<int64_t>(0, int64_t{token.begin} - piece.lead);
-      tokens.back().origin.end = std::max<int64_t>(0, int64_t{token.end} - piece.lead);
-    }
-    return tokens;
-  }
-
-  EncodedPiece encode(const Piece& piece, Attention attention) const {
-    EncodedPiece encoded;
-    encoded.shortenable = piece.shortenable;
-    switch (piece.kind) {
-    case Piece::Kind::text:
-      encoded.tokens = tokens_of(piece, vocabulary_.encode_with_specials(piece.text));
-      break;
-    case Piece::Kind::field:
-      encoded.tokens = tokens_of(piece, vocabulary_.encode(piece.text));
-      break;
-    case Piece::Kind::special:
-      encoded.tokens.push_back(token_of(piece, required_special(vocabulary_, piece.text)));
-      break;
-    case Piece::Kind::soft:
-      // Any valid id will do: the tuner's vector replaces the embedding.
-      encoded.tokens.push_back(token_of(piece, 0));
-      encoded.tokens.back().soft_slot = piece.slot;
-      encoded.tokens.back().first_layer = piece.first_layer;
-      break;
-    case Piece::Kind::trigger:
-      encoded.tokens.push_back(token_of(piece, trigger_id(vocabulary_, piece)));
-      encoded.tokens.back().trigger_slot = piece.slot;
-      break;
-    case Piece::Kind::answer:
-      encode_answer(piece, attention, encoded);
-      break;
-    }
-    return encoded;
-  }
-
-  void encode_answer(const Piece& piece, Attention attention, EncodedPiece& encoded) const {
-    encoded.answer = true;
-    encoded.shortenable = false;
-    encoded.given = !piece.text.empty();
-    if (attention == Attention::full) {
-      const int64_t mask = required_special(vocabulary_, "mask");
-      if (!encoded.given) {
-        encoded.tokens.push_back(token_of(piece, mask));
-        return;
-      }
-      // As in OpenPrompt, a masked model does not see the answer that it must predict.
-      if (!masked_targets_)
-        throw DataError("the answer \"" + piece.text +
-                        "\" is given, but a masked model can't be trained on answers "
-                        "that are in its input: omit the answer, or use a causal model");
-      encoded.tokens = tokens_of(piece, vocabulary_.encode(piece.text));
-      for (PromptToken& each : encoded.tokens) {
-        encoded.targets.push_back(each.id);
-        each.id = mask;
-      }
-      require_tokens(piece, encoded);
-      return;
-    }
-    if (encoded.given) {
-      encoded.tokens = tokens_of(piece, vocabulary_.encode(piece.text));
-      require_tokens(piece, encoded);
-    }
-  }
-
-  static void require_tokens(const Piece& piece, const EncodedPiece& encoded) {
-    if (encoded.tokens.empty())
-      throw DataError("the answer \"" + piece.text + "\" has no token in the model's vocabulary");
-  }
-
-  const Vocabulary& vocabulary_;
-  bool masked_targets_;
-  const std::vector<std::string>& fields_;
-};
 
 std::vector<PromptToken> special_tokens(std::span<const int64_t> ids, int64_t segment) {
   std::vector<PromptToken> tokens(ids.size());
@@ -187,11 +31,11 @@ bool ends_in(const std::vector<EncodedPiece>& encoded_pieces, const std::vector<
 }
 
 /// Appends the pieces to `tokens`; with `select`, adds the positions and targets of answers to `prompt`.
-void append(const std::vector<EncodedPiece>& encoded_pieces, Attention attention, bool select,
+void append(const std::vector<EncodedPiece>& encoded_pieces, SideAttention attention, bool select,
             std::vector<PromptToken>& tokens, TokenizedPrompt& prompt) {
   bool open_answer = false;
   for (const EncodedPiece& encoded : encoded_pieces) {
-    if (attention == Attention::causal && open_answer)
+    if (attention == SideAttention::causal && open_answer)
       throw DataError(
           "there is text after the answer slot, which a causal model can't use: end the prompt with "
           "the answer slot");
@@ -199,7 +43,7 @@ void append(const std::vector<EncodedPiece>& encoded_pieces, Attention attention
       tokens.insert(tokens.end(), encoded.tokens.begin(), encoded.tokens.end());
       continue;
     }
-    if (attention == Attention::full) {
+    if (attention == SideAttention::full) {
       for (std::size_t i = 0; i < encoded.tokens.size(); ++i) {
         prompt.answers.push_back(static_cast<int64_t>(tokens.size()));
         prompt.targets.push_back(encoded.given ? encoded.targets[i] : -1);
@@ -226,7 +70,7 @@ void append(const std::vector<EncodedPiece>& encoded_pieces, Attention attention
 /// The positions that a verbalizer uses, other than answer slots. `prepended`: number of tokens before the
 /// model's own special tokens.
 std::vector<int64_t> selected_positions(const std::vector<PromptToken>& tokens,
-                                        const OutputPositions& output_positions, Attention attention,
+                                        const OutputPositions& output_positions, SideAttention attention,
                                         int64_t prepended, const std::vector<std::string>& fields) {
   const auto wanted = std::find(fields.begin(), fields.end(), output_positions.field);
   const auto of_field = [&](const PromptToken& token) {
@@ -238,7 +82,7 @@ std::vector<int64_t> selected_positions(const std::vector<PromptToken>& tokens,
   case OutputPositions::Kind::answer_slots:
     break;
   case OutputPositions::Kind::sequence:
-    selected.push_back(attention != Attention::full ? static_cast<int64_t>(tokens.size()) - 1 : prepended);
+    selected.push_back(attention != SideAttention::full ? static_cast<int64_t>(tokens.size()) - 1 : prepended);
     break;
   case OutputPositions::Kind::first_token:
     selected.push_back(0);
@@ -279,16 +123,19 @@ bool same_token(const PromptToken& a, const PromptToken& b) {
 std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabulary& vocabulary,
                                               const PromptLayout& target, const LengthLimit& limit,
                                               const std::vector<std::string>& fields) {
-  const Attention attention = target.causal && !target.encoder_decoder ? Attention::causal : Attention::full;
-  const PieceEncoder encoder(vocabulary, target.masked_targets, fields);
-  const std::vector<EncodedPiece> prepended = encoder.encode(prompt.prepended, attention);
-  std::vector<EncodedPiece> input = encoder.encode(prompt.input, attention);
-  const std::vector<EncodedPiece> output = encoder.encode(prompt.output, Attention::decoder);
+  const SideAttention attention =
+      target.causal && !target.encoder_decoder ? SideAttention::causal : SideAttention::full;
+  const auto encoded = [&](const std::vector<Piece>& pieces, SideAttention side) {
+    return encode_pieces(pieces, {vocabulary, side, target.masked_targets, fields});
+  };
+  const std::vector<EncodedPiece> prepended = encoded(prompt.prepended, attention);
+  std::vector<EncodedPiece> input = encoded(prompt.input, attention);
+  const std::vector<EncodedPiece> output = encoded(prompt.output, SideAttention::decoder);
 
   // A causal model continues the input, so nothing is appended to it.
   const std::vector<PromptToken> prefix = special_tokens(vocabulary.sequence_prefix(), 0);
   std::vector<PromptToken> suffix;
-  if (attention == Attention::full)
+  if (attention == SideAttention::full)
     suffix =
         special_tokens(vocabulary.sequence_suffix(), prompt.input.empty() ? 0 : prompt.input.back().segment);
   if (target.encoder_decoder && ends_in(input, suffix))
@@ -317,12 +164,12 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
     append(shortened, attention, select_input, result.input, result);
     result.input.insert(result.input.end(), suffix.begin(), suffix.end());
     if (!of_input)
-      append(output, Attention::decoder, select_answers, result.output, result);
+      append(output, SideAttention::decoder, select_answers, result.output, result);
     if (!select_answers) {
       const bool decoder = !result.output.empty();
       result.answers =
           selected_positions(decoder ? result.output : result.input, target.positions,
-                             decoder ? Attention::decoder : attention, count_tokens(prepended), fields);
+                             decoder ? SideAttention::decoder : attention, count_tokens(prepended), fields);
       result.targets.assign(result.answers.size(), -1);
     }
     return result;

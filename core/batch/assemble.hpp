@@ -1,5 +1,5 @@
-/// From a prompt to token ids: pieces are encoded one by one, the model's special tokens are added, and a
-/// prompt that is too long is truncated where the template allows it.
+/// From a prompt to token ids: pieces are tokenized, the model's special tokens are added, and a prompt that is too long is truncated
+/// where the template allows it.
 #pragma once
 
 #include <cstdint>

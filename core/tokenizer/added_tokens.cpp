@@ -34,6 +34,17 @@ uint32_t space_end(std::string_view text, uint32_t begin) {
 
 } // namespace
 
+void SpecialSpans::add(Span span) {
+  if (!spans_.empty() && spans_.back().end == span.begin)
+    spans_.back().end = span.end;
+  else if (!span.empty())
+    spans_.push_back(span);
+}
+
+bool SpecialSpans::contain(Span span) const {
+  return std::ranges::any_of(spans_, [&](Span own) { return own.begin <= span.begin && span.end <= own.end; });
+}
+
 AddedTokens::AddedTokens(const Field& list, const Pieces& pieces, const Normalizer* normalizer) {
   for (const Field& item : list.items())
     read(item, pieces);
@@ -99,7 +110,9 @@ const AddedToken* AddedTokens::find(std::string_view content_or_piece) const {
   return found == by_content_.end() ? nullptr : &tokens_[found->second];
 }
 
-std::vector<Part> AddedTokens::split(std::string_view text, Stage stage, bool specials) const {
+std::vector<Part> AddedTokens::split(const AlignedText& aligned, Stage stage,
+                                     const SpecialSpans& specials) const {
+  const std::string_view text = aligned.text();
   const ByteTrie& trie = stage == Stage::original ? original_ : normalized_;
   const auto size = static_cast<uint32_t>(text.size());
   std::vector<Part> parts;
@@ -113,7 +126,8 @@ std::vector<Part> AddedTokens::split(std::string_view text, Stage stage, bool sp
     Span span{at, at + found.length};
     at = span.end;
     const AddedToken& token = tokens_[static_cast<size_t>(found.value)];
-    if ((token.special && !specials) || (token.single_word && touches_word(text, span.begin, span.end)))
+    if ((token.special && !specials.contain(aligned.origin(span))) ||
+        (token.single_word && touches_word(text, span.begin, span.end)))
       continue;
     if (token.lstrip)
       span.begin = std::max(space_begin(text, span.begin), last_end);

@@ -31,6 +31,16 @@ struct Part {
   int64_t token = -1;
 };
 
+/// The parts of a text in which special tokens are recognised: spans of the original text, ascending. Spans that touch count as one.
+class SpecialSpans {
+public:
+  void add(Span span);
+  bool contain(Span span) const;
+
+private:
+  std::vector<Span> spans_;
+};
+
 class AddedTokens {
 public:
   AddedTokens() = default;
@@ -40,8 +50,8 @@ public:
 
   enum class Stage { original, normalized };
   /// Splits `text` at the added tokens of this stage: those matched in the original or in the normalised text.
-  /// Without `specials`, special tokens are treated as plain text.
-  std::vector<Part> split(std::string_view text, Stage stage, bool specials) const;
+  /// Special tokens are plain text unless all their characters came from `specials`.
+  std::vector<Part> split(const AlignedText& text, Stage stage, const SpecialSpans& specials) const;
   bool any(Stage stage) const { return !(stage == Stage::original ? original_ : normalized_).empty(); }
 
   const AddedToken* find(int64_t id) const;

@@ -12,22 +12,72 @@ Pipeline::Pipeline(Steps steps) : steps_(std::move(steps)), size_(steps_.pieces-
 }
 
 std::vector<Token> Pipeline::encode(std::string_view text) const {
-  return run(text, false);
+  return run(text, {});
 }
 
 std::vector<Token> Pipeline::encode_with_specials(std::string_view text) const {
-  return run(text, true);
+  SpecialSpans all;
+  all.add({0, static_cast<uint32_t>(text.size())});
+  return run(text, all);
+}
+
+namespace {
+
+/// Precede a text that continues another. One of them ends in a token of its own before almost any text, so that the rest are the
+/// tokens of the text in the middle of a sequence.
+constexpr std::string_view preceding_texts[] = {".", "a", "0", "\n"};
+
+/// Removes what precedes byte `begin`.
+std::vector<Token> tokens_from(uint32_t begin, std::vector<Token> tokens) {
+  std::erase_if(tokens, [&](const Token& token) { return token.end <= begin && token.begin < begin; });
+  for (Token& token : tokens) {
+    token.begin = std::max(token.begin, begin) - begin;
+    token.end = std::max(token.end, begin) - begin;
+  }
+  return tokens;
+}
+
+} // namespace
+
+std::vector<Token> Pipeline::encode_parts(std::span<const TextPart> parts, TextContext context) const {
+  std::string text;
+  SpecialSpans specials;
+  const auto append = [&](std::string_view preceding) {
+    text = preceding;
+    specials = {};
+    for (const TextPart& part : parts) {
+      const auto begin = static_cast<uint32_t>(text.size());
+      text += part.text;
+      if (part.specials)
+        specials.add({begin, static_cast<uint32_t>(text.size())});
+    }
+  };
+  if (context == TextContext::text)
+    for (const std::string_view preceding : preceding_texts) {
+      append(preceding);
+      const auto begin = static_cast<uint32_t>(preceding.size());
+      std::vector<Token> tokens = run(text, specials);
+      if (std::ranges::none_of(tokens,
+                               [&](const Token& token) { return token.begin < begin && token.end > begin; }))
+        return tokens_from(begin, std::move(tokens));
+    }
+  const bool starts = context == TextContext::none;
+  append(starts ? "" : ".");
+  const auto begin = static_cast<uint32_t>(starts ? 0 : 1);
+  return tokens_from(begin, run(text, specials, begin));
 }
 
 // Added tokens are matched twice: some in the original text, the others in the normalised rest.
-std::vector<Token> Pipeline::run(std::string_view text, bool specials) const {
+std::vector<Token> Pipeline::run(std::string_view text, const SpecialSpans& specials, uint32_t begin) const {
   std::vector<Token> tokens;
   WordCaches::Lease cache(caches_);
   AlignedText original = read_utf8(text);
+  if (begin > 0)
+    original = original.part({begin, original.size()});
   if (!steps_.added.any(AddedTokens::Stage::original)) {
     encode_between(std::move(original), specials, *cache, tokens);
   } else {
-    for (const Part& part : steps_.added.split(original.text(), AddedTokens::Stage::original, specials)) {
+    for (const Part& part : steps_.added.split(original, AddedTokens::Stage::original, specials)) {
       if (part.token < 0) {
         encode_between(original.part(part.span), specials, *cache, tokens);
       } else {
@@ -41,12 +91,13 @@ std::vector<Token> Pipeline::run(std::string_view text, bool specials) const {
   return tokens;
 }
 
-void Pipeline::encode_between(AlignedText text, bool specials, WordCache& cache, std::vector<Token>& to) const {
+void Pipeline::encode_between(AlignedText text, const SpecialSpans& specials, WordCache& cache,
+                              std::vector<Token>& to) const {
   if (steps_.normalizer)
     steps_.normalizer->apply(text);
   if (!steps_.added.any(AddedTokens::Stage::normalized))
     return encode_plain(std::move(text), cache, to);
-  for (const Part& part : steps_.added.split(text.text(), AddedTokens::Stage::normalized, specials)) {
+  for (const Part& part : steps_.added.split(text, AddedTokens::Stage::normalized, specials)) {
     if (part.token < 0) {
       encode_plain(text.part(part.span), cache, to);
     } else {

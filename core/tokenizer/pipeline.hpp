@@ -37,6 +37,7 @@ public:
 
   std::vector<Token> encode(std::string_view text) const override;
   std::vector<Token> encode_with_specials(std::string_view text) const override;
+  std::vector<Token> encode_parts(std::span<const TextPart> parts, TextContext context) const override;
   std::string decode(std::span<const int64_t> ids, bool skip_special) const override;
   std::string piece(int64_t id) const override;
   std::optional<int64_t> id(std::string_view piece) const override;
@@ -49,8 +50,10 @@ public:
   std::string chat_template() const override { return steps_.chat_template; }
 
 private:
-  std::vector<Token> run(std::string_view text, bool specials) const;
-  void encode_between(AlignedText text, bool specials, WordCache& cache, std::vector<Token>& to) const;
+  /// Tokens of `text` from byte `begin` on, which must begin a character; what precedes it only says that the text does not begin there.
+  std::vector<Token> run(std::string_view text, const SpecialSpans& specials, uint32_t begin = 0) const;
+  void encode_between(AlignedText text, const SpecialSpans& specials, WordCache& cache,
+                      std::vector<Token>& to) const;
   void encode_plain(AlignedText text, WordCache& cache, std::vector<Token>& to) const;
   void trim_offsets(std::string_view text, std::vector<Token>& tokens) const;
   const std::string* find_piece(int64_t id) const;

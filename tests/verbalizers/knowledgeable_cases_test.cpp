@@ -125,7 +125,7 @@ TEST_CASE("files of label words are read as by OpenPrompt, and refused where it 
     for (const std::vector<std::string>& of_label : words()) {
       texts.emplace_back();
       for (const std::string& word : of_label)
-        texts.back().push_back(encode_label_word(vocabulary, word, "", " ").text);
+        texts.back().push_back(encode_label_word({&vocabulary, " "}, word, "").text);
     }
     CHECK(texts == one["expect"]["label_words"].get<std::vector<std::vector<std::string>>>());
   }

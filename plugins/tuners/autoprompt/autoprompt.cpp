@@ -36,7 +36,7 @@ std::vector<int64_t> answer_tokens(const Task& task, const Vocabulary& vocabular
     ids = on_host(scored);
   for (std::size_t label = 0; label < task.labels.size(); ++label)
     for (const std::string& text : task.verbalizer.answer_text(static_cast<int64_t>(label)))
-      for (const Token& token : vocabulary.encode(text))
+      for (const Token& token : vocabulary.encode_continuation(text))
         ids.push_back(token.id);
   return ids;
 }

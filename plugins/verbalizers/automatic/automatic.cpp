@@ -70,7 +70,7 @@ void Automatic::set_words(const std::vector<std::vector<std::string>>& words) {
   for (std::size_t label = 0; label < words.size(); ++label) {
     words_.emplace_back();
     for (const std::string& word : words[label])
-      words_.back().push_back(encode_label_word(*vocabulary_, word, labels_[label], space));
+      words_.back().push_back(encode_label_word({vocabulary_, space, TextContext::text}, word, labels_[label]));
   }
   answers_ = first_texts(words_);
   scores_ = WordScores(words_, MultiToken::first, device_);

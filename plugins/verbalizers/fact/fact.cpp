@@ -25,9 +25,11 @@ void Fact::prepare(const VerbalizerTarget& target) {
   std::vector<int64_t> ids, labels;
   std::map<int64_t, std::size_t> taken;
   const std::optional<int64_t> unknown = target.vocabulary.special().unk;
+  const TextContext context = LabelWordEncoding::of(target, prefix_).context;
   for (std::size_t label = 0; label < target.labels.size(); ++label) {
     words_.push_back(prefix_ + first_word(target, label));
-    const std::vector<Token> tokens = target.vocabulary.encode(words_.back());
+    const TextPart part{words_.back()};
+    const std::vector<Token> tokens = target.vocabulary.encode_parts({&part, 1}, context);
     const bool known = std::none_of(tokens.begin(), tokens.end(),
                                     [&](const Token& token) { return unknown && token.id == *unknown; });
     lengths_.push_back(known ? tokens.size() : 0);

@@ -22,7 +22,7 @@ Knowledgeable::Knowledgeable(const Options& options)
 
 void Knowledgeable::prepare(const VerbalizerTarget& target) {
   require_labels_and_head(target, "knowledgeable");
-  vocabulary_ = &target.vocabulary;
+  encoding_ = LabelWordEncoding::of(target, prefix_);
   device_ = target.backbone.device();
   labels_ = target.labels;
   words_.clear();
@@ -53,7 +53,7 @@ LabelWords Knowledgeable::usable(const std::vector<std::vector<std::string>>& wo
       if (!keep[label][w])
         continue;
       try {
-        LabelWord word = encode_label_word(*vocabulary_, words[label][w], labels_[label], prefix_);
+        LabelWord word = encode_label_word(encoding_, words[label][w], labels_[label]);
         if (w == 0 || max_tokens_ == 0 || std::ssize(word.tokens) <= max_tokens_)
           result.back().push_back(std::move(word));
       } catch (const UsageError&) {
@@ -180,7 +180,7 @@ void Knowledgeable::load_state(const ComponentState& saved) {
   for (std::size_t label = 0; label < labels_.size(); ++label) {
     words.emplace_back();
     for (const std::string& word : of_card[label])
-      words.back().push_back(encode_label_word(*vocabulary_, word, labels_[label], prefix_));
+      words.back().push_back(encode_label_word(encoding_, word, labels_[label]));
     count += std::ssize(words.back());
   }
   const at::Tensor& weights = require_tensor(saved, "weights", {count}, "knowledgeable");

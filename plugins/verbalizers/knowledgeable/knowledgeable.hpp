@@ -54,7 +54,7 @@ private:
   bool train_weights_;
   Calibration calibration_;
 
-  const Vocabulary* vocabulary_ = nullptr;
+  LabelWordEncoding encoding_;
   at::Device device_ = at::kCPU;
   std::vector<std::string> labels_;
   LabelWords words_; ///< empty before `load_state` when the file is missing

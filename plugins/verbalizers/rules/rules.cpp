@@ -83,7 +83,8 @@ void Rules::prepare(const VerbalizerTarget& target) {
       for (const std::string& word : words) {
         const auto [known, fresh] = place.emplace(word, std::ssize(all[0]));
         if (fresh)
-          all[0].push_back(encode_label_word(target.vocabulary, word, target.labels[label], prefix_));
+          all[0].push_back(
+              encode_label_word(LabelWordEncoding::of(target, prefix_), word, target.labels[label]));
         if (&word == &words.front())
           answers_.back().push_back(all[0][static_cast<std::size_t>(known->second)].text);
       }

@@ -8,7 +8,8 @@
 
 namespace cuecard {
 
-/// One piece of a prompt. Text is encoded piece by piece, so the flags of a piece hold for each of its tokens.
+/// One piece of a prompt. Consecutive texts and fields are tokenized as one text; given answers and words by themselves. A token that
+/// extends over several pieces belongs to the first that is not shortenable.
 struct Piece {
   enum class Kind {
     text,    ///< words of the template

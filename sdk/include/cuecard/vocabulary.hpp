@@ -20,6 +20,20 @@ struct Token {
   uint32_t end = 0;
 };
 
+/// Part of a text that is tokenized as a whole.
+struct TextPart {
+  std::string_view text;
+  bool specials =
+      false; ///< spelled-out special tokens become those tokens, as in Vocabulary::encode_with_specials
+};
+
+/// What precedes a text in its sequence.
+enum class TextContext {
+  none,    ///< nothing, or virtual tokens only
+  special, ///< a special token
+  text, ///< text that is already tokenized: the first token must not depend on it, and gets no mark of a text's beginning
+};
+
 /// Ids of the special tokens that a model may have.
 struct SpecialTokens {
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
@@ -37,6 +51,27 @@ public:
   /// As `encode`, but spelled-out special tokens become those tokens. For text that a person wrote as a prompt,
   /// never for data.
   virtual std::vector<Token> encode_with_specials(std::string_view text) const = 0;
+
+  /// Tokens of the parts as one text: a token may extend over several parts, and offsets are into their concatenation. A special
+  /// token is recognised only if all its characters are in parts with `specials`. The default tokenizes each part by itself, which is
+  /// correct for vocabularies whose tokens never depend on their neighbours.
+  virtual std::vector<Token> encode_parts(std::span<const TextPart> parts,
+                                          [[maybe_unused]] TextContext context) const {
+    std::vector<Token> tokens;
+    uint32_t offset = 0;
+    for (const TextPart& part : parts) {
+      for (const Token& token : part.specials ? encode_with_specials(part.text) : encode(part.text))
+        tokens.push_back({token.id, token.begin + offset, token.end + offset});
+      offset += static_cast<uint32_t>(part.text.size());
+    }
+    return tokens;
+  }
+
+  /// Tokens of `text` after other text, as an answer follows its prompt: `encode_parts` of it alone, in TextContext::text.
+  std::vector<Token> encode_continuation(std::string_view text) const {
+    const TextPart part{text};
+    return encode_parts({&part, 1}, TextContext::text);
+  }
 
   /// Text of `ids`. Special tokens are left out when `skip_special`.
   virtual std::string decode(std::span<const int64_t> ids, bool skip_special = true) const = 0;

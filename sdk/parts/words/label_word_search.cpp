@@ -16,7 +16,7 @@ bool has_letter(const std::string& text) {
 }
 
 bool is_token(const Vocabulary& vocabulary, const std::string& text, int64_t id) {
-  const std::vector<Token> tokens = vocabulary.encode(text);
+  const std::vector<Token> tokens = vocabulary.encode_continuation(text);
   return tokens.size() == 1 && tokens[0].id == id;
 }
 

@@ -17,12 +17,18 @@ std::string words_key(const std::string& label) {
 
 } // namespace
 
-LabelWord encode_label_word(const Vocabulary& vocabulary, const std::string& word, const std::string& label,
-                            const std::string& prefix) {
-  LabelWord result{word, word.rfind(no_prefix_mark, 0) == 0 ? word.substr(3) : prefix + word, {}};
-  for (const Token& token : vocabulary.encode(result.text))
+LabelWordEncoding LabelWordEncoding::of(const VerbalizerTarget& target, std::string prefix) {
+  return {&target.vocabulary, std::move(prefix),
+          target.backbone.shape().causal ? TextContext::text : TextContext::special};
+}
+
+LabelWord encode_label_word(const LabelWordEncoding& encoding, const std::string& word,
+                            const std::string& label) {
+  LabelWord result{word, word.rfind(no_prefix_mark, 0) == 0 ? word.substr(3) : encoding.prefix + word, {}};
+  const TextPart part{result.text};
+  for (const Token& token : encoding.vocabulary->encode_parts({&part, 1}, encoding.context))
     result.tokens.push_back(token.id);
-  const std::optional<int64_t> unknown = vocabulary.special().unk;
+  const std::optional<int64_t> unknown = encoding.vocabulary->special().unk;
   if (result.tokens.empty() ||
       (unknown && std::find(result.tokens.begin(), result.tokens.end(), *unknown) != result.tokens.end()))
     throw UsageError("the label word \"" + word + "\" of label \"" + label +
@@ -52,6 +58,7 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
   if (!target.label_words.empty() && target.label_words.size() != target.labels.size())
     throw UsageError("the task has " + std::to_string(target.labels.size()) + " labels, and label words for " +
                      std::to_string(target.label_words.size()));
+  const LabelWordEncoding encoding = LabelWordEncoding::of(target, prefix);
   LabelWords result;
   for (std::size_t label = 0; label < target.labels.size(); ++label) {
     const std::string& name = target.labels[label];
@@ -61,7 +68,7 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
       words.push_back(name);
     result.emplace_back();
     for (const std::string& word : words)
-      result.back().push_back(encode_label_word(target.vocabulary, word, name, prefix));
+      result.back().push_back(encode_label_word(encoding, word, name));
   }
   return result;
 }

@@ -11,6 +11,7 @@
 #include <cuecard/component_state.hpp>
 #include <cuecard/export.hpp>
 #include <cuecard/verbalizer.hpp>
+#include <cuecard/vocabulary.hpp>
 
 namespace cuecard {
 
@@ -24,10 +25,19 @@ struct LabelWord {
 /// [label][words]
 using LabelWords = std::vector<std::vector<LabelWord>>;
 
-/// `prefix` and the word; a word marked with a leading `<!>` goes without the prefix. UsageError that names
-/// word and label when the vocabulary can't encode it.
-CUECARD_API LabelWord encode_label_word(const Vocabulary& vocabulary, const std::string& word,
-                                        const std::string& label, const std::string& prefix);
+/// How a task's label words are tokenized.
+struct CUECARD_API LabelWordEncoding {
+  const Vocabulary* vocabulary = nullptr;
+  std::string prefix; ///< before each word, except those marked with a leading `<!>`
+  /// What precedes an answer: the prompt's text in causal models, a special token in others.
+  TextContext context = TextContext::special;
+
+  static LabelWordEncoding of(const VerbalizerTarget& target, std::string prefix);
+};
+
+/// UsageError that names word and label when the vocabulary can't encode it.
+CUECARD_API LabelWord encode_label_word(const LabelWordEncoding& encoding, const std::string& word,
+                                        const std::string& label);
 
 /// The words of the target's labels; a label without any is its own word. `verbalizer` is named in errors.
 /// DataError for a task without labels. UsageError for a model without a head over the vocabulary, words for
