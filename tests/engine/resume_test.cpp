@@ -1,9 +1,11 @@
 // A run that is interrupted anywhere and resumed ends with the same bits as an uninterrupted one.
 #include <ATen/ATen.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 #include <unistd.h>
 
@@ -62,6 +64,7 @@ const std::vector<Example>& dev_examples() {
 struct Outcome {
   ComponentState state;
   FitReport report;
+  int64_t examples = 0;
   int64_t first_step = 0; ///< the first step of this run
 };
 
@@ -78,9 +81,10 @@ Outcome run(const Setting& setting, const std::filesystem::path& checkpoint, int
       throw std::runtime_error("interrupted");
     return true;
   };
-  outcome.report = train(model, {{pipeline, rows(), dev_examples()}}, setting.fit, setting.seed, progress, {},
-                         {checkpoint, setting.every})
-                       .report;
+  const TrainResult result = train(model, {{pipeline, rows(), dev_examples()}}, setting.fit, setting.seed,
+                                   progress, {}, {checkpoint, setting.every});
+  outcome.report = result.report;
+  outcome.examples = result.examples_seen;
   outcome.state = pipeline.tuner->state(0);
   return outcome;
 }
@@ -91,6 +95,7 @@ void check_same(const Outcome& a, const Outcome& b) {
     CHECK(at::equal(tensor, b.state.tensors.at(name)));
   CHECK(a.report.losses == b.report.losses);
   CHECK(a.report.steps == b.report.steps);
+  CHECK(a.examples == b.examples);
   CHECK(a.report.best_step == b.report.best_step);
   CHECK(a.report.best_dev == b.report.best_dev);
   CHECK(a.report.stopped_early == b.report.stopped_early);
@@ -131,6 +136,29 @@ TEST_CASE("cached text, steps of several passes, evaluations and patience: the s
       CHECK(rest.first_step == kept + 1);
     }
   }
+}
+
+TEST_CASE("a resumed run's seconds include those before the interruption") {
+  Setting setting;
+  setting.fit = steps(6);
+  setting.every = 1;
+  const Folder folder;
+  const Model model = tiny_model(setting.model);
+  const auto seconds = [&](int64_t stop) {
+    TaskPipeline pipeline =
+        two_label_pipeline(model, "m", setting.text, setting.tuner, setting.options, setting.seed);
+    const auto progress = [&](int64_t step, int64_t, double, double) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      if (step == stop)
+        throw std::runtime_error("interrupted");
+      return true;
+    };
+    return train(model, {{pipeline, rows(), dev_examples()}}, setting.fit, setting.seed, progress, {},
+                 {folder.path, 1})
+        .seconds;
+  };
+  CHECK_THROWS(seconds(4)); // steps 1 to 3 and their pauses are in the checkpoint of step 4
+  CHECK(seconds(-1) > 5 * 0.1);
 }
 
 TEST_CASE("reparametrisation and dropout resume with the same bits") {

@@ -135,7 +135,9 @@ std::vector<std::vector<SlotTokens>> Predictor::fill(const std::vector<const Exa
   std::vector<std::string> found(examples.size());
   const CountedBackbone backbone = runner_.backbone(0);
   runner_.run(runner_.examples(examples, found), [&](const ForwardBatch& forward) {
-    const at::Tensor scores = backbone.project(forward.hidden, {OutputRequest::Kind::log_probs}, forward.batch);
+    at::Tensor scores = backbone.project(forward.hidden, {OutputRequest::Kind::log_probs}, forward.batch);
+    // Rows of an embedding matrix that was padded to a round size belong to no token.
+    scores = scores.narrow(1, 0, std::min(scores.size(1), runner_.model().vocabulary().size()));
     const auto [values, ids] = at::topk(scores, std::min(count, scores.size(1)), 1);
     const at::Tensor log_probs = values.to(at::kCPU, at::kDouble).contiguous(),
                      tokens = ids.to(at::kCPU).contiguous();

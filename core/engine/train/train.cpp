@@ -8,6 +8,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/scalar_tensor.h>
 
 #include <cuecard/error.hpp>
 
@@ -130,14 +131,22 @@ public:
     every_ = checkpointing.every;
   }
 
-  TensorMap resume() override { return checkpoint_ ? checkpoint_->read() : TensorMap(); }
+  TensorMap resume() override {
+    TensorMap state = checkpoint_ ? checkpoint_->read() : TensorMap();
+    result_.seconds = taken(state, seconds_name);
+    result_.examples_seen = static_cast<int64_t>(taken(state, examples_name));
+    return state;
+  }
   void checkpoint(int64_t step, const std::function<TensorMap()>& state) override {
     const auto now = std::chrono::steady_clock::now();
     const bool due = evaluated_ || (every_ > 0 && step % every_ == 0) || now - written_ > max_checkpoint_age;
     evaluated_ = false;
     if (!checkpoint_ || !due)
       return;
-    checkpoint_->write(state());
+    TensorMap saved = state();
+    saved[seconds_name] = at::scalar_tensor(seconds(), at::kDouble);
+    saved[examples_name] = at::scalar_tensor(static_cast<double>(result_.examples_seen), at::kDouble);
+    checkpoint_->write(saved);
     written_ = std::chrono::steady_clock::now();
   }
 
@@ -160,13 +169,31 @@ public:
                             conditioning, settings_.batch_tokens);
   }
 
-  /// Adds what the scorers counted to the result.
+  /// Adds what the scorers counted to the result, and the time.
   void finish() {
     for (TaskInTraining& task : tasks_)
       drop_predictor(task);
+    result_.seconds = seconds();
   }
 
 private:
+  /// Beside the tuner's tensors in a checkpoint: what the run had done by then.
+  static constexpr const char* seconds_name = "run.seconds";
+  static constexpr const char* examples_name = "run.examples";
+
+  /// Removes the number of that name; 0 if there is none.
+  static double taken(TensorMap& state, const char* name) {
+    const auto found = state.find(name);
+    const double value = found == state.end() ? 0 : found->second.item<double>();
+    state.erase(name);
+    return value;
+  }
+
+  /// Of this process and those that it resumes.
+  double seconds() const {
+    return result_.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
   TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
 
   void add_task(const TrainTask& task, SkippedExamples& skipped) {
@@ -209,7 +236,8 @@ private:
   std::optional<Checkpoint> checkpoint_;
   int64_t every_ = 0;
   bool evaluated_ = false; ///< since the last checkpoint
-  std::chrono::steady_clock::time_point written_ = std::chrono::steady_clock::now();
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point written_ = start_;
 };
 
 /// Whether the state of a component changed.
@@ -233,7 +261,6 @@ Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::v
 TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
                   uint64_t seed, const Progress& progress, const OnSkipped& on_skipped,
                   const Checkpointing& checkpointing) {
-  const auto start = std::chrono::steady_clock::now();
   TrainResult result;
   Tuner& tuner = *tasks.at(0).pipeline.tuner;
   Problem problem{model.backbone(), model.vocabulary(), {}, seed, {}, {}};
@@ -264,7 +291,6 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
     for (std::size_t task = 0; task < tasks.size(); ++task)
       result.dev[task] = engine.evaluate_dev(static_cast<int64_t>(task));
   engine.finish();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
 

@@ -45,8 +45,8 @@ struct TrainResult {
   FitReport report;
   std::vector<double> dev;   ///< by task: its metric on the development set after training; NaN: unknown
   Counters counters;         ///< of all passes: calibration, training, evaluations on the development set
-  double seconds = 0;        ///< of all this, tokenization included
-  int64_t examples_seen = 0; ///< examples forwarded for training
+  double seconds = 0;        ///< of all this, tokenization and the processes before a resumed one included
+  int64_t examples_seen = 0; ///< examples forwarded for training, in all these processes
   std::vector<int64_t> dev_examples; ///< by task: development examples in each evaluation
 };
 
