@@ -184,7 +184,7 @@ TEST_CASE("several tasks train one prefix, and each card reproduces its task") {
 
 TEST_CASE("a prefix initialised from words equals those words before the text") {
   const Model model = tiny_model("llama-tied");
-  const std::string words = "All of the plot";
+  const std::string words = "All of the plot."; // the text after it shares no token with it
   const std::string tokens = std::to_string(model.vocabulary().encode(words).size());
   const TaskPipeline written =
       two_label_pipeline(model, "written", words + "{text} It was{\"mask\"}", "manual");

@@ -27,5 +27,5 @@ check_all_close(without_summary("mixed.json"), expected)
 PYTHON
 expect 2 'dtype float32' train --task toy.json --model "$llama" --tuner fine-tuning --dtype bfloat16 --out no.card
 expect 2 'what=all' train --task toy.json --model "$llama" --tuner fine-tuning --set what=bias --out no.card
-expect 2 'head of its own' train --task toy.json --model "$llama" --tuner fine-tuning --set what=head --out no.card
+expect 2 'choose a verbalizer with a head' train --task toy.json --model "$llama" --tuner fine-tuning --set what=head --out no.card
 [ ! -e no.card ]

@@ -73,7 +73,7 @@ task = json.load(open("other.json"))
 json.dump({**task, "name": "slots", "template": '{text} {"soft"} so{"mask"}'}, open("slots.json", "w"))
 PYTHON
 for tuner in prompt-tuning p-tuning; do
-  expect 2 'as many soft slots each, and the template of "slots" has 1' train --task toy.json --task slots.json --model "$llama" --tuner $tuner --out slots
+  expect 2 'the same number of soft slots, and the template of "slots" has 1' train --task toy.json --task slots.json --model "$llama" --tuner $tuner --out slots
 done
 [ ! -e slots ]
 expect 3 'both named' train --task toy.json --task toy.json --model "$llama" --tuner prompt-tuning --out no

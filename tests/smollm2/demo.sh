@@ -17,7 +17,7 @@ grep -qE '^manual-[a-z-]+ +0 +[0-9.]+% ' table
 grep -qE '^soft-prompt +11,520 +[0-9.]+% +[0-9.]+ to [0-9.]+ +[0-9]+ s ' table
 grep -qE '^On the same 40 held-out examples .*McNemar, p = ' table
 [ "$(grep -cE '^(negative|positive) +[01]\.[0-9]{2}  A film to (remember|forget)\.$' table)" -eq 2 ]
-[ "$(grep -c '% of the training rows' err)" -eq 6 ]
+[ "$(grep -c '% of the training examples' err)" -eq 6 ]
 
 python3 - "$reviews" <<'PYTHON'
 import json, sys

@@ -148,6 +148,24 @@ void check_pieces(const Layout& layout, const json& pieces) {
   }
 }
 
+/// Removes what OpenPrompt has because it tokenizes pieces one by one: the mark of a text's beginning before a full stop that follows a
+/// field directly (docs/decisions/018-text-in-pieces.md).
+json as_whole(json want, const Vocabulary& vocabulary) {
+  const int64_t mark = *vocabulary.id("\u2581"), stop = *vocabulary.id(".");
+  std::vector<int64_t> ids = want["input_ids"];
+  std::vector<std::string> tokens = want["tokens"];
+  for (std::size_t i = 0; i + 1 < ids.size(); ++i)
+    if (ids[i] == mark && ids[i + 1] == stop) {
+      ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(i));
+      tokens.erase(tokens.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  CHECK(static_cast<int64_t>(ids.size()) + 1 == want["length"].get<int64_t>());
+  want["length"] = ids.size();
+  want["input_ids"] = ids;
+  want["tokens"] = tokens;
+  return want;
+}
+
 } // namespace
 
 TEST_CASE("template cases of OpenPrompt, for WordPiece, byte-level and Unigram tokenizers") {
@@ -164,7 +182,9 @@ TEST_CASE("template cases of OpenPrompt, for WordPiece, byte-level and Unigram t
     const std::string id = recorded["id"], verdict = recorded["verdict"];
     CAPTURE(id);
     ++seen[vocabulary->first + " " + verdict];
-    const json& want = verdict == "match" ? recorded["expect"] : recorded["suggested"];
+    json want = verdict == "match" ? recorded["expect"] : recorded["suggested"];
+    if (id == "t5-05")
+      want = as_whole(std::move(want), *vocabulary->second);
     const LayoutCase given = layout_case(recorded);
     const Layout layout = lay_out(given, *vocabulary->second);
     CAPTURE(layout.message);

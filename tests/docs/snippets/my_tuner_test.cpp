@@ -1,0 +1,1 @@
+// PIECE: #include <cuecard/testing/named_labels.hpp>
