@@ -12,6 +12,7 @@
 #include "data/example_maker.hpp"
 #include "data/record.hpp"
 #include "data/text.hpp"
+#include "data/text_decoder.hpp"
 #include "files/sha256.hpp"
 
 namespace cuecard {
@@ -107,15 +108,14 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
   report = {};
   report.file = origin;
   report.sha256 = sha256(bytes);
-  if (trimmed(bytes).empty())
-    throw DataError(origin + ": the data file is empty.");
   const std::optional<DataFormat> format = layout.format ? layout.format : format_of_path(origin);
   if (!format)
     throw DataError(origin +
                     ": the file extension does not give the format; set it to tsv, csv, jsonl or conll.");
-  if (bytes.starts_with("\xEF\xBB\xBF"))
-    bytes.erase(0, 3);
-  report.invalid_bytes = replace_invalid_utf8(bytes);
+  bytes = decoded_text(bytes, origin, report.invalid_bytes);
+  report.invalid_bytes += replace_invalid_utf8(bytes);
+  if (trimmed(bytes).empty())
+    throw DataError(origin + ": the data file is empty.");
 
   const std::unique_ptr<RecordSource> source = open_source(bytes, *format, layout.header, origin);
   check_columns(layout, *format, *source, origin);

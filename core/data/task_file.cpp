@@ -9,6 +9,7 @@
 #include <cuecard/error.hpp>
 
 #include "data/json_object.hpp"
+#include "data/text_decoder.hpp"
 #include "files/strict_json.hpp"
 #include "metrics/task_metric.hpp"
 
@@ -202,7 +203,7 @@ TaskComponent component(const JsonObject& object) {
 /// The whole file, or line number `line` of it (OpenPrompt's template files hold one template per line).
 std::string template_from_file(const JsonObject& object, const std::filesystem::path& task_file) {
   const std::filesystem::path path = resolved(task_file, object.text("file"));
-  std::string text = read_text(path, max_template_bytes);
+  std::string text(without_byte_order_mark(read_text(path, max_template_bytes)));
   if (object.has("line")) {
     const int64_t line_number = object.integer("line", 1, 1 << 20);
     std::size_t begin = 0;
