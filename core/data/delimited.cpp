@@ -31,7 +31,7 @@ public:
     std::vector<std::string> values;
     parse_values(values);
     if (values.size() == 1 && values[0].empty())
-      record.problem = "the line is empty";
+      record.problem = empty_line;
     else if (!header_.empty() && values.size() != header_.size())
       record.problem = "it has " + std::to_string(values.size()) + " columns, and the header has " +
                        std::to_string(header_.size());

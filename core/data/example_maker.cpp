@@ -112,12 +112,18 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
 
 std::string ExampleMaker::fill_text(const Record& record, Example& example) const {
   bool any = false;
+  std::string number; // a text that is none
+  const auto is_text = [&](const std::string& name, const Cell& cell, const std::string& value) {
+    if (cell.number && number.empty())
+      number = "its only text, \"" + name + "\", is " + shown(value) + "; a string was expected";
+    return !cell.number && !trimmed(value).empty();
+  };
   for (const auto& [name, column] : layout_.fields) {
     const Cell* cell = find(record, column);
     if (!cell)
       return "it has no " + describe(column);
     std::string& value = example.fields[name] = joined(*cell);
-    any = any || !trimmed(value).empty();
+    any = is_text(name, *cell, value) || any;
   }
   for (const auto& [name, column] : layout_.words) {
     const Cell* cell = find(record, column);
@@ -133,8 +139,11 @@ std::string ExampleMaker::fill_text(const Record& record, Example& example) cons
   }
   if (layout_.has_no_text_columns())
     for (const auto& [name, cell] : record.cells)
-      any = add_unmapped_column(name, cell, example) || any;
-  return any ? "" : "it has no text";
+      if (add_unmapped_column(name, cell, example))
+        any = is_text(name, cell, example.fields.at(name)) || any;
+  if (any)
+    return "";
+  return number.empty() ? "it has no text" : number;
 }
 
 bool ExampleMaker::add_unmapped_column(const std::string& name, const Cell& cell, Example& example) const {
@@ -146,7 +155,8 @@ bool ExampleMaker::add_unmapped_column(const std::string& name, const Cell& cell
     return false;
   if (cell.list)
     example.words[name] = cell.items;
-  return !trimmed(example.fields[name] = joined(cell)).empty();
+  example.fields[name] = joined(cell);
+  return true;
 }
 
 bool ExampleMaker::has_role(const std::string& name) const {

@@ -21,7 +21,7 @@ public:
 
 private:
   std::string fill_text(const Record& record, Example& example) const;
-  /// True when the column added a non-blank text.
+  /// True when the column became a field.
   bool add_unmapped_column(const std::string& name, const Cell& cell, Example& example) const;
   /// Whether the layout maps the column to something other than a text field.
   bool has_role(const std::string& name) const;

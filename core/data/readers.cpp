@@ -27,7 +27,7 @@ std::unique_ptr<RecordSource> open_source(std::string_view bytes, DataFormat for
   case DataFormat::csv:
     return delimited_records(bytes, ',', header, origin);
   case DataFormat::jsonl:
-    return json_records(bytes, origin);
+    return json_records(bytes);
   case DataFormat::conll:
     return conll_records(bytes);
   }
@@ -81,9 +81,15 @@ std::string RecordReport::summary(std::size_t most) const {
       text.append(i ? "; " : "").append("line " + std::to_string(skipped[i].line) + ": " + skipped[i].reason);
     text += skipped.size() > most ? "; ...)" : ")";
   }
-  if (invalid_bytes > 0)
-    text.append(text.empty() ? file + ": " : "; ")
-        .append(std::to_string(invalid_bytes) + " ill-formed UTF-8 sequences replaced by U+FFFD");
+  const auto note = [&](int64_t count, const std::string& one, const std::string& several) {
+    if (count > 0)
+      text.append(text.empty() ? file + ": " : "; ")
+          .append(std::to_string(count) + " " + (count == 1 ? one : several));
+  };
+  note(invalid_bytes, "ill-formed character was read as U+FFFD (is the file in UTF-8?)",
+       "ill-formed characters were read as U+FFFD (is the file in UTF-8?)");
+  note(repeated_keys, "key stood twice in its object, and its last value was taken",
+       "keys stood twice in their objects, and their last values were taken");
   return text.empty() ? text : text + ".";
 }
 
@@ -132,6 +138,9 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
     else
       report.skipped.push_back({record.line, std::move(problem)});
   }
+  const RecordNotes notes = source->notes();
+  report.invalid_bytes += notes.json.lone_surrogates;
+  report.repeated_keys = notes.json.repeated_keys;
   if (report.records == 0)
     throw DataError(origin + ": the data file has a header but no rows.");
   if (examples.empty())

@@ -23,10 +23,11 @@ struct RecordReport {
   std::string file;
   std::string sha256;        ///< of the file's bytes, in lower-case hexadecimal
   int64_t records = 0;       ///< in the file, including skipped ones
-  int64_t invalid_bytes = 0; ///< ill-formed UTF-8 sequences replaced by U+FFFD
+  int64_t invalid_bytes = 0; ///< ill-formed sequences and lone surrogates replaced by U+FFFD
+  int64_t repeated_keys = 0; ///< keys that stand twice in a JSON object
   std::vector<SkippedRecord> skipped;
 
-  /// One line about skipped records and replaced bytes, naming at most `most` records; empty when there are
+  /// One line about skipped records and what was read with a loss, naming at most `most` records; empty when there are
   /// none.
   std::string summary(std::size_t most = 3) const;
 };
