@@ -13,6 +13,14 @@ namespace cuecard::t5 {
 
 namespace {
 
+/// With T5's own names for keys that transformers also reads by those of other families.
+Configuration own_spelling(const Configuration& c) {
+  return c.renamed({{"hidden_size", "d_model"},
+                    {"num_attention_heads", "num_heads"},
+                    {"num_hidden_layers", "num_layers"},
+                    {"head_dim", "d_kv"}});
+}
+
 /// Of `feed_forward_proj`, without its "gated-".
 Activation activation_in(const Configuration& c, const std::string& feed_forward, bool gated) {
   // transformers reads "gated-gelu" as the approximation, because T5 1.1's files say so.
@@ -42,11 +50,11 @@ KeyValues keys_and_values(const T5Configuration& c, const T5Attention& attention
 } // namespace
 
 T5Configuration::T5Configuration(const Configuration& c)
-    : encoder_layers(c.integer("num_layers", 1, 1024)),
+    : encoder_layers(c.integer_or("num_layers", 6, 1, 1024)),
       decoder_layers(c.integer_or("num_decoder_layers", encoder_layers, 1, 1024)),
-      hidden(c.integer("d_model", 1, 1 << 20)), heads(c.integer("num_heads", 1, 4096)),
-      head_dim(c.integer("d_kv", 1, 4096)), intermediate(c.integer("d_ff", 1, 1 << 24)),
-      vocabulary(c.integer("vocab_size", 1, 1 << 24)),
+      hidden(c.integer_or("d_model", 512, 1, 1 << 20)), heads(c.integer_or("num_heads", 8, 1, 4096)),
+      head_dim(c.integer_or("d_kv", 64, 1, 4096)), intermediate(c.integer_or("d_ff", 2048, 1, 1 << 24)),
+      vocabulary(c.integer_or("vocab_size", 32128, 1, 1 << 24)),
       buckets(c.integer_or("relative_attention_num_buckets", 32, 4, 1 << 16)),
       max_distance(c.integer_or("relative_attention_max_distance", 128, 2, 1 << 24)),
       decoder_start(c.integer_or("decoder_start_token_id", c.integer_or("pad_token_id", 0))),
@@ -95,7 +103,7 @@ at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const Forwar
 }
 
 BackboneShape T5::describe(const Configuration& configuration) {
-  const T5Configuration c(configuration);
+  const T5Configuration c(own_spelling(configuration));
   BackboneShape shape;
   shape.family = "t5";
   shape.layers = c.decoder_layers;
@@ -113,15 +121,21 @@ BackboneShape T5::describe(const Configuration& configuration) {
 }
 
 T5::T5(const BackboneArguments& arguments)
-    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(own_spelling(arguments.configuration)) {
   const T5Configuration& c = configuration_;
   const Weights& source = arguments.weights;
-  input_table_ = take(source, source.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight",
-                      {c.vocabulary, c.hidden});
-  output_table_ =
-      source.has("lm_head.weight") ? take(source, "lm_head.weight", {c.vocabulary, c.hidden}) : input_table_;
-  encoder_ = take_stack(source, "encoder", c.encoder_layers, false);
-  decoder_ = take_stack(source, "decoder", c.decoder_layers, true);
+  // "transformer." stands in front where the model was saved with another head than one over the vocabulary.
+  const std::string model = prefix_in(source, {"", "transformer."}, "encoder.final_layer_norm.weight");
+  const std::string words = model + "shared.weight";
+  // Tied whatever the configuration says: its flag tells only whether to scale in front of the head.
+  const auto tables = take_tied(
+      source,
+      {words, model + "encoder.embed_tokens.weight", model + "decoder.embed_tokens.weight", "lm_head.weight"},
+      {c.vocabulary, c.hidden}, true);
+  set_tables(source, words, tables[1], tables[3]);
+  decoder_table_ = tables[2];
+  encoder_ = take_stack(source, model + "encoder", c.encoder_layers, false);
+  decoder_ = take_stack(source, model + "decoder", c.decoder_layers, true);
 }
 
 T5Stack T5::take_stack(const Weights& source, const std::string& name, int64_t layers, bool decoder) {
@@ -172,7 +186,7 @@ at::Tensor T5::forward(const ForwardArgs& args) const {
   const ForwardPass pass(args, *batch.output, shape_, PrefixSite::self);
   const CrossPass cross(args);
   const Encoded encoded{cross, &encoder, cross.encodes() ? encode() : at::Tensor()};
-  return decoder_.forward(configuration_, embed_tokens(input_table_, *batch.output, args.conditioning), pass,
+  return decoder_.forward(configuration_, embed_tokens(decoder_table_, *batch.output, args.conditioning), pass,
                           &encoded);
 }
 

@@ -19,6 +19,11 @@ at::Tensor wide(const at::Tensor& logits) {
 
 at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
                       const ProjectArgs& args, const std::string& family) {
+  if (!head.defined())
+    throw Error(
+        "this " + family +
+        " checkpoint has no head over the vocabulary, so no words can be scored with it; use a checkpoint of "
+        "the language model, or a verbalizer that reads hidden states.");
   const OutputRequest& request = args.request;
   if (request.kind == OutputRequest::Kind::target_log_probs)
     return target_log_probs(states, head, bias, args.targets);

@@ -22,6 +22,11 @@ struct EncoderKeys {
               intermediate = "intermediate_size", activation = "hidden_act";
 };
 
+/// What a family's models have where config.json lacks a key: BERT's sizes, unless a family says otherwise.
+struct EncoderDefaults {
+  int64_t layers = 12, hidden = 768, heads = 12, intermediate = 3072, vocabulary = 30522;
+};
+
 /// What config.json says of such an encoder, checked. A DataError names the file and the key.
 struct CUECARD_API EncoderConfiguration {
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
@@ -29,8 +34,10 @@ struct CUECARD_API EncoderConfiguration {
   int64_t embedding_width; ///< the hidden size, unless a family says otherwise
   double norm_epsilon;
   Activation activation;
+  bool tied; ///< the masked-LM head's decoder is the word embeddings, and its two biases are one
 
-  explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {});
+  explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {},
+                                const EncoderDefaults& defaults = {});
 };
 
 /// The tensor of that name, checked against a shape: a checkpoint in the family's own spelling.

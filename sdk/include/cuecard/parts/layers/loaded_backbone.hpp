@@ -14,6 +14,11 @@
 
 namespace cuecard {
 
+/// The first of `prefixes` with which the checkpoint has a tensor `name`, or the first of all where it has none of them: a bare
+/// model's names lack what stands in front of them in a checkpoint with a head ("model.", "bert.").
+CUECARD_API std::string prefix_in(const Weights& source, const std::vector<std::string>& prefixes,
+                                  const std::string& name);
+
 /// A backbone except for `forward` and `project`.
 class CUECARD_API LoadedBackbone : public Backbone {
 public:
@@ -29,6 +34,16 @@ public:
 protected:
   /// The tensor of that name, checked against a shape and added to `weights`.
   at::Tensor take(const Weights& source, const std::string& name, at::IntArrayRef shape);
+  /// Tensors of one shape that are the same one where the configuration ties them, such as the tables of words and of scores: one for
+  /// each of `names`. As transformers 5 does it, a tensor that the checkpoint has under its own name counts, tied or not; where
+  /// `tied`, a missing one is the first of `names` that is there, and those with equal values share its memory. Undefined where the
+  /// checkpoint has none.
+  std::vector<at::Tensor> take_tied(const Weights& source, const std::vector<std::string>& names,
+                                    at::IntArrayRef shape, bool tied);
+  /// Sets `input_table_` and `output_table_` to two of the tensors that `take_tied` gives, and `has_lm_head` to whether there is the
+  /// second. `name` is that of the first: a DataError names it where it is missing.
+  void set_tables(const Weights& source, const std::string& name, const at::Tensor& input,
+                  const at::Tensor& output);
   /// NAME.weight [out, in] and, where the layer has one, NAME.bias [out]; declared among `linear_layers`.
   Linear take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in, bool bias);
   /// NAME.weight and NAME.bias, [size].

@@ -12,7 +12,8 @@ namespace cuecard {
 
 /// OutputRequest::Kind::scores, log_probs and target_log_probs of `states` [n, W], which stand for args.hidden behind
 /// the head's transform, under the decoder `head` [vocabulary, W] and `bias` [vocabulary] or undefined, in
-/// float32 (float64 when the states are). Any other kind is an Error that names `family`: it has no such thing.
+/// float32 (float64 when the states are). An undefined head, or any other kind, is an Error that names `family`: it has no such
+/// thing.
 CUECARD_API at::Tensor score_rows(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
                                   const ProjectArgs& args, const std::string& family);
 
