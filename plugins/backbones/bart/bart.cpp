@@ -116,17 +116,19 @@ Bart::Bart(const BackboneArguments& arguments)
   const BartConfiguration& c = configuration_;
   const Weights& source = arguments.weights;
   const std::string model = prefix_in(source, {"model.", ""}, "encoder.layernorm_embedding.weight");
-  const std::vector<std::string> words{model + "shared.weight", model + "encoder.embed_tokens.weight",
-                                       model + "decoder.embed_tokens.weight"};
-  std::vector<at::Tensor> tables;
+  // In the order in which transformers looks for what stands for a missing one.
+  const std::vector<std::string> words{model + "shared.weight", model + "decoder.embed_tokens.weight",
+                                       model + "encoder.embed_tokens.weight"};
+  std::vector<at::Tensor> tables; // shared, of the head, of the decoder, of the encoder
   if (c.tied) {
     tables =
-        take_tied(source, {words[0], words[1], words[2], "lm_head.weight"}, {c.vocabulary, c.hidden}, true);
+        take_tied(source, {words[0], "lm_head.weight", words[1], words[2]}, {c.vocabulary, c.hidden}, true);
   } else { // the head is its own, and both sides read the shared table as ever
     tables = take_tied(source, words, {c.vocabulary, c.hidden}, true);
-    tables.push_back(take_tied(source, {"lm_head.weight"}, {c.vocabulary, c.hidden}, false)[0]);
+    tables.insert(tables.begin() + 1,
+                  take_tied(source, {"lm_head.weight"}, {c.vocabulary, c.hidden}, false)[0]);
   }
-  set_tables(source, words[0], tables[1], tables[3]);
+  set_tables(source, words[0], tables[3], tables[1]);
   decoder_table_ = tables[2];
   if (source.has("final_logits_bias"))
     final_logits_bias_ = take(source, "final_logits_bias", {1, c.vocabulary}).select(0, 0);

@@ -1,6 +1,8 @@
 #include "t5.hpp"
 
 #include <cmath>
+#include <tuple>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
@@ -21,14 +23,20 @@ Configuration own_spelling(const Configuration& c) {
                     {"head_dim", "d_kv"}});
 }
 
-/// Of `feed_forward_proj`, without its "gated-".
-Activation activation_in(const Configuration& c, const std::string& feed_forward, bool gated) {
+/// What `feed_forward_proj` says, or the two keys that transformers 5 writes beside it and reads rather than that.
+std::pair<Activation, bool> feed_forward_of(const Configuration& c) {
+  const std::string whole = c.text_or("feed_forward_proj", "relu");
+  const bool gated = whole.rfind("gated-", 0) == 0;
   // transformers reads "gated-gelu" as the approximation, because T5 1.1's files say so.
-  const std::string name = feed_forward == "gated-gelu" ? "gelu_new" : feed_forward.substr(gated ? 6 : 0);
-  if (const std::optional<Activation> activation = activation_named(name))
-    return *activation;
-  throw DataError(c.origin() + ": feed_forward_proj is \"" + feed_forward + "\"; known are " +
-                  activation_names() + ", each also with \"gated-\" in front.");
+  const std::string name =
+      c.text_or("dense_act_fn", whole == "gated-gelu" ? "gelu_new" : whole.substr(gated ? 6 : 0));
+  const std::optional<Activation> activation = activation_named(name);
+  if (!activation && c.has("dense_act_fn"))
+    throw DataError(c.origin() + ": dense_act_fn is \"" + name + "\"; known are " + activation_names() + ".");
+  if (!activation)
+    throw DataError(c.origin() + ": feed_forward_proj is \"" + whole + "\"; known are " + activation_names() +
+                    ", each also with \"gated-\" in front.");
+  return {*activation, c.boolean_or("is_gated_act", gated)};
 }
 
 /// Attention of `states` to the sources, back to the hidden size. T5 does not scale the logits of attention.
@@ -59,9 +67,7 @@ T5Configuration::T5Configuration(const Configuration& c)
       max_distance(c.integer_or("relative_attention_max_distance", 128, 2, 1 << 24)),
       decoder_start(c.integer_or("decoder_start_token_id", c.integer_or("pad_token_id", 0))),
       norm_epsilon(c.number_or("layer_norm_epsilon", 1e-6)) {
-  const std::string feed_forward = c.text_or("feed_forward_proj", "relu");
-  gated = feed_forward.rfind("gated-", 0) == 0;
-  activation = activation_in(c, feed_forward, gated);
+  std::tie(activation, gated) = feed_forward_of(c);
   if (max_distance <= buckets / 2)
     throw DataError(c.origin() + ": relative_attention_max_distance is " + std::to_string(max_distance) +
                     "; with " + std::to_string(buckets) + " buckets it must be more than " +

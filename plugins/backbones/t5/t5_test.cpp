@@ -107,6 +107,15 @@ TEST_CASE("a key that is missing, or spelled as in other families, is what trans
   CHECK(T5::describe(other).head_dim == 7);
 }
 
+TEST_CASE("the feed-forward is what the keys of transformers 5 say, where they are there") {
+  Configuration c = small("relu");
+  c.set("is_gated_act", true);
+  c.set("dense_act_fn", std::string("silu"));
+  CHECK(T5({c, weights}).weights().contains("encoder.block.0.layer.1.DenseReluDense.wi_1.weight"));
+  c.set("dense_act_fn", std::string("swoosh"));
+  CHECK(refusal(c).find("config.json: dense_act_fn is \"swoosh\"") == 0);
+}
+
 TEST_CASE("a bias table that replaces the checkpoint's is trained") {
   for (const char* feed_forward : {"relu", "gated-gelu", "gated-silu"}) {
     CAPTURE(feed_forward);
