@@ -186,6 +186,17 @@ bool ends_in(const std::vector<Stretch>& stretches, const std::vector<PromptToke
   return token.id == suffix[0].id && token.soft_slot < 0 && token.trigger_slot < 0;
 }
 
+/// Whether the stretches begin with the token of `prefix`, which must be a single one. Text of a row never does: there it is no
+/// special token.
+bool begins_with(const std::vector<Stretch>& stretches, const std::vector<PromptToken>& prefix) {
+  const auto first = std::find_if(stretches.begin(), stretches.end(),
+                                  [](const Stretch& stretch) { return !stretch.rows.empty(); });
+  if (first == stretches.end() || prefix.size() != 1)
+    return false;
+  const PromptToken& token = first->rows.front();
+  return token.id == prefix[0].id && token.soft_slot < 0 && token.trigger_slot < 0;
+}
+
 /// Appends stretches to `tokens`; with `select`, adds the positions and targets of answers to `prompt`.
 void append(const std::vector<Stretch>& stretches, Attention attention, bool select,
             std::vector<PromptToken>& tokens, TokenizedPrompt& prompt) {
@@ -286,7 +297,9 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
   const std::vector<Stretch> output = encoder.encode(prompt.output, Attention::decoder);
 
   // A causal model continues the input, so nothing is appended to it.
-  const std::vector<PromptToken> prefix = special_tokens(vocabulary.sequence_prefix(), 0);
+  std::vector<PromptToken> prefix = special_tokens(vocabulary.sequence_prefix(), 0);
+  if (begins_with(input, prefix))
+    prefix.clear(); // as with an end token below: a template that spells it out has it once
   std::vector<PromptToken> suffix;
   if (attention == Attention::full)
     suffix =
