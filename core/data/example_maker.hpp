@@ -26,7 +26,8 @@ private:
   /// Whether the layout maps the column to something other than a text field.
   bool has_role(const std::string& name) const;
   std::string fill_label(const Record& record, Example& example) const;
-  std::string known_values() const;
+  /// The problem of a record with the label `value`: what is known, and what is nearest.
+  std::string unknown_label(const std::string& value) const;
 
   const RecordLayout& layout_;
   const LabelIndex& labels_;

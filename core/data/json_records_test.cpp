@@ -86,8 +86,7 @@ TEST_CASE("what Python's json writes beyond the standard is read") {
                              "{\"text\": \"\\\\ud83d\"}\n");
   CHECK(halves.texts == Texts{"\xEF\xBF\xBD film", "\xEF\xBF\xBD\xF0\x9F\x98\x80", "\\ud83d"});
   CHECK(halves.report.invalid_bytes == 2);
-  CHECK(halves.report.summary() ==
-        "d.json: 2 ill-formed characters were read as U+FFFD (is the file in UTF-8?).");
+  CHECK(halves.report.remarks() == "d.json: 2 ill-formed characters were read as U+FFFD (is the text UTF-8?).");
   // json.dumps({"text": "NaN", "score": float("nan"), "low": -math.inf, "scores": [math.inf]})
   const Result not_numbers = read(
       "{\"text\": \"NaN Infinity\", \"score\": NaN, \"low\": -Infinity, \"scores\": [Infinity]}\n{\"text\": NaN}\n");
@@ -97,7 +96,7 @@ TEST_CASE("what Python's json writes beyond the standard is read") {
   // json.dumps({1: "a", "1": "b"}) writes a key twice; json.loads takes the last.
   const Result twice = read("{\"text\": \"a\", \"x\": {\"k\": 1, \"k\": 2}, \"text\": \"b\"}");
   CHECK(twice.texts == Texts{"b"});
-  CHECK(twice.report.summary() ==
+  CHECK(twice.report.remarks() ==
         "d.json: 2 keys stood twice in their objects, and their last values were taken.");
 }
 

@@ -3,13 +3,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "data/dialect.hpp"
 #include "data/json_value.hpp"
 #include "data/record_layout.hpp"
+#include "data/record_report.hpp"
 
 namespace cuecard {
 
@@ -26,9 +29,6 @@ struct Record {
   std::string problem;                             ///< why it is malformed; empty for a valid record
   std::vector<std::pair<std::string, Cell>> cells; ///< in column order; unnamed columns have empty names
 };
-
-/// The problem of a record without anything in it.
-inline constexpr const char* empty_line = "the line is empty";
 
 /// Oddities of a file that were read as the programs that wrote it mean them; each is told once, with its number.
 struct RecordNotes {
@@ -47,10 +47,10 @@ public:
   virtual RecordNotes notes() const { return {}; }
 };
 
-/// Delimiter-separated values. TSV (`separator` is a tab): no quoting, one record per line. CSV (comma): RFC
-/// 4180, so a quoted field may contain commas, doubled quotes and line breaks. CR LF and LF both end a record.
-/// Every error message begins with `origin`.
-std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, char separator, bool header,
+/// Delimiter-separated values. With quotation marks RFC 4180 holds: a quoted field may contain separators, doubled
+/// quotation marks and line breaks; without, one line is a record. LF and CR LF end a record, and CR does in a file
+/// without any LF. A header may leave columns without a name. Every error message begins with `origin`.
+std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, const Dialect& dialect, bool header,
                                                 const std::string& origin);
 
 /// JSON lines, or values over several lines: each object is a record, and so is each object of a list and of
@@ -59,8 +59,12 @@ std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, char sep
 /// can't be read is lost alone, where the next one begins a value.
 std::unique_ptr<RecordSource> json_records(std::string_view bytes);
 
-/// CoNLL: whitespace-separated columns, one word per line, sentences separated by empty lines; `-DOCSTART-`
-/// lines are ignored. A sentence is a record, and each of its cells is a list.
-std::unique_ptr<RecordSource> conll_records(std::string_view bytes);
+/// Column files as of CoNLL: one word per line, sentences separated by empty lines; `-DOCSTART-` lines and comments
+/// are ignored. A sentence is a record, and each of its cells is a list. Columns are separated by tabs if all lines
+/// have one (a column may then be empty or contain blanks), else by blanks; `separator` says which. A comment is a
+/// line that begins with `#` and has not the columns of its sentence. Throws DataError where it is not clear what
+/// separates columns.
+std::unique_ptr<RecordSource> conll_records(std::string_view bytes, std::optional<char> separator,
+                                            const std::string& origin);
 
 } // namespace cuecard
