@@ -30,6 +30,16 @@ bool ends_in(const std::vector<EncodedPiece>& encoded_pieces, const std::vector<
   return token.id == suffix[0].id && token.soft_slot < 0 && token.trigger_slot < 0;
 }
 
+/// Whether the pieces begin with the token of `prefix`, which must be a single one. Data never does: there it is no special token.
+bool begins_with(const std::vector<EncodedPiece>& encoded_pieces, const std::vector<PromptToken>& prefix) {
+  const auto first =
+      std::ranges::find_if(encoded_pieces, [](const EncodedPiece& encoded) { return !encoded.tokens.empty(); });
+  if (first == encoded_pieces.end() || prefix.size() != 1)
+    return false;
+  const PromptToken& token = first->tokens.front();
+  return token.id == prefix[0].id && token.soft_slot < 0 && token.trigger_slot < 0;
+}
+
 /// Appends the pieces to `tokens`; with `select`, adds the positions and targets of answers to `prompt`.
 void append(const std::vector<EncodedPiece>& encoded_pieces, SideAttention attention, bool select,
             std::vector<PromptToken>& tokens, TokenizedPrompt& prompt) {
@@ -133,7 +143,9 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
   const std::vector<EncodedPiece> output = encoded(prompt.output, SideAttention::decoder);
 
   // A causal model continues the input, so nothing is appended to it.
-  const std::vector<PromptToken> prefix = special_tokens(vocabulary.sequence_prefix(), 0);
+  std::vector<PromptToken> prefix = special_tokens(vocabulary.sequence_prefix(), 0);
+  if (begins_with(input, prefix))
+    prefix.clear(); // as with an end token below: a template that spells it out has it once
   std::vector<PromptToken> suffix;
   if (attention == SideAttention::full)
     suffix =

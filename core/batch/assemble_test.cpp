@@ -134,6 +134,24 @@ TEST_CASE("a causal model whose vocabulary begins with a token keeps it and gets
   CHECK(tokens.answers == Positions{0});
 }
 
+TEST_CASE("a beginning that the template wrote is not doubled") {
+  CharacterVocabulary vocabulary(false);
+  vocabulary.special_.bos = 256;
+  vocabulary.prefix_ = {256};
+  const auto tokens = [&](std::vector<Piece> pieces) {
+    Prompt prompt;
+    prompt.input = std::move(pieces);
+    return spell(assemble(prompt, vocabulary, causal).input);
+  };
+  CHECK(tokens({text("ab"), answer()}) == "Cab");
+  CHECK(tokens({special("bos"), text("ab"), answer()}) == "Cab");
+  CHECK(tokens({text("a"), special("bos"), answer()}) == "CaC");
+  CHECK(tokens({special("bos"), special("bos"), text("a"), answer()}) ==
+        "CCa"); // wanted twice, it is there twice
+  vocabulary.prefix_ = {256, 257};
+  CHECK(tokens({special("bos"), text("a"), answer()}) == "CSCa");
+}
+
 TEST_CASE("given answers of a causal model are tokens, each predicted from the one before") {
   const TokenizedPrompt prompt = cut({field("a"), answer("yes"), special("eos")}, 0, Truncate::tail, true);
   CHECK(spell(prompt.input) == "ayesE");

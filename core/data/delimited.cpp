@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <cuecard/error.hpp>
 
 #include "data/record.hpp"
@@ -8,18 +10,16 @@ namespace {
 
 class DelimitedSource : public RecordSource {
 public:
-  DelimitedSource(std::string_view bytes, char separator, bool header, const std::string& origin)
-      : bytes_(bytes), separator_(separator), origin_(origin) {
+  DelimitedSource(std::string_view bytes, const Dialect& dialect, bool header, const std::string& origin)
+      : bytes_(bytes.substr(dialect.begin)), dialect_(dialect), origin_(origin),
+        line_end_(bytes.find('\n') == bytes.npos ? '\r' : '\n'), line_(dialect.begin > 0 ? 2 : 1) {
     while (!bytes_.empty() && (bytes_.back() == '\n' || bytes_.back() == '\r'))
       bytes_.remove_suffix(1); // trailing blank lines are not records
-    if (header && at_ < bytes_.size()) {
+    if (header && at_ < bytes_.size())
       parse_values(header_);
-      for (const std::string& name : header_)
-        if (name.empty())
-          throw DataError(origin_ + ", line 1: a header column has no name; name it, or set "
-                                    "\"header\": false and refer to columns by number.");
-    }
   }
+
+  RecordNotes notes() const override { return {{}, dialect_.kept_quotes}; }
 
   const std::vector<std::string>& header() const override { return header_; }
 
@@ -31,7 +31,7 @@ public:
     std::vector<std::string> values;
     parse_values(values);
     if (values.size() == 1 && values[0].empty())
-      record.problem = "the line is empty";
+      record.problem = empty_line;
     else if (!header_.empty() && values.size() != header_.size())
       record.problem = "it has " + std::to_string(values.size()) + " columns, and the header has " +
                        std::to_string(header_.size());
@@ -44,29 +44,30 @@ private:
   void parse_values(std::vector<std::string>& values) {
     values.clear();
     for (;;) {
-      values.push_back(separator_ == ',' && at_ < bytes_.size() && bytes_[at_] == '"' ? quoted_field()
-                                                                                      : unquoted_field());
+      values.push_back(dialect_.quotes && at_ < bytes_.size() && bytes_[at_] == '"' ? quoted_field()
+                                                                                    : unquoted_field());
       if (at_ >= bytes_.size())
         return;
-      if (bytes_[at_] == separator_) {
+      if (bytes_[at_] == dialect_.separator) {
         ++at_;
         continue;
       }
-      at_ += bytes_[at_] == '\r' ? 2u : 1u;
+      at_ = bytes_.find(line_end_, at_) + 1;
       ++line_;
       return;
     }
   }
 
-  /// True at the end of a record. A lone CR is part of the text.
+  /// True at the end of a record: LF, after one CR or after two, which Python's csv leaves in text mode. Any other
+  /// CR is part of the text, unless the file has no LF.
   bool record_ends(std::size_t at) const {
-    return at >= bytes_.size() || bytes_[at] == '\n' ||
-           (bytes_[at] == '\r' && at + 1 < bytes_.size() && bytes_[at + 1] == '\n');
+    const std::string_view next = bytes_.substr(std::min(at, bytes_.size()), 3);
+    return next.empty() || next[0] == line_end_ || next.starts_with("\r\n") || next == "\r\r\n";
   }
 
   std::string unquoted_field() {
     const std::size_t begin = at_;
-    while (!record_ends(at_) && bytes_[at_] != separator_)
+    while (!record_ends(at_) && bytes_[at_] != dialect_.separator)
       ++at_;
     return std::string(bytes_.substr(begin, at_ - begin));
   }
@@ -83,7 +84,7 @@ private:
         }
         ++at_;
       }
-      line_ += bytes_[at_] == '\n';
+      line_ += bytes_[at_] == line_end_;
       value += bytes_[at_];
     }
     throw DataError(
@@ -92,18 +93,19 @@ private:
   }
 
   std::string_view bytes_;
-  char separator_;
+  Dialect dialect_;
   std::string origin_;
+  char line_end_;
   std::size_t at_ = 0;
-  int64_t line_ = 1;
+  int64_t line_;
   std::vector<std::string> header_;
 };
 
 } // namespace
 
-std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, char separator, bool header,
+std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, const Dialect& dialect, bool header,
                                                 const std::string& origin) {
-  return std::make_unique<DelimitedSource>(bytes, separator, header, origin);
+  return std::make_unique<DelimitedSource>(bytes, dialect, header, origin);
 }
 
 } // namespace cuecard

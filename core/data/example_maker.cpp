@@ -4,6 +4,9 @@
 #include <iterator>
 #include <sstream>
 
+#include <cuecard/error.hpp>
+
+#include "data/json_value.hpp"
 #include "data/text.hpp"
 
 namespace cuecard {
@@ -19,6 +22,15 @@ const Cell* find(const Record& record, const Column& column) {
     if (name == column.name)
       return &cell;
   return nullptr;
+}
+
+/// The problem of a record without a column.
+std::string missing(const Record& record, const Column& column) {
+  std::vector<std::string> names;
+  for (const auto& [name, cell] : record.cells)
+    names.push_back(name);
+  const std::string near = nearest(column.name, names);
+  return "it has no " + describe(column) + (near.empty() ? "" : " (did you mean \"" + shown(near) + "\"?)");
 }
 
 const Cell* find_optional(const Record& record, const std::optional<Column>& column) {
@@ -38,6 +50,29 @@ std::vector<std::string> as_list(const Cell& cell) {
   return cell.list ? cell.items : std::vector<std::string>{cell.text};
 }
 
+/// A list in a column of CSV or TSV is JSON. True if the cell is a list afterwards, or no list at all.
+bool take_json_list(Cell& cell) {
+  const std::string_view text = trimmed(cell.text);
+  JsonValue value;
+  JsonOddities oddities;
+  if (cell.list || !text.starts_with("[") || !text.ends_with("]"))
+    return true;
+  if (!parse_json_value(text, value, oddities).empty())
+    return !text.starts_with("['") && !text.starts_with("[\""); // "[sic] a film [...]" may be words
+  if (std::any_of(value.members.begin(), value.members.end(), [](const auto& member) {
+        return !member.second.is_scalar() || member.second.kind == JsonValue::Kind::null;
+      }))
+    return true;
+  cell.list = true;
+  for (auto& [name, item] : value.members)
+    cell.items.push_back(std::move(item.text));
+  return true;
+}
+
+std::string printed_list(const Column& column) {
+  return describe(column) + " holds a list as Python prints it; write it as JSON, with json.dumps";
+}
+
 std::vector<std::string> split_words(const Cell& cell) {
   if (cell.list)
     return cell.items;
@@ -48,13 +83,16 @@ std::vector<std::string> split_words(const Cell& cell) {
 std::string add_choices(const Record& record, const std::vector<Column>& columns,
                         std::vector<std::string>& alternatives) {
   for (const Column& column : columns) {
-    const Cell* cell = find(record, column);
-    if (!cell)
-      return "it has no " + describe(column);
+    const Cell* found = find(record, column);
+    if (!found)
+      return missing(record, column);
+    Cell cell = *found;
     if (columns.size() > 1)
-      alternatives.push_back(joined(*cell));
-    else if (cell->list)
-      alternatives = cell->items;
+      alternatives.push_back(joined(cell));
+    else if (!take_json_list(cell))
+      return printed_list(column);
+    else if (cell.list)
+      alternatives = cell.items;
     else
       return describe(column) + " is not a list of alternatives";
   }
@@ -93,7 +131,7 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
   for (const auto& [name, column] : layout_.meta) {
     const Cell* cell = find(record, column);
     if (!cell)
-      return "it has no " + describe(column);
+      return missing(record, column);
     example.meta[name] = joined(*cell);
   }
   if (const Cell* cell = find_optional(record, layout_.id))
@@ -112,18 +150,27 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
 
 std::string ExampleMaker::fill_text(const Record& record, Example& example) const {
   bool any = false;
+  std::string number; // a text that is none
+  const auto is_text = [&](const std::string& name, const Cell& cell, const std::string& value) {
+    if (cell.number && number.empty())
+      number = "its only text, \"" + name + "\", is " + shown(value) + "; a string was expected";
+    return !cell.number && !trimmed(value).empty();
+  };
   for (const auto& [name, column] : layout_.fields) {
     const Cell* cell = find(record, column);
     if (!cell)
-      return "it has no " + describe(column);
+      return missing(record, column);
     std::string& value = example.fields[name] = joined(*cell);
-    any = any || !trimmed(value).empty();
+    any = is_text(name, *cell, value) || any;
   }
   for (const auto& [name, column] : layout_.words) {
-    const Cell* cell = find(record, column);
-    if (!cell)
-      return "it has no " + describe(column);
-    auto& value = example.words[name] = split_words(*cell);
+    const Cell* found = find(record, column);
+    if (!found)
+      return missing(record, column);
+    Cell cell = *found;
+    if (!take_json_list(cell))
+      return printed_list(column);
+    auto& value = example.words[name] = split_words(cell);
     any = any || !value.empty();
   }
   for (const auto& [name, columns] : layout_.choices) {
@@ -133,8 +180,11 @@ std::string ExampleMaker::fill_text(const Record& record, Example& example) cons
   }
   if (layout_.has_no_text_columns())
     for (const auto& [name, cell] : record.cells)
-      any = add_unmapped_column(name, cell, example) || any;
-  return any ? "" : "it has no text";
+      if (add_unmapped_column(name, cell, example))
+        any = is_text(name, cell, example.fields.at(name)) || any;
+  if (any)
+    return "";
+  return number.empty() ? "it has no text" : number;
 }
 
 bool ExampleMaker::add_unmapped_column(const std::string& name, const Cell& cell, Example& example) const {
@@ -146,7 +196,8 @@ bool ExampleMaker::add_unmapped_column(const std::string& name, const Cell& cell
     return false;
   if (cell.list)
     example.words[name] = cell.items;
-  return !trimmed(example.fields[name] = joined(cell)).empty();
+  example.fields[name] = joined(cell);
+  return true;
 }
 
 bool ExampleMaker::has_role(const std::string& name) const {
@@ -160,16 +211,19 @@ bool ExampleMaker::has_role(const std::string& name) const {
 std::string ExampleMaker::fill_label(const Record& record, Example& example) const {
   if (labels_.empty() || !layout_.label)
     return "";
-  const Cell* cell = find(record, *layout_.label);
-  if (!cell || (!cell->list && trimmed(cell->text).empty()))
+  const Cell* given = find(record, *layout_.label);
+  if (!given || (!given->list && trimmed(given->text).empty()))
     return labels_required_ ? "it has no label (" + describe(*layout_.label) + ")" : "";
+  Cell cell = *given;
+  if (!layout_.words.empty() && !take_json_list(cell))
+    return printed_list(*layout_.label);
   std::vector<int64_t> found;
-  for (const std::string& value : as_list(*cell)) {
+  for (const std::string& value : as_list(cell)) {
     found.push_back(labels_.find(value));
     if (found.back() < 0 && labels_required_)
-      return "its label \"" + shown(value) + "\" is not one of " + known_values();
+      return unknown_label(value);
   }
-  if (!cell->list) {
+  if (!cell.list) {
     example.label = found[0];
     return "";
   }
@@ -181,11 +235,16 @@ std::string ExampleMaker::fill_label(const Record& record, Example& example) con
   return "";
 }
 
-std::string ExampleMaker::known_values() const {
+std::string ExampleMaker::unknown_label(const std::string& value) const {
   std::string text;
   for (std::size_t i = 0; i < labels_.known().size() && i < 12; ++i)
     text.append(text.empty() ? "\"" : ", \"").append(shown(labels_.known()[i])).append("\"");
-  return labels_.known().size() > 12 ? text + ", ..." : text;
+  constexpr std::size_t shortest_word = 3; // any two digits are near each other
+  const std::string near =
+      trimmed(value).size() < shortest_word ? "" : nearest(trimmed(value), labels_.known());
+  return "its label \"" + shown(value) + "\" is not one of " + text +
+         (labels_.known().size() > 12 ? ", ..." : "") +
+         (near.empty() ? "" : " (did you mean \"" + shown(near) + "\"?)");
 }
 
 } // namespace cuecard

@@ -21,12 +21,13 @@ public:
 
 private:
   std::string fill_text(const Record& record, Example& example) const;
-  /// True when the column added a non-blank text.
+  /// True when the column became a field.
   bool add_unmapped_column(const std::string& name, const Cell& cell, Example& example) const;
   /// Whether the layout maps the column to something other than a text field.
   bool has_role(const std::string& name) const;
   std::string fill_label(const Record& record, Example& example) const;
-  std::string known_values() const;
+  /// The problem of a record with the label `value`: what is known, and what is nearest.
+  std::string unknown_label(const std::string& value) const;
 
   const RecordLayout& layout_;
   const LabelIndex& labels_;

@@ -10,30 +10,14 @@
 #include <cuecard/example.hpp>
 
 #include "data/record_layout.hpp"
+#include "data/record_report.hpp"
 
 namespace cuecard {
-
-struct SkippedRecord {
-  int64_t line = 0; ///< from 1
-  std::string reason;
-};
-
-/// Summary of reading one data file.
-struct RecordReport {
-  std::string file;
-  std::string sha256;        ///< of the file's bytes, in lower-case hexadecimal
-  int64_t records = 0;       ///< in the file, including skipped ones
-  int64_t invalid_bytes = 0; ///< ill-formed UTF-8 sequences replaced by U+FFFD
-  std::vector<SkippedRecord> skipped;
-
-  /// One line about skipped records and replaced bytes, naming at most `most` records; empty when there are
-  /// none.
-  std::string summary(std::size_t most = 3) const;
-};
 
 struct ReadSettings {
   bool strict = false;         ///< an unusable record throws DataError instead of being skipped
   bool labels_required = true; ///< skip records without a known label
+  bool allow_skipped = true;   ///< else DataError when `is_too_many` records were skipped
 };
 
 /// The examples in `path`, in file order. Ill-formed UTF-8 is replaced and counted; a byte-order mark is

@@ -58,7 +58,7 @@ TEST_CASE("TSV: columns by number, literal quotes, CR LF line endings") {
   CHECK(examples[1].label == 0);
   CHECK(examples[1].line == 2);
   CHECK(report.records == 2);
-  CHECK(report.summary().empty());
+  CHECK(report.messages().empty());
   // printf 'a "fine" film\t1\r\ndull\t0\r\n\r\n' | sha256sum
   CHECK(report.sha256 == "c1acaf9cc29f398a67afb8457cd5dfadae72cc60da421078e84c2da8bf7b597a");
 }
@@ -97,7 +97,7 @@ TEST_CASE("unusable records are skipped and reported by line and reason") {
   for (std::size_t i = 0; i < 5; ++i)
     CHECK(report.skipped[i].line == lines[i]);
   CHECK(report.skipped[1].reason == "its label \"7\" is not one of \"0\", \"negative\", \"1\", \"positive\"");
-  CHECK(contains(report.summary(1), "5 of 7 examples skipped (line 3: the line is empty; ...)"));
+  CHECK(contains(report.messages()[0], "5 of 7 examples skipped, 71 %: once the line is empty (line 3); "));
   CHECK(contains(error_of(bytes, "d.tsv", columns, {.strict = true}),
                  "d.tsv, line 3: the example can't be used"));
   // Prediction does not need labels.

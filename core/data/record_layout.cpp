@@ -39,12 +39,41 @@ std::optional<DataFormat> format_of_path(const std::filesystem::path& path) {
 Column parse_column(const std::string& text) {
   const bool number = !text.empty() && text.size() < 7 && text.find_first_not_of("0123456789") == text.npos;
   if (number && std::stoll(text) > 0)
-    return {"", std::stoll(text)};
+    return {text, std::stoll(text)};
   return {text, 0};
 }
 
 std::string describe(const Column& column) {
-  return column.number > 0 ? "column " + std::to_string(column.number) : "column \"" + column.name + "\"";
+  return column.name.empty() ? "column " + std::to_string(column.number) : "column \"" + column.name + "\"";
+}
+
+std::optional<char> parse_separator(std::string_view text) {
+  if (text == "tab" || text == "\\t")
+    return '\t';
+  if (text == "blank")
+    return ' ';
+  const bool fits = text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x7F && text[0] != '"' &&
+                    text[0] != '\n' && text[0] != '\r' && text[0] != '\0';
+  return fits ? std::optional(text[0]) : std::nullopt;
+}
+
+std::string canonical_value(std::string_view value) {
+  constexpr std::string_view no_break_space = "\xC2\xA0"; // Excel leaves them around pasted texts
+  value = trimmed(value);
+  while (value.starts_with(no_break_space))
+    value = trimmed(value.substr(no_break_space.size()));
+  while (value.ends_with(no_break_space))
+    value = trimmed(value.substr(0, value.size() - no_break_space.size()));
+  std::string lower(value);
+  for (char& letter : lower)
+    letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  if (lower == "true" || lower == "false")
+    return lower;
+  const std::size_t digits = value.starts_with('-') ? 1 : 0, point = value.find('.');
+  const bool whole = point != value.npos && point > digits && point + 1 < value.size() &&
+                     value.substr(digits, point - digits).find_first_not_of("0123456789") == value.npos &&
+                     value.substr(point + 1).find_first_not_of('0') == value.npos;
+  return std::string(whole ? value.substr(0, point) : value);
 }
 
 LabelIndex::LabelIndex(const std::vector<TaskLabel>& labels) {
@@ -53,20 +82,20 @@ LabelIndex::LabelIndex(const std::vector<TaskLabel>& labels) {
     if (std::find(values.begin(), values.end(), labels[label].name) == values.end())
       values.push_back(labels[label].name);
     for (const std::string& value : values) {
-      const std::string key(trimmed(value));
+      const std::string key = canonical_value(value);
       const auto [entry, fresh] = values_.emplace(key, static_cast<int64_t>(label));
       if (!fresh && entry->second != static_cast<int64_t>(label))
         throw UsageError("The value \"" + key + "\" belongs to two labels, \"" +
                          labels[static_cast<std::size_t>(entry->second)].name + "\" and \"" +
                          labels[label].name + "\"; assign each value to one label only.");
       if (fresh)
-        known_.push_back(key);
+        known_.emplace_back(trimmed(value));
     }
   }
 }
 
 int64_t LabelIndex::find(std::string_view value) const {
-  const auto found = values_.find(trimmed(value));
+  const auto found = values_.find(canonical_value(value));
   return found == values_.end() ? -1 : found->second;
 }
 

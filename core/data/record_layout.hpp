@@ -20,7 +20,8 @@ std::optional<DataFormat> format_of_name(std::string_view name);
 /// The format by file extension (.tsv, .csv, .jsonl, .json, .ndjson, .conll); none for any other.
 std::optional<DataFormat> format_of_path(const std::filesystem::path& path);
 
-/// A column by name (from the header, or a JSON key with nested keys joined by dots) or by number, from 1.
+/// A column by name (from the header, or a JSON key with nested keys joined by dots) or by number, from 1. With
+/// both, the name is meant if the file has it, else the number.
 struct Column {
   std::string name;
   int64_t number = 0; ///< 0: identified by name
@@ -28,8 +29,10 @@ struct Column {
   bool operator==(const Column&) const = default;
 };
 
-/// A positive integer is a column number, anything else a name.
+/// A positive integer is a column of that name or number, anything else a name.
 Column parse_column(const std::string& text);
+/// ',' for ",", a tab for "tab" or "\t", a blank for "blank"; none for what can't separate columns.
+std::optional<char> parse_separator(std::string_view text);
 /// `column "label"` or `column 2`, for error messages.
 std::string describe(const Column& column);
 
@@ -42,6 +45,8 @@ struct SpanColumns {
 struct RecordLayout {
   std::optional<DataFormat> format; ///< none: inferred from the file extension
   bool header = true;               ///< TSV and CSV: the first record holds the column names
+  std::optional<char> separator;    ///< between columns; a blank: any blanks and tabs. None: as the file shows
+  std::optional<bool> quotes;       ///< TSV and CSV: RFC 4180 quotation marks; none: as the file shows
 
   std::map<std::string, Column> fields; ///< keys of Example::fields
   std::map<std::string, Column> words;  ///< keys of Example::words
@@ -68,7 +73,11 @@ struct TaskLabel {
   bool operator==(const TaskLabel&) const = default;
 };
 
-/// Maps a raw value of a data file to the index of its label. Surrounding whitespace is ignored.
+/// One spelling for all spellings of a value: without surrounding blanks, whole numbers without ".0", and true and
+/// false in lower case (pandas writes 1 as 1.0 in a column with gaps, Excel writes TRUE).
+std::string canonical_value(std::string_view value);
+
+/// Maps a raw value of a data file to the index of its label. All spellings of a value are the same.
 class LabelIndex {
 public:
   LabelIndex() = default;
@@ -82,7 +91,7 @@ public:
   const std::vector<std::string>& known() const { return known_; }
 
 private:
-  std::map<std::string, int64_t, std::less<>> values_;
+  std::map<std::string, int64_t, std::less<>> values_; ///< by canonical value
   std::vector<std::string> known_;
 };
 

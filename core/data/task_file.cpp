@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
 #include <cuecard/error.hpp>
 
 #include "data/json_object.hpp"
+#include "data/text.hpp"
+#include "data/text_decoder.hpp"
 #include "files/strict_json.hpp"
 #include "metrics/task_metric.hpp"
 
@@ -97,6 +100,13 @@ void read_data(const JsonObject& data, TaskFile& task) {
   if (data.has("format"))
     task.layout.format = format_of_name(data.choice_or("format", "", {"tsv", "csv", "jsonl", "conll"}));
   task.layout.header = data.flag_or("header", true);
+  if (data.has("separator")) {
+    task.layout.separator = parse_separator(data.text("separator"));
+    if (!task.layout.separator)
+      data.refuse("separator", "one character, \"tab\" or \"blank\"");
+  }
+  if (data.has("quotes"))
+    task.layout.quotes = data.flag_or("quotes", true);
   task.layout.fields = columns(data, "fields");
   task.layout.words = columns(data, "words");
   task.layout.meta = columns(data, "meta");
@@ -145,8 +155,14 @@ TaskLabel label(const json& value, const std::string& file, const std::string& p
   TaskLabel result{object.text("name"), {}, {}};
   if (result.name.empty())
     object.refuse("name", "a non-empty string");
-  if (object.has("words"))
+  if (object.has("words")) {
     result.words = object.texts("words");
+    if (result.words.empty())
+      object.refuse("words", "one word or more (without the key, the name is the word)");
+    for (auto word = result.words.begin(); word != result.words.end(); ++word)
+      if (trimmed(*word).empty() || std::find(result.words.begin(), word, *word) != word)
+        object.refuse("words", "a list of different words, none of them blank,");
+  }
   if (object.has("values")) {
     const json& values = object.at("values");
     if (!values.is_array())
@@ -160,13 +176,22 @@ TaskLabel label(const json& value, const std::string& file, const std::string& p
   return result;
 }
 
+/// A word that stands for two labels can't tell them apart.
+void require_own_words(const TaskFile& task) {
+  std::map<std::string, std::string> label_of;
+  for (const TaskLabel& label : task.labels)
+    for (const std::string& word : label.words.empty() ? std::vector{label.name} : label.words)
+      if (const auto [entry, fresh] = label_of.emplace(word, label.name); !fresh)
+        throw DataError(task.file.string() + ": \"labels\": the word \"" + shown(word) +
+                        "\" stands for two labels, \"" + shown(entry->second) + "\" and \"" +
+                        shown(label.name) + "\"; give each label words of its own.");
+}
+
 void read_labels(const JsonObject& root, TaskFile& task) {
   const json& labels = root.at("labels");
   if (labels.is_string() && labels.get<std::string>() == "data") {
-    if (!task.layout.label || task.layout.format == DataFormat::conll)
-      root.refuse(
-          "labels",
-          "a list of labels, or \"data\" with a column \"data.label\" that holds one label per example,");
+    if (!task.layout.label)
+      root.refuse("labels", "a list of labels, or \"data\" with a column \"data.label\",");
     task.labels_from_data = true;
     return;
   }
@@ -179,6 +204,7 @@ void read_labels(const JsonObject& root, TaskFile& task) {
   } catch (const UsageError& error) {
     throw DataError(task.file.string() + ": " + error.what());
   }
+  require_own_words(task);
 }
 
 std::string option_text(const json& value) {
@@ -202,7 +228,7 @@ TaskComponent component(const JsonObject& object) {
 /// The whole file, or line number `line` of it (OpenPrompt's template files hold one template per line).
 std::string template_from_file(const JsonObject& object, const std::filesystem::path& task_file) {
   const std::filesystem::path path = resolved(task_file, object.text("file"));
-  std::string text = read_text(path, max_template_bytes);
+  std::string text(without_byte_order_mark(read_text(path, max_template_bytes)));
   if (object.has("line")) {
     const int64_t line_number = object.integer("line", 1, 1 << 20);
     std::size_t begin = 0;
@@ -262,9 +288,10 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
   if (task.name.empty())
     root.refuse("name", "a non-empty string");
   if (root.has("data"))
-    read_data(root.object("data", {"train", "dev", "test", "format", "header", "fields", "words", "meta",
-                                   "choices", "label", "id", "answers", "references", "spans"}),
-              task);
+    read_data(
+        root.object("data", {"train", "dev", "test", "format", "header", "separator", "quotes", "fields",
+                             "words", "meta", "choices", "label", "id", "answers", "references", "spans"}),
+        task);
   if (root.has("split"))
     read_split(root.object("split", {"dev", "seed"}), task);
   if (root.has("few_shot"))

@@ -62,6 +62,36 @@ TEST_CASE("labels inferred from data are the values of the label column in all f
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("labels inferred from data: one of each word, and one of all spellings") {
+  const auto folder = std::filesystem::temp_directory_path() / "cuecard-data-word-labels";
+  std::filesystem::create_directories(folder);
+  const auto labels = [&](const std::string& name, const std::string& train, const std::string& dev,
+                          const std::string& columns) {
+    std::ofstream(folder / ("train" + name)) << train;
+    std::ofstream(folder / ("dev" + name)) << dev;
+    TaskFile task = parse_task_file(R"({"data": {"train": "train)" + name + R"(", "dev": "dev)" + name +
+                                        "\", " + columns + R"(}, "labels": "data", "template": "x"})",
+                                    folder / "task.json");
+    infer_labels_from_data(task);
+    std::vector<std::string> names;
+    for (const TaskLabel& label : task.labels)
+      names.push_back(label.name);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(labels(".conll", "It O\nEU B-LOC\n\nis O\n", "Ada B-PER\n", R"("words": {"w": 1}, "label": 2)") ==
+        Names{"B-LOC", "B-PER", "O"});
+  CHECK(labels(".jsonl", R"({"t": ["EU", "is"], "l": ["B-LOC", "O"]})", R"({"t": ["is"], "l": ["O"]})",
+               R"("words": {"w": "t"}, "label": "l")") == Names{"B-LOC", "O"});
+  CHECK(labels(".csv", "t,l\na,1.0\nb,0.0\n", "t,l\na,1\nb,True\n", R"("fields": {"t": "t"}, "label": "l")") ==
+        Names{"0.0", "1", "True"});
+  std::string many = "t,l\n";
+  for (int i = 0; i < 30; ++i)
+    many += "a," + std::to_string(i) + "x\n";
+  CHECK_THROWS_AS(labels(".csv", many, "t,l\na,1\n", R"("fields": {"t": "t"}, "label": "l")"), DataError);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("alternatives: one list column, or one column per alternative") {
   const auto task = [](const std::string& choices) {
     return R"({"data": {"words": {"w": 1}, "choices": {"ends": )" + choices + R"(}}, "template": "{x}"})";
@@ -132,6 +162,16 @@ TEST_CASE("errors name the file, the key and the expected value") {
        "\"labels[0].words\" is \"w\"; a list of strings was expected."},
       {R"({"template": "x", "labels": [{"name": "a", "values": [1]}, {"name": "b", "values": ["1"]}]})",
        "belongs to two labels, \"a\" and \"b\""},
+      {R"({"template": "x", "labels": [{"name": "a", "words": []}]})",
+       "\"labels[0].words\" is a list; one word or more (without the key, the name is the word) was expected."},
+      {R"({"template": "x", "labels": [{"name": "a", "words": ["w", " "]}]})",
+       "none of them blank, was expected"},
+      {R"({"template": "x", "labels": [{"name": "a", "words": ["w", "w"]}]})", "different words"},
+      {R"({"template": "x", "labels": [{"name": "a", "words": ["w"]}, {"name": "b", "words": ["v", "w"]}]})",
+       "dir/task.json: \"labels\": the word \"w\" stands for two labels, \"a\" and \"b\"; give each label words"},
+      {R"({"template": "x", "labels": ["good", {"name": "b", "words": ["good"]}]})", "stands for two labels"},
+      {R"({"template": "x", "data": {"separator": "ab"}})",
+       "\"data.separator\" is \"ab\"; one character, \"tab\" or \"blank\" was expected."},
       {R"({"data": {}})", "the key \"template\" is missing"},
       {R"({"template": "x", "truncate": "middle"})", "one of tail, head, balanced, windows was expected"},
       {R"({"template": "x", "max_length": -1})", "\"max_length\" is -1"},
@@ -162,7 +202,8 @@ TEST_CASE("errors name the file, the key and the expected value") {
 TEST_CASE("a template file is used whole or by line number") {
   const auto folder = std::filesystem::temp_directory_path() / "cuecard-task-file-test";
   std::filesystem::create_directories(folder);
-  std::ofstream(folder / "t.txt") << "first {text}\nsecond {text}\n";
+  std::ofstream(folder / "t.txt") << "\xEF\xBB\xBF"
+                                     "first {text}\nsecond {text}\n";
   const auto text = [&](const std::string& more) {
     return parse_task_file(R"({"template": {"file": "t.txt")" + more + "}}", folder / "task.json")
         .template_text;

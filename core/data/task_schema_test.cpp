@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -109,6 +111,11 @@ private:
     if (keyword == "items")
       return !value.is_array() ||
              std::all_of(value.begin(), value.end(), [&](const json& item) { return accepts(item, rule); });
+    if (keyword == "uniqueItems")
+      return !value.is_array() || std::set<json>(value.begin(), value.end()).size() == value.size();
+    if (keyword == "pattern")
+      return !value.is_string() ||
+             std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()));
     if (keyword == "minItems")
       return !value.is_array() || value.size() >= rule.get<std::size_t>();
     if (keyword == "properties") {
@@ -138,7 +145,7 @@ std::string error_of(const json& task) {
 /// A task file with every key of the schema.
 const char* const complete_task = R"({
   "$schema": "task.schema.json", "name": "topics",
-  "data": {"train": "a.csv", "dev": "b.csv", "test": "c.csv", "format": "csv", "header": false,
+  "data": {"train": "a.csv", "dev": "b.csv", "test": "c.csv", "format": "csv", "header": false, "separator": ";", "quotes": true,
            "fields": {"title": "title", "body": 2}, "words": {"w": 3}, "meta": {"who": "entity"},
            "choices": {"ends": ["e1", 6], "list": "list"},
            "label": "label", "id": 4, "answers": "answer",
@@ -229,6 +236,17 @@ TEST_CASE("schema and parser accept the same documents") {
        },
        false},
       {"words that are a single string", [](json& task) { task["labels"][1]["words"] = "w"; }, false},
+      {"words that are none", [](json& task) { task["labels"][1]["words"] = json::array(); }, false},
+      {"a word twice",
+       [](json& task) {
+         task["labels"][1]["words"] = {"w", "w"};
+       },
+       false},
+      {"an empty word", [](json& task) { task["labels"][1]["words"] = {""}; }, false},
+      {"a separator by name", [](json& task) { task["data"]["separator"] = "tab"; }, true},
+      {"a separator of two characters", [](json& task) { task["data"]["separator"] = "::"; }, false},
+      {"a separator that quotes", [](json& task) { task["data"]["separator"] = "\""; }, false},
+      {"quotes that are a string", [](json& task) { task["data"]["quotes"] = "yes"; }, false},
       {"a label without name", [](json& task) { task["labels"][1].erase("name"); }, false},
       {"a value that is a list", [](json& task) { task["labels"][1]["values"] = {json::array()}; }, false},
       {"an option that is null", [](json& task) { task["verbalizer"]["options"]["x"] = nullptr; }, false},

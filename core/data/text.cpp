@@ -63,6 +63,25 @@ int64_t replace_invalid_utf8(std::string& text) {
   return replaced;
 }
 
+void append_utf8(std::string& text, uint32_t code) {
+  const auto tail = [&](unsigned shift) { text += static_cast<char>(0x80 | ((code >> shift) & 0x3F)); };
+  if (code < 0x80) {
+    text += static_cast<char>(code);
+  } else if (code < 0x800) {
+    text += static_cast<char>(0xC0 | code >> 6);
+    tail(0);
+  } else if (code < 0x10000) {
+    text += static_cast<char>(0xE0 | code >> 12);
+    tail(6);
+    tail(0);
+  } else {
+    text += static_cast<char>(0xF0 | code >> 18);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
 std::optional<int64_t> byte_of_character(std::string_view text, std::string_view number) {
   int64_t left = 0;
   const auto [rest, failure] = std::from_chars(number.data(), number.data() + number.size(), left);

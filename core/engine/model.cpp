@@ -2,6 +2,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/covered_vocabulary.hpp"
 #include "engine/guarded.hpp"
 #include "registry/registry.hpp"
 
@@ -9,12 +10,14 @@ namespace cuecard {
 
 namespace {
 
-/// A model's tensors, some of them replaced.
+/// A model's tensors, some of them replaced. Of those that a backbone has a choice about, there are only the ones that
+/// `loaded` took: a table that is tied to another stays so when that one is replaced.
 class Overlay final : public Weights {
 public:
-  Overlay(const Weights& below, const TensorMap& above) : below_(below), above_(above) {}
+  Overlay(const Weights& below, const Backbone& loaded, const TensorMap& above)
+      : below_(below), loaded_(loaded), above_(above) {}
 
-  bool has(std::string_view name) const override { return below_.has(name); }
+  bool has(std::string_view name) const override { return loaded_.weights().contains(std::string(name)); }
   std::vector<std::string> names() const override { return below_.names(); }
   at::Tensor get(std::string_view name, at::IntArrayRef shape) const override {
     const auto found = above_.find(std::string(name));
@@ -23,6 +26,7 @@ public:
 
 private:
   const Weights& below_;
+  const Backbone& loaded_;
   const TensorMap& above_;
 };
 
@@ -41,6 +45,7 @@ Model Model::load(const std::filesystem::path& path, const registry::Registry& p
   } else {
     registry::describe(*model.maker_, model.files_.configuration, model.shape_);
   }
+  model.vocabulary_ = covered_vocabulary(model.files_.vocabulary, model.shape_.vocabulary);
   return model;
 }
 
@@ -74,7 +79,7 @@ std::shared_ptr<const Backbone> Model::with(const TensorMap& weights) const {
           "the tuner replaces the weight \"" + name +
           "\", which the model does not have or has in another shape: the card was trained for another model.");
   }
-  const Overlay overlay(*files_.weights, weights);
+  const Overlay overlay(*files_.weights, *backbone_, weights);
   return make_backbone(overlay);
 }
 

@@ -37,7 +37,8 @@ public:
   /// Error if the model was opened without weights.
   const Backbone& backbone() const;
   const BackboneShape& shape() const { return shape_; }
-  const Vocabulary& vocabulary() const { return *files_.vocabulary; }
+  /// Its tokenizer; a text with a token that its embedding table lacks is a DataError (covered_vocabulary).
+  const Vocabulary& vocabulary() const { return *vocabulary_; }
   const ModelFiles& files() const { return files_; }
   const ModelIdentity& identity() const { return files_.identity(); }
   const ModelSettings& settings() const { return settings_; }
@@ -55,6 +56,7 @@ private:
   std::shared_ptr<const registry::Entry> maker_; ///< the component that creates the backbone
   std::shared_ptr<Backbone> backbone_;           ///< null when opened without weights
   BackboneShape shape_;
+  std::shared_ptr<const Vocabulary> vocabulary_;
   ModelSettings settings_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/covered_vocabulary.hpp"
+
 namespace cuecard {
 
 namespace {
@@ -15,6 +17,20 @@ LengthLimit limit_for(const TaskPipeline& pipeline, const Model& model) {
   if (positions > 0)
     limit.max_length = limit.max_length > 0 ? std::min(limit.max_length, model_limit) : model_limit;
   return limit;
+}
+
+/// Tokens that stand in a prompt by their role, such as the mask, come past the vocabulary's own check.
+void check_covered(const TokenizedPrompt& prompt, const Model& model) {
+  const int64_t rows = model.shape().vocabulary;
+  const auto check = [&](int64_t id) {
+    if (rows > 0 && id >= rows)
+      throw DataError(uncovered_token(model.vocabulary(), id, rows));
+  };
+  for (const std::vector<PromptToken>* side : {&prompt.input, &prompt.output})
+    for (const PromptToken& token : *side)
+      check(token.id);
+  for (const int64_t target : prompt.targets)
+    check(target);
 }
 
 /// If an example has prompts that are compared, its label must be the number of one of them.
@@ -50,6 +66,7 @@ std::vector<TokenizedPrompt> tokenized(const TaskPipeline& pipeline, const Model
       for (TokenizedPrompt& window :
            assemble_windows(prompt, model.vocabulary(), pipeline.layout, limit_for(pipeline, model),
                             pipeline.prompt_template->fields())) {
+        check_covered(window, model);
         window.candidate = static_cast<int64_t>(candidate);
         result.push_back(std::move(window));
       }
@@ -62,8 +79,10 @@ TokenizedPrompt tokenized(const TaskPipeline& pipeline, const Model& model, cons
                           const OutputPositions& positions) {
   PromptLayout layout = pipeline.layout;
   layout.positions = positions;
-  return assemble(prompt, model.vocabulary(), layout, limit_for(pipeline, model),
-                  pipeline.prompt_template->fields());
+  TokenizedPrompt result = assemble(prompt, model.vocabulary(), layout, limit_for(pipeline, model),
+                                    pipeline.prompt_template->fields());
+  check_covered(result, model);
+  return result;
 }
 
 std::vector<Prompt> blank_prompts(const TaskPipeline& pipeline) {

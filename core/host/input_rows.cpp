@@ -1,157 +1,89 @@
 #include "host/input_rows.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <deque>
 #include <iostream>
+#include <sstream>
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <cuecard/error.hpp>
 
+#include "data/json_value.hpp"
+#include "data/readers.hpp"
 #include "data/task_file.hpp"
 #include "data/text.hpp"
+#include "data/text_decoder.hpp"
 #include "host/interrupt.hpp"
+#include "host/line_rows.hpp"
+#include "host/line_stream.hpp"
 #include "program/failure.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-/// Lines of a file descriptor as they arrive.
-class LineStream {
-public:
-  explicit LineStream(int file) : file_(file) {}
-
-  /// False at the end of the stream, or if Ctrl-C came before the end of the line.
-  bool next(std::string& line) {
-    for (;;) {
-      if (const std::size_t end = waiting_.find('\n', at_); end != std::string::npos) {
-        line = waiting_.substr(at_, end - at_);
-        at_ = end + 1;
-        return true;
-      }
-      if (ended_) {
-        line = waiting_.substr(at_);
-        at_ = waiting_.size();
-        return !line.empty();
-      }
-      if (!Interruptible::wait_for(file_))
-        return false;
-      fill();
-    }
-  }
-
-  /// Whether `next` would have to wait for more data.
-  bool would_wait() const {
-    if (ended_ || waiting_.find('\n', at_) != std::string::npos)
-      return false;
-    pollfd ready{file_, POLLIN, 0};
-    return ::poll(&ready, 1, 0) == 0;
-  }
-
-private:
-  void fill() {
-    waiting_.erase(0, at_);
-    at_ = 0;
-    char block[1 << 16];
-    const ssize_t got = ::read(file_, block, sizeof block);
-    if (got < 0 && errno != EINTR)
-      throw DataError("standard input could not be read.");
-    if (got > 0)
-      waiting_.append(block, static_cast<std::size_t>(got));
-    ended_ = got == 0;
-  }
-
-  int file_;
-  std::string waiting_;
-  std::size_t at_ = 0;
-  bool ended_ = false;
-};
-
-std::string place_of(const std::string& file, int64_t line) {
-  return file + ", line " + std::to_string(line);
+/// What was read with a loss is told, as for training files.
+void tell(const RecordReport& report) {
+  if (const std::string remarks = report.remarks(); !remarks.empty())
+    std::cerr << "cuecard: " << remarks << '\n';
 }
-
-/// Makes an input of a line.
-class LineRows {
-public:
-  explicit LineRows(std::vector<std::string> fields) : fields_(std::move(fields)) {
-    json_.format = DataFormat::jsonl;
-    json_.id = Column{"id", 0};
-    json_.card = Column{"card", 0};
-    json_.optional_roles = true;
-  }
-
-  InputRow of_text(std::string text, std::string place) const {
-    InputRow row;
-    row.place = std::move(place);
-    replace_invalid_utf8(text);
-    if (trimmed(text).empty())
-      row.problem = "the line is empty";
-    else if (fields_.size() != 1)
-      row.problem = fields_.empty()
-                        ? "the template has no text field, or the cards' templates have different ones; "
-                          "give a JSON object"
-                        : "the template has several fields (" + names() + "); give a JSON object with them";
-    else
-      row.example.fields[fields_[0]] = std::move(text);
-    return row;
-  }
-
-  InputRow of_line(std::string line, int64_t number) const {
-    if (!line.empty() && line.back() == '\r')
-      line.pop_back();
-    InputRow row;
-    row.place = place_of("standard input", number);
-    if (!trimmed(line).starts_with("{")) {
-      row = of_text(std::move(line), row.place);
-      row.example.line = number;
-      return row;
-    }
-    RecordReport report;
-    try {
-      row.example = parse_examples(std::move(line), "standard input", json_, {}, {}, report).at(0);
-    } catch (const DataError& error) {
-      row.problem = report.skipped.empty() ? error.what() : report.skipped[0].reason;
-    }
-    row.example.line = number;
-    return row;
-  }
-
-private:
-  std::string names() const {
-    std::string text;
-    for (const std::string& field : fields_)
-      text += (text.empty() ? "" : ", ") + field;
-    return text;
-  }
-
-  std::vector<std::string> fields_;
-  RecordLayout json_;
-};
 
 class StreamInput final : public InputRows {
 public:
-  StreamInput(std::vector<std::string> fields, bool strict)
-      : lines_(STDIN_FILENO), rows_(std::move(fields)), strict_(strict) {}
+  StreamInput(LineRows rows, bool strict)
+      : lines_(STDIN_FILENO, "standard input"), rows_(std::move(rows)), strict_(strict) {}
+
+  ~StreamInput() override { tell(rows_.remarks()); }
 
   std::vector<InputRow> next(std::size_t most) override {
-    std::vector<InputRow> rows;
     std::string line;
-    while (rows.size() < most && (rows.empty() || !lines_.would_wait()) && lines_.next(line)) {
-      rows.push_back(rows_.of_line(std::move(line), ++number_));
-      if (strict_ && !rows.back().problem.empty())
-        throw skipped_row(rows.back(), rows.back().problem);
-    }
+    while (ready_.size() < most && (ready_.empty() || !lines_.would_wait()) && lines_.next(line))
+      take(std::move(line));
+    std::vector<InputRow> rows;
+    for (; rows.size() < most && !ready_.empty(); ready_.pop_front())
+      rows.push_back(std::move(ready_.front()));
     return rows;
   }
 
 private:
+  void take(std::string line) {
+    const int64_t first = ++number_;
+    if (!rows_.is_json(line)) {
+      add(rows_.of_text(std::move(line), "standard input, line " + std::to_string(first), first));
+      return;
+    }
+    if (goes_on(line) && !take_rest(line))
+      return;
+    for (InputRow& row : rows_.of_json(line, "", first))
+      add(std::move(row));
+  }
+
+  /// Appends the lines up to the end of the list or object. False if Ctrl-C came before.
+  bool take_rest(std::string& text) {
+    JsonExtent extent;
+    extent.feed(text);
+    std::string line;
+    while (lines_.next(line)) {
+      ++number_;
+      text.append("\n").append(line);
+      if (extent.feed(line) != std::string_view::npos)
+        return true;
+    }
+    return !Interruptible::requested();
+  }
+
+  void add(InputRow row) {
+    if (strict_ && !row.problem.empty())
+      throw skipped_row(row, row.problem);
+    ready_.push_back(std::move(row));
+  }
+
   LineStream lines_;
   LineRows rows_;
   bool strict_;
-  int64_t number_ = 0;
+  int64_t number_ = 0;         ///< lines read
+  std::deque<InputRow> ready_; ///< the objects of a list come together
 };
 
 /// A single input without fields.
@@ -187,28 +119,30 @@ private:
   std::size_t at_ = 0;
 };
 
-std::vector<InputRow> rows_of_file(const Values& values) {
+std::vector<InputRow> rows_of_records(std::string bytes, const std::string& origin, const Values& values) {
   RecordReport report;
   std::vector<Example> examples =
-      read_examples(values.text("data"), layout_of(values), {}, {values.given("strict"), false}, report);
-  std::vector<InputRow> rows;
-  const auto refused = [&](const SkippedRecord& skipped) {
-    InputRow row;
-    row.example.line = skipped.line;
-    row.problem = skipped.reason;
-    row.place = place_of(report.file, skipped.line);
-    return row;
-  };
-  auto skipped = report.skipped.begin();
-  for (Example& example : examples) {
-    for (; skipped != report.skipped.end() && skipped->line < example.line; ++skipped)
-      rows.push_back(refused(*skipped));
-    std::string place = place_of(report.file, example.line);
-    rows.push_back({std::move(example), "", std::move(place)});
+      parse_examples(std::move(bytes), origin, layout_of(values), {}, {values.given("strict"), false}, report);
+  tell(report);
+  return in_file_order(std::move(examples), report);
+}
+
+/// Each line is a text.
+std::vector<InputRow> rows_of_text(const std::string& path, const LineRows& rows) {
+  RecordReport report;
+  report.file = path;
+  std::istringstream lines(decoded_text(read_data_bytes(path), path, report.invalid_bytes));
+  std::vector<InputRow> result;
+  int64_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('\r'))
+      line.pop_back();
+    report.invalid_bytes += replace_invalid_utf8(line);
+    ++number;
+    result.push_back(rows.of_text(line, path + ", line " + std::to_string(number), number));
   }
-  for (; skipped != report.skipped.end(); ++skipped)
-    rows.push_back(refused(*skipped));
-  return rows;
+  tell(report);
+  return result;
 }
 
 /// Adds one `--column ROLE=COLUMN` to the layout.
@@ -233,6 +167,40 @@ void place(RecordLayout& layout, const std::string& role, const Column& column) 
     layout.fields[role] = column;
 }
 
+/// How lines are read: JSON objects have the columns that `--column` names, else their keys are fields, except
+/// `id` and `card`.
+LineRows line_rows(const Values& values, const std::vector<std::string>& fields) {
+  RecordLayout layout;
+  if (values.pairs("column").empty()) {
+    layout.id = Column{"id", 0};
+    layout.card = Column{"card", 0};
+  } else {
+    for (const auto& [role, column] : values.pairs("column"))
+      place(layout, role, parse_column(column));
+  }
+  const std::string format = values.given("format") ? values.text("format") : "";
+  return LineRows(fields, std::move(layout),
+                  format == "text"    ? LineKind::text
+                  : format == "jsonl" ? LineKind::json
+                                      : LineKind::either);
+}
+
+std::vector<InputRow> rows_of_arguments(const Values& values, LineRows rows) {
+  std::vector<InputRow> result;
+  int64_t number = 0;
+  for (const std::string& text : values.texts("text")) {
+    const std::string place = "text " + std::to_string(++number);
+    if (!rows.is_whole_json(text)) {
+      result.push_back(rows.of_text(text, place, 0));
+      continue;
+    }
+    for (InputRow& row : rows.of_json(text, place, 1))
+      result.push_back(std::move(row));
+  }
+  tell(rows.remarks());
+  return result;
+}
+
 } // namespace
 
 DataError skipped_row(const InputRow& row, const std::string& problem) {
@@ -244,10 +212,20 @@ RecordLayout layout_of(const Values& values) {
   const auto columns = values.pairs("column");
   if (values.given("task"))
     layout = read_task_file(values.text("task")).layout;
-  if (values.given("format"))
+  if (values.given("format")) {
     layout.format = format_of_name(values.text("format"));
+    if (!layout.format)
+      throw UsageError("`cuecard " + values.verb() +
+                       "`: lines of --format text have no labels; give --format tsv, csv, jsonl or conll.");
+  }
   if (values.given("no-header"))
     layout.header = false;
+  if (values.given("separator")) {
+    layout.separator = parse_separator(values.text("separator"));
+    if (!layout.separator)
+      throw UsageError("`cuecard " + values.verb() + "`: --separator is \"" + shown(values.text("separator")) +
+                       "\"; one character, tab or blank was expected.");
+  }
   for (const auto& [role, column] : columns)
     place(layout, role, parse_column(column));
   if (columns.empty() && !values.given("task")) {
@@ -259,19 +237,26 @@ RecordLayout layout_of(const Values& values) {
   return layout;
 }
 
+ReadSettings labelled_rows(const Values& values) {
+  return {values.given("strict"), true, values.given("allow-skipped")};
+}
+
 std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields) {
   if (values.given("data") && values.given("text"))
     throw UsageError("`cuecard " + values.verb() +
                      "`: texts on the command line and --data exclude each other; give one of them.");
+  LineRows lines = line_rows(values, fields);
+  if (values.given("text"))
+    return std::make_unique<ReadyInput>(rows_of_arguments(values, std::move(lines)));
+  const std::string format = values.given("format") ? values.text("format") : "";
+  if (values.given("data") && format == "text")
+    return std::make_unique<ReadyInput>(rows_of_text(values.text("data"), lines));
   if (values.given("data"))
-    return std::make_unique<ReadyInput>(rows_of_file(values));
-  if (!values.given("text"))
-    return std::make_unique<StreamInput>(fields, values.given("strict"));
-  const LineRows lines(fields);
-  std::vector<InputRow> rows;
-  for (const std::string& text : values.texts("text"))
-    rows.push_back(lines.of_text(text, "text " + std::to_string(rows.size() + 1)));
-  return std::make_unique<ReadyInput>(std::move(rows));
+    return std::make_unique<ReadyInput>(
+        rows_of_records(read_data_bytes(values.text("data")), values.text("data"), values));
+  if (format.empty() || format == "text" || format == "jsonl")
+    return std::make_unique<StreamInput>(std::move(lines), values.given("strict"));
+  return std::make_unique<ReadyInput>(rows_of_records(read_data_bytes("/dev/stdin"), "standard input", values));
 }
 
 std::unique_ptr<InputRows> open_template_input(const Values& values,

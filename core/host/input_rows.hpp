@@ -6,24 +6,12 @@
 #include <string>
 #include <vector>
 
-#include <cuecard/error.hpp>
-#include <cuecard/example.hpp>
-
 #include "data/readers.hpp"
 #include "data/record_layout.hpp"
+#include "host/input_row.hpp"
 #include "program/values.hpp"
 
 namespace cuecard::host {
-
-/// One input. Inputs are numbered from 0 in their order.
-struct InputRow {
-  Example example;     ///< its line is 0 if it was given on the command line
-  std::string problem; ///< why it can't be used; empty when it can
-  std::string place;   ///< for messages: "dev.tsv, line 3", "text 2"
-};
-
-/// The error of a skipped input; `--strict` throws it.
-DataError skipped_row(const InputRow& row, const std::string& problem);
 
 class InputRows {
 public:
@@ -39,10 +27,14 @@ public:
 /// column is a field of that name, except that `label`, `id` and `card` have their roles.
 RecordLayout layout_of(const Values& values);
 
+/// How rows with labels are read, by `--strict` and `--allow-skipped`.
+ReadSettings labelled_rows(const Values& values);
+
 /// Files are read whole; with `--strict` an input that can't be used is a DataError. A text on the command line
 /// or a line of standard input fills the only field of `fields`; if there is none or several, the input has a
-/// problem that says so. A line of standard input that begins with `{` is a JSON object with the fields, `card`
-/// and `id`.
+/// problem that says so. A line of standard input that begins with `{` or `[` is JSON and no text: an object with
+/// the fields, `card` and `id`, or a list of objects, and may go on over several lines. `--format text` makes
+/// every line a text; another format reads standard input as a file.
 std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields);
 
 /// Inputs for a template. A template without fields has a single prompt, and needs no input.

@@ -6,6 +6,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/text_decoder.hpp"
 #include "engine/guarded.hpp"
 #include "files/strict_json.hpp"
 #include "host/device.hpp"
@@ -70,7 +71,7 @@ std::string template_text(const Values& values) {
   const std::string given = values.text("template");
   if (!given.starts_with("@"))
     return given;
-  std::string text = read_text(given.substr(1), largest_template);
+  std::string text(without_byte_order_mark(read_text(given.substr(1), largest_template)));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
     text.pop_back();
   return text;

@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "metrics/ngrams.hpp"
+#include "metrics/python_strings.hpp"
 #include "metrics/text_metrics.hpp"
 
 namespace cuecard {
@@ -43,16 +44,12 @@ struct Counts {
   }
 };
 
-/// The UTF-8 characters of `text` without ASCII whitespace.
-std::vector<std::string> characters_of(const std::string& text) {
+/// The characters of `text` without blanks.
+std::vector<std::string> inked_characters(const std::string& text) {
   std::vector<std::string> characters;
-  for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xC0) == 0x80 && !characters.empty())
-      characters.back() += c;
-    else
-      characters.emplace_back(1, c);
-  }
-  std::erase_if(characters, [](const std::string& c) { return c == " " || (c >= "\t" && c <= "\r"); });
+  for (const std::string_view character : characters_of(text))
+    if (!is_blank(character))
+      characters.emplace_back(character);
   return characters;
 }
 
@@ -76,11 +73,11 @@ double chrf(const GeneratedTexts& generated) {
     throw std::logic_error("numbers of texts and reference lists differ");
   Counts corpus;
   for (std::size_t i = 0; i < generated.texts.size(); ++i) {
-    const std::vector<std::string> text = characters_of(generated.texts[i]);
+    const std::vector<std::string> text = inked_characters(generated.texts[i]);
     Counts best;
     double best_score = -1;
     for (const std::string& reference : generated.references[i])
-      if (const Counts counts = count_ngrams(text, characters_of(reference)); counts.score() > best_score) {
+      if (const Counts counts = count_ngrams(text, inked_characters(reference)); counts.score() > best_score) {
         best_score = counts.score();
         best = counts;
       }

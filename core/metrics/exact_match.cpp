@@ -1,23 +1,13 @@
 #include <stdexcept>
-#include <string_view>
 
+#include "metrics/python_strings.hpp"
 #include "metrics/text_metrics.hpp"
 
 namespace cuecard {
 
-namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view whitespace = " \t\n\v\f\r";
-  const std::size_t begin = text.find_first_not_of(whitespace);
-  return begin == text.npos ? "" : text.substr(begin, text.find_last_not_of(whitespace) - begin + 1);
-}
-
-} // namespace
-
 bool is_exact(const std::string& text, const std::vector<std::string>& references) {
   for (const std::string& reference : references)
-    if (trimmed(text) == trimmed(reference))
+    if (stripped(text) == stripped(reference))
       return true;
   return false;
 }

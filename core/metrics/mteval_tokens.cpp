@@ -1,5 +1,7 @@
 #include "metrics/mteval_tokens.hpp"
 
+#include "metrics/python_strings.hpp"
+
 namespace cuecard {
 
 namespace {
@@ -10,10 +12,6 @@ bool is_digit(char c) {
 
 bool is_period_or_comma(char c) {
   return c == '.' || c == ',';
-}
-
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /// ASCII punctuation and symbols except the apostrophe, hyphen, period and comma.
@@ -47,7 +45,7 @@ std::string rewrite_pairs(const std::string& text, Matches&& matches, Rewrite&& 
 } // namespace
 
 std::vector<std::string> mteval_tokens(std::string_view text) {
-  std::string line(text);
+  std::string line(stripped_at_end(text));
   replace_all(line, "<skipped>", "");
   replace_all(line, "-\n", "");
   replace_all(line, "\n", " ");
@@ -74,19 +72,7 @@ std::vector<std::string> mteval_tokens(std::string_view text) {
   spaced = rewrite_pairs(
       spaced, [](char a, char b) { return is_digit(a) && b == '-'; }, separate_second);
 
-  std::vector<std::string> tokens;
-  bool in_token = false;
-  for (const char c : spaced) {
-    if (is_space(c)) {
-      in_token = false;
-      continue;
-    }
-    if (!in_token)
-      tokens.emplace_back();
-    tokens.back() += c;
-    in_token = true;
-  }
-  return tokens;
+  return split_at_blanks(spaced);
 }
 
 } // namespace cuecard

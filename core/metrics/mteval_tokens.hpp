@@ -7,7 +7,7 @@
 
 namespace cuecard {
 
-/// Splits off punctuation: a period or comma unless between digits, a hyphen only after a digit. Decodes the
+/// Splits at blanks, and splits off punctuation: a period or comma unless between digits, a hyphen only after a digit. Decodes the
 /// four XML entities that mteval supports.
 std::vector<std::string> mteval_tokens(std::string_view text);
 

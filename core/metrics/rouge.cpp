@@ -2,23 +2,20 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "metrics/python_strings.hpp"
 #include "metrics/text_metrics.hpp"
 
 namespace cuecard {
 
 namespace {
 
-constexpr double beta_squared = 1.2 * 1.2;
-
-/// Lower-cased runs of letters and digits. Non-ASCII bytes count as letters.
+/// Runs of ASCII letters and digits in the lower-cased text, in which other letters may have become such: the sign
+/// of the kelvin, the Turkish capital I.
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;
   bool in_word = false;
-  for (char c : text) {
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-    const bool word_character =
-        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (static_cast<unsigned char>(c) & 0x80) != 0;
+  for (const char c : lower_case(text)) {
+    const bool word_character = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (word_character && !in_word)
       words.emplace_back();
     if (word_character)
@@ -40,18 +37,19 @@ int64_t lcs_length(const std::vector<std::string>& a, const std::vector<std::str
   return previous.back();
 }
 
+double f_score(const std::vector<std::string>& hypothesis, const std::vector<std::string>& reference) {
+  if (hypothesis.empty() || reference.empty())
+    return 0;
+  const auto matched = static_cast<double>(lcs_length(hypothesis, reference));
+  return 2 * matched / static_cast<double>(hypothesis.size() + reference.size());
+}
+
 double example_score(const std::string& text, const std::vector<std::string>& references) {
   const std::vector<std::string> hypothesis = words_of(text);
-  double precision = 0, recall = 0;
-  for (const std::string& reference : references) {
-    const std::vector<std::string> target = words_of(reference);
-    if (hypothesis.empty() || target.empty())
-      continue;
-    const auto matched = static_cast<double>(lcs_length(hypothesis, target));
-    precision = std::max(precision, matched / static_cast<double>(hypothesis.size()));
-    recall = std::max(recall, matched / static_cast<double>(target.size()));
-  }
-  return precision > 0 ? (1 + beta_squared) * precision * recall / (recall + beta_squared * precision) : 0;
+  double best = 0;
+  for (const std::string& reference : references)
+    best = std::max(best, f_score(hypothesis, words_of(reference)));
+  return best;
 }
 
 } // namespace

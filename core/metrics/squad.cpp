@@ -1,29 +1,46 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
+#include "metrics/python_strings.hpp"
 #include "metrics/text_metrics.hpp"
 
 namespace cuecard {
 
 namespace {
 
-/// `normalize_answer` of SQuAD's evaluation script, split at whitespace.
+bool is_article(std::string_view word) {
+  return word == "a" || word == "an" || word == "the";
+}
+
+/// `text` with a blank for each article. Articles end where word characters do, so that one is found beside a
+/// dash or a combining mark.
+std::string without_articles(const std::string& text) {
+  std::string kept, run;
+  const auto end_run = [&] {
+    kept += is_article(run) ? " " : run;
+    run.clear();
+  };
+  for (const std::string_view character : characters_of(text)) {
+    if (is_word_character(character)) {
+      run += character;
+      continue;
+    }
+    end_run();
+    kept += character;
+  }
+  end_run();
+  return kept;
+}
+
+/// `normalize_answer` of SQuAD's evaluation script, split at blanks.
 std::vector<std::string> normalized_words(const std::string& text) {
   constexpr std::string_view punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-  std::string kept;
-  for (const char c : text)
-    if (punctuation.find(c) == punctuation.npos)
-      kept += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  std::vector<std::string> words;
-  std::istringstream stream(kept);
-  for (std::string word; stream >> word;)
-    if (word != "a" && word != "an" && word != "the")
-      words.push_back(word);
-  return words;
+  std::string kept = lower_case(text);
+  std::erase_if(kept, [&](char c) { return punctuation.find(c) != punctuation.npos; });
+  return split_at_blanks(without_articles(kept));
 }
 
 double word_f1(const std::vector<std::string>& a, const std::vector<std::string>& b) {

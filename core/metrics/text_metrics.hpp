@@ -14,7 +14,7 @@ struct GeneratedTexts {
   std::vector<std::vector<std::string>> references;
 };
 
-/// Whether `text` equals one of `references`, ignoring leading and trailing whitespace.
+/// Whether `text` equals one of `references`, ignoring blanks of any script at both ends.
 bool is_exact(const std::string& text, const std::vector<std::string>& references);
 
 /// Fraction of texts that satisfy `is_exact`.
@@ -24,12 +24,12 @@ double exact_match(const GeneratedTexts& generated);
 /// tokenization, case-sensitive, closest reference length, exponential smoothing.
 double bleu(const GeneratedTexts& generated);
 
-/// Mean ROUGE-L (Lin 2004) as in the E2E and COCO evaluation: F with beta 1.2 of the best precision and the
-/// best recall over an example's references. Words are lower-cased (ASCII) runs of letters and digits.
+/// Mean ROUGE-L (Lin 2004) as the package rouge-score has it, without stemming: the best F1 over an example's
+/// references. Words are lower-cased runs of ASCII letters and digits: other scripts have none.
 double rouge_l(const GeneratedTexts& generated);
 
 /// SQuAD's exact match (Rajpurkar et al. 2016, section 6.1, and the evaluation script): texts are compared
-/// lower-cased (ASCII), without punctuation and articles, and with whitespace collapsed.
+/// lower-cased, without ASCII punctuation and articles, and with blanks collapsed.
 double squad_em(const GeneratedTexts& generated);
 
 /// SQuAD's F1: the mean over examples of the best word-level F1 with a reference, normalized as in `squad_em`.

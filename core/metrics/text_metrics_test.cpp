@@ -1,9 +1,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
+#include <map>
+#include <set>
 #include <stdexcept>
 
+#include <nlohmann/json.hpp>
+
 #include "metrics/mteval_tokens.hpp"
+#include "metrics/python_strings.hpp"
 #include "metrics/task_metric.hpp"
 #include "metrics/text_metrics.hpp"
 
@@ -84,16 +90,14 @@ TEST_CASE("chrF, computed by hand and matching sacreBLEU 2.6") {
 }
 
 TEST_CASE("ROUGE-L, computed by hand") {
-  constexpr double beta = 1.2 * 1.2;
-  const auto f = [](double precision, double recall) {
-    return (1 + beta) * precision * recall / (recall + beta * precision);
-  };
+  const auto f = [](double precision, double recall) { return 2 * precision * recall / (recall + precision); };
   // The longest common subsequence is "police the gunman": precision 3/4, recall 3/5.
   CHECK(near(rouge_l({{"Police kill the gunman"}, {{"police ended, the old gunman"}}}), f(3.0 / 4, 3.0 / 5)));
   CHECK(near(rouge_l({{"the gunman kill police"}, {{"police killed the gunman"}}}), f(2.0 / 4, 2.0 / 4)));
-  // The best precision and the best recall come from different references.
-  CHECK(near(rouge_l({{"a b c d"}, {{"a b c x y z", "d"}}}), f(3.0 / 4, 1)));
-  CHECK(near(rouge_l({{"a b", "", "café!"}, {{"a b"}, {"x"}, {"Café", "x"}}}), 2.0 / 3));
+  // The reference with the best F1: precision and recall are of the same one.
+  CHECK(near(rouge_l({{"a b c d"}, {{"a b c x y z", "d"}}}), f(3.0 / 4, 3.0 / 6)));
+  CHECK(near(rouge_l({{"a b", "", "Caf!"}, {{"a b"}, {"x"}, {"caf", "x"}}}), 2.0 / 3));
+  CHECK(near(rouge_l({{"мир", "мир 1"}, {{"мир"}, {"1"}}}), 1.0 / 2)); // words are of ASCII letters and digits
   CHECK(rouge_l({}) == 0);
 }
 
@@ -105,6 +109,36 @@ TEST_CASE("exact match ignores leading and trailing whitespace only") {
   CHECK(near(exact_match(generated), 0));
   CHECK(near(exact_match({{"yes", "no"}, {{"no", "yes"}, {"yes"}}}), 0.5));
   CHECK(exact_match({}) == 0);
+}
+
+TEST_CASE("texts of all of Unicode are measured as sacreBLEU, rouge-score and SQuAD's script measure them") {
+  std::ifstream file(CUECARD_SOURCE_DIR "/tests/golden/metrics/odd_texts.json");
+  REQUIRE(file.is_open());
+  std::map<std::string, std::set<double>> different; // values of each metric
+  for (const nlohmann::json& row : nlohmann::json::parse(file)) {
+    const GeneratedTexts given{row["texts"].get<std::vector<std::string>>(),
+                               row["references"].get<std::vector<std::vector<std::string>>>()};
+    for (const auto& [metric, value] : row["values"].items()) {
+      INFO(metric << " of " << row["texts"].dump() << " against " << row["references"].dump());
+      CHECK(measure(metric, given) == doctest::Approx(value.get<double>()).epsilon(1e-9));
+      different[metric].insert(value.get<double>());
+    }
+  }
+  CHECK(different.size() == text_metric_names().size());
+  for (const auto& [metric, values] : different)
+    CHECK(values.size() >= 4);
+}
+
+TEST_CASE("characters as Python's str has them") {
+  CHECK(split_at_blanks("\u00a0a\u3000b\x1c\u0085c\u200bd ") == Tokens{"a", "b", "c\u200bd"});
+  CHECK(stripped("\u2003\u00a0 x y\u2029\n") == "x y");
+  CHECK(stripped_at_end(" x\u205f") == " x");
+  CHECK(stripped("\u3000").empty());
+  CHECK(lower_case("\u0130\u039f\u03a3 \u03a3\u212a\u1e9e") == "i\u0307\u03bf\u03c2 \u03c3k\u00df");
+  CHECK(is_word_character("\u00bd"));
+  CHECK(!is_word_character("\u0301"));
+  CHECK(characters_of("a\u00e9\xff\U0001f600") ==
+        std::vector<std::string_view>{"a", "\u00e9", "\xff", "\U0001f600"});
 }
 
 TEST_CASE("text metrics by name") {

@@ -70,13 +70,31 @@ void set_if_absent(Configuration& into, const std::string& key, const Value& val
     into.set(key, value);
 }
 
+/// `configuration` without its `rope_parameters` where it has a `rope_scaling`, which counts instead of all of them
+/// in transformers 5.
+Configuration with_one_rope(const Configuration& configuration) {
+  const auto& values = configuration.values();
+  if (std::none_of(values.begin(), values.end(),
+                   [](const auto& entry) { return entry.first.starts_with("rope_scaling."); }))
+    return configuration;
+  Configuration result(configuration.origin());
+  for (const auto& [key, value] : values)
+    if (!key.starts_with("rope_parameters."))
+      result.set(key, value);
+  return result;
+}
+
 /// transformers 5 keeps all RoPE settings in `rope_parameters`. transformers 4 has `rope_theta` next to
 /// `rope_scaling`, which is absent when there is no scaling.
 void add_both_spellings(Configuration& configuration) {
+  configuration = with_one_rope(configuration);
   const auto values = configuration.values(); // a copy, because the loop inserts
   const std::string parameters = "rope_parameters.", scaling = "rope_scaling.";
-  const auto kind = values.find(parameters + "rope_type");
+  const auto kind =
+      values.find(parameters + (values.contains(parameters + "rope_type") ? "rope_type" : "type"));
   const bool scaled = kind != values.end() && kind->second != Value(std::string("default"));
+  if (const auto old_kind = values.find(parameters + "type"); old_kind != values.end())
+    set_if_absent(configuration, parameters + "rope_type", old_kind->second);
   for (const auto& [key, value] : values) {
     if (key == "torch_dtype")
       set_if_absent(configuration, "dtype", value);
@@ -90,11 +108,21 @@ void add_both_spellings(Configuration& configuration) {
       set_if_absent(configuration, scaling + key.substr(parameters.size()), value);
     if (key.starts_with(scaling)) {
       const std::string name = key.substr(scaling.size());
-      set_if_absent(configuration, parameters + (name == "type" ? "rope_type" : name), value);
-      if (name == "type")
-        set_if_absent(configuration, scaling + "rope_type", value);
+      if (name != "type")
+        configuration.set(parameters + name, value);
     }
   }
+  if (const auto old_kind = values.find(scaling + "type"); old_kind != values.end())
+    for (const std::string& group : {scaling, parameters})
+      set_if_absent(configuration, group + "rope_type", old_kind->second);
+}
+
+/// What a null says where that is more than that the key is absent.
+void read_nulls(const json& document, Configuration& into) {
+  if (const auto window = document.find("sliding_window"); window != document.end() && window->is_null())
+    into.set("use_sliding_window", false);
+  if (const auto scaled = document.find("scale_decoder_outputs"); scaled != document.end() && scaled->is_null())
+    into.set("scale_decoder_outputs", false);
 }
 
 void set_nested(json& into, std::string_view key, json value) {
@@ -116,6 +144,7 @@ Configuration parse_configuration(std::string_view text, const std::string& orig
     throw DataError(origin + ": is not a JSON object.");
   Configuration configuration(origin);
   flatten(document, "", configuration);
+  read_nulls(document, configuration);
   add_both_spellings(configuration);
   return configuration;
 }

@@ -59,6 +59,24 @@ TEST_CASE("configuration: transformers 4 and 5 spellings are both available") {
   CHECK(!parsed(R"({"rope_theta": 1e4, "rope_scaling": null})").has("rope_parameters.rope_type"));
 }
 
+TEST_CASE("configuration: of two rotary groups the older one counts, and some nulls say something") {
+  const Configuration both =
+      parsed(R"({"rope_theta": 7.0, "rope_parameters": {"rope_theta": 3.0, "rope_type": "default"},
+      "rope_scaling": {"type": "linear", "factor": 2.0}})");
+  CHECK(both.text("rope_parameters.rope_type") == "linear");
+  CHECK(both.number("rope_parameters.factor") == 2.0);
+  CHECK(both.number("rope_parameters.rope_theta") == 7.0);
+  CHECK(parsed(R"({"rope_scaling": {"type": "default", "rope_type": "linear", "factor": 2.0}})")
+            .text("rope_parameters.rope_type") == "linear");
+  CHECK(parsed(R"({"rope_parameters": {"type": "linear", "factor": 2.0}})").text("rope_parameters.rope_type") ==
+        "linear");
+  CHECK(parsed(R"({"rope_theta": 7.0, "rope_scaling": {"rope_theta": 5.0, "type": "linear", "factor": 2.0}})")
+            .number("rope_parameters.rope_theta") == 5.0);
+  CHECK(!parsed(R"({"sliding_window": null})").boolean("use_sliding_window"));
+  CHECK(!parsed(R"({"sliding_window": 8})").has("use_sliding_window"));
+  CHECK(!parsed(R"({"scale_decoder_outputs": null})").boolean("scale_decoder_outputs"));
+}
+
 TEST_CASE("configuration: round trip through text") {
   const Configuration c =
       parsed(R"({"a": 1, "b": {"c": [1.5, 2.0], "d": {"e": "\"ä\n"}}, "f": false, "g": 1e-05})");

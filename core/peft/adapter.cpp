@@ -27,6 +27,10 @@ constexpr std::size_t max_config_bytes = std::size_t{1} << 20;
 constexpr std::array<std::string_view, 6> embedding_modules{"word_embeddings", "embed_tokens", "wte",
                                                             "shared",          "lm_head",      "embed_in"};
 
+/// Modules of classification heads in the classes of transformers.
+constexpr std::array<std::string_view, 4> head_modules{"classifier.", "pre_classifier.", "score.",
+                                                       "classification_head."};
+
 std::string shape_text(at::IntArrayRef shape) {
   std::string text;
   for (const int64_t size : shape)
@@ -47,14 +51,18 @@ std::filesystem::path tensors_file(const std::filesystem::path& folder) {
   throw DataError(folder.string() + ": has no " + tensors_name + ", which holds the adapter's tensors.");
 }
 
+/// Whether a tensor of the model belongs to its classification head.
+bool is_of_head(std::string_view name) {
+  return std::ranges::any_of(head_modules, [&](std::string_view module) { return name.starts_with(module); });
+}
+
 /// The model's name for a tensor that PEFT calls "base_model.NAME", or "base_model.model.NAME" in some older
 /// files and wherever it updates layers.
 std::string name_in_model(std::string_view name, const AdapterConfig& config) {
   for (const std::string_view prefix : {"base_model.model.", "base_model."})
     if (name.starts_with(prefix)) {
       const std::string_view rest = name.substr(prefix.size());
-      if (prefix == "base_model.model." && !config.updates_layers() && !rest.starts_with("classifier.") &&
-          !rest.starts_with("score."))
+      if (prefix == "base_model.model." && !config.updates_layers() && !is_of_head(rest))
         continue; // "model" is a module of Llama itself
       return std::string(rest);
     }
@@ -125,8 +133,7 @@ private:
       return;
     }
     const std::string in_model = name_in_model(name, config);
-    const bool head = in_model.starts_with("classifier.") || in_model.starts_with("score.");
-    if (head && config.has_head())
+    if (is_of_head(in_model) && config.has_head())
       adapter_.head[in_model] = to_float(name, entry);
     else if (is_embedding(in_model) && !is_module_to_save(config, in_model) && entry.shape.size() == 2)
       adapter_.embeddings[in_model] = file_.tensor(name);

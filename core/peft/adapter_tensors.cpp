@@ -4,11 +4,11 @@
 #include <vector>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/equal.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
@@ -49,16 +49,21 @@ at::Tensor soft_prompt_of_task(const Adapter& adapter, int64_t task) {
                                      adapter.prompt_tensors.at("prefix_task_rows")[task]);
 }
 
-/// Index of the stored key-value pair that PEFT prepends in each layer.
+/// Index of the stored key-value pair that PEFT prepends in each of `layers` layers, of `stored` pairs.
 ///
 /// In an encoder-decoder, PEFT repeats the list of keys and values and splits it into chunks of four, of which
-/// the model uses the first two (peft_model.py, `get_prompt`). Layer l therefore gets pair 2 l mod L, and half
-/// of the pairs are unused when L is even.
-std::vector<int64_t> stored_pair_of_layer(int64_t layers, bool encoder_decoder) {
+/// the model uses the first two (peft_model.py, `get_prompt`). Layer l therefore gets pair 2 l mod `stored`, and pairs
+/// may be unused or shared. PEFT stores as many as the encoder has layers unless told otherwise.
+std::vector<int64_t> stored_pair_of_layer(int64_t layers, int64_t stored, bool encoder_decoder) {
   std::vector<int64_t> pairs;
   for (int64_t layer = 0; layer < layers; ++layer)
-    pairs.push_back(encoder_decoder ? 2 * layer % layers : layer);
+    pairs.push_back(encoder_decoder ? 2 * layer % stored : layer);
   return pairs;
+}
+
+/// Whether PEFT can't run the class of the task with keys and values of earlier tokens.
+bool without_prefixes(const BackboneShape& shape, Task task) {
+  return shape.family == "distilbert" || (shape.encoder_decoder && task == Task::token_cls);
 }
 
 Prefix prefix_of(const Adapter& adapter, const BackboneShape& shape) {
@@ -66,18 +71,34 @@ Prefix prefix_of(const Adapter& adapter, const BackboneShape& shape) {
   if (!site)
     throw DataError(adapter.folder.string() + ": the adapter is a prefix for every layer, which the " +
                     shape.family + " model does not support.");
+  if (without_prefixes(shape, adapter.config.task))
+    throw DataError(adapter.folder.string() + ": the adapter is a prefix, which PEFT does not support in " +
+                    shape.family + " models for " + name_of(adapter.config.task) +
+                    "; use the model that it was trained on.");
   if (shape.encoder_decoder && adapter.config.submodules == 1)
     throw DataError(
         adapter.folder.string() +
         ": \"num_transformer_submodules\" is 1, so PEFT shares one prefix between the self-attention and the "
         "cross-attention of the decoder, which a card does not support.");
-  require_size(adapter, "num_layers", adapter.config.layers, site->layers, shape);
+  const int64_t pairs_stored =
+      shape.encoder_decoder ? adapter.config.layers.value_or(site->layers) : site->layers;
+  if (shape.encoder_decoder && pairs_stored < site->layers)
+    throw DataError(
+        adapter.folder.string() + ": \"num_layers\" is " + std::to_string(pairs_stored) +
+        ", but the decoder of the " + shape.family + " model has " + std::to_string(site->layers) +
+        " layers; PEFT takes the encoder's number unless told otherwise, and then fails where the decoder "
+        "has more: set \"num_layers\" to the decoder's and train the adapter again.");
+  if (!shape.encoder_decoder)
+    require_size(adapter, "num_layers", adapter.config.layers, site->layers, shape);
   require_size(adapter, "num_attention_heads", adapter.config.heads, site->kv_heads, shape);
   require_size(adapter, "token_dim", adapter.config.width, site->kv_heads * site->head_dim, shape);
   const at::Tensor& values = adapter.prompt_tensors.at("prompt_embeddings");
-  require_size(adapter, "prefix width", values.size(1), TrainablePrefix::width(*site), shape);
-  Prefix prefix = as_prefix(values, *site);
-  const at::Tensor pairs = index_tensor(stored_pair_of_layer(site->layers, shape.encoder_decoder));
+  BackboneShape::Site stored = *site;
+  stored.layers = pairs_stored;
+  require_size(adapter, "prefix width", values.size(1), TrainablePrefix::width(stored), shape);
+  Prefix prefix = as_prefix(values, stored);
+  const at::Tensor pairs =
+      index_tensor(stored_pair_of_layer(site->layers, pairs_stored, shape.encoder_decoder));
   prefix.key = at::index_select(prefix.key, 0, pairs);
   prefix.value = at::index_select(prefix.value, 0, pairs);
   prefix.positions = adapter.config.virtual_tokens;
@@ -135,25 +156,19 @@ std::string store_prefix(Adapter& adapter, const Prefix& prefix, const BackboneS
   if (prefix.positions != virtual_tokens)
     return "its prefix does not count towards position ids, and PEFT's always does (train it with --set "
            "count-positions=true)";
-  set_sizes(adapter.config, virtual_tokens, layers, heads, heads * head_dim);
+  if (without_prefixes(shape, adapter.config.task))
+    return "PEFT does not support prefixes in " + shape.family + " models";
+  // With an odd number of pairs no two layers share one.
+  const int64_t pairs_stored = layers + static_cast<int64_t>(shape.encoder_decoder && layers % 2 == 0);
+  set_sizes(adapter.config, virtual_tokens, pairs_stored, heads, heads * head_dim);
   adapter.config.submodules = shape.encoder_decoder ? 2 : 1;
   Prefix stored = prefix;
   if (shape.encoder_decoder) {
-    stored.key = at::zeros(prefix.key.sizes(), prefix.key.options());
-    stored.value = at::zeros(prefix.value.sizes(), prefix.value.options());
-    std::vector<int64_t> layer_of_pair(static_cast<std::size_t>(layers), -1);
-    const std::vector<int64_t> pairs = stored_pair_of_layer(layers, true);
-    for (int64_t layer = 0; layer < layers; ++layer) {
-      const int64_t pair = pairs[static_cast<std::size_t>(layer)];
-      int64_t& other = layer_of_pair[static_cast<std::size_t>(pair)];
-      if (other >= 0 && !(at::equal(prefix.key[layer], prefix.key[other]) &&
-                          at::equal(prefix.value[layer], prefix.value[other])))
-        return "PEFT uses the same prefix for the decoder layers " + std::to_string(other + 1) + " and " +
-               std::to_string(layer + 1) + ", and the card's differ";
-      other = layer;
-      stored.key[pair].copy_(prefix.key[layer]);
-      stored.value[pair].copy_(prefix.value[layer]);
-    }
+    stored.key = at::zeros({pairs_stored, virtual_tokens, heads, head_dim}, prefix.key.options());
+    stored.value = at::zeros_like(stored.key);
+    const at::Tensor pairs = index_tensor(stored_pair_of_layer(layers, pairs_stored, true));
+    stored.key.index_copy_(0, pairs, prefix.key);
+    stored.value.index_copy_(0, pairs, prefix.value);
   }
   adapter.prompt_tensors = {{"prompt_embeddings", as_values(stored)}};
   return "";

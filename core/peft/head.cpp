@@ -13,12 +13,45 @@ namespace {
 constexpr const char* sequence_head = "head";
 constexpr const char* token_head = "words";
 
+/// The sequence classification head of transformers' class for a model family.
+struct SequenceHead {
+  std::string dense, output;       ///< modules; `dense` is empty where there is a single layer
+  std::string activation = "tanh"; ///< between the two
+};
+
+SequenceHead sequence_head_of(const BackboneShape& shape) {
+  if (shape.family == "roberta")
+    return {"classifier.dense", "classifier.out_proj", "tanh"};
+  if (shape.family == "electra")
+    return {"classifier.dense", "classifier.out_proj", "gelu"};
+  if (shape.family == "distilbert")
+    return {"pre_classifier", "classifier", "relu"};
+  return {"", shape.causal ? "score" : "classifier"};
+}
+
+/// "transformers' head for bert models is one linear layer after the pooler"
+std::string sequence_head_text(const BackboneShape& shape) {
+  const SequenceHead head = sequence_head_of(shape);
+  return "transformers' head for " + shape.family + " models is " +
+         (!head.dense.empty()
+              ? "two linear layers on the last hidden state with " + head.activation + " between"
+          : shape.causal ? std::string("one linear layer without bias")
+                         : std::string("one linear layer after the pooler"));
+}
+
+/// T5 has a class that labels the words in the encoder's states.
+bool has_token_head(const BackboneShape& shape) {
+  return !shape.encoder_decoder || shape.family == "t5";
+}
+
 /// Reads the tensors of the head module, "classifier" or "score", under the verbalizers' tensor names.
 class HeadReader {
 public:
   HeadReader(const Adapter& adapter, const BackboneShape& shape) : adapter_(adapter), shape_(shape) {
     for (const auto& [name, tensor] : adapter.head) {
-      const std::string module = name.substr(0, name.find('.'));
+      std::string module = name.substr(0, name.find('.'));
+      if (module == "pre_classifier")
+        module = "classifier";
       if (!module_.empty() && module != module_)
         throw DataError(adapter.folder.string() + ": has two heads, \"" + module_ + "\" and \"" + module +
                         "\"; expected one.");
@@ -28,10 +61,15 @@ public:
       throw DataError(adapter.folder.string() + ": \"task_type\" is " + name_of(adapter.config.task) +
                       ", but the classification head is missing: no tensor \"base_model.classifier.weight\" or "
                       "\"base_model.score.weight\".");
-    dense_ = adapter.head.count(module_ + ".dense.weight") > 0;
+    for (const auto& [name, tensor] : adapter.head)
+      if (name.starts_with("pre_classifier."))
+        dense_ = "pre_classifier";
+      else if (name == module_ + ".dense.weight")
+        dense_ = module_ + ".dense";
   }
 
-  bool dense() const { return dense_; }
+  /// The module of the first of two layers; empty if there is one.
+  const std::string& dense() const { return dense_; }
   bool has_bias() const { return adapter_.head.count(output() + ".bias") > 0; }
 
   ComponentState read() {
@@ -39,19 +77,20 @@ public:
     TensorMap tensors{{"weight", take(output() + ".weight", {labels, shape_.hidden})}};
     if (has_bias())
       tensors["bias"] = take(output() + ".bias", {labels});
-    if (dense_) {
-      tensors["dense.weight"] = take(module_ + ".dense.weight", {shape_.hidden, shape_.hidden});
-      tensors["dense.bias"] = take(module_ + ".dense.bias", {shape_.hidden});
+    if (!dense_.empty()) {
+      tensors["dense.weight"] = take(dense_ + ".weight", {shape_.hidden, shape_.hidden});
+      tensors["dense.bias"] = take(dense_ + ".bias", {shape_.hidden});
     }
     for (const auto& [name, tensor] : adapter_.head)
       if (!taken_.count(name))
-        throw DataError(where(name) +
-                        "is not part of a supported head: one linear layer, or two with tanh between them.");
+        throw DataError(
+            where(name) +
+            "is not part of a supported head: one linear layer, or two with an activation between.");
     return {tensors, {}};
   }
 
 private:
-  std::string output() const { return dense_ ? module_ + ".out_proj" : module_; }
+  std::string output() const { return dense_ == module_ + ".dense" ? module_ + ".out_proj" : module_; }
 
   std::string where(const std::string& name) const {
     return adapter_.folder.string() + ": the tensor \"base_model." + name + "\" ";
@@ -91,8 +130,7 @@ private:
 
   const Adapter& adapter_;
   const BackboneShape& shape_;
-  std::string module_;
-  bool dense_ = false;
+  std::string module_, dense_;
   std::set<std::string> taken_;
 };
 
@@ -101,7 +139,23 @@ bool token_head_is_score(const BackboneShape& shape) {
   return shape.causal && shape.family != "gpt2";
 }
 
+/// Changes updates of T5ForConditionalGeneration into those of T5ForTokenClassification, which has no decoder.
+void name_for_encoder_alone(TensorMap& module_tensors) {
+  TensorMap renamed;
+  for (const auto& [name, tensor] : module_tensors)
+    if (!name.starts_with("decoder."))
+      renamed["transformer." + name] = tensor;
+  module_tensors = renamed;
+}
+
 std::string store_token_head(Adapter& adapter, const TensorMap& trained, const BackboneShape& shape) {
+  if (!has_token_head(shape))
+    return "transformers has no token classification class for " + shape.family + " models";
+  if (shape.encoder_decoder && adapter.config.has_prefix())
+    return "PEFT supports no prefixes in transformers' token classification class for " + shape.family +
+           " models";
+  if (shape.encoder_decoder)
+    name_for_encoder_alone(adapter.module_tensors);
   const std::string module = token_head_is_score(shape) ? "score" : "classifier";
   adapter.config.task = Task::token_cls;
   adapter.head = {{module + ".weight", trained.at("weight")}, {module + ".bias", trained.at("bias")}};
@@ -117,34 +171,53 @@ std::string store_causal_head(Adapter& adapter, const TensorMap& trained) {
   return "";
 }
 
+/// Of cards without the option: tanh.
+std::string activation_of(const Options& options) {
+  const auto found = options.values().find("activation");
+  return found == options.values().end() ? "tanh" : std::get<std::string>(found->second);
+}
+
 std::string store_encoder_head(Adapter& adapter, const Options& options, const TensorMap& trained,
                                const BackboneShape& shape) {
-  const bool dense = trained.count("dense.weight") > 0, roberta = shape.family == "roberta";
+  const SequenceHead head = sequence_head_of(shape);
+  const bool two = !head.dense.empty(), dense = trained.count("dense.weight") > 0;
   const bool pooled = options.text("pooler") == "yes" || (options.text("pooler") == "auto" && shape.has_pooler);
-  const std::string options_needed =
-      roberta ? "--set verbalizer.dense=true --set verbalizer.pooler=no" : "--set verbalizer.pooler=yes";
-  if (dense != roberta || pooled == roberta)
-    return "transformers' head of a " + shape.family + " model " +
-           (roberta ? "is two linear layers on the last hidden state"
-                    : "is one linear layer after the pooler") +
-           " (train it with " + options_needed + ")";
+  if (!two && !shape.has_pooler)
+    return sequence_head_text(shape) + ", and this model's files have no pooler";
+  if (dense != two || pooled == two || (dense && activation_of(options) != head.activation))
+    return sequence_head_text(shape) + " (train it with " +
+           (!two ? std::string("--set verbalizer.dense=false --set verbalizer.pooler=yes")
+                 : "--set verbalizer.dense=true --set verbalizer.activation=" + head.activation +
+                       (shape.has_pooler ? " --set verbalizer.pooler=no" : "")) +
+           ")";
   if (adapter.config.has_soft_prompt() && options.text("row") != "first")
     return "PEFT's head reads the first virtual token, but the card's reads [CLS] (train it with --set "
            "verbalizer.row=first)";
   if (!trained.count("bias"))
-    return "transformers' head of a " + shape.family + " model has a bias, but the card's has none";
-  if (!dense) {
-    adapter.head = {{"classifier.weight", trained.at("weight")}, {"classifier.bias", trained.at("bias")}};
-    return "";
+    return "transformers' head for " + shape.family + " models has a bias, but the card's has none";
+  adapter.head = {{head.output + ".weight", trained.at("weight")}, {head.output + ".bias", trained.at("bias")}};
+  if (two) {
+    adapter.head[head.dense + ".weight"] = trained.at("dense.weight");
+    adapter.head[head.dense + ".bias"] = trained.at("dense.bias");
   }
-  adapter.head = {{"classifier.dense.weight", trained.at("dense.weight")},
-                  {"classifier.dense.bias", trained.at("dense.bias")},
-                  {"classifier.out_proj.weight", trained.at("weight")},
-                  {"classifier.out_proj.bias", trained.at("bias")}};
   return "";
 }
 
 } // namespace
+
+void require_class_for_head(const Adapter& adapter, const BackboneShape& shape) {
+  if (!adapter.config.has_head() || !shape.encoder_decoder)
+    return;
+  const std::string start = adapter.folder.string() + ": \"task_type\" is " + name_of(adapter.config.task);
+  if (adapter.config.task == Task::seq_cls)
+    throw DataError(
+        start + ", and transformers' head for " + shape.family +
+        " models reads the decoder at the end of the text, where a card has no head; train one on the task "
+        "instead.");
+  if (!has_token_head(shape))
+    throw DataError(start + ", but transformers has no token classification class for " + shape.family +
+                    " models; use the model that it was trained on.");
+}
 
 Head head_of(const Adapter& adapter, const BackboneShape& shape) {
   HeadReader head_reader(adapter, shape);
@@ -154,14 +227,20 @@ Head head_of(const Adapter& adapter, const BackboneShape& shape) {
   head.labels = head.state.tensors.at("weight").size(0);
   head.verbalizer = words ? token_head : sequence_head;
   if (words) {
-    if (head_reader.dense())
+    if (!head_reader.dense().empty())
       throw DataError(adapter.folder.string() +
                       ": the head for TOKEN_CLS has a dense layer; expected a single linear layer.");
     if (!head_reader.has_bias())
       head.state.tensors["bias"] = at::zeros({head.labels});
     return head;
   }
-  const bool pooled = !shape.causal && !head_reader.dense();
+  const SequenceHead expected = sequence_head_of(shape);
+  if (head_reader.dense() != expected.dense)
+    throw DataError(
+        adapter.folder.string() + ": its head " +
+        (head_reader.dense().empty() ? "is one linear layer" : "has a layer \"" + head_reader.dense() + "\"") +
+        ", but " + sequence_head_text(shape) + "; use the model that it was trained on.");
+  const bool two = !expected.dense.empty(), pooled = !shape.causal && !two;
   if (pooled && !shape.has_pooler)
     throw DataError(
         adapter.folder.string() + ": its head reads the pooler of a " + shape.family +
@@ -169,7 +248,8 @@ Head head_of(const Adapter& adapter, const BackboneShape& shape) {
         "PEFT did not save it.");
   head.options = {{"pooler", pooled ? "yes" : "no"},
                   {"row", adapter.config.has_soft_prompt() && !shape.causal ? "first" : "sequence"},
-                  {"dense", head_reader.dense() ? "true" : "false"},
+                  {"dense", two ? "true" : "false"},
+                  {"activation", expected.activation},
                   {"bias", head_reader.has_bias() ? "true" : "false"}};
   return head;
 }
@@ -180,11 +260,11 @@ bool is_head(const std::string& verbalizer) {
 
 std::string store_head(Adapter& adapter, const std::string& verbalizer, const Options& options,
                        const TensorMap& trained, const BackboneShape& shape) {
-  if (shape.encoder_decoder)
-    return "PEFT does not save the heads of encoder-decoders";
   adapter.config.modules_to_save = {"classifier", "score"};
   if (verbalizer == token_head)
     return store_token_head(adapter, trained, shape);
+  if (shape.encoder_decoder)
+    return "PEFT does not save the heads of encoder-decoders, which transformers calls \"classification_head\"";
   adapter.config.task = Task::seq_cls;
   return shape.causal ? store_causal_head(adapter, trained)
                       : store_encoder_head(adapter, options, trained, shape);

@@ -3,9 +3,13 @@
 ///
 ///     SEQ_CLS    BertForSequenceClassification     classifier.{weight, bias} after the pooler
 ///                RobertaForSequenceClassification  classifier.{dense, out_proj}.{weight, bias}, tanh between
+///                ElectraForSequenceClassification  the same names, GELU between
+///                DistilBertForSequenceClassification  {pre_classifier, classifier}.{weight, bias}, ReLU between
 ///                causal models                     score.weight, at the last token
+///                T5, BART                          classification_head, which PEFT does not save
 ///     TOKEN_CLS  Llama and similar models          score.{weight, bias}, at each word's first token
-///                all others                        classifier.{weight, bias}, at each word's first token
+///                all others                        classifier.{weight, bias}, at each word's first token; in T5 on
+///                                                  the encoder's states, in BART there is no such class
 ///
 /// In encoder models, a SEQ_CLS head reads the very first position, which is a virtual token for PEFT's soft
 /// prompts.
@@ -30,6 +34,9 @@ struct Head {
   ComponentState state;
   int64_t labels = 0;
 };
+
+/// Throws DataError when the adapter has a head, and transformers' class of the model has none that a card can hold.
+void require_class_for_head(const Adapter& adapter, const BackboneShape& shape);
 
 /// Throws DataError when a tensor is missing, unknown or has the wrong shape for the head or the model, and
 /// when the model lacks the pooler that the head reads.

@@ -19,7 +19,7 @@ BackboneShape shape_of(const std::string& family) {
   shape.hidden = 4;
   shape.causal = family == "gpt2" || family == "llama";
   shape.has_pooler = family == "bert";
-  shape.encoder_decoder = family == "t5";
+  shape.encoder_decoder = family == "t5" || family == "bart";
   return shape;
 }
 
@@ -45,6 +45,13 @@ TensorMap two_layers() {
           {"classifier.out_proj.bias", at::randn({3})}};
 }
 
+TensorMap pre_classifier() {
+  TensorMap head = one_layer("classifier", true);
+  head["pre_classifier.weight"] = at::randn({4, 4});
+  head["pre_classifier.bias"] = at::randn({4});
+  return head;
+}
+
 std::string error_of(TensorMap head, const std::string& family, Task task = Task::seq_cls) {
   const Adapter adapter = adapter_of(task, std::move(head));
   return sentence([&] { head_of(adapter, shape_of(family)); });
@@ -59,7 +66,7 @@ std::string option(const Head& head, const std::string& name) {
 
 Options options_of(const Head& head) {
   Options options;
-  for (const char* name : {"pooler", "row"})
+  for (const char* name : {"pooler", "row", "activation"})
     options.set(name, option(head, name));
   return options;
 }
@@ -71,13 +78,15 @@ TEST_CASE("heads of each model class are imported and exported") {
     const char* family;
     TensorMap head;
     Type type;
-    const char *pooler, *row, *dense, *bias;
+    const char *pooler, *row, *dense, *bias, *activation = "tanh";
   };
   const Class classes[] = {
       {"bert", one_layer("classifier", true), Type::prefix_tuning, "yes", "sequence", "false", "true"},
       {"bert", one_layer("classifier", true), Type::prompt_tuning, "yes", "first", "false", "true"},
       {"roberta", two_layers(), Type::prefix_tuning, "no", "sequence", "true", "true"},
       {"roberta", two_layers(), Type::p_tuning, "no", "first", "true", "true"},
+      {"electra", two_layers(), Type::prefix_tuning, "no", "sequence", "true", "true", "gelu"},
+      {"distilbert", pre_classifier(), Type::prompt_tuning, "no", "first", "true", "true", "relu"},
       {"llama", one_layer("score", false), Type::prompt_tuning, "no", "sequence", "false", "false"},
       {"gpt2", one_layer("score", false), Type::prefix_tuning, "no", "sequence", "false", "false"},
   };
@@ -90,6 +99,7 @@ TEST_CASE("heads of each model class are imported and exported") {
     CHECK(option(head, "row") == each.row);
     CHECK(option(head, "dense") == each.dense);
     CHECK(option(head, "bias") == each.bias);
+    CHECK(option(head, "activation") == each.activation);
     Adapter stored = adapter_of(Task::causal_lm, {}, each.type);
     CHECK(store_head(stored, "head", options_of(head), head.state.tensors, shape_of(each.family)) == "");
     CHECK(stored.config.task == Task::seq_cls);
@@ -97,11 +107,15 @@ TEST_CASE("heads of each model class are imported and exported") {
     for (const auto& [name, tensor] : each.head)
       CHECK(at::equal(stored.head.at(name), tensor));
   }
-  for (const auto& [family, module] :
-       {std::pair{"bert", "classifier"}, {"gpt2", "classifier"}, {"llama", "score"}}) {
+  for (const auto& [family, module] : {std::pair{"bert", "classifier"},
+                                       {"gpt2", "classifier"},
+                                       {"llama", "score"},
+                                       {"electra", "classifier"},
+                                       {"distilbert", "classifier"},
+                                       {"t5", "classifier"}}) {
     const Head head = head_of(adapter_of(Task::token_cls, one_layer(module, true)), shape_of(family));
     CHECK(head.verbalizer == "words");
-    Adapter stored = adapter_of(Task::causal_lm, {});
+    Adapter stored = adapter_of(Task::causal_lm, {}, Type::prompt_tuning);
     CHECK(store_head(stored, "words", {}, head.state.tensors, shape_of(family)) == "");
     CHECK(stored.config.task == Task::token_cls);
     CHECK(stored.head.count(std::string(module) + ".weight") == 1);
@@ -128,7 +142,15 @@ TEST_CASE("missing, duplicate, misshapen and unsupported heads are rejected") {
   head["classifier.norm.weight"] = at::zeros({4});
   CHECK(contains(error_of(head, "bert"),
                  "\"base_model.classifier.norm.weight\" is not part of a supported head"));
-  CHECK(contains(error_of(one_layer("classifier", true), "roberta"), "reads the pooler of a roberta model"));
+  CHECK(contains(
+      error_of(one_layer("classifier", true), "roberta"),
+      "its head is one linear layer, but transformers' head for roberta models is two linear layers on the "
+      "last hidden state with tanh between"));
+  CHECK(contains(error_of(two_layers(), "distilbert"), "its head has a layer \"classifier.dense\", but"));
+  CHECK(contains(error_of(pre_classifier(), "electra"), "its head has a layer \"pre_classifier\", but"));
+  head = pre_classifier();
+  head.erase("pre_classifier.weight");
+  CHECK(contains(error_of(head, "distilbert"), "lacks the tensor \"base_model.pre_classifier.weight\""));
   CHECK(contains(error_of(two_layers(), "bert", Task::token_cls),
                  "has a dense layer; expected a single linear layer"));
 }
@@ -151,10 +173,27 @@ TEST_CASE("heads that transformers can't represent are rejected with the options
   CHECK(contains(store_error("bert", "auto", "sequence", one), "--set verbalizer.row=first"));
   CHECK(contains(store_error("bert", "no", "first", one), "--set verbalizer.pooler=yes"));
   CHECK(contains(store_error("bert", "auto", "first", two), "one linear layer after the pooler"));
-  CHECK(contains(store_error("roberta", "auto", "first", one),
-                 "--set verbalizer.dense=true --set verbalizer.pooler=no"));
+  CHECK(contains(store_error("roberta", "auto", "first", one), "--set verbalizer.dense=true"));
+  const std::string electra = store_error("electra", "auto", "first", one);
+  CHECK(electra ==
+        "transformers' head for electra models is two linear layers on the last hidden state with gelu between "
+        "(train it with --set verbalizer.dense=true --set verbalizer.activation=gelu)");
+  CHECK(store_error("electra", "auto", "first", two) == electra); // no option "activation": tanh
+  CHECK(store_error("roberta", "auto", "first", two) == "");
+  CHECK(contains(store_error("distilbert", "no", "first", two), "relu between"));
+  BackboneShape unpooled = shape_of("bert");
+  unpooled.has_pooler = false;
+  Options automatic;
+  automatic.set("pooler", std::string("auto"));
+  Adapter of_unpooled = adapter_of(Task::causal_lm, {});
+  CHECK(
+      contains(store_head(of_unpooled, "head", automatic, one, unpooled), "this model's files have no pooler"));
   CHECK(contains(store_error("llama", "auto", "sequence", one), "--set verbalizer.bias=false"));
   CHECK(contains(store_error("bert", "auto", "first", {{"weight", at::zeros({3, 4})}}),
                  "has a bias, but the card's has none"));
   CHECK(contains(store_error("t5", "auto", "sequence", one), "does not save the heads of encoder-decoders"));
+  Adapter words = adapter_of(Task::causal_lm, {});
+  CHECK(contains(store_head(words, "words", {}, one, shape_of("bart")),
+                 "has no token classification class for bart"));
+  CHECK(contains(store_head(words, "words", {}, one, shape_of("t5")), "supports no prefixes"));
 }

@@ -28,11 +28,12 @@ bool is_set(const ComponentChoice& choice, const std::string& name) {
 }
 
 void require_model_for(const Adapter& adapter, const BackboneShape& shape) {
+  require_class_for_head(adapter, shape);
   const Task task = adapter.config.task;
   const bool fits = task == Task::causal_lm      ? shape.causal && shape.has_lm_head
                     : task == Task::seq_2_seq_lm ? shape.encoder_decoder
                     : task == Task::unspecified  ? shape.has_lm_head
-                                                 : !shape.encoder_decoder;
+                                                 : true;
   if (fits)
     return;
   throw DataError(adapter.folder.string() + ": \"task_type\" is " + name_of(task) + ", but the " +
@@ -141,6 +142,13 @@ std::vector<std::string> label_names(const Adapter& adapter, const Model& model,
   return all ? named : numbered;
 }
 
+/// As in PEFT: the whole text goes to the encoder, nothing to the decoder.
+void use_text_alone(PipelineChoice& choice, const Model& model) {
+  if (model.shape().encoder_decoder && choice.prompt_template.component == "manual" &&
+      !is_set(choice.prompt_template, "encoder-decoder"))
+    set(choice.prompt_template, "encoder-decoder", "plain");
+}
+
 /// Sets verbalizer, labels and related template options, from the adapter's head or from the user's choice.
 void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Model& model,
                        const registry::Registry& plugins, const std::optional<Head>& head) {
@@ -154,6 +162,7 @@ void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Mod
       choice.verbalizer = {head->verbalizer, {}};
     for (const auto& [name, value] : head->options)
       set(choice.verbalizer, name, value);
+    use_text_alone(choice, model);
     return;
   }
   if (choice.labels.empty() && choice.verbalizer.component == "manual")
@@ -167,10 +176,7 @@ void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Mod
     throw UsageError("the verbalizer \"" + choice.verbalizer.component + "\" has trained parameters, and a " +
                      name_of(adapter.config.task) +
                      " adapter has none for it; choose one without parameters, such as manual or text.");
-  // As in PEFT: the whole text goes to the encoder, nothing to the decoder.
-  if (model.shape().encoder_decoder && choice.prompt_template.component == "manual" &&
-      !is_set(choice.prompt_template, "encoder-decoder"))
-    set(choice.prompt_template, "encoder-decoder", "plain");
+  use_text_alone(choice, model);
 }
 
 /// Compares an embedding matrix saved in the adapter with the model's.

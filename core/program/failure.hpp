@@ -14,6 +14,8 @@
 namespace cuecard::host {
 
 constexpr int exit_interrupted = 130;
+/// `predict`, `fill`, `generate` and `render` did their work, but for some rows it couldn't be done.
+constexpr int exit_rows_failed = 5;
 
 /// Drops the final full stop, so that the text can end another sentence.
 inline std::string without_full_stop(std::string text) {

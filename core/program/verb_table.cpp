@@ -47,6 +47,8 @@ Flags operator+(Flags left, const Flags& right) {
 const Flag json = toggle("json", "Print JSON, one object per line (docs/json-output.md).");
 const Flag quiet = toggle("quiet", "Don't show progress on standard error.");
 const Flag strict = toggle("strict", "Fail on the first row that can't be used instead of skipping it.");
+const Flag allow_skipped =
+    toggle("allow-skipped", "Go on even if more than 10 % of the labelled rows can't be used.");
 const Flag force = toggle("force", "Use a card even if it was made for another model.");
 const Flag model = required(option("model", "DIR|FILE", path, "Hugging Face model folder or GGUF file."));
 const Flag card = required(repeatable(option("card", "CARD", path, "Card to use.")));
@@ -74,10 +76,12 @@ const Flags truncation = {
 };
 const Flags columns = {
     option("task", "FILE", path, "Read columns and label values from this task file."),
-    option("format", "NAME", choice({"tsv", "csv", "jsonl", "conll"}), "Format of the data file."),
+    option("format", "NAME", choice({"tsv", "csv", "jsonl", "conll", "text"}),
+           "Format of the data file or of standard input; text: each line is a text."),
     repeatable(option("column", "ROLE=COLUMN", pair,
                       "Map a column, by name or number, to a role: a field, or label, id, card.")),
     toggle("no-header", "The TSV or CSV file has no header line."),
+    option("separator", "SEPARATOR", text, "What separates columns: a character, tab or blank."),
 };
 const Flag template_text =
     required(option("template", "TEXT|@FILE", text, "Template text, or @FILE to read it from a file."));
@@ -143,7 +147,7 @@ std::vector<Verb> training_verbs() {
            option("checkpoint-every", "N", integer(1, 1e9),
                   "Steps between checkpoints; also saved after each evaluation and every 30 s."),
        } + training +
-           runtime + plugins + Flags{strict, json, quiet},
+           runtime + plugins + Flags{strict, allow_skipped, json, quiet},
        "cuecard train --task sst2.json --model SmolLM2 --tuner prompt-tuning --set length=20 --out sst2.card"},
       {"compare",
        "train several tuners on one task and compare them",
@@ -158,7 +162,7 @@ std::vector<Verb> training_verbs() {
                              "Set an option of every tuner that has it, or TUNER.OPTION, template.OPTION, "
                              "verbalizer.OPTION.")),
        } + training +
-           runtime + plugins + Flags{strict, json, quiet},
+           runtime + plugins + Flags{strict, allow_skipped, json, quiet},
        "cuecard compare --task sst2.json --model SmolLM2 --tuners manual,prompt-tuning --seeds 3"},
       {"report",
        "write an HTML report from the JSON output of train, eval and compare",
@@ -171,7 +175,7 @@ std::vector<Verb> training_verbs() {
        Flags{card, model,
              option("data", "FILE", path, "File of labelled rows. Default: the task's test or dev file."),
              option("mistakes", "N", integer(0, 1e6), "Number of worst mistakes to print with --json.", "20")} +
-           columns + batching + ensemble + runtime + plugins + Flags{strict, force, json, quiet},
+           columns + batching + ensemble + runtime + plugins + Flags{strict, allow_skipped, force, json, quiet},
        "cuecard eval --card sst2.card --model SmolLM2 --data dev.tsv --no-header --column text=1 --column "
        "label=2"},
       {"predict",

@@ -45,9 +45,11 @@ bool SpecialSpans::contain(Span span) const {
   return std::ranges::any_of(spans_, [&](Span own) { return own.begin <= span.begin && span.end <= own.end; });
 }
 
-AddedTokens::AddedTokens(const Field& list, const Pieces& pieces, const Normalizer* normalizer) {
+AddedTokens::AddedTokens(const Field& list, const Pieces& pieces, const Normalizer* normalizer,
+                         std::vector<std::string>& warnings) {
+  auto next_id = static_cast<int64_t>(pieces.count());
   for (const Field& item : list.items())
-    read(item, pieces);
+    read(item, pieces, next_id, warnings);
   // Special tokens take precedence over others with the same form.
   std::vector<size_t> order;
   for (const bool special : {true, false})
@@ -69,35 +71,35 @@ AddedTokens::AddedTokens(const Field& list, const Pieces& pieces, const Normaliz
   }
 }
 
-void AddedTokens::read(const Field& item, const Pieces& pieces) {
+void AddedTokens::read(const Field& item, const Pieces& pieces, int64_t& next_id,
+                       std::vector<std::string>& warnings) {
   AddedToken token;
   token.content = item.at("content").string();
   if (token.content.empty())
-    item.at("content").fail("is empty; an added token needs at least one character.");
+    return;
+  const AddedToken* earlier = find(token.content);
   token.special = item.flag("special", false);
   token.normalized = item.flag("normalized", !token.special);
+  token.special = token.special || (earlier && earlier->special);
   token.single_word = item.flag("single_word", false);
   token.lstrip = item.flag("lstrip", false);
   token.rstrip = item.flag("rstrip", false);
-  const auto max_id = 16 * (static_cast<int64_t>(pieces.count()) + 4096);
-  token.id = item.at("id").integer(0, std::min<int64_t>(max_id, INT32_MAX));
-
-  const std::string* piece = pieces.piece(token.id);
-  if (piece && *piece != token.content)
-    item.at("id").fail("is " + std::to_string(token.id) + " for the added token \"" + token.content +
-                       "\", but the vocabulary has that id for \"" + *piece + "\".");
-  if (const auto id = pieces.id(token.content); id && *id != token.id)
-    item.at("id").fail("is " + std::to_string(token.id) + " for the added token \"" + token.content +
-                       "\", but the vocabulary has id " + std::to_string(*id) + " for it.");
-  if (const AddedToken* other = find(token.id))
-    item.at("id").fail("is " + std::to_string(token.id) + " for the added token \"" + token.content +
-                       "\", but the added token \"" + other->content + "\" already has that id.");
-  if (find(token.content))
-    item.at("content").fail("is \"" + token.content + "\", like an earlier added token.");
+  const auto id = pieces.id(token.content);
+  token.id = earlier ? earlier->id : id ? *id : next_id++;
+  const int64_t written = item.integer("id", token.id, 0, UINT32_MAX);
+  if (written != token.id)
+    warnings.push_back(item.at("id").sentence(
+        "is " + std::to_string(written) + ", but \"" + token.content + "\" has id " + std::to_string(token.id) +
+        (id ? " in the vocabulary" : ", the next one after the vocabulary and the added tokens before it") +
+        ", which the tokenizers package and Cuecard use; check that the model was trained with it."));
   token.piece = token.content;
-  by_id_.emplace(token.id, tokens_.size());
-  by_content_.emplace(token.content, tokens_.size());
-  tokens_.push_back(std::move(token));
+  // A token that is there already, and one that shares a piece's id, take the earlier one's place.
+  const auto [found, is_new] = by_id_.emplace(token.id, tokens_.size());
+  by_content_[token.content] = found->second;
+  if (is_new)
+    tokens_.push_back(std::move(token));
+  else
+    tokens_[found->second] = std::move(token);
 }
 
 const AddedToken* AddedTokens::find(int64_t id) const {

@@ -44,9 +44,11 @@ private:
 class AddedTokens {
 public:
   AddedTokens() = default;
-  /// Reads the list `added_tokens` of a tokenizer.json. Throws DataError for ids or contents that conflict
-  /// with each other or with `pieces`.
-  AddedTokens(const Field& list, const Pieces& pieces, const Normalizer* normalizer);
+  /// Reads the list `added_tokens` of a tokenizer.json. As in the tokenizers package, ids are not read from it:
+  /// a token that is a piece has the piece's id, others follow the vocabulary in their order. `warnings` get a
+  /// sentence where the file says something else.
+  AddedTokens(const Field& list, const Pieces& pieces, const Normalizer* normalizer,
+              std::vector<std::string>& warnings);
 
   enum class Stage { original, normalized };
   /// Splits `text` at the added tokens of this stage: those matched in the original or in the normalised text.
@@ -59,7 +61,7 @@ public:
   const std::vector<AddedToken>& all() const { return tokens_; }
 
 private:
-  void read(const Field& item, const Pieces& pieces);
+  void read(const Field& item, const Pieces& pieces, int64_t& next_id, std::vector<std::string>& warnings);
 
   std::vector<AddedToken> tokens_;
   std::unordered_map<int64_t, size_t> by_id_;

@@ -1,10 +1,14 @@
+#include <algorithm>
+#include <optional>
 #include <queue>
 
+#include "tokenizer/aligned_text.hpp"
 #include "tokenizer/byte_fallback.hpp"
 #include "tokenizer/byte_hash.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/model.hpp"
 #include "tokenizer/unicode.hpp"
+#include "tokenizer/unknown_token.hpp"
 
 namespace cuecard::tokenizer {
 namespace {
@@ -72,9 +76,11 @@ class Bpe final : public Model {
 public:
   Bpe(const Field& settings, const Pieces& pieces, const Merges& merges, WordForm form)
       : pieces_(pieces), form_(form), merges_(merges.size()), fuse_unk_(settings.flag("fuse_unk", false)),
-        ignore_merges_(settings.flag("ignore_merges", false)) {
-    check_supported(settings);
-    read_unk_token(settings);
+        ignore_merges_(settings.flag("ignore_merges", false)),
+        continuing_prefix_(settings.string("continuing_subword_prefix", "")),
+        end_suffix_(settings.string("end_of_word_suffix", "")) {
+    if (settings.find("unk_token"))
+      unknown_.emplace(settings, settings.string("unk_token", ""), pieces);
     add_merges(settings, merges);
     for (size_t byte = 0; byte < 256; ++byte)
       byte_ids_[byte] = pieces.id(byte_level_alphabet()[byte]).value_or(-1);
@@ -99,25 +105,6 @@ public:
   std::string name() const override { return "BPE"; }
 
 private:
-  static void check_supported(const Field& settings) {
-    if (const auto dropout = settings.find("dropout"))
-      dropout->fail("enables BPE dropout, which would give different ids on every call; set it to null.");
-    for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
-      if (!settings.string(key, "").empty())
-        settings.at(key).fail("is \"" + settings.string(key, "") +
-                              "\", but only BPE without prefixes and suffixes is supported.");
-  }
-
-  void read_unk_token(const Field& settings) {
-    const std::string unknown = settings.string("unk_token", "");
-    if (unknown.empty())
-      return;
-    const auto id = pieces_.id(unknown);
-    if (!id)
-      settings.at("unk_token").fail("is \"" + unknown + "\", which is not in the vocabulary.");
-    unk_id_ = *id;
-  }
-
   void add_merges(const Field& settings, const Merges& merges) {
     for (size_t rank = 0; rank < merges.size(); ++rank) {
       const auto& [left, right] = merges[rank];
@@ -128,7 +115,13 @@ private:
                         "\", but the piece \"" + piece + "\" is not in the vocabulary.");
         return *id;
       };
-      merges_.add(id_of(left), id_of(right), {static_cast<uint32_t>(rank), id_of(left + right)});
+      // As the package does: whatever `right` begins with makes way for the prefix.
+      if (right.size() < continuing_prefix_.size())
+        settings.fail("has merge " + std::to_string(rank) + ", \"" + left + " " + right +
+                      "\", whose second piece is shorter than the continuing_subword_prefix \"" +
+                      continuing_prefix_ + "\".");
+      const std::string merged = left + right.substr(continuing_prefix_.size());
+      merges_.add(id_of(left), id_of(right), {static_cast<uint32_t>(rank), id_of(merged)});
     }
   }
 
@@ -152,26 +145,49 @@ private:
     };
     for (uint32_t at = 0, end = 0; at < word.size(); at = end) {
       end = at + (form_ == WordForm::bytes ? 1 : static_cast<uint32_t>(utf8_length(word[at])));
-      const std::string_view character = word.substr(at, end - at);
+      std::string marked;
+      const std::string_view character = with_marks(word, {at, end}, marked);
       const int32_t id = form_ == WordForm::bytes ? byte_ids_[static_cast<unsigned char>(word[at])]
                                                   : pieces_.id(character).value_or(-1);
       if (id >= 0) {
         flush_unknown();
         symbols.push_back({{id, at, end}});
       } else if (fallback_.covers(character)) {
-        for (uint32_t byte = at; byte < end; ++byte)
-          symbols.push_back({{fallback_.id(word[byte]), byte, byte + 1}});
-      } else if (unk_id_ >= 0) {
+        put_bytes(character, {at, end}, symbols);
+      } else if (unknown_) {
         if (unknown && fuse_unk_) {
           unknown->end = end;
         } else {
           flush_unknown();
-          unknown = Subword{unk_id_, at, end};
+          unknown = Subword{unknown_->id(character), at, end};
         }
       }
     }
     flush_unknown();
     return symbols;
+  }
+
+  /// The character as the vocabulary spells it: marked as a continuation, or as the end of the word.
+  std::string_view with_marks(std::string_view word, Span character, std::string& buffer) const {
+    const bool continues = character.begin > 0 && !continuing_prefix_.empty();
+    const bool ends = character.end == word.size() && !end_suffix_.empty();
+    if (!continues && !ends)
+      return slice(word, character);
+    buffer = continues ? continuing_prefix_ : "";
+    buffer += slice(word, character);
+    if (ends)
+      buffer += end_suffix_;
+    return buffer;
+  }
+
+  /// The bytes of the marks are no part of the text: they belong to its first or last byte.
+  void put_bytes(std::string_view bytes, Span character, std::vector<Symbol>& symbols) const {
+    const auto before = static_cast<int64_t>(character.begin > 0 ? continuing_prefix_.size() : 0);
+    const int64_t last = character.end - character.begin - 1;
+    for (size_t at = 0; at < bytes.size(); ++at) {
+      const auto byte = static_cast<uint32_t>(std::clamp<int64_t>(static_cast<int64_t>(at) - before, 0, last));
+      symbols.push_back({{fallback_.id(bytes[at]), character.begin + byte, character.begin + byte + 1}});
+    }
   }
 
   void merge(std::vector<Symbol>& symbols) const {
@@ -213,8 +229,9 @@ private:
   WordForm form_;
   MergeTable merges_;
   bool fuse_unk_;
-  bool ignore_merges_; // a word that is in the vocabulary is not split
-  int32_t unk_id_ = -1;
+  bool ignore_merges_;                         // a word that is in the vocabulary is not split
+  std::string continuing_prefix_, end_suffix_; // of symbols, in the characters' form only
+  std::optional<UnknownToken> unknown_;
   int32_t byte_ids_[256];
   ByteFallback fallback_;
 };

@@ -1,29 +1,17 @@
 #include "tokenizer/decoder.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include <cuecard/error.hpp>
 
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/pattern.hpp"
+#include "tokenizer/replace_all.hpp"
 #include "tokenizer/unicode.hpp"
 
 namespace cuecard::tokenizer {
 namespace {
-
-void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  size_t found = text.find(what);
-  if (found == std::string::npos)
-    return;
-  std::string replaced;
-  size_t at = 0;
-  for (; found != std::string::npos; found = text.find(what, at)) {
-    replaced.append(text, at, found - at).append(with);
-    at = found + what.size();
-  }
-  replaced.append(text, at);
-  text = std::move(replaced);
-}
 
 bool starts_with(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
@@ -43,37 +31,6 @@ public:
 
 private:
   std::vector<std::unique_ptr<const Decoder>> steps_;
-};
-
-/// Joins the pieces of a word, separates words with spaces, and cleans up spaces around English punctuation.
-class WordPiece final : public Decoder {
-public:
-  explicit WordPiece(const Field& settings)
-      : prefix_(settings.string("prefix", "##")), cleanup_(settings.flag("cleanup", true)) {}
-
-  void apply(std::vector<std::string>& pieces) const override {
-    for (size_t index = 0; index < pieces.size(); ++index) {
-      std::string& piece = pieces[index];
-      if (index > 0 && starts_with(piece, prefix_))
-        piece.erase(0, prefix_.size());
-      else if (index > 0)
-        piece.insert(size_t{0}, 1, ' ');
-      if (cleanup_)
-        clean(piece);
-    }
-  }
-
-private:
-  static void clean(std::string& piece) {
-    static constexpr std::pair<std::string_view, std::string_view> replacements[] = {
-        {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
-        {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-    for (const auto& [what, with] : replacements)
-      replace_all(piece, what, with);
-  }
-
-  std::string prefix_;
-  bool cleanup_;
 };
 
 /// Maps characters of the byte-level alphabet to bytes; a piece with any other character is kept unchanged.
@@ -199,7 +156,8 @@ public:
     std::vector<Span> found;
     for (std::string& piece : pieces) {
       found.clear();
-      pattern_->find_all(piece, found);
+      if (!piece.empty())
+        pattern_->find_all(piece, found);
       if (found.empty())
         continue;
       std::string replaced;
@@ -240,12 +198,43 @@ private:
 
 } // namespace
 
+namespace {
+
+/// The package doesn't look at the type of these where their keys are there.
+std::string decoder_type(const Field& settings) {
+  static const std::vector<std::string> known = {"Sequence", "WordPiece", "ByteLevel",  "ByteFallback",
+                                                 "Fuse",     "Strip",     "BPEDecoder", "CTC",
+                                                 "Replace",  "Metaspace"};
+  const std::string type = settings.string("type", "");
+  if (std::find(known.begin(), known.end(), type) != known.end())
+    return type;
+  if (settings.has({"suffix"}))
+    return "BPEDecoder";
+  if (settings.has({"prefix", "cleanup"}))
+    return "WordPiece";
+  if (settings.has({"pad_token", "word_delimiter_token", "cleanup"}))
+    return "CTC";
+  if (settings.has({"decoders"}))
+    return "Sequence";
+  if (settings.has({"pattern", "content"}))
+    return "Replace";
+  if (settings.has({"content", "start", "stop"}))
+    return "Strip";
+  settings.at("type").fail_unknown(type, known);
+}
+
+} // namespace
+
 std::unique_ptr<const Decoder> make_decoder(const Field& settings) {
-  const std::string type = settings.at("type").string();
+  const std::string type = decoder_type(settings);
   if (type == "Sequence")
     return std::make_unique<Sequence>(settings);
   if (type == "WordPiece")
-    return std::make_unique<WordPiece>(settings);
+    return make_wordpiece_decoder(settings);
+  if (type == "BPEDecoder")
+    return make_word_end_decoder(settings);
+  if (type == "CTC")
+    return make_ctc_decoder(settings);
   if (type == "ByteLevel")
     return std::make_unique<ByteLevel>();
   if (type == "ByteFallback")
@@ -256,10 +245,7 @@ std::unique_ptr<const Decoder> make_decoder(const Field& settings) {
     return std::make_unique<Strip>(settings);
   if (type == "Replace")
     return std::make_unique<Replace>(settings);
-  if (type == "Metaspace")
-    return std::make_unique<Metaspace>(settings);
-  settings.at("type").fail_unknown(
-      type, {"Sequence", "WordPiece", "ByteLevel", "ByteFallback", "Fuse", "Strip", "Replace", "Metaspace"});
+  return std::make_unique<Metaspace>(settings);
 }
 
 } // namespace cuecard::tokenizer

@@ -20,4 +20,8 @@ public:
 /// Reads the `decoder` of a tokenizer.json. Throws DataError for an unsupported one.
 std::unique_ptr<const Decoder> make_decoder(const Field& settings);
 
+std::unique_ptr<const Decoder> make_wordpiece_decoder(const Field& settings);
+std::unique_ptr<const Decoder> make_word_end_decoder(const Field& settings);
+std::unique_ptr<const Decoder> make_ctc_decoder(const Field& settings);
+
 } // namespace cuecard::tokenizer

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,11 +20,16 @@ public:
   /// nullopt if the key is absent or `null`.
   std::optional<Field> find(const std::string& key) const;
   Field at(const std::string& key) const;
+  /// Whether all of `keys` are there and not `null`.
+  bool has(std::initializer_list<const char*> keys) const;
   std::vector<Field> items() const;
 
   std::string string() const;
   std::string character() const; ///< a string of one code point
   int64_t integer(int64_t min, int64_t max) const;
+  double number() const;
+  /// The value as text, shortened, for an error message.
+  std::string excerpt() const;
   bool is_string() const;
   bool is_array() const;
 
@@ -40,6 +46,8 @@ public:
   /// The entries of `["a b", ...]` or `[["a", "b"], ...]`.
   std::vector<std::pair<std::string, std::string>> string_pairs() const;
 
+  /// `FILE: key "a.b[3]" ` followed by `rest`, as one line.
+  std::string sentence(const std::string& rest) const;
   /// Throws DataError: `FILE: key "a.b[3]" ` followed by `rest`.
   [[noreturn]] void fail(const std::string& rest) const;
   /// Throws DataError that lists the `known` values and suggests the nearest one.

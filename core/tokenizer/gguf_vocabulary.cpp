@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +18,8 @@ namespace {
 using nlohmann::json;
 
 // Values of tokenizer.ggml.token_type.
+constexpr int32_t normal_token = 1;
+constexpr int32_t unknown_token = 2;
 constexpr int32_t control_token = 3;
 constexpr int32_t user_defined_token = 4;
 
@@ -40,24 +44,126 @@ json byte_level(bool use_regex) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }
 
-/// The pre-tokenizer for a value of tokenizer.ggml.pre, as in the tokenizer.json of the corresponding models.
-json pre_tokenizer_of(const std::string& pre, const std::string& origin) {
+/// How texts are split, and what else llama.cpp takes from a value of tokenizer.ggml.pre.
+enum class Splitting { gpt2, single_digits, llama3, qwen2 };
+
+struct SplitName {
+  const char* name;
+  Splitting splitting;
+  /// The beginning-of-sequence token is added unless the file says otherwise, and a word that is a piece is not merged.
+  bool whole_words = false;
+};
+
+constexpr SplitName split_names[] = {
+    {"gpt-2", Splitting::gpt2},
+    {"smollm", Splitting::single_digits},
+    {"starcoder", Splitting::single_digits},
+    {"llama-bpe", Splitting::llama3, true},
+    {"qwen2", Splitting::qwen2},
+    // Names that llama.cpp reads as one of those.
+    {"gpt2", Splitting::gpt2},
+    {"a.x-4.0", Splitting::gpt2},
+    {"exaone4", Splitting::gpt2},
+    {"gigachat", Splitting::gpt2},
+    {"granite-docling", Splitting::gpt2},
+    {"jais", Splitting::gpt2},
+    {"jina-de", Splitting::gpt2},
+    {"jina-es", Splitting::gpt2},
+    {"jina-v2-de", Splitting::gpt2},
+    {"jina-v2-es", Splitting::gpt2},
+    {"mellum", Splitting::gpt2},
+    {"modern-bert", Splitting::gpt2},
+    {"mpt", Splitting::gpt2},
+    {"olmo", Splitting::gpt2},
+    {"phi-2", Splitting::gpt2},
+    {"trillion", Splitting::gpt2},
+    {"codeshell", Splitting::single_digits},
+    {"command-r", Splitting::single_digits},
+    {"exaone", Splitting::single_digits},
+    {"mellum2", Splitting::single_digits},
+    {"minerva-7b", Splitting::single_digits},
+    {"refact", Splitting::single_digits},
+    {"falcon-h1", Splitting::llama3, true},
+    {"falcon3", Splitting::llama3, true},
+    {"jina-v5-nano", Splitting::llama3, true},
+    {"lfm2", Splitting::llama3, true},
+    {"llama-v3", Splitting::llama3, true},
+    {"llama3", Splitting::llama3, true},
+    {"midm-2.0", Splitting::llama3, true},
+    {"pixtral", Splitting::llama3, true},
+    {"chatglm-bpe", Splitting::llama3},
+    {"dbrx", Splitting::llama3},
+    {"glm4", Splitting::llama3},
+    {"smaug-bpe", Splitting::llama3},
+    {"deepseek-r1-qwen", Splitting::qwen2},
+    {"f2llmv2", Splitting::qwen2},
+    {"grok-2", Splitting::qwen2},
+    {"hunyuan", Splitting::qwen2},
+    {"kormo", Splitting::qwen2},
+    {"megrez", Splitting::qwen2},
+    {"solar-open", Splitting::qwen2},
+    {"stablelm2", Splitting::qwen2},
+};
+
+const SplitName& split_of(const std::string& pre, const std::string& origin) {
+  std::vector<std::string> known;
+  for (const SplitName& each : split_names) {
+    if (pre == each.name)
+      return each;
+    known.emplace_back(each.name);
+  }
+  std::string names;
+  for (const std::string& name : known)
+    names += (names.empty() ? "" : ", ") + name;
+  throw DataError(origin + ": metadata \"tokenizer.ggml.pre\" is " +
+                  (pre.empty() ? "missing, so it is unknown how the model splits texts"
+                               : "\"" + pre + "\", a pre-tokenizer that is not supported") +
+                  "; supported values are " + names + "." + did_you_mean(pre, known));
+}
+
+/// The pre-tokenizer, as in the tokenizer.json of such models.
+json pre_tokenizer_of(Splitting splitting) {
   const auto sequence = [](const json& first, const json& second) {
     return json{{"type", "Sequence"}, {"pretokenizers", json::array({first, second})}};
   };
-  if (pre == "gpt-2" || pre == "gpt2")
-    return byte_level(true);
-  if (pre == "smollm" || pre == "starcoder")
+  switch (splitting) {
+  case Splitting::gpt2:
+    break;
+  case Splitting::single_digits:
     return sequence({{"type", "Digits"}, {"individual_digits", true}}, byte_level(true));
-  if (pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3")
+  case Splitting::llama3:
     return sequence(split_at(SplitRule::llama3), byte_level(false));
-  if (pre == "qwen2")
+  case Splitting::qwen2:
     return sequence(split_at(SplitRule::qwen2), byte_level(false));
-  const std::vector<std::string> known = {"gpt-2", "smollm", "starcoder", "llama-bpe", "qwen2"};
-  throw DataError(origin + ": metadata \"tokenizer.ggml.pre\" is \"" + pre +
-                  "\", a pre-tokenizer that is not supported; supported values are gpt-2, smollm, starcoder, "
-                  "llama-bpe, qwen2." +
-                  did_you_mean(pre, known));
+  }
+  return byte_level(true);
+}
+
+/// `gguf` with llama.cpp's values for keys that the file lacks.
+GgufTokenizer with_defaults(GgufTokenizer gguf, const std::string& origin) {
+  const bool sentencepiece = gguf.model == "llama";
+  const bool byte_level = gguf.model == "gpt2";
+  const auto set = [&](std::optional<int64_t>& role, int64_t id) {
+    if (!role && id < std::ssize(gguf.tokens))
+      role = id;
+  };
+  if (!gguf.add_bos)
+    gguf.add_bos = sentencepiece || (byte_level && split_of(gguf.pre, origin).whole_words);
+  if (!gguf.add_eos)
+    gguf.add_eos = false;
+  if (sentencepiece) {
+    set(gguf.bos, 1);
+    set(gguf.eos, 2);
+    set(gguf.unk, 0);
+    if (!gguf.add_space_prefix)
+      gguf.add_space_prefix = true;
+  } else if (byte_level) {
+    if (*gguf.add_bos)
+      set(gguf.bos, 11);
+    if (*gguf.add_eos)
+      set(gguf.eos, 11);
+  }
+  return gguf;
 }
 
 void check(const GgufTokenizer& gguf, const std::string& origin) {
@@ -82,16 +188,18 @@ void check(const GgufTokenizer& gguf, const std::string& origin) {
     if (id && (*id < 0 || *id >= static_cast<int64_t>(gguf.tokens.size())))
       fail(key, "is " + std::to_string(*id) + ", but ids range from 0 to " +
                     std::to_string(gguf.tokens.size() - 1) + ".");
-  if (gguf.add_bos && !gguf.bos)
-    fail("add_bos_token", "is true, but bos_token_id is missing.");
-  if (gguf.add_eos && !gguf.eos)
-    fail("add_eos_token", "is true, but eos_token_id is missing.");
+  if (*gguf.add_bos && !gguf.bos)
+    fail("bos_token_id", "is missing, and the token is added to every text.");
+  if (*gguf.add_eos && !gguf.eos)
+    fail("eos_token_id", "is missing, and the token is added to every text.");
 }
 
 json added_tokens(const GgufTokenizer& gguf, const std::vector<std::string>& pieces) {
   json list = json::array();
   for (size_t id = 0; id < gguf.types.size(); ++id) {
-    if (gguf.types[id] != control_token && gguf.types[id] != user_defined_token)
+    const bool special =
+        gguf.types[id] == control_token || (gguf.model == "llama" && gguf.types[id] == unknown_token);
+    if (!special && gguf.types[id] != user_defined_token)
       continue;
     if (pieces[id].empty())
       continue;
@@ -101,7 +209,7 @@ json added_tokens(const GgufTokenizer& gguf, const std::vector<std::string>& pie
                     {"lstrip", false},
                     {"rstrip", false},
                     {"normalized", false},
-                    {"special", gguf.types[id] == control_token}});
+                    {"special", special}});
   }
   return list;
 }
@@ -131,6 +239,16 @@ json template_processing(const std::vector<int64_t>& prefix, const std::vector<i
   return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
 }
 
+/// What is added around a text.
+json start_and_end(const GgufTokenizer& gguf) {
+  std::vector<int64_t> prefix, suffix;
+  if (*gguf.add_bos)
+    prefix.push_back(*gguf.bos);
+  if (*gguf.add_eos)
+    suffix.push_back(*gguf.eos);
+  return template_processing(prefix, suffix, gguf.tokens);
+}
+
 Description describe_byte_level(const GgufTokenizer& gguf, const std::string& origin) {
   Description description;
   description.pieces = gguf.tokens;
@@ -144,19 +262,72 @@ Description describe_byte_level(const GgufTokenizer& gguf, const std::string& or
                       ", which is not two pieces separated by a space.");
     description.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
   }
-  const json pre_tokenizer = pre_tokenizer_of(gguf.pre, origin);
-  const bool llama3 = gguf.pre == "llama-bpe" || gguf.pre == "llama3" || gguf.pre == "llama-v3";
-  std::vector<int64_t> prefix, suffix;
-  if (gguf.add_bos)
-    prefix.push_back(*gguf.bos);
-  if (gguf.add_eos)
-    suffix.push_back(*gguf.eos);
+  const SplitName& split = split_of(gguf.pre, origin);
   description.settings = {
-      {"normalizer", gguf.pre == "qwen2" ? json{{"type", "NFC"}} : json(nullptr)},
-      {"pre_tokenizer", pre_tokenizer},
-      {"post_processor", template_processing(prefix, suffix, gguf.tokens)},
+      {"normalizer", split.splitting == Splitting::qwen2 ? json{{"type", "NFC"}} : json(nullptr)},
+      {"pre_tokenizer", pre_tokenizer_of(split.splitting)},
+      {"post_processor", start_and_end(gguf)},
       {"decoder", byte_level(true)},
-      {"model", {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"ignore_merges", llama3}}}};
+      {"model",
+       {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"ignore_merges", split.whole_words}}}};
+  return description;
+}
+
+/// Merges of a SentencePiece vocabulary: two pieces merge where together they are a piece, those of the highest score first.
+Merges merges_by_score(const GgufTokenizer& gguf, const std::string& origin) {
+  if (gguf.scores.size() != gguf.tokens.size())
+    throw DataError(
+        origin + ": metadata \"tokenizer.ggml.scores\" " +
+        (gguf.scores.empty() ? "is missing" : "has " + std::to_string(gguf.scores.size()) + " entries") +
+        " for " + std::to_string(gguf.tokens.size()) + " tokens; expected one per token.");
+  const auto merges = [&](size_t id) {
+    const int32_t type = gguf.types.empty() ? normal_token : gguf.types[id];
+    return type == normal_token || type == user_defined_token;
+  };
+  std::unordered_set<std::string_view> pieces;
+  std::vector<size_t> ids;
+  for (size_t id = 0; id < gguf.tokens.size(); ++id)
+    if (merges(id) && !gguf.tokens[id].empty() && pieces.insert(gguf.tokens[id]).second)
+      ids.push_back(id);
+  std::stable_sort(ids.begin(), ids.end(), [&](size_t a, size_t b) { return gguf.scores[a] > gguf.scores[b]; });
+  Merges result;
+  for (const size_t id : ids) {
+    const std::string_view piece = gguf.tokens[id];
+    for (size_t at = utf8_length(piece[0]); at < piece.size(); at += utf8_length(piece[at]))
+      if (pieces.contains(piece.substr(0, at)) && pieces.contains(piece.substr(at)))
+        result.emplace_back(piece.substr(0, at), piece.substr(at));
+  }
+  return result;
+}
+
+/// As the tokenizer.json of Llama 2: blanks are U+2581, one is put in front, and what no piece covers is bytes.
+Description describe_sentencepiece(const GgufTokenizer& gguf, const std::string& origin) {
+  constexpr const char* mark = "\u2581";
+  Description description;
+  description.pieces = gguf.tokens;
+  description.roles = roles_of(gguf);
+  description.merges = merges_by_score(gguf, origin);
+  const json marked = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", mark}};
+  json normalizers = json::array({marked});
+  json decoders = json::array({{{"type", "Replace"}, {"pattern", {{"String", mark}}}, {"content", " "}},
+                               {{"type", "ByteFallback"}},
+                               {{"type", "Fuse"}}});
+  if (*gguf.add_space_prefix) {
+    normalizers.insert(normalizers.begin(), {{"type", "Prepend"}, {"prepend", mark}});
+    decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  }
+  description.settings = {
+      {"normalizer", {{"type", "Sequence"}, {"normalizers", normalizers}}},
+      {"pre_tokenizer", nullptr},
+      {"post_processor", start_and_end(gguf)},
+      {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}},
+      {"model",
+       {{"type", "BPE"},
+        {"dropout", nullptr},
+        {"unk_token", gguf.unk ? json(gguf.tokens[static_cast<size_t>(*gguf.unk)]) : json(nullptr)},
+        {"fuse_unk", true},
+        {"byte_fallback", true},
+        {"ignore_merges", false}}}};
   return description;
 }
 
@@ -212,16 +383,18 @@ Description describe_wordpiece(const GgufTokenizer& gguf, const std::string& ori
   return description;
 }
 
-Description describe(const GgufTokenizer& gguf, const std::string& origin) {
-  check(gguf, origin);
-  if (gguf.model != "gpt2" && gguf.model != "bert")
+Description describe(const GgufTokenizer& stored, const std::string& origin) {
+  if (stored.model != "gpt2" && stored.model != "llama" && stored.model != "bert")
     throw DataError(
-        origin + ": metadata \"tokenizer.ggml.model\" is \"" + gguf.model +
-        "\", a tokenizer model that is not supported; supported values are gpt2 (byte-level BPE) and bert "
-        "(WordPiece)." +
-        did_you_mean(gguf.model, {"gpt2", "bert"}));
-  Description description =
-      gguf.model == "gpt2" ? describe_byte_level(gguf, origin) : describe_wordpiece(gguf, origin);
+        origin + ": metadata \"tokenizer.ggml.model\" is \"" + stored.model +
+        "\", a tokenizer model that is not supported; supported values are gpt2 (byte-level BPE), llama "
+        "(SentencePiece) and bert (WordPiece)." +
+        did_you_mean(stored.model, {"gpt2", "llama", "bert"}));
+  const GgufTokenizer gguf = with_defaults(stored, origin);
+  check(gguf, origin);
+  Description description = gguf.model == "gpt2"    ? describe_byte_level(gguf, origin)
+                            : gguf.model == "llama" ? describe_sentencepiece(gguf, origin)
+                                                    : describe_wordpiece(gguf, origin);
   description.settings["version"] = "1.0";
   description.settings["truncation"] = nullptr;
   description.settings["padding"] = nullptr;
@@ -266,7 +439,7 @@ std::string to_tokenizer_json(const GgufTokenizer& gguf, const std::string& orig
     text.append(":").append(std::to_string(id));
   }
   text += "}";
-  if (gguf.model == "gpt2") {
+  if (gguf.model != "bert") {
     text += ",\n\"merges\":[";
     for (size_t rank = 0; rank < description.merges.size(); ++rank) {
       text += rank == 0 ? "[" : ",[";

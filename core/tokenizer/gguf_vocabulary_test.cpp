@@ -1,7 +1,10 @@
 #include "tokenizer/golden.hpp"
 
+#include <numeric>
+
 #include <cuecard/error.hpp>
 
+#include "tokenizer/sentencepiece_file.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 using namespace cuecard;
@@ -42,6 +45,30 @@ GgufTokenizer from_wordpiece(const std::string& name) {
   return gguf;
 }
 
+/// A SentencePiece file as llama.cpp's converter writes it, with the ids of its pieces reversed from the 260th on: only the scores
+/// tell which pieces merge first. `new_ids`: by the ids of the file.
+GgufTokenizer from_sentencepiece(std::vector<int64_t>& new_ids) {
+  std::ifstream stream(golden::folder / "files/llama/tokenizer.model", std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(stream)), {});
+  const tokenizer::SentencePieceFile file = tokenizer::parse_sentencepiece(bytes, "tokenizer.model");
+  const size_t count = file.entries.size();
+  GgufTokenizer gguf;
+  gguf.model = "llama";
+  gguf.tokens.resize(count);
+  gguf.scores.resize(count);
+  gguf.types.resize(count);
+  new_ids.resize(count);
+  std::iota(new_ids.begin(), new_ids.end(), 0);
+  std::reverse(new_ids.begin() + 260, new_ids.end());
+  for (size_t id = 0; id < count; ++id) {
+    const auto at = static_cast<size_t>(new_ids[id]);
+    gguf.tokens[at] = file.entries[id].piece;
+    gguf.scores[at] = file.entries[id].score;
+    gguf.types[at] = static_cast<int32_t>(file.entries[id].type);
+  }
+  return gguf;
+}
+
 std::shared_ptr<const Vocabulary> through_tokenizer_json(const GgufTokenizer& gguf) {
   const auto folder = std::filesystem::temp_directory_path() / "cuecard-gguf-tokenizer-test";
   std::filesystem::create_directories(folder);
@@ -72,6 +99,77 @@ TEST_CASE("named GGUF pre-tokenizers are equivalent to their regular expressions
     golden::check(*make_vocabulary(gguf, "model.gguf"), name);
     golden::check(*through_tokenizer_json(gguf), name);
   }
+}
+
+TEST_CASE("other names of the same pre-tokenizers, as llama.cpp has them") {
+  for (const auto& [name, pre] : {std::pair<std::string, std::string>{"smollm", "command-r"},
+                                  {"llama3", "smaug-bpe"},
+                                  {"qwen2", "deepseek-r1-qwen"},
+                                  {"qwen2", "megrez"},
+                                  {"gpt2", "gpt-2"},
+                                  {"gpt2", "phi-2"},
+                                  {"gpt2", "olmo"}})
+    golden::check(*make_vocabulary(from_byte_level(name, pre), "model.gguf"), name);
+}
+
+TEST_CASE("Llama 3's pre-tokenizers add the beginning of a sequence unless the file says otherwise") {
+  for (const char* pre : {"llama-bpe", "llama3", "llama-v3", "pixtral", "qwen2", "smaug-bpe", "gpt-2"}) {
+    CAPTURE(pre);
+    GgufTokenizer gguf = from_byte_level("llama3", pre);
+    gguf.bos = 3;
+    const bool adds = std::string(pre).starts_with("llama") || std::string(pre) == "pixtral";
+    for (const auto& vocabulary : {make_vocabulary(gguf, "model.gguf"), through_tokenizer_json(gguf)}) {
+      REQUIRE(vocabulary->sequence_prefix().size() == (adds ? 1 : 0));
+      CHECK((!adds || vocabulary->sequence_prefix()[0] == 3));
+      CHECK(vocabulary->sequence_suffix().empty());
+    }
+    gguf.add_bos = !adds;
+    CHECK(make_vocabulary(gguf, "model.gguf")->sequence_prefix().empty() == adds);
+    gguf.add_bos = true;
+    gguf.bos = std::nullopt;
+    CHECK(make_vocabulary(gguf, "model.gguf")->sequence_prefix()[0] == 11); // llama.cpp's
+  }
+}
+
+TEST_CASE("a SentencePiece vocabulary with scores gives the ids of its file") {
+  std::vector<int64_t> new_ids;
+  const GgufTokenizer gguf = from_sentencepiece(new_ids);
+  const json golden = golden::read(golden::folder / "files/llama.golden.json");
+  const auto texts = golden::texts();
+  for (const auto& vocabulary : {make_vocabulary(gguf, "model.gguf"), through_tokenizer_json(gguf)}) {
+    int compared = 0;
+    for (const auto& [row, expected] : golden["rows"].items()) {
+      CAPTURE(row);
+      const std::string& text = texts[std::stoul(row)];
+      const auto ids = [&](const std::string& kind) {
+        auto list = expected[kind]["ids"].get<std::vector<int64_t>>();
+        for (int64_t& id : list)
+          id = new_ids.at(static_cast<size_t>(id));
+        return list;
+      };
+      CHECK(golden::ids_of(vocabulary->encode(text)) == ids("plain"));
+      CHECK(golden::ids_of(vocabulary->encode_with_specials(text)) == ids("special"));
+      CHECK(vocabulary->decode(ids("plain"), false) == expected["plain"]["text"]);
+      ++compared;
+    }
+    CHECK(compared > 20);
+    // The keys that the file lacks: <unk>, <s> and </s>, of which the second is put in front.
+    CHECK(vocabulary->special().unk == 0);
+    CHECK(vocabulary->special().bos == 1);
+    CHECK(vocabulary->special().eos == 2);
+    REQUIRE(vocabulary->sequence_prefix().size() == 1);
+    CHECK(vocabulary->sequence_prefix()[0] == 1);
+    CHECK(vocabulary->sequence_suffix().empty());
+  }
+  GgufTokenizer without = gguf;
+  without.add_space_prefix = false;
+  without.add_bos = false;
+  const auto vocabulary = make_vocabulary(without, "model.gguf");
+  CHECK(vocabulary->sequence_prefix().empty());
+  CHECK(vocabulary->decode(golden::ids_of(vocabulary->encode("a b")), false) == "a b");
+  CHECK(vocabulary->piece(vocabulary->encode("a b")[0].id).front() == 'a');
+  without.scores.clear();
+  CHECK(error_of(without).find("scores\" is missing") != std::string::npos);
 }
 
 TEST_CASE("WordPiece with U+2581 prefixes as in GGUF") {
@@ -127,8 +225,9 @@ TEST_CASE("errors for invalid GGUF metadata name the key") {
     const std::string error = error_of(gguf);
     CHECK_MESSAGE(error.find(part) != std::string::npos, error);
   };
-  check("\"llama\"", [](GgufTokenizer& gguf) { gguf.model = "llama"; });
+  check("\"t5\"", [](GgufTokenizer& gguf) { gguf.model = "t5"; });
   check("Did you mean \"smollm\"", [](GgufTokenizer& gguf) { gguf.pre = "smolm"; });
+  check("pre\" is missing", [](GgufTokenizer& gguf) { gguf.pre = ""; });
   check("gpt-2, smollm, starcoder, llama-bpe, qwen2", [](GgufTokenizer& gguf) { gguf.pre = ""; });
   check("tokens\" is empty", [](GgufTokenizer& gguf) { gguf.tokens.clear(); });
   check("token_type", [](GgufTokenizer& gguf) { gguf.types.pop_back(); });
@@ -136,7 +235,11 @@ TEST_CASE("errors for invalid GGUF metadata name the key") {
   check("twice", [](GgufTokenizer& gguf) { gguf.tokens[7] = gguf.tokens[8]; });
   check("bos_token_id\" is 100000", [](GgufTokenizer& gguf) { gguf.bos = 100000; });
   check("eos_token_id\" is -1", [](GgufTokenizer& gguf) { gguf.eos = -1; });
-  check("add_bos_token", [](GgufTokenizer& gguf) { gguf.add_bos = true; });
+  check("bos_token_id\" is missing", [](GgufTokenizer& gguf) {
+    gguf.add_bos = true;
+    gguf.tokens.resize(5);
+    gguf.types.resize(5);
+  });
   check("lacks one of", [](GgufTokenizer& gguf) { gguf.model = "bert"; });
   check("merge 2", [](GgufTokenizer& gguf) { gguf.merges[2] = "ab"; });
   check("merge 2", [](GgufTokenizer& gguf) { gguf.merges[2] = "a \xff"; });

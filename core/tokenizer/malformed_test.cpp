@@ -58,38 +58,40 @@ TEST_CASE("errors for an invalid tokenizer.json name the key") {
   };
   check("gpt2", "\"model\" is missing", [](json& file) { file.erase("model"); });
   check("gpt2", "\"model.vocab\"", [](json& file) { file["model"].erase("vocab"); });
-  check("gpt2", "\"model.vocab\" is empty", [](json& file) { file["model"]["vocab"] = json::object(); });
+  check("gpt2", "merge 0, ", [](json& file) { file["model"]["vocab"] = json::object(); });
+  check("gpt2", "\"model.vocab\" is empty", [](json& file) {
+    file["model"]["vocab"] = file["model"]["merges"] = file["added_tokens"] = json::array();
+    file["model"]["vocab"] = json::object();
+  });
+  check("bert-uncased", "\"model.vocab\" is empty",
+        [](json& file) { file["model"]["vocab"] = json::object(); });
   check("gpt2", "\"model.vocab\" should be an object", [](json& file) { file["model"]["vocab"] = "x"; });
   check("gpt2", "\"model.vocab.t\"", [](json& file) { file["model"]["vocab"]["t"] = "x"; });
   check("gpt2", "-3", [](json& file) { file["model"]["vocab"]["t"] = -3; });
   check("gpt2", "the ids of a vocabulary", [](json& file) { file["model"]["vocab"]["t"] = 2'000'000'000; });
   check("gpt2", "\"model.vocab\"", [](json& file) { file["model"]["vocab"]["t"] = UINT64_MAX; });
-  check("gpt2", "to both", [](json& file) { file["model"]["vocab"]["t"] = file["model"]["vocab"]["h"]; });
   check("gpt2", "merge 140, \"zz yy\"", [](json& file) { file["model"]["merges"][140] = {"zz", "yy"}; });
   check("gpt2", "\"model.merges[3]\"", [](json& file) { file["model"]["merges"][3] = "a b c"; });
   check("gpt2", "\"model.merges[3]\"", [](json& file) { file["model"]["merges"][3] = {"a"}; });
   check("gpt2", "\"model.merges\"", [](json& file) { file["model"]["merges"] = 5; });
-  check("gpt2", "\"model.dropout\"", [](json& file) { file["model"]["dropout"] = 0.1; });
-  check("gpt2", "\"model.end_of_word_suffix\"",
-        [](json& file) { file["model"]["end_of_word_suffix"] = "</w>"; });
-  check("gpt2", "\"model.unk_token\"", [](json& file) { file["model"]["unk_token"] = "<absent>"; });
+  check("gpt2", "\"model.dropout\" should be a probability",
+        [](json& file) { file["model"]["dropout"] = 1.5; });
+  check("gpt2", "\"model.dropout\" should be a number", [](json& file) { file["model"]["dropout"] = "no"; });
+  check("gpt2", "shorter than the continuing_subword_prefix",
+        [](json& file) { file["model"]["continuing_subword_prefix"] = "####"; });
   check("gpt2", "\"model.fuse_unk\"", [](json& file) { file["model"]["fuse_unk"] = "yes"; });
-  check("gpt2", "supported values are WordPiece, BPE, Unigram",
-        [](json& file) { file["model"]["type"] = "WordLevel"; });
+  check("gpt2", "supported values are WordPiece, BPE, Unigram, WordLevel",
+        [](json& file) { file["model"]["type"] = "WordLvl"; });
   check("gpt2", "\"model.vocab\" should be an array", [](json& file) { file["model"]["type"] = "Unigram"; });
   check("gpt2", "Did you mean \"ByteLevel\"", [](json& file) { file["pre_tokenizer"]["type"] = "ByteLevl"; });
-  check("gpt2", "\"added_tokens[2].id\"",
-        [](json& file) { file["added_tokens"][1]["id"] = file["added_tokens"][2]["id"]; });
-  check("gpt2", "\"added_tokens[2].content\"",
-        [](json& file) { file["added_tokens"][2]["content"] = file["added_tokens"][1]["content"]; });
-  check("gpt2", "\"added_tokens[0].id\"", [](json& file) { file["added_tokens"][0]["id"] = 5; });
-  check("gpt2", "\"added_tokens[1].id\"", [](json& file) { file["added_tokens"][1]["id"] = 1 << 30; });
-  check("gpt2", "\"added_tokens[1].content\"", [](json& file) { file["added_tokens"][1]["content"] = ""; });
+  check("gpt2", "\"added_tokens[0].id\"", [](json& file) { file["added_tokens"][0]["id"] = -5; });
+  check("gpt2", "\"added_tokens[0].id\"", [](json& file) { file["added_tokens"][0]["id"] = "5"; });
+  check("gpt2", "\"added_tokens[1].content\"", [](json& file) { file["added_tokens"][1]["content"] = 7; });
   check("gpt2", "\"added_tokens\"", [](json& file) { file["added_tokens"] = {{"id", 5}}; });
-  check("bert-uncased", "\"model.unk_token\"", [](json& file) { file["model"]["unk_token"] = "<absent>"; });
+  check("bert-uncased", "\"model.unk_token\"", [](json& file) { file["model"]["unk_token"] = 0; });
   check("bert-uncased", "\"model.max_input_chars_per_word\"",
         [](json& file) { file["model"]["max_input_chars_per_word"] = -1; });
-  check("bert-uncased", "\"normalizer.type\"", [](json& file) { file["normalizer"]["type"] = "Nmt"; });
+  check("bert-uncased", "\"normalizer.type\"", [](json& file) { file["normalizer"] = {{"type", "Nmx"}}; });
   check("bert-uncased", "\"post_processor.single[0].SpecialToken.id\"",
         [](json& file) { file["post_processor"]["special_tokens"].erase("[CLS]"); });
   check("bert-uncased", "\"post_processor\" adds token id 99999",
@@ -98,12 +100,18 @@ TEST_CASE("errors for an invalid tokenizer.json name the key") {
         [](json& file) { file["post_processor"]["single"][0] = file["post_processor"]["single"][1]; });
   check("bert-uncased", "has no sequence", [](json& file) { file["post_processor"]["single"].erase(1); });
   check("bert-cased", "\"post_processor.cls\"", [](json& file) { file["post_processor"]["cls"] = {"[CLS]"}; });
-  check("bert-uncased", "\"decoder.type\"", [](json& file) { file["decoder"]["type"] = "CTC"; });
+  check("bert-uncased", "\"decoder.type\"", [](json& file) { file["decoder"] = {{"type", "Spaces"}}; });
+  check("bert-uncased", "\"decoder.pad_token\" is missing",
+        [](json& file) { file["decoder"]["type"] = "CTC"; });
+  check("words-bert", "\"pre_tokenizer.length\"", [](json& file) {
+    file["pre_tokenizer"] = {{"type", "FixedLength"}, {"length", 0}};
+  });
+  check("words-bert", "\"pre_tokenizer.delimiter\"", [](json& file) {
+    file["pre_tokenizer"] = {{"type", "CharDelimiterSplit"}, {"delimiter", "ab"}};
+  });
   check("llama2", "\"normalizer.normalizers[1].pattern", [](json& file) {
     file["normalizer"]["normalizers"][1]["pattern"] = {{"Regex", "(a"}};
   });
-  check("llama2", "\"normalizer.normalizers[1].pattern.String\"",
-        [](json& file) { file["normalizer"]["normalizers"][1]["pattern"]["String"] = ""; });
   check("llama2", "\"decoder.decoders[3].content\"",
         [](json& file) { file["decoder"]["decoders"][3]["content"] = "ab"; });
   check("t5", "\"decoder.replacement\" should be a single character",
@@ -123,11 +131,8 @@ TEST_CASE("errors for an invalid Unigram vocabulary name the key") {
   check("\"model.vocab\" should be an array", [](json& file) { file["model"]["vocab"] = {{"a", 1}}; });
   check("\"model.vocab[7]\"", [](json& file) { file["model"]["vocab"][7] = {"a", "b"}; });
   check("\"model.vocab[7]\"", [](json& file) { file["model"]["vocab"][7] = "a"; });
-  check("twice, as id 7 and as id 9",
-        [](json& file) { file["model"]["vocab"][9][0] = file["model"]["vocab"][7][0]; });
   check("\"model.unk_id\"", [](json& file) { file["model"]["unk_id"] = 100'000; });
   check("\"model.unk_id\"", [](json& file) { file["model"]["unk_id"] = -1; });
-  check("\"added_tokens[0].id\"", [](json& file) { file["model"]["vocab"].erase(0); });
 
   json document = golden::read(golden::folder / "t5.json");
   document["model"]["unk_id"] = nullptr;
@@ -212,14 +217,6 @@ TEST_CASE("a file truncated anywhere is rejected") {
 }
 
 TEST_CASE("added tokens that refer to each other") {
-  // Each has the id of the other.
-  check_mentions(error_after("gpt2",
-                             [](json& file) {
-                               json& vocabulary = file["model"]["vocab"];
-                               file["added_tokens"] = {{{"id", vocabulary["t"]}, {"content", "h"}},
-                                                       {{"id", vocabulary["h"]}, {"content", "t"}}};
-                             }),
-                 "\"added_tokens[0].id\"");
   // Normalising each of them gives another one, and the longest one contains itself: text is normalised only
   // once.
   json document = golden::read(golden::folder / "bert-uncased.json");

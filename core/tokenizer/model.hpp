@@ -27,12 +27,15 @@ public:
   virtual ~Model() = default;
   /// Appends the pieces of `word`, which must not be empty.
   virtual void tokenize(std::string_view word, std::vector<Subword>& to) const = 0;
-  /// "WordPiece", "BPE", "Unigram".
+  /// "WordPiece", "WordLevel", "BPE", "Unigram".
   virtual std::string name() const = 0;
 };
 
 /// Greedy longest-match-first (Schuster and Nakajima 2012; as in BERT). `pieces` must outlive the model.
 std::unique_ptr<const Model> make_wordpiece(const Field& settings, const Pieces& pieces);
+
+/// A token for each word that is in the vocabulary, the unknown token for others. `pieces` must outlive the model.
+std::unique_ptr<const Model> make_wordlevel(const Field& settings, const Pieces& pieces);
 
 /// Input of the BPE model: characters or, when the byte-level pre-tokenizer is the last one, raw bytes instead
 /// of characters of its alphabet.

@@ -1,5 +1,8 @@
 #include "tokenizer/normalizer.hpp"
 
+#include <algorithm>
+
+#include "tokenizer/byte_level.hpp"
 #include "tokenizer/pattern.hpp"
 #include "tokenizer/unicode.hpp"
 
@@ -80,6 +83,8 @@ public:
       : pattern_(make_pattern(settings.at("pattern"))), content_(settings.at("content").string()) {}
 
   void apply(AlignedText& text) const override {
+    if (text.text().empty()) // even where the pattern matches nothing
+      return;
     std::vector<Span> found;
     pattern_->find_all(text.text(), found);
     if (found.empty())
@@ -98,6 +103,48 @@ public:
 private:
   std::unique_ptr<const Pattern> pattern_;
   std::string content_;
+};
+
+/// The rules of SentencePiece's "nmt" that are no Unicode normalisation: drops control characters, and makes
+/// spaces of invisible characters.
+class Nmt final : public Normalizer {
+public:
+  void apply(AlignedText& aligned) const override {
+    const std::string& text = aligned.text();
+    Rewriter rewriter(aligned);
+    for (size_t at = 0; at < text.size();) {
+      const auto begin = static_cast<uint32_t>(at);
+      const char32_t character = next_char(text, at);
+      const Span span{begin, static_cast<uint32_t>(at)};
+      if (becomes_space(character))
+        rewriter.put(" ", span);
+      else if (!is_dropped(character))
+        rewriter.keep(span);
+    }
+    aligned = rewriter.finish();
+  }
+
+private:
+  static bool is_dropped(char32_t character) {
+    return (character >= 1 && character <= 8) || character == 0xB || (character >= 0xE && character <= 0x1F) ||
+           character == 0x7F || character == 0x8F || character == 0x9F;
+  }
+  static bool becomes_space(char32_t character) {
+    return character == '\t' || character == '\n' || character == '\f' || character == '\r' ||
+           character == 0x1680 || (character >= 0x200B && character <= 0x200F) || character == 0x2028 ||
+           character == 0x2029 || character == 0x2581 || character == 0xFEFF || character == 0xFFFD;
+  }
+};
+
+/// Writes bytes as characters of the byte-level alphabet.
+class ByteLevel final : public Normalizer {
+public:
+  void apply(AlignedText& text) const override {
+    Rewriter rewriter(text);
+    for (uint32_t at = 0; at < text.size(); ++at)
+      rewriter.put(byte_level_alphabet()[static_cast<unsigned char>(text.text()[at])], {at, at + 1});
+    text = rewriter.finish();
+  }
 };
 
 class Prepend final : public Normalizer {
@@ -138,8 +185,35 @@ void apply_lowercase(AlignedText& aligned) {
   aligned = rewriter.finish();
 }
 
+namespace {
+
+/// The package doesn't look at the type of these where their keys are there.
+std::string normalizer_type(const Field& settings) {
+  static const std::vector<std::string> known = {
+      "BertNormalizer", "Sequence", "NFC",     "NFD",     "NFKC",        "NFKD", "Lowercase",
+      "StripAccents",   "Strip",    "Replace", "Prepend", "Precompiled", "Nmt",  "ByteLevel"};
+  const std::string type = settings.string("type", "");
+  if (std::find(known.begin(), known.end(), type) != known.end())
+    return type;
+  if (settings.has({"clean_text", "handle_chinese_chars", "lowercase"}))
+    return "BertNormalizer";
+  if (settings.has({"strip_left", "strip_right"}))
+    return "Strip";
+  if (settings.has({"normalizers"}))
+    return "Sequence";
+  if (settings.has({"precompiled_charsmap"}))
+    return "Precompiled";
+  if (settings.has({"pattern", "content"}))
+    return "Replace";
+  if (settings.has({"prepend"}))
+    return "Prepend";
+  settings.at("type").fail_unknown(type, known);
+}
+
+} // namespace
+
 std::unique_ptr<const Normalizer> make_normalizer(const Field& settings) {
-  const std::string type = settings.at("type").string();
+  const std::string type = normalizer_type(settings);
   if (type == "BertNormalizer")
     return make_bert_normalizer(settings);
   if (type == "Sequence")
@@ -162,11 +236,11 @@ std::unique_ptr<const Normalizer> make_normalizer(const Field& settings) {
     return std::make_unique<Replace>(settings);
   if (type == "Prepend")
     return std::make_unique<Prepend>(settings);
-  if (type == "Precompiled")
-    return make_precompiled(settings);
-  settings.at("type").fail_unknown(type,
-                                   {"BertNormalizer", "Sequence", "NFC", "NFD", "NFKC", "NFKD", "Lowercase",
-                                    "StripAccents", "Strip", "Replace", "Prepend", "Precompiled"});
+  if (type == "Nmt")
+    return std::make_unique<Nmt>();
+  if (type == "ByteLevel")
+    return std::make_unique<ByteLevel>();
+  return make_precompiled(settings);
 }
 
 } // namespace cuecard::tokenizer

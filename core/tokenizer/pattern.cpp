@@ -23,6 +23,15 @@ private:
   std::string string_;
 };
 
+class Everywhere final : public Pattern {
+public:
+  void find_all(std::string_view text, std::vector<Span>& to) const override {
+    for (size_t at = 0; at < text.size(); at += utf8_length(text[at]))
+      to.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(at)});
+    to.push_back({static_cast<uint32_t>(text.size()), static_cast<uint32_t>(text.size())});
+  }
+};
+
 class BuiltinRule final : public Pattern {
 public:
   explicit BuiltinRule(SplitRule rule) : rule_(rule) {}
@@ -83,15 +92,20 @@ public:
   }
 
   void find_all(std::string_view text, std::vector<Span>& to) const override {
+    const size_t before = to.size();
     UErrorCode status = U_ZERO_ERROR;
     UText* input = utext_openUTF8(nullptr, text.data(), static_cast<int64_t>(text.size()), &status);
     const std::unique_ptr<icu::RegexMatcher> matcher(pattern_->matcher(status));
     if (U_SUCCESS(status)) {
       matcher->setTimeLimit(max_steps, status);
       matcher->reset(input);
-      while (matcher->find(status) && U_SUCCESS(status))
-        to.push_back(
-            {static_cast<uint32_t>(matcher->start64(status)), static_cast<uint32_t>(matcher->end64(status))});
+      while (matcher->find(status) && U_SUCCESS(status)) {
+        const Span match{static_cast<uint32_t>(matcher->start64(status)),
+                         static_cast<uint32_t>(matcher->end64(status))};
+        // As Oniguruma is used: nothing is no match where another match ends.
+        if (!match.empty() || to.size() == before || to.back().end != match.begin)
+          to.push_back(match);
+      }
     }
     matcher.get()->reset();
     utext_close(input);
@@ -110,12 +124,15 @@ private:
 
 } // namespace
 
+std::unique_ptr<const Pattern> make_literal(const std::string& string) {
+  if (string.empty())
+    return std::make_unique<Everywhere>();
+  return std::make_unique<Literal>(string);
+}
+
 std::unique_ptr<const Pattern> make_pattern(const Field& settings) {
-  if (const auto string = settings.find("String")) {
-    if (string->string().empty())
-      string->fail("is empty, which would match everywhere.");
-    return std::make_unique<Literal>(string->string());
-  }
+  if (const auto string = settings.find("String"))
+    return make_literal(string->string());
   const Field field = settings.at("Regex");
   const std::string regex = field.string();
   for (const SplitRule rule : {SplitRule::gpt2, SplitRule::llama3, SplitRule::qwen2})

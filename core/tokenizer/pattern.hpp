@@ -15,7 +15,7 @@ namespace cuecard::tokenizer {
 class Pattern {
 public:
   virtual ~Pattern() = default;
-  /// Appends the matches in `text`, from left to right, none overlapping.
+  /// Appends the matches in `text`, from left to right, none overlapping; matches may be empty.
   virtual void find_all(std::string_view text, std::vector<Span>& to) const = 0;
 };
 
@@ -23,6 +23,9 @@ public:
 /// which tokenizer.json uses, and run by ICU in multi-line mode. Throws DataError for an invalid expression;
 /// find_all throws DataError when matching exceeds a time limit.
 std::unique_ptr<const Pattern> make_pattern(const Field& settings);
+
+/// Finds `string`; an empty one is between all characters and at both ends.
+std::unique_ptr<const Pattern> make_literal(const std::string& string);
 
 /// Split rules with handwritten matchers, for speed. Each splits a text into pieces without gaps.
 enum class SplitRule { gpt2, llama3, qwen2 };

@@ -34,6 +34,32 @@ Pieces::Added Pieces::add(std::string_view piece, int64_t id) {
   return Added::yes;
 }
 
+Pieces::Added Pieces::add_alias(std::string_view piece, int64_t id) {
+  if (!this->piece(id))
+    return add(piece, id);
+  if (this->id(piece))
+    return Added::piece_taken;
+  aliases_.emplace(piece, static_cast<int32_t>(id));
+  ++count_;
+  return Added::yes;
+}
+
+Pieces::Added Pieces::add_again(std::string_view piece, int64_t id) {
+  const auto first = this->id(piece);
+  if (!first)
+    return add(piece, id);
+  if (id < size() || id >= max_size_)
+    return id < size() ? Added::id_taken : Added::id_out_of_range;
+  pieces_.resize(static_cast<size_t>(id) + 1);
+  present_.resize(static_cast<size_t>(id) + 1);
+  const size_t slot = slot_of(piece);
+  pieces_[static_cast<size_t>(id)] = piece;
+  present_[static_cast<size_t>(id)] = true;
+  index_[slot] = static_cast<int32_t>(id);
+  ++count_;
+  return Added::yes;
+}
+
 size_t Pieces::slot_of(std::string_view piece) const {
   size_t slot = hash_bytes(piece) & (index_.size() - 1);
   while (index_[slot] >= 0 && pieces_[static_cast<size_t>(index_[slot])] != piece)
@@ -52,6 +78,9 @@ std::optional<int32_t> Pieces::id(std::string_view piece) const {
   if (index_.empty())
     return std::nullopt;
   const int32_t id = index_[slot_of(piece)];
+  if (id < 0 && !aliases_.empty())
+    if (const auto alias = aliases_.find(std::string(piece)); alias != aliases_.end())
+      return alias->second;
   return id < 0 ? std::nullopt : std::optional<int32_t>(id);
 }
 

@@ -28,7 +28,8 @@ struct Steps {
   PostProcessor post_processor;
   std::unique_ptr<const Decoder> decoder;
   SpecialTokens roles;
-  std::string chat_template; ///< Jinja source, or ""
+  std::string chat_template;         ///< Jinja source, or ""
+  std::vector<std::string> warnings; ///< sentences about settings that Cuecard reads in its own way
 };
 
 class Pipeline final : public Vocabulary {

@@ -60,17 +60,18 @@ PostProcessor read_sequence(const Field& settings) {
 
 } // namespace
 
+// The package tells these by their keys, whatever the type says: those of RoBERTa trim offsets only if it has
+// both of its own keys.
 PostProcessor read_post_processor(const Field& settings) {
-  const std::string type = settings.at("type").string();
-  if (type == "TemplateProcessing")
-    return read_template(settings);
-  if (type == "BertProcessing")
-    return read_cls_and_sep(settings);
-  if (type == "RobertaProcessing") {
+  const std::string type = settings.string("type", "");
+  if (settings.has({"cls", "sep"}) || type == "BertProcessing" || type == "RobertaProcessing") {
     PostProcessor processor = read_cls_and_sep(settings);
-    processor.trim_offsets = settings.flag("trim_offsets", true);
+    processor.trim_offsets =
+        settings.has({"trim_offsets", "add_prefix_space"}) && settings.flag("trim_offsets", true);
     return processor;
   }
+  if (type == "TemplateProcessing" || settings.has({"single", "pair", "special_tokens"}))
+    return read_template(settings);
   if (type == "ByteLevel") {
     PostProcessor processor;
     processor.trim_offsets = settings.flag("trim_offsets", true);

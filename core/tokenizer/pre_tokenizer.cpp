@@ -106,9 +106,8 @@ public:
 /// Splits at the matches of a pattern or, if inverted, at the text between them.
 class Split final : public PreTokenizer {
 public:
-  explicit Split(const Field& settings)
-      : pattern_(make_pattern(settings.at("pattern"))), behavior_(read_behavior(settings, Behavior::isolated)),
-        invert_(settings.flag("invert", false)) {}
+  Split(std::unique_ptr<const Pattern> pattern, Behavior behavior, bool invert)
+      : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
 
   void apply(Words& words) const override {
     std::vector<Span> pieces, found;
@@ -214,7 +213,11 @@ std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Field& settings, bo
   if (type == "Sequence")
     return std::make_unique<Sequence>(settings, encode_bytes);
   if (type == "Split")
-    return std::make_unique<Split>(settings);
+    return std::make_unique<Split>(make_pattern(settings.at("pattern")),
+                                   read_behavior(settings, Behavior::isolated), settings.flag("invert", false));
+  if (type == "CharDelimiterSplit")
+    return std::make_unique<Split>(make_literal(settings.at("delimiter").character()), Behavior::removed,
+                                   false);
   if (type == "Digits") {
     const bool individual = settings.flag("individual_digits", false);
     return std::make_unique<SplitAtCharacters>(is_digit,
@@ -228,8 +231,13 @@ std::unique_ptr<const PreTokenizer> make_pre_tokenizer(const Field& settings, bo
     return std::make_unique<SplitAtCharacters>(is_space, Behavior::removed);
   if (type == "Metaspace")
     return make_metaspace(settings);
+  if (type == "UnicodeScripts")
+    return make_unicode_scripts();
+  if (type == "FixedLength")
+    return make_fixed_length(settings);
   settings.at("type").fail_unknown(type, {"BertPreTokenizer", "ByteLevel", "Sequence", "Split", "Digits",
-                                          "Punctuation", "Whitespace", "WhitespaceSplit", "Metaspace"});
+                                          "Punctuation", "Whitespace", "WhitespaceSplit", "Metaspace",
+                                          "CharDelimiterSplit", "UnicodeScripts", "FixedLength"});
 }
 
 } // namespace cuecard::tokenizer

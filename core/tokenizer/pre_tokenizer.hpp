@@ -35,6 +35,8 @@ bool ends_with_byte_level(const Field& settings);
 
 std::unique_ptr<const PreTokenizer> make_byte_level(const Field& settings, bool encode_bytes);
 std::unique_ptr<const PreTokenizer> make_metaspace(const Field& settings);
+std::unique_ptr<const PreTokenizer> make_unicode_scripts();
+std::unique_ptr<const PreTokenizer> make_fixed_length(const Field& settings);
 
 /// What happens to the delimiters when a word is split (SplitDelimiterBehavior).
 enum class Behavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };

@@ -1,6 +1,7 @@
-// For tests/golden/tokenizer/compare_tokenizers.py: tokenizes many texts with one vocabulary.
-// Reads one JSON object per line from standard input, {"hex": bytes of the text, "special": false}, and writes
-// {"ids", "begin", "end", "text"} for each, where "text" is the decoded ids including special tokens.
+// For compare_tokenizers.py and compare_odd_files.py in tests/golden/tokenizer: tokenizes many texts with one
+// vocabulary. Reads one JSON object per line from standard input, {"hex": bytes of the text, "special": false},
+// and writes {"ids", "begin", "end", "text", "prefix", "suffix"} for each, where "text" is the decoded ids
+// including special tokens, or {"error"} for a text that can't be tokenized.
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -29,7 +30,20 @@ nlohmann::json answer(const cuecard::Vocabulary& vocabulary, const nlohmann::jso
     begin.push_back(token.begin);
     end.push_back(token.end);
   }
-  return {{"ids", ids}, {"begin", begin}, {"end", end}, {"text", vocabulary.decode(ids, false)}};
+  return {{"ids", ids},
+          {"begin", begin},
+          {"end", end},
+          {"text", vocabulary.decode(ids, false)},
+          {"prefix", vocabulary.sequence_prefix()},
+          {"suffix", vocabulary.sequence_suffix()}};
+}
+
+nlohmann::json answer_or_error(const cuecard::Vocabulary& vocabulary, const nlohmann::json& request) {
+  try {
+    return answer(vocabulary, request);
+  } catch (const cuecard::DataError& error) {
+    return {{"error", error.what()}};
+  }
 }
 
 } // namespace
@@ -42,7 +56,7 @@ int main(int count, char** arguments) {
   try {
     const auto vocabulary = cuecard::read_tokenizer_json(arguments[1]);
     for (std::string line; std::getline(std::cin, line);)
-      std::cout << answer(*vocabulary, nlohmann::json::parse(line)).dump() << "\n";
+      std::cout << answer_or_error(*vocabulary, nlohmann::json::parse(line)).dump() << "\n";
   } catch (const cuecard::Error& error) {
     std::cerr << error.what() << "\n";
     return error.exit_code();

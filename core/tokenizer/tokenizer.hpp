@@ -32,14 +32,16 @@ std::string tokenizer_json_text(const std::filesystem::path& directory, const st
 
 /// The `tokenizer.ggml.*` entries of a GGUF file.
 struct GgufTokenizer {
-  std::string model;               ///< tokenizer.ggml.model: "gpt2" or "bert"
-  std::string pre;                 ///< tokenizer.ggml.pre: the pre-tokenizer of "gpt2"
+  std::string model;               ///< tokenizer.ggml.model: "gpt2", "llama" or "bert"
+  std::string pre;                 ///< tokenizer.ggml.pre: the pre-tokenizer of "gpt2"; "" where it is missing
   std::vector<std::string> tokens; ///< tokenizer.ggml.tokens, by id
   std::vector<int32_t> types; ///< tokenizer.ggml.token_type: 1 normal, 3 control, 4 user defined; may be empty
   std::vector<std::string> merges; ///< tokenizer.ggml.merges, each "left right"
+  std::vector<double>
+      scores; ///< tokenizer.ggml.scores, of "llama": the pair whose piece has the highest merges first
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
-  bool add_bos = false;
-  bool add_eos = false;
+  /// Absent keys are what llama.cpp takes them for, which depends on `model` and `pre`.
+  std::optional<bool> add_bos, add_eos, add_space_prefix;
   std::string chat_template; ///< tokenizer.chat_template; may be empty
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iostream>
 
 #include <nlohmann/json.hpp>
 
@@ -19,20 +20,18 @@ std::string model_type(const Field& model) {
     return type->string();
   if (model.find("merges"))
     return "BPE";
-  return model.at("vocab").is_array() ? "Unigram" : "WordPiece";
+  if (model.at("vocab").is_array())
+    return "Unigram";
+  return model.has({"continuing_subword_prefix", "max_input_chars_per_word"}) ? "WordPiece" : "WordLevel";
 }
 
-const std::vector<std::string> model_types = {"WordPiece", "BPE", "Unigram"};
+const std::vector<std::string> model_types = {"WordPiece", "BPE", "Unigram", "WordLevel"};
 
 std::unique_ptr<const Pieces> read_pieces(const Field& vocabulary) {
   const auto entries = vocabulary.string_ids();
   auto pieces = std::make_unique<Pieces>(entries.size());
   for (const auto& [piece, id] : entries) {
-    const Pieces::Added added = pieces->add(piece, id);
-    if (added == Pieces::Added::id_taken)
-      vocabulary.fail("gives id " + std::to_string(id) + " to both \"" + *pieces->piece(id) + "\" and \"" +
-                      piece + "\".");
-    if (added != Pieces::Added::yes)
+    if (pieces->add_alias(piece, id) != Pieces::Added::yes)
       vocabulary.fail("gives \"" + piece + "\" the id " + std::to_string(id) +
                       ", but the ids of a vocabulary of " + std::to_string(entries.size()) +
                       " pieces should range from 0 to about " + std::to_string(entries.size() - 1) + ".");
@@ -47,9 +46,9 @@ VocabularyData read_scored_pieces(const Field& vocabulary) {
   VocabularyData vocabulary_data;
   for (const auto& [piece, score] : entries) {
     const auto id = static_cast<int64_t>(vocabulary_data.scores.size());
-    if (pieces->add(piece, id) != Pieces::Added::yes)
-      vocabulary.fail("has \"" + piece + "\" twice, as id " + std::to_string(pieces->id(piece).value_or(-1)) +
-                      " and as id " + std::to_string(id) + ".");
+    if (pieces->add_again(piece, id) != Pieces::Added::yes)
+      vocabulary.fail("has more than " + std::to_string(id) +
+                      " pieces, which is more than a vocabulary can have.");
     vocabulary_data.scores.push_back(score);
   }
   vocabulary_data.pieces = std::move(pieces);
@@ -67,8 +66,6 @@ VocabularyData read_vocabulary_data(const Field& model) {
     vocabulary_data = read_scored_pieces(vocabulary);
   else
     vocabulary_data.pieces = read_pieces(vocabulary);
-  if (vocabulary_data.pieces->count() == 0)
-    vocabulary.fail("is empty, so no text could be encoded.");
   if (const auto merges = model.find("merges"); merges && type == "BPE")
     vocabulary_data.merges = merges->string_pairs();
   return vocabulary_data;
@@ -82,6 +79,19 @@ void check_post_processor(const Field& field, const Steps& steps) {
                    " to a sequence, but the vocabulary has no such id.");
 }
 
+/// Only BPE knows dropout, and 0 is none.
+void check_dropout(const Field& model, std::vector<std::string>& warnings) {
+  const auto dropout = model.find("dropout");
+  if (!dropout || model_type(model) != "BPE" || dropout->number() == 0)
+    return;
+  if (!(dropout->number() > 0 && dropout->number() <= 1))
+    dropout->fail("should be a probability, from 0 to 1, but " + dropout->excerpt() + " was found.");
+  warnings.push_back(
+      dropout->sentence("is " + dropout->excerpt() +
+                        ", by which the tokenizers package splits a text differently every time; "
+                        "Cuecard always splits it as without dropout."));
+}
+
 } // namespace
 
 Steps make_steps(const Field& root, VocabularyData vocabulary_data) {
@@ -90,17 +100,25 @@ Steps make_steps(const Field& root, VocabularyData vocabulary_data) {
   if (const auto normalizer = root.find("normalizer"))
     steps.normalizer = make_normalizer(*normalizer);
   if (const auto added = root.find("added_tokens"))
-    steps.added = AddedTokens(*added, *steps.pieces, steps.normalizer.get());
+    steps.added = AddedTokens(*added, *steps.pieces, steps.normalizer.get(), steps.warnings);
 
   const Field model = root.at("model");
+  // Of an empty vocabulary, BPE alone makes something: it drops what it doesn't know.
+  if (steps.pieces->count() == 0 && (steps.added.all().empty() || model_type(model) != "BPE"))
+    model.at("vocab").fail("is empty, so no text could be encoded.");
+  check_dropout(model, steps.warnings);
   const auto pre_tokenizer = root.find("pre_tokenizer");
   const std::string type = model_type(model);
   const bool takes_bytes = type == "BPE" && !model.flag("byte_fallback", false) && pre_tokenizer &&
+                           model.string("continuing_subword_prefix", "").empty() &&
+                           model.string("end_of_word_suffix", "").empty() &&
                            ends_with_byte_level(*pre_tokenizer);
   if (pre_tokenizer)
     steps.pre_tokenizer = make_pre_tokenizer(*pre_tokenizer, !takes_bytes);
   if (type == "WordPiece")
     steps.model = make_wordpiece(model, *steps.pieces);
+  else if (type == "WordLevel")
+    steps.model = make_wordlevel(model, *steps.pieces);
   else if (type == "BPE")
     steps.model = make_bpe(model, *steps.pieces, vocabulary_data.merges,
                            takes_bytes ? WordForm::bytes : WordForm::characters);
@@ -127,6 +145,8 @@ std::shared_ptr<const Vocabulary> make_vocabulary(const nlohmann::json& document
   Steps steps = make_steps(root, read_vocabulary_data(root.at("model")));
   steps.roles = read_roles(directory, *steps.pieces, steps.added, steps.post_processor);
   steps.chat_template = read_chat_template(directory);
+  for (const std::string& warning : steps.warnings)
+    std::cerr << "cuecard: warning: " << warning << '\n';
   return std::make_shared<Pipeline>(std::move(steps));
 }
 

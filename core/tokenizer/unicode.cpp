@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include <unicode/uchar.h>
+#include <unicode/uscript.h>
 
 namespace cuecard::tokenizer {
 namespace {
@@ -214,6 +215,22 @@ std::string regex_set(RegexClass of) {
   if (of == RegexClass::word)
     put(latin_1_numbers);
   return set + "]";
+}
+
+std::optional<int> script_of(char32_t character) {
+  if (character == ' ' || !assigned_in(character, 9))
+    return std::nullopt;
+  if (character == 0x30FC)
+    return USCRIPT_HAN;
+  if (character == 0x589 || character == 0x61C) // given to Armenian and Arabic later
+    return USCRIPT_COMMON;
+  if (between(character, 0x953, 0x954))
+    return USCRIPT_DEVANAGARI;
+  UErrorCode status = U_ZERO_ERROR;
+  const UScriptCode script = uscript_getScript(static_cast<UChar32>(character), &status);
+  if (U_FAILURE(status) || script == USCRIPT_UNKNOWN)
+    return std::nullopt;
+  return script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA ? USCRIPT_HAN : script;
 }
 
 bool is_chinese_char(char32_t character) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,7 +52,7 @@ std::string valid_utf8(std::string_view text);
 
 // The `tokenizers` package uses different Unicode versions for different character classes, and ids only match
 // if ours are the same: Unicode 16 for letters, numbers and `\w`, Unicode 17 for lower case, Unicode 8 for
-// BERT's punctuation, control characters and accents, Unicode 9 for marks and normalisation forms. Verified for
+// BERT's punctuation, control characters and accents, Unicode 9 for marks, scripts and normalisation forms. Verified for
 // every code point (tests/golden/tokenizer/make_tokenizer_golden.py).
 
 /// General categories L and N, and White_Space.
@@ -75,6 +76,10 @@ bool is_accent(char32_t character);
 /// as a set in ICU syntax. Inside brackets, `\w` excludes the numbers of Latin-1 (`²`, `½`).
 enum class RegexClass { word, word_in_brackets, letter, number };
 std::string regex_set(RegexClass of);
+
+/// The script, as the unigram trainers of SentencePiece see it: Hiragana, Katakana and the mark of long vowels are
+/// Han. Unicode 9; nullopt for spaces and for what was not assigned.
+std::optional<int> script_of(char32_t character);
 
 /// The CJK blocks whose characters BERT separates with spaces.
 bool is_chinese_char(char32_t character);

@@ -19,8 +19,9 @@ public:
       unk_id_ = static_cast<int32_t>(unknown->integer(0, pieces.size() - 1));
     if (settings.flag("byte_fallback", false))
       fallback_ = ByteFallback(pieces);
-    unk_score_ = *std::min_element(scores.begin(), scores.end()) - unk_penalty;
-    for (int64_t id = 0; id < pieces.size(); ++id)
+    if (!scores.empty())
+      unk_score_ = *std::min_element(scores.begin(), scores.end()) - unk_penalty;
+    for (int64_t id = pieces.size() - 1; id >= 0; --id) // of equal pieces, the last one counts
       if (!excluded(id))
         trie_.add(*pieces.piece(id), static_cast<int32_t>(id));
   }
@@ -105,7 +106,7 @@ private:
   }
 
   std::vector<double> scores_; // by id: log-probabilities
-  double unk_score_;
+  double unk_score_ = 0;
   int32_t unk_id_ = -1;
   ByteFallback fallback_;
   ByteTrie trie_;

@@ -2,6 +2,7 @@
 
 #include "tokenizer/byte_trie.hpp"
 #include "tokenizer/model.hpp"
+#include "tokenizer/unknown_token.hpp"
 
 namespace cuecard::tokenizer {
 namespace {
@@ -9,15 +10,9 @@ namespace {
 class WordPiece final : public Model {
 public:
   WordPiece(const Field& settings, const Pieces& pieces)
-      : max_input_chars_(settings.integer("max_input_chars_per_word", 100, 0, UINT32_MAX)) {
-    const std::string unknown = settings.string("unk_token", "[UNK]");
-    const auto unknown_id = pieces.id(unknown);
-    if (!unknown_id)
-      settings.at("unk_token").fail("is \"" + unknown + "\", which is not in the vocabulary.");
-    unk_id_ = *unknown_id;
-    for (int64_t id = 0; id < pieces.size(); ++id)
-      if (const std::string* piece = pieces.piece(id))
-        trie_.add(*piece, static_cast<int32_t>(id));
+      : max_input_chars_(settings.integer("max_input_chars_per_word", 100, 0, INT64_MAX)),
+        unknown_(settings, settings.string("unk_token", "[UNK]"), pieces) {
+    pieces.for_each([&](const std::string& piece, int32_t id) { trie_.add(piece, id); });
     continuation_node_ = trie_.node(settings.string("continuing_subword_prefix", "##"));
   }
 
@@ -36,7 +31,7 @@ public:
     }
     if (!known) {
       to.resize(before);
-      to.push_back({unk_id_, 0, size});
+      to.push_back({unknown_.id(word), 0, size});
     }
   }
 
@@ -48,7 +43,7 @@ private:
   }
 
   int64_t max_input_chars_;
-  int32_t unk_id_ = 0;
+  UnknownToken unknown_;
   ByteTrie trie_;
   int64_t continuation_node_ = -1; // trie node of the prefix "##"; -1 if no piece has it
 };

@@ -25,6 +25,16 @@ struct Describe {
 
 } // namespace
 
+Configuration Configuration::renamed(const std::vector<std::pair<std::string, std::string>>& names) const {
+  Configuration result = *this;
+  for (const auto& [from, to] : names)
+    if (const auto found = result.values_.find(from); found != result.values_.end()) {
+      result.values_[to] = std::move(found->second);
+      result.values_.erase(from);
+    }
+  return result;
+}
+
 int64_t Configuration::integer(std::string_view key, int64_t low, int64_t high) const {
   const auto found = values_.find(key);
   const std::string expected = "a whole number from " + std::to_string(low) + " to " + std::to_string(high);

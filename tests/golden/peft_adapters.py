@@ -67,6 +67,8 @@ CASES = {
     "gpt2-prefix-head": ("gpt2-tied", "PREFIX_TUNING", "SEQ_CLS", {}),
     "bert-words": ("bert-plain", "PREFIX_TUNING", "TOKEN_CLS", {}),
     "llama-words": ("llama-tied", "PREFIX_TUNING", "TOKEN_CLS", {}),
+    "t5-sides": ("t5-plain", "PREFIX_TUNING", "SEQ_2_SEQ_LM", {"token_dim": 18, "num_attention_heads": 3}),
+    "bart-sides": ("bart", "PREFIX_TUNING", "SEQ_2_SEQ_LM", {**BART, "num_layers": 4}),  # as of an encoder with four layers
 }
 OLD = "gpt2-prefix"  # without the fields that peft 0.3 did not write
 NAMED = "gpt2-prompt"  # a named adapter is saved in a subfolder

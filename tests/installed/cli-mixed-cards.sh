@@ -14,7 +14,8 @@ for i, text in enumerate(open("dev.txt")):
     print(json.dumps({"text": text.strip(), "card": cards[i % 3]}))
 print(json.dumps({"text": "x", "card": "nosuch"}))
 print("{\"text\":")' >mixed.jsonl
-run predict --card soft.card --card other.card --card plain=manual.card --model "$llama" --json <mixed.jsonl >mixed.json 2>err
+run predict --card soft.card --card other.card --card plain=manual.card --model "$llama" --json <mixed.jsonl >mixed.json 2>err && exit 1
+[ $? -eq 5 ] # some rows failed
 grep -q '2 of 26 examples' err
 python3 <<'PYTHON'
 from same_rows import *

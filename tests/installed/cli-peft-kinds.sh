@@ -37,7 +37,7 @@ expect 3 'replaces weights of the model' card export weights.card no --model "$p
 trained sites bare.json "$bart" prefix-tuning --set length=2 --set mid-dim=4 --set template.encoder-decoder=plain
 expect 3 'prefix in the encoder or the cross-attention' card export sites.card no --model "$bart"
 trained decoder bare.json "$bart" prefix-tuning --set length=2 --set mid-dim=4 --set encoder=false --set cross=false --set template.encoder-decoder=plain
-expect 3 'the same prefix for the decoder layers 1 and 2' card export decoder.card no --model "$bart"
+fits decoder "$bart" PREFIX_TUNING SEQ_2_SEQ_LM
 trained asked bare.json "$bart" prompt-tuning --set length=2
 expect 3 'template adds .* to the input' card export asked.card no --model "$bart"
 trained plainly bare.json "$bart" prompt-tuning --set length=2 --set template.encoder-decoder=plain

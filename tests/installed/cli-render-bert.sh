@@ -25,7 +25,8 @@ PYTHON
 
 # Data files, and unusable rows: reported by number, and an error with --strict.
 printf 'text\tlabel\nThe film was great\t1\n\nThe film was bad\t0\n' >rows.tsv
-cuecard render --json --model bert-mlm --template "$template" --data rows.tsv >out 2>err
+cuecard render --json --model bert-mlm --template "$template" --data rows.tsv >out 2>err && exit 1
+[ $? -eq 5 ]
 python3 -c '
 import json
 rows = [json.loads(line) for line in open("out")]

@@ -35,7 +35,7 @@ for tuner in manual p-tuning-v2; do
 done
 run eval --card manual.card --model "$bert" --task spans.json >table
 echo '{"question": "film ?", "context": "was x7 the plot"}' | run predict --card manual.card --model "$bert" >one.json
-run eval --card manual.card --model "$bert" --task spans.json --data odd.jsonl --json >odd.eval 2>told
+run eval --card manual.card --model "$bert" --task spans.json --data odd.jsonl --allow-skipped --json >odd.eval 2>told
 python3 <<'PYTHON'
 from same_rows import *
 for tuner in "manual", "p-tuning-v2":

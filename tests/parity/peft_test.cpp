@@ -36,7 +36,7 @@ struct Case {
 
 void for_each_case(const std::function<void(const Case&)>& look) {
   const json cases = read_json(adapters / "expected.json");
-  REQUIRE(cases.size() == 24);
+  REQUIRE(cases.size() == 26);
   for (const auto& [name, expected] : cases.items()) {
     CAPTURE(name);
     look({name, expected, peft::read_adapter(adapters / name), tiny_model(expected["model"])});
@@ -131,11 +131,11 @@ TEST_CASE("an imported adapter is exported unchanged") {
     CHECK(here.base_model == there.base_model);
     CHECK(here.virtual_tokens == there.virtual_tokens);
     const BackboneShape& shape = each.model.shape();
-    if (there.has_prefix() ||
-        !shape.encoder_decoder) { // otherwise PEFT writes the encoder's values and ignores them
+    if (!shape.encoder_decoder) // otherwise several numbers of layers give the same prefixes
       CHECK(here.layers == there.layers);
+    if (there.has_prefix() ||
+        !shape.encoder_decoder) // otherwise PEFT writes the encoder's value and ignores it
       CHECK(here.heads == there.heads);
-    }
     CHECK(here.width == there.width);
     CHECK(here.modules_to_save == there.modules_to_save);
     CHECK(exported.head.size() == each.adapter.head.size());

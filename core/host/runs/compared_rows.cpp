@@ -1,12 +1,11 @@
 #include "host/runs/compared_rows.hpp"
 
-#include <iostream>
-
 #include <cuecard/error.hpp>
 
 #include "engine/predict/predictor.hpp"
 #include "engine/train/dev_metric.hpp"
 #include "host/interrupt.hpp"
+#include "host/output/record_messages.hpp"
 
 namespace cuecard::host {
 
@@ -24,13 +23,12 @@ bool has_answer(const TaskPipeline& pipeline, const Example& example) {
 
 } // namespace
 
-ComparedRows read_compared_rows(const TrainingTask& task, bool strict) {
+ComparedRows read_compared_rows(const TrainingTask& task, const ReadSettings& settings) {
   ComparedRows rows;
   if (task.file.test) {
-    rows.examples = read_examples(*task.file.test, task.file.layout, LabelIndex(task.file.labels),
-                                  {strict, true}, rows.report);
-    if (const std::string summary = rows.report.summary(); !summary.empty())
-      std::cerr << "cuecard: " << summary << '\n';
+    rows.examples =
+        read_examples(*task.file.test, task.file.layout, LabelIndex(task.file.labels), settings, rows.report);
+    print_messages(rows.report);
   } else {
     rows = {task.rows.dev, task.rows.dev_report};
   }

@@ -21,7 +21,7 @@ struct ComparedRows {
 };
 
 /// The task's test set, or its development set if it has no test set; DataError if it has neither.
-ComparedRows read_compared_rows(const TrainingTask& task, bool strict);
+ComparedRows read_compared_rows(const TrainingTask& task, const ReadSettings& settings);
 
 struct ComparedCard {
   std::string metric;

@@ -6,6 +6,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/train/dev_metric.hpp"
+#include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/output/table.hpp"
 #include "host/runs/progress.hpp"
@@ -103,7 +104,7 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
     const bool reported = same_lines(rows.skipped, skipped); // by the run of another seed
     rows.skipped = skipped;
     if (!reported)
-      report_skipped(rows, values.given("strict"));
+      report_skipped(rows, labelled_rows(values));
   };
   return train(model, train_tasks, requested(values), choice.seed, progress, on_skipped,
                {choice.checkpoint, values.integer("checkpoint-every")});

@@ -5,8 +5,10 @@
 #include <cuecard/error.hpp>
 
 #include "data/data_labels.hpp"
+#include "data/sample_checks.hpp"
 #include "data/sampler.hpp"
 #include "data/split.hpp"
+#include "host/output/record_messages.hpp"
 #include "program/failure.hpp"
 
 namespace cuecard::host {
@@ -27,6 +29,9 @@ std::vector<Example> picked(const std::vector<Example>& examples, const std::vec
   return result;
 }
 
+/// Marks a row in a list of labels; no label has this number.
+constexpr int64_t taken = -2;
+
 /// For a development set from the training file: its skipped records are already reported there.
 void take_report(TaskRows& rows) {
   rows.dev_report = rows.train_report;
@@ -39,43 +44,60 @@ void take_split(const TaskFile& task, TaskRows& rows) {
   const auto parts = split(rows.train, {1 - task.split.dev, task.split.dev}, task.split.seed);
   rows.dev = picked(rows.train, parts[1]);
   rows.train = picked(rows.train, parts[0]);
+  require_both_parts(task, rows.train, rows.dev);
   take_report(rows);
+}
+
+void warn(const std::string& sentence) {
+  if (!sentence.empty())
+    std::cerr << "cuecard: " << sentence << '\n';
 }
 
 void take_few_shot(const TaskFile& task, TaskRows& rows) {
   if (!task.few_shot)
     return;
   const TaskFewShot& few = *task.few_shot;
+  warn(sample_shortage(task, labels_of(rows.train), few.train, "few_shot", "training rows"));
   if (few.dev && rows.dev.empty()) {
     const FewShot both = sample_with_dev(labels_of(rows.train), few.train, *few.dev, few.seed);
+    if (both.dev.empty())
+      throw DataError(task.file.string() + ": \"few_shot\" takes all " + std::to_string(rows.train.size()) +
+                      " training rows and leaves none for \"few_shot.dev\"; ask for fewer, or give a file "
+                      "\"data.dev\".");
+    std::vector<int64_t> left = labels_of(rows.train);
+    for (const std::size_t index : both.train)
+      left[index] = taken;
+    std::erase(left, taken);
+    warn(sample_shortage(task, left, *few.dev, "few_shot.dev", "rows that are left for development"));
     rows.dev = picked(rows.train, both.dev);
     rows.train = picked(rows.train, both.train);
     take_report(rows);
     return;
   }
   rows.train = picked(rows.train, sample(labels_of(rows.train), few.train, few.seed));
-  if (few.dev)
-    rows.dev = picked(rows.dev, sample(labels_of(rows.dev), *few.dev, few.seed));
+  if (!few.dev)
+    return;
+  warn(sample_shortage(task, labels_of(rows.dev), *few.dev, "few_shot.dev", "development rows"));
+  rows.dev = picked(rows.dev, sample(labels_of(rows.dev), *few.dev, few.seed));
 }
 
-TaskRows read_rows(const TaskFile& task, bool strict) {
+TaskRows read_rows(const TaskFile& task, const ReadSettings& settings) {
   TaskRows rows;
   const LabelIndex labels(task.labels);
   if (task.train)
-    rows.train = read_examples(*task.train, task.layout, labels, {strict, true}, rows.train_report);
+    rows.train = read_examples(*task.train, task.layout, labels, settings, rows.train_report);
   if (task.dev)
-    rows.dev = read_examples(*task.dev, task.layout, labels, {strict, true}, rows.dev_report);
+    rows.dev = read_examples(*task.dev, task.layout, labels, settings, rows.dev_report);
   for (const RecordReport* report : {&rows.train_report, &rows.dev_report})
-    if (const std::string summary = report->summary(); !summary.empty())
-      std::cerr << "cuecard: " << summary << '\n';
+    print_messages(*report);
   take_split(task, rows);
   take_few_shot(task, rows);
   return rows;
 }
 
 /// DataError if the task has no training data but tuner or verbalizer is trained, or no label column although
-/// labels are needed to train or evaluate.
-void require_data(const TaskFile& task, const std::string& tuner, const registry::Registry& plugins) {
+/// labels are needed to train or evaluate. Returns whether one of them is trained.
+bool require_data(const TaskFile& task, const std::string& tuner, const registry::Registry& plugins) {
   const auto is_trained = [&](uint32_t kind, const std::string& component) {
     return plugins.find(kind, component).component().trains != CUECARD_TRAINS_NOTHING;
   };
@@ -92,29 +114,21 @@ void require_data(const TaskFile& task, const std::string& tuner, const registry
   if (!task.layout.label && !task.labels.empty() && (trains || evaluates))
     lacks("data.label", trains ? trained + " needs labelled training examples"
                                : "the evaluation on the development set needs labels");
-}
-
-/// Skipped examples in one line: how many, and the first of them with their reasons.
-std::string summary_of(const std::vector<SkippedExample>& skipped, const std::string& file,
-                       std::size_t examples, const std::string& what) {
-  constexpr std::size_t most = 10;
-  std::string text = file + ": " + std::to_string(skipped.size()) + " of " + std::to_string(examples) + " " +
-                     what + " examples skipped (";
-  for (std::size_t i = 0; i < skipped.size() && i < most; ++i)
-    text += (i ? "; line " : "line ") + std::to_string(skipped[i].line) + ": " +
-            without_full_stop(skipped[i].reason);
-  return text + (skipped.size() > most ? "; ...)." : ").");
+  return trains;
 }
 
 } // namespace
 
 TrainingTask read_training_task(const std::string& path, const std::vector<std::string>& tuners,
-                                const registry::Registry& plugins, bool strict) {
+                                const registry::Registry& plugins, const ReadSettings& settings) {
   TrainingTask task{read_task_file(path), {}};
   infer_labels_from_data(task.file);
+  bool trains = false;
   for (const std::string& tuner : tuners)
-    require_data(task.file, tuner, plugins);
-  task.rows = read_rows(task.file, strict);
+    trains = require_data(task.file, tuner, plugins) || trains;
+  task.rows = read_rows(task.file, settings);
+  if (trains)
+    warn(missing_labels(task.file, task.rows.train));
   return task;
 }
 
@@ -166,21 +180,27 @@ void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, 
     }
 }
 
-void report_skipped(const TaskRows& rows, bool strict) {
+void report_skipped(const TaskRows& rows, const ReadSettings& settings) {
   const auto report = [&](const std::vector<SkippedExample>& skipped, const std::string& file,
                           std::size_t count, const std::string& what) {
     if (skipped.empty())
       return;
-    if (strict)
+    if (settings.strict)
       throw DataError(file + ", line " + std::to_string(skipped[0].line) +
                       ": the example can't be used: " + without_full_stop(skipped[0].reason) + ".");
-    const std::string text = summary_of(skipped, file, count, what);
+    std::vector<SkippedRecord> records;
+    for (const SkippedExample& each : skipped)
+      records.push_back({each.line, without_full_stop(each.reason)});
+    const auto total = static_cast<int64_t>(count);
+    const std::string text = skipped_sentence(records, total, file, what, 10);
     if (&skipped == &rows.skipped.train && skipped.size() == count)
       throw DataError(text);
+    if (!settings.allow_skipped)
+      refuse_too_many(records, total, file, what);
     std::cerr << "cuecard: " << text << '\n';
   };
-  report(rows.skipped.train, rows.train_report.file, rows.train.size(), "training");
-  report(rows.skipped.dev, rows.dev_report.file, rows.dev.size(), "development");
+  report(rows.skipped.train, rows.train_report.file, rows.train.size(), "training examples");
+  report(rows.skipped.dev, rows.dev_report.file, rows.dev.size(), "development examples");
 }
 
 } // namespace cuecard::host

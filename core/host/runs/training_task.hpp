@@ -27,7 +27,7 @@ struct TrainingTask {
 /// Reads the task file and its examples, split and sampled; reports skipped records on standard error.
 /// DataError if the task has no training file and one of `tuners`, or the verbalizer, needs training examples.
 TrainingTask read_training_task(const std::string& path, const std::vector<std::string>& tuners,
-                                const registry::Registry& plugins, bool strict);
+                                const registry::Registry& plugins, const ReadSettings& settings);
 
 /// The pipeline of `task` with the tuner `tuner` and the options `set`: NAME=VALUE is an option of the tuner,
 /// verbalizer.NAME=VALUE of the verbalizer, template.NAME=VALUE of the template. Later values win.
@@ -41,8 +41,8 @@ void set_option(ComponentChoice& choice, const std::string& name, const std::str
 /// versa.
 void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, const TaskRows& rows);
 
-/// Reports skipped examples on standard error. DataError with `strict`, for the first of them, or if no
-/// training example is left.
-void report_skipped(const TaskRows& rows, bool strict);
+/// Reports skipped examples on standard error. DataError with `settings.strict`, for the first of them, if no
+/// training example is left, or if there are more than `settings` allow.
+void report_skipped(const TaskRows& rows, const ReadSettings& settings);
 
 } // namespace cuecard::host

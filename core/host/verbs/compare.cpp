@@ -212,8 +212,8 @@ int compare_tuners(const Values& values) {
     choice.set = options_for(tuner, tuners, values.pairs("set"), plugins);
   }
   std::vector<TrainingTask> tasks{
-      read_training_task(values.text("task"), tuners, plugins, values.given("strict"))};
-  const ComparedRows rows = read_compared_rows(tasks[0], values.given("strict"));
+      read_training_task(values.text("task"), tuners, plugins, labelled_rows(values))};
+  const ComparedRows rows = read_compared_rows(tasks[0], labelled_rows(values));
   const Scratch scratch;
   std::filesystem::path out = scratch.path;
   std::optional<CardsFolder> folder;

@@ -74,7 +74,7 @@ CardRows read_rows(const TaskPipeline& pipeline, const std::string& bytes, const
   if (!texts && !layout.label)
     throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
   rows.examples = parse_examples(bytes, path, layout, label_index(pipeline.labels, values),
-                                 {values.given("strict"), true}, rows.report);
+                                 labelled_rows(values), rows.report);
   for (Example& example : rows.examples)
     take_words(example, pipeline);
   std::erase_if(rows.examples, [&](const Example& example) {
@@ -247,10 +247,14 @@ int eval(const Values& values) {
     }
   }
   std::set<std::string> reported; // cards that skip the same examples report them once
-  for (const MeasuredCard& card : measured)
-    if (const std::string summary = card.report().summary(10);
-        !summary.empty() && reported.insert(summary).second)
-      std::cerr << "cuecard: " << summary << '\n';
+  for (const MeasuredCard& card : measured) {
+    const RecordReport& report = card.report();
+    if (!values.given("allow-skipped"))
+      refuse_too_many(report.skipped, report.records, report.file);
+    for (const std::string& message : report.messages(10))
+      if (reported.insert(message).second)
+        std::cerr << "cuecard: " << message << '\n';
+  }
   print(objects, values);
   return 0;
 }

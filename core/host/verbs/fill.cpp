@@ -92,7 +92,7 @@ int fill(const Values& values) {
     add_counters(summary, predictor.counters());
     print_line({{"summary", summary}});
   }
-  return work.requested() ? exit_interrupted : 0;
+  return work.requested() ? exit_interrupted : skipped > 0 ? exit_rows_failed : 0;
 }
 
 } // namespace cuecard::host

@@ -169,7 +169,7 @@ int generate(const Values& values) {
     add_counters(summary, predictor.counters());
     print_line({{"summary", summary}});
   }
-  return work.requested() ? exit_interrupted : 0;
+  return work.requested() ? exit_interrupted : skipped > 0 ? exit_rows_failed : 0;
 }
 
 } // namespace cuecard::host

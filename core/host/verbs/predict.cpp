@@ -134,7 +134,7 @@ int predict(const Values& values) {
   }
   if (run.skipped() > 0)
     std::cerr << "cuecard: " << run.skipped() << " of " << run.rows() << " examples skipped.\n";
-  return work.requested() ? exit_interrupted : 0;
+  return work.requested() ? exit_interrupted : run.skipped() > 0 ? exit_rows_failed : 0;
 }
 
 } // namespace cuecard::host

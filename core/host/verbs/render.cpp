@@ -7,6 +7,7 @@
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
+#include "program/failure.hpp"
 
 namespace cuecard::host {
 
@@ -101,7 +102,7 @@ int render(const Values& values) {
   }
   if (skipped > 0)
     std::cerr << "cuecard: " << skipped << " of " << number << " examples skipped.\n";
-  return 0;
+  return skipped > 0 ? exit_rows_failed : 0;
 }
 
 } // namespace cuecard::host

@@ -1,8 +1,11 @@
 #include <vector>
 
+#include <unistd.h>
+
 #include <cuecard/error.hpp>
 
 #include "files/strict_json.hpp"
+#include "host/line_stream.hpp"
 #include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
 #include "model/model_files.hpp"
@@ -61,8 +64,9 @@ int tokenize(const Values& values) {
   };
   for (const std::string& text : values.texts("text"))
     one(text, "text ");
+  LineStream lines(STDIN_FILENO, "standard input");
   if (!values.given("text"))
-    for (std::string line; std::getline(std::cin, line);)
+    for (std::string line; lines.next(line);)
       one(line, "standard input, line ");
   return 0;
 }

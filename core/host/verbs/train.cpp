@@ -229,7 +229,7 @@ int train(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   std::vector<TrainingTask> tasks;
   for (const std::string& path : values.texts("task"))
-    tasks.push_back(read_training_task(path, values.texts("tuner"), plugins, values.given("strict")));
+    tasks.push_back(read_training_task(path, values.texts("tuner"), plugins, labelled_rows(values)));
   const std::vector<std::filesystem::path> places = card_places(tasks, values);
   std::optional<CardsFolder> folder;
   if (tasks.size() > 1)

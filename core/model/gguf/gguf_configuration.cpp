@@ -135,14 +135,19 @@ void set_llama3_scaling(const GgufFile& file, int64_t head_dim, double theta, Co
   }
 }
 
+/// As llama.cpp reads it: a factor is linear scaling where no type is given, none or 0 is no scaling, and old files have it under
+/// another key.
 void set_rope_scaling(const Metadata& metadata, const std::string& architecture, Configuration& into) {
   const std::string key = architecture + ".rope.scaling.";
-  const std::string kind = metadata.string_or(key + "type", "none");
+  const std::string kind = metadata.string_or(key + "type", "linear");
   if (kind == "none")
     return;
   if (kind != "linear")
     metadata.fail(key + "type", "is \"" + kind.substr(0, 40) + "\"; \"none\" and \"linear\" are supported");
-  const double factor = metadata.number(key + "factor");
+  const std::optional<double> given = metadata.number_if(key + "factor");
+  const double factor = given ? *given : metadata.number_if(architecture + ".rope.scale_linear").value_or(0);
+  if (factor == 0 || factor == 1)
+    return;
   for (const std::string group : {"rope_scaling.", "rope_parameters."}) {
     into.set(group + "rope_type", std::string("linear"));
     into.set(group + "factor", factor);
@@ -153,8 +158,8 @@ void set_rope_scaling(const Metadata& metadata, const std::string& architecture,
 /// The head size; RoPE must apply to the whole head.
 int64_t head_size(const Metadata& metadata, const std::string& architecture, int64_t hidden, int64_t heads) {
   const std::optional<int64_t> rotary = metadata.integer_if(architecture + ".rope.dimension_count");
-  const int64_t size = metadata.integer_if(architecture + ".attention.key_length")
-                           .value_or(rotary.value_or(heads > 0 ? hidden / heads : 0));
+  const int64_t size =
+      metadata.integer_if(architecture + ".attention.key_length").value_or(heads > 0 ? hidden / heads : 0);
   if (heads == 0 || size == 0 || size % 2 != 0)
     metadata.fail(architecture + ".attention.head_count", "doesn't give heads of even size");
   if (rotary.value_or(size) != size)

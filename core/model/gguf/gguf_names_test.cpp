@@ -63,6 +63,43 @@ TEST_CASE("gguf: names and configuration of a tiny llama") {
   CHECK(contains(error_of({}), "\"mamba\""));
 }
 
+TEST_CASE("gguf: keys that a llama file may lack are what llama.cpp takes them for") {
+  TestFolder folder;
+  const std::vector<std::string> needed{pair("general.architecture", 8, text("llama")),
+                                        pair("llama.embedding_length", 4, raw<uint32_t>(8)),
+                                        pair("llama.block_count", 4, raw<uint32_t>(1)),
+                                        pair("llama.attention.head_count", 4, raw<uint32_t>(2)),
+                                        pair("llama.feed_forward_length", 4, raw<uint32_t>(8)),
+                                        pair("llama.context_length", 4, raw<uint32_t>(128)),
+                                        pair("llama.vocab_size", 4, raw<uint32_t>(3)),
+                                        pair("llama.attention.layer_norm_rms_epsilon", 6, raw(1e-5f))};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> pairs = needed;
+    pairs.insert(pairs.end(), more.begin(), more.end());
+    return gguf_configuration(GgufFile(folder.write("a.gguf", file_of(pairs, {}, ""))));
+  };
+  const Configuration plain = with({});
+  CHECK(plain.integer("num_key_value_heads") == 2);
+  CHECK(plain.integer("head_dim") == 4);
+  CHECK(plain.number("rope_theta") == 10000.0);
+  CHECK(plain.text("rope_parameters.rope_type") == "default");
+  const auto factor = [&](const std::vector<std::string>& more) {
+    const Configuration scaled = with(more);
+    return scaled.text_or("rope_scaling.rope_type", "") == "linear" ? scaled.number("rope_parameters.factor")
+                                                                    : 1.0;
+  };
+  const std::string four = pair("llama.rope.scaling.factor", 6, raw(4.0f));
+  CHECK(factor({four}) == 4); // without a type it is linear
+  CHECK(factor({four, pair("llama.rope.scaling.type", 8, text("linear"))}) == 4);
+  CHECK(factor({four, pair("llama.rope.scaling.type", 8, text("none"))}) == 1);
+  CHECK(factor({pair("llama.rope.scaling.type", 8, text("linear"))}) == 1); // without a factor it is none
+  CHECK(factor({pair("llama.rope.scaling.factor", 6, raw(0.0f))}) == 1);
+  CHECK(factor({pair("llama.rope.scale_linear", 6, raw(2.0f))}) == 2); // as files had it before
+  // A rotation of half a head is no smaller head.
+  CHECK(contains(sentence([&] { with({pair("llama.rope.dimension_count", 4, raw<uint32_t>(2))}); }),
+                 "is 2 but the head size is 4"));
+}
+
 TEST_CASE("gguf: names and configuration of a tiny bert") {
   TestFolder folder;
   std::vector<std::string> pairs{pair("general.architecture", 8, text("bert")),

@@ -33,6 +33,21 @@ std::vector<int32_t> token_types(const GgufFile& file) {
   return types;
 }
 
+/// Absent: empty. Old files have whole numbers.
+std::vector<double> scores(const GgufFile& file) {
+  const auto found = file.metadata().find("tokenizer.ggml.scores");
+  if (found != file.metadata().end())
+    if (const auto* whole = std::get_if<std::vector<int64_t>>(&found->second))
+      return {whole->begin(), whole->end()};
+  const auto* stored = find<std::vector<double>>(file, "scores", "an array of numbers");
+  return stored ? *stored : std::vector<double>{};
+}
+
+std::optional<bool> flag(const GgufFile& file, const std::string& name) {
+  const auto* value = find<bool>(file, name, "a boolean");
+  return value ? std::optional(*value) : std::nullopt;
+}
+
 } // namespace
 
 GgufTokenizer gguf_tokenizer(const GgufFile& file) {
@@ -56,10 +71,10 @@ GgufTokenizer gguf_tokenizer(const GgufFile& file) {
   tokenizer.pad = token_id(file, "padding");
   tokenizer.cls = token_id(file, "cls");
   tokenizer.mask = token_id(file, "mask");
-  if (const auto* add = find<bool>(file, "add_bos_token", "a boolean"))
-    tokenizer.add_bos = *add;
-  if (const auto* add = find<bool>(file, "add_eos_token", "a boolean"))
-    tokenizer.add_eos = *add;
+  tokenizer.scores = scores(file);
+  tokenizer.add_bos = flag(file, "add_bos_token");
+  tokenizer.add_eos = flag(file, "add_eos_token");
+  tokenizer.add_space_prefix = flag(file, "add_space_prefix");
   if (const auto* chat = find<std::string>(file, "chat_template", "a string", "tokenizer."))
     tokenizer.chat_template = *chat;
   return tokenizer;

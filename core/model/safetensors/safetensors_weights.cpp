@@ -86,6 +86,10 @@ SafetensorsWeights::SafetensorsWeights(const std::filesystem::path& directory, a
                         "\", which the index doesn't list for this file.");
       file_of_[name] = i;
     }
+  for (const SafetensorsFile& file : files_)
+    for (const auto& [other, name] : file.metadata())
+      if (!file_of_.contains(other) && file_of_.contains(name))
+        other_names_[other] = name;
   for (const auto& [name, shard] : shards)
     if (!has(name))
       throw DataError(index.string() + ": maps the tensor \"" + name.substr(0, 80) + "\" to \"" + shard +
@@ -96,27 +100,36 @@ std::vector<std::string> SafetensorsWeights::names() const {
   std::vector<std::string> names;
   for (const auto& [name, file] : file_of_)
     names.push_back(name);
+  for (const auto& [other, name] : other_names_)
+    names.push_back(other);
   return names;
 }
 
-const SafetensorsFile& SafetensorsWeights::file_with(std::string_view name) const {
-  const auto found = file_of_.find(name);
+SafetensorsWeights::FileOf::const_iterator SafetensorsWeights::find(std::string_view name) const {
+  const auto other = other_names_.find(name);
+  return file_of_.find(other == other_names_.end() ? name : std::string_view(other->second));
+}
+
+const SafetensorsWeights::FileOf::value_type& SafetensorsWeights::stored_as(std::string_view name) const {
+  const auto found = find(name);
   if (found == file_of_.end())
     throw_missing(name, files_.front().path().parent_path().string());
-  return files_[found->second];
+  return *found;
 }
 
 at::Tensor SafetensorsWeights::get(std::string_view name, at::IntArrayRef shape) const {
-  const SafetensorsFile& file = file_with(name);
-  const at::Tensor stored = file.tensor(name);
+  const auto& [own_name, number] = stored_as(name);
+  const SafetensorsFile& file = files_[number];
+  const at::Tensor stored = file.tensor(own_name);
   at::Tensor tensor = convert(stored, name, shape, file.path().string());
   if (!tensor.is_same(stored))
-    file.release(name);
+    file.release(own_name);
   return tensor;
 }
 
 StoredTensor SafetensorsWeights::stored(std::string_view name) const {
-  const SafetensorsEntry& entry = file_with(name).entries().find(name)->second;
+  const auto& [own_name, number] = stored_as(name);
+  const SafetensorsEntry& entry = files_[number].entries().at(own_name);
   return {std::string(safetensors_dtype_name(entry.dtype)), entry.shape, entry.end - entry.begin,
           at::isFloatingType(entry.dtype) ? dtype_ : entry.dtype};
 }

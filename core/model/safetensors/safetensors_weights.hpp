@@ -18,21 +18,28 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& dir
 /// Whether a directory has a weight file in any format, supported or not.
 bool has_weight_file(const std::filesystem::path& directory);
 
-/// Maps the files and checks all headers and that the index matches the shards.
+/// Maps the files and checks all headers and that the index matches the shards. A tensor that is there under one of its
+/// names has the others, too, where the file's metadata tells them ({other name: name}), as `safetensors.torch.save_model` writes
+/// tensors that share memory.
 class SafetensorsWeights : public ModelWeights {
 public:
   SafetensorsWeights(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device);
 
-  bool has(std::string_view name) const override { return file_of_.find(name) != file_of_.end(); }
+  bool has(std::string_view name) const override { return find(name) != file_of_.end(); }
   std::vector<std::string> names() const override;
   at::Tensor get(std::string_view name, at::IntArrayRef shape) const override;
   StoredTensor stored(std::string_view name) const override;
 
 private:
-  const SafetensorsFile& file_with(std::string_view name) const;
+  using FileOf = std::map<std::string, std::size_t, std::less<>>;
+
+  /// The tensor's name in its file, and the number of that.
+  FileOf::const_iterator find(std::string_view name) const;
+  const FileOf::value_type& stored_as(std::string_view name) const;
 
   std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::size_t, std::less<>> file_of_;
+  FileOf file_of_;
+  std::map<std::string, std::string, std::less<>> other_names_; ///< to names in `file_of_`
 };
 
 } // namespace cuecard

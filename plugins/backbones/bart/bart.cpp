@@ -17,6 +17,13 @@ namespace {
 constexpr int64_t position_offset = 2;
 constexpr double norm_epsilon = 1e-5;
 
+/// With BART's own names for keys that transformers also reads by those of other families.
+Configuration own_spelling(const Configuration& c) {
+  return c.renamed({{"hidden_size", "d_model"},
+                    {"num_attention_heads", "encoder_attention_heads"},
+                    {"num_hidden_layers", "encoder_layers"}});
+}
+
 at::Tensor heads_of(const at::Tensor& states, int64_t heads) {
   return states.view({states.size(0), heads, states.size(1) / heads});
 }
@@ -39,13 +46,14 @@ KeyValues keys_and_values(const BartAttention& attention, int64_t heads, const a
 } // namespace
 
 BartConfiguration::BartConfiguration(const Configuration& c)
-    : encoder{c.integer("encoder_layers", 1, 1024), c.integer("encoder_attention_heads", 1, 4096),
-              c.integer("encoder_ffn_dim", 1, 1 << 24)},
-      decoder{c.integer("decoder_layers", 1, 1024), c.integer("decoder_attention_heads", 1, 4096),
-              c.integer("decoder_ffn_dim", 1, 1 << 24)},
-      hidden(c.integer("d_model", 1, 1 << 20)), vocabulary(c.integer("vocab_size", 1, 1 << 24)),
+    : encoder{c.integer_or("encoder_layers", 12, 1, 1024), c.integer_or("encoder_attention_heads", 16, 1, 4096),
+              c.integer_or("encoder_ffn_dim", 4096, 1, 1 << 24)},
+      decoder{c.integer_or("decoder_layers", 12, 1, 1024), c.integer_or("decoder_attention_heads", 16, 1, 4096),
+              c.integer_or("decoder_ffn_dim", 4096, 1, 1 << 24)},
+      hidden(c.integer_or("d_model", 1024, 1, 1 << 20)),
+      vocabulary(c.integer_or("vocab_size", 50265, 1, 1 << 24)),
       max_positions(c.integer_or("max_position_embeddings", 1024, 1, 1 << 24)),
-      decoder_start(c.integer_or("decoder_start_token_id", c.integer_or("eos_token_id", 2))),
+      decoder_start(c.integer_or("decoder_start_token_id", 2)),
       scale_embedding(c.boolean_or("scale_embedding", false)), tied(c.boolean_or("tie_word_embeddings", true)),
       activation(activation_of(c, "activation_function", "gelu")) {
   for (const auto& [key, heads] : {std::pair{"encoder_attention_heads", encoder.heads},
@@ -85,7 +93,7 @@ at::Tensor BartStack::forward(const at::Tensor& embedded, const ForwardPass& pas
 }
 
 BackboneShape Bart::describe(const Configuration& configuration) {
-  const BartConfiguration c(configuration);
+  const BartConfiguration c(own_spelling(configuration));
   BackboneShape shape;
   shape.family = "bart";
   shape.layers = c.decoder.layers;
@@ -104,17 +112,28 @@ BackboneShape Bart::describe(const Configuration& configuration) {
 }
 
 Bart::Bart(const BackboneArguments& arguments)
-    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(own_spelling(arguments.configuration)) {
   const BartConfiguration& c = configuration_;
   const Weights& source = arguments.weights;
-  input_table_ = take(
-      source, source.has("model.shared.weight") ? "model.shared.weight" : "model.encoder.embed_tokens.weight",
-      {c.vocabulary, c.hidden});
-  output_table_ = c.tied ? input_table_ : take(source, "lm_head.weight", {c.vocabulary, c.hidden});
+  const std::string model = prefix_in(source, {"model.", ""}, "encoder.layernorm_embedding.weight");
+  // In the order in which transformers looks for what stands for a missing one.
+  const std::vector<std::string> words{model + "shared.weight", model + "decoder.embed_tokens.weight",
+                                       model + "encoder.embed_tokens.weight"};
+  std::vector<at::Tensor> tables; // shared, of the head, of the decoder, of the encoder
+  if (c.tied) {
+    tables =
+        take_tied(source, {words[0], "lm_head.weight", words[1], words[2]}, {c.vocabulary, c.hidden}, true);
+  } else { // the head is its own, and both sides read the shared table as ever
+    tables = take_tied(source, words, {c.vocabulary, c.hidden}, true);
+    tables.insert(tables.begin() + 1,
+                  take_tied(source, {"lm_head.weight"}, {c.vocabulary, c.hidden}, false)[0]);
+  }
+  set_tables(source, words[0], tables[3], tables[1]);
+  decoder_table_ = tables[2];
   if (source.has("final_logits_bias"))
     final_logits_bias_ = take(source, "final_logits_bias", {1, c.vocabulary}).select(0, 0);
-  encoder_ = take_stack(source, "model.encoder.", c.encoder, false);
-  decoder_ = take_stack(source, "model.decoder.", c.decoder, true);
+  encoder_ = take_stack(source, model + "encoder.", c.encoder, false);
+  decoder_ = take_stack(source, model + "decoder.", c.decoder, true);
 }
 
 BartStack Bart::take_stack(const Weights& source, const std::string& name, const BartSide& side, bool decoder) {
@@ -150,21 +169,23 @@ BartStack Bart::take_stack(const Weights& source, const std::string& name, const
 }
 
 /// Soft tokens are scaled like words, so one initialised from a word equals it.
-at::Tensor Bart::embed(const Side& side, const BatchConditioning& conditioning) const {
-  const at::Tensor words = embed_tokens(input_table_, side, conditioning);
+at::Tensor Bart::embed(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning) const {
+  const at::Tensor words = embed_tokens(table, side, conditioning);
   return configuration_.scale_embedding ? words * std::sqrt(static_cast<double>(configuration_.hidden)) : words;
 }
 
 at::Tensor Bart::forward(const ForwardArgs& args) const {
   const Batch& batch = args.batch;
   const ForwardPass encoder(args, batch.input, shape_, PrefixSite::encoder);
-  const auto encode = [&] { return encoder_.forward(embed(batch.input, args.conditioning), encoder, nullptr); };
+  const auto encode = [&] {
+    return encoder_.forward(embed(input_table_, batch.input, args.conditioning), encoder, nullptr);
+  };
   if (!batch.output || encoder.partial())
     return encode();
   const ForwardPass pass(args, *batch.output, shape_, PrefixSite::self);
   const CrossPass cross(args);
   const Encoded encoded{cross, &encoder, cross.encodes() ? encode() : at::Tensor()};
-  return decoder_.forward(embed(*batch.output, args.conditioning), pass, &encoded);
+  return decoder_.forward(embed(decoder_table_, *batch.output, args.conditioning), pass, &encoded);
 }
 
 at::Tensor Bart::project(const ProjectArgs& args) const {

@@ -77,9 +77,11 @@ public:
 
 private:
   BartStack take_stack(const Weights& source, const std::string& name, const BartSide& side, bool decoder);
-  at::Tensor embed(const Side& side, const BatchConditioning& conditioning) const;
+  at::Tensor embed(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning) const;
 
   BartConfiguration configuration_;
+  at::Tensor
+      decoder_table_; ///< [vocabulary, hidden] what the decoder reads words from: `input_table_` where they are tied
   at::Tensor final_logits_bias_; ///< [vocabulary], or undefined
   BartStack encoder_, decoder_;
 };

@@ -25,8 +25,13 @@ Configuration small() {
   return c;
 }
 
-const RandomWeights whole(1),
-    without_bias(1, [](std::string_view name) { return name == "final_logits_bias"; });
+/// As BART's checkpoints are: both sides and the head read the table called "shared".
+bool other_tables(std::string_view name) {
+  return name.ends_with("embed_tokens.weight") || name == "lm_head.weight";
+}
+
+const RandomWeights whole(1, other_tables),
+    without_bias(1, [](std::string_view name) { return other_tables(name) || name == "final_logits_bias"; });
 
 std::string refusal(const Configuration& configuration) {
   try {
@@ -62,6 +67,21 @@ TEST_CASE("the decoder starts with the end-of-sequence token unless the configur
   CHECK(Bart::describe(c).decoder_start == 2);
   c.set("decoder_start_token_id", int64_t{5});
   CHECK(Bart::describe(c).decoder_start == 5);
+}
+
+TEST_CASE("a key that is missing, or spelled as in other families, is what transformers takes it for") {
+  const BackboneShape large = Bart::describe(Configuration("config.json"));
+  CHECK(large.layers == 12);
+  CHECK(large.hidden == 1024);
+  CHECK(large.heads == 16);
+  CHECK(large.vocabulary == 50265);
+  CHECK(large.max_positions == 1024);
+  Configuration other = small();
+  other.set("eos_token_id", int64_t{7}); // does not say where the decoder starts
+  CHECK(Bart::describe(other).decoder_start == 2);
+  other.set("num_hidden_layers", int64_t{3});
+  REQUIRE(Bart::describe(other).sites[1].site == PrefixSite::encoder);
+  CHECK(Bart::describe(other).sites[1].layers == 3);
 }
 
 TEST_CASE("a soft token initialised from a word equals it, scaled or not") {

@@ -4,12 +4,16 @@ namespace cuecard::distilbert {
 
 namespace {
 
-EncoderConfiguration configuration_of(const Configuration& c) {
-  EncoderConfiguration configuration(c, {.layers = "n_layers",
-                                         .hidden = "dim",
-                                         .heads = "n_heads",
-                                         .intermediate = "hidden_dim",
-                                         .activation = "activation"});
+EncoderConfiguration configuration_of(const Configuration& given) {
+  const Configuration c = given.renamed(
+      {{"hidden_size", "dim"}, {"num_attention_heads", "n_heads"}, {"num_hidden_layers", "n_layers"}});
+  EncoderConfiguration configuration(c,
+                                     {.layers = "n_layers",
+                                      .hidden = "dim",
+                                      .heads = "n_heads",
+                                      .intermediate = "hidden_dim",
+                                      .activation = "activation"},
+                                     {.layers = 6});
   configuration.segments = 0;
   return configuration;
 }

@@ -75,6 +75,13 @@ TEST_CASE("an unsupported configuration is rejected in one sentence that names t
   };
   refused({{"n_heads", int64_t{5}}}, "config.json: dim is 24, which n_heads 5 does not divide.");
   refused({{"activation", std::string("gelu_newer")}}, "config.json: activation is \"gelu_newer\"");
-  const Configuration of_bert = configuration_of({{"num_hidden_layers", int64_t{2}}});
-  CHECK_THROWS_WITH_AS(DistilBert::describe(of_bert), doctest::Contains("n_layers"), DataError);
+}
+
+TEST_CASE("a key that is missing, or spelled as in other families, is what transformers takes it for") {
+  const Configuration empty("config.json"),
+      of_bert = configuration_of(small, {{"num_hidden_layers", int64_t{5}}, {"hidden_size", int64_t{32}}});
+  CHECK(DistilBert::describe(empty).layers == 6);
+  CHECK(DistilBert::describe(empty).hidden == 768);
+  CHECK(DistilBert::describe(of_bert).layers == 5);
+  CHECK(DistilBert::describe(of_bert).hidden == 32);
 }

@@ -5,7 +5,7 @@ namespace cuecard::electra {
 namespace {
 
 EncoderFamily family_of(const Configuration& c) {
-  EncoderConfiguration configuration(c);
+  EncoderConfiguration configuration(c, {}, {.hidden = 256, .heads = 4, .intermediate = 1024});
   configuration.embedding_width = c.integer_or("embedding_size", 128, 1, 1 << 20);
   return {.name = "electra",
           .title = "ELECTRA",

@@ -11,10 +11,23 @@
 
 namespace cuecard::gpt2 {
 
+namespace {
+
+/// With GPT-2's own names for keys that transformers also reads by those of other families.
+Configuration own_spelling(const Configuration& c) {
+  return c.renamed({{"hidden_size", "n_embd"},
+                    {"max_position_embeddings", "n_positions"},
+                    {"num_attention_heads", "n_head"},
+                    {"num_hidden_layers", "n_layer"}});
+}
+
+} // namespace
+
 Gpt2Configuration::Gpt2Configuration(const Configuration& c)
-    : layers(c.integer("n_layer", 1, 1024)), hidden(c.integer("n_embd", 1, 1 << 20)),
-      heads(c.integer("n_head", 1, 4096)), intermediate(c.integer_or("n_inner", 4 * hidden, 1, 1 << 24)),
-      vocabulary(c.integer("vocab_size", 1, 1 << 24)), max_positions(c.integer("n_positions", 1, 1 << 24)),
+    : layers(c.integer_or("n_layer", 12, 1, 1024)), hidden(c.integer_or("n_embd", 768, 1, 1 << 20)),
+      heads(c.integer_or("n_head", 12, 1, 4096)), intermediate(c.integer_or("n_inner", 4 * hidden, 1, 1 << 24)),
+      vocabulary(c.integer_or("vocab_size", 50257, 1, 1 << 24)),
+      max_positions(c.integer_or("n_positions", 1024, 1, 1 << 24)),
       norm_epsilon(c.number_or("layer_norm_epsilon", 1e-5)),
       activation(activation_of(c, "activation_function", "gelu_new")),
       tied(c.boolean_or("tie_word_embeddings", true)), scaled(c.boolean_or("scale_attn_weights", true)),
@@ -53,7 +66,7 @@ at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const a
 }
 
 BackboneShape Gpt2::describe(const Configuration& configuration) {
-  const Gpt2Configuration c(configuration);
+  const Gpt2Configuration c(own_spelling(configuration));
   BackboneShape shape;
   shape.family = "gpt2";
   shape.layers = c.layers;
@@ -69,11 +82,11 @@ BackboneShape Gpt2::describe(const Configuration& configuration) {
 }
 
 Gpt2::Gpt2(const BackboneArguments& arguments)
-    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(own_spelling(arguments.configuration)) {
   const Gpt2Configuration& c = configuration_;
   const Weights& source = arguments.weights;
   // The first checkpoints were saved without a head, so their names have no prefix.
-  const std::string stack = source.has("transformer.wte.weight") ? "transformer." : "";
+  const std::string stack = prefix_in(source, {"transformer.", ""}, "ln_f.weight");
   const auto take_norm = [&](const std::string& name) {
     return take_layer_norm(source, name, c.hidden, c.norm_epsilon);
   };
@@ -84,9 +97,10 @@ Gpt2::Gpt2(const BackboneArguments& arguments)
     declare(layer);
     return layer;
   };
-  input_table_ = take(source, stack + "wte.weight", {c.vocabulary, c.hidden});
+  const std::string words = stack + "wte.weight";
+  const auto tables = take_tied(source, {words, "lm_head.weight"}, {c.vocabulary, c.hidden}, c.tied);
+  set_tables(source, words, tables[0], tables[1]);
   positions_ = take(source, stack + "wpe.weight", {c.max_positions, c.hidden});
-  output_table_ = c.tied ? input_table_ : take(source, "lm_head.weight", {c.vocabulary, c.hidden});
   for (int64_t l = 0; l < c.layers; ++l) {
     const std::string at = stack + "h." + std::to_string(l) + ".";
     Gpt2Layer layer;

@@ -53,13 +53,46 @@ TEST_CASE("a linear layer whose weight is stored transposed") {
 
 TEST_CASE("tensors keep the names and the orientation of the checkpoint, with and without its stack's name") {
   const Configuration c = configuration_of(small);
-  const RandomWeights whole(1),
-      bare(1, [](std::string_view name) { return name.rfind("transformer.", 0) == 0; });
+  const RandomWeights whole(1, [](std::string_view name) { return name == "lm_head.weight"; }),
+      bare(1,
+           [](std::string_view name) { return name == "lm_head.weight" || name.starts_with("transformer."); });
   const Gpt2 with({c, whole}), without({c, bare});
   CHECK(with.weights().at("transformer.h.1.attn.c_attn.weight").sizes() == at::IntArrayRef({24, 72}));
   CHECK(without.weights().at("h.1.mlp.c_fc.weight").sizes() == at::IntArrayRef({24, 40}));
   CHECK(with.weights().size() == without.weights().size());
   CHECK(with.weights().count("lm_head.weight") == 0);
+}
+
+TEST_CASE("the head is what the checkpoint has, and the table of words where it has none and ties them") {
+  const Configuration tied = configuration_of(small),
+                      untied = configuration_of(small, {{"tie_word_embeddings", false}});
+  const RandomWeights both(1), headless(1, [](std::string_view name) { return name == "lm_head.weight"; }),
+      head_only(1, [](std::string_view name) { return name.ends_with("wte.weight"); });
+  const at::Tensor ids = long_tensor({3, 7});
+  const auto rows = [&](const Gpt2& model, TokenTable table) { return model.token_vectors(table, ids); };
+  const at::Tensor words = both.get("transformer.wte.weight", {50, 24}).index_select(0, ids),
+                   head = both.get("lm_head.weight", {50, 24}).index_select(0, ids);
+  CHECK(at::equal(rows(Gpt2({tied, both}), TokenTable::output), head)); // they differ, so nothing ties them
+  CHECK(at::equal(rows(Gpt2({tied, both}), TokenTable::input), words));
+  CHECK(at::equal(rows(Gpt2({tied, headless}), TokenTable::output), words));
+  CHECK(at::equal(rows(Gpt2({tied, head_only}), TokenTable::input), head));
+  const Gpt2 bare({untied, headless});
+  CHECK(!bare.shape().has_lm_head);
+  CHECK_THROWS_WITH_AS(bare.project({at::ones({1, 24}), {OutputRequest::Kind::logits, {}}, {}}),
+                       doctest::Contains("this gpt2 checkpoint has no head over the vocabulary"), Error);
+}
+
+TEST_CASE("a key that is missing, or spelled as in other families, is what transformers takes it for") {
+  const BackboneShape base = Gpt2::describe(Configuration("config.json"));
+  CHECK(base.layers == 12);
+  CHECK(base.hidden == 768);
+  CHECK(base.heads == 12);
+  CHECK(base.vocabulary == 50257);
+  CHECK(base.max_positions == 1024);
+  const BackboneShape other = Gpt2::describe(
+      configuration_of(small, {{"num_hidden_layers", int64_t{5}}, {"max_position_embeddings", int64_t{9}}}));
+  CHECK(other.layers == 5);
+  CHECK(other.max_positions == 9);
 }
 
 TEST_CASE("the feed-forward is four times as wide where the configuration doesn't say") {

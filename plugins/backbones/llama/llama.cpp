@@ -22,12 +22,27 @@ bool lists_sliding_layer(const Configuration& c) {
   return types && std::find(types->begin(), types->end(), "sliding_attention") != types->end();
 }
 
-/// Number of tokens that a token attends to, itself included; 0: all. Qwen's files give a window that is not used.
+/// Number of tokens that a token attends to, itself included; 0: all. Qwen's files give a window that is not used, and a Mistral file
+/// without the key has one, unless it says null, which is read as false here.
 int64_t sliding_window(const Configuration& c, const std::string& type, int64_t layers) {
-  bool used = type == "mistral";
-  if (type.rfind("qwen", 0) == 0 && c.boolean_or("use_sliding_window", false))
-    used = c.integer_or("max_window_layers", 28) < layers || lists_sliding_layer(c);
-  return used ? c.integer_or("sliding_window", 0, 1) : 0;
+  bool used = c.boolean_or("use_sliding_window", type == "mistral") && type != "llama";
+  if (type != "mistral")
+    used = used && (c.integer_or("max_window_layers", 28) < layers || lists_sliding_layer(c));
+  return used ? c.integer_or("sliding_window", 4096, 1) : 0;
+}
+
+/// What a member's models have where config.json lacks a key.
+struct Sizes {
+  int64_t vocabulary = 32000, intermediate = 11008, kv_heads = 0; ///< 0: as many as heads
+  int64_t head_dim = 0;                                           ///< 0: the hidden size / heads
+};
+
+Sizes sizes_of(const std::string& type) {
+  if (type == "mistral")
+    return {.intermediate = 14336, .kv_heads = 8};
+  if (type.starts_with("qwen"))
+    return {.vocabulary = 151936, .intermediate = 22016, .head_dim = type == "qwen3" ? 128 : 0};
+  return {};
 }
 
 int64_t longest(int64_t positions, int64_t window) {
@@ -37,17 +52,21 @@ int64_t longest(int64_t positions, int64_t window) {
 } // namespace
 
 LlamaConfiguration::LlamaConfiguration(const Configuration& c)
-    : type(c.text_or("model_type", "llama")), layers(c.integer("num_hidden_layers", 1, 1024)),
-      hidden(c.integer("hidden_size", 1, 1 << 20)), heads(c.integer("num_attention_heads", 1, 4096)),
-      kv_heads(c.integer_or("num_key_value_heads", heads, 1, 4096)),
-      head_dim(c.integer_or("head_dim", type == "qwen3" ? 128 : hidden / heads, 2, 4096)),
-      intermediate(c.integer("intermediate_size", 1, 1 << 24)), vocabulary(c.integer("vocab_size", 1, 1 << 24)),
+    : type(c.text_or("model_type", "llama")), layers(c.integer_or("num_hidden_layers", 32, 1, 1024)),
+      hidden(c.integer_or("hidden_size", 4096, 1, 1 << 20)),
+      heads(c.integer_or("num_attention_heads", 32, 1, 4096)),
+      kv_heads(c.integer_or("num_key_value_heads", sizes_of(type).kv_heads ? sizes_of(type).kv_heads : heads, 1,
+                            4096)),
+      head_dim(c.integer_or("head_dim", sizes_of(type).head_dim ? sizes_of(type).head_dim : hidden / heads, 2,
+                            4096)),
+      intermediate(c.integer_or("intermediate_size", sizes_of(type).intermediate, 1, 1 << 24)),
+      vocabulary(c.integer_or("vocab_size", sizes_of(type).vocabulary, 1, 1 << 24)),
       max_positions(longest(c.integer_or("max_position_embeddings", 0), sliding_window(c, type, layers))),
       norm_epsilon(c.number_or("rms_norm_eps", 1e-6)), rope(c),
       tied(c.boolean_or("tie_word_embeddings", false)),
-      input_bias(type == "qwen2" || c.boolean_or("attention_bias", false)),
-      output_bias(type != "qwen2" && c.boolean_or("attention_bias", false)),
-      feed_forward_bias(c.boolean_or("mlp_bias", false)), head_norms(type == "qwen3") {
+      input_bias(type == "qwen2" || (type != "mistral" && c.boolean_or("attention_bias", false))),
+      output_bias((type == "llama" || type == "qwen3") && c.boolean_or("attention_bias", false)),
+      feed_forward_bias(type == "llama" && c.boolean_or("mlp_bias", false)), head_norms(type == "qwen3") {
   if (heads % kv_heads != 0)
     throw DataError(c.origin() + ": num_attention_heads is " + std::to_string(heads) +
                     ", which num_key_value_heads " + std::to_string(kv_heads) + " does not divide.");
@@ -111,11 +130,14 @@ Llama::Llama(const BackboneArguments& arguments)
     : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
   const LlamaConfiguration& c = configuration_;
   const Weights& source = arguments.weights;
-  input_table_ = take(source, "model.embed_tokens.weight", {c.vocabulary, c.hidden});
-  norm_ = take(source, "model.norm.weight", {c.hidden});
-  output_table_ = c.tied ? input_table_ : take(source, "lm_head.weight", {c.vocabulary, c.hidden});
+  // "transformer." is what LlamaForQuestionAnswering, alone, puts in front.
+  const std::string stack = prefix_in(source, {"model.", "", "transformer."}, "norm.weight");
+  const std::string words = stack + "embed_tokens.weight";
+  const auto tables = take_tied(source, {words, "lm_head.weight"}, {c.vocabulary, c.hidden}, c.tied);
+  set_tables(source, words, tables[0], tables[1]);
+  norm_ = take(source, stack + "norm.weight", {c.hidden});
   for (int64_t l = 0; l < c.layers; ++l) {
-    const std::string at = "model.layers." + std::to_string(l) + ".";
+    const std::string at = stack + "layers." + std::to_string(l) + ".";
     LlamaLayer layer;
     layer.input_norm = take(source, at + "input_layernorm.weight", {c.hidden});
     layer.attention_norm = take(source, at + "post_attention_layernorm.weight", {c.hidden});

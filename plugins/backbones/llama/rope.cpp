@@ -46,7 +46,10 @@ Rope::Rope(const Configuration& c)
     return;
   low = positive(c, "low_freq_factor");
   high = positive(c, "high_freq_factor");
-  original_positions = positive(c, "original_max_position_embeddings");
+  original_positions = c.has("rope_parameters.original_max_position_embeddings") ||
+                               c.has("rope_scaling.original_max_position_embeddings")
+                           ? positive(c, "original_max_position_embeddings")
+                           : c.number("max_position_embeddings"); // as transformers 5 reads such a file
   if (high <= low)
     throw DataError(c.origin() + ": high_freq_factor of the rotary scaling is " + std::to_string(high) +
                     ", which is expected to be above low_freq_factor " + std::to_string(low) + ".");

@@ -16,7 +16,8 @@ int64_t first_position(const Configuration& c, int64_t max_positions) {
 }
 
 EncoderFamily family_of(const Configuration& c) {
-  const EncoderConfiguration configuration(c);
+  const EncoderConfiguration configuration(c, {}, {.vocabulary = 50265});
+  const int64_t first = first_position(c, configuration.max_positions);
   return {.name = "roberta",
           .title = "RoBERTa",
           .names = {.prefix = "roberta.",
@@ -28,7 +29,8 @@ EncoderFamily family_of(const Configuration& c) {
                     .decoder_bias = "lm_head.bias"},
           .configuration = configuration,
           .head_activation = Activation::gelu,
-          .first_position = first_position(c, configuration.max_positions),
+          .first_position = first,
+          .uncounted_token = first - 1,
           .reads_segments = false};
 }
 

@@ -52,6 +52,36 @@ TEST_CASE("positions begin after the padding's, and as many fewer tokens fit") {
   CHECK_THROWS_WITH_AS(Roberta::describe(tight), doctest::Contains("pad_token_id + 1 = 2"), DataError);
 }
 
+TEST_CASE("padding in a text takes no position, except beside soft tokens") {
+  const RandomWeights weights(1);
+  for (const int64_t padding : {1, 0, 4}) {
+    CAPTURE(padding);
+    Configuration c = small();
+    c.set("pad_token_id", padding);
+    c.set("max_position_embeddings", int64_t{12});
+    const Roberta model({c, weights});
+    const auto embedded = [&](const Batch& batch, const Conditioning& conditioning = {}) {
+      ForwardArgs args{batch, conditioning};
+      args.layers = 0;
+      return model.forward(args);
+    };
+    const OutsideLayers outside = outside_bert_layers(0);
+    const std::vector<int64_t> ids{7, padding, 8, padding, padding, 9, 10, padding};
+    // As transformers numbers them: rows from padding + 1 on, padding itself at the row of its id. Two sequences.
+    const at::Tensor rows = long_tensor({1, 0, 2, 0, 0, 3, 1, 0}) + padding;
+    Batch batch = batch_of({{7, padding, 8, padding, padding, 9}, {10, padding}});
+    CHECK(at::allclose(embedded(batch), outside.embed(model, long_tensor(ids), rows), 1e-5, 1e-5));
+    // transformers sees no ids where some tokens are given as vectors: then it counts every token.
+    batch.input.soft_tokens = long_tensor({0});
+    batch.input.soft_slots = long_tensor({0});
+    Conditioning conditioning;
+    conditioning.embeddings = model.token_vectors(TokenTable::input, long_tensor({7}));
+    const at::Tensor counted = long_tensor({1, 2, 3, 4, 5, 6, 1, 0}) + padding;
+    CHECK(at::allclose(embedded(batch, conditioning), outside.embed(model, long_tensor(ids), counted), 1e-5,
+                       1e-5));
+  }
+}
+
 TEST_CASE("a sequence gives in a batch what it gives alone, whatever its segments") {
   const Configuration c = small();
   const RandomWeights weights(1);

@@ -1,6 +1,8 @@
 #include "t5.hpp"
 
 #include <cmath>
+#include <tuple>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
@@ -13,14 +15,28 @@ namespace cuecard::t5 {
 
 namespace {
 
-/// The activation in `feed_forward_proj`, without the prefix "gated-".
-Activation activation_in(const Configuration& c, const std::string& feed_forward, bool gated) {
+/// Renames keys that transformers also reads by the names of other families to T5's own.
+Configuration own_spelling(const Configuration& c) {
+  return c.renamed({{"hidden_size", "d_model"},
+                    {"num_attention_heads", "num_heads"},
+                    {"num_hidden_layers", "num_layers"},
+                    {"head_dim", "d_kv"}});
+}
+
+/// The activation in `feed_forward_proj`, and whether it is gated; or the two keys that transformers 5 writes beside it and prefers.
+std::pair<Activation, bool> feed_forward_of(const Configuration& c) {
+  const std::string whole = c.text_or("feed_forward_proj", "relu");
+  const bool gated = whole.rfind("gated-", 0) == 0;
   // transformers reads "gated-gelu" as the tanh approximation, for the files of T5 1.1.
-  const std::string name = feed_forward == "gated-gelu" ? "gelu_new" : feed_forward.substr(gated ? 6 : 0);
-  if (const std::optional<Activation> activation = activation_named(name))
-    return *activation;
-  throw DataError(c.origin() + ": feed_forward_proj is \"" + feed_forward + "\"; known are " +
-                  activation_names() + ", each also with the prefix \"gated-\".");
+  const std::string name =
+      c.text_or("dense_act_fn", whole == "gated-gelu" ? "gelu_new" : whole.substr(gated ? 6 : 0));
+  const std::optional<Activation> activation = activation_named(name);
+  if (!activation && c.has("dense_act_fn"))
+    throw DataError(c.origin() + ": dense_act_fn is \"" + name + "\"; known are " + activation_names() + ".");
+  if (!activation)
+    throw DataError(c.origin() + ": feed_forward_proj is \"" + whole + "\"; known are " + activation_names() +
+                    ", each also with the prefix \"gated-\".");
+  return {*activation, c.boolean_or("is_gated_act", gated)};
 }
 
 /// Attention of `states` over the sources, projected back to the hidden size. T5 does not scale attention scores.
@@ -42,18 +58,16 @@ KeyValues keys_and_values(const T5Configuration& c, const T5Attention& attention
 } // namespace
 
 T5Configuration::T5Configuration(const Configuration& c)
-    : encoder_layers(c.integer("num_layers", 1, 1024)),
+    : encoder_layers(c.integer_or("num_layers", 6, 1, 1024)),
       decoder_layers(c.integer_or("num_decoder_layers", encoder_layers, 1, 1024)),
-      hidden(c.integer("d_model", 1, 1 << 20)), heads(c.integer("num_heads", 1, 4096)),
-      head_dim(c.integer("d_kv", 1, 4096)), intermediate(c.integer("d_ff", 1, 1 << 24)),
-      vocabulary(c.integer("vocab_size", 1, 1 << 24)),
+      hidden(c.integer_or("d_model", 512, 1, 1 << 20)), heads(c.integer_or("num_heads", 8, 1, 4096)),
+      head_dim(c.integer_or("d_kv", 64, 1, 4096)), intermediate(c.integer_or("d_ff", 2048, 1, 1 << 24)),
+      vocabulary(c.integer_or("vocab_size", 32128, 1, 1 << 24)),
       buckets(c.integer_or("relative_attention_num_buckets", 32, 4, 1 << 16)),
       max_distance(c.integer_or("relative_attention_max_distance", 128, 2, 1 << 24)),
       decoder_start(c.integer_or("decoder_start_token_id", c.integer_or("pad_token_id", 0))),
       norm_epsilon(c.number_or("layer_norm_epsilon", 1e-6)) {
-  const std::string feed_forward = c.text_or("feed_forward_proj", "relu");
-  gated = feed_forward.rfind("gated-", 0) == 0;
-  activation = activation_in(c, feed_forward, gated);
+  std::tie(activation, gated) = feed_forward_of(c);
   if (max_distance <= buckets / 2)
     throw DataError(c.origin() + ": relative_attention_max_distance is " + std::to_string(max_distance) +
                     "; with " + std::to_string(buckets) + " buckets it must be more than " +
@@ -95,7 +109,7 @@ at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const Forwar
 }
 
 BackboneShape T5::describe(const Configuration& configuration) {
-  const T5Configuration c(configuration);
+  const T5Configuration c(own_spelling(configuration));
   BackboneShape shape;
   shape.family = "t5";
   shape.layers = c.decoder_layers;
@@ -113,15 +127,21 @@ BackboneShape T5::describe(const Configuration& configuration) {
 }
 
 T5::T5(const BackboneArguments& arguments)
-    : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
+    : LoadedBackbone(describe(arguments.configuration)), configuration_(own_spelling(arguments.configuration)) {
   const T5Configuration& c = configuration_;
   const Weights& source = arguments.weights;
-  input_table_ = take(source, source.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight",
-                      {c.vocabulary, c.hidden});
-  output_table_ =
-      source.has("lm_head.weight") ? take(source, "lm_head.weight", {c.vocabulary, c.hidden}) : input_table_;
-  encoder_ = take_stack(source, "encoder", c.encoder_layers, false);
-  decoder_ = take_stack(source, "decoder", c.decoder_layers, true);
+  // "transformer." stands in front where the model was saved with another head than one over the vocabulary.
+  const std::string model = prefix_in(source, {"", "transformer."}, "encoder.final_layer_norm.weight");
+  const std::string words = model + "shared.weight";
+  // Tied whatever the configuration says: its flag tells only whether to scale in front of the head.
+  const auto tables = take_tied(
+      source,
+      {words, model + "encoder.embed_tokens.weight", model + "decoder.embed_tokens.weight", "lm_head.weight"},
+      {c.vocabulary, c.hidden}, true);
+  set_tables(source, words, tables[1], tables[3]);
+  decoder_table_ = tables[2];
+  encoder_ = take_stack(source, model + "encoder", c.encoder_layers, false);
+  decoder_ = take_stack(source, model + "decoder", c.decoder_layers, true);
 }
 
 T5Stack T5::take_stack(const Weights& source, const std::string& name, int64_t layers, bool decoder) {
@@ -172,7 +192,7 @@ at::Tensor T5::forward(const ForwardArgs& args) const {
   const ForwardPass pass(args, *batch.output, shape_, PrefixSite::self);
   const CrossPass cross(args);
   const Encoded encoded{cross, &encoder, cross.encodes() ? encode() : at::Tensor()};
-  return decoder_.forward(configuration_, embed_tokens(input_table_, *batch.output, args.conditioning), pass,
+  return decoder_.forward(configuration_, embed_tokens(decoder_table_, *batch.output, args.conditioning), pass,
                           &encoded);
 }
 

@@ -81,6 +81,8 @@ private:
   T5Stack take_stack(const Weights& source, const std::string& name, int64_t layers, bool decoder);
 
   T5Configuration configuration_;
+  at::Tensor
+      decoder_table_; ///< [vocabulary, hidden] what the decoder reads words from: `input_table_` where they are tied
   T5Stack encoder_, decoder_;
 };
 

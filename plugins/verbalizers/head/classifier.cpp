@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/parts/layers/layers.hpp>
@@ -44,8 +43,8 @@ at::Tensor Classifier::operator()(const at::Tensor& states, const Pass& pass) co
     return found == tensors_.end() ? at::Tensor() : found->second.to(wide.scalar_type());
   };
   if (form_.dense)
-    wide = at::tanh(linear(dropout(wide, dropout_, pass, dense_dropout_stream), tensor("dense.weight"),
-                           tensor("dense.bias")));
+    wide = activate(form_.activation, linear(dropout(wide, dropout_, pass, dense_dropout_stream),
+                                             tensor("dense.weight"), tensor("dense.bias")));
   return linear(dropout(wide, dropout_, pass, dropout_stream), tensor("weight"), tensor("bias"));
 }
 

@@ -9,14 +9,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <cuecard/options.hpp>
+#include <cuecard/parts/layers/activation.hpp>
 #include <cuecard/verbalizer.hpp>
 
 namespace cuecard::head {
 
-/// One linear layer, or two of them with tanh between.
+/// One linear layer, or two of them with an activation function between.
 struct ClassifierForm {
-  bool dense = false; ///< a layer [H, H] with tanh before the classifier, as RobertaClassificationHead has
+  bool dense = false; ///< a layer [H, H] before the classifier, as RobertaClassificationHead has
   bool bias = true;   ///< of the layer over labels; transformers' heads of causal models have none
+  Activation activation = Activation::tanh; ///< after the layer [H, H]
 };
 
 class Classifier {

@@ -1,6 +1,8 @@
 // The layer against its definition, and the properties of its dropout.
 #include "classifier.hpp"
 
+#include <cmath>
+
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>
@@ -49,6 +51,21 @@ TEST_CASE("a dense layer with tanh comes first, and the bias is optional") {
   CHECK(at::allclose(classifier(states, {}), (states.matmul(dense.t()) + bias).tanh().matmul(weight.t())));
   CHECK_THROWS_WITH_AS(classifier.load_state({{{"weight", weight}, {"dense.weight", dense}}, {}}),
                        doctest::Contains("no tensor \"dense.bias\""), DataError);
+}
+
+TEST_CASE("the dense layer's activation function is a choice") {
+  const at::Tensor weight = at::randn({3, 5}), dense = at::randn({5, 5}), bias = at::randn({5}),
+                   states = at::randn({4, 5}), inner = states.matmul(dense.t()) + bias;
+  const auto scores = [&](Activation activation) {
+    Classifier classifier(classifier_options(), {true, false, activation});
+    classifier.prepare(3, 5, 1, at::kCPU);
+    classifier.load_state({{{"weight", weight}, {"dense.weight", dense}, {"dense.bias", bias}}, {}});
+    return classifier(states, {}).detach();
+  };
+  const at::Tensor gelu =
+      inner * 0.5 * (1 + at::erf(inner / std::sqrt(2.0))); // Hendrycks and Gimpel 2016, section 2
+  CHECK(at::allclose(scores(Activation::gelu), gelu.matmul(weight.t()), 1e-5, 1e-5));
+  CHECK(at::allclose(scores(Activation::relu), inner.clamp_min(0).matmul(weight.t()), 1e-5, 1e-5));
 }
 
 TEST_CASE("dropout applies in training passes only, has the right rate and mean, and depends on the seed") {

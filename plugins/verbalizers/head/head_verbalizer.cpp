@@ -7,7 +7,9 @@
 namespace cuecard::head {
 
 HeadVerbalizer::HeadVerbalizer(const Options& options)
-    : state_(options, "head"), classifier_(options, {options.flag("dense"), options.flag("bias")}) {}
+    : state_(options, "head"),
+      classifier_(options, {options.flag("dense"), options.flag("bias"),
+                            activation_named(options.text("activation")).value_or(Activation::tanh)}) {}
 
 void HeadVerbalizer::prepare(const VerbalizerTarget& target) {
   const BackboneShape& shape = target.backbone.shape();

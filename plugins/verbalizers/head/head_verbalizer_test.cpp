@@ -23,6 +23,7 @@ HeadVerbalizer head_of(const std::string& pooler, const std::string& position = 
   options.set("pooler", pooler);
   options.set("row", position);
   options.set("dense", false);
+  options.set("activation", "tanh");
   options.set("bias", true);
   return HeadVerbalizer(options);
 }

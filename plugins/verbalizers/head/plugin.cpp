@@ -26,9 +26,12 @@ constexpr cuecard_option_v1 position = cuecard::text_option(
 constexpr cuecard_option_v1 head_options[] = {
     pooler,
     position,
-    cuecard::flag_option("dense", "false",
-                         "A trained layer with tanh before the classifier, as wide as the state.",
+    cuecard::flag_option("dense", "false", "A trained layer before the classifier, as wide as the state.",
                          "transformers, RobertaClassificationHead has one"),
+    cuecard::text_option("activation", "tanh", "tanh|gelu|relu",
+                         "The activation function after the dense layer.",
+                         "transformers, RobertaClassificationHead (tanh), ElectraClassificationHead (gelu), "
+                         "DistilBertForSequenceClassification (relu)"),
     cuecard::flag_option("bias", "true", "The classifier has a bias.",
                          "transformers: heads of causal models have none"),
     dropout,

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,6 +29,10 @@ public:
   bool has(std::string_view key) const { return values_.find(key) != values_.end(); }
   const std::map<std::string, Value, std::less<>>& values() const { return values_; }
   const std::string& origin() const { return origin_; }
+
+  /// The same values with other names for some keys, {from, to}. Where a file has both, the value under `from` counts, as in
+  /// transformers, whose configurations read several families' keys by one name.
+  Configuration renamed(const std::vector<std::pair<std::string, std::string>>& names) const;
 
   /// The value of `key`. A missing key, a value of another type, or an integer outside [low, high] is a
   /// DataError that names the file, the key, what was found and what was expected. Integers are read as

@@ -6,14 +6,14 @@
 
 namespace cuecard {
 
+at::Tensor ids_of(const Side& side, const BatchConditioning& conditioning) {
+  if (!conditioning.triggers.defined() || !side.trigger_tokens.defined() || side.trigger_tokens.size(0) == 0)
+    return side.ids;
+  return side.ids.index_copy(0, side.trigger_tokens, conditioning.triggers.index_select(0, side.trigger_slots));
+}
+
 at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning) {
-  const bool triggers =
-      conditioning.triggers.defined() && side.trigger_tokens.defined() && side.trigger_tokens.size(0) > 0;
-  const at::Tensor ids = triggers
-                             ? side.ids.index_copy(0, side.trigger_tokens,
-                                                   conditioning.triggers.index_select(0, side.trigger_slots))
-                             : side.ids;
-  const at::Tensor words = table.index_select(0, ids);
+  const at::Tensor words = table.index_select(0, ids_of(side, conditioning));
   const at::Tensor& soft = conditioning.embeddings;
   if (!side.soft_tokens.defined() || side.soft_tokens.size(0) == 0)
     return words;

@@ -5,8 +5,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
 
@@ -65,9 +67,16 @@ EncoderBackbone::EncoderBackbone(const BackboneArguments& arguments, EncoderFami
 void EncoderBackbone::take_encoder(const Weights& source) {
   const EncoderConfiguration& c = family_.configuration;
   const EncoderNames& names = family_.names;
-  const bool prefixed = source.has(names.prefix + "embeddings.word_embeddings.weight");
-  const Spelled take(source, weights_, prefixed ? names.prefix : "");
-  input_table_ = take("embeddings.word_embeddings.weight", {c.vocabulary, c.embedding_width});
+  const std::string prefix = prefix_in(source, {names.prefix, ""}, "embeddings.position_embeddings.weight");
+  const Spelled take(source, weights_, prefix);
+  const std::string words = prefix + "embeddings.word_embeddings.weight";
+  // Without the head's transform there is no head, whatever else there is of it.
+  const bool headed = source.has(names.transform + ".weight");
+  const std::vector<at::Tensor> tables = take_tied(
+      source,
+      headed ? std::vector<std::string>{words, names.decoder + ".weight"} : std::vector<std::string>{words},
+      {c.vocabulary, c.embedding_width}, c.tied);
+  set_tables(source, words, tables.front(), headed ? tables.back() : at::Tensor());
   positions_ = take("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
   if (c.segments > 0)
     segments_ = take("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
@@ -78,7 +87,7 @@ void EncoderBackbone::take_encoder(const Weights& source) {
     layers_.emplace_back(take, names.layer, c, l);
   for (PostNormLayer& layer : layers_)
     for (Linear* map : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.up, &layer.down}) {
-      map->name.insert(0, prefixed ? names.prefix : "");
+      map->name.insert(0, prefix);
       declare(*map);
     }
   if (!names.pooler.empty() && take.has(names.pooler + ".weight")) {
@@ -90,22 +99,53 @@ void EncoderBackbone::take_encoder(const Weights& source) {
 void EncoderBackbone::take_head(const Weights& source) {
   const EncoderConfiguration& c = family_.configuration;
   const EncoderNames& names = family_.names;
-  const Spelled take(source, weights_, "");
-  if (!take.has(names.transform + ".weight"))
+  if (!output_table_.defined())
     return;
+  const Spelled take(source, weights_, "");
   transform_ = cuecard::take_linear(take, names.transform, c.embedding_width, c.hidden);
   transform_norm_ = cuecard::take_layer_norm(take, names.transform_norm, c.embedding_width, c.norm_epsilon);
-  const std::string decoder = names.decoder + ".weight";
-  output_table_ = take.has(decoder) ? take(decoder, {c.vocabulary, c.embedding_width}) : input_table_;
-  decoder_bias_ =
-      take(take.has(names.decoder_bias) ? names.decoder_bias : names.decoder + ".bias", {c.vocabulary});
-  shape_.has_lm_head = true;
+  std::vector<std::string> biases{names.decoder + ".bias"};
+  if (names.decoder_bias != biases[0])
+    biases.insert(biases.begin(), names.decoder_bias);
+  decoder_bias_ = take_tied(source, biases, {c.vocabulary}, true).back();
+  if (!decoder_bias_.defined())
+    decoder_bias_ = take(names.decoder_bias, {c.vocabulary});
+}
+
+at::Tensor EncoderBackbone::position_rows(const Side& side, const BatchConditioning& conditioning,
+                                          const at::Tensor& positions) const {
+  const at::Tensor rows = positions + family_.first_position;
+  if (family_.uncounted_token < 0)
+    return rows;
+  std::vector<int64_t> first, last; // of each token's sequence
+  for (int64_t s = 0; s < side.num_sequences(); ++s) {
+    const auto at = static_cast<std::size_t>(s);
+    first.resize(static_cast<std::size_t>(side.offsets[at + 1]), side.offsets[at]);
+    last.resize(static_cast<std::size_t>(side.offsets[at + 1]), side.offsets[at + 1] - 1);
+  }
+  const at::Tensor begin = index_tensor(first, rows.device()), end = index_tensor(last, rows.device());
+  // How many of the marked tokens are in a token's sequence, no later than `until`.
+  const auto counted = [&](const at::Tensor& marks, const at::Tensor& until) {
+    const at::Tensor sums = marks.cumsum(0);
+    return until.defined()
+               ? sums.index_select(0, until) - sums.index_select(0, begin) + marks.index_select(0, begin)
+               : sums - sums.index_select(0, begin) + marks.index_select(0, begin);
+  };
+  at::Tensor marks = ids_of(side, conditioning).eq(family_.uncounted_token).to(at::kLong);
+  for (const LateTokens& late : side.late)
+    marks = marks.index_fill(0, late.tokens, 0);
+  if (side.soft_tokens.defined() && side.soft_tokens.size(0) > 0) {
+    const at::Tensor soft = at::zeros_like(marks).index_fill(0, side.soft_tokens, 1);
+    marks = marks * counted(soft, end).eq(0);
+  }
+  const at::Tensor shifted = rows - counted(marks, {});
+  return marks * (family_.first_position - 1) + (1 - marks) * shifted;
 }
 
 at::Tensor EncoderBackbone::embed(const Side& side, const BatchConditioning& conditioning,
                                   const at::Tensor& positions) const {
   at::Tensor x = embed_tokens(input_table_, side, conditioning) +
-                 positions_.index_select(0, positions + family_.first_position);
+                 positions_.index_select(0, position_rows(side, conditioning, positions));
   if (segments_.defined())
     x = x + (family_.reads_segments && side.segments.defined() ? segments_.index_select(0, side.segments)
                                                                : segments_[0]);

@@ -9,14 +9,17 @@
 
 namespace cuecard {
 
-EncoderConfiguration::EncoderConfiguration(const Configuration& c, const EncoderKeys& keys)
-    : layers(c.integer(keys.layers, 1, 1024)), hidden(c.integer(keys.hidden, 1, 1 << 20)),
-      heads(c.integer(keys.heads, 1, 4096)), intermediate(c.integer(keys.intermediate, 1, 1 << 24)),
-      vocabulary(c.integer("vocab_size", 1, 1 << 24)),
-      max_positions(c.integer("max_position_embeddings", 1, 1 << 24)),
+EncoderConfiguration::EncoderConfiguration(const Configuration& c, const EncoderKeys& keys,
+                                           const EncoderDefaults& defaults)
+    : layers(c.integer_or(keys.layers, defaults.layers, 1, 1024)),
+      hidden(c.integer_or(keys.hidden, defaults.hidden, 1, 1 << 20)),
+      heads(c.integer_or(keys.heads, defaults.heads, 1, 4096)),
+      intermediate(c.integer_or(keys.intermediate, defaults.intermediate, 1, 1 << 24)),
+      vocabulary(c.integer_or("vocab_size", defaults.vocabulary, 1, 1 << 24)),
+      max_positions(c.integer_or("max_position_embeddings", 512, 1, 1 << 24)),
       segments(c.integer_or("type_vocab_size", 2, 1, 4096)), embedding_width(hidden),
-      norm_epsilon(c.number_or("layer_norm_eps", 1e-12)),
-      activation(activation_of(c, keys.activation, "gelu")) {
+      norm_epsilon(c.number_or("layer_norm_eps", 1e-12)), activation(activation_of(c, keys.activation, "gelu")),
+      tied(c.boolean_or("tie_word_embeddings", true)) {
   if (hidden % heads != 0)
     throw DataError(c.origin() + ": " + keys.hidden + " is " + std::to_string(hidden) + ", which " +
                     keys.heads + " " + std::to_string(heads) + " does not divide.");
@@ -24,6 +27,10 @@ EncoderConfiguration::EncoderConfiguration(const Configuration& c, const Encoder
   if (positions != "absolute")
     throw DataError(c.origin() + ": position_embedding_type is \"" + positions +
                     "\"; this backbone has \"absolute\".");
+  if (c.boolean_or("is_decoder", false))
+    throw DataError(c.origin() +
+                    ": is_decoder is true, so each token sees earlier ones only; this backbone is an "
+                    "encoder, so it must be false.");
 }
 
 Linear take_linear(const TakeTensor& take, const std::string& name, int64_t out, int64_t in) {

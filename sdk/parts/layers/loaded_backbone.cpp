@@ -1,5 +1,6 @@
 #include <cuecard/parts/layers/loaded_backbone.hpp>
 
+#include <ATen/ops/equal.h>
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
@@ -19,6 +20,14 @@ const at::Tensor& table_of(TokenTable table, const at::Tensor& input, const at::
 
 } // namespace
 
+std::string prefix_in(const Weights& source, const std::vector<std::string>& prefixes,
+                      const std::string& name) {
+  for (const std::string& prefix : prefixes)
+    if (source.has(prefix + name))
+      return prefix;
+  return prefixes.front();
+}
+
 at::Tensor LoadedBackbone::token_vectors(TokenTable table, const at::Tensor& ids) const {
   return table_of(table, input_table_, output_table_, shape_.family).index_select(0, ids).to(at::kFloat);
 }
@@ -29,6 +38,35 @@ at::Tensor LoadedBackbone::token_dot_products(TokenTable table, const at::Tensor
 
 at::Tensor LoadedBackbone::take(const Weights& source, const std::string& name, at::IntArrayRef shape) {
   return weights_[name] = source.get(name, shape);
+}
+
+std::vector<at::Tensor> LoadedBackbone::take_tied(const Weights& source, const std::vector<std::string>& names,
+                                                  at::IntArrayRef shape, bool tied) {
+  std::vector<at::Tensor> found;
+  at::Tensor first;
+  for (const std::string& name : names) {
+    at::Tensor& tensor = found.emplace_back();
+    if (!source.has(name))
+      continue;
+    tensor = source.get(name, shape);
+    if (tied && first.defined() && at::equal(first, tensor))
+      tensor = first;
+    else
+      weights_[name] = tensor;
+    if (!first.defined())
+      first = tensor;
+  }
+  for (at::Tensor& tensor : found)
+    if (tied && !tensor.defined())
+      tensor = first;
+  return found;
+}
+
+void LoadedBackbone::set_tables(const Weights& source, const std::string& name, const at::Tensor& input,
+                                const at::Tensor& output) {
+  input_table_ = input.defined() ? input : source.get(name, {shape_.vocabulary, shape_.embedding_width});
+  output_table_ = output;
+  shape_.has_lm_head = output.defined();
 }
 
 Linear LoadedBackbone::take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in,

@@ -19,6 +19,10 @@ at::Tensor wide(const at::Tensor& logits) {
 
 at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
                                  const ProjectArgs& args, const std::string& family) {
+  if (!head.defined())
+    throw Error("this " + family +
+                " checkpoint has no head over the vocabulary, so it can't score words; use a checkpoint of "
+                "the language model, or a verbalizer on hidden states.");
   const OutputRequest& request = args.request;
   if (request.kind == OutputRequest::Kind::target_log_probs)
     return target_log_probs(states, head, bias, args.targets);

@@ -26,8 +26,9 @@ struct EncoderNames {
   std::string prefix;
   PostNormNames layer;
   std::string pooler; ///< "": the family has none
-  /// The masked-LM head: a linear map, an activation, a norm, and the decoder, whose weight is the word
-  /// embeddings where the checkpoint has no other. Its bias may also be found as DECODER.bias.
+  /// The masked-LM head: a linear map, an activation, a norm, and the decoder, whose weight is the word embeddings
+  /// where the checkpoint ties them (LoadedBackbone::take_tied). The decoder adds DECODER.bias, which is tied to
+  /// `decoder_bias` where that is another.
   std::string transform, transform_norm, decoder, decoder_bias;
 };
 
@@ -40,6 +41,9 @@ struct CUECARD_API EncoderFamily {
   Activation head_activation; ///< of the masked-LM head
   /// Row of the position table for a sequence's first token; less than `max_positions`.
   int64_t first_position = 0;
+  /// A token that takes no position, as RoBERTa's padding: it has the row before `first_position`, and later tokens count as if it
+  /// weren't there. Sequences with soft tokens count every token, as transformers does where it is given embeddings. -1: none.
+  int64_t uncounted_token = -1;
   bool reads_segments = true; ///< false: all tokens are of the first segment, whatever a template says
 
   /// The shape of such a model, without weights.
@@ -57,6 +61,9 @@ public:
 private:
   void take_encoder(const Weights& source);
   void take_head(const Weights& source);
+  /// [T] rows of the position table.
+  at::Tensor position_rows(const Side& side, const BatchConditioning& conditioning,
+                           const at::Tensor& positions) const;
   /// [T, hidden], the input of the first layer.
   at::Tensor embed(const Side& side, const BatchConditioning& conditioning, const at::Tensor& positions) const;
 

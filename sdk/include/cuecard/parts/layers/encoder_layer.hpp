@@ -22,6 +22,11 @@ struct EncoderKeys {
               intermediate = "intermediate_size", activation = "hidden_act";
 };
 
+/// Values for keys that config.json lacks: BERT's by default.
+struct EncoderDefaults {
+  int64_t layers = 12, hidden = 768, heads = 12, intermediate = 3072, vocabulary = 30522;
+};
+
 /// The values of config.json for such an encoder, checked. A DataError names the file and the key.
 struct CUECARD_API EncoderConfiguration {
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
@@ -29,8 +34,10 @@ struct CUECARD_API EncoderConfiguration {
   int64_t embedding_width; ///< the hidden size by default
   double norm_epsilon;
   Activation activation;
+  bool tied; ///< the masked-LM head's decoder is the word embeddings, and its two biases are one
 
-  explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {});
+  explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {},
+                                const EncoderDefaults& defaults = {});
 };
 
 /// Returns the tensor `name` (in the family's spelling) of a checkpoint, checked against `shape`.

@@ -11,8 +11,8 @@
 namespace cuecard {
 
 /// The outputs OutputRequest::Kind::logits, log_probs and target_log_probs: `states` [n, W] is args.hidden after the head's transform,
-/// `head` [vocabulary, W] the output embeddings, `bias` [vocabulary] or undefined. float32, or float64 for float64 states. For
-/// other kinds an Error that says that the backbone `family` does not have them.
+/// `head` [vocabulary, W] the output embeddings, `bias` [vocabulary] or undefined. float32, or float64 for float64 states. Error
+/// for an undefined head and for other kinds, which the backbone `family` does not have.
 CUECARD_API at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& head,
                                              const at::Tensor& bias, const ProjectArgs& args,
                                              const std::string& family);
