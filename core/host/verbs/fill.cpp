@@ -2,14 +2,14 @@
 
 #include "engine/predict/predictor.hpp"
 #include "host/device.hpp"
+#include "host/input_loop.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
+#include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
 #include "host/output/table.hpp"
-#include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
-#include "program/failure.hpp"
 
 namespace cuecard::host {
 
@@ -53,46 +53,27 @@ int fill(const Values& values) {
 
   const Interruptible work;
   const bool json = values.given("json");
-  ProgressBar progress("fill", input->total(), values.given("quiet") || input->total() < 0);
-  const auto most = static_cast<std::size_t>(values.integer("batch-size"));
-  int64_t number = 0, skipped = 0;
-  for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
-    std::vector<const Example*> usable;
-    for (const InputRow& row : rows)
-      if (row.problem.empty())
-        usable.push_back(&row.example);
-    std::vector<std::string> problems;
-    const auto filled = predictor.fill(usable, values.integer("topk"), &problems);
-    std::size_t next = 0;
-    for (const InputRow& row : rows) {
-      const bool was_run = row.problem.empty();
-      const std::string problem = was_run ? (next < problems.size() ? problems[next] : "") : row.problem;
-      const Json slots = problem.empty() ? slots_json(filled[next], model.vocabulary()) : Json(nullptr);
-      next += was_run;
-      if (!problem.empty()) {
-        if (values.given("strict"))
-          throw skipped_row(row, problem);
-        ++skipped;
-      }
-      if (json && problem.empty())
-        print_line({{"row", number}, {"slots", slots}});
-      else if (json)
-        print_line(problem_json(number, row, problem));
-      else if (problem.empty())
-        std::cout << as_text(number, slots);
-      else
-        std::cerr << "cuecard: " << skipped_row(row, problem).what() << '\n';
-      ++number;
-    }
-    std::cout.flush();
-    progress.show(number);
-  }
-  if (json) {
-    Json summary{{"rows", number}, {"skipped", skipped}};
-    add_counters(summary, predictor.counters());
-    print_line({{"summary", summary}});
-  }
-  return work.requested() ? exit_interrupted : skipped > 0 ? exit_rows_failed : 0;
+  std::vector<std::vector<SlotTokens>> filled;
+  InputLoop loop(values, *input, values.integer("batch-size"));
+  loop.run({.run =
+                [&](const std::vector<const Example*>& examples) {
+                  std::vector<std::string> problems;
+                  filled = predictor.fill(examples, values.integer("topk"), &problems);
+                  return problems;
+                },
+            .print =
+                [&](int64_t number, std::size_t index) {
+                  const Json slots = slots_json(filled[index], model.vocabulary());
+                  if (json)
+                    print_line({{"row", number}, {"slots", slots}});
+                  else
+                    std::cout << as_text(number, slots);
+                },
+            .skip = [&](int64_t number, const InputRow& row,
+                        const std::string& problem) { print_skipped(number, row, problem, json); }});
+  if (json)
+    print_summary(loop, predictor.counters());
+  return loop.exit_code();
 }
 
 } // namespace cuecard::host

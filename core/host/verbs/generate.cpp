@@ -7,9 +7,11 @@
 #include "engine/generate/generator.hpp"
 #include "engine/predict/predictor.hpp"
 #include "host/device.hpp"
+#include "host/input_loop.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
+#include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
 #include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
@@ -114,62 +116,44 @@ int generate(const Values& values) {
   const bool json = values.given("json");
   const bool streams = !json && input->total() == 1 && settings.beams == 1 && settings.returns == 1 &&
                        ::isatty(STDOUT_FILENO) != 0;
-  ProgressBar progress("generate", input->total(), values.given("quiet") || input->total() <= 1);
   GrowingText growing(model.vocabulary(), settings);
   const auto watch = [&](int64_t, std::span<const int64_t> ids) {
     if (streams)
       growing.show(ids);
     return !work.requested();
   };
+  std::vector<std::vector<Generated>> texts;
   // Several batches at once, so that a text that ends early makes room for the next.
-  const auto most = static_cast<std::size_t>(4 * values.integer("batch-size"));
-  int64_t number = 0, skipped = 0;
+  InputLoop loop(values, *input, 4 * values.integer("batch-size"));
   const auto start = std::chrono::steady_clock::now();
   try {
-    for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
-      std::vector<const Example*> usable;
-      for (const InputRow& row : rows)
-        if (row.problem.empty())
-          usable.push_back(&row.example);
-      std::vector<std::string> problems;
-      const auto texts = predictor.generate(usable, settings, &problems, watch);
-      std::size_t next = 0;
-      for (const InputRow& row : rows) {
-        const bool was_run = row.problem.empty();
-        const std::string problem = was_run ? problems[next] : row.problem;
-        if (!problem.empty()) {
-          if (values.given("strict"))
-            throw skipped_row(row, problem);
-          ++skipped;
-          if (json)
-            print_line(problem_json(number, row, problem));
-          else
-            std::cerr << "cuecard: " << skipped_row(row, problem).what() << '\n';
-        } else if (json) {
-          print_line({{"row", number}, {"texts", texts_json(texts[next])}});
-        } else if (streams) {
-          growing.finish(texts[next][0].text);
-        } else {
-          for (const Generated& text : texts[next])
-            std::cout << text.text << '\n';
-        }
-        next += was_run;
-        ++number;
-      }
-      std::cout.flush();
-      progress.show(number);
-    }
+    loop.run({.run =
+                  [&](const std::vector<const Example*>& examples) {
+                    std::vector<std::string> problems;
+                    texts = predictor.generate(examples, settings, &problems, watch);
+                    return problems;
+                  },
+              .print =
+                  [&](int64_t number, std::size_t index) {
+                    if (json)
+                      print_line({{"row", number}, {"texts", texts_json(texts[index])}});
+                    else if (streams)
+                      growing.finish(texts[index][0].text);
+                    else
+                      for (const Generated& text : texts[index])
+                        std::cout << text.text << '\n';
+                  },
+              .skip = [&](int64_t number, const InputRow& row,
+                          const std::string& problem) { print_skipped(number, row, problem, json); }});
   } catch (const Cancelled&) { // unfinished texts are not printed
     if (streams)
       std::cout << std::endl;
   }
   if (json) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    Json summary{{"rows", number}, {"skipped", skipped}, {"seconds", seconds.count()}};
-    add_counters(summary, predictor.counters());
-    print_line({{"summary", summary}});
+    print_summary(loop, predictor.counters(), seconds.count());
   }
-  return work.requested() ? exit_interrupted : skipped > 0 ? exit_rows_failed : 0;
+  return loop.exit_code();
 }
 
 } // namespace cuecard::host

@@ -5,14 +5,14 @@
 
 #include "engine/predict/predictor.hpp"
 #include "host/device.hpp"
+#include "host/input_loop.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
+#include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
-#include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
 #include "host/word_field.hpp"
-#include "program/failure.hpp"
 
 namespace cuecard::host {
 
@@ -60,50 +60,6 @@ Json skipped_json(int64_t number, const InputRow& row, const std::string& proble
   return object;
 }
 
-class Run {
-public:
-  Run(Predictor& predictor, const std::vector<LoadedCard>& cards, bool strict)
-      : predictor_(predictor), cards_(cards), strict_(strict) {}
-
-  void batch(std::vector<InputRow>& rows) {
-    std::vector<const Example*> usable;
-    for (InputRow& row : rows)
-      if (row.problem.empty()) {
-        for (const LoadedCard& card : cards_)
-          if (cards_.size() == 1 || card.pipeline.name == row.example.card)
-            take_words(row.example, card.pipeline);
-        usable.push_back(&row.example);
-      }
-    const std::vector<Prediction> predictions = predictor_.predict(usable);
-    auto next = predictions.begin();
-    for (InputRow& row : rows) {
-      const Prediction* prediction = row.problem.empty() ? &*next++ : nullptr;
-      if (prediction && prediction->problem.empty())
-        print_line(as_json(number_, *prediction, cards_[static_cast<std::size_t>(prediction->card)].pipeline));
-      else
-        skip(row, prediction ? prediction->problem : row.problem);
-      ++number_;
-    }
-    std::cout.flush();
-  }
-
-  int64_t rows() const { return number_; }
-  int64_t skipped() const { return skipped_; }
-
-private:
-  void skip(const InputRow& row, const std::string& problem) {
-    if (strict_)
-      throw skipped_row(row, problem);
-    ++skipped_;
-    print_line(skipped_json(number_, row, problem));
-  }
-
-  Predictor& predictor_;
-  const std::vector<LoadedCard>& cards_;
-  bool strict_;
-  int64_t number_ = 0, skipped_ = 0;
-};
-
 } // namespace
 
 int predict(const Values& values) {
@@ -120,21 +76,35 @@ int predict(const Values& values) {
                        values.text("vote") == "majority" ? Vote::majority : Vote::mean});
 
   const Interruptible work;
-  Run run(predictor, cards, values.given("strict"));
-  ProgressBar progress("predict", input->total(), values.given("quiet") || input->total() < 0);
-  const auto most = static_cast<std::size_t>(values.integer("batch-size"));
-  for (auto rows = input->next(most); !rows.empty() && !work.requested(); rows = input->next(most)) {
-    run.batch(rows);
-    progress.show(run.rows());
-  }
-  if (values.given("json")) {
-    Json summary{{"rows", run.rows()}, {"skipped", run.skipped()}};
-    add_counters(summary, predictor.counters());
-    print_line({{"summary", summary}});
-  }
-  if (run.skipped() > 0)
-    std::cerr << "cuecard: " << run.skipped() << " of " << run.rows() << " examples skipped.\n";
-  return work.requested() ? exit_interrupted : run.skipped() > 0 ? exit_rows_failed : 0;
+  std::vector<Prediction> predictions;
+  InputLoop loop(values, *input, values.integer("batch-size"));
+  loop.run({.prepare =
+                [&](Example& example) {
+                  for (const LoadedCard& card : cards)
+                    if (cards.size() == 1 || card.pipeline.name == example.card)
+                      take_words(example, card.pipeline);
+                },
+            .run =
+                [&](const std::vector<const Example*>& examples) {
+                  predictions = predictor.predict(examples);
+                  std::vector<std::string> problems;
+                  for (const Prediction& prediction : predictions)
+                    problems.push_back(prediction.problem);
+                  return problems;
+                },
+            .print =
+                [&](int64_t number, std::size_t index) {
+                  const Prediction& prediction = predictions[index];
+                  print_line(
+                      as_json(number, prediction, cards[static_cast<std::size_t>(prediction.card)].pipeline));
+                },
+            .skip = [&](int64_t number, const InputRow& row,
+                        const std::string& problem) { print_line(skipped_json(number, row, problem)); }});
+  if (values.given("json"))
+    print_summary(loop, predictor.counters());
+  if (loop.skipped() > 0)
+    std::cerr << "cuecard: " << loop.skipped() << " of " << loop.rows() << " examples skipped.\n";
+  return loop.exit_code();
 }
 
 } // namespace cuecard::host

@@ -5,6 +5,7 @@
 #include "engine/tokenized_example.hpp"
 #include "host/input_rows.hpp"
 #include "host/loading.hpp"
+#include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
 #include "program/failure.hpp"
@@ -91,10 +92,7 @@ int render(const Values& values) {
         if (values.given("strict"))
           throw skipped_row(row, error.what());
         ++skipped;
-        if (json)
-          print_line(problem_json(number, row, error.what()));
-        else
-          std::cerr << "cuecard: " << skipped_row(row, error.what()).what() << '\n';
+        print_skipped(number, row, error.what(), json);
       }
       ++number;
     }
