@@ -10,6 +10,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/train/train.hpp"
 #include "peft/adapter_tensors.hpp"
 #include "peft/head.hpp"
 #include "peft/module_tensors.hpp"
@@ -259,6 +260,8 @@ Imported import_adapter(const Adapter& adapter, const Model& model, const regist
                     "\" can't load the adapter: " + why + ".");
   if (head)
     pipeline.verbalizer->load_state(head->state);
+  else // calibration depends on the prompt, so an adapter has none
+    fit_verbalizer(model, pipeline, {}, {}, VerbalizerFitArgs::Moment::before_training);
   record_origin(pipeline.record.training.settings, adapter, choice.task);
 
   Imported imported{to_card(pipeline, model), {}};

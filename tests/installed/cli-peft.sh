@@ -14,6 +14,9 @@ run predict --card toy.card --card words.card --model "$llama" --json <<'TEXTS' 
 {"text": "the film", "card": "llama-multitask"}
 TEXTS
 cuecard card info toy.card --json >info
+python3 -c 'import json; task = json.load(open("toy.json")); task["verbalizer"] = {"options": {"calibrate": "blank"}}; json.dump(task, open("calibrated.json", "w"))'
+run card import "$adapters/llama-prefix" --model "$llama" --task calibrated.json --out calibrated.card
+run predict --card calibrated.card --model "$llama" 'the film' >calibrated
 
 # Export gives the same tensors.
 run card export plain.card again --model "$llama" --base some/model --json >out.json
@@ -37,6 +40,8 @@ assert named["tuner"] == "p-tuning" and named["adapter"].endswith("gpt2-prompt/r
 [info] = lines("info")
 assert info["training"]["settings"]["imported-from"] == "PEFT PREFIX_TUNING, CAUSAL_LM" and info["label_words"] == [["terrible"], ["great"]], info
 first, second = without_summary("predicted")
+[calibrated] = lines("calibrated")
+assert abs(calibrated["scores"]["no"] - first["scores"]["no"]) > 1e-4, (calibrated, first)
 assert set(first["scores"]) == {"no", "yes"} and set(second["scores"]) == {"terrible", "great"}
 source = json.load(open(os.environ["SOURCE"] + "/tests/golden/adapters/llama-prefix/adapter_config.json"))
 written = json.load(open("again/adapter_config.json"))
