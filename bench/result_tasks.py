@@ -208,31 +208,31 @@ FACTS = {
     "p-tuning": ("p-tuning", ["--set", 'template.text={"soft": None, "duplicate": 3} {sub_label} {"soft": None, "duplicate": 6}{"mask"}',
                               "--epochs", "20"]),
 }
-ABOUT_FACTS = ("Facts whose object is one token; 280 at most are measured. AutoPrompt: five triggers after the subject, 50 iterations of one "
-               "batch. P-tuning: three virtual tokens before the subject and six after it, 20 passes.")
+ABOUT_FACTS = ("Facts whose object is one token; evaluated on at most 280. AutoPrompt: five trigger tokens after the subject, 50 iterations of "
+               "one batch. P-tuning: three virtual tokens before the subject and six after it, 20 epochs.")
 WRITERS = {name: (name, []) for name in ("manual", "prompt-tuning", "prefix-tuning", "p-tuning")}
-FEW = "16 training and 16 development rows a label; the data set's dev part is measured."
+FEW = "16 training and 16 development examples per label; evaluated on the data set's development set."
 PARTS = {
     "sst2-16-shot": Part("SST-2, 16-shot, SmolLM2", FEW, "SmolLM2", sst2_few, CAUSAL, THREE_SEEDS),
-    "sst2": Part("SST-2, 6,920 rows, SmolLM2", "One pass over all training rows, a look at the development rows every 100 steps, one seed.",
+    "sst2": Part("SST-2, 6,920 examples, SmolLM2", "One epoch, an evaluation on the development set every 100 steps, one seed.",
                  "SmolLM2", sst2_full,
                  {name: line for name, line in CAUSAL.items() if line[0] not in ("manual", "in-context")},
                  ["--epochs", "1", "--evaluate-every", "100"]),
     "sst2-minilm-16-shot": Part("SST-2, 16-shot, MiniLM", FEW, "MiniLM", with_head(sst2_few), HEADS, THREE_SEEDS),
-    "sst2-minilm": Part("SST-2, 6,920 rows, MiniLM", "Five passes over all training rows, one seed.", "MiniLM", with_head(sst2_full),
+    "sst2-minilm": Part("SST-2, 6,920 examples, MiniLM", "Five epochs, one seed.", "MiniLM", with_head(sst2_full),
                         PASSES),
     "agnews-16-shot": Part("AG News, 16-shot, SmolLM2", FEW + " One seed.", "SmolLM2", agnews_few, CAUSAL),
-    "agnews-minilm": Part("AG News, 3,800 rows, MiniLM", "Three passes over all training rows, texts cut at 160 tokens, one seed.",
+    "agnews-minilm": Part("AG News, 3,800 examples, MiniLM", "Three epochs, texts cut at 160 tokens, one seed.",
                           "MiniLM", with_head(agnews_full), HEADS, ["--epochs", "3"]),
-    **{f"fewglue-{name.lower()}": Part(f"FewGLUE {name}, SmolLM2", "32 training rows, 32 development rows, 60 steps of 8, two "
-                                       "demonstrations a label, one seed; 400 rows of the validation part at most are measured.", "SmolLM2",
+    **{f"fewglue-{name.lower()}": Part(f"FewGLUE {name}, SmolLM2", "32 training examples, 32 development examples, 60 steps of 8, two "
+                                       "demonstrations per label, one seed; evaluated on at most 400 examples of the validation set.", "SmolLM2",
                                        fewglue(name), {**CAUSAL, "in-context": ("in-context", ["--set", "k=2"])},
                                        ["--steps", "60", "--batch-size", "8"])
        for name in FEWGLUE},
-    "conll2003": Part("CoNLL-2003 entities, MiniLM", "Three passes over all training sentences; the valid part is measured.",
+    "conll2003": Part("CoNLL-2003 entities, MiniLM", "Three epochs; evaluated on the validation set.",
                       "MiniLM", conll2003, HEADS, ["--epochs", "3"], "entity F1"),
-    "e2e": Part("E2E, SmolLM2", "400 inputs to learn from, with one text each, five passes, a look at 40 others every 25 steps; 60 "
-                "more are measured.", "SmolLM2", e2e,
+    "e2e": Part("E2E, SmolLM2", "400 training inputs with one text each, five epochs, an evaluation on 40 others every 25 steps; "
+                "evaluated on 60 more.", "SmolLM2", e2e,
                 WRITERS, ["--epochs", "5", "--evaluate-every", "25"], "BLEU", {"ROUGE-L": "rouge-l", "chrF": "chrf"}),
     **{f"lama-{relation.lower()}": Part(f"LAMA {relation}, SmolLM2", ABOUT_FACTS, "SmolLM2", lama(relation), FACTS, metric="P@1")
        for relation in RELATIONS},

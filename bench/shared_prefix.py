@@ -17,7 +17,7 @@ KINDS = {"movies": "movieReviewSnippets", "products": "amazonReviewSnippets", "e
 PER_LABEL, HELD_OUT, STEPS = 64, 400, 100
 TITLE = "One prefix for four tasks, MiniLM"
 ABOUT = (f"Sentiment of movie reviews, product reviews, editorials and tweets, each with a head of its own: {PER_LABEL} training and "
-         f"{PER_LABEL} development rows a label, {HELD_OUT} others are measured. P-tuning v2; every task sees {STEPS} batches in each way.")
+         f"{PER_LABEL} development examples per label, evaluated on {HELD_OUT} others. P-tuning v2; each task gets {STEPS} batches in each variant.")
 
 
 def write_task(name: str, folder: Path, seed: int) -> Path:
@@ -41,17 +41,17 @@ def measure(call: Callable[[list], dict], folder: Path, seed: int) -> dict[str, 
     tasks = {name: write_task(name, folder, seed) for name in KINDS}
 
     def train(names: list[str], steps: int, out: Path, start: list) -> None:
-        asked = [flag for name in names for flag in ("--task", tasks[name])]
-        call(["train", *asked, "--tuner", "p-tuning-v2", "--steps", steps, "--seed", seed, "--out", out, *start])
+        flags = [flag for name in names for flag in ("--task", tasks[name])]
+        call(["train", *flags, "--tuner", "p-tuning-v2", "--steps", steps, "--seed", seed, "--out", out, *start])
 
     train(list(KINDS), STEPS, folder / "all", [])
     train(list(KINDS), STEPS // 2, folder / "half", [])
-    cards = {"one for each": {}, "one for all": {name: folder / "all" / f"{name}.card" for name in KINDS}, "one for all, then gone on": {}}
+    cards = {"one for each": {}, "one for all": {name: folder / "all" / f"{name}.card" for name in KINDS}, "one for all, then continued": {}}
     for name in KINDS:
         cards["one for each"][name] = folder / f"{name}.card"
         train([name], STEPS, folder / f"{name}.card", [])
-        cards["one for all, then gone on"][name] = folder / f"{name}.gone-on.card"
-        train([name], STEPS - STEPS // 2, folder / f"{name}.gone-on.card", ["--from", folder / "half" / f"{name}.card"])
+        cards["one for all, then continued"][name] = folder / f"{name}.continued.card"
+        train([name], STEPS - STEPS // 2, folder / f"{name}.continued.card", ["--from", folder / "half" / f"{name}.card"])
     return {way: [call(["eval", "--card", card, "--task", tasks[name]])["accuracy"] for name, card in of_way.items()]
             for way, of_way in cards.items()}
 

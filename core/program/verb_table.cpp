@@ -46,9 +46,9 @@ Flags operator+(Flags left, const Flags& right) {
 
 const Flag json = toggle("json", "Print JSON, one object per line (docs/json-output.md).");
 const Flag quiet = toggle("quiet", "Don't show progress on standard error.");
-const Flag strict = toggle("strict", "Fail on the first row that can't be used instead of skipping it.");
+const Flag strict = toggle("strict", "Fail on the first example that can't be used instead of skipping it.");
 const Flag allow_skipped =
-    toggle("allow-skipped", "Go on even if more than 10 % of the labelled rows can't be used.");
+    toggle("allow-skipped", "Go on even if more than 10 % of the labelled examples can't be used.");
 const Flag force = toggle("force", "Use a card even if it was made for another model.");
 const Flag model = required(option("model", "DIR|FILE", path, "Hugging Face model folder or GGUF file."));
 const Flag card = required(repeatable(option("card", "CARD", path, "Card to use.")));
@@ -92,7 +92,7 @@ const Flags generation = {
     option("max-new-tokens", "N", integer(1, 1e6), "Maximum tokens to generate. Default: 64, or the card's."),
     option("min-new-tokens", "N", integer(0, 1e6), "Minimum tokens to generate."),
     option("beams", "N", integer(1, 1000), "Number of beams for beam search; 1: greedy decoding or sampling."),
-    option("sequences", "N", integer(1, 1000), "Number of texts to return per row, best first."),
+    option("sequences", "N", integer(1, 1000), "Number of texts to return per example, best first."),
     option("temperature", "X", number(0, 1e6), "Sampling temperature; 0: no sampling."),
     option("top-k", "K", integer(0, 1e7), "Sample from the K most likely tokens; 0: from all."),
     option("top-p", "P", number(0, 1),
@@ -170,18 +170,18 @@ std::vector<Verb> training_verbs() {
        Flags{required(option("out", "FILE", path, "Output page, overwritten if it exists."))},
        "cuecard report train.json eval.json --out report.html"},
       {"eval",
-       "evaluate cards on labelled rows",
+       "evaluate cards on labelled examples",
        {},
        Flags{card, model,
-             option("data", "FILE", path, "File of labelled rows. Default: the task's test or dev file."),
+             option("data", "FILE", path, "File of labelled examples. Default: the task's test or dev file."),
              option("mistakes", "N", integer(0, 1e6), "Number of worst mistakes to print with --json.", "20")} +
            columns + batching + ensemble + runtime + plugins + Flags{strict, allow_skipped, force, json, quiet},
        "cuecard eval --card sst2.card --model SmolLM2 --data dev.tsv --no-header --column text=1 --column "
        "label=2"},
       {"predict",
-       "label lines of text, JSON lines, or the rows of a file",
+       "label lines of text, JSON lines, or the examples of a file",
        {{"text", text, "Texts to label. Default: lines of standard input.", false, true}},
-       Flags{card, model, option("data", "FILE", path, "File of rows to label. Default: standard input.")} +
+       Flags{card, model, option("data", "FILE", path, "File of examples to label. Default: standard input.")} +
            columns + batching + ensemble + runtime + plugins + Flags{strict, force, json, quiet},
        "cuecard predict --card sst2.card --model SmolLM2 'A film to remember.'"},
   };
@@ -192,7 +192,7 @@ std::vector<Verb> inspection_verbs() {
       {"fill",
        "show the most likely tokens at each answer slot",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
-       Flags{model, template_text, component, option("data", "FILE", path, "File of rows to fill in."),
+       Flags{model, template_text, component, option("data", "FILE", path, "File of examples to fill in."),
              option("topk", "K", integer(1, 1000), "Number of tokens to show per slot.", "5")} +
            truncation + columns + batching + runtime + plugins + Flags{strict, json, quiet},
        "cuecard fill --model SmolLM2 --template 'Review: {text} Sentiment:{\"mask\"}' --topk 5 'A fine film.'"},
@@ -202,13 +202,13 @@ std::vector<Verb> inspection_verbs() {
        Flags{
            model, option("card", "CARD", path, "Generate with this card's template and trained prompt."),
            option("template", "TEXT|@FILE", text, "Template text, or @FILE to read it from a file.", "{text}"),
-           component, option("data", "FILE", path, "File of rows to generate for.")} +
+           component, option("data", "FILE", path, "File of examples to generate for.")} +
            generation + truncation + columns + batching + runtime + plugins + Flags{strict, force, json, quiet},
        "cuecard generate --model SmolLM2 --max-new-tokens 20 'The capital of France is'"},
       {"render",
-       "show how rows are turned into tokens and slots, without loading weights",
+       "show how examples are turned into tokens and slots, without loading weights",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
-       Flags{model, template_text, component, option("data", "FILE", path, "File of rows to render.")} +
+       Flags{model, template_text, component, option("data", "FILE", path, "File of examples to render.")} +
            truncation + columns + plugins + Flags{strict, json},
        "cuecard render --model SmolLM2 --template '{text} It was {\"mask\"}.' --data dev.jsonl --max-length "
        "64"},
