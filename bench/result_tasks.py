@@ -222,7 +222,7 @@ PARTS = {
     "sst2-minilm": Part("SST-2, 6,920 examples, MiniLM", "Five epochs, one seed.", "MiniLM", with_head(sst2_full),
                         PASSES),
     "agnews-16-shot": Part("AG News, 16-shot, SmolLM2", FEW + " One seed.", "SmolLM2", agnews_few, CAUSAL),
-    "agnews-minilm": Part("AG News, 3,800 examples, MiniLM", "Three epochs, texts cut at 160 tokens, one seed.",
+    "agnews-minilm": Part("AG News, 3,800 examples, MiniLM", "Three epochs, texts truncated to 160 tokens, one seed.",
                           "MiniLM", with_head(agnews_full), HEADS, ["--epochs", "3"]),
     **{f"fewglue-{name.lower()}": Part(f"FewGLUE {name}, SmolLM2", "32 training examples, 32 development examples, 60 steps of 8, two "
                                        "demonstrations per label, one seed; evaluated on at most 400 examples of the validation set.", "SmolLM2",
