@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "tokenizer/regex_syntax.hpp"
 #include "tokenizer/unicode.hpp"
 
 namespace cuecard::tokenizer {
@@ -46,38 +47,6 @@ public:
 private:
   SplitRule rule_;
 };
-
-/// The ICU set for the escape at `at`; "" if ICU and Ruby agree on it.
-std::string set_of_escape(const std::string& ruby, size_t at, bool in_brackets) {
-  const auto starts_with = [&](const char* escape) {
-    return ruby.compare(at, std::string(escape).size(), escape) == 0;
-  };
-  const auto word = in_brackets ? RegexClass::word_in_brackets : RegexClass::word;
-  return starts_with("\\w")      ? regex_set(word)
-         : starts_with("\\W")    ? "[^" + regex_set(word) + "]"
-         : starts_with("\\h")    ? "[0-9a-fA-F]"
-         : starts_with("\\H")    ? "[^0-9a-fA-F]"
-         : starts_with("\\p{L}") ? regex_set(RegexClass::letter)
-         : starts_with("\\P{L}") ? "[^" + regex_set(RegexClass::letter) + "]"
-         : starts_with("\\p{N}") ? regex_set(RegexClass::number)
-         : starts_with("\\P{N}") ? "[^" + regex_set(RegexClass::number) + "]"
-                                 : "";
-}
-
-/// Translates a regular expression from Oniguruma's Ruby syntax to ICU's.
-std::string icu_syntax(const std::string& ruby) {
-  std::string icu;
-  int brackets = 0;
-  for (size_t at = 0; at < ruby.size();) {
-    const std::string set = set_of_escape(ruby, at, brackets > 0);
-    const bool named = !set.empty() && (ruby[at + 1] == 'p' || ruby[at + 1] == 'P');
-    const size_t length = named ? 5 : ruby[at] == '\\' && at + 1 < ruby.size() ? 2 : 1;
-    icu += set.empty() ? ruby.substr(at, length) : set;
-    brackets += ruby[at] == '[' ? 1 : ruby[at] == ']' && brackets > 0 ? -1 : 0;
-    at += length;
-  }
-  return icu;
-}
 
 class Regex final : public Pattern {
 public:

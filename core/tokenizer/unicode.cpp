@@ -197,6 +197,7 @@ bool is_accent(char32_t character) {
 std::string regex_set(RegexClass of) {
   std::string set = of == RegexClass::letter   ? "[\\p{L}"
                     : of == RegexClass::number ? "[\\p{N}"
+                    : of == RegexClass::digit  ? "[\\p{Nd}"
                                                : "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
   const auto put = [&](const auto& ranges) {
     for (const Range& range : ranges) {
@@ -205,7 +206,7 @@ std::string regex_set(RegexClass of) {
       append_utf8(set, range.last);
     }
   };
-  if (of != RegexClass::number)
+  if (of != RegexClass::number && of != RegexClass::digit)
     put(new_letters);
   if (of != RegexClass::letter)
     put(new_numbers);

@@ -72,9 +72,9 @@ bool is_punctuation(char32_t character);
 bool is_control(char32_t character);
 /// General category Mn.
 bool is_accent(char32_t character);
-/// The characters of `\w`, `\p{L}` and `\p{N}` in Oniguruma, the regular expression engine of tokenizer.json,
+/// The characters of `\w`, `\p{L}`, `\p{N}` and `\d` in Oniguruma, the regular expression engine of tokenizer.json,
 /// as a set in ICU syntax. Inside brackets, `\w` excludes the numbers of Latin-1 (`²`, `½`).
-enum class RegexClass { word, word_in_brackets, letter, number };
+enum class RegexClass { word, word_in_brackets, letter, number, digit };
 std::string regex_set(RegexClass of);
 
 /// The script, as the unigram trainers of SentencePiece see it: Hiragana, Katakana and the mark of long vowels are

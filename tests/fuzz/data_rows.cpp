@@ -32,6 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
                                      layout, labels, {}, report);
     fuzz::require(report.records == static_cast<int64_t>(rows.size() + report.skipped.size()),
                   "rows were lost");
-    report.summary();
+    report.messages();
   });
 }

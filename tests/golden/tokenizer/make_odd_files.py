@@ -13,7 +13,7 @@ from odd_files import TEXTS, bases, changed, loaded, systematic
 
 # One or two bases show what a setting does.
 CHOSEN = re.compile(
-    r"wordpiece/(normalizer-(bert|strip|prepend|replace|nested|Nmt|ByteLevel)|words-(digits|punct|split|delim|scripts|fixed)|decoder-(bpe|ctc|word|strip|replace)"
+    r"wordpiece/(normalizer-(bert|strip|prepend|replace|nested|Nmt|ByteLevel)|words-(digits|punct|split|regex|delim|scripts|fixed)|decoder-(bpe|ctc|word|strip|replace)"
     r"|around|added|unk_token|cont|max|without-version|truncation|model-without-type)"
     r"|words/(unk|added-far|model-without-type|words-bert)"
     r"|bpe/(dropout|merges-(as|twice)|model-without-type|unk-else|suffix|prefix|gaps|shared|only|words-split-maybe)"
@@ -22,7 +22,7 @@ CHOSEN = re.compile(
     r"|spaces/(dropout-0|words-metaspace|prefix)"
     r"|unigram/(other|twice|whole|empty|bytes|some|ties|words-metaspace-whole)"
 )
-LEFT_OUT = re.compile("posix|boundary|empty-sequence")
+LEFT_OUT = re.compile("empty-sequence")
 
 
 def rows(tokenizer, plain, usual, decodes):

@@ -227,6 +227,15 @@ PRE_TOKENIZERS = {
     "split-newline": split({"Regex": "\\n|\\R"}, "Removed"),
     "split-script": split({"Regex": "\\p{Han}+|\\p{L}+|\\p{N}+|[^\\s\\p{L}\\p{N}]+"}, "Removed", True),
     "split-class": split({"Regex": "[^a-z&&[^aeiou]]+"}),
+    # Where Oniguruma's Ruby syntax means something else than other engines' syntax.
+    **{
+        f"regex-{number}": split({"Regex": regex})
+        for number, regex in enumerate(
+            [r"\w{1,3}+", r"[a-z]{2}?", r"[a-z]{2,3}?", r"e{,2}", r"(?m:e.)|(?m)n.t", r"(in)?(?i)THE|e", r"((?i)o|x)t", r"a{b|<|}|]", r"\B", r"\be|e\b",
+             r"[[:punct:]\s]+|[[:^punct:]]", r"[[:alpha:]]+|\d+|\D", r"(?:the)++|e*+n", r"\N+|\O", r"(?#a comment)film", r"(?<!o)t|(?<=t)h", r"(?>a|an)d|\p{^L}+", r"[^\W\d_]+|[\h.]+",
+             r"'(?i:[sdmt]|ll|ve|re)|\s+(?!\S)|\s", r"\p{Lu}?\p{Ll}+|\p{M}+|\p{S}|\p{P}", r"(a)(n)?\1?|(?<x>e)\k<x>", r"\x{e9}|\u4e2d|\t|\e|\.", r"(?i-m:FILM)(?-i)", r"e{2}{1}|o{1,2}*"]
+        )
+    },
     "delimiter": {"type": "CharDelimiterSplit", "delimiter": " "},
     "delimiter-letter": {"type": "CharDelimiterSplit", "delimiter": "e"},
     "scripts": {"type": "UnicodeScripts"},
@@ -388,6 +397,10 @@ def random_files(seed, count):
             changes["/normalizer"] = sequence("normalizers", *steps(sound))
         if chance.random() < 0.7:
             changes["/pre_tokenizer"] = sequence("pretokenizers", *steps(PRE_TOKENIZERS))
+        # README.md tells what the package does behind a Replace or an inserted space.
+        replaces = any(key in str(changes.get("/normalizer")) for key in ("pattern", "handle_chinese_chars"))
+        if replaces and "'first'" in str(changes.get("/pre_tokenizer")):
+            del changes["/pre_tokenizer"]
         if chance.random() < 0.5:
             changes["/decoder"] = sequence("decoders", *steps(DECODERS))
         if bases()[base]["model"]["type"] == "BPE":
@@ -396,7 +409,7 @@ def random_files(seed, count):
                     changes[f"/model/{key}"] = True
         if chance.random() < 0.4:
             size = len(bases()[base]["model"]["vocab"])
-            flags = lambda: {name: chance.random() < 0.4 for name in ("single_word", "lstrip", "rstrip", "normalized")}
+            flags = lambda: {name: chance.random() < 0.4 for name in ("single_word", "lstrip", "rstrip")} | {"normalized": not replaces and chance.random() < 0.4}
             tokens = [added(size + at, word, "e" not in word and word != "film" and chance.random() < 0.3, **flags()) for at, word in enumerate(["<a>", "New", "film", "e.", " the"])]
             changes["/added_tokens"] = bases()[base]["added_tokens"] + tokens
         yield f"random-{seed}-{number}/{base}", base, changes, []
