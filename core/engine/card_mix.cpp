@@ -45,7 +45,7 @@ void add(BatchConditioning& batch, Conditioning conditioning, int64_t card) {
 } // namespace
 
 CardMix::CardMix(const Model& model, const std::vector<const TaskPipeline*>& pipelines)
-    : model_(model), pipelines_(pipelines), offsets_(pipelines.size()),
+    : model_(model), pipelines_(pipelines), slots_(pipelines.size()), offsets_(pipelines.size()),
       fixed_(std::make_shared<BatchConditioning>()) {
   const at::NoGradGuard no_grad;
   for (std::size_t card = 0; card < pipelines.size(); ++card) {
@@ -55,6 +55,7 @@ CardMix::CardMix(const Model& model, const std::vector<const TaskPipeline*>& pip
     Conditioning conditioning = pipelines[card]->tuner->condition({pipelines[card]->task, {}});
     if (conditioning.triggers.defined() && pipelines.size() > 1)
       throw Error("a card whose trigger tokens are still being searched can't share a batch with other cards.");
+    slots_[card] = slots_of(conditioning);
     add(*fixed_, std::move(conditioning), static_cast<int64_t>(card));
   }
 }
@@ -62,9 +63,11 @@ CardMix::CardMix(const Model& model, const std::vector<const TaskPipeline*>& pip
 std::shared_ptr<const BatchConditioning> CardMix::condition(std::vector<PackItem>& items,
                                                             const CountedBackbone& backbone) const {
   std::vector<std::vector<PackItem*>> by_input_dependent_card(pipelines_.size());
+  std::vector<SlotCounts> used(pipelines_.size());
   bool any = false;
   for (PackItem& item : items) {
     const auto card = static_cast<std::size_t>(item.card);
+    used[card].include(*item.prompt);
     item.soft_offset = offsets_[card].soft;
     item.late_offset = offsets_[card].late;
     if (pipelines_[card]->input_features) {
@@ -72,6 +75,9 @@ std::shared_ptr<const BatchConditioning> CardMix::condition(std::vector<PackItem
       any = true;
     }
   }
+  for (std::size_t card = 0; card < pipelines_.size(); ++card)
+    if (!pipelines_[card]->input_features)
+      require_slots(used[card], slots_[card], *pipelines_[card]);
   if (!any)
     return fixed_;
 
@@ -92,7 +98,9 @@ std::shared_ptr<const BatchConditioning> CardMix::condition(std::vector<PackItem
       item->late_offset = first.late + item->input * pipeline.input_features.soft_slots;
     }
     const at::Tensor features = input_features(model_, backbone, pipeline.input_features, prompts);
-    add(*mixed, pipeline.tuner->condition({pipeline.task, {}, features}), static_cast<int64_t>(card));
+    Conditioning conditioning = pipeline.tuner->condition({pipeline.task, {}, features});
+    require_slots(used[card], slots_of(conditioning), pipeline);
+    add(*mixed, std::move(conditioning), static_cast<int64_t>(card));
   }
   return mixed;
 }

@@ -9,6 +9,7 @@
 
 #include "batch/pack.hpp"
 #include "engine/counters.hpp"
+#include "engine/slot_counts.hpp"
 #include "engine/task_pipeline.hpp"
 
 namespace cuecard {
@@ -32,7 +33,8 @@ private:
 
   const Model& model_;
   const std::vector<const TaskPipeline*>& pipelines_;
-  std::vector<Offsets> offsets_; ///< by card; only for cards that do not depend on the input
+  std::vector<SlotCounts> slots_; ///< by card; only for cards that do not depend on the input
+  std::vector<Offsets> offsets_;  ///< by card; only for cards that do not depend on the input
   std::shared_ptr<BatchConditioning> fixed_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -22,6 +23,21 @@ void write_error(std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
+/// Names the call and what happened in it, and ends the program.
+[[noreturn]] void blame(const registry::GuardedCall* call, std::string_view what,
+                        std::string_view detail = "") {
+  write_error("cuecard: plugin \"");
+  write_error(call->plugin);
+  write_error("\", component \"");
+  write_error(call->component);
+  write_error("\", ");
+  write_error(call->function);
+  write_error(what);
+  write_error(detail);
+  write_error("; update or remove this plugin, and report this to its author.\n");
+  ::_exit(plugin_exit_code);
+}
+
 void on_crash(int number) {
   const registry::GuardedCall* call = registry::GuardedCall::current();
   if (!call) {
@@ -29,21 +45,18 @@ void on_crash(int number) {
     return;
   }
   const char* signal = ::sigdescr_np(number);
-  write_error("cuecard: plugin \"");
-  write_error(call->plugin);
-  write_error("\", component \"");
-  write_error(call->component);
-  write_error("\", ");
-  write_error(call->function);
-  write_error(": it crashed (");
-  write_error(signal ? signal : "unknown signal");
-  write_error("); update or remove this plugin, and report the crash to its author.\n");
-  ::_exit(plugin_exit_code);
+  blame(call, ": it crashed: ", signal ? signal : "unknown signal");
+}
+
+void on_exit() {
+  if (const registry::GuardedCall* call = registry::GuardedCall::current())
+    blame(call, ": it ended the program");
 }
 
 } // namespace
 
 void report_plugin_crashes() {
+  std::atexit(on_exit);
 #if !defined(__SANITIZE_ADDRESS__) // the sanitizers' own report says more
   stack_t stack = {};
   stack.ss_sp = handler_stack;

@@ -4,7 +4,7 @@
 namespace cuecard::host {
 
 /// Installs handlers of the signals that a crash raises. Inside a call into a plugin they print one sentence that names plugin,
-/// component and function, and end the program with exit code 4; elsewhere the crash takes its usual course. Called once.
+/// component and function, and end the program with exit code 4, and so does a call of `exit`; elsewhere the crash takes its usual course. Called once.
 void report_plugin_crashes();
 
 } // namespace cuecard::host

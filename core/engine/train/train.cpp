@@ -96,6 +96,7 @@ public:
   at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                   const Pass& pass) override {
     const TaskInTraining& of = at(task);
+    require_slots(of.training_set.slots(), slots_of(conditioning), of.pipeline);
     const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, pass));
     const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
     return has_members(batch)

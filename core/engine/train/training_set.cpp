@@ -36,6 +36,7 @@ TrainingSet::TrainingSet(const Model& model, const TaskPipeline& pipeline, const
 void TrainingSet::render(std::vector<SkippedExample>& skipped) {
   entries_.clear();
   entry_of_.clear();
+  slots_ = {};
   ordered_epoch_ = -1;
   std::vector<const Example*> all_examples;
   for (const Example& example : examples_)
@@ -46,8 +47,10 @@ void TrainingSet::render(std::vector<SkippedExample>& skipped) {
     const Example& example = examples_[i];
     try {
       Entry entry{&example, tokenized(pipeline_, model_, example, true, representation[i]), prompts};
-      for (const TokenizedPrompt& prompt : entry.prompts)
+      for (const TokenizedPrompt& prompt : entry.prompts) {
         entry.length += static_cast<int64_t>(prompt.input.size() + prompt.output.size());
+        slots_.include(prompt);
+      }
       prompts += std::ssize(entry.prompts);
       entry_of_[&example] = entries_.size();
       entries_.push_back(std::move(entry));

@@ -12,6 +12,7 @@
 #include "batch/pack.hpp"
 #include "engine/counters.hpp"
 #include "engine/prefix_cache/training_prefix_cache.hpp"
+#include "engine/slot_counts.hpp"
 #include "engine/task_pipeline.hpp"
 
 namespace cuecard {
@@ -30,6 +31,9 @@ public:
 
   /// Renders all examples again.
   void render(std::vector<SkippedExample>& skipped);
+
+  /// Soft slots of all prompts.
+  const SlotCounts& slots() const { return slots_; }
 
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
   std::vector<const Example*> examples() const;
@@ -67,6 +71,7 @@ private:
   const CountedBackbone& backbone_;
   const std::vector<Example>& examples_;
   std::vector<Entry> entries_;
+  SlotCounts slots_;
   std::unordered_map<const Example*, std::size_t> entry_of_;
   std::unique_ptr<TrainingPrefixCache> prefixes_; ///< null where trained parameters precede or change all text
   std::vector<int64_t> order_;

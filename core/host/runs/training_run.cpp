@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iostream>
 
 #include <cuecard/error.hpp>
 
@@ -137,6 +138,21 @@ FitRequest requested(const Values& values) {
   return request;
 }
 
+/// Settings that a task can't follow are errors; a prompt that ignores its input is a warning, once for all seeds.
+void check_tasks(const std::vector<TrainingTask>& tasks, const std::vector<TaskPipeline>& pipelines,
+                 const RunChoice& choice, const Values& values) {
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (values.given("patience") && tasks[i].rows.dev.empty())
+      throw UsageError("--patience needs a development set, and task \"" + pipelines[i].name +
+                       "\" has none; give \"dev\" or \"split\" in its task file, or omit --patience.");
+    if (pipelines[i].prompt_template->fields().empty() &&
+        choice.seed == static_cast<uint64_t>(values.integer("seed")))
+      std::cerr
+          << "cuecard: warning: the template of task \"" << pipelines[i].name
+          << "\" has no field, so all its prompts are the same; write a field in braces, such as {text}.\n";
+  }
+}
+
 TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
                         const RunChoice& choice, const Values& values) {
   const auto set = choice.from ? continued_options(*choice.from, choice, plugins) : choice.set;
@@ -151,6 +167,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
     require_metric(pipelines[i]);
     require_kind_of_labels(tasks[i].file, pipelines[i], tasks[i].rows);
   }
+  check_tasks(tasks, pipelines, choice, values);
   if (choice.from)
     continue_from(*choice.from, pipelines.at(0), model);
 

@@ -237,6 +237,12 @@ int compare_tuners(const Values& values) {
     if (!values.given("json") && !objects.empty())
       print_table(objects, rows, values);
     return exit_interrupted;
+  } catch (const Error&) { // the finished tuners are not lost
+    std::cerr << "cuecard: tuner \"" << choices[objects.size()].tuner << "\" failed; " << objects.size()
+              << " of " << choices.size() << " tuners compared.\n";
+    if (!values.given("json") && !objects.empty())
+      print_table(objects, rows, values);
+    throw;
   }
   if (!values.given("json"))
     print_table(objects, rows, values);

@@ -1,4 +1,4 @@
-#include <iostream>
+#include <fstream>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -12,7 +12,21 @@
 
 namespace cuecard::host {
 
+namespace {
+
+/// UsageError when `out` is something other than a report, which would be lost.
+void check_place(const std::string& out) {
+  std::ifstream there(out, std::ios::binary);
+  std::string beginning(15, '\0');
+  if (there && there.read(beginning.data(), std::ssize(beginning)).gcount() > 0 &&
+      beginning.find("<!") == std::string::npos)
+    throw UsageError(out + ": exists and is not a report; choose another file for --out, or remove it.");
+}
+
+} // namespace
+
 int report(const Values& values) {
+  check_place(values.text("out"));
   constexpr std::size_t largest_run = std::size_t{256} << 20;
   std::vector<std::string> files;
   std::vector<nlohmann::json> objects;

@@ -65,7 +65,8 @@ public:
       ++evaluations_without_improvement;
       return;
     }
-    evaluations_without_improvement = dev > best_dev ? 0 : evaluations_without_improvement + 1;
+    evaluations_without_improvement =
+        dev > best_dev || std::isnan(dev) ? 0 : evaluations_without_improvement + 1;
     if (!std::isnan(dev))
       best_dev = dev;
     best_.clear();
