@@ -308,12 +308,13 @@ Description describe_sentencepiece(const GgufTokenizer& gguf, const std::string&
   description.roles = roles_of(gguf);
   description.merges = merges_by_score(gguf, origin);
   const json marked = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", mark}};
+  const json prepended = {{"type", "Prepend"}, {"prepend", mark}};
   json normalizers = json::array({marked});
   json decoders = json::array({{{"type", "Replace"}, {"pattern", {{"String", mark}}}, {"content", " "}},
                                {{"type", "ByteFallback"}},
                                {{"type", "Fuse"}}});
   if (*gguf.add_space_prefix) {
-    normalizers.insert(normalizers.begin(), {{"type", "Prepend"}, {"prepend", mark}});
+    normalizers = json::array({prepended, marked});
     decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   }
   description.settings = {

@@ -56,7 +56,7 @@ TEST_CASE("a row, a label word and an initial text with a token beyond the table
         tokenized(two_label_pipeline(model, "m", "a <x> " + std::string(text), "manual"), model, row("a film")),
         doctest::Contains(named.c_str()), DataError);
     CHECK_THROWS_WITH_AS(two_label_pipeline(model, "m", text, "prompt-tuning",
-                                            {{"init", "text"}, {"init-text", "a <x> film"}, {"tokens", "4"}}),
+                                            {{"init", "text"}, {"init-text", "a <x> film"}, {"length", "4"}}),
                          doctest::Contains(named.c_str()), DataError);
     PipelineChoice choice;
     choice.prompt_template.set = {{"text", text}};
