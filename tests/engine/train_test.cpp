@@ -248,6 +248,10 @@ private:
 TEST_CASE("training stops early without improvement on the development set, and keeps the best state") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(32, 31), dev = word_examples(4, 32);
+  TaskPipeline undeveloped = two_label_pipeline(model, "u", plain, "prompt-tuning");
+  FitRequest impatient = few_steps(60);
+  impatient.patience = 1; // without a development set nothing says that a step was in vain
+  CHECK(train(model, {{undeveloped, examples, {}}}, impatient, 1).report.steps == 60);
   // Only a new maximum is an improvement; among equal metrics the later state is kept.
   const std::vector<double> metrics{0.5, 0.7, 0.7, 0.6};
   for (const auto& [patience, evaluations] : {std::pair{0, 15}, {1, 3}, {2, 4}, {3, 5}}) {

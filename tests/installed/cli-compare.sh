@@ -77,3 +77,19 @@ for file in other.json missing.json; do
   [ $status -eq 3 ] && grep -q $file err && [ "$(wc -l <err)" -eq 1 ]
 done
 [ ! -e no.html ]
+
+# A report replaces reports only, and a tuner that fails leaves the results of those before it.
+cp train-0.json measured.json
+status=0
+cuecard report measured.json --out measured.json 2>err || status=$?
+[ $status -eq 2 ] && grep -q 'exists and is not a report' err && cmp -s train-0.json measured.json
+cuecard report train-0.json --out page.html
+status=0
+cuecard compare "${fit[@]}" --tuners manual,prompt-tuning --set init=text --set init-text= >table 2>err || status=$?
+[ $status -eq 2 ] && grep -q 'tuner "prompt-tuning" failed; 1 of 2 tuners compared' err && grep -q '^manual ' table
+
+# Patience is measured on a development set.
+python3 -c 'import json; task = json.load(open("toy.json")); del task["data"]["dev"]; json.dump(task, open("undeveloped.json", "w"))'
+status=0
+cuecard train --task undeveloped.json --model "$llama" --tuner prompt-tuning --steps 4 --patience 1 --out no.card 2>err || status=$?
+[ $status -eq 2 ] && grep -q 'patience needs a development set' err && [ ! -e no.card ]
