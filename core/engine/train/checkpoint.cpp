@@ -195,12 +195,15 @@ void Checkpoint::compare(const RunIdentity& here) const {
   };
   if (!saved.is_object())
     throw DataError(path.string() + ": expected a JSON object of strings; remove the folder and start again.");
-  for (const auto& [what, value] : here) {
-    const auto found = saved.find(what);
-    const bool text = found != saved.end() && found->is_string();
-    if (const std::string there = text ? found->get<std::string>() : "nothing"; there != value)
-      refuse(what, there, value);
-  }
+  // Tasks first: another tuner or more data also change what is derived from them, such as default settings.
+  for (const bool of_task : {true, false})
+    for (const auto& [what, value] : here) {
+      const auto found = saved.find(what);
+      const bool text = found != saved.end() && found->is_string();
+      const std::string there = text ? found->get<std::string>() : "nothing";
+      if (what.starts_with("task ") == of_task && there != value)
+        refuse(what, there, value);
+    }
   for (const auto& [what, value] : saved.items())
     if (!here.contains(what))
       refuse(shortened(what), value.is_string() ? value.get<std::string>() : "something", "nothing");
