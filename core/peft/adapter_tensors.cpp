@@ -61,9 +61,9 @@ std::vector<int64_t> stored_pair_of_layer(int64_t layers, int64_t stored, bool e
   return pairs;
 }
 
-/// Whether PEFT can't run the class of the task with keys and values of earlier tokens.
-bool without_prefixes(const BackboneShape& shape, Task task) {
-  return shape.family == "distilbert" || (shape.encoder_decoder && task == Task::token_cls);
+/// Whether PEFT can't run transformers' classes of the family with keys and values of earlier tokens.
+bool without_prefixes(const BackboneShape& shape) {
+  return shape.family == "distilbert";
 }
 
 Prefix prefix_of(const Adapter& adapter, const BackboneShape& shape) {
@@ -71,10 +71,9 @@ Prefix prefix_of(const Adapter& adapter, const BackboneShape& shape) {
   if (!site)
     throw DataError(adapter.folder.string() + ": the adapter is a prefix for every layer, which the " +
                     shape.family + " model does not support.");
-  if (without_prefixes(shape, adapter.config.task))
+  if (without_prefixes(shape))
     throw DataError(adapter.folder.string() + ": the adapter is a prefix, which PEFT does not support in " +
-                    shape.family + " models for " + name_of(adapter.config.task) +
-                    "; use the model that it was trained on.");
+                    shape.family + " models; use the model that it was trained on.");
   if (shape.encoder_decoder && adapter.config.submodules == 1)
     throw DataError(
         adapter.folder.string() +
@@ -156,7 +155,7 @@ std::string store_prefix(Adapter& adapter, const Prefix& prefix, const BackboneS
   if (prefix.positions != virtual_tokens)
     return "its prefix does not count towards position ids, and PEFT's always does (train it with --set "
            "count-positions=true)";
-  if (without_prefixes(shape, adapter.config.task))
+  if (without_prefixes(shape))
     return "PEFT does not support prefixes in " + shape.family + " models";
   // With an odd number of pairs no two layers share one.
   const int64_t pairs_stored = layers + static_cast<int64_t>(shape.encoder_decoder && layers % 2 == 0);

@@ -39,11 +39,6 @@ std::string sequence_head_text(const BackboneShape& shape) {
                          : std::string("one linear layer after the pooler"));
 }
 
-/// T5 has a class that labels the words in the encoder's states.
-bool has_token_head(const BackboneShape& shape) {
-  return !shape.encoder_decoder || shape.family == "t5";
-}
-
 /// Reads the tensors of the head module, "classifier" or "score", under the verbalizers' tensor names.
 class HeadReader {
 public:
@@ -139,23 +134,7 @@ bool token_head_is_score(const BackboneShape& shape) {
   return shape.causal && shape.family != "gpt2";
 }
 
-/// Changes updates of T5ForConditionalGeneration into those of T5ForTokenClassification, which has no decoder.
-void name_for_encoder_alone(TensorMap& module_tensors) {
-  TensorMap renamed;
-  for (const auto& [name, tensor] : module_tensors)
-    if (!name.starts_with("decoder."))
-      renamed["transformer." + name] = tensor;
-  module_tensors = renamed;
-}
-
 std::string store_token_head(Adapter& adapter, const TensorMap& trained, const BackboneShape& shape) {
-  if (!has_token_head(shape))
-    return "transformers has no token classification class for " + shape.family + " models";
-  if (shape.encoder_decoder && adapter.config.has_prefix())
-    return "PEFT supports no prefixes in transformers' token classification class for " + shape.family +
-           " models";
-  if (shape.encoder_decoder)
-    name_for_encoder_alone(adapter.module_tensors);
   const std::string module = token_head_is_score(shape) ? "score" : "classifier";
   adapter.config.task = Task::token_cls;
   adapter.head = {{module + ".weight", trained.at("weight")}, {module + ".bias", trained.at("bias")}};
@@ -208,15 +187,17 @@ std::string store_encoder_head(Adapter& adapter, const Options& options, const T
 void require_class_for_head(const Adapter& adapter, const BackboneShape& shape) {
   if (!adapter.config.has_head() || !shape.encoder_decoder)
     return;
-  const std::string start = adapter.folder.string() + ": \"task_type\" is " + name_of(adapter.config.task);
-  if (adapter.config.task == Task::seq_cls)
-    throw DataError(
-        start + ", and transformers' head for " + shape.family +
-        " models reads the decoder at the end of the text, where a card has no head; train one on the task "
-        "instead.");
-  if (!has_token_head(shape))
-    throw DataError(start + ", but transformers has no token classification class for " + shape.family +
-                    " models; use the model that it was trained on.");
+  const bool words = adapter.config.task == Task::token_cls;
+  throw DataError(
+      adapter.folder.string() + ": \"task_type\" is " + name_of(adapter.config.task) +
+      (words && shape.family == "t5"
+           ? ", and transformers' class for t5 models labels words by the encoder's states, but a card "
+             "reads the decoder's; train a card on the task instead."
+       : words ? ", but transformers has no token classification class for " + shape.family +
+                     " models; use the model that it was trained on."
+               : ", and transformers' head for " + shape.family +
+                     " models reads the decoder at the end of the text, where a card has no head; "
+                     "train a card on the task instead."));
 }
 
 Head head_of(const Adapter& adapter, const BackboneShape& shape) {
@@ -260,11 +241,11 @@ bool is_head(const std::string& verbalizer) {
 
 std::string store_head(Adapter& adapter, const std::string& verbalizer, const Options& options,
                        const TensorMap& trained, const BackboneShape& shape) {
+  if (shape.encoder_decoder)
+    return "PEFT does not save the heads of encoder-decoders, which transformers calls \"classification_head\"";
   adapter.config.modules_to_save = {"classifier", "score"};
   if (verbalizer == token_head)
     return store_token_head(adapter, trained, shape);
-  if (shape.encoder_decoder)
-    return "PEFT does not save the heads of encoder-decoders, which transformers calls \"classification_head\"";
   adapter.config.task = Task::seq_cls;
   return shape.causal ? store_causal_head(adapter, trained)
                       : store_encoder_head(adapter, options, trained, shape);

@@ -8,8 +8,7 @@
 ///                causal models                     score.weight, at the last token
 ///                T5, BART                          classification_head, which PEFT does not save
 ///     TOKEN_CLS  Llama and similar models          score.{weight, bias}, at each word's first token
-///                all others                        classifier.{weight, bias}, at each word's first token; in T5 on
-///                                                  the encoder's states, in BART there is no such class
+///                all others                        classifier.{weight, bias}, at each word's first token
 ///
 /// In encoder models, a SEQ_CLS head reads the very first position, which is a virtual token for PEFT's soft
 /// prompts.
@@ -35,7 +34,8 @@ struct Head {
   int64_t labels = 0;
 };
 
-/// Throws DataError when the adapter has a head, and transformers' class of the model has none that a card can hold.
+/// Throws DataError when the adapter has a head and the model is an encoder-decoder: a card can't hold the heads of
+/// transformers' classes for those.
 void require_class_for_head(const Adapter& adapter, const BackboneShape& shape);
 
 /// Throws DataError when a tensor is missing, unknown or has the wrong shape for the head or the model, and

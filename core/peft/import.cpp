@@ -143,13 +143,6 @@ std::vector<std::string> label_names(const Adapter& adapter, const Model& model,
   return all ? named : numbered;
 }
 
-/// As in PEFT: the whole text goes to the encoder, nothing to the decoder.
-void use_text_alone(PipelineChoice& choice, const Model& model) {
-  if (model.shape().encoder_decoder && choice.prompt_template.component == "manual" &&
-      !is_set(choice.prompt_template, "encoder-decoder"))
-    set(choice.prompt_template, "encoder-decoder", "plain");
-}
-
 /// Sets verbalizer, labels and related template options, from the adapter's head or from the user's choice.
 void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Model& model,
                        const registry::Registry& plugins, const std::optional<Head>& head) {
@@ -163,7 +156,6 @@ void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Mod
       choice.verbalizer = {head->verbalizer, {}};
     for (const auto& [name, value] : head->options)
       set(choice.verbalizer, name, value);
-    use_text_alone(choice, model);
     return;
   }
   if (choice.labels.empty() && choice.verbalizer.component == "manual")
@@ -177,7 +169,10 @@ void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Mod
     throw UsageError("the verbalizer \"" + choice.verbalizer.component + "\" has trained parameters, and a " +
                      name_of(adapter.config.task) +
                      " adapter has none for it; choose one without parameters, such as manual or text.");
-  use_text_alone(choice, model);
+  // As in PEFT: the whole text goes to the encoder, nothing to the decoder.
+  if (model.shape().encoder_decoder && choice.prompt_template.component == "manual" &&
+      !is_set(choice.prompt_template, "encoder-decoder"))
+    set(choice.prompt_template, "encoder-decoder", "plain");
 }
 
 /// Compares an embedding matrix saved in the adapter with the model's.

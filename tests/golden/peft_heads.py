@@ -1,8 +1,8 @@
 """Adapters with the classification head of every model class, as PEFT saves them, and the probabilities of transformers with them.
 
 Every class of AutoModelForSequenceClassification and AutoModelForTokenClassification that the model families have is here
-or in peft_adapters.py and lora.py. Where PEFT can't save the head (T5 and BART: `classification_head`), the adapter without it is
-recorded, without probabilities. PEFT runs no prefixes with DistilBERT and with T5's encoder alone.
+or in peft_adapters.py and lora.py. Adapters that a card can't hold have no probabilities: of T5 and BART, whose `classification_head`
+PEFT doesn't save, and of T5's encoder alone. PEFT runs no prefixes with DistilBERT.
 """
 
 import json
@@ -39,11 +39,10 @@ ADAPTERS = {
     "distilbert-ia3-head": ("distilbert-mlm", IA3Config, "SEQ_CLS", DISTILBERT_FACTORS),
     "distilbert-words": ("distilbert-mlm", PromptEncoderConfig, "TOKEN_CLS", {**DISTILBERT, "encoder_hidden_size": 8}),
     "t5-words": ("t5-plain", PromptTuningConfig, "TOKEN_CLS", {}),
-    "t5-lora-words": ("t5-gated", LoraConfig, "TOKEN_CLS", {"r": 2}),
     "t5-head": ("t5-plain", LoraConfig, "SEQ_CLS", {"r": 2}),
     "bart-head": ("bart", LoraConfig, "SEQ_CLS", {"r": 2}),
 }
-UNSAVED = ("t5-head", "bart-head")
+REFUSED = ("t5-words", "t5-head", "bart-head")
 
 
 def base_of(models: Path, name: str):
@@ -73,7 +72,7 @@ def write(models: Path, folder: Path, name: str) -> None:
 def recorded(models: Path, folder: Path, name: str) -> dict:
     model, _, task, _ = ADAPTERS[name]
     found = {"model": model, "texts": texts_of(model), "scores": []}
-    if name in UNSAVED:
+    if name in REFUSED:
         return found
     adapted = PeftModel.from_pretrained(base_of(models, name), folder).eval()
     tokenizer = Tokenizer.from_file(str(models / model / "tokenizer.json"))
