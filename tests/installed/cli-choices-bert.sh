@@ -26,7 +26,7 @@ lists = {**task["data"], "choices": {"choice": "choice"}, "dev": "dev-lists.json
 json.dump({**task, "data": lists}, open("lists.json", "w"))
 json.dump({**task, "verbalizer": {"component": "head"}}, open("head.json", "w"))
 json.dump({**task, "template": "{premise}"}, open("single.json", "w"))
-json.dump({**task, "labels": [{"name": "first", "values": [0, 1]}]}, open("one.json", "w"))
+json.dump({**task, "data": {**task["data"], "choices": {"choice": ["choice1", "choice2", "choice1"]}}}, open("three.json", "w"))
 PYTHON
 for tuner in manual p-tuning-v2; do
   run train --task choices.json --model "$bert" --tuner $tuner --steps 120 --lr 0.02 --out $tuner.card --json >$tuner.train
@@ -52,7 +52,7 @@ right = sum(row["label"] == ["first", "second"][label] for row, label in zip(row
 assert right == measured["correct"], (right, measured)
 PYTHON
 expect 2 'labels each prompt by itself' train --task head.json --model "$bert" --tuner manual --out no.card
-expect 2 'dense' train --task one.json --model "$bert" --tuner manual --set verbalizer.dense=true --out no.card
+expect 2 'dense' train --task choices.json --model "$bert" --tuner manual --set verbalizer.dense=true --out no.card
 expect 2 'the template gives one' train --task single.json --model "$bert" --tuner manual --out no.card
-expect 3 'a label for each position in the list' train --task one.json --model "$bert" --tuner manual --out no.card
+expect 3 'a label for each position in the list' train --task three.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

@@ -21,12 +21,12 @@ json.dump({**task, "template": "{sub_label} " + slots + '{"mask"}'}, open("relat
 json.dump({**task, "template": "{sub_label} " + slots + ' {"mask"} .'}, open("relation-masked.json", "w"))
 json.dump({**task, "template": '{sub_label} is{"mask"}'}, open("by-hand.json", "w"))
 PYTHON
-search() { run train --tuner autoprompt --seed 3 --set iterations=4 --set accumulation=1 --json "$@"; }
+search() { run train --allow-skipped --tuner autoprompt --seed 3 --set iterations=4 --set accumulation=1 --json "$@"; }
 search --task relation.json --model "$llama" --out found.card >train.json 2>told
 search --task relation-masked.json --model "$bert" --out masked.card >train-masked.json 2>told-masked
-run train --task by-hand.json --model "$llama" --tuner manual --json --out by-hand.card >train-by-hand.json 2>told-by-hand
+run train --allow-skipped --task by-hand.json --model "$llama" --tuner manual --json --out by-hand.card >train-by-hand.json 2>told-by-hand
 for card in found by-hand; do
-  run eval --card $card.card --model "$llama" --task relation.json --data relation.jsonl --json >$card-eval.json
+  run eval --allow-skipped --card $card.card --model "$llama" --task relation.json --data relation.jsonl --json >$card-eval.json
 done
 python3 <<'PYTHON'
 import json

@@ -10,7 +10,7 @@ def row(longest, answer="x7"):
     words = [random.choice(others) for _ in range(random.randint(1, longest))]
     words.insert(random.randint(0, len(words)), answer)
     context = "é " + " ".join(words)
-    return {"question": "film ?", "context": context, "answers": {"text": [answer], "answer_start": [context.index(answer)]}}
+    return {"question": random.choice(["film ?", "b"]), "context": context, "answers": {"text": [answer], "answer_start": [context.index(answer)]}}
 for name, rows in ("train", [row(30) for _ in range(160)]), ("dev", [row(30) for _ in range(24)]):
     open(name + ".jsonl", "w").writelines(json.dumps(each) + "\n" for each in rows)
 wrong = {**row(5), "answers": {"text": ["x7"], "answer_start": [0]}}

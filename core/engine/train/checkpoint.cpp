@@ -195,13 +195,16 @@ void Checkpoint::compare(const RunIdentity& here) const {
   };
   if (!saved.is_object())
     throw DataError(path.string() + ": expected a JSON object of strings; remove the folder and start again.");
-  // Tasks first: another tuner or more data also change what is derived from them, such as default settings.
-  for (const bool of_task : {true, false})
+  // Causes before what follows from them: data and components change default settings, and a seed changes initial states.
+  const auto rank = [](const std::string& what) {
+    return what.find("initial state") != std::string::npos ? 2 : what.starts_with("task ") ? 0 : 1;
+  };
+  for (const int current : {0, 1, 2})
     for (const auto& [what, value] : here) {
       const auto found = saved.find(what);
       const bool text = found != saved.end() && found->is_string();
       const std::string there = text ? found->get<std::string>() : "nothing";
-      if (what.starts_with("task ") == of_task && there != value)
+      if (rank(what) == current && there != value)
         refuse(what, there, value);
     }
   for (const auto& [what, value] : saved.items())
