@@ -159,9 +159,9 @@ TaskLabel label(const json& value, const std::string& file, const std::string& p
     result.words = object.texts("words");
     if (result.words.empty())
       object.refuse("words", "one word or more (without the key, the name is the word)");
-    for (auto word = result.words.begin(); word != result.words.end(); ++word)
-      if (trimmed(*word).empty() || std::find(result.words.begin(), word, *word) != word)
-        object.refuse("words", "a list of different words, none of them blank,");
+    for (const std::string& word : result.words)
+      if (trimmed(word).empty())
+        object.refuse("words", "a list of words, none of them blank,");
   }
   if (object.has("values")) {
     const json& values = object.at("values");
@@ -174,17 +174,6 @@ TaskLabel label(const json& value, const std::string& file, const std::string& p
     }
   }
   return result;
-}
-
-/// A word that stands for two labels can't tell them apart.
-void require_own_words(const TaskFile& task) {
-  std::map<std::string, std::string> label_of;
-  for (const TaskLabel& label : task.labels)
-    for (const std::string& word : label.words.empty() ? std::vector{label.name} : label.words)
-      if (const auto [entry, fresh] = label_of.emplace(word, label.name); !fresh)
-        throw DataError(task.file.string() + ": \"labels\": the word \"" + shown(word) +
-                        "\" stands for two labels, \"" + shown(entry->second) + "\" and \"" +
-                        shown(label.name) + "\"; give each label words of its own.");
 }
 
 void read_labels(const JsonObject& root, TaskFile& task) {
@@ -204,7 +193,6 @@ void read_labels(const JsonObject& root, TaskFile& task) {
   } catch (const UsageError& error) {
     throw DataError(task.file.string() + ": " + error.what());
   }
-  require_own_words(task);
 }
 
 std::string option_text(const json& value) {

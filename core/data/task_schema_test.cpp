@@ -237,11 +237,6 @@ TEST_CASE("schema and parser accept the same documents") {
        false},
       {"words that are a single string", [](json& task) { task["labels"][1]["words"] = "w"; }, false},
       {"words that are none", [](json& task) { task["labels"][1]["words"] = json::array(); }, false},
-      {"a word twice",
-       [](json& task) {
-         task["labels"][1]["words"] = {"w", "w"};
-       },
-       false},
       {"an empty word", [](json& task) { task["labels"][1]["words"] = {""}; }, false},
       {"a separator by name", [](json& task) { task["data"]["separator"] = "tab"; }, true},
       {"a separator of two characters", [](json& task) { task["data"]["separator"] = "::"; }, false},

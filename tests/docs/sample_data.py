@@ -22,7 +22,7 @@ def label(task: dict, number: int) -> str:
 
 def columns(task: dict, number: int) -> dict:
     """One example: what each column holds."""
-    data, text = task["data"], TEXTS[number % 4]
+    data, text = task["data"], f"{TEXTS[number % 4]} {number}"
     row = {column: text for column in data.get("fields", {}).values()}
     for name, column in data.get("choices", {}).items():
         row |= {each: f"{text} {i}" for i, each in enumerate(column if isinstance(column, list) else [column])}

@@ -54,5 +54,5 @@ PYTHON
 expect 2 'labels each prompt by itself' train --task head.json --model "$bert" --tuner manual --out no.card
 expect 2 'dense' train --task choices.json --model "$bert" --tuner manual --set verbalizer.dense=true --out no.card
 expect 2 'the template gives one' train --task single.json --model "$bert" --tuner manual --out no.card
-expect 3 'a label for each position in the list' train --task three.json --model "$bert" --tuner manual --out no.card
+expect 3 'name one for each place of the list' train --task three.json --model "$bert" --tuner manual --out no.card
 [ ! -e no.card ]

@@ -59,6 +59,7 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
     throw UsageError("the task has " + std::to_string(target.labels.size()) + " labels, and label words for " +
                      std::to_string(target.label_words.size()));
   const LabelWordEncoding encoding = LabelWordEncoding::of(target, prefix);
+  std::map<std::string, std::string> label_of; // by word
   LabelWords result;
   for (std::size_t label = 0; label < target.labels.size(); ++label) {
     const std::string& name = target.labels[label];
@@ -67,8 +68,15 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
     if (words.empty())
       words.push_back(name);
     result.emplace_back();
-    for (const std::string& word : words)
+    for (const std::string& word : words) {
+      if (const auto [entry, added] = label_of.emplace(word, name); !added)
+        throw UsageError("the word \"" + word + "\" is given " +
+                         (entry->second == name
+                              ? "twice for the label \"" + name + "\""
+                              : "for two labels, \"" + entry->second + "\" and \"" + name + "\"") +
+                         "; give each label different words of its own");
       result.back().push_back(encode_label_word(encoding, word, name));
+    }
   }
   return result;
 }

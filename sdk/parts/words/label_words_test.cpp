@@ -54,6 +54,13 @@ TEST_CASE("words are encoded to tokens; a label without words is its own word") 
   CHECK_THROWS_WITH_AS(read_label_words({vocabulary, backbone, {"what"}, {}}, "mine", " "),
                        doctest::Contains("\"what\" of label \"what\""), UsageError);
   CHECK_THROWS_WITH_AS(
+      read_label_words({vocabulary, backbone, {"a", "b"}, {{"good"}, {"bad", "good"}}}, "mine", " "),
+      doctest::Contains("the word \"good\" is given for two labels, \"a\" and \"b\""), UsageError);
+  CHECK_THROWS_WITH_AS(read_label_words({vocabulary, backbone, {"good", "b"}, {{}, {"good"}}}, "mine", " "),
+                       doctest::Contains("for two labels, \"good\" and \"b\""), UsageError);
+  CHECK_THROWS_WITH_AS(read_label_words({vocabulary, backbone, {"a"}, {{"bad", "bad"}}}, "mine", " "),
+                       doctest::Contains("is given twice for the label \"a\""), UsageError);
+  CHECK_THROWS_WITH_AS(
       read_label_words({vocabulary, backbone, {"bad"}, {}, {{{"good"}, {"bad"}}}}, "mine", " "),
       doctest::Contains("\"mine\" has one"), UsageError);
   CHECK(text_of_label({"a", "b"}, 1) == "b");

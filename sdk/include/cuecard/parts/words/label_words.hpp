@@ -41,7 +41,7 @@ CUECARD_API LabelWord encode_label_word(const LabelWordEncoding& encoding, const
 
 /// The words of the target's labels; a label without any is its own word. `verbalizer` is named in errors.
 /// DataError for a task without labels. UsageError for a model without a head over the vocabulary, words for
-/// another number of labels, words for each answer slot, and a word that the vocabulary can't encode.
+/// another number of labels, words for each answer slot, a word that is given twice, and one that the vocabulary can't encode.
 CUECARD_API LabelWords read_label_words(const VerbalizerTarget& target, const std::string& verbalizer,
                                         const std::string& prefix);
 
