@@ -34,7 +34,8 @@ add_compile_definitions(NDEBUG)
 option(CUECARD_SANITIZE "Build with the address and undefined-behaviour sanitizers" OFF)
 if(CUECARD_SANITIZE)
   set(CUECARD_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
-  add_compile_options(${CUECARD_SANITIZE_FLAGS} -fno-omit-frame-pointer -g1)
+  add_compile_options(${CUECARD_SANITIZE_FLAGS} -fno-omit-frame-pointer -g1
+    -Wno-maybe-uninitialized) # GCC 12 takes std::regex for uninitialized under the sanitizers
   add_compile_definitions(CUECARD_BUILT_WITH_UBSAN)
   add_link_options(${CUECARD_SANITIZE_FLAGS})
 endif()

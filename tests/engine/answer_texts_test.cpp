@@ -264,7 +264,8 @@ TEST_CASE("tasks that these verbalizers don't support are refused") {
                        DataError);
   choice.labels = {"a", "b"};
   choice.label_words = {{"same"}, {"same"}};
-  CHECK_THROWS_WITH_AS(make_pipeline(model, plugins(), choice), doctest::Contains("the same text"), UsageError);
+  CHECK_THROWS_WITH_AS(make_pipeline(model, plugins(), choice), doctest::Contains("is given for two labels"),
+                       UsageError);
   const TaskPipeline pipeline = pipeline_with(model, "text", {});
   CHECK_THROWS_WITH_AS(tokenized(pipeline, model, word_examples(1, 1)[0], true),
                        doctest::Contains("data.answers"), DataError);

@@ -9,6 +9,8 @@ repository (SmolLM2's, MiniLM's, the template cases') only the golden file is wr
     python tests/golden/tokenizer/make_tokenizer_golden.py
 
 Needs tokenizers==0.23.3 (Unicode tables differ between versions), sentencepiece, and gguf for SmolLM2.
+
+This file is longer than others because it lists the tokenizers and texts, one after another.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Files that the `tokenizers` package loads and that look unlike those which models are published with: settings left out or
 null, older spellings, components that few models have, ids that don't follow each other. A file is a base and what is changed in
-it, so that odd_files.json stays small.
+it, so that odd_files.json stays small. This file is longer than others because it is a catalogue of settings.
 """
 
 import copy

@@ -1,7 +1,8 @@
 /// For tests of backbone plugins: what must hold for any weights of a model. A family's test makes a small
 /// float32 model (RandomWeights) and calls `conforms`; what only holds in causal models is checked in those.
 /// Models with an encoder and a decoder call `conforms_encoder_decoder`. Every check compares with a direct
-/// computation of the same numbers. Token ids up to 15 and 16 positions are used.
+/// computation of the same numbers. Token ids up to 15 and 16 positions are used. It is longer than other headers because a test includes
+/// one file and the checks share their small batches.
 ///
 /// Uses doctest, included after LibTorch, whose logging also defines CHECK.
 #pragma once
