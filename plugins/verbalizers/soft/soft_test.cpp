@@ -15,7 +15,7 @@ using namespace cuecard::soft;
 
 namespace {
 
-const testing::WordVocabulary vocabulary({{"bad", {0}}, {"so-so", {1, 2}}, {"good", {3}}, {"fair", {4}}}, 5);
+const testing::WordVocabulary vocabulary({{"bad", {0}}, {"so-so", {1, 2}}, {"good", {3}}, {"fair", {2, 1}}}, 5);
 const at::Tensor table = at::arange(20, at::kFloat).view({5, 4}).sin();
 
 class TableBackbone final : public testing::NoBackbone {
