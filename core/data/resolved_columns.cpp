@@ -41,7 +41,7 @@ private:
     const std::string name = column.name.empty() ? std::to_string(column.number) : column.name;
     const std::vector<int64_t> named = places(name);
     const auto count = static_cast<int64_t>(header_.size());
-    if (column.name.empty() && !named.empty() && named[0] != column.number)
+    if (column.name.empty() && column.number > 0 && !named.empty() && named[0] != column.number)
       throw DataError(where() + "column " + name + " is " + shown_name(column.number) +
                       " by number, and another column is called \"" + name +
                       "\"; write the name of the one that is meant, in quotation marks.");
