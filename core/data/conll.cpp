@@ -46,7 +46,7 @@ bool is_no_word(std::string_view line) {
   return trimmed(line).empty() || line.starts_with("-DOCSTART-");
 }
 
-/// What separates the columns of all lines; a blank stands for any number of blanks and tabs.
+/// The column separator of the file; a space means any run of spaces and tabs.
 char separator_of(std::string_view bytes, const std::string& origin) {
   int64_t number = 0, with_tab = 0, without_tab = 0; // the first lines of each kind
   std::size_t at = 0, columns = 0;

@@ -46,7 +46,7 @@ void flatten(const JsonValue& value, const std::string& name,
   }
 }
 
-/// The rows of `{"data": [...]}`, where only what pandas and SQuAD add stands beside them; null for another object.
+/// The rows of `{"data": [...]}`; null if the object has keys other than those that pandas and SQuAD add.
 const JsonValue* rows_within(const JsonValue& object) {
   const JsonValue* rows = nullptr;
   for (const auto& [key, member] : object.members) {

@@ -112,7 +112,7 @@ TEST_CASE("numbers keep their digits") {
   CHECK(examples[1].id == "1.10");
 }
 
-TEST_CASE("a number is no text, but may stand beside one") {
+TEST_CASE("an example needs a text beside its numbers") {
   RecordLayout layout;
   const auto reason = [&](const std::string& line) {
     RecordReport report;

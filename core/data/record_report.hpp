@@ -32,7 +32,7 @@ struct RecordReport {
   std::string sha256;        ///< of the file's bytes, in lower-case hexadecimal
   int64_t records = 0;       ///< in the file, including skipped ones
   int64_t invalid_bytes = 0; ///< ill-formed sequences and lone surrogates replaced by U+FFFD
-  int64_t repeated_keys = 0; ///< keys that stand twice in a JSON object
+  int64_t repeated_keys = 0; ///< duplicate keys in JSON objects
   int64_t kept_quotes = 0;   ///< values of TSV files in quotation marks that may or may not be part of them
   std::vector<SkippedRecord> skipped;
 

@@ -19,7 +19,7 @@ LengthLimit limit_for(const TaskPipeline& pipeline, const Model& model) {
   return limit;
 }
 
-/// Tokens that stand in a prompt by their role, such as the mask, come past the vocabulary's own check.
+/// Tokens that a prompt gets by role, such as the mask, bypass the vocabulary's own check.
 void check_covered(const TokenizedPrompt& prompt, const Model& model) {
   const int64_t rows = model.shape().vocabulary;
   const auto check = [&](int64_t id) {

@@ -224,7 +224,7 @@ Merges merges_by_score(const GgufTokenizer& gguf, const std::string& origin) {
   return result;
 }
 
-/// As the tokenizer.json of Llama 2: blanks are U+2581, one is put in front, and what no piece covers is bytes.
+/// As the tokenizer.json of Llama 2: spaces become U+2581, one is prepended, and characters without a piece are encoded as bytes.
 Description describe_sentencepiece(const GgufTokenizer& gguf, const std::string& origin) {
   constexpr const char* mark = "\u2581";
   Description description;

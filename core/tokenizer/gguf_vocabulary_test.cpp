@@ -153,7 +153,7 @@ TEST_CASE("Llama 3's pre-tokenizers add the beginning of a sequence unless the f
 TEST_CASE("a SentencePiece vocabulary with scores gives the ids of its file") {
   std::vector<int64_t> new_ids;
   const GgufTokenizer gguf = from_sentencepiece(new_ids);
-  // llama.cpp puts a blank behind every special token, too, as transformers' Llama does where it is "legacy".
+  // llama.cpp also adds a space after every special token, as transformers' Llama does if it is "legacy".
   const json golden = golden::read(golden::folder / "files/llama-legacy.golden.json");
   const auto texts = golden::texts();
   for (const auto& vocabulary : {make_vocabulary(gguf, "model.gguf"), through_tokenizer_json(gguf)}) {
@@ -167,7 +167,7 @@ TEST_CASE("a SentencePiece vocabulary with scores gives the ids of its file") {
           id = new_ids.at(static_cast<size_t>(id));
         return list;
       };
-      // SentencePiece and llama.cpp put a blank in front of any text, transformers of one that doesn't begin with one.
+      // SentencePiece and llama.cpp prepend a space to any text, transformers only to one without a leading space.
       const auto with_blank = [&](std::vector<int64_t> list) {
         if (text.starts_with(' '))
           list.insert(list.begin(), *vocabulary->id("\u2581"));
@@ -179,7 +179,7 @@ TEST_CASE("a SentencePiece vocabulary with scores gives the ids of its file") {
       ++compared;
     }
     CHECK(compared > 15);
-    // The keys that the file lacks: <unk>, <s> and </s>, of which the second is put in front.
+    // The keys that the file lacks: <unk>, <s> and </s>, of which the second is prepended.
     CHECK(vocabulary->special().unk == 0);
     CHECK(vocabulary->special().bos == 1);
     CHECK(vocabulary->special().eos == 2);

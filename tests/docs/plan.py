@@ -99,7 +99,7 @@ SCENES = {
 # Pages with commands that take too long: only their arguments are tried.
 ARGUMENTS_ONLY = {"docs/results.md"}
 
-# What prints a block that stands by itself, and how the two are compared: `same`; `form`: the keys of JSON, and all words but names
+# The command that prints a block on its own, and how the two are compared: `same`; `form`: the keys of JSON, and all words but names
 # and labels; `works`: the block is given to the command as $BLOCK.
 PRINTED_BY = {
     ("README.md", "method  "): (

@@ -17,7 +17,7 @@ using namespace cuecard::test;
 
 namespace {
 
-/// The tiny model with a token <x> right behind its table, and one more.
+/// The tiny model with a token <x> just beyond its table, and one more.
 Model with_token(const std::string& name, int64_t& rows) {
   SavedOtherwise saved(name);
   rows = saved.config.at("vocab_size").get<int64_t>();
@@ -71,7 +71,7 @@ TEST_CASE("a special token beyond the table, which comes in by its role, is name
   const auto rows = saved.config.at("vocab_size").get<int64_t>();
   const std::string words = "bert.embeddings.word_embeddings.weight";
   const int64_t mask = saved.tokenizer.at("model").at("vocab").at("[MASK]").get<int64_t>();
-  // The mask moves behind the table, and another token takes its id.
+  // The mask moves beyond the table, and another token takes its id.
   saved.tokenizer["model"]["vocab"].erase("[MASK]");
   saved.tokenizer["model"]["vocab"]["taken"] = mask;
   for (auto& token : saved.tokenizer["added_tokens"])

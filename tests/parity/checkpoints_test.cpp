@@ -49,7 +49,7 @@ double difference(const SavedOtherwise& saved) {
 
 struct Family {
   const char* name;
-  const char* prefix; ///< in front of all but the head
+  const char* prefix; ///< of all names but the head's
   const char* words;  ///< the table of words, without the prefix
   const char* head;   ///< what scores words
   std::vector<const char*> others = {};
@@ -104,7 +104,7 @@ TEST_CASE("a bare model is the one that its names lack the beginning of") {
     const bool masked = std::string(family.name).find("bert") != std::string::npos ||
                         std::string(family.name).starts_with("electra");
     const Model model = saved.load();
-    // Of masked models the transform in front of the head is gone, too; T5 ties in any case.
+    // Of masked models the transform before the head is gone, too; T5 ties in any case.
     CHECK(model.shape().has_lm_head == (!masked && (headed || family.prefix[0] == '\0')));
     // What BART adds to its scores is gone, and T5 1.1 is tied where it was recorded with a head of its own.
     const bool scores = std::string(family.name) != "bart" && std::string(family.name) != "t5-gated";
@@ -126,7 +126,7 @@ TEST_CASE("tensors that differ are not tied, whatever the configuration says") {
       SavedOtherwise saved(family.name);
       saved.config["tie_word_embeddings"] = flag;
       if (saved.config["model_type"] == "t5")
-        saved.config["scale_decoder_outputs"] = false; // which the flag alone stood for, once
+        saved.config["scale_decoder_outputs"] = false; // older files say this by the tie flag alone
       CHECK(difference(saved) < 1e-4);
     }
   }
@@ -159,7 +159,7 @@ TEST_CASE("a shared table is found under any of its names, and is one where it i
   }
 }
 
-TEST_CASE("names that safetensors' metadata tells stand for the tensor that is there") {
+TEST_CASE("names in safetensors' metadata refer to the tensor that was saved") {
   for (const Family& family : families) {
     CAPTURE(family.name);
     if (!tied(family) || std::string(family.name).starts_with("t5"))

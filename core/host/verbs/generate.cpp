@@ -13,7 +13,6 @@
 #include "host/loading.hpp"
 #include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
-#include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
 #include "program/failure.hpp"
 

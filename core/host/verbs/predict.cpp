@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <map>
-
 #include <cuecard/error.hpp>
 
 #include "engine/predict/predictor.hpp"

@@ -116,7 +116,7 @@ Bart::Bart(const BackboneArguments& arguments)
   const BartConfiguration& c = configuration_;
   const Weights& source = arguments.weights;
   const std::string model = prefix_in(source, {"model.", ""}, "encoder.layernorm_embedding.weight");
-  // In the order in which transformers looks for what stands for a missing one.
+  // In the order in which transformers replaces a missing one.
   const std::vector<std::string> words{model + "shared.weight", model + "decoder.embed_tokens.weight",
                                        model + "encoder.embed_tokens.weight"};
   std::vector<at::Tensor> tables; // shared, of the head, of the decoder, of the encoder

@@ -130,7 +130,7 @@ Llama::Llama(const BackboneArguments& arguments)
     : LoadedBackbone(describe(arguments.configuration)), configuration_(arguments.configuration) {
   const LlamaConfiguration& c = configuration_;
   const Weights& source = arguments.weights;
-  // "transformer." is what LlamaForQuestionAnswering, alone, puts in front.
+  // LlamaForQuestionAnswering alone has the prefix "transformer.".
   const std::string stack = prefix_in(source, {"model.", "", "transformer."}, "norm.weight");
   const std::string words = stack + "embed_tokens.weight";
   const auto tables = take_tied(source, {words, "lm_head.weight"}, {c.vocabulary, c.hidden}, c.tied);

@@ -130,10 +130,10 @@ T5::T5(const BackboneArguments& arguments)
     : LoadedBackbone(describe(arguments.configuration)), configuration_(own_spelling(arguments.configuration)) {
   const T5Configuration& c = configuration_;
   const Weights& source = arguments.weights;
-  // "transformer." stands in front where the model was saved with another head than one over the vocabulary.
+  // The prefix is "transformer." if the model was saved with a classification head.
   const std::string model = prefix_in(source, {"", "transformer."}, "encoder.final_layer_norm.weight");
   const std::string words = model + "shared.weight";
-  // Tied whatever the configuration says: its flag tells only whether to scale in front of the head.
+  // Tied whatever the configuration says: its flag only decides whether to scale before the head.
   const auto tables = take_tied(
       source,
       {words, model + "encoder.embed_tokens.weight", model + "decoder.embed_tokens.weight", "lm_head.weight"},

@@ -1,4 +1,4 @@
-// Each piece where it would stand.
+// Each snippet in its context.
 #include <cuecard/extensions/token_search.hpp>
 #include <cuecard/parts/template/grammar_template.hpp>
 #include <cuecard/parts/template/grammar_template_options.hpp>

@@ -23,7 +23,7 @@ def numbered(pieces):
 
 
 def merges_of(words, mark="", suffix=""):
-    """Merges that build the words from the left; `mark` is in front of every symbol but the first, `suffix` behind the last."""
+    """Merges that build the words from the left; `mark` precedes every symbol but the first, `suffix` follows the last."""
     merges, pieces = [], []
     for word in words:
         symbols = [(mark if at else "") + letter + (suffix if at == len(word) - 1 else "") for at, letter in enumerate(word)]
@@ -379,7 +379,7 @@ def systematic():
     yield "wordpiece/empty-piece", "wordpiece", {"/model/vocab": bases()["wordpiece"]["model"]["vocab"] | {"": 900, "##": 901}}, []
 
 
-# What the package does with these is a fault of its own: where nothing is replaced or put in front, characters come twice
+# What the package does with these is a fault of its own: where nothing is replaced or prepended, characters come twice
 # in what is made of the text later.
 FAULTY = ("prepend-nothing", "replace-regex-empty", "replace-empty-string", "replace-line-ends")
 
@@ -397,7 +397,7 @@ def random_files(seed, count):
             changes["/normalizer"] = sequence("normalizers", *steps(sound))
         if chance.random() < 0.7:
             changes["/pre_tokenizer"] = sequence("pretokenizers", *steps(PRE_TOKENIZERS))
-        # README.md tells what the package does behind a Replace or an inserted space.
+        # README.md says what the package does after a Replace or an inserted space.
         replaces = any(key in str(changes.get("/normalizer")) for key in ("pattern", "handle_chinese_chars"))
         if replaces and "'first'" in str(changes.get("/pre_tokenizer")):
             del changes["/pre_tokenizer"]
