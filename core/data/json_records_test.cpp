@@ -97,7 +97,7 @@ TEST_CASE("what Python's json writes beyond the standard is read") {
   const Result twice = read("{\"text\": \"a\", \"x\": {\"k\": 1, \"k\": 2}, \"text\": \"b\"}");
   CHECK(twice.texts == Texts{"b"});
   CHECK(twice.report.remarks() ==
-        "d.json: 2 keys stood twice in their objects, and their last values were taken.");
+        "d.json: 2 keys appeared twice in their objects, and their last values were used.");
 }
 
 TEST_CASE("numbers keep their digits") {

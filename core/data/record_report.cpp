@@ -104,8 +104,8 @@ std::string RecordReport::remarks() const {
   };
   add(invalid_bytes, "ill-formed character was read as U+FFFD (is the text UTF-8?)",
       "ill-formed characters were read as U+FFFD (is the text UTF-8?)");
-  add(repeated_keys, "key stood twice in its object, and its last value was taken",
-      "keys stood twice in their objects, and their last values were taken");
+  add(repeated_keys, "key appeared twice in its object, and its last value was used",
+      "keys appeared twice in their objects, and their last values were used");
   add(kept_quotes, "value was read with its quotation marks; if they are no part of it, set \"quotes\" to true",
       "values were read with their quotation marks; if they are no part of them, set \"quotes\" to true");
   return text.empty() ? text : text + ".";
