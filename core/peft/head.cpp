@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/training/named_tensors.hpp>
 
 namespace cuecard::peft {
 
@@ -113,13 +114,7 @@ private:
     const at::Tensor& tensor = find(name);
     if (tensor.sizes() == at::IntArrayRef(expected))
       return tensor;
-    const auto text = [](at::IntArrayRef sizes) {
-      std::string result;
-      for (const int64_t size : sizes)
-        result += (result.empty() ? "" : " x ") + std::to_string(size);
-      return result;
-    };
-    throw DataError(where(name) + "is " + text(tensor.sizes()) + "; expected " + text(expected) + " for the " +
+    throw DataError(where(name) + "is " + sizes_of(tensor) + "; expected " + sizes_of(expected) + " for the " +
                     shape_.family + " model's hidden size " + std::to_string(shape_.hidden) + ".");
   }
 

@@ -6,13 +6,15 @@
 
 namespace cuecard {
 
+std::string sizes_of(at::IntArrayRef sizes) {
+  std::string text;
+  for (const int64_t size : sizes)
+    text += (text.empty() ? "" : " x ") + std::to_string(size);
+  return text.empty() ? "a scalar" : text;
+}
+
 std::string sizes_of(const at::Tensor& tensor) {
-  if (!tensor.defined())
-    return "nothing";
-  std::string sizes;
-  for (const int64_t size : tensor.sizes())
-    sizes += (sizes.empty() ? "" : " x ") + std::to_string(size);
-  return sizes.empty() ? "a scalar" : sizes;
+  return tensor.defined() ? sizes_of(tensor.sizes()) : "nothing";
 }
 
 ComponentState state_of(const NamedTensors& tensors) {

@@ -15,7 +15,9 @@ namespace cuecard {
 /// Defined tensors with their names in a card.
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// The shape of `tensor` for messages: "2 x 3", "a scalar" for no dimensions, "nothing" for an undefined tensor.
+/// A shape for messages: "2 x 3", "a scalar" for no dimensions.
+CUECARD_API std::string sizes_of(at::IntArrayRef sizes);
+/// That of `tensor`; "nothing" for an undefined one.
 CUECARD_API std::string sizes_of(const at::Tensor& tensor);
 
 /// The tensors under their names, detached; they share memory with `tensors`.
