@@ -1,6 +1,7 @@
 #include "fine_tuning.hpp"
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 
 namespace cuecard {
@@ -27,20 +28,15 @@ void FineTuning::prepare(const Problem& problem) {
 }
 
 FitRequest FineTuning::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
-  if (!filled.learning_rate)
-    filled.learning_rate = what_ == "all" ? sized_rate(model_width_, 2e-5, 1e-5) : 1e-3;
-  if (!filled.batch_size)
-    filled.batch_size = 16;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = what_ == "all" ? 3 : 6;
-    filled.min_steps = 100;
-  }
-  if (!filled.warmup)
-    filled.warmup = 0.1;
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  return filled;
+  const bool all = what_ == "all";
+  FitRequest usual;
+  usual.learning_rate = all ? sized_rate(model_width_, 2e-5, 1e-5) : 1e-3;
+  usual.schedule = "linear";
+  usual.warmup = 0.1;
+  usual.batch_size = 16;
+  usual.epochs = all ? 3 : 6;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 ComponentState FineTuning::state(int64_t) const {

@@ -8,6 +8,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/reparametrisation.hpp>
 #include <cuecard/parts/training/soft_slots.hpp>
 
@@ -141,21 +142,14 @@ std::vector<ParameterGroup> LatePromptTuning::parameters() {
 }
 
 FitRequest LatePromptTuning::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
-  // The authors' scripts (README).
-  if (!filled.learning_rate)
-    filled.learning_rate = generates_ ? 1e-3 : 5e-3;
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  if (!filled.warmup)
-    filled.warmup = 0.06;
-  if (!filled.batch_size)
-    filled.batch_size = 32;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 10;
-    filled.min_steps = 100;
-  }
-  return filled;
+  FitRequest usual; // the authors' scripts (README)
+  usual.learning_rate = generates_ ? 1e-3 : 5e-3;
+  usual.schedule = "linear";
+  usual.warmup = 0.06;
+  usual.batch_size = 32;
+  usual.epochs = 10;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 ComponentState LatePromptTuning::state(int64_t) const {

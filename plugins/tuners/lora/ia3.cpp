@@ -5,6 +5,7 @@
 #include <ATen/ops/ones.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 
 #include "targets.hpp"
 
@@ -74,21 +75,15 @@ std::vector<ParameterGroup> Ia3::parameters() {
 }
 
 FitRequest Ia3::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
+  FitRequest usual;
   // Adafactor: Liu et al. 2022, section 3.4 (T-Few). AdamW: PEFT's example of (IA)^3.
-  if (!filled.learning_rate)
-    filled.learning_rate = filled.optimizer == "adafactor" ? 3e-3 : 8e-3;
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  if (!filled.warmup)
-    filled.warmup = 0.06;
-  if (!filled.batch_size)
-    filled.batch_size = 8;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 10;
-    filled.min_steps = 100;
-  }
-  return filled;
+  usual.learning_rate = request.optimizer == "adafactor" ? 3e-3 : 8e-3;
+  usual.schedule = "linear";
+  usual.warmup = 0.06;
+  usual.batch_size = 8;
+  usual.epochs = 10;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 ComponentState Ia3::state(int64_t) const {

@@ -8,6 +8,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 
@@ -91,21 +92,14 @@ std::vector<ParameterGroup> Lora::parameters() {
 }
 
 FitRequest Lora::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
-  // Hu et al. 2021: tables 9 (RoBERTa-large on SST-2) and 12 (GPT-3).
-  if (!filled.learning_rate)
-    filled.learning_rate = sized_rate(model_width_, 4e-4, 2e-4);
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  if (!filled.warmup)
-    filled.warmup = 0.06;
-  if (!filled.batch_size)
-    filled.batch_size = 16;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 10;
-    filled.min_steps = 100;
-  }
-  return filled;
+  FitRequest usual; // Hu et al. 2021: tables 9 (RoBERTa-large on SST-2) and 12 (GPT-3)
+  usual.learning_rate = sized_rate(model_width_, 4e-4, 2e-4);
+  usual.schedule = "linear";
+  usual.warmup = 0.06;
+  usual.batch_size = 16;
+  usual.epochs = 10;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 ComponentState Lora::state(int64_t) const {

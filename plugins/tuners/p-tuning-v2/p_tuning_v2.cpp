@@ -2,6 +2,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 
 namespace cuecard {
@@ -43,18 +44,13 @@ void PTuningV2::prepare(const Problem& problem) {
 FitRequest PTuningV2::defaults(const FitRequest& request) const {
   // The authors' scripts for RTE and, with projection, WiC on BERT-large; large models: PEFT's Llama-3.2-3B
   // (README).
-  FitRequest filled = request;
-  if (!filled.learning_rate)
-    filled.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  if (!filled.batch_size)
-    filled.batch_size = 32;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 60;
-    filled.min_steps = 100;
-  }
-  return filled;
+  FitRequest usual;
+  usual.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
+  usual.schedule = "linear";
+  usual.batch_size = 32;
+  usual.epochs = 60;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 } // namespace cuecard

@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 #include <cuecard/parts/training/soft_slots.hpp>
@@ -99,43 +100,25 @@ std::vector<ParameterGroup> PTuning::parameters() {
 }
 
 FitRequest PTuning::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
+  FitRequest usual;
+  usual.optimizer = "adamw";
+  usual.schedule = "linear";
+  usual.batch_size = 16;
   if (tune_model_) { // the authors' few-shot code; 1e-4 is the rate of the soft prompt
-    if (!filled.optimizer)
-      filled.optimizer = "adamw";
-    if (!filled.learning_rate)
-      filled.learning_rate = 1e-4;
-    if (!filled.schedule)
-      filled.schedule = "linear";
-    if (!filled.clip)
-      filled.clip = 1;
-    if (!filled.batch_size)
-      filled.batch_size = 16;
-    if (!filled.steps && !filled.epochs)
-      filled.steps = 250;
-    if (!filled.evaluate_every)
-      filled.evaluate_every = 20;
-    if (!filled.patience)
-      filled.patience = 10;
-    return filled;
+    usual.learning_rate = 1e-4;
+    usual.clip = 1;
+    usual.steps = 250;
+    usual.evaluate_every = 20;
+    usual.patience = 10;
+    return filled_in(request, usual);
   }
   // Measured on SmolLM2, and by PEFT on Llama-3.2-3B (README). The authors' settings for LAMA (Adam, 1e-5,
   // times 0.98 per epoch) would need thousands of steps for the same result.
-  if (!filled.optimizer)
-    filled.optimizer = "adamw";
-  if (!filled.learning_rate)
-    filled.learning_rate = sized_rate(model_width_, 1e-3, 1e-4);
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  if (!filled.decay)
-    filled.decay = 0.98; // with --schedule exponential
-  if (!filled.batch_size)
-    filled.batch_size = 16;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 6;
-    filled.min_steps = 100;
-  }
-  return filled;
+  usual.learning_rate = sized_rate(model_width_, 1e-3, 1e-4);
+  usual.decay = 0.98; // with --schedule exponential
+  usual.epochs = 6;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 ComponentState PTuning::state(int64_t task) const {

@@ -3,6 +3,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 
 namespace cuecard {
@@ -73,19 +74,13 @@ at::Tensor PrefixTuning::values_of_text(PrefixSite site, const Problem& problem)
 }
 
 FitRequest PrefixTuning::defaults(const FitRequest& request) const {
-  // The authors' launcher, but with twice its learning rate, as measured (README).
-  FitRequest filled = request;
-  if (!filled.learning_rate)
-    filled.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  if (!filled.batch_size)
-    filled.batch_size = 16;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 5;
-    filled.min_steps = 100;
-  }
-  return filled;
+  FitRequest usual; // the authors' launcher, but with twice its learning rate, as measured (README)
+  usual.learning_rate = prefixes_.have_networks() ? 1e-4 : sized_rate(model_width_, 1e-2, 5e-3);
+  usual.schedule = "linear";
+  usual.batch_size = 16;
+  usual.epochs = 5;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 } // namespace cuecard

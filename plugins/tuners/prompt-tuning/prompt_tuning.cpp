@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/named_tensors.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 #include <cuecard/parts/training/soft_slots.hpp>
@@ -79,21 +80,16 @@ std::vector<ParameterGroup> PromptTuning::parameters() {
 }
 
 FitRequest PromptTuning::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
-  const bool adafactor = filled.optimizer == "adafactor";
+  const bool adafactor = request.optimizer == "adafactor";
   // Adafactor: the paper's, for all its sizes. AdamW: measured on SmolLM2, and by PEFT on Llama-3.2-3B
   // (README).
-  if (!filled.learning_rate)
-    filled.learning_rate = adafactor ? 0.3 : sized_rate(model_width_, 0.02, 1e-3);
-  if (!filled.schedule)
-    filled.schedule = adafactor ? "constant" : "linear";
-  if (!filled.batch_size)
-    filled.batch_size = 16;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 6;
-    filled.min_steps = 100;
-  }
-  return filled;
+  FitRequest usual;
+  usual.learning_rate = adafactor ? 0.3 : sized_rate(model_width_, 0.02, 1e-3);
+  usual.schedule = adafactor ? "constant" : "linear";
+  usual.batch_size = 16;
+  usual.epochs = 6;
+  usual.min_steps = 100;
+  return filled_in(request, usual);
 }
 
 ComponentState PromptTuning::state(int64_t) const {

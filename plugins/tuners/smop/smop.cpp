@@ -13,6 +13,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/training/sampled_tokens.hpp>
 #include <cuecard/parts/training/sized_rate.hpp>
 #include <cuecard/parts/training/soft_slots.hpp>
@@ -120,22 +121,19 @@ std::vector<ParameterGroup> Smop::parameters() {
 }
 
 FitRequest Smop::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
-  const bool adafactor = filled.optimizer == "adafactor";
-  // Adafactor: the authors', for T5. AdamW: prompt-tuning's (README).
-  if (!filled.learning_rate)
-    filled.learning_rate = adafactor ? 0.5 : sized_rate(model_width_, 0.02, 1e-3);
-  if (!filled.schedule)
-    filled.schedule = "linear";
-  if (!filled.warmup && adafactor)
-    filled.warmup = 0.06;
-  if (!filled.batch_size)
-    filled.batch_size = adafactor ? 32 : 16;
-  if (!filled.steps && !filled.epochs) {
-    filled.epochs = 6;
-    filled.min_steps = 100;
+  FitRequest usual;
+  usual.schedule = "linear";
+  usual.epochs = 6;
+  usual.min_steps = 100;
+  if (request.optimizer == "adafactor") { // the authors', for T5
+    usual.learning_rate = 0.5;
+    usual.warmup = 0.06;
+    usual.batch_size = 32;
+  } else { // prompt-tuning's (README)
+    usual.learning_rate = sized_rate(model_width_, 0.02, 1e-3);
+    usual.batch_size = 16;
   }
-  return filled;
+  return filled_in(request, usual);
 }
 
 ComponentState Smop::state(int64_t) const {

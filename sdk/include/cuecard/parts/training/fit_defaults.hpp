@@ -1,0 +1,13 @@
+/// A method's own settings of a run, where the user gives none.
+#pragma once
+
+#include <cuecard/export.hpp>
+#include <cuecard/fit.hpp>
+
+namespace cuecard {
+
+/// `request` with its empty fields taken from `usual`, for `Tuner::defaults`. The length of the run counts as one setting: steps,
+/// epochs and min_steps of `usual` are taken only where `request` has neither steps nor epochs.
+CUECARD_API FitRequest filled_in(FitRequest request, const FitRequest& usual);
+
+} // namespace cuecard
