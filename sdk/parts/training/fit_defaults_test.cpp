@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+using cuecard::filled_in;
 using cuecard::FitRequest;
 
 namespace {
