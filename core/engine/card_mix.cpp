@@ -1,5 +1,7 @@
 #include "engine/card_mix.hpp"
 
+#include <algorithm>
+
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 
@@ -29,7 +31,7 @@ void append(std::vector<T>& all, std::vector<int64_t>& cards, std::vector<T> mor
 }
 
 /// Adds the conditioning of `card` to that of a batch.
-void add(BatchConditioning& batch, Conditioning conditioning, int64_t card) {
+void add_to(BatchConditioning& batch, Conditioning conditioning, int64_t card) {
   for (at::Tensor* rows : {&conditioning.embeddings, &conditioning.late_embeddings})
     if (rows->defined() && rows->dim() == 3)
       *rows = rows->flatten(0, 1);
@@ -44,63 +46,83 @@ void add(BatchConditioning& batch, Conditioning conditioning, int64_t card) {
 
 } // namespace
 
-CardMix::CardMix(const Model& model, const std::vector<const TaskPipeline*>& pipelines)
-    : model_(model), pipelines_(pipelines), slots_(pipelines.size()), offsets_(pipelines.size()),
-      fixed_(std::make_shared<BatchConditioning>()) {
-  const at::NoGradGuard no_grad;
-  for (std::size_t card = 0; card < pipelines.size(); ++card) {
-    if (pipelines[card]->input_features)
-      continue;
-    offsets_[card] = {rows_of(fixed_->embeddings), rows_of(fixed_->late_embeddings)};
-    Conditioning conditioning = pipelines[card]->tuner->condition({pipelines[card]->task, {}});
-    if (conditioning.triggers.defined() && pipelines.size() > 1)
-      throw Error("a card whose trigger tokens are still being searched can't share a batch with other cards.");
-    slots_[card] = slots_of(conditioning);
-    add(*fixed_, std::move(conditioning), static_cast<int64_t>(card));
+void CardMix::add(int64_t card, const TaskPipeline& pipeline) {
+  Member member{&pipeline, {}, {}, {}};
+  if (!pipeline.input_features) {
+    const at::NoGradGuard no_grad;
+    member.conditioning = pipeline.tuner->condition({pipeline.task, {}});
+    member.slots = slots_of(member.conditioning);
   }
+  members_[card] = std::move(member);
+}
+
+void CardMix::remove(int64_t card) {
+  members_.erase(card);
+  if (std::ranges::binary_search(joined_cards_, card))
+    join({});
+}
+
+void CardMix::join(const std::vector<int64_t>& cards) {
+  const auto joined = std::make_shared<BatchConditioning>();
+  for (const int64_t card : cards) {
+    Member& member = members_.at(card);
+    member.offsets = {rows_of(joined->embeddings), rows_of(joined->late_embeddings)};
+    add_to(*joined, member.conditioning, card);
+  }
+  joined_cards_ = cards;
+  joined_ = joined;
 }
 
 std::shared_ptr<const BatchConditioning> CardMix::condition(std::vector<PackItem>& items,
-                                                            const CountedBackbone& backbone) const {
-  std::vector<std::vector<PackItem*>> by_input_dependent_card(pipelines_.size());
-  std::vector<SlotCounts> used(pipelines_.size());
-  bool any = false;
+                                                            const CountedBackbone& backbone) {
+  struct Used {
+    SlotCounts slots;
+    std::vector<PackItem*> items;
+  };
+  std::map<int64_t, Used> used; // by card
   for (PackItem& item : items) {
-    const auto card = static_cast<std::size_t>(item.card);
-    used[card].include(*item.prompt);
-    item.soft_offset = offsets_[card].soft;
-    item.late_offset = offsets_[card].late;
-    if (pipelines_[card]->input_features) {
-      by_input_dependent_card[card].push_back(&item);
-      any = true;
+    Used& own = used[item.card];
+    own.slots.include(*item.prompt);
+    own.items.push_back(&item);
+  }
+  std::vector<int64_t> fixed;
+  for (const auto& [card, own] : used)
+    if (!members_.at(card).pipeline->input_features)
+      fixed.push_back(card);
+  if (fixed != joined_cards_)
+    join(fixed);
+  if (joined_->triggers.defined() && used.size() > 1)
+    throw Error("a card whose trigger tokens are still being searched can't share a batch with other cards.");
+  for (const int64_t card : fixed) {
+    const Member& member = members_.at(card);
+    require_slots(used[card].slots, member.slots, *member.pipeline);
+    for (PackItem* item : used[card].items) {
+      item->soft_offset = member.offsets.soft;
+      item->late_offset = member.offsets.late;
     }
   }
-  for (std::size_t card = 0; card < pipelines_.size(); ++card)
-    if (!pipelines_[card]->input_features)
-      require_slots(used[card], slots_[card], *pipelines_[card]);
-  if (!any)
-    return fixed_;
+  if (fixed.size() == used.size())
+    return joined_;
 
-  const auto mixed = std::make_shared<BatchConditioning>(*fixed_);
-  for (std::size_t card = 0; card < pipelines_.size(); ++card) {
-    const std::vector<PackItem*>& own = by_input_dependent_card[card];
-    if (own.empty())
+  const auto mixed = std::make_shared<BatchConditioning>(*joined_);
+  for (const auto& [card, own] : used) {
+    const TaskPipeline& pipeline = *members_.at(card).pipeline;
+    if (!pipeline.input_features)
       continue;
-    const TaskPipeline& pipeline = *pipelines_[card];
-    const int64_t inputs = number_inputs(own);
+    const int64_t inputs = number_inputs(own.items);
     std::vector<const TokenizedPrompt*> prompts(static_cast<std::size_t>(inputs), nullptr);
-    for (const PackItem* item : own)
+    for (const PackItem* item : own.items)
       if (!prompts[static_cast<std::size_t>(item->input)])
         prompts[static_cast<std::size_t>(item->input)] = item->prompt;
     const Offsets first{rows_of(mixed->embeddings), rows_of(mixed->late_embeddings)};
-    for (PackItem* item : own) {
+    for (PackItem* item : own.items) {
       item->soft_offset = first.soft + item->input * pipeline.input_features.soft_slots;
       item->late_offset = first.late + item->input * pipeline.input_features.soft_slots;
     }
     const at::Tensor features = input_features(model_, backbone, pipeline.input_features, prompts);
     Conditioning conditioning = pipeline.tuner->condition({pipeline.task, {}, features});
-    require_slots(used[card], slots_of(conditioning), pipeline);
-    add(*mixed, std::move(conditioning), static_cast<int64_t>(card));
+    require_slots(own.slots, slots_of(conditioning), pipeline);
+    add_to(*mixed, std::move(conditioning), card);
   }
   return mixed;
 }

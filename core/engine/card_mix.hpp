@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -16,26 +17,39 @@ namespace cuecard {
 
 class CardMix {
 public:
-  /// Computes the conditioning of every card that does not depend on the input, once. Both arguments must
-  /// outlive it. Error when there are several cards and one has trigger tokens: these are searched for one card
-  /// at a time.
-  CardMix(const Model& model, const std::vector<const TaskPipeline*>& pipelines);
+  /// `model` must outlive it.
+  explicit CardMix(const Model& model) : model_(model) {}
 
-  /// The conditioning for a batch of `items`; sets their offsets and inputs. That of input-dependent cards is
-  /// computed for the examples of these items.
+  /// Computes the conditioning of `pipeline` once, unless it depends on the input. Items name it by the number `card`. It must
+  /// live until it is removed.
+  void add(int64_t card, const TaskPipeline& pipeline);
+  void remove(int64_t card);
+
+  /// The conditioning for a batch of `items`, of the cards that occur in it; sets their offsets and inputs. That of
+  /// input-dependent cards is computed for the examples of these items. Error when there are several cards and one has trigger
+  /// tokens: these are searched for one card at a time.
   std::shared_ptr<const BatchConditioning> condition(std::vector<PackItem>& items,
-                                                     const CountedBackbone& backbone) const;
+                                                     const CountedBackbone& backbone);
 
 private:
   struct Offsets {
     int64_t soft = 0, late = 0;
   };
+  struct Member {
+    const TaskPipeline* pipeline = nullptr;
+    Conditioning conditioning; ///< of a card that does not depend on the input
+    SlotCounts slots;          ///< of `conditioning`
+    Offsets offsets;           ///< of its slots in `joined_`
+  };
+
+  /// Makes `joined_` the conditioning of `cards`, ascending, none of them input-dependent.
+  void join(const std::vector<int64_t>& cards);
 
   const Model& model_;
-  const std::vector<const TaskPipeline*>& pipelines_;
-  std::vector<SlotCounts> slots_; ///< by card; only for cards that do not depend on the input
-  std::vector<Offsets> offsets_;  ///< by card; only for cards that do not depend on the input
-  std::shared_ptr<BatchConditioning> fixed_;
+  std::map<int64_t, Member> members_; ///< by card
+  /// Batches of one task follow each other, so what was joined last is kept.
+  std::vector<int64_t> joined_cards_;
+  std::shared_ptr<const BatchConditioning> joined_ = std::make_shared<BatchConditioning>();
 };
 
 /// The conditioning of a batch that holds one card only.

@@ -14,6 +14,7 @@
 #include "data/task_file.hpp"
 #include "data/text.hpp"
 #include "data/text_decoder.hpp"
+#include "data/text_fields.hpp"
 #include "host/interrupt.hpp"
 #include "host/line_rows.hpp"
 #include "host/line_stream.hpp"
@@ -264,14 +265,6 @@ std::unique_ptr<InputRows> open_template_input(const Values& values,
   if (template_fields.empty() && !values.given("data") && !values.given("text"))
     return std::make_unique<BlankInput>();
   return open_input(values, text_fields(template_fields));
-}
-
-std::vector<std::string> text_fields(const std::vector<std::string>& template_fields) {
-  std::vector<std::string> fields;
-  for (const std::string& field : template_fields)
-    if (!field.starts_with("meta.") && std::find(fields.begin(), fields.end(), field) == fields.end())
-      fields.push_back(field);
-  return fields;
 }
 
 } // namespace cuecard::host

@@ -41,7 +41,4 @@ std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<st
 std::unique_ptr<InputRows> open_template_input(const Values& values,
                                                const std::vector<std::string>& template_fields);
 
-/// The template's fields that are columns of the example, without metadata.
-std::vector<std::string> text_fields(const std::vector<std::string>& template_fields);
-
 } // namespace cuecard::host

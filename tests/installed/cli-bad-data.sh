@@ -10,5 +10,5 @@ expect 3 'unknown.tsv, line 2: .*"7" is not one of' eval --strict --card toy.car
 expect 3 'tsv. No such file|no-such.tsv' eval --card toy.card --model "$llama" --data no-such.tsv
 sed 's/"template"/"templete"/' toy.json >wrong.json
 expect 3 'wrong.json: unknown key "templete". Did you mean "template"' train --task wrong.json --model "$llama" --tuner manual --out no.card
-[ -e /dev/nvidia0 ] || expect 2 'device cuda.*--device cpu' predict --card toy.card --model "$llama" --device cuda x
+[ -e /dev/nvidia0 ] || expect 2 'device cuda.*use the device cpu' predict --card toy.card --model "$llama" --device cuda x
 [ ! -e no.card ]

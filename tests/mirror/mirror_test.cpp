@@ -29,8 +29,8 @@ std::vector<double> stepwise(const Model& model, const TaskPipeline& pipeline,
     const mirror::Watch watch(model.backbone().device() == mirror::device);
     Counters counters;
     const CountedBackbone backbone = pipeline.backbone(model, counters);
-    const std::vector<const TaskPipeline*> pipelines{&pipeline};
-    const CardMix mix(model, pipelines);
+    CardMix mix(model);
+    mix.add(0, pipeline);
     const auto conditioning = mix.condition(items, backbone);
     const Batch batch = pack(items, {model.backbone().device(), model.shape().causal});
     const at::Tensor hidden = backbone.forward(batch, *conditioning);

@@ -62,10 +62,11 @@ Batch step_batch(const std::vector<ScoredRow>& rows, const BackboneShape& shape,
 class Generator::Run {
 public:
   Run(Generator& generator, const std::vector<PackItem>& prompts, const BatchConditioning& conditioning,
-      const GenerateSettings& settings, const TokenCallback& watch)
+      const GenerateSettings& settings, const GenerateCallbacks& callbacks)
       : generator_(generator), conditioning_(conditioning), cache_(*generator.cache_),
         shape_(generator.model_.shape()), device_(generator.model_.backbone().device()), prompts_(prompts),
-        settings_(settings), continuation_(cache_, generator.model_, generator.bounds_, settings, watch),
+        settings_(settings), callbacks_(callbacks),
+        continuation_(cache_, generator.model_, generator.bounds_, settings, callbacks.token),
         texts_per_prompt_(std::max(settings.beams, settings.returns)), results_(prompts.size()) {}
 
   std::vector<std::vector<Generated>> all() {
@@ -79,6 +80,8 @@ public:
           results_[static_cast<std::size_t>(generation.prompt)] = best_of(generation.finished);
         return generation.running.empty();
       });
+      if (callbacks_.between_steps)
+        callbacks_.between_steps();
     }
     return std::move(results_);
   }
@@ -216,6 +219,7 @@ private:
   const at::Device device_;
   const std::vector<PackItem>& prompts_;
   const GenerateSettings& settings_;
+  const GenerateCallbacks& callbacks_;
   Continuation continuation_;
   const int64_t texts_per_prompt_;
   std::size_t next_ = 0; ///< the first waiting prompt
@@ -231,12 +235,12 @@ Generator::Generator(const Model& model, const CountedBackbone& backbone, const 
 std::vector<std::vector<Generated>> Generator::write(const std::vector<PackItem>& prompts,
                                                      const BatchConditioning& conditioning,
                                                      const GenerateSettings& settings,
-                                                     const TokenCallback& watch) {
+                                                     const GenerateCallbacks& callbacks) {
   check(settings, model_.shape());
   const at::InferenceMode inference; // cached keys and values are written in place
   std::vector<std::vector<Generated>> texts;
   try {
-    texts = Run(*this, prompts, conditioning, settings, watch).all();
+    texts = Run(*this, prompts, conditioning, settings, callbacks).all();
   } catch (...) {
     prefixes_ = {};
     cache_ = std::make_shared<KvCache>();

@@ -47,7 +47,11 @@ public:
   /// position left.
   std::vector<std::vector<Generated>> write(const std::vector<PackItem>& prompts,
                                             const BatchConditioning& conditioning,
-                                            const GenerateSettings& settings, const TokenCallback& watch = {});
+                                            const GenerateSettings& settings,
+                                            const GenerateCallbacks& callbacks = {});
+
+  /// Drops what is cached for a card.
+  void forget(int64_t card) { prefixes_.forget(card, *cache_); }
 
 private:
   class Run;

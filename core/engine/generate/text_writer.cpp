@@ -14,10 +14,17 @@ TextWriter::TextWriter(BatchRunner& runner) : runner_(runner) {}
 TextWriter::~TextWriter() = default;
 
 bool TextWriter::generates(const Example& example) const {
-  for (const TaskPipeline* pipeline : runner_.pipelines())
-    if (pipeline->name == example.card || (runner_.pipelines().size() == 1 && example.card.empty()))
-      return pipeline->verbalizer->generation().has_value();
-  return false; // `pipeline_of` reports the problem
+  const std::optional<int64_t> card = runner_.find(example);
+  return card && runner_.pipeline(*card)
+                     .verbalizer->generation()
+                     .has_value(); // `pipeline_of` reports a card that is missing
+}
+
+void TextWriter::forget(int64_t card) {
+  if (const void* own = runner_.pipeline(card).own_backbone.get())
+    generators_.erase(own);
+  for (auto& each : generators_)
+    each.second->forget(card);
 }
 
 TokenizedPrompt TextWriter::open_prompt(const Example& example, int64_t card,
@@ -37,7 +44,7 @@ std::vector<std::vector<Generated>> TextWriter::write(std::vector<TokenizedPromp
                                                       const std::vector<const Example*>& examples,
                                                       const std::vector<int64_t>& cards,
                                                       const GenerateSettings& settings,
-                                                      const TokenCallback& callback) {
+                                                      const GenerateCallbacks& callbacks) {
   if (prompts.empty())
     return {};
   const Model& model = runner_.model();
@@ -53,13 +60,13 @@ std::vector<std::vector<Generated>> TextWriter::write(std::vector<TokenizedPromp
     items.back().card = cards[i];
   }
   const std::shared_ptr<const BatchConditioning> conditioning = runner_.mix().condition(items, backbone);
-  return generator->write(items, *conditioning, settings, callback);
+  return generator->write(items, *conditioning, settings, callbacks);
 }
 
 std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const Example*>& examples,
                                                          const GenerateSettings& settings,
                                                          std::vector<std::string>* problems,
-                                                         const TokenCallback& callback) {
+                                                         const GenerateCallbacks& callbacks) {
   struct Group {
     std::vector<TokenizedPrompt> prompts;
     std::vector<const Example*> examples;
@@ -84,10 +91,10 @@ std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const
   std::vector<std::vector<Generated>> texts(examples.size());
   for (auto& own : groups) {
     Group& group = own.second;
-    TokenCallback numbered;
-    if (callback)
-      numbered = [&](int64_t prompt, std::span<const int64_t> ids) {
-        return callback(group.indices[static_cast<std::size_t>(prompt)], ids);
+    GenerateCallbacks numbered = callbacks;
+    if (callbacks.token)
+      numbered.token = [&](int64_t prompt, std::span<const int64_t> ids) {
+        return callbacks.token(group.indices[static_cast<std::size_t>(prompt)], ids);
       };
     auto generated = write(std::move(group.prompts), group.examples, group.cards, settings, numbered);
     for (std::size_t i = 0; i < generated.size(); ++i)

@@ -28,19 +28,22 @@ public:
   bool generates(const Example& example) const;
 
   /// Continuations of the prompt of each example, whatever its verbalizer predicts: `settings.returns` texts
-  /// each, best first. An example that can't be used has no text and a problem. `callback` receives each new
-  /// token with the example's number; if it returns false, Cancelled is thrown.
+  /// each, best first. An example that can't be used has no text and a problem. `callbacks.token` receives the example's
+  /// number; if it returns false, Cancelled is thrown.
   std::vector<std::vector<Generated>> generate(const std::vector<const Example*>& examples,
                                                const GenerateSettings& settings,
                                                std::vector<std::string>* problems = nullptr,
-                                               const TokenCallback& callback = {});
+                                               const GenerateCallbacks& callbacks = {});
 
   /// Continuations of `prompts` of `cards`, which must share their weights. `examples`: one per prompt, or
   /// empty.
   std::vector<std::vector<Generated>> write(std::vector<TokenizedPrompt> prompts,
                                             const std::vector<const Example*>& examples,
                                             const std::vector<int64_t>& cards, const GenerateSettings& settings,
-                                            const TokenCallback& callback = {});
+                                            const GenerateCallbacks& callbacks = {});
+
+  /// Drops what is kept for a card, which is about to be removed from the runner.
+  void forget(int64_t card);
 
 private:
   /// The prompt to continue, with its answer slot open.

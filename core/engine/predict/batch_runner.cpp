@@ -11,25 +11,53 @@
 
 namespace cuecard {
 
-BatchRunner::BatchRunner(const Model& model, std::vector<const TaskPipeline*> pipelines,
+BatchRunner::BatchRunner(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
                          const PredictSettings& settings)
-    : model_(model), pipelines_(std::move(pipelines)), settings_(settings), mix_(model_, pipelines_),
-      prefixes_(std::make_unique<CardPrefixCache>(model_, pipelines_)) {}
+    : model_(model), settings_(settings), mix_(model_),
+      prefixes_(std::make_unique<CardPrefixCache>(model_, pipelines_)) {
+  for (const TaskPipeline* pipeline : pipelines)
+    add(*pipeline);
+}
 
 BatchRunner::~BatchRunner() = default;
 
+int64_t BatchRunner::add(const TaskPipeline& pipeline) {
+  const auto free = std::ranges::find(pipelines_, nullptr);
+  const int64_t card = free - pipelines_.begin();
+  mix_.add(card, pipeline);
+  if (free == pipelines_.end())
+    pipelines_.push_back(&pipeline);
+  else
+    *free = &pipeline;
+  by_name_.emplace(pipeline.name, card);
+  return card;
+}
+
+void BatchRunner::remove(int64_t card) {
+  std::erase_if(by_name_, [&](const auto& named) { return named.second == card; });
+  mix_.remove(card);
+  prefixes_->forget(card);
+  pipelines_[static_cast<std::size_t>(card)] = nullptr;
+}
+
+std::optional<int64_t> BatchRunner::find(const Example& example) const {
+  if (example.card.empty() && by_name_.size() == 1)
+    return by_name_.begin()->second;
+  const auto found = by_name_.lower_bound(example.card);
+  if (found == by_name_.end() || found->first != example.card)
+    return std::nullopt;
+  return found->second;
+}
+
 int64_t BatchRunner::pipeline_of(const Example& example) const {
-  if (example.card.empty() && pipelines_.size() == 1)
-    return 0;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < pipelines_.size(); ++i) {
-    if (pipelines_[i]->name == example.card)
-      return static_cast<int64_t>(i);
-    names.push_back(pipelines_[i]->name);
-  }
+  if (const std::optional<int64_t> card = find(example))
+    return *card;
   if (example.card.empty())
-    throw DataError("the example names no card, but " + std::to_string(pipelines_.size()) +
+    throw DataError("the example names no card, but " + std::to_string(by_name_.size()) +
                     " are loaded; give it a \"card\", the name of one of them.");
+  std::vector<std::string> names;
+  for (const auto& [name, card] : by_name_)
+    names.push_back(name);
   throw DataError("the example names the card \"" + example.card + "\", which is not loaded." +
                   did_you_mean(example.card, names));
 }
@@ -68,21 +96,20 @@ RunSource BatchRunner::prompts(const std::vector<Prompt>& prompts, const OutputP
 }
 
 std::vector<at::Tensor> BatchRunner::representations_of(const std::vector<const Example*>& examples) {
+  std::map<int64_t, std::vector<std::size_t>> wanted; // indices of the examples, by card
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    if (const std::optional<int64_t> card = find(*examples[i]))
+      if (pipeline(*card).tuner->wants_representation())
+        wanted[*card].push_back(i);
   std::vector<at::Tensor> result(examples.size());
-  for (std::size_t card = 0; card < pipelines_.size(); ++card) {
-    if (!pipelines_[card]->tuner->wants_representation())
-      continue;
+  for (const auto& [card, indices] : wanted) {
     std::vector<const Example*> own;
-    std::vector<std::size_t> index;
-    for (std::size_t i = 0; i < examples.size(); ++i)
-      if (pipelines_.size() == 1 || examples[i]->card == pipelines_[card]->name) {
-        own.push_back(examples[i]);
-        index.push_back(i);
-      }
-    const std::vector<at::Tensor> found = representations(
-        model_, *pipelines_[card], backbone(static_cast<int64_t>(card)), own, settings_.batch_tokens);
+    for (const std::size_t index : indices)
+      own.push_back(examples[index]);
+    const std::vector<at::Tensor> found =
+        representations(model_, pipeline(card), backbone(card), own, settings_.batch_tokens);
     for (std::size_t i = 0; i < own.size(); ++i)
-      result[index[i]] = found[i];
+      result[indices[i]] = found[i];
   }
   return result;
 }

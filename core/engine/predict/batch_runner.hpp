@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,13 +75,21 @@ struct ForwardBatch {
 /// Threads: one at a time.
 class BatchRunner {
 public:
-  /// `pipelines` must outlive it. Conditioning that does not depend on the input is computed once, here. On
-  /// causal models the common prefix of a card's prompts is forwarded once and then taken from a cache.
-  BatchRunner(const Model& model, std::vector<const TaskPipeline*> pipelines, const PredictSettings& settings);
+  /// Adds `pipelines`, numbered from 0. On causal models the common prefix of a card's prompts is forwarded once and then taken
+  /// from a cache.
+  BatchRunner(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
+              const PredictSettings& settings);
   ~BatchRunner();
 
-  /// Index of the pipeline that an example goes to: the one that its `card` names, or the only one. DataError
-  /// when there is none.
+  /// Adds a pipeline, which must live until it is removed, and returns its number. Conditioning that does not depend on the input
+  /// is computed once, here.
+  int64_t add(const TaskPipeline& pipeline);
+  /// Removes pipeline number `card` and what is cached for it. The number is free for the next one.
+  void remove(int64_t card);
+
+  /// Number of the pipeline that an example goes to: the first that its `card` names, or the only one.
+  std::optional<int64_t> find(const Example& example) const;
+  /// The same; DataError when there is none.
   int64_t pipeline_of(const Example& example) const;
 
   /// Examples, rendered and edited by their pipelines. `problems[i]` becomes the reason why example i can't be
@@ -96,7 +106,6 @@ public:
 
   const Model& model() const { return model_; }
   const PredictSettings& settings() const { return settings_; }
-  const std::vector<const TaskPipeline*>& pipelines() const { return pipelines_; }
   const TaskPipeline& pipeline(int64_t card) const { return *pipelines_[static_cast<std::size_t>(card)]; }
   CountedBackbone backbone(int64_t card) { return pipeline(card).backbone(model_, counters_); }
   CardMix& mix() { return mix_; }
@@ -106,7 +115,8 @@ private:
   ForwardBatch forward(std::vector<RunItem> items);
 
   const Model& model_;
-  std::vector<const TaskPipeline*> pipelines_;
+  std::vector<const TaskPipeline*> pipelines_; ///< by number; null for one that was removed
+  std::multimap<std::string, int64_t, std::less<>> by_name_;
   PredictSettings settings_;
   Counters counters_;
   CardMix mix_;

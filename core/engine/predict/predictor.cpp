@@ -46,12 +46,16 @@ std::string trimmed(const std::string& text) {
 
 } // namespace
 
-Predictor::Predictor(const Model& model, std::vector<const TaskPipeline*> pipelines,
+Predictor::Predictor(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
                      const PredictSettings& settings)
-    : runner_(model, std::move(pipelines), settings), writer_(runner_), scorer_(make_scorer(runner_, writer_)) {
-}
+    : runner_(model, pipelines, settings), writer_(runner_), scorer_(make_scorer(runner_, writer_)) {}
 
 Predictor::~Predictor() = default;
+
+void Predictor::remove(int64_t card) {
+  writer_.forget(card);
+  runner_.remove(card);
+}
 
 std::vector<Decision> Predictor::decide(const TaskPipeline& pipeline, const at::Tensor& outputs,
                                         const Batch& batch) const {

@@ -34,9 +34,14 @@ struct SlotTokens {
 class Predictor {
 public:
   /// `pipelines` must outlive it.
-  Predictor(const Model& model, std::vector<const TaskPipeline*> pipelines,
+  Predictor(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
             const PredictSettings& settings = {});
   ~Predictor();
+
+  /// BatchRunner::add.
+  int64_t add(const TaskPipeline& pipeline) { return runner_.add(pipeline); }
+  /// BatchRunner::remove.
+  void remove(int64_t card);
 
   /// One prediction per example, in order. An example goes to the pipeline that its `card` names, or to the
   /// only one. One that can't be used gets its problem instead of a decision. `done` is called with the number
@@ -53,8 +58,8 @@ public:
   std::vector<std::vector<Generated>> generate(const std::vector<const Example*>& examples,
                                                const GenerateSettings& settings,
                                                std::vector<std::string>* problems = nullptr,
-                                               const TokenCallback& callback = {}) {
-    return writer_.generate(examples, settings, problems, callback);
+                                               const GenerateCallbacks& callbacks = {}) {
+    return writer_.generate(examples, settings, problems, callbacks);
   }
 
   /// The service that verbalizers and tuners run prompts with, for the first pipeline.

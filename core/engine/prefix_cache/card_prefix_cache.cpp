@@ -20,11 +20,11 @@ bool begins_with(const TokenizedPrompt& prompt, const std::vector<PromptToken>& 
 
 } // namespace
 
-CardPrefixCache::CardPrefixCache(const Model& model, const std::vector<const TaskPipeline*>& pipelines)
-    : model_(model), pipelines_(pipelines), prefixes_(pipelines.size()) {}
-
 void CardPrefixCache::use(PackItem& item) const {
-  const CachedPrefix& prefix = prefixes_[static_cast<std::size_t>(item.card)];
+  const auto found = prefixes_.find(item.card);
+  if (found == prefixes_.end())
+    return;
+  const CachedPrefix& prefix = found->second;
   if (prefix.sequence < 0 || !begins_with(*item.prompt, prefix.tokens))
     return;
   item.skip = std::ssize(prefix.tokens);
@@ -36,12 +36,11 @@ bool CardPrefixCache::wants(const std::vector<PackItem>& items) {
     return false;
   std::map<int64_t, std::vector<PackItem>> undecided;
   for (const PackItem& item : items)
-    if (!prefixes_[static_cast<std::size_t>(item.card)].decided)
+    if (!prefixes_.contains(item.card))
       undecided[item.card].push_back(item);
   bool any = false;
   for (auto& [card, own] : undecided) {
-    CachedPrefix& prefix = prefixes_[static_cast<std::size_t>(card)];
-    prefix.decided = true;
+    CachedPrefix& prefix = prefixes_[card];
     if (own[0].input >= 0) // its prompts depend on the input from the beginning
       continue;
     const std::vector<PromptToken>& tokens = own[0].prompt->input;
@@ -56,10 +55,19 @@ bool CardPrefixCache::wants(const std::vector<PackItem>& items) {
 
 void CardPrefixCache::add(const std::vector<PackItem>& items, const Batch& batch, const KvCache& computed) {
   for (std::size_t i = 0; i < items.size(); ++i) {
-    CachedPrefix& prefix = prefixes_[static_cast<std::size_t>(items[i].card)];
+    CachedPrefix& prefix = prefixes_.at(items[i].card);
     if (!prefix.tokens.empty() && prefix.sequence < 0) // a cached sequence begins with its parent's tokens
       prefix.sequence = cache_->copy(computed, batch.sequence_of[i], std::ssize(prefix.tokens));
   }
+}
+
+void CardPrefixCache::forget(int64_t card) {
+  const auto found = prefixes_.find(card);
+  if (found == prefixes_.end())
+    return;
+  if (found->second.sequence >= 0)
+    cache_->release(found->second.sequence);
+  prefixes_.erase(found);
 }
 
 int64_t CardPrefixCache::fixed_length(std::vector<PackItem> items) const {

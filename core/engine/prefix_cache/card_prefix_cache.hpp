@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace cuecard {
 
 class CardPrefixCache {
 public:
-  /// Both arguments must outlive it.
-  CardPrefixCache(const Model& model, const std::vector<const TaskPipeline*>& pipelines);
+  /// Both arguments must outlive it. `pipelines`: by card; more may be added.
+  CardPrefixCache(const Model& model, const std::vector<const TaskPipeline*>& pipelines)
+      : model_(model), pipelines_(pipelines) {}
 
   /// Makes `item` continue from its card's cached prefix if there is one and the item begins with it.
   void use(PackItem& item) const;
@@ -31,9 +33,11 @@ public:
   /// Takes the prefixes that `wants` decided on from `computed`, the keys and values of the pass over `batch`.
   void add(const std::vector<PackItem>& items, const Batch& batch, const KvCache& computed);
 
+  /// Drops the prefix of a card.
+  void forget(int64_t card);
+
 private:
   struct CachedPrefix {
-    bool decided = false;
     std::vector<PromptToken> tokens; ///< empty: there is none
     int64_t sequence = -1;           ///< of cache_; -1 until it has been forwarded
   };
@@ -43,7 +47,7 @@ private:
 
   const Model& model_;
   const std::vector<const TaskPipeline*>& pipelines_;
-  std::vector<CachedPrefix> prefixes_; ///< by card
+  std::map<int64_t, CachedPrefix> prefixes_; ///< by card, of those that were decided on
   std::shared_ptr<KvCache> cache_ = std::make_shared<KvCache>();
 };
 

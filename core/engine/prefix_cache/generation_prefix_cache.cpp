@@ -32,6 +32,14 @@ void GenerationPrefixCache::add(const PackItem& item, int64_t sequence, KvCache&
     prompts_[item.card] = {item.prompt->input, cache.fork(sequence)};
 }
 
+void GenerationPrefixCache::forget(int64_t card, KvCache& cache) {
+  const auto found = prompts_.find(card);
+  if (found == prompts_.end())
+    return;
+  cache.release(found->second.sequence);
+  prompts_.erase(found);
+}
+
 std::shared_ptr<KvCache> GenerationPrefixCache::compacted(const KvCache& cache) {
   std::vector<int64_t> sequences;
   for (auto& [card, prompt] : prompts_) {

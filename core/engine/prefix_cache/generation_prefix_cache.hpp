@@ -19,6 +19,8 @@ public:
   void use(PackItem& item, KvCache& cache) const;
   /// Keeps `item`, which is `sequence` of `cache`, as its card's prompt unless there is one already.
   void add(const PackItem& item, int64_t sequence, KvCache& cache);
+  /// Drops the prompt of a card.
+  void forget(int64_t card, KvCache& cache);
 
   /// A cache that holds only these prompts, in storage of its own; they refer to it from then on.
   std::shared_ptr<KvCache> compacted(const KvCache& cache);

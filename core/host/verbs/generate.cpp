@@ -5,6 +5,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/generate/generator.hpp"
+#include "engine/generate/growing_text.hpp"
 #include "engine/predict/predictor.hpp"
 #include "host/device.hpp"
 #include "host/input_loop.hpp"
@@ -57,40 +58,23 @@ GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline,
   return settings;
 }
 
-/// Prints a text as it grows.
-class GrowingText {
+/// Prints what a text has grown by.
+class GrowingLine {
 public:
-  GrowingText(const Vocabulary& vocabulary, const GenerateSettings& settings) : vocabulary_(vocabulary) {
-    for (const std::string& stop : settings.stop)
-      held_back_ = std::max(held_back_, stop.size()); // the end of the text may be the beginning of a stop text
-  }
-
-  void show(std::span<const int64_t> ids) {
-    const std::string text = vocabulary_.decode(ids);
-    std::size_t end = text.size() - std::min(text.size(), held_back_);
-    // A character whose bytes span several tokens decodes to U+FFFD until it is complete.
-    while (end >= 3 && text.compare(end - 3, 3, "\xEF\xBF\xBD") == 0)
-      end -= 3;
-    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-      --end;
-    print(text, end);
+  void show(const std::string& text) {
+    if (text.size() <= shown_)
+      return;
+    std::cout << text.substr(shown_) << std::flush;
+    shown_ = text.size();
   }
 
   void finish(const std::string& text) {
-    print(text, text.size());
+    show(text);
     std::cout << std::endl;
   }
 
 private:
-  void print(const std::string& text, std::size_t end) {
-    if (end <= shown_)
-      return;
-    std::cout << text.substr(shown_, end - shown_) << std::flush;
-    shown_ = end;
-  }
-
-  const Vocabulary& vocabulary_;
-  std::size_t held_back_ = 0, shown_ = 0;
+  std::size_t shown_ = 0;
 };
 
 Json texts_json(const std::vector<Generated>& texts) {
@@ -115,12 +99,13 @@ int generate(const Values& values) {
   const bool json = values.given("json");
   const bool streams = !json && input->total() == 1 && settings.beams == 1 && settings.returns == 1 &&
                        ::isatty(STDOUT_FILENO) != 0;
-  GrowingText growing(model.vocabulary(), settings);
-  const auto watch = [&](int64_t, std::span<const int64_t> ids) {
+  const GrowingText growing(model.vocabulary(), settings);
+  GrowingLine line;
+  const GenerateCallbacks callbacks{.token = [&](int64_t, std::span<const int64_t> ids) {
     if (streams)
-      growing.show(ids);
+      line.show(growing.so_far(ids));
     return !work.requested();
-  };
+  }};
   std::vector<std::vector<Generated>> texts;
   // Several batches at once, so that a text that ends early makes room for the next.
   InputLoop loop(values, *input, 4 * values.integer("batch-size"));
@@ -129,7 +114,7 @@ int generate(const Values& values) {
     loop.run({.run =
                   [&](const std::vector<const Example*>& examples) {
                     std::vector<std::string> problems;
-                    texts = predictor.generate(examples, settings, &problems, watch);
+                    texts = predictor.generate(examples, settings, &problems, callbacks);
                     return problems;
                   },
               .print =
@@ -137,7 +122,7 @@ int generate(const Values& values) {
                     if (json)
                       print_line({{"row", number}, {"texts", texts_json(texts[index])}});
                     else if (streams)
-                      growing.finish(texts[index][0].text);
+                      line.finish(texts[index][0].text);
                     else
                       for (const Generated& text : texts[index])
                         std::cout << text.text << '\n';

@@ -1,6 +1,8 @@
 #include <cuecard/error.hpp>
 
+#include "data/text_fields.hpp"
 #include "engine/predict/predictor.hpp"
+#include "engine/word_field.hpp"
 #include "host/device.hpp"
 #include "host/input_loop.hpp"
 #include "host/input_rows.hpp"
@@ -9,7 +11,6 @@
 #include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
-#include "host/word_field.hpp"
 
 namespace cuecard::host {
 

@@ -2,6 +2,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/text_fields.hpp"
 #include "engine/tokenized_example.hpp"
 #include "host/input_rows.hpp"
 #include "host/loading.hpp"

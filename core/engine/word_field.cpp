@@ -1,17 +1,11 @@
-/// Splits the text that a pipeline labels word by word.
-#pragma once
+#include "engine/word_field.hpp"
 
 #include <sstream>
 #include <string>
 
-#include <cuecard/example.hpp>
+namespace cuecard {
 
-#include "engine/task_pipeline.hpp"
-
-namespace cuecard::host {
-
-/// If `pipeline` labels words and the field is a text, replaces the text by its words, split at white space.
-inline void take_words(Example& example, const TaskPipeline& pipeline) {
+void take_words(Example& example, const TaskPipeline& pipeline) {
   const std::string& field = pipeline.layout.positions.field;
   const auto text = example.fields.find(field);
   if (!pipeline.labels_words() || text == example.fields.end())
@@ -24,4 +18,4 @@ inline void take_words(Example& example, const TaskPipeline& pipeline) {
   example.fields.erase(text);
 }
 
-} // namespace cuecard::host
+} // namespace cuecard

@@ -1,0 +1,40 @@
+/// The text of a generation that still runs, as far as it can't change any more.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <cuecard/scorer.hpp>
+#include <cuecard/vocabulary.hpp>
+
+namespace cuecard {
+
+class GrowingText {
+public:
+  /// `vocabulary` must outlive it.
+  GrowingText(const Vocabulary& vocabulary, const GenerateSettings& settings) : vocabulary_(vocabulary) {
+    for (const std::string& stop : settings.stop)
+      held_back_ = std::max(held_back_, stop.size());
+  }
+
+  /// The text of tokens `ids`, without what may be the beginning of a stop text and without an incomplete character.
+  std::string so_far(std::span<const int64_t> ids) const {
+    std::string text = vocabulary_.decode(ids);
+    std::size_t end = text.size() - std::min(text.size(), held_back_);
+    // A character whose bytes span several tokens decodes to U+FFFD until it is complete.
+    while (end >= 3 && text.compare(end - 3, 3, "\xEF\xBF\xBD") == 0)
+      end -= 3;
+    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+      --end;
+    text.resize(end);
+    return text;
+  }
+
+private:
+  const Vocabulary& vocabulary_;
+  std::size_t held_back_ = 0;
+};
+
+} // namespace cuecard
