@@ -1,4 +1,4 @@
-/// The library's one exported function.
+/// The function that the program calls. The others that the library exports are those of cuecard.h (core/embedding).
 #include <iostream>
 #include <map>
 

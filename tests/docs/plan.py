@@ -43,6 +43,7 @@ class Scene:
 
 SCENES = {
     "README.md": Scene(LLAMA),
+    "docs/embedding.md": Scene(LLAMA, SENTIMENT),
     "docs/json-output.md": Scene(
         LLAMA | {"BERT": BERT["MODEL"], "SmolLM2": SMOLLM2},
         {"sst2.json": ("docs/task-files.md", 1, {}), "entities.json": ("plugins/verbalizers/head/README.md", 1, {})},
@@ -59,6 +60,7 @@ SCENES = {
         {"sst2.json": ("docs/task-files.md", 1, {})},
     ),
     "docs/writing-a-plugin.md": Scene(LLAMA, CAUSAL, before={"cuecard plugin info my-tuner": BUILD_SNIPPETS}),
+    "examples/embed/README.md": Scene(before={"cmake -G": "cp -r examples/embed/* ."}),
     "examples/hello-tuner/README.md": Scene(LLAMA, CAUSAL, before={"cmake -G": "cp -r examples/hello-tuner/* ."}),
     "plugins/manual/README.md": Scene({"MODEL": SMOLLM2}),
     "plugins/backbones/bart/README.md": Scene({"MODEL": "tests/golden/models/bart"}, MASKED),

@@ -1,0 +1,288 @@
+/// cuecard.hpp: cuecard.h for C++17, in one header. Objects own what they stand for; errors are exceptions.
+///
+///     cuecard::api::Model model("smollm2.gguf");
+///     model.load_card("sentiment.card");
+///     std::cout << model.predict({{"A warm and funny film."}})[0].label << '\n';
+///
+/// Threads: as in cuecard.h, every function of one Model may be called from several threads at once.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cuecard.h"
+
+namespace cuecard::api {
+
+class Error : public std::runtime_error {
+public:
+  Error(cuecard_error_kind error_kind, const std::string& text) : std::runtime_error(text), kind(error_kind) {}
+  cuecard_error_kind kind;
+};
+
+/// cuecard_model_options.
+struct ModelOptions {
+  std::string device = "cpu", dtype = "float32";
+  int threads = 0; ///< 0: LibTorch's default
+  std::vector<std::string> plugin_paths = {};
+  int64_t batch_rows = 0, batch_tokens = 0, max_waiting_rows = 0; ///< 0: the default
+};
+
+/// What a card is asked: a text where its template has one field, else fields and lists by name.
+struct Row {
+  std::optional<std::string> text = std::nullopt;
+  std::string card = {}; ///< "": the only card of the model
+  std::map<std::string, std::string> fields = {};
+  std::map<std::string, std::vector<std::string>> lists = {};
+};
+
+struct Text {
+  std::string text;
+  double log_prob = std::nan(""); ///< NaN where the model gives none
+};
+
+/// The answer to a row: an error, a label, a label for each word, or texts.
+struct Answer {
+  std::optional<Error> error;
+  std::string card;
+  std::string label;                                         ///< "" where the prediction is not one label
+  std::vector<std::pair<std::string, double>> probabilities; ///< of each label of the card
+  std::vector<std::optional<std::string>> word_labels;       ///< empty for a word that was cut off
+  std::vector<Text> texts;                                   ///< best first
+};
+
+/// cuecard_generate_options.
+struct GenerateOptions {
+  int64_t max_tokens = 64, min_tokens = 0, beams = 1, texts = 1;
+  double temperature = 0; ///< above 0: sampling
+  int64_t top_k = 0;
+  double top_p = 1, min_p = 0, repetition_penalty = 1, length_penalty = 1;
+  int64_t no_repeat_ngram = 0;
+  std::vector<std::string> stop = {};
+  uint64_t seed = 0;
+  /// Called on the model's thread with the text of a row so far; false cancels the request.
+  std::function<bool(std::size_t row, const std::string& text)> token = {};
+};
+
+namespace detail {
+
+inline void check(cuecard_error* error) {
+  if (!error)
+    return;
+  const Error copy(cuecard_error_kind_of(error), cuecard_error_text(error));
+  cuecard_error_free(error);
+  throw copy;
+}
+
+inline std::string text_or_empty(const char* text) {
+  return text ? text : "";
+}
+
+/// Rows as C structs, which refer to the texts of `rows`.
+class RowViews {
+public:
+  explicit RowViews(const std::vector<Row>& rows) {
+    fields_.reserve(rows.size());
+    lists_.reserve(rows.size());
+    for (const Row& row : rows) {
+      std::vector<cuecard_field>& fields = fields_.emplace_back();
+      for (const auto& [name, text] : row.fields)
+        fields.push_back({name.c_str(), view(text)});
+      std::vector<cuecard_list>& lists = lists_.emplace_back();
+      for (const auto& [name, texts] : row.lists) {
+        auto views = std::make_unique<std::vector<cuecard_text>>();
+        for (const std::string& text : texts)
+          views->push_back(view(text));
+        lists.push_back({name.c_str(), views->data(), views->size()});
+        texts_.push_back(std::move(views));
+      }
+      cuecard_row each{};
+      each.card = row.card.empty() ? nullptr : row.card.c_str();
+      if (row.text)
+        each.text = view(*row.text);
+      each.fields = fields.data();
+      each.field_count = fields.size();
+      each.lists = lists.data();
+      each.list_count = lists.size();
+      rows_.push_back(each);
+    }
+  }
+  const cuecard_row* data() const { return rows_.data(); }
+  std::size_t size() const { return rows_.size(); }
+
+private:
+  static cuecard_text view(const std::string& text) { return {text.data(), text.size()}; }
+
+  std::vector<std::vector<cuecard_field>> fields_;
+  std::vector<std::vector<cuecard_list>> lists_;
+  std::vector<std::unique_ptr<std::vector<cuecard_text>>> texts_;
+  std::vector<cuecard_row> rows_;
+};
+
+inline Answer answer_of(const cuecard_answers* all, std::size_t row) {
+  Answer answer;
+  if (const cuecard_error* const error = cuecard_answer_error(all, row)) {
+    answer.error.emplace(cuecard_error_kind_of(error), cuecard_error_text(error));
+    return answer;
+  }
+  answer.card = text_or_empty(cuecard_answer_card(all, row));
+  answer.label = text_or_empty(cuecard_answer_label(all, row));
+  for (std::size_t i = 0; i < cuecard_answer_label_count(all, row); ++i)
+    answer.probabilities.emplace_back(cuecard_answer_label_name(all, row, i),
+                                      cuecard_answer_probability(all, row, i));
+  for (std::size_t i = 0; i < cuecard_answer_word_count(all, row); ++i) {
+    const char* const label = cuecard_answer_word_label(all, row, i);
+    answer.word_labels.push_back(label ? std::optional<std::string>(label) : std::nullopt);
+  }
+  for (std::size_t i = 0; i < cuecard_answer_text_count(all, row); ++i)
+    answer.texts.push_back({cuecard_answer_text(all, row, i), cuecard_answer_log_prob(all, row, i)});
+  return answer;
+}
+
+/// A request whose answers become a future's value. It lives until the request is finished.
+struct Pending {
+  std::promise<std::vector<Answer>> promise;
+  std::function<bool(std::size_t, const std::string&)> token;
+
+  static void finish(void* user, cuecard_request* request) {
+    const std::unique_ptr<Pending> own(static_cast<Pending*>(user));
+    try {
+      cuecard_answers* taken = nullptr;
+      check(cuecard_take_answers(request, &taken));
+      const std::unique_ptr<cuecard_answers, void (*)(cuecard_answers*)> all(taken, cuecard_answers_free);
+      std::vector<Answer> answers;
+      for (std::size_t row = 0; row < cuecard_answer_count(all.get()); ++row)
+        answers.push_back(answer_of(all.get(), row));
+      own->promise.set_value(std::move(answers));
+    } catch (...) {
+      own->promise.set_exception(std::current_exception());
+    }
+    cuecard_request_free(request);
+  }
+  static bool watch(void* user, std::size_t row, const char* text) {
+    return static_cast<Pending*>(user)->token(row, text);
+  }
+};
+
+/// Submits by `submit(options, place for the request)`.
+template <class Submit>
+std::future<std::vector<Answer>>
+submitted(double deadline, std::function<bool(std::size_t, const std::string&)> token, Submit&& submit) {
+  auto pending = std::make_unique<Pending>();
+  pending->token = std::move(token);
+  std::future<std::vector<Answer>> answers = pending->promise.get_future();
+  cuecard_request_options options{};
+  options.size = sizeof(options);
+  options.deadline = deadline;
+  options.finished = Pending::finish;
+  options.token = pending->token ? Pending::watch : nullptr;
+  options.user = pending.get();
+  cuecard_request* request = nullptr;
+  check(submit(&options, &request));
+  static_cast<void>(pending.release()); // finish frees it
+  return answers;
+}
+
+} // namespace detail
+
+class Model {
+public:
+  explicit Model(const std::string& path, const ModelOptions& given = {}) : model_(nullptr, cuecard_close) {
+    std::vector<const char*> plugin_paths;
+    for (const std::string& folder : given.plugin_paths)
+      plugin_paths.push_back(folder.c_str());
+    cuecard_model_options options{};
+    options.size = sizeof(options);
+    options.device = given.device.c_str();
+    options.dtype = given.dtype.c_str();
+    options.threads = given.threads;
+    options.plugin_paths = plugin_paths.data();
+    options.plugin_path_count = plugin_paths.size();
+    options.batch_rows = given.batch_rows;
+    options.batch_tokens = given.batch_tokens;
+    options.max_waiting_rows = given.max_waiting_rows;
+    cuecard_model* opened = nullptr;
+    detail::check(cuecard_open(path.c_str(), &options, &opened));
+    model_.reset(opened);
+  }
+
+  /// Under its own name when `name` is "".
+  void load_card(const std::string& path, const std::string& name = {}) {
+    detail::check(cuecard_load_card(model_.get(), path.c_str(), name.empty() ? nullptr : name.c_str()));
+  }
+  void drop_card(const std::string& name) { detail::check(cuecard_drop_card(model_.get(), name.c_str())); }
+  std::vector<std::string> cards() const {
+    std::vector<std::string> names;
+    cuecard_for_each_card(
+        model_.get(),
+        [](void* user, const char* name) { static_cast<std::vector<std::string>*>(user)->emplace_back(name); },
+        &names);
+    return names;
+  }
+
+  /// Answers in the order of the rows. `deadline`: seconds from now within which a row must begin to run; 0: no limit.
+  std::vector<Answer> predict(const std::vector<Row>& rows, double deadline = 0) {
+    return submit(rows, deadline).get();
+  }
+  std::future<std::vector<Answer>> submit(const std::vector<Row>& rows, double deadline = 0) {
+    const detail::RowViews views(rows);
+    return detail::submitted(
+        deadline, {}, [&](const cuecard_request_options* options, cuecard_request** request) {
+          return cuecard_submit(model_.get(), views.data(), views.size(), options, request);
+        });
+  }
+
+  /// Texts that continue the prompts of the rows.
+  std::vector<Answer> generate(const std::vector<Row>& rows, const GenerateOptions& options = {},
+                               double deadline = 0) {
+    return submit_generate(rows, options, deadline).get();
+  }
+  std::future<std::vector<Answer>> submit_generate(const std::vector<Row>& rows,
+                                                   const GenerateOptions& given = {}, double deadline = 0) {
+    std::vector<const char*> stop;
+    for (const std::string& text : given.stop)
+      stop.push_back(text.c_str());
+    cuecard_generate_options generate{};
+    generate.size = sizeof(generate);
+    generate.max_tokens = given.max_tokens;
+    generate.min_tokens = given.min_tokens;
+    generate.beams = given.beams;
+    generate.texts = given.texts;
+    generate.temperature = given.temperature;
+    generate.top_k = given.top_k;
+    generate.top_p = given.top_p;
+    generate.min_p = given.min_p;
+    generate.repetition_penalty = given.repetition_penalty;
+    generate.length_penalty = given.length_penalty;
+    generate.no_repeat_ngram = given.no_repeat_ngram;
+    generate.stop = stop.data();
+    generate.stop_count = stop.size();
+    generate.seed = given.seed;
+    const detail::RowViews views(rows);
+    return detail::submitted(
+        deadline, given.token, [&](const cuecard_request_options* options, cuecard_request** request) {
+          return cuecard_submit_generate(model_.get(), views.data(), views.size(), &generate, options, request);
+        });
+  }
+
+  cuecard_counters counters() const {
+    cuecard_counters result{};
+    result.size = sizeof(result);
+    cuecard_read_counters(model_.get(), &result);
+    return result;
+  }
+
+private:
+  std::unique_ptr<cuecard_model, void (*)(cuecard_model*)> model_;
+};
+
+} // namespace cuecard::api

@@ -1,0 +1,18 @@
+"""Cuecard: answers of cards on one frozen language model.
+
+    import cuecard
+
+    model = cuecard.Model("smollm2.gguf", cards=["sentiment.card"])
+    for answer in model.predict(["A warm and funny film.", "Two hours of my life."]):
+        print(answer.label, answer.scores)
+
+`Model` stands on the library's C interface (cuecard.h): it may be used from several threads, whose rows share forward passes.
+`train` and `compare` run the program `cuecard`, which is also on the path. Errors are `cuecard.Error`, with the program's sentence.
+"""
+
+from cuecard._library import Error, ErrorKind, prefix, version
+from cuecard._model import Answer, GenerateOptions, Model, Text
+from cuecard._program import compare, program, train
+
+__all__ = ["Answer", "Error", "ErrorKind", "GenerateOptions", "Model", "Text", "compare", "prefix", "program", "train", "version"]
+__version__ = version()

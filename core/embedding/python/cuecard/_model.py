@@ -1,0 +1,291 @@
+"""A frozen model in memory and its cards."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from ctypes import byref, c_char_p, c_void_p, sizeof
+from dataclasses import dataclass, field
+from typing import Any
+
+from cuecard._library import (
+    CCounters,
+    CField,
+    CFinished,
+    CGenerateOptions,
+    CList,
+    CModelOptions,
+    CRequestOptions,
+    CRow,
+    CText,
+    CToken,
+    CUseName,
+    Error,
+    check,
+    error_of,
+    library,
+)
+
+Row = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A span of the input, or a generated text."""
+
+    text: str
+    log_prob: float
+    """NaN where the model gives none."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a row: an error, a label, a label for each word, or texts."""
+
+    card: str | None = None
+    label: str | None = None
+    """The predicted label; None where the prediction is not one label."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """The probability of each label of the card."""
+    word_labels: list[str | None] = field(default_factory=list)
+    """Of a card that labels words; None for a word that was cut off."""
+    texts: list[Text] = field(default_factory=list)
+    """Best first."""
+    error: Error | None = None
+    """Why the row could not be answered."""
+
+    @property
+    def text(self) -> str | None:
+        """The best text."""
+        return self.texts[0].text if self.texts else None
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """How texts are generated. The defaults are greedy decoding."""
+
+    max_tokens: int = 64
+    min_tokens: int = 0
+    beams: int = 1
+    texts: int = 1
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    length_penalty: float = 1.0
+    no_repeat_ngram: int = 0
+    stop: Sequence[str] = ()
+    seed: int = 0
+
+
+def _text(text: str, kept: list) -> CText:
+    data = text.encode()
+    kept.append(data)
+    return CText(data, len(data))
+
+
+def _row(row: Row, card: str | None, kept: list) -> CRow:
+    """`kept` holds what the struct refers to."""
+    if isinstance(row, str):
+        return CRow(card.encode() if card else None, _text(row, kept))
+    fields, lists = [], []
+    for name, value in row.items():
+        if name == "card":
+            card = str(value)
+        elif isinstance(value, str):
+            fields.append(CField(str(name).encode(), _text(value, kept)))
+        elif isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value):
+            texts = (CText * len(value))(*(_text(text, kept) for text in value))
+            lists.append(CList(str(name).encode(), texts, len(value)))
+            kept.append(texts)
+        else:
+            raise TypeError(f"the column {name!r} of a row is {value!r}; expected a text or a list of texts.")
+    c_fields, c_lists = (CField * len(fields))(*fields), (CList * len(lists))(*lists)
+    kept += [c_fields, c_lists]
+    return CRow(card.encode() if card else None, CText(None, 0), c_fields, len(fields), c_lists, len(lists))
+
+
+def _records(rows: Row | Iterable[Row]) -> list[Row]:
+    """One row, an iterable of rows (a list, a `datasets.Dataset`), or a pandas frame."""
+    if isinstance(rows, (str, Mapping)):
+        return [rows]
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
+        return rows.to_dict("records")
+    return list(rows)
+
+
+def _decoded(text: bytes | None) -> str | None:
+    return None if text is None else text.decode()
+
+
+def _answer(answers: int, row: int) -> Answer:
+    if error := library.cuecard_answer_error(answers, row):
+        return Answer(error=error_of(error))
+    scores = {
+        library.cuecard_answer_label_name(answers, row, i).decode(): library.cuecard_answer_probability(answers, row, i)
+        for i in range(library.cuecard_answer_label_count(answers, row))
+    }
+    words = [
+        _decoded(library.cuecard_answer_word_label(answers, row, i))
+        for i in range(library.cuecard_answer_word_count(answers, row))
+    ]
+    texts = [
+        Text(library.cuecard_answer_text(answers, row, i).decode(), library.cuecard_answer_log_prob(answers, row, i))
+        for i in range(library.cuecard_answer_text_count(answers, row))
+    ]
+    return Answer(
+        _decoded(library.cuecard_answer_card(answers, row)), _decoded(library.cuecard_answer_label(answers, row)), scores, words, texts
+    )
+
+
+class Model:
+    """A frozen model. May be used from several threads; rows of all threads and cards share forward passes.
+
+    `path`: a folder in the Hugging Face layout or a GGUF file. `cards`: paths, or paths by the name to load them under. `threads`:
+    processor threads that run the model (0: LibTorch's default). `device`, `dtype`: as the program's `--device` and `--dtype`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        cards: Iterable[str | os.PathLike] | Mapping[str, str | os.PathLike] = (),
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        threads: int = 0,
+        plugin_paths: Sequence[str | os.PathLike] = (),
+        batch_rows: int = 0,
+        batch_tokens: int = 0,
+        max_waiting_rows: int = 0,
+    ):
+        self._model: int | None = None
+        folders = (c_char_p * len(plugin_paths))(*(os.fsencode(folder) for folder in plugin_paths))
+        options = CModelOptions(
+            sizeof(CModelOptions), device.encode(), dtype.encode(), threads, folders, len(plugin_paths), batch_rows, batch_tokens,
+            max_waiting_rows,
+        )  # fmt: skip
+        opened = c_void_p()
+        check(library.cuecard_open(os.fsencode(path), byref(options), byref(opened)))
+        self._model = opened.value
+        named = cards.items() if isinstance(cards, Mapping) else ((None, card) for card in cards)
+        for name, card in named:
+            self.load_card(card, name)
+
+    def close(self) -> None:
+        """Frees the model; rows that wait are answered with an error. No other thread may use it any more."""
+        if self._model:
+            library.cuecard_close(self._model)
+            self._model = None
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_model", None):
+            self.close()
+
+    def _open(self) -> int:
+        if not self._model:
+            raise Error("the model was closed.")
+        return self._model
+
+    def load_card(self, path: str | os.PathLike, name: str | None = None) -> None:
+        """Loads a card under `name`, or its own name. It replaces a card of that name between two passes."""
+        check(library.cuecard_load_card(self._open(), os.fsencode(path), name.encode() if name else None))
+
+    def drop_card(self, name: str) -> None:
+        check(library.cuecard_drop_card(self._open(), name.encode()))
+
+    @property
+    def cards(self) -> list[str]:
+        names: list[str] = []
+        library.cuecard_for_each_card(self._open(), CUseName(lambda _, name: names.append(name.decode())), None)
+        return names
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Rows, forward passes and tokens since the model was opened."""
+        counters = CCounters(sizeof(CCounters))
+        library.cuecard_read_counters(self._open(), byref(counters))
+        return {name: getattr(counters, name) for name, _ in CCounters._fields_ if name != "size"}
+
+    def predict(self, rows: Row | Iterable[Row], *, card: str | None = None, deadline: float = 0) -> list[Answer]:
+        """One answer per row, in order.
+
+        A row is a text, for a template with one field, or a mapping of columns: texts, lists of texts, and `card`, the card that it
+        goes to. `rows` may be one row, any iterable of rows, or a pandas frame. `card` is for rows that name none. `deadline`:
+        seconds within which a row must begin to run; 0: no limit. A row that can't be answered has an `error`.
+        """
+        return self._answers(rows, card, deadline, None, None)
+
+    def generate(
+        self,
+        rows: Row | Iterable[Row],
+        options: GenerateOptions = GenerateOptions(),
+        *,
+        card: str | None = None,
+        deadline: float = 0,
+        on_text: Callable[[int, str], bool | None] | None = None,
+    ) -> list[Answer]:
+        """Texts that continue the prompts of the rows, in `Answer.texts`.
+
+        `on_text(row, text so far)` is called whenever a token was added, on the model's thread; False cancels the request.
+        """
+        return self._answers(rows, card, deadline, options, on_text)
+
+    def _answers(
+        self,
+        rows: Row | Iterable[Row],
+        card: str | None,
+        deadline: float,
+        generate: GenerateOptions | None,
+        on_text: Callable[[int, str], bool | None] | None,
+    ) -> list[Answer]:
+        kept: list = []
+        records = _records(rows)
+        c_rows = (CRow * len(records))(*(_row(row, card, kept) for row in records))
+        raised: list[BaseException] = []
+
+        def token(_: int, row: int, text: bytes) -> bool:
+            try:
+                return on_text(row, text.decode()) is not False
+            except BaseException as exception:  # it can't cross the library
+                raised.append(exception)
+                return False
+
+        options = CRequestOptions(sizeof(CRequestOptions), deadline, CFinished(), CToken(token) if on_text else CToken())
+        request, answers = c_void_p(), c_void_p()
+        if generate is None:
+            check(library.cuecard_submit(self._open(), c_rows, len(records), byref(options), byref(request)))
+        else:
+            stop = (c_char_p * len(generate.stop))(*(text.encode() for text in generate.stop))
+            c_generate = CGenerateOptions(
+                sizeof(CGenerateOptions), generate.max_tokens, generate.min_tokens, generate.beams, generate.texts,
+                generate.temperature, generate.top_k, generate.top_p, generate.min_p, generate.repetition_penalty,
+                generate.length_penalty, generate.no_repeat_ngram, stop, len(generate.stop), generate.seed,
+            )  # fmt: skip
+            check(
+                library.cuecard_submit_generate(
+                    self._open(), c_rows, len(records), byref(c_generate), byref(options), byref(request)
+                )
+            )
+        try:
+            while not library.cuecard_wait(request, 0.1):  # so that Ctrl-C reaches Python
+                pass
+            check(library.cuecard_take_answers(request, byref(answers)))
+        finally:
+            library.cuecard_request_free(request)
+        try:
+            if raised:
+                raise raised[0]
+            return [_answer(answers.value, row) for row in range(library.cuecard_answer_count(answers))]
+        finally:
+            library.cuecard_answers_free(answers)
+
+
+assert ctypes.sizeof(c_void_p) == 8, "cuecard is built for 64-bit systems"

@@ -1,0 +1,338 @@
+#include "embedding/scheduler.hpp"
+
+#include <algorithm>
+#include <future>
+
+#include <ATen/Parallel.h>
+
+#include <cuecard/error.hpp>
+
+#include "data/text_fields.hpp"
+#include "engine/generate/growing_text.hpp"
+#include "engine/word_field.hpp"
+
+namespace cuecard::embedding {
+
+namespace {
+
+/// A batch is chosen before its texts are tokenized. Most tokens of running text have at least so many bytes; a forward pass is
+/// bounded by tokens all the same (PredictSettings::batch_tokens).
+constexpr std::size_t bytes_per_token = 4;
+
+std::size_t bytes_of(const Example& example) {
+  std::size_t bytes = 0;
+  for (const auto& [name, text] : example.fields)
+    bytes += text.size();
+  for (const auto& [name, texts] : example.words)
+    for (const std::string& text : texts)
+      bytes += text.size() + 1;
+  return bytes;
+}
+
+/// Gives the text of a row without a field to the only field of the card's template. DataError when there are several.
+void name_text(Example& example, const TaskPipeline& pipeline) {
+  const auto unnamed = example.fields.find("");
+  if (unnamed == example.fields.end())
+    return;
+  const std::vector<std::string> fields = text_fields(pipeline.prompt_template->fields());
+  if (fields.size() != 1)
+    throw DataError("the row has a text without a field, but the template of the card \"" + pipeline.name +
+                    "\" has " + std::to_string(fields.size()) + " fields; name the field of each text.");
+  example.fields[fields[0]] = std::move(unnamed->second);
+  example.fields.erase("");
+}
+
+} // namespace
+
+Scheduler::Scheduler(const Model& model, const SchedulerSettings& settings)
+    : model_(model), settings_(settings),
+      predictor_(std::make_unique<Predictor>(model, std::vector<const TaskPipeline*>(), settings.batches)),
+      thread_([this] { work(); }) {}
+
+Scheduler::~Scheduler() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  work_arrived_.notify_all();
+  thread_.join();
+}
+
+void Scheduler::on_model_thread(std::function<void()> change) {
+  auto task = std::make_shared<std::packaged_task<void()>>(std::move(change));
+  std::future<void> done = task->get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    changes_.emplace_back([task] { (*task)(); });
+  }
+  work_arrived_.notify_all();
+  done.get();
+}
+
+void Scheduler::set_card(std::shared_ptr<const TaskPipeline> pipeline) {
+  on_model_thread([&] {
+    const Card card{pipeline, predictor_->add(*pipeline)};
+    Card old;
+    {
+      const std::lock_guard lock(mutex_);
+      old = std::exchange(cards_[pipeline->name], card);
+    }
+    if (old.pipeline)
+      predictor_->remove(old.number);
+  });
+}
+
+void Scheduler::drop_card(const std::string& name) {
+  on_model_thread([&] {
+    Card dropped;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = cards_.find(name);
+      if (found == cards_.end()) {
+        std::vector<std::string> names;
+        for (const auto& [other, card] : cards_)
+          names.push_back(other);
+        throw UsageError("there is no card \"" + name + "\" to drop." + did_you_mean(name, names));
+      }
+      dropped = found->second;
+      cards_.erase(found);
+    }
+    predictor_->remove(dropped.number);
+  });
+}
+
+std::vector<std::string> Scheduler::cards() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, card] : cards_)
+    names.push_back(name);
+  return names;
+}
+
+std::map<std::string, Scheduler::Card, std::less<>>::const_iterator
+Scheduler::find_card(const std::string& name) const {
+  return name.empty() && cards_.size() == 1 ? cards_.begin() : cards_.find(name);
+}
+
+SchedulerCounters Scheduler::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+void Scheduler::submit(const std::shared_ptr<Request>& request) {
+  const int64_t rows = std::ssize(request->examples);
+  request->answers.resize(request->examples.size());
+  if (rows == 0) {
+    request->finish();
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (settings_.max_waiting_rows > 0 && counters_.rows_waiting + rows > settings_.max_waiting_rows)
+      throw QueueFull(std::to_string(counters_.rows_waiting) + " rows are waiting and " + std::to_string(rows) +
+                      " would be added, but at most " + std::to_string(settings_.max_waiting_rows) +
+                      " may wait; try again when some are answered.");
+    counters_.rows_waiting += rows;
+    waiting_.push_back({request});
+  }
+  work_arrived_.notify_all();
+}
+
+void Scheduler::work() {
+  if (settings_.threads > 0)
+    at::set_num_threads(settings_.threads); // LibTorch keeps it per thread
+  std::unique_lock lock(mutex_);
+  while (true) {
+    work_arrived_.wait(lock, [this] { return stop_ || !changes_.empty() || !waiting_.empty(); });
+    if (stop_ && changes_.empty() && waiting_.empty())
+      return;
+    const auto changes = std::exchange(changes_, {});
+    const std::vector<Row> dropped = dropped_rows(), rows = next_rows();
+    const bool generates = !rows.empty() && rows[0].request->generate;
+    generated_last_ = generates;
+    lock.unlock();
+    for (const Row& row : dropped)
+      fail(row, row.request->cancelled() || stop_
+                    ? Failure{FailureKind::cancelled, "the request was cancelled."}
+                    : Failure{FailureKind::too_late, "the deadline passed before the row was run."});
+    for (const std::function<void()>& change : changes)
+      change();
+    if (generates)
+      generate(rows);
+    else if (!rows.empty())
+      predict(rows);
+    lock.lock();
+    counters_.model = predictor_->counters();
+  }
+}
+
+std::vector<Scheduler::Row> Scheduler::dropped_rows() {
+  std::vector<Row> rows;
+  const auto now = std::chrono::steady_clock::now();
+  for (Waiting& each : waiting_)
+    if (stop_ || each.request->cancelled() || each.request->deadline < now)
+      take(each, each.request->examples.size(), rows);
+  forget_taken();
+  return rows;
+}
+
+std::vector<Scheduler::Row> Scheduler::next_rows() {
+  const auto generates = [](const Waiting& each) { return each.request->generate.has_value(); };
+  std::vector<Row> rows;
+  const auto first = std::ranges::find_if(waiting_, generates);
+  if (first != waiting_.end() && (!generated_last_ || std::ranges::all_of(waiting_, generates)))
+    take(*first, static_cast<std::size_t>(settings_.batches.batch_size), rows);
+  else
+    rows = rows_in_turn([&](const Waiting& each) { return !generates(each); });
+  forget_taken();
+  return rows;
+}
+
+std::vector<Scheduler::Row> Scheduler::rows_in_turn(const std::function<bool(const Waiting&)>& may_run) {
+  const auto most = static_cast<std::size_t>(settings_.batches.batch_size);
+  const std::size_t most_bytes = bytes_per_token * static_cast<std::size_t>(settings_.batches.batch_tokens);
+  std::vector<Row> rows;
+  std::size_t bytes = 0;
+  for (bool any = true; any;) {
+    any = false;
+    for (Waiting& each : waiting_) {
+      if (each.next == each.request->examples.size() || !may_run(each))
+        continue;
+      bytes += bytes_of(each.request->examples[each.next]);
+      if (rows.size() == most || (!rows.empty() && bytes > most_bytes))
+        return rows;
+      take(each, 1, rows);
+      any = true;
+    }
+  }
+  return rows;
+}
+
+void Scheduler::take(Waiting& from, std::size_t count, std::vector<Row>& rows) {
+  for (; count > 0 && from.next < from.request->examples.size(); --count, ++from.next) {
+    rows.push_back({from.request, from.next});
+    --counters_.rows_waiting;
+  }
+}
+
+void Scheduler::forget_taken() {
+  std::erase_if(waiting_, [](const Waiting& each) { return each.next == each.request->examples.size(); });
+}
+
+bool Scheduler::is_scored(const Waiting& each) const {
+  if (each.request->generate)
+    return false;
+  const auto card = find_card(each.request->examples[each.next].card);
+  return card == cards_.end() || !card->second.pipeline->verbalizer->generation();
+}
+
+std::vector<Scheduler::Prepared> Scheduler::prepared(const std::vector<Row>& rows) {
+  std::vector<Prepared> result;
+  for (const Row& row : rows) {
+    Example& example = row.request->examples[row.index];
+    const std::shared_ptr<const TaskPipeline> pipeline = card(example.card);
+    try {
+      if (pipeline) {
+        name_text(example, *pipeline);
+        take_words(example, *pipeline);
+      }
+      result.push_back({row, pipeline});
+    } catch (...) {
+      fail(row, current_failure());
+    }
+  }
+  return result;
+}
+
+void Scheduler::answer(const Row& row, Answer answer) {
+  Request& request = *row.request;
+  {
+    const std::lock_guard lock(mutex_);
+    ++counters_.rows_answered;
+    counters_.rows_failed += answer.failure ? 1 : 0;
+  }
+  request.answers[row.index] = std::move(answer);
+  if (++request.answered == request.examples.size())
+    request.finish();
+}
+
+void Scheduler::predict(const std::vector<Row>& rows) {
+  const std::vector<Prepared> ready = prepared(rows);
+  std::vector<const Example*> examples;
+  for (const Prepared& each : ready)
+    examples.push_back(&each.row.request->examples[each.row.index]);
+  std::vector<Prediction> predictions;
+  try {
+    predictions = predictor_->predict(examples);
+  } catch (...) {
+    if (ready.size() == 1)
+      fail(ready[0].row, current_failure());
+    else
+      for (const Prepared& each : ready) // a row that makes the pass fail must not harm the others
+        predict({each.row});
+    return;
+  }
+  for (std::size_t i = 0; i < ready.size(); ++i) {
+    if (!predictions[i].problem.empty())
+      fail(ready[i].row, {FailureKind::wrong_data, predictions[i].problem});
+    else
+      answer(ready[i].row, {{}, ready[i].pipeline, std::move(predictions[i].decision), {}});
+  }
+}
+
+void Scheduler::run_scored() {
+  std::vector<Row> rows;
+  {
+    const std::lock_guard lock(mutex_);
+    rows = rows_in_turn([this](const Waiting& each) { return is_scored(each); });
+    forget_taken();
+  }
+  if (!rows.empty())
+    predict(rows);
+}
+
+void Scheduler::generate(const std::vector<Row>& rows) {
+  const std::vector<Prepared> ready = prepared(rows);
+  Request& request = *rows[0].request;
+  std::vector<const Example*> examples;
+  for (const Prepared& each : ready)
+    examples.push_back(&request.examples[each.row.index]);
+  const GrowingText growing(model_.vocabulary(), *request.generate);
+  const GenerateCallbacks callbacks{
+      .token =
+          [&](int64_t prompt, std::span<const int64_t> ids) {
+            if (request.token &&
+                !request.watch(ready[static_cast<std::size_t>(prompt)].row.index, growing.so_far(ids)))
+              request.cancel();
+            return !request.cancelled() && !stop_;
+          },
+      .between_steps = [this] { run_scored(); }};
+  std::vector<std::vector<Generated>> texts;
+  std::vector<std::string> problems;
+  try {
+    texts = predictor_->generate(examples, *request.generate, &problems, callbacks);
+  } catch (...) {
+    const Failure failure = current_failure();
+    if (ready.size() == 1 || failure.kind == FailureKind::cancelled)
+      for (const Prepared& each : ready)
+        fail(each.row, failure);
+    else
+      for (const Prepared& each : ready)
+        generate({each.row});
+    return;
+  }
+  for (std::size_t i = 0; i < ready.size(); ++i) {
+    if (!problems[i].empty())
+      fail(ready[i].row, {FailureKind::wrong_data, problems[i]});
+    else
+      answer(ready[i].row, {{}, ready[i].pipeline, {}, std::move(texts[i])});
+  }
+}
+
+std::shared_ptr<const TaskPipeline> Scheduler::card(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = find_card(name);
+  return found == cards_.end() ? nullptr : found->second.pipeline;
+}
+
+} // namespace cuecard::embedding

@@ -1,0 +1,122 @@
+/// Runs one model for many threads: what waits is batched across requests and cards.
+///
+/// One thread runs the model. For each pass it takes rows of the waiting requests in turn, one of each, the oldest first, until a
+/// batch is full; so a request of one row is answered in the next pass, however many rows others have. Cards change between
+/// passes. Texts are generated request by request, in turn with passes of rows that are predicted.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "embedding/request.hpp"
+#include "engine/predict/predictor.hpp"
+
+namespace cuecard::embedding {
+
+struct SchedulerSettings {
+  int threads = 0; ///< that run the model; 0: LibTorch's default
+  PredictSettings batches = {};
+  int64_t max_waiting_rows = 0; ///< 0: no limit
+};
+
+struct SchedulerCounters {
+  int64_t rows_waiting = 0, rows_answered = 0, rows_failed = 0;
+  Counters model;
+};
+
+/// Threads: all functions may be called from any thread. set_card and drop_card wait for the model's thread, so they must not be
+/// called on it.
+class Scheduler {
+public:
+  /// `model` must outlive it.
+  Scheduler(const Model& model, const SchedulerSettings& settings);
+  /// Answers what waits as cancelled.
+  ~Scheduler();
+
+  /// Makes `pipeline` the card `pipeline->name`, from the next pass on. Throws what computing its conditioning throws, and then
+  /// changes nothing.
+  void set_card(std::shared_ptr<const TaskPipeline> pipeline);
+  /// UsageError when there is no such card.
+  void drop_card(const std::string& name);
+  /// In alphabetical order.
+  std::vector<std::string> cards() const;
+  /// Null when there is no such card, or when `name` is empty and there are several.
+  std::shared_ptr<const TaskPipeline> card(const std::string& name) const;
+
+  /// Throws QueueFull when more rows would wait than are allowed.
+  void submit(const std::shared_ptr<Request>& request);
+
+  SchedulerCounters counters() const;
+
+private:
+  struct Waiting {
+    std::shared_ptr<Request> request;
+    std::size_t next = 0; ///< the first row that has not been run
+  };
+  struct Row {
+    std::shared_ptr<Request> request;
+    std::size_t index = 0;
+  };
+  struct Card {
+    std::shared_ptr<const TaskPipeline> pipeline;
+    int64_t number = 0; ///< in the predictor
+  };
+
+  /// A row that can be run, and the card that it goes to (null: there is none of its name).
+  struct Prepared {
+    Row row;
+    std::shared_ptr<const TaskPipeline> pipeline;
+  };
+
+  // Of the model's thread, without the lock.
+  void work();
+  void run_scored();
+  void predict(const std::vector<Row>& rows);
+  void generate(const std::vector<Row>& rows);
+  /// Rows that have no text where one is expected are answered; the others are returned.
+  std::vector<Prepared> prepared(const std::vector<Row>& rows);
+  void answer(const Row& row, Answer answer);
+  void fail(const Row& row, Failure failure) { answer(row, {std::move(failure), nullptr, {}, {}}); }
+
+  // With the lock held.
+  /// Takes all rows of requests that are cancelled or late.
+  std::vector<Row> dropped_rows();
+  /// The rows of the next pass, or those of one request that generates.
+  std::vector<Row> next_rows();
+  /// Rows of the requests that `may_run`, one of each in turn, until a batch is full.
+  std::vector<Row> rows_in_turn(const std::function<bool(const Waiting&)>& may_run);
+  void take(Waiting& from, std::size_t count, std::vector<Row>& rows);
+  void forget_taken();
+  /// Whether the next row is answered without generating a text.
+  bool is_scored(const Waiting& each) const;
+  std::map<std::string, Card, std::less<>>::const_iterator find_card(const std::string& name) const;
+
+  /// Waits until `change` has run on the model's thread, and throws what it threw.
+  void on_model_thread(std::function<void()> change);
+
+  const Model& model_;
+  const SchedulerSettings settings_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_arrived_;
+  std::deque<Waiting> waiting_;               ///< the oldest first
+  std::deque<std::function<void()>> changes_; ///< of cards
+  std::map<std::string, Card, std::less<>> cards_;
+  SchedulerCounters counters_;
+  bool generated_last_ = false; ///< so that predictions come next
+  std::atomic<bool> stop_ = false;
+
+  std::unique_ptr<Predictor> predictor_; ///< of the model's thread
+  std::thread thread_;
+};
+
+} // namespace cuecard::embedding

@@ -1,0 +1,210 @@
+// cuecard.h and cuecard.hpp: errors, answers, models that are opened and closed.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <filesystem>
+#include <thread>
+
+#include "../engine/tasks.hpp"
+#include "card/card.hpp"
+#include "cuecard.hpp"
+
+// After LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+const std::string model_folder = std::string(CUECARD_SOURCE_DIR) + "/tests/golden/models/llama-tied";
+
+/// A folder with the cards "sentiment" and "other", which differ in their soft prompts.
+class CardFolder {
+public:
+  CardFolder() {
+    std::filesystem::create_directories(folder_);
+    const Model model = tiny_model("llama-tied");
+    uint64_t seed = 3;
+    for (const char* name : {"sentiment", "other"})
+      save_card(to_card(two_label_pipeline(model, name, "Review: {text} It was{\"mask\"}", "prompt-tuning",
+                                           {{"length", "5"}}, seed++),
+                        model),
+                folder_ / name);
+  }
+  ~CardFolder() { std::filesystem::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+private:
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("cuecard-embedding-" + std::to_string(::getpid()));
+};
+
+api::ModelOptions options() {
+  api::ModelOptions result;
+  result.threads = 1;
+  result.plugin_paths = {CUECARD_BUILT_PLUGINS};
+  return result;
+}
+
+/// The error's kind and text; frees it.
+std::pair<cuecard_error_kind, std::string> taken(cuecard_error* error) {
+  std::pair<cuecard_error_kind, std::string> result{cuecard_error_kind_of(error), cuecard_error_text(error)};
+  cuecard_error_free(error);
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("predictions through the library are those of a Predictor") {
+  const CardFolder cards;
+  api::Model model(model_folder, options());
+  model.load_card(cards.path("sentiment"));
+  CHECK(model.cards() == std::vector<std::string>{"sentiment"});
+
+  const Model own = tiny_model("llama-tied");
+  const TaskPipeline pipeline = pipeline_from_card(own, plugins(), read_card(cards.path("sentiment")));
+  const std::vector<Example> examples = word_examples(20, 7);
+  std::vector<api::Row> rows;
+  for (const Example& example : examples)
+    rows.push_back({example.fields.at("text")});
+  const auto expected = Predictor(own, {&pipeline}).predict(pointers(examples));
+  const std::vector<api::Answer> answers = model.predict(rows);
+  REQUIRE(answers.size() == rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    REQUIRE_FALSE(answers[i].error);
+    CHECK(answers[i].card == "sentiment");
+    REQUIRE(answers[i].probabilities.size() == 2);
+    CHECK(answers[i].probabilities[0].first == "negative");
+    CHECK(answers[i].label == pipeline.labels[static_cast<std::size_t>(expected[i].label())]);
+    for (std::size_t label = 0; label < 2; ++label)
+      CHECK(std::abs(answers[i].probabilities[label].second - expected[i].decision.probabilities[label]) <
+            1e-4);
+  }
+
+  api::GenerateOptions generate;
+  generate.max_tokens = 5;
+  std::string streamed;
+  generate.token = [&](std::size_t, const std::string& text) {
+    streamed = text;
+    return true;
+  };
+  const std::vector<api::Answer> texts = model.generate({rows[0]}, generate);
+  GenerateSettings settings;
+  settings.max_length = 5;
+  const auto written = Predictor(own, {&pipeline}).generate({&examples[0]}, settings);
+  REQUIRE(texts[0].texts.size() == 1);
+  CHECK(texts[0].texts[0].text == written[0][0].text);
+  CHECK(texts[0].texts[0].log_prob == doctest::Approx(written[0][0].log_prob).epsilon(1e-4));
+  CHECK(texts[0].texts[0].text.starts_with(streamed));
+}
+
+TEST_CASE("two models in one process, and cards under other names") {
+  const CardFolder cards;
+  api::Model first(model_folder, options()), second(model_folder, options());
+  first.load_card(cards.path("sentiment"), "a");
+  first.load_card(cards.path("other"), "b");
+  second.load_card(cards.path("other"));
+  const api::Row a{"a good film", "a"}, b{"a good film", "b"}, alone{"a good film"};
+  const std::vector<api::Answer> both = first.predict({a, b});
+  CHECK(both[0].probabilities[0].second != both[1].probabilities[0].second);
+  CHECK(std::abs(second.predict({alone})[0].probabilities[0].second - both[1].probabilities[0].second) < 1e-5);
+  const api::Answer unnamed = first.predict({alone})[0];
+  REQUIRE(unnamed.error);
+  CHECK(unnamed.error->kind == CUECARD_WRONG_DATA);
+}
+
+TEST_CASE("a card that can't be loaded leaves the old one") {
+  const CardFolder cards;
+  api::Model model(model_folder, options());
+  model.load_card(cards.path("sentiment"), "card");
+  const double before = model.predict({{"a good film"}})[0].probabilities[0].second;
+  std::filesystem::remove(cards.path("other") + "/card.safetensors");
+  CHECK_THROWS_AS(model.load_card(cards.path("other"), "card"), api::Error);
+  CHECK(model.predict({{"a good film"}})[0].probabilities[0].second == doctest::Approx(before));
+}
+
+TEST_CASE("wrong use is an error with a sentence") {
+  cuecard_model* model = nullptr;
+  CHECK(taken(cuecard_open(nullptr, nullptr, &model)).second == "cuecard_open: the path is NULL.");
+  CHECK(taken(cuecard_open(model_folder.c_str(), nullptr, nullptr)).first == CUECARD_WRONG_USE);
+  CHECK(taken(cuecard_open("/nowhere/model", nullptr, &model)).first == CUECARD_WRONG_DATA);
+  cuecard_model_options wrong{};
+  CHECK(taken(cuecard_open(model_folder.c_str(), &wrong, &model)).second.find("size is 0") !=
+        std::string::npos);
+  wrong.size = sizeof(wrong);
+  wrong.dtype = "float8";
+  CHECK(taken(cuecard_open(model_folder.c_str(), &wrong, &model)).second.find("float8") != std::string::npos);
+  wrong.dtype = nullptr;
+  wrong.device = "tpu";
+  CHECK(taken(cuecard_open(model_folder.c_str(), &wrong, &model)).second.find("tpu") != std::string::npos);
+  CHECK(model == nullptr);
+  CHECK(cuecard_c_version() == CUECARD_C_VERSION);
+
+  api::Model opened(model_folder, options());
+  CHECK_THROWS_WITH_AS(opened.load_card("/nowhere/card"), doctest::Contains("/nowhere/card"), api::Error);
+  CHECK_THROWS_AS(opened.drop_card("none"), api::Error);
+  CHECK_THROWS_AS(opened.predict({{"text"}}, -1), api::Error);
+  api::GenerateOptions generate;
+  generate.beams = 2;
+  generate.temperature = 1;
+  CHECK_THROWS_WITH_AS(opened.generate({{"text"}}, generate), doctest::Contains("beam search does not sample"),
+                       api::Error);
+  CHECK(opened.predict({}).empty());
+}
+
+TEST_CASE("answers and requests outlive their model; what does not exist is NULL") {
+  const CardFolder cards;
+  cuecard_request* request = nullptr;
+  cuecard_answers* answers = nullptr;
+  {
+    cuecard_model* model = nullptr;
+    cuecard_model_options given{};
+    const char* const folder = CUECARD_BUILT_PLUGINS;
+    given.size = sizeof(given);
+    given.threads = 1;
+    given.plugin_paths = &folder;
+    given.plugin_path_count = 1;
+    REQUIRE(!cuecard_open(model_folder.c_str(), &given, &model));
+    REQUIRE(!cuecard_load_card(model, cards.path("sentiment").c_str(), nullptr));
+    cuecard_row rows[2]{};
+    rows[0].text = cuecard_utf8("a good film");
+    rows[1].card = "no such card";
+    REQUIRE(!cuecard_submit(model, rows, 2, nullptr, &request));
+    CHECK(cuecard_wait(request, 600));
+    cuecard_counters counters{};
+    counters.size = offsetof(cuecard_counters, rows_failed); // an older caller's
+    counters.rows_failed = -1;
+    cuecard_read_counters(model, &counters);
+    CHECK(counters.rows_answered == 2);
+    CHECK(counters.rows_failed == -1);
+    cuecard_close(model);
+  }
+  REQUIRE(!cuecard_take_answers(request, &answers));
+  CHECK(taken(cuecard_take_answers(request, &answers)).second.find("were taken before") != std::string::npos);
+  cuecard_request_free(request);
+  REQUIRE(cuecard_answer_count(answers) == 2);
+  CHECK(cuecard_answer_label(answers, 0) != nullptr);
+  CHECK(cuecard_answer_label_count(answers, 0) == 2);
+  CHECK(cuecard_answer_label_name(answers, 0, 2) == nullptr);
+  CHECK(std::isnan(cuecard_answer_probability(answers, 0, 2)));
+  CHECK(cuecard_answer_text_count(answers, 0) == 0);
+  CHECK(cuecard_answer_error(answers, 0) == nullptr);
+  CHECK(cuecard_error_kind_of(cuecard_answer_error(answers, 1)) == CUECARD_WRONG_DATA);
+  CHECK(cuecard_answer_label(answers, 1) == nullptr);
+  CHECK(cuecard_answer_card(answers, 1) == nullptr);
+  CHECK(cuecard_answer_label(answers, 2) == nullptr);
+  cuecard_answers_free(answers);
+}
+
+TEST_CASE("models are opened and closed while their threads are asked") {
+  const CardFolder cards;
+  for (int cycle = 0; cycle < 20; ++cycle) {
+    api::Model model(model_folder, options());
+    model.load_card(cards.path("sentiment"));
+    auto waiting = model.submit(std::vector<api::Row>(50, {"a good film"}));
+    if (cycle % 2 == 0)
+      CHECK(waiting.get().size() == 50);
+  }
+}
