@@ -8,6 +8,7 @@
 
 #include "program/command_line.hpp"
 #include "program/help.hpp"
+#include "program/new_plugin.hpp"
 #include "program/values.hpp"
 #include "registry/judge.hpp"
 #include "registry/library.hpp"
@@ -139,6 +140,8 @@ int run_without_engine(const CuecardCall& call) {
     return probe_plugin(values);
   if (call.verb == "plugin manifest")
     return show_manifest(values);
+  if (call.verb == "plugin new")
+    return new_plugin(values);
   if (call.verb == "version")
     return show_version(values);
   if (call.verb == "help")

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# new_plugin.sh PREFIX SOURCE FOLDER KIND: `cuecard plugin new` makes a project of this kind, in a path with a space, which builds
+# with the package installed in PREFIX, passes its tests, and is used by the installed program.
+set -euo pipefail
+prefix=$1 source=$2 folder=$3/$4 kind=$4
+rm -rf "$folder"
+mkdir -p "$folder/a folder"
+cd "$folder/a folder"
+cuecard() {
+  "$prefix/bin/cuecard" "$@"
+}
+
+cuecard plugin new first-try --kind "$kind" | grep -q "is in first-try"
+if grep -rE "my.plugin|MyPlugin|@" first-try --include='*.[ch]pp' --include=CMakeLists.txt --include=CMakePresets.json; then
+  echo "the scaffold's own name is left"
+  exit 1
+fi
+! cuecard plugin new first-try --kind "$kind" 2>error.txt
+grep -q "first-try: exists already" error.txt
+for name in Upper under_score 2nd double--dash end- class std; do
+  code=0
+  cuecard plugin new "$name" 2>error.txt || code=$?
+  [ $code = 2 ] && [ ! -e "$name" ] || { echo "plugin new $name: exit code $code"; cat error.txt; exit 1; }
+done
+
+cd first-try
+cmake --preset default >../configure.log 2>&1 || { cat ../configure.log; exit 1; }
+cmake --build --preset default
+ctest --preset default
+cuecard plugin probe build/plugins/*/first-try.so
+cuecard plugin info first-try --plugin-path build/plugins | grep -q "first-try"
+
+for word in apple pear plum grape; do
+  printf 'I saw a red %s\tred\nI saw a blue %s\tblue\n' $word $word
+done >rows.tsv
+template='"template": "{text}:{\"mask\"}"' verbalizer='"verbalizer": {}' tuner=manual
+case $kind in
+  tuner) tuner=first-try ;;
+  verbalizer) verbalizer='"verbalizer": { "component": "first-try", "options": { "temperature": 2 } }' ;;
+  template) template='"template": { "component": "first-try", "text": "{text}:{\"mask\"}", "options": { "line": "Colours." } }' ;;
+esac
+cat >task.json <<JSON
+{
+  "data": { "train": "rows.tsv", "test": "rows.tsv", "header": false, "fields": { "text": 1 }, "label": 2 },
+  "labels": [{ "name": "red", "words": ["love"] }, { "name": "blue", "words": ["leave"] }],
+  $template,
+  $verbalizer
+}
+JSON
+model=$source/tests/golden/models/llama-tied
+cuecard train --task task.json --model "$model" --tuner $tuner --plugin-path build/plugins --quiet --out card >train.txt
+accuracy=$(cuecard eval --card card --model "$model" --plugin-path build/plugins --data rows.tsv --task task.json --json --quiet |
+  python3 -c 'import json, sys; print(json.load(sys.stdin)["accuracy"])')
+[ $kind != tuner ] || [ "$accuracy" = 1.0 ] # the colour is learned
+cmake --install build --prefix "$folder/installed" >/dev/null
+CUECARD_PLUGIN_PATH=$folder/installed/lib/cuecard/plugins cuecard predict --card card --model "$model" --quiet "I saw a red pear" | grep '"label"'
