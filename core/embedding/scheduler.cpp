@@ -8,7 +8,6 @@
 #include <cuecard/error.hpp>
 
 #include "data/text_fields.hpp"
-#include "engine/generate/growing_text.hpp"
 #include "engine/word_field.hpp"
 
 namespace cuecard::embedding {
@@ -147,23 +146,29 @@ void Scheduler::work() {
     if (stop_ && changes_.empty() && waiting_.empty())
       return;
     const auto changes = std::exchange(changes_, {});
-    const std::vector<Row> dropped = dropped_rows(), rows = next_rows();
-    const bool generates = !rows.empty() && rows[0].request->generate;
-    generated_last_ = generates;
     lock.unlock();
-    for (const Row& row : dropped)
-      fail(row, row.request->cancelled() || stop_
-                    ? Failure{FailureKind::cancelled, "the request was cancelled."}
-                    : Failure{FailureKind::too_late, "the deadline passed before the row was run."});
     for (const std::function<void()>& change : changes)
       change();
-    if (generates)
-      generate(rows);
-    else if (!rows.empty())
-      predict(rows);
+    run_scored();
+    write_texts();
     lock.lock();
     counters_.model = predictor_->counters();
   }
+}
+
+void Scheduler::run_scored() {
+  std::vector<Row> dropped, rows;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped = dropped_rows();
+    rows = scored_rows();
+  }
+  for (const Row& row : dropped)
+    fail(row, row.request->cancelled() || stop_
+                  ? Failure{FailureKind::cancelled, "the request was cancelled."}
+                  : Failure{FailureKind::too_late, "the deadline passed before the row was run."});
+  if (!rows.empty())
+    predict(rows);
 }
 
 std::vector<Scheduler::Row> Scheduler::dropped_rows() {
@@ -176,36 +181,50 @@ std::vector<Scheduler::Row> Scheduler::dropped_rows() {
   return rows;
 }
 
-std::vector<Scheduler::Row> Scheduler::next_rows() {
-  const auto generates = [](const Waiting& each) { return each.request->generate.has_value(); };
-  std::vector<Row> rows;
-  const auto first = std::ranges::find_if(waiting_, generates);
-  if (first != waiting_.end() && (!generated_last_ || std::ranges::all_of(waiting_, generates)))
-    take(*first, static_cast<std::size_t>(settings_.batches.batch_size), rows);
-  else
-    rows = rows_in_turn([&](const Waiting& each) { return !generates(each); });
-  forget_taken();
-  return rows;
-}
-
-std::vector<Scheduler::Row> Scheduler::rows_in_turn(const std::function<bool(const Waiting&)>& may_run) {
+std::vector<Scheduler::Row> Scheduler::scored_rows() {
   const auto most = static_cast<std::size_t>(settings_.batches.batch_size);
   const std::size_t most_bytes = bytes_per_token * static_cast<std::size_t>(settings_.batches.batch_tokens);
   std::vector<Row> rows;
   std::size_t bytes = 0;
-  for (bool any = true; any;) {
+  bool full = false;
+  for (bool any = true; any && !full;) {
     any = false;
     for (Waiting& each : waiting_) {
-      if (each.next == each.request->examples.size() || !may_run(each))
+      if (each.next == each.request->examples.size() || !is_scored(each))
         continue;
       bytes += bytes_of(each.request->examples[each.next]);
-      if (rows.size() == most || (!rows.empty() && bytes > most_bytes))
-        return rows;
+      full = rows.size() == most || (!rows.empty() && bytes > most_bytes);
+      if (full)
+        break;
       take(each, 1, rows);
       any = true;
     }
   }
+  forget_taken();
   return rows;
+}
+
+Scheduler::Waiting* Scheduler::next_written() {
+  Waiting* first = nullptr;
+  for (Waiting& each : waiting_)
+    if (!is_scored(each) && (!first || each.next < first->next))
+      first = &each;
+  return first;
+}
+
+std::optional<Scheduler::Row> Scheduler::written_row(const void* own_backbone) {
+  if (stop_ || !changes_.empty())
+    return std::nullopt;
+  Waiting* const first = next_written();
+  if (!first)
+    return std::nullopt;
+  const auto card = find_card(first->request->examples[first->next].card);
+  if (card != cards_.end() && card->second.pipeline->own_backbone.get() != own_backbone)
+    return std::nullopt;
+  std::vector<Row> rows;
+  take(*first, 1, rows);
+  forget_taken();
+  return rows.at(0);
 }
 
 void Scheduler::take(Waiting& from, std::size_t count, std::vector<Row>& rows) {
@@ -277,55 +296,6 @@ void Scheduler::predict(const std::vector<Row>& rows) {
       fail(ready[i].row, {FailureKind::wrong_data, predictions[i].problem});
     else
       answer(ready[i].row, {{}, ready[i].pipeline, std::move(predictions[i].decision), {}});
-  }
-}
-
-void Scheduler::run_scored() {
-  std::vector<Row> rows;
-  {
-    const std::lock_guard lock(mutex_);
-    rows = rows_in_turn([this](const Waiting& each) { return is_scored(each); });
-    forget_taken();
-  }
-  if (!rows.empty())
-    predict(rows);
-}
-
-void Scheduler::generate(const std::vector<Row>& rows) {
-  const std::vector<Prepared> ready = prepared(rows);
-  Request& request = *rows[0].request;
-  std::vector<const Example*> examples;
-  for (const Prepared& each : ready)
-    examples.push_back(&request.examples[each.row.index]);
-  const GrowingText growing(model_.vocabulary(), *request.generate);
-  const GenerateCallbacks callbacks{
-      .token =
-          [&](int64_t prompt, std::span<const int64_t> ids) {
-            if (request.token &&
-                !request.watch(ready[static_cast<std::size_t>(prompt)].row.index, growing.so_far(ids)))
-              request.cancel();
-            return !request.cancelled() && !stop_;
-          },
-      .between_steps = [this] { run_scored(); }};
-  std::vector<std::vector<Generated>> texts;
-  std::vector<std::string> problems;
-  try {
-    texts = predictor_->generate(examples, *request.generate, &problems, callbacks);
-  } catch (...) {
-    const Failure failure = current_failure();
-    if (ready.size() == 1 || failure.kind == FailureKind::cancelled)
-      for (const Prepared& each : ready)
-        fail(each.row, failure);
-    else
-      for (const Prepared& each : ready)
-        generate({each.row});
-    return;
-  }
-  for (std::size_t i = 0; i < ready.size(); ++i) {
-    if (!problems[i].empty())
-      fail(ready[i].row, {FailureKind::wrong_data, problems[i]});
-    else
-      answer(ready[i].row, {{}, ready[i].pipeline, {}, std::move(texts[i])});
   }
 }
 

@@ -1,8 +1,9 @@
 /// Runs one model for many threads: what waits is batched across requests and cards.
 ///
 /// One thread runs the model. For each pass it takes rows of the waiting requests in turn, one of each, the oldest first, until a
-/// batch is full; so a request of one row is answered in the next pass, however many rows others have. Cards change between
-/// passes. Texts are generated request by request, in turn with passes of rows that are predicted.
+/// batch is full; so a request of one row is answered in the next pass, however many rows others have. Texts that are generated
+/// join and leave step by step, whatever their requests, cards and settings; rows that are predicted are run between the steps.
+/// Cards change between passes, when no text is being generated.
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -77,11 +79,16 @@ private:
     std::shared_ptr<const TaskPipeline> pipeline;
   };
 
+  class Texts;
+
   // Of the model's thread, without the lock.
   void work();
+  /// Answers rows of cancelled and late requests, and predicts a batch of others.
   void run_scored();
   void predict(const std::vector<Row>& rows);
-  void generate(const std::vector<Row>& rows);
+  /// Generates texts until there is none to generate, or cards change.
+  void write_texts();
+  void write_alone(const Row& row, int64_t card);
   /// Rows that have no text where one is expected are answered; the others are returned.
   std::vector<Prepared> prepared(const std::vector<Row>& rows);
   void answer(const Row& row, Answer answer);
@@ -90,10 +97,12 @@ private:
   // With the lock held.
   /// Takes all rows of requests that are cancelled or late.
   std::vector<Row> dropped_rows();
-  /// The rows of the next pass, or those of one request that generates.
-  std::vector<Row> next_rows();
-  /// Rows of the requests that `may_run`, one of each in turn, until a batch is full.
-  std::vector<Row> rows_in_turn(const std::function<bool(const Waiting&)>& may_run);
+  /// Rows that are predicted, one of each request in turn, until a batch is full.
+  std::vector<Row> scored_rows();
+  /// The next row whose text is generated with the weights `own_backbone`; none when the next one needs others.
+  std::optional<Row> written_row(const void* own_backbone);
+  /// The request whose next row is generated and that got the fewest answers, or null.
+  Waiting* next_written();
   void take(Waiting& from, std::size_t count, std::vector<Row>& rows);
   void forget_taken();
   /// Whether the next row is answered without generating a text.
@@ -112,7 +121,6 @@ private:
   std::deque<std::function<void()>> changes_; ///< of cards
   std::map<std::string, Card, std::less<>> cards_;
   SchedulerCounters counters_;
-  bool generated_last_ = false; ///< so that predictions come next
   std::atomic<bool> stop_ = false;
 
   std::unique_ptr<Predictor> predictor_; ///< of the model's thread

@@ -235,7 +235,7 @@ TEST_CASE("closing answers what waits, and a silenced request is not called back
   CHECK(silent->wait(0));
 }
 
-TEST_CASE("rows are predicted between the steps of texts that are generated, which stay the same") {
+TEST_CASE("rows are predicted between the steps of texts that are generated") {
   const Model model = tiny_model("llama-tied");
   const auto plain = card(model, "plain");
   GenerateSettings settings;
@@ -272,6 +272,87 @@ TEST_CASE("rows are predicted between the steps of texts that are generated, whi
     REQUIRE(texts->answers[i].texts.size() == 1);
     CHECK(texts->answers[i].texts[0].ids == expected[i][0].ids);
     CHECK(texts->answers[i].texts[0].text.starts_with(grown[i]));
+  }
+}
+
+TEST_CASE(
+    "texts of several requests, cards and settings are generated together, and are those of each request alone") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<std::shared_ptr<TaskPipeline>> pipelines{
+      card(model, "plain"), card(model, "soft", "prompt-tuning", 3), card(model, "low rank", "lora", 4)};
+  std::vector<GenerateSettings> settings(4);
+  for (GenerateSettings& each : settings)
+    each.max_length = each.min_length = 9;
+  settings[1].temperature = 0.8;
+  settings[1].returns = 2;
+  settings[1].seed = 5;
+  settings[2].beams = 3;
+  settings[3].repetition_penalty = 1.5;
+
+  Scheduler scheduler(model, {.threads = 1});
+  for (const auto& pipeline : pipelines)
+    scheduler.set_card(pipeline);
+  std::vector<std::shared_ptr<Request>> all;
+  const auto dropped = request(word_examples(2, 77), "plain");
+  dropped->generate = settings[0];
+  int tokens = 0;
+  dropped->token = [&](std::size_t, const std::string&) { return ++tokens < 5; };
+  {
+    const Hold hold(scheduler);
+    scheduler.submit(dropped);
+    for (std::size_t i = 0; i < 8; ++i) {
+      all.push_back(request(word_examples(2, i), pipelines[i % pipelines.size()]->name));
+      all.back()->generate = settings[i % settings.size()];
+      scheduler.submit(all.back());
+    }
+  }
+  for (const auto& each : all)
+    REQUIRE(each->wait(600));
+  REQUIRE(dropped->wait(600));
+  scheduler.drop_card("plain");                        // after the counters
+  CHECK(scheduler.counters().model.forwards <= 2 * 9); // 32 texts fit; there are 2 * (1 + 2 * (1 + 2 + 3 + 1))
+  for (const Answer& answer : dropped->answers)
+    CHECK(answer.failure.kind == FailureKind::cancelled);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::vector<Example> examples = all[i]->examples;
+    for (Example& example : examples)
+      example.card = "";
+    const auto expected = Predictor(model, {pipelines[i % pipelines.size()].get()})
+                              .generate(pointers(examples), settings[i % settings.size()]);
+    for (std::size_t row = 0; row < examples.size(); ++row) {
+      CAPTURE(i);
+      const std::vector<Generated>& texts = all[i]->answers[row].texts;
+      REQUIRE(texts.size() == expected[row].size());
+      for (std::size_t text = 0; text < texts.size(); ++text)
+        CHECK(texts[text].ids == expected[row][text].ids);
+    }
+  }
+}
+
+TEST_CASE("a card whose verbalizer has the model generate answers with a text") {
+  const Model model = tiny_model("llama-tied");
+  PipelineChoice choice;
+  choice.name = "writes";
+  choice.prompt_template.set = {{"text", "{text} It was{\"mask\"}"}};
+  choice.verbalizer = {"text", {{"max-new-tokens", "6"}}};
+  const auto pipeline = std::make_shared<TaskPipeline>(make_pipeline(model, plugins(), choice));
+  Scheduler scheduler(model, {.threads = 1});
+  scheduler.set_card(pipeline);
+  scheduler.set_card(card(model, "plain"));
+  std::vector<Example> examples = word_examples(4, 3);
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    examples[i].card = i % 2 ? "plain" : "writes";
+  const auto mixed = request(examples);
+  scheduler.submit(mixed);
+  REQUIRE(mixed->wait(600));
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const Answer& answer = mixed->answers[i];
+    CAPTURE(answer.failure.text);
+    REQUIRE(answer.pipeline);
+    const Decision expected = alone(model, *answer.pipeline, examples[i]);
+    CHECK(answer.decision.text == expected.text);
+    CHECK(answer.decision.labels == expected.labels);
+    CHECK((i % 2 == 1) == answer.decision.text.empty());
   }
 }
 

@@ -66,7 +66,9 @@ inline Written written(const Model& model, const std::vector<TokenizedPrompt>& p
                        int64_t texts = 32) {
   Written result;
   Generator generator(model, {model.backbone(), result.counters}, {texts, 4096});
-  result.texts = generator.write(items_of(prompts), conditioning, settings);
+  const auto fixed = std::make_shared<const BatchConditioning>(conditioning);
+  result.texts = generator.write(
+      items_of(prompts), [&](std::vector<PackItem>&) { return fixed; }, settings);
   return result;
 }
 

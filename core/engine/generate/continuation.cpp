@@ -2,31 +2,65 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/log_softmax.h>
 
-#include <cuecard/error.hpp>
+#include <cuecard/parts/index_tensor.hpp>
 
 #include "engine/finite_check.hpp"
 
 namespace cuecard {
 
+namespace {
+
+/// Whether two prompts' tokens are chosen by the same rule.
+bool same_rule(const GenerateSettings& a, const GenerateSettings& b) {
+  const auto fields = [](const GenerateSettings& s) {
+    return std::tie(s.max_length, s.min_length, s.beams, s.returns, s.temperature, s.top_k, s.top_p, s.min_p,
+                    s.repetition_penalty, s.length_penalty, s.no_repeat_ngram, s.early_stop, s.banned);
+  };
+  return &a == &b || fields(a) == fields(b);
+}
+
+} // namespace
+
 void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow>& rows) {
+  std::vector<bool> taken(rows.size(), false);
+  for (std::size_t first = 0; first < rows.size(); ++first) {
+    if (taken[first])
+      continue;
+    const GenerateSettings& settings = *rows[first].generation->settings;
+    std::vector<ScoredRow> own;
+    std::vector<int64_t> indices;
+    for (std::size_t row = first; row < rows.size(); ++row)
+      if (!taken[row] && same_rule(settings, *rows[row].generation->settings)) {
+        taken[row] = true;
+        own.push_back(rows[row]);
+        indices.push_back(static_cast<int64_t>(row));
+      }
+    advance(own.size() == rows.size() ? scores : scores.index_select(0, index_tensor(indices, scores.device())),
+            own, settings);
+  }
+}
+
+void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow>& rows,
+                           const GenerateSettings& settings) {
   std::vector<TextSoFar> texts;
   for (const auto& [generation, text] : rows) {
     const Text& so_far = generation->running[text];
     texts.push_back({&so_far.ids, std::ssize(generation->generated_ids(so_far)), generation->most});
   }
   const at::Tensor log_probs = at::log_softmax(scores, 1);
-  if (settings_.beams > 1) {
+  if (settings.beams > 1) {
     // Enough candidates that `beams` of them continue even if all end-of-sequence tokens are among the best.
-    const int64_t count = settings_.beams * std::max<int64_t>(2, 1 + std::ssize(bounds_.ends));
-    search(checked(best_tokens(constrained(log_probs, texts, settings_, bounds_), log_probs, count)), rows);
+    const int64_t count = settings.beams * std::max<int64_t>(2, 1 + std::ssize(bounds_.ends));
+    search(checked(best_tokens(constrained(log_probs, texts, settings, bounds_), log_probs, count)), rows);
     return;
   }
-  const at::Tensor compared = constrained(scores, texts, settings_, bounds_);
-  if (settings_.temperature == 0) {
+  const at::Tensor compared = constrained(scores, texts, settings, bounds_);
+  if (settings.temperature == 0) {
     extend(checked(best_tokens(compared, log_probs, 1)), rows);
     return;
   }
@@ -34,7 +68,7 @@ void Continuation::advance(const at::Tensor& scores, const std::vector<ScoredRow
   uniforms.reserve(rows.size());
   for (const auto& [generation, text] : rows)
     uniforms.push_back(generation->running[text].draws->uniform());
-  extend(checked(drawn_tokens(compared, log_probs, settings_, uniforms)), rows);
+  extend(checked(drawn_tokens(compared, log_probs, settings, uniforms)), rows);
 }
 
 ChosenTokens Continuation::checked(ChosenTokens chosen) const {
@@ -50,7 +84,7 @@ void Continuation::extend(const ChosenTokens& chosen, const std::vector<ScoredRo
     text.log_prob += chosen.log_probs[row];
     text.ids.push_back(chosen.ids[row]);
     if (number == 0)
-      watch(generation->prompt, end_.without_end(generation->generated_ids(text)));
+      tell(*generation, end_of(*generation).without_end(generation->generated_ids(text)));
   }
   for (std::size_t row = 0; row < rows.size(); ++row)
     if (row + 1 == rows.size() || rows[row + 1].generation != rows[row].generation)
@@ -58,12 +92,13 @@ void Continuation::extend(const ChosenTokens& chosen, const std::vector<ScoredRo
 }
 
 void Continuation::take_finished(PromptGeneration& generation) {
+  const TextEnd end = end_of(generation);
   std::erase_if(generation.running, [&](const Text& text) {
     const std::span<const int64_t> ids = generation.generated_ids(text);
-    if (!end_.ended(ids, generation.most))
+    if (!generation.dropped && !end.ended(ids, generation.most))
       return false;
     cache_.release(text.cache);
-    generation.finished.push_back(end_.generated(ids, text.log_prob));
+    generation.finished.push_back(end.generated(ids, text.log_prob));
     return true;
   });
 }
@@ -75,10 +110,12 @@ void Continuation::search(const ChosenTokens& chosen, const std::vector<ScoredRo
     const std::size_t running = generation.running.size();
     const int64_t written = std::ssize(generation.generated_ids(generation.running[0])) + 1;
     go_on(generation, generation.beams.step(candidates_of(generation, chosen, row), written));
-    watch(generation.prompt, {});
+    tell(generation, {});
+    if (generation.dropped)
+      go_on(generation, {});
     if (generation.running.empty())
       for (const Beams::Finished& beam : generation.beams.finished())
-        generation.finished.push_back(end_.generated(beam.ids, beam.log_prob));
+        generation.finished.push_back(end_of(generation).generated(beam.ids, beam.log_prob));
     row += running;
   }
 }
@@ -104,11 +141,12 @@ std::vector<BeamCandidate> Continuation::candidates_of(const PromptGeneration& g
   // stays.)
   while (candidates.size() > 1 && candidates.back().score == -std::numeric_limits<float>::infinity())
     candidates.pop_back();
+  const TextEnd end = end_of(generation);
   for (BeamCandidate& candidate : candidates) {
     const std::span<const int64_t> before = generation.generated_ids(generation.running[candidate.beam]);
     std::vector<int64_t> ids(before.begin(), before.end());
     ids.push_back(candidate.token);
-    candidate.ends = end_.ended(ids, generation.most);
+    candidate.ends = end.ended(ids, generation.most);
     if (candidate.ends)
       candidate.ids = std::move(ids);
   }
@@ -136,9 +174,9 @@ void Continuation::go_on(PromptGeneration& generation, const std::vector<BeamCan
   generation.running = std::move(next);
 }
 
-void Continuation::watch(int64_t prompt, std::span<const int64_t> ids) const {
-  if (watch_ && !watch_(prompt, ids))
-    throw Cancelled();
+void Continuation::tell(PromptGeneration& generation, std::span<const int64_t> ids) {
+  if (!source_.token(generation.number, ids))
+    generation.dropped = true;
 }
 
 } // namespace cuecard

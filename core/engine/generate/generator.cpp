@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <list>
+#include <optional>
+#include <utility>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
@@ -38,14 +40,14 @@ Batch step_batch(const std::vector<ScoredRow>& rows, const BackboneShape& shape,
     const auto& [generation, number] = rows[static_cast<std::size_t>(row)];
     const Text& text = generation->running[number];
     ids.push_back(text.ids.back());
-    side.cards.push_back(generation->card);
-    side.inputs.push_back(generation->input);
+    side.cards.push_back(generation->item.card);
+    side.inputs.push_back(generation->item.input);
     side.cache_of.push_back(text.cache);
     side.offsets.push_back(row + 1);
     batch.answer_tokens_host.push_back(row);
     batch.answer_offsets.push_back(row + 1);
     batch.sequence_of.push_back(row);
-    batch.cards.push_back(generation->card);
+    batch.cards.push_back(generation->item.card);
   }
   side.ids = index_tensor(ids, device);
   side.positions = at::zeros({count}, side.ids.options()); // relative to the end of the cached tokens
@@ -58,70 +60,85 @@ Batch step_batch(const std::vector<ScoredRow>& rows, const BackboneShape& shape,
 
 } // namespace
 
-/// One call of `write`.
+/// One call of `run`.
 class Generator::Run {
 public:
-  Run(Generator& generator, const std::vector<PackItem>& prompts, const BatchConditioning& conditioning,
-      const GenerateSettings& settings, const GenerateCallbacks& callbacks)
-      : generator_(generator), conditioning_(conditioning), cache_(*generator.cache_),
-        shape_(generator.model_.shape()), device_(generator.model_.backbone().device()), prompts_(prompts),
-        settings_(settings), callbacks_(callbacks),
-        continuation_(cache_, generator.model_, generator.bounds_, settings, callbacks.token),
-        texts_per_prompt_(std::max(settings.beams, settings.returns)), results_(prompts.size()) {}
+  Run(Generator& generator, PromptSource& source, const Condition& condition)
+      : generator_(generator), condition_(condition), cache_(*generator.cache_),
+        shape_(generator.model_.shape()), device_(generator.model_.backbone().device()), source_(source),
+        continuation_(cache_, generator.model_, generator.bounds_, source) {}
 
-  std::vector<std::vector<Generated>> all() {
-    while (next_ < prompts_.size() || !generations_.empty()) {
-      if (const std::vector<Entering> entering = waiting(); !entering.empty())
-        enter(entering);
-      else
+  void all() {
+    while (true) {
+      if (take_waiting())
+        enter();
+      else if (!generations_.empty())
         step();
+      else
+        return;
       generations_.remove_if([&](PromptGeneration& generation) {
-        if (generation.running.empty())
-          results_[static_cast<std::size_t>(generation.prompt)] = best_of(generation.finished);
-        return generation.running.empty();
+        const bool done = generation.running.empty();
+        if (done && !generation.dropped)
+          source_.finished(generation.number, best_of(generation));
+        return done;
       });
-      if (callbacks_.between_steps)
-        callbacks_.between_steps();
+      source_.stepped();
     }
-    return std::move(results_);
   }
 
 private:
-  struct Entering {
-    PackItem item;
-    int64_t prompt = 0;
-  };
+  using Generations = std::list<PromptGeneration>;
 
-  /// The prompts that enter now, sorted by card: as many as there is room for, once a quarter of all places is
-  /// free.
-  std::vector<Entering> waiting() {
-    std::vector<Entering> entering;
-    const int64_t places = std::max(generator_.limits_.texts, texts_per_prompt_);
-    int64_t free = places, tokens = 0;
+  /// Moves prompts from the source to `entering_`: as many as there is room for, once a quarter of all places is free. Whether there
+  /// are any.
+  bool take_waiting() {
+    int64_t free = generator_.limits_.texts, tokens = 0;
     for (const PromptGeneration& generation : generations_)
       free -= std::ssize(generation.running);
-    if (!generations_.empty() && free * 4 < places)
-      return entering;
-    for (; next_ < prompts_.size() && free >= texts_per_prompt_; ++next_, free -= texts_per_prompt_) {
-      const PackItem& item = prompts_[next_];
-      tokens += std::ssize(item.prompt->input) + std::ssize(item.prompt->output);
-      if (!entering.empty() && tokens > generator_.limits_.rows)
+    if (!generations_.empty() && free * 4 < generator_.limits_.texts)
+      return false;
+    while (true) {
+      if (!held_)
+        held_ = source_.next();
+      if (!held_)
         break;
-      entering.push_back({item, static_cast<int64_t>(next_)});
-      if (shape_.causal)
-        generator_.prefixes_.use(entering.back().item, cache_);
+      const int64_t texts = std::max(held_->settings->beams, held_->settings->returns);
+      const bool first =
+          entering_.empty() && generations_.empty(); // has room even if it needs more than there is
+      tokens += std::ssize(held_->prompt.input) + std::ssize(held_->prompt.output);
+      if (!first && (texts > free || (!entering_.empty() && tokens > generator_.limits_.rows)))
+        break;
+      free -= texts;
+      entering_.push_back(generation_of(*std::exchange(held_, std::nullopt)));
     }
-    std::stable_sort(entering.begin(), entering.end(),
-                     [](const Entering& a, const Entering& b) { return a.item.card < b.item.card; });
-    return entering;
+    entering_.sort(
+        [](const PromptGeneration& a, const PromptGeneration& b) { return a.item.card < b.item.card; });
+    return !entering_.empty();
+  }
+
+  static PromptGeneration generation_of(OpenPrompt open) {
+    PromptGeneration generation{.number = open.number,
+                                .stream = open.stream,
+                                .prompt = std::make_shared<const TokenizedPrompt>(std::move(open.prompt)),
+                                .settings = open.settings,
+                                .item = {},
+                                .beams = Beams(*open.settings)};
+    generation.item.prompt = generation.prompt.get();
+    generation.item.example = open.example;
+    generation.item.card = open.card;
+    generation.most = open.settings->max_length;
+    return generation;
   }
 
   /// The pass over prompts, and the first token of each text.
-  void enter(const std::vector<Entering>& entering) {
+  void enter() {
+    condition_all();
     std::vector<PackItem> items;
-    items.reserve(entering.size());
-    for (const Entering& each : entering)
-      items.push_back(each.item);
+    for (PromptGeneration& generation : entering_) {
+      if (shape_.causal)
+        generator_.prefixes_.use(generation.item, cache_);
+      items.push_back(generation.item);
+    }
     Batch batch = pack(items, {device_, shape_.causal});
     if (!batch.answer_side().cache_of.empty())
       batch.cache = generator_.cache_;
@@ -136,36 +153,44 @@ private:
     }
     std::vector<ScoredRow> rows;
     std::vector<int64_t> row_of; // of `hidden`
-    for (std::size_t i = 0; i < entering.size(); ++i) {
-      PromptGeneration& generation =
-          begin(entering[i], cached_as[static_cast<std::size_t>(batch.sequence_of[i])]);
+    int64_t entry = 0;
+    for (PromptGeneration& generation : entering_) {
+      begin(generation,
+            cached_as[static_cast<std::size_t>(batch.sequence_of[static_cast<std::size_t>(entry)])]);
       for (std::size_t text = 0; text < generation.running.size(); ++text) {
         rows.push_back({&generation, text});
-        row_of.push_back(static_cast<int64_t>(i));
+        row_of.push_back(entry);
       }
+      ++entry;
     }
     // Sequences that continue from a parent hold its tokens, so the parent itself can go.
     for (int64_t s = 0; s < side.num_sequences(); ++s)
       if (std::find(batch.sequence_of.begin(), batch.sequence_of.end(), s) == batch.sequence_of.end())
         cache_.release(cached_as[static_cast<std::size_t>(s)]);
+    generations_.splice(generations_.end(), entering_);
     at::Tensor scores = project(hidden, batch);
     if (std::ssize(row_of) != scores.size(0))
       scores = scores.index_select(0, index_tensor(row_of, device_));
     continuation_.advance(scores, rows);
   }
 
-  PromptGeneration& begin(const Entering& entering, int64_t sequence) {
-    const TokenizedPrompt& prompt = *entering.item.prompt;
-    PromptGeneration& generation = generations_.emplace_back(PromptGeneration{entering.prompt,
-                                                                              entering.item.card,
-                                                                              entering.item.input,
-                                                                              0,
-                                                                              settings_.max_length,
-                                                                              {},
-                                                                              {},
-                                                                              Beams(settings_)});
+  /// The conditioning for those that run and those that enter.
+  void condition_all() {
+    std::vector<PackItem> items;
+    for (const Generations* list : {&generations_, &entering_})
+      for (const PromptGeneration& generation : *list)
+        items.push_back(generation.item);
+    conditioning_ = condition_ ? condition_(items) : std::make_shared<const BatchConditioning>();
+    auto item = items.begin();
+    for (Generations* list : {&generations_, &entering_})
+      for (PromptGeneration& generation : *list)
+        generation.item = *item++;
+  }
+
+  void begin(PromptGeneration& generation, int64_t sequence) {
+    const GenerateSettings& settings = *generation.settings;
     Text text;
-    text.ids = tokens_of(prompt);
+    text.ids = tokens_of(*generation.prompt);
     text.cache = sequence;
     generation.prompt_length = std::ssize(text.ids);
     if (shape_.max_positions > 0) { // the last generated token is never forwarded, so it needs no position
@@ -173,17 +198,16 @@ private:
       generation.most = std::min(generation.most, shape_.max_positions - position + 1);
     }
     if (shape_.causal)
-      generator_.prefixes_.add(entering.item, sequence, cache_);
-    const int64_t texts = settings_.beams > 1 ? 1 : settings_.returns;
+      generator_.prefixes_.add(generation.item, sequence, cache_);
+    const int64_t texts = settings.beams > 1 ? 1 : settings.returns;
     for (int64_t i = 0; i < texts; ++i) {
       generation.running.push_back(text);
       if (i > 0)
         generation.running.back().cache = cache_.fork(sequence);
-      if (settings_.temperature > 0)
-        generation.running.back().draws.emplace(settings_.seed,
-                                                static_cast<uint64_t>(entering.prompt * settings_.returns + i));
+      if (settings.temperature > 0)
+        generation.running.back().draws.emplace(
+            settings.seed, static_cast<uint64_t>(generation.stream * settings.returns + i));
     }
-    return generation;
   }
 
   /// One decoding step for all running texts.
@@ -198,33 +222,31 @@ private:
   }
 
   at::Tensor forward(const Batch& batch) const {
-    return generator_.backbone_.forward(batch, conditioning_, generator_.cache_.get());
+    return generator_.backbone_.forward(batch, *conditioning_, generator_.cache_.get());
   }
   at::Tensor project(const at::Tensor& hidden, const Batch& batch) const {
     return generator_.backbone_.project(hidden, {}, batch).to(at::kFloat);
   }
 
-  std::vector<Generated> best_of(std::vector<Generated> finished) const {
-    if (settings_.beams == 1) // beams are sorted already
+  static std::vector<Generated> best_of(PromptGeneration& generation) {
+    std::vector<Generated> finished = std::move(generation.finished);
+    if (generation.settings->beams == 1) // beams are sorted already
       std::stable_sort(finished.begin(), finished.end(),
                        [](const Generated& a, const Generated& b) { return a.log_prob > b.log_prob; });
-    finished.resize(std::min(finished.size(), static_cast<std::size_t>(settings_.returns)));
+    finished.resize(std::min(finished.size(), static_cast<std::size_t>(generation.settings->returns)));
     return finished;
   }
 
   Generator& generator_;
-  const BatchConditioning& conditioning_;
+  const Condition& condition_;
+  std::shared_ptr<const BatchConditioning> conditioning_;
   KvCache& cache_;
   const BackboneShape& shape_;
   const at::Device device_;
-  const std::vector<PackItem>& prompts_;
-  const GenerateSettings& settings_;
-  const GenerateCallbacks& callbacks_;
+  PromptSource& source_;
   Continuation continuation_;
-  const int64_t texts_per_prompt_;
-  std::size_t next_ = 0; ///< the first waiting prompt
-  std::list<PromptGeneration> generations_;
-  std::vector<std::vector<Generated>> results_;
+  Generations generations_, entering_;
+  std::optional<OpenPrompt> held_; ///< came from the source when there was no room for it
 };
 
 Generator::Generator(const Model& model, const CountedBackbone& backbone, const GenerateLimits& limits)
@@ -232,22 +254,16 @@ Generator::Generator(const Model& model, const CountedBackbone& backbone, const 
       bounds_(
           text_bounds(model.files().configuration, model.vocabulary().special(), model.shape().vocabulary)) {}
 
-std::vector<std::vector<Generated>> Generator::write(const std::vector<PackItem>& prompts,
-                                                     const BatchConditioning& conditioning,
-                                                     const GenerateSettings& settings,
-                                                     const GenerateCallbacks& callbacks) {
-  check(settings, model_.shape());
+void Generator::run(PromptSource& source, const Condition& condition) {
   const at::InferenceMode inference; // cached keys and values are written in place
-  std::vector<std::vector<Generated>> texts;
   try {
-    texts = Run(*this, prompts, conditioning, settings, callbacks).all();
+    Run(*this, source, condition).all();
   } catch (...) {
     prefixes_ = {};
     cache_ = std::make_shared<KvCache>();
     throw;
   }
   cache_ = prefixes_.compacted(*cache_);
-  return texts;
 }
 
 } // namespace cuecard

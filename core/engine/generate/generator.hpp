@@ -3,10 +3,11 @@
 /// Prompts of unequal length are packed and forwarded once; from then on each text has one token per step,
 /// whose keys and values are appended in place. The common prefix of a card's prompts is forwarded once and
 /// shared, and so is a prompt by its beams. A finished text leaves the batch and a waiting prompt enters
-/// (continuous batching).
+/// (continuous batching), whatever its card and its settings.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,7 @@
 
 #include "batch/pack.hpp"
 #include "engine/counters.hpp"
+#include "engine/generate/prompt_source.hpp"
 #include "engine/generate/text_bounds.hpp"
 #include "engine/generate/token_callback.hpp"
 #include "engine/model.hpp"
@@ -42,11 +44,17 @@ public:
   /// `model` and what `backbone` refers to must outlive it.
   Generator(const Model& model, const CountedBackbone& backbone, const GenerateLimits& limits);
 
-  /// For each prompt (prepared by `read_last_token`) `settings.returns` texts, best first. A text ends with one
-  /// of the model's end-of-sequence tokens, a stop text, after `max_length` tokens, or where the model has no
-  /// position left.
-  std::vector<std::vector<Generated>> write(const std::vector<PackItem>& prompts,
-                                            const BatchConditioning& conditioning,
+  /// The conditioning for all prompts that run; sets their offsets and inputs (CardMix::condition).
+  using Condition = std::function<std::shared_ptr<const BatchConditioning>(std::vector<PackItem>&)>;
+
+  /// Continues the prompts of `source` (prepared by `read_last_token`, with settings that pass `check`) until it has none. A text
+  /// ends with one of the model's end-of-sequence tokens, a stop text, after `max_length` tokens, or where the model has no
+  /// position left. What is thrown ends the run, and what was cached is forgotten.
+  void run(PromptSource& source, const Condition& condition);
+
+  /// For each of `prompts` (prepared by `read_last_token`) `settings.returns` texts, best first. Cancelled when `callbacks.token`
+  /// returns false.
+  std::vector<std::vector<Generated>> write(const std::vector<PackItem>& prompts, const Condition& condition,
                                             const GenerateSettings& settings,
                                             const GenerateCallbacks& callbacks = {});
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <cuecard/parts/random.hpp>
 #include <cuecard/scorer.hpp>
 
+#include "batch/pack.hpp"
 #include "engine/generate/beams.hpp"
 
 namespace cuecard {
@@ -24,12 +26,16 @@ struct Text {
 
 /// The generation state of one prompt.
 struct PromptGeneration {
-  int64_t prompt = 0, card = 0, input = -1;
+  int64_t number = 0, stream = 0; ///< as in OpenPrompt
+  std::shared_ptr<const TokenizedPrompt> prompt;
+  std::shared_ptr<const GenerateSettings> settings;
+  PackItem item; ///< of `prompt`
   int64_t prompt_length = 0;
   int64_t most = 0; ///< most tokens to generate
-  std::vector<Text> running;
-  std::vector<Generated> finished;
+  std::vector<Text> running = {};
+  std::vector<Generated> finished = {};
   Beams beams;
+  bool dropped = false; ///< PromptSource::token wants no more of it
 
   std::span<const int64_t> generated_ids(const Text& text) const {
     return std::span(text.ids).subspan(static_cast<std::size_t>(prompt_length));

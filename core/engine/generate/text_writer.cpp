@@ -9,6 +9,16 @@
 
 namespace cuecard {
 
+Decision decision_of(const Generated& text) {
+  // A text often begins with the space that separates it from the prompt; that is not part of the answer.
+  constexpr const char* white_space = " \n\t\r";
+  Decision decision;
+  if (const std::size_t begin = text.text.find_first_not_of(white_space); begin != std::string::npos)
+    decision.text = text.text.substr(begin, text.text.find_last_not_of(white_space) - begin + 1);
+  decision.value = text.log_prob;
+  return decision;
+}
+
 TextWriter::TextWriter(BatchRunner& runner) : runner_(runner) {}
 
 TextWriter::~TextWriter() = default;
@@ -47,20 +57,41 @@ std::vector<std::vector<Generated>> TextWriter::write(std::vector<TokenizedPromp
                                                       const GenerateCallbacks& callbacks) {
   if (prompts.empty())
     return {};
-  const Model& model = runner_.model();
-  const CountedBackbone backbone = runner_.backbone(cards.front());
-  std::unique_ptr<Generator>& generator = generators_[runner_.pipeline(cards.front()).own_backbone.get()];
-  if (!generator)
-    generator = std::make_unique<Generator>(
-        model, backbone, GenerateLimits{runner_.settings().batch_size, runner_.settings().batch_tokens});
   std::vector<PackItem> items;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    read_last_token(prompts[i], model.shape());
+    read_last_token(prompts[i], runner_.model().shape());
     items.push_back({&prompts[i], examples.empty() ? nullptr : examples[i]});
     items.back().card = cards[i];
   }
-  const std::shared_ptr<const BatchConditioning> conditioning = runner_.mix().condition(items, backbone);
-  return generator->write(items, *conditioning, settings, callbacks);
+  return generator_of(cards.front()).write(items, condition_by(cards.front()), settings, callbacks);
+}
+
+Generator& TextWriter::generator_of(int64_t card) {
+  std::unique_ptr<Generator>& generator = generators_[runner_.pipeline(card).own_backbone.get()];
+  if (!generator)
+    generator = std::make_unique<Generator>(
+        runner_.model(), runner_.backbone(card),
+        GenerateLimits{runner_.settings().batch_size, runner_.settings().batch_tokens});
+  return *generator;
+}
+
+std::function<std::shared_ptr<const BatchConditioning>(std::vector<PackItem>&)>
+TextWriter::condition_by(int64_t card) {
+  return [this, backbone = runner_.backbone(card)](std::vector<PackItem>& items) {
+    return runner_.mix().condition(items, backbone);
+  };
+}
+
+OpenPrompt TextWriter::open(const Example& example, int64_t card,
+                            std::shared_ptr<const GenerateSettings> settings) {
+  check(*settings, runner_.model().shape());
+  TokenizedPrompt prompt = open_prompt(example, card, runner_.representations_of({&example})[0]);
+  read_last_token(prompt, runner_.model().shape());
+  return {0, 0, std::move(prompt), &example, card, std::move(settings)};
+}
+
+void TextWriter::run(PromptSource& source, int64_t card) {
+  generator_of(card).run(source, condition_by(card));
 }
 
 std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const Example*>& examples,

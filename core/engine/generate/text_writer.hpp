@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,13 +10,18 @@
 
 #include <cuecard/example.hpp>
 #include <cuecard/scorer.hpp>
+#include <cuecard/verbalizer.hpp>
 
+#include "engine/generate/prompt_source.hpp"
 #include "engine/generate/token_callback.hpp"
 #include "engine/predict/batch_runner.hpp"
 
 namespace cuecard {
 
 class Generator;
+
+/// The decision of a verbalizer that has the model generate a text (Verbalizer::generation).
+Decision decision_of(const Generated& text);
 
 /// Threads: one at a time.
 class TextWriter {
@@ -42,12 +48,20 @@ public:
                                             const std::vector<int64_t>& cards, const GenerateSettings& settings,
                                             const GenerateCallbacks& callbacks = {});
 
+  /// The prompt of `example`, which goes to `card`, without a number. DataError when it can't be continued, UsageError when the
+  /// settings contradict each other.
+  OpenPrompt open(const Example& example, int64_t card, std::shared_ptr<const GenerateSettings> settings);
+  /// Continues the prompts of `source`, whose cards must share the weights of `card`, until it has none.
+  void run(PromptSource& source, int64_t card);
+
   /// Drops what is kept for a card, which is about to be removed from the runner.
   void forget(int64_t card);
 
 private:
   /// The prompt to continue, with its answer slot open.
   TokenizedPrompt open_prompt(const Example& example, int64_t card, const at::Tensor& representation) const;
+  Generator& generator_of(int64_t card);
+  std::function<std::shared_ptr<const BatchConditioning>(std::vector<PackItem>&)> condition_by(int64_t card);
 
   BatchRunner& runner_;
   std::map<const void*, std::unique_ptr<Generator>> generators_; ///< by backbone

@@ -13,7 +13,7 @@ using TokenCallback = std::function<bool(int64_t prompt, std::span<const int64_t
 
 struct GenerateCallbacks {
   TokenCallback token = {}; ///< may be empty
-  /// Called after each decoding step; may be empty. Prompts may be scored in it, but no text may be generated.
+  /// PromptSource::stepped; may be empty.
   std::function<void()> between_steps = {};
 };
 

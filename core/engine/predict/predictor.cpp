@@ -37,13 +37,6 @@ void check_decisions(const std::vector<Decision>& decisions, int64_t examples, c
   }
 }
 
-/// A generated text often begins with the space that separates it from the prompt; that is not part of the
-/// answer.
-std::string trimmed(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(" \n\t\r");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \n\t\r") - begin + 1);
-}
-
 } // namespace
 
 Predictor::Predictor(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
@@ -124,10 +117,8 @@ void Predictor::predict_texts(const std::vector<const Example*>& examples, const
       const auto index = static_cast<std::size_t>(indices[i]);
       predictions[index].card = card;
       problems[index] = found[i];
-      if (found[i].empty()) {
-        predictions[index].decision.text = trimmed(texts[i].at(0).text);
-        predictions[index].decision.value = texts[i].at(0).log_prob;
-      }
+      if (found[i].empty())
+        predictions[index].decision = decision_of(texts[i].at(0));
     }
   }
 }

@@ -62,6 +62,9 @@ public:
     return writer_.generate(examples, settings, problems, callbacks);
   }
 
+  /// For programs that continue prompts as they arrive (TextWriter::open, TextWriter::run).
+  TextWriter& writer() { return writer_; }
+
   /// The service that verbalizers and tuners run prompts with, for the first pipeline.
   Scorer& scorer() { return *scorer_; }
 
