@@ -28,6 +28,8 @@ add_compile_options(-Wall -Wextra -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread) # GCC 12 warns of overlaps in std::string's operator+ that can't be (GCC bug 105651)
 endif()
+# LibTorch's checks hold the names of their headers; what is packed names no folder of the machine it was built on.
+add_compile_options("-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 # LibTorch's release headers lay out at::RecordFunction differently without NDEBUG.
 add_compile_definitions(NDEBUG)
 
