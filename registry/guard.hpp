@@ -1,12 +1,14 @@
 /// Exception guard around every call into a plugin's object.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <cuecard/error.hpp>
+#include <cuecard/plugin.h>
 
 namespace cuecard::registry {
 
@@ -48,6 +50,15 @@ private:
   inline static thread_local const GuardedCall* current_ = nullptr;
   const GuardedCall* outer_;
 };
+
+/// A UsageError's text with the name of the tuner or verbalizer, where it lacks that. Errors of templates name a place in the template.
+inline std::string naming_component(uint32_t kind, std::string_view plugin, std::string_view component,
+                                    const std::string& text) {
+  if ((kind != CUECARD_TUNER && kind != CUECARD_VERBALIZER) || text.find(component) != std::string::npos)
+    return text;
+  return (kind == CUECARD_TUNER ? "tuner \"" : "verbalizer \"") + std::string(component) +
+         "\" of the plugin \"" + std::string(plugin) + "\": " + text;
+}
 
 /// Returns what `call` returns. An exception is rethrown as a new object created here, so that no object whose
 /// virtual table is in the plugin propagates: UsageError and DataError (about the user's input) and Cancelled

@@ -63,6 +63,18 @@ TEST_CASE("errors about the user's input keep their kind but not the plugin's ty
   }
 }
 
+TEST_CASE("wrong settings of a tuner or verbalizer name it") {
+  const auto named = [](uint32_t kind, const std::string& text) {
+    return naming_component(kind, "shop", "soft-x", text);
+  };
+  CHECK(named(CUECARD_TUNER, "length is odd.") == "tuner \"soft-x\" of the plugin \"shop\": length is odd.");
+  CHECK(named(CUECARD_VERBALIZER, "length is odd.") ==
+        "verbalizer \"soft-x\" of the plugin \"shop\": length is odd.");
+  CHECK(named(CUECARD_TUNER, "soft-x needs one task.") == "soft-x needs one task.");
+  CHECK(named(CUECARD_TEMPLATE, "line 1, column 2: \"}\" is missing.") ==
+        "line 1, column 2: \"}\" is missing.");
+}
+
 TEST_CASE("a PluginError from an inner guard passes unchanged") {
   CHECK_THROWS_WITH(guarded("outer", "o", "m", [] { throwing(OwnError("inner")); }),
                     "plugin \"sample\", component \"tuner-x\", fit: inner");

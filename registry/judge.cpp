@@ -12,6 +12,21 @@ std::string dotted(uint32_t major, uint32_t minor) {
   return std::to_string(major) + "." + std::to_string(minor);
 }
 
+uint32_t known_version(uint32_t kind) {
+  switch (kind) {
+  case CUECARD_BACKBONE:
+    return CUECARD_BACKBONE_VERSION;
+  case CUECARD_TEMPLATE:
+    return CUECARD_TEMPLATE_VERSION;
+  case CUECARD_VERBALIZER:
+    return CUECARD_VERBALIZER_VERSION;
+  case CUECARD_TUNER:
+    return CUECARD_TUNER_VERSION;
+  default:
+    return 0;
+  }
+}
+
 /// Wording for a build flag in which plugin and host differ.
 struct FlagText {
   uint32_t bit;
@@ -29,6 +44,15 @@ constexpr FlagText flag_texts[] = {
 };
 
 } // namespace
+
+std::string interface_mismatch(const ComponentInfo& component, const std::string& file) {
+  const uint32_t known = known_version(component.kind);
+  if (component.kind_version == known)
+    return "";
+  return file + ": its " + kind_name(component.kind) + " \"" + component.name + "\" is written for version " +
+         std::to_string(component.kind_version) + " of that interface; this host supports version " +
+         std::to_string(known) + ". Use a matching version of Cuecard.";
+}
 
 HostBuild HostBuild::current() {
   return {CUECARD_ABI_MAJOR, CUECARD_ABI_MINOR,   TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH,

@@ -35,4 +35,7 @@ struct Verdict {
 /// `file` is the prefix of each mismatch.
 Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild& host = HostBuild::current());
 
+/// One sentence if the component of the library `file` is written for another version of its interface than this host's; else empty.
+std::string interface_mismatch(const ComponentInfo& component, const std::string& file);
+
 } // namespace cuecard::registry

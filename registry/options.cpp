@@ -74,6 +74,19 @@ Options complete(const ComponentInfo& component, const std::vector<std::pair<std
   return options;
 }
 
+void require_used(const ComponentInfo& component, const Options& options) {
+  for (const OptionInfo& option : component.options) {
+    const auto& [other, values] = needs_of(option);
+    if (values.empty() || options.values().at(option.name) == parse_option(option, option.value))
+      continue;
+    const std::string found = std::visit(AsText{}, options.values().at(other));
+    if (std::ranges::find(values, found) == values.end())
+      throw UsageError(title(component) + ": option \"" + option.name + "\" is used only with " + option.needs +
+                       ", and " + other + " is \"" + found + "\"; set " + other + "=" + values.front() +
+                       ", or omit \"" + option.name + "\".");
+  }
+}
+
 std::vector<std::pair<std::string, std::string>> as_text(const ComponentInfo& component,
                                                          const Options& options) {
   std::vector<std::pair<std::string, std::string>> texts;
@@ -102,6 +115,8 @@ std::string describe(const ComponentInfo& component) {
     text += "  --set " + option.name + "=" + on_one_line(option.value) + "\n";
     text += "      " + option.help + "\n";
     text += "      " + expected_value(option);
+    if (!option.needs.empty())
+      text += ", with " + option.needs;
     if (!option.source.empty())
       text += " (" + option.source + ")";
     text += "\n";

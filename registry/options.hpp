@@ -16,6 +16,9 @@ namespace cuecard::registry {
 /// list.
 Options complete(const ComponentInfo& component, const std::vector<std::pair<std::string, std::string>>& set);
 
+/// UsageError if an option was set, to something other than its default, that the values of the others make unused (OptionInfo::needs).
+void require_used(const ComponentInfo& component, const Options& options);
+
 /// A card's options as text: in the order of declaration, then those that `component` doesn't declare, which
 /// `complete` rejects. Missing ones stay missing, so that `complete` fills in their default.
 std::vector<std::pair<std::string, std::string>> as_text(const ComponentInfo& component,

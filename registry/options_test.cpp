@@ -36,7 +36,7 @@ ComponentInfo sample() {
        {"vocabulary", "text", "labels"},
        "Start.",
        ""},
-      {"text", CUECARD_TEXT, CUECARD_ROLE_NONE, "", {}, {}, {}, "Words.", ""},
+      {"text", CUECARD_TEXT, CUECARD_ROLE_NONE, "", {}, {}, {}, "Words.", "", "init=text|labels"},
       {"tied", CUECARD_FLAG, CUECARD_ROLE_NONE, "false", {}, {}, {}, "Ties.", ""},
   };
   return component;
@@ -54,6 +54,25 @@ std::string refusal(const std::vector<std::pair<std::string, std::string>>& set)
 }
 
 } // namespace
+
+TEST_CASE("an option that has no effect with the values of the others is refused") {
+  const auto refused = [](const std::vector<std::pair<std::string, std::string>>& set) -> std::string {
+    try {
+      require_used(sample(), complete(sample(), set));
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(
+      refused({{"text", "a film"}}) ==
+      "tuner \"sample\": option \"text\" is used only with init=text|labels, and init is \"vocabulary\"; set init=text, or "
+      "omit \"text\".");
+  CHECK(refused({{"text", "a film"}, {"init", "labels"}}) == "");
+  CHECK(refused({{"text", ""}}) == ""); // the default
+  CHECK(refused({{"init", "text"}}) == "");
+  CHECK(describe(sample()).find("text, with init=text|labels") != std::string::npos);
+}
 
 TEST_CASE("options that were not set get their typed defaults") {
   const Options options = complete(sample(), {{"rate", "1e-3"}, {"tied", "yes"}});

@@ -13,6 +13,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "judge.hpp"
 #include "library.hpp"
 #include "manifest/sidecar.hpp"
 #include "opening_watch.hpp"
@@ -68,6 +69,9 @@ int probe_child(const char* name) {
     if (fs::exists(sidecar, error))
       expected = read_sidecar(sidecar);
     const Manifest found = Library::load_for_probe(file, expected ? &*expected : nullptr);
+    for (const ComponentInfo& component : found.components)
+      if (const std::string mismatch = interface_mismatch(component, file.string()); !mismatch.empty())
+        return answer(false, mismatch);
     return answer(true, "plugin \"" + found.id + "\" " + found.version +
                             " loads and is compatible with this host" +
                             (expected ? "." : "; it has no sidecar."));

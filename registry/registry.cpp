@@ -13,21 +13,6 @@ namespace cuecard::registry {
 
 namespace {
 
-uint32_t known_version(uint32_t kind) {
-  switch (kind) {
-  case CUECARD_BACKBONE:
-    return CUECARD_BACKBONE_VERSION;
-  case CUECARD_TEMPLATE:
-    return CUECARD_TEMPLATE_VERSION;
-  case CUECARD_VERBALIZER:
-    return CUECARD_VERBALIZER_VERSION;
-  case CUECARD_TUNER:
-    return CUECARD_TUNER_VERSION;
-  default:
-    return 0;
-  }
-}
-
 /// "component" or "plugin/component".
 struct Name {
   std::string plugin, component;
@@ -89,12 +74,9 @@ std::vector<Entry> usable_of(const std::vector<Entry>& entries) {
 }
 
 Entry with_known_interface(const Entry& entry) {
-  const ComponentInfo& component = entry.component();
-  if (component.kind_version != known_version(component.kind))
-    throw PluginError(entry.plugin->library.string() + ": its " + kind_name(component.kind) + " \"" +
-                      component.name + "\" is written for version " + std::to_string(component.kind_version) +
-                      " of that interface; this host supports version " +
-                      std::to_string(known_version(component.kind)) + ". Use a matching version of Cuecard.");
+  if (const std::string mismatch = interface_mismatch(entry.component(), entry.plugin->library.string());
+      !mismatch.empty())
+    throw PluginError(mismatch);
   return entry;
 }
 
@@ -112,12 +94,12 @@ std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& pl
 }
 
 /// Throws what a function of the manifest reported instead of a result.
-[[noreturn]] void throw_failure(cuecard_failure& failure, const std::string& plugin,
-                                const std::string& component, const std::string& function) {
+[[noreturn]] void throw_failure(cuecard_failure& failure, const Entry& entry, const std::string& function) {
+  const std::string &plugin = entry.plugin->manifest.id, &component = entry.component().name;
   failure.text[sizeof failure.text - 1] = '\0';
   const std::string text = sentence_of(failure.text);
   if (failure.exit_code == 2)
-    throw UsageError(text);
+    throw UsageError(naming_component(entry.component().kind, plugin, component, text));
   if (failure.exit_code == 3)
     throw DataError(text);
   throw PluginError(plugin, component, function, text.empty() ? "failed without an error message" : text);
@@ -201,7 +183,7 @@ std::shared_ptr<void> create(const Entry& entry, const void* arguments) {
   // By contract `create` and `destroy` never throw; a plugin that does must not take the host down.
   void* const object = guarded(plugin, name, "create", [&] { return component.create(arguments, &failure); });
   if (!object)
-    throw_failure(failure, plugin, name, "create");
+    throw_failure(failure, entry, "create");
   const auto destroy = [library, destroy_object = component.destroy](void* made) {
     try {
       destroy_object(made);
@@ -218,7 +200,7 @@ void describe_shape(const Entry& entry, const void* configuration, void* shape) 
   const cuecard_component_v1& component = library->component(entry.index);
   cuecard_failure failure{};
   if (!guarded(plugin, name, "describe", [&] { return component.describe(configuration, shape, &failure); }))
-    throw_failure(failure, plugin, name, "describe");
+    throw_failure(failure, entry, "describe");
 }
 
 void detail::require_kind(const Entry& entry, uint32_t kind) {

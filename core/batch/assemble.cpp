@@ -162,7 +162,6 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
     TokenizedPrompt result;
     result.choice = prompt.choice;
     result.variant = prompt.variant;
-    result.cut = excess;
     const bool select_answers = target.positions.kind == OutputPositions::Kind::answer_slots;
     // Words and tokens of fields are in the input: they need no output.
     const bool of_input = target.positions.kind == OutputPositions::Kind::words ||
@@ -204,8 +203,12 @@ std::vector<TokenizedPrompt> assemble_windows(const Prompt& prompt, const Vocabu
     throw DataError(
         too_long(length, limit) + ", and only " + std::to_string(shortenable) +
         " of them may be cut: raise the limit, shorten the template, or mark more of it shortenable");
+  const std::vector<EncodedPiece> whole = input;
   shorten(input, excess, limit.truncate);
-  return {assembled(input)};
+  TokenizedPrompt result = assembled(input);
+  result.cut = cut_tokens(whole, input, fields);
+  result.cut.limit = limit.max_length;
+  return {result};
 }
 
 TokenizedPrompt assemble(const Prompt& prompt, const Vocabulary& vocabulary, const PromptLayout& target,

@@ -13,6 +13,8 @@
 #include <cuecard/template.hpp>
 #include <cuecard/vocabulary.hpp>
 
+#include "batch/cut_tokens.hpp"
+
 namespace cuecard {
 
 /// One token of a prompt before packing.
@@ -39,7 +41,7 @@ struct TokenizedPrompt {
   std::vector<int64_t> targets;
   int64_t choice = 0, variant = 0; ///< those of the Prompt
   int64_t candidate = 0;           ///< number of the given answer that it contains
-  int64_t cut = 0;                 ///< tokens removed by truncation
+  CutTokens cut;                   ///< tokens removed by truncation; windows lose none
 };
 
 /// Where tokens are removed when a prompt is too long: at the end, at the beginning, or in all shortenable

@@ -115,7 +115,7 @@ TEST_CASE("a masked model: special tokens around, a mask token per answer slot")
   CHECK(prompt.answers == Positions{3, 5});
   CHECK(prompt.targets == Positions{-1, -1});
   CHECK(prompt.output.empty());
-  CHECK(prompt.cut == 0);
+  CHECK(prompt.cut.total() == 0);
 }
 
 TEST_CASE("a causal model: the token before the answer is selected, nothing follows") {
@@ -251,7 +251,7 @@ TEST_CASE("tail cuts from the last shortenable piece backwards") {
   const TokenizedPrompt prompt = cut(pieces, 8, Truncate::tail);
   CHECK(spell(prompt.input) == "Cabcd-MS");
   CHECK(prompt.answers == Positions{6});
-  CHECK(prompt.cut == 5);
+  CHECK(prompt.cut.total() == 5);
 }
 
 TEST_CASE("head cuts from the beginning of the first shortenable piece on") {
@@ -268,6 +268,27 @@ TEST_CASE("balanced cuts each piece by its share, rounded up from the left") {
   CHECK(spell(cut(pieces, 3, Truncate::balanced).input) == "CMS");
 }
 
+TEST_CASE("what is cut is counted by field, whatever is kept of them") {
+  Prompt prompt;
+  prompt.input = {text("-"), field("abcdef"), field("xyz"), answer()};
+  prompt.input[0].shortenable = true;
+  prompt.input[1].field = "first";
+  prompt.input[2].field = "second";
+  const auto lost = [&](int64_t length, Truncate truncate) {
+    return assemble(prompt, bert, masked, {length, truncate}, {"first", "second"}).cut;
+  };
+  using Lost = std::map<std::string, int64_t>;
+  CHECK(lost(13, Truncate::tail).by_field.empty()); // C-abcdefxyzMS
+  CHECK(lost(13, Truncate::tail).limit == 0);
+  CHECK(lost(11, Truncate::tail).by_field == Lost{{"second", 2}});
+  CHECK(lost(8, Truncate::tail).by_field == Lost{{"first", 2}, {"second", 3}});
+  CHECK(lost(8, Truncate::tail).limit == 8);
+  CHECK(lost(8, Truncate::head).by_field == Lost{{"", 1}, {"first", 4}});
+  // n = 5 of 10: ceil(1/10 * 5) = 1 of the text, ceil(6/10 * 5) = 3, and 1 is left.
+  CHECK(lost(8, Truncate::balanced).by_field == Lost{{"", 1}, {"first", 3}, {"second", 1}});
+  CHECK(lost(8, Truncate::balanced).total() == 5);
+}
+
 TEST_CASE("windows hold the selected field in overlapping parts, with all of the rest") {
   PromptLayout target;
   target.positions = {OutputPositions::Kind::tokens, "context"};
@@ -276,8 +297,10 @@ TEST_CASE("windows hold the selected field in overlapping parts, with all of the
     prompt.input = pieces;
     std::vector<std::string> windows;
     for (const TokenizedPrompt& window :
-         assemble_windows(prompt, bert, target, {length, Truncate::windows}, {"question", "context"}))
+         assemble_windows(prompt, bert, target, {length, Truncate::windows}, {"question", "context"})) {
       windows.push_back(spell(window.input));
+      CHECK(window.cut.total() == 0); // nothing is lost
+    }
     return windows;
   };
   const auto named = [](const std::string& name, Piece piece) {

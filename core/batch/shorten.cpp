@@ -72,6 +72,21 @@ int64_t count_shortenable_tokens(const std::vector<EncodedPiece>& encoded_pieces
   return count;
 }
 
+CutTokens cut_tokens(const std::vector<EncodedPiece>& whole, const std::vector<EncodedPiece>& shortened,
+                     const std::vector<std::string>& fields) {
+  CutTokens cut;
+  const auto count = [&](const std::vector<EncodedPiece>& encoded_pieces, int64_t sign) {
+    for (const EncodedPiece& encoded : encoded_pieces)
+      for (const PromptToken& token : encoded.tokens)
+        cut.by_field[token.origin.field < 0 ? "" : fields.at(static_cast<std::size_t>(token.origin.field))] +=
+            sign;
+  };
+  count(whole, 1);
+  count(shortened, -1);
+  std::erase_if(cut.by_field, [](const auto& field) { return field.second == 0; });
+  return cut;
+}
+
 void shorten(std::vector<EncodedPiece>& encoded_pieces, int64_t excess, Truncate truncate) {
   int64_t left = excess;
   if (truncate == Truncate::tail) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "batch/assemble.hpp"
@@ -22,6 +23,10 @@ struct EncodedPiece {
 
 int64_t count_tokens(const std::vector<EncodedPiece>& encoded_pieces);
 int64_t count_shortenable_tokens(const std::vector<EncodedPiece>& encoded_pieces);
+
+/// What `shortened` lacks of `whole`. `fields` gives the numbers in TokenOrigin::field.
+CutTokens cut_tokens(const std::vector<EncodedPiece>& whole, const std::vector<EncodedPiece>& shortened,
+                     const std::vector<std::string>& fields);
 
 /// Removes `excess` tokens from the shortenable pieces, which must hold at least as many (as OpenPrompt
 /// does, except that `head` removes the beginning, as its name says). `truncate` must not be `windows`.

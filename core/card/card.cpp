@@ -28,15 +28,35 @@ void check_numbers(const std::string& name, const at::Tensor& tensor, const std:
                     "\" holds NaN or infinite values, so the card is unusable.");
 }
 
-std::map<std::string, at::Tensor> tensors_of(const Card& card, const std::string& origin) {
+std::map<std::string, at::Tensor> tensors_of(const Card& card) {
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [prefix, part] : {std::pair(tuner_prefix, &card.tuner_state.tensors),
                                      {verbalizer_prefix, &card.verbalizer_state.tensors}})
-    for (const auto& [name, tensor] : *part) {
-      check_numbers(std::string(prefix) + name, tensor, origin);
+    for (const auto& [name, tensor] : *part)
       tensors[std::string(prefix) + name] = tensor;
-    }
   return tensors;
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& directory) {
+  const std::filesystem::path whole = directory.has_filename() ? directory : directory.parent_path();
+  return whole.has_parent_path() ? whole.parent_path() : ".";
+}
+
+/// Places for a card that can't be written to `directory`, each a name that nothing has.
+std::vector<std::filesystem::path> other_places(const std::filesystem::path& directory) {
+  const std::filesystem::path whole = directory.has_filename() ? directory : directory.parent_path();
+  std::error_code none;
+  const std::string stem = whole.stem().string() + ".rescued", extension = whole.extension().string();
+  std::vector<std::filesystem::path> places;
+  for (const std::filesystem::path& folder : {folder_of(directory), std::filesystem::temp_directory_path(none),
+                                              std::filesystem::current_path(none)}) {
+    std::filesystem::path place = folder / (stem + extension);
+    for (int number = 2; std::filesystem::exists(place, none); ++number)
+      place = folder / (stem + "-" + std::to_string(number) + extension);
+    if (!folder.empty())
+      places.push_back(std::move(place));
+  }
+  return places;
 }
 
 void read_tensors(const std::filesystem::path& path, Card& card) {
@@ -72,8 +92,7 @@ void check_card_place(const std::filesystem::path& directory) {
       !(std::filesystem::is_directory(directory, unreadable) &&
         std::filesystem::is_empty(directory, unreadable)))
     throw UsageError(directory.string() + ": exists and is not a card; name another place for the card.");
-  const std::filesystem::path whole = directory.has_filename() ? directory : directory.parent_path(),
-                              parent = whole.has_parent_path() ? whole.parent_path() : ".";
+  const std::filesystem::path parent = folder_of(directory);
   if (!std::filesystem::is_directory(parent, unreadable))
     throw DataError(directory.string() + ": there is no folder " + parent.string() +
                     " to write the card to; make it first.");
@@ -82,9 +101,42 @@ void check_card_place(const std::filesystem::path& directory) {
                     " is not writable; name another place for the card.");
 }
 
+int64_t card_bytes(const Card& card) {
+  const std::string digest(64, '0');
+  return safetensors_size(tensors_of(card)) + std::ssize(card_text(card, digest));
+}
+
+void check_card_space(const std::filesystem::path& directory, int64_t bytes) {
+  const std::filesystem::path parent = folder_of(directory);
+  std::error_code unknown;
+  const std::filesystem::space_info space = std::filesystem::space(parent, unknown);
+  if (!unknown && space.available < static_cast<std::uintmax_t>(bytes))
+    throw DataError(directory.string() + ": the card takes " + std::to_string(bytes) + " bytes, and only " +
+                    std::to_string(space.available) + " are free in " + parent.string() +
+                    "; free some space, or name another place for the card.");
+}
+
+SavedCard save_card_somewhere(const Card& card, const std::filesystem::path& directory) {
+  try {
+    save_card(card, directory);
+    return {directory, ""};
+  } catch (const Error& error) {
+    for (const std::filesystem::path& place : other_places(directory)) {
+      try {
+        save_card(card, place);
+        return {place, error.what()};
+      } catch (const Error&) { // the first reason is the one to report
+      }
+    }
+    throw;
+  }
+}
+
 void save_card(const Card& card, const std::filesystem::path& directory) {
   check_card_place(directory);
-  const auto tensors = tensors_of(card, directory.string());
+  const auto tensors = tensors_of(card);
+  for (const auto& [name, tensor] : tensors)
+    check_numbers(name, tensor, directory.string());
   AtomicDirectory written(directory);
   try {
     write_safetensors(written.path() / tensors_name, tensors);
@@ -109,15 +161,15 @@ Card read_card(const std::filesystem::path& directory) {
   return card;
 }
 
-void check_identity(const Card& card, const ModelIdentity& model, bool force) {
+void check_identity(const Card& card, const ModelIdentity& model, Force force) {
   ModelIdentity made_for = card.backbone;
   if (model.weights_sha256.empty())
     made_for.weights_sha256.clear();
-  if (force || made_for == model)
+  if (force == Force::given || made_for == model)
     return;
   throw DataError("the card \"" + card.name + "\" was made for " + described(card.backbone) +
-                  ", but this model is " + described(model) +
-                  "; use the card's own model, or --force to use it anyway.");
+                  ", but this model is " + described(model) + "; use the card's own model" +
+                  (force == Force::omitted ? ", or --force to use it anyway." : "."));
 }
 
 } // namespace cuecard

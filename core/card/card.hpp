@@ -86,18 +86,39 @@ struct Card {
 /// `directory` must be a card, an empty folder or absent (else UsageError), since only cards are replaced.
 void check_card_place(const std::filesystem::path& directory);
 
+/// Size of the card's files, which are made in memory: throws what `save_card` would throw for a tensor or a text that
+/// can't be written, except that numbers need not be finite yet.
+int64_t card_bytes(const Card& card);
+
+/// DataError if fewer than `bytes` are free for a card at `directory`.
+void check_card_space(const std::filesystem::path& directory, int64_t bytes);
+
 /// Writes the directory atomically (temporary directory, then rename), replacing a card of that name in one
 /// step. UsageError if something other than a card is there; DataError for a full disk, a tensor value that is
 /// not finite or a text that is not UTF-8. After an error the previous content is unchanged.
 void save_card(const Card& card, const std::filesystem::path& directory);
+
+/// Where a card was written.
+struct SavedCard {
+  std::filesystem::path place;
+  std::string problem; ///< why it is not at the place that was asked for; empty: it is
+};
+
+/// Like `save_card`; a card that can't be written there goes beside it, into the folder of temporary files, or into the
+/// working directory, under a name that nothing has yet: what was trained is not lost. Throws the error of the first
+/// attempt if all fail.
+SavedCard save_card_somewhere(const Card& card, const std::filesystem::path& directory);
 
 /// Reads and checks everything: structure and limits of the JSON (16 MB, 16 levels), the SHA-256 of the tensor
 /// file, finite values. So a card whose tensors were truncated or changed at any byte, or whose JSON was
 /// truncated at any byte, is a DataError. For another format version, the DataError names both versions.
 Card read_card(const std::filesystem::path& directory);
 
-/// DataError that names both models if the card was trained for another one, unless `force`. Weights are not
+/// Whether a card of another model is used: what a command's flag --force says, if it has one.
+enum class Force { no_such_flag, omitted, given };
+
+/// DataError that names both models if the card was trained for another one, unless forced. Weights are not
 /// compared where `model` has no weights_sha256 (opened without weights).
-void check_identity(const Card& card, const ModelIdentity& model, bool force = false);
+void check_identity(const Card& card, const ModelIdentity& model, Force force = Force::no_such_flag);
 
 } // namespace cuecard

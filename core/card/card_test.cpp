@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstdint>
+#include <cstdlib>
 #include <sys/resource.h>
 
 #include <ATen/ATen.h>
@@ -303,6 +305,74 @@ TEST_CASE("card: a full disk leaves the old card intact, or no card") {
   CHECK(entries(folder.path()) == 1);
 }
 
+TEST_CASE("card: one that can't be written to its place is not lost") {
+  TestFolder folder;
+  const Card card = example();
+  const auto path = [&](const std::string& name) { return folder.path() / name; };
+  std::filesystem::create_directory(path("tmp"));
+  const char* usual = std::getenv("TMPDIR");
+  const std::string before = usual ? usual : "";
+  ::setenv("TMPDIR", path("tmp").c_str(), 1);
+
+  SavedCard saved = save_card_somewhere(card, path("a.card"));
+  CHECK(saved.place == path("a.card"));
+  CHECK(saved.problem == "");
+  // Something else is at its place now: it goes beside it, and leaves what is there.
+  folder.write("b.card/thesis.txt", "precious");
+  folder.write("b.rescued.card", "precious, too");
+  saved = save_card_somewhere(card, path("b.card"));
+  CHECK(saved.place == path("b.rescued-2.card"));
+  CHECK(contains(saved.problem, "b.card: exists and is not a card"));
+  CHECK(read_card(saved.place).name == card.name);
+  CHECK(bytes_of_file(path("b.card/thesis.txt")) == "precious");
+  CHECK(bytes_of_file(path("b.rescued.card")) == "precious, too");
+  // Its folder is no longer there: the folder of temporary files.
+  saved = save_card_somewhere(card, path("gone/c.card/"));
+  CHECK(saved.place == path("tmp/c.rescued.card"));
+  CHECK(contains(saved.problem, "there is no folder"));
+  CHECK(read_card(saved.place).name == card.name);
+  // Neither is that.
+  ::setenv("TMPDIR", path("gone").c_str(), 1);
+  const std::filesystem::path here = std::filesystem::current_path();
+  std::filesystem::current_path(path("tmp"));
+  saved = save_card_somewhere(card, path("gone/d.card"));
+  std::filesystem::current_path(here);
+  CHECK(saved.place.filename() == "d.rescued.card");
+  CHECK(std::filesystem::exists(path("tmp/d.rescued.card/card.json")));
+  // Where all fails, the first reason is told.
+  Card unusable = card;
+  unusable.tuner_state.tensors["embeddings"] = at::full({1}, std::nan(""));
+  CHECK(contains(sentence([&] { save_card_somewhere(unusable, path("e.card")); }), "e.card: the tensor"));
+  if (usual)
+    ::setenv("TMPDIR", before.c_str(), 1);
+  else
+    ::unsetenv("TMPDIR");
+}
+
+TEST_CASE("card: its size is known before it is written, and so is whether it can be") {
+  TestFolder folder;
+  Card card = example();
+  save_card(card, folder.path() / "card");
+  std::uintmax_t size = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder.path() / "card"))
+    size += file.file_size();
+  CHECK(card_bytes(card) == static_cast<int64_t>(size));
+  card.tuner_state.tensors["embeddings"] = at::full({1}, std::nan("")); // may become finite
+  CHECK(card_bytes(card) > 0);
+  card.tuner_state.tensors["bad"] = at::zeros({2}, at::kComplexFloat);
+  CHECK(contains(sentence([&] { card_bytes(card); }), "\"tuner.bad\" of type ComplexFloat"));
+  card.tuner_state.tensors["bad"] = at::Tensor();
+  CHECK(contains(sentence([&] { card_bytes(card); }), "\"tuner.bad\" is undefined"));
+  card.tuner_state.tensors.erase("bad");
+  card.tuner_state.tensors["\xff"] = at::zeros({1});
+  CHECK_THROWS(card_bytes(card));
+
+  check_card_space(folder.path() / "card", 1);
+  const std::string full = sentence([&] { check_card_space(folder.path() / "card", INT64_MAX); });
+  CHECK(contains(full, "card: the card takes 9223372036854775807 bytes, and only "));
+  CHECK(contains(full, "free some space"));
+}
+
 TEST_CASE("card: a card of another model is refused, and the message names both models") {
   const Card card = example();
   check_identity(card, card.backbone);
@@ -320,7 +390,10 @@ TEST_CASE("card: a card of another model is refused, and the message names both 
   CHECK(contains(said, "MiniLM"));
   CHECK(contains(said, "aaaaaaaaaaaaaaaa"));
   CHECK(contains(said, "dddddddddddddddd"));
-  check_identity(card, other, true);
+  CHECK(!contains(said, "--force")); // not every command has that flag
+  CHECK(
+      contains(sentence([&] { check_identity(card, other, Force::omitted); }), "or --force to use it anyway."));
+  check_identity(card, other, Force::given);
   other = card.backbone;
   other.tokenizer_sha256 = std::string(64, 'd');
   CHECK(!sentence([&] { check_identity(card, other); }).empty());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include <cuecard/error.hpp>
 
@@ -48,6 +50,28 @@ std::string told(const std::vector<Reason>& reasons) {
   return others > 0 ? text + "; and " + std::to_string(others) + " for other reasons" : text;
 }
 
+/// `lines 3 and 7: REASON; line 9: ...`, each reason once, of the first `most` records.
+std::string by_line(const std::vector<SkippedRecord>& skipped, std::size_t most) {
+  std::vector<std::pair<std::string_view, std::vector<int64_t>>> reasons;
+  for (std::size_t i = 0; i < std::min(skipped.size(), most); ++i) {
+    auto known = std::ranges::find(reasons, skipped[i].reason, &decltype(reasons)::value_type::first);
+    if (known == reasons.end())
+      known = reasons.insert(reasons.end(), {skipped[i].reason, {}});
+    known->second.push_back(skipped[i].line);
+  }
+  std::string text;
+  for (const auto& [reason, lines] : reasons) {
+    text += text.empty() ? "" : "; ";
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      text += (i == 0                  ? (lines.size() == 1 ? "line " : "lines ")
+               : i + 1 == lines.size() ? " and "
+                                       : ", ") +
+              std::to_string(lines[i]);
+    text.append(": ").append(reason);
+  }
+  return text;
+}
+
 std::string percent(int64_t part, int64_t whole) {
   const double exact = 100.0 * static_cast<double>(part) / static_cast<double>(std::max<int64_t>(whole, 1));
   return std::to_string(std::max(1LL, std::llround(exact))) + " %";
@@ -70,10 +94,7 @@ std::string skipped_sentence(const std::vector<SkippedRecord>& skipped, int64_t 
   constexpr std::size_t few = 3; // so few that the lines say more than a count of reasons
   if (std::ssize(skipped) * 100 > records && skipped.size() > few)
     return text + ", " + percent(std::ssize(skipped), records) + ": " + told(commonest_first(skipped)) + ".";
-  std::string lines;
-  for (std::size_t i = 0; i < skipped.size() && i < most; ++i)
-    lines.append(i ? "; " : "").append("line " + std::to_string(skipped[i].line) + ": " + skipped[i].reason);
-  return text + " (" + lines + (skipped.size() > most ? "; ...)." : ").");
+  return text + " (" + by_line(skipped, most) + (skipped.size() > most ? "; ...)." : ").");
 }
 
 void refuse_too_many(const std::vector<SkippedRecord>& skipped, int64_t records, const std::string& file,

@@ -17,7 +17,7 @@ struct SkippedRecord {
 };
 
 /// One sentence about skipped records, or nothing. Up to 1 % of the records, or three, are listed by line, `most` at
-/// most; of more the reasons are told, the commonest first. `what` is what they are called: "examples".
+/// most and each reason once; of more the reasons are told, the commonest first. `what` is what they are called: "examples".
 std::string skipped_sentence(const std::vector<SkippedRecord>& skipped, int64_t records,
                              const std::string& file, const std::string& what = "examples",
                              std::size_t most = 3);

@@ -42,8 +42,13 @@ const std::string reason = "its label \"postive\" is not one of \"negative\", \"
 
 TEST_CASE("few skipped rows are listed by line, many by reason with the commonest first") {
   CHECK(report_of(rows(200, 100), true).messages() ==
-        std::vector<std::string>{"d.csv: 2 of 200 examples skipped (line 101: " + reason +
-                                 "; line 201: " + reason + ")."});
+        std::vector<std::string>{"d.csv: 2 of 200 examples skipped (lines 101 and 201: " + reason + ")."});
+  const std::vector<SkippedRecord> few{
+      {3, "it is empty"}, {5, "it is long"}, {9, "it is empty"}, {12, "it is empty"}};
+  CHECK(skipped_sentence(few, 1000, "d.csv", "examples", 10) ==
+        "d.csv: 4 of 1000 examples skipped (lines 3, 9 and 12: it is empty; line 5: it is long).");
+  CHECK(skipped_sentence(few, 1000, "d.csv") ==
+        "d.csv: 4 of 1000 examples skipped (lines 3 and 9: it is empty; line 5: it is long; ...).");
   std::string bytes = rows(100, 10) + ",positive\n";
   const auto messages = report_of(bytes, true).messages();
   REQUIRE(messages.size() == 1);

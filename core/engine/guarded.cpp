@@ -1,7 +1,10 @@
 #include "engine/guarded.hpp"
 
+#include <cuecard/error.hpp>
+
 #include "engine/returned_values.hpp"
 #include "registry/guard.hpp"
+#include "registry/registry.hpp"
 
 namespace cuecard {
 
@@ -15,7 +18,12 @@ public:
 protected:
   template <class Call>
   auto guard(const char* function, Call&& call) const {
-    return registry::guarded(inner_.plugin, inner_.name, function, [&]() { return call(*inner_.object); });
+    try {
+      return registry::guarded(inner_.plugin, inner_.name, function, [&]() { return call(*inner_.object); });
+    } catch (const UsageError& error) {
+      throw UsageError(registry::naming_component(registry::detail::kind_of<Interface>, inner_.plugin,
+                                                  inner_.name, error.what()));
+    }
   }
   template <class Call>
   const auto& guard_reference(const char* function, Call&& call) const {

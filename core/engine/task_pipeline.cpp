@@ -10,6 +10,7 @@
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
 #include "files/strict_json.hpp"
+#include "registry/guard.hpp"
 #include "registry/options.hpp"
 #include "registry/registry.hpp"
 
@@ -33,7 +34,9 @@ template <class Interface>
 std::shared_ptr<Interface> make_chosen(const registry::Registry& plugins, uint32_t kind,
                                        const ComponentChoice& choice, CardComponent& record) {
   const registry::Entry entry = plugins.find(kind, choice.component);
-  return make_component<Interface>(entry, registry::complete(entry.component(), choice.set), record);
+  const Options options = registry::complete(entry.component(), choice.set);
+  registry::require_used(entry.component(), options);
+  return make_component<Interface>(entry, options, record);
 }
 
 /// A missing plugin is no usage error here: the card is right and the installation is incomplete.
@@ -169,6 +172,17 @@ void prepare_task(TaskPipeline& pipeline, const Model& model, std::map<std::stri
   check_windows(pipeline);
 }
 
+/// UsageError if the tuner's prefixes leave no position of the model for a text.
+void require_room(const TaskPipeline& pipeline, const Model& model) {
+  const int64_t positions = model.shape().max_positions;
+  if (positions > 0 && pipeline.prefix_positions >= positions)
+    throw UsageError(
+        "the prefix of the tuner \"" + pipeline.record.tuner.component + "\" takes " +
+        std::to_string(pipeline.prefix_positions) + " positions, and the model has " +
+        std::to_string(positions) + ", so no text has room; set the tuner's length to less, such as " +
+        "--set length=" + std::to_string(std::max<int64_t>(1, std::min<int64_t>(20, positions / 4))) + ".");
+}
+
 /// Binds the tuner that all of `pipelines` share to them.
 void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
                    const std::vector<const std::vector<Example>*>& train, NamedByOptions named) {
@@ -191,6 +205,7 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
     pipeline.input_features = first.tuner->input_features();
     for (const Prefix& prefix : condition_once(pipeline, model).prefixes)
       pipeline.prefix_positions = std::max(pipeline.prefix_positions, prefix.positions);
+    require_room(pipeline, model);
   }
 }
 
@@ -250,7 +265,7 @@ std::vector<TaskPipeline> make_pipelines(const Model& model, const registry::Reg
 
 TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
                                 bool force) {
-  check_identity(card, model.identity(), force);
+  check_identity(card, model.identity(), force ? Force::given : Force::omitted);
   TaskPipeline pipeline;
   pipeline.record = card;
   pipeline.name = card.name;
@@ -292,6 +307,19 @@ void keep_plain_prompt(TaskPipeline& pipeline, const Model& model, const registr
     pipeline.verbalizer->load_state(trained);
   }
   prepare_tuner({&pipeline, 1}, model, {}, {});
+}
+
+int64_t card_size(const TaskPipeline& pipeline) {
+  Card card = pipeline.record;
+  card.tuner_state = pipeline.tuner->state(pipeline.task);
+  try {
+    return card_bytes(card);
+  } catch (const DataError&) { // about a text of the task
+    throw;
+  } catch (const std::exception& error) {
+    throw PluginError(card.tuner.plugin, card.tuner.component, "state",
+                      "what it returned can't be saved: " + registry::sentence_of(error.what()));
+  }
 }
 
 Card to_card(const TaskPipeline& pipeline, const Model& model) {

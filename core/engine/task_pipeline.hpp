@@ -89,6 +89,10 @@ TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& pl
 void keep_plain_prompt(TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins,
                        const std::vector<std::vector<std::string>>& label_words);
 
+/// Size of the card's files with the tuner's current state, which are made in memory. PluginError if what the tuner returned can't be
+/// saved.
+int64_t card_size(const TaskPipeline& pipeline);
+
 /// The card of the pipeline's current state: components, options, trained tensors, the model's identity.
 Card to_card(const TaskPipeline& pipeline, const Model& model);
 

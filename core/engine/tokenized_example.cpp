@@ -12,10 +12,8 @@ namespace {
 
 LengthLimit limit_for(const TaskPipeline& pipeline, const Model& model) {
   LengthLimit limit = pipeline.limit;
-  const int64_t positions = model.shape().max_positions;
-  const int64_t model_limit = std::max<int64_t>(1, positions - pipeline.prefix_positions);
-  if (positions > 0)
-    limit.max_length = limit.max_length > 0 ? std::min(limit.max_length, model_limit) : model_limit;
+  if (const int64_t longest = longest_prompt(pipeline, model); longest > 0)
+    limit.max_length = limit.max_length > 0 ? std::min(limit.max_length, longest) : longest;
   return limit;
 }
 
@@ -51,6 +49,18 @@ void check_choices(const TaskPipeline& pipeline, const Example& example,
 }
 
 } // namespace
+
+int64_t longest_prompt(const TaskPipeline& pipeline, const Model& model) {
+  const int64_t positions = model.shape().max_positions;
+  return positions > 0 ? std::max<int64_t>(1, positions - pipeline.prefix_positions) : 0;
+}
+
+CutTokens cut_of(const std::vector<TokenizedPrompt>& prompts) {
+  CutTokens most;
+  for (const TokenizedPrompt& prompt : prompts)
+    most.take_most(prompt.cut);
+  return most;
+}
 
 std::vector<TokenizedPrompt> tokenized(const TaskPipeline& pipeline, const Model& model, const Example& example,
                                        bool training, const at::Tensor& representation) {

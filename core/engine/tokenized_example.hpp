@@ -10,6 +10,12 @@
 
 namespace cuecard {
 
+/// The longest prompt, in tokens, that the model takes beside the pipeline's prefixes; 0: no limit.
+int64_t longest_prompt(const TaskPipeline& pipeline, const Model& model);
+
+/// What truncation removed from an example with these prompts.
+CutTokens cut_of(const std::vector<TokenizedPrompt>& prompts);
+
 /// The prompts of `example`, truncated to the pipeline's limit and to the model's number of positions; one set
 /// of prompts for each answer that the verbalizer gives. `training` and `representation`: see EditArgs.
 std::vector<TokenizedPrompt> tokenized(const TaskPipeline& pipeline, const Model& model, const Example& example,

@@ -27,14 +27,15 @@ void InputLoop::batch(std::vector<InputRow>& rows, const InputAnswers& answers) 
       answers.prepare(row.example);
     usable.push_back(&row.example);
   }
-  const std::vector<std::string> problems = answers.run(usable);
+  const ExampleNotes notes = answers.run(usable);
   std::size_t next = 0;
   for (const InputRow& row : rows) {
     const bool was_run = row.problem.empty();
     const std::size_t index = next;
     next += was_run;
-    const std::string& problem = was_run ? problems.at(index) : row.problem;
+    const std::string& problem = was_run ? notes.problems.at(index) : row.problem;
     if (problem.empty()) {
+      cut_.add(notes.cut.at(index));
       answers.print(rows_, index);
     } else if (values_.given("strict")) {
       throw skipped_row(row, problem);

@@ -9,6 +9,7 @@
 
 #include <cuecard/example.hpp>
 
+#include "engine/predict/example_notes.hpp"
 #include "host/input_row.hpp"
 #include "host/input_rows.hpp"
 #include "program/values.hpp"
@@ -19,8 +20,8 @@ namespace cuecard::host {
 struct InputAnswers {
   /// Changes an example before it is run; may be empty.
   std::function<void(Example&)> prepare = {};
-  /// Runs a batch. Returns for each example why it can't be used, "" if it could.
-  std::function<std::vector<std::string>(const std::vector<const Example*>&)> run;
+  /// Runs a batch. Returns for each example why it can't be used, and what truncation removed from it.
+  std::function<ExampleNotes(const std::vector<const Example*>&)> run;
   /// Prints the result of example `index` of that batch, which is input `number`.
   std::function<void(int64_t number, std::size_t index)> print;
   /// Prints that input `number` can't be used.
@@ -39,6 +40,7 @@ public:
 
   int64_t rows() const { return rows_; }
   int64_t skipped() const { return skipped_; }
+  const CutExamples& cut() const { return cut_; }
   /// That of the verb: 0, or the codes for an interrupt and for inputs that could not be used.
   int exit_code() const;
 
@@ -49,6 +51,7 @@ private:
   InputRows& input_;
   int64_t most_;
   int64_t rows_ = 0, skipped_ = 0;
+  CutExamples cut_;
 };
 
 } // namespace cuecard::host

@@ -19,11 +19,14 @@ volatile std::sig_atomic_t requested_stop = 0;
 /// another thread handles or that comes just before the wait.
 int wake[2] = {-1, -1};
 
+/// A progress bar leaves the cursor in its line.
 bool on_terminal = false;
 
+/// At once, because the step may never end.
 void write_hint() {
-  constexpr char hint[] = "\ncuecard: stopping after the current step; press Ctrl-C again to quit now\n";
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, hint, sizeof hint - 1);
+  constexpr char hint[] = "\ncuecard: stopping after the current step; press Ctrl-C again to end at once.\n";
+  const std::size_t skipped = on_terminal ? 0 : 1;
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, hint + skipped, sizeof hint - 1 - skipped);
 }
 
 void on_signal(int number) {
@@ -31,8 +34,7 @@ void on_signal(int number) {
     ::_exit(128 + number);
   requested_stop = 1;
   const int saved = errno;
-  if (on_terminal)
-    write_hint();
+  write_hint();
   [[maybe_unused]] const ssize_t written = ::write(wake[1], "", 1);
   errno = saved;
 }

@@ -68,6 +68,8 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
 }
 
 std::string template_text(const Values& values) {
+  if (!values.given("template"))
+    return "{text}"; // of `generate`; other verbs need one
   const std::string given = values.text("template");
   if (!given.starts_with("@"))
     return given;

@@ -27,7 +27,7 @@ struct LoadedCard {
 /// Each `--card`, PATH or NAME=PATH; without NAME, the card's own name. UsageError when two have the same name.
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model, const registry::Registry& plugins);
 
-/// `--template`, or for `@FILE` the content of that file without trailing line ends.
+/// `--template`, or for `@FILE` the content of that file without trailing line ends; by default the text itself.
 std::string template_text(const Values& values);
 
 /// A pipeline of the template of `--template` alone, prepared for the model, to render prompts without a task:

@@ -14,6 +14,8 @@
 namespace cuecard::host {
 
 constexpr int exit_interrupted = 130;
+/// Of a DataError; also of `train` if it ended early or its card had to be saved elsewhere, but nothing was lost.
+constexpr int exit_data = 3;
 /// `predict`, `fill`, `generate` and `render` did their work, but for some rows it couldn't be done.
 constexpr int exit_rows_failed = 5;
 

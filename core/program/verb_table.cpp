@@ -199,10 +199,10 @@ std::vector<Verb> inspection_verbs() {
       {"generate",
        "generate text from a prompt",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
-       Flags{
-           model, option("card", "CARD", path, "Generate with this card's template and trained prompt."),
-           option("template", "TEXT|@FILE", text, "Template text, or @FILE to read it from a file.", "{text}"),
-           component, option("data", "FILE", path, "File of examples to generate for.")} +
+       Flags{model, option("card", "CARD", path, "Generate with this card's template and trained prompt."),
+             option("template", "TEXT|@FILE", text,
+                    "Template text, or @FILE to read it from a file. Default: {text}, the text itself."),
+             component, option("data", "FILE", path, "File of examples to generate for.")} +
            generation + truncation + columns + batching + runtime + plugins + Flags{strict, force, json, quiet},
        "cuecard generate --model SmolLM2 --max-new-tokens 20 'The capital of France is'"},
       {"render",

@@ -1,5 +1,6 @@
 #include "manifest.hpp"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <utility>
@@ -99,6 +100,7 @@ public:
             what + " has choices but is not a text option.");
     line("the help of " + what, option.help);
     line("the source of " + what, option.source);
+    line("what is needed by " + what, option.needs);
     for (const std::string& choice : option.choices)
       line("a choice of " + what, choice);
     try {
@@ -106,6 +108,23 @@ public:
     } catch (const UsageError& error) {
       require(false, what + " has an invalid default: " + error.what());
     }
+  }
+
+  void needs(const std::string& what, const ComponentInfo& component, const OptionInfo& option) const {
+    if (option.needs.empty())
+      return;
+    const Needs needs = needs_of(option);
+    const auto other = std::ranges::find(component.options, needs.option, &OptionInfo::name);
+    bool valid = other != component.options.end() && other->name != option.name && !needs.values.empty();
+    for (std::size_t i = 0; valid && i < needs.values.size(); ++i) {
+      try {
+        parse_option(*other, needs.values[i]);
+      } catch (const UsageError&) {
+        valid = false;
+      }
+    }
+    require(valid, what + " declares that its option \"" + option.name +
+                       "\" needs something that is not OPTION=VALUE of another option.");
   }
 
   void component(const ComponentInfo& component) const {
@@ -132,6 +151,8 @@ public:
       option(what, each);
       require(seen.insert(each.name).second, what + " declares the option \"" + each.name + "\" twice.");
     }
+    for (const OptionInfo& each : component.options)
+      needs(what, component, each);
   }
 
 private:

@@ -22,6 +22,7 @@ struct OptionInfo {
   std::vector<std::string> choices; ///< empty: any text
   std::string help;
   std::string source;
+  std::string needs = {}; ///< "OPTION=VALUE|VALUE"; empty: used with every value of the others
 
   bool operator==(const OptionInfo&) const = default;
 };
@@ -84,6 +85,13 @@ void check(const Manifest& manifest, const std::string& origin);
 /// Parses an option's value and checks type, range and choices. Throws UsageError that says what was found and
 /// what was expected, without naming the component.
 Options::Value parse_option(const OptionInfo& option, const std::string& text);
+
+/// The option and the values that `needs` names; both empty for an option that is always used.
+struct Needs {
+  std::string option;
+  std::vector<std::string> values;
+};
+Needs needs_of(const OptionInfo& option);
 
 /// "a whole number from 1 to 1000", "one of adamw, adafactor", "true or false", "text".
 std::string expected_value(const OptionInfo& option);

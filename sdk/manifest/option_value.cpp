@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 
 #include <cuecard/error.hpp>
 
@@ -40,6 +41,17 @@ bool within(const OptionInfo& option, double value) {
 }
 
 } // namespace
+
+Needs needs_of(const OptionInfo& option) {
+  const std::size_t equals = option.needs.find('=');
+  if (equals == std::string::npos)
+    return {option.needs, {}};
+  Needs needs{option.needs.substr(0, equals), {}};
+  std::istringstream values(option.needs.substr(equals + 1));
+  for (std::string value; std::getline(values, value, '|');)
+    needs.values.push_back(value);
+  return needs;
+}
 
 std::string expected_value(const OptionInfo& option) {
   if (option.type == CUECARD_FLAG)

@@ -17,6 +17,8 @@ namespace {
 
 constexpr uint32_t max_components = 64, max_options = 256, max_stride = 4096;
 constexpr std::size_t max_text_size = 8192;
+/// Of contract 3.0's first state: what follows is read where a plugin has it.
+constexpr std::size_t first_option_size = offsetof(cuecard_option_v1, needs);
 /// Limit of the total size of all texts in a manifest, with shared ones counted each time; equals the size limit of a sidecar.
 constexpr std::size_t max_total_text = std::size_t{256} << 10;
 
@@ -165,14 +167,14 @@ private:
     if (count == 0)
       return info;
     const auto stride = field<uint32_t>(at + offsetof(cuecard_component_v1, option_size));
-    check_size("option", stride, sizeof(cuecard_option_v1));
+    check_size("option", stride, first_option_size);
     const uint64_t options = array(at + offsetof(cuecard_component_v1, options), count, "options");
     for (uint32_t i = 0; i < count; ++i)
-      info.options.push_back(option(options + uint64_t{i} * stride));
+      info.options.push_back(option(options + uint64_t{i} * stride, stride));
     return info;
   }
 
-  OptionInfo option(uint64_t at) const {
+  OptionInfo option(uint64_t at, uint32_t size) const {
     OptionInfo info;
     info.name = text(at + offsetof(cuecard_option_v1, name), "name");
     info.type = field<uint32_t>(at + offsetof(cuecard_option_v1, type));
@@ -181,6 +183,8 @@ private:
     info.choices = list(at + offsetof(cuecard_option_v1, choices), "choices");
     info.help = text(at + offsetof(cuecard_option_v1, help), "help");
     info.source = text(at + offsetof(cuecard_option_v1, source), "source");
+    if (size >= offsetof(cuecard_option_v1, needs) + sizeof(cuecard_option_v1::needs))
+      info.needs = text(at + offsetof(cuecard_option_v1, needs), "needs");
     const auto minimum = field<double>(at + offsetof(cuecard_option_v1, minimum));
     const auto maximum = field<double>(at + offsetof(cuecard_option_v1, maximum));
     if (std::isnan(minimum) || std::isnan(maximum))

@@ -101,6 +101,7 @@ OptionInfo option_from(const Json& json, const std::string& origin, const std::s
   option.choices = fields.texts("choices");
   option.help = fields.text("help");
   option.source = fields.text("source");
+  option.needs = fields.text("needs");
   fields.nothing_else();
   return option;
 }

@@ -33,7 +33,8 @@ Json option_json(const OptionInfo& option) {
           {"maximum", bound(option.maximum)},
           {"choices", option.choices},
           {"help", option.help},
-          {"source", option.source}};
+          {"source", option.source},
+          {"needs", option.needs}};
 }
 
 Json component_json(const ComponentInfo& component) {

@@ -41,7 +41,7 @@ Manifest sample() {
   tuner.trains = CUECARD_TRAINS_TENSORS;
   tuner.options = {{"length", CUECARD_INTEGER, CUECARD_ROLE_LENGTH, "20", 1, 1000, {}, "Length.", "a paper"},
                    {"rate", CUECARD_NUMBER, CUECARD_ROLE_NONE, "0.3", 0, std::nullopt, {}, "Rate.", ""},
-                   {"init", CUECARD_TEXT, CUECARD_ROLE_NONE, "a\nb", {}, {}, {}, "Start.", ""}};
+                   {"init", CUECARD_TEXT, CUECARD_ROLE_NONE, "a\nb", {}, {}, {}, "Start.", "", "length=5|6"}};
   ComponentInfo backbone;
   backbone.kind = CUECARD_BACKBONE;
   backbone.kind_version = CUECARD_BACKBONE_VERSION;
@@ -124,6 +124,11 @@ TEST_CASE("errors in a sidecar name the field") {
               "options[0].role\""));
   CHECK(holds(refusal([](Json& json) { json["components"][0]["options"][0]["default"] = "0"; }),
               "invalid default"));
+  for (const char* wrong : {"lenght=5", "length", "length=", "length=0", "length=5|x", "init=a", "=5"})
+    CHECK(holds(refusal([&](Json& json) { json["components"][0]["options"][2]["needs"] = wrong; }),
+                "its option \"init\" needs something that is not OPTION=VALUE of another option"));
+  CHECK(holds(refusal([](Json& json) { json["components"][0]["options"][2]["needs"] = "length=5\n"; }),
+              "control character"));
   CHECK(holds(refusal([](Json& json) { json["components"][1] = json["components"][0]; }), "twice"));
   CHECK(holds(refusal([](Json& json) { json["components"][0]["summary"] = "\x1b[2J"; }), "control character"));
   CHECK(holds(refusal([](Json& json) { json["id"] = "../x"; }), "the plugin's id"));

@@ -19,6 +19,9 @@
 #ifndef HOSTILE_KIND
 #define HOSTILE_KIND CUECARD_TUNER
 #endif
+#ifndef HOSTILE_KIND_VERSION
+#define HOSTILE_KIND_VERSION CUECARD_TUNER_VERSION
+#endif
 #ifndef HOSTILE_DEFAULT
 #define HOSTILE_DEFAULT "20"
 #endif
@@ -69,7 +72,7 @@ constexpr cuecard_option_v1 options[] = {
 
 constexpr cuecard_component_v1 tuner(const char* name, void* (*make)(const void*, cuecard_failure*)) {
   return {HOSTILE_KIND,
-          CUECARD_TUNER_VERSION,
+          HOSTILE_KIND_VERSION,
           CUECARD_TRAINS_TENSORS,
           std::size(options),
           sizeof(cuecard_option_v1),

@@ -64,6 +64,17 @@ TEST_SUITE("probe") {
 #endif
   }
 
+  TEST_CASE("a plugin of another interface version is not compatible") {
+    Installation installation;
+    installation.add("next-tuner", read_library(abi::library("next-tuner")));
+    const registry::ProbeResult result = probe(installation.file("next-tuner"));
+    CHECK_FALSE(result.ok);
+    CHECK(result.text ==
+          installation.file("next-tuner").string() + ": its tuner \"counting\" is written for version " +
+              std::to_string(CUECARD_TUNER_VERSION + 1) + " of that interface; this host supports version " +
+              std::to_string(CUECARD_TUNER_VERSION) + ". Use a matching version of Cuecard.");
+  }
+
   TEST_CASE("a library that hangs is stopped at the time limit") {
     const Installation installation("hanging");
     const registry::ProbeResult result = probe(installation.file("hanging"), 0.5);

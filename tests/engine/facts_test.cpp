@@ -127,7 +127,7 @@ TEST_CASE("triggers for a relation lower the loss of its facts, and examples of 
     request.batch_size = 64;
     std::size_t skipped = 0;
     train(model, {{pipeline, rows, {}}}, request, 1, {},
-          [&](std::size_t, const SkippedExamples& found) { skipped = found.train.size(); });
+          [&](std::size_t, const PreparedExamples& found) { skipped = found.skipped_train.size(); });
     CHECK(skipped == rows.size() - usable.size());
     const std::vector<int64_t> found = pipeline.prompt_template->triggers();
     CHECK(exact_loss(model, pipeline, found, usable).sum < before - 0.01);

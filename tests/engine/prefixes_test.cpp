@@ -190,14 +190,16 @@ TEST_CASE("a prefix initialised from words equals those words before the text") 
       two_label_pipeline(model, "written", words + "{text} It was{\"mask\"}", "manual");
   const std::vector<Example> examples = word_examples(12, 45);
   const std::vector<Prediction> expected = Predictor(model, {&written}).predict(pointers(examples));
-  for (const char* projection : {"true", "false"}) {
+  for (const bool projection : {true, false}) {
     CAPTURE(projection);
-    const TaskPipeline prefix = two_label_pipeline(model, "prefix", "{text} It was{\"mask\"}", "prefix-tuning",
-                                                   {{"init", "text"},
-                                                    {"init-text", words},
-                                                    {"length", tokens},
-                                                    {"mid-dim", "32"},
-                                                    {"projection", projection}});
+    std::vector<std::pair<std::string, std::string>> options{{"init", "text"},
+                                                             {"init-text", words},
+                                                             {"length", tokens},
+                                                             {"projection", projection ? "true" : "false"}};
+    if (projection)
+      options.emplace_back("mid-dim", "32");
+    const TaskPipeline prefix =
+        two_label_pipeline(model, "prefix", "{text} It was{\"mask\"}", "prefix-tuning", options);
     const std::vector<Prediction> predictions = Predictor(model, {&prefix}).predict(pointers(examples));
     for (std::size_t i = 0; i < examples.size(); ++i)
       CHECK(same(predictions[i], expected[i], 1e-3));
@@ -232,7 +234,7 @@ TEST_CASE("directly trained prefixes start from words, reparametrised ones from 
   const auto start = [&](const char* init, const char* projection) {
     PipelineChoice choice;
     choice.prompt_template.set = {{"text", "{text} It was{\"mask\"}"}};
-    choice.tuner = {"prefix-tuning", {{"init", init}, {"projection", projection}, {"mid-dim", "16"}}};
+    choice.tuner = {"prefix-tuning", {{"init", init}, {"projection", projection}}};
     choice.labels = {"negative", "positive"};
     choice.label_words = {{"bad"}, {"good"}};
     return make_pipeline(model, plugins(), choice, &rows).tuner->state(0).tensors.at("self.key");

@@ -26,6 +26,7 @@ class ToldTuner final : public Tuner {
 public:
   std::function<Conditioning()> conditioning;
   std::function<void(std::vector<Prompt>&)> change;
+  TensorMap saved;
   at::Tensor prompt;
 
   void prepare(const Problem& problem) override {
@@ -42,6 +43,7 @@ public:
     return conditioning ? conditioning() : Conditioning{prompt};
   }
   std::vector<ParameterGroup> parameters() override { return {{{prompt}}}; }
+  ComponentState state(int64_t) const override { return {saved, {}}; }
 };
 
 struct Told {
@@ -143,6 +145,55 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
     CHECK(holds(blamed([&] { told.predict(); }), expected));
     CHECK(holds(blamed([&] { told.fit(); }), expected));
   }
+}
+
+TEST_CASE("a conditioning that becomes NaN in training names the tuner, not the learning rate") {
+  Told told;
+  int broken = 0; // calls: that of the step, and the one that finds the cause
+  told.tuner->conditioning = [&] {
+    const double factor = broken-- > 0 ? std::numeric_limits<double>::quiet_NaN() : 1;
+    return Conditioning{told.tuner->prompt * factor};
+  };
+  FitRequest request = steps_of(9, 4, 1e-3);
+  const std::vector<Example> examples = word_examples(8, 3);
+  const auto after = [&](int64_t last, int64_t evaluate_every) {
+    broken = 0;
+    request.evaluate_every = evaluate_every;
+    return train(told.model, {{told.pipeline, examples, {}}}, request, 1,
+                 [&](int64_t step, int64_t, double, double) {
+                   broken = step == last ? 2 : 0;
+                   return true;
+                 });
+  };
+  const std::string text = blamed([&] { after(2, 9); });
+  CHECK(holds(text, "fit: the training loss is NaN at step 3, because what `condition` returned holds NaN"));
+  CHECK(!holds(text, "learning rate"));
+  // With a state to keep, training ends with the same reason.
+  const FitReport report = after(2, 1).report;
+  CHECK(report.best_step == 2);
+  CHECK(holds(report.failure, "because what `condition` returned holds NaN"));
+}
+
+TEST_CASE("a state that no card can hold is found without writing one") {
+  Told told;
+  told.tuner->saved = {{"prompt", at::zeros({2, 2})}};
+  const int64_t small = card_size(told.pipeline);
+  told.tuner->saved["prompt"] = at::zeros({1000, 2});
+  CHECK(card_size(told.pipeline) - small >= 998 * 2 * 4);
+  told.tuner->saved["more"] = at::zeros({1}, at::kComplexFloat);
+  CHECK(holds(blamed([&] { card_size(told.pipeline); }),
+              "state: what it returned can't be saved: tensor \"tuner.more\" of type ComplexFloat"));
+  told.tuner->saved = {{"more", at::Tensor()}};
+  CHECK(holds(blamed([&] { card_size(told.pipeline); }), "tensor \"tuner.more\" is undefined"));
+  told.tuner->saved = {{"\xff", at::zeros({1})}};
+  CHECK(holds(blamed([&] { card_size(told.pipeline); }), "state: what it returned can't be saved: "));
+}
+
+TEST_CASE("wrong settings that only the tuner knows name it") {
+  Told told;
+  told.tuner->conditioning = []() -> Conditioning { throw UsageError("length is odd; make it even."); };
+  CHECK_THROWS_WITH_AS(told.predict(), "tuner \"told\" of the plugin \"shop\": length is odd; make it even.",
+                       UsageError);
 }
 
 TEST_CASE("wrong prompts name the tuner") {

@@ -113,13 +113,13 @@ TEST_CASE("examples without an answer are skipped, and windows need a verbalizer
   std::vector<Example> rows = contexts(16, 8, 5);
   rows[3].spans.clear();
   TaskPipeline pipeline = pipeline_of(model, {});
-  SkippedExamples skipped;
+  PreparedExamples prepared;
   const TrainResult result = train(model, {{pipeline, rows, {}}}, some_steps(2), 7, {},
-                                   [&](std::size_t, const SkippedExamples& found) { skipped = found; });
+                                   [&](std::size_t, const PreparedExamples& found) { prepared = found; });
   REQUIRE(result.report.losses.size() == 2);
-  REQUIRE(skipped.train.size() == 1);
-  CHECK(skipped.train[0].line == 4);
-  CHECK(skipped.train[0].reason.find("data.spans") != std::string::npos);
+  REQUIRE(prepared.skipped_train.size() == 1);
+  CHECK(prepared.skipped_train[0].line == 4);
+  CHECK(prepared.skipped_train[0].reason.find("data.spans") != std::string::npos);
   CHECK_THROWS_AS(references_of(rows[3]), DataError);
   CHECK(references_of(rows[0]) == std::vector<std::string>{"x7"});
 

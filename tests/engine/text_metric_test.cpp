@@ -80,12 +80,12 @@ TEST_CASE("generated texts are evaluated in training, by the task's metric") {
     TaskPipeline pipeline = writing_pipeline(model, metric);
     CHECK(pipeline.metric == (metric.empty() ? "exact-match" : metric));
     require_metric(pipeline);
-    SkippedExamples skipped;
+    PreparedExamples prepared;
     const TrainResult result = train(model, {{pipeline, rows, dev}}, request, 1, {},
-                                     [&](std::size_t, const SkippedExamples& found) { skipped = found; });
+                                     [&](std::size_t, const PreparedExamples& found) { prepared = found; });
     CHECK(result.dev_examples.at(0) == 5);
-    REQUIRE(skipped.dev.size() == 1);
-    CHECK(skipped.dev[0].reason.find("no reference text") != std::string::npos);
+    REQUIRE(prepared.skipped_dev.size() == 1);
+    CHECK(prepared.skipped_dev[0].reason.find("no reference text") != std::string::npos);
 
     const std::vector<Example> known(dev.begin(), dev.begin() + 5);
     GeneratedTexts written;

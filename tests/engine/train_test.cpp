@@ -2,9 +2,11 @@
 // reproduces the pipeline.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 
 #include <ATen/Parallel.h>
@@ -13,6 +15,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/tokenized_example.hpp"
 #include "spied_tuner.hpp"
 #include "tasks.hpp"
 
@@ -184,22 +187,24 @@ TEST_CASE("skipped examples are reported before training, those of the developme
   dev[1].fields.clear();
   dev[4].label = -1;
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "manual");
-  SkippedExamples skipped;
+  PreparedExamples prepared;
   const TrainResult result = train(model, {{pipeline, examples, dev}}, {}, 1, {},
-                                   [&](std::size_t, const SkippedExamples& rows) { skipped = rows; });
-  REQUIRE(skipped.train.size() == 1);
-  CHECK(skipped.train[0].line == 4);
-  CHECK(skipped.train[0].reason.find("text") != std::string::npos);
-  REQUIRE(skipped.dev.size() == 2);
-  CHECK(skipped.dev[0].line == 2);
-  CHECK(skipped.dev[1].line == 5);
+                                   [&](std::size_t, const PreparedExamples& rows) { prepared = rows; });
+  REQUIRE(prepared.skipped_train.size() == 1);
+  CHECK(prepared.skipped_train[0].line == 4);
+  CHECK(prepared.skipped_train[0].reason.find("text") != std::string::npos);
+  REQUIRE(prepared.skipped_dev.size() == 2);
+  CHECK(prepared.skipped_dev[0].line == 2);
+  CHECK(prepared.skipped_dev[1].line == 5);
   CHECK(result.dev_examples == std::vector<int64_t>{4});
   int64_t right = 0;
   for (const std::size_t i : {0, 2, 3, 5})
     right += Predictor(model, {&pipeline}).predict({&dev[i]})[0].label() == dev[i].label;
   CHECK(result.report.best_dev == static_cast<double>(right) / 4);
 
-  const auto refuse = [](std::size_t, const SkippedExamples& rows) { throw DataError(rows.train[0].reason); };
+  const auto refuse = [](std::size_t, const PreparedExamples& rows) {
+    throw DataError(rows.skipped_train[0].reason);
+  };
   TaskPipeline untouched = two_label_pipeline(model, "m", plain, "prompt-tuning");
   const at::Tensor before = untouched.tuner->state(0).tensors.at("prompt").clone();
   CHECK_THROWS_AS(train(model, {{untouched, examples, dev}}, few_steps(4), 1, {}, refuse), DataError);
@@ -288,6 +293,152 @@ TEST_CASE("a loss that is NaN or infinite ends the run with one sentence") {
   settings.clip = 0;
   CHECK_THROWS_WITH_AS(train(model, {{pipeline, examples, {}}}, settings, 1),
                        doctest::Contains("lower the learning rate"), DataError);
+}
+
+namespace {
+
+/// Changes the loss from some step on, counted from 1.
+class ChangedLoss final : public PassingEngine {
+public:
+  using Change = std::function<at::Tensor(const at::Tensor&)>;
+  ChangedLoss(Engine& engine, int64_t from, Change change)
+      : PassingEngine(engine), from_(from), change_(std::move(change)) {}
+  std::vector<Batch> training_batches(int64_t task, int64_t step) override {
+    changes_ = step + 1 >= from_;
+    return engine_.training_batches(task, step);
+  }
+  at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
+                  const Pass& pass) override {
+    const at::Tensor loss = engine_.loss(task, batch, conditioning, pass);
+    return changes_ ? change_(loss) : loss;
+  }
+
+private:
+  int64_t from_;
+  Change change_;
+  bool changes_ = false;
+};
+
+void change_loss(TaskPipeline& pipeline, int64_t from, const ChangedLoss::Change& change) {
+  pipeline.tuner = std::make_shared<SpiedTuner>(pipeline.tuner, [=](Engine& engine, const Tuner&) {
+    return std::make_unique<ChangedLoss>(engine, from, change);
+  });
+}
+
+} // namespace
+
+TEST_CASE("what was learned before training fails is kept, with and without a development set") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(32, 31), dev = word_examples(8, 32);
+  const auto not_finite = [](const at::Tensor& loss) { return loss * std::nan(""); };
+  const auto gone = [](const at::Tensor&) -> at::Tensor { throw std::runtime_error("the device is gone"); };
+  const std::vector<std::pair<ChangedLoss::Change, std::string>> failures{
+      {not_finite, "the training loss is NaN at step 11, although the trained parameters are finite: "},
+      {gone, "the device is gone"}};
+  for (const auto& failure : failures)
+    for (const bool developed : {false, true}) {
+      CAPTURE(failure.second);
+      CAPTURE(developed);
+      const auto run = [&](int64_t from, std::vector<at::Tensor>& prompts) {
+        TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+        change_loss(pipeline, from, failure.first);
+        const auto at_steps = [&](int64_t, int64_t, double, double) {
+          prompts.push_back(pipeline.tuner->state(0).tensors.at("prompt").clone());
+          return true;
+        };
+        const FitReport report = // evaluates every four steps
+            train(model, {{pipeline, examples, developed ? dev : std::vector<Example>{}}}, few_steps(60), 1,
+                  at_steps)
+                .report;
+        prompts.push_back(pipeline.tuner->state(0).tensors.at("prompt").clone());
+        return report;
+      };
+      std::vector<at::Tensor> prompts; // after each step, and at the end
+      const FitReport report = run(11, prompts);
+      CHECK(report.steps == 10);
+      CHECK(!report.cancelled);
+      REQUIRE(prompts.size() == 11);
+      REQUIRE(report.best_step > 0);
+      CHECK(report.best_step % 4 == 0);
+      CHECK((developed || report.best_step == 8)); // without a development set, the last evaluation's
+      CHECK(at::equal(prompts.back(), prompts[static_cast<std::size_t>(report.best_step) - 1]));
+      CHECK(std::isnan(report.best_dev) == !developed);
+      CHECK_MESSAGE(report.failure.starts_with(failure.second), report.failure);
+      // Where no evaluation has taken a state, the run fails.
+      CHECK_THROWS(run(3, prompts));
+    }
+}
+
+TEST_CASE("parameters that are no longer finite are neither evaluated nor kept") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(16, 27), dev = word_examples(8, 32);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+  // The loss of step 6 is finite and its gradient is not, so the update spoils what would be evaluated next.
+  change_loss(pipeline, 6, [](const at::Tensor& loss) { return loss + at::sqrt(loss * 0); });
+  at::Tensor at_evaluation;
+  FitRequest settings = few_steps(30);
+  settings.evaluate_every = 3;
+  const auto watch = [&](int64_t step, int64_t, double, double) {
+    if (step == 3)
+      at_evaluation = pipeline.tuner->state(0).tensors.at("prompt").clone();
+    return true;
+  };
+  const FitReport report = train(model, {{pipeline, examples, dev}}, settings, 1, watch).report;
+  CHECK(report.steps == 6);
+  CHECK(report.best_step == 3);
+  CHECK(report.failure.find("hold NaN or infinite values after step 6; lower the learning rate") !=
+        std::string::npos);
+  CHECK(at::equal(pipeline.tuner->state(0).tensors.at("prompt"), at_evaluation));
+}
+
+TEST_CASE("what truncation removes is counted for each example, in training and in use") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(20, 41), dev = word_examples(10, 42);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "manual");
+  // The rest of the prompt has a fixed length, so the text loses what the whole is too long by.
+  std::vector<int64_t> lengths;
+  for (const Example& example : examples)
+    lengths.push_back(std::ssize(tokenized(pipeline, model, example).at(0).input));
+  std::vector<int64_t> sorted = lengths;
+  std::ranges::sort(sorted);
+  const int64_t limit = sorted[10];
+  const auto excess = [&](int64_t length) { return std::max<int64_t>(0, length - limit); };
+  pipeline.limit.max_length = limit;
+  CutExamples expected;
+  for (const int64_t length : lengths)
+    expected.add({excess(length) > 0 ? std::map<std::string, int64_t>{{"text", excess(length)}}
+                                     : std::map<std::string, int64_t>{},
+                  excess(length) > 0 ? limit : 0});
+  REQUIRE(expected.cut > 0);
+  REQUIRE(expected.cut < 20);
+
+  PreparedExamples prepared;
+  train(model, {{pipeline, examples, dev}}, {}, 1, {},
+        [&](std::size_t, const PreparedExamples& found) { prepared = found; });
+  CHECK(prepared.cut_train == expected);
+  CHECK(prepared.cut_dev.examples == 10);
+
+  Predictor predictor(model, {&pipeline});
+  const std::vector<Prediction> predictions = predictor.predict(pointers(examples));
+  ExampleNotes filled, written;
+  predictor.fill(pointers(examples), 1, &filled);
+  GenerateSettings settings;
+  settings.max_length = 1;
+  predictor.generate(pointers(examples), settings, &written);
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    CHECK(predictions[i].cut.total() == excess(lengths[i]));
+    CHECK(filled.cut[i].total() == excess(lengths[i]));
+    CHECK(written.cut[i].total() == excess(lengths[i]));
+  }
+  // The model's own limit cuts as well.
+  pipeline.limit.max_length = 0;
+  Example longest = examples[0];
+  for (int64_t i = 0; i < model.shape().max_positions; ++i)
+    longest.fields["text"] += " film";
+  const Prediction cut = predictor.predict({&longest})[0];
+  CHECK(cut.problem == "");
+  CHECK(cut.cut.limit == model.shape().max_positions);
+  CHECK(cut.cut.by_field.at("text") >= lengths[0]);
 }
 
 TEST_CASE("a saved and reloaded card gives the same scores bit for bit, and only its own model accepts it") {

@@ -28,8 +28,9 @@ def write(name, data=None, **changes):
     json.dump(changed, open(name + ".json", "w"))
 write("toy")
 write("unlabelled", {"label": None})
+write("misspelt", {"train": "good.jsonl"}, template="{titel} {text}. It was{\"mask\"}")
 write("unnamed", labels=None)
-write("empty", {"train": "none.jsonl"})
+write("empty", {"train": "good.jsonl"}, max_length=1)
 write("blind", {"train": "good.jsonl", "dev": "none.jsonl"})
 with open("words.conll", "w") as file:
     file.write("EU ORG\nrejects O\n\nPeter O\nis O\n\n")
@@ -50,17 +51,24 @@ learn="train --model $model --tuner manual --quiet"
 expect 3 '"labels"' $learn --task unnamed.json --out no.card
 expect 3 'unlabelled.json: the key "data.label" is missing' $learn --task unlabelled.json --out no.card
 expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task words.json --out no.card
+# A misspelt field of the template.
+expect 3 'misspelt.json: the template uses the field "titel", which no training row has; did you mean "title"\? They have ' $learn --task misspelt.json --out no.card
+# Settings that contradict each other.
+expect 2 '--steps and --epochs' $learn --task toy.json --allow-skipped --steps 3 --epochs 2 --out no.card
+expect 2 '--card and --template' generate --card no.card --template '{text}' --model "$model" --quiet x
+expect 2 '--top-p is for sampling' generate --model "$model" --top-p 0.9 --quiet x
+expect 2 '--top-k is for sampling' generate --model "$model" --top-k 3 --temperature 0 --quiet x
 # The output path is checked before the task and the model are read.
 expect 3 'folder nowhere .*make it first' train --model none --tuner manual --task none.json --out nowhere/no.card
 mkdir taken && echo precious >taken/thesis.txt
 expect 2 'taken: exists and is not a card' train --model none --tuner manual --task none.json --out taken
 # Rows that can't be made into prompts: counted and named; an error with --strict or when none is left.
 expect 3 'train.jsonl, line 3: the example can.t be used' $learn --strict --task toy.json --out no.card
-expect 3 'none.jsonl: 4 of 4 training examples skipped, 100 %: 4 times .* \(first in line 1\)\.$' $learn --task empty.json --out no.card
+expect 3 'good.jsonl: 8 of 8 training examples skipped, 100 %: .* where the limit is 1, .*\.$' $learn --task empty.json --out no.card
 expect 3 'train.jsonl: 2 of 16 training examples can.t be used, 13 %: 2 times .*--allow-skipped' $learn --task toy.json --out no.card
 [ ! -e no.card ]
 train --allow-skipped --task toy.json --out toy.card --json >toy-train.json 2>err
-grep -qE 'train.jsonl: 2 of 16 training examples skipped \(line 3: .*; line 6: ' err
+grep -qE 'train.jsonl: 2 of 16 training examples skipped \(lines 3 and 6: [^;]*; it has [^;]*\)\.$' err
 grep -qE 'dev.jsonl: 1 of 8 development examples skipped \(line 4: ' err
 [ "$(wc -l <err)" -eq 2 ]
 # A metric that was not measured is left out.
@@ -88,6 +96,13 @@ expect 3 'text 1: the example can.t be used' $ask --strict 'one text for two fie
 failed cuecard $ask 'one text for two fields' >argument.json 2>err
 failed cuecard fill --model "$model" --quiet --json --template '{title}{"mask"}' --data many.jsonl >fill.json
 failed cuecard render --model "$model" --json --template '{title}{"mask"}' --data many.jsonl >render.json 2>err
+# Rows with the same reason are told together, unless they come one by one.
+failed cuecard fill --model "$model" --quiet --template '{title}{"mask"}' --data many.jsonl >out 2>err
+grep -qE '^cuecard: many.jsonl, line 21: the example can.t be used: .*"title"' err && [ "$(wc -l <err)" -eq 2 ]
+grep -q "^cuecard: 13 more examples can't be used for the reason of many.jsonl, line 21 (line 22, .*, line 31, ...).$" err
+tail -n 3 many.jsonl >last.jsonl && echo '{"text": "b"}' >>last.jsonl && echo '{"text": "b"}' >>last.jsonl
+failed cuecard render --model "$model" --template '{title}{"mask"}' <last.jsonl >out 2>err
+[ "$(grep -c "the example can't be used" err)" -eq 2 ]
 expect 3 'many.jsonl, line 21: the example' fill --model "$model" --quiet --strict --template '{title}{"mask"}' --data many.jsonl
 expect 3 'many.jsonl, line 21: the example' render --model "$model" --strict --template '{title}{"mask"}' --data many.jsonl
 python3 <<'PYTHON'
@@ -152,6 +167,7 @@ for verb, command in commands.items():
     print('{"title": "half a li', end="", file=process.stdin, flush=True)
     process.send_signal(signal.SIGINT)
     process.wait(timeout=120)  # standard input stays open
-    assert process.returncode == 130, (verb, process.returncode, process.stderr.read())
+    error = process.stderr.read()
+    assert process.returncode == 130 and "press Ctrl-C again to end at once" in error, (verb, process.returncode, error)
     assert '"error"' not in process.stdout.read(), verb
 PYTHON

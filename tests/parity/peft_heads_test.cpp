@@ -44,14 +44,14 @@ at::Tensor probabilities(const Model& model, const TaskPipeline& pipeline, const
     example.fields["text"] = text;
   }
   BatchRunner runner(model, {&pipeline}, {});
-  std::vector<std::string> problems(1);
+  ExampleNotes notes(1);
   at::Tensor result;
-  runner.run(runner.examples({&example}, problems), [&](const ForwardBatch& batch) {
+  runner.run(runner.examples({&example}, notes), [&](const ForwardBatch& batch) {
     const at::Tensor states =
         model.backbone().project({batch.hidden, pipeline.verbalizer->output_request(), {}});
     result = pipeline.verbalizer->score({states, batch.batch}).values.detach().view({-1, 3}).softmax(1);
   });
-  REQUIRE(problems[0] == "");
+  REQUIRE(notes.problems[0] == "");
   return result;
 }
 

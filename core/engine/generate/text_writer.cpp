@@ -95,8 +95,7 @@ void TextWriter::run(PromptSource& source, int64_t card) {
 }
 
 std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const Example*>& examples,
-                                                         const GenerateSettings& settings,
-                                                         std::vector<std::string>* problems,
+                                                         const GenerateSettings& settings, ExampleNotes* notes,
                                                          const GenerateCallbacks& callbacks) {
   struct Group {
     std::vector<TokenizedPrompt> prompts;
@@ -104,19 +103,20 @@ std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const
     std::vector<int64_t> cards, indices;
   };
   std::map<const void*, Group> groups; // by backbone
-  std::vector<std::string> found(examples.size());
+  ExampleNotes found(examples.size());
   const std::vector<at::Tensor> representations = runner_.representations_of(examples);
   for (std::size_t i = 0; i < examples.size(); ++i) {
     try {
       const int64_t card = runner_.pipeline_of(*examples[i]);
       TokenizedPrompt prompt = open_prompt(*examples[i], card, representations[i]);
+      found.cut[i] = prompt.cut;
       Group& group = groups[runner_.pipeline(card).own_backbone.get()];
       group.prompts.push_back(std::move(prompt));
       group.examples.push_back(examples[i]);
       group.cards.push_back(card);
       group.indices.push_back(static_cast<int64_t>(i));
     } catch (const DataError& error) {
-      found[i] = error.what();
+      found.problems[i] = error.what();
     }
   }
   std::vector<std::vector<Generated>> texts(examples.size());
@@ -131,8 +131,8 @@ std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const
     for (std::size_t i = 0; i < generated.size(); ++i)
       texts[static_cast<std::size_t>(group.indices[i])] = std::move(generated[i]);
   }
-  if (problems)
-    *problems = std::move(found);
+  if (notes)
+    *notes = std::move(found);
   return texts;
 }
 

@@ -34,11 +34,10 @@ public:
   bool generates(const Example& example) const;
 
   /// Continuations of the prompt of each example, whatever its verbalizer predicts: `settings.returns` texts
-  /// each, best first. An example that can't be used has no text and a problem. `callbacks.token` receives the example's
+  /// each, best first. An example that can't be used has no text and a problem, which `notes` get. `callbacks.token` receives the example's
   /// number; if it returns false, Cancelled is thrown.
   std::vector<std::vector<Generated>> generate(const std::vector<const Example*>& examples,
-                                               const GenerateSettings& settings,
-                                               std::vector<std::string>* problems = nullptr,
+                                               const GenerateSettings& settings, ExampleNotes* notes = nullptr,
                                                const GenerateCallbacks& callbacks = {});
 
   /// Continuations of `prompts` of `cards`, which must share their weights. `examples`: one per prompt, or

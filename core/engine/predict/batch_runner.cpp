@@ -62,19 +62,20 @@ int64_t BatchRunner::pipeline_of(const Example& example) const {
                   did_you_mean(example.card, names));
 }
 
-RunSource BatchRunner::examples(const std::vector<const Example*>& examples,
-                                std::vector<std::string>& problems) {
+RunSource BatchRunner::examples(const std::vector<const Example*>& examples, ExampleNotes& notes) {
   return {std::ssize(examples),
-          [this, &examples, &problems, representations = representations_of(examples)](int64_t index) {
+          [this, &examples, &notes, representations = representations_of(examples)](int64_t index) {
             std::vector<RunItem> items;
             const Example& example = *examples[static_cast<std::size_t>(index)];
             try {
               const int64_t card = pipeline_of(example);
               for (TokenizedPrompt& prompt : tokenized(pipeline(card), model_, example, false,
-                                                       representations[static_cast<std::size_t>(index)]))
+                                                       representations[static_cast<std::size_t>(index)])) {
+                notes.cut[static_cast<std::size_t>(index)].take_most(prompt.cut);
                 items.push_back({index, &example, card, std::move(prompt)});
+              }
             } catch (const DataError& error) {
-              problems[static_cast<std::size_t>(index)] = error.what();
+              notes.problems[static_cast<std::size_t>(index)] = error.what();
               items.clear();
             }
             return items;

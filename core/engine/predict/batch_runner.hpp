@@ -19,6 +19,7 @@
 #include "engine/card_mix.hpp"
 #include "engine/counters.hpp"
 #include "engine/predict/ensemble.hpp"
+#include "engine/predict/example_notes.hpp"
 #include "engine/task_pipeline.hpp"
 
 namespace cuecard {
@@ -92,9 +93,9 @@ public:
   /// The same; DataError when there is none.
   int64_t pipeline_of(const Example& example) const;
 
-  /// Examples, rendered and edited by their pipelines. `problems[i]` becomes the reason why example i can't be
-  /// used.
-  RunSource examples(const std::vector<const Example*>& examples, std::vector<std::string>& problems);
+  /// Examples, rendered and edited by their pipelines. `notes` must have an entry for each of them; they are
+  /// filled in as the examples are taken.
+  RunSource examples(const std::vector<const Example*>& examples, ExampleNotes& notes);
   /// Prompts of the first pipeline as they are, with the tokens `positions` selected.
   RunSource prompts(const std::vector<Prompt>& prompts, const OutputPositions& positions) const;
 

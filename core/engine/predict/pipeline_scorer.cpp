@@ -17,18 +17,18 @@ public:
   void score(const ScoreRequest& request,
              const std::function<void(const at::Tensor& outputs, const Batch& batch)>& use) override {
     const at::NoGradGuard no_grad; // not inference mode: callers may use the outputs with autograd later
-    std::vector<std::string> problems(request.examples.size());
+    ExampleNotes notes(request.examples.size());
     const RunSource source = request.prompts ? runner_.prompts(*request.prompts, request.positions)
-                                             : runner_.examples(request.examples, problems);
+                                             : runner_.examples(request.examples, notes);
     const CountedBackbone backbone = runner_.backbone(0);
     bool any = false;
     runner_.run(source, [&](const ForwardBatch& forward) {
       any = true;
       use(backbone.project(forward.hidden, request.output, forward.batch), forward.batch);
     });
-    if (!any && !problems.empty())
-      throw DataError("none of the " + std::to_string(problems.size()) +
-                      " examples could be scored: " + problems.front());
+    if (!any && !notes.problems.empty())
+      throw DataError("none of the " + std::to_string(notes.problems.size()) +
+                      " examples could be scored: " + notes.problems.front());
   }
 
   std::vector<Prompt> blank() override { return blank_prompts(runner_.pipeline(0)); }

@@ -61,10 +61,10 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
                                            const std::function<void(int64_t)>& done) {
   const at::InferenceMode inference;
   std::vector<Prediction> predictions(examples.size());
-  std::vector<std::string> problems(examples.size());
+  ExampleNotes notes(examples.size());
   int64_t finished = 0;
   std::vector<int64_t> to_generate; // examples whose prediction is a generated text
-  const RunSource all = runner_.examples(examples, problems);
+  const RunSource all = runner_.examples(examples, notes);
   const auto scored = [&](int64_t index) {
     if (!writer_.generates(*examples[static_cast<std::size_t>(index)]))
       return all.items(index);
@@ -93,17 +93,19 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
       done(finished);
   });
   if (!to_generate.empty()) {
-    predict_texts(examples, to_generate, predictions, problems);
+    predict_texts(examples, to_generate, predictions, notes);
     if (done)
       done(finished + std::ssize(to_generate));
   }
-  for (std::size_t i = 0; i < problems.size(); ++i)
-    predictions[i].problem = std::move(problems[i]);
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    predictions[i].problem = std::move(notes.problems[i]);
+    predictions[i].cut = std::move(notes.cut[i]);
+  }
   return predictions;
 }
 
 void Predictor::predict_texts(const std::vector<const Example*>& examples, const std::vector<int64_t>& which,
-                              std::vector<Prediction>& predictions, std::vector<std::string>& problems) {
+                              std::vector<Prediction>& predictions, ExampleNotes& notes) {
   std::map<int64_t, std::vector<int64_t>> by_card; // each card has its own settings
   for (const int64_t index : which)
     by_card[runner_.pipeline_of(*examples[static_cast<std::size_t>(index)])].push_back(index);
@@ -111,23 +113,24 @@ void Predictor::predict_texts(const std::vector<const Example*>& examples, const
     std::vector<const Example*> own;
     for (const int64_t index : indices)
       own.push_back(examples[static_cast<std::size_t>(index)]);
-    std::vector<std::string> found;
+    ExampleNotes found;
     const auto texts = writer_.generate(own, *runner_.pipeline(card).verbalizer->generation(), &found);
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const auto index = static_cast<std::size_t>(indices[i]);
       predictions[index].card = card;
-      problems[index] = found[i];
-      if (found[i].empty())
+      notes.problems[index] = found.problems[i];
+      notes.cut[index] = found.cut[i];
+      if (found.problems[i].empty())
         predictions[index].decision = decision_of(texts[i].at(0));
     }
   }
 }
 
 std::vector<std::vector<SlotTokens>> Predictor::fill(const std::vector<const Example*>& examples, int64_t count,
-                                                     std::vector<std::string>* problems) {
+                                                     ExampleNotes* notes) {
   const at::InferenceMode inference;
   std::vector<std::vector<SlotTokens>> result(examples.size());
-  std::vector<std::string> found(examples.size());
+  ExampleNotes found(examples.size());
   const CountedBackbone backbone = runner_.backbone(0);
   runner_.run(runner_.examples(examples, found), [&](const ForwardBatch& forward) {
     at::Tensor scores = backbone.project(forward.hidden, {OutputRequest::Kind::log_probs}, forward.batch);
@@ -146,8 +149,8 @@ std::vector<std::vector<SlotTokens>> Predictor::fill(const std::vector<const Exa
             {{t, t + tokens.size(1)}, {p, p + log_probs.size(1)}});
       }
   });
-  if (problems)
-    *problems = std::move(found);
+  if (notes)
+    *notes = std::move(found);
   return result;
 }
 

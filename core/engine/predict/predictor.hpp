@@ -19,6 +19,7 @@ struct Prediction {
   int64_t card = 0;
   Decision decision;
   std::string problem; ///< why the example can't be used; empty when it could
+  CutTokens cut;       ///< what truncation removed from it
 
   /// The label of an example that has one; -1 when there is none.
   int64_t label() const { return decision.labels.size() == 1 ? decision.labels[0] : -1; }
@@ -50,16 +51,15 @@ public:
                                   const std::function<void(int64_t)>& done = {});
 
   /// For each example the `count` best tokens at each of its answer slots, by log-probability over the
-  /// vocabulary. One that can't be used has no slots and a problem.
+  /// vocabulary. One that can't be used has no slots and a problem, which `notes` get.
   std::vector<std::vector<SlotTokens>> fill(const std::vector<const Example*>& examples, int64_t count,
-                                            std::vector<std::string>* problems = nullptr);
+                                            ExampleNotes* notes = nullptr);
 
   /// Texts that continue the prompt of each example: TextWriter::generate.
   std::vector<std::vector<Generated>> generate(const std::vector<const Example*>& examples,
-                                               const GenerateSettings& settings,
-                                               std::vector<std::string>* problems = nullptr,
+                                               const GenerateSettings& settings, ExampleNotes* notes = nullptr,
                                                const GenerateCallbacks& callbacks = {}) {
-    return writer_.generate(examples, settings, problems, callbacks);
+    return writer_.generate(examples, settings, notes, callbacks);
   }
 
   /// For programs that continue prompts as they arrive (TextWriter::open, TextWriter::run).
@@ -76,7 +76,7 @@ private:
                                const Batch& batch) const;
   /// Predictions of the examples `which`, whose verbalizers have the model generate a text.
   void predict_texts(const std::vector<const Example*>& examples, const std::vector<int64_t>& which,
-                     std::vector<Prediction>& predictions, std::vector<std::string>& problems);
+                     std::vector<Prediction>& predictions, ExampleNotes& notes);
 
   BatchRunner runner_;
   TextWriter writer_;

@@ -1,9 +1,5 @@
 #include "engine/train/checkpoint.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 
 #include <ATen/ops/from_blob.h>
@@ -21,6 +17,7 @@ namespace {
 
 constexpr const char* json_name = "checkpoint.json";
 constexpr const char* tensors_name = "checkpoint.safetensors";
+constexpr const char* lock_name = ".lock";
 constexpr std::size_t largest_json = std::size_t{16} << 20;
 
 /// Whether `name` is a temporary file that a killed process left (atomic_write.hpp).
@@ -29,7 +26,8 @@ bool left_over(const std::string& name) {
          name.starts_with(std::string(".") + tensors_name + ".");
 }
 
-void take_over(const std::filesystem::path& directory) {
+/// Creates the folder if there is none. Returns its lock file.
+std::filesystem::path open_folder(const std::filesystem::path& directory) {
   std::error_code failed;
   std::filesystem::create_directory(directory, failed);
   if (!std::filesystem::is_directory(directory))
@@ -37,10 +35,11 @@ void take_over(const std::filesystem::path& directory) {
                     (failed ? failed.message() : std::string("there is a file of that name")) + ".");
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    if (name != json_name && name != tensors_name && !left_over(name))
+    if (name != json_name && name != tensors_name && name != lock_name && !left_over(name))
       throw UsageError(directory.string() + ": holds \"" + name +
                        "\", which is not part of a checkpoint; name an empty or a new folder.");
   }
+  return directory / lock_name;
 }
 
 /// SHA-256 of a list of texts, each preceded by its length.
@@ -155,34 +154,18 @@ RunIdentity describe_run(const Model& model, const FitSettings& settings, uint64
   };
 }
 
-Checkpoint::Checkpoint(std::filesystem::path directory, RunIdentity run) : directory_(std::move(directory)) {
-  take_over(directory_);
-  lock_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    if (lock_ >= 0)
-      ::close(lock_);
-    throw DataError(directory_.string() +
-                    ": another run is using this checkpoint; wait for it, or name another folder.");
-  }
-  try {
-    for (const auto& entry : std::filesystem::directory_iterator(directory_))
-      if (left_over(entry.path().filename().string()))
-        std::filesystem::remove(entry.path());
-    if (std::filesystem::exists(directory_ / json_name))
-      compare(run);
-    else if (std::filesystem::exists(directory_ / tensors_name))
-      throw DataError(directory_.string() + ": " + json_name +
-                      " is missing, so it is unknown which run this checkpoint belongs to; remove the folder.");
-    else
-      write_file_atomically(directory_ / json_name, nlohmann::json(run).dump(2));
-  } catch (...) {
-    ::close(lock_);
-    throw;
-  }
-}
-
-Checkpoint::~Checkpoint() {
-  ::close(lock_);
+Checkpoint::Checkpoint(std::filesystem::path directory, RunIdentity run)
+    : directory_(std::move(directory)), lock_(open_folder(directory_), directory_, "checkpoint") {
+  for (const auto& entry : std::filesystem::directory_iterator(directory_))
+    if (left_over(entry.path().filename().string()))
+      std::filesystem::remove(entry.path());
+  if (std::filesystem::exists(directory_ / json_name))
+    compare(run);
+  else if (std::filesystem::exists(directory_ / tensors_name))
+    throw DataError(directory_.string() + ": " + json_name +
+                    " is missing, so it is unknown which run this checkpoint belongs to; remove the folder.");
+  else
+    write_file_atomically(directory_ / json_name, nlohmann::json(run).dump(2));
 }
 
 void Checkpoint::compare(const RunIdentity& here) const {

@@ -13,6 +13,7 @@
 
 #include "engine/model.hpp"
 #include "engine/task_pipeline.hpp"
+#include "files/run_lock.hpp"
 
 namespace cuecard {
 
@@ -31,9 +32,9 @@ public:
   /// folder holds anything else. DataError when it holds the state of another run (the error says what differs)
   /// or is in use by a running one.
   Checkpoint(std::filesystem::path directory, RunIdentity run);
-  ~Checkpoint();
-  Checkpoint(const Checkpoint&) = delete;
-  Checkpoint& operator=(const Checkpoint&) = delete;
+
+  /// RunLock::remark.
+  const std::string& remark() const { return lock_.remark(); }
 
   /// The last state written, on the CPU, in memory of its own; empty when there is none.
   TensorMap read() const;
@@ -43,7 +44,7 @@ private:
   void compare(const RunIdentity& here) const;
 
   std::filesystem::path directory_;
-  int lock_ = -1;
+  RunLock lock_;
 };
 
 /// Removes the checkpoint of a finished run; does nothing if there is none.

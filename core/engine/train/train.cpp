@@ -38,19 +38,20 @@ constexpr std::chrono::seconds max_checkpoint_age{30};
 class TrainingEngine final : public Engine, public TokenSearch {
 public:
   TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
-                 Problem& problem, const Progress& progress, const OnSkipped& on_skipped, TrainResult& result)
+                 Problem& problem, const Progress& progress, const OnPrepared& on_prepared, TrainResult& result)
       : model_(model), problem_(problem), progress_(progress), result_(result) {
     int64_t most = 0;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      SkippedExamples skipped;
-      add_task(tasks[i], skipped);
-      if (on_skipped)
-        on_skipped(i, skipped);
+      PreparedExamples prepared;
+      add_task(tasks[i], prepared);
+      if (on_prepared)
+        on_prepared(i, prepared);
       if (tasks_.back().training_set.size() == 0)
         throw DataError("none of the training examples can be used" +
-                        (skipped.train.empty() ? std::string(": there are none.")
-                                               : "; line " + std::to_string(skipped.train.front().line) + ": " +
-                                                     skipped.train.front().reason));
+                        (prepared.skipped_train.empty()
+                             ? std::string(": there are none.")
+                             : "; line " + std::to_string(prepared.skipped_train.front().line) + ": " +
+                                   prepared.skipped_train.front().reason));
       most = std::max(most, tasks_.back().training_set.size());
     }
     settings_ = resolve(request, most);
@@ -129,6 +130,8 @@ public:
   /// Must be called before anything is trained.
   void use_checkpoint(const Checkpointing& checkpointing, RunIdentity run) {
     checkpoint_.emplace(checkpointing.directory, std::move(run));
+    if (checkpointing.on_remark && !checkpoint_->remark().empty())
+      checkpointing.on_remark(checkpoint_->remark());
     every_ = checkpointing.every;
   }
 
@@ -197,21 +200,23 @@ private:
 
   TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
 
-  void add_task(const TrainTask& task, SkippedExamples& skipped) {
+  void add_task(const TrainTask& task, PreparedExamples& prepared) {
     const CountedBackbone backbone = task.pipeline.backbone(model_, result_.counters);
     backbones_.push_back(backbone);
     tasks_.push_back({task.pipeline,
                       backbone,
-                      TrainingSet(model_, task.pipeline, backbones_.back(), task.train, skipped.train),
+                      TrainingSet(model_, task.pipeline, backbones_.back(), task.train, prepared.skipped_train),
                       {},
                       {}});
+    prepared.cut_train = tasks_.back().training_set.cut();
     for (const Example& example : task.dev) {
       try {
-        tokenized(task.pipeline, model_, example);
+        const std::vector<TokenizedPrompt> prompts = tokenized(task.pipeline, model_, example);
         require_answer(task.pipeline, example);
+        prepared.cut_dev.add(cut_of(prompts));
         tasks_.back().dev.push_back(example);
       } catch (const DataError& error) {
-        skipped.dev.push_back({example.line, error.what()});
+        prepared.skipped_dev.push_back({example.line, error.what()});
       }
     }
     tasks_.back().dev = measured_inputs(task.pipeline, std::move(tasks_.back().dev));
@@ -260,7 +265,7 @@ Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::v
 }
 
 TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
-                  uint64_t seed, const Progress& progress, const OnSkipped& on_skipped,
+                  uint64_t seed, const Progress& progress, const OnPrepared& on_prepared,
                   const Checkpointing& checkpointing) {
   TrainResult result;
   Tuner& tuner = *tasks.at(0).pipeline.tuner;
@@ -268,7 +273,7 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
   for (const TrainTask& task : tasks)
     problem.tasks.push_back({task.pipeline.name, *task.pipeline.prompt_template, *task.pipeline.verbalizer,
                              task.pipeline.labels, &task.train, &task.dev, task.pipeline.metric});
-  TrainingEngine engine(model, tasks, tuner.defaults(request), problem, progress, on_skipped, result);
+  TrainingEngine engine(model, tasks, tuner.defaults(request), problem, progress, on_prepared, result);
   if (!checkpointing.directory.empty()) {
     RunIdentity run = describe_run(model, engine.settings(), seed);
     for (const TrainTask& task : tasks)

@@ -20,12 +20,14 @@ namespace cuecard {
 /// stop.
 using Progress = std::function<bool(int64_t step, int64_t steps, double loss, double dev)>;
 
-struct SkippedExamples {
-  std::vector<SkippedExample> train, dev;
+/// What became of the examples of a task when they were made into prompts.
+struct PreparedExamples {
+  std::vector<SkippedExample> skipped_train, skipped_dev;
+  CutExamples cut_train, cut_dev; ///< of those that are used
 };
 
-/// Receives the skipped examples of each task once, before training. May throw to reject them.
-using OnSkipped = std::function<void(std::size_t task, const SkippedExamples&)>;
+/// Receives what became of the examples of each task once, before training. May throw to reject them.
+using OnPrepared = std::function<void(std::size_t task, const PreparedExamples&)>;
 
 /// One task of a run. All pipelines of a run share one tuner and are its tasks, in this order.
 struct TrainTask {
@@ -39,6 +41,7 @@ struct TrainTask {
 struct Checkpointing {
   std::filesystem::path directory; ///< empty: nowhere
   int64_t every = 0; ///< steps; the state is also written after each evaluation on the development set
+  std::function<void(const std::string&)> on_remark = {}; ///< receives RunLock::remark, if there is one
 };
 
 struct TrainResult {
@@ -54,7 +57,7 @@ struct TrainResult {
 /// state found, even if the run was stopped. DataError when a task has no usable training example. The
 /// checkpoint remains until `remove_checkpoint`, because the caller has yet to save the result.
 TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
-                  uint64_t seed, const Progress& progress = {}, const OnSkipped& on_skipped = {},
+                  uint64_t seed, const Progress& progress = {}, const OnPrepared& on_prepared = {},
                   const Checkpointing& checkpointing = {});
 
 /// Calibrates and fits the verbalizer without gradients, as its options request: the first and the last step of

@@ -37,6 +37,7 @@ void TrainingSet::render(std::vector<SkippedExample>& skipped) {
   entries_.clear();
   entry_of_.clear();
   slots_ = {};
+  cut_ = {};
   ordered_epoch_ = -1;
   std::vector<const Example*> all_examples;
   for (const Example& example : examples_)
@@ -51,6 +52,7 @@ void TrainingSet::render(std::vector<SkippedExample>& skipped) {
         entry.length += static_cast<int64_t>(prompt.input.size() + prompt.output.size());
         slots_.include(prompt);
       }
+      cut_.add(cut_of(entry.prompts));
       prompts += std::ssize(entry.prompts);
       entry_of_[&example] = entries_.size();
       entries_.push_back(std::move(entry));

@@ -32,6 +32,9 @@ public:
   /// Renders all examples again.
   void render(std::vector<SkippedExample>& skipped);
 
+  /// What truncation removed from the examples.
+  const CutExamples& cut() const { return cut_; }
+
   /// Soft slots of all prompts.
   const SlotCounts& slots() const { return slots_; }
 
@@ -72,6 +75,7 @@ private:
   const std::vector<Example>& examples_;
   std::vector<Entry> entries_;
   SlotCounts slots_;
+  CutExamples cut_;
   std::unordered_map<const Example*, std::size_t> entry_of_;
   std::unique_ptr<TrainingPrefixCache> prefixes_; ///< null where trained parameters precede or change all text
   std::vector<int64_t> order_;

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "batch/cut_tokens.hpp"
 #include "engine/counters.hpp"
 #include "host/input_rows.hpp"
 
@@ -29,6 +30,12 @@ inline Json problem_json(int64_t number, const InputRow& row, const std::string&
   if (row.example.line > 0)
     object["line"] = row.example.line;
   return object;
+}
+
+/// How many examples were truncated, and how many tokens they lost.
+inline void add_cut(Json& object, const CutExamples& cut, const std::string& prefix = "") {
+  object[prefix + "cut_examples"] = cut.cut;
+  object[prefix + "cut_tokens"] = cut.lost.total();
 }
 
 inline void add_counters(Json& object, const Counters& counters) {

@@ -6,6 +6,7 @@
 #include "engine/train/dev_metric.hpp"
 #include "host/interrupt.hpp"
 #include "host/output/record_messages.hpp"
+#include "host/runs/cut_context.hpp"
 
 namespace cuecard::host {
 
@@ -59,11 +60,14 @@ ComparedCard compare_card(const Model& model, const registry::Registry& plugins,
   });
   MetricAccumulator answered(pipeline);
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    if (predictions[i].problem.empty())
-      answered.add(*examples[i], predictions[i]);
-    else
+    if (!predictions[i].problem.empty()) {
       ++measured.skipped;
+      continue;
+    }
+    answered.add(*examples[i], predictions[i]);
+    measured.cut.add(predictions[i].cut);
   }
+  measured.context = cut_context(pipeline, model, rows.report.file, "examples", task_max_length);
   measured.n = answered.size();
   if (measured.n == 0)
     throw DataError(rows.report.file + ": none of its examples can be used to evaluate the card \"" +

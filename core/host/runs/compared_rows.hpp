@@ -9,6 +9,7 @@
 #include "card/card.hpp"
 #include "data/readers.hpp"
 #include "engine/model.hpp"
+#include "host/output/cut_message.hpp"
 #include "host/runs/training_task.hpp"
 #include "metrics/task_metric.hpp"
 #include "registry/registry.hpp"
@@ -28,6 +29,8 @@ struct ComparedCard {
   double value = 0;
   std::map<std::string, double> by_metric; ///< where texts are predicted: every text metric
   int64_t n = 0, skipped = 0;
+  CutExamples cut;     ///< of the examples evaluated
+  CutContext context;  ///< for what is said about them
   bool of_rows = true; ///< false where words are labelled: words of one sentence are not independent samples
   LabelPredictions labelled; ///< where an example has one label; empty where words or texts are predicted
 };

@@ -86,6 +86,7 @@ void add_measures(Json& object, const MeasuredCard& measured) {
 } // namespace
 
 void MeasuredCard::add(const Example& example, const Prediction& prediction) {
+  cut_.add(prediction.cut);
   const std::vector<bool> right = rows_.add(example, prediction);
   for (std::size_t word = 0; word < right.size(); ++word)
     correct_[{example.line, word}] = right[word];
@@ -145,6 +146,7 @@ Json as_json(const MeasuredCard& measured, const MeasuredPass& pass, int64_t mis
       {"data", measured.report().file},
       {"data_sha256", measured.report().sha256}};
   object.update(more);
+  add_cut(object, measured.cut());
   if (first) {
     const PairedComparison pair = against(measured, *first);
     object["versus"] = {{"card", first->pipeline().name},

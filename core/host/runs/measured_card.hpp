@@ -31,6 +31,7 @@ public:
   void add(const Example& example, const Prediction& prediction);
 
   const TaskPipeline& pipeline() const { return pipeline_; }
+  const CutExamples& cut() const { return cut_; }
   const MetricAccumulator& rows() const { return rows_; }
   RecordReport& report() { return report_; }
   const RecordReport& report() const { return report_; }
@@ -45,6 +46,7 @@ private:
   const TaskPipeline& pipeline_;
   MetricAccumulator rows_;
   RecordReport report_;
+  CutExamples cut_;
   std::map<std::pair<int64_t, std::size_t>, bool> correct_;
   std::vector<Mistake> mistakes_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <utility>
 
 #include <cuecard/error.hpp>
 
@@ -10,9 +11,13 @@
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/output/table.hpp"
+#include "host/runs/cut_context.hpp"
 #include "host/runs/progress.hpp"
 #include "metrics/metrics.hpp"
 #include "metrics/task_metric.hpp"
+#include "program/failure.hpp"
+#include "program/one_line.hpp"
+#include "registry/guard.hpp"
 #include "registry/options.hpp"
 
 namespace cuecard::host {
@@ -63,7 +68,7 @@ Card finished_card(const Model& model, const registry::Registry& plugins, TaskPi
   training.steps = result.report.steps;
   training.best_step = result.report.best_step;
   training.seconds = result.seconds;
-  training.examples = std::ssize(rows.train) - std::ssize(rows.skipped.train);
+  training.examples = std::ssize(rows.train) - std::ssize(rows.prepared.skipped_train);
   training.settings = result.report.settings;
   if (task < result.dev.size() && std::isfinite(result.dev[task]))
     pipeline.record.metrics.push_back(
@@ -73,11 +78,25 @@ Card finished_card(const Model& model, const registry::Registry& plugins, TaskPi
   return to_card(pipeline, model);
 }
 
-bool same_lines(const SkippedExamples& a, const SkippedExamples& b) {
+bool same_skipped(const PreparedExamples& a, const PreparedExamples& b) {
   const auto same = [](const std::vector<SkippedExample>& x, const std::vector<SkippedExample>& y) {
     return std::ranges::equal(x, y, {}, &SkippedExample::line, &SkippedExample::line);
   };
-  return same(a.train, b.train) && same(a.dev, b.dev);
+  return same(a.skipped_train, b.skipped_train) && same(a.skipped_dev, b.skipped_dev);
+}
+
+/// What the run of another seed has not reported, as `before` says, is reported.
+void report_prepared(TaskRows& rows, const PreparedExamples& now, const TaskPipeline& pipeline,
+                     const Model& model, const ReadSettings& settings) {
+  const PreparedExamples before = std::exchange(rows.prepared, now);
+  if (!same_skipped(before, now))
+    report_skipped(rows, settings);
+  if (!(before.cut_train == now.cut_train))
+    report_cut(now.cut_train,
+               cut_context(pipeline, model, rows.train_report.file, "training examples", task_max_length));
+  if (!(before.cut_dev == now.cut_dev))
+    report_cut(now.cut_dev,
+               cut_context(pipeline, model, rows.dev_report.file, "development examples", task_max_length));
 }
 
 TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
@@ -100,20 +119,28 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
     bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
     return !Interruptible::requested();
   };
-  const auto on_skipped = [&](std::size_t task, const SkippedExamples& skipped) {
-    TaskRows& rows = tasks[task].rows;
-    const bool reported = same_lines(rows.skipped, skipped); // by the run of another seed
-    rows.skipped = skipped;
-    if (!reported)
-      report_skipped(rows, labelled_rows(values));
+  const auto on_prepared = [&](std::size_t task, const PreparedExamples& prepared) {
+    report_prepared(tasks[task].rows, prepared, pipelines[task], model, labelled_rows(values));
   };
-  return train(model, train_tasks, requested(values), choice.seed, progress, on_skipped,
-               {choice.checkpoint, values.integer("checkpoint-every")});
+  const auto say = [](const std::string& sentence) { std::cerr << "cuecard: " << one_line(sentence) << '\n'; };
+  return train(model, train_tasks, requested(values), choice.seed, progress, on_prepared,
+               {choice.checkpoint, values.integer("checkpoint-every"), say});
+}
+
+/// What a run's failure means for its card, as a warning.
+void report_failure_of(const TrainedRun& run, const RunChoice& choice) {
+  const FitReport& report = run.result.report;
+  if (!report.failure.empty())
+    std::cerr << "cuecard: warning: " << choice.title << ": the tuner \"" << choice.tuner << "\" stopped after "
+              << report.steps << " steps, and the best state so far, of step " << report.best_step
+              << ", is kept: " << one_line(without_full_stop(registry::sentence_of(report.failure))) << ".\n";
 }
 
 } // namespace
 
 FitRequest requested(const Values& values) {
+  if (values.given("steps") && values.given("epochs"))
+    throw UsageError("--steps and --epochs both say how long to train; give one of them.");
   FitRequest request;
   const auto integer = [&](const char* flag) {
     return values.given(flag) ? std::optional(values.integer(flag)) : std::nullopt;
@@ -138,10 +165,39 @@ FitRequest requested(const Values& values) {
   return request;
 }
 
+/// DataError for a field of the template that no training row has: a misspelt one, as a rule.
+void require_fields(const TrainingTask& task, const TaskPipeline& pipeline) {
+  const std::vector<Example>& rows = task.rows.train;
+  for (const std::string& field :
+       rows.empty() ? std::vector<std::string>() : pipeline.prompt_template->fields()) {
+    const bool meta = field.starts_with("meta.");
+    const std::string name = meta ? field.substr(5) : field;
+    if (std::ranges::any_of(rows, [&](const Example& row) {
+          return meta ? row.meta.contains(name) : row.fields.contains(name) || row.words.contains(name);
+        }))
+      continue;
+    std::vector<std::string> known;
+    for (const auto& [other, text] : meta ? rows[0].meta : rows[0].fields)
+      known.push_back(other);
+    for (const auto& [other, words] : rows[0].words)
+      if (!meta)
+        known.push_back(other);
+    std::string list;
+    for (const std::string& other : known)
+      list += (list.empty() ? "\"" : ", \"") + other + "\"";
+    const std::string near = name.size() < 3 ? "" : nearest(name, known); // any two letters are near each other
+    throw DataError(
+        task.file.file.string() + ": the template uses the " + (meta ? "side data \"" : "field \"") + name +
+        "\", which no training row has" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
+        (near.empty() ? "; they have " + (list.empty() ? "none" : list) + "." : " They have " + list + "."));
+  }
+}
+
 /// Settings that a task can't follow are errors; a prompt that ignores its input is a warning, once for all seeds.
 void check_tasks(const std::vector<TrainingTask>& tasks, const std::vector<TaskPipeline>& pipelines,
                  const RunChoice& choice, const Values& values) {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
+    require_fields(tasks[i], pipelines[i]);
     if (values.given("patience") && tasks[i].rows.dev.empty())
       throw UsageError("--patience needs a development set, and task \"" + pipelines[i].name +
                        "\" has none; give \"dev\" or \"split\" in its task file, or omit --patience.");
@@ -170,10 +226,13 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
   check_tasks(tasks, pipelines, choice, values);
   if (choice.from)
     continue_from(*choice.from, pipelines.at(0), model);
+  for (std::size_t i = 0; i < pipelines.size(); ++i) // what can't be saved is found before training
+    check_card_space(choice.places.at(i), card_size(pipelines[i]));
 
   TrainedRun run;
   run.seed = choice.seed;
   run.result = train_all(model, pipelines, tasks, choice, values);
+  report_failure_of(run, choice);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     run.parameters.push_back(pipelines[i].parameters());
     run.cards.push_back(finished_card(model, plugins, pipelines[i], run.result, i, tasks[i].rows));

@@ -13,16 +13,17 @@
 
 namespace cuecard::host {
 
-/// The settings given by flags.
+/// The settings given by flags. UsageError if two of them contradict each other.
 FitRequest requested(const Values& values);
 
 struct RunChoice {
   std::string tuner;
   std::vector<std::pair<std::string, std::string>> set; ///< as typed after `--set`
   uint64_t seed = 0;
-  std::optional<Card> from;         ///< training starts from this card's state
-  std::filesystem::path checkpoint; ///< empty: none
-  std::string title = "train";      ///< of the progress bar
+  std::optional<Card> from;                  ///< training starts from this card's state
+  std::filesystem::path checkpoint;          ///< empty: none
+  std::vector<std::filesystem::path> places; ///< where the cards will be written, by task
+  std::string title = "train";               ///< of the progress bar
 };
 
 /// The result of a run: one card per task, in their order.
@@ -33,7 +34,7 @@ struct TrainedRun {
   TrainResult result;
 };
 
-/// Trains one tuner on `tasks`; fills in their `rows.skipped`.
+/// Trains one tuner on `tasks`; fills in their `rows.prepared`.
 TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
                         const RunChoice& choice, const Values& values);
 

@@ -193,14 +193,14 @@ void report_skipped(const TaskRows& rows, const ReadSettings& settings) {
       records.push_back({each.line, without_full_stop(each.reason)});
     const auto total = static_cast<int64_t>(count);
     const std::string text = skipped_sentence(records, total, file, what, 10);
-    if (&skipped == &rows.skipped.train && skipped.size() == count)
+    if (&skipped == &rows.prepared.skipped_train && skipped.size() == count)
       throw DataError(text);
     if (!settings.allow_skipped)
       refuse_too_many(records, total, file, what);
     std::cerr << "cuecard: " << text << '\n';
   };
-  report(rows.skipped.train, rows.train_report.file, rows.train.size(), "training examples");
-  report(rows.skipped.dev, rows.dev_report.file, rows.dev.size(), "development examples");
+  report(rows.prepared.skipped_train, rows.train_report.file, rows.train.size(), "training examples");
+  report(rows.prepared.skipped_dev, rows.dev_report.file, rows.dev.size(), "development examples");
 }
 
 } // namespace cuecard::host

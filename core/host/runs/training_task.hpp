@@ -16,7 +16,7 @@ namespace cuecard::host {
 struct TaskRows {
   std::vector<Example> train, dev;
   RecordReport train_report, dev_report; ///< records skipped when reading
-  SkippedExamples skipped;               ///< examples skipped after reading
+  PreparedExamples prepared;             ///< what became of the others
 };
 
 struct TrainingTask {

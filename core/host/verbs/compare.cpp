@@ -14,13 +14,17 @@
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
+#include "host/output/output_lock.hpp"
 #include "host/output/table.hpp"
 #include "host/runs/compared_rows.hpp"
+#include "host/runs/saved_card.hpp"
 #include "host/runs/training_run.hpp"
 #include "host/verbs/verbs.hpp"
 #include "metrics/metrics.hpp"
 #include "metrics/task_metric.hpp"
 #include "program/failure.hpp"
+#include "program/one_line.hpp"
+#include "registry/guard.hpp"
 
 namespace cuecard::host {
 
@@ -109,10 +113,16 @@ int64_t bytes_in(const std::filesystem::path& folder) {
   return bytes;
 }
 
+/// For a tuner whose runs end before its last seed: the best card of those before is not lost.
+void keep_best(const std::optional<TrainedRun>& best, const RunChoice& choice, const Values& values) {
+  if (best && values.given("out"))
+    std::cerr << "cuecard: " << one_line(save_trained_card(best->cards[0], choice.places[0]).place.string())
+              << " holds the best card of the seeds before " << choice.seed << ".\n";
+}
+
 /// Trains and evaluates one tuner with all seeds. Throws Cancelled when it is stopped.
 Json compare_tuner(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
-                   const ComparedRows& rows, RunChoice choice, const std::filesystem::path& out,
-                   const Values& values) {
+                   const ComparedRows& rows, RunChoice choice, const Values& values) {
   const auto first = static_cast<uint64_t>(values.integer("seed"));
   const auto count = static_cast<uint64_t>(values.integer("seeds", 1));
   std::vector<double> found, dev;
@@ -122,10 +132,17 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
   ComparedCard of_best;
   for (choice.seed = first; choice.seed < first + count; ++choice.seed) {
     choice.title = choice.tuner + ", seed " + std::to_string(choice.seed);
-    TrainedRun run = run_training(model, plugins, tasks, choice, values);
-    if (run.result.report.cancelled)
-      throw Cancelled();
-    const ComparedCard measured = compare_card(model, plugins, run.cards[0], tasks[0].file.metric, rows);
+    TrainedRun run;
+    ComparedCard measured;
+    try {
+      run = run_training(model, plugins, tasks, choice, values);
+      if (run.result.report.cancelled)
+        throw Cancelled();
+      measured = compare_card(model, plugins, run.cards[0], tasks[0].file.metric, rows);
+    } catch (const Error&) {
+      keep_best(best, choice, values);
+      throw;
+    }
     const FitReport& report = run.result.report;
     found.push_back(measured.value);
     seconds += run.result.seconds;
@@ -134,14 +151,15 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
                      {"dev", finite(report.best_dev)},
                      {"steps", report.steps},
                      {"best_step", report.best_step},
+                     {"failure", report.failure.empty() ? Json() : Json(registry::sentence_of(report.failure))},
                      {"seconds", run.result.seconds}});
     if (!best || report.best_dev > best->result.report.best_dev) {
       best = std::move(run);
       of_best = measured;
     }
   }
-  const std::filesystem::path place = out / (choice.tuner + ".card");
-  save_card(best->cards[0], place);
+  report_cut(of_best.cut, of_best.context);
+  const std::filesystem::path place = save_trained_card(best->cards[0], choice.places[0]).place;
   const MeanStd mean = mean_std(found);
   Json object{{"tuner", choice.tuner},
               {"task", tasks[0].file.name},
@@ -161,6 +179,7 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
               {"data_sha256", rows.report.sha256},
               {"labels", best->cards[0].labels},
               {"confusion", confusion_of(of_best.labelled)}};
+  add_cut(object, of_best.cut);
   Json losses = Json::array();
   for (const float loss : best->result.report.losses)
     losses.push_back(finite(loss));
@@ -204,6 +223,7 @@ void print_table(const std::vector<Json>& objects, const ComparedRows& rows, con
 int compare_tuners(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
+  requested(values); // contradictions are found before anything is read
   const std::vector<std::string> tuners = tuners_of(values, plugins);
   std::vector<RunChoice> choices;
   for (const std::string& tuner : tuners) {
@@ -217,18 +237,22 @@ int compare_tuners(const Values& values) {
   const Scratch scratch;
   std::filesystem::path out = scratch.path;
   std::optional<CardsFolder> folder;
+  std::optional<OutputLock> lock;
   if (values.given("out")) {
     out = folder.emplace(values.text("out")).path();
+    lock.emplace(out, true);
     for (const std::string& tuner : tuners)
       check_card_place(out / (tuner + ".card"));
   }
+  for (RunChoice& choice : choices)
+    choice.places = {out / (choice.tuner + ".card")};
   const Model model = load_model(values, plugins, device);
 
   const Interruptible work;
   std::vector<Json> objects;
   try {
     for (const RunChoice& choice : choices) {
-      objects.push_back(compare_tuner(model, plugins, tasks, rows, choice, out, values));
+      objects.push_back(compare_tuner(model, plugins, tasks, rows, choice, values));
       if (values.given("json"))
         print_line(objects.back());
     }

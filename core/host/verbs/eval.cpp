@@ -15,6 +15,7 @@
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
 #include "host/output/table.hpp"
+#include "host/runs/cut_context.hpp"
 #include "host/runs/measured_card.hpp"
 #include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
@@ -254,6 +255,9 @@ int eval(const Values& values) {
     for (const std::string& message : report.messages(10))
       if (reported.insert(message).second)
         std::cerr << "cuecard: " << message << '\n';
+    const CutContext context = cut_context(card.pipeline(), model, report.file, "examples", "--max-length");
+    if (reported.insert(cut_sentence(card.cut(), context)).second)
+      report_cut(card.cut(), context);
   }
   print(objects, values);
   return 0;

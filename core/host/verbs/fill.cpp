@@ -9,6 +9,7 @@
 #include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
 #include "host/output/table.hpp"
+#include "host/runs/cut_context.hpp"
 #include "host/verbs/verbs.hpp"
 
 namespace cuecard::host {
@@ -54,25 +55,30 @@ int fill(const Values& values) {
   const Interruptible work;
   const bool json = values.given("json");
   std::vector<std::vector<SlotTokens>> filled;
+  ExampleNotes notes;
+  SkippedInputs skipped(json, *input);
   InputLoop loop(values, *input, values.integer("batch-size"));
   loop.run({.run =
                 [&](const std::vector<const Example*>& examples) {
-                  std::vector<std::string> problems;
-                  filled = predictor.fill(examples, values.integer("topk"), &problems);
-                  return problems;
+                  filled = predictor.fill(examples, values.integer("topk"), &notes);
+                  return notes;
                 },
             .print =
                 [&](int64_t number, std::size_t index) {
                   const Json slots = slots_json(filled[index], model.vocabulary());
-                  if (json)
-                    print_line({{"row", number}, {"slots", slots}});
-                  else
+                  if (!json) {
                     std::cout << as_text(number, slots);
+                    return;
+                  }
+                  Json object{{"row", number}, {"slots", slots}};
+                  add_cut(object, notes.cut[index]);
+                  print_line(object);
                 },
             .skip = [&](int64_t number, const InputRow& row,
-                        const std::string& problem) { print_skipped(number, row, problem, json); }});
+                        const std::string& problem) { skipped.print(number, row, problem); }});
   if (json)
     print_summary(loop, predictor.counters());
+  report_cut(loop.cut(), cut_context(pipeline, model, "", "examples", "--max-length"));
   return loop.exit_code();
 }
 

@@ -14,6 +14,7 @@
 #include "host/loading.hpp"
 #include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
+#include "host/runs/cut_context.hpp"
 #include "host/verbs/verbs.hpp"
 #include "program/failure.hpp"
 
@@ -21,14 +22,12 @@ namespace cuecard::host {
 
 namespace {
 
-/// The default of `--template`: the text itself is the prompt.
-const std::string text_alone = "{text}";
-
 TaskPipeline pipeline_of(const Values& values, const Model& model, const registry::Registry& plugins) {
   if (!values.given("card"))
     return pipeline_of_template(values, model, plugins, false);
-  if (values.text("template") != text_alone)
-    throw UsageError("A card has its own template; omit --template or --card.");
+  if (values.given("template"))
+    throw UsageError(
+        "--card and --template exclude each other, because a card has its own template; give one of them.");
   return std::move(load_cards(values, model, plugins).at(0).pipeline);
 }
 
@@ -49,6 +48,11 @@ GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline,
   settings.length_penalty = values.number("length-penalty", settings.length_penalty);
   settings.no_repeat_ngram = values.integer("no-repeat-ngram", settings.no_repeat_ngram);
   settings.early_stop = settings.early_stop || values.given("early-stop");
+  for (const char* flag : {"top-k", "top-p", "min-p"})
+    if (values.given(flag) && settings.temperature == 0)
+      throw UsageError(std::string("--") + flag +
+                       " is for sampling, and the temperature is 0, which means none; " +
+                       "give --temperature, such as 1, or omit --" + flag + ".");
   settings.seed = static_cast<uint64_t>(values.integer("seed", static_cast<int64_t>(settings.seed)));
   if (values.given("stop"))
     settings.stop = values.texts("stop");
@@ -107,28 +111,32 @@ int generate(const Values& values) {
     return !work.requested();
   }};
   std::vector<std::vector<Generated>> texts;
+  ExampleNotes notes;
+  SkippedInputs skipped(json, *input);
   // Several batches at once, so that a text that ends early makes room for the next.
   InputLoop loop(values, *input, 4 * values.integer("batch-size"));
   const auto start = std::chrono::steady_clock::now();
   try {
     loop.run({.run =
                   [&](const std::vector<const Example*>& examples) {
-                    std::vector<std::string> problems;
-                    texts = predictor.generate(examples, settings, &problems, callbacks);
-                    return problems;
+                    texts = predictor.generate(examples, settings, &notes, callbacks);
+                    return notes;
                   },
               .print =
                   [&](int64_t number, std::size_t index) {
-                    if (json)
-                      print_line({{"row", number}, {"texts", texts_json(texts[index])}});
-                    else if (streams)
+                    if (json) {
+                      Json object{{"row", number}, {"texts", texts_json(texts[index])}};
+                      add_cut(object, notes.cut[index]);
+                      print_line(object);
+                    } else if (streams) {
                       line.finish(texts[index][0].text);
-                    else
+                    } else {
                       for (const Generated& text : texts[index])
                         std::cout << text.text << '\n';
+                    }
                   },
               .skip = [&](int64_t number, const InputRow& row,
-                          const std::string& problem) { print_skipped(number, row, problem, json); }});
+                          const std::string& problem) { skipped.print(number, row, problem); }});
   } catch (const Cancelled&) { // unfinished texts are not printed
     if (streams)
       std::cout << std::endl;
@@ -137,6 +145,7 @@ int generate(const Values& values) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     print_summary(loop, predictor.counters(), seconds.count());
   }
+  report_cut(loop.cut(), cut_context(pipeline, model, "", "examples", "--max-length"));
   return loop.exit_code();
 }
 

@@ -10,6 +10,7 @@
 #include "host/loading.hpp"
 #include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
+#include "host/runs/cut_context.hpp"
 #include "host/verbs/verbs.hpp"
 
 namespace cuecard::host {
@@ -47,6 +48,7 @@ Json as_json(int64_t number, const Prediction& prediction, const TaskPipeline& p
     object["label"] = name_of(decision.labels[0]);
     object["scores"] = scores;
   }
+  add_cut(object, prediction.cut);
   return object;
 }
 
@@ -85,10 +87,12 @@ int predict(const Values& values) {
             .run =
                 [&](const std::vector<const Example*>& examples) {
                   predictions = predictor.predict(examples);
-                  std::vector<std::string> problems;
-                  for (const Prediction& prediction : predictions)
-                    problems.push_back(prediction.problem);
-                  return problems;
+                  ExampleNotes notes(predictions.size());
+                  for (std::size_t i = 0; i < predictions.size(); ++i) {
+                    notes.problems[i] = predictions[i].problem;
+                    notes.cut[i] = predictions[i].cut;
+                  }
+                  return notes;
                 },
             .print =
                 [&](int64_t number, std::size_t index) {
@@ -102,6 +106,7 @@ int predict(const Values& values) {
     print_summary(loop, predictor.counters());
   if (loop.skipped() > 0)
     std::cerr << "cuecard: " << loop.skipped() << " of " << loop.rows() << " examples skipped.\n";
+  report_cut(loop.cut(), cut_context(*pipelines[0], model, "", "examples", "--max-length"));
   return loop.exit_code();
 }
 

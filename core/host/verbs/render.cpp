@@ -45,7 +45,7 @@ Json as_json(int64_t number, const TokenizedPrompt& prompt, const Vocabulary& vo
     object["output_soft"] = output.soft;
   }
   object["answers"] = prompt.answers;
-  object["cut"] = prompt.cut;
+  object["cut"] = prompt.cut.total();
   if (prompt.choice > 0)
     object["choice"] = prompt.choice;
   return object;
@@ -66,7 +66,8 @@ std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary)
   std::string text = line(prompt.input, prompt.output.empty());
   if (!prompt.output.empty())
     text += " || " + line(prompt.output, true);
-  return prompt.cut > 0 ? text + "   (" + std::to_string(prompt.cut) + " tokens cut)" : text;
+  const int64_t cut = prompt.cut.total();
+  return cut > 0 ? text + "   (" + std::to_string(cut) + " tokens cut)" : text;
 }
 
 } // namespace
@@ -78,6 +79,7 @@ int render(const Values& values) {
   const auto input = open_input(values, text_fields(pipeline.prompt_template->fields()));
   const bool json = values.given("json");
   int64_t number = 0, skipped = 0;
+  SkippedInputs unusable(json, *input);
   for (auto rows = input->next(64); !rows.empty(); rows = input->next(64)) {
     for (InputRow& row : rows) {
       try {
@@ -93,7 +95,7 @@ int render(const Values& values) {
         if (values.given("strict"))
           throw skipped_row(row, error.what());
         ++skipped;
-        print_skipped(number, row, error.what(), json);
+        unusable.print(number, row, error.what());
       }
       ++number;
     }

@@ -11,11 +11,15 @@
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
+#include "host/output/output_lock.hpp"
 #include "host/output/table.hpp"
+#include "host/runs/saved_card.hpp"
 #include "host/runs/training_run.hpp"
 #include "host/verbs/verbs.hpp"
 #include "metrics/metrics.hpp"
 #include "program/failure.hpp"
+#include "program/one_line.hpp"
+#include "registry/guard.hpp"
 
 namespace cuecard::host {
 
@@ -46,7 +50,13 @@ struct Runs {
   TrainedRun best;
   Json seeds = Json::array();
   std::vector<double> dev; ///< best metric of each run that was evaluated
+  int failed = 0;          ///< exit code of the error that ended the runs of further seeds
 };
+
+/// Why training ended before its time; null if it did not.
+Json failure_of(const FitReport& report) {
+  return report.failure.empty() ? Json() : Json(registry::sentence_of(report.failure));
+}
 
 Json of_one_seed(const TrainedRun& run) {
   const FitReport& report = run.result.report;
@@ -56,6 +66,7 @@ Json of_one_seed(const TrainedRun& run) {
           {"best_step", report.best_step},
           {"stopped_early", report.stopped_early},
           {"cancelled", report.cancelled},
+          {"failure", failure_of(report)},
           {"seconds", run.result.seconds}};
 }
 
@@ -66,12 +77,13 @@ std::filesystem::path checkpoint_of(const Values& values, uint64_t seed) {
 }
 
 Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
-               const Values& values) {
+               const std::vector<std::filesystem::path>& places, const Values& values) {
   const auto first = static_cast<uint64_t>(values.integer("seed"));
   const auto count = static_cast<uint64_t>(values.integer("seeds", 1));
   RunChoice choice;
   choice.tuner = values.text("tuner");
   choice.set = values.pairs("set");
+  choice.places = places;
   if (values.given("from"))
     choice.from = read_card(values.text("from"));
   std::error_code refused; // reported for the first seed's folder
@@ -83,7 +95,20 @@ Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vecto
     choice.checkpoint = checkpoint_of(values, seed);
     if (count > 1)
       choice.title = "train, seed " + std::to_string(seed);
-    TrainedRun run = run_training(model, plugins, tasks, choice, values);
+    TrainedRun run;
+    try {
+      run = run_training(model, plugins, tasks, choice, values);
+    } catch (const Cancelled&) {
+      throw;
+    } catch (const Error& error) { // the cards of earlier seeds are not lost
+      if (runs.seeds.empty())
+        throw;
+      std::cerr << "cuecard: warning: seed " << seed
+                << " failed, and the best card of the seeds before it is kept: " << one_line(error.what())
+                << '\n';
+      runs.failed = error.exit_code();
+      break;
+    }
     const double dev = run.result.report.best_dev;
     const bool better =
         runs.seeds.empty() || (std::isfinite(dev) && !(dev <= runs.best.result.report.best_dev));
@@ -116,23 +141,27 @@ Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, co
   Json losses = Json::array();
   for (const float loss : result.report.losses)
     losses.push_back(finite(loss));
-  Json object{{"card", card.name},
-              {"out", place.string()},
-              {"tuner", card.tuner.component},
-              {"seed", run.seed},
-              {"parameters", run.parameters[at]},
-              {"frozen_parameters", frozen_parameters(model)},
-              {"train_examples", card.training.examples},
-              {"steps", result.report.steps},
-              {"best_step", result.report.best_step},
-              {"stopped_early", result.report.stopped_early},
-              {"cancelled", result.report.cancelled},
-              {"seconds", result.seconds},
-              {"examples_per_second", per_second(result.examples_seen)},
-              {"tokens_per_second", per_second(result.counters.tokens_forwarded)},
-              {"skipped", std::ssize(task.rows.train_report.skipped) + std::ssize(task.rows.skipped.train)},
-              {"dev_skipped", std::ssize(task.rows.dev_report.skipped) + std::ssize(task.rows.skipped.dev)},
-              {"losses", losses}};
+  Json object{
+      {"card", card.name},
+      {"out", place.string()},
+      {"tuner", card.tuner.component},
+      {"seed", run.seed},
+      {"parameters", run.parameters[at]},
+      {"frozen_parameters", frozen_parameters(model)},
+      {"train_examples", card.training.examples},
+      {"steps", result.report.steps},
+      {"best_step", result.report.best_step},
+      {"stopped_early", result.report.stopped_early},
+      {"cancelled", result.report.cancelled},
+      {"failure", failure_of(result.report)},
+      {"seconds", result.seconds},
+      {"examples_per_second", per_second(result.examples_seen)},
+      {"tokens_per_second", per_second(result.counters.tokens_forwarded)},
+      {"skipped", std::ssize(task.rows.train_report.skipped) + std::ssize(task.rows.prepared.skipped_train)},
+      {"dev_skipped", std::ssize(task.rows.dev_report.skipped) + std::ssize(task.rows.prepared.skipped_dev)},
+      {"losses", losses}};
+  add_cut(object, task.rows.prepared.cut_train);
+  add_cut(object, task.rows.prepared.cut_dev, "dev_");
   if (!card.metrics.empty()) {
     const CardMetric& dev = card.metrics.back();
     object["dev"] = {{"n", dev.n}, {"metric", dev.name}, {"value", dev.value}};
@@ -215,6 +244,7 @@ void check_flags(const Values& values) {
   const bool several = values.texts("task").size() > 1;
   if (several && values.given("from"))
     throw UsageError("--from needs a single task; give one --task.");
+  requested(values); // contradictions are found before anything is read
   if (values.given("checkpoint-every") && !values.given("checkpoint"))
     throw UsageError("--checkpoint-every needs a folder to write to; give --checkpoint DIR.");
   if (!several)
@@ -234,30 +264,35 @@ int train(const Values& values) {
   std::optional<CardsFolder> folder;
   if (tasks.size() > 1)
     folder.emplace(values.text("out"));
+  const OutputLock lock(values.text("out"), tasks.size() > 1);
   for (const std::filesystem::path& place : places)
     check_card_place(place);
   const Model model = load_model(values, plugins, device);
 
   Runs runs;
+  std::filesystem::path elsewhere; // a card that could not be written where it belongs
   {
     const Interruptible work;
-    runs = run_seeds(model, plugins, tasks, values);
+    runs = run_seeds(model, plugins, tasks, places, values);
     std::vector<Json> objects;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      save_card(runs.best.cards[i], places[i]);
-      objects.push_back(as_json(runs.best, i, tasks[i], model, places[i]));
+      const SavedCard saved = save_trained_card(runs.best.cards[i], places[i]);
+      if (!saved.problem.empty())
+        elsewhere = saved.place;
+      objects.push_back(as_json(runs.best, i, tasks[i], model, saved.place));
       if (values.given("seeds"))
         add_seeds(objects.back(), runs);
     }
     print(objects, runs, values);
   }
   if (!runs.seeds.back()["cancelled"].get<bool>()) {
-    if (values.given("checkpoint"))
+    const bool failed = runs.failed != 0 || !runs.best.result.report.failure.empty();
+    if (values.given("checkpoint") && !failed && elsewhere.empty())
       remove_checkpoints(values);
-    return 0;
+    return runs.failed != 0 ? runs.failed : failed || !elsewhere.empty() ? exit_data : 0;
   }
-  std::cerr << "cuecard: stopped; " << values.text("out") << " holds the best "
-            << (tasks.size() > 1 ? "cards" : "card") << " so far"
+  std::cerr << "cuecard: stopped; " << (elsewhere.empty() ? values.text("out") : elsewhere.string())
+            << " holds the best " << (tasks.size() > 1 ? "cards" : "card") << " so far"
             << (values.given("checkpoint") ? ", and the same command continues from the checkpoint.\n" : ".\n");
   return exit_interrupted;
 }

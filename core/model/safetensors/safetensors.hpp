@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,8 +72,17 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
                        const std::function<at::Tensor(const std::string&)>& tensor,
                        const std::map<std::string, std::string>& metadata = {});
 
+/// Passes the bytes of such a file to `write`, in order. Throws an Error for a tensor that the format can't hold.
+void serialize_safetensors(const std::map<std::string, TensorShape>& shapes,
+                           const std::function<at::Tensor(const std::string&)>& tensor,
+                           const std::map<std::string, std::string>& metadata,
+                           const std::function<void(std::span<const std::byte>)>& write);
+
 /// Writes tensors that are already in memory, on any device.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
+
+/// Size of such a file.
+int64_t safetensors_size(const std::map<std::string, at::Tensor>& tensors);
 
 } // namespace cuecard

@@ -52,36 +52,58 @@ std::string header_text(const std::map<std::string, TensorShape>& shapes, const 
   return text;
 }
 
+std::map<std::string, TensorShape> shapes_of(const std::map<std::string, at::Tensor>& tensors) {
+  std::map<std::string, TensorShape> shapes;
+  for (const auto& [name, tensor] : tensors) {
+    if (!tensor.defined())
+      throw Error("tensor \"" + name + "\" is undefined, so it can't be written to a safetensors file.");
+    shapes[name] = {tensor.scalar_type(), tensor.sizes().vec()};
+  }
+  return shapes;
+}
+
 } // namespace
 
-void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorShape>& shapes,
-                       const std::function<at::Tensor(const std::string&)>& tensor,
-                       const std::map<std::string, std::string>& metadata) {
+void serialize_safetensors(const std::map<std::string, TensorShape>& shapes,
+                           const std::function<at::Tensor(const std::string&)>& tensor,
+                           const std::map<std::string, std::string>& metadata,
+                           const std::function<void(std::span<const std::byte>)>& write) {
   const std::vector<std::string> order = file_order(shapes);
   const std::string header = header_text(shapes, order, metadata);
   if (header.size() > SafetensorsFile::max_header)
-    throw Error(path.string() + ": the header would be longer than the format allows.");
-  AtomicFile file(path);
+    throw Error("the header of the safetensors file would be longer than the format allows.");
   const uint64_t length = header.size();
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(header);
+  write(std::as_bytes(std::span(&length, 1)));
+  write(std::as_bytes(std::span(header)));
   for (const std::string& name : order) {
     const TensorShape& shape = shapes.at(name);
     const at::Tensor value = tensor(name).detach().cpu().contiguous();
     if (value.scalar_type() != shape.dtype || value.sizes() != at::IntArrayRef(shape.shape))
       throw Error("tensor \"" + name + "\" doesn't have the declared dtype or shape.");
-    file.write({static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()});
+    write({static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()});
   }
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorShape>& shapes,
+                       const std::function<at::Tensor(const std::string&)>& tensor,
+                       const std::map<std::string, std::string>& metadata) {
+  AtomicFile file(path);
+  serialize_safetensors(shapes, tensor, metadata, [&](std::span<const std::byte> bytes) { file.write(bytes); });
   file.commit();
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::map<std::string, TensorShape> shapes;
-  for (const auto& [name, tensor] : tensors)
-    shapes[name] = {tensor.scalar_type(), tensor.sizes().vec()};
   write_safetensors(
-      path, shapes, [&](const std::string& name) { return tensors.at(name); }, metadata);
+      path, shapes_of(tensors), [&](const std::string& name) { return tensors.at(name); }, metadata);
+}
+
+int64_t safetensors_size(const std::map<std::string, at::Tensor>& tensors) {
+  std::size_t bytes = 0;
+  serialize_safetensors(
+      shapes_of(tensors), [&](const std::string& name) { return tensors.at(name); }, {},
+      [&](std::span<const std::byte> part) { bytes += part.size(); });
+  return static_cast<int64_t>(bytes);
 }
 
 } // namespace cuecard

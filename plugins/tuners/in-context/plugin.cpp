@@ -12,19 +12,23 @@ constexpr cuecard_option_v1 options[] = {
         "How demonstrations are chosen: at random, the first of each label in the training file, "
         "the lines given by `lines`, or the most similar to the input.",
         "Brown et al. 2020, section 2.4: drawn at random"),
-    cuecard::text_option("lines", "", "",
+    cuecard::needing("choose=lines",
+                     cuecard::text_option(
+                         "lines", "", "",
                          "choose=lines: line numbers of the training file, such as 12,3,40; the order is kept.",
-                         "chosen by hand"),
+                         "chosen by hand")),
     cuecard::integer_option("order", "0", 0, 1e9,
                             "0: as chosen (similar: the most similar last); otherwise the seed of a shuffle.",
                             "Zhao et al. 2021: the order has a large effect"),
     cuecard::text_option("separator", "\\n\\n", "",
                          "Text after each demonstration; \\n is a line feed, \\t a tab.",
                          "Brown et al. 2020, section 2.4: one or two line feeds"),
-    cuecard::integer_option(
-        "pool", "1000", 1, 1e5,
-        "choose=similar: training examples to choose from, stored in the card, the same number per label.",
-        "4 MB of representations at a hidden size of 1,000"),
+    cuecard::needing(
+        "choose=similar",
+        cuecard::integer_option(
+            "pool", "1000", 1, 1e5,
+            "choose=similar: training examples to choose from, stored in the card, the same number per label.",
+            "4 MB of representations at a hidden size of 1,000")),
 };
 
 constexpr cuecard_component_v1 components[] = {

@@ -14,8 +14,9 @@ constexpr cuecard_option_v1 options[] = {
         "generator", "none", "none|instance",
         "none: the same tokens for every input; instance: a network computes them from hidden states.",
         "Liu et al. 2022, the naive prompt generator"),
-    cuecard::integer_option("bottleneck", "128", 1, 100000, "Inner width of the generator.",
-                            "the authors' scripts: 128"),
+    cuecard::needing("generator=instance",
+                     cuecard::integer_option("bottleneck", "128", 1, 100000, "Inner width of the generator.",
+                                             "the authors' scripts: 128")),
     cuecard::number_option("dropout", "0.1", 0, 0.99, "Dropout on the generator's output during training.",
                            "the authors' code takes the model's rate, 0.1 for RoBERTa and GPT-2"),
     cuecard::text_option(

@@ -14,8 +14,9 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::flag_option(
         "projection", "false", "Reparametrise the prefixes with a small network during training.",
         "Liu et al. 2022, section 3.3: the effect depends on the task", CUECARD_ROLE_REPARAMETRISED),
-    cuecard::integer_option("prefix-hidden", "512", 1, 1000000, "Hidden width of that network.",
-                            "the authors' code: prefix_hidden_size"),
+    cuecard::needing("projection=true", cuecard::integer_option("prefix-hidden", "512", 1, 1000000,
+                                                                "Hidden width of that network.",
+                                                                "the authors' code: prefix_hidden_size")),
     cuecard::number_option("weight-decay", "0", 0, 1, "Decoupled weight decay, times the learning rate.",
                            "the authors' scripts: 0"),
     cuecard::flag_option("count-positions", "true", "Positions of the text start at `length` instead of 0.",

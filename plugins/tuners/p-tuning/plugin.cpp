@@ -12,9 +12,11 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::text_option("encoder", "lstm", "lstm|mlp",
                          "Encoder that computes the soft prompt during training.",
                          "Liu et al. 2021, section 3.2: a bidirectional LSTM of 2 layers and an MLP"),
-    cuecard::integer_option("hidden", "0", 0, 1000000,
-                            "Width of the LSTM's hidden states per direction; 0: half of the embedding width.",
-                            "the authors' LAMA; their few-shot code uses the whole width"),
+    cuecard::needing("encoder=lstm",
+                     cuecard::integer_option(
+                         "hidden", "0", 0, 1000000,
+                         "Width of the LSTM's hidden states per direction; 0: half of the embedding width.",
+                         "the authors' LAMA; their few-shot code uses the whole width")),
     cuecard::integer_option(
         "maps", "2", 1, 8,
         "Linear layers after the LSTM (or alone), with ReLU between them; PEFT's encoder MLP has 3.",
@@ -24,12 +26,14 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::flag_option("tune-model", "false",
                          "Also train the model's weights; the card then stores those that changed.",
                          "Liu et al. 2021, section 4.2 (SuperGLUE); section 4.1 leaves the model frozen"),
-    cuecard::number_option("model-lr-scale", "0.1", 0.000001, 1000,
-                           "Learning rate of the model's weights, relative to the run's.",
-                           "the authors' few-shot code: 1e-5, and 1e-4 for the soft prompt"),
-    cuecard::number_option("model-weight-decay", "0.1", 0, 1,
-                           "Weight decay of the model's matrices; not applied to its vectors.",
-                           "the authors' few-shot code"),
+    cuecard::needing("tune-model=true",
+                     cuecard::number_option("model-lr-scale", "0.1", 0.000001, 1000,
+                                            "Learning rate of the model's weights, relative to the run's.",
+                                            "the authors' few-shot code: 1e-5, and 1e-4 for the soft prompt")),
+    cuecard::needing("tune-model=true",
+                     cuecard::number_option("model-weight-decay", "0.1", 0, 1,
+                                            "Weight decay of the model's matrices; not applied to its vectors.",
+                                            "the authors' few-shot code")),
 };
 
 constexpr cuecard_component_v1 components[] = {

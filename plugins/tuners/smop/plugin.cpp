@@ -12,8 +12,9 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::text_option("noise", "multiplicative", "multiplicative|additive|none",
                          "Gaussian noise on the router's logits during training.",
                          "Choi et al. 2023, section 2.3: scaled by the logits"),
-    cuecard::number_option("noise-deviation", "1", 0, 100, "Standard deviation of that noise.",
-                           "the authors' code: 1"),
+    cuecard::needing("noise=multiplicative|additive",
+                     cuecard::number_option("noise-deviation", "1", 0, 100, "Standard deviation of that noise.",
+                                            "the authors' code: 1")),
     cuecard::number_option("weight-decay", "0.00001", 0, 1, "Decoupled weight decay, times the learning rate.",
                            "the authors' code: 1e-5"),
 };

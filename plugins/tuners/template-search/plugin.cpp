@@ -28,8 +28,10 @@ constexpr cuecard_option_v1 options[] = {
                             "Gao et al. 2021, ensembles of templates"),
     cuecard::flag_option("label-words", "false", "Search for a label word per label, for each candidate.",
                          "Gao et al. 2021, section 5.1"),
-    cuecard::integer_option("word-pool", "20", 1, 10000,
-                            "label-words: most probable words to try for each label.", "LM-BFF uses 100"),
+    cuecard::needing("label-words=true",
+                     cuecard::integer_option("word-pool", "20", 1, 10000,
+                                             "label-words: most probable words to try for each label.",
+                                             "LM-BFF uses 100")),
 };
 
 constexpr cuecard_component_v1 components[] = {

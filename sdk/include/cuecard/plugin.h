@@ -101,6 +101,8 @@ typedef struct cuecard_option_v1 {
   const char* choices; /* allowed texts separated by '|'; "" : any */
   const char* help;    /* one line */
   const char* source;  /* where the default comes from: a paper's section, a measurement */
+  const char*
+      needs; /* "OPTION=VALUE|VALUE": values of another option, with which alone this one is used; "": always used */
 } cuecard_option_v1;
 
 /** Why `create` or `describe` failed. */

@@ -40,33 +40,40 @@ struct BackboneShape;
 /// true or false.
 constexpr cuecard_option_v1 flag_option(const char* name, const char* value, const char* help,
                                         const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
-  return {name, CUECARD_FLAG, static_cast<uint32_t>(role), value, 0, 0, "", help, source};
+  return {name, CUECARD_FLAG, static_cast<uint32_t>(role), value, 0, 0, "", help, source, ""};
 }
 /// A whole number from `minimum` to `maximum`; both 0: any.
 constexpr cuecard_option_v1 integer_option(const char* name, const char* value, double minimum, double maximum,
                                            const char* help, const char* source,
                                            cuecard_option_role role = CUECARD_ROLE_NONE) {
-  return {name, CUECARD_INTEGER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source};
+  return {name, CUECARD_INTEGER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source, ""};
 }
 /// A number from `minimum` to `maximum`; both 0: any.
 constexpr cuecard_option_v1 number_option(const char* name, const char* value, double minimum, double maximum,
                                           const char* help, const char* source,
                                           cuecard_option_role role = CUECARD_ROLE_NONE) {
-  return {name, CUECARD_NUMBER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source};
+  return {name, CUECARD_NUMBER, static_cast<uint32_t>(role), value, minimum, maximum, "", help, source, ""};
 }
 /// `choices`: allowed texts separated by '|'; "": any.
 constexpr cuecard_option_v1 text_option(const char* name, const char* value, const char* choices,
                                         const char* help, const char* source,
                                         cuecard_option_role role = CUECARD_ROLE_NONE) {
-  return {name, CUECARD_TEXT, static_cast<uint32_t>(role), value, 0, 0, choices, help, source};
+  return {name, CUECARD_TEXT, static_cast<uint32_t>(role), value, 0, 0, choices, help, source, ""};
 }
 /// A path; the host reads the file and passes its contents to `prepare`. "" is no file. Of templates, verbalizers and tuners.
 constexpr cuecard_option_v1 file_option(const char* name, const char* help, const char* source) {
-  return {name, CUECARD_FILE, CUECARD_ROLE_NONE, "", 0, 0, "", help, source};
+  return {name, CUECARD_FILE, CUECARD_ROLE_NONE, "", 0, 0, "", help, source, ""};
 }
 /// A card; the host passes the state of its tuner to `prepare`. "" is no card. Of verbalizers and tuners.
 constexpr cuecard_option_v1 card_option(const char* name, const char* help, const char* source) {
-  return {name, CUECARD_CARD, CUECARD_ROLE_NONE, "", 0, 0, "", help, source};
+  return {name, CUECARD_CARD, CUECARD_ROLE_NONE, "", 0, 0, "", help, source, ""};
+}
+
+/// The same option, which is used only with some values of another one: `needs` is "OPTION=VALUE|VALUE". A user who sets it without them
+/// gets an error instead of a value that has no effect.
+constexpr cuecard_option_v1 needing(const char* needs, cuecard_option_v1 option) {
+  option.needs = needs;
+  return option;
 }
 
 namespace detail {

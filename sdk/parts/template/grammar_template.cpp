@@ -56,9 +56,18 @@ const std::vector<std::string>& alternatives_of(const TemplateItem& item, const 
   std::string has = names_of(meta ? example.meta : example.fields);
   if (!meta && !example.words.empty())
     has += (has.empty() ? "" : ", ") + names_of(example.words);
+  std::vector<std::string> known;
+  for (const auto& [name, text] : meta ? example.meta : example.fields)
+    known.push_back(name);
+  for (const auto& [name, words] : example.words)
+    if (!meta)
+      known.push_back(name);
+  constexpr std::size_t shortest_name = 3; // any two letters are near each other
+  const std::string near = item.text.size() < shortest_name ? "" : nearest(item.text, known);
   throw DataError("the example has no " + std::string(meta ? "side data \"" : "field \"") + item.text +
                   "\", which the template uses at line " + std::to_string(item.line) + ", column " +
-                  std::to_string(item.column) + "; it has " + (has.empty() ? "none" : has));
+                  std::to_string(item.column) + (near.empty() ? "" : " (did you mean \"" + near + "\"?)") +
+                  "; it has " + (has.empty() ? "none" : has));
 }
 
 /// Pieces of one field, or of the alternative `choice`. Without an example the field is empty.

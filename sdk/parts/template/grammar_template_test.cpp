@@ -273,6 +273,26 @@ TEST_CASE("a template needs no answer slot unless its outputs are used") {
   CHECK_THROWS_AS(make("{\"placeholder\": \"a\"}", masked), UsageError);
 }
 
+TEST_CASE("a misspelt field gets the nearest one as a suggestion") {
+  const auto said = [](const char* text, const Example& row) -> std::string {
+    try {
+      make(text, masked).render({row});
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  Example row = example({{"text", "x"}});
+  row.words["tokens"] = {"x"};
+  row.meta["source"] = "x";
+  CHECK(said("{txt} {mask}", row) ==
+        "the example has no field \"txt\", which the template uses at line 1, column 1 "
+        "(did you mean \"text\"?); it has text, tokens");
+  CHECK(said("{token} {mask}", row).find("(did you mean \"tokens\"?)") != std::string::npos);
+  CHECK(said("{meta.sorce} {mask}", row).find("(did you mean \"source\"?)") != std::string::npos);
+  CHECK(said("{meta.tex} {mask}", row).find("did you mean") == std::string::npos); // that is no side data
+}
+
 TEST_CASE("a missing field is named, and the fields that exist") {
   const GrammarTemplate made = make("{a} {meta.b} {mask}", masked);
   try {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -14,6 +15,7 @@
 #include <cuecard/parts/random.hpp>
 #include <cuecard/parts/training/optimizer.hpp>
 
+#include "training/divergence.hpp"
 #include "training/micro_batches.hpp"
 
 namespace cuecard {
@@ -74,6 +76,10 @@ public:
       best_.push_back(tensor.detach().clone());
     report.best_step = step;
   }
+
+  /// Whether an evaluation has taken a state, which is finite.
+  bool has_best() const { return !best_.empty(); }
+  const std::vector<at::Tensor>& trained() const { return trained_; }
 
   void put_back_best() {
     const at::NoGradGuard no_grad;
@@ -160,27 +166,31 @@ FitReport Tuner::fit(Engine& engine) {
     return settings.patience == 0 || run.evaluations_without_improvement < settings.patience;
   };
 
+  /// Takes the losses of the steps up to `step`, the latest. Before the update that follows, which would spread a NaN to all parameters.
+  const auto read_losses = [&](int64_t step, const Pass& pass) {
+    const int64_t first = step - std::ssize(pending_losses) + 1;
+    for (const at::Tensor& loss : std::exchange(pending_losses, {}))
+      report.losses.push_back(loss.to(at::kCPU, at::kFloat).item<float>());
+    for (int64_t of = first; of <= step; ++of)
+      if (const float loss = report.losses[static_cast<std::size_t>(of) - 1]; !std::isfinite(loss))
+        throw_not_finite(*this, engine, run.trained(), loss, of, pass);
+  };
+
   try {
     while (run.step < settings.steps && patient()) {
       run.clear();
       const Pass pass{true, Random(engine.problem().seed, static_cast<uint64_t>(run.step)).bits()};
       pending_losses.push_back(accumulate_gradients(*this, engine, run.step, pass));
+      const bool evaluates = run.step + 1 == settings.steps || (run.step + 1) % settings.evaluate_every == 0;
+      const bool reads = run.on_host() || evaluates; // other devices are waited for as seldom as possible
+      if (reads)
+        read_losses(run.step + 1, pass);
       run.update(schedule_factor(schedule, run.step));
       report.steps = ++run.step;
-
-      const bool evaluates = run.step == settings.steps || run.step % settings.evaluate_every == 0;
-      if (!run.on_host() && !evaluates)
+      if (!reads)
         continue;
-      for (const at::Tensor& loss : pending_losses)
-        report.losses.push_back(loss.to(at::kCPU, at::kFloat).item<float>());
-      pending_losses.clear();
-      if (!std::isfinite(report.losses.front()))
-        throw DataError(
-            "the training loss is " + std::to_string(report.losses.front()) +
-            " at the first step, before anything was trained: the model's weights, or the initial values of the parameters, contain "
-            "NaN or numbers too large for their type; fetch the model again, or use --dtype float32.");
-      if (!std::isfinite(report.losses.back()))
-        throw DataError("the training loss became " + std::to_string(report.losses.back()) + " at step " +
+      if (evaluates && !all_finite(run.trained()))
+        throw DataError("the trained parameters hold NaN or infinite values after step " +
                         std::to_string(run.step) + "; lower the learning rate (it was " +
                         std::to_string(settings.learning_rate) + ").");
       const double dev = evaluates ? mean_dev_metric(engine) : NAN;
@@ -192,6 +202,10 @@ FitReport Tuner::fit(Engine& engine) {
     report.stopped_early = run.step < settings.steps;
   } catch (const Cancelled&) {
     report.cancelled = true;
+  } catch (const std::exception& error) { // what was learned before is not lost
+    if (!run.has_best())
+      throw;
+    report.failure = error.what();
   }
   run.clear();
   if (report.best_step > 0)
