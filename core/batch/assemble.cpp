@@ -87,12 +87,14 @@ std::vector<int64_t> selected_positions(const std::vector<PromptToken>& tokens,
     return token.origin.field >= 0 &&
            (output_positions.field.empty() || token.origin.field == wanted - fields.begin());
   };
+  const int64_t sequence_token =
+      attention != SideAttention::full ? static_cast<int64_t>(tokens.size()) - 1 : prepended;
   std::vector<int64_t> selected;
   switch (output_positions.kind) {
   case OutputPositions::Kind::answer_slots:
     break;
   case OutputPositions::Kind::sequence:
-    selected.push_back(attention != SideAttention::full ? static_cast<int64_t>(tokens.size()) - 1 : prepended);
+    selected.push_back(sequence_token);
     break;
   case OutputPositions::Kind::first_token:
     selected.push_back(0);
@@ -115,6 +117,11 @@ std::vector<int64_t> selected_positions(const std::vector<PromptToken>& tokens,
                     (output_positions.field.empty()
                          ? std::string(".")
                          : ": the field \"" + output_positions.field + "\" has none."));
+  const bool of_tokens = output_positions.kind == OutputPositions::Kind::words ||
+                         output_positions.kind == OutputPositions::Kind::tokens;
+  const auto place = std::ranges::lower_bound(selected, sequence_token);
+  if (of_tokens && output_positions.with_sequence && (place == selected.end() || *place != sequence_token))
+    selected.insert(place, sequence_token);
   return selected;
 }
 

@@ -1,7 +1,7 @@
 /// A card: a trained task on disk. A directory with `card.json` and `card.safetensors`; nothing in it is
 /// executed.
 ///
-/// `card.json`, format version 2 (all fields are required, no others are allowed):
+/// `card.json`, format version 2 (no other fields are allowed, and all but two are required):
 ///
 ///     format_version  2
 ///     name            text
@@ -12,6 +12,8 @@
 ///     tuner           plugin, plugin_version, component, options
 ///                     verbalizer and tuner also: texts {name: text}, their state other than tensors
 ///     labels          [text]
+///     multi_label     true where an example may have several labels; else absent
+///     negative_label  the label that F1 leaves out; absent where there is none
 ///     position_convention  text: whether soft prompts and prefixes count as positions
 ///     truncation      max_length (0: none), strategy: tail | head | balanced | windows
 ///     training        steps, best_step, seconds, examples, settings {name: scalar}
@@ -74,6 +76,8 @@ struct Card {
   std::vector<std::vector<std::string>> label_words;
   CardComponent tuner;
   std::vector<std::string> labels;
+  bool multi_label = false;
+  std::string negative_label; ///< one of `labels`, or ""
   std::string positions;
   LengthLimit length;
   CardTraining training;

@@ -1,5 +1,6 @@
 #include "card/card_json.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -81,6 +82,13 @@ public:
     if (!value.is_string())
       refuse(name, value, "a text");
     return value.get<std::string>();
+  }
+
+  bool flag(const std::string& name) {
+    const json& value = get(name);
+    if (!value.is_boolean())
+      refuse(name, value, "true or false");
+    return value.get<bool>();
   }
 
   int64_t whole(const std::string& name) {
@@ -278,6 +286,10 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
   document["verbalizer"]["label_words"] = card.label_words;
   document["verbalizer"]["texts"] = card.verbalizer_state.texts;
   document["tuner"]["texts"] = card.tuner_state.texts;
+  if (card.multi_label)
+    document["multi_label"] = true;
+  if (!card.negative_label.empty())
+    document["negative_label"] = card.negative_label;
   for (const CardMetric& metric : card.metrics)
     document["metrics"].push_back(metric_json(metric));
   try {
@@ -317,6 +329,13 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
     throw DataError(origin + ": \"verbalizer.label_words\" has words for " +
                     std::to_string(card.label_words.size()) + " labels; expected " +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
+  if (document.contains("multi_label"))
+    card.multi_label = fields.flag("multi_label");
+  if (document.contains("negative_label")) {
+    card.negative_label = fields.text("negative_label");
+    if (std::find(card.labels.begin(), card.labels.end(), card.negative_label) == card.labels.end())
+      fields.refuse("negative_label", document["negative_label"], "one of the card's labels");
+  }
   card.positions = fields.text(version == 1 ? "positions" : "position_convention");
   card.length = version == 1 ? read_length(fields.object("length"), "truncate")
                              : read_length(fields.object("truncation"), "strategy");

@@ -398,3 +398,21 @@ TEST_CASE("card: a card of another model is refused, and the message names both 
   other.tokenizer_sha256 = std::string(64, 'd');
   CHECK(!sentence([&] { check_identity(card, other); }).empty());
 }
+
+TEST_CASE("several labels per example and the negative label are in the card where they are set") {
+  TestFolder folder;
+  Card card = example();
+  save_card(card, folder.path() / "one");
+  CHECK(bytes_of_file(folder.path() / "one" / "card.json").find("label\":") == std::string::npos);
+  CHECK(!read_card(folder.path() / "one").multi_label);
+  card.multi_label = true;
+  card.negative_label = "negative";
+  save_card(card, folder.path() / "several");
+  CHECK(read_card(folder.path() / "several").multi_label);
+  CHECK(read_card(folder.path() / "several").negative_label == "negative");
+  CHECK(refusal_after([](auto& document) {
+          document["negative_label"] = "none";
+        }).find("one of the card's labels") != std::string::npos);
+  CHECK(refusal_after([](auto& document) { document["multi_label"] = 1; }).find("true or false") !=
+        std::string::npos);
+}

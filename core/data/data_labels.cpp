@@ -19,6 +19,7 @@ void infer_labels_from_data(TaskFile& task) {
   layout.answers = layout.label;
   layout.label = std::nullopt;
   layout.references = std::nullopt;
+  layout.multi_label = false;
   std::map<std::string, std::set<std::string>> spellings; // by canonical value
   int64_t examples_with_one = 0;
   for (const auto& file : {task.train, task.dev, task.test}) {
@@ -26,8 +27,11 @@ void infer_labels_from_data(TaskFile& task) {
       continue;
     RecordReport report;
     for (const Example& example : read_examples(*file, layout, {}, {}, report)) {
-      examples_with_one += example.answers.size() == 1;
-      for (const std::string& answer : example.answers)
+      std::vector<std::string> values = example.answers;
+      if (task.layout.multi_label && values.size() == 1)
+        values = split_labels(values[0], task.layout.label_separator);
+      examples_with_one += values.size() == 1;
+      for (const std::string& answer : values)
         if (const std::string_view value = trimmed(answer); !value.empty())
           spellings[canonical_value(value)].emplace(value);
     }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "data/data_labels.hpp"
 #include "data/readers.hpp"
 #include "data/task_file.hpp"
 
@@ -25,7 +26,7 @@ std::vector<std::string> documented_task_files() {
     at += open.size();
     blocks.push_back(text.substr(at, text.find("```", at) - at));
   }
-  REQUIRE(blocks.size() == 8);
+  REQUIRE(blocks.size() == 10);
   blocks.erase(blocks.begin());
   return blocks;
 }
@@ -43,9 +44,15 @@ TEST_CASE("documented task files read their data sets") {
   const fs::path data_folder = fs::path(given ? given : CUECARD_SOURCE_DIR "/../shared") / "data";
   const auto blocks = documented_task_files();
   // Example counts from each data set's README; for CoNLL-2003, sentences without the -DOCSTART- lines.
-  const std::vector<Expected> expected = {
-      {"sst2", 6920, 872},     {"agnews", 3800, 1200},   {"fewglue/RTE", 32, 0}, {"conll2003", 14041, 3250},
-      {"e2e", 0, 4672, false}, {"fewglue/COPA", 32, 50}, {"", 0, 0, false}}; // SQuAD: no files
+  const std::vector<Expected> expected = {{"sst2", 6920, 872},
+                                          {"agnews", 3800, 1200},
+                                          {"fewglue/RTE", 32, 0},
+                                          {"conll2003", 14041, 3250},
+                                          {"e2e", 0, 4672, false},
+                                          {"fewglue/COPA", 32, 50},
+                                          {"", 0, 0, false},
+                                          {"", 0, 0},
+                                          {"", 0, 0}}; // SQuAD, Reuters and TACRED: no files
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const TaskFile task = parse_task_file(blocks[i], data_folder / expected[i].folder / "task.json");
     CHECK(task.labels.empty() == !expected[i].labelled);
@@ -66,4 +73,35 @@ TEST_CASE("documented task files read their data sets") {
       CHECK(dev.size() == expected[i].dev);
     CHECK(report.skipped.empty());
   }
+}
+
+TEST_CASE("the task files in examples/tasks read their data sets") {
+  const char* given = std::getenv("CUECARD_SHARED");
+  const fs::path shared = given ? given : CUECARD_SOURCE_DIR "/../shared";
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(CUECARD_SOURCE_DIR "/examples/tasks")) {
+    if (entry.path().extension() != ".json")
+      continue;
+    CAPTURE(entry.path().filename().string());
+    ++files;
+    std::ifstream file(entry.path());
+    std::stringstream text;
+    text << file.rdbuf();
+    // As if the file lay beside the folder "data".
+    TaskFile task = parse_task_file(text.str(), shared / "task.json");
+    REQUIRE(task.train);
+    if (!fs::exists(shared / "data")) {
+      MESSAGE("skipped: ", (shared / "data").string(), " is absent");
+      continue;
+    }
+    infer_labels_from_data(task);
+    for (const auto& part : {task.train, task.dev, task.test}) {
+      if (!part)
+        continue;
+      RecordReport report;
+      CHECK(!read_examples(*part, task.layout, LabelIndex(task.labels), {.strict = true}, report).empty());
+      CHECK(report.skipped.empty());
+    }
+  }
+  CHECK(files == 7);
 }

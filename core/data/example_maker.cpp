@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <sstream>
 
 #include <cuecard/error.hpp>
@@ -48,6 +49,14 @@ std::string joined(const Cell& cell) {
 
 std::vector<std::string> as_list(const Cell& cell) {
   return cell.list ? cell.items : std::vector<std::string>{cell.text};
+}
+
+/// True: the lists of answers and of their places are empty, as SQuAD 2.0 has them for a question without an answer.
+bool are_empty(const std::vector<std::string>& answers, const std::vector<std::string>& offsets) {
+  const auto empty = [](const std::vector<std::string>& items) {
+    return std::ranges::all_of(items, [](const std::string& item) { return trimmed(item).empty(); });
+  };
+  return empty(answers) && empty(offsets);
 }
 
 /// A list in a column of CSV or TSV is JSON. True if the cell is a list afterwards, or no list at all.
@@ -105,6 +114,10 @@ std::string fill_spans(const Record& record, const SpanColumns& columns, Example
   if (field == example.fields.end() || !texts || !starts)
     return ""; // spans are needed only for training and evaluation
   const std::vector<std::string> answers = as_list(*texts), offsets = as_list(*starts);
+  if (are_empty(answers, offsets)) {
+    example.unanswerable = true;
+    return "";
+  }
   if (answers.size() != offsets.size())
     return "it has " + std::to_string(answers.size()) + " answers in " + describe(columns.texts) + " but " +
            std::to_string(offsets.size()) + " start offsets in " + describe(columns.starts);
@@ -212,6 +225,8 @@ std::string ExampleMaker::fill_label(const Record& record, Example& example) con
   if (labels_.empty() || !layout_.label)
     return "";
   const Cell* given = find(record, *layout_.label);
+  if (given && layout_.multi_label)
+    return fill_label_set(*given, example);
   if (!given || (!given->list && trimmed(given->text).empty()))
     return labels_required_ ? "it has no label (" + describe(*layout_.label) + ")" : "";
   Cell cell = *given;
@@ -232,6 +247,25 @@ std::string ExampleMaker::fill_label(const Record& record, Example& example) con
     if (words.size() != example.word_labels.size())
       return "it has " + std::to_string(example.word_labels.size()) + " labels for " +
              std::to_string(words.size()) + " words";
+  return "";
+}
+
+std::string ExampleMaker::fill_label_set(const Cell& given, Example& example) const {
+  Cell cell = given;
+  if (!take_json_list(cell))
+    return printed_list(*layout_.label);
+  if (!cell.list)
+    cell.items = split_labels(cell.text, layout_.label_separator);
+  std::set<int64_t> found;
+  for (const std::string& value : cell.items) {
+    const int64_t label = labels_.find(value);
+    if (label < 0 && labels_required_)
+      return unknown_label(value);
+    if (label < 0)
+      return ""; // the rest of them would be taken for all
+    found.insert(label);
+  }
+  example.label_set.emplace(found.begin(), found.end());
   return "";
 }
 

@@ -26,6 +26,8 @@ private:
   /// Whether the layout maps the column to something other than a text field.
   bool has_role(const std::string& name) const;
   std::string fill_label(const Record& record, Example& example) const;
+  /// Any number of labels of the whole example.
+  std::string fill_label_set(const Cell& given, Example& example) const;
   /// The problem of a record with the label `value`: what is known, and what is nearest.
   std::string unknown_label(const std::string& value) const;
 

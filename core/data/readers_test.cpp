@@ -246,3 +246,57 @@ TEST_CASE("each maximal ill-formed UTF-8 subpart is replaced by U+FFFD") {
   CHECK(examples[0].fields.at("t") == "caf" + r);
   CHECK(report.invalid_bytes == 1);
 }
+
+TEST_CASE("several labels per example: lists, and texts with a separator") {
+  const LabelIndex topics({{"war", {}, {}}, {"oil", {}, {"crude"}}, {"a, b", {}, {}}});
+  RecordLayout several = layout({{"text", {"text", 0}}}, Column{"topics", 0});
+  several.multi_label = true;
+  const auto sets = [&](const std::string& bytes, const std::string& name, const RecordLayout& with) {
+    std::vector<std::optional<std::vector<int64_t>>> found;
+    for (const Example& example : read(bytes, name, with, topics, {false, true, true}).examples) {
+      CHECK(example.label == -1);
+      CHECK(example.word_labels.empty());
+      found.push_back(example.label_set);
+    }
+    return found;
+  };
+  using Sets = std::vector<std::optional<std::vector<int64_t>>>;
+  const std::vector<int64_t> none;
+  CHECK(sets("text\ttopics\na\toil, war\nb\t\nc\tcrude,oil\nd\t[\"a, b\"]\n", "d.tsv", several) ==
+        Sets{{{0, 1}}, none, {{1}}, {{2}}});
+  CHECK(sets("{\"text\": \"a\", \"topics\": [\"war\", \"a, b\"]}\n{\"text\": \"b\", \"topics\": []}\n"
+             "{\"text\": \"c\", \"topics\": \"war\"}\n",
+             "d.jsonl", several) == Sets{{{0, 2}}, none, {{0}}});
+  several.label_separator = " | ";
+  CHECK(sets("text,topics\nx,war | oil\n", "d.csv", several) == Sets{{{0, 1}}});
+
+  const Result unknown =
+      read("text\ttopics\na\twar | peace\nb\twar\n", "d.tsv", several, topics, {false, true, true});
+  CHECK(unknown.examples.size() == 1);
+  CHECK(contains(unknown.report.skipped.at(0).reason, "its label \"peace\" is not one of"));
+  const Result absent = read("{\"text\": \"a\"}\n{\"text\": \"b\", \"topics\": []}\n", "d.jsonl", several,
+                             topics, {false, true, true});
+  CHECK(contains(absent.report.skipped.at(0).reason, "it has no label"));
+  // Where labels are not required, a set of which one is unknown is unknown.
+  CHECK(!read("text\ttopics\na\twar | peace\n", "d.tsv", several, topics, {false, false, true})
+             .examples.at(0)
+             .label_set);
+}
+
+TEST_CASE(
+    "a question without an answer has empty lists of answers, and is told from one whose answers are unknown") {
+  RecordLayout squad = layout({{"context", {"context", 0}}}, {});
+  squad.spans = SpanColumns{"context", {"text", 0}, {"start", 0}};
+  squad.optional_roles = true;
+  const Result found = read("{\"context\": \"in Rome\", \"text\": [\"Rome\"], \"start\": [3]}\n"
+                            "{\"context\": \"in Rome\", \"text\": [], \"start\": []}\n"
+                            "{\"context\": \"in Rome\"}\n",
+                            "d.jsonl", squad);
+  REQUIRE(found.examples.size() == 3);
+  CHECK(found.examples[0].spans.size() == 1);
+  CHECK(!found.examples[0].unanswerable);
+  CHECK(found.examples[1].spans.empty());
+  CHECK(found.examples[1].unanswerable);
+  CHECK(!found.examples[2].unanswerable);
+  CHECK(read("context\ttext\tstart\nin Rome\t\t\n", "d.tsv", squad).examples.at(0).unanswerable);
+}

@@ -76,6 +76,17 @@ std::string canonical_value(std::string_view value) {
   return std::string(whole ? value.substr(0, point) : value);
 }
 
+std::vector<std::string> split_labels(std::string_view text, std::string_view separator) {
+  std::vector<std::string> labels;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    if (const std::string_view label = trimmed(text.substr(begin, end - begin)); !label.empty())
+      labels.emplace_back(label);
+    begin = end + separator.size();
+  }
+  return labels;
+}
+
 LabelIndex::LabelIndex(const std::vector<TaskLabel>& labels) {
   for (std::size_t label = 0; label < labels.size(); ++label) {
     std::vector<std::string> values = labels[label].values;

@@ -56,6 +56,9 @@ struct RecordLayout {
   std::map<std::string, std::vector<Column>> choices;
   std::optional<Column> label, id, answers, references, card;
   std::optional<SpanColumns> spans;
+  /// The label column holds any number of labels of the whole example: a list, or a text with this separator.
+  bool multi_label = false;
+  std::string label_separator = ",";
   /// The columns `label`, `id`, `answers`, `references`, `card` and `spans` may be missing from the file.
   bool optional_roles = false;
 
@@ -76,6 +79,9 @@ struct TaskLabel {
 /// One spelling for all spellings of a value: without surrounding blanks, whole numbers without ".0", and true and
 /// false in lower case (pandas writes 1 as 1.0 in a column with gaps, Excel writes TRUE).
 std::string canonical_value(std::string_view value);
+
+/// The labels in a text such as "a, b", without surrounding blanks; empty ones are none.
+std::vector<std::string> split_labels(std::string_view text, std::string_view separator);
 
 /// Maps a raw value of a data file to the index of its label. All spellings of a value are the same.
 class LabelIndex {

@@ -71,10 +71,13 @@ std::string missing_labels(const TaskFile& task, const std::vector<Example>& tra
     for (const int64_t label : example.word_labels)
       if (label >= 0)
         ++count[label];
+    if (example.label_set)
+      for (const int64_t label : *example.label_set)
+        ++count[label];
   }
   if (count.empty() || task.labels.empty())
     return "";
-  if (count.size() == 1)
+  if (count.size() == 1 && !task.layout.multi_label) // an example may have the one or not
     throw DataError(file_of(task) + ": all training rows have the label " +
                     name_of(task, count.begin()->first) +
                     ", so there is nothing to tell apart; give rows with other labels, too.");

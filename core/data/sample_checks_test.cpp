@@ -84,3 +84,12 @@ TEST_CASE("labels that no training row has are told, and a single label is an er
   CHECK(missing_labels(task, words).find("\"maybe\"") != std::string::npos);
   CHECK(missing_labels(task, labelled({-1, -1})) == ""); // a task without labels, such as generation
 }
+
+TEST_CASE("of several labels per example those that never occur are named, and one label alone is no error") {
+  TaskFile task = task_of({"war", "oil"});
+  task.layout.multi_label = true;
+  std::vector<Example> train(2);
+  train[0].label_set = std::vector<int64_t>{0};
+  train[1].label_set.emplace();
+  CHECK(missing_labels(task, train).find("no training row has the label \"oil\"") != std::string::npos);
+}

@@ -112,6 +112,11 @@ void read_data(const JsonObject& data, TaskFile& task) {
   task.layout.meta = columns(data, "meta");
   read_choices(data, task.layout);
   task.layout.label = optional_column(data, "label");
+  if (data.has("label_separator")) {
+    task.layout.label_separator = data.text("label_separator");
+    if (task.layout.label_separator.empty())
+      data.refuse("label_separator", "one or more characters");
+  }
   task.layout.id = optional_column(data, "id");
   task.layout.answers = optional_column(data, "answers");
   task.layout.references = optional_column(data, "references");
@@ -174,6 +179,31 @@ TaskLabel label(const json& value, const std::string& file, const std::string& p
     }
   }
   return result;
+}
+
+void read_multi_label(const JsonObject& root, TaskFile& task) {
+  task.layout.multi_label = root.flag_or("multi_label", false);
+  if (!task.layout.multi_label)
+    return;
+  if (!task.layout.words.empty())
+    root.refuse("multi_label", "false, because \"data.words\" gives each word one label,");
+  const auto by_label = [](const SampleSize& size) { return size.per_label > 0; };
+  if (task.few_shot &&
+      (by_label(task.few_shot->train) || (task.few_shot->dev && by_label(*task.few_shot->dev))))
+    root.refuse("few_shot", "\"total\" instead of \"per_label\", because with \"multi_label\" an example has "
+                            "several labels or none,");
+}
+
+void read_negative_label(const JsonObject& root, TaskFile& task) {
+  task.negative_label = root.text("negative_label");
+  std::vector<std::string> names;
+  for (const TaskLabel& label : task.labels)
+    names.push_back(label.name);
+  if (!task.labels_from_data && std::find(names.begin(), names.end(), task.negative_label) == names.end()) {
+    const std::string near = nearest(task.negative_label, names);
+    root.refuse("negative_label",
+                "the name of one of the labels" + (near.empty() ? "" : " (did you mean \"" + near + "\"?)"));
+  }
 }
 
 void read_labels(const JsonObject& root, TaskFile& task) {
@@ -268,24 +298,27 @@ std::string metric(const JsonObject& root) {
 TaskFile parse_task_file(const std::string& text, const std::filesystem::path& path) {
   const json document = parse_json(text, path.string(), {std::size_t{1} << 20, 16});
   const JsonObject root(document, path.string(), "",
-                        {"$schema", "name", "data", "split", "few_shot", "labels", "template", "verbalizer",
-                         "max_length", "truncate", "metric"});
+                        {"$schema", "name", "data", "split", "few_shot", "labels", "multi_label",
+                         "negative_label", "template", "verbalizer", "max_length", "truncate", "metric"});
   TaskFile task;
   task.file = path;
   task.name = root.text_or("name", path.stem().string());
   if (task.name.empty())
     root.refuse("name", "a non-empty string");
   if (root.has("data"))
-    read_data(
-        root.object("data", {"train", "dev", "test", "format", "header", "separator", "quotes", "fields",
-                             "words", "meta", "choices", "label", "id", "answers", "references", "spans"}),
-        task);
+    read_data(root.object("data", {"train", "dev", "test", "format", "header", "separator", "quotes", "fields",
+                                   "words", "meta", "choices", "label", "label_separator", "id", "answers",
+                                   "references", "spans"}),
+              task);
   if (root.has("split"))
     read_split(root.object("split", {"dev", "seed"}), task);
   if (root.has("few_shot"))
     read_few_shot(root.object("few_shot", {"per_label", "total", "seed", "dev"}), task);
   if (root.has("labels"))
     read_labels(root, task);
+  read_multi_label(root, task);
+  if (root.has("negative_label"))
+    read_negative_label(root, task);
   read_template(root, task);
   if (root.has("verbalizer"))
     task.verbalizer = component(root.object("verbalizer", {"component", "options"}));

@@ -45,6 +45,7 @@ struct TaskFile {
   std::optional<TaskFewShot> few_shot;
 
   std::vector<TaskLabel> labels;
+  std::string negative_label;    ///< the label that F1 leaves out, such as "no_relation"; empty: none
   bool labels_from_data = false; ///< `labels` must be filled by `infer_labels_from_data`
   std::string template_text;
   TaskComponent prompt_template, verbalizer;

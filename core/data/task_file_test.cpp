@@ -181,7 +181,7 @@ TEST_CASE("errors name the file, the key and the expected value") {
       {R"([])", "the document is a list; an object was expected"},
       {R"({"template": "x", "metric": "entity-f2"})",
        "\"metric\" is \"entity-f2\"; one of accuracy, macro-f1, "
-       "micro-f1, entity-f1, exact-match, bleu, rouge-l, chrf, "
+       "micro-f1, samples-f1, entity-f1, exact-match, bleu, rouge-l, chrf, "
        "squad-em, squad-f1 (did you mean \"entity-f1\"?) was expected."},
       {R"({"template": "x", "metric": 1})", "\"metric\" is 1"},
       {R"({"template": "x", "verbalizer": {"options": {"a": null}}})", "\"verbalizer.options.a\" is null"},
@@ -208,4 +208,25 @@ TEST_CASE("a template file is used whole or by line number") {
   CHECK(text(", \"line\": 2") == "second {text}");
   CHECK_THROWS_AS(text(", \"line\": 3"), DataError);
   std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("several labels per example and a negative label are keys of the task file") {
+  const TaskFile task = parse_task_file(
+      R"({"data": {"label": "topics", "label_separator": "|"}, "labels": ["war", "oil"], "multi_label": true,
+          "negative_label": "oil", "few_shot": {"total": 8}, "template": "x"})",
+      "task.json");
+  CHECK(task.layout.multi_label);
+  CHECK(task.layout.label_separator == "|");
+  CHECK(task.negative_label == "oil");
+  const auto refused = [](const std::string& keys, const std::string& why) {
+    CAPTURE(keys);
+    const std::string error = error_of(R"({"labels": ["war", "oil"], "template": "x", )" + keys + "}");
+    CAPTURE(error);
+    CHECK(error.find(why) != std::string::npos);
+  };
+  refused(R"("negative_label": "oli")", "did you mean \"oil\"?");
+  refused(R"("multi_label": true, "few_shot": {"per_label": 4})", "\"total\" instead of \"per_label\"");
+  refused(R"("multi_label": true, "few_shot": {"total": 4, "dev": {"per_label": 4}})", "\"total\" instead");
+  refused(R"("multi_label": true, "data": {"words": {"w": 1}})", "each word one label");
+  refused(R"("data": {"label_separator": ""})", "one or more characters");
 }

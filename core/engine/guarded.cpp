@@ -115,11 +115,17 @@ public:
   int64_t num_answer_slots() const override {
     return guard("num_answer_slots", [](const Verbalizer& v) { return v.num_answer_slots(); });
   }
+  bool supports_multi_label() const override {
+    return guard("supports_multi_label", [](const Verbalizer& v) { return v.supports_multi_label(); });
+  }
   OutputRequest output_request() const override {
     return guard("output_request", [](const Verbalizer& v) { return v.output_request(); });
   }
   std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const override {
     return guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(args); });
+  }
+  std::vector<int64_t> label_representatives() const override {
+    return guard("label_representatives", [](const Verbalizer& v) { return v.label_representatives(); });
   }
   void calibrate(Scorer& scorer) override {
     guard("calibrate", [&](Verbalizer& v) { v.calibrate(scorer); });

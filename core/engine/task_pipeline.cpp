@@ -147,7 +147,15 @@ void prepare_verbalizer(TaskPipeline& pipeline, const Model& model, NamedByOptio
                                 {},
                                 std::move(named.files),
                                 std::move(named.cards),
-                                pipeline.record.seed});
+                                pipeline.record.seed,
+                                pipeline.record.multi_label});
+}
+
+void check_multi_label(const TaskPipeline& pipeline) {
+  if (pipeline.record.multi_label && !pipeline.verbalizer->supports_multi_label())
+    throw UsageError("the task has several labels for one example (\"multi_label\"), and the verbalizer \"" +
+                     pipeline.record.verbalizer.component +
+                     "\" predicts one: use \"manual\", \"soft\" or \"head\".");
 }
 
 void check_windows(const TaskPipeline& pipeline) {
@@ -167,6 +175,7 @@ void prepare_task(TaskPipeline& pipeline, const Model& model, std::map<std::stri
   pipeline.layout.positions = pipeline.verbalizer->output_positions();
   pipeline.layout.masked_targets = true;
   pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, std::move(template_files)});
+  check_multi_label(pipeline);
   prepare_verbalizer(pipeline, model, std::move(for_verbalizer));
   check_slots(pipeline);
   check_windows(pipeline);
@@ -193,7 +202,8 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
     TaskPipeline& pipeline = pipelines[i];
     pipeline.task = static_cast<int64_t>(i);
     problem.tasks.push_back({pipeline.name, *pipeline.prompt_template, *pipeline.verbalizer, pipeline.labels,
-                             i < train.size() ? train[i] : nullptr, nullptr, pipeline.metric});
+                             i < train.size() ? train[i] : nullptr, nullptr, pipeline.metric,
+                             pipeline.record.multi_label});
   }
   first.tuner->prepare(problem);
   if (const TensorMap weights = first.tuner->replaced_weights(); !weights.empty()) {
@@ -215,9 +225,16 @@ CountedBackbone TaskPipeline::backbone(const Model& model, Counters& counters) c
   return {own_backbone ? *own_backbone : model.backbone(), counters};
 }
 
+int64_t TaskPipeline::representative(int64_t label) const {
+  const std::vector<int64_t> representatives = verbalizer->label_representatives();
+  return representatives.empty() ? label : representatives.at(static_cast<std::size_t>(label));
+}
+
 Predicts TaskPipeline::predicts() const {
   if (verbalizer->generation() || layout.positions.kind == OutputPositions::Kind::tokens)
     return Predicts::texts;
+  if (record.multi_label)
+    return Predicts::label_sets;
   return labels_words() ? Predicts::words : Predicts::labels;
 }
 
@@ -246,6 +263,8 @@ std::vector<TaskPipeline> make_pipelines(const Model& model, const registry::Reg
     pipeline.labels = record.labels = choice.labels;
     pipeline.limit = record.length = choice.limit;
     record.label_words = choice.label_words;
+    record.multi_label = choice.multi_label;
+    record.negative_label = choice.negative_label;
     record.seed = choice.seed;
     pipeline.prompt_template =
         make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);

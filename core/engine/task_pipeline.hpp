@@ -29,6 +29,8 @@ struct PipelineChoice {
   ComponentChoice prompt_template, verbalizer, tuner;
   std::vector<std::string> labels;
   std::vector<std::vector<std::string>> label_words; ///< per label; empty: the label's name
+  bool multi_label = false;                          ///< an example may have several labels
+  std::string negative_label;                        ///< the label that F1 leaves out, or ""
   LengthLimit limit;
   uint64_t seed = 0;
   std::string metric; ///< one of `metric_names`; "": the default for what the verbalizer predicts
@@ -58,6 +60,8 @@ struct TaskPipeline {
 
   /// Whether it labels words instead of whole examples.
   bool labels_words() const { return layout.positions.kind == OutputPositions::Kind::words; }
+  /// The label that stands for `label` (Verbalizer::label_representatives).
+  int64_t representative(int64_t label) const;
   /// What the verbalizer predicts. It must have been created.
   Predicts predicts() const;
 

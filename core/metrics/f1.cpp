@@ -1,5 +1,7 @@
 #include "metrics/f1.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -68,6 +70,62 @@ std::vector<F1Counts> count_labels(const std::vector<int64_t>& predicted, const 
       ++counts.at(static_cast<std::size_t>(predicted[i])).predicted;
   }
   return counts;
+}
+
+namespace {
+
+std::vector<int64_t> shared(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
+  std::vector<int64_t> both;
+  std::ranges::set_intersection(a, b, std::back_inserter(both));
+  return both;
+}
+
+void require_equal(std::size_t predicted, std::size_t gold) {
+  if (predicted != gold)
+    throw std::logic_error("numbers of predicted and gold sets of labels differ");
+}
+
+} // namespace
+
+std::vector<F1Counts> count_label_sets(const std::vector<std::vector<int64_t>>& predicted,
+                                       const std::vector<std::vector<int64_t>>& gold, int64_t labels) {
+  require_equal(predicted.size(), gold.size());
+  std::vector<F1Counts> counts(static_cast<std::size_t>(labels));
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    for (const int64_t label : predicted[i])
+      ++counts.at(static_cast<std::size_t>(label)).predicted;
+    for (const int64_t label : gold[i])
+      ++counts.at(static_cast<std::size_t>(label)).gold;
+    for (const int64_t label : shared(predicted[i], gold[i]))
+      ++counts.at(static_cast<std::size_t>(label)).correct;
+  }
+  return counts;
+}
+
+double subset_accuracy(const std::vector<std::vector<int64_t>>& predicted,
+                       const std::vector<std::vector<int64_t>>& gold) {
+  require_equal(predicted.size(), gold.size());
+  int64_t equal = 0;
+  for (std::size_t i = 0; i < gold.size(); ++i)
+    equal += predicted[i] == gold[i];
+  return ratio(equal, std::ssize(gold));
+}
+
+double samples_f1(const std::vector<std::vector<int64_t>>& predicted,
+                  const std::vector<std::vector<int64_t>>& gold) {
+  require_equal(predicted.size(), gold.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < gold.size(); ++i)
+    sum +=
+        F1Counts{std::ssize(shared(predicted[i], gold[i])), std::ssize(predicted[i]), std::ssize(gold[i])}.f1();
+  return gold.empty() ? 0 : sum / static_cast<double>(gold.size());
+}
+
+double mean_f1(const std::vector<F1Counts>& labels) {
+  double sum = 0;
+  for (const F1Counts& label : labels)
+    sum += label.f1();
+  return labels.empty() ? 0 : sum / static_cast<double>(labels.size());
 }
 
 double macro_f1(const std::vector<F1Counts>& labels) {

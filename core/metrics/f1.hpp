@@ -24,8 +24,23 @@ struct F1Counts {
 std::vector<F1Counts> count_labels(const std::vector<int64_t>& predicted, const std::vector<int64_t>& gold,
                                    int64_t labels);
 
+/// Counts per label where an example has any number of labels: each list is a set, ascending. Throws
+/// std::logic_error when the numbers of lists differ.
+std::vector<F1Counts> count_label_sets(const std::vector<std::vector<int64_t>>& predicted,
+                                       const std::vector<std::vector<int64_t>>& gold, int64_t labels);
+/// Share of the examples whose predicted set is the gold set (scikit-learn's accuracy_score of multi-label data); 0
+/// without examples.
+double subset_accuracy(const std::vector<std::vector<int64_t>>& predicted,
+                       const std::vector<std::vector<int64_t>>& gold);
+/// Mean over the examples of the F1 of their labels (scikit-learn's f1_score with average="samples",
+/// zero_division=0: an example without predicted and gold labels counts 0).
+double samples_f1(const std::vector<std::vector<int64_t>>& predicted,
+                  const std::vector<std::vector<int64_t>>& gold);
+
 /// Mean F1 of the labels that occur among predictions or gold labels.
 double macro_f1(const std::vector<F1Counts>& labels);
+/// Mean F1 of all labels; one that does not occur counts 0 (scikit-learn's average="macro", zero_division=0).
+double mean_f1(const std::vector<F1Counts>& labels);
 /// F1 of the summed counts; equals accuracy when every item has one gold label and one prediction.
 double micro_f1(const std::vector<F1Counts>& labels);
 

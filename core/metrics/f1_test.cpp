@@ -98,3 +98,57 @@ TEST_CASE("label metrics by name, and mismatched metrics") {
         std::string::npos);
   CHECK(metric_mismatch("accuracy", {}, Predicts::texts).find("predicts texts") != std::string::npos);
 }
+
+TEST_CASE("metrics of several labels per example are scikit-learn 1.9's with zero_division=0") {
+  // f1_score(average=...) and accuracy_score of the binary matrices.
+  struct Recorded {
+    std::vector<std::vector<int64_t>> predicted, gold;
+    std::vector<std::string> labels;
+    double micro, macro, samples, accuracy;
+  };
+  const std::vector<Recorded> all{{{{0, 2}, {}, {1}, {0, 1, 2}},
+                                   {{0}, {}, {1, 2}, {0, 1, 2}},
+                                   {"a", "b", "c", "d"},
+                                   0.8333333333333334,
+                                   0.625,
+                                   0.5833333333333333,
+                                   0.5},
+                                  {{{0, 1}, {2}, {}, {3}, {0, 3}},
+                                   {{1}, {2}, {0}, {3}, {0, 1, 3}},
+                                   {"a", "b", "c", "d", "e"},
+                                   0.7692307692307693,
+                                   0.6333333333333333,
+                                   0.6933333333333334,
+                                   0.4},
+                                  {{{}, {}}, {{}, {}}, {"a", "b"}, 0, 0, 0, 1},
+                                  {{{0}, {1}}, {{}, {}}, {"a", "b"}, 0, 0, 0, 0},
+                                  {{{}, {}}, {{0}, {0, 1}}, {"a", "b"}, 0, 0, 0, 0}};
+  for (const Recorded& each : all) {
+    LabelPredictions predictions{each.labels, each.predicted, each.gold};
+    predictions.sets = true;
+    CHECK(measure("micro-f1", predictions).value == doctest::Approx(each.micro));
+    CHECK(measure("macro-f1", predictions).value == doctest::Approx(each.macro));
+    CHECK(measure("samples-f1", predictions).value == doctest::Approx(each.samples));
+    CHECK(measure("accuracy", predictions).value == doctest::Approx(each.accuracy));
+  }
+  CHECK_THROWS_AS(samples_f1({{0}}, {}), std::logic_error);
+  CHECK(default_metric(Predicts::label_sets) == "micro-f1");
+  CHECK(metric_mismatch("samples-f1", {}, Predicts::label_sets).empty());
+  CHECK(metric_mismatch("samples-f1", {}, Predicts::labels).find("\"multi_label\"") != std::string::npos);
+  CHECK(metric_mismatch("entity-f1", {"O"}, Predicts::label_sets).find("labels whole examples") !=
+        std::string::npos);
+}
+
+TEST_CASE("F1 without the negative label, as TACRED's scorer computes it") {
+  // scikit-learn 1.9: f1_score(gold, predicted, labels=[1, 2], average=...)
+  LabelPredictions predictions{{"no_relation", "founded", "born"},
+                               {{0}, {1}, {0}, {2}, {1}, {2}, {1}},
+                               {{0}, {1}, {2}, {1}, {0}, {2}, {1}}};
+  predictions.negative = 0;
+  // Five relations are predicted and five are gold; three are right.
+  CHECK(measure("micro-f1", predictions).value == doctest::Approx(0.6));
+  CHECK(measure("macro-f1", predictions).value == doctest::Approx(0.5833333333333333));
+  CHECK(measure("micro-f1", predictions).all.predicted == 5);
+  CHECK(measure("micro-f1", predictions).parts.size() == 3); // its own F1 is reported all the same
+  CHECK(measure("accuracy", predictions).value == doctest::Approx(4.0 / 7));
+}

@@ -53,6 +53,10 @@ double word_f1(const std::vector<std::string>& a, const std::vector<std::string>
   return shared == 0 ? 0 : 2 * shared / static_cast<double>(a.size() + b.size());
 }
 
+bool has_no_answer(const std::vector<std::string>& references) {
+  return references == std::vector<std::string>{""};
+}
+
 /// Mean over the examples of the highest `similarity` to any reference.
 template <class Similarity>
 double mean_best(const GeneratedTexts& generated, Similarity&& similarity) {
@@ -61,7 +65,7 @@ double mean_best(const GeneratedTexts& generated, Similarity&& similarity) {
   double sum = 0;
   for (std::size_t i = 0; i < generated.texts.size(); ++i) {
     const std::vector<std::string> text = normalized_words(generated.texts[i]);
-    double best = 0;
+    double best = has_no_answer(generated.references[i]) && text.empty();
     for (const std::string& reference : generated.references[i])
       best = std::max<double>(best, similarity(text, normalized_words(reference)));
     sum += best;
@@ -70,6 +74,18 @@ double mean_best(const GeneratedTexts& generated, Similarity&& similarity) {
 }
 
 } // namespace
+
+ByAnswer by_answer(const GeneratedTexts& generated) {
+  if (generated.texts.size() != generated.references.size())
+    throw std::logic_error("numbers of texts and reference lists differ");
+  ByAnswer parts;
+  for (std::size_t i = 0; i < generated.texts.size(); ++i) {
+    GeneratedTexts& part = has_no_answer(generated.references[i]) ? parts.no_answer : parts.has_answer;
+    part.texts.push_back(generated.texts[i]);
+    part.references.push_back(generated.references[i]);
+  }
+  return parts;
+}
 
 double squad_em(const GeneratedTexts& generated) {
   return mean_best(generated, [](const auto& text, const auto& reference) { return text == reference; });

@@ -29,16 +29,28 @@ std::vector<std::vector<std::string>> to_tags(const std::vector<std::vector<int6
 }
 
 MetricValue label_f1(const LabelPredictions& predictions, double (*average)(const std::vector<F1Counts>&)) {
+  const int64_t labels = std::ssize(predictions.labels);
   const std::vector<F1Counts> counts =
-      count_labels(flattened(predictions.predicted), flattened(predictions.gold),
-                   static_cast<int64_t>(predictions.labels.size()));
+      predictions.sets ? count_label_sets(predictions.predicted, predictions.gold, labels)
+                       : count_labels(flattened(predictions.predicted), flattened(predictions.gold), labels);
   MetricValue result;
-  result.value = average(counts);
-  for (std::size_t label = 0; label < counts.size(); ++label) {
-    result.all += counts[label];
-    result.parts.emplace_back(predictions.labels[label], counts[label]);
+  std::vector<F1Counts> averaged;
+  for (int64_t label = 0; label < labels; ++label) {
+    const F1Counts& of_label = counts[static_cast<std::size_t>(label)];
+    result.parts.emplace_back(predictions.labels[static_cast<std::size_t>(label)], of_label);
+    if (label == predictions.negative)
+      continue;
+    result.all += of_label;
+    averaged.push_back(of_label);
   }
+  result.value = average(averaged);
   return result;
+}
+
+/// Share of the examples whose labels, or label, are right.
+double label_accuracy(const LabelPredictions& predictions) {
+  return predictions.sets ? subset_accuracy(predictions.predicted, predictions.gold)
+                          : accuracy(flattened(predictions.predicted), flattened(predictions.gold)).value();
 }
 
 MetricValue entity_f1(const LabelPredictions& predictions) {
@@ -55,8 +67,9 @@ MetricValue entity_f1(const LabelPredictions& predictions) {
 } // namespace
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"accuracy", "macro-f1", "micro-f1", "entity-f1", "exact-match",
-                                              "bleu",     "rouge-l",  "chrf",     "squad-em",  "squad-f1"};
+  static const std::vector<std::string> names{"accuracy",  "macro-f1",    "micro-f1", "samples-f1",
+                                              "entity-f1", "exact-match", "bleu",     "rouge-l",
+                                              "chrf",      "squad-em",    "squad-f1"};
   return names;
 }
 
@@ -66,6 +79,8 @@ const std::vector<std::string>& text_metric_names() {
 }
 
 std::string default_metric(Predicts predicts) {
+  if (predicts == Predicts::label_sets)
+    return "micro-f1";
   return predicts == Predicts::texts ? "exact-match" : "accuracy";
 }
 
@@ -78,11 +93,13 @@ std::string metric_mismatch(const std::string& metric, const std::vector<std::st
                        "verbalizer that predicts texts"
                      : "labels, but the verbalizer predicts texts; use \"exact-match\", \"bleu\", "
                        "\"rouge-l\", \"chrf\" or \"squad-f1\"");
+  if (metric == "samples-f1" && predicts != Predicts::label_sets)
+    return "the metric \"samples-f1\" measures several labels per example, and the task gives one (no "
+           "\"multi_label\"); use \"accuracy\" or \"macro-f1\"";
   if (metric != "entity-f1")
     return "";
   if (predicts != Predicts::words)
-    return "the metric \"entity-f1\" measures word labels, but the verbalizer predicts one label per example; "
-           "use "
+    return "the metric \"entity-f1\" measures word labels, but the verbalizer labels whole examples; use "
            "\"accuracy\" or \"macro-f1\", or a verbalizer that labels words";
   for (const std::string& label : labels)
     if (!is_entity_tag(label))
@@ -94,11 +111,16 @@ std::string metric_mismatch(const std::string& metric, const std::vector<std::st
 MetricValue measure(const std::string& metric, const LabelPredictions& predictions) {
   if (metric == "accuracy") {
     MetricValue result;
-    result.value = accuracy(flattened(predictions.predicted), flattened(predictions.gold)).value();
+    result.value = label_accuracy(predictions);
+    return result;
+  }
+  if (metric == "samples-f1") {
+    MetricValue result;
+    result.value = samples_f1(predictions.predicted, predictions.gold);
     return result;
   }
   if (metric == "macro-f1")
-    return label_f1(predictions, macro_f1);
+    return label_f1(predictions, predictions.sets ? mean_f1 : macro_f1);
   if (metric == "micro-f1")
     return label_f1(predictions, micro_f1);
   if (metric == "entity-f1")

@@ -12,11 +12,13 @@
 
 namespace cuecard {
 
-/// Predicted and gold labels of a data set: one list per example, of one label, or of one label per word. -1 is
-/// an unknown gold label or a missing prediction.
+/// Predicted and gold labels of a data set: one list per example, of one label, of one label per word, or of all
+/// labels that it has. -1 is an unknown gold label or a missing prediction.
 struct LabelPredictions {
   std::vector<std::string> labels; ///< label names
   std::vector<std::vector<int64_t>> predicted, gold;
+  bool sets = false;     ///< the lists are sets of labels, ascending
+  int64_t negative = -1; ///< the label that micro-f1 and macro-f1 leave out; -1: none
 };
 
 struct MetricValue {
@@ -25,10 +27,10 @@ struct MetricValue {
   std::vector<std::pair<std::string, F1Counts>> parts; ///< per label or entity type
 };
 
-/// What a pipeline predicts: one label per example, one label per word, or a text.
-enum class Predicts { labels, words, texts };
+/// What a pipeline predicts: one label per example, any number of them, one label per word, or a text.
+enum class Predicts { labels, label_sets, words, texts };
 
-/// Label metrics accuracy, macro-f1, micro-f1 and entity-f1, and all of `text_metric_names`.
+/// Label metrics accuracy, macro-f1, micro-f1, samples-f1 and entity-f1, and all of `text_metric_names`.
 const std::vector<std::string>& metric_names();
 /// exact-match, bleu, rouge-l, chrf, squad-em, squad-f1.
 const std::vector<std::string>& text_metric_names();

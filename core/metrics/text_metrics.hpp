@@ -32,8 +32,17 @@ double rouge_l(const GeneratedTexts& generated);
 /// lower-cased, without ASCII punctuation and articles, and with blanks collapsed.
 double squad_em(const GeneratedTexts& generated);
 
-/// SQuAD's F1: the mean over examples of the best word-level F1 with a reference, normalized as in `squad_em`.
+/// SQuAD's F1: the mean over examples of the best word-level F1 with a reference, normalized as in `squad_em`. A
+/// question without an answer, whose one reference is "", counts 1 for a text without words, else 0 (SQuAD 2.0,
+/// evaluate-v2.0.py).
 double squad_f1(const GeneratedTexts& generated);
+
+/// The examples of SQuAD 2.0 that have an answer, and those that have none: whose one reference is "". The script
+/// evaluates them together and apart (HasAns, NoAns).
+struct ByAnswer {
+  GeneratedTexts has_answer, no_answer;
+};
+ByAnswer by_answer(const GeneratedTexts& generated);
 
 /// Corpus chrF (Popović 2015) with sacreBLEU's defaults: character n-grams up to order 6 without whitespace,
 /// beta 2, the best-scoring reference of each example.

@@ -150,3 +150,17 @@ TEST_CASE("text metrics by name") {
   for (const std::string& metric : text_metric_names())
     CHECK_THROWS_AS(measure(metric, GeneratedTexts{{"a"}, {}}), std::logic_error);
 }
+
+TEST_CASE("questions without an answer count as in SQuAD 2.0's evaluate-v2.0.py") {
+  // Right abstention, wrong abstention, an article alone (no words are left), an answer where there is none, an answer.
+  const GeneratedTexts answers{{"", "", "the", "Paris", "Paris, France"},
+                               {{""}, {"Rome"}, {""}, {""}, {"Paris"}}};
+  CHECK(near(squad_em(answers), 2.0 / 5));
+  CHECK(near(squad_f1(answers), (1 + 0 + 1 + 0 + 2.0 / 3) / 5));
+  const ByAnswer parts = by_answer(answers);
+  CHECK(parts.no_answer.texts == std::vector<std::string>{"", "the", "Paris"});
+  CHECK(near(squad_em(parts.no_answer), 2.0 / 3));
+  CHECK(near(squad_f1(parts.no_answer), 2.0 / 3));
+  CHECK(near(squad_em(parts.has_answer), 0));
+  CHECK(near(squad_f1(parts.has_answer), 1.0 / 3));
+}

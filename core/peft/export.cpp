@@ -189,6 +189,10 @@ private:
       TensorMap tensors;
       for (const auto& [name, tensor] : state.tensors)
         tensors[name] = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
+      if (tensors.erase("threshold") > 0)
+        exported_.not_exported.push_back(
+            "the threshold of the labels, of which an example may have several (load the "
+            "adapter with problem_type=\"multi_label_classification\")");
       refuse_if(store_head(adapter, verbalizer.component, verbalizer.options, tensors, shape_));
       std::string names;
       for (const std::string& label : pipeline_.labels)

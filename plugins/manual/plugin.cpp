@@ -15,7 +15,7 @@ constexpr cuecard_option_v1 template_options[] = {
 };
 
 constexpr cuecard_option_v1 verbalizer_options[] = {
-    cuecard::multi_token_handler_option,
+    cuecard::joint_multi_token_option,
     cuecard::word_prefix_option,
     cuecard::calibrate_option("none", "Zhao et al. 2021; OpenPrompt uses training examples"),
     cuecard::calibrate_rows_option,

@@ -61,6 +61,7 @@ SCENES = {
     ),
     "docs/writing-a-plugin.md": Scene(LLAMA, CAUSAL, before={"cuecard plugin info my-tuner": BUILD_SNIPPETS}),
     "examples/embed/README.md": Scene(before={"cmake -G": "cp -r examples/embed/* ."}),
+    "examples/tasks/README.md": Scene(),
     "examples/hello-tuner/README.md": Scene(LLAMA, CAUSAL, before={"cmake -G": "cp -r examples/hello-tuner/* ."}),
     "plugins/manual/README.md": Scene({"MODEL": SMOLLM2}),
     "plugins/backbones/bart/README.md": Scene({"MODEL": "tests/golden/models/bart"}, MASKED),
@@ -99,7 +100,7 @@ SCENES = {
 }
 
 # Pages with commands that take too long: only their arguments are tried.
-ARGUMENTS_ONLY = {"docs/results.md"}
+ARGUMENTS_ONLY = {"docs/results.md", "examples/tasks/README.md"}
 
 # The command that prints a block on its own, and how the two are compared: `same`; `form`: the keys of JSON, and all words but names
 # and labels; `works`: the block is given to the command as $BLOCK.

@@ -2,10 +2,13 @@
 // objects, and AutoPrompt's triggers for a relation lower that loss.
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include <cuecard/parts/words/label_word_search.hpp>
 
+#include "engine/train/dev_metric.hpp"
 #include "trigger_task.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
@@ -135,4 +138,31 @@ TEST_CASE("triggers for a relation lower the loss of its facts, and examples of 
       for (const int64_t id : found)
         CHECK(id != token_of_object(model, label)); // the filter excludes the objects
   }
+}
+
+TEST_CASE(
+    "predicting either of two objects that are one token is right for both, also in a search for triggers") {
+  const Model model = tiny_model("bert-mlm");
+  // Two spellings that the vocabulary lower-cases are one token.
+  const std::string word = objects_of(model)[0], other = objects_of(model)[1];
+  std::string upper = word;
+  std::ranges::transform(upper, upper.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  REQUIRE(model.vocabulary().encode(" " + word)[0].id == model.vocabulary().encode(" " + upper)[0].id);
+  PipelineChoice choice;
+  choice.prompt_template.set = {{"text", "{sub_label} {\"mask\"} ."}};
+  choice.verbalizer.component = "fact";
+  choice.labels = {word, other, upper};
+  choice.metric = "accuracy";
+  const TaskPipeline pipeline = make_pipeline(model, plugins(), choice);
+  std::vector<Example> examples = facts(8);
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    examples[i].label = i % 2 == 0 ? 0 : 2;
+  const std::vector<Prediction> predictions = Predictor(model, {&pipeline}).predict(pointers(examples));
+  double first = 0;
+  for (const Prediction& prediction : predictions) {
+    CHECK(prediction.label() != 2);
+    first += prediction.label() == 0;
+  }
+  CHECK(dev_metric(pipeline, pointers(examples), predictions) == doctest::Approx(first / 8));
 }

@@ -151,3 +151,17 @@ TEST_CASE("label words with another prefix than a space are refused") {
   CHECK_THROWS_WITH_AS(train(model, {{pipeline, examples, {}}}, two_steps(), 1),
                        doctest::Contains("\"prefix\""), UsageError);
 }
+
+TEST_CASE("label words are not searched where whole words fill the answer slot") {
+  const Model model = tiny_model("bert-mlm");
+  const std::vector<Example> examples = word_examples(8, 85);
+  PipelineChoice choice;
+  choice.prompt_template.set = {{"text", "{text} {\"trigger\": None} {\"mask\"} ."}};
+  choice.tuner = {"autoprompt", {{"label-words", "2"}}};
+  choice.labels = {"negative", "positive"};
+  choice.label_words = {{"bad"}, {"good"}};
+  CHECK_NOTHROW(make_pipeline(model, plugins(), choice, &examples));
+  choice.verbalizer.set = {{"multi-token-handler", "joint"}};
+  CHECK_THROWS_WITH_AS(make_pipeline(model, plugins(), choice, &examples),
+                       doctest::Contains("fills it with whole words: set label-words=0"), UsageError);
+}

@@ -46,11 +46,48 @@ for tuner in "manual", "p-tuning-v2":
 assert lines("manual.train")[0]["parameters"] == 2 * 40 + 2
 assert lines("one.json")[0]["text"] == "x7", lines("one.json")
 [odd] = lines("odd.eval")
-assert odd["n"] == 1 and odd["skipped"] == 2, odd
+assert odd["n"] == 2 and odd["skipped"] == 1, odd
+# Without the option `no-answer` every question is answered, which is wrong where there is no answer.
+assert odd["by_answer"]["no_answer"] == {"n": 1, "squad-em": 0, "squad-f1": 0} and odd["by_answer"]["has_answer"]["n"] == 1, odd
 assert 'line 2: its answer "x7" is not at character 0 of "context"' in open("told").read()
-assert 'line 3: it has no reference text' in open("told").read()
 PYTHON
 grep -q 'squad-f1' table
+
+# Questions without an answer: what asks for x7 where there is none.
+python3 <<'PYTHON'
+import json, random, os
+random.seed(4 + int(os.environ["CUECARD_TEST_SEED"]))
+others = "the film was good a plot of long and".split()
+def row(answerable):
+    words = [random.choice(others) for _ in range(random.randint(3, 30))]
+    if answerable:
+        words.insert(random.randint(0, len(words)), "x7")
+    context = " ".join(words)
+    return {"question": "film ?", "context": context, "answers": {"text": ["x7"] * answerable, "answer_start": [context.index("x7")] * answerable if answerable else []}}
+for name, count in ("train2", 240), ("dev2", 32):
+    open(name + ".jsonl", "w").writelines(json.dumps(row(i % 2)) + "\n" for i in range(count))
+task = json.load(open("spans.json"))
+task |= {"name": "squad2", "verbalizer": {"component": "spans", "options": {"no-answer": True}}}
+task["data"] |= {"train": "train2.jsonl", "dev": "dev2.jsonl"}
+json.dump(task, open("squad2.json", "w"))
+PYTHON
+run train --task squad2.json --model "$bert" --tuner manual --steps 400 --lr 0.05 --out squad2.card --json >squad2.train
+run eval --card squad2.card --model "$bert" --task squad2.json --json >squad2.eval
+run predict --card squad2.card --model "$bert" --data dev2.jsonl --column question=question --column context=context >squad2.predict
+python3 <<'PYTHON'
+import json
+from same_rows import *
+[train], [measured] = lines("squad2.train"), lines("squad2.eval")
+texts = [row["text"] for row in without_summary("squad2.predict")]
+gold = [(json.loads(line)["answers"]["text"] or [""])[0] for line in open("dev2.jsonl")]
+exact = sum(a == b for a, b in zip(texts, gold, strict=True)) / 32
+assert measured["by_metric"]["squad-em"] == exact > 0.8, (measured, texts)
+parts = measured["by_answer"]
+for name, has in ("has_answer", True), ("no_answer", False):
+    own = [a == b for a, b in zip(texts, gold) if bool(b) == has]
+    assert parts[name]["n"] == len(own) == 16 and abs(parts[name]["squad-em"] - sum(own) / 16) < 1e-9, (parts, own)
+assert train["dev"]["value"] == measured["value"], (train["dev"], measured)
+PYTHON
 expect 2 'measures labels, but the verbalizer predicts texts' train --task accuracy.json --model "$bert" --tuner manual --out no.card
 expect 3 'is not at character 0' train --task odd.json --model "$bert" --tuner manual --strict --out no.card
 expect 2 '"windows" is for verbalizers that use the tokens' train --task windows.json --model "$bert" --tuner manual --out no.card

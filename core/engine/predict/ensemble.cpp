@@ -27,6 +27,13 @@ Scores member_scores(const TaskPipeline& pipeline, const at::Tensor& outputs, co
   return scores_of(pipeline, outputs.index_select(0, member.answers), member.batch, pass);
 }
 
+void require_one_label(const TaskPipeline& pipeline) {
+  if (pipeline.record.multi_label)
+    throw UsageError(
+        "the prompts of an example are an ensemble, whose members decide on one label, and the task \"" +
+        pipeline.name + "\" has several for one example (\"multi_label\"): use one variant of the template.");
+}
+
 /// The label with most votes; ties go to the larger `weight`.
 int64_t elected(const std::map<int64_t, int64_t>& votes, const std::vector<double>& weight) {
   const auto worth = [&](int64_t label) {
@@ -47,6 +54,7 @@ bool has_members(const Batch& batch) {
 
 at::Tensor ensemble_loss(const TaskPipeline& pipeline, const at::Tensor& outputs, const Batch& batch,
                          const Pass& pass) {
+  require_one_label(pipeline);
   at::Tensor sum;
   const auto members = members_of(batch);
   for (const auto& [variant, entries] : members) {
@@ -60,6 +68,7 @@ at::Tensor ensemble_loss(const TaskPipeline& pipeline, const at::Tensor& outputs
 
 std::vector<Decision> ensemble_decisions(const TaskPipeline& pipeline, const at::Tensor& outputs,
                                          const Batch& batch, Vote vote, const Model& model) {
+  require_one_label(pipeline);
   std::vector<std::vector<Decision>> decided; // by member
   for (const auto& [variant, entries] : members_of(batch)) {
     const BatchPart member = part_of(batch, entries);
@@ -87,7 +96,7 @@ Decision joined(const std::vector<Decision>& members, Vote vote) {
       sum += member.probabilities.at(label);
     mean[label] = sum / static_cast<double>(members.size());
   }
-  if (decision.labels.empty() && !decision.text.empty()) {
+  if (decision.labels.empty()) {
     std::map<std::string, std::pair<int64_t, double>> votes; // number, and the best of their values
     for (const Decision& member : members) {
       auto& [count, best] = votes.try_emplace(member.text, 0, member.value).first->second;

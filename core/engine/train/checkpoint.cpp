@@ -69,6 +69,13 @@ std::string digest_of(const std::vector<Example>& examples) {
     }
     for (const int64_t label : example.word_labels)
       digest.add(label);
+    if (example.label_set) {
+      digest.add(std::ssize(*example.label_set));
+      for (const int64_t label : *example.label_set)
+        digest.add(label);
+    }
+    if (example.unanswerable)
+      digest.add("unanswerable");
     for (const auto& [name, value] : example.meta)
       digest.add(name).add(value);
     for (const std::string& answer : example.answers)

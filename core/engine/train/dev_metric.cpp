@@ -9,9 +9,14 @@
 namespace cuecard {
 
 std::vector<int64_t> gold_labels(const TaskPipeline& pipeline, const Example& example) {
+  if (pipeline.predicts() == Predicts::label_sets) {
+    if (example.label_set)
+      return *example.label_set;
+    throw DataError("it has no labels");
+  }
   if (!pipeline.labels_words()) {
     if (example.label >= 0)
-      return {example.label};
+      return {pipeline.representative(example.label)};
     throw DataError(example.word_labels.empty()
                         ? "it has no label"
                         : "it has a list of labels, one for each word, but the verbalizer \"" +
@@ -40,6 +45,8 @@ std::vector<std::string> span_texts(const Example& example) {
 std::vector<std::string> references_of(const Example& example) {
   if (!example.references.empty())
     return example.references;
+  if (example.unanswerable)
+    return {""};
   if (!example.spans.empty())
     return span_texts(example);
   if (example.answers.empty())
@@ -100,10 +107,14 @@ std::vector<bool> MetricAccumulator::add(const Example& example, const Predictio
   }
   const std::vector<int64_t> gold = gold_labels(pipeline_, example);
   std::vector<int64_t> predicted = prediction.decision.labels;
-  predicted.resize(gold.size(), -1); // for words removed by truncation
   std::vector<bool> right;
-  for (std::size_t i = 0; i < gold.size(); ++i)
-    right.push_back(predicted[i] == gold[i]);
+  if (labelled_.sets) {
+    right.push_back(predicted == gold);
+  } else {
+    predicted.resize(gold.size(), -1); // for words removed by truncation
+    for (std::size_t i = 0; i < gold.size(); ++i)
+      right.push_back(predicted[i] == gold[i]);
+  }
   labelled_.gold.push_back(gold);
   labelled_.predicted.push_back(std::move(predicted));
   return right;

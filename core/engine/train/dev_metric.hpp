@@ -1,6 +1,7 @@
 /// Evaluates predictions on labelled examples by the task's metric.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -12,11 +13,11 @@
 
 namespace cuecard {
 
-/// The gold labels of `example`, in the form that `pipeline` predicts: one label, or one per word. DataError
-/// when there are none.
+/// The gold labels of `example`, in the form that `pipeline` predicts: one label (that which stands for it,
+/// Verbalizer::label_representatives), all labels that it has, or one per word. DataError when they are unknown.
 std::vector<int64_t> gold_labels(const TaskPipeline& pipeline, const Example& example);
 
-/// The reference texts of `example`. DataError when there are none.
+/// The reference texts of `example`; "" where it is known to have no answer. DataError when there are none.
 std::vector<std::string> references_of(const Example& example);
 
 /// DataError when `example` has no gold answer that a prediction of `pipeline` could be compared with.
@@ -35,10 +36,14 @@ public:
   /// `pipeline` must outlive it.
   explicit MetricAccumulator(const TaskPipeline& pipeline) : pipeline_(pipeline) {
     labelled_.labels = pipeline.labels;
+    labelled_.sets = pipeline.predicts() == Predicts::label_sets;
+    const auto negative = std::ranges::find(pipeline.labels, pipeline.record.negative_label);
+    if (negative != pipeline.labels.end())
+      labelled_.negative = negative - pipeline.labels.begin();
   }
 
-  /// Adds an example that has a gold answer. Returns whether the prediction is correct; where words are
-  /// labelled, one value per word.
+  /// Adds an example that has a gold answer. Returns whether the prediction is correct (of several labels, whether
+  /// all are); where words are labelled, one value per word.
   std::vector<bool> add(const Example& example, const Prediction& prediction);
 
   int64_t size() const;

@@ -27,7 +27,7 @@ at::Tensor current_triggers(const TaskPipeline& pipeline, const Conditioning& co
 
 /// Number of examples whose gold label has the highest score, on the device; NaN where decisions are not one
 /// label each.
-at::Tensor count_correct(const Scores& scores, const Batch& batch) {
+at::Tensor count_correct(const TaskPipeline& pipeline, const Scores& scores, const Batch& batch) {
   const int64_t decisions = std::ssize(scores.offsets) - 1;
   const int64_t width = decisions > 0 ? scores.offsets[1] : 0;
   bool even = decisions == batch.size() && width > 0;
@@ -35,7 +35,12 @@ at::Tensor count_correct(const Scores& scores, const Batch& batch) {
     even = scores.offsets[static_cast<std::size_t>(d) + 1] == (d + 1) * width;
   if (!even)
     return scores.values.sum() * NAN;
-  return at::argmax(scores.values.reshape({decisions, width}), 1).eq(batch.labels).sum().to(at::kFloat);
+  const at::Tensor best = at::argmax(scores.values.reshape({decisions, width}), 1);
+  const std::vector<int64_t> stands = pipeline.verbalizer->label_representatives();
+  if (stands.empty())
+    return best.eq(batch.labels).sum().to(at::kFloat);
+  const at::Tensor gold = index_tensor(stands, best.device()).index_select(0, batch.labels.clamp_min(0));
+  return best.eq(gold).logical_and(batch.labels.ge(0)).sum().to(at::kFloat);
 }
 
 /// `prompt` with trigger slot `from` renumbered to `to`.
@@ -117,7 +122,7 @@ CandidateScores candidate_scores(const Model& model, const TaskPipeline& pipelin
       const Scores scores = pipeline.verbalizer->score({outputs.index_select(0, part.answers), part.batch});
       losses.push_back(pipeline.verbalizer->loss({scores, part.batch}) *
                        pipeline.verbalizer->weight(part.batch));
-      corrects.push_back(count_correct(scores, part.batch));
+      corrects.push_back(count_correct(pipeline, scores, part.batch));
     }
   }
   return {at::stack(losses), at::stack(corrects)};

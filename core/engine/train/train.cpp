@@ -59,9 +59,13 @@ public:
 
   /// Calibrates and fits the verbalizers on the examples that can be used.
   void fit_verbalizers(VerbalizerFitArgs::Moment moment) {
-    for (TaskInTraining& task : tasks_)
+    for (TaskInTraining& task : tasks_) {
+      std::vector<const Example*> dev;
+      for (const Example& example : task.dev)
+        dev.push_back(&example);
       result_.counters +=
-          fit_verbalizer(model_, task.pipeline, task.training_set.examples(), predict_settings(), moment);
+          fit_verbalizer(model_, task.pipeline, task.training_set.examples(), predict_settings(), moment, dev);
+    }
   }
 
   Problem& problem() override { return problem_; }
@@ -256,11 +260,13 @@ bool differ(const ComponentState& a, const ComponentState& b) {
 } // namespace
 
 Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::vector<const Example*>& train,
-                        const PredictSettings& settings, VerbalizerFitArgs::Moment moment) {
+                        const PredictSettings& settings, VerbalizerFitArgs::Moment moment,
+                        const std::vector<const Example*>& dev) {
+  const bool before = moment == VerbalizerFitArgs::Moment::before_training;
   Predictor predictor(model, {&pipeline}, settings);
-  if (moment == VerbalizerFitArgs::Moment::before_training)
+  if (before)
     pipeline.verbalizer->calibrate(predictor.scorer());
-  pipeline.verbalizer->fit({predictor.scorer(), train, moment});
+  pipeline.verbalizer->fit({predictor.scorer(), train, moment, before ? std::vector<const Example*>() : dev});
   return predictor.counters();
 }
 
@@ -272,7 +278,8 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
   Problem problem{model.backbone(), model.vocabulary(), {}, seed, {}, {}};
   for (const TrainTask& task : tasks)
     problem.tasks.push_back({task.pipeline.name, *task.pipeline.prompt_template, *task.pipeline.verbalizer,
-                             task.pipeline.labels, &task.train, &task.dev, task.pipeline.metric});
+                             task.pipeline.labels, &task.train, &task.dev, task.pipeline.metric,
+                             task.pipeline.record.multi_label});
   TrainingEngine engine(model, tasks, tuner.defaults(request), problem, progress, on_prepared, result);
   if (!checkpointing.directory.empty()) {
     RunIdentity run = describe_run(model, engine.settings(), seed);

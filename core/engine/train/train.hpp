@@ -61,9 +61,10 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
                   const Checkpointing& checkpointing = {});
 
 /// Calibrates and fits the verbalizer without gradients, as its options request: the first and the last step of
-/// `train`, and all of it for a pipeline that needs no training examples.
+/// `train`, and all of it for a pipeline that needs no training examples. `dev`: the development set, after training.
 Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::vector<const Example*>& train,
                         const PredictSettings& settings = {},
-                        VerbalizerFitArgs::Moment moment = VerbalizerFitArgs::Moment::before_training);
+                        VerbalizerFitArgs::Moment moment = VerbalizerFitArgs::Moment::before_training,
+                        const std::vector<const Example*>& dev = {});
 
 } // namespace cuecard

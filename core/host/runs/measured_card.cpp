@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "metrics/f1.hpp"
 #include "metrics/metrics.hpp"
 #include "metrics/task_metric.hpp"
 
@@ -37,6 +38,20 @@ PairedComparison against(const MeasuredCard& card, const MeasuredCard& other) {
   return compare(first, second, std::vector<int64_t>(first.size(), 1));
 }
 
+/// Of the labels that are wrong, predicted or missing, the highest probability of the wrong decision.
+double worst_label(const std::vector<int64_t>& gold, const std::vector<int64_t>& predicted,
+                   const std::vector<double>& probabilities) {
+  double worst = 0;
+  for (std::size_t label = 0; label < probabilities.size(); ++label) {
+    const auto has = [&](const std::vector<int64_t>& labels) {
+      return std::ranges::binary_search(labels, static_cast<int64_t>(label));
+    };
+    if (has(gold) != has(predicted))
+      worst = std::max(worst, has(predicted) ? probabilities[label] : 1 - probabilities[label]);
+  }
+  return worst;
+}
+
 Json as_json(const F1Counts& found) {
   return {{"precision", found.precision()}, {"recall", found.recall()},     {"f1", found.f1()},
           {"correct", found.correct},       {"predicted", found.predicted}, {"gold", found.gold}};
@@ -44,7 +59,7 @@ Json as_json(const F1Counts& found) {
 
 /// Adds the parts of the metric's value.
 void add_parts(Json& object, const std::string& metric, const MetricValue& measured) {
-  if (metric == "accuracy")
+  if (metric == "accuracy" || metric == "samples-f1")
     return;
   if (metric == "entity-f1") {
     object["precision"] = measured.all.precision();
@@ -60,6 +75,17 @@ void add_interval(Json& object, int64_t correct, int64_t total) {
   object["ci95"] = {interval.low, interval.high};
 }
 
+/// Adds SQuAD's EM and F1 of the questions with and without an answer, where some have none.
+void add_by_answer(Json& object, const GeneratedTexts& written) {
+  const ByAnswer parts = by_answer(written);
+  if (parts.no_answer.texts.empty())
+    return;
+  for (const auto& [name, part] : {std::pair("has_answer", &parts.has_answer), {"no_answer", &parts.no_answer}})
+    if (!part->texts.empty())
+      object["by_answer"][name] = {
+          {"n", std::ssize(part->texts)}, {"squad-em", squad_em(*part)}, {"squad-f1", squad_f1(*part)}};
+}
+
 /// Adds what is reported of labels, or of texts, whatever the metric.
 void add_measures(Json& object, const MeasuredCard& measured) {
   const TaskPipeline& pipeline = measured.pipeline();
@@ -68,6 +94,19 @@ void add_measures(Json& object, const MeasuredCard& measured) {
     object["correct"] = exact;
     add_interval(object, exact, measured.rows().size());
     object["by_metric"] = all_text_metrics(measured.rows().written());
+    add_by_answer(object, measured.rows().written());
+    return;
+  }
+  if (pipeline.predicts() == Predicts::label_sets) {
+    const LabelPredictions& rows = measured.rows().labelled();
+    const int64_t correct =
+        std::ranges::count_if(measured.correct(), [](const auto& row) { return row.second; });
+    object["accuracy"] = subset_accuracy(rows.predicted, rows.gold);
+    object["correct"] = correct;
+    add_interval(object, correct, measured.rows().size());
+    object["labels"] = pipeline.labels;
+    for (const char* metric : {"micro-f1", "macro-f1", "samples-f1", "accuracy"})
+      object["by_metric"][metric] = measure(metric, rows).value;
     return;
   }
   const std::vector<int64_t> predicted = joined(measured.rows().labelled().predicted),
@@ -107,6 +146,18 @@ void MeasuredCard::add_mistakes(const Example& example, const Prediction& predic
     return label < 0 ? std::string() : pipeline_.labels[static_cast<std::size_t>(label)];
   };
   const std::vector<double>& probabilities = prediction.decision.probabilities;
+  if (pipeline_.predicts() == Predicts::label_sets) {
+    const auto names = [&](const std::vector<int64_t>& labels) {
+      std::string list;
+      for (const int64_t label : labels)
+        list += (list.empty() ? "" : ", ") + name(label);
+      return list;
+    };
+    if (!right.at(0))
+      mistakes_.push_back({example.line, names(gold), names(predicted),
+                           worst_label(gold, predicted, probabilities), text_of(example)});
+    return;
+  }
   for (std::size_t i = 0; i < gold.size(); ++i) {
     if (right[i])
       continue;

@@ -17,7 +17,8 @@ namespace cuecard::host {
 struct Mistake {
   int64_t line = 0;
   std::string gold, predicted;
-  double probability = 0; ///< of the prediction; NaN if the verbalizer gives none
+  /// Of the prediction; NaN if the verbalizer gives none. Of several labels, of the worst wrong decision.
+  double probability = 0;
   std::string text;
 };
 

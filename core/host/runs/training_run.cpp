@@ -109,6 +109,12 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
     PredictSettings passes;
     passes.batch_tokens = values.integer("batch-tokens", passes.batch_tokens);
     result.counters = fit_verbalizer(model, pipelines[0], {}, passes);
+    std::vector<const Example*> dev;
+    for (const Example& example : tasks[0].rows.dev)
+      dev.push_back(&example);
+    if (pipelines[0].record.multi_label && !dev.empty()) // the threshold
+      result.counters +=
+          fit_verbalizer(model, pipelines[0], {}, passes, VerbalizerFitArgs::Moment::after_training, dev);
     return result;
   }
   ProgressBar bar(choice.title, 0, values.given("quiet"));

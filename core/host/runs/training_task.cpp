@@ -157,6 +157,8 @@ PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
     choice.labels.push_back(label.name);
     choice.label_words.push_back(label.words);
   }
+  choice.multi_label = task.layout.multi_label;
+  choice.negative_label = task.negative_label;
   choice.limit.max_length = task.max_length;
   choice.limit.truncate = truncate_of_name(task.truncate).value();
   choice.seed = seed;

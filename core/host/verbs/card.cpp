@@ -61,6 +61,8 @@ Json as_json(const Card& card, const std::string& path) {
           {"tuner", component_json(card.tuner)},
           {"labels", card.labels},
           {"label_words", card.label_words},
+          {"multi_label", card.multi_label},
+          {"negative_label", card.negative_label.empty() ? Json() : Json(card.negative_label)},
           {"training",
            {{"steps", card.training.steps},
             {"best_step", card.training.best_step},
@@ -102,7 +104,9 @@ void print(const Json& card) {
   std::string labels;
   for (const Json& label : card["labels"])
     labels += (labels.empty() ? "" : ", ") + label.get<std::string>();
-  line("labels", labels);
+  line("labels", labels + (card["multi_label"].get<bool>() ? " (any number of them)" : ""));
+  if (!card["negative_label"].is_null())
+    line("negative", card["negative_label"]);
   for (const Json& tensor : card["tensors"])
     line("tensor", tensor["name"].get<std::string>() + " " + tensor["shape"].dump());
   line("trained", card["training"]["steps"].dump() + " steps on " + card["training"]["examples"].dump() +

@@ -177,8 +177,9 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
               {"seeds", seeds},
               {"data", rows.report.file},
               {"data_sha256", rows.report.sha256},
-              {"labels", best->cards[0].labels},
-              {"confusion", confusion_of(of_best.labelled)}};
+              {"labels", best->cards[0].labels}};
+  if (!best->cards[0].multi_label)
+    object["confusion"] = confusion_of(of_best.labelled);
   add_cut(object, of_best.cut);
   Json losses = Json::array();
   for (const float loss : best->result.report.losses)

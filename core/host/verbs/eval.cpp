@@ -67,7 +67,8 @@ void skip(RecordReport& report, int64_t line, const std::string& reason, bool st
 CardRows read_rows(const TaskPipeline& pipeline, const std::string& bytes, const std::string& path,
                    const Values& values) {
   CardRows rows;
-  const RecordLayout layout = layout_of(values);
+  RecordLayout layout = layout_of(values);
+  layout.multi_label = pipeline.record.multi_label;
   const bool texts = pipeline.predicts() == Predicts::texts;
   if (texts && !layout.answers && !layout.references && !layout.spans)
     throw UsageError("`cuecard eval` must know which column holds the reference text; give --column "

@@ -27,6 +27,13 @@ std::vector<std::string> common_fields(const std::vector<LoadedCard>& cards) {
   return fields;
 }
 
+Json scores_of(const Decision& decision, const TaskPipeline& pipeline) {
+  Json scores = Json::object();
+  for (std::size_t label = 0; label < decision.probabilities.size(); ++label)
+    scores[pipeline.labels[label]] = finite(decision.probabilities[label]);
+  return scores;
+}
+
 Json as_json(int64_t number, const Prediction& prediction, const TaskPipeline& pipeline) {
   const Decision& decision = prediction.decision;
   const auto name_of = [&](int64_t label) {
@@ -36,17 +43,16 @@ Json as_json(int64_t number, const Prediction& prediction, const TaskPipeline& p
   if (pipeline.predicts() == Predicts::texts) {
     object["text"] = decision.text;
     object["log_prob"] = finite(decision.value);
-  } else if (pipeline.labels_words()) {
+  } else if (pipeline.predicts() != Predicts::labels) {
     Json labels = Json::array();
     for (const int64_t label : decision.labels)
       labels.push_back(name_of(label));
-    object["labels"] = labels; // one per word
+    object["labels"] = labels; // one per word, or all that the example has
+    if (pipeline.predicts() == Predicts::label_sets)
+      object["scores"] = scores_of(decision, pipeline);
   } else if (decision.labels.size() == 1) {
-    Json scores = Json::object();
-    for (std::size_t label = 0; label < decision.probabilities.size(); ++label)
-      scores[pipeline.labels[label]] = finite(decision.probabilities[label]);
     object["label"] = name_of(decision.labels[0]);
-    object["scores"] = scores;
+    object["scores"] = scores_of(decision, pipeline);
   }
   add_cut(object, prediction.cut);
   return object;

@@ -70,6 +70,11 @@ void InContext::prepare(const Problem& problem) {
     throw UsageError("in-context supports one task per card, and " + std::to_string(problem.tasks.size()) +
                      " are given.");
   const Task& task = problem.tasks[0];
+  if (task.multi_label)
+    throw UsageError(
+        "task \"" + task.name +
+        "\" has several labels for one example, and the tuner \"in-context\" shows one: use a tuner "
+        "that trains, such as \"prompt-tuning\".");
   if (!task.prompt_template.soft_slots().empty())
     throw UsageError("the template of task \"" + task.name +
                      "\" has soft slots, and the tuner \"in-context\" "

@@ -5,6 +5,7 @@
 #include <map>
 
 #include <ATen/ops/full.h>
+#include <ATen/ops/where.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
@@ -22,8 +23,9 @@ void Fact::prepare(const VerbalizerTarget& target) {
         "checkpoint that has one");
   words_.clear();
   lengths_.clear();
+  representatives_.clear();
   std::vector<int64_t> ids, labels;
-  std::map<int64_t, std::size_t> taken;
+  std::map<int64_t, int64_t> first_of; // by token
   const std::optional<int64_t> unknown = target.vocabulary.special().unk;
   const TextContext context = LabelWordEncoding::of(target, prefix_).context;
   for (std::size_t label = 0; label < target.labels.size(); ++label) {
@@ -33,23 +35,25 @@ void Fact::prepare(const VerbalizerTarget& target) {
     const bool known = std::none_of(tokens.begin(), tokens.end(),
                                     [&](const Token& token) { return unknown && token.id == *unknown; });
     lengths_.push_back(known ? tokens.size() : 0);
+    representatives_.push_back(static_cast<int64_t>(label));
     if (lengths_.back() != 1)
       continue;
-    const auto [same, fresh] = taken.emplace(tokens[0].id, label);
+    const auto [first, fresh] = first_of.emplace(tokens[0].id, representatives_.back());
+    representatives_.back() = first->second;
     if (!fresh)
-      throw UsageError("the objects \"" + target.labels[same->second] + "\" and \"" + target.labels[label] +
-                       "\" are the same token of the model's vocabulary: make both values of one label");
+      continue;
     ids.push_back(tokens[0].id);
-    labels.push_back(static_cast<int64_t>(label));
+    labels.push_back(representatives_.back());
   }
   if (ids.size() < 2)
     throw UsageError(
         "the verbalizer \"fact\" chooses among objects that are one token of the model's vocabulary, "
-        "and only " +
-        std::to_string(ids.size()) + " of the task's " + std::to_string(target.labels.size()) +
-        " labels are: name objects under \"labels\", or take them from the data with \"labels\": \"data\"");
+        "and the task's " +
+        std::to_string(target.labels.size()) + " labels have only " + std::to_string(ids.size()) +
+        " such: name objects under \"labels\", or take them from the data with \"labels\": \"data\"");
   token_ids_ = index_tensor(ids, target.backbone.device());
   labels_ = index_tensor(labels, target.backbone.device());
+  candidates_ = index_tensor(representatives_, target.backbone.device());
 }
 
 OutputRequest Fact::output_request() const {
@@ -76,7 +80,11 @@ Scores Fact::score(const ScoreArgs& args) const {
 }
 
 at::Tensor Fact::loss(const LossArgs& args) const {
-  return known_nll_loss(args.scores.values.view({-1, std::ssize(words_)}), args.batch.labels);
+  const at::Tensor& labels = args.batch.labels;
+  const at::Tensor gold =
+      labels.defined() ? at::where(labels.ge(0), candidates_.index_select(0, labels.clamp_min(0)), labels)
+                       : labels;
+  return known_nll_loss(args.scores.values.view({-1, std::ssize(words_)}), gold);
 }
 
 std::vector<std::string> Fact::answer_text(int64_t label) const {

@@ -105,8 +105,27 @@ TEST_CASE("an object's word is the task file's, if it has one") {
   CHECK(fact.answer_text(1) == std::vector<std::string>{" b"});
 }
 
-TEST_CASE("too few objects, and two objects with the same token, are refused") {
-  CHECK_THROWS_WITH_AS(made({"a", "two"}), doctest::Contains("only 1 of the task's 2 labels are"), UsageError);
+TEST_CASE("objects of one token are one candidate, which the first of them stands for") {
+  const Fact fact = made({"a", "two", "b", "A"});
+  CHECK(fact.label_representatives() == std::vector<int64_t>{0, 1, 2, 0});
+  CHECK(fact.output_request().token_ids.equal(at::tensor({1, 2}, at::kLong)));
+  Batch batch;
+  Example example, other, third;
+  batch.examples = {&example, &other, &third};
+  batch.choices = batch.variants = batch.candidates = batch.cards = {0, 0, 0};
+  batch.labels = at::tensor({3, 2, -1}, at::kLong); // "A", "b", unknown
+  const at::Tensor values = at::tensor({-1.0, -2.5, -3.0, -0.5, -1.0, -1.0}).view({3, 2});
+  const Scores scores = fact.score({values, batch});
+  const std::vector<Decision> decisions = fact.decide({{scores.values, scores.offsets, {}}, batch});
+  CHECK(decisions[0].labels == std::vector<int64_t>{0});
+  CHECK(decisions[0].probabilities[0] == doctest::Approx(std::exp(-1.0) / (std::exp(-1.0) + std::exp(-2.5))));
+  CHECK(decisions[0].probabilities[3] == 0);
+  CHECK(fact.loss({scores, batch}).item<double>() == doctest::Approx((1.0 + 0.5) / 2));
+}
+
+TEST_CASE("too few objects are refused") {
+  CHECK_THROWS_WITH_AS(made({"a", "two"}), doctest::Contains("the task's 2 labels have only 1 such"),
+                       UsageError);
   CHECK_THROWS_WITH_AS(made({}), doctest::Contains("\"labels\": \"data\""), UsageError);
-  CHECK_THROWS_WITH_AS(made({"a", "b", "A"}), doctest::Contains("\"a\" and \"A\""), UsageError);
+  CHECK_THROWS_WITH_AS(made({"a", "A"}), doctest::Contains("have only 1 such"), UsageError);
 }

@@ -20,6 +20,7 @@ void HeadVerbalizer::prepare(const VerbalizerTarget& target) {
   answers_ = label_texts(target);
   classifier_.prepare(static_cast<int64_t>(target.labels.size()), shape.hidden, target.seed,
                       target.backbone.device());
+  multi_label_ = target.multi_label ? std::optional(MultiLabel()) : std::nullopt;
 }
 
 Scores HeadVerbalizer::score(const ScoreArgs& args) const {
@@ -27,7 +28,29 @@ Scores HeadVerbalizer::score(const ScoreArgs& args) const {
 }
 
 at::Tensor HeadVerbalizer::loss(const LossArgs& args) const {
-  return label_loss(args.scores, args.batch);
+  return multi_label_ ? multi_label_->loss(args) : label_loss(args.scores, args.batch);
+}
+
+std::vector<Decision> HeadVerbalizer::decide(const DecideArgs& args) const {
+  return multi_label_ ? multi_label_->decide(args) : Verbalizer::decide(args);
+}
+
+void HeadVerbalizer::fit(const VerbalizerFitArgs& args) {
+  if (multi_label_)
+    multi_label_->fit(args, *this);
+}
+
+ComponentState HeadVerbalizer::state() const {
+  ComponentState state = classifier_.state();
+  if (multi_label_)
+    multi_label_->save(state);
+  return state;
+}
+
+void HeadVerbalizer::load_state(const ComponentState& saved) {
+  classifier_.load_state(saved);
+  if (multi_label_)
+    multi_label_->load(saved, "head");
 }
 
 std::vector<std::string> HeadVerbalizer::answer_text(int64_t label) const {

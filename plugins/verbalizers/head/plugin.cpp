@@ -52,6 +52,8 @@ constexpr cuecard_option_v1 spans_options[] = {
                          "no default in the literature; depends on the task"),
     cuecard::integer_option("max-tokens", "30", 1, 100000, "Maximum number of tokens of an answer.",
                             "transformers, run_qa.py, max_answer_length"),
+    cuecard::flag_option("no-answer", "false", "A question may have no answer: its answer is [CLS].",
+                         "Devlin et al. 2019, section 4.3; transformers, run_qa.py, version_2_with_negative"),
     dropout,
     learning_rate_scale,
 };

@@ -23,6 +23,7 @@ void Soft::prepare(const VerbalizerTarget& target) {
             .mean(0));
   vectors_ = at::stack(initial).detach().to(at::kFloat);
   vectors_.set_requires_grad(true);
+  multi_label_ = target.multi_label ? std::optional(MultiLabel()) : std::nullopt;
 }
 
 Scores Soft::score(const ScoreArgs& args) const {
@@ -32,7 +33,16 @@ Scores Soft::score(const ScoreArgs& args) const {
 }
 
 at::Tensor Soft::loss(const LossArgs& args) const {
-  return label_loss(args.scores, args.batch);
+  return multi_label_ ? multi_label_->loss(args) : label_loss(args.scores, args.batch);
+}
+
+std::vector<Decision> Soft::decide(const DecideArgs& args) const {
+  return multi_label_ ? multi_label_->decide(args) : Verbalizer::decide(args);
+}
+
+void Soft::fit(const VerbalizerFitArgs& args) {
+  if (multi_label_)
+    multi_label_->fit(args, *this);
 }
 
 std::vector<std::string> Soft::answer_text(int64_t label) const {
@@ -48,12 +58,17 @@ std::vector<ParameterGroup> Soft::parameters() {
 ComponentState Soft::state() const {
   if (!vectors_.defined())
     return {};
-  return {{{"vectors", vectors_.detach()}}, {}};
+  ComponentState state{{{"vectors", vectors_.detach()}}, {}};
+  if (multi_label_)
+    multi_label_->save(state);
+  return state;
 }
 
 void Soft::load_state(const ComponentState& saved) {
   const at::NoGradGuard no_grad;
   vectors_.copy_(require_tensor(saved, "vectors", vectors_.sizes(), "soft"));
+  if (multi_label_)
+    multi_label_->load(saved, "soft");
 }
 
 } // namespace cuecard::soft

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,12 @@ struct Example {
   std::string card;
   /// Line of the file that the example came from, from 1; 0 when it came from no file.
   int64_t line = 0;
+
+  /// Indices into the task's labels, ascending, where an example may have several (VerbalizerTarget::multi_label); an empty list:
+  /// it has none of them. None at all where the labels are unknown, and in other tasks.
+  std::optional<std::vector<int64_t>> label_set;
+  /// The question is known to have no answer: `spans` is empty for that reason.
+  bool unanswerable = false;
 };
 
 } // namespace cuecard

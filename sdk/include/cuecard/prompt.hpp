@@ -88,6 +88,8 @@ struct OutputPositions {
   };
   Kind kind = Kind::answer_slots;
   std::string field;
+  /// For `words` and `tokens`: the token of `sequence` as well, in its place among the others. Its TokenOrigin has no field.
+  bool with_sequence = false;
 };
 
 } // namespace cuecard

@@ -36,6 +36,7 @@ struct Task {
   const std::vector<Example>* train = nullptr; ///< null when a card is only used
   const std::vector<Example>* dev = nullptr;
   std::string metric = "accuracy"; ///< what Engine::evaluate_dev measures
+  bool multi_label = false;        ///< VerbalizerTarget::multi_label
 };
 
 /// What a tuner is prepared for: one task or several. Backbone, vocabulary, templates and verbalizers outlive the tuner and may be

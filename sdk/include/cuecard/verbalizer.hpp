@@ -44,6 +44,8 @@ struct VerbalizerTarget {
   std::map<std::string, std::string> files = {};
   std::map<std::string, ComponentState> cards = {};
   uint64_t seed = 0;
+  /// An example may have several of the labels, or none (Example::label_set).
+  bool multi_label = false;
 };
 
 /// Scores of decisions, ragged: decision d (an example, a word, a choice, a window) has offsets[d] to offsets[d + 1].
@@ -57,11 +59,13 @@ struct Scores {
 
 /// The prediction for one example.
 struct Decision {
-  /// The example's label, or one for each of its words (-1 for a word lost to truncation).
+  /// The example's label, or one for each of its words (-1 for a word lost to truncation). With VerbalizerTarget::multi_label all
+  /// labels that it has, ascending.
   std::vector<int64_t> labels;
-  std::vector<double> probabilities; ///< of a single label: one per label of the task
-  std::string text;                  ///< a span of the input, or the generated text
-  double value = std::nan("");       ///< log-likelihood of `text`
+  /// One per label of the task: of a single label they sum to 1, with VerbalizerTarget::multi_label each stands for itself.
+  std::vector<double> probabilities;
+  std::string text;            ///< a span of the input, "" for no answer, or the generated text
+  double value = std::nan(""); ///< log-likelihood of `text`
 };
 
 /// What `Verbalizer::score` is called with.
@@ -96,6 +100,8 @@ struct VerbalizerFitArgs {
   Scorer& scorer;
   const std::vector<const Example*>& examples; ///< labelled
   Moment moment = Moment::before_training;
+  /// The labelled examples of the development set, for thresholds: with `after_training` only, and empty where there is no such set.
+  std::vector<const Example*> dev = {};
 };
 
 /// The interface of verbalizers.
@@ -109,12 +115,18 @@ public:
   virtual OutputPositions output_positions() const { return {}; }
   /// How many answer slots each prompt must have; 0: any number. Called before `prepare`, too.
   virtual int64_t num_answer_slots() const { return 1; }
+  /// Whether it can give an example several labels (VerbalizerTarget::multi_label). Called before `prepare`, too.
+  virtual bool supports_multi_label() const { return false; }
   /// What it needs at those tokens.
   virtual OutputRequest output_request() const = 0;
 
   /// Answers that fill the slots when an example is rendered: one prompt per element, which share the text before the slots; an
   /// element has one text per slot. Empty (the default): slots stay open.
   virtual std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const;
+
+  /// By label, the label that stands for it: labels with one representative are the same answer (objects of a relation that are one
+  /// token), only the representative is predicted, and that is right for all of them. Empty (the default): each stands for itself.
+  virtual std::vector<int64_t> label_representatives() const { return {}; }
 
   /// Adjusts to the model's output for content-free input, before training and before use.
   virtual void calibrate(Scorer&) {}

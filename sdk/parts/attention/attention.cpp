@@ -80,12 +80,21 @@ at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sour
     throw Error(
         "attention: a relative position bias needs self-attention, and these queries have no tokens of their own "
         "among the keys.");
-  const bool packable =
-      query.is_cpu() && (query.scalar_type() == at::kFloat || query.scalar_type() == at::kDouble);
+  const at::ScalarType type = query.scalar_type();
+  const bool half = type == at::kBFloat16 || type == at::kHalf;
+  const bool packable = query.is_cpu() && (type == at::kFloat || type == at::kDouble || half);
   const bool learns_bias = options.bias && options.bias->table.requires_grad();
   AttentionStrategy strategy = options.strategy;
   if (strategy == AttentionStrategy::automatic)
     strategy = packable && !learns_bias ? AttentionStrategy::packed : AttentionStrategy::padded;
+  if (strategy == AttentionStrategy::packed && half) {
+    // In half precision a sequence's sums would depend on the length that others of its batch pad it to.
+    std::vector<KeyValues> wide;
+    for (const KeyValues& source : sources)
+      wide.push_back(source.key.defined() ? KeyValues{source.key.to(at::kFloat), source.value.to(at::kFloat)}
+                                          : KeyValues());
+    return packed_attention(query.to(at::kFloat), wide, layout, options.scale, options.bias).to(type);
+  }
   if (strategy == AttentionStrategy::packed)
     return packed_attention(query, sources, layout, options.scale, options.bias);
   if (strategy == AttentionStrategy::variable_length) {

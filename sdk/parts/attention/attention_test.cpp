@@ -241,3 +241,43 @@ TEST_CASE("the output is finite for extreme scores") {
   for (const at::Tensor& gradient : gradients(setting, out))
     CHECK(at::isfinite(gradient).all().item<bool>());
 }
+
+TEST_CASE(
+    "half precision on the CPU: float32 within, so that a sequence is the same alone and beside a longer one") {
+  for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf})
+    for (const bool causal : {true, false}) {
+      CAPTURE(causal);
+      Setting found(causal, dtype);
+      Setting expected(causal, dtype);
+      expected.query = expected.query.detach().to(at::kFloat).set_requires_grad(true);
+      for (KeyValues& source : expected.sources) {
+        source.key = source.key.detach().to(at::kFloat).set_requires_grad(true);
+        source.value = source.value.detach().to(at::kFloat).set_requires_grad(true);
+      }
+      const at::Tensor got = attention(found.query, found.sources, found.layout, 0.3);
+      const at::Tensor wanted = direct(expected, 0.3);
+      CHECK((got.scalar_type() == dtype));
+      // The result is rounded once: 8 or 11 bits.
+      const double unit = dtype == at::kHalf ? 1.0 / 2048 : 1.0 / 256;
+      CHECK(((got.to(at::kFloat) - wanted).abs() <= wanted.abs() * unit + 1e-4).all().item<bool>());
+      const std::vector<at::Tensor> wanted_gradients = gradients(expected, wanted),
+                                    got_gradients = gradients(found, got.to(at::kFloat));
+      for (std::size_t i = 0; i < wanted_gradients.size(); ++i)
+        CHECK(at::allclose(got_gradients[i].to(at::kFloat), wanted_gradients[i], 4 * unit, 4 * unit));
+
+      // 5 tokens alone, and before 40 others.
+      Random random(9);
+      const at::Tensor q = random.normal_tensor({45, 4, 8}, 1.0).to(dtype),
+                       k = random.normal_tensor({45, 2, 8}, 1.0).to(dtype),
+                       v = random.normal_tensor({45, 2, 8}, 1.0).to(dtype);
+      Side both, alone;
+      both.offsets = {0, 5, 45};
+      both.parent = {-1, -1};
+      alone.offsets = {0, 5};
+      alone.parent = {-1};
+      const at::Tensor together = attention(q, {{k, v}}, self_attention_layout(both, causal), 0.3),
+                       single = attention(q.narrow(0, 0, 5), {{k.narrow(0, 0, 5), v.narrow(0, 0, 5)}},
+                                          self_attention_layout(alone, causal), 0.3);
+      CHECK(at::equal(together.narrow(0, 0, 5), single));
+    }
+}

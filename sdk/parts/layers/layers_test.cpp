@@ -2,6 +2,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/layers/output_projection.hpp>
 #include <cuecard/parts/random.hpp>
 
 // After LibTorch, whose logging also defines CHECK.
@@ -122,4 +123,38 @@ TEST_CASE("the exponential inside the fused loops is exact to float32") {
   const at::Tensor x = at::linspace(-80, 80, 4001, at::kFloat);
   const at::Tensor ones = at::ones_like(x);
   CHECK(at::allclose(silu_gate(x, ones), at::silu(x.to(at::kDouble)).to(at::kFloat), 1e-5, 1e-30));
+}
+
+TEST_CASE("logits of requested tokens are products in float32, also with half precision weights") {
+  const at::Tensor ids = at::tensor({3, 900, 17}, at::kLong);
+  for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf, at::kFloat}) {
+    // Logits of about 20, which bfloat16 would round to multiples of 1/8.
+    const at::Tensor states = Random(5).normal_tensor({4, 64}, 1.0).to(dtype),
+                     head = Random(6).normal_tensor({1000, 64}, 2.5).to(dtype),
+                     bias = Random(7).normal_tensor({1000}, 1.0).to(dtype);
+    const at::Tensor exact = states.to(at::kDouble).matmul(head.to(at::kDouble).t()) + bias.to(at::kDouble);
+    const at::Tensor wanted = exact.index_select(1, ids);
+    REQUIRE(exact.abs().max().item<double>() > 16);
+    const OutputRequest logits{OutputRequest::Kind::logits, ids},
+        log_probs{OutputRequest::Kind::log_probs, ids};
+    const at::Tensor found = project_to_vocabulary(states, head, bias, {states, logits}, "test");
+    CHECK((found.scalar_type() == at::kFloat));
+    CHECK(at::allclose(found.to(at::kDouble), wanted, 1e-5, 1e-4));
+    // Differences between words are those of the logits; what is common to them has the precision of the whole vocabulary.
+    const at::Tensor p = project_to_vocabulary(states, head, bias, {states, log_probs}, "test").to(at::kDouble);
+    CHECK(at::allclose(p - p.narrow(1, 0, 1), wanted - wanted.narrow(1, 0, 1), 1e-5, 1e-4));
+    const double largest = exact.abs().max().item<double>();
+    const double rounding = dtype == at::kBFloat16 ? largest / 256 : dtype == at::kHalf ? largest / 2048 : 1e-4;
+    CHECK((p - exact.log_softmax(1).index_select(1, ids)).abs().max().item<double>() < rounding);
+  }
+}
+
+TEST_CASE("a single row in half precision is computed as one of several") {
+  for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf}) {
+    const at::Tensor x = Random(8).normal_tensor({1, 576}, 1.0).to(dtype),
+                     weight = Random(9).normal_tensor({1536, 576}, 1.0).to(dtype),
+                     bias = Random(10).normal_tensor({1536}, 1.0).to(dtype), two = x.repeat({2, 1});
+    CHECK(at::equal(linear(x, weight, bias), at::linear(two, weight, bias).narrow(0, 1, 1)));
+    CHECK(at::equal(linear(x, weight), at::linear(two, weight).narrow(0, 1, 1)));
+  }
 }

@@ -11,8 +11,15 @@ namespace cuecard {
 
 namespace {
 
-at::Tensor wide(const at::Tensor& logits) {
-  return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
+at::Tensor wide(const at::Tensor& values) {
+  return !values.defined() || values.scalar_type() == at::kDouble ? values : values.to(at::kFloat);
+}
+
+/// Logits of the requested tokens, in float32 whatever the dtype of the weights: bfloat16 rounds a logit of 20 to a multiple of 1/8.
+at::Tensor requested_logits(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
+                            const at::Tensor& ids) {
+  return linear(wide(states), wide(head.index_select(0, ids)),
+                bias.defined() ? wide(bias.index_select(0, ids)) : bias);
 }
 
 } // namespace
@@ -32,12 +39,14 @@ at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& hea
                 (request.kind == OutputRequest::Kind::pooled ? "pooler" : "head with a transform") +
                 "; use a verbalizer that needs logits or hidden states.");
   if (!log_probs && request.token_ids.defined())
-    return wide(linear(states, head.index_select(0, request.token_ids),
-                       bias.defined() ? bias.index_select(0, request.token_ids) : bias));
+    return requested_logits(states, head, bias, request.token_ids);
   const at::Tensor all = wide(linear(states, head, bias));
   if (!log_probs)
     return all;
-  const at::Tensor requested = request.token_ids.defined() ? all.index_select(1, request.token_ids) : all;
+  const bool half = all.scalar_type() != states.scalar_type();
+  const at::Tensor requested = !request.token_ids.defined() ? all
+                               : half ? requested_logits(states, head, bias, request.token_ids)
+                                      : all.index_select(1, request.token_ids);
   return requested - at::logsumexp(all, {1}, true);
 }
 

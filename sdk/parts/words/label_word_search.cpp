@@ -15,6 +15,20 @@ bool has_letter(const std::string& text) {
   });
 }
 
+/// Whether the verbalizer fills the answer slots of the task's examples.
+bool fills_slots(const Task& task) {
+  if (!task.train)
+    return false;
+  for (const Example& example : *task.train) {
+    try {
+      return !task.verbalizer.given_answers({example, false}).empty();
+    } catch (const DataError&) {
+      continue; // this example can't be used
+    }
+  }
+  return false;
+}
+
 bool is_token(const Vocabulary& vocabulary, const std::string& text, int64_t id) {
   const std::vector<Token> tokens = vocabulary.encode_continuation(text);
   return tokens.size() == 1 && tokens[0].id == id;
@@ -26,6 +40,10 @@ const Task& word_search_task(const Problem& problem, const std::string& tuner) {
   if (problem.tasks.size() != 1)
     throw UsageError(tuner + " searches for one task; " + std::to_string(problem.tasks.size()) + " are given.");
   const Task& task = problem.tasks[0];
+  if (task.multi_label)
+    throw UsageError("task \"" + task.name + "\" has several labels for one example, and " + tuner +
+                     " searches by the one label of each: use a tuner that trains by gradients, such as "
+                     "\"prompt-tuning\".");
   if (!task.prompt_template.soft_slots().empty())
     throw UsageError("the template of task \"" + task.name + "\" has soft slots, and " + tuner +
                      " searches words, not soft tokens: remove them, or use the tuner \"prompt-tuning\".");
@@ -41,6 +59,10 @@ void require_label_search(const Task& task, const std::string& off) {
     throw UsageError("label words are searched for one answer slot and several labels; task \"" + task.name +
                      "\" has " + std::to_string(task.labels.size()) +
                      " labels, and its verbalizer another number of answer slots: set " + off + ".");
+  if (fills_slots(task))
+    throw UsageError("label words are searched at an open answer slot, and the verbalizer of task \"" +
+                     task.name + "\" fills it with whole words: set " + off +
+                     ", or \"multi-token-handler\" to first, max or mean.");
 }
 
 std::string word_of_token(const Vocabulary& vocabulary, int64_t id) {

@@ -126,7 +126,8 @@ load_words(const ComponentState& state, const std::vector<std::string>& labels, 
   return words;
 }
 
-void require_distinct(const LabelWords& words, const std::vector<std::string>& labels, MultiToken handler) {
+void require_distinct(const LabelWords& words, const std::vector<std::string>& labels, MultiToken handler,
+                      bool has_joint) {
   std::map<std::vector<std::vector<int64_t>>, std::size_t> seen;
   for (std::size_t label = 0; label < words.size(); ++label) {
     std::vector<std::vector<int64_t>> tokens;
@@ -140,7 +141,11 @@ void require_distinct(const LabelWords& words, const std::vector<std::string>& l
     if (!fresh)
       throw UsageError("the labels \"" + labels.at(same->second) + "\" and \"" + labels.at(label) +
                        "\" would always score the same, because their words are scored by the same tokens: "
-                       "choose other words, or the option \"multi-token-handler\" mean");
+                       "choose other words, or the option \"multi-token-handler\" mean" +
+                       (has_joint
+                            ? " (the mean logit of a word's tokens) or joint (the probability of the whole "
+                              "word, with a mask for each token in masked models)"
+                            : ""));
   }
 }
 

@@ -10,6 +10,13 @@ constexpr cuecard_option_v1 multi_token_handler_option = text_option(
     "How a word of several tokens is scored: by its first token's logit, the largest, or their mean.",
     "OpenPrompt, ManualVerbalizer");
 
+/// For verbalizers that use JointWordScores as well.
+constexpr cuecard_option_v1 joint_multi_token_option = text_option(
+    "multi-token-handler", "first", "first|max|mean|joint|joint-mean",
+    "How a word of several tokens is scored: at one answer slot by its first token's logit, the largest, or their mean; or as "
+    "a whole, by the sum or the mean of its tokens' log-probabilities, with a mask for each token in masked models.",
+    "OpenPrompt, ManualVerbalizer; joint: Schick and Schuetze 2021, section 3.1");
+
 constexpr cuecard_option_v1 word_prefix_option =
     text_option("prefix", " ", "", "Prepended to each label word, unless the word begins with <!>.",
                 "OpenPrompt, ManualVerbalizer");

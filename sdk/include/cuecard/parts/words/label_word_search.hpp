@@ -11,7 +11,7 @@
 namespace cuecard {
 
 /// The one task whose template or label words `tuner` searches. UsageError that names the tuner for several
-/// tasks, for soft slots in the template, and for a verbalizer with trainable parameters.
+/// tasks, several labels per example, soft slots in the template, and for a verbalizer with trainable parameters.
 CUECARD_API const Task& word_search_task(const Problem& problem, const std::string& tuner);
 
 /// UsageError when label words can't be searched for the task; `off` is the option setting that turns the

@@ -70,9 +70,10 @@ enum class MultiToken { first, max, mean };
 /// From the option's text.
 CUECARD_API MultiToken multi_token(const std::string& name);
 
-/// UsageError when two labels' words are scored by the same tokens, so that both labels always score the same.
+/// UsageError when two labels' words are scored by the same tokens, so that both labels always score the same. `has_joint`: the
+/// option also has the choices of `joint_multi_token_option`.
 CUECARD_API void require_distinct(const LabelWords& words, const std::vector<std::string>& labels,
-                                  MultiToken handler);
+                                  MultiToken handler, bool has_joint = false);
 
 /// Scores of the W words of all labels, label by label, from the logits of their U distinct tokens. All tokens
 /// of a word are scored at the same answer slot. Never synchronises with the device.
