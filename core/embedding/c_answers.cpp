@@ -1,4 +1,5 @@
 // The functions of cuecard.h that read answers. Rows and labels that do not exist have none.
+#include <algorithm>
 #include <limits>
 
 #include "embedding/handles.hpp"
@@ -15,10 +16,11 @@ const Answer* answer_of(const cuecard_answers* answers, std::size_t row) {
   return &answers->answers[row];
 }
 
-/// Null unless the prediction is a single label.
+/// Null unless labels of the whole row are predicted.
 const Answer* labelled(const cuecard_answers* answers, std::size_t row) {
   const Answer* const answer = answer_of(answers, row);
-  return answer && answer->decision.labels.size() == 1 && !answer->pipeline->labels_words() ? answer : nullptr;
+  return answer && !answer->decision.probabilities.empty() && !answer->pipeline->labels_words() ? answer
+                                                                                                : nullptr;
 }
 
 const char* name_of(const Answer& answer, int64_t label) {
@@ -47,7 +49,8 @@ const char* cuecard_answer_card(const cuecard_answers* answers, size_t row) {
 
 const char* cuecard_answer_label(const cuecard_answers* answers, size_t row) {
   const Answer* const answer = labelled(answers, row);
-  return answer ? name_of(*answer, answer->decision.labels[0]) : nullptr;
+  return answer && !answer->pipeline->record.multi_label ? name_of(*answer, answer->decision.labels.at(0))
+                                                         : nullptr;
 }
 
 size_t cuecard_answer_label_count(const cuecard_answers* answers, size_t row) {
@@ -65,6 +68,17 @@ double cuecard_answer_probability(const cuecard_answers* answers, size_t row, si
   return label < cuecard_answer_label_count(answers, row)
              ? labelled(answers, row)->decision.probabilities[label]
              : std::numeric_limits<double>::quiet_NaN();
+}
+
+bool cuecard_answer_has_label(const cuecard_answers* answers, size_t row, size_t label) {
+  const Answer* const answer = labelled(answers, row);
+  return answer && std::ranges::find(answer->decision.labels, static_cast<int64_t>(label)) !=
+                       answer->decision.labels.end();
+}
+
+int64_t cuecard_answer_cut(const cuecard_answers* answers, size_t row) {
+  const Answer* const answer = answer_of(answers, row);
+  return answer ? answer->cut : 0;
 }
 
 size_t cuecard_answer_word_count(const cuecard_answers* answers, size_t row) {

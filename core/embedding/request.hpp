@@ -28,6 +28,7 @@ struct Answer {
   std::shared_ptr<const TaskPipeline> pipeline; ///< that answered; null for a failure
   Decision decision;
   std::vector<Generated> texts;
+  int64_t cut = 0; ///< tokens that truncation removed
 };
 
 /// Threads: the data belong to the scheduler from `Scheduler::submit` until the request is finished. The functions may be called from

@@ -295,7 +295,8 @@ void Scheduler::predict(const std::vector<Row>& rows) {
     if (!predictions[i].problem.empty())
       fail(ready[i].row, {FailureKind::wrong_data, predictions[i].problem});
     else
-      answer(ready[i].row, {{}, ready[i].pipeline, std::move(predictions[i].decision), {}});
+      answer(ready[i].row,
+             {{}, ready[i].pipeline, std::move(predictions[i].decision), {}, predictions[i].cut.total()});
   }
 }
 

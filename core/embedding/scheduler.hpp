@@ -92,7 +92,7 @@ private:
   /// Rows that have no text where one is expected are answered; the others are returned.
   std::vector<Prepared> prepared(const std::vector<Row>& rows);
   void answer(const Row& row, Answer answer);
-  void fail(const Row& row, Failure failure) { answer(row, {std::move(failure), nullptr, {}, {}}); }
+  void fail(const Row& row, Failure failure) { answer(row, {std::move(failure), nullptr, {}, {}, 0}); }
 
   // With the lock held.
   /// Takes all rows of requests that are cancelled or late.

@@ -38,11 +38,11 @@ public:
   }
 
   void finished(int64_t number, std::vector<Generated> texts) override {
-    const Prepared& ready = running_.at(number).ready;
+    const auto& [ready, growing, cut] = running_.at(number);
     if (ready.row.request->generate)
-      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts)});
+      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut});
     else
-      scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}});
+      scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut});
     running_.erase(number);
   }
 
@@ -60,6 +60,7 @@ private:
   struct Running {
     Prepared ready;
     GrowingText growing;
+    int64_t cut = 0; ///< tokens that truncation removed
   };
 
   std::optional<Row> next_row() {
@@ -78,7 +79,8 @@ private:
     OpenPrompt open = scheduler_.predictor_->writer().open(example, card, settings);
     open.number = next_number_++;
     open.stream = static_cast<int64_t>(ready.row.index); // so that samples do not depend on other requests
-    running_.emplace(open.number, Running{ready, GrowingText(scheduler_.model_.vocabulary(), *settings)});
+    running_.emplace(open.number, Running{ready, GrowingText(scheduler_.model_.vocabulary(), *settings),
+                                          open.prompt.cut.total()});
     return open;
   }
 

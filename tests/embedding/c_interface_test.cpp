@@ -35,10 +35,13 @@ public:
   }
   ~CardFolder() { std::filesystem::remove_all(folder_); }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  static std::string base() {
+    return (std::filesystem::temp_directory_path() / ("cuecard-embedding-" + std::to_string(::getpid())))
+        .string();
+  }
 
 private:
-  std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("cuecard-embedding-" + std::to_string(::getpid()));
+  std::filesystem::path folder_ = base();
 };
 
 api::ModelOptions options() {
@@ -98,6 +101,40 @@ TEST_CASE("predictions through the library are those of a Predictor") {
   CHECK(texts[0].texts[0].text == written[0][0].text);
   CHECK(texts[0].texts[0].log_prob == doctest::Approx(written[0][0].log_prob).epsilon(1e-4));
   CHECK(texts[0].texts[0].text.starts_with(streamed));
+}
+
+TEST_CASE("a card that gives any number of labels, and a row that is cut") {
+  const std::string folder = CardFolder::base() + "-labels";
+  {
+    const Model own = tiny_model("llama-tied");
+    PipelineChoice choice;
+    choice.name = "topics";
+    choice.prompt_template.set = {{"text", "Review: {text} It was{\"mask\"}"}};
+    choice.labels = {"negative", "positive"};
+    choice.label_words = {{"bad"}, {"good"}};
+    choice.multi_label = true;
+    choice.limit.max_length = 16;
+    save_card(to_card(make_pipeline(own, plugins(), choice), own), folder);
+  }
+  api::Model model(model_folder, options());
+  model.load_card(folder);
+  std::string long_text;
+  for (int i = 0; i < 40; ++i)
+    long_text += "good ";
+  const std::vector<api::Answer> answers = model.predict({{"a film"}, {long_text}});
+  std::filesystem::remove_all(folder);
+  for (const api::Answer& answer : answers) {
+    REQUIRE_FALSE(answer.error);
+    CHECK(answer.label.empty());
+    REQUIRE(answer.probabilities.size() == 2);
+    std::vector<std::string> above;
+    for (const auto& [label, probability] : answer.probabilities)
+      if (probability >= 0.5)
+        above.push_back(label);
+    CHECK(answer.labels == above);
+  }
+  CHECK(answers[0].cut == 0);
+  CHECK(answers[1].cut > 20);
 }
 
 TEST_CASE("two models in one process, and cards under other names") {
@@ -189,6 +226,9 @@ TEST_CASE("answers and requests outlive their model; what does not exist is NULL
   CHECK(cuecard_answer_label_count(answers, 0) == 2);
   CHECK(cuecard_answer_label_name(answers, 0, 2) == nullptr);
   CHECK(std::isnan(cuecard_answer_probability(answers, 0, 2)));
+  CHECK(cuecard_answer_has_label(answers, 0, 0) != cuecard_answer_has_label(answers, 0, 1));
+  CHECK_FALSE(cuecard_answer_has_label(answers, 0, 2));
+  CHECK(cuecard_answer_cut(answers, 0) == 0);
   CHECK(cuecard_answer_text_count(answers, 0) == 0);
   CHECK(cuecard_answer_error(answers, 0) == nullptr);
   CHECK(cuecard_error_kind_of(cuecard_answer_error(answers, 1)) == CUECARD_WRONG_DATA);

@@ -220,11 +220,15 @@ CUECARD_C_FUNCTION const char* cuecard_answer_card(const cuecard_answers* answer
 
 /* The predicted label; NULL where the prediction is not one label. */
 CUECARD_C_FUNCTION const char* cuecard_answer_label(const cuecard_answers* answers, size_t row);
-/* The labels of the card, and the probability of each; there are none where the prediction is not one label. */
+/* The labels of the card, and the probability of each; there are none where texts or words are predicted. */
 CUECARD_C_FUNCTION size_t cuecard_answer_label_count(const cuecard_answers* answers, size_t row);
 CUECARD_C_FUNCTION const char* cuecard_answer_label_name(const cuecard_answers* answers, size_t row,
                                                          size_t label);
 CUECARD_C_FUNCTION double cuecard_answer_probability(const cuecard_answers* answers, size_t row, size_t label);
+/* Whether the label is predicted: of a card that gives several labels, any number of them are. */
+CUECARD_C_FUNCTION bool cuecard_answer_has_label(const cuecard_answers* answers, size_t row, size_t label);
+/* Tokens of the row that truncation removed. */
+CUECARD_C_FUNCTION int64_t cuecard_answer_cut(const cuecard_answers* answers, size_t row);
 
 /* Of a card that labels words: the label of each; NULL for one that was cut off. */
 CUECARD_C_FUNCTION size_t cuecard_answer_word_count(const cuecard_answers* answers, size_t row);

@@ -54,10 +54,12 @@ struct Text {
 struct Answer {
   std::optional<Error> error;
   std::string card;
-  std::string label;                                         ///< "" where the prediction is not one label
+  std::string label;               ///< "" where the prediction is not one label
+  std::vector<std::string> labels; ///< the predicted ones, of a card that gives any number of them
   std::vector<std::pair<std::string, double>> probabilities; ///< of each label of the card
   std::vector<std::optional<std::string>> word_labels;       ///< empty for a word that was cut off
   std::vector<Text> texts;                                   ///< best first
+  int64_t cut = 0;                                           ///< tokens that truncation removed
 };
 
 /// cuecard_generate_options.
@@ -136,9 +138,13 @@ inline Answer answer_of(const cuecard_answers* all, std::size_t row) {
   }
   answer.card = text_or_empty(cuecard_answer_card(all, row));
   answer.label = text_or_empty(cuecard_answer_label(all, row));
-  for (std::size_t i = 0; i < cuecard_answer_label_count(all, row); ++i)
+  answer.cut = cuecard_answer_cut(all, row);
+  for (std::size_t i = 0; i < cuecard_answer_label_count(all, row); ++i) {
+    if (cuecard_answer_has_label(all, row, i))
+      answer.labels.emplace_back(cuecard_answer_label_name(all, row, i));
     answer.probabilities.emplace_back(cuecard_answer_label_name(all, row, i),
                                       cuecard_answer_probability(all, row, i));
+  }
   for (std::size_t i = 0; i < cuecard_answer_word_count(all, row); ++i) {
     const char* const label = cuecard_answer_word_label(all, row, i);
     answer.word_labels.push_back(label ? std::optional<std::string>(label) : std::nullopt);

@@ -148,6 +148,8 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "answer_label_count": (c_size_t, of_row),
         "answer_label_name": (c_char_p, of_item),
         "answer_probability": (c_double, of_item),
+        "answer_has_label": (c_bool, of_item),
+        "answer_cut": (c_int64, of_row),
         "answer_word_count": (c_size_t, of_row),
         "answer_word_label": (c_char_p, of_item),
         "answer_text_count": (c_size_t, of_row),

@@ -46,12 +46,16 @@ class Answer:
     card: str | None = None
     label: str | None = None
     """The predicted label; None where the prediction is not one label."""
+    labels: list[str] = field(default_factory=list)
+    """The predicted labels, of a card that gives any number of them."""
     scores: dict[str, float] = field(default_factory=dict)
     """The probability of each label of the card."""
     word_labels: list[str | None] = field(default_factory=list)
     """Of a card that labels words; None for a word that was cut off."""
     texts: list[Text] = field(default_factory=list)
     """Best first."""
+    cut: int = 0
+    """Tokens of the row that truncation removed."""
     error: Error | None = None
     """Why the row could not be answered."""
 
@@ -123,10 +127,7 @@ def _decoded(text: bytes | None) -> str | None:
 def _answer(answers: int, row: int) -> Answer:
     if error := library.cuecard_answer_error(answers, row):
         return Answer(error=error_of(error))
-    scores = {
-        library.cuecard_answer_label_name(answers, row, i).decode(): library.cuecard_answer_probability(answers, row, i)
-        for i in range(library.cuecard_answer_label_count(answers, row))
-    }
+    names = [library.cuecard_answer_label_name(answers, row, i).decode() for i in range(library.cuecard_answer_label_count(answers, row))]
     words = [
         _decoded(library.cuecard_answer_word_label(answers, row, i))
         for i in range(library.cuecard_answer_word_count(answers, row))
@@ -136,7 +137,13 @@ def _answer(answers: int, row: int) -> Answer:
         for i in range(library.cuecard_answer_text_count(answers, row))
     ]
     return Answer(
-        _decoded(library.cuecard_answer_card(answers, row)), _decoded(library.cuecard_answer_label(answers, row)), scores, words, texts
+        card=_decoded(library.cuecard_answer_card(answers, row)),
+        label=_decoded(library.cuecard_answer_label(answers, row)),
+        labels=[name for i, name in enumerate(names) if library.cuecard_answer_has_label(answers, row, i)],
+        scores={name: library.cuecard_answer_probability(answers, row, i) for i, name in enumerate(names)},
+        word_labels=words,
+        texts=texts,
+        cut=library.cuecard_answer_cut(answers, row),
     )
 
 
