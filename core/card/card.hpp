@@ -1,7 +1,7 @@
 /// A card: a trained task on disk. A directory with `card.json` and `card.safetensors`; nothing in it is
 /// executed.
 ///
-/// `card.json`, format version 2 (no other fields are allowed, and all but two are required):
+/// `card.json`, format version 2 (no other fields are allowed; `multi_label`, `negative_label` and `data` may be absent):
 ///
 ///     format_version  2
 ///     name            text
@@ -16,6 +16,8 @@
 ///     negative_label  the label that F1 leaves out; absent where there is none
 ///     position_convention  text: whether soft prompts and prefixes count as positions
 ///     truncation      max_length (0: none), strategy: tail | head | balanced | windows
+///     data            the columns of the task's files, with the keys and values of "data" in a task file (format,
+///                     header, fields, label, ...), and label_values [[text]] by label; absent if they are not known
 ///     training        steps, best_step, seconds, examples, settings {name: scalar}
 ///     metrics         [{name, value, ci95 [low, high], n, data_sha256, file}]; unknown numbers are null
 ///     seed            whole number
@@ -30,6 +32,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +40,7 @@
 #include <cuecard/verbalizer.hpp>
 
 #include "batch/assemble.hpp"
+#include "data/record_layout.hpp"
 #include "model/model_identity.hpp"
 
 namespace cuecard {
@@ -80,6 +84,9 @@ struct Card {
   std::string negative_label; ///< one of `labels`, or ""
   std::string positions;
   LengthLimit length;
+  std::optional<RecordLayout> columns; ///< of the task's data files
+  std::vector<std::vector<std::string>>
+      label_values; ///< per label: how the files write it, besides its name; or none
   CardTraining training;
   std::vector<CardMetric> metrics;
   uint64_t seed = 0;

@@ -9,6 +9,8 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/json_object.hpp"
+#include "data/layout_json.hpp"
 #include "files/strict_json.hpp"
 
 namespace cuecard {
@@ -53,6 +55,13 @@ ordered_json metric_json(const CardMetric& metric) {
           {"file", metric.file}};
 }
 
+ordered_json data_json(const Card& card) {
+  ordered_json object = json_of_layout(*card.columns);
+  if (!card.label_values.empty())
+    object["label_values"] = card.label_values;
+  return object;
+}
+
 // From JSON to a card.
 
 /// Reads one object of the document: fields are taken by name and type, and none may remain.
@@ -66,6 +75,8 @@ public:
                       (where_.empty() ? "is" : "\"" + where_.substr(0, where_.size() - 1) + "\" is") +
                       " not a JSON object.");
   }
+
+  bool has(const std::string& name) const { return object_.contains(name); }
 
   const json& get(const std::string& name) {
     known_.insert(name);
@@ -254,6 +265,19 @@ CardMetric read_metric(Fields fields) {
   return metric;
 }
 
+void read_data(Fields& fields, const std::string& origin, Card& card) {
+  std::vector<std::string> keys = layout_keys();
+  keys.push_back("label_values");
+  card.columns = layout_of_json(JsonObject(fields.get("data"), origin, "data", keys));
+  Fields data = fields.object("data");
+  if (data.has("label_values"))
+    card.label_values = data.lists_of_texts("label_values");
+  if (!card.label_values.empty() && card.label_values.size() != card.labels.size())
+    throw DataError(origin + ": \"data.label_values\" has values for " +
+                    std::to_string(card.label_values.size()) + " labels; expected " +
+                    std::to_string(card.labels.size()) + ", as in \"labels\".");
+}
+
 } // namespace
 
 std::string card_text(const Card& card, const std::string& tensors_sha256) {
@@ -292,6 +316,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
     document["negative_label"] = card.negative_label;
   for (const CardMetric& metric : card.metrics)
     document["metrics"].push_back(metric_json(metric));
+  if (card.columns)
+    document["data"] = data_json(card);
   try {
     return document.dump(2);
   } catch (const json::exception&) {
@@ -339,6 +365,10 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   card.positions = fields.text(version == 1 ? "positions" : "position_convention");
   card.length = version == 1 ? read_length(fields.object("length"), "truncate")
                              : read_length(fields.object("truncation"), "strategy");
+  if (fields.has("data"))
+    read_data(fields, origin, card);
+  if (card.columns)
+    card.columns->multi_label = card.multi_label;
   card.training = read_training(fields.object("training"));
   const json& metrics = fields.list("metrics");
   for (std::size_t i = 0; i < metrics.size(); ++i)

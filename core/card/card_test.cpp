@@ -40,6 +40,21 @@ Card example() {
   card.labels = {"negative", "positive"};
   card.positions = "tokens";
   card.length = {256, Truncate::balanced};
+  card.columns.emplace();
+  card.columns->format = DataFormat::tsv;
+  card.columns->header = false;
+  card.columns->separator = '\t';
+  card.columns->quotes = false;
+  card.columns->fields = {{"text_a", {"sentence", 0}}, {"text_b", {"", 3}}};
+  card.columns->words = {{"words", {"tokens", 0}}};
+  card.columns->meta = {{"topic", {"topic", 0}}};
+  card.columns->choices = {{"one", {{"endings", 0}}}, {"two", {{"a", 0}, {"", 5}}}};
+  card.columns->label = {"label", 0};
+  card.columns->id = {"", 4};
+  card.columns->answers = {"answer", 0};
+  card.columns->references = {"answers", 0};
+  card.columns->spans = {"text_a", {"answers.text", 0}, {"answers.start", 0}};
+  card.label_values = {{"0", "no"}, {}};
   card.training = {96, 80, 12.5, 256, {}};
   card.training.settings.set("learning_rate", 0.02);
   card.metrics = {{"accuracy", 0.84, 0.81, 0.87, 600, std::string(64, 'c'), "held_out.tsv"},
@@ -93,6 +108,8 @@ TEST_CASE("card: a saved card is read back bit for bit") {
   CHECK(read.positions == card.positions);
   CHECK(read.length.max_length == 256);
   CHECK((read.length.truncate == Truncate::balanced));
+  CHECK((read.columns == card.columns));
+  CHECK(read.label_values == card.label_values);
   CHECK(read.training.steps == 96);
   CHECK(read.training.best_step == 80);
   CHECK(read.training.seconds == 12.5);
@@ -125,6 +142,8 @@ TEST_CASE("card: the JSON is human-readable") {
   CHECK(text.starts_with("{\n  \"format_version\": 2,\n  \"name\": "));
   const auto document = nlohmann::json::parse(text);
   CHECK(document["tuner"]["options"]["length"] == 20);
+  CHECK(document["data"]["fields"] == nlohmann::json{{"text_a", "sentence"}, {"text_b", 3}});
+  CHECK(document["data"]["label_values"] == nlohmann::json{{"0", "no"}, nlohmann::json::array()});
   CHECK(document["tensors_sha256"] == sha256_of_file(folder.path() / "card" / "card.safetensors"));
 }
 
@@ -151,6 +170,16 @@ TEST_CASE("card: format version 1 is read, with the field names of that version 
                    j["truncation"] = 1;
                  }),
                  "unknown field \"truncation\""));
+}
+
+TEST_CASE("card: the columns of the task's data may be unknown") {
+  TestFolder folder;
+  Card card = example();
+  card.columns.reset();
+  card.label_values.clear();
+  save_card(card, folder.path() / "card");
+  CHECK(!nlohmann::json::parse(bytes_of_file(folder.path() / "card" / "card.json")).contains("data"));
+  CHECK(!read_card(folder.path() / "card").columns);
 }
 
 TEST_CASE("card: a card without tensors") {
@@ -220,6 +249,10 @@ TEST_CASE("card: JSON that does not describe a card is refused") {
   CHECK(contains(refusal_after([](J& j) { j["backbone"]["weights_sha256"] = "abc"; }), "SHA-256"));
   CHECK(contains(refusal_after([](J& j) { j["backbone"]["sizes"]["hidden_size"] = "x"; }),
                  "\"backbone.sizes.hidden_size\" is \"x\""));
+  CHECK(contains(refusal_after([](J& j) { j["data"]["feilds"] = 1; }), "unknown key \"data.feilds\""));
+  CHECK(contains(refusal_after([](J& j) { j["data"]["label"] = 0; }), "data.label"));
+  CHECK(contains(refusal_after([](J& j) { j["data"]["label_values"] = J::array({J::array()}); }),
+                 "values for 1 labels; expected 2"));
   for (const char* field :
        {"name", "created_by", "backbone", "template", "verbalizer", "tuner", "labels", "position_convention",
         "truncation", "training", "metrics", "seed", "tensors_sha256"})

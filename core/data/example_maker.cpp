@@ -139,6 +139,8 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
     return record.problem;
   example = {};
   example.line = record.line;
+  if (const Cell* cell = find_optional(record, layout_.id)) // also of an example that can't be used
+    example.id = joined(*cell);
   if (std::string problem = fill_text(record, example); !problem.empty())
     return problem;
   for (const auto& [name, column] : layout_.meta) {
@@ -147,8 +149,6 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
       return missing(record, column);
     example.meta[name] = joined(*cell);
   }
-  if (const Cell* cell = find_optional(record, layout_.id))
-    example.id = joined(*cell);
   if (const Cell* cell = find_optional(record, layout_.card))
     example.card = joined(*cell);
   if (const Cell* cell = find_optional(record, layout_.answers))

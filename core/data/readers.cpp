@@ -52,6 +52,26 @@ std::string read_data_bytes(const std::filesystem::path& path) {
   return std::move(bytes).str();
 }
 
+std::vector<std::string> column_names(std::string bytes, const std::string& origin, RecordLayout layout) {
+  const std::optional<DataFormat> format = layout.format ? layout.format : format_of_path(origin);
+  int64_t invalid = 0;
+  bytes = decoded_text(bytes, origin, invalid);
+  if (!format || *format == DataFormat::conll || trimmed(bytes).empty())
+    return {};
+  layout.header = true;
+  const std::unique_ptr<RecordSource> source = open_source(bytes, *format, layout, origin);
+  if (*format != DataFormat::jsonl)
+    return source->header();
+  constexpr int few = 100; // an object may lack a key, or have null
+  std::vector<std::string> names;
+  Record record;
+  for (int i = 0; i < few && source->next(record); ++i)
+    for (const auto& [name, cell] : record.cells)
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(name);
+  return names;
+}
+
 std::vector<Example> parse_examples(std::string bytes, const std::string& origin, const RecordLayout& layout,
                                     const LabelIndex& labels, const ReadSettings& settings,
                                     RecordReport& report) {
@@ -80,7 +100,7 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
       throw DataError(origin + ", line " + std::to_string(record.line) +
                       ": the example can't be used: " + problem + ".");
     else
-      report.skipped.push_back({record.line, std::move(problem), report.records});
+      report.skipped.push_back({record.line, std::move(problem), report.records, std::move(example.id)});
   }
   const RecordNotes notes = source->notes();
   report.invalid_bytes += notes.json.lone_surrogates;

@@ -31,6 +31,10 @@ std::vector<Example> read_examples(const std::filesystem::path& path, const Reco
 /// The bytes of a data file, which may be a pipe. Throws DataError.
 std::string read_data_bytes(const std::filesystem::path& path);
 
+/// The columns of a file: its first line, whatever `layout` says of a header, or the keys of its first JSON objects;
+/// none for column files, whose columns have no names.
+std::vector<std::string> column_names(std::string bytes, const std::string& origin, RecordLayout layout);
+
 /// Like `read_examples`, for bytes in memory. `origin` names them in errors and in the report; its extension
 /// gives the format where the layout does not.
 std::vector<Example> parse_examples(std::string bytes, const std::string& origin, const RecordLayout& layout,

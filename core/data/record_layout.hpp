@@ -40,6 +40,8 @@ std::string describe(const Column& column);
 struct SpanColumns {
   std::string field; ///< the field that contains the answers, a key of `fields`
   Column texts, starts;
+
+  bool operator==(const SpanColumns&) const = default;
 };
 
 struct RecordLayout {
@@ -65,6 +67,8 @@ struct RecordLayout {
   /// True when no text column is mapped. Then every named column without another role becomes a field (and
   /// words where it is a list) as well as metadata; a column named `meta.NAME` becomes metadata `NAME` only.
   bool has_no_text_columns() const { return fields.empty() && words.empty() && choices.empty(); }
+
+  bool operator==(const RecordLayout&) const = default;
 };
 
 /// One class of a task.

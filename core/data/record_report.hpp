@@ -14,6 +14,7 @@ struct SkippedRecord {
   int64_t line = 0; ///< from 1
   std::string reason;
   int64_t record = -1; ///< its index in the file, from 0; -1 if it was skipped after reading
+  std::string id = {}; ///< Example::id
 };
 
 /// One sentence about skipped records, or nothing. Up to 1 % of the records, or three, are listed by line, `most` at

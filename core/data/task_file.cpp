@@ -10,6 +10,7 @@
 #include <cuecard/error.hpp>
 
 #include "data/json_object.hpp"
+#include "data/layout_json.hpp"
 #include "data/text.hpp"
 #include "data/text_decoder.hpp"
 #include "files/strict_json.hpp"
@@ -90,6 +91,8 @@ void read_choices(const JsonObject& data, RecordLayout& layout) {
   }
 }
 
+void read_columns(const JsonObject& data, TaskFile& task);
+
 void read_data(const JsonObject& data, TaskFile& task) {
   const auto file = [&](const std::string& key) -> std::optional<std::filesystem::path> {
     return data.has(key) ? std::optional(resolved(task.file, data.text(key))) : std::nullopt;
@@ -97,6 +100,10 @@ void read_data(const JsonObject& data, TaskFile& task) {
   task.train = file("train");
   task.dev = file("dev");
   task.test = file("test");
+  read_columns(data, task);
+}
+
+void read_columns(const JsonObject& data, TaskFile& task) {
   if (data.has("format"))
     task.layout.format = format_of_name(data.choice_or("format", "", {"tsv", "csv", "jsonl", "conll"}));
   task.layout.header = data.flag_or("header", true);
@@ -294,6 +301,12 @@ std::string metric(const JsonObject& root) {
 }
 
 } // namespace
+
+RecordLayout layout_of_json(const JsonObject& data) {
+  TaskFile task;
+  read_columns(data, task);
+  return task.layout;
+}
 
 TaskFile parse_task_file(const std::string& text, const std::filesystem::path& path) {
   const json document = parse_json(text, path.string(), {std::size_t{1} << 20, 16});

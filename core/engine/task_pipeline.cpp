@@ -9,6 +9,7 @@
 
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
+#include "engine/untrained_tuner.hpp"
 #include "files/strict_json.hpp"
 #include "registry/guard.hpp"
 #include "registry/options.hpp"
@@ -219,6 +220,32 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
   }
 }
 
+/// Everything that `choice` says but its tuner.
+void make_components(TaskPipeline& pipeline, const registry::Registry& plugins, const PipelineChoice& choice) {
+  Card& record = pipeline.record;
+  pipeline.name = record.name = choice.name;
+  pipeline.labels = record.labels = choice.labels;
+  pipeline.limit = record.length = choice.limit;
+  record.label_words = choice.label_words;
+  record.columns = choice.columns;
+  record.label_values = choice.label_values;
+  record.multi_label = choice.multi_label;
+  record.negative_label = choice.negative_label;
+  record.seed = choice.seed;
+  pipeline.prompt_template =
+      make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
+  pipeline.verbalizer =
+      make_chosen<Verbalizer>(plugins, CUECARD_VERBALIZER, choice.verbalizer, record.verbalizer);
+}
+
+void prepare_chosen(TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins,
+                    const PipelineChoice& choice) {
+  const Card& record = pipeline.record;
+  prepare_task(pipeline, model, named_by(plugins, CUECARD_TEMPLATE, record.prompt_template, model).files,
+               named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model));
+  pipeline.metric = choice.metric.empty() ? default_metric(pipeline.predicts()) : choice.metric;
+}
+
 } // namespace
 
 CountedBackbone TaskPipeline::backbone(const Model& model, Counters& counters) const {
@@ -258,28 +285,24 @@ std::vector<TaskPipeline> make_pipelines(const Model& model, const registry::Reg
   std::vector<TaskPipeline> pipelines;
   for (const PipelineChoice& choice : choices) {
     TaskPipeline& pipeline = pipelines.emplace_back();
-    Card& record = pipeline.record;
-    pipeline.name = record.name = choice.name;
-    pipeline.labels = record.labels = choice.labels;
-    pipeline.limit = record.length = choice.limit;
-    record.label_words = choice.label_words;
-    record.multi_label = choice.multi_label;
-    record.negative_label = choice.negative_label;
-    record.seed = choice.seed;
-    pipeline.prompt_template =
-        make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
-    pipeline.verbalizer =
-        make_chosen<Verbalizer>(plugins, CUECARD_VERBALIZER, choice.verbalizer, record.verbalizer);
+    make_components(pipeline, plugins, choice);
     if (pipelines.size() == 1)
-      pipeline.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, choice.tuner, record.tuner);
+      pipeline.tuner = make_chosen<Tuner>(plugins, CUECARD_TUNER, choice.tuner, pipeline.record.tuner);
     pipeline.tuner = pipelines[0].tuner;
-    record.tuner = pipelines[0].record.tuner;
-    prepare_task(pipeline, model, named_by(plugins, CUECARD_TEMPLATE, record.prompt_template, model).files,
-                 named_by(plugins, CUECARD_VERBALIZER, record.verbalizer, model));
-    pipeline.metric = choice.metric.empty() ? default_metric(pipeline.predicts()) : choice.metric;
+    pipeline.record.tuner = pipelines[0].record.tuner;
+    prepare_chosen(pipeline, model, plugins, choice);
   }
   prepare_tuner(pipelines, model, train, named_by(plugins, CUECARD_TUNER, pipelines.at(0).record.tuner, model));
   return pipelines;
+}
+
+TaskPipeline make_untrained_pipeline(const Model& model, const registry::Registry& plugins,
+                                     const PipelineChoice& choice) {
+  TaskPipeline pipeline;
+  make_components(pipeline, plugins, choice);
+  pipeline.tuner = std::make_shared<UntrainedTuner>();
+  prepare_chosen(pipeline, model, plugins, choice);
+  return pipeline;
 }
 
 TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,

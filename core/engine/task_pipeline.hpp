@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,8 @@ struct PipelineChoice {
   LengthLimit limit;
   uint64_t seed = 0;
   std::string metric; ///< one of `metric_names`; "": the default for what the verbalizer predicts
+  std::optional<RecordLayout> columns;                ///< Card::columns
+  std::vector<std::vector<std::string>> label_values; ///< Card::label_values
 };
 
 class CountedBackbone;
@@ -81,6 +84,10 @@ TaskPipeline make_pipeline(const Model& model, const registry::Registry& plugins
 std::vector<TaskPipeline> make_pipelines(const Model& model, const registry::Registry& plugins,
                                          const std::vector<PipelineChoice>& choices,
                                          const std::vector<const std::vector<Example>*>& train);
+
+/// Template and verbalizer of `choice` with an UntrainedTuner, to show the task's prompts.
+TaskPipeline make_untrained_pipeline(const Model& model, const registry::Registry& plugins,
+                                     const PipelineChoice& choice);
 
 /// The pipeline of a saved card. Files and cards that its options name are not read again, since its state
 /// holds what was taken from them. The card must have been trained for this model (checked unless `force`).

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "engine/device.hpp"
+#include "machine/processors.hpp"
 
 namespace cuecard::host {
 
@@ -15,8 +16,9 @@ at::ScalarType dtype_of(const Values& values) {
 }
 
 void set_threads(const Values& values) {
-  if (values.given("threads"))
-    at::set_num_threads(static_cast<int>(values.integer("threads")));
+  const int64_t threads =
+      values.given("threads") ? values.integer("threads") : chosen_threads(usable_processors()).count;
+  at::set_num_threads(static_cast<int>(threads));
 }
 
 } // namespace cuecard::host

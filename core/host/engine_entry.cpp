@@ -37,6 +37,7 @@ const std::map<std::string, Run> runs = {
     {"card import", card_import},
     {"card export", card_export},
     {"plugin probe-child", probe_child},
+    {"doctor-child", doctor_child},
 };
 
 /// Each batch allocates the same tensors as the one before. Memory returned to the system in between has to be

@@ -1,6 +1,7 @@
 #include "host/input_loop.hpp"
 
 #include <iostream>
+#include <limits>
 
 #include "host/interrupt.hpp"
 #include "host/runs/progress.hpp"
@@ -8,17 +9,56 @@
 
 namespace cuecard::host {
 
-void InputLoop::run(const InputAnswers& answers) {
-  ProgressBar progress(values_.verb(), input_.total(), values_.given("quiet") || input_.total() <= 1);
-  const auto most = static_cast<std::size_t>(most_);
-  for (auto rows = input_.next(most); !rows.empty() && !Interruptible::requested(); rows = input_.next(most)) {
-    batch(rows, answers);
-    std::cout.flush();
-    progress.show(rows_);
-  }
+namespace {
+
+constexpr int64_t rows_without_batches = 64; ///< of a verb that runs no model
+constexpr int64_t bytes_per_token = 4;       ///< of English text, about
+
+std::size_t bytes_of(const Example& example) {
+  std::size_t bytes = 0;
+  for (const auto& [name, text] : example.fields)
+    bytes += text.size();
+  for (const auto& [name, words] : example.words)
+    for (const std::string& word : words)
+      bytes += word.size() + 1;
+  return bytes;
 }
 
-void InputLoop::batch(std::vector<InputRow>& rows, const InputAnswers& answers) {
+/// How many of `rows`, at least one, have no more than `most` bytes together.
+std::size_t fitting(std::span<const InputRow> rows, std::size_t most) {
+  std::size_t count = 0, bytes = 0;
+  for (; count < rows.size(); ++count) {
+    bytes += bytes_of(rows[count].example);
+    if (count > 0 && bytes > most)
+      break;
+  }
+  return count;
+}
+
+} // namespace
+
+InputLoop::InputLoop(const Values& values, InputRows& input, int64_t batches)
+    : values_(values), input_(input),
+      most_rows_(static_cast<std::size_t>(batches * values.integer("batch-size", rows_without_batches))),
+      most_bytes_(values.given("batch-tokens")
+                      ? static_cast<std::size_t>(batches * values.integer("batch-tokens") * bytes_per_token)
+                      : std::numeric_limits<std::size_t>::max()) {}
+
+void InputLoop::run(const InputAnswers& answers) {
+  ProgressBar progress(values_.verb(), input_.total(), values_.given("quiet") || input_.total() <= 1);
+  for (auto rows = input_.next(most_rows_); !rows.empty(); rows = input_.next(most_rows_))
+    for (std::span<InputRow> left = rows; !left.empty();) {
+      if (Interruptible::requested())
+        return;
+      const std::size_t count = fitting(left, most_bytes_);
+      batch(left.first(count), answers);
+      std::cout.flush();
+      progress.show(rows_);
+      left = left.subspan(count);
+    }
+}
+
+void InputLoop::batch(std::span<InputRow> rows, const InputAnswers& answers) {
   std::vector<const Example*> usable;
   for (InputRow& row : rows) {
     if (!row.problem.empty())
@@ -36,7 +76,7 @@ void InputLoop::batch(std::vector<InputRow>& rows, const InputAnswers& answers) 
     const std::string& problem = was_run ? notes.problems.at(index) : row.problem;
     if (problem.empty()) {
       cut_.add(notes.cut.at(index));
-      answers.print(rows_, index);
+      answers.print(rows_, row, index);
     } else if (values_.given("strict")) {
       throw skipped_row(row, problem);
     } else {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,16 +24,16 @@ struct InputAnswers {
   /// Runs a batch. Returns for each example why it can't be used, and what truncation removed from it.
   std::function<ExampleNotes(const std::vector<const Example*>&)> run;
   /// Prints the result of example `index` of that batch, which is input `number`.
-  std::function<void(int64_t number, std::size_t index)> print;
+  std::function<void(int64_t number, const InputRow& row, std::size_t index)> print;
   /// Prints that input `number` can't be used.
   std::function<void(int64_t number, const InputRow& row, const std::string& problem)> skip;
 };
 
 class InputLoop {
 public:
-  /// Batches of at most `most` inputs. Shows progress unless --quiet is given or there is a single input.
-  InputLoop(const Values& values, InputRows& input, int64_t most)
-      : values_(values), input_(input), most_(most) {}
+  /// Runs about `batches` batches of --batch-size and --batch-tokens at a time, so that results need not wait for a long
+  /// input after them, which is run by itself. Shows progress unless --quiet is given or there is a single input.
+  InputLoop(const Values& values, InputRows& input, int64_t batches = 1);
 
   /// Until the inputs end or Ctrl-C is pressed. With --strict the first input that can't be used is a DataError. What
   /// `answers.run` throws ends the loop; the counts are then those of the batches before.
@@ -45,11 +46,11 @@ public:
   int exit_code() const;
 
 private:
-  void batch(std::vector<InputRow>& rows, const InputAnswers& answers);
+  void batch(std::span<InputRow> rows, const InputAnswers& answers);
 
   const Values& values_;
   InputRows& input_;
-  int64_t most_;
+  std::size_t most_rows_, most_bytes_; ///< run at a time
   int64_t rows_ = 0, skipped_ = 0;
   CutExamples cut_;
 };

@@ -120,10 +120,12 @@ private:
   std::size_t at_ = 0;
 };
 
-std::vector<InputRow> rows_of_records(std::string bytes, const std::string& origin, const Values& values) {
+std::vector<InputRow> rows_of_records(std::string bytes, const std::string& origin, const Values& values,
+                                      const CardColumns& card) {
   RecordReport report;
+  const RecordLayout layout = layout_for(values, card, bytes, origin);
   std::vector<Example> examples =
-      parse_examples(std::move(bytes), origin, layout_of(values), {}, {values.given("strict"), false}, report);
+      parse_examples(std::move(bytes), origin, layout, {}, {values.given("strict"), false}, report);
   tell(report);
   return in_file_order(std::move(examples), report);
 }
@@ -208,11 +210,7 @@ DataError skipped_row(const InputRow& row, const std::string& problem) {
   return DataError(row.place + ": the example can't be used: " + without_full_stop(problem) + ".");
 }
 
-RecordLayout layout_of(const Values& values) {
-  RecordLayout layout;
-  const auto columns = values.pairs("column");
-  if (values.given("task"))
-    layout = read_task_file(values.text("task")).layout;
+RecordLayout with_flags(RecordLayout layout, const Values& values) {
   if (values.given("format")) {
     layout.format = format_of_name(values.text("format"));
     if (!layout.format)
@@ -227,9 +225,16 @@ RecordLayout layout_of(const Values& values) {
       throw UsageError("`cuecard " + values.verb() + "`: --separator is \"" + shown(values.text("separator")) +
                        "\"; one character, tab or blank was expected.");
   }
-  for (const auto& [role, column] : columns)
+  for (const auto& [role, column] : values.pairs("column"))
     place(layout, role, parse_column(column));
-  if (columns.empty() && !values.given("task")) {
+  return layout;
+}
+
+RecordLayout layout_of(const Values& values) {
+  if (values.given("task"))
+    return with_flags(read_task_file(values.text("task")).layout, values);
+  RecordLayout layout = with_flags({}, values);
+  if (values.pairs("column").empty()) {
     layout.label = Column{"label", 0};
     layout.id = Column{"id", 0};
     layout.card = Column{"card", 0};
@@ -242,7 +247,8 @@ ReadSettings labelled_rows(const Values& values) {
   return {values.given("strict"), true, values.given("allow-skipped")};
 }
 
-std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields) {
+std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields,
+                                      const CardColumns& card) {
   if (values.given("data") && values.given("text"))
     throw UsageError("`cuecard " + values.verb() +
                      "`: texts on the command line and --data exclude each other; give one of them.");
@@ -254,17 +260,19 @@ std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<st
     return std::make_unique<ReadyInput>(rows_of_text(values.text("data"), lines));
   if (values.given("data"))
     return std::make_unique<ReadyInput>(
-        rows_of_records(read_data_bytes(values.text("data")), values.text("data"), values));
+        rows_of_records(read_data_bytes(values.text("data")), values.text("data"), values, card));
   if (format.empty() || format == "text" || format == "jsonl")
     return std::make_unique<StreamInput>(std::move(lines), values.given("strict"));
-  return std::make_unique<ReadyInput>(rows_of_records(read_data_bytes("/dev/stdin"), "standard input", values));
+  return std::make_unique<ReadyInput>(
+      rows_of_records(read_data_bytes("/dev/stdin"), "standard input", values, card));
 }
 
 std::unique_ptr<InputRows> open_template_input(const Values& values,
-                                               const std::vector<std::string>& template_fields) {
+                                               const std::vector<std::string>& template_fields,
+                                               const CardColumns& card) {
   if (template_fields.empty() && !values.given("data") && !values.given("text"))
     return std::make_unique<BlankInput>();
-  return open_input(values, text_fields(template_fields));
+  return open_input(values, text_fields(template_fields), card);
 }
 
 } // namespace cuecard::host

@@ -8,6 +8,7 @@
 
 #include "data/readers.hpp"
 #include "data/record_layout.hpp"
+#include "host/card_columns.hpp"
 #include "host/input_row.hpp"
 #include "program/values.hpp"
 
@@ -26,6 +27,8 @@ public:
 /// How `--data` is read, by `--task`, `--column`, `--format` and `--no-header`. Without any of them, each
 /// column is a field of that name, except that `label`, `id` and `card` have their roles.
 RecordLayout layout_of(const Values& values);
+/// The layout with what `--column`, `--format`, `--no-header` and `--separator` say.
+RecordLayout with_flags(RecordLayout layout, const Values& values);
 
 /// How rows with labels are read, by `--strict` and `--allow-skipped`.
 ReadSettings labelled_rows(const Values& values);
@@ -34,11 +37,13 @@ ReadSettings labelled_rows(const Values& values);
 /// or a line of standard input fills the only field of `fields`; if there is none or several, the input has a
 /// problem that says so. A line of standard input that begins with `{` or `[` is JSON and no text: an object with
 /// the fields, `card` and `id`, or a list of objects, and may go on over several lines. `--format text` makes
-/// every line a text; another format reads standard input as a file.
-std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields);
+/// every line a text; another format reads standard input as a file. `card`: whose columns a file may have.
+std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields,
+                                      const CardColumns& card = {});
 
 /// Inputs for a template. A template without fields has a single prompt, and needs no input.
 std::unique_ptr<InputRows> open_template_input(const Values& values,
-                                               const std::vector<std::string>& template_fields);
+                                               const std::vector<std::string>& template_fields,
+                                               const CardColumns& card = {});
 
 } // namespace cuecard::host

@@ -107,6 +107,7 @@ std::vector<InputRow> in_file_order(std::vector<Example> examples, const RecordR
     InputRow row;
     if (skipped != report.skipped.end() && skipped->record == record) {
       row.example.line = skipped->line;
+      row.example.id = skipped->id;
       row.problem = skipped->reason;
       ++skipped;
     } else if (example != examples.end()) {

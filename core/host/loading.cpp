@@ -6,10 +6,15 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/data_labels.hpp"
+#include "data/task_file.hpp"
 #include "data/text_decoder.hpp"
 #include "engine/guarded.hpp"
+#include "engine/untrained_tuner.hpp"
 #include "files/strict_json.hpp"
 #include "host/device.hpp"
+#include "host/runs/training_task.hpp"
+#include "machine/models.hpp"
 #include "registry/options.hpp"
 #include "registry/search.hpp"
 
@@ -19,13 +24,6 @@ namespace {
 
 constexpr std::size_t largest_template = std::size_t{1} << 20;
 
-/// Leaves prompts as the template rendered them.
-class UntrainedTuner final : public Tuner {
-public:
-  void prepare(const Problem&) override {}
-  Conditioning condition(const ConditionArgs&) const override { return {}; }
-};
-
 /// The name and path of NAME=PATH. An existing path is a path even if it contains "=".
 std::pair<std::string, std::filesystem::path> named_path(const std::string& given) {
   const std::size_t equals = given.find('=');
@@ -33,6 +31,38 @@ std::pair<std::string, std::filesystem::path> named_path(const std::string& give
   if (equals == std::string::npos || equals == 0 || std::filesystem::exists(given, unreadable))
     return {"", given};
   return {given.substr(0, equals), given.substr(equals + 1)};
+}
+
+/// `--max-length` and `--truncate` go before what card or task say.
+void take_limit(const Values& values, TaskPipeline& pipeline) {
+  pipeline.limit.max_length = values.integer("max-length", pipeline.limit.max_length);
+  if (values.given("truncate"))
+    pipeline.limit.truncate = truncate_of_name(values.text("truncate")).value();
+}
+
+TaskPipeline pipeline_of_template(const Values& values, const std::string& text, const Model& model,
+                                  const registry::Registry& plugins) {
+  const std::string component =
+      values.given("template-component") ? values.text("template-component") : ComponentChoice().component;
+  const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, component);
+  const Options options = registry::complete(entry.component(), {{"text", text}});
+  TaskPipeline pipeline;
+  pipeline.name = "template";
+  pipeline.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
+                                                         entry.plugin->manifest.id, entry.component().name});
+  pipeline.tuner = std::make_shared<UntrainedTuner>();
+  pipeline.layout = model.prompt_layout();
+  pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, {}});
+  return pipeline;
+}
+
+void refuse_open_slots(const TaskPipeline& pipeline) {
+  const std::vector<int64_t>& triggers = pipeline.prompt_template->triggers();
+  const bool open_triggers = std::find(triggers.begin(), triggers.end(), -1) != triggers.end();
+  if (!pipeline.prompt_template->soft_slots().empty() || open_triggers)
+    throw UsageError(
+        "The template has soft slots or open trigger slots, which only a trained card can fill; remove "
+        "them, or train a card and give it with --card.");
 }
 
 } // namespace
@@ -47,7 +77,7 @@ registry::Registry find_plugins(const Values& values) {
 
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device, bool weights) {
   set_threads(values);
-  return Model::load(values.text("model"), plugins, {device, dtype_of(values), weights});
+  return Model::load(model_path(values.text("model")), plugins, {device, dtype_of(values), weights});
 }
 
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
@@ -56,6 +86,7 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
   for (const std::string& given : values.texts("card")) {
     const auto [name, path] = named_path(given);
     TaskPipeline pipeline = pipeline_from_card(model, plugins, read_card(path), values.given("force"));
+    take_limit(values, pipeline);
     if (!name.empty())
       pipeline.name = name;
     for (const LoadedCard& other : cards)
@@ -67,9 +98,11 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
   return cards;
 }
 
+CardColumns columns_of(const TaskPipeline& pipeline, bool needs_answer) {
+  return {pipeline.name, pipeline.record.columns, pipeline.prompt_template->fields(), needs_answer};
+}
+
 std::string template_text(const Values& values) {
-  if (!values.given("template"))
-    return "{text}"; // of `generate`; other verbs need one
   const std::string given = values.text("template");
   if (!given.starts_with("@"))
     return given;
@@ -79,25 +112,35 @@ std::string template_text(const Values& values) {
   return text;
 }
 
-TaskPipeline pipeline_of_template(const Values& values, const Model& model, const registry::Registry& plugins,
-                                  bool slots) {
-  const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, values.text("template-component"));
-  const Options options = registry::complete(entry.component(), {{"text", template_text(values)}});
+bool shows_more_than_a_template(const Values& values) {
+  return values.given("card") || (values.given("task") && !values.given("template"));
+}
+
+TaskPipeline shown_pipeline(const Values& values, const Model& model, const registry::Registry& plugins,
+                            bool slots, const std::string& otherwise) {
+  const std::string verb = "`cuecard " + values.verb() + "`: ";
+  if (values.given("card") && values.given("template"))
+    throw UsageError(verb + "a card has its own template; omit --template or --card.");
+  if (values.given("template-component") && !values.given("template"))
+    throw UsageError(verb +
+                     "--template-component says how --template is parsed, and no --template is given; give "
+                     "one, or set the component in the task file.");
+  if (values.given("card"))
+    return std::move(load_cards(values, model, plugins).at(0).pipeline);
   TaskPipeline pipeline;
-  pipeline.name = "template";
-  pipeline.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
-                                                         entry.plugin->manifest.id, entry.component().name});
-  pipeline.tuner = std::make_shared<UntrainedTuner>();
-  pipeline.limit.max_length = values.integer("max-length");
-  pipeline.limit.truncate = truncate_of_name(values.text("truncate")).value();
-  pipeline.layout = model.prompt_layout();
-  pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, {}});
-  const std::vector<int64_t>& triggers = pipeline.prompt_template->triggers();
-  const bool open_triggers = std::find(triggers.begin(), triggers.end(), -1) != triggers.end();
-  if (!slots && (!pipeline.prompt_template->soft_slots().empty() || open_triggers))
-    throw UsageError(
-        "The template has soft slots or open trigger slots, which only a trained card can fill; remove them, "
-        "or train a card and use `cuecard predict`.");
+  if (shows_more_than_a_template(values)) {
+    TaskFile task = read_task_file(values.text("task"));
+    infer_labels_from_data(task);
+    pipeline = make_untrained_pipeline(model, plugins, choice_of(task, "manual", {}, 0));
+  } else {
+    const std::string text = values.given("template") ? template_text(values) : otherwise;
+    if (text.empty() && !values.given("template"))
+      throw UsageError(verb + "a template is needed: give one of --template, --task and --card.");
+    pipeline = pipeline_of_template(values, text, model, plugins);
+  }
+  take_limit(values, pipeline);
+  if (!slots)
+    refuse_open_slots(pipeline);
   return pipeline;
 }
 

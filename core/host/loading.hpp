@@ -6,6 +6,7 @@
 
 #include "engine/model.hpp"
 #include "engine/task_pipeline.hpp"
+#include "host/card_columns.hpp"
 #include "program/values.hpp"
 #include "registry/registry.hpp"
 
@@ -24,16 +25,24 @@ struct LoadedCard {
   TaskPipeline pipeline;
 };
 
-/// Each `--card`, PATH or NAME=PATH; without NAME, the card's own name. UsageError when two have the same name.
+/// Each `--card`, PATH or NAME=PATH; without NAME, the card's own name. `--max-length` and `--truncate` replace the
+/// card's. UsageError when two have the same name.
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model, const registry::Registry& plugins);
 
-/// `--template`, or for `@FILE` the content of that file without trailing line ends; by default the text itself.
+/// How data is read for a card. `needs_answer`: labels or reference texts must be there.
+CardColumns columns_of(const TaskPipeline& pipeline, bool needs_answer = false);
+
+/// `--template`, or for `@FILE` the content of that file without trailing line ends.
 std::string template_text(const Values& values);
 
-/// A pipeline of the template of `--template` alone, prepared for the model, to render prompts without a task:
-/// its tuner trains nothing and its verbalizer is null. UsageError if the template has soft slots or open
-/// trigger slots, unless `slots`.
-TaskPipeline pipeline_of_template(const Values& values, const Model& model, const registry::Registry& plugins,
-                                  bool slots);
+/// The pipeline whose prompts a verb shows or continues: of `--card`, else of `--template` (`otherwise`, if none is given),
+/// else of the task file of `--task`. Of a template alone the verbalizer is null; of a template or a task the tuner
+/// trains nothing. UsageError if nothing or several of them are given, or if there are soft slots or open trigger slots
+/// that no card fills, unless `slots`.
+TaskPipeline shown_pipeline(const Values& values, const Model& model, const registry::Registry& plugins,
+                            bool slots, const std::string& otherwise = "");
+
+/// Whether shown_pipeline needs the weights of the model: verbalizers and tuners do.
+bool shows_more_than_a_template(const Values& values);
 
 } // namespace cuecard::host

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "metrics/calibration.hpp"
 #include "metrics/metrics.hpp"
 
 using namespace cuecard;
@@ -62,4 +63,18 @@ TEST_CASE("mean and sample standard deviation") {
   CHECK(result.std == doctest::Approx(std::sqrt((0.0009 + 0.0001 + 0.0004) / 2)));
   CHECK(mean_std({0.5}).std == 0);
   CHECK(mean_std({}).mean == 0);
+}
+
+TEST_CASE("calibration by hand: two bins, and the mean distance of accuracy and confidence") {
+  const Calibration found = calibration({{0.92, true}, {0.98, false}, {1.0, true}, {0.55, true}});
+  REQUIRE(found.bins.size() == 2);
+  CHECK(found.bins[0].low == doctest::Approx(0.5));
+  CHECK(found.bins[0].high == doctest::Approx(0.6));
+  CHECK(found.bins[0].n == 1);
+  CHECK(found.bins[0].accuracy == 1);
+  CHECK(found.bins[1].n == 3); // 1 belongs to the last bin
+  CHECK(found.bins[1].confidence == doctest::Approx(2.9 / 3));
+  CHECK(found.bins[1].accuracy == doctest::Approx(2.0 / 3));
+  CHECK(found.error == doctest::Approx((0.45 + 3 * (2.9 / 3 - 2.0 / 3)) / 4));
+  CHECK(calibration({}).bins.empty());
 }

@@ -14,6 +14,7 @@ struct CuecardCall {
   std::string verb; ///< "train", "model info", ...
   /// By flag or argument name, in the order given. A switch that was given holds "true"; defaults are applied.
   std::map<std::string, std::vector<std::string>> values;
+  std::vector<std::string> words = {}; ///< as typed, after the program's name
 };
 
 /// Type of the library's only entry point, `cuecard_run`. Returns the exit code.

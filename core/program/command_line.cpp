@@ -228,6 +228,7 @@ const Verb* find_verb(const std::string& name) {
 
 CommandLine parse(const std::vector<std::string>& given) {
   CommandLine line;
+  line.call.words = given;
   std::vector<std::string> words = given;
   if (!words.empty() && words.front() == "--version")
     words.front() = "version";

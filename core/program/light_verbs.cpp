@@ -6,7 +6,9 @@
 
 #include <cuecard/error.hpp>
 
+#include "machine/processors.hpp"
 #include "program/command_line.hpp"
+#include "program/doctor.hpp"
 #include "program/help.hpp"
 #include "program/new_plugin.hpp"
 #include "program/values.hpp"
@@ -90,12 +92,14 @@ int show_version(const Values& values) {
   const std::string abi = std::to_string(build.abi_major) + "." + std::to_string(build.abi_minor);
   const std::string torch = std::to_string(build.torch_major) + "." + std::to_string(build.torch_minor) + "." +
                             std::to_string(build.torch_patch);
+  const Threads threads = chosen_threads(usable_processors());
   if (values.given("json"))
     std::cout << nlohmann::json{{"cuecard", CUECARD_VERSION},
                                 {"plugin_abi", abi},
                                 {"libtorch", torch},
                                 {"platform", build.platform},
-                                {"compiler", build.compiler}}
+                                {"compiler", build.compiler},
+                                {"threads", {{"count", threads.count}, {"why", threads.why}}}}
                      .dump()
               << '\n';
   else
@@ -142,6 +146,8 @@ int run_without_engine(const CuecardCall& call) {
     return show_manifest(values);
   if (call.verb == "plugin new")
     return new_plugin(values);
+  if (call.verb == "doctor")
+    return doctor(values);
   if (call.verb == "version")
     return show_version(values);
   if (call.verb == "help")

@@ -37,6 +37,8 @@ public:
     return result;
   }
   const std::string& verb() const { return call_.verb; }
+  /// The command line as typed, after the program's name.
+  const std::vector<std::string>& words() const { return call_.words; }
 
 private:
   const CuecardCall& call_;

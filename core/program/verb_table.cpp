@@ -50,7 +50,10 @@ const Flag strict = toggle("strict", "Fail on the first example that can't be us
 const Flag allow_skipped =
     toggle("allow-skipped", "Go on even if more than 10 % of the labelled examples can't be used.");
 const Flag force = toggle("force", "Use a card even if it was made for another model.");
-const Flag model = required(option("model", "DIR|FILE", path, "Hugging Face model folder or GGUF file."));
+const Flag model =
+    required(option("model", "DIR|FILE|NAME", path,
+                    "Hugging Face model folder, GGUF file, or name of a model that `./run setup` fetched or "
+                    "that lies in a folder of CUECARD_MODELS."));
 const Flag card = required(repeatable(option("card", "CARD", path, "Card to use.")));
 
 const Flags plugins{repeatable(option("plugin-path", "DIR", path, "Search this folder for plugins first."))};
@@ -58,7 +61,9 @@ const Flags runtime = {
     option("device", "DEVICE", {Kind::device, 0, 0, {}}, "Device to run on: cpu, cuda or cuda:N.", "cpu"),
     option("dtype", "TYPE", choice({"float32", "bfloat16", "float16"}), "Data type of the frozen weights.",
            "float32"),
-    option("threads", "N", integer(1, 1024), "CPU threads. Default: number of cores."),
+    option(
+        "threads", "N", integer(1, 1024),
+        "CPU threads. Default: the cores that the process may use, within its control group's quota; OMP_NUM_THREADS goes first."),
 };
 const Flags batching = {
     option("batch-size", "N", integer(1, 65536), "Maximum examples per forward pass.", "32"),
@@ -68,14 +73,18 @@ const Flags ensemble = {
     option("vote", "HOW", choice({"mean", "majority"}), "How to combine the predictions of an ensemble.",
            "mean"),
 };
+const Flag max_length = option("max-length", "N", integer(1, 1e7),
+                               "Maximum tokens per prompt. Default: as the task or the card says, else the "
+                               "model's context length.");
 const Flags truncation = {
-    option("max-length", "N", integer(1, 1e7),
-           "Maximum tokens per prompt. Default: the model's context length."),
-    option("truncate", "HOW", choice({"tail", "head", "balanced"}), "Which part of an overlong prompt to cut.",
-           "tail"),
+    max_length,
+    option("truncate", "HOW", choice({"tail", "head", "balanced"}),
+           "Which part of an overlong prompt to cut. Default: as the task or the card says, else tail."),
 };
+const Flag task_columns = option("task", "FILE", path,
+                                 "Read columns and label values from this task file. Default: those of the "
+                                 "card's task.");
 const Flags columns = {
-    option("task", "FILE", path, "Read columns and label values from this task file."),
     option("format", "NAME", choice({"tsv", "csv", "jsonl", "conll", "text"}),
            "Format of the data file or of standard input; text: each line is a text."),
     repeatable(option("column", "ROLE=COLUMN", pair,
@@ -84,9 +93,14 @@ const Flags columns = {
     option("separator", "SEPARATOR", text, "What separates columns: a character, tab or blank."),
 };
 const Flag template_text =
-    required(option("template", "TEXT|@FILE", text, "Template text, or @FILE to read it from a file."));
-const Flag component =
-    option("template-component", "NAME", text, "Component that parses the template.", "manual");
+    option("template", "TEXT|@FILE", text, "Template text, or @FILE to read it from a file.");
+const Flag component = option("template-component", "NAME", text,
+                              "Component that parses the text of --template. Default: manual.");
+const Flag shown_task = option("task", "FILE", path,
+                               "Take template, verbalizer and columns from this task file; with --template or "
+                               "--card, the columns only.");
+const Flag shown_card = option(
+    "card", "CARD", path, "Take the template and what was trained from this card, and its task's columns.");
 
 const Flags generation = {
     option("max-new-tokens", "N", integer(1, 1e6), "Maximum tokens to generate. Default: 64, or the card's."),
@@ -174,14 +188,15 @@ std::vector<Verb> training_verbs() {
        {},
        Flags{card, model,
              option("data", "FILE", path, "File of labelled examples. Default: the task's test or dev file."),
-             option("mistakes", "N", integer(0, 1e6), "Number of worst mistakes to print with --json.", "20")} +
+             option("mistakes", "N", integer(0, 1e6), "Number of worst mistakes to print with --json.", "20"),
+             max_length, task_columns} +
            columns + batching + ensemble + runtime + plugins + Flags{strict, allow_skipped, force, json, quiet},
-       "cuecard eval --card sst2.card --model SmolLM2 --data dev.tsv --no-header --column text=1 --column "
-       "label=2"},
+       "cuecard eval --card sst2.card --model SmolLM2 --data dev.tsv"},
       {"predict",
        "label lines of text, JSON lines, or the examples of a file",
        {{"text", text, "Texts to label. Default: lines of standard input.", false, true}},
-       Flags{card, model, option("data", "FILE", path, "File of examples to label. Default: standard input.")} +
+       Flags{card, model, option("data", "FILE", path, "File of examples to label. Default: standard input."),
+             max_length, task_columns} +
            columns + batching + ensemble + runtime + plugins + Flags{strict, force, json, quiet},
        "cuecard predict --card sst2.card --model SmolLM2 'A film to remember.'"},
   };
@@ -192,26 +207,28 @@ std::vector<Verb> inspection_verbs() {
       {"fill",
        "show the most likely tokens at each answer slot",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
-       Flags{model, template_text, component, option("data", "FILE", path, "File of examples to fill in."),
+       Flags{model, template_text, shown_task, shown_card, component,
+             option("data", "FILE", path, "File of examples to fill in."),
              option("topk", "K", integer(1, 1000), "Number of tokens to show per slot.", "5")} +
-           truncation + columns + batching + runtime + plugins + Flags{strict, json, quiet},
+           truncation + columns + batching + runtime + plugins + Flags{strict, force, json, quiet},
        "cuecard fill --model SmolLM2 --template 'Review: {text} Sentiment:{\"mask\"}' --topk 5 'A fine film.'"},
       {"generate",
        "generate text from a prompt",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
-       Flags{model, option("card", "CARD", path, "Generate with this card's template and trained prompt."),
+       Flags{model,
              option("template", "TEXT|@FILE", text,
-                    "Template text, or @FILE to read it from a file. Default: {text}, the text itself."),
-             component, option("data", "FILE", path, "File of examples to generate for.")} +
+                    "Template text, or @FILE to read it from a file. Default: the text alone."),
+             shown_task, shown_card, component,
+             option("data", "FILE", path, "File of examples to generate for.")} +
            generation + truncation + columns + batching + runtime + plugins + Flags{strict, force, json, quiet},
        "cuecard generate --model SmolLM2 --max-new-tokens 20 'The capital of France is'"},
       {"render",
-       "show how examples are turned into tokens and slots, without loading weights",
+       "show how examples are turned into tokens and slots",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
-       Flags{model, template_text, component, option("data", "FILE", path, "File of examples to render.")} +
-           truncation + columns + plugins + Flags{strict, json},
-       "cuecard render --model SmolLM2 --template '{text} It was {\"mask\"}.' --data dev.jsonl --max-length "
-       "64"},
+       Flags{model, template_text, shown_task, shown_card, component,
+             option("data", "FILE", path, "File of examples to render.")} +
+           truncation + columns + plugins + Flags{strict, force, json, quiet},
+       "cuecard render --model SmolLM2 --task sst2.json --data dev.tsv --max-length 64"},
       {"tokenize",
        "turn each line of text into a JSON list of token ids",
        {{"text", text, "Texts to tokenize. Default: lines of standard input.", false, true}},
@@ -222,12 +239,12 @@ std::vector<Verb> inspection_verbs() {
        "echo 'A film to remember.' | cuecard tokenize --model SmolLM2"},
       {"model info",
        "show a model's sizes, tokenizer and SHA-256 sums",
-       {{"model", path, "Model folder or GGUF file."}},
+       {{"model", path, "Model folder, GGUF file or name of a model, as --model takes it."}},
        plugins + Flags{json},
        "cuecard model info SmolLM2-135M-Instruct.Q4_1.gguf"},
       {"model convert",
        "convert a GGUF file or a sharded folder to a Hugging Face folder with one weights file",
-       {{"file", path, "GGUF file, or model folder (one file or sharded)."},
+       {{"file", path, "GGUF file, or model folder (one file or sharded), or name of a model."},
         {"folder", path, "Output folder; must not exist."}},
        Flags{option("dtype", "TYPE", choice({"float32", "bfloat16", "float16"}), "Data type to write.",
                     "float32"),
@@ -276,6 +293,8 @@ std::vector<Verb> inspection_verbs() {
 std::vector<Verb> plugin_verbs() {
   Verb probe_child{"plugin probe-child", "", {{"file", path, ""}}, {}, ""};
   probe_child.hidden = true;
+  Verb doctor_child{"doctor-child", "", {}, plugins, ""};
+  doctor_child.hidden = true;
   std::vector<Verb> list = {
       {"plugin list",
        "list installed plugins and their components",
@@ -314,6 +333,12 @@ std::vector<Verb> plugin_verbs() {
        {},
        "source <(cuecard completion bash)",
        false},
+      {"doctor",
+       "look at the machine and the installation, and say what is wrong and what to do",
+       {},
+       plugins + Flags{json},
+       "cuecard doctor",
+       false},
       {"version",
        "print the versions of the program and its interfaces",
        {},
@@ -328,6 +353,7 @@ std::vector<Verb> plugin_verbs() {
        false},
   };
   list.push_back(probe_child);
+  list.push_back(doctor_child);
   return list;
 }
 

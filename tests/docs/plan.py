@@ -63,6 +63,9 @@ SCENES = {
     "examples/embed/README.md": Scene(before={"cmake -G": "cp -r examples/embed/* ."}),
     "examples/tasks/README.md": Scene(),
     "examples/hello-tuner/README.md": Scene(LLAMA, CAUSAL, before={"cmake -G": "cp -r examples/hello-tuner/* ."}),
+    "examples/masked/README.md": Scene(
+        before={"cd build/masked": "examples/masked/make --program $(which cuecard) --folder build/masked --held-out 40 --steps 2"}
+    ),
     "plugins/manual/README.md": Scene({"MODEL": SMOLLM2}),
     "plugins/backbones/bart/README.md": Scene({"MODEL": "tests/golden/models/bart"}, MASKED),
     "plugins/backbones/bert/README.md": Scene(BERT, MASKED),

@@ -63,10 +63,15 @@ page.feed(open("page.html").read())
 page.close()
 assert not page.open, page.open
 # Loss curves of the trained tuners and of the two runs; a circle per metric; confusion matrices of three tuners and one
-# evaluation, and its mistakes.
-assert page.count["polyline"] == 4 and page.count["circle"] == 6, page.count
+# evaluation, its calibration, and its mistakes; what each of the six runs was.
+sections = {part.partition("</h2>")[0]: part for part in open("page.html").read().split("<h2>")[1:]}
+assert sections["Training loss by step"].count("<polyline") == 4
+assert sections["Comparison of runs"].count("<circle") == 6
+assert sections["Confusion matrices"].count("<h3>") == sections["Confusion matrices"].count("<table>") == 4
+assert sections["Calibration: share of correct predictions by probability"].count("<polyline") == 1
 wrong = bool(lines("eval-0.json")[0]["mistakes"])
-assert page.count["h3"] == 4 + wrong and page.count["table"] == 5 + wrong, page.count
+assert ("Worst mistakes" in sections) == wrong and sections.get("Worst mistakes", "").count("<table>") == wrong
+assert sections["What was run"].count("<table>") == 6
 text = " ".join(page.text)
 assert "toy (prompt-tuning), train-0.json" in text and "fine-tuning" in text
 PYTHON

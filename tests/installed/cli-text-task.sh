@@ -57,4 +57,13 @@ refused() { # CODE PATTERN ARGUMENTS...
 }
 sed 's/"chrf"/"macro-f1"/' task.json >labels.json
 refused 2 'measures labels, but the verbalizer predicts texts' eval --card text.card --model "$model" --task labels.json
-refused 2 'which column holds the reference text' eval --card text.card --model "$model" --data dev.csv --column facts=mr
+# The card knows which column holds the references; one that doesn't must be told.
+cuecard eval --card text.card --model "$model" --data dev.csv --json --quiet >alone
+cuecard eval --card text.card --model "$model" --task task.json --data dev.csv --json --quiet >told
+python3 -c '
+import json
+alone, told = json.load(open("alone")), json.load(open("told"))
+assert alone["by_metric"] == told["by_metric"] and alone["n"] == told["n"] > 0, (alone, told)'
+cp -r text.card old.card
+python3 -c 'import json; card = json.load(open("old.card/card.json")); del card["data"]; json.dump(card, open("old.card/card.json", "w"))'
+refused 2 'which column holds the reference text' eval --card old.card --model "$model" --data dev.csv --column facts=mr

@@ -38,7 +38,7 @@ from same_rows import *
 for tuner in "manual", "prompt-tuning":
     [train], [measured], [macro] = lines(tuner + ".train"), lines(tuner + ".eval"), lines(tuner + ".macro")
     assert train["parameters"] == 4 * 40 + 4 + (20 * 40 if tuner == "prompt-tuning" else 0), train["parameters"]
-    assert train["dev"] == {"n": 24, "metric": "entity-f1", "value": 1.0}, train["dev"]
+    assert train["dev"] == {"n": 24, "metric": "entity-f1", "value": 1.0, "data": "dev.conll"}, train["dev"]
     assert measured["metric"] == "entity-f1" and measured["value"] == measured["precision"] == measured["recall"] == 1
     assert measured["n"] == 24 and measured["words"] == sum(map(sum, measured["confusion"])) > 24
     assert measured["accuracy"] == 1 and "ci95" not in measured

@@ -24,9 +24,18 @@ inline void print_line(const Json& value) {
   std::cout << value.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
-/// A row of `fill` or `render` that can't be used; has `line` if the row came from a file or standard input.
+/// The beginning of what is printed of an input: its number, and its id if it has one.
+inline Json row_json(int64_t number, const InputRow& row) {
+  Json object{{"row", number}};
+  if (!row.example.id.empty())
+    object["id"] = row.example.id;
+  return object;
+}
+
+/// An input of `fill`, `generate` or `render` that can't be used; has `line` if it came from a file or standard input.
 inline Json problem_json(int64_t number, const InputRow& row, const std::string& problem) {
-  Json object{{"row", number}, {"error", problem}};
+  Json object = row_json(number, row);
+  object["error"] = problem;
   if (row.example.line > 0)
     object["line"] = row.example.line;
   return object;

@@ -64,6 +64,17 @@ std::string grouped(long long number) {
   return text;
 }
 
+std::string p_value(double p) {
+  constexpr double smallest_in_four_digits = 1e-3;
+  char text[64];
+  std::snprintf(text, sizeof text,
+                p == 0                        ? "p < 1e-300"
+                : p < smallest_in_four_digits ? "p = %.1e"
+                                              : "p = %.4f",
+                p);
+  return text;
+}
+
 std::string rounded(double number, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, number);

@@ -17,5 +17,7 @@ std::string metric_header(const std::vector<std::string>& metrics);
 std::string percent(double share);
 std::string grouped(long long number);
 std::string rounded(double number, int digits);
+/// "p = 0.0312", "p = 6.9e-14".
+std::string p_value(double p);
 
 } // namespace cuecard::host

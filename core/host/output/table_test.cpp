@@ -29,3 +29,10 @@ TEST_CASE("number formats") {
   CHECK(percent(0.8333) == "83.3%");
   CHECK(rounded(1.005, 1) == "1.0");
 }
+
+TEST_CASE("a p-value is never rounded to 0") {
+  CHECK(p_value(0.5) == "p = 0.5000");
+  CHECK(p_value(0.00123) == "p = 0.0012");
+  CHECK(p_value(0.0000312) == "p = 3.1e-05");
+  CHECK(p_value(0) == "p < 1e-300");
+}

@@ -58,6 +58,30 @@ std::vector<Point> downsampled(const std::vector<double>& values) {
   return points;
 }
 
+/// The points of a curve; those of one with a value per step are averaged.
+std::vector<Point> points_of(const Curve& curve) {
+  if (curve.steps.empty())
+    return downsampled(curve.values);
+  std::vector<Point> points;
+  for (std::size_t i = 0; i < curve.steps.size(); ++i)
+    points.push_back({curve.steps[i], curve.values[i]});
+  return points;
+}
+
+std::string dot(double x, double y, double radius, const std::string& fill) {
+  return "<circle cx=\"" + number(x) + "\" cy=\"" + number(y) + "\" r=\"" + number(radius) + "\" fill=\"" +
+         fill + "\"/>\n";
+}
+
+constexpr double legend_line = 18;
+
+/// The name of curve `index` in the list below a chart whose drawing ends at `below`.
+std::string legend(std::size_t index, double below, const std::string& name) {
+  const double y = below + legend_line * static_cast<double>(index);
+  return "<rect x=\"" + std::to_string(left) + "\" y=\"" + number(y - 8) +
+         "\" width=\"14\" height=\"4\" fill=\"" + colour(index) + "\"/>\n" + label(left + 22, y, "start", name);
+}
+
 /// A round distance that gives about five ticks.
 double tick_distance(double range) {
   const double power = std::pow(10.0, std::floor(std::log10(range / 5)));
@@ -99,8 +123,9 @@ std::string line_chart(const std::vector<Curve>& curves) {
   double steps = 1, low = INFINITY, high = -INFINITY;
   std::vector<std::vector<Point>> drawn;
   for (const Curve& curve : curves) {
-    drawn.push_back(downsampled(curve.values));
-    steps = std::max(steps, static_cast<double>(curve.values.size()));
+    drawn.push_back(points_of(curve));
+    steps = std::max(steps, curve.steps.empty() ? static_cast<double>(curve.values.size())
+                                                : *std::max_element(curve.steps.begin(), curve.steps.end()));
     for (const Point& point : drawn.back())
       if (std::isfinite(point.value)) {
         low = std::min(low, point.value);
@@ -112,13 +137,13 @@ std::string line_chart(const std::vector<Curve>& curves) {
   low = std::min(low, 0.0); // start the axis at 0, so that small losses look small
   if (high <= low)
     high = low + 1;
-  const double legend = 18.0 * static_cast<double>(curves.size());
   const auto x = [&](double step) {
     return left + (step - 1) / std::max(1.0, steps - 1) * (width - left - right);
   };
   const auto y = [&](double value) { return top + (high - value) / (high - low) * (height - top - bottom); };
 
-  std::string svg = "<svg viewBox=\"0 0 " + std::to_string(width) + " " + number(height + legend, 0) +
+  std::string svg = "<svg viewBox=\"0 0 " + std::to_string(width) + " " +
+                    number(height + legend_line * static_cast<double>(curves.size()), 0) +
                     "\" role=\"img\" aria-label=\"curves\">\n";
   const double distance = tick_distance(high - low);
   for (double value = std::ceil(low / distance) * distance; value <= high; value += distance) {
@@ -145,17 +170,51 @@ std::string line_chart(const std::vector<Curve>& curves) {
       points += (points.empty() ? "" : " ") + number(x(point.step)) + "," + number(y(point.value));
     }
     flush();
-    const double at = height + 18.0 * static_cast<double>(i);
-    svg += "<rect x=\"" + std::to_string(left) + "\" y=\"" + number(at - 8) +
-           "\" width=\"14\" height=\"4\" fill=\"" + colour(i) + "\"/>\n";
-    svg += label(left + 22, at, "start", curves[i].name);
+    if (!curves[i].steps.empty())
+      for (const Point& point : drawn[i])
+        if (std::isfinite(point.value))
+          svg += dot(x(point.step), y(point.value), 3, colour(i));
+    svg += legend(i, height, curves[i].name);
+  }
+  return svg + "</svg>\n";
+}
+
+std::string calibration_chart(const std::vector<CalibrationCurve>& curves) {
+  if (curves.empty())
+    return "";
+  constexpr double side = height - top - bottom, largest = 9, smallest = 2;
+  const auto x = [](double value) { return left + value * side; };
+  const auto y = [](double value) { return top + (1 - value) * side; };
+  std::string svg = "<svg class=\"square\" viewBox=\"0 0 " + number(left + side + right, 0) + " " +
+                    number(height + legend_line * static_cast<double>(curves.size() + 1), 0) +
+                    "\" role=\"img\" aria-label=\"share of correct predictions by probability\">\n";
+  for (const double value : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+    svg += line(x(0), y(value), x(1), y(value), "grid") + label(left - 6, y(value) + 4, "end", tick(value));
+    svg += line(x(value), y(0), x(value), y(1), "grid") +
+           label(x(value), height - bottom + 18, "middle", tick(value));
+  }
+  svg += line(x(0), y(0), x(1), y(1), "axis");
+  for (std::size_t i = 0; i < curves.size(); ++i) {
+    double sum = 0;
+    std::string points;
+    for (const CalibrationPoint& point : curves[i].points) {
+      sum += static_cast<double>(point.n);
+      points += (points.empty() ? "" : " ") + number(x(point.confidence)) + "," + number(y(point.accuracy));
+    }
+    svg += "<polyline fill=\"none\" stroke-width=\"1.5\" stroke=\"" + std::string(colour(i)) + "\" points=\"" +
+           points + "\"/>\n";
+    for (const CalibrationPoint& point : curves[i].points)
+      svg += dot(x(point.confidence), y(point.accuracy),
+                 std::max(smallest, largest * std::sqrt(static_cast<double>(point.n) / std::max(1.0, sum))),
+                 colour(i));
+    svg += legend(i, height + legend_line, curves[i].name);
   }
   return svg + "</svg>\n";
 }
 
 std::string interval_chart(const std::vector<Estimate>& estimates) {
-  constexpr double names = 220, row = 24;
-  const auto x = [&](double value) { return names + std::clamp(value, 0.0, 1.0) * (width - names - 40); };
+  constexpr double row = 40; // a line with the name, which may be long, and one with the interval
+  const auto x = [](double value) { return left + std::clamp(value, 0.0, 1.0) * (width - left - right); };
   const double depth = row * static_cast<double>(estimates.size()) + 30;
   std::string svg = "<svg viewBox=\"0 0 " + std::to_string(width) + " " + number(depth, 0) +
                     "\" role=\"img\" aria-label=\"estimates with intervals\">\n";
@@ -164,11 +223,10 @@ std::string interval_chart(const std::vector<Estimate>& estimates) {
     svg += label(x(value), depth - 6, "middle", tick(value));
   }
   for (std::size_t i = 0; i < estimates.size(); ++i) {
-    const double y = row * static_cast<double>(i) + 16;
-    svg += label(names - 8, y + 4, "end", estimates[i].name);
+    const double y = row * static_cast<double>(i) + 32;
+    svg += label(left, y - 14, "start", estimates[i].name);
     svg += line(x(estimates[i].low), y, x(estimates[i].high), y, "interval");
-    svg += "<circle cx=\"" + number(x(estimates[i].value)) + "\" cy=\"" + number(y) + "\" r=\"4\" fill=\"" +
-           colour(0) + "\"/>\n";
+    svg += dot(x(estimates[i].value), y, 4, colour(0));
   }
   return svg + "</svg>\n";
 }

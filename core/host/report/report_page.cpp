@@ -1,5 +1,6 @@
 #include "host/report/report_page.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -10,6 +11,8 @@
 
 #include "host/output/table.hpp"
 #include "host/report/report_charts.hpp"
+#include "host/report/report_html.hpp"
+#include "host/report/report_sections.hpp"
 #include "metrics/task_metric.hpp"
 
 namespace cuecard::host {
@@ -25,38 +28,34 @@ constexpr const char* head = R"(<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Cuecard report</title>
 <style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 68em; margin: 2em auto; padding: 0 1em; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 80em; margin: 2em auto; padding: 0 1em; }
 h1, h2, h3 { line-height: 1.2; }
-table { border-collapse: collapse; margin: 1em 0; display: block; overflow-x: auto; }
-th, td { border: 1px solid #ccc; padding: 0.25em 0.6em; text-align: left; vertical-align: top; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-td.n, td:first-child { white-space: nowrap; }
-svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
+table { border-collapse: collapse; margin: 1em 0; }
+th, td { border: 1px solid #ccc; padding: 0.25em 0.6em; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.wide { min-width: 20em; overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; }
+.runs { display: flex; flex-wrap: wrap; gap: 0 2em; }
+.runs > div { max-width: 100%; }
+.runs > div.described { flex: 1 1 24em; min-width: 0; }
+.tokens, pre { font: 12px/1.5 ui-monospace, monospace; color: #555; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
+svg { width: 100%; min-width: 34rem; max-width: 60rem; height: auto; font: 12px system-ui, sans-serif; }
+svg.square { min-width: 0; max-width: 26rem; }
 .grid { stroke: #e3e3e3; } .axis { stroke: #888; } .interval { stroke: #0072b2; stroke-width: 3; }
+@media print {
+  body { max-width: none; margin: 0; font-size: 10px; }
+  th, td { padding: 0.15em 0.3em; }
+  td { overflow-wrap: anywhere; } td.n { overflow-wrap: normal; } td.wide, svg { min-width: 0; }
+  .scroll { overflow: visible; }
+  tr, svg { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
 </style>
 </head>
 <body>
 <h1>Cuecard report</h1>
 )";
-
-std::string cell(const std::string& text, bool number = true) {
-  return std::string(number ? "<td class=\"n\">" : "<td>") + escaped(text) + "</td>";
-}
-
-std::string header(const std::vector<std::string>& names) {
-  std::string row = "<tr>";
-  for (const std::string& name : names)
-    row += "<th>" + escaped(name) + "</th>";
-  return row + "</tr>\n";
-}
-
-bool has(const Json& object, const char* key) {
-  return object.contains(key) && !object[key].is_null();
-}
-
-std::string integer(const Json& object, const char* key) {
-  return has(object, key) ? grouped(object.at(key).get<long long>()) : "-";
-}
 
 /// The result of a run by its own metric, with an interval if it has one.
 struct Measure {
@@ -118,54 +117,41 @@ std::string row_of(const ReportedRun& run, const Measure& measure) {
   return html + cell(run.file, false) + "</tr>\n";
 }
 
+/// The metric on the development set by step, where there are at least two evaluations.
+Curve dev_curve(const ReportedRun& run) {
+  Curve curve{run.name, {}, {}};
+  if (has(*run.object, "dev_curve"))
+    for (const Json& point : run.object->at("dev_curve")) {
+      curve.steps.push_back(point.at(0).get<double>());
+      curve.values.push_back(point.at(1).is_null() ? NAN : point.at(1).get<double>());
+    }
+  return curve;
+}
+
 Curve loss_curve(const ReportedRun& run) {
-  Curve curve{run.name, {}};
+  Curve curve{run.name, {}, {}};
   if (has(*run.object, "losses"))
     for (const Json& loss : run.object->at("losses"))
       curve.values.push_back(loss.is_null() ? NAN : loss.get<double>());
   return curve;
 }
 
-/// Rows are gold labels; the shade of a cell is its share of the row.
-std::string confusion_matrix(const ReportedRun& run) {
-  const Json &counts = run.object->at("confusion"), &labels = run.object->at("labels");
-  std::string html = "<h3>" + escaped(run.name) + "</h3>\n<table>\n";
-  std::vector<std::string> names{"gold \\ predicted"};
-  for (const Json& label : labels)
-    names.push_back(label.get<std::string>());
-  html += header(names);
-  for (std::size_t gold = 0; gold < labels.size(); ++gold) {
-    long long sum = 0;
-    for (const Json& count : counts.at(gold))
-      sum += count.get<long long>();
-    html += "<tr><th>" + escaped(names[gold + 1]) + "</th>";
-    for (const Json& count : counts.at(gold)) {
-      const long long n = count.get<long long>();
-      const double share = sum > 0 ? static_cast<double>(n) / static_cast<double>(sum) : 0;
-      html += "<td class=\"n\" style=\"background: rgba(0,114,178," + rounded(share * 0.6, 3) + ")\">" +
-              grouped(n) + "</td>";
-    }
-    html += "</tr>\n";
-  }
-  return html + "</table>\n";
-}
-
-std::string mistakes_of(const ReportedRun& run) {
-  std::string html = "<h3>" + escaped(run.name) + "</h3>\n<table>\n" +
-                     header({"line", "gold", "predicted", "probability", "text"});
-  for (const Json& mistake : run.object->at("mistakes"))
-    html += "<tr>" + cell(integer(mistake, "line")) + cell(mistake.at("gold").get<std::string>(), false) +
-            cell(mistake.at("predicted").get<std::string>(), false) +
-            cell(has(mistake, "probability") ? rounded(mistake.at("probability").get<double>(), 3) : "-") +
-            cell(has(mistake, "text") ? mistake.at("text").get<std::string>() : "", false) + "</tr>\n";
-  return html + "</table>\n";
+CalibrationCurve calibration_of(const ReportedRun& run) {
+  const Json& found = run.object->at("calibration");
+  CalibrationCurve curve;
+  curve.name = run.name + ": expected calibration error " + percent(found.at("error").get<double>());
+  for (const Json& bin : found.at("bins"))
+    curve.points.push_back(
+        {bin.at("confidence").get<double>(), bin.at("accuracy").get<double>(), bin.at("n").get<long long>()});
+  return curve;
 }
 
 /// Contents of the page, collected run by run.
 struct Contents {
-  std::string rows, matrices, mistakes;
+  std::string rows, pairs, matrices, mistakes, descriptions;
   std::vector<Estimate> estimates;
-  std::vector<Curve> curves;
+  std::vector<Curve> losses, dev;
+  std::vector<CalibrationCurve> calibrations;
 
   void add(const ReportedRun& run) {
     const auto holds = [&](const char* key) { return has(*run.object, key) && !run.object->at(key).empty(); };
@@ -174,13 +160,25 @@ struct Contents {
     if (measure.known)
       estimates.push_back(measure.estimate);
     if (Curve curve = loss_curve(run); !curve.values.empty())
-      curves.push_back(std::move(curve));
+      losses.push_back(std::move(curve));
+    if (Curve curve = dev_curve(run); curve.values.size() > 1)
+      dev.push_back(std::move(curve));
+    if (holds("versus"))
+      pairs += pair_of(run);
+    if (holds("calibration"))
+      calibrations.push_back(calibration_of(run));
+    descriptions += description_of(run);
     if (holds("confusion"))
       matrices += confusion_matrix(run);
     if (holds("mistakes"))
       mistakes += mistakes_of(run);
   }
 };
+
+/// Blocks of several runs beside each other, as far as there is room.
+std::string side_by_side(const std::string& blocks) {
+  return blocks.empty() ? blocks : "<div class=\"runs\">\n" + blocks + "</div>\n";
+}
 
 std::string section(const std::string& title, const std::string& html) {
   return html.empty() ? html : "<h2>" + title + "</h2>\n" + html;
@@ -230,16 +228,26 @@ std::string report_page(const std::vector<ReportedRun>& runs) {
     } catch (const Json::exception& error) {
       throw DataError(run.file + ": \"" + run.name + "\" has an unexpected form: " + error.what() + ".");
     }
-  const std::string table = "<table>\n" +
-                            header({"run", "type", "metric", "value", "95% interval", "std over seeds",
-                                    "examples", "trained parameters", "steps", "seconds", "file"}) +
-                            contents.rows + "</table>\n";
+  const std::string table = table_of(header({"run", "type", "metric", "value", "95% interval", "std over seeds",
+                                             "examples", "trained parameters", "steps", "seconds", "file"}) +
+                                     contents.rows);
+  const std::string pairs =
+      contents.pairs.empty()
+          ? ""
+          : "<p>McNemar's exact test on the same examples.</p>\n" +
+                table_of(header({"card", "against", "only this correct", "only the other correct", "p"}) +
+                         contents.pairs);
   return head +
          section("Comparison of runs",
-                 table + (contents.estimates.empty() ? "" : interval_chart(contents.estimates))) +
-         section("Training loss by step", line_chart(contents.curves)) +
-         section("Confusion matrices", contents.matrices) + section("Worst mistakes", contents.mistakes) +
-         "</body>\n</html>\n";
+                 table + (contents.estimates.empty() ? "" : scrolling(interval_chart(contents.estimates)))) +
+         section("Pairs of cards", pairs) +
+         section("Training loss by step", scrolling(line_chart(contents.losses))) +
+         section("Metric on the development set by step", scrolling(line_chart(contents.dev))) +
+         section("Calibration: share of correct predictions by probability",
+                 scrolling(calibration_chart(contents.calibrations))) +
+         section("Confusion matrices", side_by_side(contents.matrices)) +
+         section("Worst mistakes", contents.mistakes) +
+         section("What was run", side_by_side(contents.descriptions)) + "</body>\n</html>\n";
 }
 
 } // namespace cuecard::host

@@ -93,6 +93,82 @@ TEST_CASE("the page contains the results of training and evaluation") {
   CHECK(holds(page, "rgba(0,114,178,0.360)\">3<"));
 }
 
+TEST_CASE("the page says what was run, on what, when and how") {
+  Json run = measured();
+  run["data"] = "dev<1>.tsv";
+  run["data_sha256"] = std::string(64, 'd');
+  run["tuner"] = "prompt-tuning";
+  run["template"] = "{text}\nIt was <b>";
+  run["options"] = {{"length", 20}, {"init", "text"}};
+  run["verbalizer"] = {{"component", "manual"}, {"options", {{"calibrate", "blank"}}}};
+  run["run"] = {{"command", "cuecard eval --data 'dev<1>.tsv'"},
+                {"date", "2026-01-02T03:04:05Z"},
+                {"version", "0.2.0"},
+                {"model", "SmolLM2"},
+                {"weights_sha256", std::string(64, 'e')},
+                {"dtype", "float32"},
+                {"device", "cpu"},
+                {"threads", 2}};
+  const std::string page = page_of({run});
+  for (const char* part :
+       {"cuecard eval --data &#39;dev&lt;1&gt;.tsv&#39;", "2026-01-02T03:04:05Z", "SmolLM2",
+        "eeeeeeeeeeeeeeee...", "dev&lt;1&gt;.tsv (SHA-256 dddddddddddddddd...)", "It was &lt;b&gt;",
+        "length = 20", "init = text", "calibrate = blank", "2 threads"}) {
+    CAPTURE(part);
+    CHECK(holds(page, part));
+  }
+}
+
+TEST_CASE("the metric on the development set by step, calibration, and pairs of cards") {
+  Json run = trained();
+  run["dev_curve"] = {{10, 0.25}, {20, 0.75}};
+  Json pair = measured();
+  pair["versus"] = {{"card", "plain"}, {"only_this", 30}, {"only_other", 2}, {"p_value", 0.00000123}};
+  pair["calibration"] = {
+      {"error", 0.125},
+      {"bins", Json::array({{{"low", 0.5}, {"high", 0.6}, {"n", 9}, {"confidence", 0.5}, {"accuracy", 0.25}},
+                            {{"low", 0.9}, {"high", 1.0}, {"n", 1}, {"confidence", 1.0}, {"accuracy", 1.0}}})}};
+  const std::string page = page_of({run, pair});
+  for (const char* part :
+       {"Metric on the development set by step", "Calibration", "expected calibration error 12.5%",
+        "Pairs of cards", "plain", ">30<", "p = 1.2e-06"}) {
+    CAPTURE(part);
+    CHECK(holds(page, part));
+  }
+  CHECK(!holds(page, "p = 0.0000"));
+  CHECK(!holds(page_of({trained()}), "Metric on the development set by step"));
+}
+
+TEST_CASE("points of a curve with steps of its own lie at these steps") {
+  const std::string svg = line_chart({{"dev", {0.25, 0.75, 0.5}, {1, 2, 5}}});
+  std::vector<double> across;
+  const std::string mark = "<circle cx=\"";
+  for (std::size_t at = svg.find(mark); at != std::string::npos; at = svg.find(mark, at + 1))
+    across.push_back(std::stod(svg.substr(at + mark.size())));
+  REQUIRE(across.size() == 3);
+  CHECK(std::abs((across[2] - across[0]) - 4 * (across[1] - across[0])) < 0.5);
+}
+
+TEST_CASE("a perfect calibration lies on the diagonal") {
+  const auto lines = heights(calibration_chart({{"m", {{0.5, 0.5, 3}, {1, 1, 1}}}}));
+  REQUIRE(lines.size() == 1);
+  const auto off = heights(calibration_chart({{"m", {{0.5, 0.25, 3}, {1, 1, 1}}}}));
+  CHECK(off[0][1] == lines[0][1]);
+  CHECK(std::abs((off[0][0] - lines[0][0]) - (lines[0][0] - lines[0][1]) / 2) < 0.5);
+  CHECK(calibration_chart({}).empty());
+}
+
+TEST_CASE("mistakes have the caller's ids and the tokens that were read, in full") {
+  Json run = measured();
+  run["mistakes"][0]["id"] = "row-17";
+  run["mistakes"][0]["text"] = std::string(3000, 'x') + "end";
+  run["mistakes"][0]["tokens"] = {"<s>", "end"};
+  const std::string page = page_of({run});
+  CHECK(holds(page, "row-17"));
+  CHECK(holds(page, "xend"));
+  CHECK(holds(page, "&lt;s&gt; end"));
+}
+
 TEST_CASE("a run is shown with its own metric, without the interval of another metric") {
   Json texts = measured();
   texts["metric"] = "bleu";

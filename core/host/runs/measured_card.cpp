@@ -3,6 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/text_fields.hpp"
+#include "engine/tokenized_example.hpp"
+#include "host/input_rows.hpp"
+#include "host/output/card_choices.hpp"
+#include "host/output/prompt_tokens.hpp"
+#include "metrics/calibration.hpp"
 #include "metrics/f1.hpp"
 #include "metrics/metrics.hpp"
 #include "metrics/task_metric.hpp"
@@ -11,12 +17,52 @@ namespace cuecard::host {
 
 namespace {
 
-/// The fields of an example in the order of their names, as one text.
-std::string text_of(const Example& example) {
-  std::string text;
+/// The fields of an example in the order that the template has them, then the others, as one text.
+std::string text_of(const Example& example, const TaskPipeline& pipeline) {
+  std::vector<std::string> names = text_fields(pipeline.prompt_template->fields());
   for (const auto& [name, value] : example.fields)
-    text += (text.empty() ? "" : " / ") + value;
+    if (std::ranges::find(names, name) == names.end())
+      names.push_back(name);
+  std::string text;
+  for (const std::string& name : names)
+    if (const auto found = example.fields.find(name); found != example.fields.end())
+      text += (text.empty() ? "" : " / ") + found->second;
   return text;
+}
+
+/// The tokens that the model read of an example, as `render` shows them.
+Json tokens_of(const Example& example, const TaskPipeline& pipeline, const Model& model) {
+  if (pipeline.tuner->wants_representation()) // the prompt depends on more than the example
+    return nullptr;
+  const TokenizedPrompt prompt = tokenized(pipeline, model, example).at(0);
+  return rendered(prompt.input, model.vocabulary()).tokens;
+}
+
+Json as_json(const Mistake& mistake, const TaskPipeline& pipeline, const Model& model) {
+  Json object{{"line", mistake.example->line}};
+  if (!mistake.example->id.empty())
+    object["id"] = mistake.example->id;
+  object["gold"] = mistake.gold;
+  object["predicted"] = mistake.predicted;
+  object["probability"] = finite(mistake.probability);
+  object["text"] = mistake.text;
+  object["tokens"] = tokens_of(*mistake.example, pipeline, model);
+  return object;
+}
+
+/// The calibration of a card whose verbalizer gives probabilities.
+void add_calibration(Json& object, const std::vector<std::pair<double, bool>>& confidences) {
+  if (confidences.empty())
+    return;
+  const Calibration found = calibration(confidences);
+  Json bins = Json::array();
+  for (const CalibrationBin& bin : found.bins)
+    bins.push_back({{"low", bin.low},
+                    {"high", bin.high},
+                    {"n", bin.n},
+                    {"confidence", bin.confidence},
+                    {"accuracy", bin.accuracy}});
+  object["calibration"] = {{"error", found.error}, {"bins", bins}};
 }
 
 /// The labels of all examples.
@@ -136,8 +182,8 @@ void MeasuredCard::add_mistakes(const Example& example, const Prediction& predic
                                 const std::vector<bool>& right) {
   if (pipeline_.predicts() == Predicts::texts) {
     if (!right.at(0))
-      mistakes_.push_back({example.line, rows_.written().references.back().front(), prediction.decision.text,
-                           std::nan(""), text_of(example)});
+      mistakes_.push_back({std::make_shared<Example>(example), rows_.written().references.back().front(),
+                           prediction.decision.text, std::nan(""), text_of(example, pipeline_)});
     return;
   }
   const std::vector<int64_t>&gold = rows_.labelled().gold.back(),
@@ -146,6 +192,7 @@ void MeasuredCard::add_mistakes(const Example& example, const Prediction& predic
     return label < 0 ? std::string() : pipeline_.labels[static_cast<std::size_t>(label)];
   };
   const std::vector<double>& probabilities = prediction.decision.probabilities;
+  const auto shared = std::make_shared<const Example>(example);
   if (pipeline_.predicts() == Predicts::label_sets) {
     const auto names = [&](const std::vector<int64_t>& labels) {
       std::string list;
@@ -154,19 +201,21 @@ void MeasuredCard::add_mistakes(const Example& example, const Prediction& predic
       return list;
     };
     if (!right.at(0))
-      mistakes_.push_back({example.line, names(gold), names(predicted),
-                           worst_label(gold, predicted, probabilities), text_of(example)});
+      mistakes_.push_back({shared, names(gold), names(predicted), worst_label(gold, predicted, probabilities),
+                           text_of(example, pipeline_)});
     return;
   }
   for (std::size_t i = 0; i < gold.size(); ++i) {
+    const bool known = predicted[i] >= 0 && probabilities.size() == pipeline_.labels.size();
+    if (known && !pipeline_.labels_words())
+      confidences_.emplace_back(probabilities[static_cast<std::size_t>(predicted[i])], right[i]);
     if (right[i])
       continue;
-    const bool known = predicted[i] >= 0 && probabilities.size() == pipeline_.labels.size();
-    mistakes_.push_back({example.line, name(gold[i]), name(predicted[i]),
+    mistakes_.push_back({shared, name(gold[i]), name(predicted[i]),
                          known ? probabilities[static_cast<std::size_t>(predicted[i])] : std::nan(""),
                          pipeline_.labels_words()
                              ? example.words.find(pipeline_.layout.positions.field)->second.at(i)
-                             : text_of(example)});
+                             : text_of(example, pipeline_)});
   }
 }
 
@@ -181,7 +230,7 @@ std::vector<Mistake> MeasuredCard::worst_mistakes(int64_t count) const {
 }
 
 Json as_json(const MeasuredCard& measured, const MeasuredPass& pass, int64_t mistakes,
-             const MeasuredCard* first) {
+             const MeasuredCard* first, const Model& model) {
   const TaskPipeline& pipeline = measured.pipeline();
   const int64_t rows = measured.rows().size();
   const MetricValue value = measured.rows().value();
@@ -198,6 +247,9 @@ Json as_json(const MeasuredCard& measured, const MeasuredPass& pass, int64_t mis
       {"data_sha256", measured.report().sha256}};
   object.update(more);
   add_cut(object, measured.cut());
+  add_calibration(object, measured.confidences());
+  object["tuner"] = pipeline.record.tuner.component;
+  add_choices(object, pipeline.record);
   if (first) {
     const PairedComparison pair = against(measured, *first);
     object["versus"] = {{"card", first->pipeline().name},
@@ -207,11 +259,7 @@ Json as_json(const MeasuredCard& measured, const MeasuredPass& pass, int64_t mis
   }
   Json& worst = object["mistakes"] = Json::array();
   for (const Mistake& mistake : measured.worst_mistakes(mistakes))
-    worst.push_back({{"line", mistake.line},
-                     {"gold", mistake.gold},
-                     {"predicted", mistake.predicted},
-                     {"probability", finite(mistake.probability)},
-                     {"text", mistake.text}});
+    worst.push_back(as_json(mistake, pipeline, model));
   add_counters(object, pass.counters);
   return object;
 }

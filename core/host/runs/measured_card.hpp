@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +16,7 @@ namespace cuecard::host {
 
 /// An example, or a word of one, with a wrong prediction.
 struct Mistake {
-  int64_t line = 0;
+  std::shared_ptr<const Example> example;
   std::string gold, predicted;
   /// Of the prediction; NaN if the verbalizer gives none. Of several labels, of the worst wrong decision.
   double probability = 0;
@@ -38,6 +39,8 @@ public:
   const RecordReport& report() const { return report_; }
   /// By line, and by word where words are labelled.
   const std::map<std::pair<int64_t, std::size_t>, bool>& correct() const { return correct_; }
+  /// The probabilities of the predicted labels of examples, and whether these are correct; none where the verbalizer gives none.
+  const std::vector<std::pair<double, bool>>& confidences() const { return confidences_; }
   /// At most `count`, by descending probability.
   std::vector<Mistake> worst_mistakes(int64_t count) const;
 
@@ -50,6 +53,8 @@ private:
   CutExamples cut_;
   std::map<std::pair<int64_t, std::size_t>, bool> correct_;
   std::vector<Mistake> mistakes_;
+  std::vector<std::pair<double, bool>>
+      confidences_; ///< of predicted labels of examples, and whether they are correct
 };
 
 /// One pass of the model over the examples of one or several cards.
@@ -59,8 +64,8 @@ struct MeasuredPass {
 };
 
 /// The object that `eval` prints (docs/json-output.md), with at most `mistakes` mistakes. If `first` is not
-/// null, with a comparison with that card on the same examples.
+/// null, with a comparison with that card on the same examples. `model`: whose tokens are shown.
 Json as_json(const MeasuredCard& measured, const MeasuredPass& pass, int64_t mistakes,
-             const MeasuredCard* first);
+             const MeasuredCard* first, const Model& model);
 
 } // namespace cuecard::host

@@ -100,7 +100,8 @@ void report_prepared(TaskRows& rows, const PreparedExamples& now, const TaskPipe
 }
 
 TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
-                      std::vector<TrainingTask>& tasks, const RunChoice& choice, const Values& values) {
+                      std::vector<TrainingTask>& tasks, const RunChoice& choice, const Values& values,
+                      std::vector<std::pair<int64_t, double>>& dev_curve) {
   TrainResult result;
   std::vector<TrainTask> train_tasks;
   for (std::size_t i = 0; i < tasks.size(); ++i)
@@ -120,8 +121,10 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
   ProgressBar bar(choice.title, 0, values.given("quiet"));
   std::string dev_note;
   const auto progress = [&](int64_t step, int64_t steps, double loss, double dev) {
-    if (std::isfinite(dev))
+    if (std::isfinite(dev)) {
       dev_note = "  dev " + percent(dev);
+      dev_curve.emplace_back(step, dev);
+    }
     bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
     return !Interruptible::requested();
   };
@@ -237,7 +240,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
 
   TrainedRun run;
   run.seed = choice.seed;
-  run.result = train_all(model, pipelines, tasks, choice, values);
+  run.result = train_all(model, pipelines, tasks, choice, values, run.dev_curve);
   report_failure_of(run, choice);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     run.parameters.push_back(pipelines[i].parameters());

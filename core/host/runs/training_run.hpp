@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "card/card.hpp"
@@ -31,6 +32,8 @@ struct TrainedRun {
   uint64_t seed = 0;
   std::vector<Card> cards;
   std::vector<int64_t> parameters; ///< trained parameters, by card
+  /// Step and metric of each evaluation on the development set, mean over tasks.
+  std::vector<std::pair<int64_t, double>> dev_curve;
   TrainResult result;
 };
 

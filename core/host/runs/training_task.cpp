@@ -156,9 +156,12 @@ PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
   for (const TaskLabel& label : task.labels) {
     choice.labels.push_back(label.name);
     choice.label_words.push_back(label.words);
+    choice.label_values.push_back(label.values);
   }
   choice.multi_label = task.layout.multi_label;
   choice.negative_label = task.negative_label;
+  if (task.layout != RecordLayout())
+    choice.columns = task.layout;
   choice.limit.max_length = task.max_length;
   choice.limit.truncate = truncate_of_name(task.truncate).value();
   choice.seed = seed;

@@ -1,4 +1,6 @@
 #include "card/card.hpp"
+#include "data/layout_json.hpp"
+#include "host/output/card_choices.hpp"
 #include "host/output/json_line.hpp"
 #include "host/output/table.hpp"
 #include "host/verbs/verbs.hpp"
@@ -7,13 +9,6 @@
 namespace cuecard::host {
 
 namespace {
-
-Json options_json(const Options& options) {
-  Json object = Json::object();
-  for (const auto& [name, value] : options.values())
-    std::visit([&](const auto& held) { object[name] = held; }, value);
-  return object;
-}
 
 Json component_json(const CardComponent& component) {
   return {{"plugin", component.plugin},
@@ -47,6 +42,11 @@ Json as_json(const Card& card, const std::string& path) {
     sizes[key] = value;
   Json tmpl = component_json(card.prompt_template);
   tmpl["source"] = card.template_source;
+  Json data;
+  if (card.columns) {
+    data = json_of_layout(*card.columns);
+    data["label_values"] = card.label_values;
+  }
   return {{"card", card.name},
           {"path", path},
           {"created_by", card.created_by},
@@ -63,6 +63,7 @@ Json as_json(const Card& card, const std::string& path) {
           {"label_words", card.label_words},
           {"multi_label", card.multi_label},
           {"negative_label", card.negative_label.empty() ? Json() : Json(card.negative_label)},
+          {"data", data},
           {"training",
            {{"steps", card.training.steps},
             {"best_step", card.training.best_step},
@@ -80,6 +81,25 @@ std::string short_options(const Json& options) {
     if (name != "text") // the template's text has its own line
       text += (text.empty() ? "  " : ", ") + name + "=" +
               (value.is_string() ? value.get<std::string>() : value.dump());
+  return text;
+}
+
+/// "text = sentence, label = gold, no header".
+std::string columns_text(const Json& data) {
+  const auto shown = [](const Json& column) {
+    return column.is_string() ? column.get<std::string>() : column.dump();
+  };
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  for (const auto& [key, value] : data.items()) {
+    if (key == "fields" || key == "words" || key == "meta" || key == "choices")
+      for (const auto& [name, column] : value.items())
+        add((key == "meta" ? "meta." : "") + name + " = " + shown(column));
+    else if (key != "label_values" && key != "header" && key != "quotes" && key != "spans")
+      add(key + " = " + shown(value));
+  }
+  if (data.contains("header"))
+    add("no header");
   return text;
 }
 
@@ -107,6 +127,8 @@ void print(const Json& card) {
   line("labels", labels + (card["multi_label"].get<bool>() ? " (any number of them)" : ""));
   if (!card["negative_label"].is_null())
     line("negative", card["negative_label"]);
+  if (!card["data"].is_null())
+    line("columns", columns_text(card["data"]));
   for (const Json& tensor : card["tensors"])
     line("tensor", tensor["name"].get<std::string>() + " " + tensor["shape"].dump());
   line("trained", card["training"]["steps"].dump() + " steps on " + card["training"]["examples"].dump() +

@@ -13,8 +13,10 @@
 #include "host/device.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
+#include "host/output/card_choices.hpp"
 #include "host/output/json_line.hpp"
 #include "host/output/output_lock.hpp"
+#include "host/output/run_info.hpp"
 #include "host/output/table.hpp"
 #include "host/runs/compared_rows.hpp"
 #include "host/runs/saved_card.hpp"
@@ -185,6 +187,11 @@ Json compare_tuner(const Model& model, const registry::Registry& plugins, std::v
   for (const float loss : best->result.report.losses)
     losses.push_back(finite(loss));
   object["losses"] = losses;
+  if (!best->dev_curve.empty())
+    object["dev_curve"] = best->dev_curve;
+  add_choices(object, best->cards[0]);
+  object["settings"] = options_json(best->cards[0].training.settings);
+  object["run"] = run_json(values, model);
   if (is_proportion(of_best.metric) && of_best.of_rows) {
     const Interval interval = wilson95(std::llround(mean.mean * static_cast<double>(of_best.n)), of_best.n);
     object["ci95"] = {interval.low, interval.high};

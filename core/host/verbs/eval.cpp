@@ -14,6 +14,7 @@
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
+#include "host/output/run_info.hpp"
 #include "host/output/table.hpp"
 #include "host/runs/cut_context.hpp"
 #include "host/runs/measured_card.hpp"
@@ -44,15 +45,19 @@ std::string data_path(const Values& values) {
   return (task.test ? task.test : task.dev)->string();
 }
 
-/// The card's labels, with the values that the task file gives for them.
-LabelIndex label_index(const std::vector<std::string>& names, const Values& values) {
+/// The card's labels, with the values that the task file gives for them, else those of the card's task.
+LabelIndex label_index(const Card& card, const Values& values) {
   std::map<std::string, TaskLabel> known;
   if (values.given("task"))
     for (const TaskLabel& label : read_task_file(values.text("task")).labels)
       known[label.name] = label;
   std::vector<TaskLabel> labels;
-  for (const std::string& name : names)
-    labels.push_back(known.contains(name) ? known[name] : TaskLabel{name, {}, {}});
+  for (std::size_t i = 0; i < card.labels.size(); ++i) {
+    const std::string& name = card.labels[i];
+    TaskLabel& label = labels.emplace_back(known.contains(name) ? known[name] : TaskLabel{name, {}, {}});
+    if (!values.given("task") && i < card.label_values.size())
+      label.values = card.label_values[i];
+  }
   return LabelIndex(labels);
 }
 
@@ -67,15 +72,17 @@ void skip(RecordReport& report, int64_t line, const std::string& reason, bool st
 CardRows read_rows(const TaskPipeline& pipeline, const std::string& bytes, const std::string& path,
                    const Values& values) {
   CardRows rows;
-  RecordLayout layout = layout_of(values);
+  RecordLayout layout = layout_for(values, columns_of(pipeline, true), bytes, path);
   layout.multi_label = pipeline.record.multi_label;
   const bool texts = pipeline.predicts() == Predicts::texts;
   if (texts && !layout.answers && !layout.references && !layout.spans)
     throw UsageError("`cuecard eval` must know which column holds the reference text; give --column "
                      "references=COLUMN, or a task file that names it.");
   if (!texts && !layout.label)
-    throw UsageError("`cuecard eval` must know which column holds the label; give --column label=COLUMN.");
-  rows.examples = parse_examples(bytes, path, layout, label_index(pipeline.labels, values),
+    throw UsageError(
+        "`cuecard eval` must know which column holds the label; give --column label=COLUMN, or a task "
+        "file that names it.");
+  rows.examples = parse_examples(bytes, path, layout, label_index(pipeline.record, values),
                                  labelled_rows(values), rows.report);
   for (Example& example : rows.examples)
     take_words(example, pipeline);
@@ -180,8 +187,7 @@ void print(const std::vector<Json>& objects, const Values& values) {
       std::cout << one_line(object["card"].get<std::string>() + " against " + pair["card"].get<std::string>())
                 << ": only the first is correct on " << pair["only_this"]
                 << (object.contains("words") ? " words" : " examples") << ", only the second on "
-                << pair["only_other"] << "; p = " << rounded(pair["p_value"].get<double>(), 4)
-                << " (McNemar)\n";
+                << pair["only_other"] << "; " << p_value(pair["p_value"].get<double>()) << " (McNemar)\n";
     }
 }
 
@@ -238,14 +244,14 @@ int eval(const Values& values) {
     keep_own(rows, pipelines);
     const MeasuredPass pass = measure(model, pipelines, rows, measured, values, "eval");
     for (const MeasuredCard& card : measured)
-      objects.push_back(as_json(card, pass, values.integer("mistakes"), nullptr));
+      objects.push_back(as_json(card, pass, values.integer("mistakes"), nullptr, model));
   } else {
     for (std::size_t card = 0; card < pipelines.size(); ++card) {
       std::vector<CardRows> own{std::move(rows[card])};
       const MeasuredPass pass =
           measure(model, {pipelines[card]}, own, measured, values, "eval " + pipelines[card]->name);
       objects.push_back(
-          as_json(measured[card], pass, values.integer("mistakes"), card > 0 ? &measured[0] : nullptr));
+          as_json(measured[card], pass, values.integer("mistakes"), card > 0 ? &measured[0] : nullptr, model));
     }
   }
   std::set<std::string> reported; // cards that skip the same examples report them once
@@ -260,6 +266,8 @@ int eval(const Values& values) {
     if (reported.insert(cut_sentence(card.cut(), context)).second)
       report_cut(card.cut(), context);
   }
+  for (Json& object : objects)
+    object["run"] = run_json(values, model);
   print(objects, values);
   return 0;
 }

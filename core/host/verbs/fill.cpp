@@ -48,8 +48,13 @@ int fill(const Values& values) {
     throw UsageError(values.text("model") +
                      ": this model has no head over the vocabulary, so it can't predict tokens; use one with a "
                      "language-model or masked-LM head.");
-  const TaskPipeline pipeline = pipeline_of_template(values, model, plugins, false);
-  const auto input = open_template_input(values, pipeline.prompt_template->fields());
+  TaskPipeline pipeline = shown_pipeline(values, model, plugins, false);
+  if (pipeline.layout.positions.kind != OutputPositions::Kind::answer_slots)
+    throw UsageError("`cuecard fill` shows what a model predicts at answer slots, and the verbalizer \"" +
+                     pipeline.record.verbalizer.component +
+                     "\" uses none; see its prompts with `cuecard render`.");
+  pipeline.verbalizer = nullptr; // slots stay open, also where the verbalizer compares given answers
+  const auto input = open_template_input(values, pipeline.prompt_template->fields(), columns_of(pipeline));
   Predictor predictor(model, {&pipeline}, {values.integer("batch-size"), values.integer("batch-tokens")});
 
   const Interruptible work;
@@ -57,16 +62,21 @@ int fill(const Values& values) {
   std::vector<std::vector<SlotTokens>> filled;
   ExampleNotes notes;
   SkippedInputs skipped(json, *input);
-  InputLoop loop(values, *input, values.integer("batch-size"));
+  InputLoop loop(values, *input);
   loop.run({.run =
                 [&](const std::vector<const Example*>& examples) {
                   filled = predictor.fill(examples, values.integer("topk"), &notes);
                   return notes;
                 },
             .print =
-                [&](int64_t number, std::size_t index) {
+                [&](int64_t number, const InputRow& row, std::size_t index) {
                   const Json slots = slots_json(filled[index], model.vocabulary());
-                  if (!json) {
+                  Json object = row_json(number, row);
+                  object["slots"] = slots;
+                  add_cut(object, notes.cut[index]);
+                  if (json)
+                    print_line(object);
+                  else
                     std::cout << as_text(number, slots);
                     return;
                   }

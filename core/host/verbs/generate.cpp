@@ -22,14 +22,8 @@ namespace cuecard::host {
 
 namespace {
 
-TaskPipeline pipeline_of(const Values& values, const Model& model, const registry::Registry& plugins) {
-  if (!values.given("card"))
-    return pipeline_of_template(values, model, plugins, false);
-  if (values.given("template"))
-    throw UsageError(
-        "--card and --template exclude each other, because a card has its own template; give one of them.");
-  return std::move(load_cards(values, model, plugins).at(0).pipeline);
-}
+/// The text itself is the prompt, unless a template is given.
+const std::string text_alone = "{text}";
 
 /// The settings from flags; unset ones are those of the card's verbalizer, if it generates.
 GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline, const Vocabulary& vocabulary) {
@@ -94,9 +88,9 @@ int generate(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
-  const TaskPipeline pipeline = pipeline_of(values, model, plugins);
+  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, false, text_alone);
   const GenerateSettings settings = settings_of(values, pipeline, model.vocabulary());
-  const auto input = open_template_input(values, pipeline.prompt_template->fields());
+  const auto input = open_template_input(values, pipeline.prompt_template->fields(), columns_of(pipeline));
   Predictor predictor(model, {&pipeline}, {values.integer("batch-size"), values.integer("batch-tokens")});
 
   const Interruptible work;
@@ -114,7 +108,7 @@ int generate(const Values& values) {
   ExampleNotes notes;
   SkippedInputs skipped(json, *input);
   // Several batches at once, so that a text that ends early makes room for the next.
-  InputLoop loop(values, *input, 4 * values.integer("batch-size"));
+  InputLoop loop(values, *input, 4);
   const auto start = std::chrono::steady_clock::now();
   try {
     loop.run({.run =
@@ -123,9 +117,10 @@ int generate(const Values& values) {
                     return notes;
                   },
               .print =
-                  [&](int64_t number, std::size_t index) {
+                  [&](int64_t number, const InputRow& row, std::size_t index) {
                     if (json) {
-                      Json object{{"row", number}, {"texts", texts_json(texts[index])}};
+                      Json object = row_json(number, row);
+                      object["texts"] = texts_json(texts[index]);
                       add_cut(object, notes.cut[index]);
                       print_line(object);
                     } else if (streams) {

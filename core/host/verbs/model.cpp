@@ -9,6 +9,7 @@
 #include "host/output/table.hpp"
 #include "host/runs/progress.hpp"
 #include "host/verbs/verbs.hpp"
+#include "machine/models.hpp"
 #include "model/convert.hpp"
 #include "model/safetensors/safetensors_weights.hpp"
 #include "program/one_line.hpp"
@@ -48,7 +49,7 @@ ModelFiles open_with_weights_if_any(const std::string& path) {
 } // namespace
 
 int model_info(const Values& values) {
-  const std::string path = values.text("model");
+  const std::string path = model_path(values.text("model")).string();
   const registry::Registry plugins = find_plugins(values);
   const ModelFiles files = open_with_weights_if_any(path);
   // The tensors show whether there is a head or a pooler. Those of a folder are only mapped; those of a GGUF
@@ -92,7 +93,8 @@ int model_info(const Values& values) {
 }
 
 int model_convert(const Values& values) {
-  const std::string from = values.text("file"), to = values.text("folder");
+  const std::filesystem::path from = model_path(values.text("file"));
+  const std::string to = values.text("folder");
   {
     const Interruptible work;
     ProgressBar bar("convert", 0, values.given("quiet"));

@@ -34,12 +34,22 @@ Json scores_of(const Decision& decision, const TaskPipeline& pipeline) {
   return scores;
 }
 
-Json as_json(int64_t number, const Prediction& prediction, const TaskPipeline& pipeline) {
+/// The columns that the tasks of all cards had; none if they differ.
+CardColumns common_columns(const std::vector<LoadedCard>& cards) {
+  CardColumns columns = columns_of(cards[0].pipeline);
+  for (const LoadedCard& card : cards)
+    if (card.pipeline.record.columns != columns.columns)
+      columns.columns.reset();
+  return columns;
+}
+
+Json as_json(int64_t number, const InputRow& row, const Prediction& prediction, const TaskPipeline& pipeline) {
   const Decision& decision = prediction.decision;
   const auto name_of = [&](int64_t label) {
     return label < 0 ? Json() : Json(pipeline.labels[static_cast<std::size_t>(label)]);
   };
-  Json object{{"row", number}, {"card", pipeline.name}};
+  Json object = row_json(number, row);
+  object["card"] = pipeline.name;
   if (pipeline.predicts() == Predicts::texts) {
     object["text"] = decision.text;
     object["log_prob"] = finite(decision.value);
@@ -59,8 +69,10 @@ Json as_json(int64_t number, const Prediction& prediction, const TaskPipeline& p
 }
 
 Json skipped_json(int64_t number, const InputRow& row, const std::string& problem) {
-  const Json card = row.example.card.empty() ? Json() : Json(row.example.card);
-  Json object{{"row", number}, {"card", card}, {"label", nullptr}, {"error", problem}};
+  Json object = row_json(number, row);
+  object["card"] = row.example.card.empty() ? Json() : Json(row.example.card);
+  object["label"] = nullptr;
+  object["error"] = problem;
   if (row.example.line > 0)
     object["line"] = row.example.line;
   return object;
@@ -76,14 +88,14 @@ int predict(const Values& values) {
   std::vector<const TaskPipeline*> pipelines;
   for (const LoadedCard& card : cards)
     pipelines.push_back(&card.pipeline);
-  const auto input = open_input(values, common_fields(cards));
+  const auto input = open_input(values, common_fields(cards), common_columns(cards));
   Predictor predictor(model, pipelines,
                       {values.integer("batch-size"), values.integer("batch-tokens"),
                        values.text("vote") == "majority" ? Vote::majority : Vote::mean});
 
   const Interruptible work;
   std::vector<Prediction> predictions;
-  InputLoop loop(values, *input, values.integer("batch-size"));
+  InputLoop loop(values, *input);
   loop.run({.prepare =
                 [&](Example& example) {
                   for (const LoadedCard& card : cards)
@@ -101,10 +113,10 @@ int predict(const Values& values) {
                   return notes;
                 },
             .print =
-                [&](int64_t number, std::size_t index) {
+                [&](int64_t number, const InputRow& row, std::size_t index) {
                   const Prediction& prediction = predictions[index];
-                  print_line(
-                      as_json(number, prediction, cards[static_cast<std::size_t>(prediction.card)].pipeline));
+                  print_line(as_json(number, row, prediction,
+                                     cards[static_cast<std::size_t>(prediction.card)].pipeline));
                 },
             .skip = [&](int64_t number, const InputRow& row,
                         const std::string& problem) { print_line(skipped_json(number, row, problem)); }});

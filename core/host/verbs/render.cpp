@@ -1,43 +1,32 @@
 #include <algorithm>
+#include <iostream>
+#include <memory>
 
 #include <cuecard/error.hpp>
 
 #include "data/text_fields.hpp"
+#include "engine/predict/batch_runner.hpp"
 #include "engine/tokenized_example.hpp"
+#include "engine/word_field.hpp"
+#include "host/input_loop.hpp"
 #include "host/input_rows.hpp"
+#include "host/interrupt.hpp"
 #include "host/loading.hpp"
 #include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
+#include "host/output/prompt_tokens.hpp"
 #include "host/verbs/verbs.hpp"
-#include "program/failure.hpp"
+
 
 namespace cuecard::host {
 
 namespace {
 
-/// One side of a prompt.
-struct Rendered {
-  std::vector<std::string> tokens;
-  std::vector<int64_t> ids, soft;
-};
-
-/// Soft slots are numbered from 1 here: 0 means that the token is not a soft slot.
-Rendered rendered(const std::vector<PromptToken>& tokens, const Vocabulary& vocabulary) {
-  Rendered result;
-  for (const PromptToken& token : tokens) {
-    const bool soft = token.soft_slot >= 0, trigger = token.trigger_slot >= 0;
-    result.tokens.push_back(soft      ? "<soft " + std::to_string(token.soft_slot + 1) + ">"
-                            : trigger ? "<trigger " + std::to_string(token.trigger_slot + 1) + ">"
-                                      : vocabulary.piece(token.id));
-    result.ids.push_back(token.id);
-    result.soft.push_back(token.soft_slot + 1);
-  }
-  return result;
-}
-
-Json as_json(int64_t number, const TokenizedPrompt& prompt, const Vocabulary& vocabulary) {
+Json as_json(Json object, const TokenizedPrompt& prompt, const Vocabulary& vocabulary) {
   const Rendered input = rendered(prompt.input, vocabulary);
-  Json object{{"row", number}, {"tokens", input.tokens}, {"ids", input.ids}, {"soft", input.soft}};
+  object["tokens"] = input.tokens;
+  object["ids"] = input.ids;
+  object["soft"] = input.soft;
   if (!prompt.output.empty()) {
     const Rendered output = rendered(prompt.output, vocabulary);
     object["output_tokens"] = output.tokens;
@@ -74,36 +63,47 @@ std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary)
 
 int render(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
-  const Model model = load_model(values, plugins, at::kCPU, false);
-  const TaskPipeline pipeline = pipeline_of_template(values, model, plugins, true);
-  const auto input = open_input(values, text_fields(pipeline.prompt_template->fields()));
+  const Model model = load_model(values, plugins, at::kCPU, shows_more_than_a_template(values));
+  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, true);
+  const auto input = open_input(values, text_fields(pipeline.prompt_template->fields()), columns_of(pipeline));
+  std::unique_ptr<BatchRunner> runner; // for prompts that depend on what the model makes of the input
+  if (pipeline.tuner->wants_representation())
+    runner =
+        std::make_unique<BatchRunner>(model, std::vector<const TaskPipeline*>{&pipeline}, PredictSettings());
+
+  const Interruptible work;
   const bool json = values.given("json");
-  int64_t number = 0, skipped = 0;
-  SkippedInputs unusable(json, *input);
-  for (auto rows = input->next(64); !rows.empty(); rows = input->next(64)) {
-    for (InputRow& row : rows) {
+  std::vector<std::vector<TokenizedPrompt>> prompts;
+  const auto tokenize_all = [&](const std::vector<const Example*>& examples) {
+    const std::vector<at::Tensor> representations =
+        runner ? runner->representations_of(examples) : std::vector<at::Tensor>(examples.size());
+    ExampleNotes notes(examples.size());
+    prompts.assign(examples.size(), {});
+    for (std::size_t i = 0; i < examples.size(); ++i)
       try {
-        if (!row.problem.empty())
-          throw DataError(row.problem);
-        for (const TokenizedPrompt& prompt : tokenized(pipeline, model, row.example)) {
-          if (json)
-            print_line(as_json(number, prompt, model.vocabulary()));
-          else
-            std::cout << as_text(prompt, model.vocabulary()) << '\n';
-        }
+        prompts[i] = tokenized(pipeline, model, *examples[i], false, representations[i]);
       } catch (const DataError& error) {
-        if (values.given("strict"))
-          throw skipped_row(row, error.what());
-        ++skipped;
-        unusable.print(number, row, error.what());
+        notes.problems[i] = error.what();
       }
-      ++number;
-    }
-    std::cout.flush();
-  }
-  if (skipped > 0)
-    std::cerr << "cuecard: " << skipped << " of " << number << " examples skipped.\n";
-  return skipped > 0 ? exit_rows_failed : 0;
+    return notes;
+  };
+  SkippedInputs skipped(json, *input);
+  InputLoop loop(values, *input);
+  loop.run({.prepare = [&](Example& example) { take_words(example, pipeline); },
+            .run = tokenize_all,
+            .print =
+                [&](int64_t number, const InputRow& row, std::size_t index) {
+                  for (const TokenizedPrompt& prompt : prompts[index])
+                    if (json)
+                      print_line(as_json(row_json(number, row), prompt, model.vocabulary()));
+                    else
+                      std::cout << as_text(prompt, model.vocabulary()) << '\n';
+                },
+            .skip = [&](int64_t number, const InputRow& row,
+                        const std::string& problem) { skipped.print(number, row, problem); }});
+  if (loop.skipped() > 0)
+    std::cerr << "cuecard: " << loop.skipped() << " of " << loop.rows() << " examples skipped.\n";
+  return loop.exit_code();
 }
 
 } // namespace cuecard::host

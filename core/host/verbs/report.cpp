@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/json_value.hpp"
 #include "files/atomic_write.hpp"
 #include "files/strict_json.hpp"
 #include "host/report/report_page.hpp"
@@ -23,27 +24,53 @@ void check_place(const std::string& out) {
     throw UsageError(out + ": exists and is not a report; choose another file for --out, or remove it.");
 }
 
+/// The objects in a file: one a line, or over several lines, or in lists.
+std::vector<nlohmann::json> objects_in(const std::string& path) {
+  constexpr std::size_t largest_run = std::size_t{256} << 20;
+  std::vector<nlohmann::json> objects;
+  std::istringstream lines(read_text(path, largest_run));
+  std::string value;
+  std::size_t number = 0, first = 0;
+  JsonExtent extent;
+  const auto take = [&] {
+    nlohmann::json found = parse_json(value, path + ", line " + std::to_string(first), {largest_run, 32});
+    if (found.is_array())
+      for (nlohmann::json& item : found)
+        objects.push_back(std::move(item));
+    else
+      objects.push_back(std::move(found));
+    value.clear();
+  };
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (value.empty()) {
+      if (line.find_first_not_of(" \t\r") == std::string::npos)
+        continue;
+      first = number;
+      extent = JsonExtent();
+    }
+    value += line + "\n";
+    if (extent.feed(line + "\n") != std::string_view::npos)
+      take();
+  }
+  if (!value.empty())
+    take(); // what is not complete is no JSON, and the error says where
+  if (objects.empty())
+    throw DataError(path + ": is empty; give a file with the output of `cuecard train --json`.");
+  return objects;
+}
+
 } // namespace
 
 int report(const Values& values) {
   check_place(values.text("out"));
-  constexpr std::size_t largest_run = std::size_t{256} << 20;
   std::vector<std::string> files;
   std::vector<nlohmann::json> objects;
-  for (const std::string& path : values.texts("run")) {
-    std::istringstream lines(read_text(path, largest_run));
-    std::size_t number = 0;
-    const std::size_t before = objects.size();
-    for (std::string line; std::getline(lines, line);) {
-      ++number;
-      if (line.find_first_not_of(" \t\r") == std::string::npos)
-        continue;
-      objects.push_back(parse_json(line, path + ", line " + std::to_string(number), {largest_run, 32}));
+  for (const std::string& path : values.texts("run"))
+    for (nlohmann::json& object : objects_in(path)) {
+      objects.push_back(std::move(object));
       files.push_back(path);
     }
-    if (objects.size() == before)
-      throw DataError(path + ": is empty; give a file with the output of `cuecard train --json`.");
-  }
   write_file_atomically(values.text("out"), report_page(reported_runs(files, objects)));
   return 0;
 }

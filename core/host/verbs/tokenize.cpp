@@ -8,6 +8,7 @@
 #include "host/line_stream.hpp"
 #include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
+#include "machine/models.hpp"
 #include "model/model_files.hpp"
 
 namespace cuecard::host {
@@ -52,7 +53,7 @@ void decode(const std::string& line, const std::string& place, const Vocabulary&
 } // namespace
 
 int tokenize(const Values& values) {
-  const ModelFiles files = open_model(values.text("model"), {.weights = false});
+  const ModelFiles files = open_model(model_path(values.text("model")), {.weights = false});
   const bool special = values.given("special");
   int64_t number = 0;
   const auto one = [&](const std::string& text, const char* source) {

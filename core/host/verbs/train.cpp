@@ -10,8 +10,10 @@
 #include "host/device.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
+#include "host/output/card_choices.hpp"
 #include "host/output/json_line.hpp"
 #include "host/output/output_lock.hpp"
+#include "host/output/run_info.hpp"
 #include "host/output/table.hpp"
 #include "host/runs/saved_card.hpp"
 #include "host/runs/training_run.hpp"
@@ -134,7 +136,7 @@ void remove_checkpoints(const Values& values) {
 }
 
 Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, const Model& model,
-             const std::filesystem::path& place) {
+             const std::filesystem::path& place, const Values& values) {
   const TrainResult& result = run.result;
   const Card& card = run.cards[at];
   const auto per_second = [&](int64_t count) { return finite(static_cast<double>(count) / result.seconds); };
@@ -160,6 +162,8 @@ Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, co
       {"skipped", std::ssize(task.rows.train_report.skipped) + std::ssize(task.rows.prepared.skipped_train)},
       {"dev_skipped", std::ssize(task.rows.dev_report.skipped) + std::ssize(task.rows.prepared.skipped_dev)},
       {"losses", losses}};
+  if (!run.dev_curve.empty())
+    object["dev_curve"] = run.dev_curve;
   add_cut(object, task.rows.prepared.cut_train);
   add_cut(object, task.rows.prepared.cut_dev, "dev_");
   if (!card.metrics.empty()) {
@@ -169,7 +173,13 @@ Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, co
       object["dev"]["accuracy"] = dev.value;
     if (std::isfinite(dev.low))
       object["dev"]["ci95"] = {dev.low, dev.high};
+    object["dev"]["data"] = task.rows.dev_report.file;
   }
+  object["data"] = task.rows.train_report.file;
+  object["data_sha256"] = task.rows.train_report.sha256;
+  add_choices(object, card);
+  object["settings"] = options_json(card.training.settings);
+  object["run"] = run_json(values, model);
   add_counters(object, result.counters);
   return object;
 }
@@ -279,7 +289,7 @@ int train(const Values& values) {
       const SavedCard saved = save_trained_card(runs.best.cards[i], places[i]);
       if (!saved.problem.empty())
         elsewhere = saved.place;
-      objects.push_back(as_json(runs.best, i, tasks[i], model, saved.place));
+      objects.push_back(as_json(runs.best, i, tasks[i], model, saved.place, values));
       if (values.given("seeds"))
         add_seeds(objects.back(), runs);
     }

@@ -21,5 +21,7 @@ int card_import(const Values& values);
 int card_export(const Values& values);
 /// The child process of `plugin probe`: plugins need the SDK's library, which is loaded with the engine.
 int probe_child(const Values& values);
+/// The child process of `doctor`: what can't be looked at without LibTorch.
+int doctor_child(const Values& values);
 
 } // namespace cuecard::host

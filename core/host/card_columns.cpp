@@ -1,0 +1,139 @@
+#include "host/card_columns.hpp"
+
+#include <algorithm>
+
+#include <cuecard/error.hpp>
+
+#include "data/readers.hpp"
+#include "data/text.hpp"
+#include "data/text_fields.hpp"
+#include "host/input_rows.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+/// A column that a layout needs, and what for.
+struct Needed {
+  Column column;
+  std::string role;
+};
+
+std::vector<Needed> needed_columns(const RecordLayout& layout, const CardColumns& card) {
+  std::vector<Needed> needed;
+  for (const auto* map : {&layout.fields, &layout.words, &layout.meta})
+    for (const auto& [name, column] : *map)
+      needed.push_back({column, name});
+  for (const auto& [name, columns] : layout.choices)
+    for (const Column& column : columns)
+      needed.push_back({column, name});
+  if (layout.has_no_text_columns())
+    for (const std::string& field : text_fields(card.fields))
+      needed.push_back({{field, 0}, field});
+  if (!card.needs_answer)
+    return needed;
+  const std::pair<const std::optional<Column>*, const char*> roles[] = {
+      {&layout.label, "label"}, {&layout.answers, "answers"}, {&layout.references, "references"}};
+  for (const auto& [column, role] : roles)
+    if (*column)
+      needed.push_back({**column, role});
+  if (layout.spans)
+    needed.insert(needed.end(), {{layout.spans->texts, "spans"}, {layout.spans->starts, "spans"}});
+  return needed;
+}
+
+/// The columns of a file: their names, and whether they have numbers.
+struct FileColumns {
+  std::vector<std::string> names;
+  bool numbered = true;
+};
+
+bool has(const FileColumns& file, const Column& column) {
+  if (file.numbered && column.number > 0 && column.number <= std::ssize(file.names))
+    return true;
+  return !column.name.empty() && std::ranges::any_of(file.names, [&](const std::string& name) {
+    return trimmed(name) == trimmed(column.name);
+  });
+}
+
+bool has_all(const FileColumns& file, const std::vector<Needed>& needed) {
+  return std::ranges::all_of(needed, [&](const Needed& each) { return has(file, each.column); });
+}
+
+/// Whether `layout` gives the template all its fields.
+bool covers(const RecordLayout& layout, const CardColumns& card) {
+  return layout.has_no_text_columns() || std::ranges::all_of(text_fields(card.fields), [&](const auto& field) {
+           return layout.fields.contains(field) || layout.words.contains(field) ||
+                  layout.choices.contains(field);
+         });
+}
+
+/// Whether the first line of a file without a header names what is asked for all the same.
+bool is_header(const std::vector<std::string>& names, const std::vector<Needed>& needed) {
+  return !needed.empty() && std::ranges::all_of(needed, [&](const Needed& each) {
+    return std::ranges::find(names, each.column.name) != names.end();
+  });
+}
+
+std::string listed(const std::vector<Needed>& needed) {
+  std::string text;
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    const bool last = i + 1 == needed.size();
+    const std::string role = needed[i].role == needed[i].column.name ? "" : " (" + needed[i].role + ")";
+    text += (i == 0 ? "" : last ? " and " : ", ") + describe(needed[i].column) + role;
+  }
+  return text;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 12;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < most; ++i)
+    text.append(i ? ", \"" : "\"").append(shown(names[i])).append("\"");
+  return text + (names.size() > most ? ", ..." : "");
+}
+
+/// The card's layout for a file of this format; `--column` and the other flags go before it.
+RecordLayout remembered(const Values& values, const CardColumns& card, const std::string& origin) {
+  RecordLayout layout = *card.columns;
+  const std::optional<DataFormat> format = format_of_path(origin);
+  if (format && layout.format && *format != *layout.format) {
+    layout.format = std::nullopt;
+    layout.separator = std::nullopt;
+    layout.quotes = std::nullopt;
+  }
+  layout.optional_roles = true; // what is needed is looked for here
+  return with_flags(std::move(layout), values);
+}
+
+} // namespace
+
+RecordLayout layout_for(const Values& values, const CardColumns& card, const std::string& bytes,
+                        const std::string& origin) {
+  const RecordLayout named = layout_of(values);
+  if (values.given("task") || !card.columns)
+    return named;
+  const RecordLayout layout = remembered(values, card, origin);
+  const std::optional<DataFormat> format = layout.format ? layout.format : format_of_path(origin);
+  if (!format || *format == DataFormat::conll)
+    return layout;
+
+  const bool json = *format == DataFormat::jsonl;
+  const FileColumns file{column_names(bytes, origin, layout), !json};
+  if (file.names.empty())
+    return layout; // the reader says what is wrong with the file
+  const std::vector<Needed> expected = needed_columns(layout, card), by_name = needed_columns(named, card);
+  const bool has_header = layout.header || (!values.given("no-header") && is_header(file.names, by_name));
+  if (has_all(file, expected) && (layout.header || !has_header))
+    return layout;
+  if (covers(named, card) && has_all(file, by_name))
+    return named;
+  throw DataError(
+      origin + ": the card \"" + card.card + "\" expects " + listed(expected) + ", and the file has " +
+      (json || has_header
+           ? listed(file.names)
+           : std::to_string(file.names.size()) + (file.names.size() == 1 ? " column" : " columns")) +
+      "; say which column is which with --column ROLE=COLUMN, or give a task file with --task.");
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,27 @@
+/// How a data file is read with a card alone: by the columns that the card's task had, or by columns of the template's names.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/record_layout.hpp"
+#include "program/values.hpp"
+
+namespace cuecard::host {
+
+/// What a card says about the data that it is used on.
+struct CardColumns {
+  std::string card;                    ///< its name, for errors
+  std::optional<RecordLayout> columns; ///< of its task; none if they are not known
+  std::vector<std::string> fields;     ///< Template::fields
+  bool needs_answer = false;           ///< whether labels (or reference texts) must be there
+};
+
+/// The layout of the data `bytes` from `origin`. Columns of `--task` and `--column` go before those of the card. The card's
+/// task's columns are used if the file has them, else columns that are called as the template's fields. DataError that
+/// names what the card expects and what the file has if it has neither.
+RecordLayout layout_for(const Values& values, const CardColumns& card, const std::string& bytes,
+                        const std::string& origin);
+
+} // namespace cuecard::host
