@@ -30,6 +30,7 @@ const std::map<std::string, Run> runs = {
     {"fill", fill},
     {"generate", generate},
     {"render", render},
+    {"serve", serve},
     {"tokenize", tokenize},
     {"model info", model_info},
     {"model convert", model_convert},

@@ -40,22 +40,6 @@ void take_limit(const Values& values, TaskPipeline& pipeline) {
     pipeline.limit.truncate = truncate_of_name(values.text("truncate")).value();
 }
 
-TaskPipeline pipeline_of_template(const Values& values, const std::string& text, const Model& model,
-                                  const registry::Registry& plugins) {
-  const std::string component =
-      values.given("template-component") ? values.text("template-component") : ComponentChoice().component;
-  const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, component);
-  const Options options = registry::complete(entry.component(), {{"text", text}});
-  TaskPipeline pipeline;
-  pipeline.name = "template";
-  pipeline.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
-                                                         entry.plugin->manifest.id, entry.component().name});
-  pipeline.tuner = std::make_shared<UntrainedTuner>();
-  pipeline.layout = model.prompt_layout();
-  pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, {}});
-  return pipeline;
-}
-
 void refuse_open_slots(const TaskPipeline& pipeline) {
   const std::vector<int64_t>& triggers = pipeline.prompt_template->triggers();
   const bool open_triggers = std::find(triggers.begin(), triggers.end(), -1) != triggers.end();
@@ -66,6 +50,22 @@ void refuse_open_slots(const TaskPipeline& pipeline) {
 }
 
 } // namespace
+
+TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& plugins,
+                                  const std::string& text, const std::string& component, bool slots) {
+  const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, component);
+  const Options options = registry::complete(entry.component(), {{"text", text}});
+  TaskPipeline pipeline;
+  pipeline.name = "template";
+  pipeline.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
+                                                         entry.plugin->manifest.id, entry.component().name});
+  pipeline.tuner = std::make_shared<UntrainedTuner>();
+  pipeline.layout = model.prompt_layout();
+  pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, {}});
+  if (!slots)
+    refuse_open_slots(pipeline);
+  return pipeline;
+}
 
 registry::Registry find_plugins(const Values& values) {
   registry::Registry found =
@@ -136,7 +136,10 @@ TaskPipeline shown_pipeline(const Values& values, const Model& model, const regi
     const std::string text = values.given("template") ? template_text(values) : otherwise;
     if (text.empty() && !values.given("template"))
       throw UsageError(verb + "a template is needed: give one of --template, --task and --card.");
-    pipeline = pipeline_of_template(values, text, model, plugins);
+    pipeline = pipeline_of_template(model, plugins, text,
+                                    values.given("template-component") ? values.text("template-component")
+                                                                       : ComponentChoice().component,
+                                    true);
   }
   take_limit(values, pipeline);
   if (!slots)

@@ -35,6 +35,11 @@ CardColumns columns_of(const TaskPipeline& pipeline, bool needs_answer = false);
 /// `--template`, or for `@FILE` the content of that file without trailing line ends.
 std::string template_text(const Values& values);
 
+/// A pipeline of a template alone, prepared for the model, to render prompts without a task: its tuner trains nothing and its
+/// verbalizer is null. UsageError if the template has soft slots or open trigger slots, unless `slots`.
+TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& plugins,
+                                  const std::string& text, const std::string& component, bool slots);
+
 /// The pipeline whose prompts a verb shows or continues: of `--card`, else of `--template` (`otherwise`, if none is given),
 /// else of the task file of `--task`. Of a template alone the verbalizer is null; of a template or a task the tuner
 /// trains nothing. UsageError if nothing or several of them are given, or if there are soft slots or open trigger slots

@@ -29,6 +29,17 @@ def with_words(tasks: dict[str, tuple], *words: str) -> dict[str, tuple]:
     return {file: (page, number, changes | {"labels": labels}) for file, (page, number, changes) in tasks.items()}
 
 
+# A server on a free port, whose number is $port, for the commands between these two.
+SERVE = """mkdir -p cards
+cuecard train --task sentiment.json --model MODEL --tuner prompt-tuning --out cards/sentiment >trained
+~/cuecard/bin/cuecard serve --model MODEL --cards cards --listen 127.0.0.1:0 2>told &
+server=$!
+until grep -q ready: told; do kill -0 $server; sleep 0.1; done
+port=$(sed -n 's/.*listening on .*:\\([0-9]*\\)\\.$/\\1/p' told)
+"""
+END = "\nkill $server\nwait $server"
+
+
 @dataclass
 class Scene:
     """What lies in the folder that a page's commands are run in."""
@@ -55,6 +66,7 @@ SCENES = {
     # Ten virtual tokens are trained here, eighteen steps long, on SmolLM2 itself.
     "docs/quick-start.md": Scene(tolerance=0.15, steps=None),
     "docs/results.md": Scene(),
+    "docs/serving.md": Scene(LLAMA, SENTIMENT),
     "docs/task-files.md": Scene(
         {"MODEL": SMOLLM2, "SmolLM2": SMOLLM2},
         {"sst2.json": ("docs/task-files.md", 1, {})},
@@ -128,6 +140,13 @@ PRINTED_BY = {
         "same",
         "cuecard render --model smollm2 --template $'Message: {text}\\nThis message is a' 'Please add a dark theme.'",
     ),
+    ("docs/serving.md", "mkdir cards"): ("works", SERVE + END),
+    ("docs/serving.md", "curl http"): ("works", SERVE + 'eval "${BLOCK/8080/$port} --fail --silent" >answered' + END),
+    ("docs/serving.md", '{"answers"'): (
+        "form",
+        SERVE + "curl --fail --silent http://127.0.0.1:$port/v1/predict --data "
+        """'{"card": "sentiment", "rows": ["A quiet, tender film.", "Two hours of noise."]}'""" + END,
+    ),
     ("docs/task-files.md", 'cuecard: sst2.json: unknown key "data.feilds"'): (
         "same",
         "mkdir wrong && sed 's/\"fields\"/\"feilds\"/' sst2.json >wrong/sst2.json && cd wrong\n"
@@ -143,5 +162,6 @@ PRINTED_BY = {
 LEFT_OUT = {
     ("docs/architecture.md", "example --template-->"): "a drawing",
     ("docs/architecture.md", "plugins/   core/"): "a drawing",
+    ("docs/serving.md", "[Service]"): "a systemd unit",
     ("docs/task-files.md", '{ "$schema"'): "one line of a task file, which task_schema_test.cpp reads",
 }

@@ -1,6 +1,7 @@
 #include <cuecard/error.hpp>
 
 #include "data/text_fields.hpp"
+#include "engine/predict/decision_json.hpp"
 #include "engine/predict/predictor.hpp"
 #include "engine/word_field.hpp"
 #include "host/device.hpp"
@@ -27,13 +28,6 @@ std::vector<std::string> common_fields(const std::vector<LoadedCard>& cards) {
   return fields;
 }
 
-Json scores_of(const Decision& decision, const TaskPipeline& pipeline) {
-  Json scores = Json::object();
-  for (std::size_t label = 0; label < decision.probabilities.size(); ++label)
-    scores[pipeline.labels[label]] = finite(decision.probabilities[label]);
-  return scores;
-}
-
 /// The columns that the tasks of all cards had; none if they differ.
 CardColumns common_columns(const std::vector<LoadedCard>& cards) {
   CardColumns columns = columns_of(cards[0].pipeline);
@@ -44,26 +38,9 @@ CardColumns common_columns(const std::vector<LoadedCard>& cards) {
 }
 
 Json as_json(int64_t number, const InputRow& row, const Prediction& prediction, const TaskPipeline& pipeline) {
-  const Decision& decision = prediction.decision;
-  const auto name_of = [&](int64_t label) {
-    return label < 0 ? Json() : Json(pipeline.labels[static_cast<std::size_t>(label)]);
-  };
   Json object = row_json(number, row);
   object["card"] = pipeline.name;
-  if (pipeline.predicts() == Predicts::texts) {
-    object["text"] = decision.text;
-    object["log_prob"] = finite(decision.value);
-  } else if (pipeline.predicts() != Predicts::labels) {
-    Json labels = Json::array();
-    for (const int64_t label : decision.labels)
-      labels.push_back(name_of(label));
-    object["labels"] = labels; // one per word, or all that the example has
-    if (pipeline.predicts() == Predicts::label_sets)
-      object["scores"] = scores_of(decision, pipeline);
-  } else if (decision.labels.size() == 1) {
-    object["label"] = name_of(decision.labels[0]);
-    object["scores"] = scores_of(decision, pipeline);
-  }
+  add_decision(object, prediction.decision, pipeline);
   add_cut(object, prediction.cut);
   return object;
 }

@@ -13,6 +13,7 @@ int predict(const Values& values);
 int fill(const Values& values);
 int generate(const Values& values);
 int render(const Values& values);
+int serve(const Values& values);
 int tokenize(const Values& values);
 int model_info(const Values& values);
 int model_convert(const Values& values);

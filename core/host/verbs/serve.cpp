@@ -1,0 +1,49 @@
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+
+#include "host/device.hpp"
+#include "host/loading.hpp"
+#include "host/verbs/verbs.hpp"
+#include "server/server.hpp"
+
+namespace cuecard::host {
+
+namespace {
+
+server::ServerSettings settings_of(const Values& values) {
+  server::ServerSettings settings;
+  settings.listen = server::parse_address(values.text("listen"));
+  settings.limits.patience = std::chrono::milliseconds(std::llround(1000 * values.number("client-timeout")));
+  if (values.given("api-key-file"))
+    settings.keys = server::ApiKeys(values.text("api-key-file"));
+  settings.cards = values.text("cards");
+  settings.drain = std::chrono::seconds(values.integer("drain"));
+  settings.scheduler.threads = static_cast<int>(values.integer("threads"));
+  settings.scheduler.batches = {values.integer("batch-size"), values.integer("batch-tokens")};
+  settings.scheduler.max_waiting_rows = values.integer("max-queue");
+  return settings;
+}
+
+/// The name of the model's file or folder.
+std::string name_of_model(const Values& values) {
+  const std::filesystem::path path = std::filesystem::absolute(values.text("model")).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+} // namespace
+
+int serve(const Values& values) {
+  const at::Device device = open_device(values);
+  server::Server server(settings_of(values));
+  const registry::Registry plugins = find_plugins(values);
+  const Model model = load_model(values, plugins, device);
+  const auto base = std::make_shared<TaskPipeline>(
+      pipeline_of_template(model, plugins, "{text}", ComponentChoice().component, false));
+  base->name = name_of_model(values);
+  server.serve(model, plugins, base);
+  return 0;
+}
+
+} // namespace cuecard::host

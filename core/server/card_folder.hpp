@@ -1,0 +1,53 @@
+/// Notices which cards appear, change and go in a folder.
+///
+/// A change counts when two scans have seen the same files, so that a card that is being copied is left alone; the first scan takes
+/// what is there. A card that can't be loaded leaves the one that is served under its name as it is, and is tried again when
+/// its files change.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace cuecard::server {
+
+struct CardFolderCallbacks {
+  std::function<void(const std::string& name, const std::filesystem::path& card)> load; ///< throws why it can't
+  std::function<void(const std::string& name)> drop;
+  std::function<void(const std::string& sentence)> refused; ///< what `load` threw, or why it was not called
+};
+
+/// Threads: one.
+class CardFolder {
+public:
+  /// DataError when the folder can't be read.
+  CardFolder(std::filesystem::path folder, CardFolderCallbacks callbacks);
+
+  void scan();
+
+private:
+  /// What tells one state of a card's files from another: device, inode, size, times of change.
+  using State = std::array<std::int64_t, 10>;
+  using States = std::map<std::string, State>;
+  struct Known {
+    std::optional<State> state; ///< that was acted upon
+    bool loaded = false;
+  };
+
+  /// Nothing when the folder can't be read.
+  std::optional<States> states() const;
+  static std::optional<State> state_of(const std::filesystem::path& card);
+  void load(const std::string& name, const State& state);
+
+  std::filesystem::path folder_;
+  CardFolderCallbacks callbacks_;
+  std::map<std::string, Known> known_;
+  States previous_; ///< of the scan before
+  bool readable_ = true, first_ = true;
+};
+
+} // namespace cuecard::server

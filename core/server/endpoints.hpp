@@ -1,0 +1,27 @@
+/// What the server answers, one function for each endpoint. Their exceptions are answered by `guard`.
+#pragma once
+
+#include "server/call.hpp"
+
+namespace cuecard::server {
+
+// Ours.
+void list_cards(const Call& call);
+/// Rows of any mixture of cards; answers as `cuecard predict` prints them.
+void predict_rows(const Call& call);
+
+// OpenAI's.
+void list_models(const Call& call);
+void complete(const Call& call);
+
+// Text Embeddings Inference's.
+void tei_info(const Call& call);
+void tei_predict(const Call& call);
+
+// The Open Inference Protocol, version 2 of KServe.
+void kserve_server(const Call& call);
+void kserve_model(const Call& call);
+void kserve_model_ready(const Call& call);
+void kserve_infer(const Call& call);
+
+} // namespace cuecard::server

@@ -1,0 +1,261 @@
+#include "server/server.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "server/json.hpp"
+#include "server/log.hpp"
+#include "server/page.hpp"
+#include "server/routes.hpp"
+#include "server/served_folder.hpp"
+
+namespace cuecard::server {
+
+namespace {
+
+constexpr std::chrono::seconds between_scans(1);
+/// For requests that were cancelled to be answered.
+constexpr std::chrono::seconds last_words(3);
+
+class AtEnd {
+public:
+  explicit AtEnd(std::function<void()> action) : action_(std::move(action)) {}
+  ~AtEnd() { action_(); }
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+
+private:
+  std::function<void()> action_;
+};
+
+std::string counted(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+} // namespace
+
+Server::Server(ServerSettings settings)
+    : settings_(std::move(settings)), io_(std::make_unique<boost::asio::io_context>(1)),
+      context_(std::make_shared<ConnectionContext>(ConnectionContext{settings_.limits, this})),
+      listener_(std::make_unique<Listener>(*io_, settings_.listen, context_)) {
+  const Address bound = listener_->address();
+  const bool six = bound.host.find(':') != std::string::npos;
+  log("listening on http://" + (six ? "[" + bound.host + "]" : bound.host) + ":" + std::to_string(bound.port) +
+      ".");
+  if (!bound.loopback && settings_.keys.none())
+    log("warning: whoever reaches this address can use the server; give it an --api-key-file.");
+  listener_->accept();
+  thread_ = std::thread([this] { run(); });
+}
+
+Server::~Server() {
+  stop();
+  discard();
+}
+
+void Server::run() {
+  while (true) {
+    try {
+      io_->run();
+      return;
+    } catch (const std::exception& error) {
+      log(std::string("unexpected error: ") + error.what());
+    }
+  }
+}
+
+void Server::stop() {
+  if (!thread_.joinable())
+    return;
+  io_->stop();
+  thread_.join();
+}
+
+void Server::discard() {
+  running_.clear();
+  deadline_.reset();
+  signals_.reset();
+  listener_.reset();
+  io_.reset();
+}
+
+void Server::serve(const Model& model, const registry::Registry& plugins,
+                   std::shared_ptr<const TaskPipeline> base) {
+  // At the end the thread of clients stops first. Then the scheduler cancels what waits, and tells io_ so, which goes last.
+  const AtEnd last([this] { discard(); });
+  auto scheduler = std::make_unique<embedding::Scheduler>(model, settings_.scheduler);
+  Serving serving{model, *scheduler, *io_, metrics_, Catalogue(base->name)};
+  const AtEnd first([&] {
+    stop();
+    scheduler.reset();
+  });
+  const std::string name = base->name;
+  scheduler->set_card(std::move(base));
+  ServedFolder folder(settings_.cards, serving, plugins, name);
+  folder.scan();
+  log("ready: " + counted(folder.loaded(), "card") + " on " + name + ".");
+  boost::asio::post(*io_, [&] { begin(serving); });
+  watch_cards([&] { folder.scan(); });
+  log("ended.");
+}
+
+void Server::watch_cards(const std::function<void()>& scan) {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, between_scans, [this] { return ended_; })) {
+    lock.unlock();
+    scan();
+    lock.lock();
+  }
+}
+
+void Server::begin(Serving& serving) {
+  serving_ = &serving;
+  state_ = State::ready;
+  deadline_ = std::make_unique<boost::asio::steady_timer>(*io_);
+  signals_ = std::make_unique<boost::asio::signal_set>(*io_, SIGINT, SIGTERM);
+  await_signal();
+}
+
+void Server::await_signal() {
+  signals_->async_wait([this](boost::system::error_code error, int signal) {
+    if (error)
+      return;
+    drain(signal);
+    await_signal();
+  });
+}
+
+void Server::drain(int signal) {
+  if (std::exchange(state_, State::draining) == State::draining)
+    std::_Exit(128 + signal);
+  log("draining: " + counted(running_.size(), "request") + " will be answered within " +
+      std::to_string(settings_.drain.count()) + " seconds; a second signal ends the server now.");
+  deadline_->expires_after(settings_.drain);
+  deadline_->async_wait([this](boost::system::error_code error) {
+    if (!error)
+      cut_off();
+  });
+  end_if_idle();
+}
+
+void Server::cut_off() {
+  log(counted(running_.size(), "request") + " could not be answered in time.");
+  for (const auto& exchange : std::set(running_)) // what is told may end it
+    exchange->stop();
+  deadline_->expires_after(last_words);
+  deadline_->async_wait([this](boost::system::error_code error) {
+    if (!error) {
+      running_.clear();
+      end_if_idle();
+    }
+  });
+}
+
+void Server::end_if_idle() {
+  if (state_ != State::draining || !running_.empty())
+    return;
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  changed_.notify_all();
+  io_->stop();
+}
+
+std::optional<Reply> Server::refuse(const HttpRequest& head) {
+  const FoundRoute found = find_route(head.method, head.path);
+  const Form form = form_of(head.path);
+  if (found.route && !found.route->serve)
+    return std::nullopt;
+  if (!settings_.keys.admit(head.authorization))
+    return reply_of(form,
+                    Problem(401, "a valid API key was expected in the header \"Authorization: Bearer KEY\".",
+                            "invalid_api_key"));
+  if (!found.route && !found.allowed.empty()) {
+    Reply reply = reply_of(form, Problem(405, "this path takes " + found.allowed + "."));
+    reply.headers.emplace_back("Allow", found.allowed);
+    return reply;
+  }
+  if (!found.route)
+    return reply_of(form, Problem(404, "there is no such path."));
+  if (state_ != State::ready)
+    return reply_of(form, Problem(503, std::string("the server is ") + state_name() + "; try again later."));
+  return std::nullopt;
+}
+
+void Server::serve(const std::shared_ptr<Exchange>& exchange) {
+  const FoundRoute found = find_route(exchange->request.method, exchange->request.path);
+  if (!found.route->serve)
+    return exchange->answer(own_reply(found.route->path));
+  const Call call{*serving_, exchange, found.route->form, found.name};
+  guard(call, [&] { found.route->serve(call); });
+}
+
+Reply Server::own_reply(const std::string& path) const {
+  const bool ready = state_ == State::ready;
+  if (path == "/")
+    return page_reply();
+  if (path == "/metrics")
+    return {200, metrics_.text(gauges()), "text/plain; version=0.0.4; charset=utf-8"};
+  Json object;
+  if (path == "/v2/health/live") {
+    object["live"] = true;
+    return json_reply(object);
+  }
+  if (path == "/v2/health/ready")
+    object["ready"] = ready;
+  else
+    object["status"] = state_name();
+  return {ready ? 200 : 503, dump(object)};
+}
+
+Reply Server::rejected(const HttpRequest& head, int status, const std::string& sentence) {
+  return reply_of(form_of(head.path), Problem(status, sentence));
+}
+
+void Server::begun(const std::shared_ptr<Exchange>& exchange) {
+  running_.insert(exchange);
+}
+
+void Server::finished(const std::shared_ptr<Exchange>& exchange) {
+  const FoundRoute found = find_route(exchange->request.method, exchange->request.path);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - exchange->begun;
+  metrics_.request(found.route ? found.route->path : "other", exchange->status(), seconds.count());
+  running_.erase(exchange);
+  end_if_idle();
+}
+
+const char* Server::state_name() const {
+  switch (state_) {
+  case State::loading:
+    return "loading";
+  case State::ready:
+    return "ready";
+  case State::draining:
+    break;
+  }
+  return "draining";
+}
+
+Gauges Server::gauges() const {
+  Gauges gauges;
+  gauges.state = state_name();
+  gauges.connections = static_cast<std::int64_t>(context_->connections);
+  gauges.requests_running = std::ssize(running_);
+  if (serving_) {
+    const embedding::SchedulerCounters counters = serving_->scheduler.counters();
+    gauges.cards = std::ssize(serving_->catalogue.cards());
+    gauges.rows_waiting = counters.rows_waiting;
+    gauges.forward_passes = counters.model.forwards;
+    gauges.tokens_forwarded = counters.model.tokens_forwarded;
+    gauges.tokens_from_cache = counters.model.tokens_from_cache;
+  }
+  return gauges;
+}
+
+} // namespace cuecard::server

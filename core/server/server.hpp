@@ -1,0 +1,100 @@
+/// `cuecard serve`: listens, loads, serves, drains.
+///
+/// One thread does everything with clients; it never waits for anything else. The scheduler's thread runs the model, and the thread
+/// that calls `serve` looks after the folder of cards.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "embedding/scheduler.hpp"
+#include "server/api_keys.hpp"
+#include "server/call.hpp"
+#include "server/http/address.hpp"
+#include "server/http/listener.hpp"
+#include "server/http/site.hpp"
+#include "server/metrics.hpp"
+
+namespace cuecard::registry {
+class Registry;
+}
+
+namespace cuecard::server {
+
+struct ServerSettings {
+  Address listen;
+  HttpLimits limits;
+  ApiKeys keys;
+  std::filesystem::path cards;  ///< the folder of card folders
+  std::chrono::seconds drain{}; ///< for requests to be answered after the first signal
+  embedding::SchedulerSettings scheduler;
+};
+
+class Server final : public Site {
+public:
+  /// Listens from now on; health says that it is loading. Error when the address can't be had.
+  explicit Server(ServerSettings settings);
+  ~Server() override;
+
+  /// Serves the cards of the folder, and `base`, the model itself under its name, until SIGTERM or SIGINT. Called once.
+  void serve(const Model& model, const registry::Registry& plugins, std::shared_ptr<const TaskPipeline> base);
+
+  std::optional<Reply> refuse(const HttpRequest& head) override;
+  void serve(const std::shared_ptr<Exchange>& exchange) override;
+  Reply rejected(const HttpRequest& head, int status, const std::string& sentence) override;
+  void begun(const std::shared_ptr<Exchange>& exchange) override;
+  void finished(const std::shared_ptr<Exchange>& exchange) override;
+  bool closing() const override { return state_ == State::draining; }
+
+private:
+  enum class State { loading, ready, draining };
+
+  const char* state_name() const;
+  Reply own_reply(const std::string& path) const;
+  Gauges gauges() const;
+
+  void run();
+  /// Ends the thread of clients, if it runs.
+  void stop();
+  /// Destroys what waits in it.
+  void discard();
+  /// Looks after the folder until the server ends.
+  void watch_cards(const std::function<void()>& scan);
+
+  void begin(Serving& serving);
+  void await_signal();
+  void drain(int signal);
+  void cut_off();
+  void end_if_idle();
+
+  const ServerSettings settings_;
+  std::unique_ptr<boost::asio::io_context> io_;
+
+  // Of the thread of clients.
+  std::shared_ptr<ConnectionContext> context_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<boost::asio::signal_set> signals_;
+  std::unique_ptr<boost::asio::steady_timer> deadline_;
+  std::set<std::shared_ptr<Exchange>> running_;
+  Metrics metrics_;
+  Serving* serving_ = nullptr; ///< null until it is loaded
+  State state_ = State::loading;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+} // namespace cuecard::server

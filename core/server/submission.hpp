@@ -1,0 +1,25 @@
+/// Hands rows to the scheduler and comes back to the server's thread with their answers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/call.hpp"
+
+namespace cuecard::server {
+
+struct Callbacks {
+  /// Called when all rows are answered, unless the client left. Its exception is answered.
+  std::function<void(embedding::Request&)> done;
+  /// Called with the text of a row so far; may be empty.
+  std::function<void(std::size_t row, const std::string& text)> grown = {};
+};
+
+/// Problem 429 when the queue is full. A client that leaves cancels the request.
+void submit(const Call& call, const std::shared_ptr<embedding::Request>& request, Callbacks callbacks);
+
+/// Problem for the first row that was not answered.
+void require_answers(const embedding::Request& request);
+
+} // namespace cuecard::server
