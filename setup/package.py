@@ -78,6 +78,7 @@ def installed(prefix: Path, libtorch_rpath: str) -> None:
         if not file.is_symlink():
             run("strip", "--strip-unneeded", file)
             run("patchelf", "--set-rpath", libtorch_rpath, file)
+    (prefix / "share/cuecard/models-folder").unlink()
     config = prefix / "lib/cmake/cuecard/cuecard-config.cmake"
     config.write_text(re.sub(r'(set\(LibTorch_ROOT ")[^"]*"', r'\1"', config.read_text()))
     documents = prefix / "share/doc/cuecard"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 #include <cuecard/error.hpp>
@@ -22,6 +23,16 @@ std::string lower(std::string text) {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
+}
+
+/// Where the set-up of the tree that this program came from puts models; "" if it came from a package.
+fs::path fetched_models() {
+  std::error_code unreadable;
+  const fs::path program = fs::read_symlink("/proc/self/exe", unreadable);
+  std::string folder;
+  std::ifstream file(program.parent_path() / "../share/cuecard/models-folder");
+  std::getline(file, folder);
+  return folder;
 }
 
 constexpr const char* gguf = ".gguf";
@@ -87,7 +98,8 @@ std::vector<ModelFolder> model_folders() {
     folders.push_back({data / "cuecard" / "models", "user"});
   else if (home.is_absolute())
     folders.push_back({home / ".local" / "share" / "cuecard" / "models", "user"});
-  folders.push_back({CUECARD_FETCHED_MODELS, "set-up"});
+  if (const fs::path fetched = fetched_models(); !fetched.empty())
+    folders.push_back({fetched, "set-up"});
   return folders;
 }
 
