@@ -58,7 +58,7 @@ for seconds in 1.5, 4, 12, 40:
     time.sleep(seconds)
     train.send_signal(signal.SIGINT)
     out, error = train.communicate(timeout=120)
-    assert train.returncode == 130, (train.returncode, error)
+    assert train.returncode in (130, -signal.SIGINT), (train.returncode, error) # the latter before the program has its handlers
     if os.path.exists("stopped.card"):
         assert '"cancelled":true' in out and "best card so far" in error, (out, error)
         break
