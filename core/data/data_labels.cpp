@@ -13,13 +13,12 @@ namespace cuecard {
 void infer_labels_from_data(TaskFile& task) {
   if (!task.labels_from_data)
     return;
-  // Read the label column as answers, so that its values are not checked against known labels: one, or a list of
-  // one for each word.
+  // Read the label column as answers, so that its values are not checked against known labels: one, any number of
+  // them, or a list of one for each word.
   RecordLayout layout = task.layout;
   layout.answers = layout.label;
   layout.label = std::nullopt;
   layout.references = std::nullopt;
-  layout.multi_label = false;
   std::map<std::string, std::set<std::string>> spellings; // by canonical value
   int64_t examples_with_one = 0;
   for (const auto& file : {task.train, task.dev, task.test}) {
@@ -27,11 +26,8 @@ void infer_labels_from_data(TaskFile& task) {
       continue;
     RecordReport report;
     for (const Example& example : read_examples(*file, layout, {}, {}, report)) {
-      std::vector<std::string> values = example.answers;
-      if (task.layout.multi_label && values.size() == 1)
-        values = split_labels(values[0], task.layout.label_separator);
-      examples_with_one += values.size() == 1;
-      for (const std::string& answer : values)
+      examples_with_one += example.answers.size() == 1;
+      for (const std::string& answer : example.answers)
         if (const std::string_view value = trimmed(answer); !value.empty())
           spellings[canonical_value(value)].emplace(value);
     }

@@ -78,6 +78,14 @@ bool take_json_list(Cell& cell) {
   return true;
 }
 
+/// Any number of labels: a list, or a text with separators. False for a list as Python prints it.
+bool take_labels(Cell cell, const RecordLayout& layout, std::vector<std::string>& values) {
+  if (!take_json_list(cell))
+    return false;
+  values = cell.list ? cell.items : split_labels(cell.text, layout.label_separator);
+  return true;
+}
+
 std::string printed_list(const Column& column) {
   return describe(column) + " holds a list as Python prints it; write it as JSON, with json.dumps";
 }
@@ -151,8 +159,11 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
   }
   if (const Cell* cell = find_optional(record, layout_.card))
     example.card = joined(*cell);
-  if (const Cell* cell = find_optional(record, layout_.answers))
+  if (const Cell* cell = find_optional(record, layout_.answers)) {
     example.answers = as_list(*cell);
+    if (layout_.multi_label && !layout_.label && !take_labels(*cell, layout_, example.answers))
+      return printed_list(*layout_.answers); // `infer_labels_from_data` reads the label column as answers
+  }
   if (const Cell* cell = find_optional(record, layout_.references))
     example.references = as_list(*cell);
   if (layout_.spans)
@@ -251,13 +262,11 @@ std::string ExampleMaker::fill_label(const Record& record, Example& example) con
 }
 
 std::string ExampleMaker::fill_label_set(const Cell& given, Example& example) const {
-  Cell cell = given;
-  if (!take_json_list(cell))
+  std::vector<std::string> values;
+  if (!take_labels(given, layout_, values))
     return printed_list(*layout_.label);
-  if (!cell.list)
-    cell.items = split_labels(cell.text, layout_.label_separator);
   std::set<int64_t> found;
-  for (const std::string& value : cell.items) {
+  for (const std::string& value : values) {
     const int64_t label = labels_.find(value);
     if (label < 0 && labels_required_)
       return unknown_label(value);

@@ -230,3 +230,16 @@ TEST_CASE("several labels per example and a negative label are keys of the task 
   refused(R"("multi_label": true, "data": {"words": {"w": 1}})", "each word one label");
   refused(R"("data": {"label_separator": ""})", "one or more characters");
 }
+
+TEST_CASE("labels inferred from data: each of several per example, in lists and in texts") {
+  const auto folder = std::filesystem::temp_directory_path() / "cuecard-data-several-labels";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "train.tsv") << "text\ttopics\nx\twar; oil\ny\t\nz\t[\"oil; gas\"]\n";
+  TaskFile task = parse_task_file(
+      R"({"data": {"train": "train.tsv", "fields": {"text": "text"}, "label": "topics", "label_separator": ";"},
+          "labels": "data", "multi_label": true, "template": "x"})",
+      folder / "task.json");
+  infer_labels_from_data(task);
+  CHECK(task.labels == std::vector<TaskLabel>{{"oil", {}, {}}, {"oil; gas", {}, {}}, {"war", {}, {}}});
+  std::filesystem::remove_all(folder);
+}

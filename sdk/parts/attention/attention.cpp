@@ -88,12 +88,13 @@ at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sour
   if (strategy == AttentionStrategy::automatic)
     strategy = packable && !learns_bias ? AttentionStrategy::packed : AttentionStrategy::padded;
   if (strategy == AttentionStrategy::packed && half) {
-    // In half precision a sequence's sums would depend on the length that others of its batch pad it to.
+    // The order of the sums depends on how a sequence is split into shared and own tokens. In float64 that vanishes when the result is
+    // rounded to half precision; in float32 it would not, and layer by layer a text alone would drift away from one in a batch.
     std::vector<KeyValues> wide;
     for (const KeyValues& source : sources)
-      wide.push_back(source.key.defined() ? KeyValues{source.key.to(at::kFloat), source.value.to(at::kFloat)}
+      wide.push_back(source.key.defined() ? KeyValues{source.key.to(at::kDouble), source.value.to(at::kDouble)}
                                           : KeyValues());
-    return packed_attention(query.to(at::kFloat), wide, layout, options.scale, options.bias).to(type);
+    return packed_attention(query.to(at::kDouble), wide, layout, options.scale, options.bias).to(type);
   }
   if (strategy == AttentionStrategy::packed)
     return packed_attention(query, sources, layout, options.scale, options.bias);

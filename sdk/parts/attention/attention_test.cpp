@@ -243,7 +243,7 @@ TEST_CASE("the output is finite for extreme scores") {
 }
 
 TEST_CASE(
-    "half precision on the CPU: float32 within, so that a sequence is the same alone and beside a longer one") {
+    "half precision on the CPU: exact within, so that a sequence is the same alone, beside a longer one and after its prefix") {
   for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf})
     for (const bool causal : {true, false}) {
       CAPTURE(causal);
@@ -279,5 +279,15 @@ TEST_CASE(
                        single = attention(q.narrow(0, 0, 5), {{k.narrow(0, 0, 5), v.narrow(0, 0, 5)}},
                                           self_attention_layout(alone, causal), 0.3);
       CHECK(at::equal(together.narrow(0, 0, 5), single));
+
+      // The first two of the five as a sequence that the others follow.
+      if (causal) {
+        Side split;
+        split.offsets = {0, 2, 5};
+        split.parent = {-1, 0};
+        CHECK(at::equal(attention(q.narrow(0, 0, 5), {{k.narrow(0, 0, 5), v.narrow(0, 0, 5)}},
+                                  self_attention_layout(split, causal), 0.3),
+                        single));
+      }
     }
 }

@@ -59,7 +59,7 @@ CUECARD_API AttentionLayout select_queries(const AttentionLayout& layout, const 
 /// Implementations with equal results. `automatic` selects the fastest that supports the device and dtype.
 enum class AttentionStrategy {
   automatic,
-  packed, ///< CPU: per sequence and head on packed tokens, with hand-written gradients; half precision in float32
+  packed, ///< CPU: per sequence and head on packed tokens, with hand-written gradients; half precision in float64
   padded, ///< any device: tokens gathered into [S, longest], then LibTorch's scaled_dot_product_attention
   /// GPUs, float32 and narrower, no bias, and with causal attention only if the queries of a sequence are its last tokens:
   /// LibTorch's memory-efficient attention over concatenated keys. Gradients are not deterministic. `automatic` never selects
