@@ -134,7 +134,7 @@ fs::path model_path(const std::string& given, const std::vector<ModelFolder>& fo
   std::vector<NamedModel> fitting;
   for (const NamedModel& model : models) {
     const std::string name = lower(model.name);
-    if (lower(given) == name || lower(given) == name + gguf)
+    if (lower(given) == name || (lower(given) == name + gguf && model.path.extension() == gguf))
       return model.path;
     if (begins_name(lower(given), name) && !is_converted(model.path))
       fitting.push_back(model);

@@ -63,7 +63,7 @@ expect 3 'no column "review"' eval --card toy.card --model "$llama" --data other
 cp -r toy.card old.card
 python3 -c 'import json; card = json.load(open("old.card/card.json")); del card["data"]; json.dump(card, open("old.card/card.json", "w"))'
 run eval --card old.card --model "$llama" --task toy.json >table
-expect 3 'its columns|no column' eval --card old.card --model "$llama" --data dev.tsv
+expect 3 'it has no label \(column "label"\)' eval --card old.card --model "$llama" --data dev.tsv
 
 # A row that can't be used keeps its id.
 printf '%s\n' '{"id": "empty", "text": ""}' '{"id": "long", "text": "a film and a plot and a scene"}' >odd.jsonl
