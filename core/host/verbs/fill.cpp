@@ -78,11 +78,6 @@ int fill(const Values& values) {
                     print_line(object);
                   else
                     std::cout << as_text(number, slots);
-                    return;
-                  }
-                  Json object{{"row", number}, {"slots", slots}};
-                  add_cut(object, notes.cut[index]);
-                  print_line(object);
                 },
             .skip = [&](int64_t number, const InputRow& row,
                         const std::string& problem) { skipped.print(number, row, problem); }});

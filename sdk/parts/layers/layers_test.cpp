@@ -154,8 +154,6 @@ TEST_CASE("a single row in half precision is computed as one of several") {
     const at::Tensor x = Random(8).normal_tensor({1, 576}, 1.0).to(dtype),
                      weight = Random(9).normal_tensor({1536, 576}, 1.0).to(dtype),
                      bias = Random(10).normal_tensor({1536}, 1.0).to(dtype), two = x.repeat({2, 1});
-    for (int64_t n : {2, 3, 7, 40, 200})
-      MESSAGE("TEMP rows ", n, " equal to one: ", at::equal(at::linear(x.repeat({n, 1}), weight, bias).narrow(0, n - 1, 1), at::linear(x, weight, bias)), " to two: ", at::equal(at::linear(x.repeat({n, 1}), weight, bias).narrow(0, n - 1, 1), at::linear(two, weight, bias).narrow(0, 1, 1)));
     CHECK(at::equal(cuecard::linear(x, weight, bias), at::linear(two, weight, bias).narrow(0, 1, 1)));
     CHECK(at::equal(cuecard::linear(x, weight), at::linear(two, weight).narrow(0, 1, 1)));
   }
