@@ -42,7 +42,7 @@ std::string events(std::vector<std::size_t> lengths, const CuecardCall& call, in
   loop.run({.run =
                 [&](const std::vector<const Example*>& examples) {
                   log += " run " + std::to_string(examples.size());
-                  return std::vector<std::string>(examples.size());
+                  return ExampleNotes(examples.size());
                 },
             .print = [&](int64_t number, const InputRow&,
                          std::size_t) { log += " print " + std::to_string(number); },
