@@ -15,10 +15,13 @@ at::ScalarType dtype_of(const Values& values) {
   return values.given("dtype") ? dtype_named(values.text("dtype")) : at::kFloat;
 }
 
+int threads_of(const Values& values) {
+  return static_cast<int>(values.given("threads") ? values.integer("threads")
+                                                  : chosen_threads(usable_processors()).count);
+}
+
 void set_threads(const Values& values) {
-  const int64_t threads =
-      values.given("threads") ? values.integer("threads") : chosen_threads(usable_processors()).count;
-  at::set_num_threads(static_cast<int>(threads));
+  at::set_num_threads(threads_of(values));
 }
 
 } // namespace cuecard::host

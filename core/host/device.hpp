@@ -14,6 +14,9 @@ at::Device open_device(const Values& values);
 /// float32 when the verb has no `--dtype`.
 at::ScalarType dtype_of(const Values& values);
 
+/// `--threads`, or as many as the process may use.
+int threads_of(const Values& values);
+
 void set_threads(const Values& values);
 
 } // namespace cuecard::host

@@ -20,7 +20,7 @@ server::ServerSettings settings_of(const Values& values) {
     settings.keys = server::ApiKeys(values.text("api-key-file"));
   settings.cards = values.text("cards");
   settings.drain = std::chrono::seconds(values.integer("drain"));
-  settings.scheduler.threads = static_cast<int>(values.integer("threads"));
+  settings.scheduler.threads = threads_of(values);
   settings.scheduler.batches = {values.integer("batch-size"), values.integer("batch-tokens")};
   settings.scheduler.max_waiting_rows = values.integer("max-queue");
   return settings;
