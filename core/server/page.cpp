@@ -22,7 +22,7 @@ constexpr const char* page = R"html(<!doctype html>
   table { border-collapse: collapse; width: 100%; }
   th, td { border-top: 1px solid #8888; padding: .4rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
   meter { width: 5rem; }
-  small { display: block; opacity: .75; }
+  small { display: block; opacity: .75; white-space: nowrap; }
   [role=alert] { color: #c00; }
 </style>
 <h1>Cuecard</h1>

@@ -14,7 +14,7 @@
 #include "engine/task_pipeline.hpp"
 #include "engine/train/train.hpp"
 #include "files/strict_json.hpp"
-#include "host/word_field.hpp"
+#include "engine/word_field.hpp"
 #include "model/test_folder.hpp"
 #include "numbered_model.hpp"
 #include "peft/export.hpp"
@@ -233,7 +233,7 @@ TEST_CASE("imported adapters give PEFT's scores, labels and texts") {
       examples.emplace_back().fields["text"] = text;
       if (pipeline.labels_words()) {
         examples.back().fields = {{"words", text}};
-        host::take_words(examples.back(), pipeline);
+        take_words(examples.back(), pipeline);
       }
     }
     std::vector<const Example*> pointers;

@@ -5,7 +5,7 @@
 
 #include "engine/predict/batch_runner.hpp"
 #include "files/strict_json.hpp"
-#include "host/word_field.hpp"
+#include "engine/word_field.hpp"
 #include "model/test_folder.hpp"
 #include "peft/export.hpp"
 #include "peft/import.hpp"
@@ -39,7 +39,7 @@ at::Tensor probabilities(const Model& model, const TaskPipeline& pipeline, const
   Example example;
   if (pipeline.labels_words()) {
     example.fields = {{"words", text}};
-    host::take_words(example, pipeline);
+    take_words(example, pipeline);
   } else {
     example.fields["text"] = text;
   }

@@ -5,7 +5,7 @@
 
 #include "engine/predict/predictor.hpp"
 #include "files/strict_json.hpp"
-#include "host/word_field.hpp"
+#include "engine/word_field.hpp"
 #include "model/test_folder.hpp"
 #include "peft/adapter_tensors.hpp"
 #include "peft/export.hpp"
@@ -66,7 +66,7 @@ std::vector<Example> examples_of(const Case& each, const TaskPipeline& pipeline)
     examples.emplace_back().fields["text"] = text;
     if (pipeline.labels_words()) {
       examples.back().fields = {{"words", text}};
-      host::take_words(examples.back(), pipeline);
+      take_words(examples.back(), pipeline);
     }
   }
   return examples;
