@@ -35,7 +35,7 @@ for model, width in ("bert-mlm", 40), ("bert-plain", 32):
 counts = measured["confusion"]
 f1 = [2 * counts[i][i] / (sum(counts[i]) + counts[0][i] + counts[1][i]) for i in (0, 1)]
 assert abs(measured["value"] - sum(f1) / 2) < 1e-12 and measured["metric"] == "macro-f1"
-assert train["dev"] == {"n": 24, "metric": "macro-f1", "value": measured["value"]}, train["dev"]
+assert train["dev"] == {"n": 24, "metric": "macro-f1", "value": measured["value"], "data": "dev.tsv"}, train["dev"]
 assert info["metrics"][0]["name"] == "macro-f1" and info["metrics"][0]["ci95"] == [None, None]
 PYTHON
 expect 2 'this model has none' train --task head.json --model "$bert" --tuner manual --set verbalizer.pooler=yes --out no.card

@@ -1,4 +1,4 @@
-# requires: bert head in-context manual prompt-tuning
+# requires: bert head in-context label-text manual prompt-tuning
 # labels: learning
 # Several labels for one example: lists and separated texts, a threshold from the development set, all metrics, and what is refused.
 source "$SOURCE/tests/installed/toy_task"

@@ -16,7 +16,7 @@ expect 2 'Did you mean "train"' trian
 expect 2 'Did you mean --model' eval --modle m
 expect 2 'needs a value' eval --model
 expect 2 'needs --card' eval --model m
-expect 2 'one of list, info, probe, manifest' plugin
+expect 2 'one of list, info, probe, manifest, new' plugin
 expect 2 'whole number from 1' predict --card c --model m --threads none
 expect 2 'one of float32, bfloat16, float16' predict --card c --model m --dtype float64
 expect 2 'unexpected argument' version now

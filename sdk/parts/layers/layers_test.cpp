@@ -148,13 +148,3 @@ TEST_CASE("logits of requested tokens are products in float32, also with half pr
     CHECK((p - exact.log_softmax(1).index_select(1, ids)).abs().max().item<double>() < rounding);
   }
 }
-
-TEST_CASE("a single row in half precision is computed as one of several") {
-  for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf}) {
-    const at::Tensor x = Random(8).normal_tensor({1, 576}, 1.0).to(dtype),
-                     weight = Random(9).normal_tensor({1536, 576}, 1.0).to(dtype),
-                     bias = Random(10).normal_tensor({1536}, 1.0).to(dtype), two = x.repeat({2, 1});
-    CHECK(at::equal(cuecard::linear(x, weight, bias), at::linear(two, weight, bias).narrow(0, 1, 1)));
-    CHECK(at::equal(cuecard::linear(x, weight), at::linear(two, weight).narrow(0, 1, 1)));
-  }
-}

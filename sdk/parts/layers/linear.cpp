@@ -44,13 +44,6 @@ bool by_one_dnn(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
          (!bias.defined() || bias.is_contiguous()) && one_dnn().has_value();
 }
 
-/// One row in half precision on the CPU. oneDNN has another kernel for it than for several rows, which adds in another order, and the
-/// sums are then rounded to 8 or 11 bits: an example would have another result alone than in a batch.
-bool is_alone(const at::Tensor& x) {
-  return x.is_cpu() && x.dim() == 2 && x.size(0) == 1 &&
-         (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf);
-}
-
 /// a b^T + bias; a [n, k] and b [m, k] may be transposed views.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias = {}) {
   const at::AutoDispatchBelowAutograd below;
@@ -92,10 +85,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
     return trains ? LinearByOneDnn::apply(x, weight, bias.defined() ? bias : at::empty({0}, x.options()))
                   : product(x, weight, bias);
   }
-  const auto product = [&](const at::Tensor& rows) {
-    return bias.defined() ? at::linear(rows, weight, bias) : at::linear(rows, weight);
-  };
-  return is_alone(x) ? product(x.repeat({2, 1})).narrow(0, 0, 1) : product(x);
+  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
 }
 
 } // namespace cuecard
