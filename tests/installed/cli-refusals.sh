@@ -55,7 +55,7 @@ expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task 
 expect 3 'misspelt.json: the template uses the field "titel", which no training row has; did you mean "title"\? They have ' $learn --task misspelt.json --out no.card
 # Settings that contradict each other.
 expect 2 '--steps and --epochs' $learn --task toy.json --allow-skipped --steps 3 --epochs 2 --out no.card
-expect 2 '--card and --template' generate --card no.card --template '{text}' --model "$model" --quiet x
+expect 2 'omit --template or --card' generate --card no.card --template '{text}' --model "$model" --quiet x
 expect 2 '--top-p is for sampling' generate --model "$model" --top-p 0.9 --quiet x
 expect 2 '--top-k is for sampling' generate --model "$model" --top-k 3 --temperature 0 --quiet x
 # The output path is checked before the task and the model are read.
