@@ -116,7 +116,7 @@ def sorted_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.is_file() or file.is_symlink())
 
 
-def archive(stage: Path) -> Path:
+def archive(stage: Path, dist: Path) -> Path:
     name = f"cuecard-{version()}-linux-x86_64"
     prefix = stage / name
     installed(prefix, "$ORIGIN")
@@ -129,27 +129,27 @@ def archive(stage: Path) -> Path:
         info.mtime = EPOCH
         return info
 
-    path = DIST / f"{name}.tar.gz"
+    path = dist / f"{name}.tar.gz"
     with gzip.GzipFile(path.with_suffix(".partial"), "wb", compresslevel=6, mtime=EPOCH) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         for file in sorted_files(prefix):
             tar.add(file, f"{name}/{file.relative_to(prefix)}", filter=plain)
     return path.with_suffix(".partial").rename(path)
 
 
-def deb_package(root: Path, package: str, depends: str, description: str) -> Path:
+def deb_package(dist: Path, root: Path, package: str, depends: str, description: str) -> Path:
     (root / "DEBIAN").mkdir()
     size = sum(file.lstat().st_size for file in sorted_files(root)) // 1024
     (root / "DEBIAN/control").write_text(
         f"Package: {package}\nVersion: {version()}\nArchitecture: amd64\nMaintainer: The Cuecard authors <cuecard@localhost>\n"
         f"Installed-Size: {size}\nDepends: {depends}\nSection: science\nPriority: optional\nDescription: {description}\n"
     )
-    path = DIST / f"{package}_{version()}_amd64.deb"
+    path = dist / f"{package}_{version()}_amd64.deb"
     os.environ["SOURCE_DATE_EPOCH"] = str(EPOCH)
     run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z6", "--build", root, path)
     return path
 
 
-def deb(stage: Path) -> list[Path]:
+def deb(stage: Path, dist: Path) -> list[Path]:
     """The program and its libraries lie in /usr/lib/cuecard; what links libcuecard or builds plugins is in cuecard-dev."""
     root, dev = stage / "cuecard", stage / "cuecard-dev"
     prefix = root / "usr/lib/cuecard"
@@ -173,13 +173,13 @@ def deb(stage: Path) -> list[Path]:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
     return [
-        deb_package(root, "cuecard", "libc6, libstdc++6, libicu72, libssl3, libboost-program-options1.74.0",
+        deb_package(dist, root, "cuecard", "libc6, libstdc++6, libicu72, libssl3, libboost-program-options1.74.0",
                     "tunes and serves prompts for frozen language models"),
-        deb_package(dev, "cuecard-dev", f"cuecard (= {version()})", "headers and CMake package of cuecard"),
+        deb_package(dist, dev, "cuecard-dev", f"cuecard (= {version()})", "headers and CMake package of cuecard"),
     ]  # fmt: skip
 
 
-def wheel(stage: Path) -> Path:
+def wheel(stage: Path, dist: Path) -> Path:
     package = stage / "cuecard"
     prefix = package / "prefix"
     # PREFIX/lib is site-packages/cuecard/prefix/lib, torch's libraries are in site-packages/torch/lib.
@@ -211,7 +211,7 @@ def wheel(stage: Path) -> Path:
         "entry_points.txt": "[console_scripts]\ncuecard = cuecard._program:main\n",
         "LICENSE": (PROJECT / "LICENSE").read_text(),
     }
-    path = DIST / f"cuecard-{version()}-{tag}.whl"
+    path = dist / f"cuecard-{version()}-{tag}.whl"
     record: list[str] = []
     with zipfile.ZipFile(path.with_suffix(".partial"), "w", zipfile.ZIP_DEFLATED) as zipped:
 
@@ -234,15 +234,17 @@ def wheel(stage: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="*", metavar="|".join(KINDS), help="default: all")
-    kinds = parser.parse_args().kinds or KINDS
+    parser.add_argument("--dist", type=Path, default=DIST, help="where the packages go")
+    arguments = parser.parse_args()
+    kinds, dist = arguments.kinds or KINDS, arguments.dist
     if wrong := [kind for kind in kinds if kind not in KINDS]:
         sys.exit(f"package: there is no kind {wrong[0]}; there are {', '.join(KINDS)}")
-    DIST.mkdir(exist_ok=True)
+    dist.mkdir(exist_ok=True)
     for kind in kinds:
-        with tempfile.TemporaryDirectory(prefix=".stage-", dir=DIST) as stage:
-            made = {"archive": archive, "deb": deb, "wheel": wheel}[kind](Path(stage))
+        with tempfile.TemporaryDirectory(prefix=".stage-", dir=dist) as stage:
+            made = {"archive": archive, "deb": deb, "wheel": wheel}[kind](Path(stage), dist)
         for path in made if isinstance(made, list) else [made]:
-            print(f"{path.relative_to(PROJECT)}  {path.stat().st_size:,} B  sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+            print(f"{os.path.relpath(path)}  {path.stat().st_size:,} B  sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
 
 if __name__ == "__main__":
