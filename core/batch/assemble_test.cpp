@@ -1,5 +1,5 @@
 // Expected tokens are taken from OpenPrompt's tokenization and from assemble.hpp, with a vocabulary in which
-// each character is its own token.
+// each character is its own token. One file, because every case needs that vocabulary and its prompts.
 #include "batch/assemble.hpp"
 
 #include <cuecard/error.hpp>

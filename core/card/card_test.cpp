@@ -1,3 +1,4 @@
+// One file, because every case changes the one example card.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "card/card.hpp"
 

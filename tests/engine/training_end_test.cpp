@@ -1,0 +1,188 @@
+// How training ends: early, without improvement, or with a failure, after which what was best is kept.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include <cuecard/error.hpp>
+
+#include "spied_tuner.hpp"
+#include "tasks.hpp"
+
+// After LibTorch, whose logging defines CHECK, too.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+using namespace cuecard;
+using namespace cuecard::test;
+
+namespace {
+
+constexpr const char* plain = "{text} It was{\"mask\"}";
+
+FitRequest few_steps(int64_t steps) {
+  FitRequest request = steps_of(steps, 8, 0);
+  request.learning_rate.reset();
+  request.evaluate_every = 4;
+  return request;
+}
+
+} // namespace
+
+namespace {
+
+/// Evaluations on the development set return a script's metrics, and after its end the last of them.
+class ScriptedMetrics final : public PassingEngine {
+public:
+  ScriptedMetrics(Engine& engine, const std::vector<double>& metrics)
+      : PassingEngine(engine), metrics_(metrics) {}
+  double evaluate_dev(int64_t) override { return metrics_[std::min(next_++, metrics_.size() - 1)]; }
+
+private:
+  const std::vector<double>& metrics_;
+  std::size_t next_ = 0;
+};
+
+} // namespace
+
+TEST_CASE("training stops early without improvement on the development set, and keeps the best state") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(32, 31), dev = word_examples(4, 32);
+  TaskPipeline undeveloped = two_label_pipeline(model, "u", plain, "prompt-tuning");
+  FitRequest impatient = few_steps(60);
+  impatient.patience = 1; // without a development set nothing says that a step was in vain
+  CHECK(train(model, {{undeveloped, examples, {}}}, impatient, 1).report.steps == 60);
+  // Only a new maximum is an improvement; among equal metrics the later state is kept.
+  const std::vector<double> metrics{0.5, 0.7, 0.7, 0.6};
+  for (const auto& [patience, evaluations] : {std::pair{0, 15}, {1, 3}, {2, 4}, {3, 5}}) {
+    CAPTURE(patience);
+    TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+    pipeline.tuner = std::make_shared<SpiedTuner>(pipeline.tuner, [&](Engine& engine, const Tuner&) {
+      return std::make_unique<ScriptedMetrics>(engine, metrics);
+    });
+    std::vector<at::Tensor> prompts; // at each evaluation
+    FitRequest request = few_steps(60);
+    request.patience = patience;
+    const TrainResult result =
+        train(model, {{pipeline, examples, dev}}, request, 1, [&](int64_t, int64_t, double, double metric) {
+          if (!std::isnan(metric))
+            prompts.push_back(pipeline.tuner->state(0).tensors.at("prompt").clone());
+          return true;
+        });
+    REQUIRE(std::ssize(prompts) == evaluations);
+    CHECK(result.report.steps == 4 * evaluations);
+    CHECK(result.report.stopped_early == (patience > 0));
+    CHECK(result.report.best_step == 12);
+    CHECK(result.report.best_dev == 0.7);
+    CHECK(at::equal(pipeline.tuner->state(0).tensors.at("prompt"), prompts[2]));
+    CHECK(!at::equal(prompts[1], prompts[2]));
+  }
+}
+
+TEST_CASE("a loss that is NaN or infinite ends the run with one sentence") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(16, 27);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+  FitRequest settings = few_steps(30);
+  settings.learning_rate = INFINITY;
+  settings.clip = 0;
+  CHECK_THROWS_WITH_AS(train(model, {{pipeline, examples, {}}}, settings, 1),
+                       doctest::Contains("lower the learning rate"), DataError);
+}
+
+namespace {
+
+/// Changes the loss from some step on, counted from 1.
+class ChangedLoss final : public PassingEngine {
+public:
+  using Change = std::function<at::Tensor(const at::Tensor&)>;
+  ChangedLoss(Engine& engine, int64_t from, Change change)
+      : PassingEngine(engine), from_(from), change_(std::move(change)) {}
+  std::vector<Batch> training_batches(int64_t task, int64_t step) override {
+    changes_ = step + 1 >= from_;
+    return engine_.training_batches(task, step);
+  }
+  at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
+                  const Pass& pass) override {
+    const at::Tensor loss = engine_.loss(task, batch, conditioning, pass);
+    return changes_ ? change_(loss) : loss;
+  }
+
+private:
+  int64_t from_;
+  Change change_;
+  bool changes_ = false;
+};
+
+void change_loss(TaskPipeline& pipeline, int64_t from, const ChangedLoss::Change& change) {
+  pipeline.tuner = std::make_shared<SpiedTuner>(pipeline.tuner, [=](Engine& engine, const Tuner&) {
+    return std::make_unique<ChangedLoss>(engine, from, change);
+  });
+}
+
+} // namespace
+
+TEST_CASE("what was learned before training fails is kept, with and without a development set") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(32, 31), dev = word_examples(8, 32);
+  const auto not_finite = [](const at::Tensor& loss) { return loss * std::nan(""); };
+  const auto gone = [](const at::Tensor&) -> at::Tensor { throw std::runtime_error("the device is gone"); };
+  const std::vector<std::pair<ChangedLoss::Change, std::string>> failures{
+      {not_finite, "the training loss is NaN at step 11, although the trained parameters are finite: "},
+      {gone, "the device is gone"}};
+  for (const auto& failure : failures)
+    for (const bool developed : {false, true}) {
+      CAPTURE(failure.second);
+      CAPTURE(developed);
+      const auto run = [&](int64_t from, std::vector<at::Tensor>& prompts) {
+        TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+        change_loss(pipeline, from, failure.first);
+        const auto at_steps = [&](int64_t, int64_t, double, double) {
+          prompts.push_back(pipeline.tuner->state(0).tensors.at("prompt").clone());
+          return true;
+        };
+        const FitReport report = // evaluates every four steps
+            train(model, {{pipeline, examples, developed ? dev : std::vector<Example>{}}}, few_steps(60), 1,
+                  at_steps)
+                .report;
+        prompts.push_back(pipeline.tuner->state(0).tensors.at("prompt").clone());
+        return report;
+      };
+      std::vector<at::Tensor> prompts; // after each step, and at the end
+      const FitReport report = run(11, prompts);
+      CHECK(report.steps == 10);
+      CHECK(!report.cancelled);
+      REQUIRE(prompts.size() == 11);
+      REQUIRE(report.best_step > 0);
+      CHECK(report.best_step % 4 == 0);
+      CHECK((developed || report.best_step == 8)); // without a development set, the last evaluation's
+      CHECK(at::equal(prompts.back(), prompts[static_cast<std::size_t>(report.best_step) - 1]));
+      CHECK(std::isnan(report.best_dev) == !developed);
+      CHECK_MESSAGE(report.failure.starts_with(failure.second), report.failure);
+      // Where no evaluation has taken a state, the run fails.
+      CHECK_THROWS(run(3, prompts));
+    }
+}
+
+TEST_CASE("parameters that are no longer finite are neither evaluated nor kept") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(16, 27), dev = word_examples(8, 32);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+  // The loss of step 6 is finite and its gradient is not, so the update spoils what would be evaluated next.
+  change_loss(pipeline, 6, [](const at::Tensor& loss) { return loss + at::sqrt(loss * 0); });
+  at::Tensor at_evaluation;
+  FitRequest settings = few_steps(30);
+  settings.evaluate_every = 3;
+  const auto watch = [&](int64_t step, int64_t, double, double) {
+    if (step == 3)
+      at_evaluation = pipeline.tuner->state(0).tensors.at("prompt").clone();
+    return true;
+  };
+  const FitReport report = train(model, {{pipeline, examples, dev}}, settings, 1, watch).report;
+  CHECK(report.steps == 6);
+  CHECK(report.best_step == 3);
+  CHECK(report.failure.find("hold NaN or infinite values after step 6; lower the learning rate") !=
+        std::string::npos);
+  CHECK(at::equal(pipeline.tuner->state(0).tensors.at("prompt"), at_evaluation));
+}
