@@ -6,17 +6,14 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <optional>
 
-#include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <cuecard/error.hpp>
 
 #include "engine/tokenized_example.hpp"
-#include "spied_tuner.hpp"
 #include "tasks.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.

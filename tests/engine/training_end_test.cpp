@@ -22,8 +22,9 @@ namespace {
 constexpr const char* plain = "{text} It was{\"mask\"}";
 
 FitRequest few_steps(int64_t steps) {
-  FitRequest request = steps_of(steps, 8, 0);
-  request.learning_rate.reset();
+  FitRequest request;
+  request.steps = steps;
+  request.batch_size = 8;
   request.evaluate_every = 4;
   return request;
 }
