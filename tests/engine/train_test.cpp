@@ -8,6 +8,7 @@
 #include <fstream>
 #include <optional>
 
+#include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
