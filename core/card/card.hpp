@@ -1,7 +1,7 @@
 /// A card: a trained task on disk. A directory with `card.json` and `card.safetensors`; nothing in it is
 /// executed.
 ///
-/// `card.json`, format version 2 (no other fields are allowed; `multi_label`, `negative_label` and `data` may be absent):
+/// `card.json`, format version 2 (no other fields are allowed; `multi_label`, `negative_label`, `metric` and `data` may be absent):
 ///
 ///     format_version  2
 ///     name            text
@@ -14,6 +14,7 @@
 ///     labels          [text]
 ///     multi_label     true where an example may have several labels; else absent
 ///     negative_label  the label that F1 leaves out; absent where there is none
+///     metric          the task's metric; absent where it is the default
 ///     position_convention  text: whether soft prompts and prefixes count as positions
 ///     truncation      max_length (0: none), strategy: tail | head | balanced | windows
 ///     data            the columns of the task's files, with the keys and values of "data" in a task file (format,
@@ -82,6 +83,7 @@ struct Card {
   std::vector<std::string> labels;
   bool multi_label = false;
   std::string negative_label; ///< one of `labels`, or ""
+  std::string metric;         ///< the task's; "": the default for what the verbalizer predicts
   std::string positions;
   LengthLimit length;
   std::optional<RecordLayout> columns; ///< of the task's data files

@@ -314,6 +314,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
     document["multi_label"] = true;
   if (!card.negative_label.empty())
     document["negative_label"] = card.negative_label;
+  if (!card.metric.empty())
+    document["metric"] = card.metric;
   for (const CardMetric& metric : card.metrics)
     document["metrics"].push_back(metric_json(metric));
   if (card.columns)
@@ -362,6 +364,8 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
     if (std::find(card.labels.begin(), card.labels.end(), card.negative_label) == card.labels.end())
       fields.refuse("negative_label", document["negative_label"], "one of the card's labels");
   }
+  if (document.contains("metric"))
+    card.metric = fields.text("metric");
   card.positions = fields.text(version == 1 ? "positions" : "position_convention");
   card.length = version == 1 ? read_length(fields.object("length"), "truncate")
                              : read_length(fields.object("truncation"), "strategy");

@@ -437,14 +437,16 @@ TEST_CASE("several labels per example and the negative label are in the card whe
   TestFolder folder;
   Card card = example();
   save_card(card, folder.path() / "one");
-  for (const char* key : {"\"multi_label\"", "\"negative_label\""})
+  for (const char* key : {"\"multi_label\"", "\"negative_label\"", "\"metric\""})
     CHECK(bytes_of_file(folder.path() / "one" / "card.json").find(key) == std::string::npos);
   CHECK(!read_card(folder.path() / "one").multi_label);
   card.multi_label = true;
   card.negative_label = "negative";
+  card.metric = "micro-f1";
   save_card(card, folder.path() / "several");
   CHECK(read_card(folder.path() / "several").multi_label);
   CHECK(read_card(folder.path() / "several").negative_label == "negative");
+  CHECK(read_card(folder.path() / "several").metric == "micro-f1");
   CHECK(refusal_after([](auto& document) {
           document["negative_label"] = "none";
         }).find("one of the card's labels") != std::string::npos);

@@ -12,6 +12,7 @@
 #include "embedding/handles.hpp"
 #include "engine/device.hpp"
 #include "engine/generate/generator.hpp"
+#include "machine/models.hpp"
 #include "machine/processors.hpp"
 
 namespace {
@@ -176,11 +177,12 @@ cuecard_error* cuecard_open(const char* path, const cuecard_model_options* given
     const ModelSettings model_settings{open_device(options.device ? options.device : "cpu"),
                                        dtype_named(options.dtype ? options.dtype : "float32"), true};
     SchedulerSettings settings;
-    settings.threads = or_default(options.threads, static_cast<int32_t>(chosen_threads(usable_processors()).count));
+    settings.threads =
+        or_default(options.threads, static_cast<int32_t>(chosen_threads(usable_processors()).count));
     settings.batches.batch_size = or_default(options.batch_rows, settings.batches.batch_size);
     settings.batches.batch_tokens = or_default(options.batch_tokens, settings.batches.batch_tokens);
     settings.max_waiting_rows = options.max_waiting_rows;
-    *model = new cuecard_model(path, plugin_paths, model_settings, settings);
+    *model = new cuecard_model(model_path(path), plugin_paths, model_settings, settings);
   });
 }
 

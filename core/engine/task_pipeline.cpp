@@ -231,6 +231,7 @@ void make_components(TaskPipeline& pipeline, const registry::Registry& plugins, 
   record.label_values = choice.label_values;
   record.multi_label = choice.multi_label;
   record.negative_label = choice.negative_label;
+  record.metric = choice.metric;
   record.seed = choice.seed;
   pipeline.prompt_template =
       make_chosen<Template>(plugins, CUECARD_TEMPLATE, choice.prompt_template, record.prompt_template);
@@ -306,8 +307,8 @@ TaskPipeline make_untrained_pipeline(const Model& model, const registry::Registr
 }
 
 TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
-                                bool force) {
-  check_identity(card, model.identity(), force ? Force::given : Force::omitted);
+                                Force force) {
+  check_identity(card, model.identity(), force);
   TaskPipeline pipeline;
   pipeline.record = card;
   pipeline.name = card.name;
@@ -322,7 +323,9 @@ TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& pl
     pipeline.prompt_template->set_source(card.template_source);
   prepare_task(pipeline, model,
                named_by(plugins, CUECARD_TEMPLATE, pipeline.record.prompt_template, model).files, {});
-  pipeline.metric = card.metrics.empty() ? default_metric(pipeline.predicts()) : card.metrics.back().name;
+  pipeline.metric = !card.metrics.empty()  ? card.metrics.back().name
+                    : !card.metric.empty() ? card.metric
+                                           : default_metric(pipeline.predicts());
   prepare_tuner({&pipeline, 1}, model, {}, {});
   pipeline.verbalizer->load_state(card.verbalizer_state);
   pipeline.tuner->load_state(card.tuner_state);

@@ -90,9 +90,9 @@ TaskPipeline make_untrained_pipeline(const Model& model, const registry::Registr
                                      const PipelineChoice& choice);
 
 /// The pipeline of a saved card. Files and cards that its options name are not read again, since its state
-/// holds what was taken from them. The card must have been trained for this model (checked unless `force`).
+/// holds what was taken from them. The card must have been trained for this model, unless forced.
 TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
-                                bool force = false);
+                                Force force = Force::no_such_flag);
 
 /// Turns a pipeline whose tuner found a plain prompt (FitReport::plain_prompt) into one that needs no tuner:
 /// its tuner becomes `manual`, and the record's training settings say which tuner searched and how. Label words

@@ -102,6 +102,10 @@ RecordLayout remembered(const Values& values, const CardColumns& card, const std
     layout.separator = std::nullopt;
     layout.quotes = std::nullopt;
   }
+  if (layout.header && !layout.id) // roles that a task need not have
+    layout.id = Column{"id", 0};
+  if (layout.header && !layout.card)
+    layout.card = Column{"card", 0};
   layout.optional_roles = true; // what is needed is looked for here
   return with_flags(std::move(layout), values);
 }

@@ -85,7 +85,8 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
   std::vector<LoadedCard> cards;
   for (const std::string& given : values.texts("card")) {
     const auto [name, path] = named_path(given);
-    TaskPipeline pipeline = pipeline_from_card(model, plugins, read_card(path), values.given("force"));
+    TaskPipeline pipeline = pipeline_from_card(model, plugins, read_card(path),
+                                               values.given("force") ? Force::given : Force::omitted);
     take_limit(values, pipeline);
     if (!name.empty())
       pipeline.name = name;

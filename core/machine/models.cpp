@@ -44,8 +44,7 @@ bool is_converted(const fs::path& file) {
 }
 
 bool begins_name(const std::string& beginning, const std::string& name) {
-  return name.size() > beginning.size() && name.starts_with(beginning) &&
-         std::string("-_.").find(name[beginning.size()]) != std::string::npos;
+  return !beginning.empty() && name.size() > beginning.size() && name.starts_with(beginning);
 }
 
 /// Whether it is written like a name on the Hugging Face Hub: `org/name`.

@@ -19,8 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Names that can't be a namespace of a plugin.
+/// Names that can't be a namespace or a target of CMake.
 const std::set<std::string> reserved{
+    "all",      "clean",     "edit",      "help",      "install",  "package",  "program",  "test",
     "alignas",  "alignof",   "and",       "asm",       "at",       "auto",     "bitand",   "bitor",
     "bool",     "break",     "case",      "catch",     "char",     "class",    "compl",    "concept",
     "const",    "consteval", "constexpr", "constinit", "continue", "cuecard",  "decltype", "default",
@@ -53,13 +54,16 @@ Names names_of(const std::string& id) {
       names.type += begins ? static_cast<char>(std::toupper(static_cast<unsigned char>(letter))) : letter;
     begins = letter == '_';
   }
+  constexpr std::size_t longest = 64;
+  if (id.size() > longest)
+    throw UsageError("the plugin id has " + std::to_string(id.size()) + " letters; expected at most " +
+                     std::to_string(longest) + ".");
   if (begins)
     throw UsageError(
         "\"" + id +
         "\" is no plugin id: it ends in \"-\" or is empty; expected lower-case words joined by \"-\".");
   if (reserved.contains(names.identifier))
-    throw UsageError("\"" + id +
-                     "\" can't be the name of a namespace in C++; choose a name of two words, such as my-" +
+    throw UsageError("\"" + id + "\" is reserved in C++ or CMake; choose a name of two words, such as my-" +
                      id + ".");
   return names;
 }

@@ -121,6 +121,9 @@ GenerateSettings default_settings(const Catalogue& catalogue, const std::string&
 
 void complete(const Call& call) {
   const Serving& serving = call.serving;
+  if (!serving.model.shape().generates())
+    throw Problem(400, "the model \"" + serving.catalogue.base() +
+                           "\" can't generate text; ask its cards with POST /v1/predict.");
   const auto completion = std::make_shared<Completion>(
       Completion{parse_completion(call.exchange->request.body, [&](const std::string& model) {
         return default_settings(serving.catalogue, model);

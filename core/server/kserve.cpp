@@ -102,8 +102,8 @@ void kserve_model_ready(const Call& call) {
 
 void kserve_infer(const Call& call) {
   const ServedCard card = call.serving.catalogue.card(call.name);
-  if (card.pipeline->labels_words())
-    throw Problem(400, "the card \"" + card.name() + "\" labels words; use POST /v1/predict.");
+  if (card.pipeline->labels_words() || card.pipeline->record.multi_label)
+    throw Problem(400, "the card \"" + card.name() + "\" gives a row several labels; use POST /v1/predict.");
   const json body = parse_body(call.exchange->request.body);
   const JsonObject object(body, body_name, "", {"id", "inputs", "outputs", "parameters"});
   const std::string id = object.text_or("id", "");

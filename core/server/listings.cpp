@@ -7,7 +7,17 @@ namespace cuecard::server {
 namespace {
 
 const char* predicts(const TaskPipeline& pipeline) {
-  return pipeline.predicts() == Predicts::texts ? "text" : pipeline.labels_words() ? "labels" : "label";
+  switch (pipeline.predicts()) {
+  case Predicts::texts:
+    return "text";
+  case Predicts::words:
+    return "labels";
+  case Predicts::label_sets:
+    return "any labels";
+  case Predicts::labels:
+    break;
+  }
+  return "label";
 }
 
 Json model_json(const std::string& id, const Json& parent, const std::string& root, std::int64_t since) {
@@ -35,7 +45,8 @@ void list_models(const Call& call) {
   const Catalogue& catalogue = call.serving.catalogue;
   const std::string& base = catalogue.base();
   Json data = Json::array();
-  data.push_back(model_json(base, nullptr, base, 0));
+  if (call.serving.model.shape().generates())
+    data.push_back(model_json(base, nullptr, base, 0));
   for (const auto& [name, card] : catalogue.cards())
     data.push_back(model_json(name, base, base, card.since));
   Json reply{{"object", "list"}};

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "server/json.hpp"
-#include "server/problem.hpp"
 
 namespace cuecard::server {
 
@@ -16,29 +15,41 @@ bool is_texts(const nlohmann::json& value) {
 
 } // namespace
 
-Example example_of(const nlohmann::json& row, const std::string& place, const std::string& card) {
+std::optional<std::string> problem_of_row(const nlohmann::json& row) {
+  if (row.is_string())
+    return std::nullopt;
+  if (!row.is_object())
+    return "the row is neither a text nor an object of fields.";
+  for (const auto& [name, value] : row.items()) {
+    if (name.empty())
+      return "the row has a field without a name.";
+    const std::string field = "\"" + name.substr(0, 80) + "\" ";
+    if (name == "card" && !value.is_string())
+      return field + "is not the name of a card.";
+    if (!value.is_string() && !is_texts(value) && !value.is_null() && name != "id")
+      return field + "is neither a text nor a list of texts.";
+  }
+  return std::nullopt;
+}
+
+Example example_of(const nlohmann::json& row, const std::string& card) {
   Example example;
   example.card = card;
   if (row.is_string()) {
     example.fields[""] = row.get<std::string>(); // the scheduler knows the field's name
     return example;
   }
-  if (!row.is_object())
-    throw Problem(400, place + " is neither a text nor an object of fields.");
+  if (problem_of_row(row))
+    return example;
   for (const auto& [name, value] : row.items()) {
-    const std::string what = place + ": \"" + name.substr(0, 80) + "\"";
-    if (name.empty())
-      throw Problem(400, place + " has a field without a name.");
-    if (name == "card" && !value.is_string())
-      throw Problem(400, what + " is not the name of a card.");
-    if (name == "card")
+    if (name == "id")
+      example.id = value.is_string() ? value.get<std::string>() : value.dump();
+    else if (name == "card")
       example.card = value.get<std::string>();
     else if (value.is_string())
       example.fields[name] = value.get<std::string>();
     else if (is_texts(value))
       example.words[name] = value.get<std::vector<std::string>>();
-    else if (!value.is_null())
-      throw Problem(400, what + " is neither a text nor a list of texts.");
   }
   return example;
 }

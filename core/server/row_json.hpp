@@ -1,6 +1,7 @@
 /// Rows of request bodies.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,9 +10,12 @@
 
 namespace cuecard::server {
 
+/// Why a row can't be used: it is neither a text nor an object of texts and lists of texts. Nothing if it can.
+std::optional<std::string> problem_of_row(const nlohmann::json& row);
+
 /// A row is a text for the only field of its card's template, or an object of fields: texts, and lists of texts. Its key `card` names
-/// the card; without it the row goes to `card`. Fields that are null are left out. Problem 400, which begins with `place`, for
-/// anything else.
-Example example_of(const nlohmann::json& row, const std::string& place, const std::string& card);
+/// the card (without it the row goes to `card`), and `id` is the caller's. Fields that are null are left out. Of a row with a problem
+/// the result has neither fields nor id.
+Example example_of(const nlohmann::json& row, const std::string& card);
 
 } // namespace cuecard::server

@@ -84,18 +84,18 @@ void Server::discard() {
   io_.reset();
 }
 
-void Server::serve(const Model& model, const registry::Registry& plugins,
+void Server::serve(const Model& model, const registry::Registry& plugins, const std::string& name,
                    std::shared_ptr<const TaskPipeline> base) {
   // At the end the thread of clients stops first. Then the scheduler cancels what waits, and tells io_ so, which goes last.
   const AtEnd last([this] { discard(); });
   auto scheduler = std::make_unique<embedding::Scheduler>(model, settings_.scheduler);
-  Serving serving{model, *scheduler, *io_, metrics_, Catalogue(base->name)};
+  Serving serving{model, *scheduler, *io_, metrics_, Catalogue(name)};
   const AtEnd first([&] {
     stop();
     scheduler.reset();
   });
-  const std::string name = base->name;
-  scheduler->set_card(std::move(base));
+  if (base)
+    scheduler->set_card(std::move(base));
   ServedFolder folder(settings_.cards, serving, plugins, name);
   folder.scan();
   log("ready: " + counted(folder.loaded(), "card") + " on " + name + ".");

@@ -47,8 +47,10 @@ public:
   explicit Server(ServerSettings settings);
   ~Server() override;
 
-  /// Serves the cards of the folder, and `base`, the model itself under its name, until SIGTERM or SIGINT. Called once.
-  void serve(const Model& model, const registry::Registry& plugins, std::shared_ptr<const TaskPipeline> base);
+  /// Serves the cards of the folder, and `base`, the model `name` itself (null if it can't generate), until SIGTERM or SIGINT.
+  /// Called once.
+  void serve(const Model& model, const registry::Registry& plugins, const std::string& name,
+             std::shared_ptr<const TaskPipeline> base);
 
   std::optional<Reply> refuse(const HttpRequest& head) override;
   void serve(const std::shared_ptr<Exchange>& exchange) override;

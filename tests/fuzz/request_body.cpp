@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
         fuzz::require(read.settings.max_length > 0 && read.settings.returns > 0, "nothing would be generated");
         fuzz::require(!read.stream || read.settings.returns == 1, "several texts would be streamed");
       } else {
-        const Example row = server::example_of(server::parse_body(body), "row 0", "card");
+        const Example row = server::example_of(server::parse_body(body), "card");
         fuzz::require(!row.fields.contains("card") && !row.words.contains("card"),
                       "the card's name became a field");
       }

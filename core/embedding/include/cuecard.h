@@ -86,7 +86,7 @@ typedef struct cuecard_model_options {
   int64_t max_waiting_rows; /* most rows that wait; default: no limit */
 } cuecard_model_options;
 
-/* Opens a folder in the Hugging Face layout or a GGUF file. */
+/* Opens a folder in the Hugging Face layout, a GGUF file, or a model by its name, as the program does. */
 CUECARD_C_FUNCTION cuecard_error* cuecard_open(const char* path, const cuecard_model_options* options,
                                                cuecard_model** model);
 /* Cancels what waits, finishes the pass that is running, and frees the model. No other thread may use the model any more;

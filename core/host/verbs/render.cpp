@@ -17,7 +17,6 @@
 #include "host/output/prompt_tokens.hpp"
 #include "host/verbs/verbs.hpp"
 
-
 namespace cuecard::host {
 
 namespace {

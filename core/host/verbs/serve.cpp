@@ -6,6 +6,7 @@
 #include "host/device.hpp"
 #include "host/loading.hpp"
 #include "host/verbs/verbs.hpp"
+#include "machine/models.hpp"
 #include "server/server.hpp"
 
 namespace cuecard::host {
@@ -28,7 +29,8 @@ server::ServerSettings settings_of(const Values& values) {
 
 /// The name of the model's file or folder.
 std::string name_of_model(const Values& values) {
-  const std::filesystem::path path = std::filesystem::absolute(values.text("model")).lexically_normal();
+  const std::filesystem::path path =
+      std::filesystem::absolute(model_path(values.text("model"))).lexically_normal();
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
@@ -39,10 +41,14 @@ int serve(const Values& values) {
   server::Server server(settings_of(values));
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
-  const auto base = std::make_shared<TaskPipeline>(
-      pipeline_of_template(model, plugins, "{text}", ComponentChoice().component, false));
-  base->name = name_of_model(values);
-  server.serve(model, plugins, base);
+  const std::string name = name_of_model(values);
+  std::shared_ptr<TaskPipeline> base;
+  if (model.shape().generates()) {
+    base = std::make_shared<TaskPipeline>(
+        pipeline_of_template(model, plugins, "{text}", ComponentChoice().component, false));
+    base->name = name;
+  }
+  server.serve(model, plugins, name, base);
   return 0;
 }
 

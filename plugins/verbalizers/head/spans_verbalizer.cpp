@@ -70,12 +70,13 @@ GoldTokens gold_tokens(const Batch& batch, const Prompts& prompts, const std::st
   return gold;
 }
 
-/// The selected token of entry `e` that stands for no answer, or -1.
+/// The selected token of entry `e` that stands for no answer: the one outside the field, or the last, if a causal model's prompt ends
+/// in the field.
 int64_t null_token(const Batch& batch, std::size_t e) {
   for (int64_t token = batch.answer_offsets[e]; token < batch.answer_offsets[e + 1]; ++token)
     if (batch.answer_origin[static_cast<std::size_t>(token)].field < 0)
       return token;
-  return -1;
+  return batch.answer_offsets[e + 1] - 1;
 }
 
 double log_sum_exp(const float* values, int64_t count) {

@@ -181,6 +181,22 @@ def _opened() -> ctypes.CDLL:
 library = _opened()
 
 
+def encoded(text: str, what: str) -> bytes:
+    """A text for C, which ends at the first NUL."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is {text!r}; expected a text.")
+    if "\0" in text:
+        raise ValueError(f"{what} contains a NUL character.")
+    return text.encode()
+
+
+def path_of(path: str | os.PathLike, what: str) -> bytes:
+    """A path for C."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{what} is {path!r}; expected a path.")
+    return encoded(os.fspath(path), what)
+
+
 def version() -> str:
     """The version of the package."""
     return library.cuecard_version().decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import byref, c_char_p, c_void_p, sizeof
 from dataclasses import dataclass, field
@@ -22,12 +23,18 @@ from cuecard._library import (
     CToken,
     CUseName,
     Error,
+    ErrorKind,
     check,
+    encoded,
     error_of,
     library,
+    path_of,
 )
 
 Row = str | Mapping[str, Any]
+
+_callback = threading.local()
+"""`model`: the model whose thread this is, while it calls back."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +99,25 @@ def _text(text: str, kept: list) -> CText:
 
 def _row(row: Row, card: str | None, kept: list) -> CRow:
     """`kept` holds what the struct refers to."""
+    c_card = encoded(card, "the name of the card") if card is not None else None
     if isinstance(row, str):
-        return CRow(card.encode() if card else None, _text(row, kept))
+        return CRow(c_card, _text(row, kept))
+    if not isinstance(row, Mapping):
+        raise TypeError(f"a row is {row!r}; expected a text or a mapping of columns.")
     fields, lists = [], []
     for name, value in row.items():
-        if name == "card":
-            card = str(value)
+        if name == "card" and isinstance(value, str):
+            c_card = encoded(value, "the name of the card")
         elif isinstance(value, str):
-            fields.append(CField(str(name).encode(), _text(value, kept)))
+            fields.append(CField(encoded(str(name), "the name of a column"), _text(value, kept)))
         elif isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value):
             texts = (CText * len(value))(*(_text(text, kept) for text in value))
-            lists.append(CList(str(name).encode(), texts, len(value)))
+            lists.append(CList(encoded(str(name), "the name of a column"), texts, len(value)))
             kept.append(texts)
-        else:
-            raise TypeError(f"the column {name!r} of a row is {value!r}; expected a text or a list of texts.")
+        # Numbers and the like are ids and gold labels of frames; where a card needs such a column, its answer says that it is missing.
     c_fields, c_lists = (CField * len(fields))(*fields), (CList * len(lists))(*lists)
     kept += [c_fields, c_lists]
-    return CRow(card.encode() if card else None, CText(None, 0), c_fields, len(fields), c_lists, len(lists))
+    return CRow(c_card, CText(None, 0), c_fields, len(fields), c_lists, len(lists))
 
 
 def _records(rows: Row | Iterable[Row]) -> list[Row]:
@@ -168,22 +177,29 @@ class Model:
         max_waiting_rows: int = 0,
     ):
         self._model: int | None = None
-        folders = (c_char_p * len(plugin_paths))(*(os.fsencode(folder) for folder in plugin_paths))
+        self._process = os.getpid()
+        if isinstance(cards, (str, os.PathLike)) or isinstance(plugin_paths, (str, os.PathLike)):
+            raise TypeError("cards and plugin_paths are lists of paths; put a single one into a list.")
+        folders = (c_char_p * len(plugin_paths))(*(path_of(folder, "a folder of plugins") for folder in plugin_paths))
         options = CModelOptions(
-            sizeof(CModelOptions), device.encode(), dtype.encode(), threads, folders, len(plugin_paths), batch_rows, batch_tokens,
+            sizeof(CModelOptions), encoded(device, "device"), encoded(dtype, "dtype"), threads, folders, len(plugin_paths), batch_rows, batch_tokens,
             max_waiting_rows,
         )  # fmt: skip
         opened = c_void_p()
-        check(library.cuecard_open(os.fsencode(path), byref(options), byref(opened)))
+        check(library.cuecard_open(path_of(path, "the model"), byref(options), byref(opened)))
         self._model = opened.value
         named = cards.items() if isinstance(cards, Mapping) else ((None, card) for card in cards)
         for name, card in named:
+            before = self.cards
             self.load_card(card, name)
+            if name is None and self.cards == before:
+                self.close()
+                raise Error(f"several cards are named as {os.fspath(card)} is; give them names, as in {{\"name\": path}}.", ErrorKind.WRONG_USE)
 
     def close(self) -> None:
         """Frees the model; rows that wait are answered with an error. No other thread may use it any more."""
         if self._model:
-            library.cuecard_close(self._model)
+            library.cuecard_close(self._open())
             self._model = None
 
     def __enter__(self) -> Model:
@@ -193,20 +209,28 @@ class Model:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_model", None):
-            self.close()
+        if getattr(self, "_model", None) and self._process == os.getpid():
+            library.cuecard_close(self._model)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a cuecard.Model can't be copied or pickled; open another one.")
 
     def _open(self) -> int:
         if not self._model:
             raise Error("the model was closed.")
+        if self._process != os.getpid():
+            raise Error("the model belongs to the process that this one was forked from; open it here.", ErrorKind.WRONG_USE)
+        if getattr(_callback, "model", None) is self:
+            raise Error("a callback runs on the model's thread and can't use the model; use it from another thread.", ErrorKind.WRONG_USE)
         return self._model
 
     def load_card(self, path: str | os.PathLike, name: str | None = None) -> None:
         """Loads a card under `name`, or its own name. It replaces a card of that name between two passes."""
-        check(library.cuecard_load_card(self._open(), os.fsencode(path), name.encode() if name else None))
+        c_name = encoded(name, "the name of the card") if name is not None else None
+        check(library.cuecard_load_card(self._open(), path_of(path, "the card"), c_name))
 
     def drop_card(self, name: str) -> None:
-        check(library.cuecard_drop_card(self._open(), name.encode()))
+        check(library.cuecard_drop_card(self._open(), encoded(name, "the name of the card")))
 
     @property
     def cards(self) -> list[str]:
@@ -225,7 +249,8 @@ class Model:
         """One answer per row, in order.
 
         A row is a text, for a template with one field, or a mapping of columns: texts, lists of texts, and `card`, the card that it
-        goes to. `rows` may be one row, any iterable of rows, or a pandas frame. `card` is for rows that name none. `deadline`:
+        goes to; columns of numbers and the like are left out. `rows` may be one row, any iterable of rows, or a pandas frame. `card` is
+        for rows that name none. `deadline`:
         seconds within which a row must begin to run; 0: no limit. A row that can't be answered has an `error`.
         """
         return self._answers(rows, card, deadline, None, None)
@@ -241,7 +266,8 @@ class Model:
     ) -> list[Answer]:
         """Texts that continue the prompts of the rows, in `Answer.texts`.
 
-        `on_text(row, text so far)` is called whenever a token was added, on the model's thread; False cancels the request.
+        `on_text(row, text so far)` is called whenever a token was added, on the model's thread, so it must not use the model; False
+        cancels the request.
         """
         return self._answers(rows, card, deadline, options, on_text)
 
@@ -259,18 +285,25 @@ class Model:
         raised: list[BaseException] = []
 
         def token(_: int, row: int, text: bytes) -> bool:
+            _callback.model = self
             try:
                 return on_text(row, text.decode()) is not False
             except BaseException as exception:  # it can't cross the library
                 raised.append(exception)
                 return False
+            finally:
+                _callback.model = None
 
         options = CRequestOptions(sizeof(CRequestOptions), deadline, CFinished(), CToken(token) if on_text else CToken())
         request, answers = c_void_p(), c_void_p()
         if generate is None:
             check(library.cuecard_submit(self._open(), c_rows, len(records), byref(options), byref(request)))
         else:
-            stop = (c_char_p * len(generate.stop))(*(text.encode() for text in generate.stop))
+            if not isinstance(generate, GenerateOptions) or isinstance(generate.stop, str):
+                raise TypeError("options are cuecard.GenerateOptions, and stop is a list of texts.")
+            if not 0 <= generate.seed < 2**64:
+                raise ValueError(f"the seed is {generate.seed}; expected a whole number from 0 to 2**64 - 1.")
+            stop = (c_char_p * len(generate.stop))(*(encoded(text, "a stop text") for text in generate.stop))
             c_generate = CGenerateOptions(
                 sizeof(CGenerateOptions), generate.max_tokens, generate.min_tokens, generate.beams, generate.texts,
                 generate.temperature, generate.top_k, generate.top_p, generate.min_p, generate.repetition_penalty,

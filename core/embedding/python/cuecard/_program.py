@@ -73,4 +73,6 @@ def train(
 
 def compare(task: str | os.PathLike, model: str | os.PathLike, tuners: Sequence[str], **options: Any) -> list[dict[str, Any]]:
     """Trains and measures several tuners on a task: the lines of `cuecard compare --json`."""
+    if isinstance(tuners, str):
+        raise TypeError("tuners is a list of names; put a single one into a list.")
     return _run("compare", {"task": task, "model": model, "tuners": ",".join(tuners), **options})
