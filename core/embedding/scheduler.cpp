@@ -128,9 +128,8 @@ void Scheduler::submit(const std::shared_ptr<Request>& request) {
   {
     const std::lock_guard lock(mutex_);
     if (settings_.max_waiting_rows > 0 && rows > settings_.max_waiting_rows)
-      throw UsageError("the request has " + std::to_string(rows) + " rows, and at most " +
-                       std::to_string(settings_.max_waiting_rows) +
-                       " may wait; send them in several requests.");
+      throw QueueFull("the request has " + std::to_string(rows) + " rows, and at most " +
+                      std::to_string(settings_.max_waiting_rows) + " may wait; send them in several requests.");
     if (settings_.max_waiting_rows > 0 && counters_.rows_waiting + rows > settings_.max_waiting_rows)
       throw QueueFull(std::to_string(counters_.rows_waiting) + " rows are waiting and " + std::to_string(rows) +
                       " would be added, but at most " + std::to_string(settings_.max_waiting_rows) +

@@ -54,7 +54,7 @@ public:
   /// Null when there is no such card, or when `name` is empty and there are several.
   std::shared_ptr<const TaskPipeline> card(const std::string& name) const;
 
-  /// Throws QueueFull when more rows would wait than are allowed, UsageError when the request alone has more.
+  /// Throws QueueFull when more rows would wait than are allowed.
   void submit(const std::shared_ptr<Request>& request);
 
   SchedulerCounters counters() const;

@@ -39,12 +39,12 @@ Example example_of(const nlohmann::json& row, const std::string& card) {
     example.fields[""] = row.get<std::string>(); // the scheduler knows the field's name
     return example;
   }
-  if (problem_of_row(row))
+  if (!row.is_object())
     return example;
   for (const auto& [name, value] : row.items()) {
     if (name == "id")
       example.id = value.is_string() ? value.get<std::string>() : value.dump();
-    else if (name == "card")
+    else if (name == "card" && value.is_string())
       example.card = value.get<std::string>();
     else if (value.is_string())
       example.fields[name] = value.get<std::string>();
