@@ -42,14 +42,16 @@ Example example_of(const nlohmann::json& row, const std::string& card) {
   if (!row.is_object())
     return example;
   for (const auto& [name, value] : row.items()) {
-    if (name == "id")
+    if (name == "id") {
       example.id = value.is_string() ? value.get<std::string>() : value.dump();
-    else if (name == "card" && value.is_string())
-      example.card = value.get<std::string>();
-    else if (value.is_string())
+    } else if (name == "card") {
+      if (value.is_string())
+        example.card = value.get<std::string>();
+    } else if (value.is_string()) {
       example.fields[name] = value.get<std::string>();
-    else if (is_texts(value))
+    } else if (is_texts(value)) {
       example.words[name] = value.get<std::vector<std::string>>();
+    }
   }
   return example;
 }
