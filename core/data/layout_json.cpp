@@ -29,9 +29,9 @@ std::string separator_name(char separator) {
 } // namespace
 
 const std::vector<std::string>& layout_keys() {
-  static const std::vector<std::string> keys{"format",  "header",  "separator", "quotes",          "fields",
-                                             "words",   "meta",    "choices",   "label",           "label_separator",
-                                             "id",      "answers", "references", "spans"};
+  static const std::vector<std::string> keys{"format", "header",  "separator",  "quotes", "fields",
+                                             "words",  "meta",    "choices",    "label",  "label_separator",
+                                             "id",     "answers", "references", "spans"};
   return keys;
 }
 

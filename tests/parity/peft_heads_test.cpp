@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/predict/batch_runner.hpp"
-#include "files/strict_json.hpp"
 #include "engine/word_field.hpp"
+#include "files/strict_json.hpp"
 #include "model/test_folder.hpp"
 #include "peft/export.hpp"
 #include "peft/import.hpp"

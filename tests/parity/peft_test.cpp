@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/predict/predictor.hpp"
-#include "files/strict_json.hpp"
 #include "engine/word_field.hpp"
+#include "files/strict_json.hpp"
 #include "model/test_folder.hpp"
 #include "peft/adapter_tensors.hpp"
 #include "peft/export.hpp"
