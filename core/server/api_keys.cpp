@@ -22,9 +22,10 @@ constexpr std::string_view scheme = "Bearer ";
 ApiKeys::ApiKeys(const std::filesystem::path& file) {
   std::istringstream lines(read_text(file, largest_file));
   for (std::string line; std::getline(lines, line);) {
-    const std::size_t end = line.find_last_not_of(" \t\r");
-    if (end != std::string::npos)
-      digests_.insert(sha256(line.substr(0, end + 1)));
+    constexpr const char* blanks = " \t\r";
+    const std::size_t begin = line.find_first_not_of(blanks), end = line.find_last_not_of(blanks);
+    if (begin != std::string::npos)
+      digests_.insert(sha256(line.substr(begin, end + 1 - begin)));
   }
   if (digests_.empty())
     throw DataError(file.string() + ": has no key; write one key a line.");
