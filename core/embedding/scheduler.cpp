@@ -7,26 +7,13 @@
 
 #include <cuecard/error.hpp>
 
+#include "batch/example_bytes.hpp"
 #include "data/text_fields.hpp"
 #include "engine/word_field.hpp"
 
 namespace cuecard::embedding {
 
 namespace {
-
-/// A batch is chosen before its texts are tokenized. Most tokens of running text have at least so many bytes; a forward pass is
-/// bounded by tokens all the same (PredictSettings::batch_tokens).
-constexpr std::size_t bytes_per_token = 4;
-
-std::size_t bytes_of(const Example& example) {
-  std::size_t bytes = 0;
-  for (const auto& [name, text] : example.fields)
-    bytes += text.size();
-  for (const auto& [name, texts] : example.words)
-    for (const std::string& text : texts)
-      bytes += text.size() + 1;
-  return bytes;
-}
 
 /// Gives the text of a row without a field to the only field of the card's template. DataError when there are several.
 void name_text(Example& example, const TaskPipeline& pipeline) {

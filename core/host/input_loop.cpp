@@ -3,6 +3,7 @@
 #include <iostream>
 #include <limits>
 
+#include "batch/example_bytes.hpp"
 #include "host/interrupt.hpp"
 #include "host/runs/progress.hpp"
 #include "program/failure.hpp"
@@ -12,17 +13,6 @@ namespace cuecard::host {
 namespace {
 
 constexpr int64_t rows_without_batches = 64; ///< of a verb that runs no model
-constexpr int64_t bytes_per_token = 4;       ///< of English text, about
-
-std::size_t bytes_of(const Example& example) {
-  std::size_t bytes = 0;
-  for (const auto& [name, text] : example.fields)
-    bytes += text.size();
-  for (const auto& [name, words] : example.words)
-    for (const std::string& word : words)
-      bytes += word.size() + 1;
-  return bytes;
-}
 
 /// How many of `rows`, at least one, have no more than `most` bytes together.
 std::size_t fitting(std::span<const InputRow> rows, std::size_t most) {
@@ -41,7 +31,7 @@ InputLoop::InputLoop(const Values& values, InputRows& input, int64_t batches)
     : values_(values), input_(input),
       most_rows_(static_cast<std::size_t>(batches * values.integer("batch-size", rows_without_batches))),
       most_bytes_(values.given("batch-tokens")
-                      ? static_cast<std::size_t>(batches * values.integer("batch-tokens") * bytes_per_token)
+                      ? static_cast<std::size_t>(batches * values.integer("batch-tokens")) * bytes_per_token
                       : std::numeric_limits<std::size_t>::max()) {}
 
 void InputLoop::run(const InputAnswers& answers) {

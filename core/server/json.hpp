@@ -1,12 +1,12 @@
 /// JSON of answers and of request bodies.
 #pragma once
 
-#include <cmath>
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "files/finite_json.hpp"
 #include "files/strict_json.hpp"
 #include "server/http/reply.hpp"
 
@@ -24,11 +24,6 @@ inline std::string dump(const Json& value) {
 
 inline Reply json_reply(const Json& value) {
   return {200, dump(value)};
-}
-
-/// Null if not finite, since JSON has no NaN or infinity.
-inline Json finite(double number) {
-  return std::isfinite(number) ? Json(number) : Json();
 }
 
 /// DataError for what is no JSON. The size of bodies is limited when they are read.

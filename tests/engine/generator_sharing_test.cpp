@@ -160,11 +160,11 @@ TEST_CASE("a waiting prompt enters the batch when a text is finished, while othe
     Counters counters;
     Generator generator(model, {model.backbone(), counters}, {2, 4096});
     std::vector<int64_t> seen; // prompts, in the order of their tokens
-    const auto texts = generator.write(items_of(prompts), {}, settings,
-                                       {.token = [&](int64_t prompt, std::span<const int64_t>) {
-                                         seen.push_back(prompt);
-                                         return true;
-                                       }});
+    const auto texts =
+        generator.write(items_of(prompts), {}, settings, [&](int64_t prompt, std::span<const int64_t>) {
+          seen.push_back(prompt);
+          return true;
+        });
     for (std::size_t i = 0; i < order.size(); ++i)
       CHECK(texts[i][0].ids == expected[order[i]].ids);
     const auto third = std::find(seen.begin(), seen.end(), 2);

@@ -129,21 +129,19 @@ TEST_CASE("the callback sees each token and can stop generation; later calls are
   settings.min_length = 6;
   int64_t calls = 0;
   CHECK_THROWS_AS(generator.write(items_of(prompts), {}, settings,
-                                  {.token = [&](int64_t, std::span<const int64_t>) { return ++calls < 8; }}),
+                                  [&](int64_t, std::span<const int64_t>) { return ++calls < 8; }),
                   Cancelled);
   CHECK(calls == 8);
   std::vector<int64_t> longest(prompts.size(), 0);
-  int64_t steps = 0;
-  const auto texts = generator.write(items_of(prompts), {}, settings,
-                                     {.token =
-                                          [&](int64_t prompt, std::span<const int64_t> ids) {
-                                            longest[static_cast<std::size_t>(prompt)] =
-                                                static_cast<int64_t>(ids.size());
-                                            return true;
-                                          },
-                                      .between_steps = [&] { ++steps; }});
+  const int64_t before = counters.forwards;
+  const auto texts =
+      generator.write(items_of(prompts), {}, settings, [&](int64_t prompt, std::span<const int64_t> ids) {
+        longest[static_cast<std::size_t>(prompt)] = static_cast<int64_t>(ids.size());
+        return true;
+      });
   CHECK(longest == std::vector<int64_t>(prompts.size(), 6));
-  CHECK(steps == 6); // all prompts fit into one batch, whose first pass gives the first token
+  CHECK(counters.forwards - before ==
+        6); // all prompts fit into one batch, whose first pass gives the first token
   for (std::size_t i = 0; i < prompts.size(); ++i)
     CHECK(texts[i][0].ids == written(model, {prompts[i]}, settings).texts[0][0].ids);
 }

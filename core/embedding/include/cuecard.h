@@ -12,7 +12,7 @@
  * Errors. A function that can fail returns NULL, or an error that the caller frees with cuecard_error_free. Then nothing was
  * stored through its pointers. No exception leaves the library.
  *
- * Texts are UTF-8. Texts that are given are copied. Texts that are returned belong to the object that they were asked of.
+ * Strings are UTF-8. Arguments are copied; returned strings are owned by the object they were read from and live as long as it.
  *
  * Threads. Every function may be called from any thread, for one model from several at once, unless it says otherwise. Each
  * model has one thread of its own that runs it; callbacks are called on that thread and must return soon. They may submit, cancel
@@ -21,8 +21,8 @@
  * The library prints nothing, installs no signal handlers and never ends the process. It keeps no state of its own outside of its
  * objects; number of threads and memory pools are LibTorch's.
  *
- * Structs of options begin with their size, so that later versions can append to them; NULL stands for the defaults, and a member
- * that is 0 for its default. Functions and members are never removed within one value of CUECARD_C_VERSION.
+ * Every options struct begins with its size, so that later versions can add members. NULL means defaults throughout, and a member
+ * that is 0 has its default value. Functions and members are never removed within one value of CUECARD_C_VERSION.
  */
 #ifndef CUECARD_H
 #define CUECARD_H

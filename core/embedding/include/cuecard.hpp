@@ -1,4 +1,4 @@
-/// cuecard.hpp: cuecard.h for C++17, in one header. Objects own what they stand for; errors are exceptions.
+/// cuecard.hpp: a header-only C++17 wrapper of cuecard.h with RAII objects, exceptions and futures.
 ///
 ///     cuecard::api::Model model("smollm2.gguf");
 ///     model.load_card("sentiment.card");

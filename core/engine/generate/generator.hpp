@@ -52,11 +52,11 @@ public:
   /// position left. What is thrown ends the run, and what was cached is forgotten.
   void run(PromptSource& source, const Condition& condition);
 
-  /// For each of `prompts` (prepared by `read_last_token`) `settings.returns` texts, best first. Cancelled when `callbacks.token`
+  /// For each of `prompts` (prepared by `read_last_token`) `settings.returns` texts, best first. Cancelled when `callback`
   /// returns false.
   std::vector<std::vector<Generated>> write(const std::vector<PackItem>& prompts, const Condition& condition,
                                             const GenerateSettings& settings,
-                                            const GenerateCallbacks& callbacks = {});
+                                            const TokenCallback& callback = {});
 
   /// Drops what is cached for a card.
   void forget(int64_t card) { prefixes_.forget(card, *cache_); }

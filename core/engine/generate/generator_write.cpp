@@ -13,8 +13,8 @@ namespace {
 class ListedPrompts final : public PromptSource {
 public:
   ListedPrompts(const std::vector<PackItem>& items, const GenerateSettings& settings,
-                const GenerateCallbacks& callbacks)
-      : items_(items), settings_(std::make_shared<const GenerateSettings>(settings)), callbacks_(callbacks),
+                const TokenCallback& callback)
+      : items_(items), settings_(std::make_shared<const GenerateSettings>(settings)), callback_(callback),
         texts_(items.size()) {}
 
   std::optional<OpenPrompt> next() override {
@@ -25,24 +25,19 @@ public:
     return OpenPrompt{number, number, *item.prompt, item.example, item.card, settings_};
   }
   bool token(int64_t number, std::span<const int64_t> ids) override {
-    if (callbacks_.token && !callbacks_.token(number, ids))
+    if (callback_ && !callback_(number, ids))
       throw Cancelled();
     return true;
   }
   void finished(int64_t number, std::vector<Generated> texts) override {
     texts_[static_cast<std::size_t>(number)] = std::move(texts);
   }
-  void stepped() override {
-    if (callbacks_.between_steps)
-      callbacks_.between_steps();
-  }
-
   std::vector<std::vector<Generated>> texts() { return std::move(texts_); }
 
 private:
   const std::vector<PackItem>& items_;
   const std::shared_ptr<const GenerateSettings> settings_;
-  const GenerateCallbacks& callbacks_;
+  const TokenCallback& callback_;
   std::size_t next_ = 0;
   std::vector<std::vector<Generated>> texts_;
 };
@@ -52,9 +47,9 @@ private:
 std::vector<std::vector<Generated>> Generator::write(const std::vector<PackItem>& prompts,
                                                      const Condition& condition,
                                                      const GenerateSettings& settings,
-                                                     const GenerateCallbacks& callbacks) {
+                                                     const TokenCallback& callback) {
   check(settings, model_.shape());
-  ListedPrompts listed(prompts, settings, callbacks);
+  ListedPrompts listed(prompts, settings, callback);
   run(listed, condition);
   return listed.texts();
 }

@@ -54,7 +54,7 @@ std::vector<std::vector<Generated>> TextWriter::write(std::vector<TokenizedPromp
                                                       const std::vector<const Example*>& examples,
                                                       const std::vector<int64_t>& cards,
                                                       const GenerateSettings& settings,
-                                                      const GenerateCallbacks& callbacks) {
+                                                      const TokenCallback& callback) {
   if (prompts.empty())
     return {};
   std::vector<PackItem> items;
@@ -63,7 +63,7 @@ std::vector<std::vector<Generated>> TextWriter::write(std::vector<TokenizedPromp
     items.push_back({&prompts[i], examples.empty() ? nullptr : examples[i]});
     items.back().card = cards[i];
   }
-  return generator_of(cards.front()).write(items, condition_by(cards.front()), settings, callbacks);
+  return generator_of(cards.front()).write(items, condition_by(cards.front()), settings, callback);
 }
 
 Generator& TextWriter::generator_of(int64_t card) {
@@ -96,7 +96,7 @@ void TextWriter::run(PromptSource& source, int64_t card) {
 
 std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const Example*>& examples,
                                                          const GenerateSettings& settings, ExampleNotes* notes,
-                                                         const GenerateCallbacks& callbacks) {
+                                                         const TokenCallback& callback) {
   struct Group {
     std::vector<TokenizedPrompt> prompts;
     std::vector<const Example*> examples;
@@ -122,10 +122,10 @@ std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const
   std::vector<std::vector<Generated>> texts(examples.size());
   for (auto& own : groups) {
     Group& group = own.second;
-    GenerateCallbacks numbered = callbacks;
-    if (callbacks.token)
-      numbered.token = [&](int64_t prompt, std::span<const int64_t> ids) {
-        return callbacks.token(group.indices[static_cast<std::size_t>(prompt)], ids);
+    TokenCallback numbered;
+    if (callback)
+      numbered = [&](int64_t prompt, std::span<const int64_t> ids) {
+        return callback(group.indices[static_cast<std::size_t>(prompt)], ids);
       };
     auto generated = write(std::move(group.prompts), group.examples, group.cards, settings, numbered);
     for (std::size_t i = 0; i < generated.size(); ++i)

@@ -34,18 +34,18 @@ public:
   bool generates(const Example& example) const;
 
   /// Continuations of the prompt of each example, whatever its verbalizer predicts: `settings.returns` texts
-  /// each, best first. An example that can't be used has no text and a problem, which `notes` get. `callbacks.token` receives the example's
+  /// each, best first. An example that can't be used has no text and a problem, which `notes` get. `callback` receives the example's
   /// number; if it returns false, Cancelled is thrown.
   std::vector<std::vector<Generated>> generate(const std::vector<const Example*>& examples,
                                                const GenerateSettings& settings, ExampleNotes* notes = nullptr,
-                                               const GenerateCallbacks& callbacks = {});
+                                               const TokenCallback& callback = {});
 
   /// Continuations of `prompts` of `cards`, which must share their weights. `examples`: one per prompt, or
   /// empty.
   std::vector<std::vector<Generated>> write(std::vector<TokenizedPrompt> prompts,
                                             const std::vector<const Example*>& examples,
                                             const std::vector<int64_t>& cards, const GenerateSettings& settings,
-                                            const GenerateCallbacks& callbacks = {});
+                                            const TokenCallback& callback = {});
 
   /// The prompt of `example`, which goes to `card`, without a number. DataError when it can't be continued, UsageError when the
   /// settings contradict each other.

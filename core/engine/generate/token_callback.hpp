@@ -1,4 +1,4 @@
-/// What a caller of the generator is told while it runs.
+/// Callback for streaming generated tokens.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,5 @@ namespace cuecard {
 /// Called for each new token with the prompt's number and the tokens of its first text so far (in beam search:
 /// no tokens). If it returns false, Cancelled is thrown.
 using TokenCallback = std::function<bool(int64_t prompt, std::span<const int64_t> ids)>;
-
-struct GenerateCallbacks {
-  TokenCallback token = {}; ///< may be empty
-  /// PromptSource::stepped; may be empty.
-  std::function<void()> between_steps = {};
-};
 
 } // namespace cuecard

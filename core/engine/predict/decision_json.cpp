@@ -1,20 +1,12 @@
 #include "engine/predict/decision_json.hpp"
 
-#include <cmath>
-
 #include <nlohmann/json.hpp>
+
+#include "files/finite_json.hpp"
 
 namespace cuecard {
 
-namespace {
-
 using Json = nlohmann::ordered_json;
-
-Json finite(double number) {
-  return std::isfinite(number) ? Json(number) : Json();
-}
-
-} // namespace
 
 void add_decision(Json& object, const Decision& decision, const TaskPipeline& pipeline) {
   const auto name_of = [&](int64_t label) {

@@ -58,8 +58,8 @@ public:
   /// Texts that continue the prompt of each example: TextWriter::generate.
   std::vector<std::vector<Generated>> generate(const std::vector<const Example*>& examples,
                                                const GenerateSettings& settings, ExampleNotes* notes = nullptr,
-                                               const GenerateCallbacks& callbacks = {}) {
-    return writer_.generate(examples, settings, notes, callbacks);
+                                               const TokenCallback& callback = {}) {
+    return writer_.generate(examples, settings, notes, callback);
   }
 
   /// For programs that continue prompts as they arrive (TextWriter::open, TextWriter::run).

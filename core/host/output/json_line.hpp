@@ -1,24 +1,19 @@
 /// JSON Lines on standard output.
 #pragma once
 
-#include <cmath>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
 
 #include "batch/cut_tokens.hpp"
 #include "engine/counters.hpp"
+#include "files/finite_json.hpp"
 #include "host/input_rows.hpp"
 
 namespace cuecard::host {
 
 /// Keeps keys in insertion order.
 using Json = nlohmann::ordered_json;
-
-/// Null if not finite, since JSON has no NaN or infinity.
-inline Json finite(double number) {
-  return std::isfinite(number) ? Json(number) : Json();
-}
 
 inline void print_line(const Json& value) {
   std::cout << value.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';

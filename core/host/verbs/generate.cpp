@@ -99,11 +99,11 @@ int generate(const Values& values) {
                        ::isatty(STDOUT_FILENO) != 0;
   const GrowingText growing(model.vocabulary(), settings);
   GrowingLine line;
-  const GenerateCallbacks callbacks{.token = [&](int64_t, std::span<const int64_t> ids) {
+  const auto watch = [&](int64_t, std::span<const int64_t> ids) {
     if (streams)
       line.show(growing.so_far(ids));
     return !work.requested();
-  }};
+  };
   std::vector<std::vector<Generated>> texts;
   ExampleNotes notes;
   SkippedInputs skipped(json, *input);
@@ -113,7 +113,7 @@ int generate(const Values& values) {
   try {
     loop.run({.run =
                   [&](const std::vector<const Example*>& examples) {
-                    texts = predictor.generate(examples, settings, &notes, callbacks);
+                    texts = predictor.generate(examples, settings, &notes, watch);
                     return notes;
                   },
               .print =

@@ -6,7 +6,7 @@
     for answer in model.predict(["A warm and funny film.", "Two hours of my life."]):
         print(answer.label, answer.scores)
 
-`Model` stands on the library's C interface (cuecard.h): it may be used from several threads, whose rows share forward passes.
+`Model` wraps the C interface of the library (cuecard.h). It is thread-safe, and rows from several threads share forward passes.
 `train` and `compare` run the program `cuecard`, which is also on the path. Errors are `cuecard.Error`, with the program's sentence.
 """
 
