@@ -12,14 +12,16 @@ class DelimitedSource : public RecordSource {
 public:
   DelimitedSource(std::string_view bytes, const Dialect& dialect, bool header, const std::string& origin)
       : bytes_(bytes.substr(dialect.begin)), dialect_(dialect), origin_(origin),
-        line_end_(bytes.find('\n') == bytes.npos ? '\r' : '\n'), line_(dialect.begin > 0 ? 2 : 1) {
+        line_end_(line_end_of(bytes_, dialect.quotes)), line_(dialect.begin > 0 ? 2 : 1) {
     while (!bytes_.empty() && (bytes_.back() == '\n' || bytes_.back() == '\r'))
       bytes_.remove_suffix(1); // trailing blank lines are not records
+    for (; header && at_ < bytes_.size() && (bytes_[at_] == '\n' || bytes_[at_] == '\r'); ++at_)
+      line_ += bytes_[at_] == line_end_; // nor is one before the header
     if (header && at_ < bytes_.size())
       parse_values(header_);
   }
 
-  RecordNotes notes() const override { return {{}, dialect_.kept_quotes}; }
+  RecordNotes notes() const override { return {{}, dialect_.kept_quotes, after_quotes_, {}}; }
 
   const std::vector<std::string>& header() const override { return header_; }
 
@@ -41,6 +43,18 @@ public:
   }
 
 private:
+  /// CR where that ends the first record and no line feed outside of quotation marks ends another, else LF.
+  static char line_end_of(std::string_view bytes, bool quotes) {
+    bool quoted = false, returns = false;
+    for (const char byte : bytes) {
+      quoted = quoted != (quotes && byte == '"');
+      if (!quoted && byte == '\n')
+        return '\n';
+      returns = returns || (!quoted && byte == '\r');
+    }
+    return returns ? '\r' : '\n';
+  }
+
   void parse_values(std::vector<std::string>& values) {
     values.clear();
     for (;;) {
@@ -80,7 +94,9 @@ private:
         if (at_ + 1 >= bytes_.size() || bytes_[at_ + 1] != '"') {
           ++at_;
           // Text after a closing quote is outside RFC 4180; keep it, as spreadsheet programs do.
-          return value + unquoted_field();
+          const std::string rest = unquoted_field();
+          after_quotes_ += !rest.empty();
+          return value + rest;
         }
         ++at_;
       }
@@ -98,6 +114,7 @@ private:
   char line_end_;
   std::size_t at_ = 0;
   int64_t line_;
+  int64_t after_quotes_ = 0;
   std::vector<std::string> header_;
 };
 

@@ -158,6 +158,25 @@ TEST_CASE("line ends of all systems") {
         Rows{"a=1", "b=0"});                                                   // csv without newline=""
   CHECK(read("text,label\ra,1\rb,0\r", "d.csv", usual) == Rows{"a=1", "b=0"}); // Excel for Mac
   CHECK(read("text,label\na\rb,1\n", "d.csv", usual) == Rows{"a\rb=1"});
+  // pandas: to_csv(lineterminator="\r") of a text with a line feed.
+  CHECK(read("text,label\r\"two\nlines\",1\rb,0\r", "d.csv", usual) == Rows{"two\nlines=1", "b=0"});
+}
+
+TEST_CASE("blank lines before the header are none, as pandas has it") {
+  RecordReport report;
+  CHECK(read("\r\n\r\ntext,label\r\na,1\r\nb,2\r\n", "d.csv", usual, &report) == Rows{"a=1"});
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped[0].line == 5);
+}
+
+TEST_CASE("text after a closing quotation mark is read as Python's csv does, and told") {
+  // pandas: to_csv(doublequote=False, escapechar="\\") of `say "yes"!`.
+  RecordReport report;
+  CHECK(read("text,label\n\"say \\\"yes\\\"!\",1\nb,0\n", "d.csv", usual, &report) ==
+        Rows{"say \\yes\\\"!\"=1", "b=0"});
+  CHECK(report.remarks() ==
+        "d.csv: 1 value has text after its closing quotation mark; if marks within the text begin "
+        "with a backslash, double them.");
 }
 
 TEST_CASE("lists in columns are JSON, and lists as Python prints them are named") {

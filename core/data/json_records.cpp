@@ -58,6 +58,27 @@ const JsonValue* rows_within(const JsonValue& object) {
   return rows;
 }
 
+/// What to do with an object that holds all rows of a table, if it is one and no row itself.
+std::string remedy_for(const JsonValue& object) {
+  constexpr const char* as_pandas = " in pandas; write it with orient=\"records\"";
+  const auto is = [&](const std::string& key, Kind kind) {
+    return std::ranges::any_of(
+        object.members, [&](const auto& member) { return member.first == key && member.second.kind == kind; });
+  };
+  if (is("columns", Kind::list) && is("data", Kind::list))
+    return std::string("the file looks like a table of orient=\"split\"") + as_pandas;
+  for (const auto& [key, member] : object.members)
+    if (holds_objects(member))
+      return "the rows may be those of its list \"" + shown(key) + "\"; save that list alone";
+  const bool of_objects = std::ranges::all_of(object.members, [&](const auto& member) {
+    return member.second.kind == Kind::object && !member.second.members.empty() &&
+           member.second.members.size() == object.members[0].second.members.size();
+  });
+  return object.members.empty() || !of_objects
+             ? ""
+             : std::string("the file looks like a table of orient=\"columns\" or \"index\"") + as_pandas;
+}
+
 class JsonSource : public RecordSource {
 public:
   explicit JsonSource(std::string_view bytes) : bytes_(bytes) {
@@ -67,7 +88,7 @@ public:
 
   const std::vector<std::string>& header() const override { return no_header_; }
 
-  RecordNotes notes() const override { return {oddities_, 0}; }
+  RecordNotes notes() const override { return {oddities_, 0, 0, remedy_}; }
 
   bool next(Record& record) override {
     record = {};
@@ -116,8 +137,11 @@ private:
       add_problem("it is not a JSON object");
     else if (const JsonValue* rows = rows_within(value))
       add_all(*rows);
-    else
+    else {
+      if (remedy_.empty())
+        remedy_ = remedy_for(value);
       add_object(value);
+    }
   }
 
   void add_all(const JsonValue& list) {
@@ -214,6 +238,7 @@ private:
   std::vector<Record> rows_; ///< of the value that was read last
   std::size_t given_ = 0;    ///< how many of them were handed out
   JsonOddities oddities_;
+  std::string remedy_; ///< for the first object that holds rows in another way
   std::vector<std::string> no_header_;
 };
 

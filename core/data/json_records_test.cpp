@@ -131,3 +131,29 @@ TEST_CASE("a dictionary as Python prints it is named as such") {
   REQUIRE(result.report.skipped.size() == 1);
   CHECK(result.report.skipped[0].reason.find("json.dumps") != std::string::npos);
 }
+
+TEST_CASE("a table laid out in another way than by rows is named, with what to do") {
+  const auto refusal = [](const std::string& bytes) {
+    RecordLayout layout;
+    layout.fields["text"] = {"text", 0};
+    RecordReport report;
+    try {
+      parse_examples(bytes, "d.json", layout, {}, {}, report);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  // pandas: to_json, orient="columns" being the default, then "index" and "split".
+  CHECK(refusal(R"({"text":{"0":"a","1":"b"},"label":{"0":1,"1":0}})")
+            .ends_with(
+                "did you mean \"text.0\"?); the file looks like a table of orient=\"columns\" or \"index\" in "
+                "pandas; write it with orient=\"records\"."));
+  CHECK(refusal(R"({"0":{"text":"a","label":1},"1":{"text":"b","label":0}})")
+            .ends_with("write it with orient=\"records\"."));
+  CHECK(refusal(R"({"columns":["text","label"],"index":[0,1],"data":[["a",1],["b",0]]})")
+            .ends_with("a table of orient=\"split\" in pandas; write it with orient=\"records\"."));
+  CHECK(refusal(R"({"train":[{"text":"a"}],"n":1})")
+            .ends_with("the rows may be those of its list \"train\"; save that list alone."));
+  CHECK(refusal(R"({"premise":"a","nested":{"k":1}})").ends_with("it has no column \"text\"."));
+}

@@ -78,11 +78,11 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
   report = {};
   report.file = origin;
   report.sha256 = sha256(bytes);
+  bytes = decoded_text(bytes, origin, report.invalid_bytes); // says what archives and workbooks are
   const std::optional<DataFormat> format = layout.format ? layout.format : format_of_path(origin);
   if (!format)
     throw DataError(origin +
                     ": the file extension does not give the format; set it to tsv, csv, jsonl or conll.");
-  bytes = decoded_text(bytes, origin, report.invalid_bytes);
   report.invalid_bytes += replace_invalid_utf8(bytes);
   if (trimmed(bytes).empty())
     throw DataError(origin + ": the data file is empty.");
@@ -106,12 +106,13 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
   report.invalid_bytes += notes.json.lone_surrogates;
   report.repeated_keys = notes.json.repeated_keys;
   report.kept_quotes = notes.kept_quotes;
+  report.after_quotes = notes.after_quotes;
   if (report.records == 0)
     throw DataError(origin + ": the data file has a header but no rows.");
   if (examples.empty())
     throw DataError(origin + ": none of its examples can be used (" + std::to_string(report.records) +
                     " read); line " + std::to_string(report.skipped[0].line) + ": " + report.skipped[0].reason +
-                    ".");
+                    (notes.remedy.empty() ? "" : "; " + notes.remedy) + ".");
   if (!settings.allow_skipped)
     refuse_too_many(report.skipped, report.records, origin);
   return examples;

@@ -49,6 +49,12 @@ bool contains(const std::string& text, const std::string& part) {
 
 } // namespace
 
+TEST_CASE("an archive is named before its extension is looked at") {
+  RecordReport report;
+  CHECK_THROWS_WITH(parse_examples("\x1F\x8B\x08....", "d.csv.gz", {}, {}, {}, report),
+                    "d.csv.gz: is a gzip archive; text was expected, so unpack it.");
+}
+
 TEST_CASE("TSV: columns by number, literal quotes, CR LF line endings") {
   const auto [examples, report] =
       read("a \"fine\" film\t1\r\ndull\t0\r\n\r\n", "d.tsv", layout({{"text", {"", 1}}}, Column{"", 2}, false));

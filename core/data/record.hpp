@@ -33,7 +33,9 @@ struct Record {
 /// Oddities of a file that were read as the programs that wrote it mean them; each is told once, with its number.
 struct RecordNotes {
   JsonOddities json;
-  int64_t kept_quotes = 0; ///< TSV values in quotation marks that may or may not be part of them
+  int64_t kept_quotes = 0;  ///< TSV values in quotation marks that may or may not be part of them
+  int64_t after_quotes = 0; ///< values with text after their closing quotation mark
+  std::string remedy;       ///< what to do where no record has what was asked for; may be empty
 };
 
 /// Iterates over the records of one file. `bytes` must outlive it.

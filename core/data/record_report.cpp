@@ -129,6 +129,10 @@ std::string RecordReport::remarks() const {
       "keys appeared twice in their objects, and their last values were used");
   add(kept_quotes, "value was read with its quotation marks; if they are no part of it, set \"quotes\" to true",
       "values were read with their quotation marks; if they are no part of them, set \"quotes\" to true");
+  add(after_quotes,
+      "value has text after its closing quotation mark; if marks within the text begin with a backslash, double them",
+      "values have text after their closing quotation mark; if marks within the text begin with a backslash, double "
+      "them");
   return text.empty() ? text : text + ".";
 }
 

@@ -35,6 +35,7 @@ struct RecordReport {
   int64_t invalid_bytes = 0; ///< ill-formed sequences and lone surrogates replaced by U+FFFD
   int64_t repeated_keys = 0; ///< duplicate keys in JSON objects
   int64_t kept_quotes = 0;   ///< values of TSV files in quotation marks that may or may not be part of them
+  int64_t after_quotes = 0;  ///< values with text after their closing quotation mark
   std::vector<SkippedRecord> skipped;
 
   /// The sentence about skipped records, if any, and the remarks, if any.

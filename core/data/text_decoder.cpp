@@ -19,13 +19,19 @@ constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
 struct Signature {
   std::string_view bytes, what, remedy;
 };
-constexpr std::array<Signature, 8> signatures{{
+constexpr std::array<Signature, 12> signatures{{
     {"\x1F\x8B"sv, "a gzip archive", "unpack it"},
     {"PK\x03\x04"sv, "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as \"CSV UTF-8\""},
     {"\xD0\xCF\x11\xE0"sv, "an old Excel workbook", "save the sheet as \"CSV UTF-8\""},
     {"PAR1"sv, "a Parquet file", "write it as JSON lines or CSV"},
     {"ARROW1"sv, "an Arrow file", "write it as JSON lines or CSV"},
     {"\x28\xB5\x2F\xFD"sv, "a Zstandard archive", "unpack it"},
+    {"BZh91AY&SY"sv, "a bzip2 archive", "unpack it"},
+    {"\xFD"
+     "7zXZ\0"sv,
+     "an xz archive", "unpack it"},
+    {"SQLite format 3"sv, "an SQLite database", "write the table as JSON lines or CSV"},
+    {"%PDF-"sv, "a PDF document", "write its text as JSON lines or CSV"},
     {"\xFF\xFE\0\0"sv, "text in UTF-32", "save it as UTF-8"},
     {"\0\0\xFE\xFF"sv, "text in UTF-32", "save it as UTF-8"},
 }};
@@ -33,8 +39,8 @@ constexpr std::array<Signature, 8> signatures{{
 /// Whether the beginning of a stream says what it is. Plain text does with two bytes, since an answer to a short
 /// line can't wait for the next one.
 bool is_decidable(std::string_view bytes) {
-  constexpr std::size_t longest_signature = 6;
-  constexpr std::string_view first_of_signature("\0\x1F\x28\x50\x41\xD0\xEF\xFE\xFF", 9);
+  constexpr std::size_t longest_signature = 15;
+  constexpr std::string_view first_of_signature("\0\x1F\x28\x50\x41\x42\x53\x25\xD0\xEF\xFD\xFE\xFF", 13);
   return bytes.size() >= longest_signature || bytes.find('\n') != bytes.npos ||
          (bytes.size() >= 2 && first_of_signature.find(bytes[0]) == bytes.npos);
 }

@@ -67,6 +67,13 @@ TEST_CASE("what is no text is named, with what to do") {
   CHECK(refusal("\x1F\x8B\x08....").find("a gzip archive") != std::string::npos);
   CHECK(refusal("PAR1....").find("a Parquet file") != std::string::npos);
   CHECK(refusal("PARIS is fine") == "");
+  CHECK(refusal("BZh91AY&SY....").find("a bzip2 archive") != std::string::npos);
+  CHECK(refusal("\xFD"
+                "7zXZ\0...."sv)
+            .find("an xz archive") != std::string::npos);
+  CHECK(refusal("SQLite format 3\0"sv).find("an SQLite database") != std::string::npos);
+  CHECK(refusal("%PDF-1.7\n").find("a PDF document") != std::string::npos);
+  CHECK(refusal("%PD") == "");
 }
 
 TEST_CASE("a file in UTF-16, as Excel's \"Unicode text\", is read") {

@@ -216,6 +216,12 @@ void cuecard_for_each_card(cuecard_model* model, void (*use)(void* user, const c
     use(user, name.c_str());
 }
 
+void cuecard_for_each_warning(cuecard_model* model, void (*use)(void* user, const char* warning), void* user) {
+  for (const auto* warnings : {&model->plugins.warnings(), &model->model.warnings()})
+    for (const std::string& warning : *warnings)
+      use(user, warning.c_str());
+}
+
 void cuecard_read_counters(cuecard_model* model, cuecard_counters* counters) {
   const SchedulerCounters now = model->scheduler.counters();
   cuecard_counters result{};

@@ -4,6 +4,7 @@
 
 #include "engine/covered_vocabulary.hpp"
 #include "engine/guarded.hpp"
+#include "engine/weight_checks.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard {
@@ -42,6 +43,8 @@ Model Model::load(const std::filesystem::path& path, const registry::Registry& p
   if (settings.weights) {
     model.backbone_ = model.make_backbone(*model.files_.weights);
     model.shape_ = model.backbone_->shape();
+    for (std::string& warning : check_weights(*model.files_.weights, *model.backbone_, path.string()))
+      model.files_.warnings.push_back(std::move(warning));
   } else {
     registry::describe(*model.maker_, model.files_.configuration, model.shape_);
   }

@@ -15,6 +15,7 @@
 #include "host/device.hpp"
 #include "host/runs/training_task.hpp"
 #include "machine/models.hpp"
+#include "program/one_line.hpp"
 #include "registry/options.hpp"
 #include "registry/search.hpp"
 
@@ -70,14 +71,20 @@ TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& 
 registry::Registry find_plugins(const Values& values) {
   registry::Registry found =
       registry::Registry::scan(registry::SearchPath::standard(values.texts("plugin-path")));
-  for (const std::string& warning : found.warnings())
-    std::cerr << "cuecard: warning: " << warning << '\n';
+  show_warnings(found.warnings());
   return found;
+}
+
+void show_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings)
+    std::cerr << "cuecard: warning: " << one_line(warning) << '\n';
 }
 
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device, bool weights) {
   set_threads(values);
-  return Model::load(model_path(values.text("model")), plugins, {device, dtype_of(values), weights});
+  Model model = Model::load(model_path(values.text("model")), plugins, {device, dtype_of(values), weights});
+  show_warnings(model.warnings());
+  return model;
 }
 
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model,

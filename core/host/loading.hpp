@@ -15,7 +15,10 @@ namespace cuecard::host {
 /// Scans `--plugin-path` and the rest of the search path; warnings go to standard error.
 registry::Registry find_plugins(const Values& values);
 
-/// `--model` on `device` in `--dtype`. Without `weights`, only its shape and vocabulary.
+/// One line each on standard error.
+void show_warnings(const std::vector<std::string>& warnings);
+
+/// `--model` on `device` in `--dtype`. Without `weights`, only its shape and vocabulary. Its warnings go to standard error.
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device,
                  bool weights = true);
 

@@ -78,10 +78,12 @@ std::string directory_weights_sha256(const std::filesystem::path& directory) {
 
 ModelFiles make_files(const std::filesystem::path& path, Configuration configuration,
                       std::shared_ptr<const ModelWeights> weights, std::shared_ptr<const Vocabulary> vocabulary,
-                      std::function<ModelIdentity()> compute) {
+                      std::vector<std::string> warnings, std::function<ModelIdentity()> compute) {
   auto lazy = std::make_shared<ModelFiles::LazyIdentity>();
   lazy->compute = std::move(compute);
-  return {path, std::move(configuration), std::move(weights), std::move(vocabulary), std::move(lazy)};
+  return {
+      path,           std::move(configuration), std::move(weights), std::move(vocabulary), std::move(warnings),
+      std::move(lazy)};
 }
 
 /// Start and end token ids; generation_config.json takes precedence over config.json.
@@ -96,16 +98,33 @@ void override_start_and_end_tokens(const std::filesystem::path& directory, Confi
       configuration.set(key, found->second);
 }
 
+/// Their weights are codes of some other program's making, whatever types the tensors have.
+void refuse_quantised(const Configuration& configuration) {
+  for (const auto& [key, value] : configuration.values())
+    if (key.starts_with("quantization_config."))
+      throw DataError(
+          configuration.origin() + ": \"quantization_config\" says that the weights are quantised (\"" +
+          configuration.text_or("quantization_config.quant_method", "in an unnamed way") +
+          "\"), which is not read from such folders; use the model's original folder or a GGUF file.");
+}
+
 ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& options) {
+  if (!std::filesystem::exists(path / "config.json") && std::filesystem::exists(path / "adapter_config.json"))
+    throw DataError(path.string() +
+                    ": is a PEFT adapter and no model; give the model that it was trained for, and "
+                    "make a card of the adapter with `cuecard card import`.");
   if (!std::filesystem::exists(path / "config.json"))
     throw DataError(path.string() + ": has no config.json; expected a model directory in Hugging Face layout, "
                                     "or give a .gguf file.");
   Configuration configuration = read_configuration(path / "config.json");
   override_start_and_end_tokens(path, configuration);
-  const auto vocabulary = read_tokenizer(path, configuration.text_or("model_type", ""));
+  std::vector<std::string> warnings;
+  const auto vocabulary = read_tokenizer(path, configuration.text_or("model_type", ""), &warnings);
   std::shared_ptr<const ModelWeights> weights;
-  if (options.weights)
+  if (options.weights) {
+    refuse_quantised(configuration);
     weights = std::make_shared<SafetensorsWeights>(path, options.dtype, options.device);
+  }
   auto compute = [path, configuration, has_weights = options.weights] {
     ModelIdentity identity = identity_without_hashes(path, configuration);
     if (has_weights)
@@ -113,7 +132,7 @@ ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& op
     identity.tokenizer_sha256 = sha256(tokenizer_json_text(path, identity.family));
     return identity;
   };
-  return make_files(path, configuration, weights, vocabulary, compute);
+  return make_files(path, configuration, weights, vocabulary, std::move(warnings), compute);
 }
 
 ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& options) {
@@ -128,7 +147,7 @@ ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& options
     identity.tokenizer_sha256 = sha256(to_tokenizer_json(gguf_tokenizer(*file), path.string()));
     return identity;
   };
-  return make_files(path, configuration, weights, make_vocabulary(gguf_tokenizer(*file), path.string()),
+  return make_files(path, configuration, weights, make_vocabulary(gguf_tokenizer(*file), path.string()), {},
                     compute);
 }
 

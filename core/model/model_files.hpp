@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -28,6 +30,7 @@ struct ModelFiles {
   Configuration configuration;
   std::shared_ptr<const ModelWeights> weights; ///< null when opened without weights
   std::shared_ptr<const Vocabulary> vocabulary;
+  std::vector<std::string> warnings; ///< sentences about what is read in another way than the files say
 
   /// Hashes the weights on the first call (cached across runs, see cached_sha256_of_file).
   const ModelIdentity& identity() const;

@@ -141,10 +141,39 @@ TEST_CASE("model: the error names the missing file") {
   CHECK(contains(error_of(folder), "neither model.safetensors nor"));
   CHECK(open_model(folder.path(), {.weights = false}).weights == nullptr);
   CHECK(open_model(folder.path(), {.weights = false}).identity().weights_sha256.empty());
+  write_safetensors(folder.path() / "model-00001-of-00002.safetensors", {{"x", at::ones({2})}});
+  CHECK(contains(error_of(folder), "\"model-00001-of-00002.safetensors\" and no model.safetensors.index.json"));
   folder.write("pytorch_model.bin", "pickle");
   CHECK(contains(error_of(folder), "safe_serialization=True"));
   CHECK(contains(sentence([&] { open_model(folder.path() / "none"); }), "no such file or directory"));
   CHECK(contains(sentence([&] { open_model(folder.path() / "config.json"); }), "doesn't start with \"GGUF\""));
+}
+
+TEST_CASE("model: quantised folders and adapters are named") {
+  TestFolder folder;
+  folder.write("adapter_config.json", "{}");
+  CHECK(contains(error_of(folder), "is a PEFT adapter and no model"));
+  write_model_directory(folder);
+  write_safetensors(folder.path() / "model.safetensors", {{"x", at::ones({2})}});
+  auto document = nlohmann::json::parse(config);
+  document["quantization_config"] = {{"quant_method", "gptq"}, {"bits", 4}};
+  folder.write("config.json", document.dump());
+  CHECK(contains(error_of(folder), "the weights are quantised (\"gptq\")"));
+  CHECK(open_model(folder.path(), {.weights = false}).weights == nullptr);
+}
+
+TEST_CASE("model: what a tokenizer is read as, other than its file says, is a warning") {
+  TestFolder folder;
+  write_model_directory(folder);
+  CHECK(open_model(folder.path(), {.weights = false}).warnings.empty());
+  auto document = nlohmann::json::parse(tokenizer);
+  document["added_tokens"].push_back(document["added_tokens"][0]);
+  document["added_tokens"][1]["content"] = "<x>";
+  document["added_tokens"][1]["id"] = 7; // the package gives the next one, 3
+  folder.write("tokenizer.json", document.dump());
+  const ModelFiles files = open_model(folder.path(), {.weights = false});
+  REQUIRE(files.warnings.size() == 1);
+  CHECK(contains(files.warnings[0], "\"added_tokens[1].id\" is 7, but \"<x>\" has id 3"));
 }
 
 TEST_CASE("model: identity") {

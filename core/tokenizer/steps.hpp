@@ -26,8 +26,10 @@ struct VocabularyData {
 Steps make_steps(const Field& root, VocabularyData vocabulary_data);
 
 /// The tokenizer that a tokenizer.json's `document` describes; `origin` names it in errors. `directory` has
-/// the files that define the special token roles.
+/// the files that define the special token roles. `warnings`, unless null, gets sentences about settings that are read in
+/// another way than the file says.
 std::shared_ptr<const Vocabulary> make_vocabulary(const nlohmann::json& document, const std::string& origin,
-                                                  const std::filesystem::path& directory);
+                                                  const std::filesystem::path& directory,
+                                                  std::vector<std::string>* warnings = nullptr);
 
 } // namespace cuecard::tokenizer

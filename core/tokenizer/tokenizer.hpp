@@ -18,14 +18,17 @@ namespace cuecard {
 
 /// Reads `tokenizer.json`. The roles of special tokens (bos, mask, ...) come from `tokenizer_config.json` and
 /// `special_tokens_map.json` next to it if they exist, else from the post-processor and common token names.
-/// Throws DataError with the file and the JSON key.
-std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file);
+/// `warnings`, unless null, gets sentences about settings that are read in another way than the file says. Throws
+/// DataError with the file and the JSON key.
+std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file,
+                                                      std::vector<std::string>* warnings = nullptr);
 
 /// The tokenizer of a model directory: its tokenizer.json or, if there is none, `vocab.txt`, `vocab.json` with
 /// `merges.txt`, or SentencePiece's `.model`, with the pipeline of the model family (`family` is the
 /// `model_type` of config.json). Throws DataError.
 std::shared_ptr<const Vocabulary> read_tokenizer(const std::filesystem::path& directory,
-                                                 const std::string& family);
+                                                 const std::string& family,
+                                                 std::vector<std::string>* warnings = nullptr);
 
 /// The text of the directory's tokenizer.json or, if there is none, of one generated from the older files.
 std::string tokenizer_json_text(const std::filesystem::path& directory, const std::string& family);

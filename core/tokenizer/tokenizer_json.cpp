@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <iostream>
 
 #include <nlohmann/json.hpp>
 
@@ -140,24 +139,26 @@ Steps make_steps(const Field& root, VocabularyData vocabulary_data) {
 }
 
 std::shared_ptr<const Vocabulary> make_vocabulary(const nlohmann::json& document, const std::string& origin,
-                                                  const std::filesystem::path& directory) {
+                                                  const std::filesystem::path& directory,
+                                                  std::vector<std::string>* warnings) {
   const Field root(document, origin);
   Steps steps = make_steps(root, read_vocabulary_data(root.at("model")));
   steps.roles = read_roles(directory, *steps.pieces, steps.added, steps.post_processor);
   steps.chat_template = read_chat_template(directory);
-  for (const std::string& warning : steps.warnings)
-    std::cerr << "cuecard: warning: " << warning << '\n';
+  if (warnings)
+    warnings->insert(warnings->end(), steps.warnings.begin(), steps.warnings.end());
   return std::make_shared<Pipeline>(std::move(steps));
 }
 
 } // namespace tokenizer
 
 std::shared_ptr<const Vocabulary> read_tokenizer(const std::filesystem::path& directory,
-                                                 const std::string& family) {
+                                                 const std::string& family,
+                                                 std::vector<std::string>* warnings) {
   if (std::filesystem::exists(directory / "tokenizer.json"))
-    return read_tokenizer_json(directory / "tokenizer.json");
+    return read_tokenizer_json(directory / "tokenizer.json", warnings);
   return tokenizer::make_vocabulary(tokenizer::older_files_as_tokenizer_json({directory, family}),
-                                    directory.string(), directory);
+                                    directory.string(), directory, warnings);
 }
 
 std::string tokenizer_json_text(const std::filesystem::path& directory, const std::string& family) {
@@ -166,8 +167,10 @@ std::string tokenizer_json_text(const std::filesystem::path& directory, const st
   return tokenizer::older_files_as_tokenizer_json({directory, family}).dump() + "\n";
 }
 
-std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file) {
-  return tokenizer::make_vocabulary(tokenizer::read_json_file(file), file.string(), file.parent_path());
+std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file,
+                                                      std::vector<std::string>* warnings) {
+  return tokenizer::make_vocabulary(tokenizer::read_json_file(file), file.string(), file.parent_path(),
+                                    warnings);
 }
 
 } // namespace cuecard

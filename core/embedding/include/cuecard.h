@@ -102,6 +102,11 @@ CUECARD_C_FUNCTION cuecard_error* cuecard_drop_card(cuecard_model* model, const 
 CUECARD_C_FUNCTION void cuecard_for_each_card(cuecard_model* model, void (*use)(void* user, const char* name),
                                               void* user);
 
+/* Calls `use` on the calling thread for each sentence about what was left out or read in another way than the model's files say, and
+   about plugins that can't be used. The program writes these to standard error; the library writes nothing. */
+CUECARD_C_FUNCTION void cuecard_for_each_warning(cuecard_model* model,
+                                                 void (*use)(void* user, const char* warning), void* user);
+
 typedef struct cuecard_counters {
   size_t size;           /* sizeof(cuecard_counters) */
   int64_t rows_waiting;  /* not yet run */

@@ -228,11 +228,14 @@ public:
   void drop_card(const std::string& name) { detail::check(cuecard_drop_card(model_.get(), name.c_str())); }
   std::vector<std::string> cards() const {
     std::vector<std::string> names;
-    cuecard_for_each_card(
-        model_.get(),
-        [](void* user, const char* name) { static_cast<std::vector<std::string>*>(user)->emplace_back(name); },
-        &names);
+    cuecard_for_each_card(model_.get(), append, &names);
     return names;
+  }
+  /// What was left out or read in another way than the model's files say, and plugins that can't be used.
+  std::vector<std::string> warnings() const {
+    std::vector<std::string> sentences;
+    cuecard_for_each_warning(model_.get(), append, &sentences);
+    return sentences;
   }
 
   /// Answers in the order of the rows. `deadline`: seconds from now within which a row must begin to run; 0: no limit.
@@ -288,6 +291,10 @@ public:
   }
 
 private:
+  static void append(void* texts, const char* text) {
+    static_cast<std::vector<std::string>*>(texts)->emplace_back(text);
+  }
+
   std::unique_ptr<cuecard_model, void (*)(cuecard_model*)> model_;
 };
 

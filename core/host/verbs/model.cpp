@@ -56,6 +56,7 @@ int model_info(const Values& values) {
   // file would have to be converted, and its decoders always have a head.
   const bool map_weights = files.weights && std::filesystem::is_directory(path);
   const Model model = Model::load(path, plugins, {.weights = map_weights});
+  show_warnings(model.warnings());
   const BackboneShape& shape = model.shape();
   const ModelIdentity& identity = files.identity();
   const WeightCount weights = count_weights(files);

@@ -6,6 +6,7 @@
 
 #include "files/strict_json.hpp"
 #include "host/line_stream.hpp"
+#include "host/loading.hpp"
 #include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"
 #include "machine/models.hpp"
@@ -54,6 +55,7 @@ void decode(const std::string& line, const std::string& place, const Vocabulary&
 
 int tokenize(const Values& values) {
   const ModelFiles files = open_model(model_path(values.text("model")), {.weights = false});
+  show_warnings(files.warnings);
   const bool special = values.given("special");
   int64_t number = 0;
   const auto one = [&](const std::string& text, const char* source) {

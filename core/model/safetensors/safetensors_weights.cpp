@@ -65,6 +65,10 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& dir
           (directory / pickle).string() +
           ": is a PyTorch pickle, which can run code and is never read; convert it once in Python with "
           "model.save_pretrained(DIR, safe_serialization=True), which writes model.safetensors.");
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    if (entry.path().extension() == ".safetensors" && entry.path().filename().string().starts_with("model-"))
+      throw DataError(directory.string() + ": has \"" + entry.path().filename().string() + "\" and no " +
+                      index_name + ", which says what is in such a part; download it, too.");
   throw DataError(directory.string() + ": has neither " + single_name + " nor " + index_name +
                   "; expected a model directory in Hugging Face layout.");
 }

@@ -134,6 +134,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "load_card": (error, [model, c_char_p, c_char_p]),
         "drop_card": (error, [model, c_char_p]),
         "for_each_card": (None, [model, CUseName, c_void_p]),
+        "for_each_warning": (None, [model, CUseName, c_void_p]),
         "read_counters": (None, [model, POINTER(CCounters)]),
         "submit": (error, [*rows, POINTER(CRequestOptions), POINTER(request)]),
         "submit_generate": (error, [*rows, POINTER(CGenerateOptions), POINTER(CRequestOptions), POINTER(request)]),

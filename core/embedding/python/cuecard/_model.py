@@ -239,6 +239,13 @@ class Model:
         return names
 
     @property
+    def warnings(self) -> list[str]:
+        """What was left out or read in another way than the model's files say, and plugins that can't be used."""
+        sentences: list[str] = []
+        library.cuecard_for_each_warning(self._open(), CUseName(lambda _, text: sentences.append(text.decode())), None)
+        return sentences
+
+    @property
     def counters(self) -> dict[str, int]:
         """Rows, forward passes and tokens since the model was opened."""
         counters = CCounters(sizeof(CCounters))
