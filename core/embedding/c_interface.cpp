@@ -62,6 +62,10 @@ std::string text_of(const cuecard_text& text) {
 Example example_of(const cuecard_row& row, const char* function) {
   Example example;
   example.card = row.card ? row.card : "";
+  if (row.text.data && row.field_count > 0)
+    throw UsageError(
+        std::string(function) +
+        ": a row has a text and fields; name the field of each text, or give one text and no fields.");
   if (row.text.data)
     example.fields[""] = text_of(row.text); // the scheduler knows the field's name
   require(row.field_count ? static_cast<const void*>(row.fields) : &row, function, "a row's fields");

@@ -5,6 +5,7 @@
 #include <cuecard/error.hpp>
 
 #include "data/readers.hpp"
+#include "data/task_file.hpp"
 #include "data/text.hpp"
 #include "data/text_fields.hpp"
 #include "host/input_rows.hpp"
@@ -75,6 +76,10 @@ bool is_header(const std::vector<std::string>& names, const std::vector<Needed>&
   });
 }
 
+bool all_named(const std::vector<Needed>& needed) {
+  return std::ranges::none_of(needed, [](const Needed& each) { return each.column.name.empty(); });
+}
+
 std::string listed(const std::vector<Needed>& needed) {
   std::string text;
   for (std::size_t i = 0; i < needed.size(); ++i) {
@@ -123,7 +128,9 @@ RecordLayout layout_for(const Values& values, const CardColumns& card, const std
     return layout;
 
   const bool json = *format == DataFormat::jsonl;
-  const FileColumns file{column_names(bytes, origin, layout), !json};
+  // The third column of a file of words is not the third of a table.
+  const bool numbered = !json && card.columns->format != DataFormat::conll;
+  const FileColumns file{column_names(bytes, origin, layout), numbered};
   if (file.names.empty())
     return layout; // the reader says what is wrong with the file
   const std::vector<Needed> expected = needed_columns(layout, card), by_name = needed_columns(named, card);
@@ -132,12 +139,42 @@ RecordLayout layout_for(const Values& values, const CardColumns& card, const std
     return layout;
   if (covers(named, card) && has_all(file, by_name))
     return named;
-  throw DataError(
-      origin + ": the card \"" + card.card + "\" expects " + listed(expected) + ", and the file has " +
-      (json || has_header
-           ? listed(file.names)
-           : std::to_string(file.names.size()) + (file.names.size() == 1 ? " column" : " columns")) +
-      "; say which column is which with --column ROLE=COLUMN, or give a task file with --task.");
+  throw DataError(origin + ": the card \"" + card.card + "\" expects " +
+                  listed(numbered || all_named(expected) ? expected : by_name) + ", and the file has " +
+                  (json || has_header ? listed(file.names)
+                                      : std::to_string(file.names.size()) +
+                                            (file.names.size() == 1 ? " column" : " columns")) +
+                  "; say which column is which with --column ROLE=COLUMN, or give a task file with --task.");
+}
+
+ObjectColumns::ObjectColumns(const Values& values, const CardColumns& card, RecordLayout named)
+    : named_(std::move(named)) {
+  if (!values.given("task") && !card.columns)
+    return;
+  RecordLayout layout = values.given("task") ? read_task_file(values.text("task")).layout : *card.columns;
+  layout.optional_roles = true;
+  for (const auto& [role, column] : {std::pair{&layout.id, "id"}, {&layout.card, "card"}})
+    if (!*role)
+      *role = Column{column, 0};
+  CardColumns fields_only = card;
+  fields_only.needs_answer = false;
+  const std::vector<Needed> needed = needed_columns(layout, fields_only);
+  if (!all_named(needed))
+    return;
+  for (const Needed& each : needed)
+    needed_.push_back(each.column.name);
+  layout.format = DataFormat::jsonl;
+  task_ = std::move(layout);
+}
+
+const RecordLayout& ObjectColumns::of(const std::string& text) const {
+  if (!task_)
+    return named_;
+  const FileColumns found{column_names(text, "lines.jsonl", *task_), false};
+  const bool has_them = std::ranges::all_of(needed_, [&](const std::string& name) {
+    return has(found, {name, 0});
+  });
+  return has_them ? *task_ : named_;
 }
 
 } // namespace cuecard::host

@@ -24,4 +24,19 @@ struct CardColumns {
 RecordLayout layout_for(const Values& values, const CardColumns& card, const std::string& bytes,
                         const std::string& origin);
 
+/// How JSON objects that come one by one are read: by the columns of `--task` or of the card's task if they have them, else by
+/// `named`.
+class ObjectColumns {
+public:
+  ObjectColumns(const Values& values, const CardColumns& card, RecordLayout named);
+
+  /// For the objects in `text`, all of which are read alike.
+  const RecordLayout& of(const std::string& text) const;
+
+private:
+  RecordLayout named_;
+  std::optional<RecordLayout> task_; ///< none if it is not known or has columns without names
+  std::vector<std::string> needed_;  ///< the columns of `task_` that objects must have
+};
+
 } // namespace cuecard::host

@@ -117,3 +117,27 @@ TEST_CASE("how the card's files were written holds for files of that format") {
   CHECK(read_as(card, "sentence;gold\na;1\n") == "sentence/gold/header");
   CHECK(read_as(card, "sentence,gold\na,1\n", "data.csv") == "sentence/gold/header");
 }
+
+TEST_CASE("the columns of a file of words are not those of a table") {
+  CardColumns card{"ner", RecordLayout(), {"words"}, false};
+  card.columns->format = DataFormat::conll;
+  card.columns->words["words"] = {"", 1};
+  card.columns->label = {"", 4};
+  CHECK(read_as(card, "words\nJohn lives here\n", "data.csv") == "any/label/header");
+  CHECK(contains(read_as(card, "text\nJohn lives here\n", "data.csv"),
+                 "expects column \"words\", and the file has \"text\";"));
+  CHECK(contains(read_as(card, "{\"text\": \"John\"}", "data.jsonl"),
+                 "expects column \"words\", and the file has \"text\";"));
+}
+
+TEST_CASE("objects that come one by one are read by the card's columns if they have them") {
+  const CuecardCall call{"predict", {}};
+  RecordLayout named;
+  named.id = Column{"id", 0};
+  const ObjectColumns columns(Values(call), named_card(false), named);
+  CHECK(columns.of("{\"sentence\": \"a\"}").fields.at("text").name == "sentence");
+  CHECK(columns.of("{\"text\": \"a\"}").fields.empty());
+  CHECK(columns.of("not JSON").fields.empty());
+  CHECK(ObjectColumns(Values(call), numbered_card(false), named).of("{\"text\": \"a\"}") == named);
+  CHECK(ObjectColumns(Values(call), {"old", {}, {"text"}, false}, named).of("{\"text\": \"a\"}") == named);
+}

@@ -170,11 +170,14 @@ void place(RecordLayout& layout, const std::string& role, const Column& column) 
     layout.fields[role] = column;
 }
 
-/// How lines are read: JSON objects have the columns that `--column` names, else their keys are fields, except
-/// `id` and `card`.
-LineRows line_rows(const Values& values, const std::vector<std::string>& fields) {
+/// How lines are read: JSON objects have the columns that `--column` names, or those of the task; else their keys are
+/// fields, except `id` and `card`.
+LineRows line_rows(const Values& values, const std::vector<std::string>& fields, const CardColumns& card) {
   RecordLayout layout;
-  if (values.pairs("column").empty()) {
+  layout.format = DataFormat::jsonl;
+  layout.optional_roles = true;
+  const bool told = !values.pairs("column").empty();
+  if (!told) {
     layout.id = Column{"id", 0};
     layout.card = Column{"card", 0};
   } else {
@@ -182,7 +185,7 @@ LineRows line_rows(const Values& values, const std::vector<std::string>& fields)
       place(layout, role, parse_column(column));
   }
   const std::string format = values.given("format") ? values.text("format") : "";
-  return LineRows(fields, std::move(layout),
+  return LineRows(fields, ObjectColumns(values, told ? CardColumns{} : card, std::move(layout)),
                   format == "text"    ? LineKind::text
                   : format == "jsonl" ? LineKind::json
                                       : LineKind::either);
@@ -252,7 +255,7 @@ std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<st
   if (values.given("data") && values.given("text"))
     throw UsageError("`cuecard " + values.verb() +
                      "`: texts on the command line and --data exclude each other; give one of them.");
-  LineRows lines = line_rows(values, fields);
+  LineRows lines = line_rows(values, fields, card);
   if (values.given("text"))
     return std::make_unique<ReadyInput>(rows_of_arguments(values, std::move(lines)));
   const std::string format = values.given("format") ? values.text("format") : "";

@@ -141,3 +141,20 @@ TEST_CASE("a file of lines, and the rows of a file with those that can't be used
   CHECK(rows[2].example.fields.at("text") == "b");
   std::filesystem::remove(path);
 }
+
+TEST_CASE("objects of standard input have the columns of the card's task, or its fields") {
+  CardColumns card{"sst2", RecordLayout(), {"text"}, false};
+  card.columns->fields["text"] = {"sentence", 0};
+  const PipedInput piped_objects("{\"sentence\": \"a\", \"id\": 7}\n{\"text\": \"b\"}\n{\"body\": \"c\"}\n");
+  CuecardCall call;
+  call.verb = "predict";
+  const auto input = open_input(Values(call), {"text"}, card);
+  std::vector<InputRow> rows;
+  for (auto some = input->next(2); !some.empty(); some = input->next(2))
+    rows.insert(rows.end(), some.begin(), some.end());
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].example.fields.at("text") == "a");
+  CHECK(rows[0].example.id == "7");
+  CHECK(rows[1].example.fields.at("text") == "b");
+  CHECK(!rows[2].example.fields.contains("text"));
+}

@@ -21,10 +21,8 @@ bool begins_as_json(std::string_view text) {
 
 } // namespace
 
-LineRows::LineRows(std::vector<std::string> fields, RecordLayout layout, LineKind kind)
-    : fields_(std::move(fields)), layout_(std::move(layout)), kind_(kind) {
-  layout_.format = DataFormat::jsonl;
-  layout_.optional_roles = true;
+LineRows::LineRows(std::vector<std::string> fields, ObjectColumns objects, LineKind kind)
+    : fields_(std::move(fields)), objects_(std::move(objects)), kind_(kind) {
   remarks_.file = stream_name;
 }
 
@@ -69,7 +67,8 @@ std::vector<InputRow> LineRows::of_json(const std::string& text, const std::stri
   RecordReport report;
   std::vector<InputRow> rows;
   try {
-    auto examples = parse_examples(text, stream_name, layout_, {}, {.labels_required = false}, report);
+    auto examples =
+        parse_examples(text, stream_name, objects_.of(text), {}, {.labels_required = false}, report);
     rows = in_file_order(std::move(examples), report, line);
   } catch (const DataError& error) { // no object is usable
     rows = in_file_order({}, report, line);

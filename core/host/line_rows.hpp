@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/readers.hpp"
+#include "host/card_columns.hpp"
 #include "host/input_row.hpp"
 
 namespace cuecard::host {
@@ -16,8 +17,8 @@ enum class LineKind { either, text, json };
 
 class LineRows {
 public:
-  /// A text fills the only field of `fields`. `layout` says what the keys of JSON objects are.
-  LineRows(std::vector<std::string> fields, RecordLayout layout, LineKind kind);
+  /// A text fills the only field of `fields`. `objects` says what the keys of JSON objects are.
+  LineRows(std::vector<std::string> fields, ObjectColumns objects, LineKind kind);
 
   /// Whether a line is to be read as JSON.
   bool is_json(std::string_view line) const;
@@ -36,7 +37,7 @@ private:
   std::string problem_of_text(std::string_view text) const;
 
   std::vector<std::string> fields_;
-  RecordLayout layout_;
+  ObjectColumns objects_;
   LineKind kind_;
   RecordReport remarks_;
 };

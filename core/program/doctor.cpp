@@ -247,8 +247,19 @@ void Diagnosis::take_speed(double product, double limit) {
 void Diagnosis::look_at_models() {
   report_["model_folders"] = Json::array();
   report_["models"] = Json::array();
-  for (const ModelFolder& folder : model_folders())
+  for (const ModelFolder& folder : model_folders()) {
     report_["model_folders"].push_back({{"path", folder.path.string()}, {"origin", folder.origin}});
+    std::error_code unreadable;
+    if (folder.origin != "CUECARD_MODELS")
+      continue;
+    if (!std::filesystem::is_directory(folder.path, unreadable))
+      warn("CUECARD_MODELS names \"" + folder.path.string() + "\", and there is no such folder",
+           "make it, or correct the variable");
+    else if (folder.path.is_relative())
+      warn("CUECARD_MODELS names \"" + folder.path.string() +
+               "\", which is another folder wherever the program is started elsewhere",
+           "give the folder's full path");
+  }
   for (const NamedModel& model : named_models())
     report_["models"].push_back({{"name", model.name}, {"path", model.path.string()}});
   if (report_["models"].empty())

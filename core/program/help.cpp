@@ -84,9 +84,10 @@ std::string program_help() {
   for (const Verb& verb : verbs())
     if (!verb.hidden)
       text += entry(verb.name, verb.summary, 20);
-  return text + "\nRun `cuecard COMMAND --help` for more information on a command.\n"
-                "Exit codes: 0 success, 2 usage error, 3 data or file error, 4 plugin error, 130 interrupted, "
-                "1 other.\n";
+  return text +
+         "\nRun `cuecard COMMAND --help` for more information on a command.\n"
+         "Exit codes: 0 success, 2 usage error, 3 data or file error, 4 plugin error, 5 some rows failed,\n"
+         "130 interrupted, 1 other.\n";
 }
 
 std::string verb_help(const Verb& verb) {

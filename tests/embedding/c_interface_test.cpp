@@ -189,6 +189,12 @@ TEST_CASE("wrong use is an error with a sentence") {
   CHECK_THROWS_WITH_AS(opened.generate({{"text"}}, generate), doctest::Contains("beam search does not sample"),
                        api::Error);
   CHECK(opened.predict({}).empty());
+  const auto without_card = opened.predict({{"text"}});
+  REQUIRE(without_card[0].error);
+  CHECK(without_card[0].error->what() ==
+        std::string("no card is loaded; load the one that the example is for."));
+  CHECK_THROWS_WITH_AS(opened.predict({{.text = "text", .fields = {{"other", "x"}}}}),
+                       doctest::Contains("a row has a text and fields"), api::Error);
 }
 
 TEST_CASE("answers and requests outlive their model; what does not exist is NULL") {

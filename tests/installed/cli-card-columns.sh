@@ -31,6 +31,7 @@ run render --card named.card --model "$llama" --data named.csv --json >rendered
 run fill --card named.card --model "$llama" --data named.csv --json >filled
 run generate --card named.card --model "$llama" --data named.csv --max-new-tokens 1 --json >generated
 head -2 plain.jsonl | run predict --card named.card --model "$llama" >from-stream
+sed 's/"text"/"review"/; s/"id"/"key"/' plain.jsonl | run predict --card named.card --model "$llama" >from-columns
 cuecard card info named.card --json >info.json
 python3 <<'PYTHON'
 from same_rows import *
@@ -45,7 +46,8 @@ for path, expected in ids.items():
 for path in "rendered", "filled", "generated":
     assert [row["id"] for row in lines(path) if "summary" not in row] == ids["from-csv"]
 assert [row["id"] for row in lines("from-stream")] == ids["from-jsonl"][:2]
-for path in "from-tsv", "from-csv", "from-jsonl":
+assert [row["id"] for row in lines("from-columns")] == ids["from-jsonl"]
+for path in "from-tsv", "from-csv", "from-jsonl", "from-columns":
     check_all_close(lines(path), texts)
 assert all(mistake["id"] == f"r{mistake['line'] - 2}" for mistake in named["mistakes"]) and named["mistakes"]
 data = lines("info.json")[0]["data"]

@@ -67,3 +67,11 @@ fails() { # PATTERN WORDS...
 }
 fails 'no model of that name; .*Tiny-Llama-1M.* Did you mean "tiny-llama-1m"' tokenize --model tiny-lama-1m film
 fails '`hf download org/model --local-dir model`' tokenize --model org/model film
+
+# Folders of CUECARD_MODELS that are not there, or not the same everywhere, are named.
+CUECARD_MODELS=nowhere:models cuecard doctor --json >folders.json || true
+python3 -c '
+import json
+problems = [finding["problem"] for finding in json.load(open("folders.json"))["findings"]]
+assert any("\"nowhere\", and there is no such folder" in problem for problem in problems), problems
+assert any("\"models\", which is another folder" in problem for problem in problems), problems'

@@ -13,3 +13,10 @@ expect() { # PATTERN WORDS...
 }
 expect 'no head' --model "$models/bert-plain" --template 'a {"mask"} film.'
 expect 'soft' --model "$models/bert-mlm" --template 'a {"soft"} {"mask"} film.'
+
+# A masked model can't generate, whatever the template has.
+for template in '{text}' 'a {"mask"} {text}'; do
+  status=0
+  cuecard generate --model "$models/bert-mlm" --template "$template" film >out 2>err || status=$?
+  { [ $status -eq 2 ] && grep -q 'of the family "bert" can.t generate text' err; } || { echo "generate: $status"; cat err; exit 1; }
+done

@@ -26,6 +26,9 @@ refused() {
 }
 refused 2 'sequences to return, 2, exceeds the number of beams, 1' --sequences 2 'a film'
 refused 2 'beam search does not sample' --beams 2 --temperature 1 'a film'
+refused 2 'seed is for sampling' --seed 3 'a film'
+refused 2 'early-stop is for beam search' --early-stop 'a film'
+refused 2 'ban is an empty text' --ban '' 'a film'
 refused 3 'the line is empty' --strict ''
 
 # A banned text is generated neither at the beginning of a line nor after a space.

@@ -52,6 +52,8 @@ std::optional<int64_t> BatchRunner::find(const Example& example) const {
 int64_t BatchRunner::pipeline_of(const Example& example) const {
   if (const std::optional<int64_t> card = find(example))
     return *card;
+  if (by_name_.empty())
+    throw DataError("no card is loaded; load the one that the example is for.");
   if (example.card.empty())
     throw DataError("the example names no card, but " + std::to_string(by_name_.size()) +
                     " are loaded; give it a \"card\", the name of one of them.");

@@ -42,11 +42,22 @@ GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline,
   settings.length_penalty = values.number("length-penalty", settings.length_penalty);
   settings.no_repeat_ngram = values.integer("no-repeat-ngram", settings.no_repeat_ngram);
   settings.early_stop = settings.early_stop || values.given("early-stop");
-  for (const char* flag : {"top-k", "top-p", "min-p"})
+  for (const char* flag : {"top-k", "top-p", "min-p", "seed"})
     if (values.given(flag) && settings.temperature == 0)
       throw UsageError(std::string("--") + flag +
                        " is for sampling, and the temperature is 0, which means none; " +
                        "give --temperature, such as 1, or omit --" + flag + ".");
+  for (const char* flag : {"early-stop", "length-penalty"})
+    if (values.given(flag) && settings.beams == 1)
+      throw UsageError(
+          std::string("--") + flag +
+          " is for beam search, and there is one beam, which means none; give --beams, such as 4, or omit --" +
+          flag + ".");
+  for (const char* flag : {"ban", "stop"})
+    for (const std::string& text : values.texts(flag))
+      if (text.empty())
+        throw UsageError(std::string("--") + flag +
+                         " is an empty text; give a text of at least one character.");
   settings.seed = static_cast<uint64_t>(values.integer("seed", static_cast<int64_t>(settings.seed)));
   if (values.given("stop"))
     settings.stop = values.texts("stop");
@@ -88,6 +99,7 @@ int generate(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
+  check(GenerateSettings(), model.shape()); // before sentences about templates, which no template could mend
   const TaskPipeline pipeline = shown_pipeline(values, model, plugins, false, text_alone);
   const GenerateSettings settings = settings_of(values, pipeline, model.vocabulary());
   const auto input = open_template_input(values, pipeline.prompt_template->fields(), columns_of(pipeline));
