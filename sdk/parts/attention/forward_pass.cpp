@@ -304,11 +304,7 @@ const ForwardPass::CardTokens& ForwardPass::tokens_of(int64_t card, bool selecte
 }
 
 at::Tensor ForwardPass::linear(const Linear& map, const at::Tensor& x, bool selected) const {
-  const auto found = updates_.empty() ? updates_.end() : updates_.find(map.name);
-  if (found == updates_.end())
-    return map(x);
-  const BatchConditioning& conditioning = args_.conditioning;
-  const auto apply = [&](const at::Tensor& y, int64_t card, const auto& change) {
+  return updated(map, x, [&](const at::Tensor& y, int64_t card, const auto& change) {
     const CardTokens& tokens = tokens_of(card, selected);
     if (tokens.begin == tokens.end)
       return y;
@@ -319,7 +315,27 @@ at::Tensor ForwardPass::linear(const Linear& map, const at::Tensor& x, bool sele
                           change(y.index_select(0, tokens.indices), x.index_select(0, tokens.indices)));
     const at::Tensor own = x.narrow(0, tokens.begin, tokens.end - tokens.begin);
     return changed(y, tokens.begin, tokens.end, [&](const at::Tensor& part) { return change(part, own); });
-  };
+  });
+}
+
+at::Tensor ForwardPass::linear_of_card(const Linear& map, const at::Tensor& x, int64_t card) const {
+  return updated(map, x, [&](const at::Tensor& y, int64_t of, const auto& change) {
+    return of < 0 || of == card ? change(y, x) : y;
+  });
+}
+
+int64_t ForwardPass::card_of(int64_t token) const {
+  const auto after = std::upper_bound(side_.offsets.begin(), side_.offsets.end(), token);
+  return side_.cards.empty() ? -1 : side_.cards[static_cast<std::size_t>(after - side_.offsets.begin()) - 1];
+}
+
+/// `map(x)` with the updates of that layer: `apply(y, card, change)` is y with change(rows of y, rows of x) made to the rows of a card.
+template <class Apply>
+at::Tensor ForwardPass::updated(const Linear& map, const at::Tensor& x, const Apply& apply) const {
+  const auto found = updates_.empty() ? updates_.end() : updates_.find(map.name);
+  if (found == updates_.end())
+    return map(x);
+  const BatchConditioning& conditioning = args_.conditioning;
   at::Tensor input = x;
   for (const std::size_t i : found->second.rescalings)
     if (const Rescaling& rescaling = conditioning.rescalings[i]; rescaling.of_input)

@@ -55,6 +55,11 @@ public:
   /// `map(x)` with the updates that the batch's cards make to that layer (LowRankUpdate, Rescaling), each for its own tokens. x is
   /// [T, in], or [A, in] with `selected`. What a backbone declares in `linear_layers` must be computed by this.
   at::Tensor linear(const Linear& map, const at::Tensor& x, bool selected = false) const;
+  /// The same for rows x [n, in] that are no tokens, with the updates of card `card`.
+  at::Tensor linear_of_card(const Linear& map, const at::Tensor& x, int64_t card) const;
+  /// Whether any card of the batch updates a layer, and the card of a token of the side, -1 where none is named.
+  bool has_updates() const { return !updates_.empty(); }
+  int64_t card_of(int64_t token) const;
 
   /// Sources for `attention` in layer `layer`: own tokens first [T, G, D], then the cache's and the prefixes'. Stores the own ones in
   /// `args.cache_out` when there is one.
@@ -79,6 +84,8 @@ private:
   void cache_sources(const std::vector<int64_t>& cached_as) const;
   void find_updates(const Side& side);
   const CardTokens& tokens_of(int64_t card, bool selected) const;
+  template <class Apply>
+  at::Tensor updated(const Linear& map, const at::Tensor& x, const Apply& apply) const;
 
   const ForwardArgs& args_;
   const Side& side_;
