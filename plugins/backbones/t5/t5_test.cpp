@@ -61,6 +61,32 @@ TEST_CASE("the family conforms to the contract in each of its forms") {
     }
 }
 
+TEST_CASE("mT5 and umT5 conform, too, and each layer of umT5 has a table of biases") {
+  for (const char* type : {"mt5", "umt5"}) {
+    CAPTURE(type);
+    Configuration c = small("gated-gelu");
+    c.set("model_type", std::string(type));
+    conforms_encoder_decoder<T5>(c, tied);
+  }
+  Configuration c = small();
+  c.set("model_type", std::string("umt5"));
+  const T5 model({c, weights}), first({small(), weights});
+  const auto table = [](const char* side, int layer) {
+    return std::string(side) + ".block." + std::to_string(layer) +
+           ".layer.0.SelfAttention.relative_attention_bias.weight";
+  };
+  CHECK(model.weights().contains(table("decoder", 1)));
+  CHECK(!first.weights().contains(table("decoder", 1)));
+  CHECK(!model.weights().contains("decoder.block.1.layer.1.EncDecAttention.relative_attention_bias.weight"));
+  const Batch batch = batch_of({{1, 2, 3}, {4, 5, 6, 7}});
+  const auto after = [&](int64_t layers) { return model.forward({batch, {}, nullptr, false, layers}); };
+  const at::Tensor before_first = after(1), before_second = after(2);
+  CHECK(!at::allclose(before_second, first.forward({batch, {}, nullptr, false, 2}), 1e-3, 1e-3));
+  model.weights().at(table("encoder", 1)).copy_(model.weights().at(table("encoder", 0)));
+  CHECK(at::equal(after(1), before_first));
+  CHECK(at::allclose(after(2), first.forward({batch, {}, nullptr, false, 2}), 1e-5, 1e-5));
+}
+
 TEST_CASE("the shape is known without weights") {
   const BackboneShape shape = T5::describe(small());
   CHECK(shape.encoder_decoder);
@@ -87,6 +113,15 @@ TEST_CASE("logits are scaled where the head is tied to the embedding, and where 
   CHECK(transformed(small()) == doctest::Approx(1 / std::sqrt(24.0)));
   CHECK(transformed(untied) == doctest::Approx(1));
   CHECK(transformed(told) == doctest::Approx(1));
+  for (const bool flag : {true, false}) {
+    Configuration mt5 = small(), umt5 = small();
+    mt5.set("model_type", std::string("mt5"));
+    umt5.set("model_type", std::string("umt5"));
+    mt5.set("tie_word_embeddings", flag);
+    umt5.set("tie_word_embeddings", flag);
+    CHECK(transformed(mt5) == doctest::Approx(1));
+    CHECK(transformed(umt5) == doctest::Approx(1 / std::sqrt(24.0)));
+  }
   CHECK(T5({small(), tied}).weights().count("lm_head.weight") == 0);
   const T5 headed({small(), weights});
   CHECK(at::equal(headed.token_vectors(TokenTable::output, long_tensor({7})),
@@ -100,6 +135,11 @@ TEST_CASE("a key that is missing, or spelled as in other families, is what trans
   CHECK(whole.heads == 8);
   CHECK(whole.head_dim == 64);
   CHECK(whole.vocabulary == 32128);
+  Configuration multilingual("config.json");
+  multilingual.set("model_type", std::string("mt5"));
+  CHECK(T5::describe(multilingual).layers == 8);
+  CHECK(T5::describe(multilingual).heads == 6);
+  CHECK(T5::describe(multilingual).vocabulary == 250112);
   Configuration other = small();
   other.set("hidden_size", int64_t{18}); // counts, although d_model is there, too
   other.set("head_dim", int64_t{7});
