@@ -53,6 +53,7 @@ CASES = {
     "t5-plain": Case(409),
     "t5-gated": Case(410),
     "bart": Case(411),
+    "umt5": Case(419, prompts=4, new_tokens=8),
 }
 
 
