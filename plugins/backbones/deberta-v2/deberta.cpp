@@ -4,7 +4,11 @@
 #include <cmath>
 #include <map>
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/index_select.h>
+
 #include <cuecard/error.hpp>
+#include <cuecard/parts/layers/packed_convolution.hpp>
 
 namespace cuecard::deberta {
 
@@ -67,6 +71,19 @@ EncoderFamily family_of(const Configuration& c, const Weights* source) {
           .has_positions = c.boolean_or("position_biased_input", true)};
 }
 
+/// Tokens of the convolution, 0 if there is none, and its groups.
+std::pair<int64_t, int64_t> convolution_sizes(const Configuration& c, int64_t hidden) {
+  const int64_t tokens = c.integer_or("conv_kernel_size", 0, 0, 1024),
+                groups = c.integer_or("conv_groups", 1, 1, 1 << 20);
+  if (tokens > 0 && tokens % 2 == 0)
+    throw DataError(c.origin() + ": conv_kernel_size is " + std::to_string(tokens) +
+                    "; expected an odd number, or 0 for no convolution.");
+  if (hidden % groups != 0)
+    throw DataError(c.origin() + ": conv_groups is " + std::to_string(groups) +
+                    ", which does not divide hidden_size " + std::to_string(hidden) + ".");
+  return {tokens, groups};
+}
+
 int64_t max_positions_of(const Configuration& c) {
   return c.integer_or("max_position_embeddings", 512, 1, 1 << 24);
 }
@@ -99,37 +116,43 @@ double RelativeConfiguration::scale(int64_t head_dim) const {
 BackboneShape Deberta::describe(const Configuration& configuration) {
   const EncoderFamily family = family_of(configuration, nullptr);
   RelativeConfiguration(configuration, max_positions_of(configuration));
-  ConvolutionConfiguration(configuration, family.configuration.hidden);
+  convolution_sizes(configuration, family.configuration.hidden);
   return family.shape();
 }
 
 Deberta::Deberta(const BackboneArguments& arguments)
     : EncoderBackbone(arguments, family_of(arguments.configuration, &arguments.weights)),
       relative_(arguments.configuration, max_positions_of(arguments.configuration)) {
-  const Configuration& c = arguments.configuration;
-  const Weights& source = arguments.weights;
-  const double epsilon = c.number_or("layer_norm_eps", 1e-7);
+  const double epsilon = arguments.configuration.number_or("layer_norm_eps", 1e-7);
+  if (relative_.relative)
+    take_relative(arguments.weights, epsilon);
+  take_convolution(arguments.configuration, arguments.weights, epsilon);
+}
+
+void Deberta::take_relative(const Weights& source, double epsilon) {
   const std::string encoder = prefix() + "encoder.";
-  if (relative_.relative) {
-    table_ = take(source, encoder + "rel_embeddings.weight", {2 * relative_.buckets.span, shape_.hidden});
-    if (relative_.normed)
-      table_norm_ = take_layer_norm(source, encoder + "LayerNorm", shape_.hidden, epsilon);
-    for (int64_t l = 0; l < shape_.layers && !relative_.shared_keys; ++l) {
-      const std::string at = encoder + "layer." + std::to_string(l) + ".attention.self.";
-      if (relative_.content_to_position)
-        position_keys_.push_back(take_linear(source, at + "pos_key_proj", shape_.hidden, shape_.hidden, true));
-      if (relative_.position_to_content)
-        position_queries_.push_back(
-            take_linear(source, at + "pos_query_proj", shape_.hidden, shape_.hidden, true));
-    }
+  table_ = take(source, encoder + "rel_embeddings.weight", {2 * relative_.buckets.span, shape_.hidden});
+  if (relative_.normed)
+    table_norm_ = take_layer_norm(source, encoder + "LayerNorm", shape_.hidden, epsilon);
+  for (int64_t l = 0; l < shape_.layers && !relative_.shared_keys; ++l) {
+    const std::string at = encoder + "layer." + std::to_string(l) + ".attention.self.";
+    if (relative_.content_to_position)
+      position_keys_.push_back(take_linear(source, at + "pos_key_proj", shape_.hidden, shape_.hidden, true));
+    if (relative_.position_to_content)
+      position_queries_.push_back(
+          take_linear(source, at + "pos_query_proj", shape_.hidden, shape_.hidden, true));
   }
-  convolution_.configuration = ConvolutionConfiguration(c, shape_.hidden);
-  if (const auto& [kernel, groups, activation] = convolution_.configuration; kernel > 0) {
-    convolution_.weight =
-        take(source, encoder + "conv.conv.weight", {shape_.hidden, shape_.hidden / groups, kernel});
-    convolution_.bias = take(source, encoder + "conv.conv.bias", {shape_.hidden});
-    convolution_.norm = take_layer_norm(source, encoder + "conv.LayerNorm", shape_.hidden, epsilon);
-  }
+}
+
+void Deberta::take_convolution(const Configuration& c, const Weights& source, double epsilon) {
+  const auto [tokens, groups] = convolution_sizes(c, shape_.hidden);
+  if (tokens == 0)
+    return;
+  const std::string name = prefix() + "encoder.conv.";
+  convolution_ = {take(source, name + "conv.weight", {shape_.hidden, shape_.hidden / groups, tokens}),
+                  take(source, name + "conv.bias", {shape_.hidden}), groups,
+                  activation_of(c, "conv_act", "tanh"),
+                  take_layer_norm(source, name + "LayerNorm", shape_.hidden, epsilon)};
 }
 
 PositionTerms Deberta::terms_of(int64_t index, const ForwardPass& pass, const at::Tensor& rows,
@@ -169,12 +192,16 @@ at::Tensor Deberta::attend(int64_t index, const ForwardPass& pass, const at::Ten
 at::Tensor Deberta::forward(const ForwardArgs& args) const {
   const Side& side = args.batch.input;
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
-  const at::Tensor embedded = embed(side, args.conditioning, pass.positions());
-  at::Tensor x = embedded;
+  at::Tensor x = embed(side, args.conditioning, pass.positions()), beside;
+  if (convolution_.weight.defined())
+    beside = packed_convolution(x, side, convolution_.weight, convolution_.bias, convolution_.groups);
   for (int64_t l = 0; l < pass.layers(shape_.layers); ++l) {
     x = run_layer(l, pass.enter(l, x), pass);
-    if (l == 0 && convolution_.weight.defined())
-      x = convolution_(embedded, x, side, pass);
+    if (l == 0 && beside.defined()) {
+      const bool last = shape_.layers == 1 && pass.selects_tokens();
+      x = convolution_.norm(x + activate(convolution_.activation,
+                                         last ? beside.index_select(0, pass.selected_tokens()) : beside));
+    }
   }
   return x;
 }

@@ -6,7 +6,6 @@
 
 using namespace cuecard;
 using namespace cuecard::testing;
-using deberta::Buckets;
 using deberta::Deberta;
 
 namespace {
@@ -74,24 +73,6 @@ TEST_CASE("the family conforms to the contract in each of its forms") {
     conforms<Deberta>(configuration_of(small, form), older, outside());
   for (const Weights* weights : {&newer, &bare})
     conforms<Deberta>(configuration_of(small), *weights, outside());
-}
-
-TEST_CASE("distances have the buckets of transformers") {
-  // make_log_bucket_position(d, 8, 32) + 8, clamped to 0 and 15, by transformers 5.23 for d = 0, 1, ..., 40.
-  const Buckets buckets{8, 32, true};
-  const std::vector<int64_t> rows{8,  9,  10, 11, 12, 13, 13, 13, 14, 14, 14, 14, 14, 14,
-                                  14, 14, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
-                                  15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15};
-  for (std::size_t d = 0; d < rows.size(); ++d) {
-    CAPTURE(d);
-    CHECK(buckets.row(static_cast<int64_t>(d)) == rows[d]);
-    CHECK(buckets.row(-static_cast<int64_t>(d)) == (d > 31 ? 0 : 16 - rows[d])); // -8 has a row, 8 has none
-  }
-  const Buckets plain{5, 5, false};
-  CHECK(plain.row(3) == 8);
-  CHECK(plain.row(-3) == 2);
-  CHECK(plain.row(9) == 9);
-  CHECK(plain.row(-9) == 0);
 }
 
 TEST_CASE("attention without relative positions, and with terms of zero, is that of scaled products") {

@@ -1,4 +1,4 @@
-#include "disentangled_attention.hpp"
+#include <cuecard/parts/attention/disentangled_attention.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,7 @@
 
 #include <cuecard/parts/index_tensor.hpp>
 
-namespace cuecard::deberta {
+namespace cuecard {
 
 namespace {
 
@@ -29,7 +29,7 @@ struct Plan final : AttentionPlan {
   RowRange rows;
   std::vector<at::Tensor> row_of;
 
-  Plan(const AttentionLayout& layout, const Buckets& buckets, at::Device device) {
+  Plan(const AttentionLayout& layout, const DistanceBuckets& buckets, at::Device device) {
     int64_t longest = 1;
     for (int64_t s = 0; s < layout.sequences(); ++s)
       longest = std::max(longest, keys_before(layout, s) + layout.offsets[s + 1] - layout.offsets[s]);
@@ -48,7 +48,8 @@ struct Plan final : AttentionPlan {
   }
 };
 
-std::shared_ptr<const Plan> plan_of(const AttentionLayout& layout, const Buckets& buckets, at::Device device) {
+std::shared_ptr<const Plan> plan_of(const AttentionLayout& layout, const DistanceBuckets& buckets,
+                                    at::Device device) {
   auto plan = std::dynamic_pointer_cast<const Plan>(layout.plan);
   if (!plan)
     layout.plan = plan = std::make_shared<Plan>(layout, buckets, device);
@@ -68,7 +69,7 @@ at::Tensor seen_by(int64_t s, const std::vector<KeyValues>& sources, at::Tensor 
 
 } // namespace
 
-int64_t Buckets::row(int64_t distance) const {
+int64_t DistanceBuckets::row(int64_t distance) const {
   const int64_t size = std::abs(distance), middle = span / 2;
   int64_t bucket = size;
   if (logarithmic && size > middle) {
@@ -82,12 +83,12 @@ int64_t Buckets::row(int64_t distance) const {
   return std::clamp<int64_t>(span + (distance < 0 ? -bucket : bucket), 0, 2 * span - 1);
 }
 
-RowRange rows_of(const AttentionLayout& layout, const Buckets& buckets, at::Device device) {
+RowRange rows_of(const AttentionLayout& layout, const DistanceBuckets& buckets, at::Device device) {
   return plan_of(layout, buckets, device)->rows;
 }
 
 at::Tensor disentangled_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                                  const AttentionLayout& layout, double scale, const Buckets& buckets,
+                                  const AttentionLayout& layout, double scale, const DistanceBuckets& buckets,
                                   const std::function<const PositionTerms&(int64_t s)>& terms_of) {
   const std::shared_ptr<const Plan> plan = plan_of(layout, buckets, query.device());
   const at::ScalarType given = query.scalar_type();
@@ -116,4 +117,4 @@ at::Tensor disentangled_attention(const at::Tensor& query, const std::vector<Key
   return mixed.empty() ? query : at::cat(mixed);
 }
 
-} // namespace cuecard::deberta
+} // namespace cuecard

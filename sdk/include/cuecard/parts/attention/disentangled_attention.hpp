@@ -12,12 +12,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cuecard/export.hpp>
 #include <cuecard/parts/attention/attention.hpp>
 
-namespace cuecard::deberta {
+namespace cuecard {
 
 /// How distances i - j share the rows of a table of `2 * span` relative embeddings, distance 0 at row `span`.
-struct Buckets {
+struct CUECARD_API DistanceBuckets {
   int64_t span = 0;
   int64_t max_distance = 0;
   bool logarithmic =
@@ -38,12 +39,13 @@ struct RowRange {
 };
 
 /// Those that the distances of a layout have. What is computed for it is kept with the layout, on `device`.
-RowRange rows_of(const AttentionLayout& layout, const Buckets& buckets, at::Device device);
+CUECARD_API RowRange rows_of(const AttentionLayout& layout, const DistanceBuckets& buckets, at::Device device);
 
 /// query [Q, H, D] -> [Q, H, D]. `terms_of(s)` gives those of sequence s of the layout, of the rows `rows_of(layout, buckets)`.
 /// Differentiable in query, sources and terms. Half precision is computed in float64 (decision 023).
-at::Tensor disentangled_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                                  const AttentionLayout& layout, double scale, const Buckets& buckets,
-                                  const std::function<const PositionTerms&(int64_t s)>& terms_of);
+CUECARD_API at::Tensor disentangled_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                                              const AttentionLayout& layout, double scale,
+                                              const DistanceBuckets& buckets,
+                                              const std::function<const PositionTerms&(int64_t s)>& terms_of);
 
-} // namespace cuecard::deberta
+} // namespace cuecard
