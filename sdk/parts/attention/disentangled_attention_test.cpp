@@ -101,7 +101,7 @@ TEST_CASE("scores have the terms of the formula, of prefix keys, too, and so hav
       const auto gradients = [&](const at::Tensor& out) {
         std::vector<at::Tensor> result;
         for (const at::Tensor& each : leaves)
-          each.mutable_grad() = {};
+          each.mutable_grad() = at::Tensor();
         (out * probe).sum().backward();
         for (const at::Tensor& each : leaves)
           result.push_back(each.grad().clone());
