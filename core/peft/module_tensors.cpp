@@ -17,7 +17,7 @@ constexpr std::string_view stored_prefix = "base_model.model.", weight_suffix = 
 constexpr std::string_view a_suffix = ".lora_A", b_suffix = ".lora_B", factors_suffix = ".ia3_l";
 
 /// The module of transformers' classes that a backbone's family is in: its checkpoints may lack it.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 10> stacks{{{"llama", "model."},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> stacks{{{"llama", "model."},
                                                                                 {"bart", "model."},
                                                                                 {"gpt2", "transformer."},
                                                                                 {"bert", "bert."},
@@ -26,7 +26,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> stacks{{
                                                                                 {"electra", "electra."},
                                                                                 {"albert", "albert."},
                                                                                 {"mpnet", "mpnet."},
-                                                                                {"deberta-v2", "deberta."}}};
+                                                                                {"deberta-v2", "deberta."},
+                                                                                {"modernbert", "model."}}};
 
 std::string shape_text(at::IntArrayRef shape) {
   std::string text;

@@ -92,6 +92,7 @@ SCENES = {
     ),
     "plugins/backbones/gpt2/README.md": Scene({"MODEL": "tests/golden/models/gpt2-tied"}, with_words(CAUSAL, "w10", "w11")),
     "plugins/backbones/llama/README.md": Scene(),
+    "plugins/backbones/modernbert/README.md": Scene({"MODEL": "tests/golden/models/modernbert"}, MASKED),
     "plugins/backbones/mpnet/README.md": Scene({"MODEL": "tests/golden/models/mpnet"}, MASKED),
     "plugins/backbones/roberta/README.md": Scene({"MODEL": "tests/golden/models/roberta-mlm"}, with_words(MASKED, "great", "bad")),
     "plugins/backbones/t5/README.md": Scene({"MODEL": "tests/golden/models/t5-plain"}, MASKED),

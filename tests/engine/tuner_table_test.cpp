@@ -31,6 +31,7 @@ const std::vector<std::pair<std::string, std::string>> families{{"llama", "llama
                                                                 {"albert", "albert"},
                                                                 {"mpnet", "mpnet"},
                                                                 {"deberta-v2", "deberta-v3"},
+                                                                {"modernbert", "modernbert"},
                                                                 {"t5", "t5-gated"},
                                                                 {"bart", "bart"}};
 

@@ -33,10 +33,26 @@ std::vector<int64_t> first_tokens(const std::vector<int64_t>& offsets) {
 } // namespace
 
 TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") {
-  for (const std::string name :
-       {"llama-tied", "llama-untied", "llama3", "mistral", "qwen2", "qwen3", "gpt2-tied", "gpt2-untied",
-        "bert-mlm", "bert-plain", "roberta-mlm", "distilbert-mlm", "electra-generator", "electra-discriminator",
-        "albert", "camembert", "mpnet", "deberta-v3", "deberta-v2"})
+  for (const std::string name : {"llama-tied",
+                                 "llama-untied",
+                                 "llama3",
+                                 "mistral",
+                                 "qwen2",
+                                 "qwen3",
+                                 "gpt2-tied",
+                                 "gpt2-untied",
+                                 "bert-mlm",
+                                 "bert-plain",
+                                 "roberta-mlm",
+                                 "distilbert-mlm",
+                                 "electra-generator",
+                                 "electra-discriminator",
+                                 "albert",
+                                 "camembert",
+                                 "mpnet",
+                                 "deberta-v3",
+                                 "deberta-v2",
+                                 "modernbert"})
     for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
       CAPTURE(name);
       const Model model = tiny_model(name, dtype);
@@ -74,7 +90,7 @@ TEST_CASE("hidden states, log-probabilities and gradients equal transformers'") 
 TEST_CASE("selecting some tokens gives the same hidden states as selecting all") {
   for (const std::string name : {"llama-untied", "mistral", "qwen3", "gpt2-tied", "bert-mlm", "roberta-mlm",
                                  "distilbert-mlm", "electra-generator", "electra-discriminator", "albert",
-                                 "camembert", "mpnet", "deberta-v3", "deberta-v2"}) {
+                                 "camembert", "mpnet", "deberta-v3", "deberta-v2", "modernbert"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
     const Recording recording(golden / "models" / name / "outputs.safetensors");

@@ -70,6 +70,7 @@ const std::vector<Family> families{
     {"albert", "albert.", "embeddings.word_embeddings.weight", "predictions.decoder.weight"},
     {"camembert", "roberta.", "embeddings.word_embeddings.weight", "lm_head.decoder.weight"},
     {"mpnet", "mpnet.", "embeddings.word_embeddings.weight", "lm_head.decoder.weight"},
+    {"modernbert", "model.", "embeddings.tok_embeddings.weight", "decoder.weight"},
     {"deberta-v2", "deberta.", "embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"},
     {"bart",
      "model.",
@@ -115,7 +116,7 @@ TEST_CASE("a bare model is the one that its names lack the beginning of") {
       if (name.starts_with(family.prefix) && name != family.head)
         bare[name.substr(std::strlen(family.prefix))] = tensor;
     saved.tensors = bare;
-    const bool masked = std::string(family.words).find("word_embeddings") != std::string::npos;
+    const bool masked = std::string(family.words).starts_with("embeddings.");
     const Model model = saved.load();
     // Of masked models the transform before the head is gone, too; T5 ties in any case.
     CHECK(model.shape().has_lm_head == (!masked && (headed || family.prefix[0] == '\0')));
@@ -251,6 +252,9 @@ TEST_CASE("keys that say what the family's models have anyway may be missing") {
            {"mpnet", {"relative_attention_num_buckets", "tie_word_embeddings", "hidden_act"}},
            {"deberta-v3",
             {"conv_kernel_size", "max_relative_positions", "type_vocab_size", "hidden_act", "layer_norm_eps"}},
+           {"modernbert",
+            {"tie_word_embeddings", "norm_bias", "decoder_bias", "hidden_activation", "classifier_activation",
+             "norm_eps"}},
            {"mt5", {"feed_forward_proj", "num_decoder_layers", "is_gated_act", "dense_act_fn"}},
            {"umt5", {"feed_forward_proj", "tie_word_embeddings", "num_decoder_layers"}},
            {"bart", {"tie_word_embeddings", "decoder_start_token_id", "activation_function"}},

@@ -32,6 +32,14 @@ bool tables_of_sides(std::string_view name) {
 const RandomWeights weights(1, tables_of_sides),
     tied(1, [](std::string_view name) { return tables_of_sides(name) || name == "lm_head.weight"; });
 
+const OutsideLayers outside{[](const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
+                              return model.weights().at("shared.weight").index_select(0, ids);
+                            },
+                            [](const Backbone& model, const at::Tensor& x) {
+                              return x / (x.square().mean(1, true) + 1e-6).sqrt() *
+                                     model.weights().at("encoder.final_layer_norm.weight");
+                            }};
+
 std::string refusal(const Configuration& configuration) {
   try {
     T5::describe(configuration);
@@ -44,12 +52,6 @@ std::string refusal(const Configuration& configuration) {
 } // namespace
 
 TEST_CASE("the family conforms to the contract in each of its forms") {
-  const auto embed = [](const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
-    return model.weights().at("shared.weight").index_select(0, ids);
-  };
-  const auto final_norm = [](const Backbone& model, const at::Tensor& x) {
-    return x / (x.square().mean(1, true) + 1e-6).sqrt() * model.weights().at("encoder.final_layer_norm.weight");
-  };
   for (const char* feed_forward : {"relu", "gated-gelu"})
     for (const int64_t encoder_layers : {2, 3}) {
       CAPTURE(feed_forward);
@@ -57,7 +59,7 @@ TEST_CASE("the family conforms to the contract in each of its forms") {
       Configuration c = small(feed_forward);
       c.set("num_layers", encoder_layers);
       c.set("num_decoder_layers", int64_t{2});
-      conforms_encoder_decoder<T5>(c, encoder_layers == 2 ? weights : tied, {embed, final_norm});
+      conforms_encoder_decoder<T5>(c, encoder_layers == 2 ? weights : tied, outside);
     }
 }
 
@@ -66,7 +68,7 @@ TEST_CASE("mT5 and umT5 conform, too, and each layer of umT5 has a table of bias
     CAPTURE(type);
     Configuration c = small("gated-gelu");
     c.set("model_type", std::string(type));
-    conforms_encoder_decoder<T5>(c, tied);
+    conforms_encoder_decoder<T5>(c, tied, outside);
   }
   Configuration c = small();
   c.set("model_type", std::string("umt5"));

@@ -24,11 +24,12 @@ const std::vector<ModuleNames> default_targets{
     {"c_attn", "mlp.c_proj"},                   // GPT-2
     {"k", "v", "wo"},                           // T5
     {"k", "v", "output.dense"},                 // MPNet, for which PEFT has no default
+    {"Wqkv", "mlp.Wo"},                         // ModernBERT, for which PEFT has no default
 };
 
 /// The layers whose input is rescaled, the activation inside the feed-forward network (section 3.3); of other layers the output is.
-const ModuleNames default_feed_forward{"down_proj",  "fc2", "output.dense", "ffn_output", "lin2",
-                                       "mlp.c_proj", "wo"};
+const ModuleNames default_feed_forward{"down_proj", "fc2",        "output.dense", "ffn_output",
+                                       "lin2",      "mlp.c_proj", "mlp.Wo",       "wo"};
 
 bool fits(const at::Tensor& values, int64_t size) {
   return values.defined() && values.is_floating_point() && values.sizes() == at::IntArrayRef({size});

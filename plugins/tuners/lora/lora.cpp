@@ -27,6 +27,7 @@ const std::vector<ModuleNames> default_targets{
     {"q_lin", "v_lin"},           // DistilBERT
     {"c_attn"},                   // GPT-2
     {"q", "v"},                   // T5, MPNet
+    {"Wqkv"},                     // ModernBERT
 };
 
 /// Why `a` and `b` are not an update of `layer` with a rank of at most `rank`; empty if they are.

@@ -17,13 +17,6 @@ namespace cuecard {
 
 namespace {
 
-int64_t keys_before(const AttentionLayout& layout, int64_t s) {
-  int64_t keys = 0;
-  for (const KeyRange& range : layout.before[static_cast<std::size_t>(s)])
-    keys += range.end - range.begin;
-  return keys;
-}
-
 /// Of each sequence, for query i and key j, the row of distance i - j, counted from `rows.begin`: [queries, keys].
 struct Plan final : AttentionPlan {
   RowRange rows;
@@ -32,11 +25,11 @@ struct Plan final : AttentionPlan {
   Plan(const AttentionLayout& layout, const DistanceBuckets& buckets, at::Device device) {
     int64_t longest = 1;
     for (int64_t s = 0; s < layout.sequences(); ++s)
-      longest = std::max(longest, keys_before(layout, s) + layout.offsets[s + 1] - layout.offsets[s]);
+      longest = std::max(longest, layout.keys_before(s) + layout.offsets[s + 1] - layout.offsets[s]);
     rows.begin = buckets.row(1 - longest);
     rows.count = buckets.row(longest - 1) - rows.begin + 1;
     for (int64_t s = 0; s < layout.sequences(); ++s) {
-      const int64_t before = keys_before(layout, s), keys = before + layout.offsets[s + 1] - layout.offsets[s];
+      const int64_t before = layout.keys_before(s), keys = before + layout.offsets[s + 1] - layout.offsets[s];
       const int64_t queries = layout.query_offsets[s + 1] - layout.query_offsets[s];
       std::vector<int64_t> of_pair;
       of_pair.reserve(static_cast<std::size_t>(queries * keys));

@@ -36,11 +36,16 @@ public:
   /// both.
   const at::Tensor& positions() const { return positions_; }
 
+  /// [S] the number of positions of the longest text that each sequence is part of: prefixes, cached tokens, parents and children
+  /// included. Late soft tokens have none.
+  const std::vector<int64_t>& lengths() const { return lengths_; }
+
   /// How many of `layers` layers to run: all, or ForwardArgs::layers. The final norm follows only when all are.
   int64_t layers(int64_t layers) const;
   bool partial() const { return args_.layers >= 0; }
 
-  /// The layout of layer `layer` when all tokens are queries, and of the last layer, where only the selected ones are.
+  /// The layout of layer `layer` when all tokens are queries, and of the last layer, where only the selected ones are. Layers with the
+  /// same window (BackboneShape::windows) that see the same tokens share one.
   const AttentionLayout& layout(int64_t layer) const;
   const AttentionLayout& last_layout() const { return last_layout_; }
 
@@ -75,8 +80,9 @@ private:
   struct Updates {
     std::vector<std::size_t> low_rank, rescalings; ///< indices into the conditioning's
   };
+  /// The layers from `first_layer` on, up to the next stage's, with the window `window`.
   struct Stage {
-    int64_t first_layer = 0;
+    int64_t first_layer = 0, window = 0;
     AttentionLayout layout;
   };
 
@@ -94,7 +100,9 @@ private:
   bool has_cache_ = false;
   std::unique_ptr<CacheSlots> slots_; ///< where in args.cache_out the own tokens go
   at::Tensor positions_;
-  std::vector<Stage> stages_;
+  std::vector<int64_t> lengths_;
+  std::vector<int64_t> windows_; ///< BackboneShape::windows
+  std::vector<Stage> stages_;    ///< by first layer
   AttentionLayout last_layout_;
   std::map<std::string, Updates, std::less<>> updates_; ///< by weight
   std::map<int64_t, CardTokens> all_, selected_;        ///< by card; -1: every card
