@@ -6,6 +6,7 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/attention/windows.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
 
@@ -13,32 +14,12 @@ namespace cuecard::modernbert {
 
 namespace {
 
-constexpr const char* full = "full_attention";
-constexpr const char* sliding = "sliding_attention";
-
-/// The windows of all layers: by their types where the file has these, else
-/// every `global_attn_every_n_layers`-th sees all.
-std::vector<int64_t> windows_of(const Configuration& c, int64_t layers) {
-  const int64_t window = c.integer_or("local_attention", 128, 2, 1 << 24);
-  std::vector<int64_t> windows;
-  const auto types = c.values().find("layer_types");
-  if (types == c.values().end()) {
-    const int64_t every = c.integer_or("global_attn_every_n_layers", 3, 1, 1024);
-    for (int64_t l = 0; l < layers; ++l)
-      windows.push_back(l % every == 0 ? 0 : window);
-    return windows;
-  }
-  const auto* list = std::get_if<std::vector<std::string>>(&types->second);
-  if (!list || std::ssize(*list) != layers)
-    throw DataError(c.origin() + ": layer_types is expected to be a list of " + std::to_string(layers) +
-                    " texts, one for each layer.");
-  for (const std::string& type : *list) {
-    if (type != full && type != sliding)
-      throw DataError(c.origin() + ": layer_types has \"" + type + "\"; known are \"" + full + "\" and \"" +
-                      sliding + "\".");
-    windows.push_back(type == full ? 0 : window);
-  }
-  return windows;
+/// Rotary positions pair the numbers of a head.
+int64_t head_dim_of(const Configuration& c, int64_t hidden, int64_t heads) {
+  if (hidden % (2 * heads) != 0)
+    throw DataError(c.origin() + ": hidden_size is " + std::to_string(hidden) +
+                    "; expected num_attention_heads " + std::to_string(heads) + " times an even number.");
+  return hidden / heads;
 }
 
 /// The first or the second half of the columns.
@@ -52,7 +33,7 @@ at::Tensor half(const at::Tensor& both, int64_t which) {
 ModernBertConfiguration::ModernBertConfiguration(const Configuration& c)
     : layers(c.integer_or("num_hidden_layers", 22, 1, 1024)),
       hidden(c.integer_or("hidden_size", 768, 1, 1 << 20)),
-      heads(c.integer_or("num_attention_heads", 12, 1, 4096)),
+      heads(c.integer_or("num_attention_heads", 12, 1, 4096)), head_dim(head_dim_of(c, hidden, heads)),
       intermediate(c.integer_or("intermediate_size", 1152, 1, 1 << 24)),
       vocabulary(c.integer_or("vocab_size", 50368, 1, 1 << 24)),
       max_positions(c.integer_or("max_position_embeddings", 8192, 1, 1 << 24)),
@@ -61,13 +42,14 @@ ModernBertConfiguration::ModernBertConfiguration(const Configuration& c)
       norm_bias(c.boolean_or("norm_bias", false)), attention_bias(c.boolean_or("attention_bias", false)),
       feed_forward_bias(c.boolean_or("mlp_bias", false)), head_bias(c.boolean_or("classifier_bias", false)),
       decoder_bias(c.boolean_or("decoder_bias", true)), tied(c.boolean_or("tie_word_embeddings", true)),
-      windows(windows_of(c, layers)),
-      global(c, hidden / heads, {.theta = c.number_or("global_rope_theta", 160000.0), .layers = full}),
-      local(c, hidden / heads, {.theta = c.number_or("local_rope_theta", 10000.0), .layers = sliding}) {
-  if (hidden % heads != 0 || head_dim() % 2 != 0)
-    throw DataError(c.origin() + ": hidden_size is " + std::to_string(hidden) +
-                    "; expected num_attention_heads " + std::to_string(heads) + " times an even number.");
-}
+      local(sliding_layers(
+          c, layers,
+          [&](int64_t l) { return l % c.integer_or("global_attn_every_n_layers", 3, 1, 1024) != 0; })),
+      window(c.integer_or("local_attention", 128, 1, 1 << 24)),
+      global_rope(c, head_dim,
+                  {.theta = c.number_or("global_rope_theta", 160000.0), .layers = "full_attention"}),
+      local_rope(c, head_dim,
+                 {.theta = c.number_or("local_rope_theta", 10000.0), .layers = "sliding_attention"}) {}
 
 BackboneShape ModernBert::describe(const Configuration& configuration) {
   const ModernBertConfiguration c(configuration);
@@ -76,11 +58,11 @@ BackboneShape ModernBert::describe(const Configuration& configuration) {
   shape.layers = c.layers;
   shape.hidden = shape.embedding_width = c.hidden;
   shape.heads = shape.kv_heads = c.heads;
-  shape.head_dim = c.head_dim();
+  shape.head_dim = c.head_dim;
   shape.vocabulary = c.vocabulary;
-  shape.max_positions = c.max_positions;
-  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.head_dim()}};
-  shape.windows = c.windows;
+  shape.max_positions = c.global_rope.longest(c.max_positions);
+  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.head_dim}};
+  shape.windows = windows_in(c.local, c.window);
   return shape;
 }
 
@@ -150,10 +132,11 @@ at::Tensor ModernBert::forward(const ForwardArgs& args) const {
   const Side& side = args.batch.input;
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
   at::Tensor x = embedding_norm_(embed_tokens(input_table_, side, args.conditioning));
-  const RotaryAngles global = configuration_.global.angles(pass, side, x.scalar_type()),
-                     local = configuration_.local.angles(pass, side, x.scalar_type());
+  const RotaryAngles global = configuration_.global_rope.angles(pass, side, x.scalar_type()),
+                     local = configuration_.local_rope.angles(pass, side, x.scalar_type());
   for (int64_t l = 0; l < pass.layers(shape_.layers); ++l)
-    x = run_layer(l, pass.enter(l, x), shape_.windows[static_cast<std::size_t>(l)] > 0 ? local : global, pass);
+    x = run_layer(l, pass.enter(l, x), configuration_.local[static_cast<std::size_t>(l)] ? local : global,
+                  pass);
   return pass.partial() ? x : final_norm_(x);
 }
 

@@ -18,20 +18,18 @@ namespace cuecard::modernbert {
 
 /// What config.json says, checked.
 struct ModernBertConfiguration {
-  int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
+  int64_t layers, hidden, heads, head_dim, intermediate, vocabulary, max_positions;
   double norm_epsilon;
   Activation activation, head_activation;
   /// Which layers have biases; in published files only the decoder of the
   /// masked-LM head.
   bool norm_bias, attention_bias, feed_forward_bias, head_bias, decoder_bias;
   bool tied;
-  std::vector<int64_t> windows; ///< [layers] of local layers: tokens, half of
-                                ///< them on either side; 0: a layer sees all
-  Rope global, local;           ///< of layers that see all, and of local ones
+  std::vector<bool> local; ///< [layers] which see `window / 2` tokens on either side; the others see all
+  int64_t window;
+  Rope global_rope, local_rope; ///< of the layers that see all, and of local ones
 
   explicit ModernBertConfiguration(const Configuration& configuration);
-
-  int64_t head_dim() const { return hidden / heads; }
 };
 
 /// y = x + attention(norm(x)), then y + down(act(up(norm(y))) * gate(norm(y))).
