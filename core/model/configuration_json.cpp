@@ -121,6 +121,9 @@ void add_both_spellings(Configuration& configuration) {
 void read_nulls(const json& document, Configuration& into) {
   if (const auto window = document.find("sliding_window"); window != document.end() && window->is_null())
     into.set("use_sliding_window", false);
+  for (const char* cap : {"attn_logit_softcapping", "final_logit_softcapping"})
+    if (const auto found = document.find(cap); found != document.end() && found->is_null())
+      into.set(cap, 0.0);
   if (const auto scaled = document.find("scale_decoder_outputs"); scaled != document.end() && scaled->is_null())
     into.set("scale_decoder_outputs", false);
 }

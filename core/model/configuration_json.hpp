@@ -15,7 +15,7 @@ namespace cuecard {
 /// - `torch_dtype` and `dtype`
 /// - `rope_theta` and `rope_parameters.rope_theta`; `rope_scaling.x` and `rope_parameters.x`, where the scaling
 ///   type is `rope_type` (old files: `type`); where a file has both groups, `rope_scaling` counts, as in transformers
-/// A null `sliding_window` is `use_sliding_window` false: Mistral's files say so that they have none. A null
+/// A null `sliding_window` is `use_sliding_window` false: Mistral's files say so that they have none. A null cap of Gemma's is 0. A null
 /// `scale_decoder_outputs` is false.
 /// Throws DataError.
 Configuration read_configuration(const std::filesystem::path& path);

@@ -75,6 +75,7 @@ TEST_CASE("configuration: of two rotary groups the older one counts, and some nu
   CHECK(!parsed(R"({"sliding_window": null})").boolean("use_sliding_window"));
   CHECK(!parsed(R"({"sliding_window": 8})").has("use_sliding_window"));
   CHECK(!parsed(R"({"scale_decoder_outputs": null})").boolean("scale_decoder_outputs"));
+  CHECK(parsed(R"({"attn_logit_softcapping": null})").number("attn_logit_softcapping") == 0);
 }
 
 TEST_CASE("configuration: round trip through text") {

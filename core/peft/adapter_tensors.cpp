@@ -1,6 +1,8 @@
 #include "peft/adapter_tensors.hpp"
 
 #include <cmath>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -63,7 +65,8 @@ std::vector<int64_t> stored_pair_of_layer(int64_t layers, int64_t stored, bool e
 
 /// Whether PEFT can't run transformers' classes of the family with keys and values of earlier tokens.
 bool without_prefixes(const BackboneShape& shape) {
-  return shape.family == "distilbert";
+  static const std::set<std::string> families{"distilbert", "albert", "mpnet", "deberta-v2", "modernbert"};
+  return families.contains(shape.family);
 }
 
 Prefix prefix_of(const Adapter& adapter, const BackboneShape& shape) {

@@ -113,14 +113,16 @@ TEST_CASE("prefixes that PEFT does not support are rejected") {
   prefix.site = PrefixSite::self;
   prefix.positions = 0;
   CHECK(contains(store_prefix(adapter, prefix, shape_of(2, false)), "does not count towards position ids"));
-  BackboneShape distilbert = shape_of(2, false);
-  distilbert.family = "distilbert";
   auto imported =
       adapter_of(Type::prefix_tuning, Task::seq_cls, 2, {{"prompt_embeddings", numbered_prefix(2)}});
-  CHECK(contains(sentence([&] { conditioning_of(imported, distilbert, 0); }),
-                 "is a prefix, which PEFT does not support in distilbert models"));
-  CHECK(contains(store_prefix(adapter, random_prefix(2), distilbert),
-                 "does not support prefixes in distilbert models"));
+  for (const std::string family : {"distilbert", "albert", "mpnet", "deberta-v2", "modernbert"}) {
+    BackboneShape without = shape_of(2, false);
+    without.family = family;
+    CHECK(contains(sentence([&] { conditioning_of(imported, without, 0); }),
+                   "is a prefix, which PEFT does not support in " + family + " models"));
+    CHECK(contains(store_prefix(adapter, random_prefix(2), without),
+                   "does not support prefixes in " + family + " models"));
+  }
 }
 
 TEST_CASE("adapters of other models and unsupported layouts are rejected") {

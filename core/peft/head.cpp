@@ -21,7 +21,7 @@ struct SequenceHead {
 };
 
 SequenceHead sequence_head_of(const BackboneShape& shape) {
-  if (shape.family == "roberta")
+  if (shape.family == "roberta" || shape.family == "mpnet")
     return {"classifier.dense", "classifier.out_proj", "tanh"};
   if (shape.family == "electra")
     return {"classifier.dense", "classifier.out_proj", "gelu"};

@@ -85,6 +85,7 @@ TEST_CASE("heads of each model class are imported and exported") {
       {"bert", one_layer("classifier", true), Type::prompt_tuning, "yes", "first", "false", "true"},
       {"roberta", two_layers(), Type::prefix_tuning, "no", "sequence", "true", "true"},
       {"roberta", two_layers(), Type::p_tuning, "no", "first", "true", "true"},
+      {"mpnet", two_layers(), Type::prompt_tuning, "no", "first", "true", "true"},
       {"electra", two_layers(), Type::prefix_tuning, "no", "sequence", "true", "true", "gelu"},
       {"distilbert", pre_classifier(), Type::prompt_tuning, "no", "first", "true", "true", "relu"},
       {"llama", one_layer("score", false), Type::prompt_tuning, "no", "sequence", "false", "false"},

@@ -17,13 +17,17 @@ constexpr std::string_view stored_prefix = "base_model.model.", weight_suffix = 
 constexpr std::string_view a_suffix = ".lora_A", b_suffix = ".lora_B", factors_suffix = ".ia3_l";
 
 /// The module of transformers' classes that a backbone's family is in: its checkpoints may lack it.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> stacks{{{"llama", "model."},
-                                                                               {"bart", "model."},
-                                                                               {"gpt2", "transformer."},
-                                                                               {"bert", "bert."},
-                                                                               {"roberta", "roberta."},
-                                                                               {"distilbert", "distilbert."},
-                                                                               {"electra", "electra."}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> stacks{{{"llama", "model."},
+                                                                                {"bart", "model."},
+                                                                                {"gpt2", "transformer."},
+                                                                                {"bert", "bert."},
+                                                                                {"roberta", "roberta."},
+                                                                                {"distilbert", "distilbert."},
+                                                                                {"electra", "electra."},
+                                                                                {"albert", "albert."},
+                                                                                {"mpnet", "mpnet."},
+                                                                                {"deberta-v2", "deberta."},
+                                                                                {"modernbert", "model."}}};
 
 std::string shape_text(at::IntArrayRef shape) {
   std::string text;

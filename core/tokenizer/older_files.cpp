@@ -25,7 +25,7 @@ Kind kind_of(const OlderFiles& files, const Field* config) {
   static const std::map<std::string, Kind> kinds = {
       {"bert", Kind::bert},       {"distilbert", Kind::bert}, {"electra", Kind::bert}, {"gpt2", Kind::gpt2},
       {"roberta", Kind::roberta}, {"bart", Kind::roberta},    {"t5", Kind::t5},        {"mt5", Kind::t5},
-      {"llama", Kind::llama},     {"mistral", Kind::llama}};
+      {"umt5", Kind::t5},         {"llama", Kind::llama},     {"mistral", Kind::llama}};
   std::string name = config ? config->string("tokenizer_class", "") : "";
   for (const std::string ending : {"Fast", "Tokenizer"})
     if (name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0)
@@ -38,7 +38,7 @@ Kind kind_of(const OlderFiles& files, const Field* config) {
   throw DataError(
       files.directory.string() + ": has no tokenizer.json, which is required for models of the family \"" +
       files.family +
-      "\" (optional for bert, distilbert, electra, gpt2, roberta, bart, t5, mt5, llama and mistral); "
+      "\" (optional for bert, distilbert, electra, gpt2, roberta, bart, t5, mt5, umt5, llama and mistral); "
       "AutoTokenizer's save_pretrained writes it.");
 }
 

@@ -64,8 +64,9 @@ Batch on_gpu(Batch batch) {
 } // namespace
 
 TEST_CASE("hidden states equal those of transformers, in float32") {
-  for (const std::string name : {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm",
-                                 "bert-plain", "roberta-mlm", "electra-generator"}) {
+  for (const std::string name :
+       {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm", "bert-plain", "roberta-mlm",
+        "electra-generator", "mpnet", "deberta-v3", "deberta-v2", "modernbert"}) {
     CAPTURE(name);
     const Model model = model_on(name, gpu());
     const Recording recording(golden / "models" / name / "outputs.safetensors");

@@ -79,8 +79,12 @@ SCENES = {
         before={"cd build/masked": "examples/masked/make --program $(which cuecard) --folder build/masked --held-out 40 --steps 2"}
     ),
     "plugins/manual/README.md": Scene({"MODEL": SMOLLM2}),
+    "plugins/backbones/albert/README.md": Scene({"MODEL": "tests/golden/models/albert"}, MASKED),
     "plugins/backbones/bart/README.md": Scene({"MODEL": "tests/golden/models/bart"}, MASKED),
     "plugins/backbones/bert/README.md": Scene(BERT, MASKED),
+    "plugins/backbones/deberta-v2/README.md": Scene(
+        {"MODEL": "tests/golden/models/deberta-v3"}, {"task.json": ("plugins/verbalizers/head/README.md", 0, {})}
+    ),
     "plugins/backbones/distilbert/README.md": Scene({"MODEL": "tests/golden/models/distilbert-mlm"}, MASKED),
     "plugins/backbones/electra/README.md": Scene(
         {"GENERATOR": "tests/golden/models/electra-generator", "DISCRIMINATOR": "tests/golden/models/electra-discriminator"},
@@ -88,6 +92,8 @@ SCENES = {
     ),
     "plugins/backbones/gpt2/README.md": Scene({"MODEL": "tests/golden/models/gpt2-tied"}, with_words(CAUSAL, "w10", "w11")),
     "plugins/backbones/llama/README.md": Scene(),
+    "plugins/backbones/modernbert/README.md": Scene({"MODEL": "tests/golden/models/modernbert"}, MASKED),
+    "plugins/backbones/mpnet/README.md": Scene({"MODEL": "tests/golden/models/mpnet"}, MASKED),
     "plugins/backbones/roberta/README.md": Scene({"MODEL": "tests/golden/models/roberta-mlm"}, with_words(MASKED, "great", "bad")),
     "plugins/backbones/t5/README.md": Scene({"MODEL": "tests/golden/models/t5-plain"}, MASKED),
     "plugins/tuners/autoprompt/README.md": Scene(LLAMA),

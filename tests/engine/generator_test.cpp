@@ -80,7 +80,7 @@ int64_t check_setting(const Model& model, const Recording& recording, const std:
 TEST_CASE("greedy and beam search generate what transformers generates, in batches of any size") {
   int64_t ended = 0;
   for (const char* name : {"llama-tied", "llama-untied", "llama3", "mistral", "qwen2", "qwen3", "gpt2-tied",
-                           "gpt2-untied", "t5-plain", "t5-gated", "bart"}) {
+                           "gpt2-untied", "t5-plain", "t5-gated", "bart", "umt5"}) {
     CAPTURE(name);
     const Model model = tiny_model(name);
     const Recording recording(golden / "models" / name / "generation.safetensors");

@@ -28,6 +28,10 @@ const std::vector<std::pair<std::string, std::string>> families{{"llama", "llama
                                                                 {"roberta", "roberta-mlm"},
                                                                 {"distilbert", "distilbert-mlm"},
                                                                 {"electra", "electra-generator"},
+                                                                {"albert", "albert"},
+                                                                {"mpnet", "mpnet"},
+                                                                {"deberta-v2", "deberta-v3"},
+                                                                {"modernbert", "modernbert"},
                                                                 {"t5", "t5-gated"},
                                                                 {"bart", "bart"}};
 

@@ -23,7 +23,9 @@ MODELS = {
     "mistral": AutoModelForCausalLM, "qwen2": AutoModelForCausalLM, "qwen3": AutoModelForCausalLM, "gpt2-tied": AutoModelForCausalLM,
     "gpt2-untied": AutoModelForCausalLM, "bert-mlm": AutoModelForMaskedLM, "roberta-mlm": AutoModelForMaskedLM,
     "distilbert-mlm": AutoModelForMaskedLM, "electra-generator": AutoModelForMaskedLM, "bart": AutoModelForSeq2SeqLM,
-    "t5-plain": AutoModelForSeq2SeqLM, "t5-gated": AutoModelForSeq2SeqLM,
+    "t5-plain": AutoModelForSeq2SeqLM, "t5-gated": AutoModelForSeq2SeqLM, "mt5": AutoModelForSeq2SeqLM, "umt5": AutoModelForSeq2SeqLM,
+    "albert": AutoModelForMaskedLM, "camembert": AutoModelForMaskedLM, "mpnet": AutoModelForMaskedLM,
+    "deberta-v3": AutoModelForMaskedLM, "deberta-v2": AutoModelForMaskedLM, "modernbert": AutoModelForMaskedLM,
 }
 # Without these the file would be of another model, or of none that this program has.
 ESSENTIAL = {"model_type", "architectures"}

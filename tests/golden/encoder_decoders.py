@@ -1,4 +1,4 @@
-"""Tiny random T5 and BART models in Hugging Face layout, and what transformers computes with them."""
+"""Tiny random T5, mT5, umT5 and BART models in Hugging Face layout, and what transformers computes with them."""
 
 import json
 import re
@@ -11,8 +11,12 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     BartConfig,
     BartForConditionalGeneration,
+    MT5Config,
+    MT5ForConditionalGeneration,
     T5Config,
     T5ForConditionalGeneration,
+    UMT5Config,
+    UMT5ForConditionalGeneration,
 )
 
 import tiny_models
@@ -72,6 +76,29 @@ def write_t5_gated(folder: Path) -> None:
     fields.pop("scale_decoder_outputs", None)
     fields["tie_word_embeddings"] = False
     path.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+
+
+def write_mt5(folder: Path) -> None:
+    """Tied, and yet not scaled."""
+    tokenizer = t5_words()
+    model = MT5ForConditionalGeneration(MT5Config(
+        vocab_size=tokenizer.get_vocab_size(), d_model=9, d_kv=5, d_ff=14, num_layers=1, num_heads=2, decoder_start_token_id=0,
+    ))
+    randomise(model, 114)
+    tiny_models.write(folder, model, tokenizer, T5_ROLES)
+
+
+def write_umt5(folder: Path) -> None:
+    """A table of biases in every layer, and a file that says that it is not tied, as umT5's own do."""
+    tokenizer = t5_words()
+    model = UMT5ForConditionalGeneration(UMT5Config(
+        vocab_size=tokenizer.get_vocab_size(), d_model=9, d_kv=5, d_ff=14, num_layers=2, num_heads=2, decoder_start_token_id=0,
+        relative_attention_num_buckets=8, relative_attention_max_distance=10,
+    ))
+    randomise(model, 115)
+    tiny_models.write(folder, model, tokenizer, T5_ROLES)
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tie_word_embeddings": False}, indent=2, sort_keys=True) + "\n")
 
 
 def write_bart(folder: Path) -> None:
@@ -164,6 +191,8 @@ def record(folder: Path, seed: int) -> None:
 
 
 def make(folder: Path) -> None:
-    for seed, (name, write) in enumerate({"t5-plain": write_t5_plain, "t5-gated": write_t5_gated, "bart": write_bart}.items(), 211):
+    for seed, (name, write) in enumerate({
+        "t5-plain": write_t5_plain, "t5-gated": write_t5_gated, "bart": write_bart, "mt5": write_mt5, "umt5": write_umt5,
+    }.items(), 211):
         write(folder / name)
         record(folder / name, seed * 10)

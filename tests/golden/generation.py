@@ -41,6 +41,11 @@ class Case:
     settings: tuple[str, ...] = tuple(SOME)
 
 
+def few(seed: int, longest_prompt: int = 13) -> Case:
+    """For a model that differs from others in its layers only."""
+    return Case(seed, 4, longest_prompt, 10, ("greedy", "beams"))
+
+
 CASES = {
     "llama-tied": Case(401, 10, 13, 20, tuple(SETTINGS)),
     "llama-untied": Case(402, 10, 13, 20, tuple(SETTINGS)),
@@ -50,9 +55,15 @@ CASES = {
     "mistral": Case(406, longest_prompt=5, new_tokens=8),  # within its window
     "qwen2": Case(407),
     "qwen3": Case(408),
+    "mistral-window": few(412), "qwen2-window": few(413), "qwen3-window": few(414), "llama-yarn": few(415),
+    # No longer than the positions at first, because transformers keeps the base of the longest text so far.
+    "llama-dynamic": few(416, longest_prompt=7),
+    "gemma": few(417), "gemma2": few(418), "gemma3": few(419), "phi3": few(420), "olmo2": few(421),
+    "gpt-neox": few(422), "gpt-neox-serial": few(423), "opt": few(424), "opt-projected": few(425),
     "t5-plain": Case(409),
     "t5-gated": Case(410),
     "bart": Case(411),
+    "umt5": Case(419, prompts=4, new_tokens=8),
 }
 
 

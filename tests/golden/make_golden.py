@@ -116,10 +116,12 @@ def make_models(arguments) -> None:
         import tiny_decoders
         import tiny_encoders
         import tiny_models
+        import tiny_windowed
 
         tiny_models.make(HERE / "models")
         tiny_encoders.make(HERE / "models")
         tiny_decoders.make(HERE / "models")
+        tiny_windowed.make(HERE / "models")
         encoder_decoders.make(HERE / "models")
         checkpoints.make(HERE / "models")
         prompt_tuning.make(HERE / "models")

@@ -33,8 +33,10 @@ def numbered_words(vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def write_decoder(folder: Path, model, seed: int) -> None:
+def write_decoder(folder: Path, model, seed: int, after=lambda model: None) -> None:
+    """`after` changes the random weights."""
     randomise(model, seed)
+    after(model)
     write(folder, model, numbered_words(model.config.vocab_size),
           {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "w0"})
 

@@ -178,10 +178,10 @@ def run_language_model(model, ids, offsets, segments, target_rows, target_ids):
     return torch.cat(hidden), torch.cat(log_probs), objective, torch.cat(gradients)
 
 
-def record_language_model(folder: Path, loader, seed: int, segmented: bool, lift) -> None:
-    """`lift` converts a model to float64."""
+def record_language_model(folder: Path, loader, seed: int, segmented: bool, lift, attention: str = "sdpa") -> None:
+    """`lift` converts a model to float64, whose attention is `attention`: families with terms of their own have eager only."""
     single = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-    double = lift(loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval())
+    double = lift(loader.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention).eval())
     vocabulary = single.config.vocab_size
     ids, offsets = random_rows(vocabulary, seed)
     segments = segments_of(offsets) if segmented else None

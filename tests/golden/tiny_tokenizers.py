@@ -120,6 +120,25 @@ def spelling(special: list[str], prefix: list[str], suffix: list[str], after: li
     return tokenizer
 
 
+def camembert_like() -> Tokenizer:
+    """SentencePiece's Unigram model with the order of special tokens that fairseq gave CamemBERT's."""
+    counts = Counter(w for line in generated_text(18) for w in re.findall(r"[a-z]+", line.lower()))
+    words = [w for w, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if len(w) > 1][:30]
+    pieces = [("\u2581", -3.0)] + [("\u2581" + word, -4.0 - i / 10) for i, word in enumerate(words)]
+    pieces += [(ending, -5.5) for ending in ("ing", "ed", "er", "ber", "re", "em")]
+    pieces += [(c, -7.0 - i / 50) for i, c in enumerate(string.ascii_lowercase + ".,!?'A")]
+    special = [("<s>NOTUSED", 0.0), ("</s>NOTUSED", 0.0), ("<pad>", 0.0), ("<unk>", 0.0), ("<unk>NOTUSED", -100.0), ("<s>", 0.0), ("</s>", 0.0)]
+    tokenizer = Tokenizer(models.Unigram(special + pieces + [("<mask>", 0.0)], unk_id=3, byte_fallback=False))
+    tokenizer.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True, special=True)])
+    metaspace = {"replacement": "\u2581", "prepend_scheme": "always"}
+    tokenizer.normalizer = normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), " ")
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(**metaspace)
+    tokenizer.decoder = decoders.Metaspace(**metaspace)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 5), ("</s>", 6)])
+    return tokenizer
+
+
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 

@@ -17,9 +17,9 @@ using namespace cuecard;
 namespace {
 
 /// [1, 1, Q, K] whether a query attends to a key: both belong to one sequence, and when causal (LibTorch's
-/// number for it is 2) the key is as far from its sequence's end as the query or farther.
+/// number for it is 2) the key is as far from its sequence's end as the query or farther, by less than the window.
 at::Tensor visible(const at::Tensor& query_offsets, const at::Tensor& key_offsets, int64_t queries,
-                   int64_t keys, int64_t mask_type) {
+                   int64_t keys, int64_t mask_type, std::optional<int64_t> window) {
   const auto in_sequence = [](const at::Tensor& offsets, int64_t rows) {
     const at::Tensor row = at::arange(rows, offsets.options());
     const at::Tensor sequence =
@@ -31,16 +31,19 @@ at::Tensor visible(const at::Tensor& query_offsets, const at::Tensor& key_offset
   at::Tensor result = query_sequence.unsqueeze(1).eq(key_sequence.unsqueeze(0));
   if (mask_type == 2)
     result = result.logical_and(key_to_end.unsqueeze(0).ge(query_to_end.unsqueeze(1)));
+  if (window)
+    result = result.logical_and((key_to_end.unsqueeze(0) - query_to_end.unsqueeze(1)).lt(*window));
   return result.view({1, 1, queries, keys});
 }
 
 /// [1, H, Q, K], of query and key [1, n, H, D].
 at::Tensor probabilities(const at::Tensor& query, const at::Tensor& key, const at::Tensor& query_offsets,
-                         const at::Tensor& key_offsets, int64_t mask_type, double scale) {
+                         const at::Tensor& key_offsets, int64_t mask_type, double scale,
+                         std::optional<int64_t> window) {
   REQUIRE((query_offsets.scalar_type() == at::kInt));
   REQUIRE((key_offsets.scalar_type() == at::kInt));
   const at::Tensor scores = query.transpose(1, 2).matmul(key.permute({0, 2, 3, 1})) * scale;
-  const at::Tensor mask = visible(query_offsets, key_offsets, query.size(1), key.size(1), mask_type);
+  const at::Tensor mask = visible(query_offsets, key_offsets, query.size(1), key.size(1), mask_type, window);
   return scores.masked_fill(mask.logical_not(), -1e30).softmax(-1);
 }
 
@@ -50,10 +53,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, c10::SymInt, c10::Sym
 forward(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, const Optional& bias,
         const Optional& query_offsets, const Optional& key_offsets, std::optional<c10::SymInt> longest_query,
         std::optional<c10::SymInt> longest_key, double dropout, int64_t mask_type, bool keeps_sums,
-        std::optional<double> scale, const Optional&, std::optional<int64_t>) {
+        std::optional<double> scale, const Optional&, std::optional<int64_t> window) {
   REQUIRE(!bias);
   REQUIRE(dropout == 0.0);
-  const at::Tensor weights = probabilities(query, key, *query_offsets, *key_offsets, mask_type, *scale);
+  const at::Tensor weights = probabilities(query, key, *query_offsets, *key_offsets, mask_type, *scale, window);
   const at::Tensor sums = at::empty({keeps_sums ? 1 : 0}, query.options()),
                    nothing = at::empty({0}, query.options());
   return {weights.matmul(value.transpose(1, 2)).transpose(1, 2).contiguous(),
@@ -68,10 +71,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>
 backward(const at::Tensor& gradient, const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
          const Optional&, const at::Tensor&, const Optional& query_offsets, const Optional& key_offsets,
          c10::SymInt, c10::SymInt, const at::Tensor& sums, double, const at::Tensor&, const at::Tensor&,
-         int64_t mask_type, bool, std::optional<double> scale, std::optional<int64_t>, std::optional<int64_t>,
-         bool) {
+         int64_t mask_type, bool, std::optional<double> scale, std::optional<int64_t>,
+         std::optional<int64_t> window, bool) {
   REQUIRE(sums.numel() == 1); // the forward pass kept what this needs
-  const at::Tensor weights = probabilities(query, key, *query_offsets, *key_offsets, mask_type, *scale);
+  const at::Tensor weights = probabilities(query, key, *query_offsets, *key_offsets, mask_type, *scale, window);
   const at::Tensor out = gradient.transpose(1, 2);                       // [1, H, Q, D]
   const at::Tensor of_weights = out.matmul(value.permute({0, 2, 3, 1})); // [1, H, Q, K]
   const at::Tensor of_scores = weights * (of_weights - (of_weights * weights).sum(-1, true)) * *scale;
@@ -149,7 +152,20 @@ TEST_CASE("queries may be the last tokens of their sequences, and any tokens wit
   check_equal(select_queries(layout_of(false), any), select_queries(layout_of(false), any));
 }
 
+TEST_CASE("a window in variable-length attention, gradients included") {
+  for (const int64_t window : {1, 2, 4, 6}) {
+    CAPTURE(window);
+    const AttentionLayout layout = with_window(layout_of(true), window);
+    check_equal(layout, with_window(layout, window));
+    const std::vector<int64_t> last{2, 4, 7, 8};
+    check_equal(select_queries(layout, last), select_queries(layout, last));
+  }
+}
+
 TEST_CASE("an unsupported layout is refused with the reason") {
+  CHECK_THROWS_WITH_AS(
+      result_on(mirror::device, with_window(layout_of(false), 2), AttentionStrategy::variable_length),
+      doctest::Contains("supports a window only with causal attention"), Error);
   CHECK_THROWS_WITH_AS(
       result_on(mirror::device, select_queries(layout_of(true), {0, 2}), AttentionStrategy::variable_length),
       "attention: the queries of a sequence are not its last tokens; use another strategy.", Error);

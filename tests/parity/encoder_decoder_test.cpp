@@ -1,4 +1,4 @@
-// T5 and BART against transformers, and properties that must hold for any weights: pairs don't see each other,
+// T5, mT5, umT5 and BART against transformers, and properties that must hold for any weights: pairs don't see each other,
 // the encoder runs once, a cached sequence or a prefix is equivalent to the tokens that it was computed from.
 #include <ATen/ATen.h>
 
@@ -20,7 +20,7 @@ namespace {
 
 using Ids = std::vector<int64_t>;
 
-constexpr const char* names[] = {"t5-plain", "t5-gated", "bart"};
+constexpr const char* names[] = {"t5-plain", "t5-gated", "bart", "mt5", "umt5"};
 constexpr int64_t traced = 2; ///< the pair whose encoder keys and values were recorded: 12 and 5 tokens
 
 Recording recording_of(const char* name) {

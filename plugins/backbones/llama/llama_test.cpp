@@ -40,11 +40,18 @@ TEST_CASE("the family conforms to the contract in each of its forms") {
        {"rope_scaling.rope_type", std::string("linear")},
        {"rope_scaling.factor", 4.0}},
       {{"model_type", std::string("mistral")},
-       {"sliding_window", int64_t{16}},
+       {"sliding_window", int64_t{3}},
        {"num_hidden_layers", int64_t{1}},
        {"num_key_value_heads", int64_t{1}}},
       {{"model_type", std::string("qwen2")}, {"tie_word_embeddings", true}, {"num_hidden_layers", int64_t{3}}},
-      {{"model_type", std::string("qwen3")}, {"head_dim", int64_t{10}}},
+      {{"model_type", std::string("qwen3")},
+       {"head_dim", int64_t{10}},
+       {"hidden_act", std::string("gelu_new")}},
+      {{"model_type", std::string("qwen2")},
+       {"use_sliding_window", true},
+       {"sliding_window", int64_t{2}},
+       {"num_hidden_layers", int64_t{3}},
+       {"layer_types", std::vector<std::string>{"full_attention", "sliding_attention", "full_attention"}}},
   };
   for (std::size_t form = 0; form < forms.size(); ++form) {
     CAPTURE(form);
@@ -78,35 +85,6 @@ TEST_CASE("each member has the tensors that its checkpoints have") {
   CHECK(Llama::describe(c).head_dim == 128); // as Qwen3's own configuration has it
 }
 
-TEST_CASE("rotary frequencies are stretched as Llama 3.1 does") {
-  // 8192 positions; wavelengths (2 pi / f) below 8192 / 4 stay, above 8192 / 1 are 8 times as long.
-  const Values values{{"rope_parameters.rope_theta", 500000.0},
-                      {"rope_parameters.rope_type", std::string("llama3")},
-                      {"rope_parameters.factor", 8.0},
-                      {"rope_parameters.low_freq_factor", 1.0},
-                      {"rope_parameters.high_freq_factor", 4.0},
-                      {"rope_parameters.original_max_position_embeddings", int64_t{8192}}};
-  const llama::Rope rope(configuration_of(values));
-  const at::Tensor got = rope.inverse_frequencies(64);
-  REQUIRE(got.size(0) == 32);
-  int between = 0;
-  for (int64_t i = 0; i < 32; ++i) {
-    const double plain = std::pow(500000.0, -static_cast<double>(i) / 32), wavelength = 2 * M_PI / plain;
-    const double ratio = got[i].item<double>() / plain;
-    if (wavelength < 2048)
-      CHECK(ratio == doctest::Approx(1.0));
-    else if (wavelength > 8192)
-      CHECK(ratio == doctest::Approx(1.0 / 8));
-    else
-      CHECK((++between, ratio > 1.0 / 8 && ratio < 1.0));
-  }
-  CHECK(between == 3);
-  const Values linear{
-      {"rope_theta", 100.0}, {"rope_scaling.type", std::string("linear")}, {"rope_scaling.factor", int64_t{4}}};
-  CHECK(at::allclose(llama::Rope(configuration_of(linear)).inverse_frequencies(4),
-                     at::tensor({0.25, 0.025}, at::kDouble)));
-}
-
 TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
   const auto refused = [](const Values& more, const char* with) {
     const Configuration c = configuration_of(small, more);
@@ -114,8 +92,8 @@ TEST_CASE("an unsupported configuration is rejected in one sentence that names t
   };
   refused({{"num_key_value_heads", int64_t{3}}}, "num_key_value_heads");
   refused({{"head_dim", int64_t{5}}}, "config.json: head_dim is 5");
-  refused({{"hidden_act", std::string("gelu")}}, "config.json: hidden_act");
-  refused({{"rope_scaling.rope_type", std::string("yarn")}}, "config.json: rotary scaling is \"yarn\"");
+  refused({{"hidden_act", std::string("swoosh")}}, "config.json: hidden_act");
+  refused({{"rope_scaling.rope_type", std::string("spiral")}}, "config.json: rotary scaling is \"spiral\"");
   refused({{"rope_scaling.rope_type", std::string("linear")}}, "factor");
   refused({{"rope_scaling.type", std::string("linear")}, {"rope_scaling.factor", 0.0}},
           "rope_scaling.factor is 0");
@@ -129,29 +107,42 @@ TEST_CASE("a sequence beyond the last position is rejected with both numbers") {
                        doctest::Contains("32 positions"), DataError);
 }
 
-TEST_CASE("sequences end where a sliding window would begin to hide tokens") {
-  const auto longest = [](const Values& more) {
-    const Configuration c = configuration_of(small, more);
-    return Llama::describe(c).max_positions;
-  };
-  const Configuration c =
-      configuration_of(small, {{"model_type", std::string("mistral")}, {"sliding_window", int64_t{8}}});
+TEST_CASE("a window is a limit on who sees whom, not on the length of a text") {
+  const Configuration c = configuration_of(small, {{"model_type", std::string("mistral")},
+                                                   {"sliding_window", int64_t{4}},
+                                                   {"num_hidden_layers", int64_t{1}}});
   const Llama model({c, weights});
-  CHECK(model.forward({batch_of({std::vector<int64_t>(8, 5)}), {}}).size(0) == 1);
-  CHECK_THROWS_WITH_AS(model.forward({batch_of({std::vector<int64_t>(9, 5)}), {}}),
-                       doctest::Contains("8 positions"), DataError);
+  // In one layer the last of these tokens sees itself and the three before it.
+  const auto last_state = [&](const std::vector<int64_t>& ids) { return model.forward({batch_of({ids}), {}}); };
+  const at::Tensor state = last_state({7, 8, 9, 10, 11, 12});
+  CHECK(at::allclose(state, last_state({5, 6, 9, 10, 11, 12}), 1e-5, 1e-5));
+  CHECK(!at::allclose(state, last_state({7, 8, 5, 10, 11, 12}), 1e-2, 1e-2));
+}
 
-  CHECK(longest({{"model_type", std::string("mistral")}}) == 32);
-  CHECK(longest({{"model_type", std::string("mistral")}, {"sliding_window", int64_t{64}}}) == 32);
-  // A size alone is no window in Qwen's files; it is one in layers from `max_window_layers` on.
-  const Values qwen{{"model_type", std::string("qwen2")}, {"sliding_window", int64_t{8}}};
-  const auto with = [&](Values more) {
-    more.insert(qwen.begin(), qwen.end());
-    return longest(more);
+TEST_CASE("layers have the windows that each member's configuration names") {
+  using Windows = std::vector<int64_t>;
+  const auto windows = [](const Values& more) {
+    const Configuration c = configuration_of(small, more);
+    CHECK(Llama::describe(c).max_positions == 32);
+    return Llama::describe(c).windows;
   };
-  CHECK(with({}) == 32);
-  CHECK(with({{"use_sliding_window", true}, {"max_window_layers", int64_t{2}}}) == 32);
-  CHECK(with({{"use_sliding_window", true}, {"max_window_layers", int64_t{1}}}) == 8);
-  CHECK(with({{"use_sliding_window", true},
-              {"layer_types", std::vector<std::string>{"full_attention", "sliding_attention"}}}) == 8);
+  CHECK(windows({{"model_type", std::string("llama")}, {"sliding_window", int64_t{8}}}).empty());
+  CHECK(windows({{"model_type", std::string("mistral")}}) == Windows{4096, 4096});
+  CHECK(windows({{"model_type", std::string("mistral")}, {"sliding_window", int64_t{8}}}) == Windows{8, 8});
+  // A null is read as this.
+  CHECK(windows({{"model_type", std::string("mistral")}, {"use_sliding_window", false}}).empty());
+  // A size alone is no window in Qwen's files; it is one in layers from `max_window_layers` on, or in those that are listed.
+  for (const char* type : {"qwen2", "qwen3"}) {
+    const auto with = [&](Values more) {
+      more.insert({{"model_type", std::string(type)}, {"sliding_window", int64_t{8}}});
+      return windows(more);
+    };
+    CHECK(with({}).empty());
+    CHECK(with({{"use_sliding_window", true}}).empty());
+    CHECK(with({{"use_sliding_window", true}, {"max_window_layers", int64_t{2}}}).empty());
+    CHECK(with({{"use_sliding_window", true}, {"max_window_layers", int64_t{1}}}) == Windows{0, 8});
+    CHECK(with({{"use_sliding_window", true},
+                {"layer_types", std::vector<std::string>{"sliding_attention", "full_attention"}}}) ==
+          Windows{8, 0});
+  }
 }

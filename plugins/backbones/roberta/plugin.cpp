@@ -5,8 +5,8 @@
 namespace {
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::backbone<cuecard::roberta::Roberta>("roberta", "RoBERTa-like encoders (RoBERTa, XLM-RoBERTa)",
-                                                 "roberta|xlm-roberta"),
+    cuecard::backbone<cuecard::roberta::Roberta>(
+        "roberta", "RoBERTa-like encoders (RoBERTa, XLM-RoBERTa, CamemBERT)", "roberta|xlm-roberta|camembert"),
 };
 
 } // namespace

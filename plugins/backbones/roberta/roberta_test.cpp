@@ -40,6 +40,15 @@ TEST_CASE("the family conforms to the contract") {
   }
 }
 
+TEST_CASE("a vocabulary that the file leaves out is what transformers takes it for") {
+  for (const auto& [type, vocabulary] :
+       {std::pair{"roberta", 50265}, std::pair{"xlm-roberta", 30522}, std::pair{"camembert", 30522}}) {
+    Configuration c("config.json");
+    c.set("model_type", std::string(type));
+    CHECK(Roberta::describe(c).vocabulary == vocabulary);
+  }
+}
+
 TEST_CASE("positions begin after the padding's, and as many fewer tokens fit") {
   const Configuration c = small();
   const RandomWeights weights(1);

@@ -5,7 +5,8 @@
 namespace {
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::backbone<cuecard::t5::T5>("t5", "T5 encoder-decoders (T5, T5 1.1, LM-adapted, Flan-T5)", "t5"),
+    cuecard::backbone<cuecard::t5::T5>("t5", "T5 encoder-decoders (T5, T5 1.1, LM-adapted, Flan-T5, mT5, umT5)",
+                                       "t5|mt5|umt5"),
 };
 
 } // namespace

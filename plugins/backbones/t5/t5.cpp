@@ -23,9 +23,21 @@ Configuration own_spelling(const Configuration& c) {
                     {"head_dim", "d_kv"}});
 }
 
+/// Values for keys that config.json lacks.
+struct Defaults {
+  int64_t layers, heads, intermediate, vocabulary;
+  const char* feed_forward;
+};
+
+constexpr Defaults t5_defaults{6, 8, 2048, 32128, "relu"}, mt5_defaults{8, 6, 1024, 250112, "gated-gelu"};
+
+const Defaults& defaults_of(const Configuration& c) {
+  return c.text_or("model_type", "t5") == "t5" ? t5_defaults : mt5_defaults;
+}
+
 /// The activation in `feed_forward_proj`, and whether it is gated; or the two keys that transformers 5 writes beside it and prefers.
 std::pair<Activation, bool> feed_forward_of(const Configuration& c) {
-  const std::string whole = c.text_or("feed_forward_proj", "relu");
+  const std::string whole = c.text_or("feed_forward_proj", defaults_of(c).feed_forward);
   const bool gated = whole.rfind("gated-", 0) == 0;
   // transformers reads "gated-gelu" as the tanh approximation, for the files of T5 1.1.
   const std::string name =
@@ -58,11 +70,13 @@ KeyValues keys_and_values(const T5Configuration& c, const T5Attention& attention
 } // namespace
 
 T5Configuration::T5Configuration(const Configuration& c)
-    : encoder_layers(c.integer_or("num_layers", 6, 1, 1024)),
+    : encoder_layers(c.integer_or("num_layers", defaults_of(c).layers, 1, 1024)),
       decoder_layers(c.integer_or("num_decoder_layers", encoder_layers, 1, 1024)),
-      hidden(c.integer_or("d_model", 512, 1, 1 << 20)), heads(c.integer_or("num_heads", 8, 1, 4096)),
-      head_dim(c.integer_or("d_kv", 64, 1, 4096)), intermediate(c.integer_or("d_ff", 2048, 1, 1 << 24)),
-      vocabulary(c.integer_or("vocab_size", 32128, 1, 1 << 24)),
+      hidden(c.integer_or("d_model", 512, 1, 1 << 20)),
+      heads(c.integer_or("num_heads", defaults_of(c).heads, 1, 4096)),
+      head_dim(c.integer_or("d_kv", 64, 1, 4096)),
+      intermediate(c.integer_or("d_ff", defaults_of(c).intermediate, 1, 1 << 24)),
+      vocabulary(c.integer_or("vocab_size", defaults_of(c).vocabulary, 1, 1 << 24)),
       buckets(c.integer_or("relative_attention_num_buckets", 32, 4, 1 << 16)),
       max_distance(c.integer_or("relative_attention_max_distance", 128, 2, 1 << 24)),
       decoder_start(c.integer_or("decoder_start_token_id", c.integer_or("pad_token_id", 0))),
@@ -72,8 +86,13 @@ T5Configuration::T5Configuration(const Configuration& c)
     throw DataError(c.origin() + ": relative_attention_max_distance is " + std::to_string(max_distance) +
                     "; with " + std::to_string(buckets) + " buckets it must be more than " +
                     std::to_string(buckets / 2) + ".");
-  // Explicit in files of transformers 5; in older ones, tied models scale and untied ones don't.
-  scales_before_scores = c.boolean_or("scale_decoder_outputs", c.boolean_or("tie_word_embeddings", true));
+  const std::string type = c.text_or("model_type", "t5");
+  bias_in_every_layer = type == "umt5";
+  // Of T5: explicit in files of transformers 5; in older ones, tied models scale and untied ones don't. mT5 never does, and umT5,
+  // which is tied whatever its files say, always.
+  scales_before_scores =
+      type == "umt5" ||
+      (type != "mt5" && c.boolean_or("scale_decoder_outputs", c.boolean_or("tie_word_embeddings", true)));
 }
 
 at::Tensor T5FeedForward::forward(const T5Configuration& c, const at::Tensor& x, const ForwardPass& pass,
@@ -96,7 +115,8 @@ at::Tensor T5Stack::forward(const T5Configuration& c, at::Tensor x, const Forwar
     const at::Tensor normed = rms_norm(x, layer.self.norm, c.norm_epsilon);
     const KeyValues own = keys_and_values(c, layer.self, normed, pass);
     x = selected(x) + attend(c, layer.self, selected(normed), pass, last, pass.sources(l, own.key, own.value),
-                             last ? pass.last_layout() : pass.layout(l), &bias);
+                             last ? pass.last_layout() : pass.layout(l),
+                             &biases[static_cast<std::size_t>(l) % biases.size()]);
     if (encoded) {
       const auto project = [&] { return keys_and_values(c, layer.cross, encoded->states, *encoded->encoder); };
       x = x + attend(c, layer.cross, rms_norm(x, layer.cross.norm, c.norm_epsilon), pass, last,
@@ -172,10 +192,12 @@ T5Stack T5::take_stack(const Weights& source, const std::string& name, int64_t l
     feed_forward.down = map(last + "DenseReluDense.wo", c.hidden, c.intermediate);
     stack.layers.push_back(layer);
   }
-  stack.bias.table = take(source, name + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight",
-                          {c.buckets, c.heads});
-  stack.bias.both_directions = !decoder;
-  stack.bias.max_distance = c.max_distance;
+  for (int64_t l = 0; l < (c.bias_in_every_layer ? layers : 1); ++l)
+    stack.biases.push_back(
+        {take(source,
+              name + ".block." + std::to_string(l) + ".layer.0.SelfAttention.relative_attention_bias.weight",
+              {c.buckets, c.heads}),
+         !decoder, c.max_distance});
   stack.final_norm = take(source, name + ".final_layer_norm.weight", {c.hidden});
   return stack;
 }

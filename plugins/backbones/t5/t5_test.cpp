@@ -32,6 +32,14 @@ bool tables_of_sides(std::string_view name) {
 const RandomWeights weights(1, tables_of_sides),
     tied(1, [](std::string_view name) { return tables_of_sides(name) || name == "lm_head.weight"; });
 
+const OutsideLayers outside{[](const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
+                              return model.weights().at("shared.weight").index_select(0, ids);
+                            },
+                            [](const Backbone& model, const at::Tensor& x) {
+                              return x / (x.square().mean(1, true) + 1e-6).sqrt() *
+                                     model.weights().at("encoder.final_layer_norm.weight");
+                            }};
+
 std::string refusal(const Configuration& configuration) {
   try {
     T5::describe(configuration);
@@ -44,12 +52,6 @@ std::string refusal(const Configuration& configuration) {
 } // namespace
 
 TEST_CASE("the family conforms to the contract in each of its forms") {
-  const auto embed = [](const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
-    return model.weights().at("shared.weight").index_select(0, ids);
-  };
-  const auto final_norm = [](const Backbone& model, const at::Tensor& x) {
-    return x / (x.square().mean(1, true) + 1e-6).sqrt() * model.weights().at("encoder.final_layer_norm.weight");
-  };
   for (const char* feed_forward : {"relu", "gated-gelu"})
     for (const int64_t encoder_layers : {2, 3}) {
       CAPTURE(feed_forward);
@@ -57,8 +59,34 @@ TEST_CASE("the family conforms to the contract in each of its forms") {
       Configuration c = small(feed_forward);
       c.set("num_layers", encoder_layers);
       c.set("num_decoder_layers", int64_t{2});
-      conforms_encoder_decoder<T5>(c, encoder_layers == 2 ? weights : tied, {embed, final_norm});
+      conforms_encoder_decoder<T5>(c, encoder_layers == 2 ? weights : tied, outside);
     }
+}
+
+TEST_CASE("mT5 and umT5 conform, too, and each layer of umT5 has a table of biases") {
+  for (const char* type : {"mt5", "umt5"}) {
+    CAPTURE(type);
+    Configuration c = small("gated-gelu");
+    c.set("model_type", std::string(type));
+    conforms_encoder_decoder<T5>(c, tied, outside);
+  }
+  Configuration c = small();
+  c.set("model_type", std::string("umt5"));
+  const T5 model({c, weights}), first({small(), weights});
+  const auto table = [](const char* side, int layer) {
+    return std::string(side) + ".block." + std::to_string(layer) +
+           ".layer.0.SelfAttention.relative_attention_bias.weight";
+  };
+  CHECK(model.weights().contains(table("decoder", 1)));
+  CHECK(!first.weights().contains(table("decoder", 1)));
+  CHECK(!model.weights().contains("decoder.block.1.layer.1.EncDecAttention.relative_attention_bias.weight"));
+  const Batch batch = batch_of({{1, 2, 3}, {4, 5, 6, 7}});
+  const auto after = [&](int64_t layers) { return model.forward({batch, {}, nullptr, false, layers}); };
+  const at::Tensor before_first = after(1), before_second = after(2);
+  CHECK(!at::allclose(before_second, first.forward({batch, {}, nullptr, false, 2}), 1e-3, 1e-3));
+  model.weights().at(table("encoder", 1)).copy_(model.weights().at(table("encoder", 0)));
+  CHECK(at::equal(after(1), before_first));
+  CHECK(at::allclose(after(2), first.forward({batch, {}, nullptr, false, 2}), 1e-5, 1e-5));
 }
 
 TEST_CASE("the shape is known without weights") {
@@ -87,6 +115,15 @@ TEST_CASE("logits are scaled where the head is tied to the embedding, and where 
   CHECK(transformed(small()) == doctest::Approx(1 / std::sqrt(24.0)));
   CHECK(transformed(untied) == doctest::Approx(1));
   CHECK(transformed(told) == doctest::Approx(1));
+  for (const bool flag : {true, false}) {
+    Configuration mt5 = small(), umt5 = small();
+    mt5.set("model_type", std::string("mt5"));
+    umt5.set("model_type", std::string("umt5"));
+    mt5.set("tie_word_embeddings", flag);
+    umt5.set("tie_word_embeddings", flag);
+    CHECK(transformed(mt5) == doctest::Approx(1));
+    CHECK(transformed(umt5) == doctest::Approx(1 / std::sqrt(24.0)));
+  }
   CHECK(T5({small(), tied}).weights().count("lm_head.weight") == 0);
   const T5 headed({small(), weights});
   CHECK(at::equal(headed.token_vectors(TokenTable::output, long_tensor({7})),
@@ -100,6 +137,11 @@ TEST_CASE("a key that is missing, or spelled as in other families, is what trans
   CHECK(whole.heads == 8);
   CHECK(whole.head_dim == 64);
   CHECK(whole.vocabulary == 32128);
+  Configuration multilingual("config.json");
+  multilingual.set("model_type", std::string("mt5"));
+  CHECK(T5::describe(multilingual).layers == 8);
+  CHECK(T5::describe(multilingual).heads == 6);
+  CHECK(T5::describe(multilingual).vocabulary == 250112);
   Configuration other = small();
   other.set("hidden_size", int64_t{18}); // counts, although d_model is there, too
   other.set("head_dim", int64_t{7});

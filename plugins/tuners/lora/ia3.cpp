@@ -15,16 +15,21 @@ namespace {
 
 /// PEFT's default target modules of each family: keys, values and the second layer of the feed-forward network.
 const std::vector<ModuleNames> default_targets{
-    {"k_proj", "v_proj", "down_proj"}, // Llama, Mistral, Qwen
-    {"k_proj", "v_proj", "fc2"},       // BART
-    {"key", "value", "output.dense"},  // BERT, RoBERTa; ELECTRA has the same names
-    {"k_lin", "v_lin", "lin2"},        // DistilBERT, for which PEFT has no default
-    {"c_attn", "mlp.c_proj"},          // GPT-2
-    {"k", "v", "wo"},                  // T5
+    {"k_proj", "v_proj", "down_proj"},          // Llama, Mistral, Qwen
+    {"k_proj", "v_proj", "fc2"},                // BART
+    {"key", "value", "output.dense"},           // BERT, RoBERTa; ELECTRA has the same names
+    {"key", "value", "ffn_output"},             // ALBERT, for which PEFT has no default
+    {"key_proj", "value_proj", "output.dense"}, // DeBERTa
+    {"k_lin", "v_lin", "lin2"},                 // DistilBERT, for which PEFT has no default
+    {"c_attn", "mlp.c_proj"},                   // GPT-2
+    {"k", "v", "wo"},                           // T5
+    {"k", "v", "output.dense"},                 // MPNet, for which PEFT has no default
+    {"Wqkv", "mlp.Wo"},                         // ModernBERT, for which PEFT has no default
 };
 
 /// The layers whose input is rescaled, the activation inside the feed-forward network (section 3.3); of other layers the output is.
-const ModuleNames default_feed_forward{"down_proj", "fc2", "output.dense", "lin2", "mlp.c_proj", "wo"};
+const ModuleNames default_feed_forward{"down_proj", "fc2",        "output.dense", "ffn_output",
+                                       "lin2",      "mlp.c_proj", "mlp.Wo",       "wo"};
 
 bool fits(const at::Tensor& values, int64_t size) {
   return values.defined() && values.is_floating_point() && values.sizes() == at::IntArrayRef({size});

@@ -21,11 +21,13 @@ namespace {
 /// PEFT's default target modules of each family, which are the paper's query and value projections; in GPT-2 the layer that computes
 /// queries, keys and values at once.
 const std::vector<ModuleNames> default_targets{
-    {"q_proj", "v_proj"}, // Llama, Mistral, Qwen, BART
-    {"query", "value"},   // BERT, RoBERTa, ELECTRA
-    {"q_lin", "v_lin"},   // DistilBERT
-    {"c_attn"},           // GPT-2
-    {"q", "v"},           // T5
+    {"q_proj", "v_proj"},         // Llama, Mistral, Qwen, BART
+    {"query", "value"},           // BERT, RoBERTa, ELECTRA, ALBERT
+    {"query_proj", "value_proj"}, // DeBERTa
+    {"q_lin", "v_lin"},           // DistilBERT
+    {"c_attn"},                   // GPT-2
+    {"q", "v"},                   // T5, MPNet
+    {"Wqkv"},                     // ModernBERT
 };
 
 /// Why `a` and `b` are not an update of `layer` with a rank of at most `rank`; empty if they are.

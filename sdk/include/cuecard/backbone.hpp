@@ -48,6 +48,9 @@ struct BackboneShape {
     int64_t layers = 0, kv_heads = 0, head_dim = 0;
   };
   std::vector<Site> sites;
+  /// [layers] the sliding window of each layer's self-attention (AttentionLayout::window), 0 where a layer has none; empty: no layer
+  /// has one. Of models with one stack.
+  std::vector<int64_t> windows;
 
   /// Whether it can generate text.
   bool generates() const { return has_lm_head && (causal || encoder_decoder); }

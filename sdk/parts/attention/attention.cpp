@@ -72,6 +72,31 @@ int64_t relative_bucket(int64_t distance, int64_t buckets, bool both_directions,
   return first + std::min(exact + shared, buckets - 1);
 }
 
+int64_t AttentionLayout::keys_before(int64_t s) const {
+  int64_t count = 0;
+  for (const KeyRange& range : before[static_cast<std::size_t>(s)])
+    count += range.end - range.begin;
+  return count;
+}
+
+KeySpan AttentionLayout::seen_from(int64_t place, int64_t keys) const {
+  if (causal)
+    return {window > 0 ? std::max<int64_t>(0, place + 1 - window) : 0, place + 1};
+  if (window == 0)
+    return {0, keys};
+  return {std::max<int64_t>(0, place - window / 2), std::min(keys, place + window / 2 + 1)};
+}
+
+AttentionLayout with_window(const AttentionLayout& layout, int64_t window) {
+  AttentionLayout result = layout;
+  result.plan = nullptr;
+  int64_t longest = 0;
+  for (int64_t s = 0; s < layout.sequences(); ++s)
+    longest = std::max(longest, layout.keys_before(s) + layout.offsets[s + 1] - layout.offsets[s]);
+  result.window = (layout.causal ? window : window / 2 + 1) < longest ? window : 0;
+  return result;
+}
+
 at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                      const AttentionLayout& layout, const AttentionOptions& options) {
   if (sources.empty() || sources.size() > 3)
@@ -94,17 +119,17 @@ at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sour
     for (const KeyValues& source : sources)
       wide.push_back(source.key.defined() ? KeyValues{source.key.to(at::kDouble), source.value.to(at::kDouble)}
                                           : KeyValues());
-    return packed_attention(query.to(at::kDouble), wide, layout, options.scale, options.bias).to(type);
+    return packed_attention(query.to(at::kDouble), wide, layout, options).to(type);
   }
   if (strategy == AttentionStrategy::packed)
-    return packed_attention(query, sources, layout, options.scale, options.bias);
+    return packed_attention(query, sources, layout, options);
   if (strategy == AttentionStrategy::variable_length) {
-    const std::string reason = why_not_variable_length(query, layout, options.bias);
+    const std::string reason = why_not_variable_length(query, layout, options);
     if (!reason.empty())
       throw Error("attention: " + reason + "; use another strategy.");
     return variable_length_attention(query, sources, layout, options.scale);
   }
-  return padded_attention(query, sources, layout, options.scale, options.bias);
+  return padded_attention(query, sources, layout, options);
 }
 
 } // namespace cuecard

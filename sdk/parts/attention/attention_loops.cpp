@@ -43,6 +43,29 @@ CUECARD_INLINE void add_loop(T* row, const T* more, int64_t width) {
     row[i] += more[i];
 }
 
+/// tanh(x) = (1 - e) / (1 + e) with e = exp(-2x), for the sign of x that doesn't overflow.
+template <class T>
+CUECARD_INLINE void cap_loop(T* row, T cap, int64_t width) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T x = row[i] / cap, e = fast_exp(T(-2) * std::abs(x));
+    row[i] = std::copysign(cap * (T(1) - e) / (T(1) + e), x);
+  }
+}
+
+template <class T>
+CUECARD_INLINE void slopes_loop(const T* capped, T cap, T* slopes, int64_t width) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T t = capped[i] / cap;
+    slopes[i] = T(1) - t * t;
+  }
+}
+
+template <class T>
+CUECARD_INLINE void multiply_loop(T* row, const T* by, int64_t width) {
+  for (int64_t i = 0; i < width; ++i)
+    row[i] *= by[i];
+}
+
 template <class T>
 CUECARD_INLINE void scores_loop(const T* query, const T* keys, int64_t stride, int64_t count, int64_t size,
                                 T scale, T* scores) {
@@ -85,6 +108,24 @@ CUECARD_VECTORISED void add(float* row, const float* more, int64_t width) {
 }
 void add(double* row, const double* more, int64_t width) {
   add_loop(row, more, width);
+}
+CUECARD_VECTORISED void cap_scores(float* row, float cap, int64_t width) {
+  cap_loop(row, cap, width);
+}
+void cap_scores(double* row, double cap, int64_t width) {
+  cap_loop(row, cap, width);
+}
+CUECARD_VECTORISED void cap_slopes(const float* capped, float cap, float* slopes, int64_t width) {
+  slopes_loop(capped, cap, slopes, width);
+}
+void cap_slopes(const double* capped, double cap, double* slopes, int64_t width) {
+  slopes_loop(capped, cap, slopes, width);
+}
+CUECARD_VECTORISED void multiply(float* row, const float* by, int64_t width) {
+  multiply_loop(row, by, width);
+}
+void multiply(double* row, const double* by, int64_t width) {
+  multiply_loop(row, by, width);
 }
 CUECARD_VECTORISED void scores_of_one(const float* query, const float* keys, int64_t stride, int64_t count,
                                       int64_t size, float scale, float* scores) {

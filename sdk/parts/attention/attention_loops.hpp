@@ -20,6 +20,17 @@ void score_gradient(const double* p, double* dp, double scale, int64_t width);
 void add(float* row, const float* more, int64_t width);
 void add(double* row, const double* more, int64_t width);
 
+/// Each score s becomes cap * tanh(s / cap).
+void cap_scores(float* row, float cap, int64_t width);
+void cap_scores(double* row, double cap, int64_t width);
+
+/// The slope of that at each score, from the capped scores.
+void cap_slopes(const float* capped, float cap, float* slopes, int64_t width);
+void cap_slopes(const double* capped, double cap, double* slopes, int64_t width);
+
+void multiply(float* row, const float* by, int64_t width);
+void multiply(double* row, const double* by, int64_t width);
+
 /// scores[i] = scale * query . keys[i] for `count` keys of size `size`, `stride` elements apart.
 void scores_of_one(const float* query, const float* keys, int64_t stride, int64_t count, int64_t size,
                    float scale, float* scores);

@@ -8,7 +8,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/tanh.h>
 
 #include <cuecard/parts/index_tensor.hpp>
 
@@ -39,18 +42,20 @@ struct PaddedPlan final : AttentionPlan {
     std::vector<int64_t> queries(static_cast<std::size_t>(layout.sequences() * longest_query), 0);
     std::vector<int64_t> keys(static_cast<std::size_t>(layout.sequences() * longest_key), 0);
     std::vector<int64_t> out(static_cast<std::size_t>(layout.query_offsets.back()), 0);
-    std::vector<int64_t> visible(static_cast<std::size_t>(layout.sequences() * longest_query), 1);
-    std::vector<int64_t> query_offsets_in_sequence(visible.size(), 0);
+    // Of each query, counted from the first of the gathered keys: the first that it sees, the end of these, and its own place.
+    std::vector<int64_t> first(static_cast<std::size_t>(layout.sequences() * longest_query), 0);
+    std::vector<int64_t> visible(first.size(), 1), own_places(first.size(), 0);
     for (int64_t s = 0; s < layout.sequences(); ++s) {
       std::copy(key_tokens[s].begin(), key_tokens[s].end(), keys.begin() + s * longest_key);
-      const int64_t own = layout.offsets[s + 1] - layout.offsets[s];
-      const int64_t before = static_cast<int64_t>(key_tokens[s].size()) - own;
+      const int64_t before = layout.keys_before(s), number = before + layout.offsets[s + 1] - layout.offsets[s];
       for (int64_t q = layout.query_offsets[s]; q < layout.query_offsets[s + 1]; ++q) {
         const int64_t place = s * longest_query + q - layout.query_offsets[s];
         queries[place] = q;
         out[q] = place;
-        query_offsets_in_sequence[place] = before + layout.query_offsets_in_sequence[q];
-        visible[place] = layout.causal ? before + layout.query_offsets_in_sequence[q] + 1 : before + own;
+        own_places[place] = before + layout.query_offsets_in_sequence[q] - seen.first[s];
+        const KeySpan span = layout.seen_from(before + layout.query_offsets_in_sequence[q], number);
+        first[place] = span.begin - seen.first[s];
+        visible[place] = span.end - seen.first[s];
       }
     }
     query_index = index_tensor(queries, device);
@@ -59,12 +64,15 @@ struct PaddedPlan final : AttentionPlan {
     std::vector<int64_t> places(static_cast<std::size_t>(longest_key));
     for (int64_t i = 0; i < longest_key; ++i)
       places[i] = i;
-    mask = index_tensor(places, device)
-               .view({1, 1, 1, longest_key})
-               .lt(index_tensor(visible, device).view({layout.sequences(), 1, longest_query, 1}));
+    const auto by_query = [&](const std::vector<int64_t>& values) {
+      return index_tensor(values, device).view({layout.sequences(), 1, longest_query, 1});
+    };
+    const at::Tensor key_places = index_tensor(places, device).view({1, 1, 1, longest_key});
+    mask = key_places.lt(by_query(visible));
+    if (layout.window > 0)
+      mask = mask.logical_and(key_places.ge(by_query(first)));
     if (bias)
-      add_bias(*bias, index_tensor(query_offsets_in_sequence, device), index_tensor(places, device),
-               query.scalar_type());
+      add_bias(*bias, index_tensor(own_places, device), key_places, query.scalar_type());
   }
 
   bool made_for(const RelativeBias* bias, at::ScalarType type) const {
@@ -72,15 +80,14 @@ struct PaddedPlan final : AttentionPlan {
   }
 
 private:
-  void add_bias(const RelativeBias& bias, const at::Tensor& query_offsets_in_sequence,
-                const at::Tensor& key_places, at::ScalarType type) {
+  void add_bias(const RelativeBias& bias, const at::Tensor& own_places, const at::Tensor& key_places,
+                at::ScalarType type) {
     std::vector<int64_t> buckets; // by distance, from 1 - longest_key
     for (int64_t distance = 1 - longest_key; distance < longest_key; ++distance)
       buckets.push_back(relative_bucket(distance, bias.table.size(0), bias.both_directions, bias.max_distance));
     const at::Device device = mask.device();
     const at::Tensor by_distance = bias.table.index_select(0, index_tensor(buckets, device)).to(type);
-    const at::Tensor distances =
-        key_places.view({1, -1}) - query_offsets_in_sequence.view({-1, 1}) + (longest_key - 1);
+    const at::Tensor distances = key_places.view({1, -1}) - own_places.view({-1, 1}) + (longest_key - 1);
     const at::Tensor added = by_distance.index_select(0, distances.flatten())
                                  .view({mask.size(0), longest_query, longest_key, bias.table.size(1)})
                                  .permute({0, 3, 1, 2});
@@ -89,10 +96,22 @@ private:
   }
 };
 
+/// Attention with capped scores, which scaled_dot_product_attention doesn't have. query [S, H, Q, D], key and value [S, H, K, D].
+at::Tensor capped_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            const at::Tensor& mask, double scale, double cap) {
+  const at::ScalarType wide = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  at::Tensor scores = at::tanh(at::matmul(query, key.transpose(2, 3)).to(wide) * (scale / cap)) * cap;
+  scores = mask.scalar_type() == at::kBool
+               ? scores.masked_fill(mask.logical_not(), -std::numeric_limits<double>::infinity())
+               : scores + mask;
+  return at::matmul(at::softmax(scores, -1).to(value.scalar_type()), value);
+}
+
 } // namespace
 
 at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                            const AttentionLayout& layout, double scale, const RelativeBias* bias) {
+                            const AttentionLayout& layout, const AttentionOptions& options) {
+  const RelativeBias* bias = options.bias;
   auto plan = std::dynamic_pointer_cast<const PaddedPlan>(layout.plan);
   if (!plan || !plan->made_for(bias, query.scalar_type()))
     layout.plan = plan = std::make_shared<PaddedPlan>(layout, sources, bias, query);
@@ -108,10 +127,13 @@ at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues
   const auto repeated = [&](const at::Tensor& groups) {
     return share == 1 ? groups : groups.repeat_interleave(share, 1, groups.size(1) * share);
   };
-  const at::Tensor out = at::scaled_dot_product_attention(
-      gathered(query, plan->query_index, plan->longest_query),
-      repeated(gathered(key, plan->key_index, plan->longest_key)),
-      repeated(gathered(value, plan->key_index, plan->longest_key)), plan->mask, 0.0, false, scale);
+  const at::Tensor queries = gathered(query, plan->query_index, plan->longest_query),
+                   keys = repeated(gathered(key, plan->key_index, plan->longest_key)),
+                   values = repeated(gathered(value, plan->key_index, plan->longest_key));
+  const at::Tensor out =
+      options.cap > 0
+          ? capped_attention(queries, keys, values, plan->mask, options.scale, options.cap)
+          : at::scaled_dot_product_attention(queries, keys, values, plan->mask, 0.0, false, options.scale);
   return out.transpose(1, 2)
       .reshape({sequences * plan->longest_query, heads, size})
       .index_select(0, plan->out_index);

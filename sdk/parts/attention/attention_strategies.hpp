@@ -8,14 +8,14 @@
 namespace cuecard {
 
 at::Tensor packed_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                            const AttentionLayout& layout, double scale, const RelativeBias* bias);
+                            const AttentionLayout& layout, const AttentionOptions& options);
 at::Tensor padded_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
-                            const AttentionLayout& layout, double scale, const RelativeBias* bias);
+                            const AttentionLayout& layout, const AttentionOptions& options);
 at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                                      const AttentionLayout& layout, double scale);
 
 /// Why `variable_length_attention` doesn't support the call, or "".
 std::string why_not_variable_length(const at::Tensor& query, const AttentionLayout& layout,
-                                    const RelativeBias* bias);
+                                    const AttentionOptions& options);
 
 } // namespace cuecard

@@ -47,8 +47,18 @@ at::Tensor buckets_of(const at::Tensor& distances, int64_t buckets, bool both_di
   return later + at::where(far < exact, far, (shared + exact).clamp_max(share - 1));
 }
 
+/// [keys] whether the query at `place` sees each key, as transformers' masks have it: with causal attention kv > q - window, else
+/// |q - kv| <= window / 2.
+at::Tensor visible(const AttentionLayout& layout, int64_t place, int64_t keys) {
+  const at::Tensor distance = at::arange(keys, at::kLong) - place;
+  at::Tensor seen = layout.causal ? distance.le(0) : at::ones({keys}, at::kBool);
+  if (layout.window > 0)
+    seen = seen.logical_and(layout.causal ? distance.gt(-layout.window) : distance.abs().le(layout.window / 2));
+  return seen;
+}
+
 /// The definition, one query at a time.
-at::Tensor direct(const Setting& setting, double scale, const RelativeBias* bias = nullptr) {
+at::Tensor direct(const Setting& setting, double scale, const RelativeBias* bias = nullptr, double cap = 0) {
   const AttentionLayout& layout = setting.layout;
   std::vector<at::Tensor> out;
   for (int64_t s = 0; s < layout.sequences(); ++s)
@@ -58,21 +68,23 @@ at::Tensor direct(const Setting& setting, double scale, const RelativeBias* bias
         keys.push_back(setting.sources[source].key.slice(0, begin, end));
         values.push_back(setting.sources[source].value.slice(0, begin, end));
       };
-      for (const KeyRange& range : layout.before[s])
+      int64_t place = layout.query_offsets_in_sequence[q];
+      for (const KeyRange& range : layout.before[s]) {
         see(range.source, range.begin, range.end);
-      see(0, layout.offsets[s],
-          layout.causal ? layout.offsets[s] + layout.query_offsets_in_sequence[q] + 1 : layout.offsets[s + 1]);
+        place += range.end - range.begin;
+      }
+      see(0, layout.offsets[s], layout.offsets[s + 1]);
       const at::Tensor k = at::cat(keys).repeat_interleave(2, 1), v = at::cat(values).repeat_interleave(2, 1);
       at::Tensor scores = (k * setting.query[q]).sum(2) * scale; // [keys, heads]
+      if (cap > 0)
+        scores = (scores / cap).tanh() * cap;
       if (bias) {
-        int64_t place = layout.query_offsets_in_sequence[q];
-        for (const KeyRange& range : layout.before[s])
-          place += range.end - range.begin;
         const at::Tensor distances = at::arange(k.size(0), at::kLong) - place;
         scores = scores + bias->table.index_select(0, buckets_of(distances, bias->table.size(0),
                                                                  bias->both_directions, bias->max_distance));
       }
-      const at::Tensor weights = at::softmax(scores, 0);
+      const at::Tensor hidden = visible(layout, place, k.size(0)).logical_not().unsqueeze(1);
+      const at::Tensor weights = at::softmax(scores.masked_fill(hidden, -1e30), 0);
       out.push_back((weights.unsqueeze(2) * v).sum(0));
     }
   return at::stack(out);
@@ -81,10 +93,9 @@ at::Tensor direct(const Setting& setting, double scale, const RelativeBias* bias
 std::vector<at::Tensor> gradients(Setting& setting, const at::Tensor& out) {
   (out * at::arange(out.numel(), out.options()).view(out.sizes()).sin()).sum().backward();
   std::vector<at::Tensor> result{setting.query.grad().clone()};
-  for (KeyValues& source : setting.sources) {
-    result.push_back(source.key.grad().clone());
-    result.push_back(source.value.grad().clone());
-  }
+  for (KeyValues& source : setting.sources)
+    for (const at::Tensor& each : {source.key, source.value}) // undefined where a window hides all of a source
+      result.push_back(each.grad().defined() ? each.grad().clone() : at::zeros_like(each));
   return result;
 }
 
@@ -106,6 +117,92 @@ TEST_CASE("both strategies equal the definition, gradients included") {
         for (std::size_t i = 0; i < wanted_gradients.size(); ++i) {
           CAPTURE(i);
           CHECK(at::allclose(got_gradients[i], wanted_gradients[i], tolerance, tolerance));
+        }
+      }
+}
+
+TEST_CASE(
+    "a window hides keys, and a cap bends scores, in both strategies as in the definition, gradients included") {
+  for (const bool causal : {true, false})
+    for (const int64_t window : {0, 1, 2, 3, 4, 6})
+      for (const double cap : {0.0, 0.5})
+        for (const bool biased : {false, true})
+          for (const AttentionStrategy strategy : {AttentionStrategy::packed, AttentionStrategy::padded}) {
+            CAPTURE(causal);
+            CAPTURE(window);
+            CAPTURE(cap);
+            CAPTURE(biased);
+            CAPTURE(static_cast<int>(strategy));
+            const RelativeBias table{Random(3).normal_tensor({6, 4}, 1.0).to(at::kDouble), !causal, 9};
+            const RelativeBias* bias = biased ? &table : nullptr;
+            Setting expected(causal, at::kDouble), found(causal, at::kDouble);
+            expected.layout = with_window(expected.layout, window);
+            found.layout = with_window(found.layout, window);
+            CHECK(found.layout.window == window);
+            const at::Tensor wanted = direct(expected, 0.3, bias, cap);
+            const at::Tensor got =
+                attention(found.query, found.sources, found.layout, {0.3, bias, strategy, cap});
+            CHECK(at::allclose(got, wanted, 1e-12, 1e-12));
+            const std::vector<at::Tensor> wanted_gradients = gradients(expected, wanted),
+                                          got_gradients = gradients(found, got);
+            for (std::size_t i = 0; i < wanted_gradients.size(); ++i) {
+              CAPTURE(i);
+              CHECK(at::allclose(got_gradients[i], wanted_gradients[i], 1e-12, 1e-12));
+            }
+            // Selected queries, among them single ones, as in generation.
+            for (const std::vector<int64_t>& tokens : {std::vector<int64_t>{2, 4, 6, 8, 9}, {9}, {3, 4, 7}}) {
+              const at::Tensor index = at::tensor(tokens);
+              CHECK(at::allclose(attention(found.query.index_select(0, index), found.sources,
+                                           select_queries(found.layout, tokens), {0.3, bias, strategy, cap}),
+                                 got.index_select(0, index), 1e-12, 1e-12));
+            }
+          }
+}
+
+TEST_CASE("a window that hides no key is none") {
+  // The longest sequence has 9 keys: 2 of a prefix, 3 of its parent, and 4 of its own.
+  Setting causal(true, at::kFloat), both(false, at::kFloat);
+  CHECK(with_window(causal.layout, 8).window == 8);
+  CHECK(with_window(causal.layout, 9).window == 0);
+  CHECK(with_window(both.layout, 15).window == 15);
+  CHECK(with_window(both.layout, 16).window == 0); // 8 keys on either side
+}
+
+TEST_CASE("long sequences, which are computed in blocks, equal the definition, gradients included") {
+  for (const bool causal : {true, false})
+    for (const int64_t window : {0, 20, 300})
+      for (const AttentionStrategy strategy : {AttentionStrategy::packed, AttentionStrategy::padded}) {
+        CAPTURE(causal);
+        CAPTURE(window);
+        CAPTURE(static_cast<int>(strategy));
+        Setting settings[2] = {Setting(causal, at::kDouble), Setting(causal, at::kDouble)};
+        std::vector<at::Tensor> results;
+        for (Setting& setting : settings) {
+          Side side;
+          side.offsets = {0, 70, 330};
+          side.parent = {-1, 0};
+          setting.layout =
+              with_window(self_attention_layout(side, causal, {{{2, 0, 5}, {1, 1, 4}}, {}}), window);
+          Random random(4);
+          const auto make = [&](int64_t heads) {
+            return random.normal_tensor({330, heads, 4}, 1.0).to(at::kDouble).set_requires_grad(true);
+          };
+          setting.query = make(4);
+          setting.sources[0] = {make(2), make(2)};
+          for (int64_t source : {1, 2})
+            for (at::Tensor KeyValues::*part : {&KeyValues::key, &KeyValues::value})
+              setting.sources[source].*part =
+                  (setting.sources[source].*part).detach().narrow(2, 0, 4).clone().set_requires_grad(true);
+        }
+        const at::Tensor wanted = direct(settings[0], 0.3);
+        const at::Tensor got =
+            attention(settings[1].query, settings[1].sources, settings[1].layout, {0.3, nullptr, strategy});
+        CHECK(at::allclose(got, wanted, 1e-11, 1e-11));
+        const std::vector<at::Tensor> wanted_gradients = gradients(settings[0], wanted),
+                                      got_gradients = gradients(settings[1], got);
+        for (std::size_t i = 0; i < wanted_gradients.size(); ++i) {
+          CAPTURE(i);
+          CHECK(at::allclose(got_gradients[i], wanted_gradients[i], 1e-11, 1e-11));
         }
       }
 }

@@ -8,9 +8,12 @@
 #include <tuple>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_efficient_attention_backward.h>
 #include <ATen/ops/_efficient_attention_forward.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/repeat_interleave.h>
+
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
@@ -59,16 +62,55 @@ struct VariableLengthPlan final : AttentionPlan {
   }
 };
 
+/// LibTorch's kernel with a window, whose own gradient formula leaves the window out.
+class WindowedAttention : public torch::autograd::Function<WindowedAttention> {
+public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query,
+                            const at::Tensor& key, const at::Tensor& value, const at::Tensor& query_offsets,
+                            const at::Tensor& key_offsets, int64_t longest_query, int64_t longest_key,
+                            int64_t mask, int64_t window, double scale) {
+    const at::AutoDispatchBelowAutograd below;
+    auto [out, sums, seed, offset, most_queries, most_keys] = at::_efficient_attention_forward(
+        query, key, value, std::nullopt, query_offsets, key_offsets, longest_query, longest_key, 0.0, mask,
+        true, scale, std::nullopt, window);
+    context->save_for_backward({query, key, value, query_offsets, key_offsets, out, sums, seed, offset});
+    context->saved_data["longest_query"] = most_queries;
+    context->saved_data["longest_key"] = most_keys;
+    context->saved_data["mask"] = mask;
+    context->saved_data["window"] = window;
+    context->saved_data["scale"] = scale;
+    return out;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list d_out) {
+    const at::AutoDispatchBelowAutograd below;
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const auto whole = [&](const char* name) { return context->saved_data[name].toInt(); };
+    const auto gradients = at::_efficient_attention_backward(
+        d_out[0].contiguous(), saved[0], saved[1], saved[2], std::nullopt, saved[5], saved[3], saved[4],
+        whole("longest_query"), whole("longest_key"), saved[6], 0.0, saved[7], saved[8], whole("mask"), false,
+        context->saved_data["scale"].toDouble(), std::nullopt, whole("window"));
+    torch::autograd::variable_list result(10);
+    std::tie(result[0], result[1], result[2], std::ignore) = gradients;
+    return result;
+  }
+};
+
 } // namespace
 
 std::string why_not_variable_length(const at::Tensor& query, const AttentionLayout& layout,
-                                    const RelativeBias* bias) {
+                                    const AttentionOptions& options) {
   if (query.is_cpu())
     return "LibTorch has no variable-length attention on the CPU";
   if (query.scalar_type() == at::kDouble)
     return "LibTorch's variable-length attention does not support float64";
-  if (bias)
+  if (options.bias)
     return "LibTorch's variable-length attention does not support a bias";
+  if (options.cap > 0)
+    return "LibTorch's variable-length attention does not support a cap on scores";
+  if (layout.window > 0 && !layout.causal)
+    return "LibTorch's variable-length attention supports a window only with causal attention";
   if (layout.causal && !queries_end_sequences(layout))
     return "the queries of a sequence are not its last tokens";
   return "";
@@ -89,10 +131,16 @@ at::Tensor variable_length_attention(const at::Tensor& query, const std::vector<
   const at::Tensor key = gathered(&KeyValues::key), value = gathered(&KeyValues::value);
   const bool trains =
       at::GradMode::is_enabled() && (query.requires_grad() || key.requires_grad() || value.requires_grad());
+  if (layout.window > 0 && trains)
+    return WindowedAttention::apply(query.unsqueeze(0), key, value, plan->query_offsets, plan->key_offsets,
+                                    plan->longest_query, plan->longest_key,
+                                    static_cast<int64_t>(causal_from_bottom_right), layout.window, scale)
+        .squeeze(0);
   return std::get<0>(at::_efficient_attention_forward(
                          query.unsqueeze(0), key, value, std::nullopt, plan->query_offsets, plan->key_offsets,
                          plan->longest_query, plan->longest_key, 0.0,
-                         layout.causal ? causal_from_bottom_right : no_mask, trains, scale))
+                         layout.causal ? causal_from_bottom_right : no_mask, trains, scale, std::nullopt,
+                         layout.window > 0 ? std::optional(layout.window) : std::nullopt))
       .squeeze(0);
 }
 

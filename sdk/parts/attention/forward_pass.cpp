@@ -13,6 +13,7 @@
 
 #include "attention/kv_cache_pool.hpp"
 #include "attention/late_layout.hpp"
+#include "attention/positions.hpp"
 #include "attention/prefixes.hpp"
 
 namespace cuecard {
@@ -24,58 +25,6 @@ struct CacheSlots {
 namespace {
 
 constexpr int64_t cache_source = 1;
-
-int64_t parent_of(const Side& side, int64_t s) {
-  return side.parent.empty() ? -1 : side.parent[static_cast<std::size_t>(s)];
-}
-
-int64_t cache_of(const Side& side, int64_t s) {
-  return side.cache_of.empty() ? -1 : side.cache_of[static_cast<std::size_t>(s)];
-}
-
-int64_t own_length(const Side& side, int64_t s) {
-  return side.offsets[static_cast<std::size_t>(s) + 1] - side.offsets[static_cast<std::size_t>(s)];
-}
-
-int64_t late_length(const Side& side, int64_t s) {
-  return side.late_lengths.empty() ? 0 : side.late_lengths[static_cast<std::size_t>(s)];
-}
-
-/// Added to the position of every token of each sequence: the end of its cached sequence, else the positions of its prefixes.
-std::vector<int64_t> position_shift(const ForwardArgs& args, const Side& side, PrefixSite site) {
-  std::vector<int64_t> shift(static_cast<std::size_t>(side.num_sequences()), 0);
-  for (int64_t s = 0; s < side.num_sequences(); ++s) {
-    int64_t& by = shift[static_cast<std::size_t>(s)];
-    if (const int64_t parent = parent_of(side, s); parent >= 0)
-      by = shift[static_cast<std::size_t>(parent)];
-    else if (const int64_t cache = cache_of(side, s); cache >= 0)
-      by = args.batch.cache->next_position(cache);
-    else
-      for (const std::size_t prefix : prefixes_of(args.conditioning, side, s, site))
-        by += args.conditioning.prefixes[prefix].positions;
-  }
-  return shift;
-}
-
-/// Number of positions of each sequence, including those of its parents. Late soft tokens have none.
-std::vector<int64_t> whole_lengths(const Side& side) {
-  std::vector<int64_t> lengths;
-  for (int64_t s = 0; s < side.num_sequences(); ++s) {
-    const int64_t parent = parent_of(side, s);
-    lengths.push_back(own_length(side, s) - late_length(side, s) +
-                      (parent < 0 ? 0 : lengths[static_cast<std::size_t>(parent)]));
-  }
-  return lengths;
-}
-
-at::Tensor shifted(const at::Tensor& positions, const Side& side, const std::vector<int64_t>& shift) {
-  if (std::all_of(shift.begin(), shift.end(), [](int64_t by) { return by == 0; }))
-    return positions;
-  std::vector<int64_t> tokens(static_cast<std::size_t>(side.num_tokens()));
-  for (std::size_t s = 0; s < shift.size(); ++s)
-    std::fill(tokens.begin() + side.offsets[s], tokens.begin() + side.offsets[s + 1], shift[s]);
-  return positions + index_tensor(tokens, positions.device());
-}
 
 /// The keys before each sequence that has no parent, in layer `layer`: its prefixes of the site (source 2), then its cached sequence
 /// (source 1).
@@ -111,6 +60,14 @@ std::vector<int64_t> entry_layers(const ForwardArgs& args, const Side& side) {
   return layers;
 }
 
+/// The windows that layers have; {0} where no layer has one.
+std::vector<int64_t> distinct(std::vector<int64_t> windows) {
+  windows.push_back(windows.empty() ? 0 : windows.front());
+  std::sort(windows.begin(), windows.end());
+  windows.erase(std::unique(windows.begin(), windows.end()), windows.end());
+  return windows;
+}
+
 /// `x` with `change` applied to the tokens `begin` to `end`.
 template <class Change>
 at::Tensor changed(const at::Tensor& x, int64_t begin, int64_t end, Change&& change) {
@@ -136,7 +93,12 @@ uint64_t stream_of(const std::string& weight) {
 ForwardPass::~ForwardPass() = default;
 
 ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const BackboneShape& shape, PrefixSite site)
-    : args_(args), side_(side), site_(site), answers_(&side == &args.batch.answer_side()) {
+    : args_(args), side_(side), site_(site), answers_(&side == &args.batch.answer_side()),
+      windows_(shape.windows) {
+  if (!windows_.empty() && (shape.encoder_decoder || std::ssize(windows_) != shape.layers))
+    throw Error("the backbone names windows for " + std::to_string(windows_.size()) +
+                " layers; expected one for each of the " + std::to_string(shape.layers) +
+                " layers of a model with one stack.");
   const bool causal = shape.causal || (args.batch.output && answers_);
   const std::vector<int64_t> shift = position_shift(args, side, site);
   const std::vector<int64_t> lengths = whole_lengths(side);
@@ -147,16 +109,19 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
                       std::to_string(shape.max_positions) +
                       " positions. Shorten the text or set a maximum length.");
   positions_ = shifted(side.positions, side, shift);
+  lengths_ = longest_texts(side, shift, lengths);
   if (args.cache_out && answers_)
     args.cache_out->pool().reserve(side.num_tokens()); // may move tokens, so before their indices are looked up
   for (const int64_t layer : entry_layers(args, side)) {
     const std::vector<std::vector<KeyRange>> before = preceding(args, side, site, layer);
     for (const std::vector<KeyRange>& ranges : before)
       has_cache_ = has_cache_ || (!ranges.empty() && ranges.back().source == cache_source);
-    stages_.push_back({layer, layout_at_layer(side, causal, before, layer)});
+    const AttentionLayout layout = layout_at_layer(side, causal, before, layer);
+    for (const int64_t window : distinct(windows_))
+      stages_.push_back({layer, window, with_window(layout, window)});
   }
-  last_layout_ = selects_tokens() ? select_queries(stages_.back().layout, args.batch.answer_tokens_host)
-                                  : stages_.back().layout;
+  const AttentionLayout& last = this->layout(shape.layers - 1);
+  last_layout_ = selects_tokens() ? select_queries(last, args.batch.answer_tokens_host) : last;
   if (args.cache_out && answers_)
     reserve_cache(side, shift);
   find_updates(side);
@@ -167,8 +132,9 @@ int64_t ForwardPass::layers(int64_t layers) const {
 }
 
 const AttentionLayout& ForwardPass::layout(int64_t layer) const {
+  const int64_t window = windows_.empty() ? 0 : windows_.at(static_cast<std::size_t>(layer));
   auto stage = stages_.rbegin();
-  while (stage->first_layer > layer)
+  while (stage->first_layer > layer || stage->window != window)
     ++stage;
   return stage->layout;
 }
@@ -304,11 +270,7 @@ const ForwardPass::CardTokens& ForwardPass::tokens_of(int64_t card, bool selecte
 }
 
 at::Tensor ForwardPass::linear(const Linear& map, const at::Tensor& x, bool selected) const {
-  const auto found = updates_.empty() ? updates_.end() : updates_.find(map.name);
-  if (found == updates_.end())
-    return map(x);
-  const BatchConditioning& conditioning = args_.conditioning;
-  const auto apply = [&](const at::Tensor& y, int64_t card, const auto& change) {
+  return updated(map, x, [&](const at::Tensor& y, int64_t card, const auto& change) {
     const CardTokens& tokens = tokens_of(card, selected);
     if (tokens.begin == tokens.end)
       return y;
@@ -319,7 +281,27 @@ at::Tensor ForwardPass::linear(const Linear& map, const at::Tensor& x, bool sele
                           change(y.index_select(0, tokens.indices), x.index_select(0, tokens.indices)));
     const at::Tensor own = x.narrow(0, tokens.begin, tokens.end - tokens.begin);
     return changed(y, tokens.begin, tokens.end, [&](const at::Tensor& part) { return change(part, own); });
-  };
+  });
+}
+
+at::Tensor ForwardPass::linear_of_card(const Linear& map, const at::Tensor& x, int64_t card) const {
+  return updated(map, x, [&](const at::Tensor& y, int64_t of, const auto& change) {
+    return of < 0 || of == card ? change(y, x) : y;
+  });
+}
+
+int64_t ForwardPass::card_of(int64_t token) const {
+  const auto after = std::upper_bound(side_.offsets.begin(), side_.offsets.end(), token);
+  return side_.cards.empty() ? -1 : side_.cards[static_cast<std::size_t>(after - side_.offsets.begin()) - 1];
+}
+
+/// `map(x)` with the updates of that layer: `apply(y, card, change)` is y with change(rows of y, rows of x) made to the rows of a card.
+template <class Apply>
+at::Tensor ForwardPass::updated(const Linear& map, const at::Tensor& x, const Apply& apply) const {
+  const auto found = updates_.empty() ? updates_.end() : updates_.find(map.name);
+  if (found == updates_.end())
+    return map(x);
+  const BatchConditioning& conditioning = args_.conditioning;
   at::Tensor input = x;
   for (const std::size_t i : found->second.rescalings)
     if (const Rescaling& rescaling = conditioning.rescalings[i]; rescaling.of_input)

@@ -8,9 +8,11 @@
 namespace cuecard {
 
 struct VisibleTokens {
-  /// [S] in order: preceding tokens, then own tokens. Indices count the tokens of source 0, then `cached_rows`, then the prefixes.
+  /// [S] in order: preceding tokens, then own tokens, without those that the window hides from all queries. Indices count the tokens of
+  /// source 0, then the prefixes, then `cached_rows`.
   std::vector<std::vector<int64_t>> of_sequence;
-  at::Tensor cached_rows; ///< tokens of source 1 that any query attends to, on its device, or undefined
+  std::vector<int64_t> first; ///< [S] number of the first of these, counted from the sequence's first key
+  at::Tensor cached_rows;     ///< tokens of source 1 that any query attends to, on its device, or undefined
 };
 
 VisibleTokens visible_tokens(const AttentionLayout& layout, const std::vector<KeyValues>& sources);

@@ -1,5 +1,6 @@
 #include <cuecard/parts/layers/embedding.hpp>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
@@ -12,8 +13,10 @@ at::Tensor ids_of(const Side& side, const BatchConditioning& conditioning) {
   return side.ids.index_copy(0, side.trigger_tokens, conditioning.triggers.index_select(0, side.trigger_slots));
 }
 
-at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning) {
-  const at::Tensor words = table.index_select(0, ids_of(side, conditioning));
+at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning,
+                        double scale) {
+  const at::Tensor rows = table.index_select(0, ids_of(side, conditioning));
+  const at::Tensor words = scale == 1 ? rows : rows * scale;
   const at::Tensor& soft = conditioning.embeddings;
   if (!side.soft_tokens.defined() || side.soft_tokens.size(0) == 0)
     return words;

@@ -1,5 +1,6 @@
 #include <cuecard/parts/layers/encoder_backbone.hpp>
 
+#include <cmath>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
@@ -43,6 +44,11 @@ private:
 
 } // namespace
 
+std::string EncoderFamily::layer_at(int64_t index) const {
+  return names.layers.empty() ? names.layer.stack + "." + std::to_string(index) + "."
+                              : names.layers[static_cast<std::size_t>(index)];
+}
+
 BackboneShape EncoderFamily::shape() const {
   const EncoderConfiguration& c = configuration;
   BackboneShape shape;
@@ -53,7 +59,7 @@ BackboneShape EncoderFamily::shape() const {
   shape.heads = shape.kv_heads = c.heads;
   shape.head_dim = c.hidden / c.heads;
   shape.vocabulary = c.vocabulary;
-  shape.max_positions = c.max_positions - first_position;
+  shape.max_positions = has_positions ? c.max_positions - first_position : 0;
   shape.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
   return shape;
 }
@@ -67,27 +73,36 @@ EncoderBackbone::EncoderBackbone(const BackboneArguments& arguments, EncoderFami
 void EncoderBackbone::take_encoder(const Weights& source) {
   const EncoderConfiguration& c = family_.configuration;
   const EncoderNames& names = family_.names;
-  const std::string prefix = prefix_in(source, {names.prefix, ""}, "embeddings.position_embeddings.weight");
-  const Spelled take(source, weights_, prefix);
-  const std::string words = prefix + "embeddings.word_embeddings.weight";
+  prefix_ = prefix_in(source, {names.prefix, ""}, family_.layer_at(0) + names.layer.down + ".weight");
+  const Spelled take(source, weights_, prefix_);
+  const std::string words = prefix_ + "embeddings.word_embeddings.weight";
+  std::vector<std::string> tables{words};
   // Without the head's transform there is no head, whatever else there is of it.
   const bool headed = source.has(names.transform + ".weight");
-  const std::vector<at::Tensor> tables = take_tied(
-      source,
-      headed ? std::vector<std::string>{words, names.decoder + ".weight"} : std::vector<std::string>{words},
-      {c.vocabulary, c.embedding_width}, c.tied);
-  set_tables(source, words, tables.front(), headed ? tables.back() : at::Tensor());
-  positions_ = take("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
+  if (headed && !names.decoder.empty())
+    tables.push_back(names.decoder + ".weight");
+  const std::vector<at::Tensor> found = take_tied(source, tables, {c.vocabulary, c.embedding_width}, c.tied);
+  set_tables(source, words, found.front(), headed ? found.back() : at::Tensor());
+  if (family_.has_positions)
+    positions_ = take("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
   if (c.segments > 0)
     segments_ = take("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
-  embedding_norm_ = cuecard::take_layer_norm(take, "embeddings.LayerNorm", c.embedding_width, c.norm_epsilon);
-  if (c.embedding_width != c.hidden)
-    projection_ = cuecard::take_linear(take, "embeddings_project", c.hidden, c.embedding_width);
-  for (int64_t l = 0; l < c.layers; ++l)
-    layers_.emplace_back(take, names.layer, c, l);
+  const EncoderProjection& projection = family_.projection;
+  embedding_norm_ = cuecard::take_layer_norm(
+      take, "embeddings.LayerNorm", projection.before_norm ? c.hidden : c.embedding_width, c.norm_epsilon);
+  if (projection.always || c.embedding_width != c.hidden)
+    projection_ = {take(projection.name + ".weight", {c.hidden, c.embedding_width}),
+                   projection.bias ? take(projection.name + ".bias", {c.hidden}) : at::Tensor()};
+  std::map<std::string, std::size_t> shared;
+  for (int64_t l = 0; l < c.layers; ++l) {
+    const auto [at, added] = shared.emplace(family_.layer_at(l), layers_.size());
+    layer_of_.push_back(at->second);
+    if (added)
+      layers_.emplace_back(take, at->first, names.layer, c);
+  }
   for (PostNormLayer& layer : layers_)
     for (Linear* map : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.up, &layer.down}) {
-      map->name.insert(0, prefix);
+      map->name.insert(0, prefix_);
       declare(*map);
     }
   if (!names.pooler.empty() && take.has(names.pooler + ".weight")) {
@@ -104,9 +119,9 @@ void EncoderBackbone::take_head(const Weights& source) {
   const Spelled take(source, weights_, "");
   transform_ = cuecard::take_linear(take, names.transform, c.embedding_width, c.hidden);
   transform_norm_ = cuecard::take_layer_norm(take, names.transform_norm, c.embedding_width, c.norm_epsilon);
-  std::vector<std::string> biases{names.decoder + ".bias"};
-  if (names.decoder_bias != biases[0])
-    biases.insert(biases.begin(), names.decoder_bias);
+  std::vector<std::string> biases{names.decoder_bias};
+  if (!names.decoder.empty() && names.decoder + ".bias" != names.decoder_bias)
+    biases.push_back(names.decoder + ".bias");
   decoder_bias_ = take_tied(source, biases, {c.vocabulary}, true).back();
   if (!decoder_bias_.defined())
     decoder_bias_ = take(names.decoder_bias, {c.vocabulary});
@@ -144,13 +159,28 @@ at::Tensor EncoderBackbone::position_rows(const Side& side, const BatchCondition
 
 at::Tensor EncoderBackbone::embed(const Side& side, const BatchConditioning& conditioning,
                                   const at::Tensor& positions) const {
-  at::Tensor x = embed_tokens(input_table_, side, conditioning) +
-                 positions_.index_select(0, position_rows(side, conditioning, positions));
+  at::Tensor x = embed_tokens(input_table_, side, conditioning);
+  if (positions_.defined())
+    x = x + positions_.index_select(0, position_rows(side, conditioning, positions));
   if (segments_.defined())
     x = x + (family_.reads_segments && side.segments.defined() ? segments_.index_select(0, side.segments)
                                                                : segments_[0]);
-  x = embedding_norm_(x);
-  return projection_.weight.defined() ? projection_(x) : x;
+  if (!projection_.weight.defined())
+    return embedding_norm_(x);
+  return family_.projection.before_norm ? embedding_norm_(projection_(x)) : projection_(embedding_norm_(x));
+}
+
+at::Tensor EncoderBackbone::attend(int64_t, const ForwardPass&, const at::Tensor& query,
+                                   const std::vector<KeyValues>& sources, const AttentionLayout& layout) const {
+  return attention(query, sources, layout, 1.0 / std::sqrt(static_cast<double>(query.size(2))));
+}
+
+at::Tensor EncoderBackbone::run_layer(int64_t index, const at::Tensor& x, const ForwardPass& pass) const {
+  return layer(index).forward(
+      family_.configuration, index, x, pass,
+      [&](const at::Tensor& query, const std::vector<KeyValues>& sources, const AttentionLayout& layout) {
+        return attend(index, pass, query, sources, layout);
+      });
 }
 
 at::Tensor EncoderBackbone::forward(const ForwardArgs& args) const {
@@ -158,7 +188,7 @@ at::Tensor EncoderBackbone::forward(const ForwardArgs& args) const {
   const ForwardPass pass(args, side, shape_, PrefixSite::self);
   at::Tensor x = embed(side, args.conditioning, pass.positions());
   for (int64_t l = 0; l < pass.layers(shape_.layers); ++l)
-    x = layers_[static_cast<std::size_t>(l)].forward(family_.configuration, l, pass.enter(l, x), pass);
+    x = run_layer(l, pass.enter(l, x), pass);
   return x;
 }
 

@@ -1,6 +1,6 @@
 #include <cuecard/parts/layers/encoder_layer.hpp>
 
-#include <cmath>
+#include <algorithm>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
@@ -17,8 +17,10 @@ EncoderConfiguration::EncoderConfiguration(const Configuration& c, const Encoder
       intermediate(c.integer_or(keys.intermediate, defaults.intermediate, 1, 1 << 24)),
       vocabulary(c.integer_or("vocab_size", defaults.vocabulary, 1, 1 << 24)),
       max_positions(c.integer_or("max_position_embeddings", 512, 1, 1 << 24)),
-      segments(c.integer_or("type_vocab_size", 2, 1, 4096)), embedding_width(hidden),
-      norm_epsilon(c.number_or("layer_norm_eps", 1e-12)), activation(activation_of(c, keys.activation, "gelu")),
+      segments(
+          c.integer_or("type_vocab_size", defaults.segments, std::min<int64_t>(defaults.segments, 1), 4096)),
+      embedding_width(hidden), norm_epsilon(c.number_or("layer_norm_eps", defaults.norm_epsilon)),
+      activation(activation_of(c, keys.activation, defaults.activation)),
       tied(c.boolean_or("tie_word_embeddings", true)) {
   if (hidden % heads != 0)
     throw DataError(c.origin() + ": " + keys.hidden + " is " + std::to_string(hidden) + ", which " +
@@ -41,9 +43,8 @@ LayerNorm take_layer_norm(const TakeTensor& take, const std::string& name, int64
   return {take(name + ".weight", {size}), take(name + ".bias", {size}), epsilon};
 }
 
-PostNormLayer::PostNormLayer(const TakeTensor& take, const PostNormNames& names, const EncoderConfiguration& c,
-                             int64_t index) {
-  const std::string at = names.stack + "." + std::to_string(index) + ".";
+PostNormLayer::PostNormLayer(const TakeTensor& take, const std::string& at, const PostNormNames& names,
+                             const EncoderConfiguration& c) {
   query = take_linear(take, at + names.query, c.hidden, c.hidden);
   key = take_linear(take, at + names.key, c.hidden, c.hidden);
   value = take_linear(take, at + names.value, c.hidden, c.hidden);
@@ -55,7 +56,7 @@ PostNormLayer::PostNormLayer(const TakeTensor& take, const PostNormNames& names,
 }
 
 at::Tensor PostNormLayer::forward(const EncoderConfiguration& c, int64_t index, const at::Tensor& x,
-                                  const ForwardPass& pass) const {
+                                  const ForwardPass& pass, const Attend& attend) const {
   const bool last = index + 1 == c.layers && pass.selects_tokens();
   const at::Tensor queries = last ? x.index_select(0, pass.selected_tokens()) : x;
   const int64_t head_dim = c.hidden / c.heads;
@@ -64,9 +65,9 @@ at::Tensor PostNormLayer::forward(const EncoderConfiguration& c, int64_t index, 
   };
 
   const at::Tensor mixed =
-      attention(heads_of(pass.linear(query, queries, last)),
-                pass.sources(index, heads_of(pass.linear(key, x)), heads_of(pass.linear(value, x))),
-                last ? pass.last_layout() : pass.layout(index), 1.0 / std::sqrt(static_cast<double>(head_dim)));
+      attend(heads_of(pass.linear(query, queries, last)),
+             pass.sources(index, heads_of(pass.linear(key, x)), heads_of(pass.linear(value, x))),
+             last ? pass.last_layout() : pass.layout(index));
   const at::Tensor attended =
       attention_norm(queries + pass.linear(output, mixed.reshape({mixed.size(0), c.hidden}), last));
   return output_norm(attended +

@@ -115,4 +115,11 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
   return (wide * inverse).to(x.scalar_type()) * weight;
 }
 
+at::Tensor rms_norm_plus_one(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+  if (x.scalar_type() == weight.scalar_type() &&
+      (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble))
+    return rms_norm(x, weight + 1.0, epsilon);
+  return rms_norm(x.to(at::kFloat), weight.to(at::kFloat) + 1.0, epsilon).to(x.scalar_type());
+}
+
 } // namespace cuecard

@@ -1,11 +1,12 @@
 #include <cuecard/parts/layers/layers.hpp>
 
+#include <algorithm>
+
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/outer.h>
 #include <ATen/ops/sin.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -37,7 +38,7 @@ void rotate_head(const double* x, const double* cosine, const double* sine, doub
 template <class T>
 void rotate_rows(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine, double direction,
                  at::Tensor& y) {
-  const int64_t heads = x.size(1), size = x.size(2), half = size / 2;
+  const int64_t heads = x.size(1), size = x.size(2), half = cosine.size(1);
   const T *in = x.const_data_ptr<T>(), *c = cosine.const_data_ptr<T>(), *s = sine.const_data_ptr<T>();
   T* out = y.data_ptr<T>();
   at::parallel_for(0, x.size(0), 32, [&](int64_t begin, int64_t end) {
@@ -45,6 +46,7 @@ void rotate_rows(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor
       for (int64_t head = 0; head < heads; ++head) {
         const int64_t at = (row * heads + head) * size;
         rotate_head(in + at, c + row * half, s + row * half, static_cast<T>(direction), out + at, half);
+        std::copy(in + at + 2 * half, in + at + size, out + at + 2 * half);
       }
   });
 }
@@ -79,18 +81,19 @@ public:
 RotaryAngles rotary_angles(const at::Tensor& positions, const at::Tensor& inverse_frequencies,
                            at::ScalarType dtype, double attention_scale) {
   const at::ScalarType kept = dtype == at::kDouble ? at::kDouble : at::kFloat;
-  const at::Tensor angles = at::outer(positions.to(kept), inverse_frequencies.to(kept));
+  const at::Tensor angles = positions.to(kept).unsqueeze(1) * inverse_frequencies.to(kept);
   return {at::cos(angles) * attention_scale, at::sin(angles) * attention_scale};
 }
 
 at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles) {
   if (x.is_cpu() && x.scalar_type() == angles.cosine.scalar_type())
     return Rotate::apply(x, angles.cosine, angles.sine);
-  const int64_t half = x.size(-1) / 2;
+  const int64_t half = angles.cosine.size(1), rest = x.size(-1) - 2 * half;
   const at::Tensor cosine = angles.cosine.unsqueeze(1), sine = angles.sine.unsqueeze(1);
   const at::Tensor wide = x.to(cosine.scalar_type());
   const at::Tensor a = wide.narrow(-1, 0, half), b = wide.narrow(-1, half, half);
-  return at::cat({a * cosine - b * sine, b * cosine + a * sine}, -1).to(x.scalar_type());
+  return at::cat({a * cosine - b * sine, b * cosine + a * sine, wide.narrow(-1, 2 * half, rest)}, -1)
+      .to(x.scalar_type());
 }
 
 } // namespace cuecard

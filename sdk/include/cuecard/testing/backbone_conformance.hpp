@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -474,6 +475,14 @@ inline int64_t layer_number(const std::string& weight) {
   return -1;
 }
 
+/// Whether some layers are one: then updates of a layer are updates of those that it is shared with.
+inline bool shares_layers(const Backbone& model) {
+  std::set<int64_t> numbers;
+  for (const LinearLayer& each : model.linear_layers())
+    numbers.insert(layer_number(each.weight));
+  return static_cast<int64_t>(numbers.size()) < input_layers(model.shape());
+}
+
 /// Updates with which the layers below `layer` give the same for a token wherever it is: all that their linear
 /// layers give is zero, so nothing passes from one token to another.
 inline Conditioning without_attention_below(const Backbone& model, int64_t layer) {
@@ -515,6 +524,8 @@ inline void late_tokens(const Backbone& model) {
 
     // When layers below k pass nothing between tokens, tokens that enter with the states of real ones are
     // those.
+    if (shares_layers(model))
+      continue;
     const Conditioning silent = without_attention_below(model, k);
     Batch real = batch_of({joined(front, first)});
     real.input.positions = late.input.positions;

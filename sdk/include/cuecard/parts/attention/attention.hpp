@@ -25,12 +25,17 @@ struct KeyRange {
   int64_t begin = 0, end = 0;
 };
 
+/// Keys `begin` to `end` (exclusive) of a sequence, counted from the first key before it.
+struct KeySpan {
+  int64_t begin = 0, end = 0;
+};
+
 /// What a strategy derives from a layout, cached with it.
 struct CUECARD_API AttentionPlan {
   virtual ~AttentionPlan();
 };
 
-/// Which keys each query attends to. Made once per forward pass and used by every layer.
+/// Which keys each query attends to. Made once per forward pass and used by every layer with the same window.
 struct AttentionLayout {
   /// [S + 1] offsets of each sequence's own tokens in source 0 (`cu_seqlens`).
   std::vector<int64_t> offsets{0};
@@ -39,13 +44,21 @@ struct AttentionLayout {
   /// [Q] index of each query among its sequence's own tokens; with causal attention it attends to own tokens up to that index.
   std::vector<int64_t> query_offsets_in_sequence;
   /// [S] keys before the own tokens: prefixes, cached tokens, tokens of parents; in cross-attention, which has no own tokens,
-  /// those of the encoder. Every query attends to all of them.
+  /// those of the encoder. Every query attends to all of them that its window doesn't hide.
   std::vector<std::vector<KeyRange>> before;
   bool causal = false;
+  /// Sliding window; 0: none. With causal attention a query attends to the last `window` keys up to its own, else to its own and
+  /// `window / 2` keys on either side (Beltagy et al. 2020, section 3.1). Distances count keys from the first one before the
+  /// sequence, so a prefix hides as the same tokens would.
+  int64_t window = 0;
   /// Set by the first call of `attention`, shared by all layers. No other member may change afterwards.
   mutable std::shared_ptr<const AttentionPlan> plan;
 
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  /// Number of keys before the own tokens of sequence `s`.
+  int64_t keys_before(int64_t s) const;
+  /// What a query attends to whose own key is number `place` of its sequence's `keys`.
+  KeySpan seen_from(int64_t place, int64_t keys) const;
 };
 
 /// The layout of self-attention over `side` with every token a query. `preceding` [S], or empty: the keys before each sequence that
@@ -56,18 +69,21 @@ CUECARD_API AttentionLayout self_attention_layout(const Side& side, bool causal,
 /// The same layout with only some tokens as queries: `tokens` ascending, as in Batch::answer_tokens_host.
 CUECARD_API AttentionLayout select_queries(const AttentionLayout& layout, const std::vector<int64_t>& tokens);
 
+/// The same layout with a window, or without one if it is 0 or hides no key from any query.
+CUECARD_API AttentionLayout with_window(const AttentionLayout& layout, int64_t window);
+
 /// Implementations with equal results. `automatic` selects the fastest that supports the device and dtype.
 enum class AttentionStrategy {
   automatic,
   packed, ///< CPU: per sequence and head on packed tokens, with hand-written gradients; half precision in float64
   padded, ///< any device: tokens gathered into [S, longest], then LibTorch's scaled_dot_product_attention
-  /// GPUs, float32 and narrower, no bias, and with causal attention only if the queries of a sequence are its last tokens:
-  /// LibTorch's memory-efficient attention over concatenated keys. Gradients are not deterministic. `automatic` never selects
-  /// it, because it has not been timed against `padded` on a GPU.
+  /// GPUs, float32 and narrower, no bias, no cap, with causal attention only if the queries of a sequence are its last tokens, and
+  /// no window without causal attention: LibTorch's memory-efficient attention over concatenated keys. Gradients are not
+  /// deterministic. `automatic` never selects it, because it has not been timed against `padded` on a GPU.
   variable_length,
 };
 
-/// Relative position bias, added to attention scores and shared by all layers of a stack (Raffel et al. 2020, section 2.1). Short
+/// Relative position bias, added to attention scores (Raffel et al. 2020, section 2.1). Short
 /// distances have a bucket each, longer ones share buckets of logarithmically growing width, and all from `max_distance` on share the
 /// last. Positions count from the first key that the query attends to, prefixes and cached tokens included.
 struct RelativeBias {
@@ -85,12 +101,13 @@ CUECARD_API int64_t relative_bucket(int64_t distance, int64_t buckets, bool both
 struct AttentionOptions {
   /// Implicit from a scale alone, the common case.
   AttentionOptions(double scale_of_scores, const RelativeBias* bias_of_scores = nullptr,
-                   AttentionStrategy way = AttentionStrategy::automatic)
-      : scale(scale_of_scores), bias(bias_of_scores), strategy(way) {}
+                   AttentionStrategy way = AttentionStrategy::automatic, double cap_of_scores = 0)
+      : scale(scale_of_scores), bias(bias_of_scores), strategy(way), cap(cap_of_scores) {}
 
   double scale;
-  const RelativeBias* bias; ///< null: none; the same in all calls with one layout
+  const RelativeBias* bias; ///< null: none; where calls with one layout differ, each prepares its own anew
   AttentionStrategy strategy;
+  double cap; ///< scores s become cap * tanh(s / cap), before the bias (Gemma 2, section 2); 0: none
 };
 
 /// softmax(scale * q k^T + bias) v over the keys that each query attends to: query [Q, H, D] -> [Q, H, D]. `sources[0]` holds the own

@@ -36,11 +36,16 @@ public:
   /// both.
   const at::Tensor& positions() const { return positions_; }
 
+  /// [S] the number of positions of the longest text that each sequence is part of: prefixes, cached tokens, parents and children
+  /// included. Late soft tokens have none.
+  const std::vector<int64_t>& lengths() const { return lengths_; }
+
   /// How many of `layers` layers to run: all, or ForwardArgs::layers. The final norm follows only when all are.
   int64_t layers(int64_t layers) const;
   bool partial() const { return args_.layers >= 0; }
 
-  /// The layout of layer `layer` when all tokens are queries, and of the last layer, where only the selected ones are.
+  /// The layout of layer `layer` when all tokens are queries, and of the last layer, where only the selected ones are. Layers with the
+  /// same window (BackboneShape::windows) that see the same tokens share one.
   const AttentionLayout& layout(int64_t layer) const;
   const AttentionLayout& last_layout() const { return last_layout_; }
 
@@ -55,6 +60,11 @@ public:
   /// `map(x)` with the updates that the batch's cards make to that layer (LowRankUpdate, Rescaling), each for its own tokens. x is
   /// [T, in], or [A, in] with `selected`. What a backbone declares in `linear_layers` must be computed by this.
   at::Tensor linear(const Linear& map, const at::Tensor& x, bool selected = false) const;
+  /// The same for rows x [n, in] that are no tokens, with the updates of card `card`.
+  at::Tensor linear_of_card(const Linear& map, const at::Tensor& x, int64_t card) const;
+  /// Whether any card of the batch updates a layer, and the card of a token of the side, -1 where none is named.
+  bool has_updates() const { return !updates_.empty(); }
+  int64_t card_of(int64_t token) const;
 
   /// Sources for `attention` in layer `layer`: own tokens first [T, G, D], then the cache's and the prefixes'. Stores the own ones in
   /// `args.cache_out` when there is one.
@@ -70,8 +80,9 @@ private:
   struct Updates {
     std::vector<std::size_t> low_rank, rescalings; ///< indices into the conditioning's
   };
+  /// The layers from `first_layer` on, up to the next stage's, with the window `window`.
   struct Stage {
-    int64_t first_layer = 0;
+    int64_t first_layer = 0, window = 0;
     AttentionLayout layout;
   };
 
@@ -79,6 +90,8 @@ private:
   void cache_sources(const std::vector<int64_t>& cached_as) const;
   void find_updates(const Side& side);
   const CardTokens& tokens_of(int64_t card, bool selected) const;
+  template <class Apply>
+  at::Tensor updated(const Linear& map, const at::Tensor& x, const Apply& apply) const;
 
   const ForwardArgs& args_;
   const Side& side_;
@@ -87,7 +100,9 @@ private:
   bool has_cache_ = false;
   std::unique_ptr<CacheSlots> slots_; ///< where in args.cache_out the own tokens go
   at::Tensor positions_;
-  std::vector<Stage> stages_;
+  std::vector<int64_t> lengths_;
+  std::vector<int64_t> windows_; ///< BackboneShape::windows
+  std::vector<Stage> stages_;    ///< by first layer
   AttentionLayout last_layout_;
   std::map<std::string, Updates, std::less<>> updates_; ///< by weight
   std::map<int64_t, CardTokens> all_, selected_;        ///< by card; -1: every card

@@ -18,18 +18,28 @@
 namespace cuecard {
 
 /// A family's tensor names. In all of them the embeddings are `embeddings.word_embeddings`,
-/// `.position_embeddings`, `.token_type_embeddings` and `.LayerNorm`, and `embeddings_project` follows where
-/// they are of another width than the hidden states. Norms have `weight` and `bias`, or `gamma` and `beta` as
-/// TensorFlow's checkpoints had.
+/// `.position_embeddings`, `.token_type_embeddings` and `.LayerNorm`. Norms have `weight` and `bias`, or `gamma` and
+/// `beta` as TensorFlow's checkpoints had.
 struct EncoderNames {
   /// Prefix of all names except the masked-LM head's, in checkpoints that have more than the encoder: "bert.".
   std::string prefix;
   PostNormNames layer;
+  /// Precedes the names of each layer's tensors where that is not STACK.INDEX. ("encoder.layer.3."): layers with the same one share
+  /// their weights.
+  std::vector<std::string> layers = {};
   std::string pooler; ///< "": the family has none
   /// The masked-LM head: a linear map, an activation, a norm, and the decoder, whose weight is the word embeddings
   /// where the checkpoint ties them (LoadedBackbone::take_tied). The decoder adds DECODER.bias, which is tied to
-  /// `decoder_bias` where that is another.
+  /// `decoder_bias` where that is another. "": the family has no decoder of its own, only `decoder_bias`.
   std::string transform, transform_norm, decoder, decoder_bias;
+};
+
+/// The linear map from embeddings to hidden states, where these are of another width.
+struct EncoderProjection {
+  std::string name = "embeddings_project";
+  bool bias = true;
+  bool always = false;      ///< it is there for equal widths, too
+  bool before_norm = false; ///< the embeddings' norm follows it, instead of preceding it
 };
 
 /// What distinguishes a family from BERT.
@@ -39,12 +49,17 @@ struct CUECARD_API EncoderFamily {
   EncoderNames names;
   EncoderConfiguration configuration;
   Activation head_activation; ///< of the masked-LM head
+  EncoderProjection projection = {};
+  bool has_positions = true; ///< false: no table of positions, and so no limit to them
   /// Row of the position table for a sequence's first token; less than `max_positions`.
   int64_t first_position = 0;
   /// A token that takes no position, as RoBERTa's padding: it has the row before `first_position`, and later tokens count as if it
   /// weren't there. Sequences with soft tokens count every token, as transformers does where it is given embeddings. -1: none.
   int64_t uncounted_token = -1;
   bool reads_segments = true; ///< false: all tokens are of the first segment, whatever a template says
+
+  /// What precedes the names of layer `index`'s tensors.
+  std::string layer_at(int64_t index) const;
 
   /// The shape of such a model, without weights.
   BackboneShape shape() const;
@@ -58,22 +73,38 @@ public:
   at::Tensor forward(const ForwardArgs& args) const override;
   at::Tensor project(const ProjectArgs& args) const override;
 
+protected:
+  const PostNormLayer& layer(int64_t index) const {
+    return layers_[layer_of_[static_cast<std::size_t>(index)]];
+  }
+  /// `EncoderNames::prefix`, or "" in a checkpoint without it.
+  const std::string& prefix() const { return prefix_; }
+
+  /// [T, hidden], the input of the first layer.
+  at::Tensor embed(const Side& side, const BatchConditioning& conditioning, const at::Tensor& positions) const;
+  /// Layer `index` on its input, which `ForwardPass::enter` returned.
+  at::Tensor run_layer(int64_t index, const at::Tensor& x, const ForwardPass& pass) const;
+  /// Attention in layer `index`; of scaled dot products, unless a family overrides it.
+  virtual at::Tensor attend(int64_t index, const ForwardPass& pass, const at::Tensor& query,
+                            const std::vector<KeyValues>& sources, const AttentionLayout& layout) const;
+
 private:
   void take_encoder(const Weights& source);
   void take_head(const Weights& source);
   /// [T] rows of the position table.
   at::Tensor position_rows(const Side& side, const BatchConditioning& conditioning,
                            const at::Tensor& positions) const;
-  /// [T, hidden], the input of the first layer.
-  at::Tensor embed(const Side& side, const BatchConditioning& conditioning, const at::Tensor& positions) const;
 
   EncoderFamily family_;
-  at::Tensor positions_, segments_; ///< [max positions | segments, embedding width]
+  std::string prefix_;
+  at::Tensor positions_,
+      segments_; ///< [max positions | segments, embedding width]; undefined if there are none
   LayerNorm embedding_norm_;
-  Linear projection_; ///< undefined weight if embeddings are as wide as hidden states
+  Linear projection_; ///< undefined weight if there is none
   std::vector<PostNormLayer> layers_;
-  Linear pooler_;    ///< undefined weight if the checkpoint has none
-  Linear transform_; ///< of the masked-LM head
+  std::vector<std::size_t> layer_of_; ///< index into `layers_`, which holds shared ones once
+  Linear pooler_;                     ///< undefined weight if the checkpoint has none
+  Linear transform_;                  ///< of the masked-LM head
   LayerNorm transform_norm_;
   at::Tensor decoder_bias_; ///< [vocabulary]
 };

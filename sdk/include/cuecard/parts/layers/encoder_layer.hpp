@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -24,13 +25,15 @@ struct EncoderKeys {
 
 /// Values for keys that config.json lacks: BERT's by default.
 struct EncoderDefaults {
-  int64_t layers = 12, hidden = 768, heads = 12, intermediate = 3072, vocabulary = 30522;
+  int64_t layers = 12, hidden = 768, heads = 12, intermediate = 3072, vocabulary = 30522, segments = 2;
+  double norm_epsilon = 1e-12;
+  std::string activation = "gelu";
 };
 
 /// The values of config.json for such an encoder, checked. A DataError names the file and the key.
 struct CUECARD_API EncoderConfiguration {
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
-  int64_t segments;        ///< token types: type_vocab_size, 2 if absent; 0: the family has none
+  int64_t segments;        ///< token types: type_vocab_size; 0: none
   int64_t embedding_width; ///< the hidden size by default
   double norm_epsilon;
   Activation activation;
@@ -57,6 +60,10 @@ struct PostNormNames {
   std::string up = "intermediate.dense", down = "output.dense", output_norm = "output.LayerNorm";
 };
 
+/// Attention of queries [Q, H, D] over `sources` (ForwardPass::sources) by `layout`: [Q, H, D].
+using Attend = std::function<at::Tensor(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                                        const AttentionLayout& layout)>;
+
 /// The weights of one layer and its forward pass.
 struct CUECARD_API PostNormLayer {
   Linear query, key, value, output;
@@ -64,12 +71,14 @@ struct CUECARD_API PostNormLayer {
   Linear up, down;
   LayerNorm output_norm;
 
-  PostNormLayer(const TakeTensor& take, const PostNormNames& names, const EncoderConfiguration& configuration,
-                int64_t index);
+  /// `at` precedes the names of the layer's tensors: "encoder.layer.3.".
+  PostNormLayer(const TakeTensor& take, const std::string& at, const PostNormNames& names,
+                const EncoderConfiguration& configuration);
 
-  /// x [T, hidden] -> [T, hidden]. The last layer returns only the selected tokens [A, hidden], if `pass` selects tokens.
+  /// x [T, hidden] -> [T, hidden], as layer `index`. The last layer returns only the selected tokens [A, hidden], if `pass` selects
+  /// tokens.
   at::Tensor forward(const EncoderConfiguration& configuration, int64_t index, const at::Tensor& x,
-                     const ForwardPass& pass) const;
+                     const ForwardPass& pass, const Attend& attend) const;
 };
 
 } // namespace cuecard

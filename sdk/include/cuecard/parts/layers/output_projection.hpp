@@ -11,16 +11,16 @@
 namespace cuecard {
 
 /// The outputs OutputRequest::Kind::logits, log_probs and target_log_probs: `states` [n, W] is args.hidden after the head's transform,
-/// `head` [vocabulary, W] the output embeddings, `bias` [vocabulary] or undefined. float32, or float64 for float64 states. Error
+/// `head` [vocabulary, W] the output embeddings, `bias` [vocabulary] or undefined. With a `cap` logits are cap * tanh(logit / cap). float32, or float64 for float64 states. Error
 /// for an undefined head and for other kinds, which the backbone `family` does not have.
 CUECARD_API at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& head,
                                              const at::Tensor& bias, const ProjectArgs& args,
-                                             const std::string& family);
+                                             const std::string& family, double cap = 0);
 
-/// log softmax(states head^T + bias) at `targets` [n]: [n]. Logits of the whole vocabulary are held for a few states at a time only,
+/// log softmax(states head^T + bias), with a cap as above, at `targets` [n]: [n]. Logits of the whole vocabulary are held for a few states at a time only,
 /// forward and backward. Differentiable in states, and in head and bias if these require gradients.
 CUECARD_API at::Tensor target_log_probs(const at::Tensor& states, const at::Tensor& head,
-                                        const at::Tensor& bias, const at::Tensor& targets);
+                                        const at::Tensor& bias, const at::Tensor& targets, double cap = 0);
 
 /// vectors table^T for `vectors` [n, W] and `table` [vocabulary, W]: [n, vocabulary] float32. The table is not copied.
 CUECARD_API at::Tensor table_dot_products(const at::Tensor& table, const at::Tensor& vectors);

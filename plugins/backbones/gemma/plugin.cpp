@@ -1,0 +1,13 @@
+#include <cuecard/register.hpp>
+
+#include "gemma.hpp"
+
+namespace {
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::backbone<cuecard::gemma::Gemma>("gemma", "Gemma 1, 2 and 3 (text)", "gemma|gemma2|gemma3_text"),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("gemma", "0.1.0", "Apache-2.0", "", components)

@@ -1,0 +1,16 @@
+/// Phi-3 and Phi-4 mini (Abdin et al. 2024): Llama's decoder with fused linear layers, a part of each head rotated, and divisors of the
+/// rotary frequencies for long texts.
+#pragma once
+
+#include <cuecard/parts/layers/decoder_backbone.hpp>
+
+namespace cuecard::phi3 {
+
+class Phi3 final : public DecoderBackbone {
+public:
+  static BackboneShape describe(const Configuration& configuration);
+
+  explicit Phi3(const BackboneArguments& arguments);
+};
+
+} // namespace cuecard::phi3

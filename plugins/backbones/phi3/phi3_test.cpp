@@ -1,0 +1,93 @@
+// Properties that hold for any weights; parity with transformers is in tests/parity.
+#include "phi3.hpp"
+
+#include <cuecard/error.hpp>
+#include <cuecard/testing/backbone_conformance.hpp>
+
+using namespace cuecard;
+using namespace cuecard::testing;
+using phi3::Phi3;
+
+namespace {
+
+using Values = std::map<std::string, Configuration::Value>;
+
+const Values small{{"num_hidden_layers", int64_t{2}},
+                   {"hidden_size", int64_t{24}},
+                   {"num_attention_heads", int64_t{4}},
+                   {"num_key_value_heads", int64_t{2}},
+                   {"intermediate_size", int64_t{30}},
+                   {"vocab_size", int64_t{50}},
+                   {"rms_norm_eps", 1e-6},
+                   {"max_position_embeddings", int64_t{32}}};
+const RandomWeights weights(1);
+
+at::Tensor embed(const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
+  return model.weights().at("model.embed_tokens.weight").index_select(0, ids);
+}
+
+at::Tensor final_norm(const Backbone& model, const at::Tensor& x) {
+  return x / (x.square().mean(1, true) + 1e-6).sqrt() * model.weights().at("model.norm.weight");
+}
+
+/// Longrope as Phi-3's first files have it, with a longest text of pre-training of `original`.
+Values longrope(int64_t original) {
+  return {{"rope_scaling.type", std::string("su")},
+          {"original_max_position_embeddings", original},
+          {"rope_scaling.short_factor", std::vector<double>{1, 1.5, 2}},
+          {"rope_scaling.long_factor", std::vector<double>{2, 4, 8}}};
+}
+
+} // namespace
+
+TEST_CASE("the family conforms to the contract in each of its forms") {
+  const std::vector<Values> forms{{{"partial_rotary_factor", 0.7}},
+                                  {{"sliding_window", int64_t{5}}, {"tie_word_embeddings", true}},
+                                  longrope(16), // all texts here are shorter
+                                  longrope(2)}; // and all but one longer
+  for (std::size_t form = 0; form < 3; ++form) {
+    CAPTURE(form);
+    conforms<Phi3>(configuration_of(small, forms[form]), weights, {embed, final_norm});
+  }
+  const Configuration c = configuration_of(small, forms[3]);
+  conformance::batch_invariance(Phi3({c, weights}));
+  conformance::parents(Phi3({c, weights}));
+}
+
+TEST_CASE("fused linear layers are declared by their names, for updates") {
+  const Configuration c = configuration_of(small);
+  const Phi3 model({c, weights});
+  REQUIRE(model.linear_layers().size() == 8);
+  CHECK(model.linear_layers()[0].weight == "model.layers.0.self_attn.qkv_proj.weight");
+  CHECK(model.linear_layers()[0].out == 48);
+  CHECK(model.linear_layers()[2].weight == "model.layers.0.mlp.gate_up_proj.weight");
+  CHECK(model.linear_layers()[2].out == 60);
+}
+
+TEST_CASE("texts beyond those of pre-training have other frequencies, whatever is beside them") {
+  const Configuration c = configuration_of(small, longrope(6)),
+                      short_only = configuration_of(small, longrope(16));
+  const Phi3 model({c, weights}), kept({short_only, weights});
+  const std::vector<int64_t> brief{7, 8, 9, 10, 11, 12}, longer{7, 8, 9, 10, 11, 12, 13};
+  // The temperature of attention differs, too, so both are compared with themselves in a batch.
+  const at::Tensor both = model.forward({batch_of({brief, longer}), {}});
+  CHECK(conformance::same(both[0], model.forward({batch_of({brief}), {}})[0]));
+  CHECK(conformance::same(both[1], model.forward({batch_of({longer}), {}})[0]));
+  Values equal = longrope(6);
+  equal["rope_scaling.long_factor"] = equal["rope_scaling.short_factor"];
+  const Configuration without = configuration_of(small, equal);
+  const at::Tensor same = Phi3({without, weights}).forward({batch_of({brief, longer}), {}});
+  CHECK(conformance::same(both[0], same[0]));
+  CHECK(!at::allclose(both[1], same[1], 1e-2, 1e-2));
+}
+
+TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
+  const auto refused = [](const Values& more, const char* with) {
+    const Configuration c = configuration_of(small, more);
+    CHECK_THROWS_WITH_AS(Phi3::describe(c), doctest::Contains(with), DataError);
+  };
+  refused({{"rope_scaling.type", std::string("linear")}, {"rope_scaling.factor", 2.0}},
+          "config.json: rope_scaling.type is \"linear\"");
+  refused({{"rope_scaling.type", std::string("longrope")}}, "short_factor has 0 numbers");
+  refused({{"sliding_window", int64_t{0}}}, "sliding_window");
+}

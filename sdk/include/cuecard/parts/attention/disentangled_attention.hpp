@@ -1,0 +1,51 @@
+/// Attention whose scores have two further terms, of a token's content and of the distance to the other token (He et al. 2021,
+/// "DeBERTa", section 3.1): softmax(scale * (q_i k_j + q_i K_b(i-j) + k_j Q_b(i-j))) v, where b is the bucket of a distance and K and
+/// Q are keys and queries of buckets.
+///
+/// Keys before a sequence's own tokens take part as if they were tokens: P prefix keys stand at the P positions before the first
+/// token, and have a distance to every token and both terms.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/export.hpp>
+#include <cuecard/parts/attention/attention.hpp>
+
+namespace cuecard {
+
+/// How distances i - j share the rows of a table of `2 * span` relative embeddings, distance 0 at row `span`.
+struct CUECARD_API DistanceBuckets {
+  int64_t span = 0;
+  int64_t max_distance = 0;
+  bool logarithmic =
+      false; ///< distances from span / 2 on share rows; else each has its own, and those from `span` on the last
+
+  /// The row of a distance.
+  int64_t row(int64_t distance) const;
+};
+
+/// Keys and queries [R, H, D] of the rows that `rows_of` names; undefined: no such term.
+struct PositionTerms {
+  at::Tensor key, query;
+};
+
+/// Rows of the table.
+struct RowRange {
+  int64_t begin = 0, count = 0;
+};
+
+/// Those that the distances of a layout have. What is computed for it is kept with the layout, on `device`.
+CUECARD_API RowRange rows_of(const AttentionLayout& layout, const DistanceBuckets& buckets, at::Device device);
+
+/// query [Q, H, D] -> [Q, H, D]. `terms_of(s)` gives those of sequence s of the layout, of the rows `rows_of(layout, buckets)`.
+/// Differentiable in query, sources and terms. Half precision is computed in float64 (decision 023).
+CUECARD_API at::Tensor disentangled_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
+                                              const AttentionLayout& layout, double scale,
+                                              const DistanceBuckets& buckets,
+                                              const std::function<const PositionTerms&(int64_t s)>& terms_of);
+
+} // namespace cuecard

@@ -1,0 +1,22 @@
+/// The sliding windows of a model's layers, as config.json names them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <cuecard/configuration.hpp>
+#include <cuecard/export.hpp>
+
+namespace cuecard {
+
+/// Which of `layers` layers config.json's `layer_types` calls "sliding_attention", the others being "full_attention"; where it has no such
+/// list, those that `slides` tells. DataError for a list of another length, or with another word.
+CUECARD_API std::vector<bool> sliding_layers(const Configuration& configuration, int64_t layers,
+                                             const std::function<bool(int64_t layer)>& slides);
+
+/// BackboneShape::windows with `window` in those layers; empty if there are none, or if it is 0.
+CUECARD_API std::vector<int64_t> windows_in(const std::vector<bool>& sliding_layers, int64_t window);
+
+} // namespace cuecard

@@ -1,0 +1,37 @@
+/// A stack of `DecoderLayer`s as a backbone: the Llama family and its descendants.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/export.hpp>
+#include <cuecard/parts/layers/decoder_layer.hpp>
+#include <cuecard/parts/layers/loaded_backbone.hpp>
+
+namespace cuecard {
+
+/// A backbone of that family. Tensors are named as in Llama's checkpoints: `model.layers.0.self_attn.q_proj.weight`.
+class CUECARD_API DecoderBackbone : public LoadedBackbone {
+public:
+  DecoderBackbone(const BackboneArguments& arguments, DecoderFamily family);
+
+  /// Embeddings as the first layer receives them, scaled where the family scales them; so soft rows are not scaled again.
+  at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override;
+  at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const override;
+  at::Tensor forward(const ForwardArgs& args) const override;
+  at::Tensor project(const ProjectArgs& args) const override;
+
+private:
+  DecoderLayer take_layer(const Weights& source, const std::string& at);
+  /// DecoderFamily::embedding_scale as the type of the table has it.
+  double embedding_scale() const;
+
+  DecoderFamily family_;
+  at::Tensor norm_; ///< [hidden]
+  std::vector<DecoderLayer> layers_;
+};
+
+} // namespace cuecard

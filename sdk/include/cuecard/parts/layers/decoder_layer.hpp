@@ -1,0 +1,98 @@
+/// The decoder layer of Llama and its descendants (Touvron et al. 2023): y = x + attention(norm(x)), then y + feed_forward(norm(y)),
+/// with RMS norms, rotary positions, grouped keys and values, and a gated feed-forward. `DecoderFamily` describes how a family differs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/configuration.hpp>
+#include <cuecard/export.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/activation.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/layers/rope.hpp>
+
+namespace cuecard {
+
+/// Values for keys that config.json lacks: Llama's by default.
+struct DecoderDefaults {
+  int64_t layers = 32, hidden = 4096, heads = 32, intermediate = 11008, vocabulary = 32000;
+  int64_t kv_heads = 0; ///< 0: as many as heads
+  int64_t head_dim = 0; ///< 0: the hidden size / heads
+  double norm_epsilon = 1e-6;
+  bool tied = false;
+  std::string activation = "silu", activation_key = "hidden_act";
+};
+
+/// What config.json says of such a decoder, checked. Names as there. A DataError names the file and the key.
+struct CUECARD_API DecoderConfiguration {
+  int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary;
+  int64_t max_positions; ///< max_position_embeddings; 0: not said
+  double norm_epsilon;
+  bool tied;
+  Activation activation;
+
+  explicit DecoderConfiguration(const Configuration& configuration, const DecoderDefaults& defaults = {});
+};
+
+/// Names of a layer's norms over hidden states, before and behind each part; "" where there is none.
+struct DecoderNorms {
+  std::string before_attention = "input_layernorm", behind_attention = {},
+              before_feed_forward = "post_attention_layernorm", behind_feed_forward = {};
+};
+
+/// What distinguishes a family, or a member of it, from Llama.
+struct CUECARD_API DecoderFamily {
+  /// RMS norms of queries and keys before they are rotated.
+  enum class HeadNorms { none, each_head, all_heads };
+
+  std::string name; ///< BackboneShape::family
+  DecoderConfiguration configuration;
+  /// One, or two: for layers that attend to all, and for those with a window.
+  std::vector<Rope> ropes;
+  std::vector<int64_t> windows = {}; ///< BackboneShape::windows
+  DecoderNorms norms = {};
+  HeadNorms head_norms = HeadNorms::none;
+  bool input_bias = false, output_bias = false; ///< of attention: on queries, keys and values; on the output
+  bool feed_forward_bias = false;
+  bool fused = false;                    ///< qkv_proj and gate_up_proj in place of three and two linear layers
+  bool norms_plus_one = false;           ///< norms multiply by 1 + weight
+  double scores_scale;                   ///< of attention
+  double scores_cap = 0, logits_cap = 0; ///< AttentionOptions::cap; of the final logits; 0: none
+  double embedding_scale = 1;            ///< of the tokens' embeddings, rounded to the weights' type
+
+  /// Llama's member of that name.
+  DecoderFamily(std::string family, const DecoderConfiguration& of, const Rope& rope);
+
+  /// The shape of such a model, without weights.
+  BackboneShape shape() const;
+  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const;
+  /// Index of layer `layer`'s entry of `ropes`.
+  std::size_t rope_of(int64_t layer) const;
+};
+
+/// The weights of one layer and its forward pass.
+struct CUECARD_API DecoderLayer {
+  /// [hidden], or undefined where the family has none.
+  at::Tensor before_attention, behind_attention, before_feed_forward, behind_feed_forward;
+  at::Tensor query_norm, key_norm; ///< [head_dim] or [heads * head_dim], or undefined
+  Linear query, key, value, output;
+  Linear gate, up, down;
+  Linear qkv, gate_up; ///< instead of the above, where they are fused
+
+  /// x [T, hidden] -> [T, hidden]. The last layer returns only the selected tokens [A, hidden], if `pass` selects tokens.
+  at::Tensor forward(const DecoderFamily& family, int64_t index, const at::Tensor& x,
+                     const RotaryAngles& angles, const ForwardPass& pass) const;
+
+private:
+  at::Tensor attend(const DecoderFamily& family, int64_t index, const at::Tensor& x, const RotaryAngles& angles,
+                    const ForwardPass& pass, bool last) const;
+  at::Tensor feed_forward(const DecoderFamily& family, const at::Tensor& x, const ForwardPass& pass,
+                          bool last) const;
+};
+
+} // namespace cuecard

@@ -1,0 +1,82 @@
+/// Rotary positions (Su et al. 2021, section 3.2) as config.json describes them, scaled for longer texts than in pre-training where
+/// it says so. The kinds of scaling and their edge cases are transformers'.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <cuecard/batch.hpp>
+#include <cuecard/configuration.hpp>
+#include <cuecard/export.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/layers.hpp>
+
+namespace cuecard {
+
+/// How a family's rotary positions differ from Llama's.
+struct RopeFamily {
+  double theta = 10000.0; ///< where config.json names none
+  bool partial =
+      false; ///< whether it may rotate only the first numbers of a head (partial_rotary_factor); else that is refused
+  double part = 1.0;       ///< partial_rotary_factor where config.json names none
+  std::string layers = {}; ///< whose parameters, where kinds of layers have their own: "full_attention"
+};
+
+/// What config.json says in `rope_parameters`, or in `rope_theta`, `rope_scaling` and `partial_rotary_factor`, checked. A DataError
+/// names file and key.
+class CUECARD_API Rope {
+public:
+  enum class Scaling {
+    none,
+    linear,   ///< all frequencies divided by `factor` (Chen et al. 2023, "Extending Context Window")
+    dynamic,  ///< a larger base for texts longer than the model's positions, by their length
+    yarn,     ///< slow frequencies divided by `factor`, fast ones left (Peng et al. 2023, section 3.2)
+    longrope, ///< a divisor for each frequency, another for texts longer than in pre-training (Ding et al. 2024)
+    llama3,   ///< only slow frequencies, as Llama 3.1 does
+  };
+
+  Rope(const Configuration& configuration, int64_t head_dim, const RopeFamily& family = {});
+
+  Scaling scaling() const { return scaling_; }
+  /// How many of a head's numbers are rotated, from the first.
+  int64_t rotated() const { return 2 * ((dimensions_ + 1) / 2); }
+  /// Cosines and sines are multiplied by this (yarn, longrope).
+  double attention_factor() const { return attention_factor_; }
+  /// The longest text that the scaling is for, where the model without it has `max_positions`.
+  int64_t longest(int64_t max_positions) const;
+
+  /// [rotated / 2] float64 on the CPU, for a text of `length` positions.
+  at::Tensor inverse_frequencies(int64_t length = 0) const;
+
+  /// The angles of every token of `side`. With `dynamic` and `longrope` they depend on the length of the token's own text
+  /// (ForwardPass::lengths), whatever else is in the batch; texts that share a parent count as the longest of them. Cached keys keep
+  /// the angles that they were made with, as in transformers' caches.
+  RotaryAngles angles(const ForwardPass& pass, const Side& side, at::ScalarType dtype) const;
+
+private:
+  void read_yarn(const Configuration& configuration);
+  void read_longrope(const Configuration& configuration);
+  void read_llama3(const Configuration& configuration);
+  double yarn_kept(int64_t i) const;
+  /// The length that stands for `length`: texts of one class have the same frequencies.
+  int64_t length_class(int64_t length) const;
+
+  std::string layers_;
+  int64_t dimensions_; ///< of a head, that are rotated; an odd number is rounded up
+  double theta_;
+  Scaling scaling_ = Scaling::none;
+  double factor_ = 1.0, attention_factor_ = 1.0;
+  double max_positions_ = 0;      ///< max_position_embeddings
+  double original_positions_ = 0; ///< yarn, longrope, llama3: the longest text in pre-training
+  /// yarn: a frequency with a number up to the first is left, from the second on divided by `factor`, between them a mixture.
+  double ramp_begin_ = 0, ramp_end_ = 0;
+  std::vector<double> short_, long_; ///< longrope: divisors
+  /// llama3: a frequency that turns fewer than `low` times within the `original_positions` is divided by `factor`, one that turns
+  /// more than `high` times is left, and those between are mixtures of both.
+  double low_ = 1.0, high_ = 4.0;
+};
+
+} // namespace cuecard
