@@ -77,7 +77,9 @@ registry::Registry find_plugins(const Values& values) {
 
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device, bool weights) {
   set_threads(values);
-  return Model::load(model_path(values.text("model")), plugins, {device, dtype_of(values), weights});
+  const NumberFormat format = format_of(values);
+  return Model::load(model_path(values.text("model")), plugins,
+                     {device, format.dtype, weights, format.matrices});
 }
 
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model,

@@ -3,6 +3,7 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -13,7 +14,7 @@ at::Tensor ids_of(const Side& side, const BatchConditioning& conditioning) {
 }
 
 at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning) {
-  const at::Tensor words = table.index_select(0, ids_of(side, conditioning));
+  const at::Tensor words = matrix_rows(table, ids_of(side, conditioning));
   const at::Tensor& soft = conditioning.embeddings;
   if (!side.soft_tokens.defined() || side.soft_tokens.size(0) == 0)
     return words;

@@ -26,7 +26,11 @@ public:
   bool has(const std::string& name) const { return source_.has(spelling(name)); }
   at::Tensor operator()(const std::string& name, at::IntArrayRef shape) const {
     const std::string spelled = spelling(name);
-    return taken_[spelled] = source_.get(spelled, shape);
+    return taken_[spelled] = shape.size() == 2 ? source_.matrix(spelled, shape) : source_.get(spelled, shape);
+  }
+  /// A matrix whose rows are selected by other operators than those that accept stored matrices.
+  at::Tensor table(const std::string& name, at::IntArrayRef shape) const {
+    return taken_[spelling(name)] = source_.get(spelling(name), shape);
   }
 
 private:
@@ -77,9 +81,9 @@ void EncoderBackbone::take_encoder(const Weights& source) {
       headed ? std::vector<std::string>{words, names.decoder + ".weight"} : std::vector<std::string>{words},
       {c.vocabulary, c.embedding_width}, c.tied);
   set_tables(source, words, tables.front(), headed ? tables.back() : at::Tensor());
-  positions_ = take("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
+  positions_ = take.table("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
   if (c.segments > 0)
-    segments_ = take("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
+    segments_ = take.table("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
   embedding_norm_ = cuecard::take_layer_norm(take, "embeddings.LayerNorm", c.embedding_width, c.norm_epsilon);
   if (c.embedding_width != c.hidden)
     projection_ = cuecard::take_linear(take, "embeddings_project", c.hidden, c.embedding_width);

@@ -6,6 +6,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -18,7 +19,7 @@ at::Tensor wide(const at::Tensor& values) {
 /// Logits of the requested tokens, in float32 whatever the dtype of the weights: bfloat16 rounds a logit of 20 to a multiple of 1/8.
 at::Tensor requested_logits(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
                             const at::Tensor& ids) {
-  return linear(wide(states), wide(head.index_select(0, ids)),
+  return linear(wide(states), wide(matrix_rows(head, ids)),
                 bias.defined() ? wide(bias.index_select(0, ids)) : bias);
 }
 

@@ -14,6 +14,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -71,7 +72,7 @@ public:
       d_logits.scatter_add_(1, ids.narrow(0, first, count), weight.to(d_logits.scalar_type()));
       d_logits = d_logits.to(head.scalar_type());
       if (result[0].defined())
-        result[0].narrow(0, first, count).copy_(cuecard::linear(d_logits, head.t()));
+        result[0].narrow(0, first, count).copy_(cuecard::linear(d_logits, transposed(head)));
       if (result[1].defined())
         result[1].add_(cuecard::linear(d_logits.t(), part.t()));
       if (result[2].defined())
