@@ -109,6 +109,12 @@ TEST_CASE(
                  }),
                  "has the shape [3, 64]; expected [64, 3]"));
 
+  // Other devices have no stored matrices: they are converted when they are loaded.
+  const SafetensorsWeights elsewhere(folder.path(), as_stored, at::kMeta);
+  CHECK(!is_stored(elsewhere.matrix("bf16", {3, 64})));
+  CHECK(elsewhere.matrix("bf16", {3, 64}).is_meta());
+  CHECK((elsewhere.matrix("bf16", {3, 64}).scalar_type() == at::kFloat));
+
   const SafetensorsWeights int8(folder.path(), {at::kFloat, MatrixForm::int8}, at::kCPU);
   CHECK(is_stored(int8.matrix("f32", {3, 64})));
   CHECK(at::allclose(dense(int8.matrix("f32", {3, 64})), x, 0, 0.5 / 127 + 1e-3));

@@ -42,19 +42,42 @@ private:
   }
 };
 
-std::string template_of(const Model& model) {
-  if (model.shape().causal)
-    return "{\"soft\":\"the film\"} {text} It was{\"mask\"}";
-  return "{\"soft\":\"the film\"} {text} It was {\"mask\"}.";
-}
+/// Words of the vocabularies. The tiny GPT-2 of the golden files only has the words w1 to w60.
+struct Words {
+  bool numbered;
+  explicit Words(const Model& model) : numbered(model.shape().family == "gpt2") {}
+
+  std::string operator()(std::size_t number) const {
+    static const std::vector<std::string> texts{"bad", "good", "film", "the", "so"};
+    return numbered ? "w" + std::to_string(number + 1) : texts.at(number);
+  }
+  std::vector<Example> examples(std::size_t count) const {
+    std::vector<Example> rows(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      rows[i].fields["text"] =
+          (*this)(2 + i % 3) + " " + (*this)(i % 2) + (i % 4 ? " " + (*this)(4 - i % 3) : "");
+      rows[i].label = static_cast<int64_t>(i % 2);
+      rows[i].line = static_cast<int64_t>(i) + 1;
+    }
+    return rows;
+  }
+};
 
 /// Losses of a short training, probabilities before and after it.
 using Outcome = std::vector<double>;
 
 Outcome outcome_of(const Model& model, const std::string& tuner,
                    const std::vector<std::pair<std::string, std::string>>& options, double learning_rate) {
-  TaskPipeline pipeline = two_label_pipeline(model, "task", template_of(model), tuner, options, 3);
-  const std::vector<Example> train_rows = word_examples(12, 5), rows = word_examples(6, 7);
+  const Words words(model);
+  PipelineChoice choice;
+  choice.name = "task";
+  choice.prompt_template.set = {
+      {"text", "{text} " + words(3) + (model.shape().causal ? "{\"mask\"}" : " {\"mask\"}")}};
+  choice.tuner = {tuner, options};
+  choice.labels = {"negative", "positive"};
+  choice.label_words = {{words(0)}, {words(1)}};
+  TaskPipeline pipeline = make_pipeline(model, plugins(), choice);
+  const std::vector<Example> train_rows = words.examples(12), rows = words.examples(7);
   Outcome outcome;
   const auto predict = [&] {
     Predictor predictor(model, {&pipeline}, {4});
@@ -87,9 +110,9 @@ int64_t stored_matrices(const Model& model) {
 } // namespace
 
 TEST_CASE("every family predicts and trains with stored matrices as with converted ones") {
-  for (const char* name : {"llama-tied", "llama-untied", "qwen3", "gpt2-tied", "bert-mlm", "distilbert-mlm",
+  for (const char* name : {"llama-tied", "llama-untied", "gpt2-tied", "bert-mlm", "distilbert-mlm",
                            "electra-generator", "roberta-mlm", "t5-gated", "bart"}) {
-    CAPTURE(name);
+    CAPTURE(std::string(name));
     const Twins twins(
         name, std::string(name) == "gpt2-tied" || std::string(name) == "bert-mlm" ? at::kHalf : at::kBFloat16);
     CHECK(stored_matrices(twins.converted) == 0);
@@ -101,8 +124,9 @@ TEST_CASE("every family predicts and trains with stored matrices as with convert
       CHECK(at::equal(dense(weight), twins.converted.backbone().weights().at(layer.weight)));
     }
     CHECK(twins.stored.identity() == twins.converted.identity());
-    const Outcome found = outcome_of(twins.stored, "prompt-tuning", {}, 0.05);
-    CHECK(largest_difference(found, outcome_of(twins.converted, "prompt-tuning", {}, 0.05)) < tolerance);
+    const Outcome found = outcome_of(twins.stored, "prompt-tuning", {{"length", "3"}}, 0.05);
+    CHECK(largest_difference(found, outcome_of(twins.converted, "prompt-tuning", {{"length", "3"}}, 0.05)) <
+          tolerance);
   }
 }
 
@@ -114,12 +138,12 @@ TEST_CASE("GPT-2's transposed matrices in bfloat16") {
 
 TEST_CASE("weights that a tuner trains become float32, all others stay as they are") {
   for (const char* name : {"llama-tied", "bert-mlm"}) {
-    CAPTURE(name);
+    CAPTURE(std::string(name));
     const Twins twins(name, at::kBFloat16);
     for (const char* what : {"all", "bias"}) {
       if (std::string(what) == "bias" && std::string(name) == "llama-tied")
         continue; // it has none
-      CAPTURE(what);
+      CAPTURE(std::string(what));
       const std::vector<std::pair<std::string, std::string>> options{{"what", what}};
       CHECK(largest_difference(outcome_of(twins.stored, "fine-tuning", options, 1e-3),
                                outcome_of(twins.converted, "fine-tuning", options, 1e-3)) < tolerance);
@@ -129,7 +153,7 @@ TEST_CASE("weights that a tuner trains become float32, all others stay as they a
 
 TEST_CASE("low-rank updates of stored matrices") {
   for (const char* name : {"llama-tied", "gpt2-tied", "t5-gated"}) {
-    CAPTURE(name);
+    CAPTURE(std::string(name));
     const Twins twins(name, at::kBFloat16);
     const std::vector<std::pair<std::string, std::string>> options{{"targets", "all-linear"}};
     CHECK(largest_difference(outcome_of(twins.stored, "lora", options, 0.01),

@@ -40,76 +40,98 @@ CUECARD_VECTORISED void q8_0(const std::byte* in, int64_t blocks, float* __restr
   }
 }
 
+/// Calls `use(scales, rest, out)` for each block of `Size` bytes, which begins with `Halves` float16 numbers: these in float32, and the
+/// bytes after them. The numbers of several blocks are converted in one loop, because one at a time takes as long as the elements of a
+/// block of nibbles.
+template <int Size, int Halves, class Use>
+CUECARD_INLINE void for_blocks(const std::byte* in, int64_t blocks, float* __restrict out, const Use& use) {
+  constexpr int64_t group = 16;
+  uint16_t bits[group * Halves] = {};
+  float scales[group * Halves];
+  for (int64_t first = 0; first < blocks; first += group) {
+    const int64_t count = std::min(group, blocks - first);
+    for (int64_t b = 0; b < count; ++b)
+      std::memcpy(bits + b * Halves, in + b * Size, sizeof(uint16_t) * Halves);
+    for (int64_t i = 0; i < group * Halves; ++i)
+      scales[i] = float_of_half(bits[i]);
+    for (int64_t b = 0; b < count; ++b, in += Size, out += block)
+      use(scales + b * Halves, unsigned_bytes(in) + 2 * Halves, out);
+  }
+}
+
 /// x = scale * (q - 8), q in 0..15: scale (float16), then 16 bytes; the low nibbles are elements 0 to 15, the
 /// high nibbles 16 to 31.
 CUECARD_VECTORISED void q4_0(const std::byte* in, int64_t blocks, float* __restrict out) {
-  for (int64_t b = 0; b < blocks; ++b, in += 18, out += block) {
-    const float scale = half_at(unsigned_bytes(in));
-    const uint8_t* q = unsigned_bytes(in) + 2;
-    for (int i = 0; i < block / 2; ++i)
-      out[i] = scale * static_cast<float>((q[i] & 15) - 8);
-    for (int i = 0; i < block / 2; ++i)
-      out[i + block / 2] = scale * static_cast<float>((q[i] >> 4) - 8);
-  }
+  for_blocks<18, 1>(
+      in, blocks, out,
+      [](const float* scales, const uint8_t* q, float* __restrict x) __attribute__((always_inline)) {
+        const float scale = scales[0];
+        for (int i = 0; i < block / 2; ++i)
+          x[i] = scale * static_cast<float>((q[i] & 15) - 8);
+        for (int i = 0; i < block / 2; ++i)
+          x[i + block / 2] = scale * static_cast<float>((q[i] >> 4) - 8);
+      });
 }
 
 /// x = scale * q + min: scale, min (float16), then 16 bytes as in Q4_0.
 CUECARD_VECTORISED void q4_1(const std::byte* in, int64_t blocks, float* __restrict out) {
-  for (int64_t b = 0; b < blocks; ++b, in += 20, out += block) {
-    const float scale = half_at(unsigned_bytes(in)), min = half_at(unsigned_bytes(in) + 2);
-    const uint8_t* q = unsigned_bytes(in) + 4;
-    for (int i = 0; i < block / 2; ++i)
-      out[i] = scale * static_cast<float>(q[i] & 15) + min;
-    for (int i = 0; i < block / 2; ++i)
-      out[i + block / 2] = scale * static_cast<float>(q[i] >> 4) + min;
-  }
+  for_blocks<20, 2>(
+      in, blocks, out,
+      [](const float* scales, const uint8_t* q, float* __restrict x) __attribute__((always_inline)) {
+        const float scale = scales[0], min = scales[1];
+        for (int i = 0; i < block / 2; ++i)
+          x[i] = scale * static_cast<float>(q[i] & 15) + min;
+        for (int i = 0; i < block / 2; ++i)
+          x[i + block / 2] = scale * static_cast<float>(q[i] >> 4) + min;
+      });
 }
 
-/// The numbers 0 to 31 of a block of Q5_0 or Q5_1: bit i of the four bytes before the nibbles is the fifth bit of element i.
-CUECARD_INLINE void five_bits(const uint8_t* in, int* q) {
-  uint32_t fifth = 0;
-  std::memcpy(&fifth, in, sizeof fifth);
-  for (int i = 0; i < block / 2; ++i)
-    q[i] = static_cast<int>((in[4 + i] & 15u) | ((fifth >> i) & 1u) << 4);
-  for (int i = 0; i < block / 2; ++i)
-    q[i + block / 2] =
-        static_cast<int>((static_cast<uint32_t>(in[4 + i]) >> 4) | ((fifth >> (i + block / 2)) & 1u) << 4);
+/// The fifth bit of an element of Q5_0 and Q5_1: bit i of the four bytes before the nibbles.
+CUECARD_INLINE int fifth_bit(const uint8_t* bytes, int i) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, bytes, sizeof bits);
+  return static_cast<int>(bits >> i & 1u) << 4;
 }
 
 /// x = scale * (q - 16), q in 0..31: scale (float16), four bytes of fifth bits, then 16 bytes as in Q4_0.
 CUECARD_VECTORISED void q5_0(const std::byte* in, int64_t blocks, float* __restrict out) {
-  int q[block];
-  for (int64_t b = 0; b < blocks; ++b, in += 22, out += block) {
-    const float scale = half_at(unsigned_bytes(in));
-    five_bits(unsigned_bytes(in) + 2, q);
-    for (int i = 0; i < block; ++i)
-      out[i] = scale * static_cast<float>(q[i] - 16);
-  }
+  for_blocks<22, 1>(
+      in, blocks, out,
+      [](const float* scales, const uint8_t* q, float* __restrict x) __attribute__((always_inline)) {
+        const float scale = scales[0];
+        for (int i = 0; i < block / 2; ++i)
+          x[i] = scale * static_cast<float>(((q[4 + i] & 15) | fifth_bit(q, i)) - 16);
+        for (int i = 0; i < block / 2; ++i)
+          x[i + block / 2] = scale * static_cast<float>(((q[4 + i] >> 4) | fifth_bit(q, i + block / 2)) - 16);
+      });
 }
 
 /// x = scale * q + min: scale, min (float16), then as in Q5_0.
 CUECARD_VECTORISED void q5_1(const std::byte* in, int64_t blocks, float* __restrict out) {
-  int q[block];
-  for (int64_t b = 0; b < blocks; ++b, in += 24, out += block) {
-    const float scale = half_at(unsigned_bytes(in)), min = half_at(unsigned_bytes(in) + 2);
-    five_bits(unsigned_bytes(in) + 4, q);
-    for (int i = 0; i < block; ++i)
-      out[i] = scale * static_cast<float>(q[i]) + min;
-  }
+  for_blocks<24, 2>(
+      in, blocks, out,
+      [](const float* scales, const uint8_t* q, float* __restrict x) __attribute__((always_inline)) {
+        const float scale = scales[0], min = scales[1];
+        for (int i = 0; i < block / 2; ++i)
+          x[i] = scale * static_cast<float>((q[4 + i] & 15) | fifth_bit(q, i)) + min;
+        for (int i = 0; i < block / 2; ++i)
+          x[i + block / 2] = scale * static_cast<float>((q[4 + i] >> 4) | fifth_bit(q, i + block / 2)) + min;
+      });
 }
 
 /// x = scale * values[q], q in 0..15, with unevenly spaced values: scale (float16), then 16 bytes as in Q4_0.
 CUECARD_VECTORISED void iq4_nl(const std::byte* in, int64_t blocks, float* __restrict out) {
   static constexpr float values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                        1,    13,   25,  38,  53,  69,  89,  113};
-  for (int64_t b = 0; b < blocks; ++b, in += 18, out += block) {
-    const float scale = half_at(unsigned_bytes(in));
-    const uint8_t* q = unsigned_bytes(in) + 2;
-    for (int i = 0; i < block / 2; ++i)
-      out[i] = scale * values[q[i] & 15];
-    for (int i = 0; i < block / 2; ++i)
-      out[i + block / 2] = scale * values[q[i] >> 4];
-  }
+  for_blocks<18, 1>(
+      in, blocks, out,
+      [](const float* scales, const uint8_t* q, float* __restrict x) __attribute__((always_inline)) {
+        const float scale = scales[0];
+        for (int i = 0; i < block / 2; ++i)
+          x[i] = scale * values[q[i] & 15];
+        for (int i = 0; i < block / 2; ++i)
+          x[i + block / 2] = scale * values[q[i] >> 4];
+      });
 }
 
 const std::array types{
