@@ -178,8 +178,9 @@ cuecard_error* cuecard_open(const char* path, const cuecard_model_options* given
           "cuecard_open: threads, batch_rows, batch_tokens and max_waiting_rows must not be below 0.");
     std::vector<std::string> plugin_paths(options.plugin_paths,
                                           options.plugin_paths + options.plugin_path_count);
-    const ModelSettings model_settings{open_device(options.device ? options.device : "cpu"),
-                                       dtype_named(options.dtype ? options.dtype : "float32"), true};
+    const at::Device device = open_device(options.device ? options.device : "cpu");
+    const NumberFormat format = format_named(options.dtype ? options.dtype : "float32");
+    const ModelSettings model_settings{device, format.dtype, true, format.matrices};
     SchedulerSettings settings;
     settings.threads =
         or_default(options.threads, static_cast<int32_t>(chosen_threads(usable_processors()).count));

@@ -43,14 +43,19 @@ at::Device open_device(const std::string& name) {
   return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
 }
 
-at::ScalarType dtype_named(const std::string& name) {
+NumberFormat format_named(const std::string& name) {
   if (name == "float32")
-    return at::kFloat;
+    return {at::kFloat};
   if (name == "bfloat16")
-    return at::kBFloat16;
+    return {at::kBFloat16};
   if (name == "float16")
-    return at::kHalf;
-  throw UsageError("There is no number format \"" + name + "\"; expected float32, bfloat16 or float16.");
+    return {at::kHalf};
+  if (name == "stored")
+    return {at::kFloat, MatrixForm::stored};
+  if (name == "int8")
+    return {at::kFloat, MatrixForm::int8};
+  throw UsageError("There is no number format \"" + name +
+                   "\"; expected float32, bfloat16, float16, stored or int8.");
 }
 
 } // namespace cuecard

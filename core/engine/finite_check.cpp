@@ -6,6 +6,7 @@
 #include <ATen/ops/isfinite.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -14,7 +15,7 @@ namespace {
 /// The first tensor of the model that holds NaN or an infinite value; "" when none does.
 std::string damaged_tensor(const Backbone& backbone) {
   for (const auto& [name, tensor] : backbone.weights())
-    if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
+    if (tensor.is_floating_point() && !at::isfinite(dense(tensor)).all().item<bool>())
       return name;
   return "";
 }

@@ -24,6 +24,10 @@ public:
     const auto found = above_.find(std::string(name));
     return found == above_.end() ? below_.get(name, shape) : found->second;
   }
+  at::Tensor matrix(std::string_view name, at::IntArrayRef shape) const override {
+    const auto found = above_.find(std::string(name));
+    return found == above_.end() ? below_.matrix(name, shape) : found->second;
+  }
 
 private:
   const Weights& below_;
@@ -37,7 +41,7 @@ Model Model::load(const std::filesystem::path& path, const registry::Registry& p
                   const ModelSettings& settings) {
   Model model;
   model.settings_ = settings;
-  model.files_ = open_model(path, {settings.weights, settings.dtype, settings.device});
+  model.files_ = open_model(path, {settings.weights, settings.dtype, settings.device, settings.matrices});
   model.maker_ =
       std::make_shared<registry::Entry>(plugins.find_backbone(model.files_.configuration.text("model_type")));
   if (settings.weights) {

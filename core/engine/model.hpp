@@ -26,6 +26,7 @@ struct ModelSettings {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   bool weights = true; ///< false: shape and vocabulary only (`render`, `model info`)
+  MatrixForm matrices = MatrixForm::converted;
 };
 
 /// One frozen model in memory, shared by all cards. The identity is computed on first use.
@@ -49,8 +50,8 @@ public:
   /// The layout of its prompts, with answer slots as output positions.
   PromptLayout prompt_layout() const;
 
-  /// The model with the weights of the same names replaced by `weights`; all others are shared. UsageError
-  /// unless it is float32.
+  /// The model with the weights of the same names replaced by `weights`; all others are shared, stored matrices too.
+  /// UsageError unless its `dtype` is float32.
   std::shared_ptr<const Backbone> with(const TensorMap& weights) const;
 
 private:

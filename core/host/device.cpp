@@ -11,8 +11,8 @@ at::Device open_device(const Values& values) {
   return cuecard::open_device(values.given("device") ? values.text("device") : "cpu");
 }
 
-at::ScalarType dtype_of(const Values& values) {
-  return values.given("dtype") ? dtype_named(values.text("dtype")) : at::kFloat;
+NumberFormat format_of(const Values& values) {
+  return values.given("dtype") ? format_named(values.text("dtype")) : NumberFormat{};
 }
 
 int threads_of(const Values& values) {

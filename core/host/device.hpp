@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/matrix_form.hpp"
 #include "program/values.hpp"
 
 namespace cuecard::host {
@@ -12,7 +13,7 @@ namespace cuecard::host {
 at::Device open_device(const Values& values);
 
 /// float32 when the verb has no `--dtype`.
-at::ScalarType dtype_of(const Values& values);
+NumberFormat format_of(const Values& values);
 
 /// `--threads`, or as many as the process may use.
 int threads_of(const Values& values);

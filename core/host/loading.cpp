@@ -82,7 +82,9 @@ void show_warnings(const std::vector<std::string>& warnings) {
 
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device, bool weights) {
   set_threads(values);
-  Model model = Model::load(model_path(values.text("model")), plugins, {device, dtype_of(values), weights});
+  const NumberFormat format = format_of(values);
+  Model model = Model::load(model_path(values.text("model")), plugins,
+                            {device, format.dtype, weights, format.matrices});
   show_warnings(model.warnings());
   return model;
 }

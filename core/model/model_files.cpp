@@ -123,7 +123,8 @@ ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& op
   std::shared_ptr<const ModelWeights> weights;
   if (options.weights) {
     refuse_quantised(configuration);
-    weights = std::make_shared<SafetensorsWeights>(path, options.dtype, options.device);
+    weights = std::make_shared<SafetensorsWeights>(path, NumberFormat{options.dtype, options.matrices},
+                                                   options.device);
   }
   auto compute = [path, configuration, has_weights = options.weights] {
     ModelIdentity identity = identity_without_hashes(path, configuration);
@@ -140,7 +141,8 @@ ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& options
   Configuration configuration = gguf_configuration(*file);
   std::shared_ptr<const ModelWeights> weights;
   if (options.weights)
-    weights = std::make_shared<GgufWeights>(file, configuration, options.dtype, options.device);
+    weights = std::make_shared<GgufWeights>(file, configuration, NumberFormat{options.dtype, options.matrices},
+                                            options.device);
   auto compute = [path, file, configuration] {
     ModelIdentity identity = identity_without_hashes(path, configuration);
     identity.weights_sha256 = cached_sha256_of_file(path);

@@ -22,6 +22,7 @@ struct OpenModel {
   bool weights = true; ///< false: only configuration and vocabulary; weights need not exist
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
+  MatrixForm matrices = MatrixForm::converted;
 };
 
 /// Threads: const use from any thread. Copies share their data.

@@ -25,12 +25,17 @@ bool matches(at::IntArrayRef found, at::IntArrayRef expected) {
 
 } // namespace
 
+void ModelWeights::check_shape(at::IntArrayRef found, std::string_view name, at::IntArrayRef expected,
+                               const std::string& origin) const {
+  if (!matches(found, expected))
+    throw DataError(origin + ": tensor \"" + std::string(name) + "\" has the shape " + shape_text(found) +
+                    "; expected " + shape_text(expected) + ".");
+}
+
 at::Tensor ModelWeights::convert(const at::Tensor& tensor, std::string_view name, at::IntArrayRef shape,
                                  const std::string& origin) const {
-  if (!matches(tensor.sizes(), shape))
-    throw DataError(origin + ": tensor \"" + std::string(name) + "\" has the shape " +
-                    shape_text(tensor.sizes()) + "; expected " + shape_text(shape) + ".");
-  return tensor.to(device_, tensor.is_floating_point() ? dtype_ : tensor.scalar_type());
+  check_shape(tensor.sizes(), name, shape, origin);
+  return tensor.to(device_, tensor.is_floating_point() ? format_.dtype : tensor.scalar_type());
 }
 
 void ModelWeights::throw_missing(std::string_view name, const std::string& origin) const {

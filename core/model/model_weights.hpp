@@ -8,6 +8,8 @@
 
 #include <cuecard/weights.hpp>
 
+#include "model/matrix_form.hpp"
+
 namespace cuecard {
 
 struct StoredTensor {
@@ -18,10 +20,12 @@ struct StoredTensor {
 };
 
 /// Threads: const methods from any thread. `get` does not cache: each call converts again. A tensor that
-/// needs neither conversion nor another device is a view of the mapped file and uses no extra memory.
+/// needs neither conversion nor another device is a view of the mapped file and uses no extra memory. `matrix` returns a stored
+/// matrix where the form is not `converted`; it is `get` on other devices than the CPU, for tensors that aren't matrices, and for types
+/// that are used as they are.
 class ModelWeights : public Weights {
 public:
-  ModelWeights(at::ScalarType dtype, at::Device device) : dtype_(dtype), device_(device) {}
+  ModelWeights(NumberFormat format, at::Device device) : format_(format), device_(device) {}
 
   /// How a tensor is stored, without reading it. Throws DataError for an unknown name and suggests
   /// the nearest one.
@@ -32,9 +36,14 @@ protected:
   /// `origin` names the file.
   at::Tensor convert(const at::Tensor& tensor, std::string_view name, at::IntArrayRef shape,
                      const std::string& origin) const;
+  /// Whether `matrix` returns a matrix of this form.
+  bool keeps(MatrixForm form) const { return format_.matrices == form && device_.is_cpu(); }
+  /// DataError that names tensor, shape and `origin` unless `found` is `expected`.
+  void check_shape(at::IntArrayRef found, std::string_view name, at::IntArrayRef expected,
+                   const std::string& origin) const;
   [[noreturn]] void throw_missing(std::string_view name, const std::string& origin) const;
 
-  at::ScalarType dtype_;
+  NumberFormat format_;
   at::Device device_;
 };
 

@@ -85,7 +85,7 @@ TEST_CASE("errors name what was expected") {
       {{"train", "--task", "t", "--model", "m", "--tuner", "x", "--out", "c", "--seed", "-1"}, "--seed"},
       {{"eval", "--model", "m", "--card", "c", "--seed", "1"}, "--seed"}, // evaluation draws no random numbers
       {{"eval", "--model", "m", "--card", "c", "--dtype", "float64"},
-       "--dtype is \"float64\"; expected one of float32, bfloat16, float16."},
+       "--dtype is \"float64\"; expected one of float32, bfloat16, float16, stored, int8."},
       {{"eval", "--model", "m", "--card", "c", "--device", "gpu"}, "expected cpu, cuda or cuda:N."},
       {{"eval", "--model", "m", "--card", "c", "--column", "text"}, "expected NAME=VALUE."},
       {{"eval", "--model", "", "--card", "c"}, "expected a path."},

@@ -59,8 +59,11 @@ const Flag card = required(repeatable(option("card", "CARD", path, "Card to use.
 const Flags plugins{repeatable(option("plugin-path", "DIR", path, "Search this folder for plugins first."))};
 const Flags runtime = {
     option("device", "DEVICE", {Kind::device, 0, 0, {}}, "Device to run on: cpu, cuda or cuda:N.", "cpu"),
-    option("dtype", "TYPE", choice({"float32", "bfloat16", "float16"}), "Data type of the frozen weights.",
-           "float32"),
+    option(
+        "dtype", "TYPE", choice({"float32", "bfloat16", "float16", "stored", "int8"}),
+        "Data type of the frozen weights; stored: matrices stay as the file has them, and are multiplied in float32; "
+        "int8: the same with matrices that are quantised when the model is loaded.",
+        "float32"),
     option(
         "threads", "N", integer(1, 1024),
         "CPU threads. Default: the cores that the process may use, within its control group's quota; OMP_NUM_THREADS goes first."),

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cuecard/parts/stored/stored_matrix.hpp>
+
 #include "memory_file.hpp"
 #include "model/gguf/gguf.hpp"
 #include "model/gguf/gguf_configuration.hpp"
@@ -25,8 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
     fuzz::tokenize(*vocabulary);
     to_tokenizer_json(tokenizer, "fuzzed");
     to_tokenizer_config_json(tokenizer, "fuzzed");
-    const GgufWeights weights(file, gguf_configuration(*file), at::kFloat, at::kCPU);
+    const GgufWeights weights(file, gguf_configuration(*file), {at::kFloat}, at::kCPU);
     for (const std::string& name : weights.names())
       weights.get(name, weights.stored(name).shape);
+    const GgufWeights stored(file, gguf_configuration(*file), {at::kFloat, MatrixForm::stored}, at::kCPU);
+    for (const std::string& name : stored.names())
+      dense(stored.matrix(name, stored.stored(name).shape));
   });
 }

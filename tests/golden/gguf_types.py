@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 BLOCKS = 3
 SCALES = {  # offsets of the float16 scales in a block
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+    "Q2_K": [80, 82], "Q3_K": [108], "IQ4_NL": [0], "F16": [0], "BF16": [],
 }
 
 

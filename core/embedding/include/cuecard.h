@@ -77,7 +77,7 @@ CUECARD_C_FUNCTION void cuecard_error_free(cuecard_error* error); /* NULL is all
 typedef struct cuecard_model_options {
   size_t size;        /* sizeof(cuecard_model_options) */
   const char* device; /* "cpu" (the default), "cuda", "cuda:1" */
-  const char* dtype;  /* "float32" (the default), "bfloat16", "float16" */
+  const char* dtype;  /* "float32" (the default), "bfloat16", "float16", "stored", "int8" */
   int32_t threads;    /* processor threads that run the model; default: those that the process may use */
   const char* const* plugin_paths; /* folders of plugins, before those that the program would find */
   size_t plugin_path_count;

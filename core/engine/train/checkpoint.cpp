@@ -136,6 +136,24 @@ void describe_task(RunIdentity& run, const TaskPipeline& pipeline, const std::ve
   run[task + "initial state of the verbalizer"] = digest_of(pipeline.verbalizer->state());
 }
 
+namespace {
+
+/// A run that goes on in another format would end with other numbers.
+std::string number_format(const ModelSettings& settings) {
+  const std::string dtype = std::to_string(static_cast<int>(settings.dtype));
+  switch (settings.matrices) {
+  case MatrixForm::converted:
+    return dtype;
+  case MatrixForm::stored:
+    return dtype + " stored";
+  case MatrixForm::int8:
+    return dtype + " int8";
+  }
+  return dtype;
+}
+
+} // namespace
+
 RunIdentity describe_run(const Model& model, const FitSettings& settings, uint64_t seed) {
   const ModelIdentity& identity = model.identity();
   const auto number = [](double value) { return nlohmann::json(value).dump(); };
@@ -144,7 +162,7 @@ RunIdentity describe_run(const Model& model, const FitSettings& settings, uint64
       {"model family", identity.family},
       {"model weights", identity.weights_sha256},
       {"model tokenizer", identity.tokenizer_sha256},
-      {"dtype", std::to_string(static_cast<int>(model.settings().dtype))},
+      {"dtype", number_format(model.settings())},
       {"device", model.settings().device.is_cpu() ? "cpu" : "cuda"},
       {"seed", std::to_string(seed)},
       {"steps", std::to_string(settings.steps)},

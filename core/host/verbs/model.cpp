@@ -99,7 +99,7 @@ int model_convert(const Values& values) {
   {
     const Interruptible work;
     ProgressBar bar("convert", 0, values.given("quiet"));
-    convert_model(from, to, dtype_of(values), [&](int64_t done, int64_t tensors) {
+    convert_model(from, to, format_of(values).dtype, [&](int64_t done, int64_t tensors) {
       bar.show(done, tensors, "");
       if (work.requested())
         throw Cancelled();

@@ -283,25 +283,38 @@ GgufFile::GgufFile(const std::filesystem::path& path) : file_(MappedFile::open(p
   check_offsets(tensors_, data_.size(), alignment, reader);
 }
 
-at::Tensor GgufFile::tensor(std::string_view name) const {
+const GgufTensor& GgufFile::entry(std::string_view name) const {
   const auto found = tensors_.find(name);
-  if (found == tensors_.end()) {
-    std::vector<std::string> names;
-    for (const auto& [known, tensor] : tensors_)
-      names.push_back(known);
-    throw DataError(path().string() + ": has no tensor \"" + std::string(name) + "\"." +
-                    did_you_mean(name, names));
-  }
-  const GgufTensor& tensor = found->second;
+  if (found != tensors_.end())
+    return found->second;
+  std::vector<std::string> names;
+  for (const auto& [known, tensor] : tensors_)
+    names.push_back(known);
+  throw DataError(path().string() + ": has no tensor \"" + std::string(name) + "\"." +
+                  did_you_mean(name, names));
+}
+
+at::Tensor GgufFile::bytes(std::string_view name) const {
+  const GgufTensor& tensor = entry(name);
+  const int64_t rows = tensor.shape.empty() ? 1 : tensor.shape.front();
+  return at::from_blob(
+      const_cast<std::byte*>(data_.data() + tensor.begin),
+      {rows, static_cast<int64_t>(tensor.end - tensor.begin) / rows}, [file = file_](void*) {},
+      at::TensorOptions().dtype(at::kByte));
+}
+
+at::Tensor GgufFile::tensor(std::string_view name) const {
+  const GgufTensor& tensor = entry(name);
   const std::byte* bytes = data_.data() + tensor.begin;
   if (const auto dtype = plain_dtype(*tensor.type))
     return at::from_blob(
         const_cast<std::byte*>(bytes), tensor.shape, [file = file_](void*) {},
         at::TensorOptions().dtype(*dtype));
   if (!tensor.type->dequantise)
-    throw DataError(path().string() + ": tensor \"" + found->first + "\" has the type " + tensor.type->name +
+    throw DataError(path().string() + ": tensor \"" + std::string(name) + "\" has the type " +
+                    tensor.type->name +
                     ", which is not supported; use a file with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, "
-                    "Q5_1, Q4_K, Q5_K or Q6_K.");
+                    "Q5_1, Q2_K to Q6_K or IQ4_NL.");
   at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(at::kFloat));
   float* out = values.mutable_data_ptr<float>();
   const GgufType& type = *tensor.type;

@@ -53,10 +53,15 @@ public:
   /// for an unknown name, with the nearest one.
   at::Tensor tensor(std::string_view name) const;
 
+  /// The bytes of a matrix as a read-only view of the mapping: [rows, bytes per row] uint8.
+  at::Tensor bytes(std::string_view name) const;
+
   /// Releases the memory of a tensor's pages after it was converted (MappedFile::release).
   void release(std::string_view name) const;
 
 private:
+  /// DataError with the nearest name for an unknown one.
+  const GgufTensor& entry(std::string_view name) const;
   std::shared_ptr<const MappedFile> file_;
   uint32_t version_ = 0;
   std::span<const std::byte> data_;

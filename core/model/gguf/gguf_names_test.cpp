@@ -205,7 +205,7 @@ TEST_CASE("gguf: names, configuration and transposed matrices of a tiny gpt2") {
   CHECK(configuration.integer("vocab_size") == 5);
   CHECK(configuration.number("layer_norm_epsilon") == 1e-5);
   CHECK(configuration.boolean("tie_word_embeddings"));
-  const GgufWeights weights(file, configuration, at::kFloat, at::kCPU);
+  const GgufWeights weights(file, configuration, {at::kFloat}, at::kCPU);
   for (const char* name : {"transformer.wte.weight", "transformer.wpe.weight", "transformer.ln_f.bias",
                            "transformer.h.0.ln_1.weight", "transformer.h.0.attn.c_attn.weight"})
     CHECK(weights.has(name));

@@ -26,7 +26,7 @@ TEST_CASE("gguf: SmolLM2's weights equal those loaded by transformers") {
   const auto file = std::make_shared<const GgufFile>(model);
   CHECK(file->tensors().size() == 272);
   const Configuration configuration = gguf_configuration(*file);
-  const GgufWeights weights(file, configuration, at::kFloat, at::kCPU);
+  const GgufWeights weights(file, configuration, {at::kFloat}, at::kCPU);
   const std::vector<std::string> names = weights.names();
   CHECK(names.size() == 272);
 

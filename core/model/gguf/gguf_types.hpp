@@ -1,21 +1,16 @@
-/// Tensor types of GGUF: quantised types split rows into blocks of equal length, each with its own scale.
+/// Tensor types of GGUF by their numbers.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+
+#include <cuecard/parts/stored/block_types.hpp>
 
 namespace cuecard {
 
-struct GgufType {
-  uint32_t id;      ///< ggml_type
-  const char* name; ///< "Q4_1"
-  int64_t elements; ///< per block
-  int64_t bytes;    ///< per block
-  /// Writes `blocks` x `elements` float32. Null for unquantised and unsupported types.
-  void (*dequantise)(const std::byte* in, int64_t blocks, float* out);
-};
+using GgufType = BlockType;
 
-/// Null for an unknown id.
+/// Every type that files have, also those without `dequantise`: unquantised ones (plain_dtype) and those that are not supported. Null for
+/// an unknown id.
 const GgufType* gguf_type(uint32_t id);
 
 } // namespace cuecard

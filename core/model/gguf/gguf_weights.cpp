@@ -2,11 +2,20 @@
 
 #include <utility>
 
+#include <cuecard/error.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
+
 namespace cuecard {
 
 GgufWeights::GgufWeights(std::shared_ptr<const GgufFile> file, const Configuration& configuration,
-                         at::ScalarType dtype, at::Device device)
-    : ModelWeights(dtype, device), file_(std::move(file)), sources_(gguf_sources(*file_, configuration)) {}
+                         NumberFormat format, at::Device device)
+    : ModelWeights(format, device), file_(std::move(file)), sources_(gguf_sources(*file_, configuration)) {
+  if (format.matrices == MatrixForm::int8)
+    throw UsageError(
+        file_->path().string() +
+        ": --dtype int8 quantises the weights of a model folder; a GGUF file's are used as they are "
+        "with --dtype stored.");
+}
 
 std::vector<std::string> GgufWeights::names() const {
   std::vector<std::string> names;
@@ -26,9 +35,23 @@ at::Tensor GgufWeights::get(std::string_view name, at::IntArrayRef shape) const 
   const GgufSource& source = source_of(name);
   const at::Tensor converted = to_hugging_face_layout(file_->tensor(source.name), source);
   at::Tensor tensor = convert(converted, name, shape, file_->path().string());
-  if (file_->tensors().at(source.name).type->dequantise || !tensor.is_same(converted))
+  if (!plain_dtype(*file_->tensors().at(source.name).type) || !tensor.is_same(converted))
     file_->release(source.name);
   return tensor;
+}
+
+at::Tensor GgufWeights::matrix(std::string_view name, at::IntArrayRef shape) const {
+  const GgufSource& source = source_of(name);
+  const GgufTensor& tensor = file_->tensors().at(source.name);
+  if (!keeps(MatrixForm::stored) || tensor.shape.size() != 2 || !tensor.type->dequantise)
+    return get(name, shape);
+  check_shape(stored(name).shape, name, shape, file_->path().string());
+  const at::Tensor bytes = file_->bytes(source.name);
+  const at::Tensor rows = to_hugging_face_layout(bytes, {source.name, source.interleaved_heads, false});
+  if (!rows.is_same(bytes)) // reordered rows are a copy
+    file_->release(source.name);
+  const at::Tensor matrix = stored_matrix(rows, *tensor.type);
+  return source.transposed ? transposed(matrix) : matrix;
 }
 
 StoredTensor GgufWeights::stored(std::string_view name) const {
@@ -39,7 +62,7 @@ StoredTensor GgufWeights::stored(std::string_view name) const {
   if (source.transposed)
     std::swap(shape[0], shape[1]);
   return {tensor.type->name, shape, tensor.end - tensor.begin,
-          plain && !at::isFloatingType(*plain) ? *plain : dtype_};
+          plain && !at::isFloatingType(*plain) ? *plain : format_.dtype};
 }
 
 } // namespace cuecard

@@ -1,4 +1,4 @@
-/// The weights of a GGUF file under their Hugging Face names, dequantised on access.
+/// The weights of a GGUF file under their Hugging Face names, dequantised on access, or as stored matrices.
 #pragma once
 
 #include <map>
@@ -16,12 +16,13 @@ namespace cuecard {
 
 class GgufWeights : public ModelWeights {
 public:
-  GgufWeights(std::shared_ptr<const GgufFile> file, const Configuration& configuration, at::ScalarType dtype,
+  GgufWeights(std::shared_ptr<const GgufFile> file, const Configuration& configuration, NumberFormat format,
               at::Device device);
 
   bool has(std::string_view name) const override { return sources_.find(name) != sources_.end(); }
   std::vector<std::string> names() const override;
   at::Tensor get(std::string_view name, at::IntArrayRef shape) const override;
+  at::Tensor matrix(std::string_view name, at::IntArrayRef shape) const override;
   StoredTensor stored(std::string_view name) const override;
 
 private:

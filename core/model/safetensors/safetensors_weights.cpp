@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 #include <nlohmann/json.hpp>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 #include "files/strict_json.hpp"
 
@@ -34,6 +37,23 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& index
     shards[name] = file;
   }
   return shards;
+}
+
+/// `values` [rows, width] float32, quantised.
+at::Tensor as_q8_0(const at::Tensor& values, std::string_view name, const std::string& origin) {
+  const BlockType& type = *block_type(q8_0_id);
+  const int64_t width = values.size(1), blocks = width / type.elements;
+  if (width % type.elements != 0)
+    throw DataError(origin + ": tensor \"" + std::string(name) + "\" has rows of " + std::to_string(width) +
+                    " elements, but --dtype int8 needs a multiple of " + std::to_string(type.elements) +
+                    "; use --dtype stored or float32.");
+  at::Tensor bytes = at::empty({values.size(0), blocks * type.bytes}, at::TensorOptions().dtype(at::kByte));
+  auto* out = static_cast<std::byte*>(bytes.mutable_data_ptr());
+  const float* in = values.const_data_ptr<float>();
+  at::parallel_for(0, values.size(0), 16, [&](int64_t begin, int64_t end) {
+    quantise_q8_0(in + begin * width, (end - begin) * blocks, out + begin * blocks * type.bytes);
+  });
+  return stored_matrix(bytes, type);
 }
 
 } // namespace
@@ -73,9 +93,9 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& dir
                   "; expected a model directory in Hugging Face layout.");
 }
 
-SafetensorsWeights::SafetensorsWeights(const std::filesystem::path& directory, at::ScalarType dtype,
+SafetensorsWeights::SafetensorsWeights(const std::filesystem::path& directory, NumberFormat format,
                                        at::Device device)
-    : ModelWeights(dtype, device) {
+    : ModelWeights(format, device) {
   std::vector<std::filesystem::path> paths = weight_files(directory);
   const bool sharded = paths.front().filename() == index_name;
   const std::filesystem::path index = directory / index_name;
@@ -131,11 +151,27 @@ at::Tensor SafetensorsWeights::get(std::string_view name, at::IntArrayRef shape)
   return tensor;
 }
 
+at::Tensor SafetensorsWeights::matrix(std::string_view name, at::IntArrayRef shape) const {
+  const auto& [own_name, number] = stored_as(name);
+  const SafetensorsFile& file = files_[number];
+  const SafetensorsEntry& entry = file.entries().at(own_name);
+  const std::string origin = file.path().string();
+  const bool matrix = entry.shape.size() == 2 && entry.begin != entry.end;
+  if (keeps(MatrixForm::stored) && matrix && (entry.dtype == at::kHalf || entry.dtype == at::kBFloat16)) {
+    check_shape(entry.shape, name, shape, origin);
+    return stored_matrix(file.tensor(own_name).view(at::kByte),
+                         *block_type(entry.dtype == at::kHalf ? f16_id : bf16_id));
+  }
+  if (keeps(MatrixForm::int8) && matrix && at::isFloatingType(entry.dtype))
+    return as_q8_0(get(name, shape), name, origin);
+  return get(name, shape);
+}
+
 StoredTensor SafetensorsWeights::stored(std::string_view name) const {
   const auto& [own_name, number] = stored_as(name);
   const SafetensorsEntry& entry = files_[number].entries().at(own_name);
   return {std::string(safetensors_dtype_name(entry.dtype)), entry.shape, entry.end - entry.begin,
-          at::isFloatingType(entry.dtype) ? dtype_ : entry.dtype};
+          at::isFloatingType(entry.dtype) ? format_.dtype : entry.dtype};
 }
 
 } // namespace cuecard

@@ -23,11 +23,12 @@ bool has_weight_file(const std::filesystem::path& directory);
 /// tensors that share memory.
 class SafetensorsWeights : public ModelWeights {
 public:
-  SafetensorsWeights(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device);
+  SafetensorsWeights(const std::filesystem::path& directory, NumberFormat format, at::Device device);
 
   bool has(std::string_view name) const override { return find(name) != file_of_.end(); }
   std::vector<std::string> names() const override;
   at::Tensor get(std::string_view name, at::IntArrayRef shape) const override;
+  at::Tensor matrix(std::string_view name, at::IntArrayRef shape) const override;
   StoredTensor stored(std::string_view name) const override;
 
 private:

@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard::gpt2 {
 
@@ -92,8 +93,8 @@ Gpt2::Gpt2(const BackboneArguments& arguments)
   };
   // GPT-2's files hold the weights transposed: transformers' Conv1D computes x W + b.
   const auto take_conv = [&](const std::string& name, int64_t in, int64_t out) {
-    const Linear layer{take(source, name + ".weight", {in, out}).t(), take(source, name + ".bias", {out}),
-                       name + ".weight"};
+    const Linear layer{transposed(take_matrix(source, name + ".weight", {in, out})),
+                       take(source, name + ".bias", {out}), name + ".weight"};
     declare(layer);
     return layer;
   };

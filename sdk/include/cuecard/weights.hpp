@@ -22,6 +22,10 @@ public:
   /// read-only mapping of the file: never write into it. A missing name (with the nearest one) or another shape
   /// is a DataError. `shape` entries of -1 match anything.
   virtual at::Tensor get(std::string_view name, at::IntArrayRef shape) const = 0;
+
+  /// The same for a matrix [out, in] that is only used by functions that accept stored matrices
+  /// (parts/stored/stored_matrix.hpp): the host may leave its elements as the file has them.
+  virtual at::Tensor matrix(std::string_view name, at::IntArrayRef shape) const { return get(name, shape); }
 };
 
 } // namespace cuecard

@@ -4,6 +4,7 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -15,7 +16,7 @@ at::Tensor ids_of(const Side& side, const BatchConditioning& conditioning) {
 
 at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchConditioning& conditioning,
                         double scale) {
-  const at::Tensor rows = table.index_select(0, ids_of(side, conditioning));
+  const at::Tensor rows = matrix_rows(table, ids_of(side, conditioning));
   const at::Tensor words = scale == 1 ? rows : rows * scale;
   const at::Tensor& soft = conditioning.embeddings;
   if (!side.soft_tokens.defined() || side.soft_tokens.size(0) == 0)

@@ -27,7 +27,11 @@ public:
   bool has(const std::string& name) const { return source_.has(spelling(name)); }
   at::Tensor operator()(const std::string& name, at::IntArrayRef shape) const {
     const std::string spelled = spelling(name);
-    return taken_[spelled] = source_.get(spelled, shape);
+    return taken_[spelled] = shape.size() == 2 ? source_.matrix(spelled, shape) : source_.get(spelled, shape);
+  }
+  /// A matrix whose rows are selected by other operators than those that accept stored matrices.
+  at::Tensor table(const std::string& name, at::IntArrayRef shape) const {
+    return taken_[spelling(name)] = source_.get(spelling(name), shape);
   }
 
 private:
@@ -84,9 +88,9 @@ void EncoderBackbone::take_encoder(const Weights& source) {
   const std::vector<at::Tensor> found = take_tied(source, tables, {c.vocabulary, c.embedding_width}, c.tied);
   set_tables(source, words, found.front(), headed ? found.back() : at::Tensor());
   if (family_.has_positions)
-    positions_ = take("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
+    positions_ = take.table("embeddings.position_embeddings.weight", {c.max_positions, c.embedding_width});
   if (c.segments > 0)
-    segments_ = take("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
+    segments_ = take.table("embeddings.token_type_embeddings.weight", {c.segments, c.embedding_width});
   const EncoderProjection& projection = family_.projection;
   embedding_norm_ = cuecard::take_layer_norm(
       take, "embeddings.LayerNorm", projection.before_norm ? c.hidden : c.embedding_width, c.norm_epsilon);

@@ -11,6 +11,8 @@
 #include <ATen/ops/linear.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "stored/stored_rows.hpp"
+
 namespace cuecard {
 
 namespace {
@@ -79,6 +81,8 @@ public:
 } // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (stored_rows(weight))
+    return stored_linear(x, weight, bias);
   if (by_one_dnn(x, weight, bias)) {
     const bool trains = at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad() ||
                                                        (bias.defined() && bias.requires_grad()));

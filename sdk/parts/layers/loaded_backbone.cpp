@@ -1,10 +1,8 @@
 #include <cuecard/parts/layers/loaded_backbone.hpp>
 
-#include <ATen/ops/equal.h>
-#include <ATen/ops/index_select.h>
-
 #include <cuecard/error.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -29,7 +27,7 @@ std::string prefix_in(const Weights& source, const std::vector<std::string>& pre
 }
 
 at::Tensor LoadedBackbone::token_vectors(TokenTable table, const at::Tensor& ids) const {
-  return table_of(table, input_table_, output_table_, shape_.family).index_select(0, ids).to(at::kFloat);
+  return matrix_rows(table_of(table, input_table_, output_table_, shape_.family), ids).to(at::kFloat);
 }
 
 at::Tensor LoadedBackbone::token_dot_products(TokenTable table, const at::Tensor& vectors) const {
@@ -40,6 +38,10 @@ at::Tensor LoadedBackbone::take(const Weights& source, const std::string& name, 
   return weights_[name] = source.get(name, shape);
 }
 
+at::Tensor LoadedBackbone::take_matrix(const Weights& source, const std::string& name, at::IntArrayRef shape) {
+  return weights_[name] = source.matrix(name, shape);
+}
+
 std::vector<at::Tensor> LoadedBackbone::take_tied(const Weights& source, const std::vector<std::string>& names,
                                                   at::IntArrayRef shape, bool tied) {
   std::vector<at::Tensor> found;
@@ -48,8 +50,8 @@ std::vector<at::Tensor> LoadedBackbone::take_tied(const Weights& source, const s
     at::Tensor& tensor = found.emplace_back();
     if (!source.has(name))
       continue;
-    tensor = source.get(name, shape);
-    if (tied && first.defined() && at::equal(first, tensor))
+    tensor = source.matrix(name, shape);
+    if (tied && first.defined() && same_values(first, tensor))
       tensor = first;
     else
       weights_[name] = tensor;
@@ -71,7 +73,7 @@ void LoadedBackbone::set_tables(const Weights& source, const std::string& name, 
 
 Linear LoadedBackbone::take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in,
                                    bool bias) {
-  Linear layer{take(source, name + ".weight", {out, in}),
+  Linear layer{take_matrix(source, name + ".weight", {out, in}),
                bias ? take(source, name + ".bias", {out}) : at::Tensor(), name + ".weight"};
   declare(layer);
   return layer;

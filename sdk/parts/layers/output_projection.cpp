@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -23,7 +24,7 @@ at::Tensor capped(const at::Tensor& logits, double cap) {
 /// Logits of the requested tokens, in float32 whatever the dtype of the weights: bfloat16 rounds a logit of 20 to a multiple of 1/8.
 at::Tensor requested_logits(const at::Tensor& states, const at::Tensor& head, const at::Tensor& bias,
                             const at::Tensor& ids) {
-  return linear(wide(states), wide(head.index_select(0, ids)),
+  return linear(wide(states), wide(matrix_rows(head, ids)),
                 bias.defined() ? wide(bias.index_select(0, ids)) : bias);
 }
 

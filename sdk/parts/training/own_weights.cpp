@@ -6,6 +6,7 @@
 #include <ATen/ops/equal.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -19,7 +20,7 @@ void OwnWeights::copy(const Backbone& backbone, const std::function<bool(const s
       throw UsageError(
           "the model's weights are trained in float32, because smaller types would round small steps away; use "
           "--dtype float32.");
-    at::Tensor leaf = weight.detach().clone();
+    at::Tensor leaf = dense(weight).detach().clone();
     leaf.set_requires_grad(true);
     tensors_[name] = leaf;
   }
@@ -43,7 +44,7 @@ void OwnWeights::add_to(ComponentState& state, const std::string& prefix) const 
   for (const auto& [name, original] : backbone_->weights()) {
     whole += original.numel();
     const auto own = tensors_.find(name);
-    if (own == tensors_.end() || at::equal(own->second, original))
+    if (own == tensors_.end() || at::equal(own->second, dense(original)))
       continue;
     state.tensors[prefix + name] = own->second.detach();
     count += original.numel();
@@ -65,7 +66,7 @@ void OwnWeights::take_from(const ComponentState& state, const std::string& prefi
   }
   for (auto& [name, weight] : tensors_) {
     const auto held = state.tensors.find(prefix + name);
-    weight.copy_(held == state.tensors.end() ? backbone_->weights().at(name) : held->second);
+    weight.copy_(held == state.tensors.end() ? dense(backbone_->weights().at(name)) : held->second);
   }
 }
 

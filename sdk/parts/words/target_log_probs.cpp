@@ -15,6 +15,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cuecard/parts/layers/layers.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard {
 
@@ -77,7 +78,7 @@ public:
         d_logits.mul_(1 - (logits / cap).square());
       d_logits = d_logits.to(head.scalar_type());
       if (result[0].defined())
-        result[0].narrow(0, first, count).copy_(cuecard::linear(d_logits, head.t()));
+        result[0].narrow(0, first, count).copy_(cuecard::linear(d_logits, transposed(head)));
       if (result[1].defined())
         result[1].add_(cuecard::linear(d_logits.t(), part.t()));
       if (result[2].defined())

@@ -19,6 +19,7 @@
 
 #include <cuecard/backbone.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/stored/stored_matrix.hpp>
 #include <cuecard/parts/training/trainable_prefix.hpp>
 #include <cuecard/testing/packed_side.hpp>
 #include <cuecard/testing/random_weights.hpp>
@@ -101,6 +102,29 @@ public:
 
 private:
   const Weights& base_;
+};
+
+/// The same weights with matrices rounded to bfloat16, which are stored ones if `stored`.
+class RoundedWeights final : public Weights {
+public:
+  RoundedWeights(const Weights& base, bool stored) : base_(base), stored_(stored) {}
+
+  bool has(std::string_view name) const override { return base_.has(name); }
+  std::vector<std::string> names() const override { return base_.names(); }
+  at::Tensor get(std::string_view name, at::IntArrayRef shape) const override {
+    const at::Tensor tensor = base_.get(name, shape);
+    return tensor.dim() == 2 ? tensor.to(at::kBFloat16).to(at::kFloat) : tensor;
+  }
+  at::Tensor matrix(std::string_view name, at::IntArrayRef shape) const override {
+    const at::Tensor tensor = base_.get(name, shape);
+    return stored_ && tensor.dim() == 2
+               ? stored_matrix(tensor.to(at::kBFloat16).view(at::kByte), *block_type(bf16_id))
+               : get(name, shape);
+  }
+
+private:
+  const Weights& base_;
+  bool stored_;
 };
 
 /// Weights some of which are changed.
@@ -285,6 +309,31 @@ inline void outputs(const Backbone& model) {
   (some * weight).sum().backward();
   (expected * weight).sum().backward();
   CHECK(at::allclose(hidden.grad(), again.grad(), 1e-4, 1e-5));
+}
+
+/// All linear layers and the table of the words may be stored matrices, with the same hidden states, outputs and gradients.
+inline void stored_matrices(const MakeBackbone& make, const Weights& weights, const Batch& batch) {
+  const std::unique_ptr<Backbone> model = make(RoundedWeights(weights, true)),
+                                  whole = make(RoundedWeights(weights, false));
+  for (const LinearLayer& layer : model->linear_layers())
+    CHECK_MESSAGE(is_stored(model->weights().at(layer.weight)), layer.weight);
+  Conditioning conditioning;
+  for (const LinearLayer& layer : model->linear_layers())
+    conditioning.rescalings.push_back({layer.weight, at::ones({layer.in}).set_requires_grad(true), true});
+  const at::Tensor states = model->forward({batch, conditioning}), expected = whole->forward({batch, {}});
+  CHECK(same(states, expected));
+  states.sum().backward();
+  for (const Rescaling& rescaling : conditioning.rescalings)
+    CHECK(rescaling.factors.grad().defined());
+  const at::Tensor ids = long_tensor({3, 9});
+  CHECK(same(model->token_vectors(TokenTable::input, ids), whole->token_vectors(TokenTable::input, ids)));
+  if (!model->shape().has_lm_head)
+    return;
+  const at::NoGradGuard frozen;
+  for (const at::Tensor& tokens : {at::Tensor(), ids}) {
+    const OutputRequest request{OutputRequest::Kind::log_probs, tokens};
+    CHECK(same(model->project({expected, request}), whole->project({expected, request})));
+  }
 }
 
 /// A function of a model's output that has a gradient at every output.
@@ -720,6 +769,7 @@ void conforms(const Configuration& configuration, const Weights& weights, const 
   some_layers(*precise, outside);
   const Batch batch = batch_of({joined(front, first), second});
   trained_weights(make, weights);
+  stored_matrices(make, weights, batch);
   updates_of_linear_layers(make, weights, batch);
   updates_of_cards(make, weights, [](const std::vector<std::size_t>& which) {
     const std::vector<std::vector<int64_t>> sequences{joined(front, first), second, first};
@@ -759,6 +809,7 @@ void conforms_encoder_decoder(const Configuration& configuration, const Weights&
     return batch_of_pairs(of_encoder, of_decoder);
   };
   const Batch batch = pairs({0, 1});
+  stored_matrices(make, weights, batch);
   updates_of_linear_layers(make, weights, batch);
   updates_of_cards(make, weights, pairs);
   dropout_of_updates(*model, batch);

@@ -43,7 +43,7 @@ struct CUECARD_API EncoderConfiguration {
                                 const EncoderDefaults& defaults = {});
 };
 
-/// Returns the tensor `name` (in the family's spelling) of a checkpoint, checked against `shape`.
+/// Returns the tensor `name` (in the family's spelling) of a checkpoint, checked against `shape`; a matrix may be a stored one.
 using TakeTensor = std::function<at::Tensor(const std::string& name, at::IntArrayRef shape)>;
 
 /// NAME.weight [out, in] and NAME.bias [out].

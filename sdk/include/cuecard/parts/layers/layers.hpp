@@ -36,7 +36,7 @@ CUECARD_API RotaryAngles rotary_angles(const at::Tensor& positions, const at::Te
 /// Llama does (Su et al. 2021, equation 34). The others stay as they are.
 CUECARD_API at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles);
 
-/// x W^T + b; weight [out, in], bias [out] or undefined.
+/// x W^T + b; weight [out, in], which may be a stored matrix (parts/stored/stored_matrix.hpp), bias [out] or undefined.
 CUECARD_API at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
 
 /// A linear layer.

@@ -34,9 +34,11 @@ public:
 protected:
   /// The tensor of that name, checked against `shape` and added to `weights`. DataError if it is missing or has another shape.
   at::Tensor take(const Weights& source, const std::string& name, at::IntArrayRef shape);
+  /// The same for the weight of a linear layer or a table of tokens, which may be a stored matrix (parts/stored/stored_matrix.hpp).
+  at::Tensor take_matrix(const Weights& source, const std::string& name, at::IntArrayRef shape);
   /// Tensors of one shape that a configuration may tie, such as input and output embeddings: one for each of `names`. As in
   /// transformers 5, a tensor that the checkpoint has under its own name is used, tied or not. If `tied`, a missing one is the first of
-  /// `names` that exists, and those with equal values share its memory. Undefined if the checkpoint has none.
+  /// `names` that exists, and those with equal values share its memory. Matrices among them may be stored ones. Undefined if the checkpoint has none.
   std::vector<at::Tensor> take_tied(const Weights& source, const std::vector<std::string>& names,
                                     at::IntArrayRef shape, bool tied);
   /// Sets `input_table_` and `output_table_` to two tensors of `take_tied`, and `has_lm_head` to whether the second is defined. DataError
