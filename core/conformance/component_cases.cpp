@@ -9,9 +9,9 @@
 #include <malloc.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/testing/random_weights.hpp>
 
 #include "conformance/case.hpp"
+#include "conformance/kept_weights.hpp"
 #include "conformance/planted_task.hpp"
 #include "conformance/process_state.hpp"
 #include "conformance/use.hpp"
@@ -23,18 +23,28 @@ namespace {
 
 using Set = std::vector<std::pair<std::string, std::string>>;
 
-/// Creates an object and destroys it.
-void create(const Subject& subject, const Set& set) {
-  if (subject.info().kind == CUECARD_BACKBONE) {
-    const Configuration configuration = tiny_configuration(subject.info().model_types.at(0));
-    const testing::RandomWeights weights(subject.seed);
-    const BackboneArguments arguments{configuration, weights};
-    registry::make(subject.entry(), arguments);
-  } else {
-    const Options options = registry::complete(subject.info(), set);
-    registry::create(subject.entry(), &options);
+/// Creates objects of the component and destroys them.
+class Creator {
+public:
+  explicit Creator(const Subject& subject) : subject_(subject), weights_(subject.seed) {
+    if (subject.info().kind == CUECARD_BACKBONE)
+      configuration_ = tiny_configuration(subject.info().model_types.at(0));
   }
-}
+
+  void operator()(const Set& set) const {
+    if (subject_.info().kind == CUECARD_BACKBONE) {
+      registry::make(subject_.entry(), BackboneArguments{configuration_, weights_});
+    } else {
+      const Options options = registry::complete(subject_.info(), set);
+      registry::create(subject_.entry(), &options);
+    }
+  }
+
+private:
+  const Subject& subject_;
+  Configuration configuration_;
+  KeptWeights weights_;
+};
 
 /// What the host says to a value that is not allowed; "" if it is taken.
 std::string refusal_of(const Subject& subject, const std::string& name, const std::string& value) {
@@ -79,6 +89,7 @@ std::vector<std::string> extreme_values(const OptionInfo& option) {
 
 std::string options(const Subject& subject) {
   const ComponentInfo& component = subject.info();
+  const Creator create(subject);
   check_refused(subject, "no-such-option", "1");
   for (const OptionInfo& option : component.options) {
     if (option.type == CUECARD_FLAG)
@@ -95,7 +106,7 @@ std::string options(const Subject& subject) {
       continue;
     for (const std::string& value : extreme_values(option))
       try {
-        create(subject, {{option.name, value}});
+        create({{option.name, value}});
       } catch (const UsageError& error) {
         require(std::string(error.what()).ends_with("."), "\"" + option.name + "=" + value.substr(0, 40) +
                                                               "\": its error is no sentence: " + error.what());
@@ -116,11 +127,12 @@ std::size_t allocated_bytes() {
 std::string cycles(const Subject& subject) {
   constexpr int all = 1000, warm = 100;
   constexpr std::size_t most = 4096; // of what 900 cycles may leave: not one word each
+  const Creator create(subject);
   std::size_t before = 0;
   for (int i = 0; i < all; ++i) {
     if (i == warm)
       before = allocated_bytes();
-    create(subject, subject.options());
+    create(subject.options());
   }
   const std::size_t after = allocated_bytes();
   require(after < before + most, std::to_string(all - warm) +
@@ -131,13 +143,14 @@ std::string cycles(const Subject& subject) {
 
 std::string threads(const Subject& subject) {
   constexpr int count = 8, rounds = 20;
-  create(subject, subject.options()); // opens the library
+  const Creator create(subject);
+  create(subject.options()); // opens the library
   std::mutex mutex;
   std::string failure;
   const auto work = [&] {
     try {
       for (int i = 0; i < rounds; ++i)
-        create(subject, subject.options());
+        create(subject.options());
     } catch (const std::exception& error) {
       const std::lock_guard lock(mutex);
       failure = error.what();

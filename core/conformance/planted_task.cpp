@@ -144,7 +144,11 @@ TaskPipeline planted_pipeline(const Subject& subject, const Model& model, const 
     if (!text.empty())
       choice.prompt_template.set.emplace_back("text", text);
     try {
-      return make_pipeline(model, subject.plugins, choice, &rows);
+      TaskPipeline pipeline = make_pipeline(model, subject.plugins, choice, &rows);
+      if (texts.size() > 1 && pipeline.layout.positions.kind == OutputPositions::Kind::sequence &&
+          text != texts.back())
+        predictions(model, pipeline, {rows.at(0)}); // says whether it compares the prompts of an example
+      return pipeline;
     } catch (const PluginError&) {
       throw;
     } catch (const Error& error) { // UsageError or DataError: its own sentence

@@ -126,12 +126,12 @@ const std::vector<std::string>& tiny_words() {
   return words;
 }
 
-Configuration tiny_configuration(const std::string& model_type) {
+Configuration tiny_configuration(const std::string& model_type, int64_t layers) {
   Configuration configuration("config.json");
   const auto set = [&](const char* key, Configuration::Value value) {
     configuration.set(key, std::move(value));
   };
-  constexpr int64_t width = 24, layers = 2, heads = 3, inner = 40, positions = 128, vocabulary = 320;
+  constexpr int64_t width = 24, heads = 3, inner = 40, positions = 128, vocabulary = 320;
   set("model_type", model_type);
   for (const char* key : {"hidden_size", "n_embd", "d_model", "embedding_size", "dim"})
     set(key, width);

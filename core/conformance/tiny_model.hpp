@@ -25,7 +25,7 @@ const std::vector<std::string>& tiny_words();
 
 /// The configuration of a tiny model of any family: a value for every size and setting that the families' files have, so that a
 /// backbone of another family finds the ones it knows. `model_type` is one of a plugin's.
-Configuration tiny_configuration(const std::string& model_type);
+Configuration tiny_configuration(const std::string& model_type, int64_t layers = 2);
 
 /// Writes the model into `folder`, which need not exist. The backbone says which weights it has. DataError if there is no backbone
 /// for the model type.

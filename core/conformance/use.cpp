@@ -8,7 +8,7 @@
 #include <ATen/ops/ones.h>
 
 #include <cuecard/error.hpp>
-#include <cuecard/testing/random_weights.hpp>
+#include <cuecard/weights.hpp>
 
 #include "conformance/planted_task.hpp"
 #include "engine/tokenized_example.hpp"
@@ -94,12 +94,13 @@ bool fails_with_sentence(const std::string& what, Call&& call) {
 }
 
 /// A state with one thing wrong.
-std::vector<std::pair<std::string, ComponentState>> damaged(const ComponentState& state) {
+std::vector<std::pair<std::string, ComponentState>> damaged(const ComponentState& state, bool weights) {
   std::vector<std::pair<std::string, ComponentState>> states;
   ComponentState other = state;
   const std::string name = state.tensors.begin()->first;
   other.tensors.erase(name);
-  states.emplace_back("a state without the tensor \"" + name + "\"", other);
+  if (!weights) // a card of weights may leave out those that are the model's
+    states.emplace_back("a state without the tensor \"" + name + "\"", other);
   other.tensors[name] = at::ones({1, 2, 3, 1, 1});
   states.emplace_back("a state whose tensor \"" + name + "\" has another shape", other);
   return states;
@@ -107,10 +108,10 @@ std::vector<std::pair<std::string, ComponentState>> damaged(const ComponentState
 
 /// Loads what is damaged into a prepared object: it must be refused, because it would be computed with.
 template <class Object>
-void check_damaged_states(Object& object, const ComponentState& state) {
+void check_damaged_states(Object& object, const ComponentState& state, bool weights) {
   if (state.tensors.empty())
     return;
-  for (const auto& [what, wrong] : damaged(state))
+  for (const auto& [what, wrong] : damaged(state, weights))
     require(
         fails_with_sentence("load_state with " + what, [&, &changed = wrong] { object.load_state(changed); }),
         "load_state takes " + what + " without an error.");
@@ -134,6 +135,36 @@ void check_template_errors(const Subject& subject, const Model& model) {
       wrong.template_set.emplace_back("text", source);
       pipeline.prompt_template->set_source(source);
     });
+}
+
+/// A checkpoint that lacks every weight.
+class NoWeights final : public Weights {
+public:
+  bool has(std::string_view) const override { return false; }
+  std::vector<std::string> names() const override { return {}; }
+  at::Tensor get(std::string_view name, at::IntArrayRef) const override {
+    throw DataError("model.safetensors: has no tensor \"" + std::string(name) + "\".");
+  }
+};
+
+void check_backbone_errors(const Subject& subject) {
+  const Configuration right = tiny_configuration(subject.info().model_types.at(0));
+  bool any = false;
+  for (const auto& [key, value] : right.values()) {
+    Configuration wrong = right;
+    wrong.set(key, std::vector<std::string>{"no value of this kind"});
+    BackboneShape shape;
+    any = fails_with_sentence("a configuration whose \"" + key + "\" is a list",
+                              [&] { registry::describe(subject.entry(), wrong, shape); }) ||
+          any;
+  }
+  require(any, "`describe` takes a configuration whatever its values are; sizes must come from it.");
+  const NoWeights none;
+  require(fails_with_sentence("a checkpoint without a weight",
+                              [&] {
+                                registry::make(subject.entry(), BackboneArguments{right, none});
+                              }),
+          "a backbone is made of a checkpoint without any weight.");
 }
 
 } // namespace
@@ -167,8 +198,8 @@ std::string use_on_threads(const Subject& subject, int count) {
   }
   return for_each_model(subject, [&](const Model& model, const Family&) {
     const std::vector<Example> rows = planted_rows(4, subject.seed);
-    const TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
-    std::vector<at::Tensor> representations(rows.size());
+    TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
+    trained(model, pipeline, rows, short_training(1, 4), subject.seed);
     const auto texts = [&] {
       std::vector<std::string> found;
       for (const Example& row : rows)
@@ -187,16 +218,7 @@ std::string use_on_threads(const Subject& subject, int count) {
 
 std::string errors_are_sentences(const Subject& subject) {
   if (subject.info().kind == CUECARD_BACKBONE) {
-    const Configuration empty("config.json");
-    const testing::RandomWeights weights(subject.seed);
-    const BackboneArguments arguments{empty, weights};
-    require(fails_with_sentence("a configuration without any key",
-                                [&] { registry::make(subject.entry(), arguments); }),
-            "a backbone is made of a configuration without any key; sizes must come from it.");
-    BackboneShape shape;
-    require(fails_with_sentence("describe of a configuration without any key",
-                                [&] { registry::describe(subject.entry(), empty, shape); }),
-            "`describe` takes a configuration without any key.");
+    check_backbone_errors(subject);
     return "";
   }
   return for_each_model(subject, [&](const Model& model, const Family&) {
@@ -205,10 +227,11 @@ std::string errors_are_sentences(const Subject& subject) {
     const std::vector<Example> rows = planted_rows(6, subject.seed);
     TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
     trained(model, pipeline, rows, short_training(1, 6), subject.seed);
+    const bool weights = subject.info().trains == CUECARD_TRAINS_WEIGHTS;
     if (subject.info().kind == CUECARD_TUNER)
-      check_damaged_states(*pipeline.tuner, pipeline.tuner->state(0));
+      check_damaged_states(*pipeline.tuner, pipeline.tuner->state(0), weights);
     else
-      check_damaged_states(*pipeline.verbalizer, pipeline.verbalizer->state());
+      check_damaged_states(*pipeline.verbalizer, pipeline.verbalizer->state(), weights);
   });
 }
 

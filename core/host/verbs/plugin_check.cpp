@@ -3,6 +3,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -114,7 +115,8 @@ std::size_t running_threads() {
       std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator()));
 }
 
-void print_finding(const Finding& finding, bool json) {
+/// `remarks`: those that were shown of a component already.
+void print_finding(const Finding& finding, bool json, std::set<std::string>& remarks) {
   if (json) {
     Json line{{"case", finding.name}};
     if (!finding.component.empty())
@@ -127,9 +129,10 @@ void print_finding(const Finding& finding, bool json) {
   } else {
     std::string name = finding.name + (finding.component.empty() ? "" : " (" + finding.component + ")");
     name.resize(std::max<std::size_t>(name.size(), 44), ' ');
+    const bool known =
+        finding.status == Status::passed && !remarks.insert(finding.component + finding.text).second;
     std::cout << name << "  " << status_name(finding.status)
-              << (finding.text.empty() ? "" : (finding.status == Status::passed ? "   " : "  ") + finding.text)
-              << '\n';
+              << (finding.text.empty() || known ? "" : "  " + finding.text) << '\n';
   }
   std::cout.flush();
 }
@@ -152,9 +155,10 @@ int plugin_check(const Values& values) {
 
   const bool json = values.given("json");
   std::map<Status, int64_t> counts{{Status::passed, 0}, {Status::failed, 0}, {Status::skipped, 0}};
+  std::set<std::string> remarks;
   const auto run = [&](const Case& each, std::size_t component) {
     const Finding finding = conformance::run_case(each, checked.plugins, checked.plugin, component, settings);
-    print_finding(finding, json);
+    print_finding(finding, json, remarks);
     ++counts[finding.status];
   };
   const Manifest& manifest = checked.plugin->manifest;
