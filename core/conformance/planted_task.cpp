@@ -63,15 +63,11 @@ PipelineChoice pipeline_choice(const PlantedChoice& planted) {
   choice.verbalizer = {planted.verbalizer, planted.verbalizer_set};
   choice.tuner = {planted.tuner, planted.tuner_set};
   choice.seed = planted.seed;
-  const std::vector<std::string> words{"bad", "good"};
+  const std::vector<std::string> two{"bad", "good"};
   for (int64_t label = 0; label < planted.labels; ++label) {
-    const std::string word = tiny_words()[static_cast<std::size_t>(label) % tiny_words().size()];
-    choice.labels.push_back(planted.labels == 2 ? words[static_cast<std::size_t>(label)]
-                                                : "label" + std::to_string(label));
-    choice.label_words.push_back({planted.labels == 2 ? words[static_cast<std::size_t>(label)]
-                                  : static_cast<std::size_t>(label) < tiny_words().size()
-                                      ? word
-                                      : word + std::to_string(label)});
+    const auto number = static_cast<std::size_t>(label);
+    choice.labels.push_back(planted.labels == 2 ? two[number] : "label" + std::to_string(label));
+    choice.label_words.push_back({planted.labels == 2 ? two[number] : tiny_words().at(number)});
   }
   if (!planted.label_words.empty())
     choice.label_words = planted.label_words;

@@ -27,8 +27,8 @@ public:
 std::vector<Example> planted_rows(int64_t count, uint64_t seed);
 
 struct PlantedChoice {
-  std::string template_component = "manual", verbalizer = "manual",
-              tuner = "manual"; ///< as a pipeline names them
+  /// As a pipeline names them; another plugin may have a component of the same name.
+  std::string template_component = "manual/manual", verbalizer = "manual/manual", tuner = "manual/manual";
   std::vector<std::pair<std::string, std::string>> template_set = {}, verbalizer_set = {}, tuner_set = {};
   int64_t labels = 2;                                     ///< 2: bad, good
   std::vector<std::vector<std::string>> label_words = {}; ///< {}: a word for each of the labels

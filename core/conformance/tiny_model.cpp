@@ -121,8 +121,14 @@ const std::vector<Family>& families() {
 }
 
 const std::vector<std::string>& tiny_words() {
-  static const std::vector<std::string> words{"good", "bad",  "fine", "poor", "the", "film", "was",
-                                              "a",    "plot", "of",   "and",  "so",  "it",   "is"};
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> list{"good", "bad",  "fine", "poor", "the", "film", "was",
+                                  "a",    "plot", "of",   "and",  "so",  "it",   "is"};
+    for (const char first : std::string("bdfgklmnpr")) // a hundred more, for as many labels
+      for (const char second : std::string("aeiouvwxyz"))
+        list.push_back({'q', first, second});
+    return list;
+  }();
   return words;
 }
 
@@ -131,7 +137,7 @@ Configuration tiny_configuration(const std::string& model_type, int64_t layers) 
   const auto set = [&](const char* key, Configuration::Value value) {
     configuration.set(key, std::move(value));
   };
-  constexpr int64_t width = 24, heads = 3, inner = 40, positions = 128, vocabulary = 320;
+  constexpr int64_t width = 24, heads = 3, inner = 40, positions = 128, vocabulary = 512;
   set("model_type", model_type);
   for (const char* key : {"hidden_size", "n_embd", "d_model", "embedding_size", "dim"})
     set(key, width);

@@ -181,7 +181,7 @@ std::string label_counts(const Subject& subject) {
       const std::string text = wrong.what();
       if (text.find("refuses the kit's task") == std::string::npos)
         throw Wrong(what + ": " + text);
-      refused += (refused.empty() ? "" : ", ") + what;
+      refused += (refused.empty() ? "" : "; ") + what + " (" + text.substr(text.find("--set. ") + 7) + ")";
     }
   };
   PlantedChoice choice = planted_with(subject);
