@@ -1,4 +1,4 @@
-/// A tuner whose training is observed: every loss that its `fit` computes is looked at.
+/// A tuner whose training is observed: the losses that its `fit` computes, and the steps that it takes batches for.
 #pragma once
 
 #include <functional>
@@ -12,16 +12,21 @@
 
 namespace cuecard::conformance {
 
+struct Observer {
+  std::function<void(const at::Tensor& loss)> loss = {};
+  std::function<void(int64_t step)> step = {}; ///< before its batches are made
+};
+
 /// Passes every call on. Optional services of the engine are those of the run, and not observed.
 class ObservedEngine final : public Engine {
 public:
-  using Look = std::function<void(const at::Tensor& loss)>;
-
-  ObservedEngine(Engine& engine, const Look& look) : engine_(engine), look_(look) {}
+  ObservedEngine(Engine& engine, const Observer& observer) : engine_(engine), observer_(observer) {}
 
   Problem& problem() override { return engine_.problem(); }
   const FitSettings& settings() const override { return engine_.settings(); }
   std::vector<Batch> training_batches(int64_t task, int64_t step) override {
+    if (observer_.step)
+      observer_.step(step);
     return engine_.training_batches(task, step);
   }
   int64_t steps_per_epoch(int64_t task) const override { return engine_.steps_per_epoch(task); }
@@ -32,7 +37,8 @@ public:
   at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                   const Pass& pass) override {
     at::Tensor loss = engine_.loss(task, batch, conditioning, pass);
-    look_(loss);
+    if (observer_.loss)
+      observer_.loss(loss);
     return loss;
   }
   double evaluate_dev(int64_t task) override { return engine_.evaluate_dev(task); }
@@ -48,13 +54,13 @@ public:
 
 private:
   Engine& engine_;
-  const Look& look_;
+  const Observer& observer_;
 };
 
 class ObservedTuner final : public Tuner {
 public:
-  ObservedTuner(std::shared_ptr<Tuner> tuner, ObservedEngine::Look look)
-      : tuner_(std::move(tuner)), look_(std::move(look)) {}
+  ObservedTuner(std::shared_ptr<Tuner> tuner, Observer observer)
+      : tuner_(std::move(tuner)), observer_(std::move(observer)) {}
 
   void prepare(const Problem& problem) override { tuner_->prepare(problem); }
   void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override { tuner_->edit(prompts, args); }
@@ -65,7 +71,7 @@ public:
   std::vector<ParameterGroup> parameters() override { return tuner_->parameters(); }
   FitRequest defaults(const FitRequest& request) const override { return tuner_->defaults(request); }
   FitReport fit(Engine& engine) override {
-    ObservedEngine observed(engine, look_);
+    ObservedEngine observed(engine, observer_);
     return tuner_->fit(observed);
   }
   ComponentState state(int64_t task) const override { return tuner_->state(task); }
@@ -74,7 +80,7 @@ public:
 
 private:
   std::shared_ptr<Tuner> tuner_;
-  ObservedEngine::Look look_;
+  Observer observer_;
 };
 
 } // namespace cuecard::conformance

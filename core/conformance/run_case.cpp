@@ -140,6 +140,7 @@ void read_answer(const std::string& text, int status, const fs::path& errors, Fi
     return;
   }
   finding.status = Status::failed;
+  finding.crashed = true;
   const std::string said = last_line(errors);
   if (!exited) {
     registry::ChildResult ended;
@@ -196,6 +197,7 @@ Finding run_case(const Case& each, const registry::Registry& plugins,
     read_answer(text, status, subject.errors, finding);
   } else {
     finding.status = Status::failed;
+    finding.crashed = true;
     finding.text = "it was not done within " + seconds_text(settings.limit) + " and was stopped.";
   }
   return finding;

@@ -18,6 +18,7 @@ struct Finding {
   Status status = Status::passed;
   std::string text; ///< why it failed or was skipped, or a remark
   double seconds = 0;
+  bool crashed = false; ///< its process crashed, ended early or hung
 };
 
 /// What a run of the kit is given.

@@ -11,6 +11,7 @@
 #include <cuecard/error.hpp>
 
 #include "conformance/case.hpp"
+#include "conformance/mirror.hpp"
 #include "conformance/observed_tuner.hpp"
 #include "conformance/planted_task.hpp"
 
@@ -96,7 +97,7 @@ std::string gradients(const Subject& subject) {
       }
     };
     const std::shared_ptr<Tuner> own = pipeline.tuner;
-    pipeline.tuner = std::make_shared<ObservedTuner>(own, look);
+    pipeline.tuner = std::make_shared<ObservedTuner>(own, Observer{look, {}});
     trained(model, pipeline, rows, short_training(2, rows_of_task), subject.seed);
     const bool weights = subject.info().trains == CUECARD_TRAINS_WEIGHTS; // of which some may not be used
     require(!own->parameters().empty(), "`parameters` is empty, and it declares to train tensors.");
@@ -204,6 +205,41 @@ std::string card(const Subject& subject) {
   });
 }
 
+/// The losses of a few steps. `watch` is switched on at the first batch and off before the last step.
+std::vector<float> losses_on(const Subject& subject, const Model& model, const std::vector<Example>& rows,
+                             const std::function<void(bool)>& watch = {}) {
+  constexpr int64_t steps = 4;
+  TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
+  const auto at_step = [&](int64_t step) {
+    if (watch && (step == 0 || step == steps - 1))
+      watch(step == 0);
+  };
+  pipeline.tuner = std::make_shared<ObservedTuner>(pipeline.tuner, Observer{{}, at_step});
+  std::vector<float> losses =
+      trained(model, pipeline, rows, short_training(steps, 4), subject.seed).report.losses;
+  predictions(model, pipeline, rows);
+  return losses;
+}
+
+std::string device(const Subject& subject) {
+  if (!trains_by_gradient(subject))
+    throw NotApplicable("it declares to train no tensors.");
+  const MirrorDevice mirror;
+  return for_each_model(subject, [&](const Model& model, const Family& family) {
+    const std::vector<Example> rows = planted_rows(rows_of_task, subject.seed);
+    const std::vector<float> here = losses_on(subject, model, rows);
+    const Model other =
+        Model::load(subject.folder / family.name, subject.plugins, {mirror.device(), at::kFloat});
+    const std::vector<float> there = losses_on(subject, other, rows, [&](bool on) { mirror.watch(on); });
+    mirror.watch(false);
+    require(here.size() == there.size(), "another number of steps on the mirror device.");
+    for (std::size_t i = 0; i < here.size(); ++i)
+      require(std::abs(here[i] - there[i]) < 1e-3f,
+              "the losses on the mirror device are others than on the CPU: " + shown(there[i]) +
+                  " instead of " + shown(here[i]) + ".");
+  });
+}
+
 std::string mixed_batch(const Subject& subject) {
   return for_each_model(subject, [&](const Model& model, const Family&) {
     std::vector<Example> rows = planted_rows(rows_of_task, subject.seed);
@@ -255,6 +291,9 @@ std::vector<Case> tuner_cases() {
        "a run that was killed and resumed ends with the bits of one that was not", &resume},
       {"tuner-card", CUECARD_TUNER, "a card gives the same scores, bit for bit, after saving and reading it",
        &card},
+      {"tuner-device", CUECARD_TUNER,
+       "it trains on another device: nothing mixes devices, no step waits for the device, and the losses are the same",
+       &device},
       {"tuner-mixed", CUECARD_TUNER,
        "its examples have the same scores alone, together, and in a batch with another card's", &mixed_batch},
   };

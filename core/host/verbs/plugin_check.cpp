@@ -16,6 +16,7 @@
 #include "host/output/json_line.hpp"
 #include "host/output/table.hpp"
 #include "host/verbs/verbs.hpp"
+#include "registry/blocked.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard::host {
@@ -87,6 +88,7 @@ Checked find_checked(const Values& values) {
     throw DataError(values.text("file") + ": there is no such file; expected a plugin's library, ID.so.");
   std::vector<std::string> folders{file.parent_path().string()};
   folders.insert(folders.end(), values.texts("plugin-path").begin(), values.texts("plugin-path").end());
+  const registry::BlockedAreTaken again;
   Checked checked{registry::Registry::scan(registry::SearchPath::standard(folders)), nullptr};
   for (const std::string& warning : checked.plugins.warnings())
     std::cerr << "cuecard: warning: " << warning << '\n';
@@ -156,10 +158,13 @@ int plugin_check(const Values& values) {
   const bool json = values.given("json");
   std::map<Status, int64_t> counts{{Status::passed, 0}, {Status::failed, 0}, {Status::skipped, 0}};
   std::set<std::string> remarks;
+  std::string crash;
   const auto run = [&](const Case& each, std::size_t component) {
     const Finding finding = conformance::run_case(each, checked.plugins, checked.plugin, component, settings);
     print_finding(finding, json, remarks);
     ++counts[finding.status];
+    if (finding.crashed && crash.empty())
+      crash = "in the case " + finding.name + ", " + finding.text;
   };
   const Manifest& manifest = checked.plugin->manifest;
   for (const Case& each : chosen) {
@@ -193,6 +198,11 @@ int plugin_check(const Values& values) {
               << settings.seed << ").\n"
               << (refused.empty() ? "" : refused + "\n");
   }
+  const bool everything = !values.given("only") && counts[Status::failed] == 0;
+  if (!crash.empty() && registry::block(manifest.sha256, checked.plugin->library.string(), crash))
+    std::cerr << "cuecard: " << checked.plugin->library.string() << " is blocked until its file changes.\n";
+  else if (everything)
+    registry::unblock(manifest.sha256);
   constexpr int failed_code = 4; // as for a plugin that fails in use
   return counts[Status::failed] > 0 || !refused.empty() ? failed_code : 0;
 }

@@ -12,12 +12,10 @@
 
 namespace wrong {
 
-using namespace cuecard;
-
 /// Copies of another checkpoint's tensors.
-class CopiedWeights final : public Weights {
+class CopiedWeights final : public cuecard::Weights {
 public:
-  explicit CopiedWeights(const Weights& base) : base_(base) {}
+  explicit CopiedWeights(const cuecard::Weights& base) : base_(base) {}
   bool has(std::string_view name) const override { return base_.has(name); }
   std::vector<std::string> names() const override { return base_.names(); }
   at::Tensor get(std::string_view name, at::IntArrayRef shape) const override {
@@ -25,40 +23,41 @@ public:
   }
 
 private:
-  const Weights& base_;
+  const cuecard::Weights& base_;
 };
 
 class Backbone final : public cuecard::Backbone {
 public:
-  static BackboneShape describe(const Configuration& configuration) {
-    BackboneShape shape = my_plugin::MyPlugin::describe(configuration);
+  static cuecard::BackboneShape describe(const cuecard::Configuration& configuration) {
+    cuecard::BackboneShape shape = my_plugin::MyPlugin::describe(configuration);
     shape.layers += wrong::has("describes-another-model");
     return shape;
   }
 
-  explicit Backbone(const BackboneArguments& arguments)
+  explicit Backbone(const cuecard::BackboneArguments& arguments)
       : copied_(arguments.weights),
-        model_({arguments.configuration,
-                wrong::has("copies-weights") ? static_cast<const Weights&>(copied_) : arguments.weights}),
+        model_({arguments.configuration, wrong::has("copies-weights")
+                                             ? static_cast<const cuecard::Weights&>(copied_)
+                                             : arguments.weights}),
         given_({arguments.configuration, arguments.weights}), shape_(model_.shape()) {
     if (wrong::has("says-bidirectional"))
       shape_.causal = false;
   }
 
-  const BackboneShape& shape() const override { return shape_; }
+  const cuecard::BackboneShape& shape() const override { return shape_; }
   at::Device device() const override { return model_.device(); }
-  at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override {
+  at::Tensor token_vectors(cuecard::TokenTable table, const at::Tensor& ids) const override {
     return model_.token_vectors(table, ids);
   }
-  at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const override {
+  at::Tensor token_dot_products(cuecard::TokenTable table, const at::Tensor& vectors) const override {
     return model_.token_dot_products(table, vectors);
   }
-  at::Tensor forward(const ForwardArgs& args) const override {
-    Batch batch = args.batch;
-    BatchConditioning conditioning = args.conditioning;
+  at::Tensor forward(const cuecard::ForwardArgs& args) const override {
+    cuecard::Batch batch = args.batch;
+    cuecard::BatchConditioning conditioning = args.conditioning;
     const int64_t layers = wrong::has("runs-all-layers") ? -1 : args.layers;
     if (wrong::has("ignores-soft-slots"))
-      batch.input.soft_tokens = batch.input.soft_slots = {};
+      batch.input.soft_tokens = batch.input.soft_slots = at::Tensor();
     if (wrong::has("ignores-late-tokens"))
       conditioning.late_embeddings = at::zeros_like(
           conditioning.late_embeddings.defined() ? conditioning.late_embeddings : at::zeros({0}));
@@ -77,19 +76,19 @@ public:
       states = -states;
     return wrong::has("cuts-gradients") ? states.detach() : states;
   }
-  at::Tensor project(const ProjectArgs& args) const override {
-    OutputRequest request = args.request;
-    if (wrong::has("no-log-probabilities") && request.kind == OutputRequest::Kind::log_probs)
-      request.kind = OutputRequest::Kind::logits;
+  at::Tensor project(const cuecard::ProjectArgs& args) const override {
+    cuecard::OutputRequest request = args.request;
+    if (wrong::has("no-log-probabilities") && request.kind == cuecard::OutputRequest::Kind::log_probs)
+      request.kind = cuecard::OutputRequest::Kind::logits;
     return model_.project({args.hidden, request, args.targets});
   }
   const std::map<std::string, at::Tensor>& weights() const override { return given_.weights(); }
-  const std::vector<LinearLayer>& linear_layers() const override { return model_.linear_layers(); }
+  const std::vector<cuecard::LinearLayer>& linear_layers() const override { return model_.linear_layers(); }
 
 private:
   CopiedWeights copied_;
   my_plugin::MyPlugin model_, given_;
-  BackboneShape shape_;
+  cuecard::BackboneShape shape_;
 };
 
 } // namespace wrong
