@@ -33,6 +33,7 @@ ProbeResult probe(const std::filesystem::path& file, double limit, const std::ve
   if (ended.exit_code() == (result.ok ? 0 : 4) && !result.text.empty())
     return result;
   result.ok = false;
+  result.crashed = true;
   result.text = file.string() + ": ";
   if (ended.stopped()) {
     std::ostringstream seconds;

@@ -11,6 +11,7 @@ struct ProbeResult {
   bool ok = false;
   std::string text; ///< one sentence: what was found, or why the plugin can't be used
   double seconds = 0;
+  bool crashed = false; ///< its process crashed, ended early or hung
 };
 
 /// Runs the command `child` with `file` appended and waits for its answer for at most `limit` seconds. The

@@ -6,6 +6,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "blocked.hpp"
 #include "manifest/sidecar.hpp"
 
 namespace cuecard::registry {
@@ -67,6 +68,11 @@ std::shared_ptr<Plugin> examine(const fs::path& file, const std::string& origin)
   if (!fs::exists(file, error))
     plugin->refusal = plugin->sidecar.string() + " is the sidecar of a library that doesn't exist, " +
                       file.filename().string() + ". Reinstall the plugin, or remove the sidecar.";
+  if (const std::string reason = BlockedAreTaken::now() ? "" : blocked_reason(plugin->manifest.sha256);
+      plugin->refusal.empty() && !reason.empty())
+    plugin->refusal = file.string() +
+                      " is blocked until its file changes, because of an earlier check: " + reason +
+                      " Rebuild or reinstall it, or run `cuecard plugin check` on it again.";
   // Last, so that the components of an untrusted plugin are known and using one reports why it can't be used.
   for (const fs::path& each : {file, plugin->library, plugin->sidecar})
     if (const std::string reason = untrusted(each); !reason.empty())

@@ -37,6 +37,7 @@ const std::map<std::string, Run> runs = {
     {"card info", card_info},
     {"card import", card_import},
     {"card export", card_export},
+    {"plugin check", plugin_check},
     {"plugin probe-child", probe_child},
     {"doctor-child", doctor_child},
 };

@@ -12,6 +12,7 @@
 #include "program/help.hpp"
 #include "program/new_plugin.hpp"
 #include "program/values.hpp"
+#include "registry/blocked.hpp"
 #include "registry/judge.hpp"
 #include "registry/library.hpp"
 #include "registry/probe.hpp"
@@ -65,8 +66,23 @@ int show_plugin(const Values& values) {
   return 0;
 }
 
+/// A library that crashed or hung while it was loaded is kept out until its file changes; one that loads no longer is.
+void remember(const std::string& file, const registry::ProbeResult& result) {
+  std::string sha256;
+  try {
+    sha256 = read_library(file).sha256;
+  } catch (const Error&) {
+    return; // no library
+  }
+  if (result.ok)
+    registry::unblock(sha256);
+  else if (result.crashed && registry::block(sha256, file, result.text))
+    std::cerr << "cuecard: " << file << " is blocked until its file changes.\n";
+}
+
 int probe_plugin(const Values& values) {
   const registry::ProbeResult result = registry::probe(values.text("file"));
+  remember(values.text("file"), result);
   if (values.given("json"))
     std::cout << nlohmann::json{{"ok", result.ok}, {"text", result.text}, {"seconds", result.seconds}}.dump(
                      -1, ' ', false, nlohmann::json::error_handler_t::replace)

@@ -1,15 +1,18 @@
-# cuecard_add_plugin(ID SOURCES file... [README file] [TESTS file...] [TEST_LINK library...])
+# cuecard_add_plugin(ID SOURCES file... [README file] [TESTS file...] [TEST_LINK library...] [CHECK argument...])
 #
 # Builds a plugin, in Cuecard's own tree or outside it: a module `ID.so` that exports only its manifest and links only the SDK, and
 # its sidecar `ID.json`. Both are written to plugins/ABI in the build folder, where ABI is the version of the SDK's ABI and of
 # LibTorch (abi3-torch2.15), and installed to lib/cuecard/plugins/ABI.
 #
+# With BUILD_TESTING the test `ID-check` runs the plugin through the conformance kit, `cuecard plugin check`; CHECK lists further
+# arguments of it, such as `--set words=FILE` for an option without which a component can't be used.
+#
 # TESTS are built into a doctest executable `ID-test`, linked with the plugin's object files and registered in CTest with the label
 # `plugin:ID`; TEST_LINK lists additional libraries for it. README is installed with the plugin.
 function(cuecard_add_plugin id)
-  cmake_parse_arguments(PARSE_ARGV 1 plugin "" "README" "SOURCES;TESTS;TEST_LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 plugin "" "README" "SOURCES;TESTS;TEST_LINK;CHECK")
   if(NOT plugin_SOURCES OR plugin_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "cuecard_add_plugin(${id}): expects SOURCES (at least one), README, TESTS and TEST_LINK, not \"${plugin_UNPARSED_ARGUMENTS}\"")
+    message(FATAL_ERROR "cuecard_add_plugin(${id}): expects SOURCES (at least one), README, TESTS, TEST_LINK and CHECK, not \"${plugin_UNPARSED_ARGUMENTS}\"")
   endif()
   if(NOT id MATCHES "^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
     message(FATAL_ERROR "cuecard_add_plugin(${id}): a plugin's id must be lower-case words joined by '-', such as prefix-tuning")
@@ -50,6 +53,10 @@ function(cuecard_add_plugin id)
     add_dependencies(program ${id})
   endif()
 
+  if(BUILD_TESTING)
+    add_test(NAME ${id}-check COMMAND "${CUECARD_PROGRAM}" plugin check $<TARGET_FILE:${id}> ${plugin_CHECK})
+    set_tests_properties(${id}-check PROPERTIES LABELS "plugin:${id}" TIMEOUT 900)
+  endif()
   if(plugin_TESTS AND BUILD_TESTING)
     include("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/doctest_main.cmake")
     add_executable(${id}-test ${plugin_TESTS})

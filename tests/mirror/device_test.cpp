@@ -1,5 +1,5 @@
 // The mirror device: what a GPU would refuse throws, and everything else is computed.
-#include "mirror_device.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 #include "waiting_calls.hpp"
 
 #include <sys/wait.h>

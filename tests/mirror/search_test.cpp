@@ -7,7 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "../engine/spied_tuner.hpp"
-#include "mirror_device.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 #include "training_run.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.

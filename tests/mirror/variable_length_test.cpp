@@ -7,7 +7,7 @@
 #include <cuecard/parts/attention/attention.hpp>
 #include <cuecard/parts/random.hpp>
 
-#include "mirror_device.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 
 // After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>

@@ -7,7 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "../engine/tasks.hpp"
-#include "mirror_device.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 #include "training_run.hpp"
 
 namespace cuecard::test {

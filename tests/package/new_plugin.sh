@@ -27,6 +27,8 @@ cd first-try
 cmake --preset default >../configure.log 2>&1 || { cat ../configure.log; exit 1; }
 cmake --build --preset default
 ctest --preset default
+ctest --preset default -N | grep -q "first-try-check" # the conformance kit is among the tests, and the program runs it, too
+cuecard plugin check build/plugins/*/first-try.so --only "$kind" | grep "^first-try 0.1.0: [1-9][0-9]* passed, 0 failed"
 cuecard plugin probe build/plugins/*/first-try.so
 cuecard plugin info first-try --plugin-path build/plugins | grep -q "first-try"
 

@@ -20,6 +20,8 @@ int model_convert(const Values& values);
 int card_info(const Values& values);
 int card_import(const Values& values);
 int card_export(const Values& values);
+/// The conformance kit, on one plugin.
+int plugin_check(const Values& values);
 /// The child process of `plugin probe`: plugins need the SDK's library, which is loaded with the engine.
 int probe_child(const Values& values);
 /// The child process of `doctor`: what can't be looked at without LibTorch.

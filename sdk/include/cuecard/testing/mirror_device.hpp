@@ -8,17 +8,19 @@
 ///   copying to the CPU, copying from it without `non_blocking`, operators whose result's size depends on values;
 /// - a tensor's data can't be read at its address: code that uses `data_ptr` ends with SIGSEGV.
 ///
-/// Linking it into a program registers the device.
+/// Linking a program with `cuecard::mirror` (libcuecard-mirror.so) registers the device, and so does opening that library.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <cuecard/export.hpp>
 
 namespace cuecard::mirror {
 
 inline const at::Device device{at::kPrivateUse1, 0};
 
 /// Watches all threads of the program during its lifetime. May be nested; the innermost one decides.
-class Watch {
+class CUECARD_API Watch {
 public:
   explicit Watch(bool on = true);
   ~Watch();
@@ -30,3 +32,6 @@ private:
 };
 
 } // namespace cuecard::mirror
+
+/// For programs that open the library by themselves: switches the watch on or off and returns what it was.
+extern "C" CUECARD_API bool cuecard_mirror_watch(bool on);

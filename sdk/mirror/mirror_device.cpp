@@ -1,4 +1,4 @@
-#include "mirror_device.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -281,3 +281,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
 }
 
 } // namespace cuecard::mirror
+
+extern "C" bool cuecard_mirror_watch(bool on) {
+  return cuecard::mirror::watching.exchange(on);
+}

@@ -1,0 +1,20 @@
+/// Typical use of a component of any kind.
+#pragma once
+
+#include <string>
+
+#include "conformance/case.hpp"
+
+namespace cuecard::conformance {
+
+/// Trains the planted task for two steps and predicts it, with the component in its place, on the tiny model of each family, or,
+/// a backbone, on its own. `round` makes each call a new folder. Returns for_each_model's remarks.
+std::string use(const Subject& subject, int round);
+
+/// Uses one object on `count` threads where its interface says that it may, and compares with the results of one thread.
+std::string use_on_threads(const Subject& subject, int count);
+
+/// The case "errors".
+std::string errors_are_sentences(const Subject& subject);
+
+} // namespace cuecard::conformance

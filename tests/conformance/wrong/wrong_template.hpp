@@ -1,0 +1,43 @@
+/// The SDK's template, right or with one fault.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include <cuecard/parts/template/grammar_template.hpp>
+
+#include "fault.hpp"
+
+namespace wrong {
+
+class Template final : public cuecard::GrammarTemplate {
+public:
+  using GrammarTemplate::GrammarTemplate;
+
+  std::string source() const override {
+    return has("writes-another-source") ? GrammarTemplate::source() + " so" : GrammarTemplate::source();
+  }
+
+protected:
+  void finish(cuecard::Prompt& prompt, const cuecard::Example*) const override {
+    if (has("counts-prompts"))
+      prompt.input.insert(prompt.input.begin(), cuecard::Piece::text_of(std::to_string(++rendered_)));
+    for (cuecard::Piece& piece : prompt.input) {
+      if (has("can't-be-cut"))
+        piece.shortenable = false;
+      if (piece.kind != cuecard::Piece::Kind::field)
+        continue;
+      if (has("reads-ascii"))
+        for (const char letter : piece.text)
+          if (static_cast<unsigned char>(letter) > 127)
+            throw std::runtime_error("not in the table");
+      if (has("fields-are-text"))
+        piece.kind = cuecard::Piece::Kind::text;
+    }
+  }
+
+private:
+  mutable int64_t rendered_ = 0;
+};
+
+} // namespace wrong
