@@ -186,7 +186,7 @@ TEST_CASE("unusable sidecars are reported by name, where they may matter") {
   CHECK(registry.warnings().empty());
   CHECK(holds(error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "lost"); }), "Reinstall the plugin"));
   CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "bare"); }),
-              "4 plugins could not be read; see `cuecard plugin list`."));
+              "4 plugins could not be read; see `cuecard plugin list --all`."));
 }
 
 TEST_CASE("files writable by others are rejected") {
@@ -218,7 +218,9 @@ TEST_CASE("a plugin for another LibTorch is listed but rejected, and doesn't hid
   install(folder.path(), plugin("good", {component(CUECARD_TUNER, "mine")}));
   const Registry registry = scan({folder.path()});
   CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.id == "good");
-  CHECK(holds(list_text(registry), "rejected: "));
+  CHECK(holds(list_text(registry, true), "rejected: "));
+  CHECK_FALSE(holds(list_text(registry, false), "old"));
+  CHECK(holds(list_text(registry, false), "1 more can't be used"));
   CHECK(holds(json_line(*registry.plugins()[1]), "\"usable\":false"));
   CHECK(holds(info_text(registry, "old"), "LibTorch 2.14"));
 }
