@@ -62,9 +62,9 @@ std::string list_text(const Registry& registry, bool all) {
     if (all || plugin->usable())
       shown.push_back(plugin.get());
   const std::size_t hidden = registry.plugins().size() - shown.size();
-  const std::string rest =
-      hidden == 0 ? ""
-                  : std::to_string(hidden) + " more can't be used; `cuecard plugin list --all` says why.\n";
+  const std::string rest = hidden == 0 ? ""
+                                       : std::to_string(hidden) + (hidden == 1 ? " more is" : " more are") +
+                                             " not used; `cuecard plugin list --all` says why.\n";
   if (shown.empty())
     return rest.empty() ? "no plugins found\n" : "no plugin can be used\n" + rest;
   std::size_t id = 6, version = 7, components = 10;

@@ -71,7 +71,8 @@ std::shared_ptr<Plugin> examine(const fs::path& file, const Folder& folder, cons
   const bool came_with_program =
       (folder.origin == "installed" || folder.origin == "build tree") && file.parent_path() == folder.path;
   if (plugin->refusal.empty() && !came_with_program)
-    plugin->refusal = trust.refusal(plugin->library, plugin->manifest.sha256);
+    plugin->refusal =
+        trust.refusal(plugin->library.string(), plugin->manifest.sha256, plugin->library.parent_path());
   // Last, so that the components of an untrusted plugin are known and using one reports why it can't be used.
   for (const fs::path& each : {file, plugin->library, plugin->sidecar})
     if (const std::string reason = untrusted(each); !reason.empty())

@@ -220,7 +220,7 @@ TEST_CASE("a plugin for another LibTorch is listed but rejected, and doesn't hid
   CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.id == "good");
   CHECK(holds(list_text(registry, true), "rejected: "));
   CHECK_FALSE(holds(list_text(registry, false), "old"));
-  CHECK(holds(list_text(registry, false), "1 more can't be used"));
+  CHECK(holds(list_text(registry, false), "1 more is not used"));
   CHECK(holds(json_line(*registry.plugins()[1]), "\"usable\":false"));
   CHECK(holds(info_text(registry, "old"), "LibTorch 2.14"));
 }

@@ -133,10 +133,9 @@ InstallResult PluginPlace::install(const fs::path& archive, const InstallRules& 
   if (contents.id != target.filename())
     throw DataError(archive.string() + ": changed while it was read; nothing was installed.");
   check_fit(plugin.manifest, shown);
-  if (const std::string reason =
-          rules.trust.refusal(staged.path() / contents.library().name, contents.library().sha256);
+  if (const std::string reason = rules.trust.refusal(shown, contents.library().sha256, staged.path());
       !reason.empty())
-    throw PluginError(staged.with_target_path(reason));
+    throw PluginError(reason);
 
   result.plugin = {target, contents.id, contents.version, plugin.contents.signature};
   result.library_sha256 = contents.library().sha256;

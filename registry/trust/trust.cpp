@@ -122,12 +122,12 @@ Trust Trust::standard() {
   return Trust(files);
 }
 
-std::string Trust::refusal(const fs::path& library, const std::string& sha256) const {
-  const std::string start = library.string() + " is not trusted: ";
+std::string Trust::refusal(const std::string& shown, const std::string& sha256, const fs::path& folder) const {
+  const std::string start = shown + " is not trusted: ";
   if (!unusable_.empty())
     return start + unusable_;
   for (const TrustPolicy& policy : policies_)
-    if (const std::string reason = policy.refusal(sha256, library.parent_path()); !reason.empty())
+    if (const std::string reason = policy.refusal(sha256, folder); !reason.empty())
       return start + reason;
   return "";
 }

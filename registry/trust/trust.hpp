@@ -42,8 +42,9 @@ public:
   /// $XDG_CONFIG_HOME/cuecard/plugin-trust.json (~/.config/...).
   static Trust standard();
 
-  /// See TrustPolicy::refusal. `library` is the prefix of the sentence, and its folder is looked at.
-  std::string refusal(const std::filesystem::path& library, const std::string& sha256) const;
+  /// See TrustPolicy::refusal. `shown` is the prefix of the sentence.
+  std::string refusal(const std::string& shown, const std::string& sha256,
+                      const std::filesystem::path& folder) const;
 
   /// "signed by a listed key, by /etc/cuecard/plugin-trust.json (locked)"; "any plugin".
   std::string described() const;

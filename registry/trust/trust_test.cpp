@@ -46,7 +46,9 @@ struct Policies {
   fs::path administrator = folder / "etc/plugin-trust.json", user = folder / "home/plugin-trust.json";
   fs::path library = folder / "plugins/my-tuner/my-tuner.so";
 
-  std::string refusal() const { return Trust({administrator, user}).refusal(library, hash); }
+  std::string refusal() const {
+    return Trust({administrator, user}).refusal("my-tuner", hash, library.parent_path());
+  }
 };
 
 bool holds(const std::string& text, const std::string& part) {
@@ -58,7 +60,7 @@ bool holds(const std::string& text, const std::string& part) {
 TEST_CASE("without a file everything is trusted") {
   const Policies policies;
   CHECK(policies.refusal().empty());
-  CHECK(Trust().refusal(policies.library, hash).empty());
+  CHECK(Trust().refusal("my-tuner", hash, policies.library.parent_path()).empty());
 }
 
 TEST_CASE("listed hashes") {
@@ -81,7 +83,7 @@ TEST_CASE("signatures by listed keys") {
   CHECK(policies.refusal().empty());
 
   SUBCASE("of another library") {
-    CHECK(holds(Trust({policies.user}).refusal(policies.library, std::string(64, 'c')),
+    CHECK(holds(Trust({policies.user}).refusal("my-tuner", std::string(64, 'c'), folder),
                 "not the library that was signed"));
   }
   SUBCASE("of changed contents") {
