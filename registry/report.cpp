@@ -56,15 +56,20 @@ std::string details_of(const Plugin& plugin) {
 
 } // namespace
 
+std::string unused_text(const Registry& registry) {
+  const auto unused =
+      std::ranges::count_if(registry.plugins(), [](const auto& plugin) { return !plugin->usable(); });
+  return unused == 0 ? ""
+                     : std::to_string(unused) + (unused == 1 ? " more is" : " more are") +
+                           " not used; `cuecard plugin list --all` says why.\n";
+}
+
 std::string list_text(const Registry& registry, bool all) {
   std::vector<const Plugin*> shown;
   for (const auto& plugin : registry.plugins())
     if (all || plugin->usable())
       shown.push_back(plugin.get());
-  const std::size_t hidden = registry.plugins().size() - shown.size();
-  const std::string rest = hidden == 0 ? ""
-                                       : std::to_string(hidden) + (hidden == 1 ? " more is" : " more are") +
-                                             " not used; `cuecard plugin list --all` says why.\n";
+  const std::string rest = all ? "" : unused_text(registry);
   if (shown.empty())
     return rest.empty() ? "no plugins found\n" : "no plugin can be used\n" + rest;
   std::size_t id = 6, version = 7, components = 10;

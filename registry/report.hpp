@@ -8,6 +8,9 @@
 
 namespace cuecard::registry {
 
+/// A line that says how many plugins are not used; "" for none.
+std::string unused_text(const Registry& registry);
+
 /// A table of plugin, version, components and file. With `all` also of those that can't be used, with the reason; else their number is said.
 std::string list_text(const Registry& registry, bool all);
 

@@ -158,6 +158,17 @@ TEST_CASE("duplicate ids in one folder reject both plugins; others still work") 
   CHECK(registry.find(CUECARD_TUNER, "other").component().name == "other");
 }
 
+TEST_CASE("a plugin may lie in a subfolder of its own name, and not beside it as well") {
+  const TestFolder folder;
+  install(folder / "own", plugin("own", {component(CUECARD_TUNER, "mine")}));
+  install(folder / "other", plugin("another", {component(CUECARD_TUNER, "not-found")}));
+  install(folder / ".hidden", plugin("hidden", {component(CUECARD_TUNER, "hidden")}));
+  CHECK(scan({folder.path()}).find(CUECARD_TUNER, "mine").plugin->library == folder / "own" / "own.so");
+  CHECK(scan({folder.path()}).plugins().size() == 1);
+  install(folder.path(), plugin("own", {component(CUECARD_TUNER, "mine")}));
+  CHECK(rejects(scan({folder.path()}), "both have the id \"own\""));
+}
+
 TEST_CASE("a plugin's file is named after its id") {
   const TestFolder folder;
   install(folder.path(), plugin("right", {component(CUECARD_TUNER, "mine")}), "wrong");

@@ -44,6 +44,8 @@ int list_plugins(const Values& values) {
   for (const auto& plugin : plugins.plugins())
     if (plugin->usable() || values.given("all"))
       std::cout << registry::json_line(*plugin) << '\n';
+  if (!values.given("all"))
+    std::cerr << registry::unused_text(plugins);
   return 0;
 }
 

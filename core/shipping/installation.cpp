@@ -8,8 +8,8 @@
 #include "files/run_lock.hpp"
 #include "registry/judge.hpp"
 #include "registry/search.hpp"
-#include "shipping/archive.hpp"
-#include "shipping/version_order.hpp"
+#include "shipping/archive/archive.hpp"
+#include "shipping/index/version_order.hpp"
 
 namespace cuecard::shipping {
 
@@ -24,6 +24,16 @@ void set_permissions(const fs::path& folder) {
   fs::permissions(folder, file | perms::owner_exec | perms::group_exec | perms::others_exec);
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
     fs::permissions(entry.path(), file);
+}
+
+/// What installations and removals of this plugin left behind that were killed; the folder is locked. Returns whether there was any.
+bool remove_leftovers(const fs::path& folder, const std::string& id) {
+  bool any = false;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (entry.path().filename().string().starts_with("." + id + "."))
+      any = fs::remove_all(entry.path(), error) > 0 || any;
+  return any;
 }
 
 InstalledPlugin installed_in(const fs::path& folder) {
@@ -119,12 +129,15 @@ void PluginPlace::make_folder() const {
 InstallResult PluginPlace::install(const fs::path& archive, const InstallRules& rules) const {
   const std::string shown = archive.filename().string();
   make_folder();
-  const RunLock lock(folder_ / ".install.lock", folder_, "plugin folder");
+  const RunLock lock(folder_ / ".lock", folder_, "plugin folder");
   InstallResult result;
   if (!lock.remark().empty())
     result.remarks.push_back(lock.remark());
 
   const fs::path target = folder_ / listed_contents(archive).id;
+  if (remove_leftovers(folder_, target.filename().string()))
+    result.remarks.push_back("What an earlier installation that was killed had left in " + folder_.string() +
+                             " was removed.");
   AtomicDirectory staged(target);
   unpack_archive(archive, staged.path());
   set_permissions(staged.path());
@@ -170,7 +183,7 @@ InstalledPlugin PluginPlace::remove(const std::string& id) const {
                              : "no plugin \"" + id + "\" was installed from an archive in " + folder_.string() +
                                    "." + did_you_mean(id, ids) + " See `cuecard plugin list`.");
   }
-  const RunLock lock(folder_ / ".install.lock", folder_, "plugin folder");
+  const RunLock lock(folder_ / ".lock", folder_, "plugin folder");
   InstalledPlugin plugin{folder, id, "", std::nullopt};
   try {
     plugin = installed_in(folder);

@@ -9,7 +9,7 @@
 #include <cuecard/error.hpp>
 
 #include "registry/trust/trust.hpp"
-#include "shipping/plugin_folder.hpp"
+#include "shipping/archive/plugin_folder.hpp"
 
 namespace cuecard::shipping {
 

@@ -1,8 +1,8 @@
 // An archive of a plugin: what is unpacked are the listed files with their listed sizes, in the folder and nowhere else.
 #include "memory_file.hpp"
 #include "parser.hpp"
-#include "shipping/archive.hpp"
-#include "shipping/temporary_folder.hpp"
+#include "shipping/archive/archive.hpp"
+#include "shipping/archive/temporary_folder.hpp"
 
 using namespace cuecard;
 

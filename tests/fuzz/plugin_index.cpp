@@ -1,5 +1,5 @@
 // An index of plugins: archives lie beside it, and the newest version that is chosen is one that it lists.
-#include "shipping/plugin_index.hpp"
+#include "shipping/index/plugin_index.hpp"
 #include "parser.hpp"
 
 using namespace cuecard;

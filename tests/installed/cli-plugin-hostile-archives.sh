@@ -46,5 +46,8 @@ for wait in range(0, 30, 3): # milliseconds
     child.wait()
     subprocess.run(["cuecard", "plugin", "verify"], check=True, stdout=subprocess.DEVNULL)
 PYTHON
-cuecard plugin install later.tar.gz >out 2>&1
+cp -r "$place/prompt-tuning" "$place/.prompt-tuning.1-0" # as if it had been killed at the end
+cuecard plugin install later.tar.gz --downgrade >out 2>&1
+grep -q 'an earlier installation that was killed had left' out
+[ -z "$(ls -A "$place" | grep -vx prompt-tuning)" ]
 cuecard plugin info prompt-tuning | grep -q 'plugin prompt-tuning 0.2.0'

@@ -66,6 +66,8 @@ for entry in index["plugins"]:
     assert entry["signature"] is None and entry["manifest"]["id"] == "prompt-tuning"
 PYTHON
 expect 2 'No index is known' plugin search
+mkdir blank && cp one.tar.gz 'blank/a b.tar.gz'
+expect 3 'rename it' plugin index blank
 expect 0 '^prompt-tuning 0.2.0' plugin search --index index
 grep -q "also 0.3.0 for ${abi%.*}.$((minor + 1)) linux-x86_64: prompt-tuning-three-next.tar.gz" out
 expect 0 'no plugin found' plugin search lora --index index/index.json
@@ -80,6 +82,7 @@ expect 0 'is installed already' plugin install one.tar.gz
 expect 0 '1 more is not used' plugin list
 if grep -q shadowed out; then echo 'a shadowed plugin is listed without --all'; exit 1; fi
 expect 0 'shadowed by' plugin list --all
+expect 0 '1 more is not used' plugin list --json
 expect 0 "$place/prompt-tuning/prompt-tuning.so \(user\)" plugin info prompt-tuning
 expect 0 'prompt-tuning 0.1.0: ok, not signed' plugin verify
 expect 0 'replaces 0.1.0' plugin install prompt-tuning --index index
@@ -128,10 +131,9 @@ expect 0 "elsewhere/$abi/prompt-tuning; it" plugin install one.tar.gz --dir else
 grep -q 'name it with --plugin-path .*/elsewhere or' err
 cuecard plugin list --plugin-path elsewhere --json | head -n 1 | grep -q "elsewhere/$abi/prompt-tuning/prompt-tuning.so"
 expect 3 'was not installed from an archive and would be found beside it' plugin install one.tar.gz --system
-touch held.lock
 python3 - "$place" <<'PYTHON'
 import fcntl, subprocess, sys
-with open(sys.argv[1] + "/.install.lock", "w") as lock: # as another installation holds it
+with open(sys.argv[1] + "/.lock", "w") as lock: # as another installation holds it
     fcntl.flock(lock, fcntl.LOCK_EX)
     done = subprocess.run(["cuecard", "plugin", "install", "one.tar.gz", "--downgrade"], capture_output=True, text=True)
     assert done.returncode == 3 and "another run is using this plugin folder" in done.stderr, done

@@ -7,7 +7,7 @@
 #include <cuecard/error.hpp>
 
 #include "program/one_line.hpp"
-#include "shipping/index_source.hpp"
+#include "shipping/index/index_source.hpp"
 #include "shipping/installation.hpp"
 #include "shipping/verbs/verbs.hpp"
 

@@ -8,11 +8,11 @@
 
 #include "program/one_line.hpp"
 #include "registry/registry.hpp"
-#include "shipping/index_source.hpp"
+#include "shipping/archive/temporary_folder.hpp"
+#include "shipping/index/index_source.hpp"
+#include "shipping/index/version_order.hpp"
 #include "shipping/installation.hpp"
-#include "shipping/temporary_folder.hpp"
 #include "shipping/verbs/verbs.hpp"
-#include "shipping/version_order.hpp"
 
 namespace cuecard::shipping {
 

@@ -4,8 +4,8 @@
 #include <cuecard/error.hpp>
 
 #include "files/sha256.hpp"
-#include "shipping/archive.hpp"
-#include "shipping/signing_key.hpp"
+#include "shipping/archive/archive.hpp"
+#include "shipping/archive/signing_key.hpp"
 #include "shipping/verbs/verbs.hpp"
 
 namespace cuecard::shipping {

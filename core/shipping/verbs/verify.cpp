@@ -9,8 +9,8 @@
 #include "program/one_line.hpp"
 #include "registry/library.hpp"
 #include "registry/registry.hpp"
+#include "shipping/archive/plugin_folder.hpp"
 #include "shipping/installation.hpp"
-#include "shipping/plugin_folder.hpp"
 #include "shipping/verbs/verbs.hpp"
 
 namespace cuecard::shipping {

@@ -1,4 +1,4 @@
-#include "shipping/index_source.hpp"
+#include "shipping/index/index_source.hpp"
 
 #include <cstdlib>
 #include <fstream>
@@ -8,7 +8,7 @@
 
 #include "files/sha256.hpp"
 #include "sdk/manifest/file_bytes.hpp"
-#include "shipping/download.hpp"
+#include "shipping/index/download.hpp"
 
 namespace cuecard::shipping {
 

@@ -17,6 +17,9 @@ namespace cuecard::shipping {
 constexpr const char* index_name = "index.json";
 constexpr uint64_t largest_index = 16 << 20;
 
+/// Letters, digits and `._+-`, ending in .tar.gz: no folder, no blank, nothing that an address or a shell reads otherwise.
+bool is_archive_name(const std::string& name);
+
 /// One archive.
 struct IndexEntry {
   std::string archive; ///< file name beside the index

@@ -1,4 +1,4 @@
-#include "shipping/download.hpp"
+#include "shipping/index/download.hpp"
 
 #include <cstdlib>
 #include <exception>
@@ -21,7 +21,6 @@ struct Curl {
   decltype(&curl_easy_perform) perform = nullptr;
   decltype(&curl_easy_cleanup) cleanup = nullptr;
   decltype(&curl_easy_strerror) text = nullptr;
-  decltype(&curl_easy_getinfo) info = nullptr;
 
   static const Curl& opened() {
     static const Curl curl;
@@ -43,7 +42,6 @@ private:
     find(library, "curl_easy_perform", perform);
     find(library, "curl_easy_cleanup", cleanup);
     find(library, "curl_easy_strerror", text);
-    find(library, "curl_easy_getinfo", info);
   }
   template <class Function>
   static void find(void* library, const char* name, Function& function) {

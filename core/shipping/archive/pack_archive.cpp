@@ -1,4 +1,4 @@
-#include "shipping/archive.hpp"
+#include "shipping/archive/archive.hpp"
 
 #include <exception>
 #include <memory>
@@ -13,7 +13,7 @@
 #include "sdk/manifest/file_bytes.hpp"
 #include "sdk/manifest/read_manifest.hpp"
 #include "sdk/manifest/sidecar.hpp"
-#include "shipping/signing_key.hpp"
+#include "shipping/archive/signing_key.hpp"
 
 namespace cuecard::shipping {
 
@@ -112,6 +112,7 @@ registry::SignedContents pack_archive(const PackSources& sources, const fs::path
   for (std::size_t i = 0; i < names.size(); ++i)
     result.contents.files.push_back({names[i], members[i].size(), sha256(members[i])});
   const Bytes contents = bytes_of(contents_text(result.contents));
+  registry::read_contents(contents, sources.library.string()); // refuses what an installation would
   if (sources.key)
     result.signature = SigningKey::read(*sources.key).sign(contents);
 

@@ -7,7 +7,7 @@
 
 #include "registry/judge.hpp"
 #include "sdk/manifest/sidecar.hpp"
-#include "shipping/plugin_index.hpp"
+#include "shipping/index/plugin_index.hpp"
 
 using namespace cuecard;
 using namespace cuecard::shipping;

@@ -1,4 +1,4 @@
-#include "shipping/plugin_index.hpp"
+#include "shipping/index/plugin_index.hpp"
 
 #include <algorithm>
 #include <map>
@@ -11,9 +11,9 @@
 #include "files/run_lock.hpp"
 #include "files/sha256.hpp"
 #include "sdk/manifest/file_bytes.hpp"
-#include "shipping/archive.hpp"
-#include "shipping/plugin_folder.hpp"
-#include "shipping/temporary_folder.hpp"
+#include "shipping/archive/archive.hpp"
+#include "shipping/archive/plugin_folder.hpp"
+#include "shipping/archive/temporary_folder.hpp"
 
 namespace cuecard::shipping {
 
@@ -37,6 +37,9 @@ std::vector<fs::path> archives_in(const fs::path& folder) {
 
 /// Of an archive that is unpacked and checked.
 Json entry_json(const fs::path& archive) {
+  if (!is_archive_name(archive.filename().string()))
+    throw DataError(archive.string() + ": can't be in an index under this name; rename it to letters, digits, "
+                                       "\".\", \"_\", \"+\" and \"-\", such as my-tuner-1.0.0.tar.gz.");
   const TemporaryFolder folder;
   unpack_archive(archive, folder.path());
   const PluginFolder plugin = read_plugin_folder(folder.path(), archive.string());

@@ -1,4 +1,4 @@
-#include "shipping/plugin_folder.hpp"
+#include "shipping/archive/plugin_folder.hpp"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "shipping/plugin_index.hpp"
+#include "shipping/index/plugin_index.hpp"
 
 namespace cuecard::shipping {
 

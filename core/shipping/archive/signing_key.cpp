@@ -1,4 +1,4 @@
-#include "shipping/signing_key.hpp"
+#include "shipping/archive/signing_key.hpp"
 
 #include <array>
 #include <cerrno>

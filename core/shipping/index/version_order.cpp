@@ -1,4 +1,4 @@
-#include "shipping/version_order.hpp"
+#include "shipping/index/version_order.hpp"
 
 #include <algorithm>
 #include <vector>

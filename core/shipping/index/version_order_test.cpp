@@ -1,7 +1,7 @@
 /// The order of Semantic Versioning 2.0.0, section 11, and that of numbers.
 #include <doctest/doctest.h>
 
-#include "shipping/version_order.hpp"
+#include "shipping/index/version_order.hpp"
 
 using cuecard::shipping::compare_versions;
 

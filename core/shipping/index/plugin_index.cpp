@@ -1,4 +1,4 @@
-#include "shipping/plugin_index.hpp"
+#include "shipping/index/plugin_index.hpp"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 #include "sdk/manifest/json_fields.hpp"
 #include "sdk/manifest/read_manifest.hpp"
 #include "sdk/manifest/sidecar.hpp"
-#include "shipping/version_order.hpp"
+#include "shipping/index/version_order.hpp"
 
 namespace cuecard::shipping {
 
@@ -16,16 +16,6 @@ namespace {
 
 constexpr const char* index_format = "cuecard-plugin-index/1";
 constexpr std::size_t longest_name = 200;
-
-/// No folder, no blank, nothing that a URL or a shell reads otherwise.
-bool is_archive_name(const std::string& name) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-' || c == '+';
-  };
-  return name.ends_with(".tar.gz") && name.size() <= longest_name && !name.starts_with(".") &&
-         !name.starts_with("-") && std::ranges::all_of(name, plain);
-}
 
 IndexEntry entry_from(const nlohmann::json& json, const JsonOrigin& origin, const std::string& where) {
   JsonFields fields(json, origin, where);
@@ -52,6 +42,15 @@ IndexEntry entry_from(const nlohmann::json& json, const JsonOrigin& origin, cons
 }
 
 } // namespace
+
+bool is_archive_name(const std::string& name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-' || c == '+';
+  };
+  return name.ends_with(".tar.gz") && name.size() <= longest_name && !name.starts_with(".") &&
+         !name.starts_with("-") && std::ranges::all_of(name, plain);
+}
 
 std::string IndexEntry::mismatch() const {
   const registry::Verdict verdict = registry::judge(manifest, archive);

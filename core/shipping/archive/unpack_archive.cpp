@@ -1,4 +1,4 @@
-#include "shipping/archive.hpp"
+#include "shipping/archive/archive.hpp"
 
 #include <array>
 #include <fstream>
