@@ -122,7 +122,9 @@ std::shared_ptr<const Library> Library::open(const Plugin& plugin) {
   const std::lock_guard lock(mutex);
   std::shared_ptr<const Library>& known = opened[plugin.library];
   if (!known) {
-    for (const fs::path& each : {plugin.library.parent_path(), plugin.library})
+    const fs::path folder = plugin.library.parent_path();
+    const bool own = folder.filename() == plugin.library.stem(); // a folder of its own, which could be renamed
+    for (const fs::path& each : {own ? folder.parent_path() : folder, folder, plugin.library})
       if (const std::string reason = writable_by_others(each); !reason.empty())
         throw PluginError(each.string() + " " + reason + "; run `chmod go-w` on it.");
     try {

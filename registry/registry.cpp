@@ -90,7 +90,7 @@ std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& pl
     return "";
   if (reasons.size() == 1)
     return " One plugin could not be read: " + reasons[0];
-  return " " + std::to_string(reasons.size()) + " plugins could not be read; see `cuecard plugin list`.";
+  return " " + std::to_string(reasons.size()) + " plugins could not be read; see `cuecard plugin list --all`.";
 }
 
 /// Throws what a function of the manifest reported instead of a result.

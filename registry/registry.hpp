@@ -18,6 +18,7 @@
 #include "judge.hpp"
 #include "manifest/manifest.hpp"
 #include "search.hpp"
+#include "trust/trust.hpp"
 
 namespace cuecard {
 class Backbone;
@@ -54,7 +55,9 @@ struct Entry {
 
 class Registry {
 public:
-  static Registry scan(const SearchPath& search);
+  /// Libraries lie in a folder of the search path, or in a subfolder of their own name, as `plugin install` makes it. Those that came with
+  /// the program are trusted as the program is; the others as `trust` says.
+  static Registry scan(const SearchPath& search, const Trust& trust = Trust::standard());
 
   /// In the order of the search path, including rejected and shadowed ones.
   const std::vector<std::shared_ptr<const Plugin>>& plugins() const { return plugins_; }

@@ -56,21 +56,34 @@ std::string details_of(const Plugin& plugin) {
 
 } // namespace
 
-std::string list_text(const Registry& registry) {
-  if (registry.plugins().empty())
-    return "no plugins found\n";
+std::string unused_text(const Registry& registry) {
+  const auto unused =
+      std::ranges::count_if(registry.plugins(), [](const auto& plugin) { return !plugin->usable(); });
+  return unused == 0 ? ""
+                     : std::to_string(unused) + (unused == 1 ? " more is" : " more are") +
+                           " not used; `cuecard plugin list --all` says why.\n";
+}
+
+std::string list_text(const Registry& registry, bool all) {
+  std::vector<const Plugin*> shown;
+  for (const auto& plugin : registry.plugins())
+    if (all || plugin->usable())
+      shown.push_back(plugin.get());
+  const std::string rest = all ? "" : unused_text(registry);
+  if (shown.empty())
+    return rest.empty() ? "no plugins found\n" : "no plugin can be used\n" + rest;
   std::size_t id = 6, version = 7, components = 10;
-  for (const auto& plugin : registry.plugins()) {
+  for (const Plugin* plugin : shown) {
     id = std::max(id, plugin->manifest.id.size());
     version = std::max(version, plugin->manifest.version.size());
     components = std::max(components, components_of(*plugin).size());
   }
   std::string text = padded("plugin", id) + "  " + padded("version", version) + "  " +
                      padded("components", components) + "  state\n";
-  for (const auto& plugin : registry.plugins())
+  for (const Plugin* plugin : shown)
     text += padded(plugin->manifest.id, id) + "  " + padded(plugin->manifest.version, version) + "  " +
             padded(components_of(*plugin), components) + "  " + state_of(*plugin) + "\n";
-  return text;
+  return text + rest;
 }
 
 std::string info_text(const Registry& registry, std::string_view name) {

@@ -8,6 +8,7 @@
 
 #include "blocked.hpp"
 #include "manifest/sidecar.hpp"
+#include "trust/contents.hpp"
 
 namespace cuecard::registry {
 
@@ -40,15 +41,15 @@ std::string untrusted(const fs::path& file) {
   return "";
 }
 
-/// Reads the sidecar and checks compatibility and permissions of a library.
-std::shared_ptr<Plugin> examine(const fs::path& file, const std::string& origin) {
+/// Reads the sidecar and checks compatibility, trust and permissions of a library.
+std::shared_ptr<Plugin> examine(const fs::path& file, const Folder& folder, const Trust& trust) {
   auto plugin = std::make_shared<Plugin>();
   std::error_code error;
   plugin->library = fs::canonical(file, error);
   if (error)
     plugin->library = file;
   plugin->sidecar = fs::path(file).replace_extension(".json");
-  plugin->origin = origin;
+  plugin->origin = folder.origin;
   plugin->manifest.id = file.stem().string();
   if (!fs::exists(plugin->sidecar, error)) {
     plugin->refusal = file.string() + " has no sidecar " + plugin->sidecar.filename().string() +
@@ -73,10 +74,18 @@ std::shared_ptr<Plugin> examine(const fs::path& file, const std::string& origin)
     plugin->refusal = file.string() +
                       " is blocked until its file changes, because of an earlier check: " + reason +
                       " Rebuild or reinstall it, or run `cuecard plugin check` on it again.";
+  const bool came_with_program =
+      (folder.origin == "installed" || folder.origin == "build tree") && file.parent_path() == folder.path;
+  if (plugin->refusal.empty() && !came_with_program)
+    plugin->refusal =
+        trust.refusal(plugin->library.string(), plugin->manifest.sha256, plugin->library.parent_path());
   // Last, so that the components of an untrusted plugin are known and using one reports why it can't be used.
   for (const fs::path& each : {file, plugin->library, plugin->sidecar})
     if (const std::string reason = untrusted(each); !reason.empty())
       plugin->refusal = reason;
+  if (const std::string reason = writable_by_others(folder.path); !reason.empty())
+    plugin->refusal =
+        folder.path.string() + " " + reason + ", so its contents could be replaced; run `chmod go-w` on it.";
   return plugin;
 }
 
@@ -88,7 +97,7 @@ void check_ids(std::vector<std::shared_ptr<Plugin>>& folder) {
   for (const auto& [id, plugins] : by_id) {
     if (plugins.size() > 1) {
       for (Plugin* plugin : plugins)
-        plugin->refusal = plugins[0]->library.string() + " and " + plugins[1]->library.filename().string() +
+        plugin->refusal = plugins[0]->library.string() + " and " + plugins[1]->library.string() +
                           " in one folder both have the id \"" + id + "\"; remove one of them.";
     } else if (Plugin& plugin = *plugins.front();
                plugin.refusal.empty() &&
@@ -100,25 +109,33 @@ void check_ids(std::vector<std::shared_ptr<Plugin>>& folder) {
   }
 }
 
-/// The libraries of a folder, and those that are missing beside a sidecar.
+/// The libraries of a folder and of its plugins' own subfolders, and those that are missing beside a sidecar.
 std::set<fs::path> libraries_in(const fs::path& folder, std::vector<std::string>& warnings) {
   std::set<fs::path> libraries;
   for (const char* extension : {".so", ".json"})
     for (const fs::path& file : files_with(folder, extension, warnings))
       libraries.insert(fs::path(file).replace_extension(".so"));
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const fs::path own = at->path() / (at->path().filename().string() + ".so");
+    std::error_code ignored;
+    if (is_plugin_id(own.stem().string()) &&
+        (fs::exists(own, ignored) || fs::exists(fs::path(own).replace_extension(".json"), ignored)))
+      libraries.insert(own);
+  }
   return libraries;
 }
 
 } // namespace
 
-Registry Registry::scan(const SearchPath& search) {
+Registry Registry::scan(const SearchPath& search, const Trust& trust) {
   Registry registry;
   registry.warnings_ = search.warnings;
   std::map<std::string, fs::path> winners;
   for (const Folder& folder : search.folders) {
     std::vector<std::shared_ptr<Plugin>> found;
     for (const fs::path& file : libraries_in(folder.path, registry.warnings_))
-      found.push_back(examine(file, folder.origin));
+      found.push_back(examine(file, folder, trust));
     check_ids(found);
     for (const auto& plugin : found) {
       const std::string& id = plugin->manifest.id;

@@ -158,6 +158,17 @@ TEST_CASE("duplicate ids in one folder reject both plugins; others still work") 
   CHECK(registry.find(CUECARD_TUNER, "other").component().name == "other");
 }
 
+TEST_CASE("a plugin may lie in a subfolder of its own name, and not beside it as well") {
+  const TestFolder folder;
+  install(folder / "own", plugin("own", {component(CUECARD_TUNER, "mine")}));
+  install(folder / "other", plugin("another", {component(CUECARD_TUNER, "not-found")}));
+  install(folder / ".hidden", plugin("hidden", {component(CUECARD_TUNER, "hidden")}));
+  CHECK(scan({folder.path()}).find(CUECARD_TUNER, "mine").plugin->library == folder / "own" / "own.so");
+  CHECK(scan({folder.path()}).plugins().size() == 1);
+  install(folder.path(), plugin("own", {component(CUECARD_TUNER, "mine")}));
+  CHECK(rejects(scan({folder.path()}), "both have the id \"own\""));
+}
+
 TEST_CASE("a plugin's file is named after its id") {
   const TestFolder folder;
   install(folder.path(), plugin("right", {component(CUECARD_TUNER, "mine")}), "wrong");
@@ -186,7 +197,7 @@ TEST_CASE("unusable sidecars are reported by name, where they may matter") {
   CHECK(registry.warnings().empty());
   CHECK(holds(error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "lost"); }), "Reinstall the plugin"));
   CHECK(holds(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "bare"); }),
-              "4 plugins could not be read; see `cuecard plugin list`."));
+              "4 plugins could not be read; see `cuecard plugin list --all`."));
 }
 
 TEST_CASE("files writable by others are rejected") {
@@ -218,7 +229,9 @@ TEST_CASE("a plugin for another LibTorch is listed but rejected, and doesn't hid
   install(folder.path(), plugin("good", {component(CUECARD_TUNER, "mine")}));
   const Registry registry = scan({folder.path()});
   CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.id == "good");
-  CHECK(holds(list_text(registry), "rejected: "));
+  CHECK(holds(list_text(registry, true), "rejected: "));
+  CHECK_FALSE(holds(list_text(registry, false), "old"));
+  CHECK(holds(list_text(registry, false), "1 more is not used"));
   CHECK(holds(json_line(*registry.plugins()[1]), "\"usable\":false"));
   CHECK(holds(info_text(registry, "old"), "LibTorch 2.14"));
 }

@@ -37,21 +37,12 @@ void add_environment(SearchPath& search) {
   }
 }
 
-void add_user(SearchPath& search) {
-  const fs::path data = environment("XDG_DATA_HOME");
-  const fs::path home = environment("HOME");
-  if (data.is_absolute())
-    search.add(data / "cuecard" / "plugins", "user");
-  else if (home.is_absolute())
-    search.add(home / ".local" / "share" / "cuecard" / "plugins", "user");
-}
-
 /// <prefix>/bin/program or <prefix>/lib/[multiarch/]libcuecard.so -> <prefix>/lib/cuecard/plugins.
 void add_installed(SearchPath& search) {
   std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error)
-    search.add(program.parent_path().parent_path() / "lib" / "cuecard" / "plugins", "installed");
+  const fs::path tree = program_prefix();
+  if (!tree.empty())
+    search.add(tree / "lib" / "cuecard" / "plugins", "installed");
   Dl_info info{};
   if (::dladdr(reinterpret_cast<void*>(&abi_folder), &info) && info.dli_fname) {
     const fs::path library = fs::canonical(info.dli_fname, error);
@@ -61,8 +52,7 @@ void add_installed(SearchPath& search) {
     }
   }
   // A build tree, recognised by its cache file, has programs in bin/ and plugins in plugins/.
-  const fs::path tree = program.parent_path().parent_path();
-  if (!program.empty() && fs::exists(tree / "CMakeCache.txt", error))
+  if (!tree.empty() && fs::exists(tree / "CMakeCache.txt", error))
     search.add(tree / "plugins", "build tree");
 }
 
@@ -84,6 +74,19 @@ bool is_private_group(gid_t group, uid_t owner) {
 }
 
 } // namespace
+
+fs::path program_prefix() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path() : program.parent_path().parent_path();
+}
+
+fs::path user_plugin_folder() {
+  const fs::path data = environment("XDG_DATA_HOME"), home = environment("HOME");
+  if (data.is_absolute())
+    return data / "cuecard" / "plugins";
+  return home.is_absolute() ? home / ".local" / "share" / "cuecard" / "plugins" : fs::path();
+}
 
 std::string abi_folder() {
   const HostBuild host = HostBuild::current();
@@ -112,7 +115,8 @@ SearchPath SearchPath::standard(const std::vector<std::string>& plugin_path) {
     search.add(fs::absolute(path), "--plugin-path");
   }
   add_environment(search);
-  add_user(search);
+  if (const fs::path user = user_plugin_folder(); !user.empty())
+    search.add(user, "user");
   add_installed(search);
   return search;
 }

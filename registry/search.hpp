@@ -31,6 +31,12 @@ struct SearchPath {
 /// Folder name for plugins built for this host's ABI and LibTorch, such as "abi3-torch2.15".
 std::string abi_folder();
 
+/// The folder that the program was installed in, the parent of its `bin`; empty if unknown.
+std::filesystem::path program_prefix();
+
+/// The user's plugin folder, $XDG_DATA_HOME/cuecard/plugins (~/.local/share/...); empty without a home.
+std::filesystem::path user_plugin_folder();
+
 /// Whether others than the owner may write to the file or folder, as the end of a sentence, or "". A group with
 /// the owner's name and no further members counts as the owner (Debian's private groups).
 std::string writable_by_others(const std::filesystem::path& path);

@@ -154,7 +154,7 @@ def deb(stage: Path, dist: Path) -> list[Path]:
     root, dev = stage / "cuecard", stage / "cuecard-dev"
     prefix = root / "usr/lib/cuecard"
     installed(prefix, "$ORIGIN")
-    bring_libraries(prefix, leave_out=re.compile(r"lib(boost_program_options|icu\w+|crypto)\.so"))
+    bring_libraries(prefix, leave_out=re.compile(r"lib(archive|boost_program_options|icu\w+|crypto)\.so"))
     check_clean(prefix)
     for folder in ("include", "lib/cmake", "lib/pkgconfig", "bin/cuecard-manifest"):
         place = dev / "usr/lib/cuecard" / folder
@@ -173,7 +173,7 @@ def deb(stage: Path, dist: Path) -> list[Path]:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
     return [
-        deb_package(dist, root, "cuecard", "libc6, libstdc++6, libicu72, libssl3, libboost-program-options1.74.0",
+        deb_package(dist, root, "cuecard", "libc6, libstdc++6, libicu72, libssl3, libarchive13, libboost-program-options1.74.0\nRecommends: libcurl4, ca-certificates",
                     "tunes and serves prompts for frozen language models"),
         deb_package(dist, dev, "cuecard-dev", f"cuecard (= {version()})", "headers and CMake package of cuecard"),
     ]  # fmt: skip

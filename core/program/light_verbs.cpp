@@ -9,8 +9,10 @@
 #include "machine/processors.hpp"
 #include "program/command_line.hpp"
 #include "program/doctor.hpp"
+#include "program/engine_library.hpp"
 #include "program/help.hpp"
 #include "program/new_plugin.hpp"
+#include "program/shipping_verbs.hpp"
 #include "program/values.hpp"
 #include "registry/blocked.hpp"
 #include "registry/judge.hpp"
@@ -37,11 +39,14 @@ registry::Registry scan(const Values& values) {
 int list_plugins(const Values& values) {
   const registry::Registry plugins = scan(values);
   if (!values.given("json")) {
-    std::cout << registry::list_text(plugins);
+    std::cout << registry::list_text(plugins, values.given("all"));
     return 0;
   }
   for (const auto& plugin : plugins.plugins())
-    std::cout << registry::json_line(*plugin) << '\n';
+    if (plugin->usable() || values.given("all"))
+      std::cout << registry::json_line(*plugin) << '\n';
+  if (!values.given("all"))
+    std::cerr << registry::unused_text(plugins);
   return 0;
 }
 
@@ -162,6 +167,8 @@ int run_without_engine(const CuecardCall& call) {
     return show_manifest(values);
   if (call.verb == "plugin new")
     return new_plugin(values);
+  if (is_shipping_verb(call.verb))
+    return run_in_shipping(call);
   if (call.verb == "doctor")
     return doctor(values);
   if (call.verb == "version")

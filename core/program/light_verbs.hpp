@@ -5,7 +5,7 @@
 
 namespace cuecard::host {
 
-/// Runs `plugin list|info|probe|manifest|new`, `completion`, `doctor`, `version` or `help` and returns the exit code.
+/// Runs `plugin list|info|probe|manifest|new` and those of libcuecard-shipping, `completion`, `doctor`, `version` or `help` and returns the exit code.
 int run_without_engine(const CuecardCall& call);
 
 } // namespace cuecard::host

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "program/shipping_verbs.hpp"
+
 namespace cuecard::host {
 
 namespace {
@@ -318,7 +320,8 @@ std::vector<Verb> plugin_verbs() {
       {"plugin list",
        "list installed plugins and their components",
        {},
-       plugins + Flags{json},
+       Flags{toggle("all", "Also those that can't be used or are shadowed by another one, with the reason.")} +
+           plugins + Flags{json},
        "cuecard plugin list",
        false},
       {"plugin info",
@@ -391,7 +394,7 @@ std::vector<Verb> plugin_verbs() {
 
 std::vector<Verb> all() {
   std::vector<Verb> table = training_verbs();
-  for (auto& part : {inspection_verbs(), plugin_verbs()})
+  for (auto& part : {inspection_verbs(), plugin_verbs(), shipping_verbs()})
     table.insert(table.end(), part.begin(), part.end());
   return table;
 }

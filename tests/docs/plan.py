@@ -20,6 +20,8 @@ ctest --test-dir ~/snippets/build --no-tests=error
 mkdir ~/plugins
 cp ~/snippets/build/plugins/abi*/my-tuner.* ~/plugins
 cp ~/plugins/my-tuner.so ~/plugins/my-tuner.json .
+cp ~/snippets/README.md .
+echo 'MIT' >LICENSE
 cuecard render --plugin-path ~/plugins --model MODEL --template-component headed --template '{text}' film"""
 
 
@@ -71,7 +73,7 @@ SCENES = {
         {"MODEL": SMOLLM2, "SmolLM2": SMOLLM2},
         {"sst2.json": ("docs/task-files.md", 1, {})},
     ),
-    "docs/writing-a-plugin.md": Scene(LLAMA, CAUSAL, before={"cuecard plugin info my-tuner": BUILD_SNIPPETS}),
+    "docs/writing-a-plugin.md": Scene(LLAMA, CAUSAL, before={"cuecard plugin key new": BUILD_SNIPPETS}),
     "examples/embed/README.md": Scene(before={"cmake -G": "cp -r examples/embed/* ."}),
     "examples/tasks/README.md": Scene(),
     "examples/hello-tuner/README.md": Scene(LLAMA, CAUSAL, before={"cmake -G": "cp -r examples/hello-tuner/* ."}),

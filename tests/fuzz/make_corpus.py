@@ -1,11 +1,16 @@
-"""make_corpus.py: writes the binary inputs in corpus/: safetensors files, adapters, a GGUF file, SentencePiece models, shared libraries.
+"""make_corpus.py: writes the binary inputs in corpus/: safetensors files, adapters, a GGUF file, SentencePiece models, shared libraries,
+plugin archives.
 
 Each is about the smallest input that its parser accepts. Other files in corpus/ are written by hand or are findings, and are kept.
 """
 
+import gzip
+import hashlib
+import io
 import json
 import math
 import struct
+import tarfile
 from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -240,9 +245,36 @@ def make_libraries() -> None:
     write("library/relocations-without-end", Library().finished(gnu_hash=True, packed=False, claimed=2**60))
 
 
+# Plugin archives: registry/archive_format.md. Mostly without gzip, behind whose checksum no change would be seen.
+
+
+def plugin_archive(signature: bytes = b"", pax: bool = False) -> bytes:
+    files = {"LICENSE": b"MIT\n", "README.md": b"# tiny\n", "tiny.json": b"{}\n", "tiny.so": b"\x7fELF" + bytes(60)}
+    listed = [{"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
+    contents = json.dumps({"format": "cuecard-plugin/1", "id": "tiny", "version": "1.0", "files": listed}).encode()
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w", format=tarfile.PAX_FORMAT if pax else tarfile.USTAR_FORMAT) as tar:
+        for name, data in ({"CONTENTS": contents} | ({"SIGNATURE": signature} if signature else {}) | files).items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            if pax:
+                member.pax_headers = {"comment": "none"}
+            tar.addfile(member, io.BytesIO(data))
+    return written.getvalue().rstrip(b"\0") + bytes(1024)
+
+
+def make_plugin_archives() -> None:
+    write("plugin-archive/plain", plugin_archive())
+    write("plugin-archive/pax", plugin_archive(pax=True))
+    write("plugin-archive/gzip", gzip.compress(plugin_archive(), mtime=0))
+    write("plugin-archive/signature-of-another",
+          plugin_archive(json.dumps({"key": "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=", "signature": "A" * 86 + "=="}).encode()))
+
+
 if __name__ == "__main__":
     make_safetensors()
     make_adapters()
     make_gguf()
     make_sentencepiece()
     make_libraries()
+    make_plugin_archives()

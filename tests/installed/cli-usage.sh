@@ -88,9 +88,10 @@ for line in sys.stdin:
 source <(cuecard completion bash)
 complete_words() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _cuecard; echo "${COMPREPLY[*]}"; }
 [ "$(complete_words cuecard tr)" = train ]
-[ "$(complete_words cuecard plugin '')" = 'list info probe manifest new' ]
+[ "$(complete_words cuecard plugin '')" = 'list info probe manifest new pack key index search install upgrade remove verify' ]
 [ "$(complete_words cuecard eval --dty)" = --dtype ]
 [ "$(complete_words cuecard eval --dtype bf)" = bfloat16 ]
+[ "$(complete_words cuecard plugin install --ver)" = --version ]
 [ "$(complete_words cuecard model convert --dtype fl)" = 'float32 float16' ]
 
 # A full disk is an error.

@@ -1,0 +1,101 @@
+#include "program/shipping_verbs.hpp"
+
+#include <algorithm>
+
+namespace cuecard::host {
+
+namespace {
+
+using Kind = ValueType::Kind;
+
+const ValueType text{Kind::text, 0, 0, {}};
+const ValueType path{Kind::path, 0, 0, {}};
+
+Flag option(const char* name, const char* value, const ValueType& type, const char* help,
+            bool repeatable = false) {
+  return {name, value, type, help, "", false, repeatable};
+}
+Flag toggle(const char* name, const char* help) {
+  return {name, "", {Kind::none, 0, 0, {}}, help, "", false, false};
+}
+
+const Flag index_place = option(
+    "index", "DIR|URL", path,
+    "Folder or https:// address of an index. Default: those of CUECARD_PLUGIN_INDEX, separated by blanks.",
+    true);
+const Flag folder =
+    option("dir", "DIR", path, "Plugin folder. Default: cuecard/plugins in the user's data folder.");
+const Flag system_folder = toggle("system", "The plugin folder of the installation, for all its users.");
+const Flag json = toggle("json", "Print JSON, one object per line (docs/json-output.md).");
+
+Verb light(Verb verb) {
+  verb.engine = false;
+  return verb;
+}
+
+Flag required(Flag flag) {
+  flag.required = true;
+  return flag;
+}
+
+} // namespace
+
+std::vector<Verb> shipping_verbs() {
+  return {
+      light({"plugin pack",
+             "pack a plugin into one archive (docs/plugins.md)",
+             {{"file", path, "Plugin library; its sidecar lies beside it."}},
+             {required(option("out", "ARCHIVE", path, "The archive, a file that ends in .tar.gz.")),
+              option("readme", "FILE", path, "Default: README.md in the working directory."),
+              option("license", "FILE", path, "Default: LICENSE in the working directory."),
+              option("key", "FILE", path, "Sign with this private key of `cuecard plugin key new`.")},
+             "cuecard plugin pack build/plugins/abi3-torch2.15/my-tuner.so --out my-tuner-1.0.0.tar.gz"}),
+      light({"plugin key",
+             "make a key to sign archives with, or show its public half",
+             {{"action", {Kind::choice, 0, 0, {"new", "show"}}, "new makes a key, show prints the public key."},
+              {"file", path, "File of the private key; new makes it, and never overwrites one."}},
+             {},
+             "cuecard plugin key new author.pem"}),
+      light(
+          {"plugin index",
+           "make or update the index of a folder of archives",
+           {{"folder", path, "Folder with archives of `cuecard plugin pack`; index.json is written into it."}},
+           {},
+           "cuecard plugin index archives"}),
+      light({"plugin search",
+             "list the plugins of an index",
+             {{"text", text, "Part of an id, a component's name or its summary. Default: all.", false}},
+             {index_place, folder, system_folder, json},
+             "cuecard plugin search tuner --index archives"}),
+      light({"plugin install",
+             "install a plugin from an archive or from an index",
+             {{"plugin", text, "Archive, or the id of a plugin in an index."}},
+             {index_place,
+              option("version", "VERSION", text, "This version. Default: the newest that fits this host."),
+              folder, system_folder, toggle("downgrade", "Let an older version replace the installed one."),
+              json},
+             "cuecard plugin install my-tuner --index https://plugins.example.org/index"}),
+      light({"plugin upgrade",
+             "install the newest versions of installed plugins",
+             {{"plugin", text, "Ids. Default: all that were installed from archives.", false, true}},
+             {index_place, folder, system_folder, json},
+             "cuecard plugin upgrade --index https://plugins.example.org/index"}),
+      light({"plugin remove",
+             "remove a plugin that was installed from an archive",
+             {{"plugin", text, "Its id."}},
+             {folder, system_folder},
+             "cuecard plugin remove my-tuner"}),
+      light({"plugin verify",
+             "compare installed plugins with their hashes, signatures and the trust policy",
+             {{"plugin", text, "Ids. Default: all.", false, true}},
+             {option("plugin-path", "DIR", path, "Search this folder for plugins first.", true), json},
+             "cuecard plugin verify"}),
+  };
+}
+
+bool is_shipping_verb(const std::string& name) {
+  static const std::vector<Verb> table = shipping_verbs();
+  return std::ranges::any_of(table, [&](const Verb& verb) { return verb.name == name; });
+}
+
+} // namespace cuecard::host

@@ -1,0 +1,118 @@
+#include "shipping/index/plugin_index.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include <cuecard/error.hpp>
+
+#include "files/atomic_write.hpp"
+#include "files/run_lock.hpp"
+#include "files/sha256.hpp"
+#include "sdk/manifest/file_bytes.hpp"
+#include "shipping/archive/archive.hpp"
+#include "shipping/archive/plugin_folder.hpp"
+#include "shipping/archive/temporary_folder.hpp"
+
+namespace cuecard::shipping {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<fs::path> archives_in(const fs::path& folder) {
+  std::vector<fs::path> archives;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (at->path().filename().string().ends_with(".tar.gz"))
+      archives.push_back(at->path());
+  if (error)
+    throw DataError(folder.string() + ": can't be read (" + error.message() + ").");
+  std::ranges::sort(archives);
+  return archives;
+}
+
+/// Of an archive that is unpacked and checked.
+Json entry_json(const fs::path& archive) {
+  if (!is_archive_name(archive.filename().string()))
+    throw DataError(archive.string() + ": can't be in an index under this name; rename it to letters, digits, "
+                                       "\".\", \"_\", \"+\" and \"-\", such as my-tuner-1.0.0.tar.gz.");
+  const TemporaryFolder folder;
+  unpack_archive(archive, folder.path());
+  const PluginFolder plugin = read_plugin_folder(folder.path(), archive.string());
+  const auto& signature = plugin.contents.signature;
+  const fs::path sidecar = folder.path() / (plugin.manifest.id + ".json");
+  const auto bytes = file_bytes(sidecar, registry::largest_packed(sidecar.filename().string()));
+  return {{"archive", archive.filename().string()},
+          {"size", fs::file_size(archive)},
+          {"sha256", sha256_of_file(archive)},
+          {"signature",
+           signature ? Json{{"key", signature->key}, {"signature", signature->signature}} : Json(nullptr)},
+          {"manifest", Json::parse(bytes.begin(), bytes.end())}};
+}
+
+/// What must not change once it is published: id, version, and everything that decides whether it fits a host.
+std::string build_of(const IndexEntry& entry) {
+  const Manifest& manifest = entry.manifest;
+  std::string flags;
+  for (const std::string& flag : abi_flag_names(manifest.abi_flags & ~uint32_t{CUECARD_NDEBUG}))
+    flags += " " + flag;
+  return manifest.id + " " + manifest.version + " (" + entry.build() + ", " + stdlib_name(manifest.stdlib) +
+         flags + ")";
+}
+
+void compare_with_last(const PluginIndex& last, const PluginIndex& now, const std::string& file) {
+  std::map<std::string, const IndexEntry*> builds;
+  for (const IndexEntry& entry : now.entries)
+    if (const auto [known, added] = builds.emplace(build_of(entry), &entry); !added)
+      throw DataError(entry.archive + " and " + known->second->archive + " are both " + known->first +
+                      "; give one of them another version.");
+  for (const IndexEntry& entry : last.entries) {
+    const auto found = builds.find(build_of(entry));
+    if (found != builds.end() && found->second->sha256 != entry.sha256)
+      throw DataError(
+          found->second->archive + ": was replaced: " + file + " lists " + found->first +
+          " with a SHA-256 that starts with " + entry.sha256.substr(0, 12) + ", now it is " +
+          found->second->sha256.substr(0, 12) +
+          ". Who has installed it must get the same bytes again: give the new archive a new version.");
+  }
+}
+
+} // namespace
+
+IndexedFolder write_index(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error))
+    throw DataError(folder.string() + ": there is no such folder.");
+  const fs::path file = folder / index_name;
+  const RunLock lock(lock_file_beside(file), file, "index");
+  PluginIndex last;
+  if (fs::exists(file, error))
+    last = read_index(file_bytes(file, largest_index), file.string());
+
+  Json plugins = Json::array();
+  for (const fs::path& archive : archives_in(folder))
+    plugins.push_back(entry_json(archive));
+  const std::string text =
+      Json{{"format", "cuecard-plugin-index/1"}, {"plugins", std::move(plugins)}}.dump(1) + "\n";
+  const PluginIndex now =
+      read_index(std::span(reinterpret_cast<const unsigned char*>(text.data()), text.size()), file.string());
+  compare_with_last(last, now, file.string());
+  write_file_atomically(file, text);
+
+  IndexedFolder done{now.entries.size(), 0, 0};
+  const auto holds = [](const PluginIndex& index, const IndexEntry& entry) {
+    return std::ranges::any_of(index.entries,
+                               [&](const IndexEntry& each) { return each.sha256 == entry.sha256; });
+  };
+  for (const IndexEntry& entry : now.entries)
+    done.added += !holds(last, entry);
+  for (const IndexEntry& entry : last.entries)
+    done.removed += !holds(now, entry);
+  return done;
+}
+
+} // namespace cuecard::shipping

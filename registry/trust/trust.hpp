@@ -1,0 +1,57 @@
+/// Which plugins a user or an administrator trusts, beyond those that came with the program.
+///
+/// A plugin is native code with the rights of its user. A hash says that bytes are those that somebody chose, a signature who published
+/// them; neither says that they do no harm. The format of the files is described in docs/plugins.md.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "manifest/manifest.hpp"
+
+namespace cuecard::registry {
+
+/// One policy file.
+struct TrustPolicy {
+  enum class Level { any, listed, signed_by };
+
+  Level level = Level::any;
+  std::vector<std::string> hashes; ///< SHA-256 of libraries
+  std::vector<std::string> keys;   ///< public keys
+  bool locked = false;             ///< holds whatever later files say
+  std::filesystem::path file;
+
+  /// Throws DataError if it can't be read, is damaged, or can be written by others.
+  static TrustPolicy read(const std::filesystem::path& file);
+
+  /// Why a library with this SHA-256, in a folder with the CONTENTS and SIGNATURE of its archive or without, is not trusted; "" if it is.
+  std::string refusal(const std::string& sha256, const std::filesystem::path& folder) const;
+};
+
+/// The policies that hold together.
+class Trust {
+public:
+  /// Trusts everything.
+  Trust() = default;
+  /// Of these files those that exist. Locked ones hold, and of the others the last. A file that can't be used makes nothing trusted.
+  explicit Trust(const std::vector<std::filesystem::path>& files);
+
+  /// /etc/cuecard/plugin-trust.json, PREFIX/etc/cuecard/plugin-trust.json, where PREFIX is that of the program, and
+  /// $XDG_CONFIG_HOME/cuecard/plugin-trust.json (~/.config/...).
+  static Trust standard();
+
+  /// See TrustPolicy::refusal. `shown` is the prefix of the sentence.
+  std::string refusal(const std::string& shown, const std::string& sha256,
+                      const std::filesystem::path& folder) const;
+
+  /// "signed by a listed key, by /etc/cuecard/plugin-trust.json (locked)"; "any plugin".
+  std::string described() const;
+
+private:
+  std::vector<TrustPolicy> policies_;
+  std::string unusable_; ///< why a file can't be used
+};
+
+} // namespace cuecard::registry
