@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
     parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "methods",
-                                           "autoprompt", "after-text", "prefix-generation", "seeds"], help="one part")
+                                           "autoprompt", "after-text", "prefix-generation", "seeds", "serving"], help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     if arguments.only in (None, "tokenizers"):
@@ -216,7 +216,7 @@ def main() -> None:
     if arguments.only in (None, "encoder"):
         bench.encoding()
     of_methods = {"methods": "training", "after-text": "after_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
-    if arguments.only not in ("tokenizers", "encoder", "generation", *of_methods):
+    if arguments.only not in ("tokenizers", "encoder", "generation", "serving", *of_methods):
         bench.same_results()
     if arguments.only in (None, "training"):
         bench.training()
@@ -231,6 +231,10 @@ def main() -> None:
         tuners.measure(bench, TEMPLATE, WORDS, PEERS, chosen)
     if arguments.only in (None, "start-up"):
         bench.answering()
+    if arguments.only in (None, "serving"):
+        import serving
+
+        serving.measure(bench, arguments.rows)
     if arguments.only in (None, "seeds"):
         import three_seeds
 

@@ -1,0 +1,31 @@
+#include "server/http/tls.hpp"
+
+#include <openssl/ssl.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard::server {
+
+std::unique_ptr<boost::asio::ssl::context> tls_context(const std::filesystem::path& certificates,
+                                                       const std::filesystem::path& key) {
+  using boost::asio::ssl::context;
+  auto tls = std::make_unique<context>(context::tls_server);
+  tls->set_options(context::default_workarounds | context::no_sslv2 | context::no_sslv3 | context::no_tlsv1 |
+                   context::no_tlsv1_1 | context::single_dh_use);
+  boost::system::error_code error;
+  tls->use_certificate_chain_file(certificates.string(), error);
+  if (error)
+    throw DataError(certificates.string() + ": no certificate could be read (" + error.message() +
+                    "); a PEM file was expected.");
+  // Without a terminal nobody could answer the question for a passphrase.
+  tls->set_password_callback([](std::size_t, context::password_purpose) { return std::string(); }, error);
+  tls->use_private_key_file(key.string(), context::pem, error);
+  if (!error && SSL_CTX_check_private_key(tls->native_handle()) == 1)
+    return tls;
+  throw DataError(key.string() + ": " +
+                  (error ? "no private key could be read (" + error.message() + ")"
+                         : "this is not the key of the certificate " + certificates.string()) +
+                  "; a PEM file without a passphrase was expected.");
+}
+
+} // namespace cuecard::server
