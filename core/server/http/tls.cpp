@@ -1,7 +1,5 @@
 #include "server/http/tls.hpp"
 
-#include <openssl/ssl.h>
-
 #include <cuecard/error.hpp>
 
 namespace cuecard::server {
@@ -20,12 +18,10 @@ std::unique_ptr<boost::asio::ssl::context> tls_context(const std::filesystem::pa
   // Without a terminal nobody could answer the question for a passphrase.
   tls->set_password_callback([](std::size_t, context::password_purpose) { return std::string(); }, error);
   tls->use_private_key_file(key.string(), context::pem, error);
-  if (!error && SSL_CTX_check_private_key(tls->native_handle()) == 1)
-    return tls;
-  throw DataError(key.string() + ": " +
-                  (error ? "no private key could be read (" + error.message() + ")"
-                         : "this is not the key of the certificate " + certificates.string()) +
-                  "; a PEM file without a passphrase was expected.");
+  if (error)
+    throw DataError(key.string() + ": no private key of the certificate " + certificates.string() +
+                    " could be read (" + error.message() + "); a PEM file without a passphrase was expected.");
+  return tls;
 }
 
 } // namespace cuecard::server

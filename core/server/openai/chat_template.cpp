@@ -24,7 +24,7 @@ std::shared_ptr<const Template> template_of(const std::string& roles, const std:
   std::size_t message = 0;
   for (std::string role; list >> role; ++message)
     text +=
-        R"({"role": ")" + role + R"("}{"placeholder": ")" + field_of(message) + R"(", "shortenable": false})";
+        R"({"role": ")" + role + R"("}{"placeholder": ")" + field_of(message) + R"(", "shortenable": False})";
   text += R"({"role": "assistant"}{"mask"})";
   auto made = std::make_shared<GrammarTemplate>(GrammarTemplateSettings{.text = text, .chat_format = format});
   made->prepare(target);
