@@ -204,6 +204,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12, help="training steps of a round (default: 12)")
     parser.add_argument("--rows", type=int, default=600, help="held-out rows (default: 600)")
+    parser.add_argument("--cards", type=int, default=1000, help="most cards of the part `serving` (default: 1000)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
@@ -234,7 +235,7 @@ def main() -> None:
     if arguments.only in (None, "serving"):
         import serving
 
-        serving.measure(bench, arguments.rows)
+        serving.measure(bench, arguments.rows, arguments.cards)
     if arguments.only in (None, "seeds"):
         import three_seeds
 

@@ -1,4 +1,4 @@
-"""How many cards cost in `cuecard serve`: rows per second with 1, 10, 100 and 1000 cards asked at random, as ratios to one card in the
+"""What many cards cost in `cuecard serve`: rows per second with 1, 10, 100 and 1000 cards asked at random, as ratios to one card in the
 same round, and the latency at low load beside that of a lone call. Every card has a folder of its own; all are in memory."""
 
 import http.client
@@ -15,7 +15,6 @@ from pathlib import Path
 
 from measured import spread
 
-COUNTS = (1, 10, 100, 1000)
 CLIENTS = 48  # more than a pass has rows, so that passes are full
 NEARLY = 1.2  # of a lone call: the latency at low load
 
@@ -66,6 +65,13 @@ def ask(connection: http.client.HTTPConnection, card: str, text: str) -> float:
     return time.perf_counter() - begin
 
 
+def ask_all(server: Server, rows: list[dict]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("POST", "/v1/predict", json.dumps({"rows": rows}))
+    if any("error" in answer for answer in json.loads(connection.getresponse().read())["answers"]):
+        sys.exit("bench: no label")
+
+
 def throughput(server: Server, cards: list[str], texts: list[str], seed: int) -> tuple[float, float]:
     """Rows per second of many clients, each of which has one row at a time; and rows per pass."""
     work = iter(list(zip(random.Random(seed).choices(cards, k=len(texts)), texts)))
@@ -110,29 +116,30 @@ def low_load(server: Server, cards: list[str], texts: list[str], seconds_alone: 
     return statistics.median(found)
 
 
-def copies(folder: Path, kinds: list[Path]) -> list[str]:
-    """A thousand cards of these kinds in turn."""
+def copies(folder: Path, kinds: list[Path], count: int) -> list[str]:
+    """Cards of these kinds in turn."""
     shutil.rmtree(folder, ignore_errors=True)
-    for number in range(max(COUNTS)):
+    for number in range(count):
         shutil.copytree(kinds[number % len(kinds)], folder / f"card{number}")
-    return [f"card{number}" for number in range(max(COUNTS))]
+    return [f"card{number}" for number in range(count)]
 
 
-def measure(bench, rows: int) -> None:
-    bench.soft_prompt(bench.few, 4, "serving-soft.card")
-    bench.cuecard.train(bench.task[bench.few], bench.model, bench.home / "serving-lora.card", "lora", steps=2)
+def measure(bench, rows: int, most: int) -> None:
+    counts = [count for count in (1, 10, 100, 1000) if count <= most]
+    bench.soft_prompt(bench.few, 1, "serving-soft.card")
+    bench.cuecard.train(bench.task[bench.few], bench.model, bench.home / "serving-lora.card", "lora", steps=1, batch_size=4)
     soft, lora = bench.home / "serving-soft.card", bench.home / "serving-lora.card"
     texts = [json.loads(line)["text"] for line in bench.held_out.read_text().splitlines()][:rows]
     for what, kinds in (("soft prompts", [soft]), ("soft prompts and LoRA in turn", [soft, lora])):
         folder = bench.home / "serving-cards"
-        names = copies(folder, kinds)
-        speeds, fills, alone, low = {count: [] for count in COUNTS}, {count: [] for count in COUNTS}, [], []
+        names = copies(folder, kinds, most)
+        speeds, fills, alone, low = {count: [] for count in counts}, {count: [] for count in counts}, [], []
         with Server(bench, folder, len(names)) as server:
             at_start = server.megabytes()
-            for name in names:  # what is cached for each card is there
-                ask(http.client.HTTPConnection("127.0.0.1", server.port), name, texts[0])
+            for first in range(0, len(names), 32):  # what is cached for each card is there
+                ask_all(server, [{"card": name, "text": texts[0]} for name in names[first : first + 32]])
             for turn in range(bench.rounds):
-                for count in COUNTS:
+                for count in counts:
                     speed, fill = throughput(server, names[:count], texts, turn)
                     speeds[count].append(speed)
                     fills[count].append(fill)
@@ -140,7 +147,7 @@ def measure(bench, rows: int) -> None:
                 alone.append(statistics.median(ask(connection, names[0], text) for text in texts[:20]))
                 low.append(low_load(server, names[:10], texts[:20], alone[-1], turn))
             print(f"\nserving, {what}, {CLIENTS} clients with one row each, {len(texts)} rows a round (minimum / median / maximum)")
-            for count in COUNTS:
+            for count in counts:
                 ratio = [speed / one for speed, one in zip(speeds[count], speeds[1])]
                 print(f"  {count:4} cards  {spread(speeds[count]):<24} rows/s, {statistics.median(fills[count]):4.1f} rows a pass"
                       + (f"  {spread(ratio)} of one card" if count > 1 else ""))

@@ -246,6 +246,8 @@ std::vector<Verb> inspection_verbs() {
                "max-cards-loaded", "N", integer(1, 1e6),
                "Cards that stay in memory; those that were asked least recently are read again when they are asked.",
                "1000"),
+           option("prefix-cache", "MB", integer(1, 1e7),
+                  "Most memory for the keys and values of what the prompts of cards begin with.", "2048"),
            option("tls-cert", "FILE", path,
                   "Certificate in PEM, with those that signed it: serve HTTPS. Needs --tls-key."),
            option("tls-key", "FILE", path, "Its private key in PEM, without a passphrase."),

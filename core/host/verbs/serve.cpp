@@ -26,6 +26,7 @@ server::ServerSettings settings_of(const Values& values) {
   settings.drain = std::chrono::seconds(values.integer("drain"));
   settings.scheduler.threads = threads_of(values);
   settings.scheduler.batches = {values.integer("batch-size"), values.integer("batch-tokens")};
+  settings.scheduler.batches.prefix_bytes = values.integer("prefix-cache") << 20;
   settings.scheduler.max_waiting_rows = values.integer("max-queue");
   settings.scheduler.max_waiting_tokens = values.integer("max-queue-tokens", 0);
   settings.cards_in_memory = static_cast<std::size_t>(values.integer("max-cards-loaded"));
