@@ -204,11 +204,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12, help="training steps of a round (default: 12)")
     parser.add_argument("--rows", type=int, default=600, help="held-out rows (default: 600)")
+    parser.add_argument("--cards", type=int, default=1000, help="most cards of the part `serving` (default: 1000)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
     parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "methods",
-                                           "autoprompt", "after-text", "prefix-generation", "seeds", "stored"], help="one part")
+                                           "autoprompt", "after-text", "prefix-generation", "seeds", "stored", "serving"], help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     if arguments.only in (None, "tokenizers"):
@@ -216,7 +217,7 @@ def main() -> None:
     if arguments.only in (None, "encoder"):
         bench.encoding()
     of_methods = {"methods": "training", "after-text": "after_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
-    if arguments.only not in ("tokenizers", "encoder", "generation", "stored", *of_methods):
+    if arguments.only not in ("tokenizers", "encoder", "generation", "stored", "serving", *of_methods):
         bench.same_results()
     if arguments.only in (None, "training"):
         bench.training()
@@ -235,6 +236,10 @@ def main() -> None:
         stored.measure(bench, TEMPLATE)
     if arguments.only in (None, "start-up"):
         bench.answering()
+    if arguments.only in (None, "serving"):
+        import serving
+
+        serving.measure(bench, arguments.rows, arguments.cards)
     if arguments.only in (None, "seeds"):
         import three_seeds
 

@@ -28,7 +28,9 @@ struct Answer {
   std::shared_ptr<const TaskPipeline> pipeline; ///< that answered; null for a failure
   Decision decision;
   std::vector<Generated> texts;
-  int64_t cut = 0; ///< tokens that truncation removed
+  int64_t cut = 0;           ///< tokens that truncation removed
+  int64_t most_tokens = 0;   ///< that each of `texts` could have had
+  int64_t prompt_tokens = 0; ///< that `texts` continue, soft slots included
 };
 
 /// Threads: the data belong to the scheduler from `Scheduler::submit` until the request is finished. The functions may be called from

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <future>
+#include <numeric>
 
 #include <ATen/Parallel.h>
 
 #include <cuecard/error.hpp>
 
-#include "batch/example_bytes.hpp"
+#include "data/text.hpp"
 #include "data/text_fields.hpp"
 #include "engine/word_field.hpp"
 
@@ -15,7 +16,27 @@ namespace cuecard::embedding {
 
 namespace {
 
-/// Gives the text of a row without a field to the only field of the card's template. DataError when there are several.
+/// DataError for a row of blanks, as the readers of data files have it.
+void require_text(const Example& example) {
+  const bool any =
+      std::ranges::any_of(example.fields, [](const auto& field) { return !trimmed(field.second).empty(); }) ||
+      std::ranges::any_of(example.words, [](const auto& words) { return !words.second.empty(); });
+  if (!any)
+    throw DataError("it has no text");
+}
+
+int64_t count_tokens(const Example& example, const Vocabulary& vocabulary) {
+  int64_t tokens = 0;
+  for (const auto& [name, text] : example.fields)
+    tokens += std::ssize(vocabulary.encode(text));
+  for (const auto& [name, words] : example.words)
+    for (const std::string& word : words)
+      tokens += std::ssize(vocabulary.encode(word));
+  return tokens;
+}
+
+} // namespace
+
 void name_text(Example& example, const TaskPipeline& pipeline) {
   const auto unnamed = example.fields.find("");
   if (unnamed == example.fields.end())
@@ -27,8 +48,6 @@ void name_text(Example& example, const TaskPipeline& pipeline) {
   example.fields[fields[0]] = std::move(unnamed->second);
   example.fields.erase("");
 }
-
-} // namespace
 
 Scheduler::Scheduler(const Model& model, const SchedulerSettings& settings)
     : model_(model), settings_(settings),
@@ -44,20 +63,21 @@ Scheduler::~Scheduler() {
   thread_.join();
 }
 
-void Scheduler::on_model_thread(std::function<void()> change) {
+void Scheduler::on_model_thread(const std::string& card, std::function<void()> change) {
   auto task = std::make_shared<std::packaged_task<void()>>(std::move(change));
   std::future<void> done = task->get_future();
   {
     const std::lock_guard lock(mutex_);
-    changes_.emplace_back([task] { (*task)(); });
+    changes_.push_back({card, [task] { (*task)(); }});
   }
   work_arrived_.notify_all();
   done.get();
 }
 
 void Scheduler::set_card(std::shared_ptr<const TaskPipeline> pipeline) {
-  on_model_thread([&] {
-    const Card card{pipeline, predictor_->add(*pipeline)};
+  on_model_thread(pipeline->name, [&] {
+    const Card card{pipeline, predictor_->add(*pipeline),
+                    pipeline->verbalizer && pipeline->verbalizer->generation()};
     Card old;
     {
       const std::lock_guard lock(mutex_);
@@ -69,7 +89,7 @@ void Scheduler::set_card(std::shared_ptr<const TaskPipeline> pipeline) {
 }
 
 void Scheduler::drop_card(const std::string& name) {
-  on_model_thread([&] {
+  on_model_thread(name, [&] {
     Card dropped;
     {
       const std::lock_guard lock(mutex_);
@@ -112,19 +132,32 @@ void Scheduler::submit(const std::shared_ptr<Request>& request) {
     request->finish();
     return;
   }
+  std::vector<int64_t> tokens;
+  for (const Example& example : request->examples)
+    tokens.push_back(count_tokens(example, model_.vocabulary()));
+  const int64_t all_tokens = std::accumulate(tokens.begin(), tokens.end(), int64_t{0});
   {
     const std::lock_guard lock(mutex_);
-    if (settings_.max_waiting_rows > 0 && rows > settings_.max_waiting_rows)
-      throw QueueFull("the request has " + std::to_string(rows) + " rows, and at most " +
-                      std::to_string(settings_.max_waiting_rows) + " may wait; send them in several requests.");
-    if (settings_.max_waiting_rows > 0 && counters_.rows_waiting + rows > settings_.max_waiting_rows)
-      throw QueueFull(std::to_string(counters_.rows_waiting) + " rows are waiting and " + std::to_string(rows) +
-                      " would be added, but at most " + std::to_string(settings_.max_waiting_rows) +
-                      " may wait; try again when some are answered.");
+    require_room(rows, all_tokens);
     counters_.rows_waiting += rows;
-    waiting_.push_back({request});
+    counters_.tokens_waiting += all_tokens;
+    waiting_.push_back({request, std::move(tokens)});
   }
   work_arrived_.notify_all();
+}
+
+void Scheduler::require_room(int64_t rows, int64_t tokens) const {
+  const auto require = [](const char* what, int64_t waiting, int64_t more, int64_t most) {
+    if (most > 0 && more > most)
+      throw QueueFull("the request has " + std::to_string(more) + " " + what + ", and at most " +
+                      std::to_string(most) + " may wait; send them in several requests.");
+    if (most > 0 && waiting + more > most)
+      throw QueueFull(std::to_string(waiting) + " " + what + " are waiting and " + std::to_string(more) +
+                      " would be added, but at most " + std::to_string(most) +
+                      " may wait; try again when some are answered.");
+  };
+  require("rows", counters_.rows_waiting, rows, settings_.max_waiting_rows);
+  require("tokens", counters_.tokens_waiting, tokens, settings_.max_waiting_tokens);
 }
 
 void Scheduler::work() {
@@ -135,10 +168,8 @@ void Scheduler::work() {
     work_arrived_.wait(lock, [this] { return stop_ || !changes_.empty() || !waiting_.empty(); });
     if (stop_ && changes_.empty() && waiting_.empty())
       return;
-    const auto changes = std::exchange(changes_, {});
     lock.unlock();
-    for (const std::function<void()>& change : changes)
-      change();
+    run_changes([](const std::string&) { return false; });
     run_scored();
     write_texts();
     lock.lock();
@@ -146,10 +177,22 @@ void Scheduler::work() {
   }
 }
 
+void Scheduler::run_changes(const std::function<bool(const std::string& card)>& waits) {
+  std::unique_lock lock(mutex_);
+  while (!changes_.empty() && !waits(changes_.front().card)) {
+    const Change change = std::move(changes_.front());
+    changes_.pop_front();
+    lock.unlock();
+    change.run();
+    lock.lock();
+  }
+}
+
 void Scheduler::run_scored() {
   std::vector<Row> dropped, rows;
   {
     const std::lock_guard lock(mutex_);
+    counters_.model = predictor_->counters(); // also between the steps of long texts
     dropped = dropped_rows();
     rows = scored_rows();
   }
@@ -173,17 +216,16 @@ std::vector<Scheduler::Row> Scheduler::dropped_rows() {
 
 std::vector<Scheduler::Row> Scheduler::scored_rows() {
   const auto most = static_cast<std::size_t>(settings_.batches.batch_size);
-  const std::size_t most_bytes = bytes_per_token * static_cast<std::size_t>(settings_.batches.batch_tokens);
   std::vector<Row> rows;
-  std::size_t bytes = 0;
+  int64_t tokens = 0; // a pass is bounded by those of whole prompts all the same
   bool full = false;
   for (bool any = true; any && !full;) {
     any = false;
     for (Waiting& each : waiting_) {
       if (each.next == each.request->examples.size() || !is_scored(each))
         continue;
-      bytes += bytes_of(each.request->examples[each.next]);
-      full = rows.size() == most || (!rows.empty() && bytes > most_bytes);
+      tokens += each.tokens[each.next];
+      full = rows.size() == most || (!rows.empty() && tokens > settings_.batches.batch_tokens);
       if (full)
         break;
       take(each, 1, rows);
@@ -221,6 +263,7 @@ void Scheduler::take(Waiting& from, std::size_t count, std::vector<Row>& rows) {
   for (; count > 0 && from.next < from.request->examples.size(); --count, ++from.next) {
     rows.push_back({from.request, from.next});
     --counters_.rows_waiting;
+    counters_.tokens_waiting -= from.tokens[from.next];
   }
 }
 
@@ -232,7 +275,7 @@ bool Scheduler::is_scored(const Waiting& each) const {
   if (each.request->generate)
     return false;
   const auto card = find_card(each.request->examples[each.next].card);
-  return card == cards_.end() || !card->second.pipeline->verbalizer->generation();
+  return card == cards_.end() || !card->second.writes;
 }
 
 std::vector<Scheduler::Prepared> Scheduler::prepared(const std::vector<Row>& rows) {
@@ -241,6 +284,7 @@ std::vector<Scheduler::Prepared> Scheduler::prepared(const std::vector<Row>& row
     Example& example = row.request->examples[row.index];
     const std::shared_ptr<const TaskPipeline> pipeline = card(example.card);
     try {
+      require_text(example);
       if (pipeline) {
         name_text(example, *pipeline);
         take_words(example, *pipeline);

@@ -3,7 +3,7 @@
 /// One thread runs the model. For each pass it takes rows of the waiting requests in turn, one of each, the oldest first, until a
 /// batch is full; so a request of one row is answered in the next pass, however many rows others have. Texts that are generated
 /// join and leave step by step, whatever their requests, cards and settings; rows that are predicted are run between the steps.
-/// Cards change between passes, when no text is being generated.
+/// Cards change between passes, and a card whose texts are being generated changes when these are finished.
 #pragma once
 
 #include <atomic>
@@ -27,13 +27,18 @@ namespace cuecard::embedding {
 struct SchedulerSettings {
   int threads = 0; ///< that run the model; 0: LibTorch's default
   PredictSettings batches = {};
-  int64_t max_waiting_rows = 0; ///< 0: no limit
+  int64_t max_waiting_rows = 0;   ///< 0: no limit
+  int64_t max_waiting_tokens = 0; ///< of the rows' texts; 0: no limit
 };
 
 struct SchedulerCounters {
   int64_t rows_waiting = 0, rows_answered = 0, rows_failed = 0;
+  int64_t tokens_waiting = 0; ///< of the waiting rows' texts, without what templates and tuners add
   Counters model;
 };
+
+/// Gives the text of a row without a field to the only field of the card's template. DataError when there are several.
+void name_text(Example& example, const TaskPipeline& pipeline);
 
 /// Threads: all functions may be called from any thread. set_card and drop_card wait for the model's thread, so they must not be
 /// called on it.
@@ -54,7 +59,7 @@ public:
   /// Null when there is no such card, or when `name` is empty and there are several.
   std::shared_ptr<const TaskPipeline> card(const std::string& name) const;
 
-  /// Throws QueueFull when more rows would wait than are allowed.
+  /// Throws QueueFull when more rows or tokens would wait than are allowed. Tokenizes the rows' texts to count them.
   void submit(const std::shared_ptr<Request>& request);
 
   SchedulerCounters counters() const;
@@ -62,7 +67,8 @@ public:
 private:
   struct Waiting {
     std::shared_ptr<Request> request;
-    std::size_t next = 0; ///< the first row that has not been run
+    std::vector<int64_t> tokens; ///< of each row's texts
+    std::size_t next = 0;        ///< the first row that has not been run
   };
   struct Row {
     std::shared_ptr<Request> request;
@@ -70,7 +76,13 @@ private:
   };
   struct Card {
     std::shared_ptr<const TaskPipeline> pipeline;
-    int64_t number = 0; ///< in the predictor
+    int64_t number = 0;  ///< in the predictor
+    bool writes = false; ///< what it predicts is a text that the model generates
+  };
+  /// Of a card, for the model's thread.
+  struct Change {
+    std::string card;
+    std::function<void()> run;
   };
 
   /// A row that can be run, and the card that it goes to (null: there is none of its name).
@@ -83,6 +95,8 @@ private:
 
   // Of the model's thread, without the lock.
   void work();
+  /// Changes cards in the order of the calls, up to the first one that `waits`.
+  void run_changes(const std::function<bool(const std::string& card)>& waits);
   /// Answers rows of cancelled and late requests, and predicts a batch of others.
   void run_scored();
   void predict(const std::vector<Row>& rows);
@@ -92,7 +106,7 @@ private:
   /// Rows that have no text where one is expected are answered; the others are returned.
   std::vector<Prepared> prepared(const std::vector<Row>& rows);
   void answer(const Row& row, Answer answer);
-  void fail(const Row& row, Failure failure) { answer(row, {std::move(failure), nullptr, {}, {}, 0}); }
+  void fail(const Row& row, Failure failure) { answer(row, {std::move(failure), nullptr, {}, {}}); }
 
   // With the lock held.
   /// Takes all rows of requests that are cancelled or late.
@@ -105,20 +119,22 @@ private:
   Waiting* next_written();
   void take(Waiting& from, std::size_t count, std::vector<Row>& rows);
   void forget_taken();
+  /// QueueFull when these don't fit.
+  void require_room(int64_t rows, int64_t tokens) const;
   /// Whether the next row is answered without generating a text.
   bool is_scored(const Waiting& each) const;
   std::map<std::string, Card, std::less<>>::const_iterator find_card(const std::string& name) const;
 
-  /// Waits until `change` has run on the model's thread, and throws what it threw.
-  void on_model_thread(std::function<void()> change);
+  /// Waits until `change`, of a card, has run on the model's thread, and throws what it threw.
+  void on_model_thread(const std::string& card, std::function<void()> change);
 
   const Model& model_;
   const SchedulerSettings settings_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_arrived_;
-  std::deque<Waiting> waiting_;               ///< the oldest first
-  std::deque<std::function<void()>> changes_; ///< of cards
+  std::deque<Waiting> waiting_; ///< the oldest first
+  std::deque<Change> changes_;
   std::map<std::string, Card, std::less<>> cards_;
   SchedulerCounters counters_;
   std::atomic<bool> stop_ = false;

@@ -1,6 +1,8 @@
 // The part of the scheduler that generates texts.
 #include "embedding/scheduler.hpp"
 
+#include <algorithm>
+
 #include <cuecard/error.hpp>
 
 #include "engine/generate/growing_text.hpp"
@@ -37,16 +39,19 @@ public:
     return false;
   }
 
-  void finished(int64_t number, std::vector<Generated> texts) override {
-    const auto& [ready, growing, cut] = running_.at(number);
+  void finished(int64_t number, std::vector<Generated> texts, int64_t most) override {
+    const auto& [ready, growing, cut, tokens] = running_.at(number);
     if (ready.row.request->generate)
-      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut});
+      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut, most, tokens});
     else
-      scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut});
+      scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut, most, tokens});
     running_.erase(number);
   }
 
-  void stepped() override { scheduler_.run_scored(); }
+  void stepped() override {
+    scheduler_.run_changes([&](const std::string& card) { return writes(card); });
+    scheduler_.run_scored();
+  }
 
   /// Rows that are neither finished nor dropped.
   std::vector<Row> running() const {
@@ -57,10 +62,17 @@ public:
   }
 
 private:
+  /// Whether a text of the card is being generated. The only card may be named by "".
+  bool writes(const std::string& card) const {
+    return std::ranges::any_of(running_,
+                               [&](const auto& each) { return each.second.ready.pipeline->name == card; });
+  }
+
   struct Running {
     Prepared ready;
     GrowingText growing;
-    int64_t cut = 0; ///< tokens that truncation removed
+    int64_t cut = 0;    ///< tokens that truncation removed
+    int64_t tokens = 0; ///< of the prompt
   };
 
   std::optional<Row> next_row() {
@@ -80,7 +92,8 @@ private:
     open.number = next_number_++;
     open.stream = static_cast<int64_t>(ready.row.index); // so that samples do not depend on other requests
     running_.emplace(open.number, Running{ready, GrowingText(scheduler_.model_.vocabulary(), *settings),
-                                          open.prompt.cut.total()});
+                                          open.prompt.cut.total(),
+                                          std::ssize(open.prompt.input) + std::ssize(open.prompt.output)});
     return open;
   }
 

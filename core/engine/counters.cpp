@@ -4,7 +4,10 @@ namespace cuecard {
 
 void CountedBackbone::count(const Batch& batch) const {
   ++counters_.forwards;
-  counters_.tokens_forwarded += batch.input.num_tokens() + (batch.output ? batch.output->num_tokens() : 0);
+  const int64_t tokens = batch.input.num_tokens() + (batch.output ? batch.output->num_tokens() : 0);
+  counters_.tokens_forwarded += tokens;
+  counters_.tokens.add(tokens);
+  counters_.rows.add(batch.size());
   for (const Side* side : {&batch.input, batch.output ? &*batch.output : nullptr}) {
     if (!side || side->cache_of.empty())
       continue;

@@ -2,17 +2,43 @@
 /// instead of times.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 
 #include <cuecard/backbone.hpp>
 
 namespace cuecard {
 
+/// A histogram of the sizes of forward passes.
+struct PassSizes {
+  /// Bucket i holds the sizes up to 2^i that the buckets before it don't; the last one all others.
+  std::array<int64_t, 17> passes{};
+  int64_t sum = 0; ///< of all sizes
+
+  void add(int64_t size) {
+    const auto bucket =
+        static_cast<std::size_t>(std::bit_width(static_cast<uint64_t>(std::max<int64_t>(size, 1) - 1)));
+    ++passes[std::min(bucket, passes.size() - 1)];
+    sum += size;
+  }
+};
+
+inline PassSizes& operator+=(PassSizes& sum, const PassSizes& more) {
+  for (std::size_t bucket = 0; bucket < sum.passes.size(); ++bucket)
+    sum.passes[bucket] += more.passes[bucket];
+  sum.sum += more.sum;
+  return sum;
+}
+
 struct Counters {
   int64_t forwards = 0;          ///< forward passes of the backbone
   int64_t tokens_forwarded = 0;  ///< tokens in those passes
   int64_t logits_computed = 0;   ///< logits of the vocabulary
   int64_t tokens_from_cache = 0; ///< cached tokens, counted once for each sequence that attended to them
+  PassSizes rows = {};           ///< prompts, or texts that are generated, of each pass
+  PassSizes tokens = {};         ///< tokens of each pass, cached ones left out
 };
 
 inline Counters& operator+=(Counters& sum, const Counters& more) {
@@ -20,6 +46,8 @@ inline Counters& operator+=(Counters& sum, const Counters& more) {
   sum.tokens_forwarded += more.tokens_forwarded;
   sum.logits_computed += more.logits_computed;
   sum.tokens_from_cache += more.tokens_from_cache;
+  sum.rows += more.rows;
+  sum.tokens += more.tokens;
   return sum;
 }
 

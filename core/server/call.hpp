@@ -1,6 +1,8 @@
 /// A request on its way through the server.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,20 +11,30 @@
 
 #include "embedding/scheduler.hpp"
 #include "engine/model.hpp"
-#include "server/catalogue.hpp"
+#include "server/cards/card_reader.hpp"
+#include "server/cards/catalogue.hpp"
+#include "server/cards/loaded_cards.hpp"
 #include "server/http/exchange.hpp"
 #include "server/metrics.hpp"
+#include "server/openai/chat_template.hpp"
 #include "server/problem.hpp"
 
 namespace cuecard::server {
 
-/// What answers are made with. Threads: the catalogue and the metrics are the server's.
+/// What answers are made with. Threads: the server's, except the model and the scheduler.
 struct Serving {
   const Model& model;
   embedding::Scheduler& scheduler;
   boost::asio::io_context& io;
   Metrics& metrics;
   Catalogue catalogue;
+  ChatWriting chat;
+  int64_t max_waiting_rows = 0;
+  bool admin = false; ///< clients may load and unload cards
+  /// Has the thread that reads cards do something, after what it was asked before.
+  std::function<void(std::function<void(CardReader&)>)> ask_reader;
+  LoadedCards loaded;
+  int64_t rows_held = 0; ///< that wait for their cards to be read
 };
 
 struct Call {

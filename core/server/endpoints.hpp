@@ -9,10 +9,17 @@ namespace cuecard::server {
 void list_cards(const Call& call);
 /// Rows of any mixture of cards; answers as `cuecard predict` prints them.
 void predict_rows(const Call& call);
+/// The tokens and soft slots that the model reads of rows.
+void render_rows(const Call& call);
+/// Where the operator allows it.
+void load_card(const Call& call);
+void unload_card(const Call& call);
+void refresh_cards(const Call& call);
 
 // OpenAI's.
 void list_models(const Call& call);
 void complete(const Call& call);
+void complete_chat(const Call& call);
 
 // Text Embeddings Inference's.
 void tei_info(const Call& call);

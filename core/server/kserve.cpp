@@ -20,7 +20,7 @@ Json tensor_json(const std::string& name, const char* type, const Json& shape) {
 void take_input(const JsonObject& input, const ServedCard& card, embedding::Request& request) {
   const std::string name = input.text("name");
   if (std::ranges::find(card.fields, name) == card.fields.end())
-    throw Problem(400, "the card \"" + card.name() + "\" has no input \"" + name.substr(0, 80) + "\"." +
+    throw Problem(400, "the card \"" + card.name + "\" has no input \"" + name.substr(0, 80) + "\"." +
                            did_you_mean(name.substr(0, 80), card.fields));
   if (input.text("datatype") != "BYTES")
     input.refuse("datatype", "\"BYTES\"");
@@ -34,7 +34,7 @@ void take_input(const JsonObject& input, const ServedCard& card, embedding::Requ
   if (request.examples.size() != texts.size())
     throw Problem(400, "the inputs have different numbers of rows.");
   for (std::size_t row = 0; row < texts.size(); ++row) {
-    request.examples[row].card = card.name();
+    request.examples[row].card = card.name;
     if (!request.examples[row].fields.emplace(name, texts[row]).second)
       throw Problem(400, "the input \"" + name + "\" is given twice.");
   }
@@ -48,7 +48,7 @@ Json with_data(Json tensor, Json data) {
 Json outputs_json(const ServedCard& card, const embedding::Request& request) {
   const std::size_t rows = request.answers.size();
   Json names = Json::array(), numbers = Json::array(), outputs = Json::array();
-  if (card.pipeline->predicts() == Predicts::texts) {
+  if (card.predicts == Predicts::texts) {
     for (const embedding::Answer& answer : request.answers) {
       names.push_back(answer.decision.text);
       numbers.push_back(finite(answer.decision.value));
@@ -57,7 +57,7 @@ Json outputs_json(const ServedCard& card, const embedding::Request& request) {
     outputs.push_back(with_data(tensor_json("log_prob", "FP64", {rows}), std::move(numbers)));
     return outputs;
   }
-  const std::vector<std::string>& labels = card.pipeline->labels;
+  const std::vector<std::string>& labels = card.labels;
   for (const embedding::Answer& answer : request.answers) {
     const int64_t label = answer.decision.labels.at(0);
     names.push_back(label < 0 ? "" : labels[static_cast<std::size_t>(label)]);
@@ -70,6 +70,23 @@ Json outputs_json(const ServedCard& card, const embedding::Request& request) {
   return outputs;
 }
 
+/// Tokens that truncation removed, by row, if it removed any.
+void add_cut(Json& reply, const embedding::Request& request) {
+  std::vector<int64_t> cut;
+  for (const embedding::Answer& answer : request.answers)
+    cut.push_back(answer.cut);
+  if (std::ranges::any_of(cut, [](int64_t tokens) { return tokens > 0; }))
+    reply["parameters"]["cut"] = cut;
+}
+
+/// What a tensor of one text per row can't hold.
+void require_tensors(const ServedCard& card) {
+  if (card.labels_words || card.multi_label)
+    throw Problem(400, "the card \"" + card.name + "\" gives a row several labels; use POST /v1/predict.");
+  if (card.alternatives)
+    throw Problem(400, "the card \"" + card.name + "\" takes lists of alternatives; use POST /v1/predict.");
+}
+
 } // namespace
 
 void kserve_server(const Call& call) {
@@ -78,17 +95,18 @@ void kserve_server(const Call& call) {
 
 void kserve_model(const Call& call) {
   const ServedCard& card = call.serving.catalogue.card(call.name);
+  require_tensors(card);
   Json inputs = Json::array(), outputs = Json::array();
   for (const std::string& field : card.fields)
     inputs.push_back(tensor_json(field, "BYTES", {-1}));
-  if (card.pipeline->predicts() == Predicts::texts) {
+  if (card.predicts == Predicts::texts) {
     outputs.push_back(tensor_json("text", "BYTES", {-1}));
     outputs.push_back(tensor_json("log_prob", "FP64", {-1}));
   } else {
     outputs.push_back(tensor_json("label", "BYTES", {-1}));
-    outputs.push_back(tensor_json("scores", "FP64", {-1, card.pipeline->labels.size()}));
+    outputs.push_back(tensor_json("scores", "FP64", {-1, card.labels.size()}));
   }
-  call.answer(json_reply({{"name", card.name()},
+  call.answer(json_reply({{"name", card.name},
                           {"versions", {"1"}},
                           {"platform", "cuecard"},
                           {"inputs", inputs},
@@ -97,13 +115,12 @@ void kserve_model(const Call& call) {
 
 void kserve_model_ready(const Call& call) {
   const ServedCard& card = call.serving.catalogue.card(call.name);
-  call.answer(json_reply({{"name", card.name()}, {"ready", true}}));
+  call.answer(json_reply({{"name", card.name}, {"ready", true}}));
 }
 
 void kserve_infer(const Call& call) {
   const ServedCard card = call.serving.catalogue.card(call.name);
-  if (card.pipeline->labels_words() || card.pipeline->record.multi_label)
-    throw Problem(400, "the card \"" + card.name() + "\" gives a row several labels; use POST /v1/predict.");
+  require_tensors(card);
   const json body = parse_body(call.exchange->request.body);
   const JsonObject object(body, body_name, "", {"id", "inputs", "outputs", "parameters"});
   const std::string id = object.text_or("id", "");
@@ -115,9 +132,10 @@ void kserve_infer(const Call& call) {
                card, *request);
   submit(call, request, {[call, card, id](embedding::Request& done) {
            require_answers(done);
-           Json reply{{"model_name", card.name()}, {"model_version", "1"}};
+           Json reply{{"model_name", card.name}, {"model_version", "1"}};
            if (!id.empty())
              reply["id"] = id;
+           add_cut(reply, done);
            reply["outputs"] = outputs_json(card, done);
            call.answer(json_reply(reply));
          }});

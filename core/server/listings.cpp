@@ -6,8 +6,8 @@ namespace cuecard::server {
 
 namespace {
 
-const char* predicts(const TaskPipeline& pipeline) {
-  switch (pipeline.predicts()) {
+const char* predicts(const ServedCard& card) {
+  switch (card.predicts) {
   case Predicts::texts:
     return "text";
   case Predicts::words:
@@ -32,9 +32,9 @@ void list_cards(const Call& call) {
   for (const auto& [name, card] : call.serving.catalogue.cards())
     cards.push_back({{"name", name},
                      {"fields", card.fields},
-                     {"predicts", predicts(*card.pipeline)},
-                     {"labels", card.pipeline->labels},
-                     {"tuner", card.pipeline->record.tuner.component},
+                     {"predicts", predicts(card)},
+                     {"labels", card.labels},
+                     {"tuner", card.tuner},
                      {"loaded", card.since}});
   Json reply;
   reply["cards"] = std::move(cards);

@@ -32,6 +32,15 @@ public:
     begin(name, type, help);
     value(name, {}, number);
   }
+  void histogram(const std::string& name, std::string_view help, const Histogram& sizes) {
+    begin(name, "histogram", help);
+    std::int64_t count = 0;
+    for (const Histogram::Bucket& bucket : sizes.buckets)
+      value(name + "_bucket", {{"le", std::to_string(bucket.most)}}, count += bucket.count);
+    value(name + "_bucket", {{"le", "+Inf"}}, count += sizes.beyond);
+    value(name + "_sum", {}, sizes.sum);
+    value(name + "_count", {}, count);
+  }
   std::string text() const { return text_.str(); }
 
 private:
@@ -65,7 +74,9 @@ void Metrics::request(const std::string& endpoint, int status, double seconds) {
   latency.sum += seconds;
 }
 
-void Metrics::row(const std::string& card, bool answered) {
+void Metrics::row(const std::string& card, bool answered, std::int64_t cut) {
+  rows_cut_ += cut > 0 ? 1 : 0;
+  tokens_cut_ += cut;
   Rows& rows = rows_.contains(card) || rows_.size() < most_cards ? rows_[card] : rows_[""];
   ++(answered ? rows.answered : rows.failed);
 }
@@ -93,13 +104,21 @@ std::string Metrics::text(const Gauges& gauges) const {
     page.value("rows_total", {{"card", card}, {"result", "failed"}}, rows.failed);
   }
   page.lone("rows_waiting", "gauge", "Rows that wait for the model.", gauges.rows_waiting);
+  page.lone("tokens_waiting", "gauge", "Tokens of their texts.", gauges.tokens_waiting);
+  page.lone("rows_cut_total", "counter", "Rows that truncation shortened.", rows_cut_);
+  page.lone("tokens_cut_total", "counter", "Tokens that it removed.", tokens_cut_);
   page.lone("requests_running", "gauge", "Requests that are not answered yet.", gauges.requests_running);
   page.lone("connections", "gauge", "Open connections.", gauges.connections);
   page.lone("cards", "gauge", "Cards that are served.", gauges.cards);
+  page.lone("cards_in_memory", "gauge", "Cards that are in memory.", gauges.cards_in_memory);
+  page.lone("cards_read_again_total", "counter", "Times that a card was read because it was not in memory.",
+            gauges.cards_read);
   page.lone("cards_refused_total", "counter", "Times that a new or changed card could not be loaded.",
             cards_refused_);
   page.lone("forward_passes_total", "counter", "Forward passes of the model.", gauges.forward_passes);
   page.lone("tokens_forwarded_total", "counter", "Tokens in them.", gauges.tokens_forwarded);
+  page.histogram("pass_rows", "Prompts, or texts that are generated, of a forward pass.", gauges.pass_rows);
+  page.histogram("pass_tokens", "Tokens of a forward pass, without those from a cache.", gauges.pass_tokens);
   page.lone("tokens_from_cache_total", "counter", "Tokens whose keys and values were taken from a cache.",
             gauges.tokens_from_cache);
   return page.text();

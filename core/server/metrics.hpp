@@ -6,14 +6,28 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace cuecard::server {
 
+/// How often something was at most how large.
+struct Histogram {
+  struct Bucket {
+    std::int64_t most = 0, count = 0; ///< those that the buckets before it don't have
+  };
+  std::vector<Bucket> buckets;
+  std::int64_t beyond = 0; ///< more than the last bucket has
+  std::int64_t sum = 0;    ///< of all sizes
+};
+
 /// What the server knows at the moment of the question.
 struct Gauges {
-  std::string state;
+  std::string state = {};
   std::int64_t connections = 0, requests_running = 0, cards = 0;
-  std::int64_t rows_waiting = 0, forward_passes = 0, tokens_forwarded = 0, tokens_from_cache = 0;
+  std::int64_t cards_in_memory = 0, cards_read = 0;
+  std::int64_t rows_waiting = 0, tokens_waiting = 0, forward_passes = 0, tokens_forwarded = 0,
+               tokens_from_cache = 0;
+  Histogram pass_rows = {}, pass_tokens = {};
 };
 
 /// Threads: the server's.
@@ -24,7 +38,8 @@ public:
 
   /// A request to `endpoint`, one of a fixed list, that took `seconds`.
   void request(const std::string& endpoint, int status, double seconds);
-  void row(const std::string& card, bool answered);
+  /// `cut`: tokens that truncation removed from it.
+  void row(const std::string& card, bool answered, std::int64_t cut = 0);
   void card_refused() { ++cards_refused_; }
 
   std::string text(const Gauges& gauges) const;
@@ -44,7 +59,7 @@ private:
   std::map<std::pair<std::string, int>, std::int64_t> requests_;
   std::map<std::string, Latency> latencies_;
   std::map<std::string, Rows> rows_;
-  std::int64_t cards_refused_ = 0;
+  std::int64_t cards_refused_ = 0, rows_cut_ = 0, tokens_cut_ = 0;
 };
 
 } // namespace cuecard::server

@@ -31,6 +31,23 @@ TEST_CASE("requests are counted by endpoint and status, with cumulative buckets"
   CHECK(has(text, "cuecard_rows_waiting 7"));
 }
 
+TEST_CASE("sizes of passes are cumulative, and rows that were cut are counted") {
+  Metrics metrics;
+  metrics.row("a", true, 5);
+  metrics.row("a", true, 0);
+  metrics.row("b", true, 7);
+  const std::string text = metrics.text({.pass_rows = {{{1, 3}, {2, 0}, {4, 2}}, 1, 20}});
+  CHECK(has(text, "# TYPE cuecard_pass_rows histogram"));
+  CHECK(has(text, "cuecard_pass_rows_bucket{le=\"1\"} 3"));
+  CHECK(has(text, "cuecard_pass_rows_bucket{le=\"2\"} 3"));
+  CHECK(has(text, "cuecard_pass_rows_bucket{le=\"4\"} 5"));
+  CHECK(has(text, "cuecard_pass_rows_bucket{le=\"+Inf\"} 6"));
+  CHECK(has(text, "cuecard_pass_rows_sum 20"));
+  CHECK(has(text, "cuecard_pass_rows_count 6"));
+  CHECK(has(text, "cuecard_rows_cut_total 2"));
+  CHECK(has(text, "cuecard_tokens_cut_total 12"));
+}
+
 TEST_CASE("names of cards are escaped, and their number is bounded") {
   Metrics metrics;
   metrics.row("a\"b\\c\nd", true);

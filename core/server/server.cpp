@@ -1,5 +1,6 @@
 #include "server/server.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -8,17 +9,19 @@
 
 #include <boost/asio/post.hpp>
 
+#include "server/cards/served_folder.hpp"
+#include "server/documents.hpp"
 #include "server/json.hpp"
 #include "server/log.hpp"
-#include "server/page.hpp"
 #include "server/routes.hpp"
-#include "server/served_folder.hpp"
 
 namespace cuecard::server {
 
 namespace {
 
 constexpr std::chrono::seconds between_scans(1);
+/// A look at many cards takes long; this is the least rest after it, in times that it took.
+constexpr int rest_after_scan = 20;
 /// For requests that were cancelled to be answered.
 constexpr std::chrono::seconds last_words(3);
 
@@ -37,16 +40,26 @@ std::string counted(std::size_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
+Histogram histogram(const PassSizes& sizes) {
+  Histogram result;
+  for (std::size_t bucket = 0; bucket + 1 < sizes.passes.size(); ++bucket)
+    result.buckets.push_back({std::int64_t{1} << bucket, sizes.passes[bucket]});
+  result.beyond = sizes.passes.back();
+  result.sum = sizes.sum;
+  return result;
+}
+
 } // namespace
 
 Server::Server(ServerSettings settings)
     : settings_(std::move(settings)), io_(std::make_unique<boost::asio::io_context>(1)),
-      context_(std::make_shared<ConnectionContext>(ConnectionContext{settings_.limits, this})),
+      context_(
+          std::make_shared<ConnectionContext>(ConnectionContext{settings_.limits, this, settings_.tls.get()})),
       listener_(std::make_unique<Listener>(*io_, settings_.listen, context_)) {
   const Address bound = listener_->address();
   const bool six = bound.host.find(':') != std::string::npos;
-  log("listening on http://" + (six ? "[" + bound.host + "]" : bound.host) + ":" + std::to_string(bound.port) +
-      ".");
+  log(std::string("listening on ") + (settings_.tls ? "https" : "http") + "://" +
+      (six ? "[" + bound.host + "]" : bound.host) + ":" + std::to_string(bound.port) + ".");
   if (!bound.loopback && settings_.keys.none())
     log("warning: whoever reaches this address can use the server; give it an --api-key-file.");
   listener_->accept();
@@ -85,30 +98,70 @@ void Server::discard() {
 }
 
 void Server::serve(const Model& model, const registry::Registry& plugins, const std::string& name,
-                   std::shared_ptr<const TaskPipeline> base) {
+                   std::shared_ptr<TaskPipeline> base) {
+  ChatWriting chat;
+  if (base)
+    chat = chat_writing(settings_.chat_format, model.vocabulary());
   // At the end the thread of clients stops first. Then the scheduler cancels what waits, and tells io_ so, which goes last.
   const AtEnd last([this] { discard(); });
   auto scheduler = std::make_unique<embedding::Scheduler>(model, settings_.scheduler);
-  Serving serving{model, *scheduler, *io_, metrics_, Catalogue(name)};
+  const auto ask = [this](std::function<void(CardReader&)> errand) { ask_reader(std::move(errand)); };
+  Serving serving{
+      .model = model,
+      .scheduler = *scheduler,
+      .io = *io_,
+      .metrics = metrics_,
+      .catalogue = Catalogue(name),
+      .chat = std::move(chat),
+      .max_waiting_rows = settings_.scheduler.max_waiting_rows,
+      .admin = settings_.admin,
+      .ask_reader = ask,
+      .loaded = LoadedCards(
+          settings_.cards_in_memory,
+          [ask](const std::string& card) { ask([card](CardReader& reader) { reader.read(card); }); },
+          [ask](const std::string& card) { ask([card](CardReader& reader) { reader.drop(card); }); })};
   const AtEnd first([&] {
     stop();
     scheduler.reset();
   });
-  if (base)
+  if (base) {
+    base->prompt_template = std::make_shared<ChatTemplate>(base->prompt_template, settings_.chat_format,
+                                                           TemplateTarget{model.vocabulary(), base->layout});
     scheduler->set_card(std::move(base));
-  ServedFolder folder(settings_.cards, serving, plugins, name);
+  }
+  ServedFolder folder(settings_.cards, serving, plugins, name, settings_.cards_in_memory);
   folder.scan();
-  log("ready: " + counted(folder.loaded(), "card") + " on " + name + ".");
+  log("ready: " + counted(folder.served_cards(), "card") + " on " + name + ".");
   boost::asio::post(*io_, [&] { begin(serving); });
-  watch_cards([&] { folder.scan(); });
+  watch_cards(folder);
   log("ended.");
 }
 
-void Server::watch_cards(const std::function<void()>& scan) {
+void Server::ask_reader(std::function<void(CardReader&)> errand) {
+  {
+    const std::lock_guard lock(mutex_);
+    errands_.push_back(std::move(errand));
+  }
+  changed_.notify_all();
+}
+
+void Server::watch_cards(ServedFolder& folder) {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point next_scan = Clock::now() + between_scans;
   std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, between_scans, [this] { return ended_; })) {
+  while (true) {
+    changed_.wait_until(lock, next_scan, [this] { return ended_ || !errands_.empty(); });
+    if (ended_)
+      return;
+    const auto errands = std::exchange(errands_, {});
     lock.unlock();
-    scan();
+    for (const auto& errand : errands)
+      errand(folder);
+    if (const Clock::time_point begin = Clock::now(); begin >= next_scan) {
+      folder.scan();
+      const Clock::time_point end = Clock::now();
+      next_scan = end + std::max<Clock::duration>(between_scans, rest_after_scan * (end - begin));
+    }
     lock.lock();
   }
 }
@@ -200,6 +253,8 @@ Reply Server::own_reply(const std::string& path) const {
   const bool ready = state_ == State::ready;
   if (path == "/")
     return page_reply();
+  if (path == "/openapi.json")
+    return {200, openapi_document()};
   if (path == "/metrics")
     return {200, metrics_.text(gauges()), "text/plain; version=0.0.4; charset=utf-8"};
   Json object;
@@ -250,10 +305,15 @@ Gauges Server::gauges() const {
   if (serving_) {
     const embedding::SchedulerCounters counters = serving_->scheduler.counters();
     gauges.cards = std::ssize(serving_->catalogue.cards());
-    gauges.rows_waiting = counters.rows_waiting;
+    gauges.cards_in_memory = serving_->loaded.size();
+    gauges.cards_read = serving_->loaded.read_again();
+    gauges.rows_waiting = counters.rows_waiting + serving_->rows_held;
+    gauges.tokens_waiting = counters.tokens_waiting;
     gauges.forward_passes = counters.model.forwards;
     gauges.tokens_forwarded = counters.model.tokens_forwarded;
     gauges.tokens_from_cache = counters.model.tokens_from_cache;
+    gauges.pass_rows = histogram(counters.model.rows);
+    gauges.pass_tokens = histogram(counters.model.tokens);
   }
   return gauges;
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -32,12 +33,18 @@ class Registry;
 
 namespace cuecard::server {
 
+class ServedFolder;
+
 struct ServerSettings {
   Address listen;
   HttpLimits limits;
   ApiKeys keys;
-  std::filesystem::path cards;  ///< the folder of card folders
-  std::chrono::seconds drain{}; ///< for requests to be answered after the first signal
+  std::filesystem::path cards;                    ///< the folder of card folders
+  std::size_t cards_in_memory = 0;                ///< most, besides those that rows wait for
+  bool admin = false;                             ///< clients may load and unload cards of the folder
+  std::string chat_format = "auto";               ///< of the model itself
+  std::unique_ptr<boost::asio::ssl::context> tls; ///< null: connections are not encrypted
+  std::chrono::seconds drain{};                   ///< for requests to be answered after the first signal
   embedding::SchedulerSettings scheduler;
 };
 
@@ -47,10 +54,10 @@ public:
   explicit Server(ServerSettings settings);
   ~Server() override;
 
-  /// Serves the cards of the folder, and `base`, the model `name` itself (null if it can't generate), until SIGTERM or SIGINT.
-  /// Called once.
+  /// Serves the cards of the folder, and `base`, a template of texts for the model `name` itself (null if it can't generate), until SIGTERM
+  /// or SIGINT. Called once. UsageError when the model can't write the chat format of the settings.
   void serve(const Model& model, const registry::Registry& plugins, const std::string& name,
-             std::shared_ptr<const TaskPipeline> base);
+             std::shared_ptr<TaskPipeline> base);
 
   std::optional<Reply> refuse(const HttpRequest& head) override;
   void serve(const std::shared_ptr<Exchange>& exchange) override;
@@ -71,8 +78,9 @@ private:
   void stop();
   /// Destroys what waits in it.
   void discard();
-  /// Looks after the folder until the server ends.
-  void watch_cards(const std::function<void()>& scan);
+  /// Looks after the folder, and does what is asked of its reader, until the server ends.
+  void watch_cards(ServedFolder& folder);
+  void ask_reader(std::function<void(CardReader&)> errand);
 
   void begin(Serving& serving);
   void await_signal();
@@ -96,6 +104,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool ended_ = false;
+  std::deque<std::function<void(CardReader&)>> errands_;
   std::thread thread_;
 };
 

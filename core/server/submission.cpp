@@ -1,21 +1,51 @@
 #include "server/submission.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 
 namespace cuecard::server {
 
-void submit(const Call& call, const std::shared_ptr<embedding::Request>& request, Callbacks callbacks) {
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// The cards of the request that may have to be read first, each once.
+Names cards_of(const embedding::Request& request, const Catalogue& catalogue) {
+  Names names;
+  for (const Example& example : request.examples)
+    if (example.card != catalogue.base())
+      names.push_back(example.card);
+  std::ranges::sort(names);
+  const auto same = std::ranges::unique(names);
+  names.erase(same.begin(), same.end());
+  return names;
+}
+
+/// Rows that wait for their cards count as waiting, too; the scheduler does not know them yet.
+void require_room(const Serving& serving, int64_t rows) {
+  const int64_t waiting = serving.scheduler.counters().rows_waiting + serving.rows_held;
+  if (serving.max_waiting_rows > 0 && serving.rows_held > 0 && waiting + rows > serving.max_waiting_rows)
+    throw embedding::QueueFull(std::to_string(waiting) + " rows are waiting and " + std::to_string(rows) +
+                               " would be added, but at most " + std::to_string(serving.max_waiting_rows) +
+                               " may wait; try again when some are answered.");
+}
+
+void set_callbacks(const Call& call, const std::shared_ptr<embedding::Request>& request, const Names& cards,
+                   Callbacks callbacks) {
   const auto shared = std::make_shared<const Callbacks>(std::move(callbacks));
   const std::weak_ptr<embedding::Request> weak = request; // it owns the callbacks, which must not own it
   // The scheduler's callbacks run on the model's thread, so they only post.
-  request->finished = [call, weak, shared] {
-    boost::asio::post(call.serving.io, [call, shared, answered = weak.lock()] {
+  request->finished = [call, weak, shared, cards] {
+    boost::asio::post(call.serving.io, [call, shared, cards, answered = weak.lock()] {
+      call.serving.loaded.release(cards);
       if (!answered)
         return;
       for (std::size_t row = 0; row < answered->answers.size(); ++row)
-        call.serving.metrics.row(answered->examples[row].card, !answered->answers[row].failure);
+        call.serving.metrics.row(answered->examples[row].card, !answered->answers[row].failure,
+                                 answered->answers[row].cut);
       if (!call.exchange->over())
         guard(call, [&] { shared->done(*answered); });
     });
@@ -28,11 +58,36 @@ void submit(const Call& call, const std::shared_ptr<embedding::Request>& request
       });
       return true;
     };
-  call.exchange->on_left([weak] {
+}
+
+} // namespace
+
+void submit(const Call& call, const std::shared_ptr<embedding::Request>& request, Callbacks callbacks) {
+  Serving& serving = call.serving;
+  const Names cards = cards_of(*request, serving.catalogue);
+  const int64_t rows = std::ssize(request->examples);
+  require_room(serving, rows);
+  set_callbacks(call, request, cards, std::move(callbacks));
+  call.exchange->on_left([weak = std::weak_ptr(request)] {
     if (const auto left = weak.lock())
       left->cancel();
   });
-  call.serving.scheduler.submit(request);
+  serving.rows_held += rows;
+  serving.loaded.hold(cards, [call, request, cards, rows](const std::string& problem) {
+    call.serving.rows_held -= rows;
+    guard(call, [&] {
+      try {
+        if (!problem.empty())
+          throw Problem(503, problem);
+        if (request->cancelled())
+          throw Problem(503, "the request was cancelled.");
+        call.serving.scheduler.submit(request);
+      } catch (...) {
+        call.serving.loaded.release(cards);
+        throw;
+      }
+    });
+  });
 }
 
 void require_answers(const embedding::Request& request) {

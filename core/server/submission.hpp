@@ -16,7 +16,7 @@ struct Callbacks {
   std::function<void(std::size_t row, const std::string& text)> grown = {};
 };
 
-/// Problem 429 when the queue is full. A client that leaves cancels the request.
+/// Reads the cards of the rows first where they are not in memory. A full queue is answered 429. A client that leaves cancels the request.
 void submit(const Call& call, const std::shared_ptr<embedding::Request>& request, Callbacks callbacks);
 
 /// Problem for the first row that was not answered.

@@ -22,10 +22,10 @@ using nlohmann::json;
 Example example_of_texts(const std::vector<std::string>& texts, const ServedCard& card) {
   if (texts.size() != card.fields.size())
     throw Problem(400, "an input has " + std::to_string(texts.size()) +
-                           " texts, but the template of the card \"" + card.name() + "\" has " +
+                           " texts, but the template of the card \"" + card.name + "\" has " +
                            std::to_string(card.fields.size()) + " fields.");
   Example example;
-  example.card = card.name();
+  example.card = card.name;
   for (std::size_t i = 0; i < texts.size(); ++i)
     example.fields[card.fields[i]] = texts[i];
   return example;
@@ -58,12 +58,25 @@ Json labels_json(const embedding::Answer& answer) {
 
 /// Cards that label words or write texts have no place in this interface.
 void require_one_label(const ServedCard& card) {
-  if (card.pipeline->predicts() == Predicts::texts || card.pipeline->labels_words())
-    throw Problem(400, "the card \"" + card.name() +
-                           "\" does not predict one label per input; use POST /v1/predict.");
+  if (card.predicts == Predicts::texts || card.labels_words || card.alternatives)
+    throw Problem(400, "the card \"" + card.name +
+                           "\" does not predict labels of one or two texts; use POST /v1/predict.");
 }
 
-void answer(const Call& call, const embedding::Request& request, bool batch) {
+struct Inputs {
+  bool batch = false;
+  bool may_cut = true; ///< a text that is too long
+};
+
+/// Tokens that truncation removed, by input; the interface has no place for them in its body.
+std::string cut_header(const embedding::Request& request) {
+  std::string text;
+  for (const embedding::Answer& each : request.answers)
+    text += (text.empty() ? "" : ", ") + std::to_string(each.cut);
+  return text;
+}
+
+void answer(const Call& call, const embedding::Request& request, Inputs inputs) {
   for (const embedding::Answer& each : request.answers)
     if (each.failure.kind == embedding::FailureKind::wrong_data)
       throw Problem(422, each.failure.text);
@@ -71,10 +84,18 @@ void answer(const Call& call, const embedding::Request& request, bool batch) {
              each.failure.kind == embedding::FailureKind::plugin_failed)
       throw Problem(424, each.failure.text);
   require_answers(request);
+  const bool any_cut =
+      std::ranges::any_of(request.answers, [](const embedding::Answer& each) { return each.cut > 0; });
+  if (any_cut && !inputs.may_cut)
+    throw Problem(422, "an input is too long by " + cut_header(request) +
+                           " tokens; shorten it, or leave out \"truncate\".");
   Json list = Json::array();
   for (const embedding::Answer& each : request.answers)
     list.push_back(labels_json(each));
-  call.answer(json_reply(batch ? list : list.at(0)));
+  Reply reply = json_reply(inputs.batch ? list : list.at(0));
+  if (any_cut)
+    reply.headers.emplace_back("Cuecard-Cut-Tokens", cut_header(request));
+  call.answer(std::move(reply));
 }
 
 } // namespace
@@ -90,15 +111,15 @@ void tei_predict(const Call& call) {
   require_one_label(card);
   const json& inputs = object.at("inputs");
   const auto request = std::make_shared<embedding::Request>();
-  const bool batch = is_batch(inputs);
-  if (batch)
+  const Inputs given{is_batch(inputs), object.flag_or("truncate", true)};
+  if (given.batch)
     for (const json& input : inputs)
       request->examples.push_back(example_of_texts(texts_of(input), card));
   else if (inputs.is_string())
     request->examples.push_back(example_of_texts({inputs.get<std::string>()}, card));
   else
     request->examples.push_back(example_of_texts(texts_of(inputs), card));
-  submit(call, request, {[call, batch](embedding::Request& done) { answer(call, done, batch); }});
+  submit(call, request, {[call, given](embedding::Request& done) { answer(call, done, given); }});
 }
 
 void tei_info(const Call& call) {
@@ -106,8 +127,8 @@ void tei_info(const Call& call) {
   Json classifiers = Json::object();
   for (const auto& [name, card] : serving.catalogue.cards()) {
     Json& ids = classifiers[name]["id2label"] = Json::object();
-    for (std::size_t label = 0; label < card.pipeline->labels.size(); ++label)
-      ids[std::to_string(label)] = card.pipeline->labels[label];
+    for (std::size_t label = 0; label < card.labels.size(); ++label)
+      ids[std::to_string(label)] = card.labels[label];
   }
   Json reply{{"model_id", serving.catalogue.base()}};
   reply["model_type"]["classifiers"] = std::move(classifiers); // TEI has "classifier", for its only model

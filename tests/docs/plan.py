@@ -171,5 +171,6 @@ LEFT_OUT = {
     ("docs/architecture.md", "example --template-->"): "a drawing",
     ("docs/architecture.md", "plugins/   core/"): "a drawing",
     ("docs/serving.md", "[Service]"): "a systemd unit",
+    ("docs/serving.md", "FROM debian"): "a container file, which needs a container's tools and a network",
     ("docs/task-files.md", '{ "$schema"'): "one line of a task file, which task_schema_test.cpp reads",
 }

@@ -1,10 +1,10 @@
-// Bodies of requests to the server. The first line says of which kind: `completion` or `rows`.
+// Bodies of requests to the server. The first line says of which kind: `completion`, `chat` or `rows`.
 #include "parser.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include "server/completion_settings.hpp"
 #include "server/json.hpp"
+#include "server/openai/completion_settings.hpp"
 #include "server/problem.hpp"
 #include "server/row_json.hpp"
 
@@ -16,9 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
   const std::string body(input.substr(std::min(end + 1, input.size())));
   return fuzz::read_or_refuse([&] {
     try {
-      if (input.substr(0, end) == "completion") {
+      if (const std::string_view kind = input.substr(0, end); kind == "completion" || kind == "chat") {
+        const auto defaults = [](const std::string&) { return GenerateSettings(); };
         const server::CompletionBody read =
-            server::parse_completion(body, [](const std::string&) { return GenerateSettings(); });
+            kind == "chat" ? server::parse_chat(body, defaults) : server::parse_completion(body, defaults);
+        fuzz::require(read.prompts.empty() != read.messages.empty(), "there is nothing to continue");
         fuzz::require(read.settings.max_length > 0 && read.settings.returns > 0, "nothing would be generated");
         fuzz::require(!read.stream || read.settings.returns == 1, "several texts would be streamed");
       } else {

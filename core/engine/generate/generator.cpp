@@ -79,7 +79,7 @@ public:
       generations_.remove_if([&](PromptGeneration& generation) {
         const bool done = generation.running.empty();
         if (done && !generation.dropped)
-          source_.finished(generation.number, best_of(generation));
+          source_.finished(generation.number, best_of(generation), generation.most);
         return done;
       });
       source_.stepped();

@@ -29,7 +29,7 @@ public:
       throw Cancelled();
     return true;
   }
-  void finished(int64_t number, std::vector<Generated> texts) override {
+  void finished(int64_t number, std::vector<Generated> texts, int64_t) override {
     texts_[static_cast<std::size_t>(number)] = std::move(texts);
   }
   std::vector<std::vector<Generated>> texts() { return std::move(texts_); }

@@ -36,8 +36,9 @@ public:
   /// Called for each new token, with the tokens of the prompt's first text so far (in beam search: no tokens). False: its texts are
   /// dropped, and `finished` is not called for it.
   virtual bool token(int64_t number, std::span<const int64_t> ids) = 0;
-  /// `settings->returns` texts, best first.
-  virtual void finished(int64_t number, std::vector<Generated> texts) = 0;
+  /// `settings->returns` texts, best first. `most`: the tokens that each could have had, by its settings and by the positions that its
+  /// prompt left.
+  virtual void finished(int64_t number, std::vector<Generated> texts, int64_t most) = 0;
   /// After each step. Prompts may be scored here, but no text may be generated.
   virtual void stepped() {}
 };

@@ -14,7 +14,7 @@ namespace cuecard {
 BatchRunner::BatchRunner(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
                          const PredictSettings& settings)
     : model_(model), settings_(settings), mix_(model_),
-      prefixes_(std::make_unique<CardPrefixCache>(model_, pipelines_)) {
+      prefixes_(std::make_unique<CardPrefixCache>(model_, pipelines_, settings.prefix_bytes)) {
   for (const TaskPipeline* pipeline : pipelines)
     add(*pipeline);
 }

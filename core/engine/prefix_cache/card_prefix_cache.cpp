@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <cuecard/error.hpp>
 
@@ -12,6 +13,9 @@ namespace cuecard {
 
 namespace {
 
+/// Released sequences keep their numbers, so that a cache whose cards come and go would grow.
+constexpr int64_t most_released = 64;
+
 bool begins_with(const TokenizedPrompt& prompt, const std::vector<PromptToken>& prefix) {
   if (prompt.answers.empty() || prompt.answers.front() < std::ssize(prefix))
     return false;
@@ -20,15 +24,16 @@ bool begins_with(const TokenizedPrompt& prompt, const std::vector<PromptToken>& 
 
 } // namespace
 
-void CardPrefixCache::use(PackItem& item) const {
+void CardPrefixCache::use(PackItem& item) {
   const auto found = prefixes_.find(item.card);
   if (found == prefixes_.end())
     return;
-  const CachedPrefix& prefix = found->second;
+  CachedPrefix& prefix = found->second;
   if (prefix.sequence < 0 || !begins_with(*item.prompt, prefix.tokens))
     return;
   item.skip = std::ssize(prefix.tokens);
   item.cached = prefix.sequence;
+  prefix.used = ++now_;
 }
 
 bool CardPrefixCache::wants(const std::vector<PackItem>& items) {
@@ -56,9 +61,39 @@ bool CardPrefixCache::wants(const std::vector<PackItem>& items) {
 void CardPrefixCache::add(const std::vector<PackItem>& items, const Batch& batch, const KvCache& computed) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     CachedPrefix& prefix = prefixes_.at(items[i].card);
-    if (!prefix.tokens.empty() && prefix.sequence < 0) // a cached sequence begins with its parent's tokens
-      prefix.sequence = cache_->copy(computed, batch.sequence_of[i], std::ssize(prefix.tokens));
+    if (prefix.tokens.empty() || prefix.sequence >= 0)
+      continue;
+    // A cached sequence begins with its parent's tokens.
+    prefix.sequence = cache_->copy(computed, batch.sequence_of[i], std::ssize(prefix.tokens));
+    prefix.used = ++now_;
   }
+  if (cache_->bytes() > most_bytes_)
+    shrink();
+}
+
+std::vector<int64_t> CardPrefixCache::cached() const {
+  std::vector<int64_t> cards;
+  for (const auto& [card, prefix] : prefixes_)
+    if (prefix.sequence >= 0)
+      cards.push_back(card);
+  return cards;
+}
+
+void CardPrefixCache::shrink() {
+  std::vector<int64_t> cards = cached();
+  std::ranges::sort(cards, {}, [&](int64_t card) { return prefixes_.at(card).used; });
+  const auto kept = cards.begin() + (std::ssize(cards) + 1) / 2;
+  std::for_each(cards.begin(), kept, [&](int64_t card) { prefixes_.erase(card); });
+  store_anew({kept, cards.end()});
+}
+
+void CardPrefixCache::store_anew(const std::vector<int64_t>& cards) {
+  std::vector<int64_t> sequences;
+  for (const int64_t card : cards) {
+    const int64_t next = std::ssize(sequences);
+    sequences.push_back(std::exchange(prefixes_.at(card).sequence, next));
+  }
+  cache_ = std::make_shared<KvCache>(cache_->select(sequences));
 }
 
 void CardPrefixCache::forget(int64_t card) {
@@ -68,6 +103,8 @@ void CardPrefixCache::forget(int64_t card) {
   if (found->second.sequence >= 0)
     cache_->release(found->second.sequence);
   prefixes_.erase(found);
+  if (cache_->num_sequences() > 2 * std::ssize(prefixes_) + most_released)
+    store_anew(cached());
 }
 
 int64_t CardPrefixCache::fixed_length(std::vector<PackItem> items) const {

@@ -11,11 +11,11 @@ constexpr int64_t min_shared_tokens = 2;
 
 } // namespace
 
-void GenerationPrefixCache::use(PackItem& item, KvCache& cache) const {
+void GenerationPrefixCache::use(PackItem& item, KvCache& cache) {
   const auto found = prompts_.find(item.card);
   if (found == prompts_.end())
     return;
-  const CachedPrompt& cached = found->second;
+  CachedPrompt& cached = found->second;
   const std::vector<PromptToken>& tokens = item.prompt->input;
   const int64_t most =
       std::min(std::ssize(tokens) - 1, std::ssize(cached.tokens)); // the last token must be forwarded
@@ -25,11 +25,19 @@ void GenerationPrefixCache::use(PackItem& item, KvCache& cache) const {
     return;
   item.skip = same;
   item.cached = cache.fork(cached.sequence, same);
+  cached.used = ++now_;
 }
 
 void GenerationPrefixCache::add(const PackItem& item, int64_t sequence, KvCache& cache) {
-  if (item.input < 0 && !prompts_.contains(item.card) && std::ssize(item.prompt->input) >= min_shared_tokens)
-    prompts_[item.card] = {item.prompt->input, cache.fork(sequence)};
+  const int64_t tokens = std::ssize(item.prompt->input);
+  if (item.input >= 0 || prompts_.contains(item.card) || tokens < min_shared_tokens || tokens > most_tokens)
+    return;
+  while (tokens_ + tokens > most_tokens) {
+    const auto by_use = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
+    forget(std::min_element(prompts_.begin(), prompts_.end(), by_use)->first, cache);
+  }
+  prompts_[item.card] = {item.prompt->input, cache.fork(sequence), ++now_};
+  tokens_ += tokens;
 }
 
 void GenerationPrefixCache::forget(int64_t card, KvCache& cache) {
@@ -37,6 +45,7 @@ void GenerationPrefixCache::forget(int64_t card, KvCache& cache) {
   if (found == prompts_.end())
     return;
   cache.release(found->second.sequence);
+  tokens_ -= std::ssize(found->second.tokens);
   prompts_.erase(found);
 }
 

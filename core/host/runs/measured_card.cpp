@@ -1,4 +1,5 @@
 #include "host/runs/measured_card.hpp"
+#include "engine/predict/prompt_json.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +8,6 @@
 #include "engine/tokenized_example.hpp"
 #include "host/input_rows.hpp"
 #include "host/output/card_choices.hpp"
-#include "host/output/prompt_tokens.hpp"
 #include "metrics/calibration.hpp"
 #include "metrics/f1.hpp"
 #include "metrics/metrics.hpp"

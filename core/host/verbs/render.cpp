@@ -6,6 +6,7 @@
 
 #include "data/text_fields.hpp"
 #include "engine/predict/batch_runner.hpp"
+#include "engine/predict/prompt_json.hpp"
 #include "engine/tokenized_example.hpp"
 #include "engine/word_field.hpp"
 #include "host/input_loop.hpp"
@@ -14,36 +15,17 @@
 #include "host/loading.hpp"
 #include "host/output/input_lines.hpp"
 #include "host/output/json_line.hpp"
-#include "host/output/prompt_tokens.hpp"
 #include "host/verbs/verbs.hpp"
 
 namespace cuecard::host {
 
 namespace {
 
-Json as_json(Json object, const TokenizedPrompt& prompt, const Vocabulary& vocabulary) {
-  const Rendered input = rendered(prompt.input, vocabulary);
-  object["tokens"] = input.tokens;
-  object["ids"] = input.ids;
-  object["soft"] = input.soft;
-  if (!prompt.output.empty()) {
-    const Rendered output = rendered(prompt.output, vocabulary);
-    object["output_tokens"] = output.tokens;
-    object["output_ids"] = output.ids;
-    object["output_soft"] = output.soft;
-  }
-  object["answers"] = prompt.answers;
-  object["cut"] = prompt.cut.total();
-  if (prompt.choice > 0)
-    object["choice"] = prompt.choice;
-  return object;
-}
-
 /// The tokens in a line, with `*` after those whose output is used.
 std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary) {
   const auto line = [&](const std::vector<PromptToken>& tokens, bool has_answers) {
     std::string text;
-    const Rendered side = rendered(tokens, vocabulary);
+    const RenderedSide side = rendered(tokens, vocabulary);
     for (std::size_t i = 0; i < side.tokens.size(); ++i) {
       const bool selected = has_answers && std::find(prompt.answers.begin(), prompt.answers.end(),
                                                      static_cast<int64_t>(i)) != prompt.answers.end();
@@ -94,7 +76,7 @@ int render(const Values& values) {
                 [&](int64_t number, const InputRow& row, std::size_t index) {
                   for (const TokenizedPrompt& prompt : prompts[index])
                     if (json)
-                      print_line(as_json(row_json(number, row), prompt, model.vocabulary()));
+                      print_line(prompt_json(row_json(number, row), prompt, model.vocabulary()));
                     else
                       std::cout << as_text(prompt, model.vocabulary()) << '\n';
                 },

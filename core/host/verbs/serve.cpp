@@ -3,10 +3,13 @@
 #include <filesystem>
 #include <memory>
 
+#include <cuecard/error.hpp>
+
 #include "host/device.hpp"
 #include "host/loading.hpp"
 #include "host/verbs/verbs.hpp"
 #include "machine/models.hpp"
+#include "server/http/tls.hpp"
 #include "server/server.hpp"
 
 namespace cuecard::host {
@@ -23,7 +26,16 @@ server::ServerSettings settings_of(const Values& values) {
   settings.drain = std::chrono::seconds(values.integer("drain"));
   settings.scheduler.threads = threads_of(values);
   settings.scheduler.batches = {values.integer("batch-size"), values.integer("batch-tokens")};
+  settings.scheduler.batches.prefix_bytes = values.integer("prefix-cache") << 20;
   settings.scheduler.max_waiting_rows = values.integer("max-queue");
+  settings.scheduler.max_waiting_tokens = values.integer("max-queue-tokens", 0);
+  settings.cards_in_memory = static_cast<std::size_t>(values.integer("max-cards-loaded"));
+  settings.admin = values.given("admin");
+  settings.chat_format = values.text("chat-format");
+  if (values.given("tls-cert") != values.given("tls-key"))
+    throw UsageError("--tls-cert and --tls-key belong together; give both.");
+  if (values.given("tls-cert"))
+    settings.tls = server::tls_context(values.text("tls-cert"), values.text("tls-key"));
   return settings;
 }
 

@@ -1,10 +1,7 @@
 #include "server/http/connection.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <sstream>
-
-#include <sys/socket.h>
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
@@ -14,6 +11,8 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
+
+#include "server/http/target.hpp"
 
 namespace cuecard::server {
 
@@ -29,12 +28,14 @@ std::string text_of(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
+/// How often a client is looked for whose next request has come early.
+constexpr std::chrono::milliseconds between_looks(100);
+
 template <class Message>
 HttpRequest head_of(const Message& message) {
   HttpRequest head;
   head.method = text_of(message.method_string());
-  const std::string target = text_of(message.target());
-  head.path = target.substr(0, target.find_first_of("?#"));
+  head.path = path_of(text_of(message.target()));
   head.authorization = text_of(message[http::field::authorization]);
   return head;
 }
@@ -48,12 +49,20 @@ std::string chunk_of(std::string_view data) {
 } // namespace
 
 Connection::Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<ConnectionContext> context)
-    : stream_(std::move(socket)), context_(std::move(context)) {
+    : channel_(std::move(socket), context->tls), pause_(channel_.get_executor()), context_(std::move(context)) {
   ++context_->connections;
 }
 
 Connection::~Connection() {
   --context_->connections;
+}
+
+void Connection::start() {
+  if (!channel_.encrypted())
+    return read_header();
+  give_time();
+  channel_.async_handshake(
+      [self = shared_from_this()](Code error) { error ? self->channel_.close() : self->read_header(); });
 }
 
 void Connection::read_header() {
@@ -62,7 +71,7 @@ void Connection::read_header() {
   parser_->body_limit(context_->limits.body_bytes);
   began_ = ended_ = unread_ = false;
   give_time();
-  http::async_read_header(stream_, buffer_, *parser_,
+  http::async_read_header(channel_, buffer_, *parser_,
                           [self = shared_from_this()](Code error, std::size_t) { self->header_read(error); });
 }
 
@@ -80,12 +89,12 @@ void Connection::header_read(Code error) {
   if (!boost::beast::iequals(message[http::field::expect], "100-continue"))
     return read_body();
   boost::asio::async_write(
-      stream_, boost::asio::buffer(go_on.data(), go_on.size()),
+      channel_, boost::asio::buffer(go_on.data(), go_on.size()),
       [self = shared_from_this()](Code failed, std::size_t) { failed ? self->left() : self->read_body(); });
 }
 
 void Connection::read_body() {
-  http::async_read(stream_, buffer_, *parser_,
+  http::async_read(channel_, buffer_, *parser_,
                    [self = shared_from_this()](Code error, std::size_t) { self->body_read(error); });
 }
 
@@ -94,7 +103,7 @@ void Connection::body_read(Code error) {
     return reject(error);
   unread_ = false;
   exchange_->request.body = std::move(parser_->get().body());
-  stream_.expires_never();
+  channel_.expires_never();
   const std::shared_ptr<Exchange> exchange = exchange_;
   context_->site->serve(exchange);
   if (!exchange->over())
@@ -125,20 +134,24 @@ void Connection::reject(Code error) {
 }
 
 void Connection::watch() {
-  stream_.socket().async_wait(boost::asio::ip::tcp::socket::wait_read,
-                              [self = shared_from_this(), waiting = std::weak_ptr(exchange_)](Code error) {
-                                const std::shared_ptr<Exchange> exchange = waiting.lock();
-                                if (!error && exchange && exchange == self->exchange_ && !exchange->over() &&
-                                    self->client_is_gone())
-                                  self->left();
-                              });
+  channel_.async_readable([self = shared_from_this(), waiting = std::weak_ptr(exchange_)](Code error) {
+    if (!error)
+      self->look(waiting);
+  });
 }
 
-bool Connection::client_is_gone() {
-  char next = 0;
-  const ssize_t size = ::recv(stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
-  return size == 0 ||
-         (size < 0 && errno != EAGAIN && errno != EINTR); // more than 0: the next request came early
+void Connection::look(const std::weak_ptr<Exchange>& waiting) {
+  const std::shared_ptr<Exchange> exchange = waiting.lock();
+  if (!exchange || exchange != exchange_ || exchange->over())
+    return;
+  if (channel_.client_left())
+    return left();
+  // What can be read is the next request, or a word of TLS; the end may follow it.
+  pause_.expires_after(between_looks);
+  pause_.async_wait([self = shared_from_this(), waiting](Code error) {
+    if (!error)
+      self->look(waiting);
+  });
 }
 
 void Connection::left() {
@@ -146,7 +159,7 @@ void Connection::left() {
     exchange->leave();
     context_->site->finished(exchange);
   }
-  stream_.close();
+  channel_.close();
 }
 
 void Connection::write(Reply reply) {
@@ -164,7 +177,7 @@ void Connection::write(Reply reply) {
   if (exchange_->request.method != "HEAD")
     message->body() = std::move(reply.body);
   give_time();
-  http::async_write(stream_, *message,
+  http::async_write(channel_, *message,
                     [self = shared_from_this(), message](Code error, std::size_t) { self->answered(error); });
 }
 
@@ -204,7 +217,7 @@ void Connection::flush() {
     return ended_ ? answered({}) : void();
   sending_ = std::exchange(pending_, {});
   give_time();
-  boost::asio::async_write(stream_, boost::asio::buffer(sending_),
+  boost::asio::async_write(channel_, boost::asio::buffer(sending_),
                            [self = shared_from_this()](Code error, std::size_t) {
                              self->sending_.clear();
                              error ? self->left() : self->flush();
@@ -223,13 +236,20 @@ void Connection::answered(Code error) {
   else if (keeps_)
     read_header();
   else
-    stream_.close();
+    end();
+}
+
+void Connection::end() {
+  if (!channel_.encrypted())
+    return channel_.close();
+  give_time();
+  channel_.async_end([self = shared_from_this()](Code) { self->channel_.close(); });
 }
 
 void Connection::close_slowly() {
-  Code ignored;
-  stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
-  stream_.expires_after(
+  if (!channel_.encrypted())
+    channel_.end_sending();
+  channel_.expires_after(
       std::min<std::chrono::milliseconds>(context_->limits.patience, std::chrono::seconds(5)));
   buffer_.clear();
   discard(0);
@@ -237,13 +257,13 @@ void Connection::close_slowly() {
 
 void Connection::discard(std::size_t so_far) {
   buffer_.clear();
-  stream_.async_read_some(buffer_.prepare(std::size_t{64} << 10),
-                          [self = shared_from_this(), so_far](Code error, std::size_t size) {
-                            if (error || so_far + size > most_discarded)
-                              self->stream_.close();
-                            else
-                              self->discard(so_far + size);
-                          });
+  channel_.async_read_some(buffer_.prepare(std::size_t{64} << 10),
+                           [self = shared_from_this(), so_far](Code error, std::size_t size) {
+                             if (error || so_far + size > most_discarded)
+                               self->channel_.close();
+                             else
+                               self->discard(so_far + size);
+                           });
 }
 
 } // namespace cuecard::server

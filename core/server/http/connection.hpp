@@ -10,22 +10,25 @@
 #include <string_view>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "server/http/channel.hpp"
 #include "server/http/exchange.hpp"
 #include "server/http/limits.hpp"
 #include "server/http/site.hpp"
 
 namespace cuecard::server {
 
-/// What all connections share. `site` must live while the io_context runs.
+/// What all connections share. `site` and `tls` must live while the io_context runs.
 struct ConnectionContext {
   HttpLimits limits;
   Site* site = nullptr;
-  std::size_t connections = 0; ///< that are open
+  boost::asio::ssl::context* tls = nullptr; ///< null: connections are not encrypted
+  std::size_t connections = 0;              ///< that are open
 };
 
 /// Threads: the io_context's only one.
@@ -35,7 +38,7 @@ public:
   ~Connection() override;
 
   /// It lives until the client or the server closes it.
-  void start() { read_header(); }
+  void start();
 
   void write(Reply reply) override;
   void write_piece(const std::string& content_type, std::string_view piece) override;
@@ -54,17 +57,20 @@ private:
 
   /// Notices when the client closes before it is answered.
   void watch();
-  bool client_is_gone();
+  void look(const std::weak_ptr<Exchange>& waiting);
   void left();
 
   void begin_pieces(const std::string& content_type);
   void flush();
   void answered(Code error);
+  void end();
+  /// Goes on reading for a while what a refused client still sends.
   void close_slowly();
   void discard(std::size_t so_far);
-  void give_time() { stream_.expires_after(context_->limits.patience); }
+  void give_time() { channel_.expires_after(context_->limits.patience); }
 
-  boost::beast::tcp_stream stream_;
+  Channel channel_;
+  boost::asio::steady_timer pause_;
   std::shared_ptr<ConnectionContext> context_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;

@@ -270,12 +270,24 @@ const ForwardPass::CardTokens& ForwardPass::tokens_of(int64_t card, bool selecte
 }
 
 at::Tensor ForwardPass::linear(const Linear& map, const at::Tensor& x, bool selected) const {
+  // Without gradients the tokens of a card are changed where they are: a copy of all tokens for each of many cards would take longer
+  // than their products.
+  const bool in_place = !at::GradMode::is_enabled();
   return updated(map, x, [&](const at::Tensor& y, int64_t card, const auto& change) {
     const CardTokens& tokens = tokens_of(card, selected);
     if (tokens.begin == tokens.end)
       return y;
     if (tokens.all)
       return change(y, x);
+    if (in_place && tokens.indices.defined())
+      return at::Tensor(y).index_copy_(
+          0, tokens.indices, change(y.index_select(0, tokens.indices), x.index_select(0, tokens.indices)));
+    if (in_place) {
+      const int64_t count = tokens.end - tokens.begin;
+      const at::Tensor part = y.narrow(0, tokens.begin, count);
+      part.copy_(change(part, x.narrow(0, tokens.begin, count)));
+      return y;
+    }
     if (tokens.indices.defined())
       return y.index_copy(0, tokens.indices,
                           change(y.index_select(0, tokens.indices), x.index_select(0, tokens.indices)));
@@ -302,7 +314,9 @@ at::Tensor ForwardPass::updated(const Linear& map, const at::Tensor& x, const Ap
   if (found == updates_.end())
     return map(x);
   const BatchConditioning& conditioning = args_.conditioning;
-  at::Tensor input = x;
+  const bool changes_input = std::ranges::any_of(
+      found->second.rescalings, [&](std::size_t i) { return conditioning.rescalings[i].of_input; });
+  at::Tensor input = changes_input && !at::GradMode::is_enabled() ? x.clone() : x; // changed in place
   for (const std::size_t i : found->second.rescalings)
     if (const Rescaling& rescaling = conditioning.rescalings[i]; rescaling.of_input)
       input = apply(input, conditioning.rescaling_cards[i], [&](const at::Tensor& part, const at::Tensor&) {

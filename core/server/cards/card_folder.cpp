@@ -1,4 +1,4 @@
-#include "server/card_folder.hpp"
+#include "server/cards/card_folder.hpp"
 
 #include <exception>
 #include <utility>
@@ -58,6 +58,35 @@ std::optional<CardFolder::States> CardFolder::states() const {
 }
 
 void CardFolder::scan() {
+  scan(first_);
+}
+
+void CardFolder::scan_now() {
+  scan(true);
+}
+
+bool CardFolder::load_now(const std::string& name) {
+  // A name comes from a client: it must be that of a folder here, and lead nowhere else.
+  const bool plain = !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos &&
+                     name.find('\0') == std::string::npos;
+  const std::optional<State> state = plain ? state_of(folder_ / name) : std::nullopt;
+  if (!state)
+    return false;
+  Known& known = known_[name];
+  known.state = *state;
+  callbacks_.load(name, folder_ / name);
+  return known.loaded = true;
+}
+
+void CardFolder::unload(const std::string& name) {
+  const auto known = known_.find(name);
+  if (known == known_.end() || !known->second.loaded)
+    throw UsageError("there is no card \"" + name.substr(0, 80) + "\" to unload.");
+  known->second.loaded = false; // its state stays known, so that a scan leaves it alone
+  callbacks_.drop(name);
+}
+
+void CardFolder::scan(bool all_settled) {
   const std::optional<States> found = states();
   if (!found) {
     if (std::exchange(readable_, false))
@@ -68,12 +97,12 @@ void CardFolder::scan() {
   readable_ = true;
   for (const auto& [name, state] : *found) {
     const auto before = previous_.find(name);
-    const bool settled = first_ || (before != previous_.end() && before->second == state);
+    const bool settled = all_settled || (before != previous_.end() && before->second == state);
     if (settled && known_[name].state != state)
       load(name, state);
   }
   for (auto known = known_.begin(); known != known_.end();) {
-    if (found->contains(known->first) || previous_.contains(known->first)) {
+    if (found->contains(known->first) || (!all_settled && previous_.contains(known->first))) {
       ++known;
       continue;
     }

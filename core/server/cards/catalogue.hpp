@@ -3,31 +3,42 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/task_pipeline.hpp"
+#include <cuecard/scorer.hpp>
+
+#include "metrics/task_metric.hpp"
+
+namespace cuecard {
+struct TaskPipeline;
+}
 
 namespace cuecard::server {
 
-/// A card as it is served. Never changes; a changed card is another one.
+/// What is known of a card that is served, whether it is in memory or not. Never changes; a changed card is another one.
 struct ServedCard {
-  std::shared_ptr<const TaskPipeline> pipeline;
+  std::string name;
   std::vector<std::string> fields; ///< of its template
-  std::int64_t since = 0;          ///< seconds since 1970
-
-  const std::string& name() const { return pipeline->name; }
+  std::vector<std::string> labels;
+  Predicts predicts = Predicts::labels;
+  bool labels_words = false;
+  bool multi_label = false;
+  bool alternatives = false; ///< a field of its template is a list of alternatives
+  std::string tuner;
+  std::optional<GenerateSettings> generation; ///< of a card whose prediction is a text that the model generates
+  std::int64_t since = 0;                     ///< seconds since 1970
 };
 
-ServedCard served(std::shared_ptr<const TaskPipeline> pipeline);
+ServedCard served(const TaskPipeline& pipeline);
 
 /// Threads: the server's.
 class Catalogue {
 public:
   explicit Catalogue(std::string base) : base_(std::move(base)) {}
 
-  void set(ServedCard card);
+  void set(ServedCard card) { cards_.insert_or_assign(card.name, card); }
   void drop(const std::string& name) { cards_.erase(name); }
 
   /// Problem 404 when there is no such card.

@@ -28,6 +28,14 @@ public:
   CardFolder(std::filesystem::path folder, CardFolderCallbacks callbacks);
 
   void scan();
+  /// The same, and takes what changed as it is, whether it is settled or not.
+  void scan_now();
+  /// Loads one card as it is, and throws what `load` throws. False when the folder has none of that name.
+  bool load_now(const std::string& name);
+  /// Drops a card until it is loaded or its files change. UsageError when it is not loaded.
+  void unload(const std::string& name);
+
+  std::filesystem::path path_of(const std::string& name) const { return folder_ / name; }
 
 private:
   /// What tells one state of a card's files from another: device, inode, size, times of change.
@@ -41,6 +49,7 @@ private:
   /// Nothing when the folder can't be read.
   std::optional<States> states() const;
   static std::optional<State> state_of(const std::filesystem::path& card);
+  void scan(bool all_settled);
   void load(const std::string& name, const State& state);
 
   std::filesystem::path folder_;

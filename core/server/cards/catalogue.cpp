@@ -1,8 +1,12 @@
-#include "server/catalogue.hpp"
+#include "server/cards/catalogue.hpp"
 
+#include <algorithm>
 #include <chrono>
 
+#include <cuecard/error.hpp>
+
 #include "data/text_fields.hpp"
+#include "engine/task_pipeline.hpp"
 #include "server/problem.hpp"
 
 namespace cuecard::server {
@@ -16,18 +20,37 @@ std::string shortened(const std::string& name) {
   return name.size() <= 80 ? name : name.substr(0, 80) + "...";
 }
 
-} // namespace
-
-ServedCard served(std::shared_ptr<const TaskPipeline> pipeline) {
-  std::vector<std::string> fields = text_fields(pipeline->prompt_template->fields());
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {std::move(pipeline), std::move(fields),
-          std::chrono::duration_cast<std::chrono::seconds>(now).count()};
+/// Tried with two alternatives: a template that takes them makes a prompt of each.
+bool takes_alternatives(const TaskPipeline& pipeline, const std::vector<std::string>& fields) {
+  Example example;
+  for (const std::string& field : fields) {
+    example.fields[field] = "a";
+    example.words[field] = {"a", "b"};
+  }
+  try {
+    return std::ranges::any_of(pipeline.prompt_template->render({example}),
+                               [](const Prompt& prompt) { return prompt.choice > 0; });
+  } catch (const Error&) {
+    return false; // it needs more than texts
+  }
 }
 
-void Catalogue::set(ServedCard card) {
-  const std::string name = card.name();
-  cards_.insert_or_assign(name, std::move(card));
+} // namespace
+
+ServedCard served(const TaskPipeline& pipeline) {
+  ServedCard card;
+  card.name = pipeline.name;
+  card.fields = text_fields(pipeline.prompt_template->fields());
+  card.labels = pipeline.labels;
+  card.predicts = pipeline.predicts();
+  card.labels_words = pipeline.labels_words();
+  card.multi_label = pipeline.record.multi_label;
+  card.alternatives = takes_alternatives(pipeline, card.fields);
+  card.tuner = pipeline.record.tuner.component;
+  card.generation = pipeline.verbalizer->generation();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  card.since = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  return card;
 }
 
 const ServedCard* Catalogue::find(const std::string& name) const {

@@ -1,4 +1,4 @@
-#include "server/card_folder.hpp"
+#include "server/cards/card_folder.hpp"
 
 #include <fstream>
 #include <string>
@@ -126,5 +126,57 @@ TEST_CASE("a folder that can't be read") {
   CHECK_THROWS_AS(watched.watch(), DataError);
   std::filesystem::rename(watched.folder.string() + ".moved", watched.folder);
   cards.scan();
+  CHECK(watched.news().empty());
+}
+
+TEST_CASE("cards are taken as they are when that is asked for") {
+  Watched watched;
+  watched.write("a", "one");
+  CardFolder cards = watched.watch();
+  cards.scan();
+  watched.write("a", "changed");
+  watched.write("b", "new");
+  watched.news();
+  cards.scan_now();
+  CHECK(watched.news() == News{"load a changed", "load b new"});
+  watched.write("a", "changed again");
+  CHECK(cards.load_now("a"));
+  CHECK(watched.news() == News{"load a changed again"});
+  std::filesystem::remove_all(watched.folder / "b");
+  cards.scan_now();
+  cards.scan();
+  CHECK(watched.news() == News{"drop b"}); // and "a" is not loaded again
+
+  cards.unload("a");
+  cards.scan();
+  cards.scan_now();
+  CHECK(watched.news() == News{"drop a"});
+  CHECK_THROWS_AS(cards.unload("a"), UsageError);
+  CHECK_THROWS_AS(cards.unload("never was"), UsageError);
+  CHECK(cards.load_now("a"));
+  CHECK(watched.news() == News{"load a changed again"});
+  cards.unload("a");
+  watched.write("a", "another");
+  cards.scan();
+  cards.scan();
+  CHECK(watched.news() == News{"drop a", "load a another"});
+
+  watched.write("c", "damaged");
+  CHECK_THROWS_AS(cards.load_now("c"), DataError);
+}
+
+TEST_CASE("only cards of the folder are loaded, whatever the name") {
+  Watched watched;
+  watched.write("a", "one");
+  watched.write(".hidden", "one");
+  std::filesystem::create_directories(watched.folder / "a" / "inner");
+  std::filesystem::copy(watched.folder / "a" / "card.json", watched.folder / "a" / "inner" / "card.json");
+  CardFolder cards = watched.watch();
+  for (const std::string& name : std::vector<std::string>{"", ".", "..", ".hidden", "a/inner",
+                                                          "../" + watched.folder.filename().string() + "/a",
+                                                          "/etc", "none", std::string("a\0", 2)}) {
+    CAPTURE(name);
+    CHECK_FALSE(cards.load_now(name));
+  }
   CHECK(watched.news().empty());
 }
