@@ -28,7 +28,8 @@ struct Answer {
   std::shared_ptr<const TaskPipeline> pipeline; ///< that answered; null for a failure
   Decision decision;
   std::vector<Generated> texts;
-  int64_t cut = 0; ///< tokens that truncation removed
+  int64_t cut = 0;        ///< tokens that truncation removed
+  bool continued = false; ///< `texts` is the answer: generated texts, or scored continuations
 };
 
 /// Threads: the data belong to the scheduler from `Scheduler::submit` until the request is finished. The functions may be called from
@@ -37,6 +38,8 @@ class Request {
 public:
   std::vector<Example> examples;
   std::optional<GenerateSettings> generate; ///< texts that continue the prompts; empty: what the cards predict
+  std::vector<std::vector<std::string>>
+      continuations; ///< by row: texts to score; empty: what the cards predict
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::function<void()> finished;                                 ///< may be empty
   std::function<bool(std::size_t row, const std::string&)> token; ///< may be empty

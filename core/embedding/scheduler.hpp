@@ -86,13 +86,15 @@ private:
   /// Answers rows of cancelled and late requests, and predicts a batch of others.
   void run_scored();
   void predict(const std::vector<Row>& rows);
+  /// Scores the continuations of rows.
+  void score(const std::vector<Row>& rows);
   /// Generates texts until there is none to generate, or cards change.
   void write_texts();
   void write_alone(const Row& row, int64_t card);
   /// Rows that have no text where one is expected are answered; the others are returned.
   std::vector<Prepared> prepared(const std::vector<Row>& rows);
   void answer(const Row& row, Answer answer);
-  void fail(const Row& row, Failure failure) { answer(row, {std::move(failure), nullptr, {}, {}, 0}); }
+  void fail(const Row& row, Failure failure) { answer(row, {std::move(failure), nullptr, {}, {}, 0, false}); }
 
   // With the lock held.
   /// Takes all rows of requests that are cancelled or late.

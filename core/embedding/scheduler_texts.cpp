@@ -40,7 +40,7 @@ public:
   void finished(int64_t number, std::vector<Generated> texts) override {
     const auto& [ready, growing, cut] = running_.at(number);
     if (ready.row.request->generate)
-      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut});
+      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut, true});
     else
       scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut});
     running_.erase(number);
