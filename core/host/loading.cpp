@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 
 #include <cuecard/error.hpp>
 
@@ -13,6 +12,7 @@
 #include "engine/untrained_tuner.hpp"
 #include "files/strict_json.hpp"
 #include "host/device.hpp"
+#include "host/output/messages.hpp"
 #include "host/runs/training_task.hpp"
 #include "machine/models.hpp"
 #include "registry/options.hpp"
@@ -71,7 +71,7 @@ registry::Registry find_plugins(const Values& values) {
   registry::Registry found =
       registry::Registry::scan(registry::SearchPath::standard(values.texts("plugin-path")));
   for (const std::string& warning : found.warnings())
-    std::cerr << "cuecard: warning: " << warning << '\n';
+    messages() << "cuecard: warning: " << warning << '\n';
   return found;
 }
 
