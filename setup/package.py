@@ -27,6 +27,7 @@ LIBTORCH = PROJECT / ".cache/libtorch"
 KINDS = ("archive", "deb", "wheel")
 # What every Linux of this kind has; everything else that is linked is packed.
 SYSTEM = re.compile(r"lib(c|m|dl|rt|util|pthread|stdc\+\+|gcc_s)\.so|ld-linux")
+COMPLETION = {"bash": "bash-completion/completions/cuecard", "zsh": "zsh/site-functions/_cuecard"}  # below share/
 EPOCH = 315532800  # 1980, the first time that a zip file can hold: the same files make the same package
 
 
@@ -89,6 +90,21 @@ def installed(prefix: Path, libtorch_rpath: str) -> None:
     shutil.copytree(PROJECT / "examples", documents / "examples")
 
 
+def add_manual(prefix: Path) -> None:
+    """Manual pages and completion, as the program itself prints them."""
+    program = prefix / "bin/cuecard"
+    pages = {"cuecard": run(program, "man")}
+    for verb in re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", run(program, "help"), re.M):
+        pages["cuecard-" + verb.replace(" ", "-")] = run(program, "man", *verb.split())
+    for name, page in pages.items():
+        place = prefix / "share/man/man1" / f"{name}.1.gz"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(gzip.compress(page.encode(), mtime=0))
+    for shell, place in COMPLETION.items():
+        (prefix / "share" / place).parent.mkdir(parents=True, exist_ok=True)
+        (prefix / "share" / place).write_text(run(program, "completion", shell))
+
+
 def bring_libraries(prefix: Path, leave_out: re.Pattern) -> None:
     """Copies what the programs and libraries link, and what that links, beside them."""
     folders = [prefix / "lib", LIBTORCH / "torch/lib", *LIBTORCH.glob("nvidia/*/lib")]
@@ -120,6 +136,7 @@ def archive(stage: Path, dist: Path) -> Path:
     name = f"cuecard-{version()}-linux-x86_64"
     prefix = stage / name
     installed(prefix, "$ORIGIN")
+    add_manual(prefix)
     bring_libraries(prefix, leave_out=re.compile("$^"))
     check_clean(prefix)
 
@@ -154,6 +171,7 @@ def deb(stage: Path, dist: Path) -> list[Path]:
     root, dev = stage / "cuecard", stage / "cuecard-dev"
     prefix = root / "usr/lib/cuecard"
     installed(prefix, "$ORIGIN")
+    add_manual(prefix)
     bring_libraries(prefix, leave_out=re.compile(r"lib(archive|boost_program_options|icu\w+|crypto)\.so"))
     check_clean(prefix)
     for folder in ("include", "lib/cmake", "lib/pkgconfig", "bin/cuecard-manifest"):
@@ -165,6 +183,9 @@ def deb(stage: Path, dist: Path) -> list[Path]:
     (prefix / "share/doc/cuecard").rename(documents)
     (prefix / "share/doc").rmdir()
     (documents / "LICENSE").rename(documents / "copyright")
+    for folder in ("man", "bash-completion", "zsh"):
+        (prefix / "share" / folder).rename(root / "usr/share" / folder)
+    (root / "usr/share/zsh/site-functions").rename(root / "usr/share/zsh/vendor-completions")  # where Debian's zsh looks
     (root / "usr/bin").mkdir()
     (root / "usr/bin/cuecard").symlink_to("../lib/cuecard/bin/cuecard")
     for link, target in (("include/cuecard", "../lib/cuecard/include/cuecard"), ("include/cuecard.h", "../lib/cuecard/include/cuecard.h"),
@@ -188,7 +209,6 @@ def wheel(stage: Path, dist: Path) -> Path:
     for file in (prefix / "lib/python/cuecard").iterdir():
         file.rename(package / file.name)
     shutil.rmtree(prefix / "lib/python")
-    (package / "py.typed").write_text("")
     for file in prefix.rglob("*"):  # a wheel holds no links
         if file.is_symlink():
             target = file.resolve()

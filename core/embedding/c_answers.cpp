@@ -29,7 +29,7 @@ const char* name_of(const Answer& answer, int64_t label) {
 
 /// Whether the prediction is a span or a text that the card's verbalizer had the model generate.
 bool predicts_text(const Answer& answer) {
-  return answer.texts.empty() && answer.pipeline->predicts() == Predicts::texts;
+  return !answer.continued && answer.pipeline->predicts() == Predicts::texts;
 }
 
 } // namespace
@@ -109,6 +109,12 @@ double cuecard_answer_log_prob(const cuecard_answers* answers, size_t row, size_
     return std::numeric_limits<double>::quiet_NaN();
   const Answer& answer = *answer_of(answers, row);
   return predicts_text(answer) ? answer.decision.value : answer.texts[text].log_prob;
+}
+
+size_t cuecard_answer_text_tokens(const cuecard_answers* answers, size_t row, size_t text) {
+  if (text >= cuecard_answer_text_count(answers, row) || predicts_text(*answer_of(answers, row)))
+    return 0;
+  return answer_of(answers, row)->texts[text].ids.size();
 }
 
 void cuecard_answers_free(cuecard_answers* answers) {

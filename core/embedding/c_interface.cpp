@@ -2,13 +2,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <new>
 #include <optional>
 #include <utility>
 
 #include <cuecard/error.hpp>
 
 #include "card/card.hpp"
+#include "embedding/arguments.hpp"
 #include "embedding/handles.hpp"
 #include "engine/device.hpp"
 #include "engine/generate/generator.hpp"
@@ -19,41 +19,6 @@ namespace {
 
 using namespace cuecard;
 using namespace cuecard::embedding;
-
-/// Runs `action`; its exception becomes an error.
-template <class Action>
-cuecard_error* attempt(Action&& action) noexcept {
-  try {
-    action();
-    return nullptr;
-  } catch (...) {
-    return new (std::nothrow) cuecard_error{current_failure()};
-  }
-}
-
-/// A copy of the caller's options as this version knows them: members that a caller of an older version does not have are 0.
-template <class Struct>
-Struct complete(const Struct* given, const char* function) {
-  Struct options{};
-  if (!given)
-    return options;
-  const std::size_t size = given->size;
-  if (size < sizeof(std::size_t) || size > (std::size_t{1} << 16))
-    throw UsageError(std::string(function) + ": the options' size is " + std::to_string(size) +
-                     "; set it to the size of their struct.");
-  std::memcpy(static_cast<void*>(&options), given, std::min(size, sizeof(Struct)));
-  return options;
-}
-
-template <class T>
-T or_default(T value, T otherwise) {
-  return value == T{} ? otherwise : value;
-}
-
-void require(const void* pointer, const char* function, const char* what) {
-  if (!pointer)
-    throw UsageError(std::string(function) + ": " + what + " is NULL.");
-}
 
 std::string text_of(const cuecard_text& text) {
   return text.data ? std::string(text.data, text.length) : std::string();
@@ -85,6 +50,15 @@ Example example_of(const cuecard_row& row, const char* function) {
   return example;
 }
 
+std::vector<std::string> texts_of(const cuecard_continuations& continuations, const char* function) {
+  require(continuations.count ? static_cast<const void*>(continuations.texts) : &continuations, function,
+          "the continuations of a row");
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < continuations.count; ++i)
+    texts.push_back(text_of(continuations.texts[i]));
+  return texts;
+}
+
 GenerateSettings settings_of(const cuecard_generate_options& options) {
   GenerateSettings settings;
   settings.max_length = or_default(options.max_tokens, settings.max_length);
@@ -106,7 +80,7 @@ GenerateSettings settings_of(const cuecard_generate_options& options) {
 
 cuecard_error* submit(const char* function, cuecard_model* model, const cuecard_row* rows, std::size_t count,
                       const cuecard_request_options* given, std::optional<GenerateSettings> generate,
-                      cuecard_request** result) {
+                      cuecard_request** result, const cuecard_continuations* continuations = nullptr) {
   return attempt([&] {
     require(model, function, "the model");
     require(result, function, "the place for the request");
@@ -123,6 +97,8 @@ cuecard_error* submit(const char* function, cuecard_model* model, const cuecard_
     for (std::size_t row = 0; row < count; ++row)
       request.examples.push_back(example_of(rows[row], function));
     request.generate = std::move(generate);
+    for (std::size_t row = 0; continuations && row < count; ++row)
+      request.continuations.push_back(texts_of(continuations[row], function));
     if (options.deadline > 0)
       request.deadline = std::chrono::steady_clock::now() +
                          std::chrono::milliseconds(std::llround(1000 * std::min(options.deadline, 1e9)));
@@ -255,6 +231,19 @@ cuecard_error* cuecard_submit_generate(cuecard_model* model, const cuecard_row* 
   return submit("cuecard_submit_generate", model, rows, count, options, std::move(settings), request);
 }
 
+cuecard_error* cuecard_submit_score(cuecard_model* model, const cuecard_row* rows,
+                                    const cuecard_continuations* continuations, size_t count,
+                                    const cuecard_request_options* options, cuecard_request** request) {
+  if (cuecard_error* const error = attempt([&] {
+        require(count ? static_cast<const void*>(continuations) : model, "cuecard_submit_score",
+                "the continuations");
+        if (model)
+          require_generation(model->model);
+      }))
+    return error;
+  return submit("cuecard_submit_score", model, rows, count, options, std::nullopt, request, continuations);
+}
+
 bool cuecard_wait(cuecard_request* request, double seconds) {
   return request->request->wait(seconds);
 }
@@ -299,5 +288,13 @@ cuecard_error* cuecard_generate(cuecard_model* model, const cuecard_row* rows, s
                                 const cuecard_request_options* options, cuecard_answers** answers) {
   cuecard_request* request = nullptr;
   cuecard_error* const error = cuecard_submit_generate(model, rows, count, generate, options, &request);
+  return answers_of(error, request, answers);
+}
+
+cuecard_error* cuecard_score(cuecard_model* model, const cuecard_row* rows,
+                             const cuecard_continuations* continuations, size_t count,
+                             const cuecard_request_options* options, cuecard_answers** answers) {
+  cuecard_request* request = nullptr;
+  cuecard_error* const error = cuecard_submit_score(model, rows, continuations, count, options, &request);
   return answers_of(error, request, answers);
 }

@@ -29,6 +29,7 @@ struct Answer {
   Decision decision;
   std::vector<Generated> texts;
   int64_t cut = 0;           ///< tokens that truncation removed
+  bool continued = false;    ///< `texts` is the answer: generated texts, or scored continuations
   int64_t most_tokens = 0;   ///< that each of `texts` could have had
   int64_t prompt_tokens = 0; ///< that `texts` continue, soft slots included
 };
@@ -39,6 +40,8 @@ class Request {
 public:
   std::vector<Example> examples;
   std::optional<GenerateSettings> generate; ///< texts that continue the prompts; empty: what the cards predict
+  std::vector<std::vector<std::string>>
+      continuations; ///< by row: texts to score; empty: what the cards predict
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::function<void()> finished;                                 ///< may be empty
   std::function<bool(std::size_t row, const std::string&)> token; ///< may be empty

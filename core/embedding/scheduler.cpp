@@ -200,6 +200,10 @@ void Scheduler::run_scored() {
     fail(row, row.request->cancelled() || stop_
                   ? Failure{FailureKind::cancelled, "the request was cancelled."}
                   : Failure{FailureKind::too_late, "the deadline passed before the row was run."});
+  const auto continued =
+      std::ranges::stable_partition(rows, [](const Row& row) { return row.request->continuations.empty(); });
+  score({continued.begin(), continued.end()});
+  rows.erase(continued.begin(), continued.end());
   if (!rows.empty())
     predict(rows);
 }
@@ -274,6 +278,8 @@ void Scheduler::forget_taken() {
 bool Scheduler::is_scored(const Waiting& each) const {
   if (each.request->generate)
     return false;
+  if (!each.request->continuations.empty())
+    return true;
   const auto card = find_card(each.request->examples[each.next].card);
   return card == cards_.end() || !card->second.writes;
 }
@@ -331,6 +337,34 @@ void Scheduler::predict(const std::vector<Row>& rows) {
     else
       answer(ready[i].row,
              {{}, ready[i].pipeline, std::move(predictions[i].decision), {}, predictions[i].cut.total()});
+  }
+}
+
+void Scheduler::score(const std::vector<Row>& rows) {
+  const std::vector<Prepared> ready = prepared(rows);
+  std::vector<const Example*> examples;
+  std::vector<std::vector<std::string>> continuations;
+  for (const Prepared& each : ready) {
+    examples.push_back(&each.row.request->examples[each.row.index]);
+    continuations.push_back(each.row.request->continuations[each.row.index]);
+  }
+  std::vector<std::vector<Generated>> texts;
+  ExampleNotes notes;
+  try {
+    texts = predictor_->score(examples, continuations, notes);
+  } catch (...) {
+    if (ready.size() == 1)
+      fail(ready[0].row, current_failure());
+    else
+      for (const Prepared& each : ready)
+        score({each.row});
+    return;
+  }
+  for (std::size_t i = 0; i < ready.size(); ++i) {
+    if (!notes.problems[i].empty())
+      fail(ready[i].row, {FailureKind::wrong_data, notes.problems[i]});
+    else
+      answer(ready[i].row, {{}, ready[i].pipeline, {}, std::move(texts[i]), notes.cut[i].total(), true});
   }
 }
 

@@ -100,6 +100,8 @@ private:
   /// Answers rows of cancelled and late requests, and predicts a batch of others.
   void run_scored();
   void predict(const std::vector<Row>& rows);
+  /// Scores the continuations of rows.
+  void score(const std::vector<Row>& rows);
   /// Generates texts until there is none to generate, or cards change.
   void write_texts();
   void write_alone(const Row& row, int64_t card);

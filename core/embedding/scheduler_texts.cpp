@@ -42,9 +42,9 @@ public:
   void finished(int64_t number, std::vector<Generated> texts, int64_t most) override {
     const auto& [ready, growing, cut, tokens] = running_.at(number);
     if (ready.row.request->generate)
-      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut, most, tokens});
+      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut, true, most, tokens});
     else
-      scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut, most, tokens});
+      scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut, false, most, tokens});
     running_.erase(number);
   }
 

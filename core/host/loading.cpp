@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 
 #include <cuecard/error.hpp>
 
@@ -13,6 +12,7 @@
 #include "engine/untrained_tuner.hpp"
 #include "files/strict_json.hpp"
 #include "host/device.hpp"
+#include "host/output/messages.hpp"
 #include "host/runs/training_task.hpp"
 #include "machine/models.hpp"
 #include "program/one_line.hpp"
@@ -77,7 +77,7 @@ registry::Registry find_plugins(const Values& values) {
 
 void show_warnings(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings)
-    std::cerr << "cuecard: warning: " << one_line(warning) << '\n';
+    messages() << "cuecard: warning: " << one_line(warning) << '\n';
 }
 
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device, bool weights) {

@@ -92,7 +92,7 @@ TEST_CASE("errors name what was expected") {
       {{"eval", "--model", "m", "--card", "c", "stray"}, "\"stray\" is an unexpected argument."},
       {{"train", "--lr", "0x1p3"}, "--lr is \"0x1p3\"; expected a number from"},
       {{"model", "convert", "a.gguf"}, "`cuecard model convert` needs folder."},
-      {{"completion", "fish"}, "shell is \"fish\"; expected bash."},
+      {{"completion", "fish"}, "shell is \"fish\"; expected one of bash, zsh."},
   };
   for (const auto& [words, expected] : cases) {
     const std::string found = complaint(words);
@@ -114,10 +114,16 @@ TEST_CASE("every command has help with its flags and an example") {
     CHECK(verb.example.find("cuecard " + verb.name) != verb.example.npos);
     CHECK(program_help().find("  " + verb.name + " ") != std::string::npos);
     CHECK(bash_completion().find("'" + verb.name + " '*)") != std::string::npos);
+    CHECK(zsh_completion().find("  '" + verb.name + "')\n    _arguments") != std::string::npos);
+    const std::string page = man_page(verb, "1.2.3");
     std::set<std::string> flags;
     for (const Flag& flag : verb.flags) {
       CHECK_MESSAGE(flags.insert(flag.name).second, flag.name);
       CHECK(help.find("--" + flag.name) != help.npos);
+      std::string dashes = "\\-\\-" + flag.name; // a plain one may be shown as a hyphen, which can't be copied
+      for (std::size_t at = 4; (at = dashes.find('-', at)) != dashes.npos; at += 2)
+        dashes.insert(at, "\\");
+      CHECK(page.find(dashes) != page.npos);
     }
   }
 }

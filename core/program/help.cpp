@@ -1,7 +1,6 @@
 #include "program/help.hpp"
 
 #include <algorithm>
-#include <map>
 #include <sstream>
 
 namespace cuecard::host {
@@ -76,6 +75,31 @@ std::string usage(const Verb& verb) {
   return text + (more ? " [flags]" : "") + "\n";
 }
 
+constexpr const char* exit_codes =
+    "0 success, 2 usage error, 3 data or file error, 4 plugin error, 5 some rows failed,\n130 interrupted, 1 other.";
+
+/// Text in a man page: no character of it is markup.
+std::string roff(const std::string& text) {
+  std::string result;
+  bool line_begins = true;
+  for (const char c : text) {
+    if (line_begins && (c == '.' || c == '\''))
+      result += "\\&";
+    if (c == '\\')
+      result += "\\e";
+    else if (c == '-')
+      result += "\\-";
+    else
+      result += c;
+    line_begins = c == '\n';
+  }
+  return result;
+}
+
+std::string man_header(const std::string& title, const std::string& version) {
+  return ".TH " + roff(title) + " 1 \"\" \"cuecard " + version + "\" \"Cuecard\"\n";
+}
+
 } // namespace
 
 std::string program_help() {
@@ -86,8 +110,8 @@ std::string program_help() {
       text += entry(verb.name, verb.summary, 20);
   return text +
          "\nRun `cuecard COMMAND --help` for more information on a command.\n"
-         "Exit codes: 0 success, 2 usage error, 3 data or file error, 4 plugin error, 5 some rows failed,\n"
-         "130 interrupted, 1 other.\n";
+         "Exit codes: " +
+         exit_codes + "\n";
 }
 
 std::string verb_help(const Verb& verb) {
@@ -100,57 +124,38 @@ std::string verb_help(const Verb& verb) {
   return text + "\nExample:\n  " + verb.example + "\n";
 }
 
-std::string bash_completion() {
-  std::string firsts, cases;
-  std::map<std::string, std::string> subcommands; // by group
+std::string man_page(const Verb& verb, const std::string& version) {
+  std::string title = "cuecard-" + verb.name;
+  std::replace(title.begin(), title.end(), ' ', '-');
+  std::string upper = title;
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::string page = man_header(upper, version) + ".SH NAME\n" + roff(title) + " \\- " + roff(verb.summary) +
+                     "\n.SH SYNOPSIS\n" + roff(usage(verb).substr(std::string("Usage: ").size()));
+  const auto item = [&](const std::string& left, const std::string& right) {
+    page += ".TP\n\\fB" + roff(left) + "\\fR\n" + roff(right) + "\n";
+  };
+  page += ".SH ARGUMENTS AND FLAGS\n";
+  for (const Argument& argument : verb.arguments)
+    item(syntax(argument), argument.help);
+  for (const Flag& flag : verb.flags)
+    item(syntax(flag), description(flag));
+  item("--help", "Show this help.");
+  return page + ".SH EXAMPLE\n.nf\n" + roff(verb.example) + "\n.fi\n.SH SEE ALSO\n.BR cuecard (1)\n";
+}
+
+std::string man_page(const std::string& version) {
+  std::string page = man_header("CUECARD", version) +
+                     ".SH NAME\ncuecard \\- tunes and serves prompts for frozen language models\n"
+                     ".SH SYNOPSIS\ncuecard COMMAND ...\n.SH COMMANDS\n";
   for (const Verb& verb : verbs()) {
     if (verb.hidden)
       continue;
-    const std::size_t space = verb.name.find(' ');
-    const std::string first = verb.name.substr(0, space);
-    if (space == std::string::npos || !subcommands.contains(first))
-      firsts += first + " ";
-    if (space != std::string::npos)
-      subcommands[first] += verb.name.substr(space + 1) + " ";
-    std::string flags = "--help", choices;
-    for (const Flag& flag : verb.flags) {
-      flags += " --" + flag.name;
-      std::string values;
-      for (const std::string& choice : flag.type.choices)
-        values += choice + " ";
-      if (!values.empty())
-        choices += "    '" + verb.name + " --" + flag.name + "') words='" + values + "' ;;\n";
-    }
-    cases += choices + "    '" + verb.name + " '*) words='" + flags + "' ;;\n";
+    std::string title = "cuecard-" + verb.name;
+    std::replace(title.begin(), title.end(), ' ', '-');
+    page += ".TP\n.BR " + roff(title) + " (1)\n" + roff(verb.summary) + "\n";
   }
-  std::string groups;
-  for (const auto& [first, words] : subcommands)
-    groups += "    " + first + ") group=1; words='" + words + "' ;;\n";
-  return "# bash completion for cuecard: source <(cuecard completion bash)\n"
-         "_cuecard() {\n"
-         "  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words='' group='' last=''\n"
-         "  case $verb in\n" +
-         groups +
-         "  esac\n"
-         "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-         "    words='" +
-         firsts +
-         "'\n"
-         "  elif [ -z \"$group\" ] || [ \"$COMP_CWORD\" -gt 2 ]; then\n"
-         "    [ -n \"$group\" ] && verb=\"$verb ${COMP_WORDS[2]}\"\n"
-         "    words='' last=${COMP_WORDS[COMP_CWORD - 1]}\n"
-         "    case \"$verb $last\" in\n" +
-         cases +
-         "    esac\n"
-         "    case $word in\n"
-         "    -*) ;;\n"
-         "    *) case $words in --*) words='' ;; esac ;;\n"
-         "    esac\n"
-         "  fi\n"
-         "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-         "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$word\"))\n"
-         "}\n"
-         "complete -o filenames -F _cuecard cuecard\n";
+  return page + ".SH EXIT STATUS\n" + roff(exit_codes) + "\n";
 }
 
 } // namespace cuecard::host

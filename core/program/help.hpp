@@ -1,4 +1,4 @@
-/// Help texts and the shell completion script, generated from the verb table.
+/// Help texts, man pages and shell completion scripts, generated from the verb table.
 #pragma once
 
 #include <string>
@@ -11,7 +11,12 @@ namespace cuecard::host {
 std::string program_help();
 /// Usage, arguments, flags and an example of one command.
 std::string verb_help(const Verb& verb);
+/// Pages in roff: of the program, and of one command.
+std::string man_page(const std::string& version);
+std::string man_page(const Verb& verb, const std::string& version);
 /// A script to `source` in bash.
 std::string bash_completion();
+/// The same for zsh; also a file for a folder in its `fpath`.
+std::string zsh_completion();
 
 } // namespace cuecard::host

@@ -129,27 +129,48 @@ int show_version(const Values& values) {
   return 0;
 }
 
-int show_help(const Values& values) {
+/// The command that the words name.
+std::string command_of(const Values& values) {
   std::string name;
   for (const std::string& word : values.texts("command"))
     name += (name.empty() ? "" : " ") + word;
+  return name;
+}
+
+[[noreturn]] void refuse_command(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs())
+    if (!verb.hidden)
+      names.push_back(verb.name);
+  throw UsageError("\"" + name + "\" is not a cuecard command." + did_you_mean(name, names));
+}
+
+int show_manual(const Values& values) {
+  const std::string name = command_of(values);
+  const Verb* const verb = find_verb(name);
+  if (!name.empty() && (!verb || verb->hidden))
+    refuse_command(name);
+  std::cout << (name.empty() ? man_page(CUECARD_VERSION) : man_page(*verb, CUECARD_VERSION));
+  return 0;
+}
+
+int show_help(const Values& values) {
+  const std::string name = command_of(values);
   if (name.empty()) {
     std::cout << program_help();
     return 0;
   }
-  std::vector<std::string> names;
   bool any = false;
   for (const Verb& verb : verbs()) {
     if (verb.hidden)
       continue;
-    names.push_back(verb.name);
     if (verb.name == name || verb.name.starts_with(name + " ")) {
       std::cout << (any ? "\n" : "") << verb_help(verb);
       any = true;
     }
   }
   if (!any)
-    throw UsageError("\"" + name + "\" is not a cuecard command." + did_you_mean(name, names));
+    refuse_command(name);
   return 0;
 }
 
@@ -175,7 +196,9 @@ int run_without_engine(const CuecardCall& call) {
     return show_version(values);
   if (call.verb == "help")
     return show_help(values);
-  std::cout << bash_completion();
+  if (call.verb == "man")
+    return show_manual(values);
+  std::cout << (values.text("shell") == "zsh" ? zsh_completion() : bash_completion());
   return 0;
 }
 

@@ -66,8 +66,10 @@ SCENES = {
         {"sst2.json": ("docs/task-files.md", 1, {"verbalizer": {}})},  # an import doesn't calibrate
     ),
     # Ten virtual tokens are trained here, eighteen steps long, on SmolLM2 itself.
+    "docs/python.md": Scene(LLAMA, SENTIMENT),
     "docs/quick-start.md": Scene(tolerance=0.15, steps=None),
     "docs/results.md": Scene(),
+    "docs/scale.md": Scene(LLAMA, SENTIMENT),
     "docs/serving.md": Scene(LLAMA, SENTIMENT),
     "docs/task-files.md": Scene(
         {"MODEL": SMOLLM2, "SmolLM2": SMOLLM2},
@@ -147,6 +149,17 @@ PRINTED_BY = {
     ("docs/quick-start.md", "Message : "): (
         "same",
         "cuecard render --model smollm2 --template $'Message: {text}\\nThis message is a' 'Please add a dark theme.'",
+    ),
+    ("docs/python.md", "scores = model.score("): (
+        "works",
+        "cuecard train --task sentiment.json --model MODEL --tuner manual --out sentiment.card >trained\n"
+        "PYTHONPATH=~/cuecard/lib/python python3 -B -c \"import cuecard; model = cuecard.Model('MODEL', ['sentiment.card']); $BLOCK\"",
+    ),
+    # As torchrun starts it: with two ranks only where that is installed.
+    ("docs/scale.md", "torchrun"): (
+        "works",
+        "command -v torchrun >/dev/null || torchrun() { shift 2; python3 -B \"$@\"; }\n"
+        "export PYTHONPATH=~/cuecard/lib/python\neval \"$BLOCK --steps 2\" >trained",
     ),
     ("docs/serving.md", "mkdir cards"): ("works", SERVE + END),
     ("docs/serving.md", "curl http"): ("works", SERVE + 'eval "${BLOCK/8080/$port} --fail --silent" >answered' + END),

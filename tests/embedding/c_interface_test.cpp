@@ -103,6 +103,63 @@ TEST_CASE("predictions through the library are those of a Predictor") {
   CHECK(texts[0].texts[0].text.starts_with(streamed));
 }
 
+TEST_CASE("scores of continuations are log-probabilities of their tokens after the prompt") {
+  const CardFolder cards;
+  api::Model model(model_folder, options());
+  model.load_card(cards.path("sentiment"));
+  model.load_card(cards.path("other"));
+  const Model own = tiny_model("llama-tied");
+  const std::vector<std::string> texts{" good", " a long and good film", " x7 x7"};
+  std::vector<api::Row> rows{{"the film was good"}, {"a plot"}, {"a plot"}};
+  rows[0].card = rows[1].card = "sentiment";
+  rows[2].card = "other";
+  const std::vector<api::Answer> answers = model.score(rows, {texts, {texts[1]}, {texts[1], ""}});
+  CHECK(answers[2].error->kind == CUECARD_WRONG_DATA); // no token has no probability
+  const TaskPipeline pipeline = pipeline_from_card(own, plugins(), read_card(cards.path("sentiment")));
+  for (std::size_t row = 0; row < 2; ++row) {
+    REQUIRE_FALSE(answers[row].error);
+    CHECK(answers[row].label == "");
+    REQUIRE(answers[row].texts.size() == (row == 0 ? 3 : 1));
+    for (const api::Text& scored : answers[row].texts) {
+      // The whole text, forwarded alone: the soft prompt and then every token.
+      TokenizedPrompt prompt;
+      const Conditioning conditioning = pipeline.tuner->condition({});
+      const auto tokens = own.vocabulary().encode("Review: " + *rows[row].text + " It was" + scored.text);
+      for (int64_t slot = 0; slot < conditioning.embeddings.size(0); ++slot) {
+        prompt.input.emplace_back();
+        prompt.input.back().soft_slot = slot;
+      }
+      for (const int64_t id : own.vocabulary().sequence_prefix()) {
+        prompt.input.emplace_back();
+        prompt.input.back().id = id;
+      }
+      for (const Token& token : tokens) {
+        prompt.input.emplace_back();
+        prompt.input.back().id = token.id;
+      }
+      const int64_t length = std::ssize(prompt.input), count = std::ssize(own.vocabulary().encode(scored.text));
+      prompt.answers = {length - 1};
+      prompt.targets = {-1};
+      const at::NoGradGuard no_grad;
+      const Batch batch = pack({{&prompt}}, {});
+      const at::Tensor log_probs = own.backbone()
+                                       .project({own.backbone().forward({batch, conditioning, nullptr, true}),
+                                                 {OutputRequest::Kind::logits}})
+                                       .log_softmax(1);
+      double expected = 0;
+      for (int64_t i = length - count; i < length; ++i)
+        expected += log_probs[i - 1][prompt.input[static_cast<std::size_t>(i)].id].item<double>();
+      CHECK(scored.tokens == static_cast<std::size_t>(count));
+      CHECK(scored.log_prob == doctest::Approx(expected).epsilon(1e-4));
+    }
+  }
+  CHECK_THROWS_WITH_AS(model.score(rows, {{" good"}}), doctest::Contains("1 lists of continuations"),
+                       api::Error);
+  CHECK_THROWS_WITH_AS(api::Model(std::string(CUECARD_SOURCE_DIR) + "/tests/golden/models/bert-mlm", options())
+                           .score({{"x"}}, {{" good"}}),
+                       doctest::Contains("gives no probability to a continuation"), api::Error);
+}
+
 TEST_CASE("a card that gives any number of labels, and a row that is cut") {
   const std::string folder = CardFolder::base() + "-labels";
   {

@@ -93,6 +93,42 @@ complete_words() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _cueca
 [ "$(complete_words cuecard eval --dtype bf)" = bfloat16 ]
 [ "$(complete_words cuecard plugin install --ver)" = --version ]
 [ "$(complete_words cuecard model convert --dtype fl)" = 'float32 float16' ]
+# The same in zsh, whose functions for it only tell here what they were asked to show.
+if command -v zsh >/dev/null; then
+  cuecard completion zsh >_cuecard
+  cat >complete.zsh <<'ZSH'
+compdef() { : }
+_describe() { print -r -- $1: ${(P)2} }
+_arguments() { print -rl -- "$@" }
+_files() { print -r -- files }
+source ./_cuecard
+words=("$@") CURRENT=$#
+_cuecard
+ZSH
+  zsh -f complete.zsh cuecard tr | grep -q '^command: .*train:train '
+  zsh -f complete.zsh cuecard plugin '' | grep -q '^command: .*probe:'
+  zsh -f complete.zsh cuecard eval --dtype bf | grep -q '^--dtype\[.*\]:.*:(.*bfloat16.*)$'
+  zsh -f complete.zsh cuecard model convert a.gguf '' | grep -q '^--dtype\['
+  zsh -f complete.zsh cuecard model convert a.gguf '' | grep -q ':_files$'
+else
+  echo 'NOTE: zsh is not there, so its completion was not tried'
+fi
+
+# A manual page of every command that man's formatter takes without a word.
+if command -v groff >/dev/null; then
+  cuecard help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p' >commands
+  while read -r command; do
+    cuecard man $command >page.1
+    groff -ww -man -Tascii page.1 2>warnings >page.txt
+    if [ -s warnings ]; then echo "man $command"; cat warnings; exit 1; fi
+  done <commands
+  cuecard man eval >page.1
+  groff -man -Tascii -P-c page.1 | sed 's/.\x08//g' | grep -q -- '--dtype'
+  cuecard man | groff -ww -man -Tascii | grep -q 'cuecard'
+fi
+status=0
+cuecard man evol 2>err || status=$?
+[ $status -eq 2 ] && grep -q 'Did you mean "eval"' err
 
 # A full disk is an error.
 status=0

@@ -197,6 +197,18 @@ CUECARD_C_FUNCTION cuecard_error* cuecard_submit_generate(cuecard_model* model, 
                                                           const cuecard_generate_options* generate,
                                                           const cuecard_request_options* options,
                                                           cuecard_request** request);
+/* Texts whose log-probabilities are asked for. */
+typedef struct cuecard_continuations {
+  const cuecard_text* texts;
+  size_t count;
+} cuecard_continuations;
+
+/* The same for given texts: the log-probability of each of `continuations[row]` after the prompt of that row, whatever its card predicts,
+   summed over its tokens. The answer's texts are the continuations, in their order. */
+CUECARD_C_FUNCTION cuecard_error* cuecard_submit_score(cuecard_model* model, const cuecard_row* rows,
+                                                       const cuecard_continuations* continuations, size_t count,
+                                                       const cuecard_request_options* options,
+                                                       cuecard_request** request);
 /* Whether all rows are answered, at the latest after so many seconds; waits without limit when they are negative. */
 CUECARD_C_FUNCTION bool cuecard_wait(cuecard_request* request, double seconds);
 /* Rows that do not run yet are answered with CUECARD_CANCELLED. */
@@ -214,6 +226,10 @@ CUECARD_C_FUNCTION cuecard_error* cuecard_generate(cuecard_model* model, const c
                                                    const cuecard_generate_options* generate,
                                                    const cuecard_request_options* options,
                                                    cuecard_answers** answers);
+CUECARD_C_FUNCTION cuecard_error* cuecard_score(cuecard_model* model, const cuecard_row* rows,
+                                                const cuecard_continuations* continuations, size_t count,
+                                                const cuecard_request_options* options,
+                                                cuecard_answers** answers);
 
 /* --- Answers: one per row, in the order of the rows -------------------------------------------------------------------------- */
 
@@ -240,12 +256,41 @@ CUECARD_C_FUNCTION size_t cuecard_answer_word_count(const cuecard_answers* answe
 CUECARD_C_FUNCTION const char* cuecard_answer_word_label(const cuecard_answers* answers, size_t row,
                                                          size_t word);
 
-/* The span or the generated texts, best first, and the log-probability of each (NaN where the model gives none). */
+/* The span, the generated texts, best first, or the continuations; the log-probability of each (NaN where the model gives none), and
+   the number of tokens that it is the sum of (0 for a span). */
 CUECARD_C_FUNCTION size_t cuecard_answer_text_count(const cuecard_answers* answers, size_t row);
 CUECARD_C_FUNCTION const char* cuecard_answer_text(const cuecard_answers* answers, size_t row, size_t text);
 CUECARD_C_FUNCTION double cuecard_answer_log_prob(const cuecard_answers* answers, size_t row, size_t text);
 
+CUECARD_C_FUNCTION size_t cuecard_answer_text_tokens(const cuecard_answers* answers, size_t row, size_t text);
+
 CUECARD_C_FUNCTION void cuecard_answers_free(cuecard_answers* answers); /* NULL is allowed */
+
+/* --- Training -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct cuecard_train_options {
+  size_t size; /* sizeof(cuecard_train_options) */
+  /* Several processes, the ranks of a run, may train together: each forwards a part of every batch, and `sum` adds up what they found.
+     They are started with the same words and files. Only rank 0 writes cards and checkpoints. */
+  int32_t rank;
+  int32_t ranks; /* default 1 */
+  /* Replaces `count` values by their sums over all ranks, the same on each. False when another rank is lost; the reason is written to
+     `reason`, of `reason_size` bytes. Then training ends with an error. */
+  bool (*sum)(void* user, float* values, size_t count, char* reason, size_t reason_size);
+  /* Called after each step; `dev` is NaN except after an evaluation on the development set. False stops all ranks, and the best
+     card so far is kept. */
+  bool (*progress)(void* user, int64_t step, int64_t steps, double loss, double dev);
+  /* Receives what the program prints on standard error, a line at a time. */
+  void (*message)(void* user, const char* line);
+  /* Receives the lines of `cuecard train --json`: one for each card. */
+  void (*result)(void* user, const char* json);
+  void* user;
+} cuecard_train_options;
+
+/* Trains cards and writes them, as `cuecard train` does: `words` are the words of its command line after `train`, such as "--task",
+   "task.json". Returns when they are trained; callbacks are called on the calling thread. */
+CUECARD_C_FUNCTION cuecard_error* cuecard_train(const char* const* words, size_t count,
+                                                const cuecard_train_options* options);
 
 #ifdef __cplusplus
 }

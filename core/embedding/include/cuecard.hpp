@@ -48,6 +48,7 @@ struct Row {
 struct Text {
   std::string text;
   double log_prob = std::nan(""); ///< NaN where the model gives none
+  std::size_t tokens = 0;         ///< that it is the sum of; 0 for a span
 };
 
 /// The answer to a row: an error, a label, a label for each word, or texts.
@@ -58,8 +59,8 @@ struct Answer {
   std::vector<std::string> labels; ///< the predicted ones, of a card that gives any number of them
   std::vector<std::pair<std::string, double>> probabilities; ///< of each label of the card
   std::vector<std::optional<std::string>> word_labels;       ///< empty for a word that was cut off
-  std::vector<Text> texts;                                   ///< best first
-  int64_t cut = 0;                                           ///< tokens that truncation removed
+  std::vector<Text> texts; ///< best first, or the continuations in their order
+  int64_t cut = 0;         ///< tokens that truncation removed
 };
 
 /// cuecard_generate_options.
@@ -150,7 +151,8 @@ inline Answer answer_of(const cuecard_answers* all, std::size_t row) {
     answer.word_labels.push_back(label ? std::optional<std::string>(label) : std::nullopt);
   }
   for (std::size_t i = 0; i < cuecard_answer_text_count(all, row); ++i)
-    answer.texts.push_back({cuecard_answer_text(all, row, i), cuecard_answer_log_prob(all, row, i)});
+    answer.texts.push_back({cuecard_answer_text(all, row, i), cuecard_answer_log_prob(all, row, i),
+                            cuecard_answer_text_tokens(all, row, i)});
   return answer;
 }
 
@@ -280,6 +282,32 @@ public:
     return detail::submitted(
         deadline, given.token, [&](const cuecard_request_options* options, cuecard_request** request) {
           return cuecard_submit_generate(model_.get(), views.data(), views.size(), &generate, options, request);
+        });
+  }
+
+  /// Log-probabilities of `continuations[i]` after the prompt of row i: Answer::texts, in their order.
+  std::vector<Answer> score(const std::vector<Row>& rows,
+                            const std::vector<std::vector<std::string>>& continuations, double deadline = 0) {
+    return submit_score(rows, continuations, deadline).get();
+  }
+  std::future<std::vector<Answer>> submit_score(const std::vector<Row>& rows,
+                                                const std::vector<std::vector<std::string>>& continuations,
+                                                double deadline = 0) {
+    if (continuations.size() != rows.size())
+      throw Error(CUECARD_WRONG_USE, std::to_string(continuations.size()) +
+                                         " lists of continuations are given for " +
+                                         std::to_string(rows.size()) + " rows; give one for each row.");
+    std::vector<std::vector<cuecard_text>> texts(rows.size());
+    std::vector<cuecard_continuations> lists;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      for (const std::string& text : continuations[row])
+        texts[row].push_back({text.data(), text.size()});
+      lists.push_back({texts[row].data(), texts[row].size()});
+    }
+    const detail::RowViews views(rows);
+    return detail::submitted(
+        deadline, {}, [&](const cuecard_request_options* options, cuecard_request** request) {
+          return cuecard_submit_score(model_.get(), views.data(), lists.data(), views.size(), options, request);
         });
   }
 

@@ -31,6 +31,9 @@ struct SlotTokens {
   std::vector<double> log_probs; ///< over the whole vocabulary
 };
 
+/// UsageError unless the model generates text, so that a text can follow a prompt.
+void require_generation(const Model& model);
+
 /// Threads: one at a time.
 class Predictor {
 public:
@@ -61,6 +64,12 @@ public:
                                                const TokenCallback& callback = {}) {
     return writer_.generate(examples, settings, notes, callback);
   }
+
+  /// The log-probability of each of `continuations[i]` after the prompt of example i, whatever its verbalizer predicts, summed over its
+  /// tokens. An example that can't be used has none and a problem, which `notes` get. UsageError unless the model generates text.
+  std::vector<std::vector<Generated>> score(const std::vector<const Example*>& examples,
+                                            const std::vector<std::vector<std::string>>& continuations,
+                                            ExampleNotes& notes);
 
   /// For programs that continue prompts as they arrive (TextWriter::open, TextWriter::run).
   TextWriter& writer() { return writer_; }

@@ -111,6 +111,10 @@ std::string joined(const std::vector<std::vector<std::string>>& words) {
   return nlohmann::json(words).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+bool is_initial_state(const std::string& what) {
+  return what.find("initial state") != std::string::npos;
+}
+
 std::string shortened(const std::string& text) {
   return text.size() > 60 ? text.substr(0, 60) + "..." : text;
 }
@@ -179,6 +183,11 @@ RunIdentity describe_run(const Model& model, const FitSettings& settings, uint64
   };
 }
 
+RunIdentity without_initial_states(RunIdentity run) {
+  std::erase_if(run, [](const auto& entry) { return is_initial_state(entry.first); });
+  return run;
+}
+
 Checkpoint::Checkpoint(std::filesystem::path directory, RunIdentity run)
     : directory_(std::move(directory)), lock_(open_folder(directory_), directory_, "checkpoint") {
   for (const auto& entry : std::filesystem::directory_iterator(directory_))
@@ -205,7 +214,7 @@ void Checkpoint::compare(const RunIdentity& here) const {
     throw DataError(path.string() + ": expected a JSON object of strings; remove the folder and start again.");
   // Causes before what follows from them: data and components change default settings, and a seed changes initial states.
   const auto rank = [](const std::string& what) {
-    return what.find("initial state") != std::string::npos ? 2 : what.starts_with("task ") ? 0 : 1;
+    return is_initial_state(what) ? 2 : what.starts_with("task ") ? 0 : 1;
   };
   for (const int current : {0, 1, 2})
     for (const auto& [what, value] : here) {

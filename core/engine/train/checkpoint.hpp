@@ -25,6 +25,8 @@ void describe_task(RunIdentity& run, const TaskPipeline& pipeline, const std::ve
                    const std::vector<Example>& dev);
 /// Model and settings, complete with defaults.
 RunIdentity describe_run(const Model& model, const FitSettings& settings, uint64_t seed);
+/// Without what processors of different kinds compute differently, by rounding.
+RunIdentity without_initial_states(RunIdentity run);
 
 class Checkpoint {
 public:

@@ -4,6 +4,8 @@
 #include <map>
 #include <tuple>
 
+#include <nlohmann/json.hpp>
+
 #include <cuecard/error.hpp>
 
 namespace cuecard {
@@ -128,6 +130,29 @@ MetricValue MetricAccumulator::value() const {
   if (pipeline_.predicts() == Predicts::texts)
     return {measure(pipeline_.metric, written_), {}, {}};
   return measure(pipeline_.metric, labelled_);
+}
+
+std::vector<Prediction> gathered(RankGroup& ranks, const std::vector<int64_t>& rank_of,
+                                 const std::vector<Prediction>& mine) {
+  if (!ranks.several())
+    return mine;
+  nlohmann::json rows = nlohmann::json::array(); // [labels, text]
+  for (const Prediction& prediction : mine)
+    rows.push_back({prediction.decision.labels, prediction.decision.text});
+  const std::vector<uint8_t> packed = nlohmann::json::to_msgpack(rows); // texts may be of any bytes
+  std::vector<nlohmann::json> all;
+  for (const std::string& text : ranks.gather({packed.begin(), packed.end()}))
+    all.push_back(nlohmann::json::from_msgpack(text));
+  std::vector<std::size_t> next(all.size());
+  std::vector<Prediction> predictions;
+  for (const int64_t rank : rank_of) {
+    const auto of = static_cast<std::size_t>(rank);
+    const nlohmann::json& row = all[of].at(next[of]++);
+    Prediction& prediction = predictions.emplace_back();
+    prediction.decision.labels = row.at(0).get<std::vector<int64_t>>();
+    prediction.decision.text = row.at(1).get<std::string>();
+  }
+  return predictions;
 }
 
 double dev_metric(const TaskPipeline& pipeline, const std::vector<const Example*>& examples,

@@ -9,6 +9,7 @@
 
 #include "engine/predict/predictor.hpp"
 #include "engine/task_pipeline.hpp"
+#include "engine/train/rank_group.hpp"
 #include "metrics/task_metric.hpp"
 
 namespace cuecard {
@@ -58,6 +59,11 @@ private:
   LabelPredictions labelled_;
   GeneratedTexts written_;
 };
+
+/// The predictions of examples that the ranks shared out, on every rank: `mine` are those of the examples whose `rank_of` is this one's,
+/// in their order. Only what a metric looks at is exchanged.
+std::vector<Prediction> gathered(RankGroup& ranks, const std::vector<int64_t>& rank_of,
+                                 const std::vector<Prediction>& mine);
 
 /// The metric's value; higher is better. One prediction per example, and each example has a gold answer.
 double dev_metric(const TaskPipeline& pipeline, const std::vector<const Example*>& examples,

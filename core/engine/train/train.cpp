@@ -3,21 +3,26 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <deque>
 #include <optional>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/extensions/ranks.hpp>
 
+#include "batch/example_bytes.hpp"
 #include "engine/card_mix.hpp"
 #include "engine/predict/ensemble.hpp"
 #include "engine/predict/scores.hpp"
 #include "engine/tokenized_example.hpp"
 #include "engine/train/checkpoint.hpp"
 #include "engine/train/dev_metric.hpp"
+#include "engine/train/share_out.hpp"
 #include "engine/train/token_search.hpp"
 
 namespace cuecard {
@@ -35,11 +40,12 @@ struct TaskInTraining {
 /// A search can run for long without an evaluation.
 constexpr std::chrono::seconds max_checkpoint_age{30};
 
-class TrainingEngine final : public Engine, public TokenSearch {
+class TrainingEngine final : public Engine, public TokenSearch, public Ranks {
 public:
   TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
-                 Problem& problem, const Progress& progress, const OnPrepared& on_prepared, TrainResult& result)
-      : model_(model), problem_(problem), progress_(progress), result_(result) {
+                 Problem& problem, const Progress& progress, const OnPrepared& on_prepared, RankGroup& ranks,
+                 TrainResult& result)
+      : model_(model), problem_(problem), progress_(progress), ranks_(ranks), result_(result) {
     int64_t most = 0;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       PreparedExamples prepared;
@@ -72,12 +78,7 @@ public:
   const FitSettings& settings() const override { return settings_; }
 
   std::vector<Batch> training_batches(int64_t task, int64_t step) override {
-    std::vector<Batch> batches =
-        at(task).training_set.batches(step, settings_, problem_.seed + static_cast<uint64_t>(task));
-    for (const Batch& batch : batches)
-      for (int64_t e = 0; e < batch.size(); ++e)
-        result_.examples_seen += batch.begins_example(e);
-    return batches;
+    return step_batches(task, step, 0, 1);
   }
 
   int64_t steps_per_epoch(int64_t task) const override {
@@ -114,13 +115,20 @@ public:
     const TaskInTraining& of = at(task);
     if (of.dev.empty())
       return NAN;
-    std::vector<const Example*> examples;
+    std::vector<int64_t> sizes;
     for (const Example& example : of.dev)
-      examples.push_back(&example);
+      sizes.push_back(static_cast<int64_t>(bytes_of(example)));
+    const std::vector<int64_t> rank_of = shared_out(sizes, ranks_.ranks());
+    std::vector<const Example*> examples, mine;
+    for (std::size_t i = 0; i < of.dev.size(); ++i) {
+      examples.push_back(&of.dev[i]);
+      if (rank_of[i] == ranks_.rank())
+        mine.push_back(&of.dev[i]);
+    }
     Predictor predictor(model_, {&of.pipeline}, predict_settings());
-    const double value = dev_metric(of.pipeline, examples, predictor.predict(examples));
+    const std::vector<Prediction> predictions = gathered(ranks_, rank_of, predictor.predict(mine));
     result_.counters += predictor.counters();
-    return value;
+    return dev_metric(of.pipeline, examples, predictions);
   }
 
   Scorer& scorer(int64_t task) override {
@@ -140,7 +148,7 @@ public:
   }
 
   TensorMap resume() override {
-    TensorMap state = checkpoint_ ? checkpoint_->read() : TensorMap();
+    TensorMap state = ranks_.from_first(checkpoint_ ? checkpoint_->read() : TensorMap());
     result_.seconds = taken(state, seconds_name);
     result_.examples_seen = static_cast<int64_t>(taken(state, examples_name));
     return state;
@@ -160,27 +168,62 @@ public:
 
   void progress(int64_t step, int64_t steps, double loss, double dev) override {
     if (progress_ && !progress_(step, steps, loss, dev))
+      ranks_.stop();
+    if (ranks_.stopped())
       throw Cancelled();
   }
 
   void* extension(std::string_view name) override {
+    if (name == Ranks::id)
+      return ranks_.several() ? static_cast<Ranks*>(this) : nullptr;
     return name == TokenSearch::id ? static_cast<TokenSearch*>(this) : nullptr;
   }
 
-  at::Tensor gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
-    return trigger_gradient(model_, at(task).pipeline, at(task).backbone, batch, conditioning);
+  std::vector<Batch> rank_batches(int64_t task, int64_t step) override {
+    return step_batches(task, step, ranks_.rank(), ranks_.ranks());
   }
+  at::Tensor sum(const at::Tensor& values) override { return ranks_.sum(values); }
+  void copy_from_first(const std::vector<at::Tensor>& tensors) override { ranks_.copy_from_first(tensors); }
+
+  at::Tensor gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override {
+    const at::Tensor gradient =
+        trigger_gradient(model_, at(task).pipeline, at(task).backbone, batch, conditioning);
+    ranks_.copy_from_first({gradient}); // which candidates are tried must not depend on rounding
+    return gradient;
+  }
+  /// Each rank measures a part of the candidates.
   CandidateScores scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
                          const Conditioning& conditioning) override {
     TaskInTraining& of = at(task);
-    return candidate_scores(model_, of.pipeline, of.backbone, of.training_set, batch, slot, candidates,
-                            conditioning, settings_.batch_tokens);
+    const auto measured = [&](const at::Tensor& part) {
+      return candidate_scores(model_, of.pipeline, of.backbone, of.training_set, batch, slot, part,
+                              conditioning, settings_.batch_tokens);
+    };
+    if (!ranks_.several())
+      return measured(candidates);
+    const int64_t count = candidates.size(0), begin = count * ranks_.rank() / ranks_.ranks(),
+                  end = count * (ranks_.rank() + 1) / ranks_.ranks();
+    at::Tensor both = at::zeros({2, count}, at::kFloat);
+    if (begin < end) {
+      const CandidateScores mine = measured(candidates.slice(0, begin, end));
+      both[0].slice(0, begin, end).copy_(mine.loss);
+      both[1].slice(0, begin, end).copy_(mine.correct);
+    }
+    both = ranks_.sum(both.view({-1})).view({2, count}).to(candidates.device());
+    return {both[0], both[1]};
   }
 
-  /// Adds what the scorers counted to the result, and the time.
+  /// Adds what the scorers counted to the result, what the other ranks counted, and the time.
   void finish() {
     for (TaskInTraining& task : tasks_)
       drop_predictor(task);
+    const std::string mine(reinterpret_cast<const char*>(&result_.counters), sizeof result_.counters);
+    result_.counters = {};
+    for (const std::string& text : ranks_.gather(mine)) {
+      Counters counters;
+      std::memcpy(&counters, text.data(), sizeof counters);
+      result_.counters += counters;
+    }
     result_.seconds = seconds();
   }
 
@@ -200,6 +243,12 @@ private:
   /// Of this process and those that it resumes.
   double seconds() const {
     return result_.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+  std::vector<Batch> step_batches(int64_t task, int64_t step, int64_t rank, int64_t ranks) {
+    TrainingSet& set = at(task).training_set;
+    result_.examples_seen += set.examples_in(step, settings_);
+    return set.batches(step, settings_, problem_.seed + static_cast<uint64_t>(task), rank, ranks);
   }
 
   TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
@@ -240,6 +289,7 @@ private:
   FitSettings settings_;
   Problem& problem_;
   const Progress& progress_;
+  RankGroup& ranks_;
   TrainResult& result_;
   std::deque<CountedBackbone> backbones_; ///< must not move
   std::deque<TaskInTraining> tasks_;
@@ -270,9 +320,11 @@ Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::v
   return predictor.counters();
 }
 
-TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
-                  uint64_t seed, const Progress& progress, const OnPrepared& on_prepared,
-                  const Checkpointing& checkpointing) {
+namespace {
+
+TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<TrainTask>& tasks,
+                     const FitRequest& request, uint64_t seed, const Progress& progress,
+                     const OnPrepared& on_prepared, const Checkpointing& checkpointing) {
   TrainResult result;
   Tuner& tuner = *tasks.at(0).pipeline.tuner;
   Problem problem{model.backbone(), model.vocabulary(), {}, seed, {}, {}};
@@ -280,15 +332,19 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
     problem.tasks.push_back({task.pipeline.name, *task.pipeline.prompt_template, *task.pipeline.verbalizer,
                              task.pipeline.labels, &task.train, &task.dev, task.pipeline.metric,
                              task.pipeline.record.multi_label});
-  TrainingEngine engine(model, tasks, tuner.defaults(request), problem, progress, on_prepared, result);
-  if (!checkpointing.directory.empty()) {
+  TrainingEngine engine(model, tasks, tuner.defaults(request), problem, progress, on_prepared, ranks, result);
+  const bool checkpoint = !checkpointing.directory.empty() && ranks.writes();
+  if (checkpoint || ranks.several()) {
     RunIdentity run = describe_run(model, engine.settings(), seed);
     for (const TrainTask& task : tasks)
       describe_task(run, task.pipeline, task.train, task.dev);
-    engine.use_checkpoint(checkpointing, std::move(run));
+    if (checkpoint)
+      engine.use_checkpoint(checkpointing, run);
+    ranks.require_same(without_initial_states(std::move(run)));
   }
   engine.fit_verbalizers(VerbalizerFitArgs::Moment::before_training);
   result.report = tuner.fit(engine);
+  ranks.require_all();
   std::vector<ComponentState> before;
   for (const TrainTask& task : tasks) {
     before.push_back(task.pipeline.verbalizer->state());
@@ -305,6 +361,20 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
       result.dev[task] = engine.evaluate_dev(static_cast<int64_t>(task));
   engine.finish();
   return result;
+}
+
+} // namespace
+
+TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+                  uint64_t seed, const Progress& progress, const OnPrepared& on_prepared,
+                  const Checkpointing& checkpointing, const RankPlace& place) {
+  RankGroup ranks(place);
+  try {
+    return train_on(ranks, model, tasks, request, seed, progress, on_prepared, checkpointing);
+  } catch (const std::exception&) {
+    ranks.require_all(); // a tuner's guard would blame the tuner
+    throw;
+  }
 }
 
 } // namespace cuecard

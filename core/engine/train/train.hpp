@@ -12,6 +12,7 @@
 #include "engine/counters.hpp"
 #include "engine/predict/predictor.hpp"
 #include "engine/task_pipeline.hpp"
+#include "engine/train/rank_group.hpp"
 #include "engine/train/training_set.hpp"
 
 namespace cuecard {
@@ -56,9 +57,13 @@ struct TrainResult {
 /// Trains the pipelines in place, with early stopping on the development set. On return they hold the best
 /// state found, even if the run was stopped. DataError when a task has no usable training example. The
 /// checkpoint remains until `remove_checkpoint`, because the caller has yet to save the result.
+///
+/// With several ranks each calls this with the same arguments, and all of them get the same result but for rounding, the counters of all
+/// ranks in it. Examples for training and for evaluation are shared out; only the first rank has a checkpoint. `progress` is
+/// called on every rank, and one that wants to stop stops all. Error on all others when a rank is lost.
 TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
                   uint64_t seed, const Progress& progress = {}, const OnPrepared& on_prepared = {},
-                  const Checkpointing& checkpointing = {});
+                  const Checkpointing& checkpointing = {}, const RankPlace& place = {});
 
 /// Calibrates and fits the verbalizer without gradients, as its options request: the first and the last step of
 /// `train`, and all of it for a pipeline that needs no training examples. `dev`: the development set, after training.

@@ -10,6 +10,7 @@
 #include "engine/input_features.hpp"
 #include "engine/representation.hpp"
 #include "engine/tokenized_example.hpp"
+#include "engine/train/share_out.hpp"
 
 namespace cuecard {
 
@@ -93,10 +94,29 @@ const std::vector<int64_t>& TrainingSet::order_of(int64_t epoch, uint64_t seed) 
   return order_;
 }
 
-std::vector<Batch> TrainingSet::batches(int64_t step, const FitSettings& settings, uint64_t seed) {
-  const int64_t per_epoch = steps_per_epoch(settings), wanted = batch_size(settings);
+std::vector<const TrainingSet::Entry*> TrainingSet::entries_of(int64_t step, const FitSettings& settings,
+                                                               uint64_t seed) {
+  const int64_t per_epoch = steps_per_epoch(settings);
   const std::vector<int64_t>& order = order_of(step / per_epoch, seed);
-  const int64_t begin = (step % per_epoch) * wanted, end = std::min(begin + wanted, size());
+  const int64_t begin = (step % per_epoch) * batch_size(settings);
+  std::vector<const Entry*> entries;
+  for (int64_t i = begin; i < begin + examples_in(step, settings); ++i)
+    entries.push_back(&entries_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+  return entries;
+}
+
+int64_t TrainingSet::examples_in(int64_t step, const FitSettings& settings) const {
+  const int64_t wanted = batch_size(settings);
+  return std::min(wanted, size() - (step % steps_per_epoch(settings)) * wanted);
+}
+
+std::vector<Batch> TrainingSet::batches(int64_t step, const FitSettings& settings, uint64_t seed, int64_t rank,
+                                        int64_t ranks) {
+  const std::vector<const Entry*> whole = entries_of(step, settings, seed);
+  std::vector<int64_t> lengths;
+  for (const Entry* entry : whole)
+    lengths.push_back(entry->length);
+  const std::vector<int64_t> rank_of = shared_out(lengths, ranks);
   std::vector<Batch> batches;
   std::vector<const Entry*> entries;
   int64_t length = 0;
@@ -106,12 +126,13 @@ std::vector<Batch> TrainingSet::batches(int64_t step, const FitSettings& setting
     entries.clear();
     length = 0;
   };
-  for (int64_t i = begin; i < end; ++i) {
-    const Entry& entry = entries_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
-    if (length + entry.length > settings.batch_tokens)
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (rank_of[i] != rank)
+      continue;
+    if (length + lengths[i] > settings.batch_tokens)
       flush();
-    entries.push_back(&entry);
-    length += entry.length;
+    entries.push_back(whole[i]);
+    length += lengths[i];
   }
   flush();
   return batches;

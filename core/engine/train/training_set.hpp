@@ -42,8 +42,11 @@ public:
   std::vector<const Example*> examples() const;
   int64_t steps_per_epoch(const FitSettings& settings) const;
 
-  /// The batches of step `step`, a function of the seed and the step alone.
-  std::vector<Batch> batches(int64_t step, const FitSettings& settings, uint64_t seed);
+  /// The batches of step `step`, a function of the seed and the step alone; of several ranks, the part of one.
+  std::vector<Batch> batches(int64_t step, const FitSettings& settings, uint64_t seed, int64_t rank = 0,
+                             int64_t ranks = 1);
+  /// Examples in step `step`, of all ranks.
+  int64_t examples_in(int64_t step, const FitSettings& settings) const;
 
   /// All prompts of an example that was in a batch, and the number of the first among all.
   const std::vector<TokenizedPrompt>& prompts_of(const Example& example) const;
@@ -67,6 +70,7 @@ private:
 
   int64_t batch_size(const FitSettings& settings) const;
   const std::vector<int64_t>& order_of(int64_t epoch, uint64_t seed);
+  std::vector<const Entry*> entries_of(int64_t step, const FitSettings& settings, uint64_t seed);
   Batch packed(const std::vector<const Entry*>& entries);
 
   const Model& model_;

@@ -1,7 +1,6 @@
 #include "host/output/cut_message.hpp"
 
-#include <iostream>
-
+#include "host/output/messages.hpp"
 #include "host/output/table.hpp"
 #include "program/one_line.hpp"
 
@@ -58,9 +57,9 @@ std::string cut_advice(const CutExamples& cut, const CutContext& context) {
 
 void report_cut(const CutExamples& cut, const CutContext& context) {
   if (const std::string text = cut_sentence(cut, context); !text.empty())
-    std::cerr << "cuecard: " << one_line(text) << '\n';
+    messages() << "cuecard: " << one_line(text) << '\n';
   if (const std::string text = cut_advice(cut, context); !text.empty())
-    std::cerr << "cuecard: warning: " << one_line(text) << '\n';
+    messages() << "cuecard: warning: " << one_line(text) << '\n';
 }
 
 } // namespace cuecard::host

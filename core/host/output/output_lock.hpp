@@ -2,9 +2,9 @@
 #pragma once
 
 #include <filesystem>
-#include <iostream>
 
 #include "files/run_lock.hpp"
+#include "host/output/messages.hpp"
 #include "program/one_line.hpp"
 
 namespace cuecard::host {
@@ -16,7 +16,7 @@ public:
   OutputLock(const std::filesystem::path& out, bool folder)
       : lock_(folder ? out / ".lock" : lock_file_beside(out), out, folder ? "folder" : "card") {
     if (!lock_.remark().empty())
-      std::cerr << "cuecard: " << one_line(lock_.remark()) << '\n';
+      messages() << "cuecard: " << one_line(lock_.remark()) << '\n';
   }
 
 private:

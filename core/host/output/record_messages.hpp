@@ -1,16 +1,15 @@
 /// Prints what became of the records of a data file.
 #pragma once
 
-#include <iostream>
-
 #include "data/record_report.hpp"
+#include "host/output/messages.hpp"
 
 namespace cuecard::host {
 
 /// One line each on standard error.
 inline void print_messages(const RecordReport& report) {
   for (const std::string& message : report.messages())
-    std::cerr << "cuecard: " << message << '\n';
+    messages() << "cuecard: " << message << '\n';
 }
 
 } // namespace cuecard::host

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <filesystem>
-#include <iostream>
 
 #include "card/card.hpp"
+#include "host/output/messages.hpp"
 #include "program/failure.hpp"
 #include "program/one_line.hpp"
 
@@ -14,7 +14,7 @@ namespace cuecard::host {
 inline SavedCard save_trained_card(const Card& card, const std::filesystem::path& place) {
   SavedCard saved = save_card_somewhere(card, place);
   if (!saved.problem.empty())
-    std::cerr << "cuecard: warning: " << one_line(without_full_stop(saved.problem)) << "; the card is in "
+    messages() << "cuecard: warning: " << one_line(without_full_stop(saved.problem)) << "; the card is in "
               << one_line(std::filesystem::absolute(saved.place).string()) << " instead.\n";
   return saved;
 }

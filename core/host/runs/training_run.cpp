@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <utility>
 
 #include <cuecard/error.hpp>
@@ -10,6 +9,7 @@
 #include "engine/train/dev_metric.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
+#include "host/output/messages.hpp"
 #include "host/output/table.hpp"
 #include "host/runs/cut_context.hpp"
 #include "host/runs/progress.hpp"
@@ -118,7 +118,8 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
           fit_verbalizer(model, pipelines[0], {}, passes, VerbalizerFitArgs::Moment::after_training, dev);
     return result;
   }
-  ProgressBar bar(choice.title, 0, values.given("quiet"));
+  const TrainingHost& host = choice.host;
+  ProgressBar bar(choice.title, 0, values.given("quiet") || host.progress || !host.place.writes());
   std::string dev_note;
   const auto progress = [&](int64_t step, int64_t steps, double loss, double dev) {
     if (std::isfinite(dev)) {
@@ -126,23 +127,24 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
       dev_curve.emplace_back(step, dev);
     }
     bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
-    return !Interruptible::requested();
+    return host.progress ? host.progress(step, steps, loss, dev) : !Interruptible::requested();
   };
   const auto on_prepared = [&](std::size_t task, const PreparedExamples& prepared) {
     report_prepared(tasks[task].rows, prepared, pipelines[task], model, labelled_rows(values));
   };
-  const auto say = [](const std::string& sentence) { std::cerr << "cuecard: " << one_line(sentence) << '\n'; };
+  const auto say = [](const std::string& sentence) { messages() << "cuecard: " << one_line(sentence) << '\n'; };
   return train(model, train_tasks, requested(values), choice.seed, progress, on_prepared,
-               {choice.checkpoint, values.integer("checkpoint-every"), say});
+               {choice.checkpoint, values.integer("checkpoint-every"), say}, host.place);
 }
 
 /// What a run's failure means for its card, as a warning.
 void report_failure_of(const TrainedRun& run, const RunChoice& choice) {
   const FitReport& report = run.result.report;
   if (!report.failure.empty())
-    std::cerr << "cuecard: warning: " << choice.title << ": the tuner \"" << choice.tuner << "\" stopped after "
-              << report.steps << " steps, and the best state so far, of step " << report.best_step
-              << ", is kept: " << one_line(without_full_stop(registry::sentence_of(report.failure))) << ".\n";
+    messages() << "cuecard: warning: " << choice.title << ": the tuner \"" << choice.tuner
+               << "\" stopped after " << report.steps << " steps, and the best state so far, of step "
+               << report.best_step
+               << ", is kept: " << one_line(without_full_stop(registry::sentence_of(report.failure))) << ".\n";
 }
 
 } // namespace
@@ -212,7 +214,7 @@ void check_tasks(const std::vector<TrainingTask>& tasks, const std::vector<TaskP
                        "\" has none; give \"dev\" or \"split\" in its task file, or omit --patience.");
     if (pipelines[i].prompt_template->fields().empty() &&
         choice.seed == static_cast<uint64_t>(values.integer("seed")))
-      std::cerr
+      messages()
           << "cuecard: warning: the template of task \"" << pipelines[i].name
           << "\" has no field, so all its prompts are the same; write a field in braces, such as {text}.\n";
   }
@@ -235,7 +237,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
   check_tasks(tasks, pipelines, choice, values);
   if (choice.from)
     continue_from(*choice.from, pipelines.at(0), model);
-  for (std::size_t i = 0; i < pipelines.size(); ++i) // what can't be saved is found before training
+  for (std::size_t i = 0; i < pipelines.size() && choice.host.place.writes(); ++i) // found before training
     check_card_space(choice.places.at(i), card_size(pipelines[i]));
 
   TrainedRun run;

@@ -17,6 +17,13 @@ namespace cuecard::host {
 /// The settings given by flags. UsageError if two of them contradict each other.
 FitRequest requested(const Values& values);
 
+/// The process that trains: the program, or one that embeds it.
+struct TrainingHost {
+  RankPlace place = {};
+  /// Instead of a progress bar and Ctrl-C.
+  Progress progress = {};
+};
+
 struct RunChoice {
   std::string tuner;
   std::vector<std::pair<std::string, std::string>> set; ///< as typed after `--set`
@@ -25,6 +32,7 @@ struct RunChoice {
   std::filesystem::path checkpoint;          ///< empty: none
   std::vector<std::filesystem::path> places; ///< where the cards will be written, by task
   std::string title = "train";               ///< of the progress bar
+  TrainingHost host = {};
 };
 
 /// The result of a run: one card per task, in their order.

@@ -1,13 +1,12 @@
 #include "host/runs/training_task.hpp"
 
-#include <iostream>
-
 #include <cuecard/error.hpp>
 
 #include "data/data_labels.hpp"
 #include "data/sample_checks.hpp"
 #include "data/sampler.hpp"
 #include "data/split.hpp"
+#include "host/output/messages.hpp"
 #include "host/output/record_messages.hpp"
 #include "program/failure.hpp"
 
@@ -50,7 +49,7 @@ void take_split(const TaskFile& task, TaskRows& rows) {
 
 void warn(const std::string& sentence) {
   if (!sentence.empty())
-    std::cerr << "cuecard: " << sentence << '\n';
+    messages() << "cuecard: " << sentence << '\n';
 }
 
 void take_few_shot(const TaskFile& task, TaskRows& rows) {
@@ -202,7 +201,7 @@ void report_skipped(const TaskRows& rows, const ReadSettings& settings) {
       throw DataError(text);
     if (!settings.allow_skipped)
       refuse_too_many(records, total, file, what);
-    std::cerr << "cuecard: " << text << '\n';
+    messages() << "cuecard: " << text << '\n';
   };
   report(rows.prepared.skipped_train, rows.train_report.file, rows.train.size(), "training examples");
   report(rows.prepared.skipped_dev, rows.dev_report.file, rows.dev.size(), "development examples");

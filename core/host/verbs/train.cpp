@@ -1,188 +1,15 @@
-#include <cmath>
-#include <filesystem>
 #include <iostream>
-#include <optional>
 
-#include <cuecard/error.hpp>
-
-#include "engine/train/checkpoint.hpp"
-#include "host/cards_folder.hpp"
-#include "host/device.hpp"
-#include "host/interrupt.hpp"
-#include "host/loading.hpp"
-#include "host/output/card_choices.hpp"
 #include "host/output/json_line.hpp"
-#include "host/output/output_lock.hpp"
-#include "host/output/run_info.hpp"
+#include "host/output/messages.hpp"
 #include "host/output/table.hpp"
-#include "host/runs/saved_card.hpp"
-#include "host/runs/training_run.hpp"
+#include "host/runs/trained_cards.hpp"
 #include "host/verbs/verbs.hpp"
 #include "metrics/metrics.hpp"
-#include "program/failure.hpp"
-#include "program/one_line.hpp"
-#include "registry/guard.hpp"
 
 namespace cuecard::host {
 
 namespace {
-
-/// The path of each task's card: `--out` itself, or with several tasks `--out`/NAME.card.
-std::vector<std::filesystem::path> card_places(const std::vector<TrainingTask>& tasks, const Values& values) {
-  const std::filesystem::path out = values.text("out");
-  if (tasks.size() == 1)
-    return {out};
-  std::vector<std::filesystem::path> places;
-  for (const TrainingTask& task : tasks) {
-    const std::string& name = task.file.name;
-    if (name.find('/') != std::string::npos || name.starts_with("."))
-      throw DataError(task.file.file.string() + ": its name \"" + name +
-                      "\" can't be the name of a card's folder; give it another \"name\".");
-    places.push_back(out / (name + ".card"));
-    for (std::size_t i = 0; i + 1 < places.size(); ++i)
-      if (places[i] == places.back())
-        throw DataError("the tasks " + tasks[i].file.file.string() + " and " + task.file.file.string() +
-                        " are both named \"" + name + "\"; give one another \"name\".");
-  }
-  return places;
-}
-
-/// The runs of all seeds. The best one on the development set is kept.
-struct Runs {
-  TrainedRun best;
-  Json seeds = Json::array();
-  std::vector<double> dev; ///< best metric of each run that was evaluated
-  int failed = 0;          ///< exit code of the error that ended the runs of further seeds
-};
-
-/// Why training ended before its time; null if it did not.
-Json failure_of(const FitReport& report) {
-  return report.failure.empty() ? Json() : Json(registry::sentence_of(report.failure));
-}
-
-Json of_one_seed(const TrainedRun& run) {
-  const FitReport& report = run.result.report;
-  return {{"seed", run.seed},
-          {"dev", finite(report.best_dev)},
-          {"steps", report.steps},
-          {"best_step", report.best_step},
-          {"stopped_early", report.stopped_early},
-          {"cancelled", report.cancelled},
-          {"failure", failure_of(report)},
-          {"seconds", run.result.seconds}};
-}
-
-/// `--checkpoint`, or its folder for one of several seeds.
-std::filesystem::path checkpoint_of(const Values& values, uint64_t seed) {
-  const std::filesystem::path place = values.text("checkpoint");
-  return place.empty() || values.integer("seeds", 1) == 1 ? place : place / ("seed-" + std::to_string(seed));
-}
-
-Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
-               const std::vector<std::filesystem::path>& places, const Values& values) {
-  const auto first = static_cast<uint64_t>(values.integer("seed"));
-  const auto count = static_cast<uint64_t>(values.integer("seeds", 1));
-  RunChoice choice;
-  choice.tuner = values.text("tuner");
-  choice.set = values.pairs("set");
-  choice.places = places;
-  if (values.given("from"))
-    choice.from = read_card(values.text("from"));
-  std::error_code refused; // reported for the first seed's folder
-  if (count > 1 && values.given("checkpoint"))
-    std::filesystem::create_directory(values.text("checkpoint"), refused);
-  Runs runs;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
-    choice.seed = seed;
-    choice.checkpoint = checkpoint_of(values, seed);
-    if (count > 1)
-      choice.title = "train, seed " + std::to_string(seed);
-    TrainedRun run;
-    try {
-      run = run_training(model, plugins, tasks, choice, values);
-    } catch (const Cancelled&) {
-      throw;
-    } catch (const Error& error) { // the cards of earlier seeds are not lost
-      if (runs.seeds.empty())
-        throw;
-      std::cerr << "cuecard: warning: seed " << seed
-                << " failed, and the best card of the seeds before it is kept: " << one_line(error.what())
-                << '\n';
-      runs.failed = error.exit_code();
-      break;
-    }
-    const double dev = run.result.report.best_dev;
-    const bool better =
-        runs.seeds.empty() || (std::isfinite(dev) && !(dev <= runs.best.result.report.best_dev));
-    runs.seeds.push_back(of_one_seed(run));
-    if (std::isfinite(dev))
-      runs.dev.push_back(dev);
-    const bool cancelled = run.result.report.cancelled;
-    if (better)
-      runs.best = std::move(run);
-    if (cancelled)
-      break;
-  }
-  return runs;
-}
-
-void remove_checkpoints(const Values& values) {
-  const auto first = static_cast<uint64_t>(values.integer("seed"));
-  const auto count = static_cast<uint64_t>(values.integer("seeds", 1));
-  for (uint64_t seed = first; seed < first + count; ++seed)
-    remove_checkpoint(checkpoint_of(values, seed));
-  if (count > 1)
-    remove_checkpoint(values.text("checkpoint"));
-}
-
-Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, const Model& model,
-             const std::filesystem::path& place, const Values& values) {
-  const TrainResult& result = run.result;
-  const Card& card = run.cards[at];
-  const auto per_second = [&](int64_t count) { return finite(static_cast<double>(count) / result.seconds); };
-  Json losses = Json::array();
-  for (const float loss : result.report.losses)
-    losses.push_back(finite(loss));
-  Json object{
-      {"card", card.name},
-      {"out", place.string()},
-      {"tuner", card.tuner.component},
-      {"seed", run.seed},
-      {"parameters", run.parameters[at]},
-      {"frozen_parameters", frozen_parameters(model)},
-      {"train_examples", card.training.examples},
-      {"steps", result.report.steps},
-      {"best_step", result.report.best_step},
-      {"stopped_early", result.report.stopped_early},
-      {"cancelled", result.report.cancelled},
-      {"failure", failure_of(result.report)},
-      {"seconds", result.seconds},
-      {"examples_per_second", per_second(result.examples_seen)},
-      {"tokens_per_second", per_second(result.counters.tokens_forwarded)},
-      {"skipped", std::ssize(task.rows.train_report.skipped) + std::ssize(task.rows.prepared.skipped_train)},
-      {"dev_skipped", std::ssize(task.rows.dev_report.skipped) + std::ssize(task.rows.prepared.skipped_dev)},
-      {"losses", losses}};
-  if (!run.dev_curve.empty())
-    object["dev_curve"] = run.dev_curve;
-  add_cut(object, task.rows.prepared.cut_train);
-  add_cut(object, task.rows.prepared.cut_dev, "dev_");
-  if (!card.metrics.empty()) {
-    const CardMetric& dev = card.metrics.back();
-    object["dev"] = {{"n", dev.n}, {"metric", dev.name}, {"value", dev.value}};
-    if (dev.name == "accuracy")
-      object["dev"]["accuracy"] = dev.value;
-    if (std::isfinite(dev.low))
-      object["dev"]["ci95"] = {dev.low, dev.high};
-    object["dev"]["data"] = task.rows.dev_report.file;
-  }
-  object["data"] = task.rows.train_report.file;
-  object["data_sha256"] = task.rows.train_report.sha256;
-  add_choices(object, card);
-  object["settings"] = options_json(card.training.settings);
-  object["run"] = run_json(values, model);
-  add_counters(object, result.counters);
-  return object;
-}
 
 std::vector<std::string> table_row(const Json& object) {
   const auto number = [&](const char* key, int digits) {
@@ -217,7 +44,8 @@ std::string dev_head(const std::vector<Json>& objects) {
   return "dev " + (metrics.empty() ? "accuracy" : metric_header(metrics));
 }
 
-void print(const std::vector<Json>& objects, const Runs& runs, const Values& values) {
+void print(const TrainedCards& trained, const Values& values) {
+  const std::vector<Json>& objects = trained.objects;
   if (values.given("json")) {
     for (const Json& object : objects)
       print_line(object);
@@ -229,82 +57,31 @@ void print(const std::vector<Json>& objects, const Runs& runs, const Values& val
   std::cout << table(
       {"card", "tuner", "trained", "frozen", "steps", "seconds", "examples/s", "tokens/s", dev_head(objects)},
       rows);
-  if (runs.seeds.size() < 2)
+  if (trained.seeds.size() < 2)
     return;
   rows.clear();
-  for (const Json& seed : runs.seeds)
+  for (const Json& seed : trained.seeds)
     rows.push_back({seed["seed"].dump(), seed["dev"].is_null() ? "-" : percent(seed["dev"].get<double>()),
                     seed["best_step"].dump(), rounded(seed["seconds"].get<double>(), 1)});
   std::cout << '\n' << table({"seed", dev_head(objects), "best step", "seconds"}, rows);
-  if (!runs.dev.empty()) {
-    const MeanStd dev = mean_std(runs.dev);
-    std::cout << dev_head(objects) << " over " << runs.dev.size() << " seeds: mean " << percent(dev.mean)
-              << ", standard deviation " << percent(dev.std) << "; kept seed " << runs.best.seed << '\n';
+  if (!trained.dev.empty()) {
+    const MeanStd dev = mean_std(trained.dev);
+    std::cout << dev_head(objects) << " over " << trained.dev.size() << " seeds: mean " << percent(dev.mean)
+              << ", standard deviation " << percent(dev.std) << "; kept seed " << trained.best_seed << '\n';
   }
-}
-
-void add_seeds(Json& object, const Runs& runs) {
-  object["seeds"] = runs.seeds;
-  const MeanStd dev = mean_std(runs.dev);
-  object["dev_mean"] = runs.dev.empty() ? Json() : Json(dev.mean);
-  object["dev_std"] = runs.dev.empty() ? Json() : Json(dev.std);
-}
-
-void check_flags(const Values& values) {
-  const bool several = values.texts("task").size() > 1;
-  if (several && values.given("from"))
-    throw UsageError("--from needs a single task; give one --task.");
-  requested(values); // contradictions are found before anything is read
-  if (values.given("checkpoint-every") && !values.given("checkpoint"))
-    throw UsageError("--checkpoint-every needs a folder to write to; give --checkpoint DIR.");
-  if (!several)
-    check_card_place(values.text("out"));
 }
 
 } // namespace
 
 int train(const Values& values) {
-  const at::Device device = open_device(values);
-  check_flags(values);
-  const registry::Registry plugins = find_plugins(values);
-  std::vector<TrainingTask> tasks;
-  for (const std::string& path : values.texts("task"))
-    tasks.push_back(read_training_task(path, values.texts("tuner"), plugins, labelled_rows(values)));
-  const std::vector<std::filesystem::path> places = card_places(tasks, values);
-  std::optional<CardsFolder> folder;
-  if (tasks.size() > 1)
-    folder.emplace(values.text("out"));
-  const OutputLock lock(values.text("out"), tasks.size() > 1);
-  for (const std::filesystem::path& place : places)
-    check_card_place(place);
-  const Model model = load_model(values, plugins, device);
-
-  Runs runs;
-  std::filesystem::path elsewhere; // a card that could not be written where it belongs
-  {
-    const Interruptible work;
-    runs = run_seeds(model, plugins, tasks, places, values);
-    std::vector<Json> objects;
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      const SavedCard saved = save_trained_card(runs.best.cards[i], places[i]);
-      if (!saved.problem.empty())
-        elsewhere = saved.place;
-      objects.push_back(as_json(runs.best, i, tasks[i], model, saved.place, values));
-      if (values.given("seeds"))
-        add_seeds(objects.back(), runs);
-    }
-    print(objects, runs, values);
-  }
-  if (!runs.seeds.back()["cancelled"].get<bool>()) {
-    const bool failed = runs.failed != 0 || !runs.best.result.report.failure.empty();
-    if (values.given("checkpoint") && !failed && elsewhere.empty())
-      remove_checkpoints(values);
-    return runs.failed != 0 ? runs.failed : failed || !elsewhere.empty() ? exit_data : 0;
-  }
-  std::cerr << "cuecard: stopped; " << (elsewhere.empty() ? values.text("out") : elsewhere.string())
-            << " holds the best " << (tasks.size() > 1 ? "cards" : "card") << " so far"
-            << (values.given("checkpoint") ? ", and the same command continues from the checkpoint.\n" : ".\n");
-  return exit_interrupted;
+  const TrainedCards trained = train_cards(values);
+  print(trained, values);
+  if (trained.cancelled)
+    messages() << "cuecard: stopped; " << trained.place.string() << " holds the best "
+               << (trained.objects.size() > 1 ? "cards" : "card") << " so far"
+               << (values.given("checkpoint") ? ", and the same command continues from the checkpoint.\n"
+                                              : ".\n");
+  return trained.exit_code;
 }
 
 } // namespace cuecard::host

@@ -12,11 +12,13 @@
 #include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/extensions/ranks.hpp>
 #include <cuecard/parts/random.hpp>
 #include <cuecard/parts/training/optimizer.hpp>
 
 #include "training/divergence.hpp"
 #include "training/micro_batches.hpp"
+#include "training/rank_gradients.hpp"
 
 namespace cuecard {
 
@@ -160,6 +162,10 @@ FitReport Tuner::fit(Engine& engine) {
   report.settings = recorded(settings);
   if (const TensorMap saved = engine.resume(); !saved.empty())
     run.restore(saved);
+  Ranks* const ranks = find_extension<Ranks>(engine);
+  if (ranks) // initial values may differ in rounding between kinds of processors
+    ranks->copy_from_first(run.trained());
+  bool same_everywhere = true;            // what happens is decided by values that all ranks have
   std::vector<at::Tensor> pending_losses; // still on the device
 
   const auto patient = [&]() {
@@ -179,10 +185,13 @@ FitReport Tuner::fit(Engine& engine) {
   try {
     while (run.step < settings.steps && patient()) {
       run.clear();
+      same_everywhere = !ranks;
       const Pass pass{true, Random(engine.problem().seed, static_cast<uint64_t>(run.step)).bits()};
-      pending_losses.push_back(accumulate_gradients(*this, engine, run.step, pass));
+      pending_losses.push_back(ranks ? sum_gradients(*this, engine, *ranks, run.trained(), run.step, pass)
+                                     : accumulate_gradients(*this, engine, run.step, pass));
       const bool evaluates = run.step + 1 == settings.steps || (run.step + 1) % settings.evaluate_every == 0;
       const bool reads = run.on_host() || evaluates; // other devices are waited for as seldom as possible
+      same_everywhere = true;
       if (reads)
         read_losses(run.step + 1, pass);
       run.update(schedule_factor(schedule, run.step));
@@ -193,6 +202,7 @@ FitReport Tuner::fit(Engine& engine) {
         throw DataError("the trained parameters hold NaN or infinite values after step " +
                         std::to_string(run.step) + "; lower the learning rate (it was " +
                         std::to_string(settings.learning_rate) + ").");
+      same_everywhere = !ranks;
       const double dev = evaluates ? mean_dev_metric(engine) : NAN;
       if (evaluates)
         run.take_evaluation(dev);
@@ -203,7 +213,7 @@ FitReport Tuner::fit(Engine& engine) {
   } catch (const Cancelled&) {
     report.cancelled = true;
   } catch (const std::exception& error) { // what was learned before is not lost
-    if (!run.has_best())
+    if (!run.has_best() || !same_everywhere)
       throw;
     report.failure = error.what();
   }

@@ -55,34 +55,46 @@ private:
 
 } // namespace
 
+double weight_of(Engine& engine, int64_t task, const std::vector<Batch>& batches) {
+  const Verbalizer& verbalizer = engine.problem().tasks[static_cast<std::size_t>(task)].verbalizer;
+  double weight = 0;
+  for (const Batch& batch : batches)
+    weight += verbalizer.weight(batch);
+  return weight;
+}
+
+at::Tensor add_gradients(Tuner& tuner, Engine& engine, int64_t task, const std::vector<Batch>& batches,
+                         double divisor, const Pass& pass) {
+  const Verbalizer& verbalizer = engine.problem().tasks[static_cast<std::size_t>(task)].verbalizer;
+  at::Tensor total;
+  const auto add = [&](const Batch& batch, const Conditioning& conditioning) {
+    const at::Tensor loss = engine.loss(task, batch, conditioning, pass) * (verbalizer.weight(batch) / divisor);
+    loss.backward();
+    total = total.defined() ? total + loss.detach() : loss.detach();
+  };
+  if (tuner.input_features()) {
+    for (const Batch& batch : batches)
+      add(batch, tuner.condition({task, pass, engine.input_features(task, batch)}));
+    return total;
+  }
+  const Conditioning whole = tuner.condition({task, pass});
+  const Leaves leaves(whole);
+  const bool several = batches.size() > 1;
+  for (const Batch& batch : batches)
+    add(batch, several ? leaves.conditioning() : whole);
+  if (several)
+    leaves.backward();
+  return total;
+}
+
 at::Tensor accumulate_gradients(Tuner& tuner, Engine& engine, int64_t step, const Pass& pass) {
   at::Tensor total;
   const auto tasks = static_cast<int64_t>(engine.problem().tasks.size());
-  const bool per_input = static_cast<bool>(tuner.input_features());
   for (int64_t task = 0; task < tasks; ++task) {
-    const Verbalizer& verbalizer = engine.problem().tasks[static_cast<std::size_t>(task)].verbalizer;
     const std::vector<Batch> batches = engine.training_batches(task, step);
-    double weight = 0;
-    for (const Batch& batch : batches)
-      weight += verbalizer.weight(batch);
-    const auto add = [&](const Batch& batch, const Conditioning& conditioning) {
-      const double share = verbalizer.weight(batch) / (weight * static_cast<double>(tasks));
-      const at::Tensor loss = engine.loss(task, batch, conditioning, pass) * share;
-      loss.backward();
-      total = total.defined() ? total + loss.detach() : loss.detach();
-    };
-    if (per_input) {
-      for (const Batch& batch : batches)
-        add(batch, tuner.condition({task, pass, engine.input_features(task, batch)}));
-      continue;
-    }
-    const Conditioning whole = tuner.condition({task, pass});
-    const Leaves leaves(whole);
-    const bool several = batches.size() > 1;
-    for (const Batch& batch : batches)
-      add(batch, several ? leaves.conditioning() : whole);
-    if (several)
-      leaves.backward();
+    const double divisor = weight_of(engine, task, batches) * static_cast<double>(tasks);
+    const at::Tensor loss = add_gradients(tuner, engine, task, batches, divisor, pass);
+    total = total.defined() ? total + loss : loss;
   }
   return total;
 }

@@ -7,7 +7,8 @@
         print(answer.label, answer.scores)
 
 `Model` wraps the C interface of the library (cuecard.h). It is thread-safe, and rows from several threads share forward passes.
-`train` and `compare` run the program `cuecard`, which is also on the path. Errors are `cuecard.Error`, with the program's sentence.
+`train` trains a card in this process, `compare` runs the program `cuecard`, which is also on the path. Errors are `cuecard.Error`, with the
+program's sentence.
 """
 
 from cuecard._library import Error, ErrorKind, prefix, version

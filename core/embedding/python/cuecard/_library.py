@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import enum
 import os
-from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from pathlib import Path
 
 C_VERSION = 1
@@ -68,9 +68,30 @@ class CModelOptions(ctypes.Structure):
     ]
 
 
+class CContinuations(ctypes.Structure):
+    _fields_ = [("texts", POINTER(CText)), ("count", c_size_t)]
+
+
 CFinished = CFUNCTYPE(None, c_void_p, c_void_p)
 CToken = CFUNCTYPE(c_bool, c_void_p, c_size_t, c_char_p)
 CUseName = CFUNCTYPE(None, c_void_p, c_char_p)
+CSum = CFUNCTYPE(c_bool, c_void_p, POINTER(c_float), c_size_t, c_void_p, c_size_t)
+CProgress = CFUNCTYPE(c_bool, c_void_p, c_int64, c_int64, c_double, c_double)
+CLine = CFUNCTYPE(None, c_void_p, c_char_p)
+
+
+class CTrainOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("rank", c_int32),
+        ("ranks", c_int32),
+        ("sum", CSum),
+        ("progress", CProgress),
+        ("message", CLine),
+        ("result", CLine),
+        ("user", c_void_p),
+    ]
+
 
 
 class CRequestOptions(ctypes.Structure):
@@ -138,6 +159,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "read_counters": (None, [model, POINTER(CCounters)]),
         "submit": (error, [*rows, POINTER(CRequestOptions), POINTER(request)]),
         "submit_generate": (error, [*rows, POINTER(CGenerateOptions), POINTER(CRequestOptions), POINTER(request)]),
+        "submit_score": (error, [model, POINTER(CRow), POINTER(CContinuations), c_size_t, POINTER(CRequestOptions), POINTER(request)]),
         "wait": (c_bool, [request, c_double]),
         "cancel": (None, [request]),
         "take_answers": (error, [request, POINTER(answers)]),
@@ -156,7 +178,9 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "answer_text_count": (c_size_t, of_row),
         "answer_text": (c_char_p, of_item),
         "answer_log_prob": (c_double, of_item),
+        "answer_text_tokens": (c_size_t, of_item),
         "answers_free": (None, [answers]),
+        "train": (error, [POINTER(c_char_p), c_size_t, POINTER(CTrainOptions)]),
     }
     for name, (result, arguments) in types.items():
         function = getattr(library, "cuecard_" + name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cuecard._library import (
+    CContinuations,
     CCounters,
     CField,
     CFinished,
@@ -30,8 +31,12 @@ from cuecard._library import (
     library,
     path_of,
 )
+from cuecard._progress import bar
 
 Row = str | Mapping[str, Any]
+
+_rows_at_a_time = 256
+"""Between two updates of a progress bar."""
 
 _callback = threading.local()
 """`model`: the model whose thread this is, while it calls back."""
@@ -39,11 +44,13 @@ _callback = threading.local()
 
 @dataclass(frozen=True)
 class Text:
-    """A span of the input, or a generated text."""
+    """A span of the input, a generated text, or a continuation."""
 
     text: str
     log_prob: float
     """NaN where the model gives none."""
+    tokens: int = 0
+    """That the log-probability is the sum of; 0 for a span."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Answer:
     word_labels: list[str | None] = field(default_factory=list)
     """Of a card that labels words; None for a word that was cut off."""
     texts: list[Text] = field(default_factory=list)
-    """Best first."""
+    """Best first; of `score`, the continuations in their order."""
     cut: int = 0
     """Tokens of the row that truncation removed."""
     error: Error | None = None
@@ -106,6 +113,8 @@ def _row(row: Row, card: str | None, kept: list) -> CRow:
         raise TypeError(f"a row is {row!r}; expected a text or a mapping of columns.")
     fields, lists = [], []
     for name, value in row.items():
+        if hasattr(value, "tolist"):  # of numpy, in frames that were read from Parquet
+            value = value.tolist()
         if name == "card" and isinstance(value, str):
             c_card = encoded(value, "the name of the card")
         elif isinstance(value, str):
@@ -142,7 +151,11 @@ def _answer(answers: int, row: int) -> Answer:
         for i in range(library.cuecard_answer_word_count(answers, row))
     ]
     texts = [
-        Text(library.cuecard_answer_text(answers, row, i).decode(), library.cuecard_answer_log_prob(answers, row, i))
+        Text(
+            library.cuecard_answer_text(answers, row, i).decode(),
+            library.cuecard_answer_log_prob(answers, row, i),
+            library.cuecard_answer_text_tokens(answers, row, i),
+        )
         for i in range(library.cuecard_answer_text_count(answers, row))
     ]
     return Answer(
@@ -252,15 +265,57 @@ class Model:
         library.cuecard_read_counters(self._open(), byref(counters))
         return {name: getattr(counters, name) for name, _ in CCounters._fields_ if name != "size"}
 
-    def predict(self, rows: Row | Iterable[Row], *, card: str | None = None, deadline: float = 0) -> list[Answer]:
+    def predict(
+        self, rows: Row | Iterable[Row], *, card: str | None = None, deadline: float = 0, progress: bool | None = False
+    ) -> list[Answer]:
         """One answer per row, in order.
 
         A row is a text, for a template with one field, or a mapping of columns: texts, lists of texts, and `card`, the card that it
-        goes to; columns of numbers and the like are left out. `rows` may be one row, any iterable of rows, or a pandas frame. `card` is
-        for rows that name none. `deadline`:
-        seconds within which a row must begin to run; 0: no limit. A row that can't be answered has an `error`.
+        goes to; columns of numbers and the like are left out. `rows` may be one row, any iterable of rows (a list, a `datasets.Dataset`),
+        or a pandas frame. `card` is for rows that name none. `deadline`: seconds within which a row must begin to run; 0: no limit.
+        `progress`: a bar by tqdm, if that is installed; None: on a terminal. A row that can't be answered has an `error`.
         """
-        return self._answers(rows, card, deadline, None, None)
+        records = _records(rows)
+        if progress is False:
+            return self._answers(records, card, deadline, self._submit_rows)
+        answers: list[Answer] = []
+        shown = bar(len(records), "predict", "row", progress)
+        for begin in range(0, len(records), _rows_at_a_time):
+            answers += self._answers(records[begin : begin + _rows_at_a_time], card, deadline, self._submit_rows)
+            shown.update(len(answers) - begin)
+        shown.close()
+        return answers
+
+    def score(
+        self,
+        rows: Row | Iterable[Row],
+        continuations: Sequence[str] | Sequence[Sequence[str]],
+        *,
+        card: str | None = None,
+        deadline: float = 0,
+    ) -> list[Answer]:
+        """The log-probability of given texts after the prompts of the rows, whatever their cards predict: `Answer.texts`.
+
+        `continuations`: a list of texts for each row, or one list of texts for all of them.
+        """
+        records = _records(rows)
+        if isinstance(continuations, str):
+            raise TypeError("continuations are lists of texts; put a single text into a list.")
+        texts = list(continuations)
+        if all(isinstance(each, str) for each in texts):
+            texts = [texts] * len(records)
+        if len(texts) != len(records):
+            raise ValueError(f"{len(texts)} lists of continuations are given for {len(records)} rows; give one for each row.")
+
+        def submit(rows: Any, count: int, options: CRequestOptions, request: c_void_p, kept: list) -> int | None:
+            lists = (CContinuations * count)()
+            for at, each in enumerate(texts):
+                c_texts = (CText * len(each))(*(_text(text, kept) for text in each))
+                kept.append(c_texts)
+                lists[at] = CContinuations(c_texts, len(each))
+            return library.cuecard_submit_score(self._open(), rows, lists, count, byref(options), byref(request))
+
+        return self._answers(records, card, deadline, submit)
 
     def generate(
         self,
@@ -276,24 +331,16 @@ class Model:
         `on_text(row, text so far)` is called whenever a token was added, on the model's thread, so it must not use the model; False
         cancels the request.
         """
-        return self._answers(rows, card, deadline, options, on_text)
-
-    def _answers(
-        self,
-        rows: Row | Iterable[Row],
-        card: str | None,
-        deadline: float,
-        generate: GenerateOptions | None,
-        on_text: Callable[[int, str], bool | None] | None,
-    ) -> list[Answer]:
-        kept: list = []
-        records = _records(rows)
-        c_rows = (CRow * len(records))(*(_row(row, card, kept) for row in records))
+        if not isinstance(options, GenerateOptions) or isinstance(options.stop, str):
+            raise TypeError("options are cuecard.GenerateOptions, and stop is a list of texts.")
+        if not 0 <= options.seed < 2**64:
+            raise ValueError(f"the seed is {options.seed}; expected a whole number from 0 to 2**64 - 1.")
         raised: list[BaseException] = []
 
         def token(_: int, row: int, text: bytes) -> bool:
             _callback.model = self
             try:
+                assert on_text
                 return on_text(row, text.decode()) is not False
             except BaseException as exception:  # it can't cross the library
                 raised.append(exception)
@@ -301,26 +348,33 @@ class Model:
             finally:
                 _callback.model = None
 
-        options = CRequestOptions(sizeof(CRequestOptions), deadline, CFinished(), CToken(token) if on_text else CToken())
-        request, answers = c_void_p(), c_void_p()
-        if generate is None:
-            check(library.cuecard_submit(self._open(), c_rows, len(records), byref(options), byref(request)))
-        else:
-            if not isinstance(generate, GenerateOptions) or isinstance(generate.stop, str):
-                raise TypeError("options are cuecard.GenerateOptions, and stop is a list of texts.")
-            if not 0 <= generate.seed < 2**64:
-                raise ValueError(f"the seed is {generate.seed}; expected a whole number from 0 to 2**64 - 1.")
-            stop = (c_char_p * len(generate.stop))(*(encoded(text, "a stop text") for text in generate.stop))
-            c_generate = CGenerateOptions(
-                sizeof(CGenerateOptions), generate.max_tokens, generate.min_tokens, generate.beams, generate.texts,
-                generate.temperature, generate.top_k, generate.top_p, generate.min_p, generate.repetition_penalty,
-                generate.length_penalty, generate.no_repeat_ngram, stop, len(generate.stop), generate.seed,
+        def submit(rows: Any, count: int, c_options: CRequestOptions, request: c_void_p, kept: list) -> int | None:
+            stop = (c_char_p * len(options.stop))(*(encoded(text, "a stop text") for text in options.stop))
+            generate = CGenerateOptions(
+                sizeof(CGenerateOptions), options.max_tokens, options.min_tokens, options.beams, options.texts, options.temperature,
+                options.top_k, options.top_p, options.min_p, options.repetition_penalty, options.length_penalty,
+                options.no_repeat_ngram, stop, len(options.stop), options.seed,
             )  # fmt: skip
-            check(
-                library.cuecard_submit_generate(
-                    self._open(), c_rows, len(records), byref(c_generate), byref(options), byref(request)
-                )
-            )
+            if on_text:
+                c_options.token = CToken(token)
+                kept.append(c_options.token)
+            return library.cuecard_submit_generate(self._open(), rows, count, byref(generate), byref(c_options), byref(request))
+
+        answers = self._answers(_records(rows), card, deadline, submit)
+        if raised:
+            raise raised[0]
+        return answers
+
+    def _submit_rows(self, rows: Any, count: int, options: CRequestOptions, request: c_void_p, _: list) -> int | None:
+        return library.cuecard_submit(self._open(), rows, count, byref(options), byref(request))
+
+    def _answers(self, records: list[Row], card: str | None, deadline: float, submit: Callable[..., int | None]) -> list[Answer]:
+        """`submit(rows, count, options, request, kept)` returns an error; `kept` is kept until the request is answered."""
+        kept: list = []
+        c_rows = (CRow * len(records))(*(_row(row, card, kept) for row in records))
+        options = CRequestOptions(sizeof(CRequestOptions), deadline, CFinished(), CToken())
+        request, answers = c_void_p(), c_void_p()
+        check(submit(c_rows, len(records), options, request, kept))
         try:
             while not library.cuecard_wait(request, 0.1):  # so that Ctrl-C reaches Python
                 pass
@@ -328,8 +382,6 @@ class Model:
         finally:
             library.cuecard_request_free(request)
         try:
-            if raised:
-                raise raised[0]
             return [_answer(answers.value, row) for row in range(library.cuecard_answer_count(answers))]
         finally:
             library.cuecard_answers_free(answers)

@@ -1,4 +1,4 @@
-"""Runs of the program `cuecard`: training and comparing."""
+"""Training, and runs of the program `cuecard`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cuecard._library import Error, ErrorKind, prefix
+from cuecard._progress import Bar, bar
+from cuecard._training import OnStep, run
 
 _kinds = {2: ErrorKind.WRONG_USE, 3: ErrorKind.WRONG_DATA, 4: ErrorKind.PLUGIN_FAILED}
 
@@ -62,17 +65,47 @@ def _run(verb: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def train(
-    task: str | os.PathLike, model: str | os.PathLike, out: str | os.PathLike, tuner: str = "prompt-tuning", **options: Any
+    task: str | os.PathLike,
+    model: str | os.PathLike,
+    out: str | os.PathLike | None = None,
+    tuner: str = "prompt-tuning",
+    *,
+    on_step: OnStep | None = None,
+    progress: bool | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Trains a card, and returns the last line of `cuecard train --json`.
+    """Trains a card in this process, and returns what `cuecard train --json` prints.
 
-    `options` are the program's flags: `train(..., steps=200, lr=0.02, set={"length": 10})`.
+    `out`: where the card goes; default: a folder named after the task file, with the suffix `.card`, in the working directory.
+    `options` are the program's flags: `train("task.json", "smollm2", steps=200, lr=0.02, set={"length": 10})`. `on_step(step, steps,
+    loss, dev)` is called after each step; `dev` is NaN except after an evaluation on the development set, and False stops training with
+    the best card so far, as Ctrl-C does. `progress`: a bar by tqdm, if that is installed; default: on a terminal. Warnings go to
+    standard error. Errors are `cuecard.Error`.
     """
-    return _run("train", {"task": task, "model": model, "out": out, "tuner": tuner, **options})[-1]
+    place = Path(task).with_suffix(".card").name if out is None else out
+    quiet = bool(options.pop("quiet", False))
+    bars: list[Bar] = []
+
+    def step(done: int, steps: int, loss: float, dev: float) -> bool | None:
+        if not bars:
+            bars.append(bar(steps, "train", "step", False if quiet else progress))
+            bars[0].update(done - 1)  # of the run that this one resumes
+        bars[0].update(1)
+        bars[0].set_postfix_str(f"loss {loss:.4f}")
+        return on_step(done, steps, loss, dev) if on_step else None
+
+    try:
+        return run(_flags({"task": task, "model": model, "out": place, "tuner": tuner, **options}), step)[-1]
+    finally:
+        for each in bars:
+            each.close()
 
 
 def compare(task: str | os.PathLike, model: str | os.PathLike, tuners: Sequence[str], **options: Any) -> list[dict[str, Any]]:
-    """Trains and measures several tuners on a task: the lines of `cuecard compare --json`."""
+    """Trains and measures several tuners on a task: the lines of `cuecard compare --json`.
+
+    `options` are the program's flags, as for `train`. The program runs in a process of its own and shows its progress on standard error.
+    """
     if isinstance(tuners, str):
         raise TypeError("tuners is a list of names; put a single one into a list.")
     return _run("compare", {"task": task, "model": model, "tuners": ",".join(tuners), **options})
