@@ -187,3 +187,48 @@ TEST_CASE("parameters that are no longer finite are neither evaluated nor kept")
         std::string::npos);
   CHECK(at::equal(pipeline.tuner->state(0).tensors.at("prompt"), at_evaluation));
 }
+
+namespace {
+
+/// Another verbalizer, whose second fit fails after it has begun to change its state.
+class FailingFit final : public Verbalizer {
+public:
+  explicit FailingFit(std::shared_ptr<Verbalizer> other) : other_(std::move(other)) {}
+
+  void prepare(const VerbalizerTarget& target) override { other_->prepare(target); }
+  OutputPositions output_positions() const override { return other_->output_positions(); }
+  int64_t num_answer_slots() const override { return other_->num_answer_slots(); }
+  OutputRequest output_request() const override { return other_->output_request(); }
+  Scores score(const ScoreArgs& args) const override { return other_->score(args); }
+  at::Tensor loss(const LossArgs& args) const override { return other_->loss(args); }
+  std::vector<std::string> answer_text(int64_t label) const override { return other_->answer_text(label); }
+  ComponentState state() const override { return {{{"fitted", at::full({1}, fitted)}}, {}}; }
+  void load_state(const ComponentState& state) override { fitted = state.tensors.at("fitted").item<double>(); }
+  void fit(const VerbalizerFitArgs& args) override {
+    const bool before = args.moment == VerbalizerFitArgs::Moment::before_training;
+    fitted = before ? 1 : 2;
+    if (!before)
+      throw std::runtime_error("no prototypes");
+  }
+
+  double fitted = 0;
+
+private:
+  std::shared_ptr<Verbalizer> other_;
+};
+
+} // namespace
+
+TEST_CASE("what was learned is kept when the verbalizer can't be fitted after training") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(32, 31);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+  const auto failing = std::make_shared<FailingFit>(pipeline.verbalizer);
+  pipeline.verbalizer = failing;
+  const at::Tensor start = pipeline.tuner->state(0).tensors.at("prompt").clone();
+  const FitReport report = train(model, {{pipeline, examples, {}}}, few_steps(4), 1).report;
+  CHECK(report.steps == 4);
+  CHECK(report.failure == "the verbalizer could not be fitted after training: no prototypes");
+  CHECK(failing->fitted == 1);
+  CHECK(!at::equal(pipeline.tuner->state(0).tensors.at("prompt"), start));
+}

@@ -24,6 +24,7 @@
 #include "engine/train/dev_metric.hpp"
 #include "engine/train/share_out.hpp"
 #include "engine/train/token_search.hpp"
+#include "registry/guard.hpp"
 
 namespace cuecard {
 
@@ -351,7 +352,17 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
     for (auto& [name, tensor] : before.back().tensors)
       tensor = tensor.clone(); // it may share storage with what is trained further
   }
-  engine.fit_verbalizers(VerbalizerFitArgs::Moment::after_training);
+  try {
+    engine.fit_verbalizers(VerbalizerFitArgs::Moment::after_training);
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const std::exception& error) { // what the tuner has learned is not lost
+    for (std::size_t task = 0; task < tasks.size(); ++task)
+      tasks[task].pipeline.verbalizer->load_state(before[task]);
+    if (result.report.failure.empty())
+      result.report.failure =
+          "the verbalizer could not be fitted after training: " + registry::sentence_of(error.what());
+  }
   bool changed = false; // by the last fit, so that evaluations during training are not those of the card
   for (std::size_t task = 0; task < tasks.size(); ++task)
     changed = changed || differ(before[task], tasks[task].pipeline.verbalizer->state());
