@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
+
 #include <cuecard/error.hpp>
 
 #include "files/atomic_write.hpp"
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Whatever the umask: plugins that others can write to are not used.
+/// Whatever the umask: everybody may read what is installed, and only its owner write it.
 void set_permissions(const fs::path& folder) {
   using fs::perms;
   const perms file = perms::owner_read | perms::owner_write | perms::group_read | perms::others_read;
@@ -128,6 +130,9 @@ void PluginPlace::make_folder() const {
 
 InstallResult PluginPlace::install(const fs::path& archive, const InstallRules& rules) const {
   const std::string shown = archive.filename().string();
+  // Not even while it is unpacked may others write there. The process does nothing else.
+  constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
+  ::umask(::umask(writable_by_others) | writable_by_others);
   make_folder();
   const RunLock lock(folder_ / ".lock", folder_, "plugin folder");
   InstallResult result;

@@ -71,6 +71,7 @@ expect 3 'rename it' plugin index blank
 expect 0 '^prompt-tuning 0.2.0' plugin search --index index
 grep -q "also 0.3.0 for ${abi%.*}.$((minor + 1)) linux-x86_64: prompt-tuning-three-next.tar.gz" out
 expect 0 'no plugin found' plugin search lora --index index/index.json
+CUECARD_PLUGIN_INDEX=index expect 2 'expected absolute folders and https:// addresses' plugin search
 CUECARD_PLUGIN_INDEX=$PWD/index expect 0 '"fits":true' plugin search tuning --json
 [ "$(wc -l <out)" -eq 4 ]
 
@@ -139,6 +140,11 @@ with open(sys.argv[1] + "/.lock", "w") as lock: # as another installation holds 
     assert done.returncode == 3 and "another run is using this plugin folder" in done.stderr, done
 PYTHON
 
+(umask 000 && expect 0 'is installed in' plugin install one.tar.gz --dir loose)
+[ -z "$(find loose/$abi -perm /022)" ]
+(umask 077 && expect 0 'is installed in' plugin install one.tar.gz --dir tight)
+[ "$(stat -c %a tight/$abi/prompt-tuning/prompt-tuning.so)" = 644 ]
+
 # Changed files are found, and reinstalling repairs them.
 cp two/prompt-tuning.so kept
 echo >>"$place/prompt-tuning/prompt-tuning.so"
@@ -168,3 +174,12 @@ expect 0 'prompt-tuning 0.2.0 was removed' plugin remove prompt-tuning
 [ -z "$(find "$place" -mindepth 1)" ]
 expect 2 'not installed from an archive; remove it' plugin remove prompt-tuning --system
 expect 2 'no plugin "prompt-tuning"' plugin remove prompt-tuning
+
+# For all users: into the prefix, where the program finds it.
+rm "$library" "${library%.so}.json"
+expect 0 "is installed in $PLUGINS/prompt-tuning" plugin install one.tar.gz --system
+[ ! -s err ]
+expect 0 'prompt-tuning.so \(installed\)' plugin info prompt-tuning
+expect 0 'replaces 0.1.0' plugin upgrade --system --index index
+expect 0 'was removed' plugin remove prompt-tuning --system
+expect 0 'no plugins found' plugin list

@@ -56,7 +56,7 @@ PluginFolder read_plugin_folder(const fs::path& folder, const std::string& shown
   }
   const std::string name = contents.library().name;
   result.manifest = read_sidecar(sidecar, shown + ": " + contents.id + ".json");
-  const Manifest read = read_library(name, std::move(library), contents.library().sha256);
+  const Manifest read = read_library(fs::path(shown) / name, std::move(library), contents.library().sha256);
   const std::string drift =
       result.manifest.readable() ? difference(read, "in the library", result.manifest, "in its sidecar") : "";
   if (!drift.empty() || read.readable() != result.manifest.readable() ||
