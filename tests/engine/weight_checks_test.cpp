@@ -15,7 +15,7 @@ namespace {
 class Given : public ModelWeights {
 public:
   explicit Given(std::map<std::string, at::Tensor> tensors)
-      : ModelWeights(at::kFloat, at::kCPU), tensors_(std::move(tensors)) {}
+      : ModelWeights(NumberFormat(), at::kCPU), tensors_(std::move(tensors)) {}
 
   bool has(std::string_view name) const override { return tensors_.contains(std::string(name)); }
   std::vector<std::string> names() const override {
