@@ -17,13 +17,18 @@ constexpr std::string_view stored_prefix = "base_model.model.", weight_suffix = 
 constexpr std::string_view a_suffix = ".lora_A", b_suffix = ".lora_B", factors_suffix = ".ia3_l";
 
 /// The module of transformers' classes that a backbone's family is in: its checkpoints may lack it.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> stacks{{{"llama", "model."},
-                                                                               {"bart", "model."},
-                                                                               {"gpt2", "transformer."},
-                                                                               {"bert", "bert."},
-                                                                               {"roberta", "roberta."},
-                                                                               {"distilbert", "distilbert."},
-                                                                               {"electra", "electra."}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> stacks{{{"llama", "model."},
+                                                                                {"gemma", "model."},
+                                                                                {"phi3", "model."},
+                                                                                {"olmo2", "model."},
+                                                                                {"gpt-neox", "gpt_neox."},
+                                                                                {"opt", "model."},
+                                                                                {"bart", "model."},
+                                                                                {"gpt2", "transformer."},
+                                                                                {"bert", "bert."},
+                                                                                {"roberta", "roberta."},
+                                                                                {"distilbert", "distilbert."},
+                                                                                {"electra", "electra."}}};
 
 std::string shape_text(at::IntArrayRef shape) {
   std::string text;
