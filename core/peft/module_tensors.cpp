@@ -17,7 +17,12 @@ constexpr std::string_view stored_prefix = "base_model.model.", weight_suffix = 
 constexpr std::string_view a_suffix = ".lora_A", b_suffix = ".lora_B", factors_suffix = ".ia3_l";
 
 /// The module of transformers' classes that a backbone's family is in: its checkpoints may lack it.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> stacks{{{"llama", "model."},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> stacks{{{"llama", "model."},
+                                                                                {"gemma", "model."},
+                                                                                {"phi3", "model."},
+                                                                                {"olmo2", "model."},
+                                                                                {"gpt-neox", "gpt_neox."},
+                                                                                {"opt", "model."},
                                                                                 {"bart", "model."},
                                                                                 {"gpt2", "transformer."},
                                                                                 {"bert", "bert."},

@@ -61,29 +61,12 @@ Batch on_gpu(Batch batch) {
   return batch;
 }
 
-} // namespace
-
-TEST_CASE("hidden states equal those of transformers, in float32") {
-  for (const std::string name :
-       {"llama-tied", "llama-untied", "llama3", "qwen3", "gpt2-tied", "bert-mlm", "bert-plain", "roberta-mlm",
-        "electra-generator", "mpnet", "deberta-v3", "deberta-v2", "modernbert"}) {
-    CAPTURE(name);
-    const Model model = model_on(name, gpu());
-    const Recording recording(golden / "models" / name / "outputs.safetensors");
-    std::vector<int64_t> all;
-    for (int64_t row = 0; row < recording["ids"].size(0); ++row)
-      all.push_back(row);
-    const Batch batch = on_gpu(packed(recording, all, recording.has("segments")));
-    CHECK(largest_difference(model.backbone().forward({batch, {}}), recording["hidden"]) < 1e-4);
-  }
-}
-
-TEST_CASE("both attention strategies on the GPU equal packed attention on the CPU, gradients included") {
+void compare_attention(int64_t window) {
   Side side;
   side.offsets = {0, 3, 5, 9, 10};
   side.parent = {-1, 0, 0, -1};
-  const AttentionLayout layout =
-      self_attention_layout(side, true, {{{2, 3, 5}}, {}, {}, {{2, 0, 3}, {1, 2, 4}, {1, 5, 6}}});
+  const AttentionLayout layout = with_window(
+      self_attention_layout(side, true, {{{2, 3, 5}}, {}, {}, {{2, 0, 3}, {1, 2, 4}, {1, 5, 6}}}), window);
   Random random(7);
   std::vector<at::Tensor> leaves; // query, then key and value of three sources
   leaves.push_back(random.normal_tensor({10, 4, 16}, 1.0));
@@ -114,6 +97,31 @@ TEST_CASE("both attention strategies on the GPU equal packed attention on the CP
       for (std::size_t i = 0; i < want.size(); ++i)
         CHECK(largest_difference(found[i], want[i]) < tolerance);
     }
+}
+
+} // namespace
+
+TEST_CASE("hidden states equal those of transformers, in float32") {
+  for (const std::string name :
+       {"llama-tied", "llama-untied", "llama3", "qwen3", "mistral-window", "llama-dynamic", "gemma2",
+        "phi3-longrope", "gpt-neox", "gpt2-tied", "bert-mlm", "bert-plain", "roberta-mlm", "electra-generator",
+        "mpnet", "deberta-v3", "deberta-v2", "modernbert"}) {
+    CAPTURE(name);
+    const Model model = model_on(name, gpu());
+    const Recording recording(golden / "models" / name / "outputs.safetensors");
+    std::vector<int64_t> all;
+    for (int64_t row = 0; row < recording["ids"].size(0); ++row)
+      all.push_back(row);
+    const Batch batch = on_gpu(packed(recording, all, recording.has("segments")));
+    CHECK(largest_difference(model.backbone().forward({batch, {}}), recording["hidden"]) < 1e-4);
+  }
+}
+
+TEST_CASE("both attention strategies on the GPU equal packed attention on the CPU, gradients included") {
+  for (const int64_t window : {0, 3, 5}) { // which hides no source altogether
+    CAPTURE(window);
+    compare_attention(window);
+  }
 }
 
 // A soft prompt is compared in float64 only, because Adam divides by the size of a gradient: where that is near

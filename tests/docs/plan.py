@@ -94,6 +94,8 @@ SCENES = {
         {"GENERATOR": "tests/golden/models/electra-generator", "DISCRIMINATOR": "tests/golden/models/electra-discriminator"},
         {"task.json": ("plugins/verbalizers/head/README.md", 0, {})},
     ),
+    **{f"plugins/backbones/{family}/README.md": Scene({"MODEL": f"tests/golden/models/{family}"}, with_words(CAUSAL, "w10", "w11"))
+       for family in ("gemma", "gpt-neox", "olmo2", "opt", "phi3")},
     "plugins/backbones/gpt2/README.md": Scene({"MODEL": "tests/golden/models/gpt2-tied"}, with_words(CAUSAL, "w10", "w11")),
     "plugins/backbones/llama/README.md": Scene(),
     "plugins/backbones/modernbert/README.md": Scene({"MODEL": "tests/golden/models/modernbert"}, MASKED),

@@ -24,6 +24,11 @@ namespace {
 
 const std::vector<std::pair<std::string, std::string>> families{{"llama", "llama-tied"},
                                                                 {"gpt2", "gpt2-tied"},
+                                                                {"gemma", "gemma3"},
+                                                                {"phi3", "phi3"},
+                                                                {"olmo2", "olmo2"},
+                                                                {"gpt-neox", "gpt-neox"},
+                                                                {"opt", "opt-projected"},
                                                                 {"bert", "bert-mlm"},
                                                                 {"roberta", "roberta-mlm"},
                                                                 {"distilbert", "distilbert-mlm"},
@@ -48,9 +53,9 @@ struct Templates {
       std::filesystem::temp_directory_path() / ("cuecard-table-" + std::to_string(getpid()) + ".txt");
 };
 
-/// Examples of one or two words. The tiny GPT-2 of the golden files only has the words w1 to w60.
+/// Examples of one or two words. Most tiny decoders of the golden files only have the words w1, w2, ...
 struct Words {
-  explicit Words(const Model& model) : numbered(model.shape().family == "gpt2") {}
+  explicit Words(const Model& model) : numbered(model.shape().causal && model.shape().family != "llama") {}
 
   std::string word(int64_t number) const {
     static const std::vector<std::string> words{"good", "bad", "the", "film", "so"};

@@ -21,6 +21,10 @@ import tiny_models
 MODELS = {
     "llama-tied": AutoModelForCausalLM, "llama-untied": AutoModelForCausalLM, "llama3": AutoModelForCausalLM,
     "mistral": AutoModelForCausalLM, "qwen2": AutoModelForCausalLM, "qwen3": AutoModelForCausalLM, "gpt2-tied": AutoModelForCausalLM,
+    "mistral-window": AutoModelForCausalLM, "qwen2-window": AutoModelForCausalLM, "llama-yarn": AutoModelForCausalLM,
+    "llama-dynamic": AutoModelForCausalLM, "gemma": AutoModelForCausalLM, "gemma2": AutoModelForCausalLM,
+    "gemma3": AutoModelForCausalLM, "phi3": AutoModelForCausalLM, "phi3-longrope": AutoModelForCausalLM, "olmo2": AutoModelForCausalLM,
+    "gpt-neox": AutoModelForCausalLM, "gpt-neox-serial": AutoModelForCausalLM, "opt": AutoModelForCausalLM,
     "gpt2-untied": AutoModelForCausalLM, "bert-mlm": AutoModelForMaskedLM, "roberta-mlm": AutoModelForMaskedLM,
     "distilbert-mlm": AutoModelForMaskedLM, "electra-generator": AutoModelForMaskedLM, "bart": AutoModelForSeq2SeqLM,
     "t5-plain": AutoModelForSeq2SeqLM, "t5-gated": AutoModelForSeq2SeqLM, "mt5": AutoModelForSeq2SeqLM, "umt5": AutoModelForSeq2SeqLM,

@@ -83,7 +83,7 @@ def write_gemma(folder: Path) -> None:
 
 def write_gemma2(folder: Path) -> None:
     write_gemmas(folder, Gemma2ForCausalLM(Gemma2Config(
-        **SMALL, head_dim=8, query_pre_attn_scalar=10, sliding_window=4,
+        **SMALL, head_dim=8, query_pre_attn_scalar=8, sliding_window=4,
         attn_logit_softcapping=2.0, final_logit_softcapping=3.0)), 147)
 
 

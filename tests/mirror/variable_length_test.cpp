@@ -114,8 +114,8 @@ Result result_on(const at::Device& device, const AttentionLayout& layout, Attent
                            layout, {0.25, nullptr, strategy});
     (result.out * weights).sum().backward();
   }
-  for (const at::Tensor& each : leaves)
-    result.gradients.push_back(each.grad().to(at::kCPU));
+  for (const at::Tensor& each : leaves) // undefined where a window hides all of a source
+    result.gradients.push_back((each.grad().defined() ? each.grad() : at::zeros_like(each)).to(at::kCPU));
   result.out = result.out.detach().to(at::kCPU);
   return result;
 }

@@ -61,6 +61,14 @@ const std::vector<Family> families{
     {"mistral", "model.", "embed_tokens.weight", "lm_head.weight"},
     {"qwen2", "model.", "embed_tokens.weight", "lm_head.weight"},
     {"qwen3", "model.", "embed_tokens.weight", "lm_head.weight"},
+    {"gemma", "model.", "embed_tokens.weight", "lm_head.weight"},
+    {"gemma2", "model.", "embed_tokens.weight", "lm_head.weight"},
+    {"gemma3", "model.", "embed_tokens.weight", "lm_head.weight"},
+    {"phi3", "model.", "embed_tokens.weight", "lm_head.weight"},
+    {"phi3-longrope", "model.", "embed_tokens.weight", "lm_head.weight"},
+    {"olmo2", "model.", "embed_tokens.weight", "lm_head.weight"},
+    {"gpt-neox", "gpt_neox.", "embed_in.weight", "embed_out.weight"},
+    {"opt", "model.", "decoder.embed_tokens.weight", "lm_head.weight"},
     {"gpt2-tied", "", "wte.weight", "lm_head.weight"},
     {"gpt2-untied", "transformer.", "wte.weight", "lm_head.weight"},
     {"bert-mlm", "bert.", "embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"},
@@ -356,17 +364,39 @@ TEST_CASE("rotary settings are read in both spellings, and the older one counts 
 }
 
 TEST_CASE("a Mistral file without a window has one, and one that says null has none") {
-  const auto longest = [](const nlohmann::json& window) {
+  const auto windows = [](const nlohmann::json& window) {
     SavedOtherwise saved("mistral");
-    saved.config["max_position_embeddings"] = 32768;
     saved.config.erase("sliding_window");
     if (!window.is_discarded())
       saved.config["sliding_window"] = window;
-    return saved.load().shape().max_positions;
+    return saved.load().shape().windows;
   };
-  CHECK(longest(nlohmann::json(nlohmann::json::value_t::discarded)) == 4096);
-  CHECK(longest(nullptr) == 32768);
-  CHECK(longest(100) == 100);
+  CHECK(windows(nlohmann::json(nlohmann::json::value_t::discarded)) == std::vector<int64_t>{4096});
+  CHECK(windows(nullptr).empty());
+  CHECK(windows(100) == std::vector<int64_t>{100});
+}
+
+TEST_CASE("Gemma 3's rotary positions are read as transformers 4 wrote them, too") {
+  SavedOtherwise saved("gemma3");
+  saved.config.erase("rope_parameters");
+  saved.config["rope_theta"] = 1000.0;
+  saved.config["rope_local_base_freq"] = 100.0;
+  saved.config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 8.0}};
+  CHECK(difference(saved) < 1e-4);
+}
+
+TEST_CASE("Phi-3's longrope has three names") {
+  for (const char* kind : {"su", "yarn"}) {
+    SavedOtherwise saved("phi3-longrope");
+    nlohmann::json scaling = saved.config.at("rope_parameters");
+    saved.config["rope_theta"] = scaling.at("rope_theta");
+    scaling.erase("rope_theta");
+    scaling.erase("rope_type");
+    scaling["type"] = kind;
+    saved.config.erase("rope_parameters");
+    saved.config["rope_scaling"] = scaling;
+    CHECK(difference(saved) < 1e-4);
+  }
 }
 
 TEST_CASE("padding in the text of a RoBERTa has transformers' numbers, wherever the padding's id lies") {

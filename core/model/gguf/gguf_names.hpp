@@ -20,6 +20,10 @@ struct GgufSource {
   /// be reordered into two halves (as in Hugging Face); 0: no reordering.
   int64_t interleaved_heads = 0;
   bool transposed = false; ///< [out, in] in the file, [in, out] in Hugging Face models
+  bool plus_one = false;   ///< the file has 1 more
+  /// Number of heads whose queries, keys and values are [3, heads, size] rows in the file and [heads, 3, size] in Hugging Face models;
+  /// 0: no such rows.
+  int64_t fused_heads = 0;
 };
 
 /// Hugging Face name -> GGUF tensor, for all tensors of the file. `configuration` comes from
@@ -27,8 +31,8 @@ struct GgufSource {
 std::map<std::string, GgufSource, std::less<>> gguf_sources(const GgufFile& file,
                                                             const Configuration& configuration);
 
-/// The tensor in Hugging Face layout: rows reordered or matrix transposed (a view of `stored` unless rows are
-/// reordered).
+/// The tensor in Hugging Face layout: rows reordered, matrix transposed, or 1 subtracted (a view of `stored` where it is transposed
+/// or as it is).
 at::Tensor to_hugging_face_layout(const at::Tensor& stored, const GgufSource& source);
 
 } // namespace cuecard

@@ -1,6 +1,7 @@
 #include "model/gguf/gguf_names.hpp"
 
 #include <cmath>
+#include <map>
 
 #include <ATen/ATen.h>
 
@@ -98,6 +99,56 @@ TEST_CASE("gguf: keys that a llama file may lack are what llama.cpp takes them f
   // A rotation of half a head is no smaller head.
   CHECK(contains(sentence([&] { with({pair("llama.rope.dimension_count", 4, raw<uint32_t>(2))}); }),
                  "is 2 but the head size is 4"));
+}
+
+TEST_CASE("gguf: names and configuration of a tiny gemma3") {
+  // Other families are compared with transformers in tests/parity/gguf_test.cpp; llama.cpp takes every sixth layer of this one as full.
+  TestFolder folder;
+  const auto whole = [](const char* key, uint32_t value) { return pair(key, 4, raw(value)); };
+  std::vector<std::string> pairs{pair("general.architecture", 8, text("gemma3")),
+                                 whole("gemma3.embedding_length", 8),
+                                 whole("gemma3.block_count", 1),
+                                 whole("gemma3.attention.head_count", 2),
+                                 whole("gemma3.attention.head_count_kv", 1),
+                                 whole("gemma3.attention.key_length", 6),
+                                 whole("gemma3.attention.sliding_window", 512),
+                                 whole("gemma3.feed_forward_length", 8),
+                                 whole("gemma3.context_length", 64),
+                                 whole("gemma3.vocab_size", 3),
+                                 pair("gemma3.attention.layer_norm_rms_epsilon", 6, raw(1e-6f)),
+                                 pair("gemma3.rope.freq_base", 6, raw(1e6f)),
+                                 pair("gemma3.rope.scaling.factor", 6, raw(8.0f))};
+  std::vector<std::string> infos;
+  const std::map<std::string, std::string> norms{
+      {"output_norm", "model.norm"},
+      {"blk.0.attn_norm", "model.layers.0.input_layernorm"},
+      {"blk.0.post_attention_norm", "model.layers.0.post_attention_layernorm"},
+      {"blk.0.ffn_norm", "model.layers.0.pre_feedforward_layernorm"},
+      {"blk.0.post_ffw_norm", "model.layers.0.post_feedforward_layernorm"},
+      {"blk.0.attn_q_norm", "model.layers.0.self_attn.q_norm"},
+      {"blk.0.attn_k_norm", "model.layers.0.self_attn.k_norm"}};
+  for (const auto& [gguf, hugging_face] : norms)
+    infos.push_back(info(gguf + ".weight", {8}, 0, 32 * infos.size()));
+  const GgufFile file(folder.write("a.gguf", file_of(pairs, infos, std::string(32 * infos.size(), '\0'))));
+  const Configuration c = gguf_configuration(file);
+  CHECK(c.text("model_type") == "gemma3_text");
+  CHECK(c.text("hidden_activation") == "gelu_pytorch_tanh");
+  CHECK(c.integer("sliding_window") == 512);
+  CHECK(c.integer("query_pre_attn_scalar") == 6);
+  CHECK(c.number("rope_theta") == 1e6);
+  CHECK(c.number("rope_local_base_freq") == 1e4);
+  CHECK(c.text("rope_scaling.rope_type") == "linear");
+  CHECK(c.number("rope_scaling.factor") == 8);
+  CHECK(c.number("attn_logit_softcapping") == 0);
+  const auto sources = gguf_sources(file, c);
+  CHECK(sources.size() == norms.size());
+  for (const auto& [gguf, hugging_face] : norms) {
+    CAPTURE(gguf);
+    const GgufSource& source = sources.at(hugging_face + ".weight");
+    CHECK(source.name == gguf + ".weight");
+    CHECK(source.plus_one);
+    CHECK(to_hugging_face_layout(at::full({8}, 1.5f), source).equal(at::full({8}, 0.5f)));
+  }
 }
 
 TEST_CASE("gguf: names and configuration of a tiny bert") {

@@ -120,7 +120,10 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
     for (const int64_t window : distinct(windows_))
       stages_.push_back({layer, window, with_window(layout, window)});
   }
-  const AttentionLayout& last = this->layout(shape.layers - 1);
+  const int64_t last_window = windows_.empty() ? 0 : windows_.back();
+  const AttentionLayout& last = std::find_if(stages_.rbegin(), stages_.rend(), [&](const Stage& stage) {
+                                  return stage.window == last_window;
+                                })->layout;
   last_layout_ = selects_tokens() ? select_queries(last, args.batch.answer_tokens_host) : last;
   if (args.cache_out && answers_)
     reserve_cache(side, shift);

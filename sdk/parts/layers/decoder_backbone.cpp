@@ -9,6 +9,15 @@
 
 namespace cuecard {
 
+namespace {
+
+/// `scale` as weights of that type have it: by way of float32, as transformers keeps it, also for float64.
+double rounded(double scale, at::ScalarType type) {
+  return at::scalar_tensor(scale, at::kFloat).to(type).to(at::kDouble).item<double>();
+}
+
+} // namespace
+
 DecoderBackbone::DecoderBackbone(const BackboneArguments& arguments, DecoderFamily family)
     : LoadedBackbone(family.shape()), family_(std::move(family)) {
   const DecoderConfiguration& c = family_.configuration;
@@ -18,6 +27,7 @@ DecoderBackbone::DecoderBackbone(const BackboneArguments& arguments, DecoderFami
   const std::string words = stack + "embed_tokens.weight";
   const auto tables = take_tied(source, {words, "lm_head.weight"}, {c.vocabulary, c.hidden}, c.tied);
   set_tables(source, words, tables[0], tables[1]);
+  embedding_scale_ = rounded(family_.embedding_scale, input_table_.scalar_type());
   norm_ = take(source, stack + "norm.weight", {c.hidden});
   for (int64_t l = 0; l < c.layers; ++l)
     layers_.push_back(take_layer(source, stack + "layers." + std::to_string(l) + "."));
@@ -61,24 +71,14 @@ DecoderLayer DecoderBackbone::take_layer(const Weights& source, const std::strin
   return layer;
 }
 
-double DecoderBackbone::embedding_scale() const {
-  if (family_.embedding_scale == 1)
-    return 1;
-  // By way of float32, as transformers keeps it, also for float64 weights.
-  return at::scalar_tensor(family_.embedding_scale, at::kFloat)
-      .to(input_table_.scalar_type())
-      .to(at::kDouble)
-      .item<double>();
-}
-
 at::Tensor DecoderBackbone::token_vectors(TokenTable table, const at::Tensor& ids) const {
   const at::Tensor rows = LoadedBackbone::token_vectors(table, ids);
-  return table == TokenTable::input && family_.embedding_scale != 1 ? rows * embedding_scale() : rows;
+  return table == TokenTable::input && embedding_scale_ != 1 ? rows * embedding_scale_ : rows;
 }
 
 at::Tensor DecoderBackbone::token_dot_products(TokenTable table, const at::Tensor& vectors) const {
   const at::Tensor products = LoadedBackbone::token_dot_products(table, vectors);
-  return table == TokenTable::input && family_.embedding_scale != 1 ? products * embedding_scale() : products;
+  return table == TokenTable::input && embedding_scale_ != 1 ? products * embedding_scale_ : products;
 }
 
 at::Tensor DecoderBackbone::forward(const ForwardArgs& args) const {
@@ -87,7 +87,7 @@ at::Tensor DecoderBackbone::forward(const ForwardArgs& args) const {
   std::vector<RotaryAngles> angles;
   for (const Rope& rope : family_.ropes)
     angles.push_back(rope.angles(pass, side, input_table_.scalar_type()));
-  at::Tensor x = embed_tokens(input_table_, side, args.conditioning, embedding_scale());
+  at::Tensor x = embed_tokens(input_table_, side, args.conditioning, embedding_scale_);
   for (int64_t l = 0; l < pass.layers(family_.configuration.layers); ++l)
     x = layers_[static_cast<std::size_t>(l)].forward(family_, l, pass.enter(l, x), angles[family_.rope_of(l)],
                                                      pass);

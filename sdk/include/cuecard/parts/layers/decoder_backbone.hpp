@@ -26,11 +26,10 @@ public:
 
 private:
   DecoderLayer take_layer(const Weights& source, const std::string& at);
-  /// DecoderFamily::embedding_scale as the type of the table has it.
-  double embedding_scale() const;
 
   DecoderFamily family_;
-  at::Tensor norm_; ///< [hidden]
+  double embedding_scale_; ///< DecoderFamily::embedding_scale as the type of the table has it
+  at::Tensor norm_;        ///< [hidden]
   std::vector<DecoderLayer> layers_;
 };
 

@@ -1,0 +1,13 @@
+#include <cuecard/register.hpp>
+
+#include "gpt_neox.hpp"
+
+namespace {
+
+constexpr cuecard_component_v1 components[] = {
+    cuecard::backbone<cuecard::gpt_neox::GptNeox>("gpt-neox", "GPT-NeoX and Pythia", "gpt_neox"),
+};
+
+} // namespace
+
+CUECARD_PLUGIN("gpt-neox", "0.1.0", "Apache-2.0", "", components)
