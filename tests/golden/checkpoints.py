@@ -185,7 +185,7 @@ def tables(model) -> list:
     """Names of the table of words and of what scores words."""
     shapes = {tuple(model.get_input_embeddings().weight.shape)}
     return [name for name, parameter in model.named_parameters(remove_duplicate=False)
-            if tuple(parameter.shape) in shapes and name.endswith(("embed_tokens.weight", "shared.weight", "wte.weight", "word_embeddings.weight",
+            if tuple(parameter.shape) in shapes and name.endswith(("embed_tokens.weight", "shared.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight",
                                                                    "lm_head.weight", "decoder.weight", "vocab_projector.weight"))]
 
 
