@@ -27,8 +27,9 @@ MODELS = {
     "albert": AutoModelForMaskedLM, "camembert": AutoModelForMaskedLM, "mpnet": AutoModelForMaskedLM,
     "deberta-v3": AutoModelForMaskedLM, "deberta-v2": AutoModelForMaskedLM, "modernbert": AutoModelForMaskedLM,
 }
-# Without these the file would be of another model, or of none that this program has.
-ESSENTIAL = {"model_type", "architectures"}
+# Without these the file would be of another model, or of none that this program has. (Without `legacy` transformers looks for DeBERTa's
+# older head and makes one up; the program uses the one that the file has.)
+ESSENTIAL = {"model_type", "architectures", "legacy"}
 
 
 def read(folder: Path):
