@@ -31,8 +31,9 @@ MODELS = {
     "albert": AutoModelForMaskedLM, "camembert": AutoModelForMaskedLM, "mpnet": AutoModelForMaskedLM,
     "deberta-v3": AutoModelForMaskedLM, "deberta-v2": AutoModelForMaskedLM, "modernbert": AutoModelForMaskedLM,
 }
-# Without these the file would be of another model, or of none that this program has.
-ESSENTIAL = {"model_type", "architectures"}
+# Without these the file would be of another model, or of none that this program has. (Without `legacy` transformers looks for DeBERTa's
+# older head and makes one up; the program uses the one that the file has.)
+ESSENTIAL = {"model_type", "architectures", "legacy"}
 
 
 def read(folder: Path):
@@ -189,7 +190,7 @@ def tables(model) -> list:
     """Names of the table of words and of what scores words."""
     shapes = {tuple(model.get_input_embeddings().weight.shape)}
     return [name for name, parameter in model.named_parameters(remove_duplicate=False)
-            if tuple(parameter.shape) in shapes and name.endswith(("embed_tokens.weight", "shared.weight", "wte.weight", "word_embeddings.weight",
+            if tuple(parameter.shape) in shapes and name.endswith(("embed_tokens.weight", "shared.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight",
                                                                    "lm_head.weight", "decoder.weight", "vocab_projector.weight"))]
 
 

@@ -135,7 +135,7 @@ def write_modernbert(folder: Path) -> None:
     """A window of 6, three tokens to each side, in the second of three layers."""
     tokenizer = spelling()
     model = ModernBertForMaskedLM(ModernBertConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=12, num_hidden_layers=3, num_attention_heads=3, intermediate_size=10,
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=18, num_hidden_layers=3, num_attention_heads=3, intermediate_size=10,
         max_position_embeddings=48, local_attention=6, global_attn_every_n_layers=2, pad_token_id=0, bos_token_id=2, eos_token_id=3,
         cls_token_id=2, sep_token_id=3,
         rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 1600.0},
