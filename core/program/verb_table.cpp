@@ -346,6 +346,7 @@ std::vector<Verb> plugin_verbs() {
              option("out", "DIR", path, "The new folder; by default the plugin's id.")},
        "cuecard plugin new my-tuner --kind tuner",
        false},
+      check_verb(),
       {"completion",
        "print a shell completion script",
        {{"shell", choice({"bash"}), "Target shell."}},
@@ -371,7 +372,6 @@ std::vector<Verb> plugin_verbs() {
        "cuecard help train",
        false},
   };
-  list.push_back(check_verb());
   list.push_back(probe_child);
   list.push_back(doctor_child);
   return list;

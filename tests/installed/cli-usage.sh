@@ -88,7 +88,7 @@ for line in sys.stdin:
 source <(cuecard completion bash)
 complete_words() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _cuecard; echo "${COMPREPLY[*]}"; }
 [ "$(complete_words cuecard tr)" = train ]
-[ "$(complete_words cuecard plugin '')" = 'list info probe manifest new' ]
+[ "$(complete_words cuecard plugin '')" = 'list info probe manifest new check' ]
 [ "$(complete_words cuecard eval --dty)" = --dtype ]
 [ "$(complete_words cuecard eval --dtype bf)" = bfloat16 ]
 [ "$(complete_words cuecard model convert --dtype fl)" = 'float32 float16' ]
