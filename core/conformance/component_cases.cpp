@@ -166,16 +166,16 @@ std::string threads(const Subject& subject) {
 }
 
 std::string using_state(const Subject& subject) {
-  use(subject, 1); // what LibTorch sets up at its first use is not the plugin's
+  use_without(subject); // what LibTorch and other plugins set up at their first use is not this plugin's
   const ProcessState before = ProcessState::now();
-  const std::string remark = use(subject, 2);
+  const std::string remark = use(subject);
   const std::string changed = difference(before, ProcessState::now());
   require(changed.empty(), "using it changes " + changed + ".");
   return remark;
 }
 
 std::string using_output(const Subject& subject) {
-  const std::string remark = use(subject, 1);
+  const std::string remark = use(subject);
   const std::string text = written(subject.output, subject.errors);
   require(text.empty(), "using it writes " + text + "; a plugin prints nothing.");
   return remark;

@@ -8,8 +8,11 @@
 namespace cuecard::conformance {
 
 /// Trains the planted task for two steps and predicts it, with the component in its place, on the tiny model of each family, or,
-/// a backbone, on its own. `round` makes each call a new folder. Returns for_each_model's remarks.
-std::string use(const Subject& subject, int round);
+/// a backbone, on its own. Returns for_each_model's remarks.
+std::string use(const Subject& subject);
+
+/// The same with other components: what a process looks like after any use.
+void use_without(const Subject& subject);
 
 /// Uses one object on `count` threads where its interface says that it may, and compares with the results of one thread.
 std::string use_on_threads(const Subject& subject, int count);

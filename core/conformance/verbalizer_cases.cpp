@@ -62,7 +62,7 @@ std::string scores(const Subject& subject) {
     const std::vector<Example> rows = planted_rows(rows_of_task, subject.seed);
     const TaskPipeline pipeline = fitted(subject, model, rows);
     if (pipeline.verbalizer->generation())
-      throw Refused("its predictions are texts, which have no scores of labels.");
+      throw NotApplicable("its predictions are texts, which have no scores of labels.");
     bool any = false;
     for_each_scored(
         model, pipeline, rows, [&](const at::Tensor& outputs, const Scores& found, const Batch& part) {

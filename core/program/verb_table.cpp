@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "program/check_verb.hpp"
 #include "program/shipping_verbs.hpp"
 
 namespace cuecard::host {
@@ -353,18 +354,6 @@ std::vector<Verb> plugin_verbs() {
        Flags{json},
        "cuecard plugin probe lib/cuecard/plugins/manual.so",
        false},
-      {"plugin check",
-       "run a plugin through the conformance kit: what must hold for every plugin of its kinds",
-       {{"file", path, "Plugin library.", false}},
-       Flags{repeatable(option("only", "CASE", text,
-                               "Run this case only, or all whose names begin with it, such as tuner.")),
-             option("seed", "N", integer(0, 1e15),
-                    "Seed of the planted task, the tiny models and the training.", "1"),
-             option("limit", "SECONDS", number(0.1, 1e5), "Time for each case.", "60"),
-             repeatable(option("set", "NAME=VALUE", pair, "An option of its components.")),
-             toggle("list", "List the cases.")} +
-           plugins + Flags{json},
-       "cuecard plugin check build/plugins/abi3-torch2.15/my-tuner.so"},
       {"plugin manifest",
        "print a plugin library's manifest without loading it",
        {{"file", path, "Plugin library."}},
@@ -379,6 +368,7 @@ std::vector<Verb> plugin_verbs() {
              option("out", "DIR", path, "The new folder; by default the plugin's id.")},
        "cuecard plugin new my-tuner --kind tuner",
        false},
+      check_verb(),
       {"completion",
        "print a shell completion script",
        {{"shell", choice({"bash", "zsh"}), "Target shell."}},

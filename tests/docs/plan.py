@@ -75,7 +75,7 @@ SCENES = {
         {"MODEL": SMOLLM2, "SmolLM2": SMOLLM2},
         {"sst2.json": ("docs/task-files.md", 1, {})},
     ),
-    "docs/writing-a-plugin.md": Scene(LLAMA, CAUSAL, before={"cuecard plugin key new": BUILD_SNIPPETS}),
+    "docs/writing-a-plugin.md": Scene(LLAMA, CAUSAL, before={"cuecard plugin check my-tuner.so": BUILD_SNIPPETS}),
     "examples/embed/README.md": Scene(before={"cmake -G": "cp -r examples/embed/* ."}),
     "examples/tasks/README.md": Scene(),
     "examples/hello-tuner/README.md": Scene(LLAMA, CAUSAL, before={"cmake -G": "cp -r examples/hello-tuner/* ."}),

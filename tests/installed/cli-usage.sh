@@ -88,7 +88,7 @@ for line in sys.stdin:
 source <(cuecard completion bash)
 complete_words() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _cuecard; echo "${COMPREPLY[*]}"; }
 [ "$(complete_words cuecard tr)" = train ]
-[ "$(complete_words cuecard plugin '')" = 'list info probe manifest new pack key index search install upgrade remove verify' ]
+[ "$(complete_words cuecard plugin '')" = 'list info probe manifest new check pack key index search install upgrade remove verify' ]
 [ "$(complete_words cuecard eval --dty)" = --dtype ]
 [ "$(complete_words cuecard eval --dtype bf)" = bfloat16 ]
 [ "$(complete_words cuecard plugin install --ver)" = --version ]

@@ -15,7 +15,7 @@ public:
   using GrammarTemplate::GrammarTemplate;
 
   std::string source() const override {
-    return has("writes-another-source") ? GrammarTemplate::source() + " so" : GrammarTemplate::source();
+    return has("writes-another-source") ? "so " + GrammarTemplate::source() : GrammarTemplate::source();
   }
 
 protected:

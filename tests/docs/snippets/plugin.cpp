@@ -49,10 +49,14 @@ using namespace cuecard;
 
 constexpr cuecard_component_v1 components[] = {
     cuecard::tuner<MyTuner>("my-tuner", "The page's tuner", CUECARD_TRAINS_TENSORS, options),
-    cuecard::tuner<InputDependent>("input-dependent", "Compiled only", CUECARD_TRAINS_TENSORS, options),
-    cuecard::tuner<LowRank>("low-rank", "Compiled only", CUECARD_TRAINS_TENSORS, options),
-    cuecard::tuner<Late>("late", "Compiled only", CUECARD_TRAINS_TENSORS, options),
     headed::components[0],
+};
+
+/// Pieces of classes, which do nothing: the conformance kit would say so.
+[[maybe_unused]] constexpr cuecard_component_v1 compiled_only[] = {
+    cuecard::tuner<InputDependent>("input-dependent", "", CUECARD_TRAINS_TENSORS, options),
+    cuecard::tuner<LowRank>("low-rank", "", CUECARD_TRAINS_TENSORS, options),
+    cuecard::tuner<Late>("late", "", CUECARD_TRAINS_TENSORS, options),
 };
 
 } // namespace
