@@ -3,6 +3,7 @@ same round, and the latency at low load beside that of a lone call. Every card h
 
 import http.client
 import json
+import os
 import random
 import re
 import shutil
@@ -13,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from measured import spread
+from measured import ratios, spread
 
 CLIENTS = 48  # more than a pass has rows, so that passes are full
 NEARLY = 1.2  # of a lone call: the latency at low load
@@ -49,6 +50,11 @@ class Server:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
+    def processor_seconds(self) -> float:
+        """Which other load on the machine changes less than the time of day."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def figure(self, name: str) -> float:
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.request("GET", "/metrics")
@@ -72,8 +78,8 @@ def ask_all(server: Server, rows: list[dict]) -> None:
         sys.exit("bench: no label")
 
 
-def throughput(server: Server, cards: list[str], texts: list[str], seed: int) -> tuple[float, float]:
-    """Rows per second of many clients, each of which has one row at a time; and rows per pass."""
+def throughput(server: Server, cards: list[str], texts: list[str], seed: int) -> tuple[float, float, float]:
+    """Rows per second of many clients, each of which has one row at a time; rows per second of the processor; and rows per pass."""
     work = iter(list(zip(random.Random(seed).choices(cards, k=len(texts)), texts)))
     lock = threading.Lock()
 
@@ -88,14 +94,14 @@ def throughput(server: Server, cards: list[str], texts: list[str], seed: int) ->
 
     before = [server.figure(name) for name in ("pass_rows_sum", "pass_rows_count")]
     threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    begin = time.perf_counter()
+    begin, computed = time.perf_counter(), server.processor_seconds()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    seconds = time.perf_counter() - begin
+    seconds, computed = time.perf_counter() - begin, server.processor_seconds() - computed
     rows, passes = (server.figure(name) - old for name, old in zip(("pass_rows_sum", "pass_rows_count"), before))
-    return len(texts) / seconds, rows / passes
+    return len(texts) / seconds, len(texts) / computed, rows / passes
 
 
 def low_load(server: Server, cards: list[str], texts: list[str], seconds_alone: float, seed: int) -> float:
@@ -133,25 +139,26 @@ def measure(bench, rows: int, most: int) -> None:
     for what, kinds in (("soft prompts", [soft]), ("soft prompts and LoRA in turn", [soft, lora])):
         folder = bench.home / "serving-cards"
         names = copies(folder, kinds, most)
-        speeds, fills, alone, low = {count: [] for count in counts}, {count: [] for count in counts}, [], []
+        speeds, computed, fills = ({count: [] for count in counts} for _ in range(3))
+        alone, low = [], []
         with Server(bench, folder, len(names)) as server:
             at_start = server.megabytes()
             for first in range(0, len(names), 32):  # what is cached for each card is there
                 ask_all(server, [{"card": name, "text": texts[0]} for name in names[first : first + 32]])
             for turn in range(bench.rounds):
                 for count in counts:
-                    speed, fill = throughput(server, names[:count], texts, turn)
+                    speed, of_processor, fill = throughput(server, names[:count], texts, turn)
                     speeds[count].append(speed)
+                    computed[count].append(of_processor)
                     fills[count].append(fill)
                 connection = http.client.HTTPConnection("127.0.0.1", server.port)
                 alone.append(statistics.median(ask(connection, names[0], text) for text in texts[:20]))
                 low.append(low_load(server, names[:10], texts[:20], alone[-1], turn))
             print(f"\nserving, {what}, {CLIENTS} clients with one row each, {len(texts)} rows a round (minimum / median / maximum)")
             for count in counts:
-                ratio = [speed / one for speed, one in zip(speeds[count], speeds[1])]
                 print(f"  {count:4} cards  {spread(speeds[count]):<24} rows/s, {statistics.median(fills[count]):4.1f} rows a pass"
-                      + (f"  {spread(ratio)} of one card" if count > 1 else ""))
+                      + (f"  {spread(ratios(speeds[count], speeds[1]))} of one card, {spread(ratios(computed[count], computed[1]))} by processor time" if count > 1 else ""))
             print(f"  latency of a lone call {spread([1000 * each for each in alone], 1)} ms; at low load, ten cards, {spread([1000 * each for each in low], 1)} ms, "
-                  f"{spread([a / b for a, b in zip(low, alone)])} of it (at most {NEARLY} is wanted)")
+                  f"{spread(ratios(low, alone))} of it (at most {NEARLY} is wanted)")
             print(f"  {len(names)} cards were read in {server.seconds:.1f} s, the model included; {at_start:.0f} MB then, {server.megabytes():.0f} MB with what is cached for each")
         shutil.rmtree(folder)

@@ -1,3 +1,4 @@
+// Longer than other files: it is one table, with an entry for each flag of each verb.
 #include "program/verb_table.hpp"
 
 #include <utility>

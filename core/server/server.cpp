@@ -131,8 +131,10 @@ void Server::serve(const Model& model, const registry::Registry& plugins, const 
   }
   ServedFolder folder(settings_.cards, serving, plugins, name, settings_.cards_in_memory);
   folder.scan();
-  log("ready: " + counted(folder.served_cards(), "card") + " on " + name + ".");
-  boost::asio::post(*io_, [&] { begin(serving); });
+  boost::asio::post(*io_, [&, cards = folder.served_cards()] {
+    begin(serving);
+    log("ready: " + counted(cards, "card") + " on " + name + "."); // who reads this may ask
+  });
   watch_cards(folder);
   log("ended.");
 }
