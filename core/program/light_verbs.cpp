@@ -12,7 +12,7 @@
 #include "program/engine_library.hpp"
 #include "program/help.hpp"
 #include "program/new_plugin.hpp"
-#include "program/shipping_verbs.hpp"
+#include "program/commands/shipping_verbs.hpp"
 #include "program/values.hpp"
 #include "registry/blocked.hpp"
 #include "registry/judge.hpp"

@@ -1,41 +1,26 @@
-#include "program/shipping_verbs.hpp"
+// Commands that libcuecard-shipping runs (core/shipping): archives, indexes, installed plugins.
+#include "program/commands/shipping_verbs.hpp"
 
 #include <algorithm>
 
+#include "program/commands/commands.hpp"
+
 namespace cuecard::host {
+
+using namespace commands;
 
 namespace {
 
-using Kind = ValueType::Kind;
-
-const ValueType text{Kind::text, 0, 0, {}};
-const ValueType path{Kind::path, 0, 0, {}};
-
-Flag option(const char* name, const char* value, const ValueType& type, const char* help,
-            bool repeatable = false) {
-  return {name, value, type, help, "", false, repeatable};
-}
-Flag toggle(const char* name, const char* help) {
-  return {name, "", {Kind::none, 0, 0, {}}, help, "", false, false};
-}
-
-const Flag index_place = option(
+const Flag index_place = repeatable(option(
     "index", "DIR|URL", path,
-    "Folder or https:// address of an index. Default: those of CUECARD_PLUGIN_INDEX, separated by blanks.",
-    true);
+    "Folder or https:// address of an index. Default: those of CUECARD_PLUGIN_INDEX, separated by blanks."));
 const Flag folder =
     option("dir", "DIR", path, "Plugin folder. Default: cuecard/plugins in the user's data folder.");
 const Flag system_folder = toggle("system", "The plugin folder of the installation, for all its users.");
-const Flag json = toggle("json", "Print JSON, one object per line (docs/json-output.md).");
 
 Verb light(Verb verb) {
   verb.engine = false;
   return verb;
-}
-
-Flag required(Flag flag) {
-  flag.required = true;
-  return flag;
 }
 
 } // namespace
@@ -52,7 +37,7 @@ std::vector<Verb> shipping_verbs() {
              "cuecard plugin pack build/plugins/abi3-torch2.15/my-tuner.so --out my-tuner-1.0.0.tar.gz"}),
       light({"plugin key",
              "make a key to sign archives with, or show its public half",
-             {{"action", {Kind::choice, 0, 0, {"new", "show"}}, "new makes a key, show prints the public key."},
+             {{"action", choice({"new", "show"}), "new makes a key, show prints the public key."},
               {"file", path, "File of the private key; new makes it, and never overwrites one."}},
              {},
              "cuecard plugin key new author.pem"}),
@@ -88,7 +73,7 @@ std::vector<Verb> shipping_verbs() {
       light({"plugin verify",
              "compare installed plugins with their hashes, signatures and the trust policy",
              {{"plugin", text, "Ids. Default: all.", false, true}},
-             {option("plugin-path", "DIR", path, "Search this folder for plugins first.", true), json},
+             plugins + Flags{json},
              "cuecard plugin verify"}),
   };
 }
