@@ -101,7 +101,7 @@ def throughput(server: Server, cards: list[str], texts: list[str], seed: int) ->
         thread.join()
     seconds, computed = time.perf_counter() - begin, server.processor_seconds() - computed
     rows, passes = (server.figure(name) - old for name, old in zip(("pass_rows_sum", "pass_rows_count"), before))
-    return len(texts) / seconds, len(texts) / computed, rows / passes
+    return len(texts) / seconds, len(texts) / max(computed, 1 / os.sysconf("SC_CLK_TCK")), rows / passes
 
 
 def low_load(server: Server, cards: list[str], texts: list[str], seconds_alone: float, seed: int) -> float:
