@@ -183,6 +183,7 @@ PRINTED_BY = {
 
 # Blocks that are neither commands nor output, and why they are left out.
 LEFT_OUT = {
+    ("examples/scale/README.md", "python3 sweep_optuna.py"): "tests/package/scale runs it",
     ("docs/architecture.md", "example --template-->"): "a drawing",
     ("docs/architecture.md", "plugins/   core/"): "a drawing",
     ("docs/serving.md", "[Service]"): "a systemd unit",

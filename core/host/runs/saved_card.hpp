@@ -15,7 +15,7 @@ inline SavedCard save_trained_card(const Card& card, const std::filesystem::path
   SavedCard saved = save_card_somewhere(card, place);
   if (!saved.problem.empty())
     messages() << "cuecard: warning: " << one_line(without_full_stop(saved.problem)) << "; the card is in "
-              << one_line(std::filesystem::absolute(saved.place).string()) << " instead.\n";
+               << one_line(std::filesystem::absolute(saved.place).string()) << " instead.\n";
   return saved;
 }
 

@@ -11,8 +11,9 @@
 program's sentence.
 """
 
+from cuecard._answer import Answer, GenerateOptions, Text
 from cuecard._library import Error, ErrorKind, prefix, version
-from cuecard._model import Answer, GenerateOptions, Model, Text
+from cuecard._model import Model
 from cuecard._program import compare, program, train
 
 __all__ = ["Answer", "Error", "ErrorKind", "GenerateOptions", "Model", "Text", "compare", "prefix", "program", "train", "version"]

@@ -6,7 +6,9 @@ A request is a number of bytes (int64) and the values, and so is the answer; a n
 first answer, without values, says that all ranks have joined. No part of cuecard is imported here.
 """
 
+import ctypes
 import re
+import signal
 import socket
 import struct
 import sys
@@ -25,6 +27,7 @@ def received(connection: socket.socket, size: int) -> bytearray:
 
 
 def main() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: also while it joins, or waits for other ranks
     connection = socket.socket(fileno=int(sys.argv[1]))
     start, later = (timedelta(seconds=float(text)) for text in sys.argv[2:4])
     try:
