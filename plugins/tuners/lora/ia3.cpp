@@ -15,8 +15,10 @@ namespace {
 
 /// PEFT's default target modules of each family: keys, values and the second layer of the feed-forward network.
 const std::vector<ModuleNames> default_targets{
-    {"k_proj", "v_proj", "down_proj"},          // Llama, Mistral, Qwen
-    {"k_proj", "v_proj", "fc2"},                // BART
+    {"k_proj", "v_proj", "down_proj"},          // Llama, Mistral, Qwen, Gemma, OLMo 2
+    {"k_proj", "v_proj", "fc2"},                // BART, OPT
+    {"qkv_proj", "down_proj"},                  // Phi-3, for which PEFT has no default
+    {"query_key_value", "dense_4h_to_h"},       // GPT-NeoX
     {"key", "value", "output.dense"},           // BERT, RoBERTa; ELECTRA has the same names
     {"key", "value", "ffn_output"},             // ALBERT, for which PEFT has no default
     {"key_proj", "value_proj", "output.dense"}, // DeBERTa
@@ -28,8 +30,8 @@ const std::vector<ModuleNames> default_targets{
 };
 
 /// The layers whose input is rescaled, the activation inside the feed-forward network (section 3.3); of other layers the output is.
-const ModuleNames default_feed_forward{"down_proj", "fc2",        "output.dense", "ffn_output",
-                                       "lin2",      "mlp.c_proj", "mlp.Wo",       "wo"};
+const ModuleNames default_feed_forward{"down_proj",  "fc2",    "output.dense", "ffn_output",   "lin2",
+                                       "mlp.c_proj", "mlp.Wo", "wo",           "dense_4h_to_h"};
 
 bool fits(const at::Tensor& values, int64_t size) {
   return values.defined() && values.is_floating_point() && values.sizes() == at::IntArrayRef({size});

@@ -51,6 +51,14 @@ TEST_CASE("auto rescales keys, values and the input of the second feed-forward l
   const std::vector<LinearLayer> gpt2{
       {"h.0.attn.c_attn.weight", 9, 3}, {"h.0.attn.c_proj.weight", 3, 3}, {"h.0.mlp.c_proj.weight", 3, 12}};
   CHECK(Prepared("auto", "auto", gpt2).tuner.condition({}).rescalings.size() == 2);
+  for (const auto& [attention, feed_forward] : {std::pair{"a.query_key_value.weight", "m.dense_4h_to_h.weight"},
+                                                {"a.qkv_proj.weight", "m.down_proj.weight"}}) {
+    const std::vector<LinearLayer> fused{{attention, 9, 3}, {"m.up.weight", 12, 3}, {feed_forward, 3, 12}};
+    const std::vector<Rescaling> of_both = Prepared("auto", "auto", fused).tuner.condition({}).rescalings;
+    REQUIRE(of_both.size() == 2);
+    CHECK(!of_both[0].of_input);
+    CHECK(of_both[1].of_input);
+  }
 }
 
 TEST_CASE("feed-forward chooses the layers whose input is rescaled") {

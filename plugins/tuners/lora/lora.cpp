@@ -18,14 +18,16 @@ namespace cuecard {
 
 namespace {
 
-/// PEFT's default target modules of each family, which are the paper's query and value projections; in GPT-2 the layer that computes
-/// queries, keys and values at once.
+/// PEFT's default target modules of each family, which are the paper's query and value projections; in GPT-2 and GPT-NeoX the layer that
+/// computes queries, keys and values at once, and so in Phi-3, for which PEFT has no default.
 const std::vector<ModuleNames> default_targets{
-    {"q_proj", "v_proj"},         // Llama, Mistral, Qwen, BART
+    {"q_proj", "v_proj"},         // Llama, Mistral, Qwen, Gemma, OLMo 2, OPT, BART
     {"query", "value"},           // BERT, RoBERTa, ELECTRA, ALBERT
     {"query_proj", "value_proj"}, // DeBERTa
     {"q_lin", "v_lin"},           // DistilBERT
     {"c_attn"},                   // GPT-2
+    {"query_key_value"},          // GPT-NeoX
+    {"qkv_proj"},                 // Phi-3
     {"q", "v"},                   // T5, MPNet
     {"Wqkv"},                     // ModernBERT
 };

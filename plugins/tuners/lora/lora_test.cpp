@@ -85,6 +85,9 @@ TEST_CASE("auto selects PEFT's modules of each family, all-linear every layer") 
   CHECK(Prepared("auto",
                  {{"a.self.query.weight", 3, 3}, {"a.self.key.weight", 3, 3}, {"a.self.value.weight", 3, 3}})
             .weights() == std::vector<std::string>{"a.self.query.weight", "a.self.value.weight"});
+  for (const std::string fused : {"a.query_key_value.weight", "a.qkv_proj.weight"})
+    CHECK(Prepared("auto", {{fused, 9, 3}, {"a.dense.weight", 3, 3}}).weights() ==
+          std::vector<std::string>{fused});
   CHECK(Prepared("auto", {{"a.q.weight", 3, 3}, {"a.k.weight", 3, 3}, {"a.v.weight", 3, 3}}).weights() ==
         std::vector<std::string>{"a.q.weight", "a.v.weight"});
 }
