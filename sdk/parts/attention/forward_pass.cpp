@@ -120,7 +120,8 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
     for (const int64_t window : distinct(windows_))
       stages_.push_back({layer, window, with_window(layout, window)});
   }
-  const AttentionLayout& last = this->layout(shape.layers - 1);
+  // An encoder may have more layers than the decoder, which `shape.layers` counts; only models with one stack have windows.
+  const AttentionLayout& last = windows_.empty() ? stages_.back().layout : this->layout(shape.layers - 1);
   last_layout_ = selects_tokens() ? select_queries(last, args.batch.answer_tokens_host) : last;
   if (args.cache_out && answers_)
     reserve_cache(side, shift);
