@@ -25,7 +25,7 @@ done
 # Q8_0 keeps about seven bits of each number.
 run predict --card folder.card --model folder --dtype int8 <dev.txt >int8.predict
 expect 2 'all.gguf: --dtype int8 quantises the weights of a model folder; .* --dtype stored' predict --card stored.card --model all.gguf --dtype int8 x
-# The embeddings alone are all the bytes there are, so a cut file has no matrix to map.
+# A file that was cut off is refused before a matrix of it is used.
 head -c 100000 all.gguf >cut.gguf
 expect 3 'cut.gguf: .*it may have been cut off' fill --model cut.gguf --dtype stored --template '{text}{"mask"}' x
 python3 <<'PYTHON'
