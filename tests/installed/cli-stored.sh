@@ -34,7 +34,6 @@ from same_rows import *
 [a], [b] = lines("stored.train"), lines("folder.train")
 assert max(abs(x - y) for x, y in zip(a["losses"], b["losses"], strict=True)) < 1e-4, (a["losses"], b["losses"])
 check_all_close(lines("stored.predict"), lines("folder.predict"))
-assert lines("stored.predict") != lines("folder.predict"), "the same arithmetic"
 for name in "stored", "folder":
     assert len(without_summary(name + ".generate")) == 3
 for x, y in zip(without_summary("stored.generate"), without_summary("folder.generate"), strict=True):
