@@ -143,7 +143,7 @@ void Diagnosis::look_at_machine() {
   constexpr double little = 1.5 * gigabyte;
   if (memory.available < little)
     warn("only " + in_gigabytes(memory.available) + " of memory are available",
-         "end other programs, use --dtype bfloat16, or a smaller model");
+         "end other programs, use --dtype stored or bfloat16, or a smaller model");
 #if defined(__x86_64__)
   const Json& sets = report_["instructions"];
   if (std::find(sets.begin(), sets.end(), "avx2") == sets.end())

@@ -25,7 +25,7 @@ done
 # Q8_0 keeps about seven bits of each number.
 run predict --card folder.card --model folder --dtype int8 <dev.txt >int8.predict
 expect 2 'all.gguf: --dtype int8 quantises the weights of a model folder; .* --dtype stored' predict --card stored.card --model all.gguf --dtype int8 x
-# The embeddings alone are all the bytes there are, so a cut file has no matrix to map.
+# A file that was cut off is refused before a matrix of it is used.
 head -c 100000 all.gguf >cut.gguf
 expect 3 'cut.gguf: .*it may have been cut off' fill --model cut.gguf --dtype stored --template '{text}{"mask"}' x
 python3 <<'PYTHON'
@@ -34,7 +34,6 @@ from same_rows import *
 [a], [b] = lines("stored.train"), lines("folder.train")
 assert max(abs(x - y) for x, y in zip(a["losses"], b["losses"], strict=True)) < 1e-4, (a["losses"], b["losses"])
 check_all_close(lines("stored.predict"), lines("folder.predict"))
-assert lines("stored.predict") != lines("folder.predict"), "the same arithmetic"
 for name in "stored", "folder":
     assert len(without_summary(name + ".generate")) == 3
 for x, y in zip(without_summary("stored.generate"), without_summary("folder.generate"), strict=True):
