@@ -1,6 +1,6 @@
 // The mirror device: what a GPU would refuse throws, and everything else is computed.
-#include <cuecard/testing/mirror_device.hpp>
 #include "waiting_calls.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>

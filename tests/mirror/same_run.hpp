@@ -8,8 +8,8 @@
 
 #include <ATen/ATen.h>
 
-#include <cuecard/testing/mirror_device.hpp>
 #include "training_run.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 
 // After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>

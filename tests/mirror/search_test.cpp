@@ -7,8 +7,8 @@
 #include <ATen/ATen.h>
 
 #include "../engine/spied_tuner.hpp"
-#include <cuecard/testing/mirror_device.hpp>
 #include "training_run.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 
 // After LibTorch, whose logging defines CHECK, too.
 #include <doctest/doctest.h>

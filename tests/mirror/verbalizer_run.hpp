@@ -7,8 +7,8 @@
 #include <ATen/ATen.h>
 
 #include "../engine/tasks.hpp"
-#include <cuecard/testing/mirror_device.hpp>
 #include "training_run.hpp"
+#include <cuecard/testing/mirror_device.hpp>
 
 namespace cuecard::test {
 
