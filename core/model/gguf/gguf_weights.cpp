@@ -43,11 +43,13 @@ at::Tensor GgufWeights::get(std::string_view name, at::IntArrayRef shape) const 
 at::Tensor GgufWeights::matrix(std::string_view name, at::IntArrayRef shape) const {
   const GgufSource& source = source_of(name);
   const GgufTensor& tensor = file_->tensors().at(source.name);
-  if (!keeps(MatrixForm::stored) || tensor.shape.size() != 2 || !tensor.type->dequantise)
+  if (!keeps(MatrixForm::stored) || tensor.shape.size() != 2 || !tensor.type->dequantise || source.plus_one)
     return get(name, shape);
   check_shape(stored(name).shape, name, shape, file_->path().string());
   const at::Tensor bytes = file_->bytes(source.name);
-  const at::Tensor rows = to_hugging_face_layout(bytes, {source.name, source.interleaved_heads, false});
+  GgufSource order = source;
+  order.transposed = false; // of a view of the rows, below
+  const at::Tensor rows = to_hugging_face_layout(bytes, order);
   if (!rows.is_same(bytes)) // reordered rows are a copy
     file_->release(source.name);
   const at::Tensor matrix = stored_matrix(rows, *tensor.type);
