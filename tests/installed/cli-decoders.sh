@@ -13,7 +13,7 @@ sizes = {name: [info[key] for key in ("family", "layers", "heads", "kv_heads", "
          for name, info in infos.items()}
 assert sizes == {
     "gpt2-tied": ["gpt2", 3, 3, 3, 6, 40], "gpt2-untied": ["gpt2", 1, 5, 5, 4, 24], "llama3": ["llama", 2, 3, 1, 10, 128],
-    "mistral": ["llama", 1, 5, 1, 6, 64], "qwen2": ["llama", 2, 4, 2, 6, 64], "qwen3": ["llama", 2, 4, 2, 8, 64]}, sizes
+    "mistral": ["llama", 1, 5, 1, 6, 64], "qwen2": ["llama", 2, 4, 2, 6, 128], "qwen3": ["llama", 2, 4, 2, 8, 64]}, sizes
 with open("train.tsv", "w") as file:
     for _ in range(32):
         label = random.randrange(2)
