@@ -70,7 +70,9 @@ TEST_CASE("errors name what was expected") {
   const std::vector<std::pair<Texts, std::string>> cases = {
       {{"trian"}, "\"trian\" is not a cuecard command. Did you mean \"train\"?"},
       {{"zzzzzzz"}, "See `cuecard help`."},
-      {{"plugin"}, "`cuecard plugin` needs a subcommand: one of list, info, probe, manifest, new."},
+      {{"plugin"},
+       "`cuecard plugin` needs a subcommand: one of list, info, probe, manifest, new, "
+       "check, pack, key, index, search, install, upgrade, remove, verify."},
       {{"plugin", "lst"}, "Did you mean \"list\"?"},
       {{"--json"}, "Flags come after the command, so --json can't come first."},
       {{"eval", "--modle", "m"}, "`cuecard eval`: unknown flag --modle. Did you mean --model?"},
