@@ -28,7 +28,7 @@ PYTHON
 for name in gpt2-tied mistral qwen2 qwen3; do
   cuecard train --task task.json --model "$golden/$name" --tuner prompt-tuning --set length=4 --steps 40 --lr 0.1 --seed 1 \
     --out "$name.card" --quiet --json
-  cuecard predict --card "$name.card" --model "$golden/$name" --quiet 'w10 w30 w11' | grep -q '"label"'
+  cuecard predict --card "$name.card" --model "$golden/$name" --quiet 'w10 w30 w11' | grep '"label"' >/dev/null
 done >train.json
 python3 <<'PYTHON'
 import json

@@ -34,7 +34,7 @@ refused 3 'the line is empty' --strict ''
 # A banned text is generated neither at the beginning of a line nor after a space.
 written() { cuecard generate --quiet --model "$model" --max-new-tokens 12 "$@" 'a film'; }
 word=$(written | tr -cs 'A-Za-z' '\n' | grep -m 1 ...)
-if written --ban "$word" | grep -qF "$word"; then echo "\"$word\" was banned and written"; exit 1; fi
+if written --ban "$word" | grep -F "$word" >/dev/null; then echo "\"$word\" was banned and written"; exit 1; fi
 
 # On a terminal the text is printed as it is generated, so several parts arrive unless the machine was slow to read.
 python3 - "$model" <<'PY'

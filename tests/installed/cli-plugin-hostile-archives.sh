@@ -16,7 +16,7 @@ state() { (cd "$place" && find . -printf '%p %y %m\n' | sort && find . -type f -
 state >before
 
 limit=400000 # kB of addresses
-if readelf -d "$PREFIX/bin/cuecard" | grep -q libasan; then limit=unlimited; fi # a sanitizer takes terabytes of them
+if readelf -d "$PREFIX/bin/cuecard" | grep libasan >/dev/null; then limit=unlimited; fi # a sanitizer takes terabytes of them
 
 count=0
 for archive in hostile/*.tar.gz; do
@@ -36,7 +36,7 @@ mkdir index && cp hostile/changed-library.tar.gz index
 status=0
 cuecard plugin index index 2>err || status=$?
 [ $status -eq 3 ] && grep -q 'prompt-tuning.so was changed' err && [ ! -e index/index.json ] && [ -z "$(ls -A temporary)" ]
-cuecard plugin install later.tar.gz 2>&1 | grep -q 'replaces 0.1.0'
+cuecard plugin install later.tar.gz 2>&1 | grep 'replaces 0.1.0' >/dev/null
 
 # An installation that is killed leaves what was there, and the next one works.
 python3 - <<'PYTHON'
@@ -52,4 +52,4 @@ cp -r "$place/prompt-tuning" "$place/.prompt-tuning.1-0" # as if it had been kil
 cuecard plugin install later.tar.gz --downgrade >out 2>&1
 grep -q 'an earlier installation that was killed had left' out
 [ -z "$(ls -A "$place" | grep -vx prompt-tuning)" ]
-cuecard plugin info prompt-tuning | grep -q 'plugin prompt-tuning 0.2.0'
+cuecard plugin info prompt-tuning | grep 'plugin prompt-tuning 0.2.0' >/dev/null

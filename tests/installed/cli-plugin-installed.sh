@@ -20,8 +20,8 @@ JSON
 model=$SOURCE/tests/golden/models/llama-tied
 train() { cuecard train --task task.json --model "$model" --tuner prompt-tuning --steps 2 --quiet --out "$1" >trained; }
 train one.card
-cuecard card info one.card --json | grep -q '"plugin_version":"0.2.0"'
-cuecard predict --card one.card --model "$model" --quiet 'I saw a red apple' | grep -q '"label"'
+cuecard card info one.card --json | grep '"plugin_version":"0.2.0"' >/dev/null
+cuecard predict --card one.card --model "$model" --quiet 'I saw a red apple' | grep '"label"' >/dev/null
 
 echo '{"trust": "listed", "hashes": []}' >home/.config/cuecard/plugin-trust.json
 status=0
@@ -30,4 +30,4 @@ train two.card 2>err || status=$?
 # Without it the one that came with the program is used again.
 cuecard plugin remove prompt-tuning >removed
 train three.card
-cuecard card info three.card --json | grep -q '"plugin_version":"0.1.0"'
+cuecard card info three.card --json | grep '"plugin_version":"0.1.0"' >/dev/null

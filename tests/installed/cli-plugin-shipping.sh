@@ -130,7 +130,7 @@ expect 0 'lists 3 archives: 0 new, 1 no longer' plugin index replaced
 expect 2 'two places' plugin install one.tar.gz --system --dir elsewhere
 expect 0 "elsewhere/$abi/prompt-tuning; it" plugin install one.tar.gz --dir elsewhere
 grep -q 'name it with --plugin-path .*/elsewhere or' err
-cuecard plugin list --plugin-path elsewhere --json | head -n 1 | grep -q "elsewhere/$abi/prompt-tuning/prompt-tuning.so"
+cuecard plugin list --plugin-path elsewhere --json | sed -n 1p | grep "elsewhere/$abi/prompt-tuning/prompt-tuning.so" >/dev/null
 expect 3 'was not installed from an archive and would be found beside it' plugin install one.tar.gz --system
 python3 - "$place" <<'PYTHON'
 import fcntl, subprocess, sys

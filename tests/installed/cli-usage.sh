@@ -30,7 +30,7 @@ cuecard help | sed -n 's/^  \([a-z][a-z -]*[a-z]\)   *[^ ].*/\1/p' >verbs
 [ "$(wc -l <verbs)" -ge 16 ]
 while read -r verb; do
   cuecard $verb --help </dev/null >help
-  grep -A1 '^Example:' help | grep -q "cuecard $verb" || { echo "no example in the help of $verb"; exit 1; }
+  grep -A1 '^Example:' help | grep "cuecard $verb" >/dev/null || { echo "no example in the help of $verb"; exit 1; }
   cuecard help $verb </dev/null | cmp - help
 done <verbs
 
@@ -105,11 +105,11 @@ source ./_cuecard
 words=("$@") CURRENT=$#
 _cuecard
 ZSH
-  zsh -f complete.zsh cuecard tr | grep -q '^command: .*train:train '
-  zsh -f complete.zsh cuecard plugin '' | grep -q '^command: .*probe:'
-  zsh -f complete.zsh cuecard eval --dtype bf | grep -q '^--dtype\[.*\]:.*:(.*bfloat16.*)$'
-  zsh -f complete.zsh cuecard model convert a.gguf '' | grep -q '^--dtype\['
-  zsh -f complete.zsh cuecard model convert a.gguf '' | grep -q ':_files$'
+  zsh -f complete.zsh cuecard tr | grep '^command: .*train:train ' >/dev/null
+  zsh -f complete.zsh cuecard plugin '' | grep '^command: .*probe:' >/dev/null
+  zsh -f complete.zsh cuecard eval --dtype bf | grep '^--dtype\[.*\]:.*:(.*bfloat16.*)$' >/dev/null
+  zsh -f complete.zsh cuecard model convert a.gguf '' | grep '^--dtype\[' >/dev/null
+  zsh -f complete.zsh cuecard model convert a.gguf '' | grep ':_files$' >/dev/null
 else
   echo 'NOTE: zsh is not there, so its completion was not tried'
 fi
@@ -123,8 +123,8 @@ if command -v groff >/dev/null; then
     if [ -s warnings ]; then echo "man $command"; cat warnings; exit 1; fi
   done <commands
   cuecard man eval >page.1
-  groff -man -Tascii -P-c page.1 | sed 's/.\x08//g' | grep -q -- '--dtype'
-  cuecard man | groff -ww -man -Tascii | grep -q 'cuecard'
+  groff -man -Tascii -P-c page.1 | sed 's/.\x08//g' | grep -- '--dtype' >/dev/null
+  cuecard man | groff -ww -man -Tascii | grep 'cuecard' >/dev/null
 fi
 status=0
 cuecard man evol 2>err || status=$?

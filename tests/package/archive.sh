@@ -22,7 +22,7 @@ for file in "$prefix/bin/cuecard" "$prefix"/lib/libcuecard*.so; do
 done
 # Manual pages and completion, of every command.
 [ "$(find "$prefix/share/man/man1" -name '*.1.gz' | wc -l)" -eq "$(($(cuecard help | grep -cE '^  [a-z]') + 1))" ]
-zcat "$prefix/share/man/man1/cuecard-plugin-new.1.gz" | grep -q '^\.SH SYNOPSIS'
+zcat "$prefix/share/man/man1/cuecard-plugin-new.1.gz" | grep '^\.SH SYNOPSIS' >/dev/null
 diff <(cuecard completion bash) "$prefix/share/bash-completion/completions/cuecard"
 diff <(cuecard completion zsh) "$prefix/share/zsh/site-functions/_cuecard"
 

@@ -10,7 +10,7 @@ cuecard() {
   "$prefix/bin/cuecard" "$@"
 }
 
-cuecard plugin new first-try --kind "$kind" | grep -q "is in first-try"
+cuecard plugin new first-try --kind "$kind" | grep "is in first-try" >/dev/null
 if grep -rE "my.plugin|MyPlugin|@" first-try --include='*.[ch]pp' --include=CMakeLists.txt --include=CMakePresets.json; then
   echo "the scaffold's own name is left"
   exit 1
@@ -27,10 +27,10 @@ cd first-try
 cmake --preset default >../configure.log 2>&1 || { cat ../configure.log; exit 1; }
 cmake --build --preset default
 ctest --preset default
-ctest --preset default -N | grep -q "first-try-check" # the conformance kit is among the tests, and the program runs it, too
+ctest --preset default -N | grep "first-try-check" >/dev/null # the conformance kit is among the tests, and the program runs it, too
 cuecard plugin check build/plugins/*/first-try.so --only "$kind" | grep "^first-try 0.1.0: [1-9][0-9]* passed, 0 failed"
 cuecard plugin probe build/plugins/*/first-try.so
-cuecard plugin info first-try --plugin-path build/plugins | grep -q "first-try"
+cuecard plugin info first-try --plugin-path build/plugins | grep "first-try" >/dev/null
 
 for word in apple pear plum grape; do
   printf 'I saw a red %s\tred\nI saw a blue %s\tblue\n' $word $word
