@@ -97,7 +97,7 @@ std::string gradients(const Subject& subject) {
       }
     };
     const std::shared_ptr<Tuner> own = pipeline.tuner;
-    pipeline.tuner = std::make_shared<ObservedTuner>(own, Observer{look, {}});
+    pipeline.tuner = observed_tuner(own, Observer{look, {}});
     trained(model, pipeline, rows, short_training(2, rows_of_task), subject.seed);
     const bool weights = subject.info().trains == CUECARD_TRAINS_WEIGHTS; // of which some may not be used
     require(!own->parameters().empty(), "`parameters` is empty, and it declares to train tensors.");
@@ -214,7 +214,7 @@ std::vector<float> losses_on(const Subject& subject, const Model& model, const s
     if (watch && (step == 0 || step == steps - 1))
       watch(step == 0);
   };
-  pipeline.tuner = std::make_shared<ObservedTuner>(pipeline.tuner, Observer{{}, at_step});
+  pipeline.tuner = observed_tuner(pipeline.tuner, Observer{{}, at_step});
   std::vector<float> losses =
       trained(model, pipeline, rows, short_training(steps, 4), subject.seed).report.losses;
   predictions(model, pipeline, rows);

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "spied_tuner.hpp"
+#include "conformance/spied_tuner.hpp"
 #include "trigger_task.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "spied_tuner.hpp"
+#include "conformance/spied_tuner.hpp"
 #include "tasks.hpp"
 
 namespace cuecard::test {

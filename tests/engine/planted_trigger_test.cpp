@@ -4,7 +4,7 @@
 
 #include <cuecard/parts/words/label_word_search.hpp>
 
-#include "spied_tuner.hpp"
+#include "conformance/spied_tuner.hpp"
 #include "taught_model.hpp"
 #include "trigger_task.hpp"
 

@@ -13,7 +13,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "spied_tuner.hpp"
+#include "conformance/spied_tuner.hpp"
 #include "trigger_task.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.

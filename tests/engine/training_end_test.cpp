@@ -7,7 +7,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "spied_tuner.hpp"
+#include "conformance/spied_tuner.hpp"
 #include "tasks.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.

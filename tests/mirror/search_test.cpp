@@ -6,7 +6,7 @@
 
 #include <ATen/ATen.h>
 
-#include "../engine/spied_tuner.hpp"
+#include "conformance/spied_tuner.hpp"
 #include "training_run.hpp"
 #include <cuecard/testing/mirror_device.hpp>
 

@@ -13,8 +13,8 @@
 
 #include <cuecard/tuner.hpp>
 
-#include "../engine/spied_tuner.hpp"
 #include "../engine/tasks.hpp"
+#include "conformance/spied_tuner.hpp"
 #include "engine/predict/predictor.hpp"
 #include "engine/train/train.hpp"
 #include "recorded.hpp"

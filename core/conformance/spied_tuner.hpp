@@ -1,4 +1,4 @@
-/// A tuner whose `fit` goes through an engine that a test observes.
+/// A tuner whose `fit` goes through an engine that observes or changes what passes.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 #include <cuecard/extensions/token_search.hpp>
 #include <cuecard/tuner.hpp>
 
-namespace cuecard::test {
+namespace cuecard {
 
 /// Forwards every call to another engine, and every call of its TokenSearch.
 class PassingEngine : public Engine, public TokenSearch {
@@ -78,10 +78,11 @@ public:
   }
   ComponentState state(int64_t task) const override { return tuner_->state(task); }
   void load_state(const ComponentState& state) override { tuner_->load_state(state); }
+  bool adopt(const Conditioning& trained, std::string& why) override { return tuner_->adopt(trained, why); }
 
 private:
   std::shared_ptr<Tuner> tuner_;
   Wrap wrap_;
 };
 
-} // namespace cuecard::test
+} // namespace cuecard
