@@ -35,10 +35,14 @@ constexpr char passed_mark = 'p', failed_mark = 'f', skipped_mark = 's';
 class Folder {
 public:
   Folder() {
-    std::string name = (fs::temp_directory_path() / "cuecard-check-XXXXXX").string();
+    std::error_code missing;
+    const fs::path temporary = fs::temp_directory_path(missing);
+    if (missing)
+      throw DataError("TMPDIR names no folder; set it to one that you can write to.");
+    std::string name = (temporary / "cuecard-check-XXXXXX").string();
     if (!::mkdtemp(name.data()))
-      throw Error("can't make a folder in " + fs::temp_directory_path().string() + " (" + std::strerror(errno) +
-                  ").");
+      throw DataError("can't make a folder in " + temporary.string() + " (" + std::strerror(errno) +
+                      "); set TMPDIR to one that you can write to.");
     path_ = name;
   }
   ~Folder() {

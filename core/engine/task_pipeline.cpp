@@ -46,9 +46,11 @@ registry::Entry find_recorded(const registry::Registry& plugins, uint32_t kind, 
   try {
     return plugins.find(kind, recorded.plugin + "/" + recorded.component);
   } catch (const UsageError& error) {
-    throw PluginError("the card \"" + card + "\" needs the plugin \"" + recorded.plugin + "\" (" +
-                      recorded.plugin_version + "): " + error.what() +
-                      " Put its library and sidecar into a folder given with --plugin-path.");
+    throw PluginError(
+        "the card \"" + card + "\" needs the plugin \"" + recorded.plugin + "\" (" + recorded.plugin_version +
+        "): " + error.what() +
+        " Install it with `cuecard plugin install`, or name the folder of its library and sidecar with "
+        "--plugin-path.");
   }
 }
 
@@ -63,7 +65,13 @@ std::shared_ptr<Interface> make_recorded(const registry::Registry& plugins, uint
   try {
     options = registry::complete(entry.component(), registry::as_text(entry.component(), recorded.options));
   } catch (const UsageError& error) {
-    throw DataError("the card \"" + card + "\": " + error.what());
+    const std::string& installed = entry.plugin->manifest.version;
+    throw DataError("the card \"" + card + "\"" +
+                    (installed == recorded.plugin_version
+                         ? ""
+                         : " was made with " + recorded.plugin + " " + recorded.plugin_version + ", and " +
+                               installed + " is installed") +
+                    ": " + error.what());
   }
   return make_component<Interface>(entry, options, record);
 }

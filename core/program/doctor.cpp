@@ -19,6 +19,7 @@
 #include "registry/child_process.hpp"
 #include "registry/registry.hpp"
 #include "registry/search.hpp"
+#include "registry/trust/trust.hpp"
 
 namespace cuecard::host {
 
@@ -169,6 +170,8 @@ void Diagnosis::look_at_plugins() {
   const registry::Registry found = registry::Registry::scan(search);
   for (const registry::Folder& folder : search.folders)
     report_["plugin_folders"].push_back({{"path", folder.path.string()}, {"origin", folder.origin}});
+  if (const std::string unusable = registry::Trust::standard().unusable(); !unusable.empty())
+    warn("no installed plugin is trusted: " + unusable, "mend that file, or remove it");
   for (const std::string& warning : found.warnings())
     warn(warning, "correct the search path, or the rights of the folder");
   for (const auto& plugin : found.plugins()) {

@@ -165,10 +165,13 @@ InstallResult PluginPlace::install(const fs::path& archive, const InstallRules& 
   if (fs::exists(fs::symlink_status(target, error))) {
     const registry::SignedContents before = read_installed(target);
     result.replaced = before.contents.version;
-    if (compare_with_installed(plugin, before, rules.downgrade, shown) && is_intact(target, result.remarks)) {
+    const bool same = compare_with_installed(plugin, before, rules.downgrade, shown);
+    if (same && before.signature == plugin.contents.signature && is_intact(target, result.remarks)) {
       result.unchanged = true;
       return result;
     }
+    if (same && !before.signature && plugin.contents.signature)
+      result.remarks.push_back("The installed copy was not signed.");
   }
   staged.commit();
   return result;
@@ -178,11 +181,15 @@ InstalledPlugin PluginPlace::remove(const std::string& id) const {
   const fs::path folder = folder_ / id;
   std::error_code error;
   if (!registry::is_plugin_id(id) || !fs::is_directory(fs::symlink_status(folder, error)) ||
-      !fs::exists(folder / registry::contents_name, error)) {
+      !(fs::exists(folder / registry::contents_name, error) ||
+        fs::exists(folder / registry::signature_name, error))) {
     std::vector<std::string> ids;
     for (const InstalledPlugin& plugin : installed())
       ids.push_back(plugin.id);
     const bool by_hand = registry::is_plugin_id(id) && fs::exists(folder_ / (id + ".so"), error);
+    if (registry::is_plugin_id(id) && fs::exists(fs::symlink_status(folder, error)))
+      throw UsageError(folder.string() +
+                       " was not installed from an archive, or is a link; remove it yourself.");
     throw UsageError(by_hand ? (folder_ / (id + ".so")).string() +
                                    " was not installed from an archive; remove it and " + id + ".json yourself."
                              : "no plugin \"" + id + "\" was installed from an archive in " + folder_.string() +

@@ -48,6 +48,8 @@ public:
 
   /// "signed by a listed key, by /etc/cuecard/plugin-trust.json (locked)"; "any plugin".
   std::string described() const;
+  /// Why a policy file can't be used, so that nothing is trusted; "" if all can.
+  const std::string& unusable() const { return unusable_; }
 
 private:
   std::vector<TrustPolicy> policies_;

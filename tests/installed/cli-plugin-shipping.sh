@@ -125,6 +125,12 @@ rm replaced/prompt-tuning-copy.tar.gz replaced/prompt-tuning-one.tar.gz
 expect 3 'is in the index, and there is no such file' plugin install prompt-tuning --version 0.1.0 --index replaced --dir elsewhere
 expect 0 'lists 3 archives: 0 new, 1 no longer' plugin index replaced
 [ -z "$(find elsewhere -type f)" ]
+head -c 100 index/index.json >replaced/index.json
+expect 3 'It is damaged itself' plugin index replaced
+
+# The conformance kit lists its cases, and one that is about no component of the plugin is an error.
+expect 0 '^verbalizer-calibration  verbalizer ' plugin check --list
+expect 2 'none of the cases of --only is about a component' plugin check "$library" --only verbalizer
 
 # Other places.
 expect 2 'two places' plugin install one.tar.gz --system --dir elsewhere

@@ -40,6 +40,20 @@ if command -v openssl >/dev/null; then
   openssl pkeyutl -verify -pubin -inkey ada.pub -rawin -in signed/CONTENTS -sigfile signature >/dev/null
 fi
 
+# An unsigned copy gets the signature of the same files. What has lost its CONTENTS is told, and can be removed.
+expect 0 'it is not signed' plugin install unsigned-0.2.0.tar.gz --dir taken
+expect 0 "signed by the key $ada_shown" plugin install ada-0.2.0.tar.gz --dir taken
+if grep -q 'installed already' out; then cat out; exit 1; fi
+expect 0 "prompt-tuning 0.2.0: ok, signed by the key $ada_shown" plugin verify --plugin-path taken
+rm taken/*/prompt-tuning/CONTENTS
+expect 4 'CONTENTS is missing' plugin verify --plugin-path taken
+expect 4 'cuecard plugin remove prompt-tuning' plugin install ada-0.2.0.tar.gz --dir taken
+expect 0 'was removed' plugin remove prompt-tuning --dir taken
+# A policy that can't be used is told by doctor.
+echo '{"trust": "signd"}' >"$user"
+expect 0 'no installed plugin is trusted' doctor --json
+rm "$user"
+
 # Signed by a listed key.
 echo "{\"trust\": \"signed\", \"keys\": [\"$ada\"]}" >"$user"
 expect 4 "^cuecard: unsigned-0.1.0.tar.gz is not trusted: its archive is not signed, and $user" plugin install unsigned-0.1.0.tar.gz

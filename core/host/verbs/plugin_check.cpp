@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <iomanip>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -37,16 +38,15 @@ std::string kind_of(const Case& each) {
 }
 
 int list_cases(const Values& values) {
-  std::vector<std::vector<std::string>> rows;
-  for (const Case& each : conformance::cases()) {
+  std::size_t longest = 0;
+  for (const Case& each : conformance::cases())
+    longest = std::max(longest, std::string(each.name).size());
+  for (const Case& each : conformance::cases())
     if (values.given("json"))
       print_line({{"case", each.name}, {"of", kind_of(each)}, {"holds", each.what}});
-    rows.push_back({each.name, kind_of(each), each.what});
-  }
-  if (!values.given("json"))
-    for (const auto& row : rows)
-      std::cout << row[0] << std::string(20 - row[0].size(), ' ') << row[1]
-                << std::string(12 - row[1].size(), ' ') << row[2] << '\n';
+    else
+      std::cout << std::left << std::setw(static_cast<int>(longest) + 2) << each.name << std::setw(12)
+                << kind_of(each) << each.what << '\n';
   return 0;
 }
 
@@ -176,6 +176,10 @@ int plugin_check(const Values& values) {
       if (each.kind == 0 || each.kind == manifest.components[i].kind)
         run(each, i);
   }
+  if (values.given("only") && checked.plugin->refusal.empty() &&
+      std::ranges::all_of(counts, [](const auto& each) { return each.second == 0; }))
+    throw UsageError("none of the cases of --only is about a component of \"" + manifest.id +
+                     "\"; `cuecard plugin check --list` shows what each case is about.");
   const std::string refused =
       checked.plugin->refusal.empty()
           ? ""

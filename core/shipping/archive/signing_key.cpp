@@ -72,16 +72,16 @@ SigningKey SigningKey::create(const std::filesystem::path& file) {
 }
 
 SigningKey SigningKey::read(const std::filesystem::path& file) {
-  struct stat status {};
-  if (::stat(file.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)))
-    throw DataError(file.string() + ": others can read this private key; run `chmod go= " + file.string() +
-                    "`, and make a new key if they may have done so.");
   const std::vector<unsigned char> bytes = file_bytes(file, largest_key_file);
   const Buffer buffer(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())), BIO_free);
   const Key key(PEM_read_bio_PrivateKey(buffer.get(), nullptr, &no_password, nullptr), EVP_PKEY_free);
   if (!key || EVP_PKEY_get_id(key.get()) != EVP_PKEY_ED25519)
     throw DataError(file.string() +
                     ": is no Ed25519 private key in PEM; make one with `cuecard plugin key new`.");
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)))
+    throw DataError(file.string() + ": others can read this private key; run `chmod go= " + file.string() +
+                    "`, and make a new key if they may have done so.");
   return SigningKey(key);
 }
 

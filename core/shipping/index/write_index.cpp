@@ -69,7 +69,7 @@ void compare_with_last(const PluginIndex& last, const PluginIndex& now, const st
   for (const IndexEntry& entry : now.entries)
     if (const auto [known, added] = builds.emplace(build_of(entry), &entry); !added)
       throw DataError(entry.archive + " and " + known->second->archive + " are both " + known->first +
-                      "; give one of them another version.");
+                      "; remove one of them, or give it another version.");
   for (const IndexEntry& entry : last.entries) {
     const auto found = builds.find(build_of(entry));
     if (found != builds.end() && found->second->sha256 != entry.sha256)
@@ -78,6 +78,17 @@ void compare_with_last(const PluginIndex& last, const PluginIndex& now, const st
           " with a SHA-256 that starts with " + entry.sha256.substr(0, 12) + ", now it is " +
           found->second->sha256.substr(0, 12) +
           ". Who has installed it must get the same bytes again: give the new archive a new version.");
+  }
+}
+
+/// The one that is replaced, which says what was published.
+PluginIndex last_index(const fs::path& file) {
+  try {
+    return read_index(file_bytes(file, largest_index), file.string());
+  } catch (const DataError& damaged) {
+    throw DataError(
+        std::string(damaged.what()) +
+        " It is damaged itself, so nobody can tell whether an archive was replaced since: remove it first.");
   }
 }
 
@@ -91,7 +102,7 @@ IndexedFolder write_index(const fs::path& folder) {
   const RunLock lock(lock_file_beside(file), file, "index");
   PluginIndex last;
   if (fs::exists(file, error))
-    last = read_index(file_bytes(file, largest_index), file.string());
+    last = last_index(file);
 
   Json plugins = Json::array();
   for (const fs::path& archive : archives_in(folder))

@@ -28,7 +28,8 @@ Verified verify_one(const registry::Plugin& plugin) {
   Verified result;
   const fs::path folder = plugin.library.parent_path();
   std::error_code error;
-  if (fs::exists(folder / registry::contents_name, error)) {
+  if (fs::exists(folder / registry::contents_name, error) ||
+      fs::exists(folder / registry::signature_name, error)) {
     try {
       const PluginFolder found = read_plugin_folder(folder, folder.string());
       result.key = found.contents.signature ? found.contents.signature->key : "";

@@ -24,6 +24,7 @@ struct Prepared {
     problem.seed = seed;
     tuner.prepare(problem);
   }
+  /// The component's options, all of them: those that plugin.cpp declares.
   static Options options() {
     Options result;
     result.set("length", int64_t{3});

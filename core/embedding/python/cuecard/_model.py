@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import byref, c_char_p, c_void_p, sizeof
@@ -42,7 +43,8 @@ _callback = threading.local()
 
 
 def _text(text: str, kept: list) -> CText:
-    data = text.encode()
+    # A half of a surrogate pair has no UTF-8: U+FFFD, as where the program reads files.
+    data = re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
     kept.append(data)
     return CText(data, len(data))
 
