@@ -44,7 +44,8 @@ public:
     if (ready.row.request->generate)
       scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut, true, most, tokens});
     else
-      scheduler_.answer(ready.row, {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut, false, most, tokens});
+      scheduler_.answer(ready.row,
+                        {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut, false, most, tokens});
     running_.erase(number);
   }
 

@@ -83,8 +83,8 @@ void show_warnings(const std::vector<std::string>& warnings) {
 Model load_model(const Values& values, const registry::Registry& plugins, at::Device device, bool weights) {
   set_threads(values);
   const NumberFormat format = format_of(values);
-  Model model = Model::load(model_path(values.text("model")), plugins,
-                            {device, format.dtype, weights, format.matrices});
+  Model model =
+      Model::load(model_path(values.text("model")), plugins, {device, format.dtype, weights, format.matrices});
   show_warnings(model.warnings());
   return model;
 }

@@ -8,11 +8,11 @@
 
 #include "machine/processors.hpp"
 #include "program/command_line.hpp"
+#include "program/commands/shipping_verbs.hpp"
 #include "program/doctor.hpp"
 #include "program/engine_library.hpp"
 #include "program/help.hpp"
 #include "program/new_plugin.hpp"
-#include "program/commands/shipping_verbs.hpp"
 #include "program/values.hpp"
 #include "registry/blocked.hpp"
 #include "registry/judge.hpp"
