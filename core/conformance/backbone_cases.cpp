@@ -172,7 +172,7 @@ void gradients(const Checked& each) {
   checks::gradients_of_conditioning(each.make, each.weights, each.batch());
 }
 
-/// A prefix is compared with the tokens that it stands for, which works in a bidirectional model of one layer only.
+/// The keys and values of a prefix are compared with those of real tokens in its place: exact only in a bidirectional model of one layer.
 std::string prefixes(const Subject& subject) {
   const Checking checking;
   const Checked whole(subject);

@@ -188,7 +188,7 @@ std::vector<Case> component_cases() {
       {"options", 0,
        "values that an option does not allow are refused with a sentence, and all others are taken", &options,
        true},
-      {"cycles", 0, "a thousand objects that are created and destroyed leave no memory behind", &cycles, true},
+      {"cycles", 0, "creating and destroying a thousand objects leaks no memory", &cycles, true},
       {"threads", 0,
        "eight threads create objects, and use one where the interface allows it, with the same results",
        &threads, true},

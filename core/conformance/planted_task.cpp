@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 
 #include <ATen/ops/equal.h>
@@ -215,6 +216,15 @@ std::vector<const Example*> pointers(const std::vector<Example>& rows) {
 std::vector<Prediction> predictions(const Model& model, const TaskPipeline& pipeline,
                                     const std::vector<Example>& rows) {
   return Predictor(model, {&pipeline}).predict(pointers(rows));
+}
+
+double difference_after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
+                               const std::vector<Example>& rows, const std::string& name) {
+  const std::filesystem::path place = subject.folder / (name + ".card");
+  save_card(to_card(pipeline, model), place);
+  const TaskPipeline read = pipeline_from_card(model, subject.plugins, read_card(place));
+  return largest_difference(predictions(model, pipeline, rows), predictions(model, read, rows),
+                            "the card after saving and reading it");
 }
 
 double largest_difference(const std::vector<Prediction>& a, const std::vector<Prediction>& b,

@@ -19,6 +19,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "files/temporary_folder.hpp"
 #include "registry/child_process.hpp"
 #include "registry/guard.hpp"
 
@@ -30,32 +31,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr char passed_mark = 'p', failed_mark = 'f', skipped_mark = 's';
-
-/// A folder of one case, removed by the parent whatever became of the child.
-class Folder {
-public:
-  Folder() {
-    std::error_code missing;
-    const fs::path temporary = fs::temp_directory_path(missing);
-    if (missing)
-      throw DataError("TMPDIR names no folder; set it to one that you can write to.");
-    std::string name = (temporary / "cuecard-check-XXXXXX").string();
-    if (!::mkdtemp(name.data()))
-      throw DataError("can't make a folder in " + temporary.string() + " (" + std::strerror(errno) +
-                      "); set TMPDIR to one that you can write to.");
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const fs::path& path() const { return path_; }
-
-private:
-  fs::path path_;
-};
 
 void redirect(int descriptor, const fs::path& file) {
   const int opened = ::open(file.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
@@ -163,7 +138,7 @@ Finding run_case(const Case& each, const registry::Registry& plugins,
                  const std::shared_ptr<const registry::Plugin>& plugin, std::size_t component,
                  const RunSettings& settings) {
   const bool whole = each.kind == 0 && !each.each_component;
-  const Folder folder;
+  const TemporaryFolder folder("check"); // removed by the parent, whatever becomes of the child
   const Subject subject{plugins,
                         plugin,
                         component,

@@ -194,12 +194,7 @@ std::string card(const Subject& subject) {
   return for_each_model(subject, [&](const Model& model, const Family& family) {
     const std::vector<Example> rows = planted_rows(rows_of_task, subject.seed);
     const TaskPipeline pipeline = trained_pipeline(subject, model, rows);
-    const std::filesystem::path place = subject.folder / (std::string(family.name) + ".card");
-    save_card(to_card(pipeline, model), place);
-    const TaskPipeline read = pipeline_from_card(model, subject.plugins, read_card(place));
-    const double difference =
-        largest_difference(predictions(model, pipeline, rows), predictions(model, read, rows),
-                           "the card after saving and reading it");
+    const double difference = difference_after_saving(subject, model, pipeline, rows, family.name);
     require(difference == 0, "the scores after saving and reading the card differ by " + shown(difference) +
                                  "; expected the same bits.");
   });

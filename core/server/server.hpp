@@ -78,7 +78,7 @@ private:
   void stop();
   /// Destroys what waits in it.
   void discard();
-  /// Looks after the folder, and does what is asked of its reader, until the server ends.
+  /// The reader thread: watches the folder and runs the requests that load cards, until the server ends.
   void watch_cards(ServedFolder& folder);
   void ask_reader(std::function<void(CardReader&)> errand);
 

@@ -28,7 +28,7 @@ void set_permissions(const fs::path& folder) {
     fs::permissions(entry.path(), file);
 }
 
-/// What installations and removals of this plugin left behind that were killed; the folder is locked. Returns whether there was any.
+/// Removes what killed installations and removals of this plugin left in the folder, which must be locked. Returns whether there was any.
 bool remove_leftovers(const fs::path& folder, const std::string& id) {
   bool any = false;
   std::error_code error;

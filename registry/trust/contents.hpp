@@ -60,7 +60,7 @@ struct SignedContents {
   std::optional<Signature> signature; ///< verified
 };
 
-/// `shown` stands for the folder in errors. Throws DataError if CONTENTS is missing or damaged, or if there is a SIGNATURE that is not that
+/// `shown` names the folder in errors. Throws DataError if CONTENTS is missing or damaged, or if there is a SIGNATURE that is not that
 /// of its bytes.
 SignedContents read_signed_contents(const std::filesystem::path& folder, const std::string& shown);
 

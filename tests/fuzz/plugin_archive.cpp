@@ -1,14 +1,14 @@
 // An archive of a plugin: what is unpacked are the listed files with their listed sizes, in the folder and nowhere else.
+#include "files/temporary_folder.hpp"
 #include "memory_file.hpp"
 #include "parser.hpp"
 #include "shipping/archive/archive.hpp"
-#include "shipping/archive/temporary_folder.hpp"
 
 using namespace cuecard;
 
 int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
   const fuzz::MemoryFile file(bytes, size);
-  const shipping::TemporaryFolder folder;
+  const TemporaryFolder folder("fuzz");
   return fuzz::read_or_refuse([&] {
     shipping::unpack_archive(file.path(), folder.path());
     const registry::SignedContents found = registry::read_signed_contents(folder.path(), "fuzzed");

@@ -9,6 +9,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "files/temporary_folder.hpp"
 #include "host/cards_folder.hpp"
 #include "host/device.hpp"
 #include "host/interrupt.hpp"
@@ -87,26 +88,6 @@ std::vector<std::vector<int64_t>> confusion_of(const LabelPredictions& rows) {
   }
   return confusion(predicted, gold, std::ssize(rows.labels));
 }
-
-/// A temporary folder for cards that are not kept.
-class Scratch {
-public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "cuecard-compare-XXXXXX").string();
-    if (!::mkdtemp(name.data()))
-      throw DataError("no folder could be created in " + std::filesystem::temp_directory_path().string() +
-                      "; set TMPDIR to a writable folder.");
-    path = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  std::filesystem::path path;
-};
 
 int64_t bytes_in(const std::filesystem::path& folder) {
   int64_t bytes = 0;
@@ -242,8 +223,8 @@ int compare_tuners(const Values& values) {
   std::vector<TrainingTask> tasks{
       read_training_task(values.text("task"), tuners, plugins, labelled_rows(values))};
   const ComparedRows rows = read_compared_rows(tasks[0], labelled_rows(values));
-  const Scratch scratch;
-  std::filesystem::path out = scratch.path;
+  const TemporaryFolder scratch("compare"); // for cards that are not kept
+  std::filesystem::path out = scratch.path();
   std::optional<CardsFolder> folder;
   std::optional<OutputLock> lock;
   if (values.given("out")) {

@@ -14,7 +14,7 @@ struct PluginFolder {
 };
 
 /// Compares every file with CONTENTS (size and SHA-256), CONTENTS with its signature, and the sidecar with the manifest in the library,
-/// which is read and not loaded. `shown` stands for the folder in errors. Throws DataError for whatever differs, is missing or too much.
+/// which is read and not loaded. `shown` names the folder in errors. Throws DataError for a file that is missing, unexpected or different.
 PluginFolder read_plugin_folder(const std::filesystem::path& folder, const std::string& shown);
 
 } // namespace cuecard::shipping

@@ -10,10 +10,10 @@
 #include "files/atomic_write.hpp"
 #include "files/run_lock.hpp"
 #include "files/sha256.hpp"
+#include "files/temporary_folder.hpp"
 #include "sdk/manifest/file_bytes.hpp"
 #include "shipping/archive/archive.hpp"
 #include "shipping/archive/plugin_folder.hpp"
-#include "shipping/archive/temporary_folder.hpp"
 
 namespace cuecard::shipping {
 
@@ -40,7 +40,7 @@ Json entry_json(const fs::path& archive) {
   if (!is_archive_name(archive.filename().string()))
     throw DataError(archive.string() + ": can't be in an index under this name; rename it to letters, digits, "
                                        "\".\", \"_\", \"+\" and \"-\", such as my-tuner-1.0.0.tar.gz.");
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("plugin");
   unpack_archive(archive, folder.path());
   const PluginFolder plugin = read_plugin_folder(folder.path(), archive.string());
   const auto& signature = plugin.contents.signature;

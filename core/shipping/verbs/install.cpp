@@ -6,9 +6,9 @@
 
 #include <cuecard/error.hpp>
 
+#include "files/temporary_folder.hpp"
 #include "program/one_line.hpp"
 #include "registry/registry.hpp"
-#include "shipping/archive/temporary_folder.hpp"
 #include "shipping/index/index_source.hpp"
 #include "shipping/index/version_order.hpp"
 #include "shipping/installation.hpp"
@@ -149,7 +149,7 @@ void print(const InstallResult& result, bool json) {
 }
 
 InstallResult install_choice(const Choice& choice, const PluginPlace& place, const InstallRules& rules) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("plugin");
   const fs::path archive = folder.path() / choice.entry->archive;
   choice.source->fetch(*choice.entry, archive);
   return place.install(archive, rules);

@@ -21,7 +21,7 @@ from cuecard import _progress, _training
 from cuecard._library import Error, ErrorKind
 
 TIMEOUT = 25
-"""Seconds that another rank may be behind; CUECARD_RANK_TIMEOUT."""
+"""Time in seconds after which a rank that does not reach an exchange is given up (CUECARD_RANK_TIMEOUT)."""
 START_TIMEOUT = 600
 """The same before the first step, while models are loaded; CUECARD_RANK_START_TIMEOUT."""
 

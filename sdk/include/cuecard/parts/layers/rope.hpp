@@ -61,7 +61,7 @@ private:
   void read_longrope(const Configuration& configuration);
   void read_llama3(const Configuration& configuration);
   double yarn_kept(int64_t i) const;
-  /// The length that stands for `length`: texts of one class have the same frequencies.
+  /// The representative of `length`: texts whose lengths have one representative have the same frequencies.
   int64_t length_class(int64_t length) const;
 
   std::string layers_;
