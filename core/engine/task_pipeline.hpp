@@ -63,7 +63,7 @@ struct TaskPipeline {
 
   /// Whether it labels words instead of whole examples.
   bool labels_words() const { return layout.positions.kind == OutputPositions::Kind::words; }
-  /// The label that stands for `label` (Verbalizer::label_representatives).
+  /// The representative of `label` (Verbalizer::label_representatives).
   int64_t representative(int64_t label) const;
   /// What the verbalizer predicts. It must have been created.
   Predicts predicts() const;

@@ -41,7 +41,7 @@ struct Call {
   Serving& serving;
   std::shared_ptr<Exchange> exchange;
   Form form = Form::openai;
-  std::string name; ///< what stands for {name} in the path
+  std::string name; ///< the part of the path that matched {name}
 
   void answer(Reply reply) const { exchange->answer(std::move(reply)); }
 };

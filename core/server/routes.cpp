@@ -52,7 +52,7 @@ std::optional<std::string> decoded(std::string_view text) {
   return result;
 }
 
-/// What stands for `{name}` in `path`, "" where the pattern has none; nothing when the path is another one.
+/// The part of `path` that matches `{name}`, "" where the pattern has none; nothing when `path` does not match.
 std::optional<std::string> match(std::string_view pattern, std::string_view path) {
   const std::size_t open = pattern.find('{');
   if (open == std::string_view::npos)

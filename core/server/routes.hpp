@@ -10,14 +10,14 @@ namespace cuecard::server {
 
 struct Route {
   const char* method;
-  const char* path; ///< `{name}` stands for one part of it
+  const char* path; ///< `{name}` matches one part of it
   Form form;
   void (*serve)(const Call& call); ///< null: Server answers it itself, whatever its state
 };
 
 struct FoundRoute {
   const Route* route = nullptr; ///< null: there is none of that path, or not for that method
-  std::string name;             ///< what stands for `{name}`, decoded
+  std::string name;             ///< the part that matched `{name}`, decoded
   std::string allowed;          ///< methods of the path, when this one is not among them
 };
 

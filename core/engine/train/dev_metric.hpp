@@ -14,7 +14,7 @@
 
 namespace cuecard {
 
-/// The gold labels of `example`, in the form that `pipeline` predicts: one label (that which stands for it,
+/// The gold labels of `example`, in the form that `pipeline` predicts: one label (its representative,
 /// Verbalizer::label_representatives), all labels that it has, or one per word. DataError when they are unknown.
 std::vector<int64_t> gold_labels(const TaskPipeline& pipeline, const Example& example);
 

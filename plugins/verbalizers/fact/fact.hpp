@@ -4,7 +4,7 @@
 /// With p the model's distribution over its whole vocabulary at the answer slot and w(y) the token of object y:
 ///   score(y) = log p(w(y)), over the objects of one token; others are never predicted
 ///   loss     = -log p(w(gold)), normalised over the whole vocabulary (Shin et al. 2020, section 2)
-/// Objects that are the same token are one candidate, which the first of them stands for.
+/// Objects that are the same token are one candidate, represented by the first of them.
 #pragma once
 
 #include <string>
@@ -40,7 +40,7 @@ private:
   std::vector<std::string> words_;       ///< by label, prefix included
   std::vector<std::size_t> lengths_;     ///< by label, tokens; 0 if the vocabulary can't encode the word
   std::vector<int64_t> representatives_; ///< by label
-  at::Tensor token_ids_, labels_; ///< [candidates] int64: their tokens and the labels that stand for them
+  at::Tensor token_ids_, labels_; ///< [candidates] int64: their tokens and the labels that represent them
   at::Tensor candidates_;         ///< [labels] int64: `representatives_` on the device
 };
 

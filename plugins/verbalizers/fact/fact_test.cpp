@@ -105,7 +105,7 @@ TEST_CASE("an object's word is the task file's, if it has one") {
   CHECK(fact.answer_text(1) == std::vector<std::string>{" b"});
 }
 
-TEST_CASE("objects of one token are one candidate, which the first of them stands for") {
+TEST_CASE("objects of one token are one candidate, represented by the first of them") {
   const Fact fact = made({"a", "two", "b", "A"});
   CHECK(fact.label_representatives() == std::vector<int64_t>{0, 1, 2, 0});
   CHECK(fact.output_request().token_ids.equal(at::tensor({1, 2}, at::kLong)));

@@ -70,7 +70,7 @@ GoldTokens gold_tokens(const Batch& batch, const Prompts& prompts, const std::st
   return gold;
 }
 
-/// The selected token of entry `e` that stands for no answer: the one outside the field, or the last, if a causal model's prompt ends
+/// The selected token of entry `e` that means "no answer": the one outside the field, or the last, if a causal model's prompt ends
 /// in the field.
 int64_t null_token(const Batch& batch, std::size_t e) {
   for (int64_t token = batch.answer_offsets[e]; token < batch.answer_offsets[e + 1]; ++token)

@@ -62,7 +62,7 @@ struct Decision {
   /// The example's label, or one for each of its words (-1 for a word lost to truncation). With VerbalizerTarget::multi_label all
   /// labels that it has, ascending.
   std::vector<int64_t> labels;
-  /// One per label of the task: of a single label they sum to 1, with VerbalizerTarget::multi_label each stands for itself.
+  /// One per label of the task: of a single label they sum to 1, with VerbalizerTarget::multi_label each is independent.
   std::vector<double> probabilities;
   std::string text;            ///< a span of the input, "" for no answer, or the generated text
   double value = std::nan(""); ///< log-likelihood of `text`
@@ -124,8 +124,8 @@ public:
   /// element has one text per slot. Empty (the default): slots stay open.
   virtual std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const;
 
-  /// By label, the label that stands for it: labels with one representative are the same answer (objects of a relation that are one
-  /// token), only the representative is predicted, and that is right for all of them. Empty (the default): each stands for itself.
+  /// [labels]: the representative of each label. Labels with the same representative are the same answer (objects of a relation that are
+  /// one token): only the representative is predicted, and it is correct for each of them. Empty (the default): all labels are distinct.
   virtual std::vector<int64_t> label_representatives() const { return {}; }
 
   /// Adjusts to the model's output for content-free input, before training and before use.
