@@ -61,6 +61,7 @@ function(cuecard_add_plugin id)
     include("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/doctest_main.cmake")
     add_executable(${id}-test ${plugin_TESTS})
     target_link_libraries(${id}-test PRIVATE ${id}-objects ${plugin_TEST_LINK} cuecard-doctest-main)
+    target_compile_options(${id}-test PRIVATE ${CUECARD_TEST_OPTIONS}) # empty outside Cuecard's own tree
     target_compile_definitions(${id}-test PRIVATE NDEBUG "CUECARD_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
     set_target_properties(${id}-test PROPERTIES CXX_EXTENSIONS OFF RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     add_test(NAME ${id}-test COMMAND ${id}-test)
