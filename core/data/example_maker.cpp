@@ -69,7 +69,7 @@ bool take_json_list(Cell& cell) {
   if (!parse_json_value(text, value, oddities).empty())
     return !text.starts_with("['") && !text.starts_with("[\""); // "[sic] a film [...]" may be words
   if (std::any_of(value.members.begin(), value.members.end(), [](const auto& member) {
-        return !member.second.is_scalar() || member.second.kind == JsonValue::Kind::null;
+        return !member.value.is_scalar() || member.value.kind == JsonValue::Kind::null;
       }))
     return true;
   cell.list = true;

@@ -17,12 +17,12 @@ Cell cell_of(const JsonValue& scalar) {
 
 bool holds_scalars(const JsonValue& list) {
   return std::all_of(list.members.begin(), list.members.end(), [](const auto& member) {
-    return member.second.is_scalar() && member.second.kind != Kind::null;
+    return member.value.is_scalar() && member.value.kind != Kind::null;
   });
 }
 
 bool holds_objects(const JsonValue& list) {
-  return list.kind == Kind::list && !list.members.empty() && list.members[0].second.kind == Kind::object;
+  return list.kind == Kind::list && !list.members.empty() && list.members[0].value.kind == Kind::object;
 }
 
 /// Appends the cells of `value`, each named by its path below `name`; elements of a list of objects are named by
@@ -40,7 +40,7 @@ void flatten(const JsonValue& value, const std::string& name,
     cells.emplace_back(name, std::move(cell));
   } else if (value.kind == Kind::list) {
     for (std::size_t i = 0; i < value.members.size(); ++i)
-      flatten(value.members[i].second, prefix + std::to_string(i), cells);
+      flatten(value.members[i].value, prefix + std::to_string(i), cells);
   } else if (value.kind != Kind::null) {
     cells.emplace_back(name, cell_of(value));
   }
@@ -63,7 +63,7 @@ std::string remedy_for(const JsonValue& object) {
   constexpr const char* as_pandas = " in pandas; write it with orient=\"records\"";
   const auto is = [&](const std::string& key, Kind kind) {
     return std::ranges::any_of(
-        object.members, [&](const auto& member) { return member.first == key && member.second.kind == kind; });
+        object.members, [&](const auto& member) { return member.name == key && member.value.kind == kind; });
   };
   if (is("columns", Kind::list) && is("data", Kind::list))
     return std::string("the file looks like a table of orient=\"split\"") + as_pandas;
@@ -71,8 +71,8 @@ std::string remedy_for(const JsonValue& object) {
     if (holds_objects(member))
       return "the rows may be those of its list \"" + shown(key) + "\"; save that list alone";
   const bool of_objects = std::ranges::all_of(object.members, [&](const auto& member) {
-    return member.second.kind == Kind::object && !member.second.members.empty() &&
-           member.second.members.size() == object.members[0].second.members.size();
+    return member.value.kind == Kind::object && !member.value.members.empty() &&
+           member.value.members.size() == object.members[0].value.members.size();
   });
   return object.members.empty() || !of_objects
              ? ""

@@ -58,8 +58,8 @@ private:
     if (!std::exchange(started_, true))
       return *open_[0];
     JsonValue& parent = *open_.back();
-    parent.members.emplace_back(parent.kind == Kind::object ? std::move(key_) : "", JsonValue{});
-    return parent.members.back().second;
+    parent.members.push_back({parent.kind == Kind::object ? std::move(key_) : "", {}});
+    return parent.members.back().value;
   }
   bool scalar(Kind kind, std::string text) {
     JsonValue& value = add();
@@ -80,14 +80,14 @@ private:
   void keep_last_values(JsonValue& object) {
     std::map<std::string_view, std::size_t> last;
     for (std::size_t i = 0; i < object.members.size(); ++i)
-      last[object.members[i].first] = i;
+      last[object.members[i].name] = i;
     if (last.size() == object.members.size())
       return;
     oddities_.repeated_keys += static_cast<int64_t>(object.members.size() - last.size());
     std::vector<bool> stays(object.members.size());
     for (const auto& [name, i] : last)
       stays[i] = true;
-    std::vector<std::pair<std::string, JsonValue>> members;
+    std::vector<JsonMember> members;
     for (std::size_t i = 0; i < stays.size(); ++i)
       if (stays[i])
         members.push_back(std::move(object.members[i]));

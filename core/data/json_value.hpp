@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace cuecard {
+
+struct JsonMember;
 
 /// A parsed value. Numbers and booleans keep their JSON text.
 struct JsonValue {
@@ -16,10 +17,14 @@ struct JsonValue {
 
   Kind kind = Kind::null;
   std::string text;
-  std::vector<std::pair<std::string, JsonValue>>
-      members; ///< in the file's order; those of a list have no names
+  std::vector<JsonMember> members; ///< in the file's order; those of a list have no names
 
   bool is_scalar() const { return kind != Kind::object && kind != Kind::list; }
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
 };
 
 /// What was read although standard JSON has it not, or says nothing about it.

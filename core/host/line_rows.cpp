@@ -36,7 +36,7 @@ bool LineRows::is_whole_json(std::string_view text) const {
   if (!is_json(text) || !parse_json_value(text, value, oddities).empty())
     return false;
   const bool list = value.kind == JsonValue::Kind::list && !value.members.empty();
-  return (list ? value.members[0].second : value).kind == JsonValue::Kind::object;
+  return (list ? value.members[0].value : value).kind == JsonValue::Kind::object;
 }
 
 std::string LineRows::problem_of_text(std::string_view text) const {
