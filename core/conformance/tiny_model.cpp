@@ -10,7 +10,7 @@
 #include "files/atomic_write.hpp"
 #include "model/configuration_json.hpp"
 #include "model/safetensors/safetensors.hpp"
-#include "tokenizer/byte_level.hpp"
+#include "tokenizer/text/byte_level.hpp"
 
 namespace cuecard::conformance {
 

@@ -5,7 +5,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "data/text.hpp"
 
 namespace cuecard {

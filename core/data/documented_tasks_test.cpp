@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "data/data_labels.hpp"
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "data/task_file.hpp"
 
 using namespace cuecard;

@@ -7,7 +7,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "data/json_value.hpp"
+#include "data/formats/json_value.hpp"
 #include "data/text.hpp"
 
 namespace cuecard {

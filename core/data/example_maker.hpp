@@ -5,7 +5,7 @@
 
 #include <cuecard/example.hpp>
 
-#include "data/record.hpp"
+#include "data/formats/record.hpp"
 #include "data/record_layout.hpp"
 
 namespace cuecard {

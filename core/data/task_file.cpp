@@ -9,10 +9,10 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/formats/text_decoder.hpp"
 #include "data/json_object.hpp"
 #include "data/layout_json.hpp"
 #include "data/text.hpp"
-#include "data/text_decoder.hpp"
 #include "files/strict_json.hpp"
 #include "metrics/task_metric.hpp"
 

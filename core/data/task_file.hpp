@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "data/record_layout.hpp"
-#include "data/sampler.hpp"
+#include "data/sampling/sampler.hpp"
 
 namespace cuecard {
 

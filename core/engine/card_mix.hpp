@@ -9,8 +9,8 @@
 #include <cuecard/conditioning.hpp>
 
 #include "batch/pack.hpp"
+#include "engine/checks/slot_counts.hpp"
 #include "engine/counters.hpp"
-#include "engine/slot_counts.hpp"
 #include "engine/task_pipeline.hpp"
 
 namespace cuecard {

@@ -2,7 +2,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/returned_values.hpp"
+#include "engine/checks/returned_values.hpp"
 #include "registry/guard.hpp"
 #include "registry/registry.hpp"
 

@@ -2,9 +2,9 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/checks/weight_checks.hpp"
 #include "engine/covered_vocabulary.hpp"
 #include "engine/guarded.hpp"
-#include "engine/weight_checks.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard {

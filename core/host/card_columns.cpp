@@ -4,7 +4,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "data/task_file.hpp"
 #include "data/text.hpp"
 #include "data/text_fields.hpp"

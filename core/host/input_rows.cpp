@@ -9,11 +9,11 @@
 
 #include <cuecard/error.hpp>
 
-#include "data/json_value.hpp"
-#include "data/readers.hpp"
+#include "data/formats/json_value.hpp"
+#include "data/formats/readers.hpp"
+#include "data/formats/text_decoder.hpp"
 #include "data/task_file.hpp"
 #include "data/text.hpp"
-#include "data/text_decoder.hpp"
 #include "data/text_fields.hpp"
 #include "host/interrupt.hpp"
 #include "host/line_rows.hpp"

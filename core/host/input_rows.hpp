@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "data/record_layout.hpp"
 #include "host/card_columns.hpp"
 #include "host/input_row.hpp"

@@ -1,8 +1,8 @@
 #include "host/line_rows.hpp"
 
-#include "data/json_value.hpp"
+#include "data/formats/json_value.hpp"
+#include "data/formats/text_decoder.hpp"
 #include "data/text.hpp"
-#include "data/text_decoder.hpp"
 
 namespace cuecard::host {
 

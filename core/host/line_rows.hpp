@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "host/card_columns.hpp"
 #include "host/input_row.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "data/text_decoder.hpp"
+#include "data/formats/text_decoder.hpp"
 
 namespace cuecard::host {
 

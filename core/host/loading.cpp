@@ -6,8 +6,8 @@
 #include <cuecard/error.hpp>
 
 #include "data/data_labels.hpp"
+#include "data/formats/text_decoder.hpp"
 #include "data/task_file.hpp"
-#include "data/text_decoder.hpp"
 #include "engine/guarded.hpp"
 #include "engine/untrained_tuner.hpp"
 #include "files/strict_json.hpp"

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "server/endpoints.hpp"
+#include "server/endpoints/endpoints.hpp"
 
 namespace cuecard::server {
 

@@ -10,7 +10,7 @@
 #include <boost/asio/post.hpp>
 
 #include "server/cards/served_folder.hpp"
-#include "server/documents.hpp"
+#include "server/documents/documents.hpp"
 #include "server/json.hpp"
 #include "server/log.hpp"
 #include "server/routes.hpp"

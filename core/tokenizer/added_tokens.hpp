@@ -6,11 +6,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tokenizer/aligned_text.hpp"
-#include "tokenizer/byte_trie.hpp"
-#include "tokenizer/field.hpp"
-#include "tokenizer/normalizer.hpp"
-#include "tokenizer/pieces.hpp"
+#include "tokenizer/files/field.hpp"
+#include "tokenizer/models/byte_trie.hpp"
+#include "tokenizer/models/pieces.hpp"
+#include "tokenizer/normalizers/normalizer.hpp"
+#include "tokenizer/text/aligned_text.hpp"
 
 namespace cuecard::tokenizer {
 

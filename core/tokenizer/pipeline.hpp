@@ -8,13 +8,13 @@
 #include <cuecard/vocabulary.hpp>
 
 #include "tokenizer/added_tokens.hpp"
-#include "tokenizer/decoder.hpp"
-#include "tokenizer/model.hpp"
-#include "tokenizer/normalizer.hpp"
-#include "tokenizer/pieces.hpp"
+#include "tokenizer/decoders/decoder.hpp"
+#include "tokenizer/models/model.hpp"
+#include "tokenizer/models/pieces.hpp"
+#include "tokenizer/models/word_cache.hpp"
+#include "tokenizer/normalizers/normalizer.hpp"
 #include "tokenizer/post_processor.hpp"
-#include "tokenizer/pre_tokenizer.hpp"
-#include "tokenizer/word_cache.hpp"
+#include "tokenizer/pre_tokenizers/pre_tokenizer.hpp"
 
 namespace cuecard::tokenizer {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "tokenizer/field.hpp"
+#include "tokenizer/files/field.hpp"
 
 namespace cuecard::tokenizer {
 

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tokenizer/json_file.hpp"
+#include "tokenizer/files/json_file.hpp"
 
 namespace cuecard::tokenizer {
 namespace {

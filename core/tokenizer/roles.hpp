@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "tokenizer/added_tokens.hpp"
-#include "tokenizer/pieces.hpp"
+#include "tokenizer/models/pieces.hpp"
 #include "tokenizer/post_processor.hpp"
 
 #include <cuecard/vocabulary.hpp>

@@ -8,8 +8,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "tokenizer/field.hpp"
-#include "tokenizer/model.hpp"
+#include "tokenizer/files/field.hpp"
+#include "tokenizer/models/model.hpp"
 #include "tokenizer/pipeline.hpp"
 
 namespace cuecard::tokenizer {

@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tokenizer/chat_template.hpp"
-#include "tokenizer/json_file.hpp"
-#include "tokenizer/older_files.hpp"
+#include "tokenizer/files/chat_template.hpp"
+#include "tokenizer/files/json_file.hpp"
+#include "tokenizer/files/older_files.hpp"
 #include "tokenizer/roles.hpp"
 #include "tokenizer/steps.hpp"
 #include "tokenizer/tokenizer.hpp"

@@ -5,7 +5,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 
-#include "engine/weight_checks.hpp"
+#include "engine/checks/weight_checks.hpp"
 
 using namespace cuecard;
 

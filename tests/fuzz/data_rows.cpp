@@ -1,7 +1,7 @@
 // Data files. The first line holds the layout: format, `header` if there is one, and columns by name or number.
 #include <sstream>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "parser.hpp"
 
 using namespace cuecard;

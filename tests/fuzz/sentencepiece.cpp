@@ -3,7 +3,7 @@
 
 #include "parser.hpp"
 #include "tokenize.hpp"
-#include "tokenizer/sentencepiece_json.hpp"
+#include "tokenizer/files/sentencepiece_json.hpp"
 #include "tokenizer/steps.hpp"
 
 using namespace cuecard;

@@ -3,7 +3,7 @@
 
 #include "parser.hpp"
 #include "tokenize.hpp"
-#include "tokenizer/json_file.hpp"
+#include "tokenizer/files/json_file.hpp"
 #include "tokenizer/steps.hpp"
 
 using namespace cuecard;

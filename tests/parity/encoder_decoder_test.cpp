@@ -5,7 +5,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/training/trainable_prefix.hpp>
 
-#include "sdk/parts/attention/kv_cache_pool.hpp"
+#include "sdk/parts/kv_cache/kv_cache_pool.hpp"
 
 #include "recorded.hpp"
 

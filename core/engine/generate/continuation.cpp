@@ -9,7 +9,7 @@
 
 #include <cuecard/parts/index_tensor.hpp>
 
-#include "engine/finite_check.hpp"
+#include "engine/checks/finite_check.hpp"
 
 namespace cuecard {
 

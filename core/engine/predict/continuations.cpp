@@ -5,7 +5,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/finite_check.hpp"
+#include "engine/checks/finite_check.hpp"
 #include "engine/predict/predictor.hpp"
 #include "engine/tokenized_example.hpp"
 

@@ -8,7 +8,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/finite_check.hpp"
+#include "engine/checks/finite_check.hpp"
 #include "engine/predict/ensemble.hpp"
 #include "engine/predict/pipeline_scorer.hpp"
 #include "engine/predict/scores.hpp"

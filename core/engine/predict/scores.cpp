@@ -2,7 +2,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/finite_check.hpp"
+#include "engine/checks/finite_check.hpp"
 
 namespace cuecard {
 

@@ -10,9 +10,9 @@
 #include <cuecard/tuner.hpp>
 
 #include "batch/pack.hpp"
+#include "engine/checks/slot_counts.hpp"
 #include "engine/counters.hpp"
 #include "engine/prefix_cache/training_prefix_cache.hpp"
-#include "engine/slot_counts.hpp"
 #include "engine/task_pipeline.hpp"
 
 namespace cuecard {

@@ -1,7 +1,7 @@
 /// Prints what became of the records of a data file.
 #pragma once
 
-#include "data/record_report.hpp"
+#include "data/formats/record_report.hpp"
 #include "host/output/messages.hpp"
 
 namespace cuecard::host {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "card/card.hpp"
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "engine/model.hpp"
 #include "host/output/cut_message.hpp"
 #include "host/runs/training_task.hpp"

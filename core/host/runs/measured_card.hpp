@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "engine/predict/predictor.hpp"
 #include "engine/train/dev_metric.hpp"
 #include "host/output/json_line.hpp"

@@ -3,9 +3,9 @@
 #include <cuecard/error.hpp>
 
 #include "data/data_labels.hpp"
-#include "data/sample_checks.hpp"
-#include "data/sampler.hpp"
-#include "data/split.hpp"
+#include "data/sampling/sample_checks.hpp"
+#include "data/sampling/sampler.hpp"
+#include "data/sampling/split.hpp"
 #include "host/output/messages.hpp"
 #include "host/output/record_messages.hpp"
 #include "program/failure.hpp"

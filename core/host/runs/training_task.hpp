@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "data/task_file.hpp"
 #include "engine/task_pipeline.hpp"
 #include "engine/train/train.hpp"

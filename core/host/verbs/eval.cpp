@@ -4,7 +4,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "data/readers.hpp"
+#include "data/formats/readers.hpp"
 #include "data/task_file.hpp"
 #include "engine/predict/predictor.hpp"
 #include "engine/train/dev_metric.hpp"

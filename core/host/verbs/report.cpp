@@ -5,7 +5,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "data/json_value.hpp"
+#include "data/formats/json_value.hpp"
 #include "files/atomic_write.hpp"
 #include "files/strict_json.hpp"
 #include "host/report/report_page.hpp"

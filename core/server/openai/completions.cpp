@@ -4,7 +4,7 @@
 #include <random>
 
 #include "engine/generate/generator.hpp"
-#include "server/endpoints.hpp"
+#include "server/endpoints/endpoints.hpp"
 #include "server/json.hpp"
 #include "server/openai/completion_form.hpp"
 #include "server/openai/completion_settings.hpp"

@@ -8,7 +8,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "attention/attention_strategies.hpp"
+#include "attention/strategies/attention_strategies.hpp"
 
 namespace cuecard {
 

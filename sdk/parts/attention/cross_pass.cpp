@@ -5,8 +5,8 @@
 
 #include <cuecard/error.hpp>
 
-#include "attention/kv_cache_pool.hpp"
 #include "attention/prefixes.hpp"
+#include "kv_cache/kv_cache_pool.hpp"
 
 namespace cuecard {
 

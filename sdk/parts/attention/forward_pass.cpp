@@ -11,10 +11,10 @@
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/training/reparametrisation.hpp>
 
-#include "attention/kv_cache_pool.hpp"
 #include "attention/late_layout.hpp"
 #include "attention/positions.hpp"
 #include "attention/prefixes.hpp"
+#include "kv_cache/kv_cache_pool.hpp"
 
 namespace cuecard {
 

@@ -1,0 +1,138 @@
+#include <algorithm>
+
+#include <cuecard/error.hpp>
+
+#include "data/formats/record.hpp"
+#include "data/text.hpp"
+
+namespace cuecard {
+
+namespace {
+
+std::vector<std::string> split_at_blanks(std::string_view line) {
+  std::vector<std::string> columns;
+  for (std::size_t at = line.find_first_not_of(" \t"); at != line.npos;) {
+    const std::size_t end = std::min(line.find_first_of(" \t", at), line.size());
+    columns.emplace_back(line.substr(at, end - at));
+    at = line.find_first_not_of(" \t", end);
+  }
+  return columns;
+}
+
+std::vector<std::string> split_at(char separator, std::string_view line) {
+  std::vector<std::string> columns;
+  for (std::size_t at = 0;;) {
+    const std::size_t end = std::min(line.find(separator, at), line.size());
+    columns.emplace_back(trimmed(line.substr(at, end - at)));
+    if (end == line.size())
+      return columns;
+    at = end + 1;
+  }
+}
+
+/// The next line, without its end. False after the last one.
+bool next_line(std::string_view bytes, std::size_t& at, std::string_view& line) {
+  if (at >= bytes.size())
+    return false;
+  const std::size_t end = std::min(bytes.find('\n', at), bytes.size());
+  line = bytes.substr(at, end - at);
+  while (line.ends_with('\r'))
+    line.remove_suffix(1);
+  at = end + 1;
+  return true;
+}
+
+bool is_no_word(std::string_view line) {
+  return trimmed(line).empty() || line.starts_with("-DOCSTART-");
+}
+
+/// The column separator of the file; a space means any run of spaces and tabs.
+char separator_of(std::string_view bytes, const std::string& origin) {
+  int64_t number = 0, with_tab = 0, without_tab = 0; // the first lines of each kind
+  std::size_t at = 0, columns = 0;
+  bool same_at_blanks = true;
+  for (std::string_view line; next_line(bytes, at, line);) {
+    ++number;
+    const bool tab = line.find('\t') != line.npos;
+    if (is_no_word(line) || (line.starts_with('#') && !tab))
+      continue;
+    int64_t& first = tab ? with_tab : without_tab;
+    first = first == 0 ? number : first;
+    const std::size_t count = split_at_blanks(line).size();
+    same_at_blanks = same_at_blanks && (columns == 0 || columns == count);
+    columns = count;
+  }
+  if (with_tab == 0 || (without_tab > 0 && same_at_blanks))
+    return ' ';
+  if (without_tab > 0)
+    throw DataError(
+        origin + ", line " + std::to_string(without_tab) + ": there is no tab, and line " +
+        std::to_string(with_tab) +
+        " has one, so it is not clear what separates columns; say it with \"separator\" (\"tab\" or "
+        "\"blank\") in the task file or --separator.");
+  return '\t';
+}
+
+class ConllSource : public RecordSource {
+public:
+  ConllSource(std::string_view bytes, char separator) : bytes_(bytes), separator_(separator) {
+    std::size_t at = 0;
+    for (std::string_view line; columns_ == 0 && next_line(bytes_, at, line);)
+      if (!is_no_word(line) && !line.starts_with('#'))
+        columns_ = split(line).size();
+  }
+
+  const std::vector<std::string>& header() const override { return no_header_; }
+
+  bool next(Record& record) override {
+    record = {};
+    for (std::string_view line; next_line(bytes_, at_, line);) {
+      ++line_;
+      if (!is_no_word(line))
+        add(line, record);
+      else if (record.line > 0)
+        return true;
+    }
+    return record.line > 0;
+  }
+
+private:
+  std::vector<std::string> split(std::string_view line) const {
+    return separator_ == ' ' ? split_at_blanks(line) : split_at(separator_, line);
+  }
+
+  void add(std::string_view line, Record& record) const {
+    std::vector<std::string> columns = split(line);
+    if (line.starts_with('#') && columns.size() != columns_)
+      return; // a comment
+    if (record.line == 0) {
+      record.line = line_;
+      record.cells.resize(columns.size(), {"", Cell{"", {}, true}});
+    }
+    if (columns.size() != record.cells.size()) {
+      if (record.problem.empty())
+        record.problem = "line " + std::to_string(line_) + " has " + std::to_string(columns.size()) +
+                         " columns, and the first line of the sentence has " +
+                         std::to_string(record.cells.size());
+      return;
+    }
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      record.cells[i].second.items.push_back(std::move(columns[i]));
+  }
+
+  std::string_view bytes_;
+  char separator_;
+  std::size_t at_ = 0;
+  int64_t line_ = 0;
+  std::size_t columns_ = 0; ///< of the first line that is surely a word
+  std::vector<std::string> no_header_;
+};
+
+} // namespace
+
+std::unique_ptr<RecordSource> conll_records(std::string_view bytes, std::optional<char> separator,
+                                            const std::string& origin) {
+  return std::make_unique<ConllSource>(bytes, separator ? *separator : separator_of(bytes, origin));
+}
+
+} // namespace cuecard

@@ -1,0 +1,159 @@
+// Expected values are those of Python: json.loads of each line, pandas.read_json(lines=True) and json.load.
+#include <doctest/doctest.h>
+
+#include <cuecard/error.hpp>
+
+#include "data/formats/readers.hpp"
+
+using namespace cuecard;
+
+namespace {
+
+struct Result {
+  std::vector<std::string> texts;
+  std::vector<int64_t> lines;
+  RecordReport report;
+};
+
+Result read(const std::string& bytes) {
+  RecordLayout layout;
+  layout.fields["text"] = {"text", 0};
+  Result result;
+  for (const Example& example : parse_examples(bytes, "d.json", layout, {}, {}, result.report)) {
+    result.texts.push_back(example.fields.at("text"));
+    result.lines.push_back(example.line);
+  }
+  return result;
+}
+
+using Texts = std::vector<std::string>;
+using Lines = std::vector<int64_t>;
+
+} // namespace
+
+TEST_CASE("a list of objects is rows, on one line or on several") {
+  // json.dumps(rows), json.dumps(rows, indent=2), one object a line between brackets, and commas first.
+  CHECK(read(R"([{"text": "a"}, {"text": "b"}])").texts == Texts{"a", "b"});
+  const Result indented =
+      read("[\n  {\n    \"text\": \"a [1] {\\\"}\"\n  },\n  {\n    \"text\": \"b\"\n  }\n]\n");
+  CHECK(indented.texts == Texts{"a [1] {\"}", "b"});
+  CHECK(indented.lines == Lines{2, 5});
+  CHECK(read("[\n{\"text\": \"a\"},\n{\"text\": \"b\"}\n]").lines == Lines{2, 3});
+  CHECK(read("[{\"text\": \"a\"}\n,{\"text\": \"b\"}\n]").texts == Texts{"a", "b"});
+  CHECK(read("\n\n[{\"text\": \"a\"}]\n").texts == Texts{"a"});
+}
+
+TEST_CASE("objects over several lines, and the rows under \"data\"") {
+  const Result result = read("{\n  \"text\": \"a\"\n}\n{\n  \"text\": \"b\"\n}\n{\"text\": \"c\"}\n");
+  CHECK(result.texts == Texts{"a", "b", "c"});
+  CHECK(result.lines == Lines{1, 4, 7});
+  CHECK(read(R"({"version": "1", "data": [{"text": "a"}, {"text": "b"}]})").texts == Texts{"a", "b"});
+  // pandas.DataFrame.to_json(orient="table", indent=1)
+  CHECK(
+      read(
+          "{\n \"schema\":{\"fields\":[{\"name\":\"text\"}]},\n \"data\":[\n  {\"index\":0,\"text\":\"a\"}\n ]\n}")
+          .texts == Texts{"a"});
+  CHECK(read(R"({"text": "a", "data": [{"text": "b"}]})").texts == Texts{"a"}); // a row with a list of its own
+}
+
+TEST_CASE("elements that are no rows are named one by one") {
+  const Result result = read("[\n{\"text\": \"a\"},\n5,\n{\"text\": oops},\n[1],\n{\"text\": \"b\"}\n]");
+  CHECK(result.texts == Texts{"a", "b"});
+  CHECK(result.report.records == 5);
+  REQUIRE(result.report.skipped.size() == 3);
+  CHECK(result.report.skipped[0].line == 3);
+  CHECK(result.report.skipped[0].reason == "it is not a JSON object");
+  CHECK(result.report.skipped[1].reason == "it is not valid JSON");
+  CHECK(result.report.skipped[2].line == 5);
+}
+
+TEST_CASE("a line that lost its end takes no other line with it") {
+  const Result result =
+      read("{\"text\": \"a\",\n{\"text\": \"b\"}\n{\"text\":\n{\"text\": \"c\"}}\n[\n{\"text\": \"d\"}\n");
+  CHECK(result.texts == Texts{"b", "d"});
+  CHECK(result.report.skipped.size() == 3);
+  std::string brackets = "{\"text\": \"a\"}\n";
+  for (int i = 0; i < 100000; ++i)
+    brackets += "{\n";
+  CHECK(read(brackets).report.skipped.size() == 100000);
+  brackets = "[\n" + std::string(100000, ',') + "\n{\"text\": \"a\"}]";
+  CHECK(read(brackets).texts == Texts{"a"});
+}
+
+TEST_CASE("what Python's json writes beyond the standard is read") {
+  // json.dumps("\ud83d film"), json.dumps("\ude00"), a whole pair, and the text \ud83d itself.
+  const Result halves = read("{\"text\": \"\\ud83d film\"}\n{\"text\": \"\\uDE00\\ud83d\\ude00\"}\n"
+                             "{\"text\": \"\\\\ud83d\"}\n");
+  CHECK(halves.texts == Texts{"\xEF\xBF\xBD film", "\xEF\xBF\xBD\xF0\x9F\x98\x80", "\\ud83d"});
+  CHECK(halves.report.invalid_bytes == 2);
+  CHECK(halves.report.remarks() == "d.json: 2 ill-formed characters were read as U+FFFD (is the text UTF-8?).");
+  // json.dumps({"text": "NaN", "score": float("nan"), "low": -math.inf, "scores": [math.inf]})
+  const Result not_numbers = read(
+      "{\"text\": \"NaN Infinity\", \"score\": NaN, \"low\": -Infinity, \"scores\": [Infinity]}\n{\"text\": NaN}\n");
+  CHECK(not_numbers.texts == Texts{"NaN Infinity"});
+  REQUIRE(not_numbers.report.skipped.size() == 1);
+  CHECK(not_numbers.report.skipped[0].reason == "it has no column \"text\"");
+  // json.dumps({1: "a", "1": "b"}) writes a key twice; json.loads takes the last.
+  const Result twice = read("{\"text\": \"a\", \"x\": {\"k\": 1, \"k\": 2}, \"text\": \"b\"}");
+  CHECK(twice.texts == Texts{"b"});
+  CHECK(twice.report.remarks() ==
+        "d.json: 2 keys appeared twice in their objects, and their last values were used.");
+}
+
+TEST_CASE("numbers keep their digits") {
+  RecordLayout layout;
+  layout.fields["text"] = {"text", 0};
+  layout.id = Column{"id", 0};
+  RecordReport report;
+  const auto examples = parse_examples("{\"text\": \"a\", \"id\": 12345678901234567890123}\n"
+                                       "{\"text\": \"a\", \"id\": 1.10}\n",
+                                       "d.jsonl", layout, {}, {}, report);
+  CHECK(examples[0].id == "12345678901234567890123");
+  CHECK(examples[1].id == "1.10");
+}
+
+TEST_CASE("an example needs a text beside its numbers") {
+  RecordLayout layout;
+  const auto reason = [&](const std::string& line) {
+    RecordReport report;
+    parse_examples(line + "\n{\"text\": \"a\"}\n", "d.jsonl", layout, {}, {}, report);
+    return report.skipped.empty() ? "" : report.skipped[0].reason;
+  };
+  CHECK(reason("{\"text\": 5}") == "its only text, \"text\", is 5; a string was expected");
+  CHECK(reason("{\"text\": \"x\", \"year\": 1999}") == "");
+  layout.fields["text"] = {"text", 0};
+  CHECK(reason("{\"text\": true}") == "its only text, \"text\", is true; a string was expected");
+  CHECK(reason("{\"text\": \"5\"}") == "");
+}
+
+TEST_CASE("a dictionary as Python prints it is named as such") {
+  const Result result = read("{\"text\": \"a\"}\n{'text': 'b'}\n");
+  REQUIRE(result.report.skipped.size() == 1);
+  CHECK(result.report.skipped[0].reason.find("json.dumps") != std::string::npos);
+}
+
+TEST_CASE("a table laid out in another way than by rows is named, with what to do") {
+  const auto refusal = [](const std::string& bytes) {
+    RecordLayout layout;
+    layout.fields["text"] = {"text", 0};
+    RecordReport report;
+    try {
+      parse_examples(bytes, "d.json", layout, {}, {}, report);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  // pandas: to_json, orient="columns" being the default, then "index" and "split".
+  CHECK(refusal(R"({"text":{"0":"a","1":"b"},"label":{"0":1,"1":0}})")
+            .ends_with(
+                "did you mean \"text.0\"?); the file looks like a table of orient=\"columns\" or \"index\" in "
+                "pandas; write it with orient=\"records\"."));
+  CHECK(refusal(R"({"0":{"text":"a","label":1},"1":{"text":"b","label":0}})")
+            .ends_with("write it with orient=\"records\"."));
+  CHECK(refusal(R"({"columns":["text","label"],"index":[0,1],"data":[["a",1],["b",0]]})")
+            .ends_with("a table of orient=\"split\" in pandas; write it with orient=\"records\"."));
+  CHECK(refusal(R"({"train":[{"text":"a"}],"n":1})")
+            .ends_with("the rows may be those of its list \"train\"; save that list alone."));
+  CHECK(refusal(R"({"premise":"a","nested":{"k":1}})").ends_with("it has no column \"text\"."));
+}

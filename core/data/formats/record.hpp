@@ -1,0 +1,72 @@
+/// A record as parsed from a data file, before the task's column mapping is applied.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "data/formats/dialect.hpp"
+#include "data/formats/json_value.hpp"
+#include "data/formats/record_report.hpp"
+#include "data/record_layout.hpp"
+
+namespace cuecard {
+
+/// One value: a string, or a list of strings (a JSON array, or one column of a CoNLL sentence).
+struct Cell {
+  std::string text;
+  std::vector<std::string> items;
+  bool list = false;
+  bool number = false; ///< a JSON number or boolean, not a string
+};
+
+struct Record {
+  int64_t line = 0;                                ///< first line of the record, from 1
+  std::string problem;                             ///< why it is malformed; empty for a valid record
+  std::vector<std::pair<std::string, Cell>> cells; ///< in column order; unnamed columns have empty names
+};
+
+/// Oddities of a file that were read as the programs that wrote it mean them; each is told once, with its number.
+struct RecordNotes {
+  JsonOddities json;
+  int64_t kept_quotes = 0;  ///< TSV values in quotation marks that may or may not be part of them
+  int64_t after_quotes = 0; ///< values with text after their closing quotation mark
+  std::string remedy;       ///< what to do where no record has what was asked for; may be empty
+};
+
+/// Iterates over the records of one file. `bytes` must outlive it.
+class RecordSource {
+public:
+  virtual ~RecordSource() = default;
+  /// False at the end of the file. Throws DataError when the rest of the file can't be parsed.
+  virtual bool next(Record& record) = 0;
+  /// Column names from the file's header; empty without one.
+  virtual const std::vector<std::string>& header() const = 0;
+  virtual RecordNotes notes() const { return {}; }
+};
+
+/// Delimiter-separated values. With quotation marks RFC 4180 holds: a quoted field may contain separators, doubled
+/// quotation marks and line breaks; without, one line is a record. LF and CR LF end a record, and CR does in a file
+/// without any LF. A header may leave columns without a name. Every error message begins with `origin`.
+std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, const Dialect& dialect, bool header,
+                                                const std::string& origin);
+
+/// JSON lines, or values over several lines: each object is a record, and so is each object of a list and of
+/// `{"data": [...]}`. Keys of nested objects are joined by dots; arrays of scalars are lists; numbers and booleans
+/// keep their JSON text; nulls and NaN count as absent. Anything else yields a record with a problem. A line that
+/// can't be read is lost alone, where the next one begins a value.
+std::unique_ptr<RecordSource> json_records(std::string_view bytes);
+
+/// Column files as of CoNLL: one word per line, sentences separated by empty lines; `-DOCSTART-` lines and comments
+/// are ignored. A sentence is a record, and each of its cells is a list. Columns are separated by tabs if all lines
+/// have one (a column may then be empty or contain blanks), else by blanks; `separator` says which. A comment is a
+/// line that begins with `#` and has not the columns of its sentence. Throws DataError where it is not clear what
+/// separates columns.
+std::unique_ptr<RecordSource> conll_records(std::string_view bytes, std::optional<char> separator,
+                                            const std::string& origin);
+
+} // namespace cuecard

@@ -1,0 +1,60 @@
+// Clients that load and unload cards of the folder, where the operator allows it.
+#include <boost/asio/post.hpp>
+
+#include "server/endpoints/endpoints.hpp"
+#include "server/json.hpp"
+
+namespace cuecard::server {
+
+namespace {
+
+/// Has `act` make an answer on the thread that reads cards. What it changes is in the catalogue when the answer is sent.
+void on_reader(const Call& call, std::function<Json(CardReader&)> act) {
+  if (!call.serving.admin)
+    throw Problem(403, "clients may not load or unload cards; start the server with --admin to allow it.");
+  call.serving.ask_reader([call, act = std::move(act)](CardReader& reader) {
+    Reply reply;
+    try {
+      reply = json_reply(act(reader));
+    } catch (const DataError& error) {
+      reply = reply_of(call.form, Problem(422, error.what()));
+    } catch (...) {
+      reply = reply_of(call.form, current_problem());
+    }
+    boost::asio::post(call.serving.io, [call, reply] { call.answer(reply); });
+  });
+}
+
+Json card_json(const std::string& name, bool is_served) {
+  return {{"name", name}, {"served", is_served}};
+}
+
+} // namespace
+
+void load_card(const Call& call) {
+  on_reader(call, [name = call.name](CardReader& reader) {
+    if (!reader.load(name))
+      throw Problem(404, "the folder of cards has no card \"" + name.substr(0, 80) + "\".", "model_not_found");
+    return card_json(name, true);
+  });
+}
+
+void unload_card(const Call& call) {
+  call.serving.catalogue.card(call.name); // 404 for an unknown one
+  on_reader(call, [name = call.name](CardReader& reader) {
+    reader.unload(name);
+    return card_json(name, false);
+  });
+}
+
+void refresh_cards(const Call& call) {
+  on_reader(call, [](CardReader& reader) {
+    const FolderChanges changes = reader.refresh();
+    return Json{{"added", changes.added},
+                {"changed", changes.changed},
+                {"removed", changes.removed},
+                {"refused", changes.refused}};
+  });
+}
+
+} // namespace cuecard::server

@@ -1,0 +1,70 @@
+#include "training/gradient_loop/divergence.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
+
+#include <cuecard/error.hpp>
+
+namespace cuecard {
+
+namespace {
+
+std::vector<at::Tensor> tensors_in(const Conditioning& conditioning) {
+  std::vector<at::Tensor> tensors{conditioning.embeddings, conditioning.late_embeddings};
+  for (const Prefix& prefix : conditioning.prefixes)
+    tensors.insert(tensors.end(), {prefix.key, prefix.value});
+  for (const LowRankUpdate& update : conditioning.low_rank)
+    tensors.insert(tensors.end(), {update.a, update.b});
+  for (const Rescaling& rescaling : conditioning.rescalings)
+    tensors.push_back(rescaling.factors);
+  return tensors;
+}
+
+/// Not for tuners whose conditioning depends on the input: there every batch has its own.
+bool condition_is_finite(const Tuner& tuner, Engine& engine, const Pass& pass) {
+  const at::NoGradGuard no_grad;
+  const auto tasks = static_cast<int64_t>(engine.problem().tasks.size());
+  for (int64_t task = 0; task < tasks && !tuner.input_features(); ++task)
+    if (!all_finite(tensors_in(tuner.condition({task, pass}))))
+      return false;
+  return true;
+}
+
+} // namespace
+
+bool all_finite(const std::vector<at::Tensor>& tensors) {
+  return std::ranges::all_of(tensors, [](const at::Tensor& tensor) {
+    return !tensor.defined() || at::isfinite(tensor.detach()).all().item<bool>();
+  });
+}
+
+void throw_not_finite(const Tuner& tuner, Engine& engine, const std::vector<at::Tensor>& parameters, float loss,
+                      int64_t step, const Pass& pass) {
+  const std::string what =
+      std::string("the training loss is ") + (std::isnan(loss) ? "NaN" : "infinite") +
+      (step == 1 ? " at the first step, before anything was trained" : " at step " + std::to_string(step));
+  const bool finite = all_finite(parameters);
+  if (finite && !condition_is_finite(tuner, engine, pass))
+    throw Error(
+        what +
+        ", because what `condition` returned holds NaN or infinite values, although the trained parameters are finite");
+  if (step == 1)
+    throw DataError(
+        what +
+        ": the model's weights, or the initial values of the parameters, contain NaN or numbers too large for their "
+        "type; fetch the model again, or use --dtype float32.");
+  const std::string rate =
+      "lower the learning rate (it was " + std::to_string(engine.settings().learning_rate) + ")";
+  if (finite)
+    throw DataError(
+        what +
+        ", although the trained parameters are finite: numbers became too large for their type, or the tuner or the "
+        "verbalizer computes a loss that is not finite; use --dtype float32, or " +
+        rate + ".");
+  throw DataError(what + "; " + rate + ".");
+}
+
+} // namespace cuecard
