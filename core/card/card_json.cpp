@@ -267,7 +267,7 @@ CardMetric read_metric(Fields fields) {
 
 void read_data(Fields& fields, const std::string& origin, Card& card) {
   std::vector<std::string> keys = layout_keys();
-  keys.push_back("label_values");
+  keys.emplace_back("label_values");
   card.columns = layout_of_json(JsonObject(fields.get("data"), origin, "data", keys));
   Fields data = fields.object("data");
   if (data.has("label_values"))

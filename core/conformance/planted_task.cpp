@@ -208,6 +208,7 @@ TrainResult trained(const Model& model, TaskPipeline& pipeline, const std::vecto
 
 std::vector<const Example*> pointers(const std::vector<Example>& rows) {
   std::vector<const Example*> result;
+  result.reserve(rows.size());
   for (const Example& row : rows)
     result.push_back(&row);
   return result;

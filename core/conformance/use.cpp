@@ -69,6 +69,7 @@ void on_threads(int count, Work&& work) {
   std::mutex mutex;
   std::string failure;
   std::vector<std::thread> running;
+  running.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
     running.emplace_back([&] {
       try {
@@ -214,6 +215,7 @@ std::string use_on_threads(const Subject& subject, int count) {
     trained(model, pipeline, rows, short_training(1, 4), subject.seed);
     const auto texts = [&] {
       std::vector<std::string> found;
+      found.reserve(rows.size());
       for (const Example& row : rows)
         found.push_back(prompt_text(tokenized(pipeline, model, row)));
       return found;

@@ -90,6 +90,7 @@ struct Checked {
   checks::MakeBatch batches() const {
     return pairs() ? checks::MakeBatch(of_pairs) : [](const std::vector<std::size_t>& which) {
       std::vector<std::vector<int64_t>> chosen;
+      chosen.reserve(which.size());
       for (const std::size_t s : which)
         chosen.push_back(inputs().at(s));
       return testing::batch_of(chosen);

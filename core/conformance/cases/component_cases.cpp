@@ -157,6 +157,7 @@ std::string threads(const Subject& subject) {
     }
   };
   std::vector<std::thread> running;
+  running.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
     running.emplace_back(work);
   for (std::thread& each : running)

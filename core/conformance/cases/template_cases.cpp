@@ -51,6 +51,7 @@ std::string deterministic(const Subject& subject) {
     const TaskPipeline one = planted_pipeline(subject, model, planted_with(subject), rows),
                        other = planted_pipeline(subject, model, planted_with(subject), rows);
     std::vector<std::string> first;
+    first.reserve(rows.size());
     for (const Example& row : rows)
       first.push_back(seen(tokenized(one, model, row)));
     for (std::size_t i = rows.size(); i-- > 0;) {
@@ -171,6 +172,7 @@ std::string source(const Subject& subject) {
     const TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
     const std::string written = pipeline.prompt_template->source();
     std::vector<std::string> before;
+    before.reserve(rows.size());
     for (const Example& row : rows)
       before.push_back(seen(tokenized(pipeline, model, row)));
     pipeline.prompt_template->set_source(written);

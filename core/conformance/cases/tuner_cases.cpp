@@ -266,6 +266,7 @@ std::string mixed_batch(const Subject& subject) {
     compare("the examples of another card", other_alone, other_mixed);
 
     std::vector<Prediction> single;
+    single.reserve(rows.size());
     for (const Example& row : rows)
       single.push_back(predictions(model, own, {row}).at(0));
     compare("examples by themselves", own_alone, single);

@@ -80,6 +80,7 @@ std::vector<Decision> ensemble_decisions(const TaskPipeline& pipeline, const at:
   std::vector<Decision> decisions;
   for (std::size_t example = 0; example < decided.at(0).size(); ++example) {
     std::vector<Decision> members;
+    members.reserve(decided.size());
     for (const std::vector<Decision>& member : decided)
       members.push_back(member[example]);
     decisions.push_back(joined(members, vote));

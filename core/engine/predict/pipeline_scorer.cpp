@@ -36,6 +36,7 @@ public:
   std::vector<std::vector<Generated>> generate(const std::vector<Prompt>& prompts,
                                                const GenerateSettings& settings) override {
     std::vector<TokenizedPrompt> tokenized_prompts;
+    tokenized_prompts.reserve(prompts.size());
     for (const Prompt& prompt : prompts)
       tokenized_prompts.push_back(tokenized(runner_.pipeline(0), runner_.model(), prompt, {}));
     return writer_.write(std::move(tokenized_prompts), {}, std::vector<int64_t>(prompts.size(), 0), settings);

@@ -774,6 +774,7 @@ void conforms(const Configuration& configuration, const Weights& weights, const 
   updates_of_cards(make, weights, [](const std::vector<std::size_t>& which) {
     const std::vector<std::vector<int64_t>> sequences{joined(front, first), second, first};
     std::vector<std::vector<int64_t>> chosen;
+    chosen.reserve(which.size());
     for (const std::size_t s : which)
       chosen.push_back(sequences[s]);
     return batch_of(chosen);
