@@ -148,8 +148,9 @@ Registry Registry::scan(const SearchPath& search, const Trust& trust) {
       registry.plugins_.push_back(plugin);
     }
   }
-  auto last = std::ranges::unique(registry.warnings_); // a folder is read once for each extension
-  registry.warnings_.erase(last.begin(), last.end());
+  std::vector<std::string>& warnings = registry.warnings_;
+  warnings.erase(std::unique(warnings.begin(), warnings.end()),
+                 warnings.end()); // a folder is read once for each extension
   return registry;
 }
 

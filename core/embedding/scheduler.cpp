@@ -200,10 +200,10 @@ void Scheduler::run_scored() {
     fail(row, row.request->cancelled() || stop_
                   ? Failure{FailureKind::cancelled, "the request was cancelled."}
                   : Failure{FailureKind::too_late, "the deadline passed before the row was run."});
-  const auto continued =
-      std::ranges::stable_partition(rows, [](const Row& row) { return row.request->continuations.empty(); });
-  score({continued.begin(), continued.end()});
-  rows.erase(continued.begin(), continued.end());
+  const auto continued = std::stable_partition(
+      rows.begin(), rows.end(), [](const Row& row) { return row.request->continuations.empty(); });
+  score({continued, rows.end()});
+  rows.erase(continued, rows.end());
   if (!rows.empty())
     predict(rows);
 }

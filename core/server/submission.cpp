@@ -19,8 +19,7 @@ Names cards_of(const embedding::Request& request, const Catalogue& catalogue) {
     if (example.card != catalogue.base())
       names.push_back(example.card);
   std::ranges::sort(names);
-  const auto same = std::ranges::unique(names);
-  names.erase(same.begin(), same.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
