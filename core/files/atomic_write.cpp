@@ -22,7 +22,7 @@ namespace {
 }
 
 /// A path with a trailing slash has an empty file name.
-std::filesystem::path without_trailing_slash(std::filesystem::path target) {
+std::filesystem::path without_trailing_slash(const std::filesystem::path& target) {
   return target.has_filename() ? target : target.parent_path();
 }
 

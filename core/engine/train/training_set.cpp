@@ -148,6 +148,7 @@ Batch TrainingSet::packed(const std::vector<const Entry*>& entries) {
     }
   if (const InputFeatures& features = pipeline_.input_features) {
     std::vector<PackItem*> all;
+    all.reserve(items.size());
     for (PackItem& item : items)
       all.push_back(&item);
     number_inputs(all);
@@ -184,6 +185,7 @@ at::Tensor TrainingSet::input_features(const Batch& batch) {
         entry->features = computed[next++];
   }
   std::vector<at::Tensor> features;
+  features.reserve(entries.size());
   for (const Entry* entry : entries)
     features.push_back(entry->features);
   return at::stack(features);
