@@ -11,7 +11,7 @@ namespace cuecard::host {
 inline Json options_json(const Options& options) {
   Json object = Json::object();
   for (const auto& [name, value] : options.values())
-    std::visit([&](const auto& held) { object[name] = held; }, value);
+    object[name] = std::visit([](const auto& held) { return Json(held); }, value);
   return object;
 }
 

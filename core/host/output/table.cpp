@@ -32,6 +32,7 @@ std::string table(std::vector<std::string> header, std::vector<std::vector<std::
   for (auto& row : rows)
     std::ranges::transform(row, row.begin(), one_line);
   std::vector<std::size_t> widths;
+  widths.reserve(header.size());
   for (const std::string& cell : header)
     widths.push_back(width_of(cell));
   for (const auto& row : rows)

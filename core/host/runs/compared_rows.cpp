@@ -52,6 +52,7 @@ ComparedCard compare_card(const Model& model, const registry::Registry& plugins,
       std::erase_if(inputs, [&](const Example& example) { return !has_answer(pipeline, example); }));
   inputs = measured_inputs(pipeline, std::move(inputs));
   std::vector<const Example*> examples;
+  examples.reserve(inputs.size());
   for (const Example& example : inputs)
     examples.push_back(&example);
   const std::vector<Prediction> predictions = Predictor(model, {&pipeline}).predict(examples, [](int64_t) {

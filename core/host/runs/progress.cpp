@@ -1,6 +1,7 @@
 #include "host/runs/progress.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include <unistd.h>
@@ -16,7 +17,7 @@ constexpr auto redraw_every = std::chrono::milliseconds(100);
 constexpr auto silent_for = std::chrono::seconds(1); // short work leaves no lines in a log
 
 std::string duration(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  const int64_t whole = std::llround(seconds);
   char text[40];
   std::snprintf(text, sizeof text, "%ld:%02ld", static_cast<long>(whole / 60), static_cast<long>(whole % 60));
   return text;
