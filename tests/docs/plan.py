@@ -1,12 +1,16 @@
 """How the commands of each page are run: with which models and files, and what is not run at all."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 LLAMA = {"MODEL": "tests/golden/models/llama-tied"}
 BERT = {"MODEL": "tests/golden/models/bert-mlm"}
 SMOLLM2 = ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf"
 MINILM = ".cache/models/minilm"
 REVIEWS = ".cache/text/movieReviewSnippets_GroundTruth.txt"
+
+# Stand-alone plugins: each page builds its own.
+EXAMPLES = [path.parent.name for path in Path(__file__).parents[2].glob("examples/*/CMakeLists.txt") if "cuecard_add_plugin" in path.read_text()]
 
 # Task files of pages that have none of their own: the page of the file, the number of its block there, and what is changed in it.
 SENTIMENT = {"sentiment.json": ("plugins/tuners/prompt-tuning/README.md", 0, {})}
@@ -78,7 +82,7 @@ SCENES = {
     "docs/writing-a-plugin.md": Scene(LLAMA, CAUSAL, before={"cuecard plugin check my-tuner.so": BUILD_SNIPPETS}),
     "examples/embed/README.md": Scene(before={"cmake -G": "cp -r examples/embed/* ."}),
     "examples/tasks/README.md": Scene(),
-    "examples/hello-tuner/README.md": Scene(LLAMA, CAUSAL, before={"cmake -G": "cp -r examples/hello-tuner/* ."}),
+    **{f"examples/{name}/README.md": Scene(LLAMA, CAUSAL, before={"cmake -G": f"cp -r examples/{name}/* ."}) for name in EXAMPLES},
     "examples/masked/README.md": Scene(
         before={"cd build/masked": "examples/masked/make --program $(which cuecard) --folder build/masked --held-out 40 --steps 2"}
     ),

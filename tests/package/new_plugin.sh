@@ -32,27 +32,16 @@ cuecard plugin check build/plugins/*/first-try.so --only "$kind" | grep "^first-
 cuecard plugin probe build/plugins/*/first-try.so
 cuecard plugin info first-try --plugin-path build/plugins | grep "first-try" >/dev/null
 
-for word in apple pear plum grape; do
-  printf 'I saw a red %s\tred\nI saw a blue %s\tblue\n' $word $word
-done >rows.tsv
-template='"template": "{text}:{\"mask\"}"' verbalizer='"verbalizer": {}' tuner=manual
+model=$source/tests/golden/models/llama-tied
+export CUECARD_PLUGIN_PATH=$PWD/build/plugins
+source "$source/tests/package/planted_task"
+tuner=manual
 case $kind in
   tuner) tuner=first-try ;;
-  verbalizer) verbalizer='"verbalizer": { "component": "first-try", "options": { "temperature": 2 } }' ;;
-  template) template='"template": { "component": "first-try", "text": "{text}:{\"mask\"}", "options": { "line": "Colours." } }' ;;
+  verbalizer) write_task '"{text}:{\"mask\"}"' '{ "component": "first-try", "options": { "temperature": 2 } }' ;;
+  template) write_task '{ "component": "first-try", "text": "{text}:{\"mask\"}", "options": { "line": "Colours." } }' ;;
 esac
-cat >task.json <<JSON
-{
-  "data": { "train": "rows.tsv", "test": "rows.tsv", "header": false, "fields": { "text": 1 }, "label": 2 },
-  "labels": [{ "name": "red", "words": ["love"] }, { "name": "blue", "words": ["leave"] }],
-  $template,
-  $verbalizer
-}
-JSON
-model=$source/tests/golden/models/llama-tied
-cuecard train --task task.json --model "$model" --tuner $tuner --plugin-path build/plugins --quiet --out card >train.txt
-accuracy=$(cuecard eval --card card --model "$model" --plugin-path build/plugins --data rows.tsv --task task.json --json --quiet |
-  python3 -c 'import json, sys; print(json.load(sys.stdin)["accuracy"])')
+accuracy=$(accuracy --tuner $tuner)
 [ $kind != tuner ] || [ "$accuracy" = 1.0 ] # the colour is learned
 cmake --install build --prefix "$folder/installed" >/dev/null
 CUECARD_PLUGIN_PATH=$folder/installed/lib/cuecard/plugins cuecard predict --card card --model "$model" --quiet "I saw a red pear" | grep '"label"'
