@@ -53,6 +53,15 @@ std::array<void (*)(int), 65> handlers() {
   return found;
 }
 
+std::array<bool, 65> blocked() {
+  std::array<bool, 65> found{};
+  sigset_t mask;
+  if (::pthread_sigmask(SIG_BLOCK, nullptr, &mask) == 0)
+    for (int number = 1; number < static_cast<int>(found.size()); ++number)
+      found[static_cast<std::size_t>(number)] = ::sigismember(&mask, number) == 1;
+  return found;
+}
+
 int64_t running_threads() {
   std::error_code unreadable;
   return std::distance(fs::directory_iterator("/proc/self/task", unreadable), fs::directory_iterator());
@@ -94,6 +103,7 @@ ProcessState ProcessState::now() {
   state.scalar_type = std::string(c10::get_default_dtype().name());
   state.generator = at::detail::getDefaultCPUGenerator().get_state();
   state.handlers = conformance::handlers();
+  state.blocked = conformance::blocked();
   state.terminate = std::get_terminate();
   state.threads = running_threads();
   return state;
@@ -130,6 +140,10 @@ std::string difference(const ProcessState& before, const ProcessState& after) {
   for (std::size_t i = 0; i < before.handlers.size(); ++i)
     if (before.handlers[i] != after.handlers[i])
       return "the handler of " + signal_name(i);
+  for (std::size_t i = 0; i < before.blocked.size(); ++i)
+    if (before.blocked[i] != after.blocked[i])
+      return std::string("the signal mask: ") + signal_name(i) + " is " +
+             (after.blocked[i] ? "blocked" : "no longer blocked");
   if (before.terminate != after.terminate)
     return "the handler of std::terminate";
   if (before.threads != after.threads)

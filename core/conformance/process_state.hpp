@@ -22,6 +22,7 @@ struct ProcessState {
   std::string scalar_type; ///< the default of LibTorch
   at::Tensor generator;    ///< state of LibTorch's own random numbers
   std::array<void (*)(int), 65> handlers{};
+  std::array<bool, 65> blocked{}; ///< signals that do not reach this thread
   void (*terminate)() = nullptr;
   int64_t threads = 0;
 

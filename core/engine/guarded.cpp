@@ -44,7 +44,11 @@ public:
     return guard("device", [](const Backbone& b) { return b.device(); });
   }
   at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override {
-    return guard("token_vectors", [&](const Backbone& b) { return b.token_vectors(table, ids); });
+    return guard("token_vectors", [&](const Backbone& b) {
+      at::Tensor rows = b.token_vectors(table, ids);
+      check_token_vectors(rows, ids, b.device());
+      return rows;
+    });
   }
   at::Tensor token_dot_products(TokenTable table, const at::Tensor& rows) const override {
     return guard("token_dot_products", [&](const Backbone& b) { return b.token_dot_products(table, rows); });

@@ -123,6 +123,14 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
       {"condition: it returned embeddings of type Long", with([&](Conditioning& c) {
          c.embeddings = at::zeros({3, width}, at::kLong);
        })},
+      {"condition: it returned embeddings of type Double; expected Float (float32)", with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width}, at::kDouble);
+       })},
+      {"condition: it returned the matrix B of \"" + weight + "\" of type BFloat16", with([&](Conditioning& c) {
+         const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
+         c.embeddings = at::zeros({3, width});
+         c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}, at::kBFloat16)});
+       })},
       {"condition: it returned embeddings with NaN or infinite values", with([&](Conditioning& c) {
          c.embeddings = at::full({3, width}, std::numeric_limits<float>::quiet_NaN());
        })},

@@ -45,8 +45,9 @@ void check_tensor(const std::string& what, const at::Tensor& tensor, const std::
     fits = expected[i] < 0 || tensor.size(static_cast<int64_t>(i)) == expected[i];
   if (!fits)
     refuse(what, "of shape " + shown(tensor.sizes()), shown(expected) + " (-1: any size)");
-  if (!at::isFloatingType(tensor.scalar_type()))
-    refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()), "a floating-point type");
+  if (tensor.scalar_type() != at::kFloat)
+    refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()),
+           "Float (float32), whatever the type of the model's weights");
   if (tensor.device().type() != device.type())
     refuse(what, "on " + tensor.device().str(), device.str() + ", where the model is");
   // On other devices reading a value back would synchronise; there the loss shows it.
@@ -121,6 +122,10 @@ void check_conditioning(const Conditioning& conditioning, const ConditionArgs& a
   if (conditioning.triggers.defined() && conditioning.triggers.scalar_type() != at::kLong)
     refuse("trigger tokens", std::string("of type ") + at::toString(conditioning.triggers.scalar_type()),
            "int64");
+}
+
+void check_token_vectors(const at::Tensor& rows, const at::Tensor& ids, const at::Device& device) {
+  check_tensor("rows of the table", rows, {ids.size(0), -1}, device);
 }
 
 void check_prompts(const std::vector<Prompt>& prompts, const Backbone& backbone) {

@@ -17,6 +17,9 @@ namespace cuecard {
 /// values are finite.
 void check_conditioning(const Conditioning& conditioning, const ConditionArgs& args, const Backbone& backbone);
 
+/// Checks what Backbone::token_vectors returned for `ids`: a row for each, float32.
+void check_token_vectors(const at::Tensor& rows, const at::Tensor& ids, const at::Device& device);
+
 /// Checks that there is a prompt, and that late soft slots are in allowed places.
 void check_prompts(const std::vector<Prompt>& prompts, const Backbone& backbone);
 

@@ -13,6 +13,7 @@
 #include <cuecard/register.hpp>
 
 #include "wrong_backbone.hpp"
+#include "wrong_pairs.hpp"
 #include "wrong_template.hpp"
 #include "wrong_tuner.hpp"
 #include "wrong_verbalizer.hpp"
@@ -35,6 +36,7 @@ constexpr cuecard_component_v1 components[] = {
     cuecard::verbalizer<wrong::Verbalizer>("wrong", "Mean logits of label words.", CUECARD_TRAINS_NOTHING),
     cuecard::prompt_template<wrong::Template>("wrong", "The SDK's template.", template_options),
     cuecard::backbone<wrong::Backbone>("wrong", "A small decoder.", "wrong"),
+    cuecard::backbone<wrong::Pairs>("wrong-pairs", "A small encoder-decoder.", "wrong-pairs"),
 };
 
 /// What a plugin must not do while it is loaded.
@@ -54,6 +56,12 @@ const struct AtLoad {
       std::setlocale(LC_ALL, "C.UTF-8");
     if (has("handles-a-signal"))
       std::signal(SIGUSR1, SIG_IGN);
+    if (has("blocks-a-signal")) {
+      sigset_t mask;
+      sigemptyset(&mask);
+      sigaddset(&mask, SIGUSR2);
+      ::sigprocmask(SIG_BLOCK, &mask, nullptr);
+    }
     if (has("starts-a-thread"))
       std::thread([] { ::pause(); }).detach();
     if (has("crashes-at-load"))

@@ -31,6 +31,8 @@ public:
   static cuecard::BackboneShape describe(const cuecard::Configuration& configuration) {
     cuecard::BackboneShape shape = my_plugin::MyPlugin::describe(configuration);
     shape.layers += wrong::has("describes-another-model");
+    if (wrong::has("sees-beyond-its-windows") && configuration.has("sliding_window"))
+      shape.windows.assign(static_cast<std::size_t>(shape.layers), configuration.integer("sliding_window", 1));
     return shape;
   }
 
@@ -40,6 +42,8 @@ public:
                                              ? static_cast<const cuecard::Weights&>(copied_)
                                              : arguments.weights}),
         given_({arguments.configuration, arguments.weights}), shape_(model_.shape()) {
+    if (wrong::has("sees-beyond-its-windows"))
+      shape_.windows = describe(arguments.configuration).windows;
     if (wrong::has("says-bidirectional"))
       shape_.causal = false;
   }
@@ -47,7 +51,10 @@ public:
   const cuecard::BackboneShape& shape() const override { return shape_; }
   at::Device device() const override { return model_.device(); }
   at::Tensor token_vectors(cuecard::TokenTable table, const at::Tensor& ids) const override {
-    return model_.token_vectors(table, ids);
+    const at::Tensor rows = model_.token_vectors(table, ids);
+    return wrong::has("rows-in-the-type-of-the-weights")
+               ? rows.to(model_.weights().begin()->second.scalar_type())
+               : rows;
   }
   at::Tensor token_dot_products(cuecard::TokenTable table, const at::Tensor& vectors) const override {
     return model_.token_dot_products(table, vectors);
@@ -70,6 +77,10 @@ public:
       conditioning.low_rank_cards.clear();
     }
     at::Tensor states = model_.forward({batch, conditioning, args.cache_out, args.all_tokens, layers});
+    if (wrong::has("reads-a-hidden-state"))
+      (void)states.sum().item<double>();
+    if (wrong::has("keeps-a-table-on-the-cpu"))
+      states = states + at::zeros({states.size(1)});
     if (wrong::has("mixes-sequences") && states.size(0) > 1)
       states = states + 0.01 * states.mean(0, true);
     if (wrong::has("confuses-cached-tokens") && batch.cache)

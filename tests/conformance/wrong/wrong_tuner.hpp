@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cfenv>
+#include <csignal>
 #include <cstdint>
 #include <iostream>
 #include <random>
@@ -42,6 +43,8 @@ public:
     if (has("own-seed"))
       seed = std::random_device()();
     prompt_ = cuecard::Random(seed).normal_tensor({length_, backbone_->shape().embedding_width}, 0.1);
+    if (has("trains-in-the-type-of-the-weights"))
+      prompt_ = prompt_.to(backbone_->weights().begin()->second.scalar_type());
     prompt_ = prompt_.to(backbone_->device()).requires_grad_();
     hidden_ = at::zeros_like(prompt_).requires_grad_();
     if (has("prints"))
@@ -83,6 +86,16 @@ public:
       std::fesetround(FE_UPWARD);
     if (has("changes-threads"))
       at::set_num_threads(2);
+    if (has("embeddings-of-integers"))
+      conditioning.embeddings = prompt_.to(at::kLong);
+    if (has("keeps-what-it-returned"))
+      kept_.push_back(prompt_ * 1);
+    if (has("blocks-a-signal-in-use")) {
+      sigset_t mask;
+      sigemptyset(&mask);
+      sigaddset(&mask, SIGUSR2);
+      ::pthread_sigmask(SIG_BLOCK, &mask, nullptr);
+    }
     if (has("draws-from-libtorch"))
       (void)at::rand({1});
     return conditioning;
@@ -109,6 +122,7 @@ private:
   const cuecard::Backbone* backbone_ = nullptr;
   at::Tensor prompt_, hidden_;
   mutable int64_t edited_ = 0, conditioned_ = 0;
+  mutable std::vector<at::Tensor> kept_;
 };
 
 } // namespace wrong

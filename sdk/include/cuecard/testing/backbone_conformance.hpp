@@ -343,10 +343,9 @@ inline at::Tensor weighted_sum(const at::Tensor& output) {
 
 /// Weights are kept as they are given: a change of them in place is a change of the model, and the change of
 /// the model's output is what their gradients say it is, to first order.
-inline void trained_weights(const MakeBackbone& make, const Weights& weights) {
+inline void trained_weights(const MakeBackbone& make, const Weights& weights, const Batch& batch) {
   const Leaves leaves(weights);
   const std::unique_ptr<Backbone> model = make(leaves);
-  const Batch batch = batch_of({joined(front, first), second});
   const auto objective = [&](const Backbone& of) {
     const at::Tensor hidden = of.forward({batch, {}});
     return weighted_sum(of.shape().has_lm_head ? of.project({hidden, {OutputRequest::Kind::log_probs, {}}})
@@ -768,7 +767,7 @@ void conforms(const Configuration& configuration, const Weights& weights, const 
   late_tokens_in_batch(*precise);
   some_layers(*precise, outside);
   const Batch batch = batch_of({joined(front, first), second});
-  trained_weights(make, weights);
+  trained_weights(make, weights, batch);
   stored_matrices(make, weights, batch);
   updates_of_linear_layers(make, weights, batch);
   updates_of_cards(make, weights, [](const std::vector<std::size_t>& which) {
@@ -810,6 +809,7 @@ void conforms_encoder_decoder(const Configuration& configuration, const Weights&
     return batch_of_pairs(of_encoder, of_decoder);
   };
   const Batch batch = pairs({0, 1});
+  trained_weights(make, weights, batch);
   stored_matrices(make, weights, batch);
   updates_of_linear_layers(make, weights, batch);
   updates_of_cards(make, weights, pairs);

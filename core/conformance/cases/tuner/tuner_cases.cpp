@@ -12,18 +12,15 @@
 
 #include "conformance/case.hpp"
 #include "conformance/mirror.hpp"
-#include "conformance/observed_tuner.hpp"
 #include "conformance/planted_task.hpp"
+#include "conformance/cases/tuner/observed_tuner.hpp"
+#include "conformance/cases/tuner/tuner_cases.hpp"
 
 namespace cuecard::conformance {
 
 namespace {
 
 constexpr int64_t rows_of_task = 8;
-
-bool trains_by_gradient(const Subject& subject) {
-  return subject.info().trains == CUECARD_TRAINS_TENSORS || subject.info().trains == CUECARD_TRAINS_WEIGHTS;
-}
 
 TensorMap copies(const Backbone& backbone) {
   TensorMap weights;
@@ -290,6 +287,9 @@ std::vector<Case> tuner_cases() {
       {"tuner-device", CUECARD_TUNER,
        "it trains on another device: nothing mixes devices, no step waits for the device, and the losses are the same",
        &device},
+      {"tuner-dtype", CUECARD_TUNER, "beside a model in bfloat16 it trains in float32", &tuner_dtype},
+      {"tuner-memory", CUECARD_TUNER, "training and predicting again and again keeps no tensor and no gradient",
+       &tuner_memory},
       {"tuner-mixed", CUECARD_TUNER,
        "its examples have the same scores alone, together, and in a batch with another card's", &mixed_batch},
   };

@@ -1,116 +1,18 @@
 // Cases of backbones: those of <cuecard/testing/backbone_conformance.hpp>, and text that is generated through the engine.
-#include <memory>
-#include <sstream>
-
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "conformance/case.hpp"
-#include "conformance/kept_weights.hpp"
 #include "conformance/planted_task.hpp"
 #include "engine/generate/generator.hpp"
 #include "engine/tokenized_example.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT
-#include <cuecard/testing/backbone_conformance.hpp>
+#include "conformance/cases/backbone/checked_backbone.hpp"
 
 namespace cuecard::conformance {
 
 namespace {
-
-namespace checks = testing::conformance;
-
-/// A check of the header that failed, as a Wrong that names its place.
-[[noreturn]] void fail(const doctest::AssertData& failed) {
-  const std::string file = failed.m_file;
-  std::ostringstream text;
-  text << failed.m_expr << " does not hold (" << file.substr(file.rfind('/') + 1) << ", line " << failed.m_line
-       << ", says what it means).";
-  throw Wrong(text.str());
-}
-
-/// Makes the header's checks throw instead of ending the process.
-class Checking {
-public:
-  Checking() {
-    context_.setAsDefaultForAssertsOutOfTestCases();
-    context_.setAssertHandler(&fail);
-  }
-
-private:
-  doctest::Context context_;
-};
-
-/// A backbone that a registry made, in the form that the header's checks take.
-class Made final : public Backbone {
-public:
-  explicit Made(std::shared_ptr<Backbone> made) : made_(std::move(made)) {}
-
-  const BackboneShape& shape() const override { return made_->shape(); }
-  at::Device device() const override { return made_->device(); }
-  at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override {
-    return made_->token_vectors(table, ids);
-  }
-  at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const override {
-    return made_->token_dot_products(table, vectors);
-  }
-  at::Tensor forward(const ForwardArgs& args) const override { return made_->forward(args); }
-  at::Tensor project(const ProjectArgs& args) const override { return made_->project(args); }
-  const std::map<std::string, at::Tensor>& weights() const override { return made_->weights(); }
-  const std::vector<LinearLayer>& linear_layers() const override { return made_->linear_layers(); }
-
-private:
-  std::shared_ptr<Backbone> made_;
-};
-
-/// What every check is given.
-struct Checked {
-  testing::MakeBackbone make;
-  KeptWeights weights;
-  std::unique_ptr<Backbone> model, precise; ///< in float32 and float64
-  BackboneShape described;
-
-  explicit Checked(const Subject& subject, int64_t layers = 2) : weights(subject.seed) {
-    const Configuration configuration = tiny_configuration(subject.info().model_types.at(0), layers);
-    make = [configuration, entry = subject.entry()](const Weights& from) {
-      return std::make_unique<Made>(registry::make(entry, BackboneArguments{configuration, from}));
-    };
-    registry::describe(subject.entry(), configuration, described);
-    model = make(weights);
-    precise = make(checks::DoubleWeights(weights));
-  }
-
-  bool pairs() const { return model->shape().encoder_decoder; }
-  bool causal() const { return model->shape().causal; }
-  Batch batch() const {
-    return pairs() ? of_pairs({0, 1})
-                   : testing::batch_of({checks::joined(checks::front, checks::first), checks::second});
-  }
-  checks::MakeBatch batches() const {
-    return pairs() ? checks::MakeBatch(of_pairs) : [](const std::vector<std::size_t>& which) {
-      std::vector<std::vector<int64_t>> chosen;
-      chosen.reserve(which.size());
-      for (const std::size_t s : which)
-        chosen.push_back(inputs().at(s));
-      return testing::batch_of(chosen);
-    };
-  }
-
-private:
-  static std::vector<std::vector<int64_t>> inputs() {
-    return {checks::joined(checks::front, checks::first), checks::second, checks::first};
-  }
-  static Batch of_pairs(const std::vector<std::size_t>& which) {
-    const std::vector<std::vector<int64_t>> outputs{{5, 7}, {5, 8, 9}, {5, 10, 11, 12}};
-    std::vector<std::vector<int64_t>> of_encoder, of_decoder;
-    for (const std::size_t s : which) {
-      of_encoder.push_back(inputs().at(s));
-      of_decoder.push_back(outputs.at(s));
-    }
-    return testing::batch_of_pairs(of_encoder, of_decoder);
-  }
-};
 
 /// One check of the header as a case.
 template <void (*check)(const Checked&)>
@@ -160,9 +62,7 @@ void layers(const Checked& each) {
           "`forward` of one layer returns what it returns of none.");
 }
 void weights(const Checked& each) {
-  if (each.pairs())
-    throw NotApplicable("the check is of models with one stack.");
-  checks::trained_weights(each.make, each.weights);
+  checks::trained_weights(each.make, each.weights, each.batch());
 }
 void updates(const Checked& each) {
   checks::updates_of_linear_layers(each.make, each.weights, each.batch());
@@ -237,6 +137,11 @@ std::vector<Case> backbone_cases() {
        "tokens see earlier ones only in a causal model, all in others; order matters", &checked<attention>},
       {"backbone-slots", kind, "a soft or trigger slot that holds a word is that word", &checked<slots>},
       {"backbone-prefixes", kind, "a prefix of a text's keys and values is that text", &prefixes},
+      {"backbone-windows", kind, "a token sees what the windows of the layers show, and nothing beyond",
+       &backbone_windows},
+      {"backbone-pairs", kind,
+       "an encoder-decoder's output sees its own input and its earlier tokens, alone, in a batch, and with cached tokens",
+       &backbone_pairs},
       {"backbone-cache", kind, "cached tokens and shared parents are the tokens themselves", &checked<cache>},
       {"backbone-outputs", kind,
        "logits, log-probabilities and those of given tokens agree, gradients included", &checked<outputs>},
@@ -248,6 +153,12 @@ std::vector<Case> backbone_cases() {
        "low-rank updates and rescalings are those of their card, in every linear layer", &checked<updates>},
       {"backbone-gradients", kind, "gradients of what conditions it are right", &checked<gradients>},
       {"backbone-generates", kind, "a text generated with cached tokens is the one without", &generates},
+      {"backbone-dtype", kind,
+       "in bfloat16 its hidden states have the weights' type, embeddings and probabilities are float32",
+       &backbone_dtype},
+      {"backbone-device", kind,
+       "it runs on another device: nothing mixes devices, nothing waits for the device, and the numbers are the same",
+       &backbone_device},
   };
 }
 

@@ -1,0 +1,12 @@
+# requires: bert llama manual t5
+# labels: slow
+printf 'text\tlabel\nI saw a red apple\tlove\nI saw a blue plum\tleave\nno fruit at all\tleave\n' >shown.tsv
+write_task '{ "component": "similarity-template", "text": "{text}:{\"mask\"}", "options": { "demonstrations": "shown.tsv", "k": 1 } }'
+cuecard render --task task.json --model "$model" "a blue plum and a pear" >prompt.txt
+grep -q "I saw a blue plum: leave" prompt.txt
+! grep -q "apple" prompt.txt
+accuracy --tuner manual >/dev/null
+cuecard predict --card card --model "$model" --quiet "I saw a red pear" | grep '"label"' >/dev/null
+printf 'text\tlabel\nI saw a red apple\n' >shown.tsv
+! cuecard render --task task.json --model "$model" "a plum" 2>error.txt
+grep -q "demonstrations, line 2: it has 1 columns; expected 2" error.txt
