@@ -1,8 +1,8 @@
 // The case "tuner-dtype": training beside a model in half precision.
 #include <cmath>
 
-#include "conformance/planted_task.hpp"
 #include "conformance/cases/tuner/tuner_cases.hpp"
+#include "conformance/planted_task.hpp"
 
 namespace cuecard::conformance {
 

@@ -1,9 +1,9 @@
 // The case "tuner-memory": what a run keeps does not grow with its steps.
 #include <malloc.h>
 
-#include "conformance/planted_task.hpp"
 #include "conformance/cases/tuner/observed_tuner.hpp"
 #include "conformance/cases/tuner/tuner_cases.hpp"
+#include "conformance/planted_task.hpp"
 
 namespace cuecard::conformance {
 
