@@ -1,6 +1,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
+#include "host_manifest.hpp"
 #include "judge.hpp"
 
 using namespace cuecard;
@@ -9,21 +10,7 @@ using namespace cuecard::registry;
 namespace {
 
 Manifest fitting() {
-  const HostBuild host = HostBuild::current();
-  Manifest manifest;
-  manifest.id = "sample";
-  manifest.abi_kind = CUECARD_ABI_CXX;
-  manifest.abi_major = host.abi_major;
-  manifest.abi_minor = host.abi_minor;
-  manifest.torch_major = host.torch_major;
-  manifest.torch_minor = host.torch_minor;
-  manifest.torch_patch = host.torch_patch;
-  manifest.cxx_std = 202002;
-  manifest.stdlib = host.stdlib;
-  manifest.abi_flags = host.abi_flags;
-  manifest.platform = host.platform;
-  manifest.compiler = host.compiler;
-  return manifest;
+  return host_manifest("sample");
 }
 
 /// The text of the only mismatch.

@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "host_manifest.hpp"
 #include "manifest/sidecar.hpp"
 #include "registry.hpp"
 #include "report.hpp"
@@ -27,21 +28,7 @@ ComponentInfo component(uint32_t kind, const std::string& name, std::vector<std:
 }
 
 Manifest plugin(const std::string& id, std::vector<ComponentInfo> components) {
-  const HostBuild host = HostBuild::current();
-  Manifest manifest;
-  manifest.id = id;
-  manifest.version = "1.0.0";
-  manifest.file = id + ".so";
-  manifest.sha256 = std::string(64, '0');
-  manifest.platform = host.platform;
-  manifest.abi_kind = CUECARD_ABI_CXX;
-  manifest.abi_major = host.abi_major;
-  manifest.abi_minor = host.abi_minor;
-  manifest.torch_major = host.torch_major;
-  manifest.torch_minor = host.torch_minor;
-  manifest.cxx_std = 202002;
-  manifest.stdlib = host.stdlib;
-  manifest.abi_flags = host.abi_flags;
+  Manifest manifest = host_manifest(id);
   manifest.components = std::move(components);
   return manifest;
 }

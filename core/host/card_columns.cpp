@@ -167,10 +167,10 @@ ObjectColumns::ObjectColumns(const Values& values, const CardColumns& card, Reco
   task_ = std::move(layout);
 }
 
-const RecordLayout& ObjectColumns::of(const std::string& text) const {
+const RecordLayout& ObjectColumns::of(const std::vector<std::string>& keys) const {
   if (!task_)
     return named_;
-  const FileColumns found{column_names(text, "lines.jsonl", *task_), false};
+  const FileColumns found{keys, false};
   const bool has_them = std::ranges::all_of(needed_, [&](const std::string& name) {
     return has(found, {name, 0});
   });

@@ -30,8 +30,8 @@ class ObjectColumns {
 public:
   ObjectColumns(const Values& values, const CardColumns& card, RecordLayout named);
 
-  /// For the objects in `text`, all of which are read alike.
-  const RecordLayout& of(const std::string& text) const;
+  /// For objects with these keys.
+  const RecordLayout& of(const std::vector<std::string>& keys) const;
 
 private:
   RecordLayout named_;

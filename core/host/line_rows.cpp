@@ -67,8 +67,10 @@ std::vector<InputRow> LineRows::of_json(const std::string& text, const std::stri
   RecordReport report;
   std::vector<InputRow> rows;
   try {
-    auto examples =
-        parse_examples(text, stream_name, objects_.of(text), {}, {.labels_required = false}, report);
+    auto examples = parse_objects(
+        text, stream_name,
+        [this](const std::vector<std::string>& keys) -> const RecordLayout& { return objects_.of(keys); },
+        report);
     rows = in_file_order(std::move(examples), report, line);
   } catch (const DataError& error) { // no object is usable
     rows = in_file_order({}, report, line);

@@ -26,16 +26,7 @@ zcat "$prefix/share/man/man1/cuecard-plugin-new.1.gz" | grep '^\.SH SYNOPSIS' >/
 diff <(cuecard completion bash) "$prefix/share/bash-completion/completions/cuecard"
 diff <(cuecard completion zsh) "$prefix/share/zsh/site-functions/_cuecard"
 
-for word in apple pear; do
-  printf 'I saw a red %s\tred\nI saw a blue %s\tblue\n' $word $word
-done >rows.tsv
-cat >task.json <<'JSON'
-{
-  "data": { "train": "rows.tsv", "header": false, "fields": { "text": 1 }, "label": 2 },
-  "labels": [{ "name": "red", "words": ["love"] }, { "name": "blue", "words": ["leave"] }],
-  "template": "{text}:{\"mask\"}"
-}
-JSON
+. "$source/tests/package/colour_task.sh"
 model=$source/tests/golden/models/llama-tied
 cuecard train --task task.json --model "$model" --tuner prompt-tuning --steps 20 --quiet --out red.card >/dev/null
 cuecard predict --model "$model" --card red.card --quiet "I saw a red pear" | grep '"label"'

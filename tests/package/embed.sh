@@ -18,16 +18,7 @@ fi
 flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs cuecard)
 cc -o embed-pkg-config project/embed.c $flags
 
-for word in apple pear plum grape; do
-  printf 'I saw a red %s\tred\nI saw a blue %s\tblue\n' $word $word
-done >rows.tsv
-cat >task.json <<'JSON'
-{
-  "data": { "train": "rows.tsv", "header": false, "fields": { "text": 1 }, "label": 2 },
-  "labels": [{ "name": "red", "words": ["love"] }, { "name": "blue", "words": ["leave"] }],
-  "template": "{text}:{\"mask\"}"
-}
-JSON
+. "$source/tests/package/colour_task.sh"
 model=$source/tests/golden/models/llama-tied
 for tuner in prompt-tuning p-tuning-v2 lora; do
   "$prefix/bin/cuecard" train --task task.json --model "$model" --tuner $tuner --steps 20 --quiet --out $tuner >/dev/null

@@ -1,6 +1,8 @@
 // Expected values are those of Python: json.loads of each line, pandas.read_json(lines=True) and json.load.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include <cuecard/error.hpp>
 
 #include "data/formats/readers.hpp"
@@ -110,6 +112,34 @@ TEST_CASE("numbers keep their digits") {
                                        "d.jsonl", layout, {}, {}, report);
   CHECK(examples[0].id == "12345678901234567890123");
   CHECK(examples[1].id == "1.10");
+}
+
+TEST_CASE("the keys of the first objects say how all are read") {
+  RecordLayout by_task, by_name;
+  by_task.fields["text"] = {"sentence", 0};
+  by_name.fields["text"] = {"text", 0};
+  std::vector<std::string> found;
+  const auto texts_of = [&](const std::string& bytes) {
+    const LayoutOfKeys layout_of = [&](const std::vector<std::string>& keys) -> const RecordLayout& {
+      found = keys;
+      return std::ranges::find(keys, "sentence") == keys.end() ? by_name : by_task;
+    };
+    RecordReport report;
+    Texts texts;
+    for (const Example& example : parse_objects(bytes, "input", layout_of, report))
+      texts.push_back(example.fields.at("text"));
+    CHECK(report.records == std::ssize(texts));
+    return texts;
+  };
+  CHECK(texts_of(R"([{"sentence": "a", "id": 1}, {"id": 2, "sentence": "b", "text": "c"}])") ==
+        Texts{"a", "b"});
+  CHECK(found == Texts{"sentence", "id", "text"});
+  CHECK(texts_of(R"({"text": "a"})") == Texts{"a"});
+  std::string many; // more objects than are looked at
+  for (int i = 0; i < 150; ++i)
+    many += "{\"sentence\": \"" + std::to_string(i) + "\"}\n";
+  CHECK(texts_of(many).size() == 150);
+  CHECK(texts_of(many)[149] == "149");
 }
 
 TEST_CASE("an example needs a text beside its numbers") {

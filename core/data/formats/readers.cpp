@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <system_error>
 
@@ -35,6 +36,84 @@ std::unique_ptr<RecordSource> open_source(std::string_view bytes, DataFormat for
   throw UsageError(origin + ": the data format is unknown.");
 }
 
+/// The names of the columns of some records, in the order in which they occur.
+std::vector<std::string> names_in(std::span<const Record> records) {
+  std::vector<std::string> names;
+  for (const Record& record : records)
+    for (const auto& [name, cell] : record.cells)
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(name);
+  return names;
+}
+
+constexpr std::size_t few = 100; // an object may lack a key, or have null
+
+/// The next records of a source, at most `most`.
+std::vector<Record> next_records(RecordSource& source, std::size_t most) {
+  std::vector<Record> records;
+  for (Record record; records.size() < most && source.next(record);)
+    records.push_back(std::move(record));
+  return records;
+}
+
+/// Records whose first ones were read to see which columns they have.
+class Continued final : public RecordSource {
+public:
+  Continued(std::vector<Record> first, RecordSource& rest) : first_(std::move(first)), rest_(rest) {}
+
+  bool next(Record& record) override {
+    if (given_ == first_.size())
+      return rest_.next(record);
+    record = std::move(first_[given_++]);
+    return true;
+  }
+  const std::vector<std::string>& header() const override { return rest_.header(); }
+  RecordNotes notes() const override { return rest_.notes(); }
+
+private:
+  std::vector<Record> first_;
+  std::size_t given_ = 0;
+  RecordSource& rest_;
+};
+
+/// Makes decoded bytes well-formed UTF-8. DataError if there is nothing but blanks.
+void repair(std::string& bytes, const std::string& origin, RecordReport& report) {
+  report.invalid_bytes += replace_invalid_utf8(bytes);
+  if (trimmed(bytes).empty())
+    throw DataError(origin + ": the data file is empty.");
+}
+
+/// The examples of a source's records, whose layout has been resolved.
+std::vector<Example> examples_of(RecordSource& source, const ExampleMaker& maker, const std::string& origin,
+                                 const ReadSettings& settings, RecordReport& report) {
+  std::vector<Example> examples;
+  for (Record record; source.next(record); ++report.records) {
+    Example example;
+    std::string problem = maker.make(record, example);
+    if (problem.empty())
+      examples.push_back(std::move(example));
+    else if (settings.strict)
+      throw DataError(origin + ", line " + std::to_string(record.line) +
+                      ": the example can't be used: " + problem + ".");
+    else
+      report.skipped.push_back({record.line, std::move(problem), report.records, std::move(example.id)});
+  }
+  const RecordNotes notes = source.notes();
+  report.invalid_bytes += notes.json.lone_surrogates;
+  report.repeated_keys = notes.json.repeated_keys;
+  report.kept_quotes = notes.kept_quotes;
+  report.after_quotes = notes.after_quotes;
+  if (report.records == 0)
+    throw DataError(origin + ": the data file has a header but no rows.");
+  if (examples.empty())
+    throw DataError(origin + ": none of its examples can be used (" + std::to_string(report.records) +
+                    " read); line " + std::to_string(report.skipped[0].line) + ": " + report.skipped[0].reason +
+                    (notes.remedy.empty() ? "" : "; " + notes.remedy) + ".");
+  if (!settings.allow_skipped)
+    refuse_too_many(report.skipped, report.records, origin);
+  return examples;
+}
+
 } // namespace
 
 std::string read_data_bytes(const std::filesystem::path& path) {
@@ -62,14 +141,7 @@ std::vector<std::string> column_names(std::string bytes, const std::string& orig
   const std::unique_ptr<RecordSource> source = open_source(bytes, *format, layout, origin);
   if (*format != DataFormat::jsonl)
     return source->header();
-  constexpr int few = 100; // an object may lack a key, or have null
-  std::vector<std::string> names;
-  Record record;
-  for (int i = 0; i < few && source->next(record); ++i)
-    for (const auto& [name, cell] : record.cells)
-      if (std::find(names.begin(), names.end(), name) == names.end())
-        names.push_back(name);
-  return names;
+  return names_in(next_records(*source, few));
 }
 
 std::vector<Example> parse_examples(std::string bytes, const std::string& origin, const RecordLayout& layout,
@@ -83,39 +155,24 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
   if (!format)
     throw DataError(origin +
                     ": the file extension does not give the format; set it to tsv, csv, jsonl or conll.");
-  report.invalid_bytes += replace_invalid_utf8(bytes);
-  if (trimmed(bytes).empty())
-    throw DataError(origin + ": the data file is empty.");
-
+  repair(bytes, origin, report);
   const std::unique_ptr<RecordSource> source = open_source(bytes, *format, layout, origin);
   const RecordLayout found = resolved_columns(layout, *format, source->header(), origin);
-  const ExampleMaker maker(found, labels, settings.labels_required);
-  std::vector<Example> examples;
-  for (Record record; source->next(record); ++report.records) {
-    Example example;
-    std::string problem = maker.make(record, example);
-    if (problem.empty())
-      examples.push_back(std::move(example));
-    else if (settings.strict)
-      throw DataError(origin + ", line " + std::to_string(record.line) +
-                      ": the example can't be used: " + problem + ".");
-    else
-      report.skipped.push_back({record.line, std::move(problem), report.records, std::move(example.id)});
-  }
-  const RecordNotes notes = source->notes();
-  report.invalid_bytes += notes.json.lone_surrogates;
-  report.repeated_keys = notes.json.repeated_keys;
-  report.kept_quotes = notes.kept_quotes;
-  report.after_quotes = notes.after_quotes;
-  if (report.records == 0)
-    throw DataError(origin + ": the data file has a header but no rows.");
-  if (examples.empty())
-    throw DataError(origin + ": none of its examples can be used (" + std::to_string(report.records) +
-                    " read); line " + std::to_string(report.skipped[0].line) + ": " + report.skipped[0].reason +
-                    (notes.remedy.empty() ? "" : "; " + notes.remedy) + ".");
-  if (!settings.allow_skipped)
-    refuse_too_many(report.skipped, report.records, origin);
-  return examples;
+  return examples_of(*source, {found, labels, settings.labels_required}, origin, settings, report);
+}
+
+std::vector<Example> parse_objects(std::string bytes, const std::string& origin, const LayoutOfKeys& layout_of,
+                                   RecordReport& report) {
+  report = {};
+  report.file = origin;
+  bytes = decoded_text(bytes, origin, report.invalid_bytes);
+  repair(bytes, origin, report);
+  const std::unique_ptr<RecordSource> source = json_records(bytes);
+  std::vector<Record> first = next_records(*source, few);
+  const RecordLayout found = resolved_columns(layout_of(names_in(first)), DataFormat::jsonl, {}, origin);
+  Continued records(std::move(first), *source);
+  const LabelIndex no_labels;
+  return examples_of(records, {found, no_labels, false}, origin, {.labels_required = false}, report);
 }
 
 std::vector<Example> read_examples(const std::filesystem::path& path, const RecordLayout& layout,

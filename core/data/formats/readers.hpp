@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,5 +41,13 @@ std::vector<std::string> column_names(std::string bytes, const std::string& orig
 std::vector<Example> parse_examples(std::string bytes, const std::string& origin, const RecordLayout& layout,
                                     const LabelIndex& labels, const ReadSettings& settings,
                                     RecordReport& report);
+
+/// The layout of JSON objects that have the given keys.
+using LayoutOfKeys = std::function<const RecordLayout&(const std::vector<std::string>& keys)>;
+
+/// Like `parse_examples`, for the JSON objects in `bytes`, without labels and without a sum for the report: `layout_of` says by the keys
+/// of the first of them how all are read.
+std::vector<Example> parse_objects(std::string bytes, const std::string& origin, const LayoutOfKeys& layout_of,
+                                   RecordReport& report);
 
 } // namespace cuecard

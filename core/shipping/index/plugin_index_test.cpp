@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "registry/host_manifest.hpp"
 #include "registry/judge.hpp"
 #include "sdk/manifest/sidecar.hpp"
 #include "shipping/index/plugin_index.hpp"
@@ -17,21 +18,9 @@ namespace {
 using Json = nlohmann::json;
 
 Json entry(const std::string& version, uint32_t torch_minor) {
-  const registry::HostBuild host = registry::HostBuild::current();
-  Manifest manifest;
-  manifest.id = "my-tuner";
+  Manifest manifest = registry::host_manifest("my-tuner");
   manifest.version = version;
-  manifest.file = "my-tuner.so";
-  manifest.sha256 = std::string(64, '0');
-  manifest.platform = host.platform;
-  manifest.abi_kind = CUECARD_ABI_CXX;
-  manifest.abi_major = host.abi_major;
-  manifest.abi_minor = host.abi_minor;
-  manifest.torch_major = host.torch_major;
   manifest.torch_minor = torch_minor;
-  manifest.cxx_std = 202002;
-  manifest.stdlib = host.stdlib;
-  manifest.abi_flags = host.abi_flags;
   ComponentInfo component;
   component.kind = CUECARD_TUNER;
   component.kind_version = CUECARD_TUNER_VERSION;

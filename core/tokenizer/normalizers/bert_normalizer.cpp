@@ -1,6 +1,7 @@
 #include <array>
 
 #include "tokenizer/normalizers/normalizer.hpp"
+#include "tokenizer/normalizers/remove_characters.hpp"
 #include "tokenizer/text/unicode.hpp"
 
 namespace cuecard::tokenizer {
@@ -31,7 +32,7 @@ public:
       clean(text);
     if (strip_accents_) {
       apply_form(Form::nfd, text);
-      strip_accents(text);
+      remove_characters(text, is_accent);
     }
     if (lowercase_)
       apply_lowercase(text);
@@ -72,17 +73,6 @@ private:
       } else {
         rewriter.keep(span);
       }
-    }
-    aligned = rewriter.finish();
-  }
-
-  static void strip_accents(AlignedText& aligned) {
-    const std::string& text = aligned.text();
-    Rewriter rewriter(aligned);
-    for (size_t at = 0; at < text.size();) {
-      const auto begin = static_cast<uint32_t>(at);
-      if (!is_accent(next_char(text, at)))
-        rewriter.keep({begin, static_cast<uint32_t>(at)});
     }
     aligned = rewriter.finish();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tokenizer/normalizers/remove_characters.hpp"
 #include "tokenizer/text/byte_level.hpp"
 #include "tokenizer/text/pattern.hpp"
 #include "tokenizer/text/unicode.hpp"
@@ -42,16 +43,8 @@ public:
 class StripAccents final : public Normalizer {
 public:
   void apply(AlignedText& aligned) const override {
-    const std::string& text = aligned.text();
-    if (is_ascii(text))
-      return;
-    Rewriter rewriter(aligned);
-    for (size_t at = 0; at < text.size();) {
-      const auto begin = static_cast<uint32_t>(at);
-      if (!is_mark(next_char(text, at)))
-        rewriter.keep({begin, static_cast<uint32_t>(at)});
-    }
-    aligned = rewriter.finish();
+    if (!is_ascii(aligned.text()))
+      remove_characters(aligned, is_mark);
   }
 };
 

@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
 
 namespace cuecard::bart {
 
@@ -58,9 +59,7 @@ BartConfiguration::BartConfiguration(const Configuration& c)
       activation(activation_of(c, "activation_function", "gelu")) {
   for (const auto& [key, heads] : {std::pair{"encoder_attention_heads", encoder.heads},
                                    std::pair{"decoder_attention_heads", decoder.heads}})
-    if (hidden % heads != 0)
-      throw DataError(c.origin() + ": d_model is " + std::to_string(hidden) + ", which " + key + " " +
-                      std::to_string(heads) + " does not divide.");
+    check_heads(c, hidden, heads, "d_model", key);
   for (const char* key : {"normalize_before", "add_final_layer_norm"})
     if (c.boolean_or(key, false))
       throw DataError(c.origin() + ": " + key +
@@ -189,10 +188,7 @@ at::Tensor Bart::forward(const ForwardArgs& args) const {
 }
 
 at::Tensor Bart::project(const ProjectArgs& args) const {
-  const OutputRequest::Kind kind = args.request.kind;
-  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
-    return args.hidden;
-  return project_to_vocabulary(args.hidden, output_table_, final_logits_bias_, args, shape_.family);
+  return project_untransformed(output_table_, final_logits_bias_, args, shape_.family);
 }
 
 } // namespace cuecard::bart

@@ -6,9 +6,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
 
-#include <cuecard/error.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
 
 namespace cuecard::gpt_neox {
 
@@ -32,9 +32,7 @@ GptNeoxConfiguration::GptNeoxConfiguration(const Configuration& c)
       tied(c.boolean_or("tie_word_embeddings", false)), parallel(c.boolean_or("use_parallel_residual", true)),
       attention_bias(c.boolean_or("attention_bias", true)), rope(rope_of(c, hidden / heads)),
       max_positions(rope.longest(c.integer_or("max_position_embeddings", 2048))) {
-  if (hidden % heads != 0)
-    throw DataError(c.origin() + ": hidden_size is " + std::to_string(hidden) + ", which num_attention_heads " +
-                    std::to_string(heads) + " does not divide.");
+  check_heads(c, hidden, heads);
 }
 
 at::Tensor GptNeoxLayer::forward(const GptNeoxConfiguration& c, int64_t index, const at::Tensor& x,
@@ -61,18 +59,7 @@ at::Tensor GptNeoxLayer::forward(const GptNeoxConfiguration& c, int64_t index, c
 
 BackboneShape GptNeox::describe(const Configuration& configuration) {
   const GptNeoxConfiguration c(configuration);
-  BackboneShape shape;
-  shape.family = "gpt-neox";
-  shape.layers = c.layers;
-  shape.hidden = shape.embedding_width = c.hidden;
-  shape.heads = shape.kv_heads = c.heads;
-  shape.head_dim = c.hidden / c.heads;
-  shape.vocabulary = c.vocabulary;
-  shape.max_positions = c.max_positions;
-  shape.causal = true;
-  shape.has_lm_head = true;
-  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
-  return shape;
+  return causal_shape("gpt-neox", {c.layers, c.hidden, c.heads, c.vocabulary, c.max_positions});
 }
 
 GptNeox::GptNeox(const BackboneArguments& arguments)
@@ -113,10 +100,7 @@ at::Tensor GptNeox::forward(const ForwardArgs& args) const {
 }
 
 at::Tensor GptNeox::project(const ProjectArgs& args) const {
-  const OutputRequest::Kind kind = args.request.kind;
-  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
-    return args.hidden;
-  return project_to_vocabulary(args.hidden, output_table_, at::Tensor(), args, shape_.family);
+  return project_untransformed(output_table_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::gpt_neox

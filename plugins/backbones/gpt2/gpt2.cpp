@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
 #include <cuecard/parts/stored/stored_matrix.hpp>
 
 namespace cuecard::gpt2 {
@@ -33,9 +34,7 @@ Gpt2Configuration::Gpt2Configuration(const Configuration& c)
       activation(activation_of(c, "activation_function", "gelu_new")),
       tied(c.boolean_or("tie_word_embeddings", true)), scaled(c.boolean_or("scale_attn_weights", true)),
       scaled_by_layer(c.boolean_or("scale_attn_by_inverse_layer_idx", false)) {
-  if (hidden % heads != 0)
-    throw DataError(c.origin() + ": n_embd is " + std::to_string(hidden) + ", which n_head " +
-                    std::to_string(heads) + " does not divide.");
+  check_heads(c, hidden, heads, "n_embd", "n_head");
   if (c.boolean_or("add_cross_attention", false))
     throw DataError(c.origin() + ": add_cross_attention is true; this backbone is a decoder alone, so it must "
                                  "be false.");
@@ -68,18 +67,7 @@ at::Tensor Gpt2Layer::forward(const Gpt2Configuration& c, int64_t index, const a
 
 BackboneShape Gpt2::describe(const Configuration& configuration) {
   const Gpt2Configuration c(own_spelling(configuration));
-  BackboneShape shape;
-  shape.family = "gpt2";
-  shape.layers = c.layers;
-  shape.hidden = shape.embedding_width = c.hidden;
-  shape.heads = shape.kv_heads = c.heads;
-  shape.head_dim = c.hidden / c.heads;
-  shape.vocabulary = c.vocabulary;
-  shape.max_positions = c.max_positions;
-  shape.causal = true;
-  shape.has_lm_head = true;
-  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
-  return shape;
+  return causal_shape("gpt2", {c.layers, c.hidden, c.heads, c.vocabulary, c.max_positions});
 }
 
 Gpt2::Gpt2(const BackboneArguments& arguments)
@@ -127,10 +115,7 @@ at::Tensor Gpt2::forward(const ForwardArgs& args) const {
 }
 
 at::Tensor Gpt2::project(const ProjectArgs& args) const {
-  const OutputRequest::Kind kind = args.request.kind;
-  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
-    return args.hidden;
-  return project_to_vocabulary(args.hidden, output_table_, at::Tensor(), args, shape_.family);
+  return project_untransformed(output_table_, at::Tensor(), args, shape_.family);
 }
 
 } // namespace cuecard::gpt2

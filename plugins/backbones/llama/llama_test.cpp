@@ -3,6 +3,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/testing/backbone_conformance.hpp>
+#include <cuecard/testing/llama_family.hpp>
 
 using namespace cuecard;
 using namespace cuecard::testing;
@@ -12,23 +13,13 @@ namespace {
 
 using Values = std::map<std::string, Configuration::Value>;
 
-const Values small{{"num_hidden_layers", int64_t{2}},
-                   {"hidden_size", int64_t{24}},
-                   {"num_attention_heads", int64_t{4}},
-                   {"num_key_value_heads", int64_t{2}},
-                   {"head_dim", int64_t{6}},
-                   {"intermediate_size", int64_t{40}},
-                   {"vocab_size", int64_t{50}},
-                   {"max_position_embeddings", int64_t{32}}};
+/// With the size of a head, which not every member takes for hidden states by heads.
+const Values small = [] {
+  Values values = small_llama();
+  values["head_dim"] = int64_t{6};
+  return values;
+}();
 const RandomWeights weights(1);
-
-at::Tensor embed(const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
-  return model.weights().at("model.embed_tokens.weight").index_select(0, ids);
-}
-
-at::Tensor final_norm(const Backbone& model, const at::Tensor& x) {
-  return x / (x.square().mean(1, true) + 1e-6).sqrt() * model.weights().at("model.norm.weight");
-}
 
 } // namespace
 
@@ -55,7 +46,7 @@ TEST_CASE("the family conforms to the contract in each of its forms") {
   };
   for (std::size_t form = 0; form < forms.size(); ++form) {
     CAPTURE(form);
-    conforms<Llama>(configuration_of(small, forms[form]), weights, {embed, final_norm});
+    conforms<Llama>(configuration_of(small, forms[form]), weights, outside_llama_layers());
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cuecard/parts/attention/windows.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
 
 namespace cuecard::modernbert {
 
@@ -53,15 +54,8 @@ ModernBertConfiguration::ModernBertConfiguration(const Configuration& c)
 
 BackboneShape ModernBert::describe(const Configuration& configuration) {
   const ModernBertConfiguration c(configuration);
-  BackboneShape shape;
-  shape.family = "modernbert";
-  shape.layers = c.layers;
-  shape.hidden = shape.embedding_width = c.hidden;
-  shape.heads = shape.kv_heads = c.heads;
-  shape.head_dim = c.head_dim;
-  shape.vocabulary = c.vocabulary;
-  shape.max_positions = c.global_rope.longest(c.max_positions);
-  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.head_dim}};
+  BackboneShape shape = encoder_shape(
+      "modernbert", {c.layers, c.hidden, c.heads, c.vocabulary, c.global_rope.longest(c.max_positions)});
   shape.windows = windows_in(c.local, c.window);
   return shape;
 }

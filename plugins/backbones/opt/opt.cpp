@@ -7,9 +7,9 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 
-#include <cuecard/error.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
 
 namespace cuecard::opt {
 
@@ -33,9 +33,7 @@ OptConfiguration::OptConfiguration(const Configuration& c)
       final_norm(norms_before && !c.boolean_or("_remove_final_layer_norm", false)),
       bias(c.boolean_or("enable_bias", true)),
       norms_learned(c.boolean_or("layer_norm_elementwise_affine", true)) {
-  if (hidden % heads != 0)
-    throw DataError(c.origin() + ": hidden_size is " + std::to_string(hidden) + ", which num_attention_heads " +
-                    std::to_string(heads) + " does not divide.");
+  check_heads(c, hidden, heads);
 }
 
 at::Tensor OptLayer::forward(const OptConfiguration& c, int64_t index, const at::Tensor& x,
@@ -65,19 +63,7 @@ at::Tensor OptLayer::forward(const OptConfiguration& c, int64_t index, const at:
 
 BackboneShape Opt::describe(const Configuration& configuration) {
   const OptConfiguration c(configuration);
-  BackboneShape shape;
-  shape.family = "opt";
-  shape.layers = c.layers;
-  shape.hidden = c.hidden;
-  shape.embedding_width = c.embedding_width;
-  shape.heads = shape.kv_heads = c.heads;
-  shape.head_dim = c.hidden / c.heads;
-  shape.vocabulary = c.vocabulary;
-  shape.max_positions = c.max_positions;
-  shape.causal = true;
-  shape.has_lm_head = true;
-  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
-  return shape;
+  return causal_shape("opt", {c.layers, c.hidden, c.heads, c.vocabulary, c.max_positions, c.embedding_width});
 }
 
 LayerNorm Opt::take_norm(const Weights& source, const std::string& name) {

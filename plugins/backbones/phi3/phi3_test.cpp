@@ -3,6 +3,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/testing/backbone_conformance.hpp>
+#include <cuecard/testing/llama_family.hpp>
 
 using namespace cuecard;
 using namespace cuecard::testing;
@@ -12,23 +13,8 @@ namespace {
 
 using Values = std::map<std::string, Configuration::Value>;
 
-const Values small{{"num_hidden_layers", int64_t{2}},
-                   {"hidden_size", int64_t{24}},
-                   {"num_attention_heads", int64_t{4}},
-                   {"num_key_value_heads", int64_t{2}},
-                   {"intermediate_size", int64_t{30}},
-                   {"vocab_size", int64_t{50}},
-                   {"rms_norm_eps", 1e-6},
-                   {"max_position_embeddings", int64_t{32}}};
+const Values small = small_llama();
 const RandomWeights weights(1);
-
-at::Tensor embed(const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
-  return model.weights().at("model.embed_tokens.weight").index_select(0, ids);
-}
-
-at::Tensor final_norm(const Backbone& model, const at::Tensor& x) {
-  return x / (x.square().mean(1, true) + 1e-6).sqrt() * model.weights().at("model.norm.weight");
-}
 
 /// Longrope as Phi-3's first files have it, with a longest text of pre-training of `original`.
 Values longrope(int64_t original) {
@@ -47,7 +33,7 @@ TEST_CASE("the family conforms to the contract in each of its forms") {
                                   longrope(2)}; // and all but one longer
   for (std::size_t form = 0; form < 3; ++form) {
     CAPTURE(form);
-    conforms<Phi3>(configuration_of(small, forms[form]), weights, {embed, final_norm});
+    conforms<Phi3>(configuration_of(small, forms[form]), weights, outside_llama_layers());
   }
   const Configuration c = configuration_of(small, forms[3]);
   conformance::batch_invariance(Phi3({c, weights}));

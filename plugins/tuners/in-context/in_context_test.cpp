@@ -6,6 +6,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/testing/named_labels.hpp>
+#include <cuecard/testing/slotted_template.hpp>
 
 // After LibTorch, whose logging also defines CHECK.
 #include <doctest/doctest.h>
@@ -15,9 +16,10 @@ using namespace cuecard;
 namespace {
 
 /// The field `text`, then the answer; two prompts, of which the second has the field twice.
-class PlainTemplate final : public Template {
+class PlainTemplate final : public testing::SlottedTemplate {
 public:
-  void prepare(const TemplateTarget&) override {}
+  PlainTemplate() : SlottedTemplate({}) {}
+
   std::vector<std::string> fields() const override { return {"text", "tokens"}; }
   std::vector<Prompt> render(const RenderArgs& args) const override {
     if (!args.example.fields.count("text"))
@@ -31,17 +33,6 @@ public:
     second.choice = 1;
     return {first, second};
   }
-  Prompt blank() const override { return {}; }
-  const std::vector<SoftSlot>& soft_slots() const override { return slots_; }
-  int64_t answer_slots() const override { return 1; }
-  const std::vector<int64_t>& triggers() const override { return triggers_; }
-  void set_triggers(const std::vector<int64_t>&) override {}
-  std::string source() const override { return {}; }
-  void set_source(const std::string&) override {}
-
-private:
-  std::vector<SoftSlot> slots_;
-  std::vector<int64_t> triggers_;
 };
 
 Example example_of(const std::string& text, int64_t label) {

@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/testing/damaged_state.hpp>
 #include <cuecard/testing/named_labels.hpp>
 #include <cuecard/testing/no_backbone.hpp>
 #include <cuecard/testing/slotted_template.hpp>
@@ -200,13 +201,7 @@ TEST_CASE("load_state restores a state that fits") {
   CHECK(at::equal(to.embeddings(inputs), from.embeddings(inputs)));
   CHECK_THROWS_WITH_AS(longer.tuner.load_state(state), doctest::Contains("\"prompts\" of 3 x 3 x 6"),
                        DataError);
-  for (const auto& [name, tensor] : state.tensors) {
-    ComponentState damaged = state;
-    damaged.tensors.erase(name);
-    CHECK_THROWS_WITH_AS(to.tuner.load_state(damaged), doctest::Contains(name.c_str()), DataError);
-    damaged.tensors[name] = at::zeros(tensor.sizes(), at::kInt);
-    CHECK_THROWS_WITH_AS(to.tuner.load_state(damaged), doctest::Contains("floating-point"), DataError);
-  }
+  testing::refuses_damaged(to.tuner, state);
 }
 
 TEST_CASE("defaults depend on the optimizer and don't override the request") {

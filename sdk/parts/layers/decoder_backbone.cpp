@@ -95,11 +95,7 @@ at::Tensor DecoderBackbone::forward(const ForwardArgs& args) const {
 }
 
 at::Tensor DecoderBackbone::project(const ProjectArgs& args) const {
-  const OutputRequest::Kind kind = args.request.kind;
-  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
-    return args.hidden;
-  return project_to_vocabulary(args.hidden, output_table_, at::Tensor(), args, shape_.family,
-                               family_.logits_cap);
+  return project_untransformed(output_table_, at::Tensor(), args, shape_.family, family_.logits_cap);
 }
 
 } // namespace cuecard

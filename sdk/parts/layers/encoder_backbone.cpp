@@ -12,6 +12,7 @@
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/layers/embedding.hpp>
 #include <cuecard/parts/layers/output_projection.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
 
 namespace cuecard {
 
@@ -55,17 +56,8 @@ std::string EncoderFamily::layer_at(int64_t index) const {
 
 BackboneShape EncoderFamily::shape() const {
   const EncoderConfiguration& c = configuration;
-  BackboneShape shape;
-  shape.family = name;
-  shape.layers = c.layers;
-  shape.hidden = c.hidden;
-  shape.embedding_width = c.embedding_width;
-  shape.heads = shape.kv_heads = c.heads;
-  shape.head_dim = c.hidden / c.heads;
-  shape.vocabulary = c.vocabulary;
-  shape.max_positions = has_positions ? c.max_positions - first_position : 0;
-  shape.sites = {{PrefixSite::self, c.layers, c.heads, c.hidden / c.heads}};
-  return shape;
+  const int64_t positions = has_positions ? c.max_positions - first_position : 0;
+  return encoder_shape(name, {c.layers, c.hidden, c.heads, c.vocabulary, positions, c.embedding_width});
 }
 
 EncoderBackbone::EncoderBackbone(const BackboneArguments& arguments, EncoderFamily family)

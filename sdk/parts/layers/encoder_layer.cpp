@@ -6,6 +6,7 @@
 #include <ATen/ops/index_select.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
 
 namespace cuecard {
 
@@ -22,9 +23,7 @@ EncoderConfiguration::EncoderConfiguration(const Configuration& c, const Encoder
       embedding_width(hidden), norm_epsilon(c.number_or("layer_norm_eps", defaults.norm_epsilon)),
       activation(activation_of(c, keys.activation, defaults.activation)),
       tied(c.boolean_or("tie_word_embeddings", true)) {
-  if (hidden % heads != 0)
-    throw DataError(c.origin() + ": " + keys.hidden + " is " + std::to_string(hidden) + ", which " +
-                    keys.heads + " " + std::to_string(heads) + " does not divide.");
+  check_heads(c, hidden, heads, keys.hidden, keys.heads);
   const std::string positions = c.text_or("position_embedding_type", "absolute");
   if (positions != "absolute")
     throw DataError(c.origin() + ": position_embedding_type is \"" + positions +

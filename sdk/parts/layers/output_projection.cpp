@@ -56,6 +56,14 @@ at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& hea
   return requested - at::logsumexp(all, {1}, true);
 }
 
+at::Tensor project_untransformed(const at::Tensor& head, const at::Tensor& bias, const ProjectArgs& args,
+                                 const std::string& family, double cap) {
+  const OutputRequest::Kind kind = args.request.kind;
+  if (kind == OutputRequest::Kind::hidden_states || kind == OutputRequest::Kind::transformed_states)
+    return args.hidden;
+  return project_to_vocabulary(args.hidden, head, bias, args, family, cap);
+}
+
 at::Tensor table_dot_products(const at::Tensor& table, const at::Tensor& vectors) {
   return cuecard::linear(vectors.to(table.scalar_type()), table).to(at::kFloat);
 }

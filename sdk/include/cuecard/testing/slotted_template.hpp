@@ -1,4 +1,4 @@
-/// For tests of tuners that only need a template's soft slots.
+/// For tests of tuners that only need a template's soft slots, or that derive what it renders.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace cuecard::testing {
 
 /// One prompt without pieces, and the given soft slots.
-class SlottedTemplate final : public Template {
+class SlottedTemplate : public Template {
 public:
   explicit SlottedTemplate(std::vector<SoftSlot> slots) : slots_(std::move(slots)) {}
 

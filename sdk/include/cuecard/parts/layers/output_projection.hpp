@@ -17,6 +17,11 @@ CUECARD_API at::Tensor project_to_vocabulary(const at::Tensor& states, const at:
                                              const at::Tensor& bias, const ProjectArgs& args,
                                              const std::string& family, double cap = 0);
 
+/// Backbone::project of a model without a transform before its head: args.hidden for hidden and transformed states, else the above.
+CUECARD_API at::Tensor project_untransformed(const at::Tensor& head, const at::Tensor& bias,
+                                             const ProjectArgs& args, const std::string& family,
+                                             double cap = 0);
+
 /// log softmax(states head^T + bias), with a cap as above, at `targets` [n]: [n]. Logits of the whole vocabulary are held for a few states at a time only,
 /// forward and backward. Differentiable in states, and in head and bias if these require gradients.
 CUECARD_API at::Tensor target_log_probs(const at::Tensor& states, const at::Tensor& head,
