@@ -13,7 +13,7 @@ constexpr cuecard_option_v1 options[] = {
                          "Initial weights: each virtual token is one of the tokens, or a random mixture.",
                          "chosen here"),
     cuecard::flag_option("offsets", "true", "Also train an offset of every embedding, for each virtual token.",
-                         "the paper, section \"Approach\": Delta E, initially zero"),
+                         "the paper: Delta E, initially zero"),
     cuecard::needing("offsets=true",
                      cuecard::number_option("offset-decay", "0.01", 0, 1,
                                             "Decoupled weight decay of the offsets, times the learning rate.",

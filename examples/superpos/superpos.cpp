@@ -75,7 +75,7 @@ void Superpos::edit(std::vector<cuecard::Prompt>& prompts, const cuecard::EditAr
       prompt.prepended.push_back(cuecard::Piece::soft_slot(first_slot_ + i));
 }
 
-/// p_i = (E + Delta E_i) p'_i, without a softmax over the weights ("Approach").
+/// p_i = (E + Delta E_i) p'_i, without a softmax over the weights (the paper's method section).
 cuecard::Conditioning Superpos::condition(const cuecard::ConditionArgs&) const {
   cuecard::Conditioning conditioning;
   if (prompt_.defined())
