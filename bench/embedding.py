@@ -41,7 +41,7 @@ def run_all(arguments) -> dict:
     ways = {"one predict of all rows": None, f"8 threads, {eighth} rows in a request": eighth,
             "8 threads, 8 rows in a request": 8, "8 threads, 1 row in a request": 1}  # fmt: skip
     found = {way: {"speed": [], "of_processor": [], "rows_of_pass": []} for way in ways}
-    with cuecard.Model(arguments.model, cards=[arguments.card], threads=arguments.threads) as model:
+    with cuecard.Model(arguments.model, cards=[arguments.card], threads=arguments.threads, plugin_paths=arguments.plugin_path) as model:
         expected = model.predict(rows)  # also the first pass, which prepares
         for _ in range(arguments.rounds):
             for way, in_request in ways.items():
@@ -61,8 +61,9 @@ def measure(bench) -> None:
     card = bench.home / "embedding.card"
     bench.soft_prompt(bench.few, 1, card.name)
     prefix = bench.cuecard.path.resolve().parents[1]
+    plugins = [["--plugin-path", folder["path"]] for folder in bench.machine.diagnosis()["plugin_folders"]]
     found = run(["env", f"CUECARD_PREFIX={prefix}", f"PYTHONPATH={Path(__file__).parents[1] / 'core/embedding/python'}", sys.executable, "-B", __file__,
-                 bench.model, card, bench.held_out, "--threads", bench.threads, "--rounds", bench.rounds]).last
+                 bench.model, card, bench.held_out, "--threads", bench.threads, "--rounds", bench.rounds, *sum(plugins, [])]).last
     alone = found.pop("one predict of all rows")
     print(f"\nthe library: one predict of all rows {spread(alone['speed'])} rows/s; as a share of that, in turns, by time and by processor time "
           f"({WANTED:.0%} are wanted; minimum / median / maximum)")
@@ -77,6 +78,7 @@ if __name__ == "__main__":
     parser.add_argument("model", type=Path)
     parser.add_argument("card", type=Path)
     parser.add_argument("rows", type=Path)
+    parser.add_argument("--plugin-path", action="append", default=[])
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     print(json.dumps(run_all(parser.parse_args())))

@@ -24,7 +24,8 @@ from measured import ratios, run, spread
 
 SLOTS = 64
 TOKENS_OF_SLOT = 256
-ALLOWED = {"F32": 1e-3, "Q8_0": 0.1, "Q4_1": 0.25}  # of a probability: llama.cpp rounds what it multiplies with blocks to 8 bits
+# Of a probability. llama.cpp rounds what it multiplies with blocks to 8 bits; with float32 matrices 1e-3 was seen.
+ALLOWED = {"F32": 1e-2, "Q8_0": 0.1, "Q4_1": 0.25}
 NEW_TOKENS = 32
 
 
@@ -91,6 +92,15 @@ def written(source: Path, kind: str, folder: Path) -> Path:
 # The comparison -------------------------------------------------------------------------------------------------------
 
 
+def dtypes_of(kind: str) -> list[str]:
+    """Ours for a file: as it has its matrices, and as float32, which is the same for one of float32."""
+    return ["float32"] if kind == "F32" else ["float32", "stored"]
+
+
+def columns(kind: str) -> dict[str, list[float]]:
+    return {name: [] for name in (*dtypes_of(kind), "llama.cpp")}
+
+
 class Beside:
     def __init__(self, bench, template: str, words: list[str]):
         self.bench, self.template = bench, template
@@ -110,9 +120,9 @@ class Beside:
         task = bench.task[bench.train]
         prompts = bench.cuecard.rendered(bench.model, bench.held_out, "--template", self.template)
         ours = bench.cuecard.predict(work.card, model, bench.held_out, task, self.label)
-        speeds, memory = {name: [] for name in ("float32", "stored", "llama.cpp")}, {name: [] for name in ("float32", "stored", "llama.cpp")}
+        speeds, memory = columns(kind), columns(kind)
         for turn in range(bench.rounds):
-            for dtype in ("float32", "stored"):
+            for dtype in dtypes_of(kind):
                 result, speed = work.evaluate(dtype)
                 speeds[dtype].append(speed)
                 memory[dtype].append(result.megabytes)
@@ -129,9 +139,9 @@ class Beside:
     def generate(self, kind: str, model: Path) -> None:
         work = stored.Work(self.bench, model, self.template)
         rows = self.bench.home / "held-out-64.jsonl"
-        speeds, memory = {name: [] for name in ("float32", "stored", "llama.cpp")}, {name: [] for name in ("float32", "stored", "llama.cpp")}
+        speeds, memory = columns(kind), columns(kind)
         for _ in range(self.bench.rounds):
-            for dtype in ("float32", "stored"):
+            for dtype in dtypes_of(kind):
                 result, speed = work.generate(dtype, 64, 64)
                 speeds[dtype].append(speed)
                 memory[dtype].append(result.megabytes)
@@ -141,7 +151,7 @@ class Beside:
             speeds["llama.cpp"].append(len(prompts) * NEW_TOKENS / result.last["seconds"])
             memory["llama.cpp"].append(result.megabytes)
             same = sum(a == b for a, b in zip(ours, result.last["texts"], strict=True))
-        self.table(f"generation, 64 at once, {kind}, tokens/s; {same} of {len(ours)} texts are the same", speeds, memory)
+        self.table(f"generation, {kind}, {len(prompts)} prompts, {NEW_TOKENS} tokens each, tokens/s; {same} of {len(ours)} texts are the same", speeds, memory)
 
     @staticmethod
     def table(what: str, speeds: dict, memory: dict) -> None:

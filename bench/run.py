@@ -195,7 +195,7 @@ class Bench:
                           *how, "--column", "text=text", "--column", "label=label", "--max-new-tokens", 32, "--min-new-tokens", 32,
                           "--batch-size", 64, "--threads", self.threads, "--json", "--quiet"])
             counted = result.last["summary"]
-            ours.append(64 * 32 / counted["seconds"])
+            ours.append(len(prompts.lengths) * 32 / counted["seconds"])
             memory[0].append(result.megabytes)
             share.add(prompts.generated(counted, share.shape.vocabulary), counted["seconds"])
             peer = run([*PEERS, "generate", "--model", self.model, "--data", data, "--template", TEMPLATE, "--batch", 64,

@@ -46,7 +46,7 @@ class Work:
         result = run([self.bench.cuecard.path, "generate", "--model", self.model, "--data", rows, "--template", self.template,
                       "--column", "text=text", "--column", "label=label", "--max-new-tokens", 32, "--min-new-tokens", 32,
                       "--batch-size", at_once, "--threads", self.bench.threads, "--dtype", dtype, "--json", "--quiet"])
-        return result, prompts * 32 / result.last["summary"]["seconds"]
+        return result, 32 * sum("texts" in line for line in result.lines) / result.last["summary"]["seconds"]
 
 
 def measure(bench, template: str) -> None:
