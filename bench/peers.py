@@ -163,7 +163,7 @@ def evaluate(arguments, tokenizer, words):
     model, count = load(arguments), 0
     if arguments.prompt:
         model, count = with_prompt(model, arguments, tokenizer)
-    last_scores(model, rows[:2], arguments.padding, count, arguments.keep)  # the first call sets things up
+    last_scores(model, [min(rows, key=len)], arguments.padding, count, arguments.keep)  # the first call sets things up
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i])) if arguments.sort else list(range(len(rows)))
     scores = torch.empty(len(rows), len(words))
     begin = time.perf_counter()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from measured import Run, run
+from operations import Prompts
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT = PROJECT / "build" / "release" / "bin" / "cuecard"
@@ -53,3 +54,15 @@ class Cuecard:
         """The probability of the label for each row."""
         lines = [line for line in run(self.predict_command(card, model, data, task)).lines if "scores" in line]
         return [line["scores"][label] for line in sorted(lines, key=lambda line: line["row"])]
+
+    def rendered(self, model: Path, data: Path, *how) -> list[list[int]]:
+        """The token ids of each row's prompt; `how` is `--card CARD` or `--template TEXT`. Virtual tokens have the id 0."""
+        lines = run([self.path, "render", "--model", model, "--data", data, *how, "--column", "text=text", "--column", "label=label",
+                     "--json", "--quiet"]).lines
+        return [line["ids"] for line in lines if "ids" in line]
+
+    def prompts(self, model: Path, data: Path, causal: bool, *how) -> Prompts:
+        return Prompts.of(self.rendered(model, data, *how), causal)
+
+    def tokens_of(self, text: str, model: Path) -> list[int]:
+        return run([self.path, "tokenize", "--model", model, text]).last

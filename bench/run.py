@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 
 import program
 import texts
+from limit import Machine, Share
 from measured import largest_difference, ratios, run, spread
 
 PEERS = [sys.executable, "-B", Path(__file__).with_name("peers.py")]
@@ -31,6 +32,8 @@ class Bench:
         self.home.mkdir(parents=True, exist_ok=True)
         self.model = arguments.model or self.cuecard.converted_model(self.home)
         name, train, held_out = texts.training_and_held_out(256, arguments.rows, seed=0)
+        self.machine = Machine(self.cuecard)
+        print(f"processor: {self.machine.described()}")
         print(f"text: {name}, {len(train)} training rows, {len(held_out)} held-out rows; {self.threads} threads; "
               f"load before the start {os.getloadavg()[0]:.1f} (above 0.3 the times mean little)")
         self.train = texts.write(train, self.home / "train.jsonl")
@@ -48,6 +51,9 @@ class Bench:
         return run([*PEERS, mode, "--model", self.model, "--data", data, "--template", TEMPLATE, "--words", *WORDS,
                     "--threads", self.threads, "--init-text" if mode == "train" else "--batch",
                     INIT_TEXT if mode == "train" else 32, *more])
+
+    def prompts(self, data: Path, *how):
+        return self.cuecard.prompts(self.model, data, True, *how)
 
     # Same results -----------------------------------------------------------------------------------------------------
 
@@ -78,7 +84,7 @@ class Bench:
     # Speed ------------------------------------------------------------------------------------------------------------
 
     def training(self) -> None:
-        ours, careful, plain, memory = [], [], [], ([], [], [])
+        ours, careful, plain, memory, share = [], [], [], ([], [], []), Share(self.machine, self.model)
         for _ in range(self.rounds):
             for kept, into, run_once in (
                 (ours, memory[0], lambda: self.soft_prompt(self.train, self.steps, "soft.card")),
@@ -88,15 +94,20 @@ class Bench:
                 result = run_once()
                 kept.append(result.last["examples_per_second"])
                 into.append(result.megabytes)
+                if kept is ours:
+                    prompts = self.prompts(self.train, "--card", self.home / "soft.card")
+                    share.add(prompts.work(result.last, 16 * self.steps, prefixes=self.steps, trained=True), result.last["seconds"])
         print("\nsoft-prompt training, batch 16, 20 virtual tokens, float32, examples per second (minimum / median / maximum)")
         self.table([
             ("cuecard", ours, None, memory[0]),
             ("peft, logits of the last position only", careful, ratios(ours, careful), memory[1]),
             ("peft, as in its examples (logits of all positions)", plain, ratios(ours, plain), memory[2]),
         ])
+        share.show()
 
     def evaluation(self) -> None:
-        ours, dynamic, sorted_, memory = [], [], [], ([], [], [])
+        ours, dynamic, sorted_, memory, share = [], [], [], ([], [], []), Share(self.machine, self.model)
+        prompts = self.prompts(self.held_out, "--card", self.home / "manual.card")
         for _ in range(self.rounds):
             for kept, into, run_once in (
                 (ours, memory[0], lambda: self.cuecard.evaluate(self.home / "manual.card", self.model, self.held_out, self.task[self.train])),
@@ -106,12 +117,15 @@ class Bench:
                 result = run_once()
                 kept.append(result.last["examples_per_second"])
                 into.append(result.megabytes)
+                if kept is ours:
+                    share.add(prompts.work(result.last, len(prompts.lengths)), result.last["seconds"])
         print("\nevaluation of a manual prompt, float32, examples per second (minimum / median / maximum)")
         self.table([
             ("cuecard", ours, None, memory[0]),
             ("transformers, batch 32, dynamic padding", dynamic, ratios(ours, dynamic), memory[1]),
             ("transformers, the same, texts sorted by length", sorted_, ratios(ours, sorted_), memory[2]),
         ])
+        share.show()
 
     def encoding(self) -> None:
         """MiniLM with a classification head, texts of mixed lengths, batch 64."""
@@ -126,11 +140,13 @@ class Bench:
         self.report("encoder with a head, probability of the second label",
                     self.cuecard.predict(card, minilm, self.held_out, few, label),
                     [p[1] for p in theirs_first["probabilities"]], 1e-4)
-        ours, theirs, memory = [], [], ([], [])
+        ours, theirs, memory, share = [], [], ([], []), Share(self.machine, minilm)
+        prompts = self.cuecard.prompts(minilm, self.held_out, False, "--card", card)
         for _ in range(self.rounds):
             result = run([self.cuecard.path, "eval", *self.cuecard.rows_of(card, minilm, self.held_out, few), "--batch-size", 64])
             ours.append(result.last["examples_per_second"])
             memory[0].append(result.megabytes)
+            share.add(prompts.work(result.last, len(prompts.lengths)), result.last["seconds"])
             result = run([*PEERS, *peer])
             theirs.append(result.last["examples_per_second"])
             memory[1].append(result.megabytes)
@@ -139,6 +155,7 @@ class Bench:
             ("cuecard", ours, None, memory[0]),
             ("transformers, dynamic padding", theirs, ratios(ours, theirs), memory[1]),
         ])
+        share.show()
 
     def tokenizing(self) -> None:
         import tokenizing
@@ -170,14 +187,17 @@ class Bench:
         trained prefix in the format of each side."""
         data = self.home / "held-out-64.jsonl"
         data.write_text("".join(self.held_out.read_text().splitlines(keepends=True)[:64]))
-        ours, theirs, memory, same = [], [], ([], []), []
+        ours, theirs, memory, same, share = [], [], ([], []), [], Share(self.machine, self.model)
+        how = ["--card", card] if card else ["--template", TEMPLATE]
+        prompts = self.prompts(data, *how)
         for _ in range(self.rounds):
             result = run([self.cuecard.path, "generate", "--model", self.model, "--data", data,
-                          *(["--card", card] if card else ["--template", TEMPLATE]),
-                          "--column", "text=text", "--column", "label=label", "--max-new-tokens", 32, "--min-new-tokens", 32,
+                          *how, "--column", "text=text", "--column", "label=label", "--max-new-tokens", 32, "--min-new-tokens", 32,
                           "--batch-size", 64, "--threads", self.threads, "--json", "--quiet"])
-            ours.append(64 * 32 / result.last["summary"]["seconds"])
+            counted = result.last["summary"]
+            ours.append(len(prompts.lengths) * 32 / counted["seconds"])
             memory[0].append(result.megabytes)
+            share.add(prompts.generated(counted, share.shape.vocabulary), counted["seconds"])
             peer = run([*PEERS, "generate", "--model", self.model, "--data", data, "--template", TEMPLATE, "--batch", 64,
                         "--threads", self.threads, "--new-tokens", 32, *(["--adapter", adapter] if adapter else [])])
             theirs.append(peer.last["tokens_per_second"])
@@ -191,6 +211,7 @@ class Bench:
             ("cuecard", ours, None, memory[0]),
             (("peft" if card else "transformers") + ", batch 64, padded on the left", theirs, ratios(ours, theirs), memory[1]),
         ])
+        share.show()
 
     @staticmethod
     def table(rows) -> None:
@@ -209,7 +230,8 @@ def main() -> None:
     parser.add_argument("--program", type=Path, default=program.DEFAULT)
     parser.add_argument("--model", type=Path, help="SmolLM2 in Hugging Face layout (default: converted once from GGUF)")
     parser.add_argument("--only", choices=["same", "tokenizers", "training", "evaluation", "encoder", "generation", "start-up", "methods",
-                                           "autoprompt", "after-text", "prefix-generation", "seeds", "stored", "serving"], help="one part")
+                                           "autoprompt", "after-text", "prefix-generation", "seeds", "stored", "serving", "llama.cpp", "long", "busy", "embedding"],
+                        help="one part")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     if arguments.only in (None, "tokenizers"):
@@ -217,7 +239,7 @@ def main() -> None:
     if arguments.only in (None, "encoder"):
         bench.encoding()
     of_methods = {"methods": "training", "after-text": "after_the_text", "prefix-generation": "generation", "autoprompt": "autoprompt"}
-    if arguments.only not in ("tokenizers", "encoder", "generation", "stored", "serving", *of_methods):
+    if arguments.only in (None, "same", "training", "evaluation", "start-up", "seeds"):
         bench.same_results()
     if arguments.only in (None, "training"):
         bench.training()
@@ -234,6 +256,22 @@ def main() -> None:
         import stored
 
         stored.measure(bench, TEMPLATE)
+    if arguments.only in (None, "llama.cpp"):
+        import llama_cpp
+
+        llama_cpp.measure(bench, TEMPLATE, WORDS)
+    if arguments.only in (None, "long"):
+        import long_texts
+
+        long_texts.measure(bench, TEMPLATE, PEERS)
+    if arguments.only in (None, "busy"):
+        import busy
+
+        busy.measure(bench)
+    if arguments.only in (None, "embedding"):
+        import embedding
+
+        embedding.measure(bench)
     if arguments.only in (None, "start-up"):
         bench.answering()
     if arguments.only in (None, "serving"):

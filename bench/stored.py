@@ -1,21 +1,13 @@
 """Matrices as the file has them (`--dtype stored`) against float32: speed of training, evaluation and generation, and memory.
 
-Both forms of one file alternate within a round, and ratios are taken round by round. The first line says what the processor can do.
+Both forms of one file alternate within a round, and ratios are taken round by round.
 """
 
-import re
 import statistics
 from pathlib import Path
 
 import program
 from measured import ratios, run, spread
-
-SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile")
-
-
-def instruction_sets() -> str:
-    flags = set(re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M).group(1).split())
-    return ", ".join(name for name in SETS if name in flags) or "none of " + ", ".join(SETS)
 
 
 def files_of(bench) -> dict[str, Path]:
@@ -54,11 +46,11 @@ class Work:
         result = run([self.bench.cuecard.path, "generate", "--model", self.model, "--data", rows, "--template", self.template,
                       "--column", "text=text", "--column", "label=label", "--max-new-tokens", 32, "--min-new-tokens", 32,
                       "--batch-size", at_once, "--threads", self.bench.threads, "--dtype", dtype, "--json", "--quiet"])
-        return result, prompts * 32 / result.last["summary"]["seconds"]
+        return result, 32 * sum("texts" in line for line in result.lines) / result.last["summary"]["seconds"]
 
 
 def measure(bench, template: str) -> None:
-    print(f"\nmatrices as the file has them; the processor has {instruction_sets()}")
+    print("\nmatrices as the file has them")
     for name, model in files_of(bench).items():
         megabytes = size_of(model) / 2**20
         work = Work(bench, model, template)
