@@ -2,7 +2,7 @@
 # labels: slow
 model=$folder/tiny
 python3 "$folder/project/make_model" "$model"
-cuecard model info --model "$model" | grep toy-backbone >/dev/null
+cuecard model info "$model" | grep toy-backbone >/dev/null
 [ "$(accuracy --tuner fine-tuning --steps 1)" != 1.0 ] # otherwise the next checks would prove nothing
 [ "$(accuracy --tuner fine-tuning --steps 80 --lr 0.01)" = 1.0 ]
 [ "$(accuracy --tuner prompt-tuning --set length=4 --steps 1)" != 1.0 ]
