@@ -3,8 +3,8 @@
 printf 'text\tlabel\nI saw a red apple\tlove\nI saw a blue plum\tleave\nno fruit at all\tleave\n' >shown.tsv
 write_task '{ "component": "similarity-template", "text": "{text}:{\"mask\"}", "options": { "demonstrations": "shown.tsv", "k": 1 } }'
 cuecard render --task task.json --model "$model" "a blue plum and a pear" >prompt.txt
-grep -q "I saw a blue plum: leave" prompt.txt
-! grep -q "apple" prompt.txt
+grep -q "b l u e Ġp l u m : Ġleave Ċ Ċ a Ġb" prompt.txt # the most similar demonstration, then the input
+! grep -q "Ġlove" prompt.txt
 accuracy --tuner manual >/dev/null
 cuecard predict --card card --model "$model" --quiet "I saw a red pear" | grep '"label"' >/dev/null
 printf 'text\tlabel\nI saw a red apple\n' >shown.tsv
