@@ -158,6 +158,7 @@ void prepare_verbalizer(TaskPipeline& pipeline, const Model& model, NamedByOptio
                                 std::move(named.cards),
                                 pipeline.record.seed,
                                 pipeline.record.multi_label});
+  pipeline.representatives = pipeline.verbalizer->label_representatives();
 }
 
 void check_multi_label(const TaskPipeline& pipeline) {
@@ -262,7 +263,6 @@ CountedBackbone TaskPipeline::backbone(const Model& model, Counters& counters) c
 }
 
 int64_t TaskPipeline::representative(int64_t label) const {
-  const std::vector<int64_t> representatives = verbalizer->label_representatives();
   return representatives.empty() ? label : representatives.at(static_cast<std::size_t>(label));
 }
 

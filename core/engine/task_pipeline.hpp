@@ -51,8 +51,10 @@ struct TaskPipeline {
   std::shared_ptr<Verbalizer> verbalizer;
   std::shared_ptr<Tuner> tuner;
   std::vector<std::string> labels;
-  std::string metric;           ///< of a card: the metric it was last evaluated with
-  PromptLayout layout;          ///< of its prompts
+  std::string metric;  ///< of a card: the metric it was last evaluated with
+  PromptLayout layout; ///< of its prompts
+  std::vector<int64_t>
+      representatives;          ///< Verbalizer::label_representatives, since the verbalizer was prepared
   InputFeatures input_features; ///< Tuner::input_features
   LengthLimit limit;
   /// The model with the weights that its tuner replaced; null when it replaced none. A pipeline with its own

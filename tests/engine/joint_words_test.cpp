@@ -9,6 +9,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/tokenized_example.hpp"
+#include "review_prompt.hpp"
 #include "tasks.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
@@ -39,39 +40,11 @@ TaskPipeline pipeline_of(const Model& model, const Set& options, const std::stri
   return make_pipeline(model, plugins(), choice);
 }
 
-std::vector<int64_t> ids_of(const Model& model, const std::string& text) {
-  std::vector<int64_t> ids;
-  for (const Token& token : model.vocabulary().encode(text))
-    ids.push_back(token.id);
-  return ids;
-}
-
-/// Log-probabilities over the vocabulary at all tokens of one sequence.
-at::Tensor log_probs(const Model& model, const std::vector<int64_t>& ids) {
-  TokenizedPrompt prompt;
-  for (const int64_t id : ids) {
-    prompt.input.emplace_back();
-    prompt.input.back().id = id;
-  }
-  prompt.answers = {0};
-  prompt.targets = {-1};
-  const at::NoGradGuard no_grad;
-  const Batch batch = pack({{&prompt}}, {});
-  return model.backbone()
-      .project({model.backbone().forward({batch, {}, nullptr, true}), {OutputRequest::Kind::logits}})
-      .to(at::kDouble)
-      .log_softmax(1);
-}
-
 /// The sum, or the mean, of the log-probabilities of the word's tokens: at masks of its own, or after one another.
 double word_score(const Model& model, const std::string& text, const std::string& word, bool mean) {
   const Vocabulary& vocabulary = model.vocabulary();
   const std::vector<int64_t> tokens = ids_of(model, " " + word);
-  std::vector<int64_t> ids(vocabulary.sequence_prefix().begin(), vocabulary.sequence_prefix().end());
-  for (const std::string& piece :
-       {std::string("Review:"), text.empty() ? "" : " " + text, std::string(" It was")})
-    for (const int64_t id : ids_of(model, piece))
-      ids.push_back(id);
+  std::vector<int64_t> ids = review_ids(model, text);
   const auto first = std::ssize(ids);
   const bool causal = model.shape().causal;
   for (const int64_t token : tokens)
@@ -81,7 +54,7 @@ double word_score(const Model& model, const std::string& text, const std::string
       ids.push_back(id);
     ids.insert(ids.end(), vocabulary.sequence_suffix().begin(), vocabulary.sequence_suffix().end());
   }
-  const at::Tensor found = log_probs(model, ids);
+  const at::Tensor found = log_probs_of(model, ids);
   double sum = 0;
   for (int64_t i = 0; i < std::ssize(tokens); ++i)
     sum += found[first + i - causal][tokens[static_cast<std::size_t>(i)]].item<double>();

@@ -5,12 +5,12 @@
 #include <cmath>
 #include <filesystem>
 
-#include <unistd.h>
-
 #include <cuecard/parts/training/trainable_prefix.hpp>
 
 #include "card/card.hpp"
+#include "model/test_folder.hpp"
 #include "tasks.hpp"
+#include "training_runs.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
@@ -61,28 +61,11 @@ FitRequest quick(int64_t steps) {
   return request;
 }
 
-float mean_of(const std::vector<float>& losses, std::size_t begin, std::size_t count) {
-  float sum = 0;
-  for (std::size_t i = begin; i < begin + count; ++i)
-    sum += losses[i];
-  return sum / static_cast<float>(count);
-}
-
-struct Folder {
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("cuecard-prefixes-test-" + std::to_string(getpid()));
-};
-
 /// The card, written and read again, predicts the same bit for bit.
 void check_card(const Model& model, const TaskPipeline& pipeline, const std::vector<Example>& rows) {
-  const Folder folder;
-  save_card(to_card(pipeline, model), folder.path / "m.card");
-  const TaskPipeline back = pipeline_from_card(model, plugins(), read_card(folder.path / "m.card"));
+  const TestFolder folder;
+  save_card(to_card(pipeline, model), folder.path() / "m.card");
+  const TaskPipeline back = pipeline_from_card(model, plugins(), read_card(folder.path() / "m.card"));
   const auto before = Predictor(model, {&pipeline}).predict(pointers(rows)),
              after = Predictor(model, {&back}).predict(pointers(rows));
   for (std::size_t i = 0; i < rows.size(); ++i)

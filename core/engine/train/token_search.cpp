@@ -36,11 +36,10 @@ at::Tensor count_correct(const TaskPipeline& pipeline, const Scores& scores, con
   if (!even)
     return scores.values.sum() * NAN;
   const at::Tensor best = at::argmax(scores.values.reshape({decisions, width}), 1);
-  const std::vector<int64_t> representatives = pipeline.verbalizer->label_representatives();
-  if (representatives.empty())
+  if (pipeline.representatives.empty())
     return best.eq(batch.labels).sum().to(at::kFloat);
   const at::Tensor gold =
-      index_tensor(representatives, best.device()).index_select(0, batch.labels.clamp_min(0));
+      index_tensor(pipeline.representatives, best.device()).index_select(0, batch.labels.clamp_min(0));
   return best.eq(gold).logical_and(batch.labels.ge(0)).sum().to(at::kFloat);
 }
 
