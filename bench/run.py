@@ -205,8 +205,8 @@ class Bench:
             written = [line["texts"][0]["text"] for line in result.lines if "texts" in line]
             same.append(sum(a == b for a, b in zip(written, peer.last["texts"], strict=True)))
         prefix = "after a trained prefix of 20 virtual tokens, " if card else ""
-        print(f"\ngreedy generation, {prefix}64 prompts at once, 32 tokens each, float32, tokens per second (minimum / median / maximum); "
-              f"{min(same)} of 64 texts are equal")
+        print(f"\ngreedy generation, {prefix}{len(prompts.lengths)} prompts at once, 32 tokens each, float32, tokens per second (minimum / median / maximum); "
+              f"{min(same)} of {len(prompts.lengths)} texts are equal")
         self.table([
             ("cuecard", ours, None, memory[0]),
             (("peft" if card else "transformers") + ", batch 64, padded on the left", theirs, ratios(ours, theirs), memory[1]),

@@ -10,6 +10,7 @@
 #include "model/gguf/gguf_configuration.hpp"
 #include "model/gguf/gguf_tokenizer.hpp"
 #include "model/gguf/gguf_weights.hpp"
+#include "model/safetensors/block_tensors.hpp"
 #include "model/safetensors/safetensors_weights.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -100,6 +101,8 @@ void override_start_and_end_tokens(const std::filesystem::path& directory, Confi
 
 /// Their weights are codes of some other program's making, whatever types the tensors have.
 void refuse_quantised(const Configuration& configuration) {
+  if (configuration.text_or("quantization_config.quant_method", "") == blocks_method)
+    return;
   for (const auto& [key, value] : configuration.values())
     if (key.starts_with("quantization_config."))
       throw DataError(

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include <cuecard/parts/stored/stored_matrix.hpp>
+
 #include "files/sha256.hpp"
 #include "model/convert.hpp"
 #include "model/safetensors/safetensors.hpp"
@@ -204,7 +206,7 @@ TEST_CASE("model: vocab.txt instead of tokenizer.json, and its conversion") {
   };
   CHECK(ids_of(model) == std::vector<int64_t>{5, 5, 6, 1});
   CHECK(model.vocabulary->special().mask == 4);
-  convert_model(folder.path(), folder.path() / "out", at::kFloat);
+  convert_model(folder.path(), folder.path() / "out", {at::kFloat});
   const ModelFiles converted = open_model(folder.path() / "out");
   CHECK(ids_of(converted) == ids_of(model));
   CHECK(converted.identity().tokenizer_sha256 == model.identity().tokenizer_sha256);
@@ -216,7 +218,7 @@ TEST_CASE("convert: a directory to another dtype, everything else unchanged") {
   write_model_directory(folder);
   const at::Tensor x = at::rand({3, 4});
   write_safetensors(folder.path() / "model.safetensors", {{"x", x}, {"ids", at::arange(3, at::kLong)}});
-  convert_model(folder.path(), folder.path() / "out", at::kHalf);
+  convert_model(folder.path(), folder.path() / "out", {at::kHalf});
   const SafetensorsFile file(folder.path() / "out" / "model.safetensors");
   CHECK(file.tensor("x").equal(x.to(at::kHalf)));
   CHECK(file.tensor("ids").equal(at::arange(3, at::kLong)));
@@ -225,11 +227,82 @@ TEST_CASE("convert: a directory to another dtype, everything else unchanged") {
   CHECK(document["torch_dtype"] == "float16");
   CHECK(document["keep"]["me"][0] == 1);
   CHECK(bytes_of_file(folder.path() / "out" / "tokenizer.json") == tokenizer);
-  CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "out", at::kHalf); }),
+  CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "out", {at::kHalf}); }),
                  "already exists"));
-  CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "b", at::kLong); }),
+  CHECK(contains(sentence([&] { convert_model(folder.path(), folder.path() / "b", {at::kLong}); }),
                  "float32, float16 or bfloat16"));
   CHECK(!std::filesystem::exists(folder.path() / "b"));
+}
+
+TEST_CASE("convert: matrices to blocks of Q8_0, and back") {
+  TestFolder folder;
+  write_model_directory(folder);
+  const at::Tensor x = at::randn({3, 64}), odd = at::rand({4, 33}), table = at::rand({8, 32}),
+                   vector = at::rand({32});
+  write_safetensors(folder.path() / "model.safetensors", {{"x", x},
+                                                          {"odd", odd},
+                                                          {"position_embeddings", table},
+                                                          {"vector", vector},
+                                                          {"ids", at::arange(3, at::kLong)}});
+  CHECK(convert_model(folder.path(), folder.path() / "out", {at::kFloat, MatrixForm::int8}) == 2);
+  const auto config = [&](const char* name) {
+    return nlohmann::json::parse(bytes_of_file(folder.path() / name / "config.json"));
+  };
+  CHECK(config("out")["quantization_config"]["quant_method"] == "q8_0");
+  CHECK(config("out")["keep"]["me"][0] == 1);
+
+  const ModelFiles plain = open_model(folder.path() / "out");
+  const StoredTensor stored = plain.weights->stored("x");
+  CHECK(stored.type == "Q8_0");
+  CHECK(stored.shape == std::vector<int64_t>{3, 64});
+  CHECK(stored.bytes == 3 * 2 * 34);
+  // Each number is rounded to a multiple of its block's scale, the largest magnitude / 127, which is rounded to half precision.
+  const at::Tensor read = plain.weights->get("x", {3, 64}),
+                   largest = x.view({3, 2, 32}).abs().amax(2, true).expand({3, 2, 32}).reshape({3, 64});
+  CHECK(((read - x).abs() <= largest * (0.5 / 127 + 1.0 / 2048)).all().item<bool>());
+  CHECK(!read.equal(x));
+  for (const auto& [name, tensor] :
+       {std::pair("odd", odd), std::pair("position_embeddings", table), std::pair("vector", vector)})
+    CHECK(plain.weights->get(name, tensor.sizes()).equal(tensor));
+  CHECK(plain.weights->get("ids", {3}).equal(at::arange(3, at::kLong)));
+  CHECK(contains(sentence([&] {
+                   plain.weights->get("x", {3, 68});
+                 }),
+                 "has the shape [3, 64]; expected [3, 68]"));
+
+  // The blocks that --dtype int8 makes when it loads the original.
+  const at::Tensor at_load =
+      open_model(folder.path(), {.matrices = MatrixForm::int8}).weights->matrix("x", {3, 64});
+  for (const MatrixForm form : {MatrixForm::stored, MatrixForm::int8}) {
+    const at::Tensor matrix =
+        open_model(folder.path() / "out", {.matrices = form}).weights->matrix("x", {3, 64});
+    CHECK(is_stored(matrix));
+    CHECK(same_values(matrix, at_load));
+    CHECK(dense(matrix).equal(read));
+  }
+  CHECK(!is_stored(plain.weights->matrix("x", {3, 64})));
+
+  CHECK(convert_model(folder.path() / "out", folder.path() / "back", {at::kFloat}) == 0);
+  CHECK(open_model(folder.path() / "back").weights->get("x", {3, 64}).equal(read));
+  CHECK(!config("back").contains("quantization_config"));
+}
+
+TEST_CASE("blocks in a safetensors file that are none are refused") {
+  TestFolder folder;
+  write_model_directory(folder);
+  const std::map<std::string, at::Tensor> bytes{{"x", at::zeros({2, 33}, at::kByte)}};
+  const auto problem = [&](const std::map<std::string, std::string>& metadata) {
+    write_safetensors(folder.path() / "model.safetensors", bytes, metadata);
+    return sentence([&] { open_model(folder.path()); });
+  };
+  CHECK(contains(problem({{"cuecard.blocks", "Q8_0"}}), "has rows of 33 bytes; expected a multiple of 34"));
+  CHECK(contains(problem({{"cuecard.blocks", "Q9"}}), "are blocks of \"Q9\"; expected Q8_0"));
+  // Without the entry they are bytes.
+  CHECK(problem({}).empty());
+  CHECK(contains(sentence([&] {
+                   convert_model(folder.path(), folder.path() / "out", {at::kFloat, MatrixForm::int8});
+                 }),
+                 "\"x\" is a matrix of bytes"));
 }
 
 TEST_CASE("convert: an aborted conversion leaves nothing on disk") {
@@ -239,7 +312,7 @@ TEST_CASE("convert: an aborted conversion leaves nothing on disk") {
   const auto entries = [&] { return std::distance(std::filesystem::directory_iterator(folder.path()), {}); };
   const auto before = entries();
   std::vector<int64_t> reported;
-  CHECK_THROWS_AS(convert_model(folder.path(), folder.path() / "out", at::kHalf,
+  CHECK_THROWS_AS(convert_model(folder.path(), folder.path() / "out", {at::kHalf},
                                 [&](int64_t done, int64_t tensors) {
                                   CHECK(tensors == 2);
                                   reported.push_back(done);
@@ -250,7 +323,7 @@ TEST_CASE("convert: an aborted conversion leaves nothing on disk") {
   CHECK(reported == std::vector<int64_t>{0, 1});
   CHECK(entries() == before);
   reported.clear();
-  convert_model(folder.path(), folder.path() / "out", at::kHalf,
+  convert_model(folder.path(), folder.path() / "out", {at::kHalf},
                 [&](int64_t done, int64_t) { reported.push_back(done); });
   CHECK(reported == std::vector<int64_t>{0, 1, 2});
 }
@@ -261,7 +334,7 @@ TEST_CASE("convert: SmolLM2's GGUF file becomes an equivalent model directory") 
     return;
   }
   TestFolder folder;
-  convert_model(smollm2, folder.path() / "model", at::kFloat);
+  convert_model(smollm2, folder.path() / "model", {at::kFloat});
   const ModelFiles before = open_model(smollm2), after = open_model(folder.path() / "model");
   REQUIRE(after.weights->names() == before.weights->names());
   for (const std::string& name : before.weights->names()) {

@@ -37,7 +37,7 @@ struct Twins {
 
 private:
   Model load(const std::string& name, at::ScalarType dtype) const {
-    convert_model(golden / "models" / name, folder.path() / "half", dtype);
+    convert_model(golden / "models" / name, folder.path() / "half", {dtype});
     return Model::load(folder.path() / "half", plugins(), {});
   }
 };

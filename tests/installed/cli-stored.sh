@@ -25,10 +25,18 @@ done
 # Q8_0 keeps about seven bits of each number.
 run predict --card folder.card --model folder --dtype int8 <dev.txt >int8.predict
 expect 2 'all.gguf: --dtype int8 quantises the weights of a model folder; .* --dtype stored' predict --card stored.card --model all.gguf --dtype int8 x
+# The same blocks, written once instead of made at each load; they are read with every --dtype.
+run model convert folder blocks --dtype q8_0 --json >blocks.json
+run fill --model folder --dtype int8 --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >int8.fill
+for dtype in stored int8 float32; do
+  run fill --model blocks --dtype $dtype --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >blocks-$dtype.fill
+done
 # A file that was cut off is refused before a matrix of it is used.
 head -c 100000 all.gguf >cut.gguf
 expect 3 'cut.gguf: .*it may have been cut off' fill --model cut.gguf --dtype stored --template '{text}{"mask"}' x
 python3 <<'PYTHON'
+from pathlib import Path
+
 from same_rows import *
 
 [a], [b] = lines("stored.train"), lines("folder.train")
@@ -38,9 +46,18 @@ for name in "stored", "folder":
     assert len(without_summary(name + ".generate")) == 3
 for x, y in zip(without_summary("stored.generate"), without_summary("folder.generate"), strict=True):
     assert [t["text"] for t in x["texts"]] == [t["text"] for t in y["texts"]], (x, y)
-for x, y in zip(without_summary("stored.fill"), without_summary("folder.fill"), strict=True):
-    x, y = [{top["id"]: top["log_prob"] for top in row["slots"][0]["top"]} for row in (x, y)]
-    assert len(x) == 384 and max(abs(x[id] - y[id]) for id in x) < 1e-4
+def same_words(first, second):
+    for x, y in zip(without_summary(first), without_summary(second), strict=True):
+        x, y = [{top["id"]: top["log_prob"] for top in row["slots"][0]["top"]} for row in (x, y)]
+        assert len(x) == 384 and max(abs(x[id] - y[id]) for id in x) < 1e-4, (first, second)
+
+
+same_words("stored.fill", "folder.fill")
+for dtype in "stored", "int8", "float32":
+    same_words(f"blocks-{dtype}.fill", "int8.fill")
+[converted] = lines("blocks.json")
+assert (converted["dtype"], converted["float32_matrices"]) == ("q8_0", 0), converted
+assert converted["bytes"] < 0.4 * sum(file.stat().st_size for file in Path("folder").iterdir()), converted
 for x, y in zip(without_summary("mixed.stored"), without_summary("mixed.float32"), strict=True):
     check_close(x, y)
 away = [abs(x["scores"]["yes"] - y["scores"]["yes"]) for x, y in zip(lines("int8.predict"), lines("folder.predict"), strict=True)]

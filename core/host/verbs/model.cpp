@@ -96,10 +96,13 @@ int model_info(const Values& values) {
 int model_convert(const Values& values) {
   const std::filesystem::path from = model_path(values.text("file"));
   const std::string to = values.text("folder");
+  const bool blocks = values.text("dtype") == "q8_0";
+  int64_t in_float32 = 0;
   {
     const Interruptible work;
     ProgressBar bar("convert", 0, values.given("quiet"));
-    convert_model(from, to, format_of(values).dtype, [&](int64_t done, int64_t tensors) {
+    const NumberFormat format = blocks ? NumberFormat{at::kFloat, MatrixForm::int8} : format_of(values);
+    in_float32 = convert_model(from, to, format, [&](int64_t done, int64_t tensors) {
       bar.show(done, tensors, "");
       if (work.requested())
         throw Cancelled();
@@ -108,11 +111,18 @@ int model_convert(const Values& values) {
   uint64_t bytes = 0;
   for (const auto& entry : std::filesystem::directory_iterator(to))
     bytes += entry.is_regular_file() ? entry.file_size() : 0;
-  if (values.given("json"))
-    print_line({{"model", to}, {"dtype", values.text("dtype")}, {"bytes", bytes}});
-  else if (!values.given("quiet"))
-    std::cout << to << ": " << grouped(static_cast<long long>(bytes)) << " bytes, " << values.text("dtype")
-              << "\n";
+  if (values.given("json")) {
+    Json line{{"model", to}, {"dtype", values.text("dtype")}, {"bytes", bytes}};
+    if (blocks)
+      line["float32_matrices"] = in_float32;
+    print_line(line);
+  } else if (!values.given("quiet")) {
+    std::cout << to << ": " << grouped(static_cast<long long>(bytes)) << " bytes, " << values.text("dtype");
+    if (in_float32 > 0)
+      std::cout << ", but " << in_float32 << (in_float32 == 1 ? " matrix is" : " matrices are")
+                << " float32 (tables of positions and segments, and rows that are not whole blocks of 32)";
+    std::cout << "\n";
+  }
   return 0;
 }
 

@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <set>
 
-#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
 #include <nlohmann/json.hpp>
 
 #include <cuecard/error.hpp>
 #include <cuecard/parts/stored/stored_matrix.hpp>
 
 #include "files/strict_json.hpp"
+#include "model/safetensors/block_tensors.hpp"
 
 namespace cuecard {
 
@@ -41,19 +40,11 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& index
 
 /// `values` [rows, width] float32, quantised.
 at::Tensor as_q8_0(const at::Tensor& values, std::string_view name, const std::string& origin) {
-  const BlockType& type = *block_type(q8_0_id);
-  const int64_t width = values.size(1), blocks = width / type.elements;
-  if (width % type.elements != 0)
-    throw DataError(origin + ": tensor \"" + std::string(name) + "\" has rows of " + std::to_string(width) +
-                    " elements, but --dtype int8 needs a multiple of " + std::to_string(type.elements) +
-                    "; use --dtype stored or float32.");
-  at::Tensor bytes = at::empty({values.size(0), blocks * type.bytes}, at::TensorOptions().dtype(at::kByte));
-  auto* out = static_cast<std::byte*>(bytes.mutable_data_ptr());
-  const float* in = values.const_data_ptr<float>();
-  at::parallel_for(0, values.size(0), 16, [&](int64_t begin, int64_t end) {
-    quantise_q8_0(in + begin * width, (end - begin) * blocks, out + begin * blocks * type.bytes);
-  });
-  return stored_matrix(bytes, type);
+  if (values.size(1) % block_elements() != 0)
+    throw DataError(origin + ": tensor \"" + std::string(name) + "\" has rows of " +
+                    std::to_string(values.size(1)) + " elements, but --dtype int8 needs a multiple of " +
+                    std::to_string(block_elements()) + "; use --dtype stored or float32.");
+  return stored_matrix(quantised_bytes(values), *block_type(q8_0_id));
 }
 
 } // namespace
@@ -101,7 +92,7 @@ SafetensorsWeights::SafetensorsWeights(const std::filesystem::path& directory, N
   const std::filesystem::path index = directory / index_name;
   const auto shards = sharded ? read_index(index) : std::map<std::string, std::string>{};
   for (std::size_t i = sharded ? 1 : 0; i < paths.size(); ++i)
-    files_.emplace_back(paths[i]);
+    has_blocks_.push_back(has_blocks(files_.emplace_back(paths[i])));
   for (std::size_t i = 0; i < files_.size(); ++i)
     for (const auto& [name, entry] : files_[i].entries()) {
       const auto listed = shards.find(name);
@@ -141,10 +132,21 @@ const SafetensorsWeights::FileOf::value_type& SafetensorsWeights::stored_as(std:
   return *found;
 }
 
+bool SafetensorsWeights::in_blocks(const FileOf::value_type& where) const {
+  return has_blocks_[where.second] && is_block_matrix(files_[where.second].entries().at(where.first));
+}
+
 at::Tensor SafetensorsWeights::get(std::string_view name, at::IntArrayRef shape) const {
-  const auto& [own_name, number] = stored_as(name);
+  const auto& where = stored_as(name);
+  const auto& [own_name, number] = where;
   const SafetensorsFile& file = files_[number];
-  const at::Tensor stored = file.tensor(own_name);
+  at::Tensor stored = file.tensor(own_name);
+  if (in_blocks(where)) {
+    check_shape(shape_of_blocks(file.entries().at(own_name)), name, shape, file.path().string());
+    stored = dense(stored_matrix(stored, *block_type(q8_0_id)));
+    file.release(own_name);
+    return convert(stored, name, shape, file.path().string());
+  }
   at::Tensor tensor = convert(stored, name, shape, file.path().string());
   if (!tensor.is_same(stored))
     file.release(own_name);
@@ -152,10 +154,15 @@ at::Tensor SafetensorsWeights::get(std::string_view name, at::IntArrayRef shape)
 }
 
 at::Tensor SafetensorsWeights::matrix(std::string_view name, at::IntArrayRef shape) const {
-  const auto& [own_name, number] = stored_as(name);
+  const auto& where = stored_as(name);
+  const auto& [own_name, number] = where;
   const SafetensorsFile& file = files_[number];
   const SafetensorsEntry& entry = file.entries().at(own_name);
   const std::string origin = file.path().string();
+  if (in_blocks(where) && (keeps(MatrixForm::stored) || keeps(MatrixForm::int8))) {
+    check_shape(shape_of_blocks(entry), name, shape, origin);
+    return stored_matrix(file.tensor(own_name), *block_type(q8_0_id));
+  }
   const bool matrix = entry.shape.size() == 2 && entry.begin != entry.end;
   if (keeps(MatrixForm::stored) && matrix && (entry.dtype == at::kHalf || entry.dtype == at::kBFloat16)) {
     check_shape(entry.shape, name, shape, origin);
@@ -168,8 +175,10 @@ at::Tensor SafetensorsWeights::matrix(std::string_view name, at::IntArrayRef sha
 }
 
 StoredTensor SafetensorsWeights::stored(std::string_view name) const {
-  const auto& [own_name, number] = stored_as(name);
-  const SafetensorsEntry& entry = files_[number].entries().at(own_name);
+  const auto& where = stored_as(name);
+  const SafetensorsEntry& entry = files_[where.second].entries().at(where.first);
+  if (in_blocks(where))
+    return {blocks_q8_0, shape_of_blocks(entry), entry.end - entry.begin, format_.dtype};
   return {std::string(safetensors_dtype_name(entry.dtype)), entry.shape, entry.end - entry.begin,
           at::isFloatingType(entry.dtype) ? format_.dtype : entry.dtype};
 }

@@ -20,7 +20,7 @@ bool has_weight_file(const std::filesystem::path& directory);
 
 /// Maps the files and checks all headers and that the index matches the shards. A tensor that is there under one of its
 /// names has the others, too, where the file's metadata tells them ({other name: name}), as `safetensors.torch.save_model` writes
-/// tensors that share memory.
+/// tensors that share memory. Matrices in blocks (block_tensors.hpp) are dequantised by `get`.
 class SafetensorsWeights : public ModelWeights {
 public:
   SafetensorsWeights(const std::filesystem::path& directory, NumberFormat format, at::Device device);
@@ -38,7 +38,11 @@ private:
   FileOf::const_iterator find(std::string_view name) const;
   const FileOf::value_type& stored_as(std::string_view name) const;
 
+  /// Whether a tensor is a matrix in blocks.
+  bool in_blocks(const FileOf::value_type& where) const;
+
   std::vector<SafetensorsFile> files_;
+  std::vector<bool> has_blocks_; ///< of each file
   FileOf file_of_;
   std::map<std::string, std::string, std::less<>> other_names_; ///< to names in `file_of_`
 };
