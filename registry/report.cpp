@@ -56,20 +56,19 @@ std::string details_of(const Plugin& plugin) {
 
 } // namespace
 
-std::string unused_text(const Registry& registry) {
-  const auto unused =
-      std::ranges::count_if(registry.plugins(), [](const auto& plugin) { return !plugin->usable(); });
+std::string unused_text(const std::vector<std::shared_ptr<const Plugin>>& plugins) {
+  const auto unused = std::ranges::count_if(plugins, [](const auto& plugin) { return !plugin->usable(); });
   return unused == 0 ? ""
                      : std::to_string(unused) + (unused == 1 ? " more is" : " more are") +
                            " not used; `cuecard plugin list --all` says why.\n";
 }
 
-std::string list_text(const Registry& registry, bool all) {
+std::string list_text(const std::vector<std::shared_ptr<const Plugin>>& plugins, bool all) {
   std::vector<const Plugin*> shown;
-  for (const auto& plugin : registry.plugins())
+  for (const auto& plugin : plugins)
     if (all || plugin->usable())
       shown.push_back(plugin.get());
-  const std::string rest = all ? "" : unused_text(registry);
+  const std::string rest = all ? "" : unused_text(plugins);
   if (shown.empty())
     return rest.empty() ? "no plugins found\n" : "no plugin can be used\n" + rest;
   std::size_t id = 6, version = 7, components = 10;

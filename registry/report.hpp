@@ -9,10 +9,10 @@
 namespace cuecard::registry {
 
 /// A line that says how many plugins are not used; "" for none.
-std::string unused_text(const Registry& registry);
+std::string unused_text(const std::vector<std::shared_ptr<const Plugin>>& plugins);
 
 /// A table of plugin, version, components and file. With `all` also of those that can't be used, with the reason; else their number is said.
-std::string list_text(const Registry& registry, bool all);
+std::string list_text(const std::vector<std::shared_ptr<const Plugin>>& plugins, bool all);
 
 /// Details of a plugin (by id) or component (`name` or `plugin/name`, of any kind). Throws UsageError.
 std::string info_text(const Registry& registry, std::string_view name);

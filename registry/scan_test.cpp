@@ -5,6 +5,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "changed.hpp"
 #include "host_manifest.hpp"
 #include "manifest/sidecar.hpp"
 #include "registry.hpp"
@@ -216,11 +217,27 @@ TEST_CASE("a plugin for another LibTorch is listed but rejected, and doesn't hid
   install(folder.path(), plugin("good", {component(CUECARD_TUNER, "mine")}));
   const Registry registry = scan({folder.path()});
   CHECK(registry.find(CUECARD_TUNER, "mine").plugin->manifest.id == "good");
-  CHECK(holds(list_text(registry, true), "rejected: "));
-  CHECK_FALSE(holds(list_text(registry, false), "old"));
-  CHECK(holds(list_text(registry, false), "1 more is not used"));
+  CHECK(holds(list_text(registry.plugins(), true), "rejected: "));
+  CHECK_FALSE(holds(list_text(registry.plugins(), false), "old"));
+  CHECK(holds(list_text(registry.plugins(), false), "1 more is not used"));
   CHECK(holds(json_line(*registry.plugins()[1]), "\"usable\":false"));
   CHECK(holds(info_text(registry, "old"), "LibTorch 2.14"));
+}
+
+TEST_CASE("a library is read again only if its size or times say that it may have changed") {
+  const TestFolder folder;
+  install(folder.path(), plugin("mine", {component(CUECARD_TUNER, "mine")}));
+  const Plugin found = *scan({folder.path()}).plugins().at(0);
+  // Its hash in the sidecar is not that of the empty file, so reading it would be noticed.
+  const auto installed = fs::last_write_time(found.sidecar);
+  fs::last_write_time(found.library, installed - std::chrono::seconds(1));
+  fs::permissions(found.sidecar, fs::perms::owner_read); // the sidecar's change is the later one
+  CHECK(rejected_if_changed(found).refusal == "");
+  fs::last_write_time(found.library, installed + std::chrono::seconds(1));
+  CHECK(holds(rejected_if_changed(found).refusal, "mine.so: SHA-256 starts with e3b0c44298fc"));
+  fs::last_write_time(found.library, installed - std::chrono::seconds(1));
+  std::ofstream(found.library) << "longer";
+  CHECK(holds(rejected_if_changed(found).refusal, "the file is not the one that was installed"));
 }
 
 TEST_CASE("a component for a newer interface is rejected without affecting the others") {

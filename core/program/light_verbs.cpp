@@ -1,6 +1,8 @@
 #include "program/light_verbs.hpp"
 
 #include <iostream>
+#include <memory>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -15,6 +17,7 @@
 #include "program/new_plugin.hpp"
 #include "program/values.hpp"
 #include "registry/blocked.hpp"
+#include "registry/changed.hpp"
 #include "registry/judge.hpp"
 #include "registry/library.hpp"
 #include "registry/probe.hpp"
@@ -37,12 +40,15 @@ registry::Registry scan(const Values& values) {
 }
 
 int list_plugins(const Values& values) {
-  const registry::Registry plugins = scan(values);
+  std::vector<std::shared_ptr<const registry::Plugin>> plugins;
+  const registry::Registry found = scan(values);
+  for (const auto& plugin : found.plugins())
+    plugins.push_back(std::make_shared<const registry::Plugin>(registry::rejected_if_changed(*plugin)));
   if (!values.given("json")) {
     std::cout << registry::list_text(plugins, values.given("all"));
     return 0;
   }
-  for (const auto& plugin : plugins.plugins())
+  for (const auto& plugin : plugins)
     if (plugin->usable() || values.given("all"))
       std::cout << registry::json_line(*plugin) << '\n';
   if (!values.given("all"))

@@ -117,4 +117,19 @@ SignedContents read_signed_contents(const std::filesystem::path& folder, const s
   return result;
 }
 
+std::vector<unsigned char> read_listed(const std::filesystem::path& folder, const PackedFile& listed,
+                                       const std::string& shown) {
+  const std::filesystem::path file = folder / listed.name;
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(file, error)))
+    throw DataError(shown + ": " + listed.name + " is missing or not a regular file; reinstall the plugin.");
+  std::vector<unsigned char> bytes = file_bytes(file, largest_packed(listed.name));
+  const std::string digest = sha256(bytes);
+  if (bytes.size() != listed.size || digest != listed.sha256)
+    throw DataError(shown + ": " + listed.name + " was changed: its SHA-256 starts with " +
+                    digest.substr(0, 12) + ", " + contents_name + " lists " + listed.sha256.substr(0, 12) +
+                    ". Get the archive again from its author.");
+  return bytes;
+}
+
 } // namespace cuecard::registry

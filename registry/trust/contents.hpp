@@ -64,4 +64,8 @@ struct SignedContents {
 /// of its bytes.
 SignedContents read_signed_contents(const std::filesystem::path& folder, const std::string& shown);
 
+/// A file of the folder. Throws DataError if it is missing, not a regular file, or not the one that is listed.
+std::vector<unsigned char> read_listed(const std::filesystem::path& folder, const PackedFile& listed,
+                                       const std::string& shown);
+
 } // namespace cuecard::registry

@@ -156,6 +156,24 @@ cp two/prompt-tuning.so kept
 echo >>"$place/prompt-tuning/prompt-tuning.so"
 expect 4 'plugins can.t be used as they are' plugin verify
 grep -q 'prompt-tuning 0.2.0: .*prompt-tuning.so was changed' out
+# `plugin list` says so, too, also where the size is the old one.
+expect 0 'prompt-tuning +0.2.0 .* rejected: .*prompt-tuning.so was changed: its SHA-256' plugin list --all
+cp kept "$place/prompt-tuning/prompt-tuning.so"
+expect 0 '^prompt-tuning +0.2.0 .* ok$' plugin list
+python3 - "$place/prompt-tuning/prompt-tuning.so" <<'PYTHON'
+import os, sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(-1, os.SEEK_END)
+    last = file.read(1)
+    file.seek(-1, os.SEEK_END)
+    file.write(bytes([last[0] ^ 1]))
+PYTHON
+expect 0 'prompt-tuning.so was changed' plugin list --all --json
+expect 0 '1 more is not used|2 more are not used' plugin list
+grep -q '^prompt-tuning +0.2.0 .* ok$' -E out && exit 1
+cp kept "$place/prompt-tuning/prompt-tuning.so"
+echo >>"$place/prompt-tuning/README.md"
+expect 0 'README.md was changed' plugin list --all
 expect 0 'It was installed again' plugin install prompt-tuning --index index
 expect 0 '^trusted: any plugin$' plugin verify
 touch "$place/prompt-tuning/more"

@@ -41,6 +41,23 @@ for (text, card, label, probability), other in zip(answers, expected):
     assert card == other["card"] and label == other["label"], (text, card, label, other)
     assert abs(float(probability) - other["scores"][label]) < 1e-4, (text, card, probability, other)
 PY
+# Training by the C++ header: two ranks learn what one process does, and a card is that of the program.
+c++ -std=c++17 -Wall -Wextra -Werror -o train "$source/tests/package/train.cpp" $flags
+sed -i 's/"train": "rows.tsv"/"train": "rows.tsv", "dev": "rows.tsv"/' task.json
+./train "$model" >trained.jsonl
+"$prefix/bin/cuecard" train --task task.json --model "$model" --tuner prompt-tuning --steps 6 --evaluate-every 3 --threads 1 --quiet \
+  --out program.card --json >>trained.jsonl
+python3 - <<'PY'
+import json
+
+ranks, alone, stopped, program = map(json.loads, open("trained.jsonl"))
+assert alone["losses"] == program["losses"] and len(alone["losses"]) == 6 and alone["out"] == "alone.card", (alone, program)
+assert ranks["ranks"] == 2 and max(abs(a - b) for a, b in zip(ranks["losses"], alone["losses"])) < 1e-5, (ranks, alone)
+assert stopped["cancelled"] and stopped["steps"] == 2, stopped
+PY
+cmp alone.card/card.safetensors program.card/card.safetensors
+[ -e thrown.card/card.json ]
+
 label=$("$prefix/bin/cuecard" predict --model "$model" --card lora --quiet "I saw a red pear" | python3 -c 'import json, sys; print(json.load(sys.stdin)["label"])')
 [ "$(build/embed-c "$model" lora "I saw a red pear")" = "$label" ]
 [ "$(./embed-pkg-config "$model" lora "I saw a red pear")" = "$label" ]

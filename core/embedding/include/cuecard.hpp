@@ -9,6 +9,8 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <functional>
 #include <future>
 #include <map>
@@ -325,5 +327,93 @@ private:
 
   std::unique_ptr<cuecard_model, void (*)(cuecard_model*)> model_;
 };
+
+/// cuecard_train_options.
+struct TrainOptions {
+  /// Called after each step; `dev` is NaN except after an evaluation on the development set. False stops training, and the best card so
+  /// far is kept.
+  std::function<bool(int64_t step, int64_t steps, double loss, double dev)> progress = {};
+  /// Receives what the program prints on standard error, a line at a time.
+  std::function<void(const std::string& line)> message = {};
+  int rank = 0, ranks = 1; ///< of several processes that train together
+  /// Replaces `count` values by their sums over all ranks, the same on each; throws where another rank is lost.
+  std::function<void(float* values, std::size_t count)> sum = {};
+};
+
+namespace detail {
+
+/// The callbacks of a training run. Their exceptions can't cross the C interface.
+struct TrainingCalls {
+  const TrainOptions& options;
+  std::vector<std::string> results;
+  std::exception_ptr thrown;
+
+  template <class Action>
+  void keep(Action&& action) {
+    try {
+      action();
+    } catch (...) {
+      if (!thrown)
+        thrown = std::current_exception();
+    }
+  }
+
+  static TrainingCalls& of(void* user) { return *static_cast<TrainingCalls*>(user); }
+  static bool sum(void* user, float* values, std::size_t count, char* reason, std::size_t reason_size) {
+    try {
+      of(user).options.sum(values, count);
+      return true;
+    } catch (const std::exception& error) {
+      std::snprintf(reason, reason_size, "%s", error.what());
+    } catch (...) {
+      std::snprintf(reason, reason_size, "%s", "the sum over ranks failed");
+    }
+    return false;
+  }
+  static bool progress(void* user, int64_t step, int64_t steps, double loss, double dev) {
+    TrainingCalls& calls = of(user);
+    bool goes_on = true;
+    if (calls.options.progress)
+      calls.keep([&] { goes_on = calls.options.progress(step, steps, loss, dev); });
+    return goes_on && !calls.thrown;
+  }
+  static void message(void* user, const char* line) {
+    TrainingCalls& calls = of(user);
+    if (calls.options.message)
+      calls.keep([&] { calls.options.message(line); });
+  }
+  static void result(void* user, const char* json) {
+    TrainingCalls& calls = of(user);
+    calls.keep([&] { calls.results.emplace_back(json); });
+  }
+};
+
+} // namespace detail
+
+/// Trains cards and writes them, as `cuecard train` does with these words after `train`, such as "--task", "task.json". Returns the lines of
+/// `cuecard train --json`, one for each card. Callbacks are called on this thread; an exception of `progress` or `message` ends training
+/// after the step, and is thrown again when the best card so far is written.
+inline std::vector<std::string> train(const std::vector<std::string>& words, const TrainOptions& given = {}) {
+  detail::TrainingCalls calls{given, {}, nullptr};
+  std::vector<const char*> line;
+  for (const std::string& word : words)
+    line.push_back(word.c_str());
+  cuecard_train_options options{};
+  options.size = sizeof(options);
+  options.rank = given.rank;
+  options.ranks = given.ranks;
+  options.sum = given.sum ? detail::TrainingCalls::sum : nullptr;
+  options.progress = detail::TrainingCalls::progress;
+  options.message = detail::TrainingCalls::message;
+  options.result = detail::TrainingCalls::result;
+  options.user = &calls;
+  cuecard_error* const error = cuecard_train(line.data(), line.size(), &options);
+  if (calls.thrown) {
+    cuecard_error_free(error);
+    std::rethrow_exception(calls.thrown);
+  }
+  detail::check(error);
+  return std::move(calls.results);
+}
 
 } // namespace cuecard::api

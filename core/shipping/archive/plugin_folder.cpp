@@ -16,20 +16,6 @@ namespace {
 
 using Bytes = std::vector<unsigned char>;
 
-Bytes read_listed(const fs::path& folder, const registry::PackedFile& listed, const std::string& shown) {
-  const fs::path file = folder / listed.name;
-  std::error_code error;
-  if (!fs::is_regular_file(fs::symlink_status(file, error)))
-    throw DataError(shown + ": " + listed.name + " is missing or not a regular file; reinstall the plugin.");
-  Bytes bytes = file_bytes(file, registry::largest_packed(listed.name));
-  const std::string digest = sha256(bytes);
-  if (bytes.size() != listed.size || digest != listed.sha256)
-    throw DataError(shown + ": " + listed.name + " was changed: its SHA-256 starts with " +
-                    digest.substr(0, 12) + ", " + registry::contents_name + " lists " +
-                    listed.sha256.substr(0, 12) + ". Get the archive again from its author.");
-  return bytes;
-}
-
 void refuse_additions(const fs::path& folder, const registry::Contents& contents, const std::string& shown) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
@@ -48,7 +34,7 @@ PluginFolder read_plugin_folder(const fs::path& folder, const std::string& shown
   refuse_additions(folder, contents, shown);
   Bytes sidecar, library;
   for (const registry::PackedFile& listed : contents.files) {
-    Bytes bytes = read_listed(folder, listed, shown);
+    Bytes bytes = registry::read_listed(folder, listed, shown);
     if (listed.name.ends_with(".json"))
       sidecar = std::move(bytes);
     else if (listed.name.ends_with(".so"))

@@ -34,6 +34,7 @@ from cuecard._library import (
 from cuecard._progress import bar
 
 Row = str | Mapping[str, Any]
+Rows = Row | Iterable[Row] | Mapping[str, Sequence[Any]]
 
 _rows_at_a_time = 256
 """Between two updates of a progress bar."""
@@ -58,8 +59,7 @@ def _row(row: Row, card: str | None, kept: list) -> CRow:
         raise TypeError(f"a row is {row!r}; expected a text or a mapping of columns.")
     fields, lists = [], []
     for name, value in row.items():
-        if hasattr(value, "tolist"):  # of numpy, in frames that were read from Parquet
-            value = value.tolist()
+        value = _plain(value)  # arrays are in frames that were read from Parquet
         if name == "card" and isinstance(value, str):
             c_card = encoded(value, "the name of the card")
         elif isinstance(value, str):
@@ -74,9 +74,28 @@ def _row(row: Row, card: str | None, kept: list) -> CRow:
     return CRow(c_card, CText(None, 0), c_fields, len(fields), c_lists, len(lists))
 
 
-def _records(rows: Row | Iterable[Row]) -> list[Row]:
-    """One row, an iterable of rows (a list, a `datasets.Dataset`), or a pandas frame."""
-    if isinstance(rows, (str, Mapping)):
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value  # arrays of numpy, series of pandas
+
+
+def _of_columns(columns: Mapping[str, Any]) -> list[Row] | None:
+    """The rows of a mapping whose values are all lists, as pandas and `datasets` have columns; None for another mapping, a single row."""
+    lists = {name: _plain(value) for name, value in columns.items()}
+    if not lists or not all(isinstance(value, (list, tuple)) for value in lists.values()):
+        return None
+    lengths = {name: len(value) for name, value in lists.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise ValueError(f"a mapping of lists is taken for columns, and these differ in length: {found}; put a single row of lists into a list.")
+    return [dict(zip(lists, values)) for values in zip(*lists.values())]
+
+
+def _records(rows: Rows) -> list[Row]:
+    """One row, an iterable of rows (a list, a `datasets.Dataset`), columns by name, or a pandas frame."""
+    if isinstance(rows, Mapping):
+        of_columns = _of_columns(rows)
+        return [rows] if of_columns is None else of_columns
+    if isinstance(rows, str):
         return [rows]
     if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
         return rows.to_dict("records")
@@ -180,13 +199,14 @@ class Model:
         return {name: getattr(counters, name) for name, _ in CCounters._fields_ if name != "size"}
 
     def predict(
-        self, rows: Row | Iterable[Row], *, card: str | None = None, deadline: float = 0, progress: bool | None = False
+        self, rows: Rows, *, card: str | None = None, deadline: float = 0, progress: bool | None = False
     ) -> list[Answer]:
         """One answer per row, in order.
 
         A row is a text, for a template with one field, or a mapping of columns: texts, lists of texts, and `card`, the card that it
         goes to; columns of numbers and the like are left out. `rows` may be one row, any iterable of rows (a list, a `datasets.Dataset`),
-        or a pandas frame. `card` is for rows that name none. `deadline`: seconds within which a row must begin to run; 0: no limit.
+        a pandas frame, or a mapping of lists that are all columns (`{"text": [...], "label": [...]}`); a single row that has lists only is
+        put into a list. `card` is for rows that name none. `deadline`: seconds within which a row must begin to run; 0: no limit.
         `progress`: a bar by tqdm, if that is installed; None: on a terminal. A row that can't be answered has an `error`.
         """
         records = _records(rows)
@@ -202,7 +222,7 @@ class Model:
 
     def score(
         self,
-        rows: Row | Iterable[Row],
+        rows: Rows,
         continuations: Sequence[str] | Sequence[Sequence[str]],
         *,
         card: str | None = None,
@@ -233,7 +253,7 @@ class Model:
 
     def generate(
         self,
-        rows: Row | Iterable[Row],
+        rows: Rows,
         options: GenerateOptions = GenerateOptions(),
         *,
         card: str | None = None,
