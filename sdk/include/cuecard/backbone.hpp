@@ -123,9 +123,11 @@ public:
   /// What `args.request` asks for, at hidden states that `forward` returned. Differentiable.
   virtual at::Tensor project(const ProjectArgs& args) const = 0;
 
-  /// The weights by name, as the checkpoint spells them.
+  /// The weights by name, as the checkpoint spells them: all that the model computes with, without gradients unless they are
+  /// replaced (Tuner::replaced_weights), and possibly stored in blocks (parts/stored/stored_matrix.hpp). The map stays the same, and
+  /// the reference valid, as long as the backbone; it throws nothing.
   virtual const std::map<std::string, at::Tensor>& weights() const = 0;
-  /// The linear layers inside its blocks, in the order of computation. Embeddings and heads are not among them.
+  /// The linear layers inside its blocks, in the order of computation. Embeddings and heads are not among them. Constant, as `weights`.
   virtual const std::vector<LinearLayer>& linear_layers() const = 0;
 };
 

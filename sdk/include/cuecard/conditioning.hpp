@@ -39,15 +39,17 @@ struct Prefix {
   int64_t input = -1;
 };
 
-/// A low-rank update of a linear layer (Hu et al. 2021, section 4.1): y = W x + b + scale * B A dropout(x).
+/// A low-rank update of a linear layer (Hu et al. 2021, section 4.1): y = W x + b + scale * B A dropout(x). Several updates of one
+/// weight add up.
 struct LowRankUpdate {
   std::string weight; ///< Backbone::linear_layers()'s name
   at::Tensor a, b;    ///< [r, in], [out, r], float32
   double scale = 1;
-  double dropout = 0; ///< of x, in training passes
+  double dropout = 0; ///< probability that an element of x is zeroed, in training passes; at least 0, below 1
 };
 
-/// An elementwise rescaling of a linear layer (Liu et al. 2022, "IA3", section 3.3): of its output, or of its input.
+/// An elementwise rescaling of a linear layer (Liu et al. 2022, "IA3", section 3.3): of its output, low-rank updates included, or of its
+/// input. Several rescalings of one weight multiply.
 struct Rescaling {
   std::string weight; ///< Backbone::linear_layers()'s name
   at::Tensor factors; ///< [out], or [in] when `of_input`, float32
@@ -56,10 +58,10 @@ struct Rescaling {
 
 /// What `Tuner::condition` returns. Everything is optional.
 struct Conditioning {
-  /// Embeddings of the soft slots: [slots, embedding width], or [inputs, slots, embedding width] from a tuner whose soft
+  /// Embeddings of the soft slots: [slots, embedding width] float32, or [inputs, slots, embedding width] from a tuner whose soft
   /// prompts depend on the input (Tuner::input_features).
   at::Tensor embeddings;
-  /// Hidden states that replace those of late soft slots (Piece::first_layer > 0): [slots, hidden], or [inputs, slots, hidden].
+  /// Hidden states that replace those of late soft slots (Piece::first_layer > 0): [slots, hidden] float32, or [inputs, slots, hidden].
   /// Numbered like soft slots; entries of ordinary soft slots are not read.
   at::Tensor late_embeddings = {};
   std::vector<Prefix> prefixes = {};

@@ -60,8 +60,8 @@ public:
   ~Cancelled() override;
 };
 
-/// The candidate nearest to `word` by edit distance, or "" when none is near enough to be a likely slip of the
-/// pen.
+/// The candidate nearest to `word` by edit distance, or "" when none is near enough for `word` to be a likely typo
+/// of it.
 CUECARD_API std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 /// ` Did you mean "x"?`, or "" when nothing is near: the tail of every message about an unknown name.

@@ -22,7 +22,7 @@ struct FitRequest {
   std::optional<double> learning_rate;
   std::optional<int64_t> batch_size;   ///< examples per step
   std::optional<int64_t> batch_tokens; ///< most tokens per forward pass; a larger step is split and accumulated
-  std::optional<double> warmup;        ///< share of the steps
+  std::optional<double> warmup;        ///< fraction of the steps, 0 to 1
   std::optional<double> clip;          ///< largest norm of all gradients together; 0: no clipping
   std::optional<int64_t> evaluate_every; ///< steps between evaluations on the development set
   std::optional<int64_t> patience; ///< evaluations without improvement before stopping; 0: never stop early

@@ -60,11 +60,11 @@ constexpr cuecard_option_v1 text_option(const char* name, const char* value, con
                                         cuecard_option_role role = CUECARD_ROLE_NONE) {
   return {name, CUECARD_TEXT, static_cast<uint32_t>(role), value, 0, 0, choices, help, source, ""};
 }
-/// A path; the host reads the file and passes its contents to `prepare`. "" is no file. Of templates, verbalizers and tuners.
+/// A path; the host reads the file and passes its contents to `prepare`. "": none. Of templates, verbalizers and tuners.
 constexpr cuecard_option_v1 file_option(const char* name, const char* help, const char* source) {
   return {name, CUECARD_FILE, CUECARD_ROLE_NONE, "", 0, 0, "", help, source, ""};
 }
-/// A card; the host passes the state of its tuner to `prepare`. "" is no card. Of verbalizers and tuners.
+/// A card; the host passes the state of its tuner to `prepare`. "": none. Of verbalizers and tuners.
 constexpr cuecard_option_v1 card_option(const char* name, const char* help, const char* source) {
   return {name, CUECARD_CARD, CUECARD_ROLE_NONE, "", 0, 0, "", help, source, ""};
 }

@@ -1,9 +1,9 @@
 /// Owns what is trained and conditions the backbone with it.
 ///
 /// Lifecycle: created, `prepare` once, then either `fit` (training) or `load_state` (a saved card), then `edit` and `condition` for
-/// every batch, and `state` to save. Threads: one thread at a time, except that `edit` and `condition` may run concurrently with
-/// themselves when nothing else runs. Errors: UsageError or DataError for what the user can mend; anything else is reported as a
-/// failure of the plugin.
+/// every batch, and `state` to save. Threads: `edit` and `condition` are const and may be called concurrently, each with itself and
+/// with the other; all other functions need exclusive access. Errors, in every function: UsageError or DataError for errors that the
+/// user can fix; any other exception is reported as a failure of the plugin.
 #pragma once
 
 #include <cstdint>
@@ -102,7 +102,8 @@ E* find_extension(Engine& engine) {
 }
 
 /// What `condition` wants to know of each input: a pooled vector of the frozen model. Such a tuner's soft prompts may depend on the
-/// input; its tokens are then cached per input only.
+/// input (Wu et al. 2022, "IDPG"; Liu et al. 2022, "Late Prompt Tuning"; Choi et al. 2023, "SMoP"); its tokens are then cached per
+/// input only.
 struct InputFeatures {
   enum class Kind {
     none,
@@ -111,7 +112,7 @@ struct InputFeatures {
     hidden_state, ///< mean hidden state at these tokens, after `layers` layers of the prompt without soft tokens: [hidden]
   };
   Kind kind = Kind::none;
-  int64_t layers = -1;    ///< for `hidden_state`; -1: all, and the final norm
+  int64_t layers = -1;    ///< for `hidden_state`: 0 to all, without the final norm; -1: all, with it
   int64_t soft_slots = 0; ///< soft slots, late ones included, that `condition` returns for each input
 
   explicit operator bool() const { return kind != Kind::none; }
@@ -141,14 +142,15 @@ class CUECARD_API Tuner {
 public:
   virtual ~Tuner() = default;
 
-  /// Sizes and initialises what is trained.
+  /// Sizes and initialises what is trained, on the backbone's device. UsageError for options that don't fit the model or the tasks.
   virtual void prepare(const Problem& problem) = 0;
 
   /// Changes the rendered prompts of an example before tokenization: soft slots, demonstrations, variants. Soft slots of the
   /// task's template keep their numbers 0 to n - 1; a tuner's own start at n. An answer piece with a text is one whose answer is
   /// given and trained on: demonstrations use text pieces.
   virtual void edit(std::vector<Prompt>&, const EditArgs&) const {}
-  /// Whether `edit` chooses by similarity (EditArgs::representation).
+  /// Whether `edit` chooses by similarity (EditArgs::representation; Liu et al. 2022, "What Makes Good In-Context Examples for
+  /// GPT-3?", section 3).
   virtual bool wants_representation() const { return false; }
 
   /// What `condition` needs to know of each input.
@@ -157,10 +159,15 @@ public:
   /// `input_features` asks for any. Never reads a device tensor back.
   virtual Conditioning condition(const ConditionArgs& args) const = 0;
 
-  /// Weights of its own instead of the backbone's, by the backbone's names: float32 leaves. Called once, after `prepare`; the
-  /// engine creates a backbone with them. The card of such a tuner has batches of its own: prefer Conditioning::low_rank.
+  /// Weights of its own instead of the backbone's, by the names of Backbone::weights: float32 leaves on its device, each of the shape
+  /// of the weight that it replaces; any other name or shape is an error. Called once, after `prepare`; the engine creates a
+  /// backbone that keeps these very tensors, so training and `load_state` must change them in place. The card of such a tuner has
+  /// batches of its own: prefer Conditioning::low_rank.
   virtual TensorMap replaced_weights() const { return {}; }
 
+  /// What is trained by gradients: float32 leaves with requires_grad on the backbone's device, none of them twice. Called after
+  /// `prepare`, `load_state` or `adopt`, by the gradient loop once per run: from then on the list and its tensors must stay the same
+  /// objects until `fit` returns. Empty (the default): nothing is.
   virtual std::vector<ParameterGroup> parameters() { return {}; }
 
   /// `request` with this method's defaults for what is empty.
@@ -170,16 +177,19 @@ public:
   /// On return the tuner holds the best state that was found.
   virtual FitReport fit(Engine& engine);
 
-  /// What inference needs for task `task`, stored in that task's card; and the way back into an object that was prepared for the
-  /// same backbone and that task alone.
+  /// What inference needs for task `task`, an index into Problem::tasks, stored in that task's card. May share memory with what is
+  /// trained.
   virtual ComponentState state(int64_t task) const {
     (void)task;
     return {};
   }
+  /// Loads what `state` returned, after `prepare` for the same backbone and that task alone. DataError for a state that lacks
+  /// something, or whose tensors have another shape or hold integers: it comes from a file. The default ignores it.
   virtual void load_state(const ComponentState&) {}
 
-  /// Takes what another tool trained, in the form that `condition` returns; false, with a reason in `why`, when it can't. Called
-  /// after `prepare`. The manifest lists the kinds (`adopts`) and the options that size the tuner for it (`role`).
+  /// Takes what another tool trained, in the form that `condition` returns, after `prepare`. Returns whether it could; when not, `why`
+  /// is the reason: a clause without a full stop. The default always returns false. The manifest lists the kinds (`adopts`) and the
+  /// options that size the tuner for it (`role`).
   virtual bool adopt(const Conditioning& trained, std::string& why);
 };
 

@@ -1,8 +1,8 @@
 /// Says which output of the model it needs and where, turns that into label scores, and scores into a decision.
 ///
 /// Lifecycle: created, `prepare` (again when label words change), `load_state` for a saved card, then the rest. Threads: const
-/// functions may run concurrently between calls of the others. Errors: UsageError or DataError for what the user can mend;
-/// anything else is reported as a failure of the plugin.
+/// functions may be called concurrently; all others need exclusive access. Errors, in every function: UsageError or DataError for
+/// errors that the user can fix; any other exception is reported as a failure of the plugin.
 #pragma once
 
 #include <cmath>
@@ -23,7 +23,7 @@
 
 namespace cuecard {
 
-/// Trainable tensors, with a learning rate relative to the run's.
+/// Trainable tensors (Tuner::parameters), with a learning rate relative to the run's.
 struct ParameterGroup {
   std::vector<at::Tensor> tensors;
   double learning_rate_scale = 1.0;
@@ -109,36 +109,41 @@ class CUECARD_API Verbalizer {
 public:
   virtual ~Verbalizer() = default;
 
+  /// Binds it to the model and the labels, and initialises what is trained, on the backbone's device. UsageError for options, labels
+  /// or label words that it can't use. A second call forgets everything of the first.
   virtual void prepare(const VerbalizerTarget& target) = 0;
 
   /// The tokens whose hidden states it uses. Called before `prepare`, too.
   virtual OutputPositions output_positions() const { return {}; }
-  /// How many answer slots each prompt must have; 0: any number. Called before `prepare`, too.
+  /// How many answer slots each prompt must have, 1 or more (several: Han et al. 2021, "PTR", section 3); 0: any number. Called
+  /// before `prepare`, too. Read only where `output_positions` are answer slots.
   virtual int64_t num_answer_slots() const { return 1; }
   /// Whether it can give an example several labels (VerbalizerTarget::multi_label). Called before `prepare`, too.
   virtual bool supports_multi_label() const { return false; }
   /// What it needs at those tokens.
   virtual OutputRequest output_request() const = 0;
 
-  /// Answers that fill the slots when an example is rendered: one prompt per element, which share the text before the slots; an
-  /// element has one text per slot. Empty (the default): slots stay open.
+  /// Answers that fill the slots when an example is rendered, to score each of them as a continuation (Brown et al. 2020, section 2.4):
+  /// one prompt per element, which share the text before the slots; an element has one text per slot. Empty (the default): slots stay open.
   virtual std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const;
 
   /// [labels]: the representative of each label. Labels with the same representative are the same answer (objects of a relation that are
   /// one token): only the representative is predicted, and it is correct for each of them. Empty (the default): all labels are distinct.
   virtual std::vector<int64_t> label_representatives() const { return {}; }
 
-  /// Adjusts to the model's output for content-free input, before training and before use.
+  /// Adjusts to the model's output for content-free input (Zhao et al. 2021, section 5; Holtzman et al. 2021, equation 3). Called once,
+  /// before training or where nothing is trained; a card brings the result in its state.
   virtual void calibrate(Scorer&) {}
-  /// Fits to labelled examples by other means than gradients (label-word search, prototypes): once before the tuner is trained and
-  /// once after.
+  /// Fits to labelled examples by other means than gradients: label-word search (Schick et al. 2020, "PETAL"), prototypes (Cui et al.
+  /// 2022, "ProtoVerb"), thresholds. Called once before the tuner is trained and once after (VerbalizerFitArgs::moment).
   virtual void fit(const VerbalizerFitArgs&) {}
 
   /// Differentiable.
   virtual Scores score(const ScoreArgs& args) const = 0;
   /// Mean loss over the batch, a scalar on the device; never reads it back.
   virtual at::Tensor loss(const LossArgs& args) const = 0;
-  /// The number of terms in that mean, so that the batches of one step are weighted correctly. Default: examples.
+  /// The number of terms in that mean, so that the batches of one step are weighted correctly: finite, 0 or more (0: no term, the
+  /// loss is 0), and more than 0 for some batch of each step. Default: examples.
   virtual double weight(const Batch& batch) const;
 
   /// One per example of the batch, in order. Default: softmax over each decision's scores and its argmax; several decisions of an
@@ -150,9 +155,13 @@ public:
   /// Set when a prediction is a text that the model generates in the open slot; `decide` is not called then.
   virtual std::optional<GenerateSettings> generation() const { return std::nullopt; }
 
+  /// What is trained by gradients, as Tuner::parameters: float32 leaves with requires_grad on the backbone's device. Called after
+  /// `prepare` or `load_state`; the list and its tensors stay the same objects while a run trains.
   virtual std::vector<ParameterGroup> parameters() { return {}; }
-  /// What the card stores of it, and the way back after `prepare`.
+  /// What the card stores of it.
   virtual ComponentState state() const { return {}; }
+  /// Loads what `state` returned, after `prepare` for the same backbone and labels. DataError for a state that lacks something or whose
+  /// tensors have another shape: it comes from a file. The default ignores it.
   virtual void load_state(const ComponentState&) {}
 };
 

@@ -60,7 +60,7 @@ public:
   /// `map(x)` with the updates that the batch's cards make to that layer (LowRankUpdate, Rescaling), each for its own tokens. x is
   /// [T, in], or [A, in] with `selected`. What a backbone declares in `linear_layers` must be computed by this.
   at::Tensor linear(const Linear& map, const at::Tensor& x, bool selected = false) const;
-  /// The same for rows x [n, in] that are no tokens, with the updates of card `card`.
+  /// The same for rows x [n, in] that are not tokens of the batch, with the updates of card `card`.
   at::Tensor linear_of_card(const Linear& map, const at::Tensor& x, int64_t card) const;
   /// Whether any card of the batch updates a layer, and the card of a token of the side, -1 where none is named.
   bool has_updates() const { return !updates_.empty(); }

@@ -11,7 +11,7 @@
 
 namespace cuecard {
 
-/// What such a stack is described by. A width of embeddings of 0 is the hidden size; 0 positions are no limit.
+/// The sizes of such a stack. An embedding width of 0 means the hidden size; 0 positions mean no limit.
 struct StackSizes {
   int64_t layers, hidden, heads, vocabulary, max_positions;
   int64_t embedding_width = 0;

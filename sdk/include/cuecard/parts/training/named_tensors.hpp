@@ -12,7 +12,7 @@
 
 namespace cuecard {
 
-/// Defined tensors with their names in a card.
+/// Defined tensors with their names in a card, in an order of your choice (ComponentState::tensors is a map).
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// A shape for messages: "2 x 3", "a scalar" for no dimensions.

@@ -35,7 +35,7 @@ CUECARD_API std::unique_ptr<Optimizer> make_optimizer(const std::string& name,
 struct Schedule {
   std::string name; ///< linear | constant | cosine | exponential
   int64_t steps = 1;
-  double warmup = 0; ///< share of the steps
+  double warmup = 0; ///< fraction of the steps, 0 to 1
   int64_t steps_per_epoch = 1;
   double decay = 1; ///< exponential: factor per epoch
 };

@@ -39,7 +39,7 @@ public:
 
   /// What `output_request` asks for, at the selected tokens of a batch of `given_answers`, to scores [decisions, W] float32
   /// (float64 for float64 outputs). `entries` receives Scores::entries. Never synchronises with the device. DataError when a word
-  /// has another number of tokens in the prompt than by itself.
+  /// has another number of tokens in the prompt than on its own.
   at::Tensor operator()(const at::Tensor& outputs, const Batch& batch, std::vector<int64_t>& entries) const;
 
   /// [1, W] float32: the scores where every token of a word has the log-probability `each`.
