@@ -8,6 +8,7 @@
 
 #include "engine/generate/generator.hpp"
 #include "engine/tokenized_example.hpp"
+#include "review_prompt.hpp"
 #include "tasks.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
@@ -39,13 +40,6 @@ TaskPipeline pipeline_with(const Model& model, const std::string& verbalizer, co
   return make_pipeline(model, plugins(), choice);
 }
 
-std::vector<int64_t> ids_of(const Model& model, const std::string& text) {
-  std::vector<int64_t> ids;
-  for (const Token& token : model.vocabulary().encode(text))
-    ids.push_back(token.id);
-  return ids;
-}
-
 struct Likelihood {
   double sum = 0;
   int64_t tokens = 0;
@@ -55,38 +49,16 @@ struct Likelihood {
 /// it.
 Likelihood likelihood(const Model& model, const std::string& text, const std::string& answer,
                       const at::Tensor& soft = {}) {
-  TokenizedPrompt prompt;
-  Conditioning conditioning;
-  conditioning.embeddings = soft;
-  for (int64_t slot = 0; soft.defined() && slot < soft.size(0); ++slot) {
-    prompt.input.emplace_back();
-    prompt.input.back().soft_slot = slot;
-  }
-  std::vector<int64_t> ids(model.vocabulary().sequence_prefix().begin(),
-                           model.vocabulary().sequence_prefix().end());
-  for (const std::string& piece :
-       {std::string("Review:"), text.empty() ? "" : " " + text, std::string(" It was")})
-    for (const int64_t id : ids_of(model, piece))
-      ids.push_back(id);
   const std::vector<int64_t> written = ids_of(model, answer);
+  std::vector<int64_t> ids = review_ids(model, text);
   ids.insert(ids.end(), written.begin(), written.end());
-  for (const int64_t id : ids) {
-    prompt.input.emplace_back();
-    prompt.input.back().id = id;
-  }
-  const int64_t rows = static_cast<int64_t>(prompt.input.size()), count = static_cast<int64_t>(written.size());
-  prompt.answers = {rows - 1};
-  prompt.targets = {-1};
-  const at::NoGradGuard no_grad;
-  const Batch batch = pack({{&prompt}}, {});
-  const at::Tensor log_probs = model.backbone()
-                                   .project({model.backbone().forward({batch, conditioning, nullptr, true}),
-                                             {OutputRequest::Kind::logits}})
-                                   .log_softmax(1);
+  const at::Tensor log_probs = log_probs_of(model, ids, soft);
+  const auto count = std::ssize(written);
   Likelihood result;
   result.tokens = count;
   for (int64_t i = 0; i < count; ++i)
-    result.sum += log_probs[rows - count - 1 + i][written[static_cast<std::size_t>(i)]].item<double>();
+    result.sum +=
+        log_probs[log_probs.size(0) - count - 1 + i][written[static_cast<std::size_t>(i)]].item<double>();
   return result;
 }
 

@@ -10,12 +10,13 @@
 
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include <cuecard/error.hpp>
 
 #include "engine/tokenized_example.hpp"
+#include "model/test_folder.hpp"
 #include "tasks.hpp"
+#include "training_runs.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
@@ -26,34 +27,8 @@ using namespace cuecard::test;
 
 namespace {
 
-FitRequest few_steps(int64_t steps) {
-  FitRequest request;
-  request.steps = steps;
-  request.batch_size = 8;
-  request.evaluate_every = 4;
-  return request;
-}
-
 constexpr const char* plain = "{text} It was{\"mask\"}";
 constexpr const char* with_soft_tokens = "{text} {\"soft\":\"the film was\"} so{\"mask\"}";
-
-/// A folder of this process, removed afterwards.
-struct Folder {
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("cuecard-train-test-" + std::to_string(getpid()));
-};
-
-float mean_of(const std::vector<float>& losses, std::size_t begin, std::size_t count) {
-  float sum = 0;
-  for (std::size_t i = begin; i < begin + count; ++i)
-    sum += losses[i];
-  return sum / static_cast<float>(count);
-}
 
 } // namespace
 
@@ -287,9 +262,9 @@ TEST_CASE("a saved and reloaded card gives the same scores bit for bit, and only
   const std::vector<Example> examples = word_examples(20, 28);
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
   train(model, {{pipeline, examples, {}}}, few_steps(4), 1);
-  const Folder folder;
-  save_card(to_card(pipeline, model), folder.path / "m.card");
-  const Card card = read_card(folder.path / "m.card");
+  const TestFolder folder;
+  save_card(to_card(pipeline, model), folder.path() / "m.card");
+  const Card card = read_card(folder.path() / "m.card");
   const TaskPipeline back = pipeline_from_card(model, plugins(), card);
   const auto before = Predictor(model, {&pipeline}).predict(pointers(examples)),
              after = Predictor(model, {&back}).predict(pointers(examples));
@@ -309,22 +284,22 @@ TEST_CASE("the program in a new process gives a card's scores bit for bit") {
     const std::vector<Example> examples = word_examples(20, 30);
     TaskPipeline pipeline = two_label_pipeline(model, "m", text, tuner);
     train(model, {{pipeline, examples, {}}}, few_steps(4), 1);
-    const Folder folder;
-    save_card(to_card(pipeline, model), folder.path / "m.card");
-    std::ofstream rows(folder.path / "rows");
+    const TestFolder folder;
+    save_card(to_card(pipeline, model), folder.path() / "m.card");
+    std::ofstream rows(folder.path() / "rows");
     for (const Example& example : examples)
       rows << example.fields.at("text") << '\n';
     rows.close();
     const auto here = Predictor(model, {&pipeline}).predict(pointers(examples));
 
     const auto quoted = [](const std::filesystem::path& path) { return " '" + path.string() + "'"; };
-    const std::string command = quoted(CUECARD_PROGRAM) + " predict --quiet --plugin-path" +
-                                quoted(CUECARD_BUILT_PLUGINS) + " --threads " +
-                                std::to_string(at::get_num_threads()) + " --card" +
-                                quoted(folder.path / "m.card") + " --model" + quoted(golden / "models" / name) +
-                                " <" + quoted(folder.path / "rows") + " >" + quoted(folder.path / "output");
+    const std::string command =
+        quoted(CUECARD_PROGRAM) + " predict --quiet --plugin-path" + quoted(CUECARD_BUILT_PLUGINS) +
+        " --threads " + std::to_string(at::get_num_threads()) + " --card" + quoted(folder.path() / "m.card") +
+        " --model" + quoted(golden / "models" / name) + " <" + quoted(folder.path() / "rows") + " >" +
+        quoted(folder.path() / "output");
     REQUIRE(std::system(command.c_str()) == 0);
-    std::ifstream output(folder.path / "output");
+    std::ifstream output(folder.path() / "output");
     std::string line;
     for (const Prediction& expected : here) {
       REQUIRE(std::getline(output, line));

@@ -9,6 +9,7 @@
 
 #include "conformance/spied_tuner.hpp"
 #include "tasks.hpp"
+#include "training_runs.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
@@ -20,14 +21,6 @@ using namespace cuecard::test;
 namespace {
 
 constexpr const char* plain = "{text} It was{\"mask\"}";
-
-FitRequest few_steps(int64_t steps) {
-  FitRequest request;
-  request.steps = steps;
-  request.batch_size = 8;
-  request.evaluate_every = 4;
-  return request;
-}
 
 } // namespace
 
