@@ -4,7 +4,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "engine/tokenized_example.hpp"
+#include "engine/generate/continued_prompt.hpp"
 
 namespace cuecard {
 
@@ -37,7 +37,8 @@ public:
                                                const GenerateSettings& settings) override {
     std::vector<TokenizedPrompt> tokenized_prompts;
     for (const Prompt& prompt : prompts)
-      tokenized_prompts.push_back(tokenized(runner_.pipeline(0), runner_.model(), prompt, {}));
+      tokenized_prompts.push_back(
+          continued_prompt(runner_.pipeline(0), runner_.model(), prompt, settings.max_length));
     return writer_.write(std::move(tokenized_prompts), {}, std::vector<int64_t>(prompts.size(), 0), settings);
   }
 
