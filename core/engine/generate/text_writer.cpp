@@ -40,8 +40,8 @@ void TextWriter::forget(int64_t card) {
 namespace {
 
 /// The prompt to continue, with its answer slot open.
-TokenizedPrompt open_prompt(const BatchRunner& runner, const Example& example, int64_t card,
-                            const at::Tensor& representation, const GenerateSettings& settings) {
+TokenizedPrompt prompt_to_continue(const BatchRunner& runner, const Example& example, int64_t card,
+                                   const at::Tensor& representation, const GenerateSettings& settings) {
   const TaskPipeline& pipeline = runner.pipeline(card);
   std::vector<Prompt> prompts = pipeline.prompt_template->render({example});
   if (std::ranges::any_of(prompts, [](const Prompt& prompt) { return prompt.choice > 0; }))
@@ -91,7 +91,7 @@ OpenPrompt TextWriter::open(const Example& example, int64_t card,
                             std::shared_ptr<const GenerateSettings> settings) {
   check(*settings, runner_.model().shape());
   TokenizedPrompt prompt =
-      open_prompt(runner_, example, card, runner_.representations_of({&example})[0], *settings);
+      prompt_to_continue(runner_, example, card, runner_.representations_of({&example})[0], *settings);
   read_last_token(prompt, runner_.model().shape());
   return {0, 0, std::move(prompt), &example, card, std::move(settings)};
 }
@@ -114,7 +114,7 @@ std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const
   for (std::size_t i = 0; i < examples.size(); ++i) {
     try {
       const int64_t card = runner_.pipeline_of(*examples[i]);
-      TokenizedPrompt prompt = open_prompt(runner_, *examples[i], card, representations[i], settings);
+      TokenizedPrompt prompt = prompt_to_continue(runner_, *examples[i], card, representations[i], settings);
       found.cut[i] = prompt.cut;
       Group& group = groups[runner_.pipeline(card).own_backbone.get()];
       group.prompts.push_back(std::move(prompt));

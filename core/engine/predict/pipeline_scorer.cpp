@@ -5,6 +5,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/generate/continued_prompt.hpp"
+#include "engine/tokenized_example.hpp"
 
 namespace cuecard {
 
