@@ -13,12 +13,17 @@ namespace {
 using nlohmann::json;
 
 std::string describe(const json& value) {
+  constexpr std::size_t longest = 60;
   if (value.is_object())
     return "an object";
-  if (value.is_array())
-    return "a list";
+  if (value.is_array() && value.empty())
+    return "an empty list";
+  if (value.is_array() && value.size() > longest)
+    return "a list of " + std::to_string(value.size());
   const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  return text.size() > 60 ? text.substr(0, 60) + "..." : text;
+  if (text.size() <= longest)
+    return text;
+  return value.is_array() ? "a list of " + std::to_string(value.size()) : text.substr(0, longest) + "...";
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -26,6 +31,11 @@ std::string joined(const std::vector<std::string>& words) {
   for (const std::string& word : words)
     text += (text.empty() ? "" : ", ") + word;
   return text;
+}
+
+[[noreturn]] void refuse_value(const std::string& file, const std::string& path, const json& value,
+                               const std::string& expected) {
+  throw DataError(file + ": \"" + path + "\" is " + describe(value) + "; " + expected + " was expected.");
 }
 
 } // namespace
@@ -103,10 +113,11 @@ double JsonObject::number(const std::string& key, double low, double high) const
 
 std::vector<std::string> JsonObject::texts(const std::string& key) const {
   const json& value = at(key);
-  const bool fits = value.is_array() &&
-                    std::all_of(value.begin(), value.end(), [](const json& item) { return item.is_string(); });
-  if (!fits)
+  if (!value.is_array())
     refuse(key, "a list of strings");
+  for (std::size_t i = 0; i < value.size(); ++i)
+    if (!value[i].is_string())
+      refuse_value(file_, path(key) + "[" + std::to_string(i) + "]", value[i], "a string");
   return value.get<std::vector<std::string>>();
 }
 
@@ -131,8 +142,9 @@ std::string JsonObject::path(const std::string& key) const {
 }
 
 void JsonObject::refuse(const std::string& key, const std::string& expected) const {
-  throw DataError(file_ + ": \"" + path(key) + "\" is " + (has(key) ? describe((*value_)[key]) : "missing") +
-                  "; " + expected + " was expected.");
+  if (has(key))
+    refuse_value(file_, path(key), (*value_)[key], expected);
+  throw DataError(file_ + ": \"" + path(key) + "\" is missing; " + expected + " was expected.");
 }
 
 } // namespace cuecard

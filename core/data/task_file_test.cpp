@@ -163,7 +163,7 @@ TEST_CASE("errors name the file, the key and the expected value") {
       {R"({"template": "x", "labels": [{"name": "a", "values": [1]}, {"name": "b", "values": ["1"]}]})",
        "belongs to two labels, \"a\" and \"b\""},
       {R"({"template": "x", "labels": [{"name": "a", "words": []}]})",
-       "\"labels[0].words\" is a list; one word or more (without the key, the name is the word) was expected."},
+       "\"labels[0].words\" is an empty list; one word or more (without the key, the name is the word) was expected."},
       {R"({"template": "x", "labels": [{"name": "a", "words": ["w", " "]}]})",
        "none of them blank, was expected"},
       {R"({"template": "x", "data": {"separator": "ab"}})",
@@ -178,7 +178,7 @@ TEST_CASE("errors name the file, the key and the expected value") {
       {R"({"template": "x", "data": {"dev": "d.tsv"}, "split": {"dev": 0.1}})", "\"split.dev\""},
       {R"({"template": "x", "template": "y"})", "appears twice"},
       {R"({"template": "x",})", "line 1, column"},
-      {R"([])", "the document is a list; an object was expected"},
+      {R"([])", "the document is an empty list; an object was expected"},
       {R"({"template": "x", "metric": "entity-f2"})",
        "\"metric\" is \"entity-f2\"; one of accuracy, macro-f1, "
        "micro-f1, samples-f1, entity-f1, exact-match, bleu, rouge-l, chrf, "

@@ -7,6 +7,12 @@
 
 namespace cuecard::embedding {
 
+void require_fits(const char* what, int64_t count, int64_t most) {
+  if (most > 0 && count > most)
+    throw RequestTooLarge("the request has " + std::to_string(count) + " " + what + ", and at most " +
+                          std::to_string(most) + " may wait; send them in several requests.");
+}
+
 Failure current_failure() noexcept {
   try {
     throw;

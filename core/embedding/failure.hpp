@@ -1,6 +1,7 @@
 /// Exceptions as values that cross the C interface.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <cuecard/error.hpp>
@@ -31,6 +32,15 @@ class QueueFull : public Error {
 public:
   using Error::Error;
 };
+
+/// A request that even an empty queue could not take.
+class RequestTooLarge : public UsageError {
+public:
+  using UsageError::UsageError;
+};
+
+/// RequestTooLarge when a request has more rows or tokens (`what`) than may wait. `most` 0: no limit.
+void require_fits(const char* what, int64_t count, int64_t most);
 
 /// The exception that is being handled. Call it inside a catch block.
 Failure current_failure() noexcept;

@@ -32,6 +32,7 @@ struct Answer {
   bool continued = false;    ///< `texts` is the answer: generated texts, or scored continuations
   int64_t most_tokens = 0;   ///< that each of `texts` could have had
   int64_t prompt_tokens = 0; ///< that `texts` continue, soft slots included
+  int64_t new_tokens = 0;    ///< that were generated
 };
 
 /// Threads: the data belong to the scheduler from `Scheduler::submit` until the request is finished. The functions may be called from
@@ -48,6 +49,7 @@ public:
 
   std::vector<Answer> answers; ///< by row
   std::size_t answered = 0;    ///< how many of them
+  int64_t tokens = 0;          ///< of the rows' texts, as the queue counts them
 
   void cancel() { cancelled_ = true; }
   bool cancelled() const { return cancelled_; }

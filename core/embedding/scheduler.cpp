@@ -135,7 +135,7 @@ void Scheduler::submit(const std::shared_ptr<Request>& request) {
   std::vector<int64_t> tokens;
   for (const Example& example : request->examples)
     tokens.push_back(count_tokens(example, model_.vocabulary()));
-  const int64_t all_tokens = std::accumulate(tokens.begin(), tokens.end(), int64_t{0});
+  const int64_t all_tokens = request->tokens = std::accumulate(tokens.begin(), tokens.end(), int64_t{0});
   {
     const std::lock_guard lock(mutex_);
     require_room(rows, all_tokens);
@@ -148,9 +148,7 @@ void Scheduler::submit(const std::shared_ptr<Request>& request) {
 
 void Scheduler::require_room(int64_t rows, int64_t tokens) const {
   const auto require = [](const char* what, int64_t waiting, int64_t more, int64_t most) {
-    if (most > 0 && more > most)
-      throw QueueFull("the request has " + std::to_string(more) + " " + what + ", and at most " +
-                      std::to_string(most) + " may wait; send them in several requests.");
+    require_fits(what, more, most);
     if (most > 0 && waiting + more > most)
       throw QueueFull(std::to_string(waiting) + " " + what + " are waiting and " + std::to_string(more) +
                       " would be added, but at most " + std::to_string(most) +

@@ -59,7 +59,7 @@ public:
   /// Null when there is no such card, or when `name` is empty and there are several.
   std::shared_ptr<const TaskPipeline> card(const std::string& name) const;
 
-  /// Throws QueueFull when more rows or tokens would wait than are allowed. Tokenizes the rows' texts to count them.
+  /// Throws QueueFull when more rows or tokens would wait than are allowed, RequestTooLarge when that is so of the request alone. Tokenizes the rows' texts to count them.
   void submit(const std::shared_ptr<Request>& request);
 
   SchedulerCounters counters() const;
@@ -121,7 +121,7 @@ private:
   Waiting* next_written();
   void take(Waiting& from, std::size_t count, std::vector<Row>& rows);
   void forget_taken();
-  /// QueueFull when these don't fit.
+  /// QueueFull or RequestTooLarge when these don't fit.
   void require_room(int64_t rows, int64_t tokens) const;
   /// Whether the next row is answered without generating a text.
   bool is_scored(const Waiting& each) const;

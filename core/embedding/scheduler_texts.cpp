@@ -41,11 +41,15 @@ public:
 
   void finished(int64_t number, std::vector<Generated> texts, int64_t most) override {
     const auto& [ready, growing, cut, tokens] = running_.at(number);
-    if (ready.row.request->generate)
-      scheduler_.answer(ready.row, {{}, ready.pipeline, {}, std::move(texts), cut, true, most, tokens});
+    Answer answer{.pipeline = ready.pipeline, .cut = cut, .most_tokens = most, .prompt_tokens = tokens};
+    for (const Generated& text : texts)
+      answer.new_tokens += std::ssize(text.ids);
+    answer.continued = ready.row.request->generate.has_value();
+    if (answer.continued)
+      answer.texts = std::move(texts);
     else
-      scheduler_.answer(ready.row,
-                        {{}, ready.pipeline, decision_of(texts.at(0)), {}, cut, false, most, tokens});
+      answer.decision = decision_of(texts.at(0));
+    scheduler_.answer(ready.row, std::move(answer));
     running_.erase(number);
   }
 

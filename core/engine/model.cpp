@@ -45,6 +45,10 @@ Model Model::load(const std::filesystem::path& path, const registry::Registry& p
   model.maker_ =
       std::make_shared<registry::Entry>(plugins.find_backbone(model.files_.configuration.text("model_type")));
   if (settings.weights) {
+    if (settings.dtype == at::kHalf && settings.device.is_cpu())
+      model.files_.warnings.push_back(path.string() +
+                                      ": float16 is slow on a CPU; use bfloat16, which takes as little memory, "
+                                      "float32, or stored, which keeps the matrices as the file has them.");
     model.backbone_ = model.make_backbone(*model.files_.weights);
     model.shape_ = model.backbone_->shape();
     for (std::string& warning : check_weights(*model.files_.weights, *model.backbone_, path.string()))

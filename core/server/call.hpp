@@ -15,6 +15,7 @@
 #include "server/cards/catalogue.hpp"
 #include "server/cards/loaded_cards.hpp"
 #include "server/http/exchange.hpp"
+#include "server/log.hpp"
 #include "server/metrics.hpp"
 #include "server/openai/chat_template.hpp"
 #include "server/problem.hpp"
@@ -27,6 +28,7 @@ struct Serving {
   embedding::Scheduler& scheduler;
   boost::asio::io_context& io;
   Metrics& metrics;
+  const Log& log;
   Catalogue catalogue;
   ChatWriting chat;
   int64_t max_waiting_rows = 0;

@@ -1,16 +1,31 @@
-/// What the server tells its operator, on standard error.
+/// What the server tells its operator, on standard error: sentences, and a line for each request. Texts of rows and keys are in none.
 #pragma once
 
-#include <iostream>
 #include <string>
-
-#include "program/one_line.hpp"
 
 namespace cuecard::server {
 
+class Exchange;
+
+enum class LogFormat {
+  text, ///< `cuecard: sentence`
+  json, ///< an object a line
+};
+
 /// Threads: any.
-inline void log(const std::string& sentence) {
-  std::cerr << "cuecard: " + host::one_line(sentence) + "\n" << std::flush;
-}
+class Log {
+public:
+  explicit Log(LogFormat format) : format_(format) {}
+
+  void say(const std::string& sentence) const { write("info", sentence); }
+  void warn(const std::string& sentence) const { write("warning", sentence); }
+  /// That an exchange is over, `seconds` after its header was read.
+  void request(const Exchange& exchange, double seconds) const;
+
+private:
+  void write(const char* level, const std::string& sentence) const;
+
+  const LogFormat format_;
+};
 
 } // namespace cuecard::server

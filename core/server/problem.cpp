@@ -55,6 +55,8 @@ Problem current_problem() {
     throw;
   } catch (const Problem& problem) {
     return problem;
+  } catch (const embedding::RequestTooLarge& error) {
+    return {413, error.what(), "request_too_large"};
   } catch (...) {
     return problem_of(embedding::current_failure());
   }

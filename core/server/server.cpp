@@ -12,7 +12,6 @@
 #include "server/cards/served_folder.hpp"
 #include "server/documents/documents.hpp"
 #include "server/json.hpp"
-#include "server/log.hpp"
 #include "server/routes.hpp"
 
 namespace cuecard::server {
@@ -52,16 +51,16 @@ Histogram histogram(const PassSizes& sizes) {
 } // namespace
 
 Server::Server(ServerSettings settings)
-    : settings_(std::move(settings)), io_(std::make_unique<boost::asio::io_context>(1)),
+    : settings_(std::move(settings)), log_(settings_.log), io_(std::make_unique<boost::asio::io_context>(1)),
       context_(
           std::make_shared<ConnectionContext>(ConnectionContext{settings_.limits, this, settings_.tls.get()})),
       listener_(std::make_unique<Listener>(*io_, settings_.listen, context_)) {
   const Address bound = listener_->address();
   const bool six = bound.host.find(':') != std::string::npos;
-  log(std::string("listening on ") + (settings_.tls ? "https" : "http") + "://" +
-      (six ? "[" + bound.host + "]" : bound.host) + ":" + std::to_string(bound.port) + ".");
+  log_.say(std::string("listening on ") + (settings_.tls ? "https" : "http") + "://" +
+           (six ? "[" + bound.host + "]" : bound.host) + ":" + std::to_string(bound.port) + ".");
   if (!bound.loopback && settings_.keys.none())
-    log("warning: whoever reaches this address can use the server; give it an --api-key-file.");
+    log_.warn("whoever reaches this address can use the server; give it an --api-key-file.");
   listener_->accept();
   thread_ = std::thread([this] { run(); });
 }
@@ -77,7 +76,7 @@ void Server::run() {
       io_->run();
       return;
     } catch (const std::exception& error) {
-      log(std::string("unexpected error: ") + error.what());
+      log_.warn(std::string("unexpected error: ") + error.what());
     }
   }
 }
@@ -111,6 +110,7 @@ void Server::serve(const Model& model, const registry::Registry& plugins, const 
       .scheduler = *scheduler,
       .io = *io_,
       .metrics = metrics_,
+      .log = log_,
       .catalogue = Catalogue(name),
       .chat = std::move(chat),
       .max_waiting_rows = settings_.scheduler.max_waiting_rows,
@@ -133,10 +133,10 @@ void Server::serve(const Model& model, const registry::Registry& plugins, const 
   folder.scan();
   boost::asio::post(*io_, [&, cards = folder.served_cards()] {
     begin(serving);
-    log("ready: " + counted(cards, "card") + " on " + name + "."); // who reads this may ask
+    log_.say("ready: " + counted(cards, "card") + " on " + name + "."); // who reads this may ask
   });
   watch_cards(folder);
-  log("ended.");
+  log_.say("ended.");
 }
 
 void Server::ask_reader(std::function<void(CardReader&)> errand) {
@@ -188,8 +188,8 @@ void Server::await_signal() {
 void Server::drain(int signal) {
   if (std::exchange(state_, State::draining) == State::draining)
     std::_Exit(128 + signal);
-  log("draining: " + counted(running_.size(), "request") + " will be answered within " +
-      std::to_string(settings_.drain.count()) + " seconds; a second signal ends the server now.");
+  log_.say("draining: " + counted(running_.size(), "request") + " will be answered within " +
+           std::to_string(settings_.drain.count()) + " seconds; a second signal ends the server now.");
   deadline_->expires_after(settings_.drain);
   deadline_->async_wait([this](boost::system::error_code error) {
     if (!error)
@@ -199,7 +199,7 @@ void Server::drain(int signal) {
 }
 
 void Server::cut_off() {
-  log(counted(running_.size(), "request") + " could not be answered in time.");
+  log_.say(counted(running_.size(), "request") + " could not be answered in time.");
   for (const auto& exchange : std::set(running_)) // what is told may end it
     exchange->stop();
   deadline_->expires_after(last_words);
@@ -283,6 +283,7 @@ void Server::finished(const std::shared_ptr<Exchange>& exchange) {
   const FoundRoute found = find_route(exchange->request.method, exchange->request.path);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - exchange->begun;
   metrics_.request(found.route ? found.route->path : "other", exchange->status(), seconds.count());
+  log_.request(*exchange, seconds.count());
   running_.erase(exchange);
   end_if_idle();
 }

@@ -25,6 +25,7 @@
 #include "server/http/address.hpp"
 #include "server/http/listener.hpp"
 #include "server/http/site.hpp"
+#include "server/log.hpp"
 #include "server/metrics.hpp"
 
 namespace cuecard::registry {
@@ -39,8 +40,9 @@ struct ServerSettings {
   Address listen;
   HttpLimits limits;
   ApiKeys keys;
-  std::filesystem::path cards;                    ///< the folder of card folders
-  std::size_t cards_in_memory = 0;                ///< most, besides those that rows wait for
+  std::filesystem::path cards;     ///< the folder of card folders
+  std::size_t cards_in_memory = 0; ///< most, besides those that rows wait for
+  LogFormat log = LogFormat::text;
   bool admin = false;                             ///< clients may load and unload cards of the folder
   std::string chat_format = "auto";               ///< of the model itself
   std::unique_ptr<boost::asio::ssl::context> tls; ///< null: connections are not encrypted
@@ -89,6 +91,7 @@ private:
   void end_if_idle();
 
   const ServerSettings settings_;
+  const Log log_;
   std::unique_ptr<boost::asio::io_context> io_;
 
   // Of the thread of clients.

@@ -25,11 +25,29 @@ Names cards_of(const embedding::Request& request, const Catalogue& catalogue) {
 
 /// Rows that wait for their cards count as waiting, too; the scheduler does not know them yet.
 void require_room(const Serving& serving, int64_t rows) {
+  embedding::require_fits("rows", rows, serving.max_waiting_rows);
   const int64_t waiting = serving.scheduler.counters().rows_waiting + serving.rows_held;
   if (serving.max_waiting_rows > 0 && serving.rows_held > 0 && waiting + rows > serving.max_waiting_rows)
     throw embedding::QueueFull(std::to_string(waiting) + " rows are waiting and " + std::to_string(rows) +
                                " would be added, but at most " + std::to_string(serving.max_waiting_rows) +
                                " may wait; try again when some are answered.");
+}
+
+/// For the log: what is known when the rows are answered.
+void note_answers(RequestNotes& notes, const embedding::Request& request) {
+  notes.tokens = request.tokens;
+  for (const embedding::Answer& answer : request.answers)
+    notes.new_tokens += answer.new_tokens;
+}
+
+/// For the log: where the rows go.
+void note_rows(RequestNotes& notes, const embedding::Request& request, const Names& cards,
+               const std::string& base) {
+  notes.rows = std::ssize(request.examples);
+  notes.cards = cards.size();
+  notes.card = cards.empty() ? "" : cards[0];
+  if (std::ranges::any_of(request.examples, [&](const Example& example) { return example.card == base; }))
+    notes = {.card = base, .cards = cards.size() + 1, .rows = notes.rows};
 }
 
 void set_callbacks(const Call& call, const std::shared_ptr<embedding::Request>& request, const Names& cards,
@@ -42,6 +60,7 @@ void set_callbacks(const Call& call, const std::shared_ptr<embedding::Request>& 
       call.serving.loaded.release(cards);
       if (!answered)
         return;
+      note_answers(call.exchange->notes, *answered);
       for (std::size_t row = 0; row < answered->answers.size(); ++row)
         call.serving.metrics.row(answered->examples[row].card, !answered->answers[row].failure,
                                  answered->answers[row].cut);
@@ -65,6 +84,7 @@ void submit(const Call& call, const std::shared_ptr<embedding::Request>& request
   Serving& serving = call.serving;
   const Names cards = cards_of(*request, serving.catalogue);
   const int64_t rows = std::ssize(request->examples);
+  note_rows(call.exchange->notes, *request, cards, serving.catalogue.base());
   require_room(serving, rows);
   set_callbacks(call, request, cards, std::move(callbacks));
   call.exchange->on_left([weak = std::weak_ptr(request)] {
@@ -89,12 +109,20 @@ void submit(const Call& call, const std::shared_ptr<embedding::Request>& request
   });
 }
 
+std::string failure_sentence(const embedding::Request& request, std::size_t row) {
+  const embedding::Failure& failure = request.answers[row].failure;
+  // What is wrong with a row is written to follow a place, and without an end.
+  const bool follows = failure.kind == embedding::FailureKind::wrong_data;
+  const std::string where =
+      follows || request.answers.size() > 1 ? "row " + std::to_string(row) + ": " : std::string();
+  return where + failure.text + (failure.text.ends_with('.') ? "" : ".");
+}
+
 void require_answers(const embedding::Request& request) {
   for (std::size_t row = 0; row < request.answers.size(); ++row)
     if (const embedding::Failure& failure = request.answers[row].failure) {
       const Problem problem = problem_of(failure);
-      const std::string where = request.answers.size() > 1 ? "row " + std::to_string(row) + ": " : "";
-      throw Problem(problem.status, where + failure.text, problem.code);
+      throw Problem(problem.status, failure_sentence(request, row), problem.code);
     }
 }
 

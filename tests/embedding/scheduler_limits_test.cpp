@@ -62,7 +62,7 @@ TEST_CASE("tokens of waiting rows are bounded and counted") {
   std::vector<Example> twice = examples;
   twice.insert(twice.end(), examples.begin(), examples.end());
   CHECK_THROWS_WITH_AS(scheduler.submit(request(twice, "plain")),
-                       doctest::Contains("send them in several requests"), QueueFull);
+                       doctest::Contains("send them in several requests"), RequestTooLarge);
 }
 
 TEST_CASE("a row of blanks has no text, and harms no other") {
@@ -127,6 +127,29 @@ TEST_CASE("an answer says how many tokens its text could have had") {
     REQUIRE(answer.prompt_tokens > 3);
     CHECK(answer.most_tokens ==
           std::min(most, 128 - answer.prompt_tokens + 1)); // the last one needs no position
+  }
+}
+
+TEST_CASE("a prompt that is too long leaves room for the new tokens that were asked for") {
+  const Model model = tiny_model("llama-tied"); // of 128 positions
+  Scheduler scheduler(model, {.threads = 1});
+  scheduler.set_card(card(model, "plain"));
+  const std::vector<Example> longest{word_examples(1, 400)[0]};
+  for (const int64_t most : {1, 20, 40, 100}) {
+    CAPTURE(most);
+    const auto texts = request(longest, "plain");
+    texts->generate = texts_of(most);
+    texts->generate->min_length = most; // so that no text ends by itself
+    scheduler.submit(texts);
+    REQUIRE(texts->wait(600));
+    const Answer& answer = texts->answers[0];
+    REQUIRE(!answer.failure);
+    const int64_t room =
+        std::min<int64_t>(most, 65); // no more than half of the positions, and one token without any
+    CHECK(answer.most_tokens == room);
+    CHECK(answer.prompt_tokens == 128 - room + 1);
+    CHECK(answer.new_tokens == room);
+    CHECK(answer.cut > 0);
   }
 }
 

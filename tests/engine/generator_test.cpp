@@ -128,6 +128,33 @@ TEST_CASE("generation ends before a stop text, and where the model has no positi
   CHECK(written(model, {prompt_of(model, longest)}, settings).texts[0][0].ids.size() == 3);
 }
 
+TEST_CASE("a text's most tokens leave out an end token that the model forces") {
+  const Model model = tiny_model("bart");
+  REQUIRE(
+      text_bounds(model.files().configuration, model.vocabulary().special(), model.shape().vocabulary).last);
+  struct One final : PromptSource {
+    explicit One(OpenPrompt prompt) : open(std::move(prompt)) {}
+    std::optional<OpenPrompt> next() override { return std::exchange(open, std::nullopt); }
+    bool token(int64_t, std::span<const int64_t>) override { return true; }
+    void finished(int64_t, std::vector<Generated> all, int64_t its_most) override {
+      texts = std::move(all);
+      most = its_most;
+    }
+    std::optional<OpenPrompt> open;
+    std::vector<Generated> texts;
+    int64_t most = 0;
+  };
+  auto settings = std::make_shared<GenerateSettings>();
+  settings->max_length = settings->min_length = 6;
+  One source({0, 0, prompt_of(model, some_prompts[0]), nullptr, 0, settings});
+  Counters counters;
+  Generator generator(model, {model.backbone(), counters}, {32, 4096});
+  generator.run(source, [](std::vector<PackItem>&) { return std::make_shared<const BatchConditioning>(); });
+  REQUIRE(source.texts.size() == 1);
+  CHECK(source.texts[0].ids.size() == 5); // the sixth is the end that is forced
+  CHECK(source.most == 5);                // so the text was cut off, and did not end by itself
+}
+
 TEST_CASE("the callback sees each token and can stop generation; later calls are unaffected") {
   const Model model = tiny_model("llama-tied");
   Counters counters;

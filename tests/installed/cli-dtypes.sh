@@ -2,6 +2,11 @@
 # labels: learning
 # Frozen weights in half precision: training, prediction and `fill` agree with float32 within that precision.
 source "$SOURCE/tests/installed/toy_task"
+# On a CPU float16 is slow, and that is said, with what to use instead; the others are used without a word.
+for dtype in float32 bfloat16 float16; do
+  cuecard generate --model "$SOURCE/tests/golden/models/llama-tied" --dtype $dtype --max-new-tokens 1 --quiet 'a film' 2>said >/dev/null
+  [ "$(grep -c 'warning: .*: float16 is slow on a CPU; use bfloat16, .*float32, or stored' said)" = $([ $dtype = float16 ] && echo 1 || echo 0) ]
+done
 for dtype in float32 bfloat16 float16; do
   run train --task toy.json --model "$llama" --tuner prompt-tuning --set length=4 --steps 40 --lr 0.1 --seed 3 \
     --dtype $dtype --out $dtype.card --json >$dtype.train

@@ -36,6 +36,26 @@ written() { cuecard generate --quiet --model "$model" --max-new-tokens 12 "$@" '
 word=$(written | tr -cs 'A-Za-z' '\n' | grep -m 1 ...)
 if written --ban "$word" | grep -F "$word" >/dev/null; then echo "\"$word\" was banned and written"; exit 1; fi
 
+# A prompt that is too long leaves room for the new tokens (of 128 positions the last token needs none), and that is said.
+long=$(python3 -c 'print("I saw a red apple and a blue pear. " * 30)')
+for most in 1 30 400; do
+  cuecard generate --json --model "$model" --max-new-tokens $most --min-new-tokens $most "$long" >cut.jsonl 2>cut.err
+  python3 - $most <<'PY'
+import json, subprocess, sys
+most = int(sys.argv[1])
+room = min(most, 65)  # at least half of the positions are the prompt's
+row, last = (json.loads(line) for line in open("cut.jsonl"))
+assert row["texts"][0]["tokens"] == room and row["cut"] == last["summary"]["cut_tokens"] > 0, (most, row, last)
+said = open("cut.err").read()
+assert f"1 of 1 examples cut to {129 - room} tokens" in said, said
+assert (most == 1) == ("raise --max-length" in said or "the model takes up to 128 tokens:" in said), said
+assert (most > 1) == ("lower --max-new-tokens (the model takes 128 tokens, the new ones included)" in said), said
+PY
+done
+# A short prompt is not cut, however many tokens are asked for.
+cuecard generate --json --model "$model" --max-new-tokens 400 'a film' 2>short.err | { ! grep -q '"cut":'; }
+! grep -q 'cut to' short.err
+
 # On a terminal the text is printed as it is generated, so several parts arrive unless the machine was slow to read.
 python3 - "$model" <<'PY'
 import os, subprocess, sys

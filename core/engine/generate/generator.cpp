@@ -79,7 +79,7 @@ public:
       generations_.remove_if([&](PromptGeneration& generation) {
         const bool done = generation.running.empty();
         if (done && !generation.dropped)
-          source_.finished(generation.number, best_of(generation), generation.most);
+          source_.finished(generation.number, best_of(generation), most_own_tokens(generation));
         return done;
       });
       source_.stepped();
@@ -226,6 +226,12 @@ private:
   }
   at::Tensor project(const at::Tensor& hidden, const Batch& batch) const {
     return generator_.backbone_.project(hidden, {}, batch).to(at::kFloat);
+  }
+
+  /// A token that the model forces at the end is none of a text.
+  int64_t most_own_tokens(const PromptGeneration& generation) const {
+    const std::optional<int64_t>& last = generator_.bounds_.last;
+    return generation.most - (last && generator_.bounds_.end(*last) ? 1 : 0);
   }
 
   static std::vector<Generated> best_of(PromptGeneration& generation) {

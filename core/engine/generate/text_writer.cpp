@@ -4,8 +4,8 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/generate/continued_prompt.hpp"
 #include "engine/generate/generator.hpp"
-#include "engine/tokenized_example.hpp"
 
 namespace cuecard {
 
@@ -37,18 +37,23 @@ void TextWriter::forget(int64_t card) {
     each.second->forget(card);
 }
 
-TokenizedPrompt TextWriter::open_prompt(const Example& example, int64_t card,
-                                        const at::Tensor& representation) const {
-  const TaskPipeline& pipeline = runner_.pipeline(card);
+namespace {
+
+/// The prompt to continue, with its answer slot open.
+TokenizedPrompt prompt_to_continue(const BatchRunner& runner, const Example& example, int64_t card,
+                                   const at::Tensor& representation, const GenerateSettings& settings) {
+  const TaskPipeline& pipeline = runner.pipeline(card);
   std::vector<Prompt> prompts = pipeline.prompt_template->render({example});
   if (std::ranges::any_of(prompts, [](const Prompt& prompt) { return prompt.choice > 0; }))
     throw DataError(
         "the template makes a prompt for each alternative, but a text continues a single prompt: remove "
         "{\"choice\"} from the template");
   pipeline.tuner->edit(prompts, {example, pipeline.task, false, representation});
-  return tokenized(pipeline, runner_.model(), prompts.at(0),
-                   {}); // one of several variants is enough to continue
+  // One of several variants is enough to continue.
+  return continued_prompt(pipeline, runner.model(), prompts.at(0), settings.max_length);
 }
+
+} // namespace
 
 std::vector<std::vector<Generated>> TextWriter::write(std::vector<TokenizedPrompt> prompts,
                                                       const std::vector<const Example*>& examples,
@@ -85,7 +90,8 @@ TextWriter::condition_by(int64_t card) {
 OpenPrompt TextWriter::open(const Example& example, int64_t card,
                             std::shared_ptr<const GenerateSettings> settings) {
   check(*settings, runner_.model().shape());
-  TokenizedPrompt prompt = open_prompt(example, card, runner_.representations_of({&example})[0]);
+  TokenizedPrompt prompt =
+      prompt_to_continue(runner_, example, card, runner_.representations_of({&example})[0], *settings);
   read_last_token(prompt, runner_.model().shape());
   return {0, 0, std::move(prompt), &example, card, std::move(settings)};
 }
@@ -108,7 +114,7 @@ std::vector<std::vector<Generated>> TextWriter::generate(const std::vector<const
   for (std::size_t i = 0; i < examples.size(); ++i) {
     try {
       const int64_t card = runner_.pipeline_of(*examples[i]);
-      TokenizedPrompt prompt = open_prompt(*examples[i], card, representations[i]);
+      TokenizedPrompt prompt = prompt_to_continue(runner_, *examples[i], card, representations[i], settings);
       found.cut[i] = prompt.cut;
       Group& group = groups[runner_.pipeline(card).own_backbone.get()];
       group.prompts.push_back(std::move(prompt));

@@ -57,8 +57,6 @@ public:
   void forget(int64_t card);
 
 private:
-  /// The prompt to continue, with its answer slot open.
-  TokenizedPrompt open_prompt(const Example& example, int64_t card, const at::Tensor& representation) const;
   Generator& generator_of(int64_t card);
   std::function<std::shared_ptr<const BatchConditioning>(std::vector<PackItem>&)> condition_by(int64_t card);
 

@@ -4,6 +4,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/generate/continued_prompt.hpp"
 #include "engine/tokenized_example.hpp"
 
 namespace cuecard {
@@ -38,7 +39,8 @@ public:
     std::vector<TokenizedPrompt> tokenized_prompts;
     tokenized_prompts.reserve(prompts.size());
     for (const Prompt& prompt : prompts)
-      tokenized_prompts.push_back(tokenized(runner_.pipeline(0), runner_.model(), prompt, {}));
+      tokenized_prompts.push_back(
+          continued_prompt(runner_.pipeline(0), runner_.model(), prompt, settings.max_length));
     return writer_.write(std::move(tokenized_prompts), {}, std::vector<int64_t>(prompts.size(), 0), settings);
   }
 

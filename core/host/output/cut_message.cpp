@@ -20,6 +20,11 @@ std::string limits(const CutExamples& cut) {
   return cut.least_limit < cut.lost.limit ? grouped(cut.least_limit) + " to " + most : most;
 }
 
+/// Whether some were cut further, so that a text which continues them has room.
+bool made_room(const CutExamples& cut, const CutContext& context) {
+  return !context.new_tokens.empty() && cut.least_limit < context.alone;
+}
+
 /// `300 tokens of the field "text", 10 of the field "title"`
 std::string losses(const CutTokens& lost) {
   std::string text;
@@ -37,13 +42,18 @@ std::string cut_sentence(const CutExamples& cut, const CutContext& context) {
   if (cut.cut == 0)
     return "";
   return place(context) + grouped(cut.cut) + " of " + grouped(cut.examples) + " " + context.what + " cut to " +
-         limits(cut) + " tokens (" + losses(cut.lost) + " lost).";
+         limits(cut) + " tokens (" + losses(cut.lost) + " lost)" +
+         (made_room(cut, context) ? " to leave room for new ones." : ".");
 }
 
 std::string cut_advice(const CutExamples& cut, const CutContext& context) {
   if (cut.cut * 100 <= cut.examples * percent_to_warn)
     return "";
   const bool models_own = context.longest > 0 && cut.lost.limit >= context.longest;
+  if (made_room(cut, context))
+    return place(context) + "more than " + std::to_string(percent_to_warn) + " % of the " + context.what +
+           " are cut to leave room for new tokens: lower " + context.new_tokens + " (the model takes " +
+           grouped(context.longest) + " tokens, the new ones included), or shorten the texts or the template.";
   const std::string takes =
       context.longest > 0 ? "the model takes up to " + grouped(context.longest) + " tokens" : "";
   return place(context) + "more than " + std::to_string(percent_to_warn) + " % of the " + context.what +

@@ -14,6 +14,9 @@ struct CutContext {
   std::string raise;    ///< what sets the limit: "--max-length", "\"max_length\" in the task file"
   int64_t longest = 0;  ///< tokens that the model takes at most; 0: no limit
   bool windows = false; ///< whether long texts could be split instead: "truncate": "windows"
+  /// Of examples that a text continues: what sets how long it may be, and the length that they would be cut to without it.
+  std::string new_tokens = {};
+  int64_t alone = 0;
 };
 
 /// `train.tsv: 12 of 256 training examples cut to 64 tokens (310 tokens of the field "text" lost).`; nothing if none

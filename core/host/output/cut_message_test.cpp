@@ -37,6 +37,22 @@ TEST_CASE("examples that lost tokens are counted, with the fields that lost them
         "train.tsv: 1 of 2 training examples cut to 64 tokens (1 token of the field \"text\" lost).");
 }
 
+TEST_CASE("examples that gave way to new tokens") {
+  const CutExamples cut = examples(1, {lost({{"text", 3}}, 60), lost({{"text", 5}}, 64)});
+  CutContext generated{"", "examples", "--max-length", 128, false, "--max-new-tokens", 128};
+  CHECK(
+      cut_sentence(cut, generated) ==
+      "2 of 3 examples cut to 60 to 64 tokens (8 tokens of the field \"text\" lost) to leave room for new ones.");
+  CHECK(cut_advice(cut, generated) ==
+        "more than 5 % of the examples are cut to leave room for new tokens: lower --max-new-tokens (the model "
+        "takes 128 tokens, the new ones included), or shorten the texts or the template.");
+  generated.alone = 60; // --max-length
+  CHECK(
+      cut_advice(cut, generated) ==
+      "more than 5 % of the examples are cut; raise --max-length (the model takes up to 128 tokens), use fewer "
+      "demonstrations, or shorten the template.");
+}
+
 TEST_CASE("of an example's prompts, the one that lost most counts") {
   CutTokens example;
   for (const CutTokens& prompt : {lost({{"a", 3}, {"b", 1}}, 8), lost({{"a", 2}, {"b", 5}}, 8), CutTokens{}})

@@ -1,6 +1,7 @@
 /// What can be done about truncated examples of a pipeline.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -12,11 +13,24 @@ namespace cuecard::host {
 /// The setting of a task's length in its task file.
 inline constexpr const char* task_max_length = "\"max_length\" in the task file";
 
+/// Tokens that a prompt of the pipeline is cut to where no text continues it; 0: any number.
+inline int64_t cut_length(const TaskPipeline& pipeline, const Model& model) {
+  const int64_t longest = longest_prompt(pipeline, model), given = pipeline.limit.max_length;
+  return longest > 0 && given > 0 ? std::min(longest, given) : std::max(longest, given);
+}
+
 inline CutContext cut_context(const TaskPipeline& pipeline, const Model& model, std::string file,
-                              std::string what, std::string raise) {
+                              std::string what, std::string raise, std::string new_tokens = {}) {
   const OutputPositions::Kind kind = pipeline.layout.positions.kind;
-  return {std::move(file), std::move(what), std::move(raise), longest_prompt(pipeline, model),
-          kind == OutputPositions::Kind::tokens || kind == OutputPositions::Kind::words};
+  if (new_tokens.empty() && pipeline.verbalizer && pipeline.verbalizer->generation())
+    new_tokens = "\"max-new-tokens\" of the verbalizer";
+  return {std::move(file),
+          std::move(what),
+          std::move(raise),
+          longest_prompt(pipeline, model),
+          kind == OutputPositions::Kind::tokens || kind == OutputPositions::Kind::words,
+          std::move(new_tokens),
+          cut_length(pipeline, model)};
 }
 
 } // namespace cuecard::host

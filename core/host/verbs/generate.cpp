@@ -152,7 +152,7 @@ int generate(const Values& values) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     print_summary(loop, predictor.counters(), seconds.count());
   }
-  report_cut(loop.cut(), cut_context(pipeline, model, "", "examples", "--max-length"));
+  report_cut(loop.cut(), cut_context(pipeline, model, "", "examples", "--max-length", "--max-new-tokens"));
   return loop.exit_code();
 }
 

@@ -31,6 +31,7 @@ server::ServerSettings settings_of(const Values& values) {
   settings.scheduler.max_waiting_tokens = values.integer("max-queue-tokens", 0);
   settings.cards_in_memory = static_cast<std::size_t>(values.integer("max-cards-loaded"));
   settings.admin = values.given("admin");
+  settings.log = values.text("log-format") == "json" ? server::LogFormat::json : server::LogFormat::text;
   settings.chat_format = values.text("chat-format");
   if (values.given("tls-cert") != values.given("tls-key"))
     throw UsageError("--tls-cert and --tls-key belong together; give both.");

@@ -65,12 +65,26 @@ const ServedCard& Catalogue::card(const std::string& name) const {
     throw Problem(
         404, "\"" + name + "\" is the model itself, which predicts no labels; name a card (GET /v1/cards).",
         "model_not_found");
-  std::vector<std::string> names;
+  refuse("card", name, {});
+}
+
+const ServedCard* Catalogue::model(const std::string& name) const {
+  if (name == base_)
+    return nullptr;
+  if (const ServedCard* found = find(name))
+    return found;
+  refuse("model or card", name, {base_});
+}
+
+void Catalogue::refuse(const char* what, const std::string& name, std::vector<std::string> names) const {
   if (name.size() <= longest_hinted && cards_.size() <= most_hinted)
     for (const auto& [other, card] : cards_)
       names.push_back(other);
-  throw Problem(404, "there is no card \"" + shortened(name) + "\"." + did_you_mean(name, names),
-                "model_not_found");
+  else
+    names.clear();
+  throw Problem(
+      404, std::string("there is no ") + what + " \"" + shortened(name) + "\"." + did_you_mean(name, names),
+      "model_not_found");
 }
 
 const ServedCard& Catalogue::only() const {

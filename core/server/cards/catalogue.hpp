@@ -43,6 +43,8 @@ public:
 
   /// Problem 404 when there is no such card.
   const ServedCard& card(const std::string& name) const;
+  /// A card or the model itself; null for the latter. Problem 404 when there is none of the name.
+  const ServedCard* model(const std::string& name) const;
   /// Null when there is no such card.
   const ServedCard* find(const std::string& name) const;
   /// The only card; Problem 400 when there are none or several.
@@ -52,6 +54,8 @@ public:
   const std::string& base() const { return base_; }
 
 private:
+  [[noreturn]] void refuse(const char* what, const std::string& name, std::vector<std::string> names) const;
+
   std::string base_;
   std::map<std::string, ServedCard> cards_;
 };

@@ -13,6 +13,23 @@
 
 namespace cuecard::server {
 
+namespace {
+
+/// Runs `action` on the card in `folder`, whose name was `name` when it was made. Its error becomes a DataError that names the folder, by
+/// which the card is served, and the other name where it differs.
+template <class Action>
+auto naming(const std::filesystem::path& folder, const std::string& name, Action&& action) {
+  try {
+    return action();
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    const bool named = name == folder.filename().string() || what.find('"' + name + '"') != std::string::npos;
+    throw DataError(folder.string() + (named ? "" : " (the card \"" + name + "\")") + ": " + what);
+  }
+}
+
+} // namespace
+
 ServedFolder::ServedFolder(const std::filesystem::path& folder, Serving& serving,
                            const registry::Registry& plugins, std::string base, std::size_t most)
     : serving_(serving), plugins_(plugins), base_(std::move(base)), most_(most),
@@ -25,15 +42,18 @@ void ServedFolder::scan() {
   first_ = false;
 }
 
-std::shared_ptr<TaskPipeline> ServedFolder::pipeline_of(const std::filesystem::path& card) const {
-  auto pipeline = std::make_shared<TaskPipeline>(pipeline_from_card(serving_.model, plugins_, read_card(card)));
-  pipeline->name = card.filename().string();
-  return pipeline;
+std::shared_ptr<TaskPipeline> ServedFolder::pipeline_of(const std::filesystem::path& folder) const {
+  const Card card = read_card(folder);
+  return naming(folder, card.name, [&] {
+    auto pipeline = std::make_shared<TaskPipeline>(pipeline_from_card(serving_.model, plugins_, card));
+    pipeline->name = folder.filename().string();
+    return pipeline;
+  });
 }
 
 void ServedFolder::take(const std::string& name, const std::filesystem::path& card) {
   if (name == base_)
-    throw UsageError(card.string() + ": the model itself is served under this name; rename the folder.");
+    throw DataError(card.string() + ": the model itself is served under this name; rename the folder.");
   std::string repaired = name;
   if (replace_invalid_utf8(repaired) > 0)
     throw DataError((card.parent_path() / repaired).string() + ": the folder's name is not UTF-8; rename it.");
@@ -41,7 +61,7 @@ void ServedFolder::take(const std::string& name, const std::filesystem::path& ca
   const ServedCard entry = served(*pipeline);
   const bool stays = in_memory_.contains(name) || in_memory_.size() < most_;
   if (stays) {
-    serving_.scheduler.set_card(std::move(pipeline));
+    naming(card, pipeline->record.name, [&] { serving_.scheduler.set_card(pipeline); });
     in_memory_.insert(name);
   }
   boost::asio::post(serving_.io, [&serving = serving_, entry, stays] {
@@ -52,7 +72,7 @@ void ServedFolder::take(const std::string& name, const std::filesystem::path& ca
   const bool added = names_.insert(name).second;
   ++(added ? changes_.added : changes_.changed);
   if (!first_)
-    log("the card \"" + name + "\" was " + (added ? "added." : "changed."));
+    serving_.log.say("the card \"" + name + "\" was " + (added ? "added." : "changed."));
 }
 
 void ServedFolder::remove(const std::string& name) {
@@ -63,13 +83,13 @@ void ServedFolder::remove(const std::string& name) {
   forget(name);
   names_.erase(name);
   ++changes_.removed;
-  log("the card \"" + name + "\" was removed.");
+  serving_.log.say("the card \"" + name + "\" was removed.");
 }
 
 void ServedFolder::refused(const std::string& sentence) {
   boost::asio::post(serving_.io, [&serving = serving_] { serving.metrics.card_refused(); });
   changes_.refused.push_back(sentence);
-  log("refused: " + sentence);
+  serving_.log.warn("refused: " + sentence);
 }
 
 void ServedFolder::forget(const std::string& name) {
@@ -88,7 +108,7 @@ void ServedFolder::read(const std::string& name) {
     }
   } catch (const std::exception& error) {
     problem = error.what();
-    log("a card could not be read again: " + problem);
+    serving_.log.warn("a card could not be read again: " + problem);
   }
   boost::asio::post(serving_.io, [&serving = serving_, name, problem] {
     if (problem.empty())

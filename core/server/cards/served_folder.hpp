@@ -37,7 +37,7 @@ public:
   void unload(const std::string& name) override;
 
 private:
-  std::shared_ptr<TaskPipeline> pipeline_of(const std::filesystem::path& card) const;
+  std::shared_ptr<TaskPipeline> pipeline_of(const std::filesystem::path& folder) const;
   void take(const std::string& name, const std::filesystem::path& card);
   void remove(const std::string& name);
   void refused(const std::string& sentence);

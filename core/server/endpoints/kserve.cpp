@@ -127,8 +127,10 @@ void kserve_infer(const Call& call) {
   if (!object.at("inputs").is_array() || object.at("inputs").empty())
     object.refuse("inputs", "a list of tensors");
   const auto request = std::make_shared<embedding::Request>();
-  for (const json& input : object.at("inputs"))
-    take_input(JsonObject(input, body_name, "inputs", {"name", "shape", "datatype", "data", "parameters"}),
+  const json& inputs = object.at("inputs");
+  for (std::size_t input = 0; input < inputs.size(); ++input)
+    take_input(JsonObject(inputs[input], body_name, "inputs[" + std::to_string(input) + "]",
+                          {"name", "shape", "datatype", "data", "parameters"}),
                card, *request);
   submit(call, request, {[call, card, id](embedding::Request& done) {
            require_answers(done);

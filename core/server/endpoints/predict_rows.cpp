@@ -24,7 +24,7 @@ Json answer_json(std::size_t number, const Row& row, const embedding::Request& r
   Json object{{"row", number}};
   if (!row.id.empty())
     object["id"] = row.id;
-  object["card"] = row.card;
+  object["card"] = row.card.empty() ? Json() : Json(row.card);
   const embedding::Answer* const answer = row.problem ? nullptr : &request.answers[row.example];
   if (!answer || answer->failure) {
     object["label"] = nullptr;
@@ -55,18 +55,15 @@ Reply answers_reply(const std::vector<Row>& rows, const embedding::Request& requ
 void predict_rows(const Call& call) {
   const nlohmann::json body = parse_body(call.exchange->request.body);
   const JsonObject object(body, body_name, "", {"card", "rows"});
-  const std::string card = object.text_or("card", "");
+  const std::string card = card_of_rows(object, call.serving.catalogue);
   if (!object.at("rows").is_array())
     object.refuse("rows", "a list of texts or objects");
   const auto request = std::make_shared<embedding::Request>();
   std::vector<Row> rows;
   for (const nlohmann::json& row : object.at("rows")) {
     const Example example = example_of(row, card);
-    if (example.card.empty())
-      throw Problem(400, "row " + std::to_string(rows.size()) +
-                             " names no card; give it a \"card\", or the request.");
-    call.serving.catalogue.card(example.card);
-    rows.push_back({example.card, example.id, problem_of_row(row), request->examples.size()});
+    rows.push_back({example.card, example.id, problem_of_row(row, example, call.serving.catalogue),
+                    request->examples.size()});
     if (!rows.back().problem)
       request->examples.push_back(example);
   }

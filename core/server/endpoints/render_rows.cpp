@@ -37,7 +37,8 @@ Json prompts_json(const Row& row, const Serving& serving) {
 }
 
 Json row_json(std::size_t number, const Row& row, const Serving& serving) {
-  Json object{{"row", number}, {"card", row.example.card}};
+  Json object{{"row", number}};
+  object["card"] = row.example.card.empty() ? Json() : Json(row.example.card);
   try {
     if (row.problem)
       throw DataError(*row.problem);
@@ -53,17 +54,16 @@ Json row_json(std::size_t number, const Row& row, const Serving& serving) {
 void render_rows(const Call& call) {
   const nlohmann::json body = parse_body(call.exchange->request.body);
   const JsonObject object(body, body_name, "", {"card", "rows"});
-  const std::string card = object.text_or("card", "");
+  const std::string card = card_of_rows(object, call.serving.catalogue);
   if (!object.at("rows").is_array() || object.at("rows").size() > most_rows)
     object.refuse("rows", "a list of up to " + std::to_string(most_rows) + " texts or objects");
   std::vector<Row> rows;
   std::vector<std::string> cards;
   for (const nlohmann::json& row : object.at("rows")) {
-    rows.push_back({example_of(row, card), problem_of_row(row)});
-    const std::string& name = rows.back().example.card;
-    call.serving.catalogue.card(name);
-    if (std::ranges::find(cards, name) == cards.end())
-      cards.push_back(name);
+    const Example example = example_of(row, card);
+    rows.push_back({example, problem_of_row(row, example, call.serving.catalogue)});
+    if (!rows.back().problem && std::ranges::find(cards, example.card) == cards.end())
+      cards.push_back(example.card);
   }
   call.serving.loaded.hold(cards, [call, rows, cards](const std::string& problem) {
     call.serving.loaded.release(cards);

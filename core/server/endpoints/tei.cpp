@@ -77,12 +77,13 @@ std::string cut_header(const embedding::Request& request) {
 }
 
 void answer(const Call& call, const embedding::Request& request, Inputs inputs) {
-  for (const embedding::Answer& each : request.answers)
-    if (each.failure.kind == embedding::FailureKind::wrong_data)
-      throw Problem(422, each.failure.text);
-    else if (each.failure.kind == embedding::FailureKind::failed ||
-             each.failure.kind == embedding::FailureKind::plugin_failed)
-      throw Problem(424, each.failure.text);
+  for (std::size_t row = 0; row < request.answers.size(); ++row) {
+    const embedding::FailureKind kind = request.answers[row].failure.kind;
+    if (kind == embedding::FailureKind::wrong_data)
+      throw Problem(422, failure_sentence(request, row));
+    if (kind == embedding::FailureKind::failed || kind == embedding::FailureKind::plugin_failed)
+      throw Problem(424, failure_sentence(request, row));
+  }
   require_answers(request);
   const bool any_cut =
       std::ranges::any_of(request.answers, [](const embedding::Answer& each) { return each.cut > 0; });

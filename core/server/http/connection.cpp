@@ -12,6 +12,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "server/http/request_id.hpp"
 #include "server/http/target.hpp"
 
 namespace cuecard::server {
@@ -37,6 +38,7 @@ HttpRequest head_of(const Message& message) {
   head.method = text_of(message.method_string());
   head.path = path_of(text_of(message.target()));
   head.authorization = text_of(message[http::field::authorization]);
+  head.id = request_id(text_of(message[request_id_header]));
   return head;
 }
 
@@ -168,6 +170,7 @@ void Connection::write(Reply reply) {
       std::make_shared<http::response<http::string_body>>(static_cast<http::status>(reply.status), 11);
   message->set(http::field::server, "cuecard");
   message->set("X-Content-Type-Options", "nosniff");
+  message->set(request_id_header, exchange_->request.id);
   if (!reply.body.empty())
     message->set(http::field::content_type, reply.content_type);
   for (const auto& [name, value] : reply.headers)
@@ -186,6 +189,7 @@ void Connection::begin_pieces(const std::string& content_type) {
   http::response<http::empty_body> head(http::status::ok, 11);
   head.set(http::field::server, "cuecard");
   head.set("X-Content-Type-Options", "nosniff");
+  head.set(request_id_header, exchange_->request.id);
   head.set(http::field::content_type, content_type);
   head.set(http::field::cache_control, "no-store");
   head.chunked(chunks_);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,7 +18,17 @@ struct HttpRequest {
   std::string method;        ///< "GET", "POST", ...
   std::string path;          ///< without the query, as it was sent
   std::string authorization; ///< that header; "" when there is none
+  std::string id;            ///< of the header X-Request-Id, or made here
   std::string body;
+};
+
+/// What the log says of a request, as far as it is known.
+struct RequestNotes {
+  std::string card;      ///< of its rows, if it is only one
+  std::size_t cards = 0; ///< that its rows go to; 0: it has no rows that were handed on
+  std::int64_t rows = 0;
+  std::int64_t tokens = 0;     ///< of the rows' texts
+  std::int64_t new_tokens = 0; ///< that were generated
 };
 
 /// The connection that an exchange is answered on.
@@ -36,6 +48,7 @@ public:
       : request(std::move(asked)), writer_(std::move(writer)) {}
 
   HttpRequest request;
+  RequestNotes notes;
   const std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
 
   /// Answers it. Does nothing when it is over.

@@ -31,8 +31,9 @@ std::string text_of(const JsonObject& message, const std::string& where) {
   if (!content.is_array())
     message.refuse("content", "a text or a list of texts");
   std::string text;
-  for (const json& part : content) {
-    const JsonObject fields(part, body_name, where + ".content", {"type", "text"});
+  for (std::size_t part = 0; part < content.size(); ++part) {
+    const JsonObject fields(content[part], body_name, where + ".content[" + std::to_string(part) + "]",
+                            {"type", "text"});
     if (fields.text("type") != "text")
       fields.refuse("type", "\"text\", as this model reads nothing else,");
     text += fields.text("text");

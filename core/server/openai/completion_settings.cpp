@@ -61,7 +61,11 @@ bool flag(const JsonObject& object, const char* key) {
 
 /// A text or a list of texts.
 std::vector<std::string> texts(const JsonObject& object, const char* key) {
-  return object.at(key).is_string() ? std::vector{object.text(key)} : object.texts(key);
+  if (object.at(key).is_string())
+    return {object.text(key)};
+  if (!object.at(key).is_array())
+    object.refuse(key, "a text or a list of texts");
+  return object.texts(key);
 }
 
 /// Refuses a key unless it is absent or asks for nothing.

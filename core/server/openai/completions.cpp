@@ -125,9 +125,8 @@ void end_stream(const Call& call, Completion& completion, const embedding::Reque
 
 /// The settings of a card that generates, else those of `cuecard generate`.
 GenerateSettings default_settings(const Catalogue& catalogue, const std::string& model) {
-  if (model == catalogue.base())
-    return {};
-  return catalogue.card(model).generation.value_or(GenerateSettings());
+  const ServedCard* const card = catalogue.model(model);
+  return card ? card->generation.value_or(GenerateSettings()) : GenerateSettings();
 }
 
 void require_generation(const Serving& serving) {
