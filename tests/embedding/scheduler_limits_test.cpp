@@ -151,6 +151,12 @@ TEST_CASE("a prompt that is too long leaves room for the new tokens that were as
     CHECK(answer.new_tokens == room);
     CHECK(answer.cut > 0);
   }
+  const auto fits = request({word_examples(1, 40)[0]}, "plain");
+  fits->generate = texts_of(120);
+  scheduler.submit(fits);
+  REQUIRE(fits->wait(600));
+  CHECK(fits->answers[0].cut == 0); // what fits is not cut for the sake of new tokens
+  CHECK(fits->answers[0].most_tokens == 129 - fits->answers[0].prompt_tokens);
 }
 
 TEST_CASE("cards come, change and go while the text of another is generated") {
