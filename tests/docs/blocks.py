@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # What a command line of the pages begins with, after "$ " or nothing.
-PROGRAMS = r"(\./run|(~/cuecard/bin/)?cuecard|cmake|ctest|export|mkdir|cd|cp|cat|printf)(?= )"
+PROGRAMS = r"(\./run|(~/cuecard/bin/)?cuecard|cmake|ctest|export|mkdir|cd|cp|cat|head|printf|\./make_model|examples/sentiment/tables)(?= )"
 
 
 @dataclass
