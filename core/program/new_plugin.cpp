@@ -46,8 +46,9 @@ Names names_of(const std::string& id) {
                        (std::isdigit(static_cast<unsigned char>(letter)) && !names.type.empty()) ||
                        (letter == '-' && !begins);
     if (!legal)
-      throw UsageError("\"" + id +
-                       "\" is no plugin id: expected lower-case words joined by \"-\", such as prefix-tuning.");
+      throw UsageError(
+          "\"" + id +
+          "\" is not a valid plugin id: expected lower-case words joined by \"-\", such as prefix-tuning.");
     if (letter == '-')
       letter = '_';
     else
@@ -61,7 +62,7 @@ Names names_of(const std::string& id) {
   if (begins)
     throw UsageError(
         "\"" + id +
-        "\" is no plugin id: it ends in \"-\" or is empty; expected lower-case words joined by \"-\".");
+        "\" is not a valid plugin id: it ends in \"-\" or is empty; expected lower-case words joined by \"-\".");
   if (reserved.contains(names.identifier))
     throw UsageError("\"" + id + "\" is reserved in C++ or CMake; choose a name of two words, such as my-" +
                      id + ".");
@@ -112,7 +113,7 @@ int new_plugin(const Values& values) {
   if (!fs::is_directory(scaffolds))
     throw DataError(scaffolds.string() + ": there is no such folder; reinstall cuecard.");
   if (fs::exists(fs::symlink_status(folder)))
-    throw DataError(folder.string() + ": exists already; name a new folder with --out.");
+    throw UsageError(folder.string() + ": already exists; choose another folder with --out.");
 
   const fs::path partial = folder.string() + ".partial-" + std::to_string(::getpid());
   try {

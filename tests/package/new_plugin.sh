@@ -11,12 +11,18 @@ cuecard() {
 }
 
 cuecard plugin new first-try --kind "$kind" | grep "is in first-try" >/dev/null
-if grep -rE "my.plugin|MyPlugin|@" first-try --include='*.[ch]pp' --include=CMakeLists.txt --include=CMakePresets.json; then
+if grep -rE "my.plugin|MyPlugin|@" first-try --include='*.[ch]pp' --include=CMakeLists.txt --include='CMake*Presets.json'; then
   echo "the scaffold's own name is left"
   exit 1
 fi
-! cuecard plugin new first-try --kind "$kind" 2>error.txt
-grep -q "first-try: exists already" error.txt
+# What is committed names no path of this machine, and installs nothing by a name that nobody has registered.
+if grep -rF "$prefix" first-try --exclude=CMakeUserPresets.json || grep -rE 'pip install.* cuecard' first-try; then exit 1; fi
+git init -q first-try && git -C first-try check-ignore -q CMakeUserPresets.json
+grep -q 'cuecard plugin check.*cuecard plugin pack' first-try/README.md
+code=0
+cuecard plugin new first-try --kind "$kind" 2>error.txt || code=$?
+[ $code = 2 ]
+grep -q "first-try: already exists" error.txt
 for name in Upper under_score 2nd double--dash end- class std; do
   code=0
   cuecard plugin new "$name" 2>error.txt || code=$?
@@ -45,3 +51,8 @@ accuracy=$(accuracy --tuner $tuner)
 [ $kind != tuner ] || [ "$accuracy" = 1.0 ] # the colour is learned
 cmake --install build --prefix "$folder/installed" >/dev/null
 CUECARD_PLUGIN_PATH=$folder/installed/lib/cuecard/plugins cuecard predict --card card --model "$model" --quiet "I saw a red pear" | grep '"label"'
+
+# A clone has no CMakeUserPresets.json; the environment names Cuecard.
+rm CMakeUserPresets.json
+CUECARD_PREFIX=$prefix cmake --preset ci -B "$folder/clone" >"$folder/clone.log" 2>&1 || { cat "$folder/clone.log"; exit 1; }
+grep -q "^cuecard_DIR:PATH=$prefix/" "$folder/clone/CMakeCache.txt"
