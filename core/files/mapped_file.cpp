@@ -60,11 +60,13 @@ MappedFile::~MappedFile() {
 
 void MappedFile::release(std::span<const std::byte> part) const {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t skipped = (page - reinterpret_cast<std::uintptr_t>(part.data()) % page) % page; // up to a page's beginning
+  const std::size_t skipped =
+      (page - reinterpret_cast<std::uintptr_t>(part.data()) % page) % page; // up to a page's beginning
   if (part.size() < skipped + page)
     return;
   const std::size_t size = (part.size() - skipped) / page * page;
-  ::madvise(const_cast<std::byte*>(part.data() + skipped), size, MADV_DONTNEED); // Only a hint: failure is harmless.
+  ::madvise(const_cast<std::byte*>(part.data() + skipped), size,
+            MADV_DONTNEED); // Only a hint: failure is harmless.
 }
 
 } // namespace cuecard

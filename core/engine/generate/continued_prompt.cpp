@@ -13,7 +13,8 @@ TokenizedPrompt continued_prompt(const TaskPipeline& pipeline, const Model& mode
   TokenizedPrompt whole = tokenized(pipeline, model, prompt, {});
   const int64_t positions = longest_prompt(pipeline, model);
   // An encoder-decoder writes its text on a side of its own.
-  if (whole.cut.total() == 0 || positions == 0 || model.shape().encoder_decoder || pipeline.limit.truncate == Truncate::windows)
+  if (whole.cut.total() == 0 || positions == 0 || model.shape().encoder_decoder ||
+      pipeline.limit.truncate == Truncate::windows)
     return whole;
   const int64_t length = std::ssize(whole.input);
   const int64_t of_fields =

@@ -11,10 +11,10 @@
 #include <cuecard/error.hpp>
 
 #include "conformance/case.hpp"
-#include "conformance/mirror.hpp"
-#include "conformance/planted_task.hpp"
 #include "conformance/cases/tuner/observed_tuner.hpp"
 #include "conformance/cases/tuner/tuner_cases.hpp"
+#include "conformance/mirror.hpp"
+#include "conformance/planted_task.hpp"
 
 namespace cuecard::conformance {
 
