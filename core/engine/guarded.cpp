@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include <ATen/ops/isfinite.h>
 
@@ -38,6 +39,8 @@ protected:
     return *registry::guarded(inner_.plugin, inner_.name, function, [&]() { return &call(*inner_.object); });
   }
 
+  const std::string& name() const { return inner_.name; }
+  const std::string& plugin() const { return inner_.plugin; }
   bool trains_tensors() const { return inner_.trains_tensors; }
 
 private:
@@ -84,6 +87,9 @@ public:
   }
 };
 
+/// The template that a task has by default. What it says of an example is about the template's text, and needs no name.
+constexpr std::string_view plain_template = "manual";
+
 class GuardedTemplate final : public Template, Guard<Template> {
 public:
   using Guard::Guard;
@@ -95,11 +101,17 @@ public:
     return guard("fields", [](const Template& t) { return t.fields(); });
   }
   std::vector<Prompt> render(const RenderArgs& args) const override {
-    return guard("render", [&](const Template& t) {
-      std::vector<Prompt> prompts = t.render(args);
-      check_rendered(prompts, t, layout_);
-      return prompts;
-    });
+    try {
+      return guard("render", [&](const Template& t) {
+        std::vector<Prompt> prompts = t.render(args);
+        check_rendered(prompts, t, layout_);
+        return prompts;
+      });
+    } catch (const DataError& error) {
+      if (name() == plain_template)
+        throw;
+      throw DataError("template \"" + name() + "\" of the plugin \"" + plugin() + "\": " + error.what());
+    }
   }
   Prompt blank() const override {
     return guard("blank", [&](const Template& t) {

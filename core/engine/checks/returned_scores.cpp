@@ -39,7 +39,9 @@ void check_places(const Scores& scores, const Batch& batch) {
 }
 
 void check_widths(const Scores& scores, const Batch& batch, int64_t labels) {
-  const bool compared = std::ranges::any_of(batch.choices, [](int64_t choice) { return choice > 0; });
+  const auto later = [](int64_t number) { return number > 0; };
+  const bool compared =
+      std::ranges::any_of(batch.choices, later) || std::ranges::any_of(batch.candidates, later);
   for (std::size_t d = 0; d + 1 < scores.offsets.size(); ++d)
     if (const int64_t width = scores.offsets[d + 1] - scores.offsets[d]; width != labels && !compared)
       throw Error("it returned " + std::to_string(width) + " scores for a decision between " +

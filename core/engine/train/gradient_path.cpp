@@ -40,13 +40,14 @@ void require_gradient(const TaskPipeline& pipeline, const PassTensors& pass) {
   if (pass.loss.requires_grad())
     return;
   const Card& card = pipeline.record;
-  const std::string cut = " that requires no gradient, although ";
+  const std::string cut = " no gradient, although ";
   if (differentiable(pass.scores))
     blame(card.verbalizer, "loss",
-          "it returned a loss" + cut + "the scores do; expected one computed from them");
+          "it returned a loss that requires" + cut + "the scores do; expected one computed from them");
   if (differentiable(pass.outputs))
     blame(card.verbalizer, "score",
-          "it returned scores" + cut + "the model's outputs do; expected scores computed from them");
+          "it returned scores that require" + cut +
+              "the model's outputs do; expected scores computed from them");
   const bool tuner_trains = has_tensors(pipeline.tuner->parameters());
   if (!differentiable(pass.hidden) && tuner_trains) {
     if (differentiable(pass.conditioning))
@@ -60,7 +61,8 @@ void require_gradient(const TaskPipeline& pipeline, const PassTensors& pass) {
   }
   if (has_tensors(pipeline.verbalizer->parameters()))
     blame(card.verbalizer, "score",
-          "it returned scores" + cut + "`parameters` has tensors; expected scores computed from them");
+          "it returned scores that require" + cut +
+              "`parameters` has tensors; expected scores computed from them");
 }
 
 } // namespace cuecard
