@@ -1,6 +1,7 @@
 #include "engine/guarded.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <string_view>
 
@@ -180,7 +181,10 @@ public:
     });
   }
   std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const override {
-    return guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(args); });
+    auto answers = guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(args); });
+    if (!answers.empty())
+      gives_answers_ = true;
+    return answers;
   }
   std::vector<int64_t> label_representatives() const override {
     return guard("label_representatives", [](const Verbalizer& v) { return v.label_representatives(); });
@@ -194,7 +198,7 @@ public:
   Scores score(const ScoreArgs& args) const override {
     return guard("score", [&](const Verbalizer& v) {
       Scores scores = v.score(args);
-      check_scores(scores, args, scored_labels_);
+      check_scores(scores, args, {scored_labels_, gives_answers_});
       return scores;
     });
   }
@@ -244,9 +248,10 @@ public:
   }
 
 private:
-  const Backbone* backbone_ = nullptr; ///< set by `prepare`, like the rest
-  int64_t scored_labels_ = 0;          ///< scores of each decision; 0: any number
-  bool weighs_labels_ = false;         ///< the loss has a term for every example with a label
+  const Backbone* backbone_ = nullptr;              ///< set by `prepare`, like the rest
+  int64_t scored_labels_ = 0;                       ///< scores of each decision; 0: any number
+  mutable std::atomic<bool> gives_answers_ = false; ///< has given some
+  bool weighs_labels_ = false;                      ///< the loss has a term for every example with a label
 };
 
 class GuardedTuner final : public Tuner, Guard<Tuner> {

@@ -38,14 +38,13 @@ void check_places(const Scores& scores, const Batch& batch) {
            std::to_string(batch.size()) + ", one for each entry");
 }
 
-void check_widths(const Scores& scores, const Batch& batch, int64_t labels) {
-  const auto later = [](int64_t number) { return number > 0; };
-  const bool compared =
-      std::ranges::any_of(batch.choices, later) || std::ranges::any_of(batch.candidates, later);
+void check_widths(const Scores& scores, const Batch& batch, ScoredLabels labels) {
+  const bool compared = std::ranges::any_of(batch.choices, [](int64_t choice) { return choice > 0; });
   for (std::size_t d = 0; d + 1 < scores.offsets.size(); ++d)
-    if (const int64_t width = scores.offsets[d + 1] - scores.offsets[d]; width != labels && !compared)
+    if (const int64_t width = scores.offsets[d + 1] - scores.offsets[d];
+        width != labels.count && !compared && !(labels.or_fewer && width < labels.count))
       throw Error("it returned " + std::to_string(width) + " scores for a decision between " +
-                  std::to_string(labels) + " labels; expected one for each label");
+                  std::to_string(labels.count) + " labels; expected one for each label");
 }
 
 void check_probabilities(const std::vector<double>& probabilities, int64_t labels, DecisionKind kind) {
@@ -88,7 +87,7 @@ void check_output_request(const OutputRequest& request, const Backbone& backbone
     refuse("the token id", std::to_string(least < 0 ? least : most), "0 to " + std::to_string(rows - 1));
 }
 
-void check_scores(const Scores& scores, const ScoreArgs& args, int64_t labels) {
+void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labels) {
   check_places(scores, args.batch);
   const at::Tensor& values = scores.values;
   if (!values.defined() || values.dim() != 1 || values.size(0) != scores.offsets.back())
@@ -100,7 +99,7 @@ void check_scores(const Scores& scores, const ScoreArgs& args, int64_t labels) {
     refuse("scores", std::string("of type ") + at::toString(values.scalar_type()), "Float (float32)");
   if (values.device().type() != outputs.device().type())
     refuse("scores", "on " + values.device().str(), outputs.device().str() + ", where the model is");
-  if (labels > 0)
+  if (labels.count > 0)
     check_widths(scores, args.batch, labels);
   if (values.is_cpu() && !below_infinity(values) && below_infinity(outputs))
     refuse("scores", "with NaN or infinite values, although the model's outputs are finite", "numbers");

@@ -16,10 +16,16 @@ namespace cuecard {
 /// reading them back would synchronise.
 void check_output_request(const OutputRequest& request, const Backbone& backbone);
 
-/// Checks that offsets, entries and values agree with each other and with the batch, and the type and device of the
-/// values. `labels`: how many scores each decision must have; 0: any number. Prompts that are compared may have fewer. On
-/// the CPU, scores of finite outputs must not be NaN or plus infinity (minus infinity: an impossible label).
-void check_scores(const Scores& scores, const ScoreArgs& args, int64_t labels);
+/// How many scores a decision has.
+struct ScoredLabels {
+  int64_t count = 0;     ///< of the task's labels; 0: any number of scores
+  bool or_fewer = false; ///< answers are given, not all of them in training
+};
+
+/// Checks that offsets, entries and values agree with each other and with the batch, and the type and device of the values: float32,
+/// or the type of the outputs. Where prompts are compared, their number decides how many scores there are. On the CPU, scores of finite
+/// outputs must not be NaN or plus infinity (minus infinity: an impossible label).
+void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labels);
 
 /// Checks that the loss is a floating-point scalar and, on the CPU, finite where all scores are.
 void check_loss(const at::Tensor& loss, const Scores& scores);
