@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,8 @@ public:
 
   /// Null outside of plugins.
   static const GuardedCall* current() { return current_; }
+  /// The call that it is part of, or null.
+  const GuardedCall* outer() const { return outer_; }
 
   const std::string_view plugin, component, function;
 
@@ -50,6 +53,16 @@ private:
   inline static thread_local const GuardedCall* current_ = nullptr;
   const GuardedCall* outer_;
 };
+
+/// The text of an exception that a plugin or LibTorch threw by accident, with what to do about it.
+inline std::string accident_of(std::string_view text) {
+  std::string sentence = sentence_of(text);
+  while (!sentence.empty() && (sentence.back() == '.' || sentence.back() == ' '))
+    sentence.pop_back();
+  if (sentence.find("memory") != std::string::npos) // of the device or the machine: no fault of the plugin
+    return sentence + "; use smaller batches, or a smaller model.";
+  return sentence + "; update or remove this plugin, and report this to its author.";
+}
 
 /// A UsageError's text with the name of the tuner or verbalizer, where it lacks that. Errors of templates name a place in the template.
 inline std::string naming_component(uint32_t kind, std::string_view plugin, std::string_view component,
@@ -68,8 +81,8 @@ template <class Call>
 auto guarded(std::string_view plugin, std::string_view component, std::string_view method, Call&& call)
     -> decltype(std::forward<Call>(call)()) {
   const GuardedCall entered(plugin, component, method);
-  const auto failure = [&](std::string_view text) {
-    return PluginError(std::string(plugin), std::string(component), std::string(method), sentence_of(text));
+  const auto failure = [&](const std::string& text) {
+    return PluginError(std::string(plugin), std::string(component), std::string(method), text);
   };
   try {
     return std::forward<Call>(call)();
@@ -81,10 +94,14 @@ auto guarded(std::string_view plugin, std::string_view component, std::string_vi
     throw Cancelled();
   } catch (const PluginError&) {
     throw;
+  } catch (const Error& error) {
+    throw failure(sentence_of(error.what()));
+  } catch (const std::bad_alloc&) {
+    throw failure(accident_of("there is not enough memory"));
   } catch (const std::exception& error) {
-    throw failure(error.what());
+    throw failure(accident_of(error.what()));
   } catch (...) {
-    throw failure("an exception that is not a std::exception");
+    throw failure(accident_of("it threw an object that is not a std::exception"));
   }
 }
 

@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <new>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "guard.hpp"
 
@@ -40,15 +43,19 @@ TEST_CASE("a std::exception becomes a PluginError that names plugin, component a
     CHECK(error.component() == "tuner-x");
     CHECK(error.method() == "fit");
     CHECK(error.exit_code() == 4);
-    CHECK(std::string(error.what()) == "plugin \"sample\", component \"tuner-x\", fit: no gradient");
+    CHECK(
+        std::string(error.what()) ==
+        "plugin \"sample\", component \"tuner-x\", fit: no gradient; update or remove this plugin, and report this to "
+        "its author.");
   }
 }
 
 TEST_CASE("an exception of another type becomes a PluginError, too") {
   CHECK_THROWS_AS(throwing(42), PluginError);
-  CHECK_THROWS_WITH(throwing("text"),
-                    "plugin \"sample\", component \"tuner-x\", fit: an exception that is not a "
-                    "std::exception");
+  CHECK_THROWS_WITH(
+      throwing("text"),
+      "plugin \"sample\", component \"tuner-x\", fit: it threw an object that is not a std::exception; "
+      "update or remove this plugin, and report this to its author.");
 }
 
 TEST_CASE("errors about the user's input keep their kind but not the plugin's type") {
@@ -76,8 +83,10 @@ TEST_CASE("wrong settings of a tuner or verbalizer name it") {
 }
 
 TEST_CASE("a PluginError from an inner guard passes unchanged") {
-  CHECK_THROWS_WITH(guarded("outer", "o", "m", [] { throwing(OwnError("inner")); }),
-                    "plugin \"sample\", component \"tuner-x\", fit: inner");
+  CHECK_THROWS_WITH(
+      guarded("outer", "o", "m", [] { throwing(OwnError("inner")); }),
+      "plugin \"sample\", component \"tuner-x\", fit: inner; update or remove this plugin, and report this to its "
+      "author.");
 }
 
 TEST_CASE("stack traces and line breaks are removed") {
@@ -85,4 +94,23 @@ TEST_CASE("stack traces and line breaks are removed") {
                     "first):\nframe #0: x") == "sizes differ: 3 and 4");
   CHECK(sentence_of("") == "");
   CHECK(sentence_of(std::string(5000, 'x')).size() == 600);
+}
+
+TEST_CASE("an accident says what to do; an error that the plugin words keeps its words") {
+  const auto text = [](const auto& thrown) {
+    try {
+      throwing(thrown);
+    } catch (const PluginError& error) {
+      return std::string(error.what())
+          .substr(std::string_view("plugin \"sample\", component \"tuner-x\", ").size());
+    }
+    return std::string();
+  };
+  const std::string remedy = "; update or remove this plugin, and report this to its author.";
+  CHECK(text(std::out_of_range("map::at")) == "fit: map::at" + remedy);
+  CHECK(text(std::logic_error("It is over.")) == "fit: It is over" + remedy);
+  CHECK(text(Error("it returned 2 labels; expected 1")) == "fit: it returned 2 labels; expected 1");
+  CHECK(text(std::bad_alloc()) == "fit: there is not enough memory; use smaller batches, or a smaller model.");
+  CHECK(text(std::runtime_error("CUDA out of memory. ")) ==
+        "fit: CUDA out of memory; use smaller batches, or a smaller model.");
 }

@@ -9,9 +9,6 @@
 
 namespace cuecard {
 
-namespace {
-
-/// The id of the token that `marker` names: a kind of special token, or the token's text.
 std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view marker) {
   const SpecialTokens& special = vocabulary.special();
   if (marker == "mask")
@@ -28,6 +25,8 @@ std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view
     return special.pad;
   return vocabulary.id(marker);
 }
+
+namespace {
 
 int64_t required_special(const Vocabulary& vocabulary, const std::string& marker) {
   const std::optional<int64_t> id = special_id(vocabulary, marker);

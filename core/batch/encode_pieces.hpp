@@ -2,7 +2,10 @@
 /// whole and may extend over several pieces.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <cuecard/prompt.hpp>
@@ -27,6 +30,9 @@ struct PieceEncoding {
   bool masked_targets = false;            ///< PromptLayout::masked_targets
   const std::vector<std::string>& fields; ///< the template's fields, as in `assemble`
 };
+
+/// The id of the token that `marker` names: a kind of special token (mask eos bos sep cls pad), or the token's text.
+std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view marker);
 
 /// The tokens of each piece. A token of several pieces belongs to the first of them that may not be shortened, else to the first; its
 /// origin is the first field that it contains a character of. Given answers and words of a field of words never share a token with

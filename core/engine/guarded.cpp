@@ -1,7 +1,17 @@
 #include "engine/guarded.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <string_view>
+
+#include <ATen/ops/isfinite.h>
+
 #include <cuecard/error.hpp>
 
+#include "engine/checks/returned_prompts.hpp"
+#include "engine/checks/returned_scores.hpp"
+#include "engine/checks/returned_state.hpp"
 #include "engine/checks/returned_values.hpp"
 #include "registry/guard.hpp"
 #include "registry/registry.hpp"
@@ -30,9 +40,17 @@ protected:
     return *registry::guarded(inner_.plugin, inner_.name, function, [&]() { return &call(*inner_.object); });
   }
 
+  const std::string& name() const { return inner_.name; }
+  const std::string& plugin() const { return inner_.plugin; }
+  bool trains_tensors() const { return inner_.trains_tensors; }
+
 private:
   Component<Interface> inner_;
 };
+
+bool has_tensors(const std::vector<ParameterGroup>& groups) {
+  return std::ranges::any_of(groups, [](const ParameterGroup& group) { return !group.tensors.empty(); });
+}
 
 class GuardedBackbone final : public Backbone, Guard<Backbone> {
 public:
@@ -70,20 +88,38 @@ public:
   }
 };
 
+/// The template that a task has by default. What it says of an example is about the template's text, and needs no name.
+constexpr std::string_view plain_template = "manual";
+
 class GuardedTemplate final : public Template, Guard<Template> {
 public:
   using Guard::Guard;
   void prepare(const TemplateTarget& target) override {
+    layout_ = target.layout;
     guard("prepare", [&](Template& t) { t.prepare(target); });
   }
   std::vector<std::string> fields() const override {
     return guard("fields", [](const Template& t) { return t.fields(); });
   }
   std::vector<Prompt> render(const RenderArgs& args) const override {
-    return guard("render", [&](const Template& t) { return t.render(args); });
+    try {
+      return guard("render", [&](const Template& t) {
+        std::vector<Prompt> prompts = t.render(args);
+        check_rendered(prompts, t, layout_);
+        return prompts;
+      });
+    } catch (const DataError& error) {
+      if (name() == plain_template)
+        throw;
+      throw DataError("template \"" + name() + "\" of the plugin \"" + plugin() + "\": " + error.what());
+    }
   }
   Prompt blank() const override {
-    return guard("blank", [](const Template& t) { return t.blank(); });
+    return guard("blank", [&](const Template& t) {
+      Prompt prompt = t.blank();
+      check_rendered({prompt}, t, layout_);
+      return prompt;
+    });
   }
   const std::vector<SoftSlot>& soft_slots() const override {
     return guard_reference("soft_slots",
@@ -105,6 +141,9 @@ public:
   void set_source(const std::string& source) override {
     guard("set_source", [&](Template& t) { t.set_source(source); });
   }
+
+private:
+  PromptLayout layout_; ///< set by `prepare`
 };
 
 class GuardedVerbalizer final : public Verbalizer, Guard<Verbalizer> {
@@ -112,21 +151,40 @@ public:
   using Guard::Guard;
   void prepare(const VerbalizerTarget& target) override {
     guard("prepare", [&](Verbalizer& v) { v.prepare(target); });
+    backbone_ = &target.backbone;
+    const OutputPositions::Kind positions = output_positions().kind;
+    const bool labels = positions != OutputPositions::Kind::tokens && !generation();
+    scored_labels_ = labels ? std::ssize(target.labels) : 0;
+    weighs_labels_ = labels && positions != OutputPositions::Kind::words;
   }
   OutputPositions output_positions() const override {
     return guard("output_positions", [](const Verbalizer& v) { return v.output_positions(); });
   }
   int64_t num_answer_slots() const override {
-    return guard("num_answer_slots", [](const Verbalizer& v) { return v.num_answer_slots(); });
+    return guard("num_answer_slots", [](const Verbalizer& v) {
+      const int64_t slots = v.num_answer_slots();
+      if (slots < 0)
+        throw Error("it returned " + std::to_string(slots) +
+                    "; expected a number of answer slots, or 0 for any");
+      return slots;
+    });
   }
   bool supports_multi_label() const override {
     return guard("supports_multi_label", [](const Verbalizer& v) { return v.supports_multi_label(); });
   }
   OutputRequest output_request() const override {
-    return guard("output_request", [](const Verbalizer& v) { return v.output_request(); });
+    return guard("output_request", [&](const Verbalizer& v) {
+      OutputRequest request = v.output_request();
+      if (backbone_)
+        check_output_request(request, *backbone_);
+      return request;
+    });
   }
   std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const override {
-    return guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(args); });
+    auto answers = guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(args); });
+    if (!answers.empty())
+      gives_answers_ = true;
+    return answers;
   }
   std::vector<int64_t> label_representatives() const override {
     return guard("label_representatives", [](const Verbalizer& v) { return v.label_representatives(); });
@@ -140,19 +198,26 @@ public:
   Scores score(const ScoreArgs& args) const override {
     return guard("score", [&](const Verbalizer& v) {
       Scores scores = v.score(args);
-      check_scores(scores, args);
+      check_scores(scores, args, {scored_labels_, gives_answers_});
       return scores;
     });
   }
   at::Tensor loss(const LossArgs& args) const override {
     return guard("loss", [&](const Verbalizer& v) {
       const at::Tensor loss = v.loss(args);
-      check_loss(loss);
+      check_loss(loss, args.scores);
       return loss;
     });
   }
   double weight(const Batch& batch) const override {
-    return guard("weight", [&](const Verbalizer& v) { return v.weight(batch); });
+    return guard("weight", [&](const Verbalizer& v) {
+      const double weight = v.weight(batch);
+      check_weight(weight, weighs_labels_
+                               ? std::ranges::count_if(batch.examples,
+                                                       [](const Example* each) { return each->label >= 0; })
+                               : 0);
+      return weight;
+    });
   }
   std::vector<Decision> decide(const DecideArgs& args) const override {
     return guard("decide", [&](const Verbalizer& v) { return v.decide(args); });
@@ -164,14 +229,29 @@ public:
     return guard("generation", [](const Verbalizer& v) { return v.generation(); });
   }
   std::vector<ParameterGroup> parameters() override {
-    return guard("parameters", [](Verbalizer& v) { return v.parameters(); });
+    return guard("parameters", [&](Verbalizer& v) {
+      std::vector<ParameterGroup> groups = v.parameters();
+      if (backbone_)
+        check_parameters(groups, backbone_->device());
+      return groups;
+    });
   }
   ComponentState state() const override {
-    return guard("state", [](const Verbalizer& v) { return v.state(); });
+    return guard("state", [](const Verbalizer& v) {
+      ComponentState state = v.state();
+      check_state(state);
+      return state;
+    });
   }
   void load_state(const ComponentState& state) override {
     guard("load_state", [&](Verbalizer& v) { v.load_state(state); });
   }
+
+private:
+  const Backbone* backbone_ = nullptr;              ///< set by `prepare`, like the rest
+  int64_t scored_labels_ = 0;                       ///< scores of each decision; 0: any number
+  mutable std::atomic<bool> gives_answers_ = false; ///< has given some
+  bool weighs_labels_ = false;                      ///< the loss has a term for every example with a label
 };
 
 class GuardedTuner final : public Tuner, Guard<Tuner> {
@@ -179,24 +259,44 @@ public:
   using Guard::Guard;
   void prepare(const Problem& problem) override {
     backbone_ = &problem.backbone;
+    vocabulary_ = &problem.vocabulary;
+    tasks_.clear();
+    for (const Task& task : problem.tasks)
+      tasks_.push_back({&task.prompt_template, task.verbalizer.output_positions().kind});
     guard("prepare", [&](Tuner& t) { t.prepare(problem); });
   }
   void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override {
     guard("edit", [&](const Tuner& t) {
+      const PromptsBefore before(prompts);
       t.edit(prompts, args);
-      check_prompts(prompts, *backbone_);
+      EditLimits limits{*backbone_, vocabulary_};
+      if (args.task >= 0 && args.task < std::ssize(tasks_)) {
+        const TaskParts& task = tasks_[static_cast<std::size_t>(args.task)];
+        limits.keeps_answers = task.positions == OutputPositions::Kind::answer_slots;
+        limits.triggers = std::ssize(task.prompt_template->triggers());
+      }
+      check_edited(prompts, before, limits);
     });
   }
   bool wants_representation() const override {
     return guard("wants_representation", [](const Tuner& t) { return t.wants_representation(); });
   }
   InputFeatures input_features() const override {
-    return guard("input_features", [](const Tuner& t) { return t.input_features(); });
+    return guard("input_features", [&](const Tuner& t) {
+      const InputFeatures features = t.input_features();
+      if (backbone_)
+        check_input_features(features, *backbone_);
+      return features;
+    });
   }
   Conditioning condition(const ConditionArgs& args) const override {
     return guard("condition", [&](const Tuner& t) {
       Conditioning conditioning = t.condition(args);
-      check_conditioning(conditioning, args, *backbone_);
+      check_conditioning(conditioning, args, args.inputs.defined() ? t.input_features().soft_slots : 0,
+                         *backbone_);
+      if (const std::string part = not_finite_in(conditioning);
+          !part.empty() && !(args.pass.training && has_diverged()))
+        throw Error("it returned " + part + " with NaN or infinite values; expected finite ones");
       return conditioning;
     });
   }
@@ -204,16 +304,31 @@ public:
     return guard("replaced_weights", [](const Tuner& t) { return t.replaced_weights(); });
   }
   std::vector<ParameterGroup> parameters() override {
-    return guard("parameters", [](Tuner& t) { return t.parameters(); });
+    return guard("parameters", [&](Tuner& t) {
+      std::vector<ParameterGroup> groups = t.parameters();
+      if (backbone_)
+        check_parameters(groups, backbone_->device());
+      return groups;
+    });
   }
   FitRequest defaults(const FitRequest& request) const override {
-    return guard("defaults", [&](const Tuner& t) { return t.defaults(request); });
+    return guard("defaults", [&](const Tuner& t) {
+      FitRequest filled = t.defaults(request);
+      check_defaults(filled, request);
+      return filled;
+    });
   }
   FitReport fit(Engine& engine) override {
+    if (trains_tensors())
+      require_parameters(engine);
     return guard("fit", [&](Tuner& t) { return t.fit(engine); });
   }
   ComponentState state(int64_t task) const override {
-    return guard("state", [&](const Tuner& t) { return t.state(task); });
+    return guard("state", [&](const Tuner& t) {
+      ComponentState state = t.state(task);
+      check_state(state);
+      return state;
+    });
   }
   void load_state(const ComponentState& state) override {
     guard("load_state", [&](Tuner& t) { t.load_state(state); });
@@ -223,7 +338,37 @@ public:
   }
 
 private:
-  const Backbone* backbone_ = nullptr; ///< set by `prepare`
+  struct TaskParts {
+    const Template* prompt_template;
+    OutputPositions::Kind positions;
+  };
+
+  /// Whether training has made the parameters NaN or infinite: then what follows from them is not the plugin's fault.
+  bool has_diverged() const {
+    const auto finite = [](const at::Tensor& tensor) {
+      return at::isfinite(tensor.detach()).all().item<bool>();
+    };
+    return guard("parameters", [&](auto& t) {
+      return std::ranges::any_of(t.parameters(), [&](const ParameterGroup& group) {
+        return !std::ranges::all_of(group.tensors, finite);
+      });
+    });
+  }
+
+  void require_parameters(Engine& engine) {
+    for (const Task& task : engine.problem().tasks)
+      if (has_tensors(task.verbalizer.parameters()))
+        return;
+    guard("parameters", [](Tuner& t) {
+      if (!has_tensors(t.parameters()))
+        throw Error("it returned no tensor; expected what is trained, because the plugin's manifest declares "
+                    "CUECARD_TRAINS_TENSORS");
+    });
+  }
+
+  const Backbone* backbone_ = nullptr; ///< set by `prepare`, like the rest
+  const Vocabulary* vocabulary_ = nullptr;
+  std::vector<TaskParts> tasks_;
 };
 
 } // namespace

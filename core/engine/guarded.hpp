@@ -18,6 +18,7 @@ template <class Interface>
 struct Component {
   std::shared_ptr<Interface> object;
   std::string plugin, name;
+  bool trains_tensors = false; ///< as its manifest declares (CUECARD_TRAINS_TENSORS)
 };
 
 std::shared_ptr<Backbone> guarded(Component<Backbone> component);

@@ -27,8 +27,9 @@ std::shared_ptr<Interface> make_component(const registry::Entry& entry, const Op
                                           CardComponent& record) {
   const Manifest& plugin = entry.plugin->manifest;
   record = {plugin.id, plugin.version, entry.component().name, options};
-  return guarded(
-      Component<Interface>{registry::make<Interface>(entry, options), plugin.id, entry.component().name});
+  return guarded(Component<Interface>{registry::make<Interface>(entry, options), plugin.id,
+                                      entry.component().name,
+                                      entry.component().trains == CUECARD_TRAINS_TENSORS});
 }
 
 template <class Interface>
@@ -131,8 +132,7 @@ Conditioning condition_once(const TaskPipeline& pipeline, const Model& model) {
 }
 
 /// For the card: whether soft prompts and prefixes shift the positions of the text after them.
-std::string position_convention(const TaskPipeline& pipeline, const Model& model) {
-  const Conditioning conditioning = condition_once(pipeline, model);
+const char* position_convention(const Conditioning& conditioning) {
   for (const Prefix& prefix : conditioning.prefixes)
     if (prefix.site != PrefixSite::cross && prefix.positions == 0)
       return "prefixes do not count as positions";
@@ -223,7 +223,9 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
   }
   for (TaskPipeline& pipeline : pipelines) {
     pipeline.input_features = first.tuner->input_features();
-    for (const Prefix& prefix : condition_once(pipeline, model).prefixes)
+    const Conditioning conditioning = condition_once(pipeline, model);
+    pipeline.record.positions = position_convention(conditioning);
+    for (const Prefix& prefix : conditioning.prefixes)
       pipeline.prefix_positions = std::max(pipeline.prefix_positions, prefix.positions);
     require_room(pipeline, model);
   }
@@ -365,14 +367,7 @@ void keep_plain_prompt(TaskPipeline& pipeline, const Model& model, const registr
 int64_t card_size(const TaskPipeline& pipeline) {
   Card card = pipeline.record;
   card.tuner_state = pipeline.tuner->state(pipeline.task);
-  try {
-    return card_bytes(card);
-  } catch (const DataError&) { // about a text of the task
-    throw;
-  } catch (const std::exception& error) {
-    throw PluginError(card.tuner.plugin, card.tuner.component, "state",
-                      "what it returned can't be saved: " + registry::sentence_of(error.what()));
-  }
+  return card_bytes(card);
 }
 
 Card to_card(const TaskPipeline& pipeline, const Model& model) {
@@ -380,7 +375,6 @@ Card to_card(const TaskPipeline& pipeline, const Model& model) {
   card.created_by = created_by;
   card.backbone = model.identity();
   card.template_source = pipeline.prompt_template->source();
-  card.positions = position_convention(pipeline, model);
   card.tuner_state = pipeline.tuner->state(pipeline.task);
   card.verbalizer_state = pipeline.verbalizer->state();
   return card;

@@ -2,12 +2,15 @@
 
 #include <cerrno>
 #include <csignal>
+#include <string_view>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cuecard/error.hpp>
+
+#include "registry/guard.hpp"
 
 namespace cuecard::host {
 
@@ -22,14 +25,55 @@ int wake[2] = {-1, -1};
 /// A progress bar leaves the cursor in its line.
 bool on_terminal = false;
 
+void write_error(std::string_view text) {
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+void write_names(const registry::GuardedCall& call) {
+  write_error("plugin \"");
+  write_error(call.plugin);
+  write_error("\", component \"");
+  write_error(call.component);
+  write_error("\", ");
+  write_error(call.function);
+}
+
+/// Whether a function of a plugin runs that is no part of a training step.
+bool before_steps(const registry::GuardedCall* call) {
+  for (const registry::GuardedCall* each = call; each; each = each->outer())
+    if (each->function == "fit")
+      return false;
+  return call != nullptr;
+}
+
 /// At once, because the step may never end.
 void write_hint() {
-  constexpr char hint[] = "\ncuecard: stopping after the current step; press Ctrl-C again to end at once.\n";
-  const std::size_t skipped = on_terminal ? 0 : 1;
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, hint + skipped, sizeof hint - 1 - skipped);
+  if (on_terminal)
+    write_error("\n");
+  const registry::GuardedCall* call = registry::GuardedCall::current();
+  if (before_steps(call)) {
+    write_error("cuecard: stopping as soon as possible, while ");
+    write_names(*call);
+    write_error(" runs");
+  } else {
+    write_error("cuecard: stopping after the current step");
+  }
+  write_error("; press Ctrl-C again to end at once.\n");
+}
+
+/// A function that does not return is why people press twice.
+void write_unfinished() {
+  const registry::GuardedCall* call = registry::GuardedCall::current();
+  if (!call)
+    return;
+  write_error("cuecard: ");
+  write_names(*call);
+  write_error(": it was stopped before it returned.\n");
 }
 
 void on_signal(int number) {
+  if (interruptible && requested_stop)
+    write_unfinished();
   if (!interruptible || requested_stop)
     ::_exit(128 + number);
   requested_stop = 1;

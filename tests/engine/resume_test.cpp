@@ -70,7 +70,7 @@ struct Outcome {
 
 /// Ends a run like a kill: what is a std::exception would end it with its best state.
 struct Killed {};
-constexpr const char* killed = "an exception that is not a std::exception"; // what is said of it
+constexpr const char* killed = "that is not a std::exception"; // what is said of it
 
 /// One run in new objects, as in a new process. It is interrupted after step `stop`.
 Outcome run(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop = -1) {

@@ -1,8 +1,10 @@
 // What a plugin returns is checked where it is returned, and the error names the plugin and the function.
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 
 #include <cuecard/error.hpp>
@@ -26,8 +28,13 @@ class ToldTuner final : public Tuner {
 public:
   std::function<Conditioning()> conditioning;
   std::function<void(std::vector<Prompt>&)> change;
+  std::function<std::vector<at::Tensor>()> tensors;
+  InputFeatures features;
+  FitRequest usual;
   TensorMap saved;
+  std::map<std::string, std::string> texts;
   at::Tensor prompt;
+  int64_t calls = 0, trained = 0; ///< calls of a test's own function; runs
 
   void prepare(const Problem& problem) override {
     prompt = at::zeros({slots, problem.backbone.shape().embedding_width}).set_requires_grad(true);
@@ -42,8 +49,23 @@ public:
   Conditioning condition(const ConditionArgs&) const override {
     return conditioning ? conditioning() : Conditioning{prompt};
   }
-  std::vector<ParameterGroup> parameters() override { return {{{prompt}}}; }
-  ComponentState state(int64_t) const override { return {saved, {}}; }
+  InputFeatures input_features() const override { return features; }
+  std::vector<ParameterGroup> parameters() override {
+    return {{tensors ? tensors() : std::vector<at::Tensor>{prompt}}};
+  }
+  FitRequest defaults(const FitRequest& request) const override {
+    FitRequest filled = request;
+    if (!filled.learning_rate)
+      filled.learning_rate = usual.learning_rate;
+    if (!filled.warmup)
+      filled.warmup = usual.warmup;
+    return filled;
+  }
+  FitReport fit(Engine& engine) override {
+    ++trained;
+    return Tuner::fit(engine);
+  }
+  ComponentState state(int64_t) const override { return {saved, texts}; }
 };
 
 struct Told {
@@ -53,10 +75,15 @@ struct Told {
   int64_t width = model.shape().embedding_width;
 
   Told() {
-    pipeline.tuner = guarded(Component<Tuner>{tuner, "shop", "told"});
+    pipeline.tuner = guarded(Component<Tuner>{tuner, "shop", "told", true});
     pipeline.record.tuner.plugin = "shop";
     pipeline.record.tuner.component = "told";
-    pipeline.tuner->prepare({model.backbone(), model.vocabulary(), {}, 1, {}, {}});
+    pipeline.tuner->prepare({model.backbone(),
+                             model.vocabulary(),
+                             {{"told", *pipeline.prompt_template, *pipeline.verbalizer, pipeline.labels}},
+                             1,
+                             {},
+                             {}});
   }
 
   /// Predicts, as with a card.
@@ -66,10 +93,11 @@ struct Told {
       if (!prediction.problem.empty())
         throw DataError(prediction.problem);
   }
-  void fit() {
-    FitRequest request = steps_of(1, 4, 1e-3);
+  void fit(int64_t steps = 1) {
+    FitRequest request = steps_of(steps, 4, 1e-3);
     request.optimizer = "adamw";
     request.schedule = "constant";
+    request.evaluate_every = steps;
     train(model, {{pipeline, word_examples(8, 3), {}}}, request, 1);
   }
 };
@@ -143,7 +171,18 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
          c.prefixes.push_back(
              {PrefixSite::self, at::zeros({layers, 2, 1, 1}), at::zeros({layers, 2, 1, 1}), 2});
        })},
-      {"condition: the shop is closed",
+      {"condition: it returned the scale of \"" + weight + "\" as nan; expected a finite number",
+       with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width});
+         const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
+         c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}), NAN});
+       })},
+      {"condition: it returned the dropout of \"" + weight + "\" as 1.5", with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width});
+         const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
+         c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}), 1, 1.5});
+       })},
+      {"condition: the shop is closed; update or remove this plugin, and report this to its author.",
        []() -> Conditioning { throw std::runtime_error("the shop is closed"); }},
   };
   for (const auto& [expected, conditioning] : cases) {
@@ -174,27 +213,51 @@ TEST_CASE("a conditioning that becomes NaN in training names the tuner, not the 
                  });
   };
   const std::string text = blamed([&] { after(2, 9); });
-  CHECK(holds(text, "fit: the training loss is NaN at step 3, because what `condition` returned holds NaN"));
+  CHECK(holds(text, "condition: it returned embeddings with NaN or infinite values"));
   CHECK(!holds(text, "learning rate"));
   // With a state to keep, training ends with the same reason.
   const FitReport report = after(2, 1).report;
   CHECK(report.best_step == 2);
-  CHECK(holds(report.failure, "because what `condition` returned holds NaN"));
+  CHECK(holds(report.failure, "condition: it returned embeddings with NaN or infinite values"));
+  // The card does not need another conditioning.
+  told.tuner->conditioning = []() -> Conditioning { throw std::runtime_error("the shop is closed"); };
+  CHECK(!to_card(told.pipeline, told.model).positions.empty());
 }
 
-TEST_CASE("a state that no card can hold is found without writing one") {
+TEST_CASE("a function that fails within fit is the one that is named") {
+  Told told;
+  told.tuner->conditioning = [&]() -> Conditioning {
+    if (told.tuner->calls++ > 4)
+      throw 42;
+    return {told.tuner->prompt};
+  };
+  CHECK(holds(blamed([&] { told.fit(9); }), "condition: it threw an object that is not a std::exception"));
+}
+
+TEST_CASE("a state that no card can hold is found without writing one, and before training") {
   Told told;
   told.tuner->saved = {{"prompt", at::zeros({2, 2})}};
   const int64_t small = card_size(told.pipeline);
   told.tuner->saved["prompt"] = at::zeros({1000, 2});
   CHECK(card_size(told.pipeline) - small >= 998 * 2 * 4);
-  told.tuner->saved["more"] = at::zeros({1}, at::kComplexFloat);
-  CHECK(holds(blamed([&] { card_size(told.pipeline); }),
-              "state: what it returned can't be saved: tensor \"tuner.more\" of type ComplexFloat"));
-  told.tuner->saved = {{"more", at::Tensor()}};
-  CHECK(holds(blamed([&] { card_size(told.pipeline); }), "tensor \"tuner.more\" is undefined"));
-  told.tuner->saved = {{"\xff", at::zeros({1})}};
-  CHECK(holds(blamed([&] { card_size(told.pipeline); }), "state: what it returned can't be saved: "));
+  const at::Tensor one = at::zeros({1});
+  const std::vector<std::pair<ComponentState, std::string>> cases{
+      {{{{"more", one.to(at::kComplexFloat)}}, {}}, "the tensor \"more\" of type ComplexFloat"},
+      {{{{"more", at::Tensor()}}, {}}, "the tensor \"more\" as undefined"},
+      {{{{"more", one.to(at::kMeta)}}, {}}, "the tensor \"more\" without values in memory"},
+      {{{{"more", at::full({1}, NAN)}}, {}}, "the tensor \"more\" with NaN or infinite values"},
+      {{{{"\xff", one}}, {}}, "a tensor name that is not valid UTF-8"},
+      {{{{"", one}}, {}}, "a tensor without a name"},
+      {{{}, {{"note", "\xff\xfe"}}}, "the text \"note\" that is not valid UTF-8"}};
+  for (const auto& [state, expected] : cases) {
+    CAPTURE(expected);
+    told.tuner->saved = state.tensors;
+    told.tuner->texts = state.texts;
+    CHECK(holds(blamed([&] { card_size(told.pipeline); }), "state: it returned " + expected));
+    const int64_t before = told.tuner->trained;
+    CHECK(holds(blamed([&] { told.fit(); }), "state: it returned " + expected));
+    CHECK(told.tuner->trained == before);
+  }
 }
 
 TEST_CASE("wrong settings that only the tuner knows name it") {
@@ -205,10 +268,93 @@ TEST_CASE("wrong settings that only the tuner knows name it") {
 }
 
 TEST_CASE("wrong prompts name the tuner") {
+  using Change = std::function<void(std::vector<Prompt>&)>;
+  const auto placing = [](Piece piece) -> Change {
+    return [piece](std::vector<Prompt>& prompts) { prompts[0].prepended.push_back(piece); };
+  };
+  Piece unknown = Piece::text_of("x"), led = Piece::text_of("x");
+  unknown.kind = static_cast<Piece::Kind>(77);
+  led.lead = 50;
+  const std::vector<std::pair<std::string, Change>> cases{
+      {"edit: it removed all prompts of the example", [](auto& prompts) { prompts.clear(); }},
+      {"condition: it returned embeddings of 3 soft slots; expected at least 101",
+       [](auto& prompts) { prompts[0].prepended[0].slot = 100; }},
+      {"edit: it placed the soft slot -1 in the prompt; expected a number from 0",
+       placing(Piece::soft_slot(-1))},
+      {"edit: it placed the trigger slot 5 in the prompt; expected none, because the template has no trigger slot",
+       placing(Piece::trigger_slot(5))},
+      {"edit: it placed the special token \"nonsense\" in the prompt",
+       placing(Piece::special_token("nonsense"))},
+      {"edit: it placed a piece of the unknown kind 77", placing(unknown)},
+      {"edit: it placed a piece whose lead is 50 bytes in the prompt; expected 0 to 1", placing(led)},
+      {"edit: it left a prompt with 0 answer slots; expected 1",
+       [](auto& prompts) {
+         std::erase_if(prompts[0].input, [](const Piece& piece) { return piece.kind == Piece::Kind::answer; });
+       }},
+      {"edit: it left a prompt with 2 answer slots; expected 1", placing(Piece::answer_slot(0))}};
+  for (const auto& [expected, change] : cases) {
+    CAPTURE(expected);
+    Told told;
+    told.tuner->change = change;
+    CHECK(holds(blamed([&] { told.predict(); }), expected));
+  }
+}
+
+TEST_CASE("parameters that no optimizer can train are refused") {
+  const std::vector<std::pair<std::string, std::function<std::vector<at::Tensor>(const at::Tensor&)>>> cases{
+      {"tensor 2 that is not a leaf",
+       [](const at::Tensor& prompt) {
+         return std::vector{prompt, prompt * 2};
+       }},
+      {"tensor 2 that requires no gradient",
+       [](const at::Tensor& prompt) {
+         return std::vector{prompt, at::ones({3})};
+       }},
+      {"tensor 2 of type Long",
+       [](const at::Tensor& prompt) {
+         return std::vector{prompt, at::ones({3}, at::kLong)};
+       }},
+      {"tensor 1 as undefined", [](const at::Tensor&) { return std::vector{at::Tensor()}; }},
+      {"no tensor; expected what is trained, because the plugin's manifest declares CUECARD_TRAINS_TENSORS",
+       [](const at::Tensor&) { return std::vector<at::Tensor>(); }}};
+  for (const auto& [expected, tensors] : cases) {
+    CAPTURE(expected);
+    Told told;
+    told.tuner->tensors = [&] { return tensors(told.tuner->prompt); };
+    CHECK(holds(blamed([&] { told.fit(); }), "parameters: it returned " + expected));
+  }
+}
+
+TEST_CASE("a tuner's default settings are in their ranges, and the user's pass") {
   Told told;
-  told.tuner->change = [](std::vector<Prompt>& prompts) { prompts.clear(); };
-  CHECK(holds(blamed([&] { told.predict(); }), "edit: it removed all prompts of the example"));
-  told.tuner->change = [](std::vector<Prompt>& prompts) { prompts[0].prepended[0].slot = 100; };
-  CHECK(holds(blamed([&] { told.predict(); }),
-              "condition: it returned embeddings of 3 soft slots; expected at least 101"));
+  told.tuner->usual.learning_rate = -1;
+  told.fit(); // the user's is used
+  CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),
+              "defaults: it returned the learning rate -1.000000; expected a number above 0"));
+  told.tuner->usual.learning_rate = 0.1;
+  told.tuner->usual.warmup = NAN;
+  CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),
+              "defaults: it returned the warm-up nan; expected a share from 0 to 1"));
+}
+
+TEST_CASE("features of the input exist, and the embeddings are as many as they say") {
+  Told told;
+  told.tuner->features = {InputFeatures::Kind::hidden_state, 77, slots};
+  CHECK(holds(blamed([&] { told.pipeline.tuner->input_features(); }),
+              "input_features: it asks for the hidden states after 77 layers of a model of " +
+                  std::to_string(told.model.shape().layers)));
+  told.tuner->features = {InputFeatures::Kind::mean_embedding, -1, slots + 1};
+  told.tuner->conditioning = [&] { return Conditioning{told.tuner->prompt.unsqueeze(0).expand({2, -1, -1})}; };
+  CHECK(holds(blamed([&] {
+                told.pipeline.tuner->condition({0, {}, at::zeros({2, told.width})});
+              }),
+              "condition: it returned embeddings of shape [2, 3, " + std::to_string(told.width) +
+                  "]; expected [2, 4, " + std::to_string(told.width) + "]"));
+}
+
+TEST_CASE("a conditioning without gradients names the tuner, not the optimizer") {
+  Told told;
+  told.tuner->conditioning = [&] { return Conditioning{told.tuner->prompt.detach()}; };
+  CHECK(holds(blamed([&] { told.fit(); }),
+              "condition: it returned no tensor that requires a gradient, although `parameters` has tensors"));
 }

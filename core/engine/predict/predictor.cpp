@@ -15,30 +15,6 @@
 
 namespace cuecard {
 
-namespace {
-
-/// Checks a verbalizer's decisions: one per example, with labels that exist.
-void check_decisions(const std::vector<Decision>& decisions, int64_t examples, const TaskPipeline& pipeline) {
-  const auto refuse = [&](const std::string& what) {
-    const CardComponent& verbalizer = pipeline.record.verbalizer;
-    throw PluginError(verbalizer.plugin, verbalizer.component, "decide", what);
-  };
-  if (std::ssize(decisions) != examples)
-    refuse("it returned " + std::to_string(decisions.size()) + " decisions for " + std::to_string(examples) +
-           " examples");
-  const int64_t labels = std::ssize(pipeline.labels);
-  for (const Decision& decision : decisions) {
-    for (const int64_t label : decision.labels)
-      if (label < -1 || label >= labels)
-        refuse("it chose label " + std::to_string(label) + " of " + std::to_string(labels));
-    if (!decision.probabilities.empty() && std::ssize(decision.probabilities) != labels)
-      refuse("it returned " + std::to_string(decision.probabilities.size()) +
-             " probabilities for an example with " + std::to_string(labels) + " labels");
-  }
-}
-
-} // namespace
-
 Predictor::Predictor(const Model& model, const std::vector<const TaskPipeline*>& pipelines,
                      const PredictSettings& settings)
     : runner_(model, pipelines, settings), writer_(runner_), scorer_(make_scorer(runner_, writer_)) {}
@@ -81,7 +57,6 @@ std::vector<Prediction> Predictor::predict(const std::vector<const Example*>& ex
       for (int64_t e = 0; e < part.size(); ++e)
         if (part.begins_example(e))
           decided.push_back(forward.items[static_cast<std::size_t>(first + e)].index);
-      check_decisions(decisions, std::ssize(decided), pipeline);
       for (std::size_t i = 0; i < decided.size(); ++i) {
         Prediction& prediction = predictions[static_cast<std::size_t>(decided[i])];
         prediction.card = card;

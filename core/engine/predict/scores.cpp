@@ -3,8 +3,28 @@
 #include <cuecard/error.hpp>
 
 #include "engine/checks/finite_check.hpp"
+#include "engine/checks/returned_scores.hpp"
+#include "registry/guard.hpp"
 
 namespace cuecard {
+
+namespace {
+
+DecisionKind kind_of(Predicts predicts) {
+  switch (predicts) {
+  case Predicts::labels:
+    return DecisionKind::label;
+  case Predicts::label_sets:
+    return DecisionKind::label_set;
+  case Predicts::words:
+    return DecisionKind::words;
+  case Predicts::texts:
+    return DecisionKind::text;
+  }
+  return DecisionKind::text;
+}
+
+} // namespace
 
 Scores scores_of(const TaskPipeline& pipeline, const at::Tensor& outputs, const Batch& batch,
                  const Pass& pass) {
@@ -24,7 +44,15 @@ std::vector<Decision> decisions_of(const TaskPipeline& pipeline, Scores scores, 
                                    const Model& model) {
   scores.values = scores.values.to(at::kCPU);
   check_numbers(scores.values, model);
-  return pipeline.verbalizer->decide({scores, batch});
+  std::vector<Decision> decisions = pipeline.verbalizer->decide({scores, batch});
+  int64_t examples = 0;
+  for (int64_t e = 0; e < batch.size(); ++e)
+    examples += batch.begins_example(e);
+  const CardComponent& verbalizer = pipeline.record.verbalizer;
+  registry::guarded(verbalizer.plugin, verbalizer.component, "decide", [&] {
+    check_decisions(decisions, examples, std::ssize(pipeline.labels), kind_of(pipeline.predicts()));
+  });
+  return decisions;
 }
 
 } // namespace cuecard

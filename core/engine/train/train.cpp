@@ -13,6 +13,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/extensions/guarded_tuner.hpp>
 #include <cuecard/extensions/ranks.hpp>
 
 #include "batch/example_bytes.hpp"
@@ -22,6 +23,7 @@
 #include "engine/tokenized_example.hpp"
 #include "engine/train/checkpoint.hpp"
 #include "engine/train/dev_metric.hpp"
+#include "engine/train/gradient_path.hpp"
 #include "engine/train/share_out.hpp"
 #include "engine/train/token_search.hpp"
 #include "registry/guard.hpp"
@@ -41,7 +43,7 @@ struct TaskInTraining {
 /// A search can run for long without an evaluation.
 constexpr std::chrono::seconds max_checkpoint_age{30};
 
-class TrainingEngine final : public Engine, public TokenSearch, public Ranks {
+class TrainingEngine final : public Engine, public TokenSearch, public Ranks, public GuardedTuner {
 public:
   TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
                  Problem& problem, const Progress& progress, const OnPrepared& on_prepared, RankGroup& ranks,
@@ -106,9 +108,17 @@ public:
     require_slots(of.training_set.slots(), slots_of(conditioning), of.pipeline);
     const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, pass));
     const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
-    return has_members(batch)
-               ? ensemble_loss(of.pipeline, outputs, batch, pass)
-               : of.pipeline.verbalizer->loss({scores_of(of.pipeline, outputs, batch, pass), batch});
+    Scores scores;
+    at::Tensor loss;
+    if (has_members(batch)) {
+      loss = ensemble_loss(of.pipeline, outputs, batch, pass);
+    } else {
+      scores = scores_of(of.pipeline, outputs, batch, pass);
+      loss = of.pipeline.verbalizer->loss({scores, batch});
+    }
+    if (pass.training && at::GradMode::is_enabled())
+      require_gradient(of.pipeline, {conditioning, hidden, outputs, scores.values, loss});
+    return loss;
   }
 
   double evaluate_dev(int64_t task) override {
@@ -177,8 +187,12 @@ public:
   void* extension(std::string_view name) override {
     if (name == Ranks::id)
       return ranks_.several() ? static_cast<Ranks*>(this) : nullptr;
+    if (name == GuardedTuner::id)
+      return static_cast<GuardedTuner*>(this);
     return name == TokenSearch::id ? static_cast<TokenSearch*>(this) : nullptr;
   }
+
+  Tuner& tuner() override { return *tasks_.front().pipeline.tuner; }
 
   std::vector<Batch> rank_batches(int64_t task, int64_t step) override {
     return step_batches(task, step, ranks_.rank(), ranks_.ranks());
@@ -323,6 +337,31 @@ Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::v
 
 namespace {
 
+/// What can't be saved is found before anything is trained: the guards check what `state` returns.
+void try_states(const std::vector<TrainTask>& tasks) {
+  for (const TrainTask& task : tasks) {
+    task.pipeline.tuner->state(task.pipeline.task);
+    task.pipeline.verbalizer->state();
+  }
+}
+
+/// The metrics of the trained cards. A failure of them loses no card, unless other ranks wait for this one.
+void evaluate_all(TrainingEngine& engine, std::size_t tasks, bool alone, TrainResult& result) {
+  try {
+    for (std::size_t task = 0; task < tasks; ++task)
+      result.dev[task] = engine.evaluate_dev(static_cast<int64_t>(task));
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (!alone)
+      throw;
+    result.dev.assign(tasks, NAN);
+    if (result.report.failure.empty())
+      result.report.failure =
+          "the trained cards could not be evaluated: " + registry::sentence_of(error.what());
+  }
+}
+
 TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<TrainTask>& tasks,
                      const FitRequest& request, uint64_t seed, const Progress& progress,
                      const OnPrepared& on_prepared, const Checkpointing& checkpointing) {
@@ -344,6 +383,7 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
     ranks.require_same(without_initial_states(std::move(run)));
   }
   engine.fit_verbalizers(VerbalizerFitArgs::Moment::before_training);
+  try_states(tasks);
   result.report = tuner.fit(engine);
   ranks.require_all();
   std::vector<ComponentState> before;
@@ -368,8 +408,7 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
     changed = changed || differ(before[task], tasks[task].pipeline.verbalizer->state());
   result.dev.assign(tasks.size(), result.report.best_dev);
   if (tasks.size() > 1 || changed)
-    for (std::size_t task = 0; task < tasks.size(); ++task)
-      result.dev[task] = engine.evaluate_dev(static_cast<int64_t>(task));
+    evaluate_all(engine, tasks.size(), !ranks.several(), result);
   engine.finish();
   return result;
 }

@@ -12,6 +12,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/extensions/guarded_tuner.hpp>
 #include <cuecard/extensions/ranks.hpp>
 #include <cuecard/parts/random.hpp>
 #include <cuecard/parts/training/optimizer.hpp>
@@ -146,7 +147,9 @@ private:
 } // namespace
 
 FitReport Tuner::fit(Engine& engine) {
-  std::vector<ParameterGroup> groups = parameters();
+  GuardedTuner* const guarded = find_extension<GuardedTuner>(engine);
+  Tuner& self = guarded ? guarded->tuner() : *this;
+  std::vector<ParameterGroup> groups = self.parameters();
   int64_t steps_per_epoch = 1;
   for (std::size_t task = 0; task < engine.problem().tasks.size(); ++task) {
     steps_per_epoch = std::max(steps_per_epoch, engine.steps_per_epoch(static_cast<int64_t>(task)));
@@ -179,7 +182,7 @@ FitReport Tuner::fit(Engine& engine) {
       report.losses.push_back(loss.to(at::kCPU, at::kFloat).item<float>());
     for (int64_t of = first; of <= step; ++of)
       if (const float loss = report.losses[static_cast<std::size_t>(of) - 1]; !std::isfinite(loss))
-        throw_not_finite(*this, engine, run.trained(), loss, of, pass);
+        throw_not_finite(self, engine, run.trained(), loss, of, pass);
   };
 
   try {
@@ -187,8 +190,8 @@ FitReport Tuner::fit(Engine& engine) {
       run.clear();
       same_everywhere = !ranks;
       const Pass pass{true, Random(engine.problem().seed, static_cast<uint64_t>(run.step)).bits()};
-      pending_losses.push_back(ranks ? sum_gradients(*this, engine, *ranks, run.trained(), run.step, pass)
-                                     : accumulate_gradients(*this, engine, run.step, pass));
+      pending_losses.push_back(ranks ? sum_gradients(self, engine, *ranks, run.trained(), run.step, pass)
+                                     : accumulate_gradients(self, engine, run.step, pass));
       const bool evaluates = run.step + 1 == settings.steps || (run.step + 1) % settings.evaluate_every == 0;
       const bool reads = run.on_host() || evaluates; // other devices are waited for as seldom as possible
       same_everywhere = true;

@@ -1,0 +1,135 @@
+#include "engine/checks/returned_prompts.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "batch/encode_pieces.hpp"
+#include "engine/checks/refusal.hpp"
+#include "engine/checks/returned_values.hpp"
+
+namespace cuecard {
+
+namespace {
+
+template <class Use>
+void for_each_piece(const Prompt& prompt, Use&& use) {
+  for (const std::vector<Piece>* side : {&prompt.prepended, &prompt.input, &prompt.output})
+    for (const Piece& piece : *side)
+      use(piece);
+}
+
+int64_t answer_slots_in(const Prompt& prompt) {
+  int64_t count = 0;
+  for_each_piece(prompt, [&](const Piece& piece) { count += piece.kind == Piece::Kind::answer; });
+  return count;
+}
+
+std::string slots(int64_t count, const std::string& kind) {
+  return std::to_string(count) + " " + kind + (count == 1 ? " slot" : " slots");
+}
+
+void check_kind(const Piece& piece) {
+  using Kind = Piece::Kind;
+  constexpr std::array known{Kind::text, Kind::field, Kind::answer, Kind::soft, Kind::trigger, Kind::special};
+  if (std::ranges::find(known, piece.kind) == known.end())
+    throw Error("it placed a piece of the unknown kind " + std::to_string(static_cast<int>(piece.kind)) +
+                " in the prompt; expected one of Piece::Kind");
+  if (piece.lead < 0 || piece.lead > std::ssize(piece.text))
+    throw Error("it placed a piece whose lead is " + std::to_string(piece.lead) +
+                " bytes in the prompt; expected 0 to " + std::to_string(piece.text.size()) +
+                ", the length of its text");
+}
+
+/// `count`: how many there are of its kind; -1: unknown.
+void check_slot(const Piece& piece, int64_t count, const std::string& kind) {
+  if (piece.slot < 0 || (count >= 0 && piece.slot >= count))
+    throw Error("it placed the " + kind + " slot " + std::to_string(piece.slot) + " in the prompt; expected " +
+                (count < 0    ? "a number from 0"
+                 : count == 0 ? "none, because the template has no " + kind + " slot"
+                              : "0 to " + std::to_string(count - 1)));
+}
+
+/// A late soft slot is one that enters the model at a middle layer.
+void check_late_slots(const Prompt& prompt, const Backbone& backbone) {
+  const auto late = [](const Piece& piece) { return piece.first_layer != 0; };
+  if (std::ranges::any_of(prompt.input, late) || std::ranges::any_of(prompt.output, late))
+    throw Error(
+        "it placed a late soft slot (Piece::first_layer) in the text; expected in Prompt::prepended only");
+  bool ended = false;
+  for (const Piece& piece : prompt.prepended) {
+    ended = ended || piece.first_layer == 0;
+    if (piece.first_layer == 0)
+      continue;
+    if (ended || piece.kind != Piece::Kind::soft || piece.first_layer != prompt.prepended.front().first_layer)
+      throw Error("late soft slots (Piece::first_layer) must come first, and all with the same layer");
+    const int64_t layers = input_layers(backbone.shape());
+    if (piece.first_layer < 0 || piece.first_layer >= layers)
+      throw Error("it placed a soft slot that enters at layer " + std::to_string(piece.first_layer) +
+                  "; expected 0 to " + std::to_string(layers - 1));
+  }
+}
+
+} // namespace
+
+void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by, const PromptLayout& layout) {
+  if (prompts.empty())
+    throw Error("it returned no prompt; expected at least one");
+  const std::vector<std::string> fields = made_by.fields();
+  const int64_t answers = made_by.answer_slots();
+  for (const Prompt& prompt : prompts) {
+    for_each_piece(prompt, [&](const Piece& piece) {
+      check_kind(piece);
+      if (piece.kind == Piece::Kind::soft)
+        check_slot(piece, std::ssize(made_by.soft_slots()), "soft");
+      if (piece.kind == Piece::Kind::trigger)
+        check_slot(piece, std::ssize(made_by.triggers()), "trigger");
+      if (piece.kind == Piece::Kind::field && std::ranges::find(fields, piece.field) == fields.end())
+        throw Error("it placed the field \"" + piece.field +
+                    "\" in the prompt; expected one of those that `fields` returns." +
+                    did_you_mean(piece.field, fields));
+    });
+    if (!layout.encoder_decoder && !prompt.output.empty())
+      throw Error("it returned a prompt with an output side; expected none, because the model has no decoder");
+    if (const int64_t found = answer_slots_in(prompt);
+        layout.positions.kind == OutputPositions::Kind::answer_slots && found != answers)
+      throw Error("it returned a prompt with " + slots(found, "answer") + "; expected " +
+                  std::to_string(answers) + ", as `answer_slots` says");
+  }
+}
+
+PromptsBefore::PromptsBefore(const std::vector<Prompt>& prompts) {
+  for (const Prompt& prompt : prompts) {
+    answer_slots.insert(answer_slots_in(prompt));
+    for_each_piece(prompt, [&](const Piece& piece) {
+      if (piece.kind == Piece::Kind::special)
+        special.insert(piece.text);
+    });
+  }
+}
+
+void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& before, const EditLimits& limits) {
+  if (prompts.empty())
+    throw Error("it removed all prompts of the example");
+  for (const Prompt& prompt : prompts) {
+    for_each_piece(prompt, [&](const Piece& piece) {
+      check_kind(piece);
+      if (piece.kind == Piece::Kind::soft)
+        check_slot(piece, -1, "soft");
+      if (piece.kind == Piece::Kind::trigger)
+        check_slot(piece, limits.triggers, "trigger");
+      if (piece.kind == Piece::Kind::special && limits.vocabulary && !before.special.contains(piece.text) &&
+          !special_id(*limits.vocabulary, piece.text))
+        throw Error(
+            "it placed the special token \"" + piece.text +
+            "\" in the prompt, which the model's vocabulary does not have; expected a marker (mask, eos, bos, "
+            "sep, cls or pad) of a token that it has, or the text of one");
+    });
+    const int64_t found = answer_slots_in(prompt);
+    if (limits.keeps_answers && !before.answer_slots.empty() && !before.answer_slots.contains(found))
+      throw Error("it left a prompt with " + slots(found, "answer") + "; expected " +
+                  std::to_string(*before.answer_slots.begin()) + ", as in the template's prompt");
+    check_late_slots(prompt, limits.backbone);
+  }
+}
+
+} // namespace cuecard

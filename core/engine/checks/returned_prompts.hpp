@@ -1,0 +1,40 @@
+/// Checks of prompts that templates render and tuners edit. Each function throws an Error that says what was found and
+/// what was expected; the guard adds the plugin's name.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <cuecard/backbone.hpp>
+#include <cuecard/prompt.hpp>
+#include <cuecard/template.hpp>
+
+namespace cuecard {
+
+/// Checks that every piece of `prompts` is one that `made_by` declares, that each prompt has its answer slots where
+/// `layout` needs them, and that there is no output side where the model has none.
+void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by, const PromptLayout& layout);
+
+/// What prompts have before a tuner edits them.
+struct PromptsBefore {
+  explicit PromptsBefore(const std::vector<Prompt>& prompts);
+
+  std::set<int64_t> answer_slots; ///< numbers of answer slots in a prompt that occur
+  std::set<std::string> special;  ///< markers of special tokens
+};
+
+/// What a tuner's prompts may contain.
+struct EditLimits {
+  const Backbone& backbone;
+  const Vocabulary* vocabulary = nullptr; ///< null: special tokens are not checked
+  bool keeps_answers = true;              ///< the verbalizer reads the answer slots
+  int64_t triggers = -1;                  ///< trigger slots of the template; -1: unknown
+};
+
+/// Checks that there is a prompt, that its pieces exist, that the answer slots are as they were, and that late soft slots
+/// are in allowed places.
+void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& before, const EditLimits& limits);
+
+} // namespace cuecard
