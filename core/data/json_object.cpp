@@ -16,7 +16,7 @@ std::string describe(const json& value) {
   if (value.is_object())
     return "an object";
   if (value.is_array())
-    return "a list";
+    return value.empty() ? "an empty list" : "a list";
   const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   return text.size() > 60 ? text.substr(0, 60) + "..." : text;
 }
@@ -35,7 +35,7 @@ JsonObject::JsonObject(const json& value, std::string file, std::string path,
     : value_(&value), file_(std::move(file)), path_(std::move(path)) {
   if (!value.is_object())
     throw DataError(file_ + ": " + (path_.empty() ? "the document" : "\"" + path_ + "\"") + " is " +
-                    describe(value) + "; an object was expected.");
+                    describe(value) + "; expected an object.");
   for (const auto& [key, member] : value.items())
     if (!keys.empty() && std::find(keys.begin(), keys.end(), key) == keys.end()) {
       const std::string hint = did_you_mean(key, keys);
@@ -132,7 +132,7 @@ std::string JsonObject::path(const std::string& key) const {
 
 void JsonObject::refuse(const std::string& key, const std::string& expected) const {
   throw DataError(file_ + ": \"" + path(key) + "\" is " + (has(key) ? describe((*value_)[key]) : "missing") +
-                  "; " + expected + " was expected.");
+                  "; expected " + expected + ".");
 }
 
 } // namespace cuecard

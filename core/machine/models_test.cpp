@@ -63,7 +63,7 @@ TEST_CASE("a model is found by its name, in any case, or by the beginning of one
   CHECK(folders.found("enc") == "second/encoder");
 }
 
-TEST_CASE("of a GGUF file and what was converted from it the folder goes first, and both have a name") {
+TEST_CASE("of a GGUF file and what was converted from it the folder comes first, and both have a name") {
   const Folders folders;
   std::filesystem::create_directories(folders.root() / "first/Tiny-1M.Q8");
   std::ofstream(folders.root() / "first/Tiny-1M.Q8/config.json") << "{}";

@@ -85,7 +85,7 @@ void convert_model(const std::filesystem::path& from, const std::filesystem::pat
                    const std::function<void(int64_t, int64_t)>& progress) {
   const std::string name = dtype_name(dtype);
   if (std::filesystem::exists(to) && !(std::filesystem::is_directory(to) && std::filesystem::is_empty(to)))
-    throw UsageError(to.string() + ": already exists; remove it or choose another directory.");
+    throw UsageError(to.string() + ": already exists; choose another folder.");
   const ModelFiles model = open_model(from, {.dtype = dtype});
   AtomicDirectory directory(to);
   try {

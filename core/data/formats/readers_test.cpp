@@ -52,7 +52,7 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("an archive is named before its extension is looked at") {
   RecordReport report;
   CHECK_THROWS_WITH(parse_examples("\x1F\x8B\x08....", "d.csv.gz", {}, {}, {}, report),
-                    "d.csv.gz: is a gzip archive; text was expected, so unpack it.");
+                    "d.csv.gz: is a gzip archive; expected text, so unpack it.");
 }
 
 TEST_CASE("TSV: columns by number, literal quotes, CR LF line endings") {

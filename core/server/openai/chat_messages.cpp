@@ -34,7 +34,7 @@ std::string text_of(const JsonObject& message, const std::string& where) {
   for (const json& part : content) {
     const JsonObject fields(part, body_name, where + ".content", {"type", "text"});
     if (fields.text("type") != "text")
-      fields.refuse("type", "\"text\", as this model reads nothing else,");
+      fields.refuse("type", "\"text\", as this model reads nothing else");
     text += fields.text("text");
   }
   return text;
