@@ -179,7 +179,7 @@ TEST_CASE("errors name the file, the key and the expected value") {
       {R"({"template": "x", "data": {"dev": "d.tsv"}, "split": {"dev": 0.1}})", "\"split.dev\""},
       {R"({"template": "x", "template": "y"})", "appears twice"},
       {R"({"template": "x",})", "line 1, column"},
-      {R"([])", "the document is a list; expected an object"},
+      {R"([])", "the document is an empty list; expected an object"},
       {R"({"template": "x", "metric": "entity-f2"})",
        "\"metric\" is \"entity-f2\"; expected one of accuracy, macro-f1, "
        "micro-f1, samples-f1, entity-f1, exact-match, bleu, rouge-l, chrf, "

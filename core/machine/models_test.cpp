@@ -81,7 +81,7 @@ TEST_CASE("a path goes before a name") {
 TEST_CASE("an unknown model: the names that there are, and the nearest one") {
   const Folders folders;
   const std::string unknown = folders.found("encodr");
-  CHECK(contains(unknown, "of Tiny-1M.Q8, tiny-2m, encoder."));
+  CHECK(contains(unknown, "prefix is enough): Tiny-1M.Q8, tiny-2m, encoder."));
   CHECK(contains(unknown, "Did you mean \"encoder\"?"));
   CHECK(contains(folders.found("there/is/none"), "no such file or folder"));
 }

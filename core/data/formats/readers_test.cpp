@@ -103,7 +103,7 @@ TEST_CASE("unusable records are skipped and reported by line and reason") {
   for (std::size_t i = 0; i < 5; ++i)
     CHECK(report.skipped[i].line == lines[i]);
   CHECK(report.skipped[1].reason == "its label \"7\" is not one of \"0\", \"negative\", \"1\", \"positive\"");
-  CHECK(contains(report.messages()[0], "5 of 7 examples skipped, 71 %: once the line is empty (line 3); "));
+  CHECK(contains(report.messages()[0], "5 of 7 examples skipped (71%); 1 row: the line is empty (line 3); "));
   CHECK(contains(error_of(bytes, "d.tsv", columns, {.strict = true}),
                  "d.tsv, line 3: the example can't be used"));
   // Prediction does not need labels.
