@@ -62,6 +62,8 @@ int probe_child(const char* name) {
   opened_file = new std::string(error ? name : file.string());
   if (error)
     return answer(false, *opened_file + ": there is no such file.");
+  if (file.extension() == ".json")
+    return answer(false, *opened_file + ": is not a plugin library; give the .so file.");
   std::set_terminate(on_terminate);
   try {
     const fs::path sidecar = fs::path(file).replace_extension(".json");

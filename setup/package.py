@@ -88,6 +88,27 @@ def installed(prefix: Path, libtorch_rpath: str) -> None:
         shutil.copy(PROJECT / file, documents / file)
     shutil.copytree(PROJECT / "docs", documents / "docs", ignore=shutil.ignore_patterns("Doxyfile"))
     shutil.copytree(PROJECT / "examples", documents / "examples")
+    add_linked_files(documents)
+
+
+def add_linked_files(documents: Path) -> None:
+    """What the pages link in the tree, such as pages of plugins, and what these link in turn."""
+    waiting = list(documents.rglob("*.md"))
+    while waiting:
+        page = waiting.pop()
+        for target in re.findall(r"\[[^\]]*\]\(([^)\s#]+)[^)\s]*\)", page.read_text()):
+            place = Path(os.path.normpath(page.parent / target))
+            if re.match(r"[a-z]+:", target) or documents not in place.parents or place.exists():
+                continue
+            source = PROJECT / place.relative_to(documents)
+            if source.is_dir():
+                place.mkdir(parents=True)
+                source, place = source / "README.md", place / "README.md"
+            if source.is_file():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, place)
+                if place.suffix == ".md":
+                    waiting.append(place)
 
 
 def add_manual(prefix: Path) -> None:

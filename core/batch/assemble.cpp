@@ -77,6 +77,13 @@ void append(const std::vector<EncodedPiece>& encoded_pieces, SideAttention atten
   }
 }
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names)
+    text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 /// The positions that a verbalizer uses, other than answer slots. `prepended`: number of tokens before the
 /// model's own special tokens.
 std::vector<int64_t> selected_positions(const std::vector<PromptToken>& tokens,
@@ -112,6 +119,11 @@ std::vector<int64_t> selected_positions(const std::vector<PromptToken>& tokens,
     }
     break;
   }
+  if (const std::string& field = output_positions.field;
+      selected.empty() && wanted == fields.end() && !field.empty())
+    throw DataError("the verbalizer uses the field \"" + field + "\", and the template has no such field." +
+                    did_you_mean(field, fields) +
+                    (fields.empty() ? "" : " Its fields: " + listed(fields) + "."));
   if (selected.empty() || tokens.empty())
     throw DataError("the prompt has no token that the verbalizer uses" +
                     (output_positions.field.empty()

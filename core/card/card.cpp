@@ -95,7 +95,7 @@ void check_card_place(const std::filesystem::path& directory) {
   const std::filesystem::path parent = folder_of(directory);
   if (!std::filesystem::is_directory(parent, unreadable))
     throw DataError(directory.string() + ": there is no folder " + parent.string() +
-                    " to write the card to; make it first.");
+                    " to write the card to; create it first.");
   if (::access(parent.c_str(), W_OK | X_OK) != 0)
     throw DataError(directory.string() + ": the folder " + parent.string() +
                     " is not writable; name another place for the card.");
@@ -148,9 +148,24 @@ void save_card(const Card& card, const std::filesystem::path& directory) {
   written.commit();
 }
 
+void require_card(const std::filesystem::path& place) {
+  namespace fs = std::filesystem;
+  std::error_code unreadable;
+  if (!fs::exists(place, unreadable))
+    throw DataError(place.string() + ": there is no such folder; expected a card (a folder with card.json).");
+  if (fs::exists(place / json_name, unreadable))
+    return;
+  const fs::path folder = folder_of(place);
+  std::string hint = ".";
+  if (place.filename() == json_name || place.filename() == tensors_name)
+    hint = "; give the folder, " + folder.string() + ".";
+  else if (fs::exists(place / "adapter_config.json", unreadable))
+    hint = "; it is a PEFT adapter, which `cuecard card import` imports.";
+  throw DataError(place.string() + ": is not a card (a folder with card.json)" + hint);
+}
+
 Card read_card(const std::filesystem::path& directory) {
-  if (!std::filesystem::is_directory(directory))
-    throw DataError(directory.string() + ": is not a card: there is no such directory.");
+  require_card(directory);
   const std::filesystem::path json = directory / json_name, tensors = directory / tensors_name;
   std::string expected;
   Card card = parse_card(read_text(json, std::size_t{16} << 20), json.string(), expected);

@@ -122,6 +122,9 @@ struct SavedCard {
 /// attempt if all fail.
 SavedCard save_card_somewhere(const Card& card, const std::filesystem::path& directory);
 
+/// DataError if `place` is not a folder with card.json; nothing else is looked at.
+void require_card(const std::filesystem::path& place);
+
 /// Reads and checks everything: structure and limits of the JSON (16 MB, 16 levels), the SHA-256 of the tensor
 /// file, finite values. So a card whose tensors were truncated or changed at any byte, or whose JSON was
 /// truncated at any byte, is a DataError. For another format version, the DataError names both versions.

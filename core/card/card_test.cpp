@@ -217,8 +217,16 @@ TEST_CASE("card: a changed or missing file is refused") {
   std::filesystem::remove(tensors);
   CHECK(contains(refusal(folder.path() / "card"), "card.safetensors: could not be read"));
   std::filesystem::remove(folder.path() / "card" / "card.json");
-  CHECK(contains(refusal(folder.path() / "card"), "card.json: there is no such file"));
-  CHECK(contains(refusal(folder.path() / "none"), "no such directory"));
+  CHECK(contains(refusal(folder.path() / "card"), "card: is not a card (a folder with card.json)."));
+  CHECK(contains(refusal(folder.path() / "none"),
+                 "none: there is no such folder; expected a card (a folder with card.json)."));
+  folder.write("card/adapter_config.json", "{}");
+  CHECK(
+      contains(refusal(folder.path() / "card"), "it is a PEFT adapter, which `cuecard card import` imports."));
+  folder.write("card/card.json", "{}");
+  CHECK(contains(refusal(folder.path() / "card" / "card.json"),
+                 "card.json: is not a card (a folder with card.json); give the folder, " +
+                     (folder.path() / "card").string() + "."));
 }
 
 TEST_CASE("card: JSON that does not describe a card is refused") {
@@ -310,9 +318,9 @@ TEST_CASE("card: an existing card is replaced as a whole, and anything else is l
   CHECK(contains(sentence([&] { save_card(card, folder.path() / "notes"); }), "is not a card"));
   CHECK(contains(sentence([&] { save_card(card, folder.path() / "notes/thesis.txt"); }), "is not a card"));
   CHECK(bytes_of_file(folder.path() / "notes/thesis.txt") == "precious");
-  CHECK(contains(sentence([&] { check_card_place(folder.path() / "none" / "card"); }), "make it first"));
-  CHECK(
-      contains(sentence([&] { check_card_place(folder.path() / "notes/thesis.txt/card"); }), "make it first"));
+  CHECK(contains(sentence([&] { check_card_place(folder.path() / "none" / "card"); }), "create it first"));
+  CHECK(contains(sentence([&] { check_card_place(folder.path() / "notes/thesis.txt/card"); }),
+                 "create it first"));
   CHECK(sentence([&] { check_card_place(folder.path() / "card/"); }).empty());
   CHECK(sentence([&] { check_card_place(folder.path() / "new/"); }).empty());
 }

@@ -101,7 +101,7 @@ bool fails_with_sentence(const std::string& what, Call&& call) {
     require(text.find("that is not a std::exception") == std::string::npos,
             what + ": it throws an exception that is not a std::exception.");
     require(text.size() > 10 && text.find('\n') == std::string::npos,
-            what + ": its error is no sentence: \"" + text + "\".");
+            what + ": its error is not a sentence: \"" + text + "\".");
     return true;
   }
   return false;

@@ -177,7 +177,7 @@ std::string ExampleMaker::fill_text(const Record& record, Example& example) cons
   std::string number; // a text that is none
   const auto is_text = [&](const std::string& name, const Cell& cell, const std::string& value) {
     if (cell.number && number.empty())
-      number = "its only text, \"" + name + "\", is " + shown(value) + "; a string was expected";
+      number = "its only text, \"" + name + "\", is " + shown(value) + "; expected a string";
     return !cell.number && !trimmed(value).empty();
   };
   for (const auto& [name, column] : layout_.fields) {

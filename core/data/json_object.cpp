@@ -35,7 +35,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 [[noreturn]] void refuse_value(const std::string& file, const std::string& path, const json& value,
                                const std::string& expected) {
-  throw DataError(file + ": \"" + path + "\" is " + describe(value) + "; " + expected + " was expected.");
+  throw DataError(file + ": \"" + path + "\" is " + describe(value) + "; expected " + expected + ".");
 }
 
 } // namespace
@@ -45,7 +45,7 @@ JsonObject::JsonObject(const json& value, std::string file, std::string path,
     : value_(&value), file_(std::move(file)), path_(std::move(path)) {
   if (!value.is_object())
     throw DataError(file_ + ": " + (path_.empty() ? "the document" : "\"" + path_ + "\"") + " is " +
-                    describe(value) + "; an object was expected.");
+                    describe(value) + "; expected an object.");
   for (const auto& [key, member] : value.items())
     if (!keys.empty() && std::find(keys.begin(), keys.end(), key) == keys.end()) {
       const std::string hint = did_you_mean(key, keys);
@@ -144,7 +144,7 @@ std::string JsonObject::path(const std::string& key) const {
 void JsonObject::refuse(const std::string& key, const std::string& expected) const {
   if (has(key))
     refuse_value(file_, path(key), (*value_)[key], expected);
-  throw DataError(file_ + ": \"" + path(key) + "\" is missing; " + expected + " was expected.");
+  throw DataError(file_ + ": \"" + path(key) + "\" is missing; expected " + expected + ".");
 }
 
 } // namespace cuecard

@@ -38,7 +38,7 @@ public:
 
   /// The object's path, such as `data.fields`, with `key` appended when given.
   std::string path(const std::string& key = "") const;
-  /// "FILE: `path` is FOUND; EXPECTED was expected."
+  /// "FILE: `path` is FOUND; expected EXPECTED."
   [[noreturn]] void refuse(const std::string& key, const std::string& expected) const;
 
 private:

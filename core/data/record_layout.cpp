@@ -96,7 +96,7 @@ LabelIndex::LabelIndex(const std::vector<TaskLabel>& labels) {
       const std::string key = canonical_value(value);
       const auto [entry, fresh] = values_.emplace(key, static_cast<int64_t>(label));
       if (!fresh && entry->second != static_cast<int64_t>(label))
-        throw UsageError("The value \"" + key + "\" belongs to two labels, \"" +
+        throw UsageError("the value \"" + key + "\" belongs to two labels, \"" +
                          labels[static_cast<std::size_t>(entry->second)].name + "\" and \"" +
                          labels[label].name + "\"; assign each value to one label only.");
       if (fresh)

@@ -76,7 +76,7 @@ std::vector<Column> alternatives(const JsonObject& names, const std::string& nam
     result.push_back(*found);
   }
   if (result.size() < 2)
-    names.refuse(name, "a list of two or more columns, or the name of one column that holds a list,");
+    names.refuse(name, "a list of two or more columns, or the name of one column that holds a list");
   return result;
 }
 
@@ -86,7 +86,7 @@ void read_choices(const JsonObject& data, RecordLayout& layout) {
   const JsonObject names = data.object("choices", {});
   for (const std::string& name : names.keys()) {
     if (layout.words.contains(name))
-      names.refuse(name, "a name that \"data.words\" does not use");
+      names.refuse(name, "a name that \"data.words\" does not use as well");
     layout.choices[name] = alternatives(names, name);
   }
 }
@@ -137,7 +137,7 @@ void read_columns(const JsonObject& data, TaskFile& task) {
 
 void read_split(const JsonObject& split, TaskFile& task) {
   if (task.dev)
-    split.refuse("dev", "either \"split.dev\" or a \"data.dev\" file, not both,");
+    split.refuse("dev", "either \"split.dev\" or a \"data.dev\" file, not both");
   task.split.dev = split.number("dev", 0.001, 0.999);
   task.split.seed = static_cast<uint32_t>(split.integer_or("seed", 0, 0, max_seed));
 }
@@ -170,10 +170,10 @@ TaskLabel label(const json& value, const std::string& file, const std::string& p
   if (object.has("words")) {
     result.words = object.texts("words");
     if (result.words.empty())
-      object.refuse("words", "one word or more (without the key, the name is the word)");
+      object.refuse("words", "at least one word (omit the key to use the label name)");
     for (const std::string& word : result.words)
       if (trimmed(word).empty())
-        object.refuse("words", "a list of words, none of them blank,");
+        object.refuse("words", "a list of words, none of them blank");
   }
   if (object.has("values")) {
     const json& values = object.at("values");
@@ -193,12 +193,12 @@ void read_multi_label(const JsonObject& root, TaskFile& task) {
   if (!task.layout.multi_label)
     return;
   if (!task.layout.words.empty())
-    root.refuse("multi_label", "false, because \"data.words\" gives each word one label,");
+    root.refuse("multi_label", "false, because \"data.words\" gives each word one label");
   const auto by_label = [](const SampleSize& size) { return size.per_label > 0; };
   if (task.few_shot &&
       (by_label(task.few_shot->train) || (task.few_shot->dev && by_label(*task.few_shot->dev))))
     root.refuse("few_shot", "\"total\" instead of \"per_label\", because with \"multi_label\" an example has "
-                            "several labels or none,");
+                            "several labels or none");
 }
 
 void read_negative_label(const JsonObject& root, TaskFile& task) {
@@ -217,7 +217,7 @@ void read_labels(const JsonObject& root, TaskFile& task) {
   const json& labels = root.at("labels");
   if (labels.is_string() && labels.get<std::string>() == "data") {
     if (!task.layout.label)
-      root.refuse("labels", "a list of labels, or \"data\" with a column \"data.label\",");
+      root.refuse("labels", "a list of labels, or \"data\" with a column \"data.label\"");
     task.labels_from_data = true;
     return;
   }
@@ -274,6 +274,8 @@ void read_template(const JsonObject& root, TaskFile& task) {
   if (root.at("template").is_string()) {
     task.template_text = root.text("template");
   } else {
+    if (!root.at("template").is_object())
+      root.refuse("template", "a string or an object");
     const JsonObject object = root.object("template", {"text", "file", "line", "component", "options"});
     if (object.has("text") == object.has("file"))
       object.refuse(object.has("text") ? "file" : "text", "exactly one of \"text\" and \"file\"");

@@ -106,7 +106,7 @@ TEST_CASE("alternatives: one list column, or one column per alternative") {
   CHECK(error_of(task("[\"a\"]")).find("two or more columns") != std::string::npos);
   CHECK(error_of(task("true")).find("a column name or a column number") != std::string::npos);
   CHECK(error_of(R"({"data": {"words": {"w": 1}, "choices": {"w": "a"}}, "template": "{x}"})")
-            .find("a name that \"data.words\" does not use") != std::string::npos);
+            .find("a name that \"data.words\" does not use as well") != std::string::npos);
 }
 
 TEST_CASE("every key is parsed") {
@@ -154,22 +154,23 @@ TEST_CASE("errors name the file, the key and the expected value") {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"({"templete": "x"})", "dir/task.json: unknown key \"templete\". Did you mean \"template\"?"},
       {R"({"template": "x", "data": {"fields": {"text": 0}}})",
-       "dir/task.json: \"data.fields.text\" is 0; a whole number from 1 to 100000 was expected."},
+       "dir/task.json: \"data.fields.text\" is 0; expected a whole number from 1 to 100000."},
       {R"({"template": "x", "data": {"feilds": {}}})", "unknown key \"data.feilds\". Did you mean \"fields\"?"},
       {R"({"template": "x", "labels": [{"name": "a", "word": []}]})",
        "unknown key \"labels[0].word\". Did you mean \"words\"?"},
       {R"({"template": "x", "labels": [{"name": "a", "words": "w"}]})",
-       "\"labels[0].words\" is \"w\"; a list of strings was expected."},
+       "\"labels[0].words\" is \"w\"; expected a list of strings."},
       {R"({"template": "x", "labels": [{"name": "a", "values": [1]}, {"name": "b", "values": ["1"]}]})",
        "belongs to two labels, \"a\" and \"b\""},
       {R"({"template": "x", "labels": [{"name": "a", "words": []}]})",
-       "\"labels[0].words\" is an empty list; one word or more (without the key, the name is the word) was expected."},
+       "\"labels[0].words\" is an empty list; expected at least one word (omit the key to use the label name)."},
       {R"({"template": "x", "labels": [{"name": "a", "words": ["w", " "]}]})",
-       "none of them blank, was expected"},
+       "expected a list of words, none of them blank."},
       {R"({"template": "x", "data": {"separator": "ab"}})",
-       "\"data.separator\" is \"ab\"; one character, \"tab\" or \"blank\" was expected."},
+       "\"data.separator\" is \"ab\"; expected one character, \"tab\" or \"blank\"."},
       {R"({"data": {}})", "the key \"template\" is missing"},
-      {R"({"template": "x", "truncate": "middle"})", "one of tail, head, balanced, windows was expected"},
+      {R"({"template": 5})", "dir/task.json: \"template\" is 5; expected a string or an object."},
+      {R"({"template": "x", "truncate": "middle"})", "expected one of tail, head, balanced, windows"},
       {R"({"template": "x", "max_length": -1})", "\"max_length\" is -1"},
       {R"({"template": "x", "few_shot": {"per_label": 2, "total": 3}})", "exactly one of per_label and total"},
       {R"({"template": {"text": "x", "file": "y"}})", "exactly one of \"text\" and \"file\""},
@@ -178,11 +179,11 @@ TEST_CASE("errors name the file, the key and the expected value") {
       {R"({"template": "x", "data": {"dev": "d.tsv"}, "split": {"dev": 0.1}})", "\"split.dev\""},
       {R"({"template": "x", "template": "y"})", "appears twice"},
       {R"({"template": "x",})", "line 1, column"},
-      {R"([])", "the document is an empty list; an object was expected"},
+      {R"([])", "the document is an empty list; expected an object"},
       {R"({"template": "x", "metric": "entity-f2"})",
-       "\"metric\" is \"entity-f2\"; one of accuracy, macro-f1, "
+       "\"metric\" is \"entity-f2\"; expected one of accuracy, macro-f1, "
        "micro-f1, samples-f1, entity-f1, exact-match, bleu, rouge-l, chrf, "
-       "squad-em, squad-f1 (did you mean \"entity-f1\"?) was expected."},
+       "squad-em, squad-f1 (did you mean \"entity-f1\"?)."},
       {R"({"template": "x", "metric": 1})", "\"metric\" is 1"},
       {R"({"template": "x", "verbalizer": {"options": {"a": null}}})", "\"verbalizer.options.a\" is null"},
   };

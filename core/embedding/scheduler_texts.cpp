@@ -41,7 +41,11 @@ public:
 
   void finished(int64_t number, std::vector<Generated> texts, int64_t most) override {
     const auto& [ready, growing, cut, tokens] = running_.at(number);
-    Answer answer{.pipeline = ready.pipeline, .cut = cut, .most_tokens = most, .prompt_tokens = tokens};
+    Answer answer;
+    answer.pipeline = ready.pipeline;
+    answer.cut = cut;
+    answer.most_tokens = most;
+    answer.prompt_tokens = tokens;
     for (const Generated& text : texts)
       answer.new_tokens += std::ssize(text.ids);
     answer.continued = ready.row.request->generate.has_value();

@@ -17,7 +17,7 @@ void open_cuda() {
   if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_LOCAL))
     return;
   const char* reason = ::dlerror();
-  throw UsageError("The device cuda needs LibTorch's CUDA part, which could not be loaded (" +
+  throw UsageError("the device cuda needs LibTorch's CUDA part, which could not be loaded (" +
                    registry::sentence_of(reason ? reason : "no reason given") +
                    "); install it with `./run setup --cuda`, or use the device cpu.");
 }
@@ -29,16 +29,16 @@ at::Device open_device(const std::string& name) {
     return at::kCPU;
   const std::string number = name.starts_with("cuda:") ? name.substr(5) : name == "cuda" ? "0" : "";
   if (number.empty() || number.size() > 3 || number.find_first_not_of("0123456789") != std::string::npos)
-    throw UsageError("There is no device \"" + name + "\"; expected cpu, cuda or cuda:NUMBER.");
+    throw UsageError("there is no device \"" + name + "\"; expected cpu, cuda or cuda:NUMBER.");
   open_cuda();
   const int64_t count = at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
   if (count <= 0)
     throw UsageError(
-        "The device " + name +
+        "the device " + name +
         " can't be used: this machine has no GPU that LibTorch can use, or lacks its driver; use the device cpu.");
   const int64_t index = std::stoll(number);
   if (index >= count)
-    throw UsageError("The device " + name + " does not exist: there are " + std::to_string(count) +
+    throw UsageError("the device " + name + " does not exist: there are " + std::to_string(count) +
                      " GPUs, numbered from 0; choose one of them.");
   return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
 }
@@ -54,7 +54,7 @@ NumberFormat format_named(const std::string& name) {
     return {at::kFloat, MatrixForm::stored};
   if (name == "int8")
     return {at::kFloat, MatrixForm::int8};
-  throw UsageError("There is no number format \"" + name +
+  throw UsageError("there is no number format \"" + name +
                    "\"; expected float32, bfloat16, float16, stored or int8.");
 }
 

@@ -144,8 +144,9 @@ void check_slots(const TaskPipeline& pipeline) {
     return;
   const int64_t has = pipeline.prompt_template->answer_slots(), needs = pipeline.verbalizer->num_answer_slots();
   if (needs > 0 && has != needs)
-    throw UsageError("the template has " + std::to_string(has) + " answer slots, but the verbalizer \"" +
-                     pipeline.record.verbalizer.component + "\" needs " + std::to_string(needs) + ".");
+    throw UsageError("the template has " + std::to_string(has) + (has == 1 ? " answer slot" : " answer slots") +
+                     ", but the verbalizer \"" + pipeline.record.verbalizer.component + "\" needs " +
+                     std::to_string(needs) + ".");
 }
 
 void prepare_verbalizer(TaskPipeline& pipeline, const Model& model, NamedByOptions named) {

@@ -117,6 +117,33 @@ RecordLayout remembered(const Values& values, const CardColumns& card, const std
 
 } // namespace
 
+void check_roles(const Values& values, const std::vector<std::string>& fields) {
+  std::vector<std::string> known{"label", "id", "card", "answers", "references"};
+  known.insert(known.end(), fields.begin(), fields.end());
+  for (const auto& [role, column] : values.pairs("column")) {
+    // Lists may be read by the verbalizer alone.
+    if (role.starts_with("words.") || role.starts_with("choices.") ||
+        std::ranges::find(known, role) != known.end())
+      continue;
+    throw UsageError("`cuecard " + values.verb() + "`: --column " + shown(role) + "=" + shown(column) +
+                     ": the template has no field \"" + shown(role) + "\"." + did_you_mean(role, known) +
+                     (fields.empty() ? "" : " Its fields: " + listed(fields) + "."));
+  }
+}
+
+namespace {
+
+/// DataError if `--column` names a column that the file does not have.
+void check_named_columns(const Values& values, const FileColumns& file, const std::string& origin) {
+  for (const auto& [role, column] : values.pairs("column"))
+    if (!has(file, parse_column(column)))
+      throw DataError(origin + ": has no column \"" + shown(column) + "\" (--column " + shown(role) + "=" +
+                      shown(column) + "); it has " + listed(file.names) + "." +
+                      did_you_mean(column, file.names));
+}
+
+} // namespace
+
 RecordLayout layout_for(const Values& values, const CardColumns& card, const std::string& bytes,
                         const std::string& origin) {
   const RecordLayout named = layout_of(values);
@@ -139,6 +166,8 @@ RecordLayout layout_for(const Values& values, const CardColumns& card, const std
     return layout;
   if (covers(named, card) && has_all(file, by_name))
     return named;
+  if (json || has_header)
+    check_named_columns(values, file, origin);
   throw DataError(origin + ": the card \"" + card.card + "\" expects " +
                   listed(numbered || all_named(expected) ? expected : by_name) + ", and the file has " +
                   (json || has_header ? listed(file.names)

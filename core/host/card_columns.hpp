@@ -24,6 +24,9 @@ struct CardColumns {
 RecordLayout layout_for(const Values& values, const CardColumns& card, const std::string& bytes,
                         const std::string& origin);
 
+/// UsageError if `--column` gives a role that no data has and that is not among `fields`: Template::fields, of all cards.
+void check_roles(const Values& values, const std::vector<std::string>& fields);
+
 /// How JSON objects that come one by one are read: by the columns of `--task` or of the card's task if they have them, else by
 /// `named`.
 class ObjectColumns {

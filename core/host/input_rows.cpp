@@ -226,7 +226,7 @@ RecordLayout with_flags(RecordLayout layout, const Values& values) {
     layout.separator = parse_separator(values.text("separator"));
     if (!layout.separator)
       throw UsageError("`cuecard " + values.verb() + "`: --separator is \"" + shown(values.text("separator")) +
-                       "\"; one character, tab or blank was expected.");
+                       "\"; expected one character, tab or blank.");
   }
   for (const auto& [role, column] : values.pairs("column"))
     place(layout, role, parse_column(column));
@@ -254,7 +254,7 @@ std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<st
                                       const CardColumns& card) {
   if (values.given("data") && values.given("text"))
     throw UsageError("`cuecard " + values.verb() +
-                     "`: texts on the command line and --data exclude each other; give one of them.");
+                     "`: texts on the command line and --data are mutually exclusive; give one of them.");
   LineRows lines = line_rows(values, fields, card);
   if (values.given("text"))
     return std::make_unique<ReadyInput>(rows_of_arguments(values, std::move(lines)));

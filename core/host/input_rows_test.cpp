@@ -61,7 +61,7 @@ using Texts = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("a byte-order mark is no part of standard input, whatever it holds") {
+TEST_CASE("a byte-order mark is not part of standard input, whatever it holds") {
   CHECK(piped("\xEF\xBB\xBF{\"text\": \"a fine film\"}\n") == Texts{"a fine film"});
   CHECK(piped("\xEF\xBB\xBF"
               "a film\r\nb\r\n") == Texts{"a film", "b"});

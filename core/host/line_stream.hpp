@@ -7,7 +7,7 @@
 
 namespace cuecard::host {
 
-/// Lines of a file descriptor, without their ends (LF or CR LF). A byte-order mark is no part of the first one, and
+/// Lines of a file descriptor, without their ends (LF or CR LF). A byte-order mark is not part of the first one, and
 /// UTF-16 is decoded. `name` begins the errors.
 class LineStream {
 public:

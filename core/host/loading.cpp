@@ -46,7 +46,7 @@ void refuse_open_slots(const TaskPipeline& pipeline) {
   const bool open_triggers = std::find(triggers.begin(), triggers.end(), -1) != triggers.end();
   if (!pipeline.prompt_template->soft_slots().empty() || open_triggers)
     throw UsageError(
-        "The template has soft slots or open trigger slots, which only a trained card can fill; remove "
+        "the template has soft slots or open trigger slots, which only a trained card can fill; remove "
         "them, or train a card and give it with --card.");
 }
 
@@ -89,6 +89,11 @@ Model load_model(const Values& values, const registry::Registry& plugins, at::De
   return model;
 }
 
+void check_cards(const Values& values) {
+  for (const std::string& given : values.texts("card"))
+    require_card(named_path(given).second);
+}
+
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
                                    const registry::Registry& plugins) {
   std::vector<LoadedCard> cards;
@@ -101,7 +106,7 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
       pipeline.name = name;
     for (const LoadedCard& other : cards)
       if (other.pipeline.name == pipeline.name)
-        throw UsageError("The cards " + other.path + " and " + given + " are both named \"" + pipeline.name +
+        throw UsageError("the cards " + other.path + " and " + given + " are both named \"" + pipeline.name +
                          "\"; name them with --card NAME=CARD.");
     cards.push_back({given, std::move(pipeline)});
   }

@@ -32,6 +32,9 @@ struct LoadedCard {
 /// card's. UsageError when two have the same name.
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model, const registry::Registry& plugins);
 
+/// DataError for a `--card` that is not a card, before anything that takes time or needs other files.
+void check_cards(const Values& values);
+
 /// How data is read for a card. `needs_answer`: labels or reference texts must be there.
 CardColumns columns_of(const TaskPipeline& pipeline, bool needs_answer = false);
 

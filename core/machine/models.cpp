@@ -78,9 +78,8 @@ std::string listed(const std::vector<NamedModel>& models) {
   throw DataError(
       given +
       ": there is no such file or folder and no model of that name; expected a model folder, a .gguf file, or " +
-      (models.empty()
-           ? "the name of a model that `./run setup` fetched or that lies in a folder of CUECARD_MODELS."
-           : "a name (its beginning will do) of " + listed(models) + ".") +
+      (models.empty() ? "the name of a model in a folder of CUECARD_MODELS."
+                      : "one of these model names (a unique prefix is enough): " + listed(models) + ".") +
       did_you_mean(lower(given), names));
 }
 

@@ -63,7 +63,7 @@ TEST_CASE("a model is found by its name, in any case, or by the beginning of one
   CHECK(folders.found("enc") == "second/encoder");
 }
 
-TEST_CASE("of a GGUF file and what was converted from it the folder goes first, and both have a name") {
+TEST_CASE("of a GGUF file and what was converted from it the folder comes first, and both have a name") {
   const Folders folders;
   std::filesystem::create_directories(folders.root() / "first/Tiny-1M.Q8");
   std::ofstream(folders.root() / "first/Tiny-1M.Q8/config.json") << "{}";
@@ -81,7 +81,7 @@ TEST_CASE("a path goes before a name") {
 TEST_CASE("an unknown model: the names that there are, and the nearest one") {
   const Folders folders;
   const std::string unknown = folders.found("encodr");
-  CHECK(contains(unknown, "of Tiny-1M.Q8, tiny-2m, encoder."));
+  CHECK(contains(unknown, "prefix is enough): Tiny-1M.Q8, tiny-2m, encoder."));
   CHECK(contains(unknown, "Did you mean \"encoder\"?"));
   CHECK(contains(folders.found("there/is/none"), "no such file or folder"));
 }

@@ -135,7 +135,7 @@ int64_t convert_model(const std::filesystem::path& from, const std::filesystem::
   const bool quantised = format.matrices == MatrixForm::int8;
   const std::string name = dtype_name(quantised ? at::kFloat : format.dtype);
   if (std::filesystem::exists(to) && !(std::filesystem::is_directory(to) && std::filesystem::is_empty(to)))
-    throw UsageError(to.string() + ": already exists; remove it or choose another directory.");
+    throw UsageError(to.string() + ": already exists; choose another folder.");
   const ModelFiles model = open_model(from, {.dtype = quantised ? at::kFloat : format.dtype});
   AtomicDirectory directory(to);
   int64_t in_float32 = 0;

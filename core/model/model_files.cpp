@@ -114,10 +114,10 @@ void refuse_quantised(const Configuration& configuration) {
 ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& options) {
   if (!std::filesystem::exists(path / "config.json") && std::filesystem::exists(path / "adapter_config.json"))
     throw DataError(path.string() +
-                    ": is a PEFT adapter and no model; give the model that it was trained for, and "
+                    ": is a PEFT adapter, not a model; give the model that it was trained for, and "
                     "make a card of the adapter with `cuecard card import`.");
   if (!std::filesystem::exists(path / "config.json"))
-    throw DataError(path.string() + ": has no config.json; expected a model directory in Hugging Face layout, "
+    throw DataError(path.string() + ": has no config.json; expected a model folder in Hugging Face layout, "
                                     "or give a .gguf file.");
   Configuration configuration = read_configuration(path / "config.json");
   override_start_and_end_tokens(path, configuration);
@@ -162,7 +162,8 @@ ModelFiles open_model(const std::filesystem::path& path, const OpenModel& option
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status))
-    throw DataError(path.string() + ": no such file or directory; expected a model directory or a .gguf file.");
+    throw DataError(path.string() +
+                    ": there is no such file or folder; expected a model folder or a .gguf file.");
   return std::filesystem::is_directory(status) ? open_directory(path, options) : open_gguf(path, options);
 }
 

@@ -147,14 +147,14 @@ TEST_CASE("model: the error names the missing file") {
   CHECK(contains(error_of(folder), "\"model-00001-of-00002.safetensors\" and no model.safetensors.index.json"));
   folder.write("pytorch_model.bin", "pickle");
   CHECK(contains(error_of(folder), "safe_serialization=True"));
-  CHECK(contains(sentence([&] { open_model(folder.path() / "none"); }), "no such file or directory"));
+  CHECK(contains(sentence([&] { open_model(folder.path() / "none"); }), "no such file or folder"));
   CHECK(contains(sentence([&] { open_model(folder.path() / "config.json"); }), "doesn't start with \"GGUF\""));
 }
 
 TEST_CASE("model: quantised folders and adapters are named") {
   TestFolder folder;
   folder.write("adapter_config.json", "{}");
-  CHECK(contains(error_of(folder), "is a PEFT adapter and no model"));
+  CHECK(contains(error_of(folder), "is a PEFT adapter, not a model"));
   write_model_directory(folder);
   write_safetensors(folder.path() / "model.safetensors", {{"x", at::ones({2})}});
   auto document = nlohmann::json::parse(config);

@@ -138,14 +138,15 @@ private:
     else if (is_embedding(in_model) && !is_module_to_save(config, in_model) && entry.shape.size() == 2)
       adapter_.embeddings[in_model] = file_.tensor(name);
     else
-      throw DataError(where(name) +
-                      (in_model.empty()          ? "is unknown"
-                       : config.updates_layers() ? "changes the model otherwise"
-                                                 : "would replace weights of the model") +
-                      "; of a " + name_of(config.type) + " adapter for " + name_of(config.task) +
-                      ", a card can hold only the " +
-                      (config.updates_layers() ? "updates of linear layers" : "trained prompt") +
-                      (config.has_head() ? " and the classification head." : "."));
+      throw DataError(
+          where(name) +
+          (in_model.empty()          ? "is unknown"
+           : config.updates_layers() ? "can't be imported"
+                                     : "would replace weights of the model") +
+          "; of a " + name_of(config.type) + " adapter, a card can hold only the " +
+          (config.updates_layers() ? "updates of linear layers in the blocks" : "trained prompt") +
+          (config.has_head() ? " and the classification head" : "") +
+          (config.updates_layers() ? ", no embedding layers or other modules of \"modules_to_save\"." : "."));
   }
 
   at::Tensor to_float(const std::string& name, const SafetensorsEntry& entry) const {
@@ -219,7 +220,7 @@ Adapter read_adapter(const std::filesystem::path& folder) {
 void check_adapter_place(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder) &&
       !(std::filesystem::is_directory(folder) && std::filesystem::is_empty(folder)))
-    throw UsageError(folder.string() + ": already exists; choose another folder for the adapter.");
+    throw UsageError(folder.string() + ": already exists; choose another folder.");
 }
 
 void write_adapter(const Adapter& adapter, const std::filesystem::path& folder) {

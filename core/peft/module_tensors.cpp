@@ -70,7 +70,7 @@ const LinearLayer& layer_of(std::string_view module, const Adapter& adapter, con
   }
   if (!found)
     throw DataError(adapter.folder.string() + ": updates the module \"" + std::string(module).substr(0, 120) +
-                    "\", which is no linear layer in the " + backbone.shape().family +
+                    "\", which is not a linear layer in the " + backbone.shape().family +
                     " model's blocks; use the model that it was trained on.");
   return *found;
 }

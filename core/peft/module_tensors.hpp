@@ -28,7 +28,7 @@ void check_module_tensors(const Adapter& adapter, const std::string& origin);
 
 /// Low-rank updates or rescalings. A module is the layer of the same name, or the only one whose name is the end of the module's
 /// name or ends with it: checkpoints may lack the name of the stack ("bert.", "transformer.") or have it in addition. Throws
-/// DataError when a module is no linear layer of the backbone or has other sizes.
+/// DataError when a module is not a linear layer of the backbone or has other sizes.
 Conditioning updates_of(const Adapter& adapter, const Backbone& backbone);
 
 /// Sets the module tensors of `adapter` and the fields in its configuration that describe them.

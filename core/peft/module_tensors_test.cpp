@@ -112,7 +112,7 @@ TEST_CASE("variants of LoRA that a card can't hold are refused with the field") 
                                    {"trainable_token_indices", {1}}})
     CHECK(contains(config_error(key, value), std::string("adapter_config.json: \"") + key + "\" is "));
   CHECK(contains(config_error("use_dora", true),
-                 "expected none, since a card does not support weight-decomposed updates (DoRA)"));
+                 "expected false, since a card does not support weight-decomposed updates (DoRA)"));
   CHECK(contains(config_error("bias", "lora_only"), "\"bias\" is \"lora_only\"; expected \"none\""));
   CHECK(contains(config_error("init_lora_weights", "pissa"), "\"init_lora_weights\" is \"pissa\""));
   CHECK(config_error("init_lora_weights", "gaussian").empty());
@@ -120,7 +120,11 @@ TEST_CASE("variants of LoRA that a card can't hold are refused with the field") 
   CHECK(config_error("layer_replication", json::array()).empty());
   CHECK(config_error("target_modules", "all-linear").empty());
   CHECK(config_error("task_type", nullptr).empty());
-  CHECK(contains(config_error("lora_alpha", -1), "expected a positive number"));
+  CHECK(contains(config_error("lora_alpha", -1), "expected a number above 0, up to 1e9"));
+  CHECK(contains(config_error("lora_alpha", 1e38),
+                 "\"lora_alpha\" is 1e+38; expected a number above 0, up to 1e9"));
+  CHECK(contains(config_error("lora_bias", true), "\"lora_bias\" is true; expected false"));
+  CHECK(contains(config_error("layer_replication", {{0, 2}}), "; expected none"));
   CHECK(contains(config_error("lora_dropout", 1), "expected a number from 0 to below 1"));
   CHECK(contains(config_error("alpha_pattern", {{"layers.[0-3].*", 2}}),
                  "expected module names, not other regular expressions"));
@@ -141,11 +145,12 @@ TEST_CASE("tensors that contradict the configuration or each other are refused")
     more[name] = tensor;
     return read(lora_config(), more).error;
   };
-  CHECK(contains(with("base_model.model." + q0 + ".bias", at::zeros({6})),
-                 "changes the model otherwise; of a LORA adapter for "
-                 "CAUSAL_LM, a card can hold only the updates of linear layers."));
+  CHECK(contains(
+      with("base_model.model." + q0 + ".bias", at::zeros({6})),
+      "can't be imported; of a LORA adapter, a card can hold only the updates of linear layers in the blocks, "
+      "no embedding layers or other modules of \"modules_to_save\"."));
   CHECK(contains(with("base_model.model.model.embed_tokens.lora_embedding_A", at::zeros({2, 9})),
-                 "changes the model otherwise"));
+                 "can't be imported; of a LORA adapter"));
   CHECK(contains(with("prompt_embeddings", at::zeros({2, 4})), "\"prompt_embeddings\" is unknown"));
   CHECK(with("base_model.model.lm_head.weight", at::zeros({9, 4}))
             .empty()); // saved because the vocabulary was resized
@@ -180,7 +185,7 @@ TEST_CASE("modules are matched by the end of their names at a dot") {
   CHECK(contains(sentence([&] { weight("query"); }),
                  "may be \"encoder.layer.0.query.weight\" or \"encoder.layer.10.query.weight\""));
   CHECK(contains(sentence([&] { weight("pooler.dense"); }),
-                 "\"pooler.dense\", which is no linear layer in the bert model's blocks"));
+                 "\"pooler.dense\", which is not a linear layer in the bert model's blocks"));
   const Adapter twice = adapter_of(Type::ia3, {{"encoder.layer.0.query.ia3_l", at::zeros({4, 1})},
                                                {"bert.encoder.layer.0.query.ia3_l", at::zeros({4, 1})}});
   CHECK(contains(sentence([&] { updates_of(twice, bare); }),

@@ -29,7 +29,7 @@ constexpr std::array<const char*, 3> plain_initialisations{"gaussian", "eva", "o
 
 double positive(const json& value, const std::string& name, const Fields& fields) {
   if (!value.is_number() || !(value.get<double>() > 0) || value.get<double>() > 1e9)
-    fields.refuse(name, "a positive number");
+    fields.refuse(name, "a number above 0, up to 1e9");
   return value.get<double>();
 }
 
@@ -80,7 +80,8 @@ Value in_pattern(const std::map<std::string, Value>& pattern, const std::string&
 void read_lora_fields(AdapterConfig& config, const Fields& fields) {
   for (const auto& [name, meaning] : unsupported)
     if (fields.is_set(name))
-      fields.refuse(name, std::string("none, since a card does not support ") + meaning);
+      fields.refuse(name, (fields.find(name)->is_boolean() ? "false" : "none") +
+                              std::string(", since a card does not support ") + meaning);
   if (const std::string bias = fields.text("bias"); !bias.empty() && bias != "none")
     fields.refuse("bias", "\"none\", since a card does not support trained biases");
   const json* initial = fields.find("init_lora_weights");

@@ -183,7 +183,8 @@ void take_arguments(const Verb& verb, const std::vector<std::string>& given, Cue
   for (const Argument& argument : verb.arguments) {
     const std::size_t end = argument.repeatable ? given.size() : std::min(next + 1, given.size());
     if (next == end && argument.required)
-      throw UsageError("`cuecard " + verb.name + "` needs " + argument.name + ". Try: " + verb.example);
+      throw UsageError("`cuecard " + verb.name + "` needs " + argument.name + ". Example: `" + verb.example +
+                       "`.");
     for (; next < end; ++next) {
       check_value(verb, argument.name, argument.type, given[next]);
       call.values[argument.name].push_back(given[next]);
@@ -211,8 +212,8 @@ void apply_defaults(const Verb& verb, CuecardCall& call) {
     if (call.values.contains(flag.name))
       continue;
     if (flag.required)
-      throw UsageError("`cuecard " + verb.name + "` needs --" + flag.name + " " + flag.value +
-                       ". Try: " + verb.example);
+      throw UsageError("`cuecard " + verb.name + "` needs --" + flag.name + " " + flag.value + ". Example: `" +
+                       verb.example + "`.");
     if (!flag.fallback.empty())
       call.values[flag.name] = {flag.fallback};
   }
@@ -237,8 +238,13 @@ CommandLine parse(const std::vector<std::string>& given) {
     return line;
   }
   if (words.front().starts_with("-"))
-    throw UsageError("Flags come after the command, so " + words.front() +
+    throw UsageError("flags come after the command, so " + words.front() +
                      " can't come first. See `cuecard help`.");
+  if (words.size() > 1 && (words[1] == "--help" || words[1] == "-h") && !subcommands_of(words[0]).empty()) {
+    line.help = true;
+    line.group = words[0];
+    return line;
+  }
   line.verb = &take_verb(words);
   line.call.verb = line.verb->name;
 

@@ -13,6 +13,7 @@ namespace cuecard::host {
 struct CommandLine {
   const Verb* verb = nullptr; ///< null: help about the program itself was requested
   bool help = false;          ///< `--help` was given
+  std::string group;          ///< with `help`: the commands that begin with this word, as "card"; "" for all
   CuecardCall call;
 };
 

@@ -63,6 +63,13 @@ TEST_CASE("help is shown even if the rest is wrong") {
   CHECK(line.verb->name == "train");
   CHECK(line.call.values.at("tuner") == Texts{"x"});
   CHECK(parse({"eval", "--nonsense", "-h"}).help);
+  for (const char* group : {"card", "model", "plugin"}) {
+    CHECK(parse({group, "--help"}).help);
+    CHECK(parse({group, "-h"}).group == group);
+    CHECK(group_help(group).find(std::string("Usage: cuecard ") + group + " SUBCOMMAND") == 0);
+  }
+  CHECK(group_help("card").find("  import ") != std::string::npos);
+  CHECK(group_help("train").empty());
   CHECK(parse({"--version"}).verb->name == "version");
 }
 
@@ -74,12 +81,12 @@ TEST_CASE("errors name what was expected") {
        "`cuecard plugin` needs a subcommand: one of list, info, probe, manifest, new, "
        "check, pack, key, index, search, install, upgrade, remove, verify."},
       {{"plugin", "lst"}, "Did you mean \"list\"?"},
-      {{"--json"}, "Flags come after the command, so --json can't come first."},
+      {{"--json"}, "flags come after the command, so --json can't come first."},
       {{"eval", "--modle", "m"}, "`cuecard eval`: unknown flag --modle. Did you mean --model?"},
       {{"eval", "--mod", "m"}, "unknown flag --mod."},
       {{"eval", "--model"}, "`cuecard eval`: --model needs a value."},
       {{"eval", "--json=1", "--model", "m", "--card", "c"}, "--json takes no value"},
-      {{"eval", "--model", "m"}, "`cuecard eval` needs --card CARD. Try: cuecard eval"},
+      {{"eval", "--model", "m"}, "`cuecard eval` needs --card CARD. Example: `cuecard eval"},
       {{"eval", "--model", "a", "--model", "b", "--card", "c"}, "--model may be given only once"},
       {{"eval", "--model", "m", "--card", "c", "--threads", "0"},
        "--threads is \"0\"; expected a whole number from 1 to 1024."},

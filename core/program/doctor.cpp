@@ -171,7 +171,7 @@ void Diagnosis::look_at_plugins() {
   for (const registry::Folder& folder : search.folders)
     report_["plugin_folders"].push_back({{"path", folder.path.string()}, {"origin", folder.origin}});
   if (const std::string unusable = registry::Trust::standard().unusable(); !unusable.empty())
-    warn("no installed plugin is trusted: " + unusable, "mend that file, or remove it");
+    warn("no installed plugin is trusted: " + unusable, "fix or remove that file");
   for (const std::string& warning : found.warnings())
     warn(warning, "correct the search path, or the rights of the folder");
   for (const auto& plugin : found.plugins()) {
@@ -224,9 +224,8 @@ void Diagnosis::look_at_engine() {
   if (reason.starts_with("cuecard: "))
     reason = reason.substr(9);
   if (report_["libtorch"].is_null())
-    error(
-        "the engine can't be loaded: " + (reason.empty() ? "no reason was given" : reason),
-        "run ./run setup where the program was built, or name the folder of LibTorch's libraries in LD_LIBRARY_PATH");
+    error("the engine can't be loaded: " + (reason.empty() ? "no reason was given" : reason),
+          "reinstall cuecard, or name the folder of LibTorch's libraries in LD_LIBRARY_PATH");
   else
     error("the engine loads, and then its check " +
               (child.stopped()          ? "did not end within a minute"
@@ -266,8 +265,7 @@ void Diagnosis::look_at_models() {
   for (const NamedModel& model : named_models())
     report_["models"].push_back({{"name", model.name}, {"path", model.path.string()}});
   if (report_["models"].empty())
-    warn("no model is known by name",
-         "run ./run setup, name a folder of models in CUECARD_MODELS, or give --model a path");
+    warn("no model is known by name", "name a folder of models in CUECARD_MODELS, or give --model a path");
 }
 
 /// The texts of a list, or those that its objects have under `key`.

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include <cuecard/error.hpp>
 
@@ -26,6 +27,13 @@ inline std::string without_full_stop(std::string text) {
   return text;
 }
 
+/// The text as a sentence: plugins and parsers may leave its end to their caller.
+inline std::string with_full_stop(std::string text) {
+  if (!text.empty() && std::string_view(".?!").find(text.back()) == std::string_view::npos)
+    text += '.';
+  return text;
+}
+
 /// Prints the current exception and returns its exit code. Call it inside a catch block.
 inline int report_failure() {
   const auto print = [](const std::string& text) { std::cerr << "cuecard: " << text << std::endl; };
@@ -34,7 +42,7 @@ inline int report_failure() {
   } catch (const Cancelled&) {
     return exit_interrupted;
   } catch (const Error& error) {
-    print(one_line(error.what()));
+    print(with_full_stop(one_line(error.what())));
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     print("out of memory.");

@@ -114,6 +114,17 @@ std::string program_help() {
          exit_codes + "\n";
 }
 
+std::string group_help(const std::string& group) {
+  std::string text;
+  for (const Verb& verb : verbs())
+    if (!verb.hidden && verb.name.starts_with(group + " "))
+      text += entry(verb.name.substr(group.size() + 1), verb.summary, 20);
+  return text.empty()
+             ? text
+             : "Usage: cuecard " + group + " SUBCOMMAND ...\n\nSubcommands:\n" + text + "\nRun `cuecard " +
+                   group + " SUBCOMMAND --help` for more information on a subcommand.\n";
+}
+
 std::string verb_help(const Verb& verb) {
   std::string text = "cuecard " + verb.name + ": " + verb.summary + "\n\n" + usage(verb) + "\n";
   for (const Argument& argument : verb.arguments)

@@ -9,6 +9,8 @@ namespace cuecard::host {
 
 /// The list of commands.
 std::string program_help();
+/// The commands whose first word is `group`; "" if there are none.
+std::string group_help(const std::string& group);
 /// Usage, arguments, flags and an example of one command.
 std::string verb_help(const Verb& verb);
 /// Pages in roff: of the program, and of one command.

@@ -148,7 +148,9 @@ std::string command_of(const Values& values) {
   for (const Verb& verb : verbs())
     if (!verb.hidden)
       names.push_back(verb.name);
-  throw UsageError("\"" + name + "\" is not a cuecard command." + did_you_mean(name, names));
+  const std::string hint = did_you_mean(name, names);
+  throw UsageError("\"" + name + "\" is not a cuecard command." +
+                   (hint.empty() ? " See `cuecard help`." : hint));
 }
 
 int show_manual(const Values& values) {
@@ -166,17 +168,14 @@ int show_help(const Values& values) {
     std::cout << program_help();
     return 0;
   }
-  bool any = false;
-  for (const Verb& verb : verbs()) {
-    if (verb.hidden)
-      continue;
-    if (verb.name == name || verb.name.starts_with(name + " ")) {
-      std::cout << (any ? "\n" : "") << verb_help(verb);
-      any = true;
-    }
+  if (const std::string group = group_help(name); !group.empty()) {
+    std::cout << group;
+    return 0;
   }
-  if (!any)
+  const Verb* const verb = find_verb(name);
+  if (!verb || verb->hidden)
     refuse_command(name);
+  std::cout << verb_help(*verb);
   return 0;
 }
 

@@ -18,7 +18,7 @@ namespace {
 /// `train --tuner NAME --help` also shows the tuner's own options.
 void print_help(const CommandLine& line) {
   if (!line.verb) {
-    std::cout << program_help();
+    std::cout << (line.group.empty() ? program_help() : group_help(line.group));
     return;
   }
   std::cout << verb_help(*line.verb);

@@ -60,7 +60,7 @@ Server::Server(ServerSettings settings)
   log_.say(std::string("listening on ") + (settings_.tls ? "https" : "http") + "://" +
            (six ? "[" + bound.host + "]" : bound.host) + ":" + std::to_string(bound.port) + ".");
   if (!bound.loopback && settings_.keys.none())
-    log_.warn("whoever reaches this address can use the server; give it an --api-key-file.");
+    log_.warn("no authentication: anyone who can reach this address can use the server; set --api-key-file.");
   listener_->accept();
   thread_ = std::thread([this] { run(); });
 }
@@ -228,9 +228,8 @@ std::optional<Reply> Server::refuse(const HttpRequest& head) {
   if (found.route && !found.route->serve)
     return std::nullopt;
   if (!settings_.keys.admit(head.authorization))
-    return reply_of(form,
-                    Problem(401, "a valid API key was expected in the header \"Authorization: Bearer KEY\".",
-                            "invalid_api_key"));
+    return reply_of(form, Problem(401, "expected a valid API key in the header \"Authorization: Bearer KEY\".",
+                                  "invalid_api_key"));
   if (!found.route && !found.allowed.empty()) {
     Reply reply = reply_of(form, Problem(405, "this path takes " + found.allowed + "."));
     reply.headers.emplace_back("Allow", found.allowed);

@@ -113,7 +113,7 @@ PluginPlace PluginPlace::chosen(const std::string& folder, bool system) {
     return PluginPlace(folder);
   const fs::path user = registry::user_plugin_folder();
   if (user.empty())
-    throw UsageError("Neither XDG_DATA_HOME nor HOME is set to an absolute path; name a folder with --dir.");
+    throw UsageError("neither XDG_DATA_HOME nor HOME is set to an absolute path; name a folder with --dir.");
   return PluginPlace(user);
 }
 

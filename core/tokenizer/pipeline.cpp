@@ -151,7 +151,7 @@ std::string Pipeline::decode(std::span<const int64_t> ids, bool skip_special) co
 std::string Pipeline::piece(int64_t id) const {
   if (const std::string* piece = find_piece(id))
     return *piece;
-  throw DataError("Token id " + std::to_string(id) + " is not in the vocabulary, whose ids range from 0 to " +
+  throw DataError("token id " + std::to_string(id) + " is not in the vocabulary, whose ids range from 0 to " +
                   std::to_string(size_ - 1) + ".");
 }
 

@@ -10,15 +10,15 @@ void ManualTuner::prepare(const Problem& problem) {
   for (const Task& task : problem.tasks) {
     const std::size_t soft = task.prompt_template.soft_slots().size();
     if (soft > 0)
-      throw UsageError(
-          "the template of task \"" + task.name + "\" has " + std::to_string(soft) +
-          " soft slots, and the tuner \"manual\" does not train them: use the tuner \"prompt-tuning\", or "
-          "remove them");
+      throw UsageError("the template of task \"" + task.name + "\" has " + std::to_string(soft) +
+                       (soft == 1 ? " soft slot" : " soft slots") +
+                       ", and the tuner \"manual\" does not train them: use the tuner \"prompt-tuning\", or "
+                       "remove them.");
     const std::vector<int64_t>& triggers = task.prompt_template.triggers();
     if (std::find(triggers.begin(), triggers.end(), -1) != triggers.end())
       throw UsageError("the template of task \"" + task.name +
                        "\" has trigger slots without a token, and the tuner \"manual\" does not search for "
-                       "tokens: use a tuner that does, or remove them");
+                       "tokens: use a tuner that does, or remove them.");
   }
 }
 

@@ -66,7 +66,7 @@ TEST_CASE("the manual tuner refuses soft slots and names a tuner that trains the
     tuner.prepare(setting.problem);
     FAIL("no error");
   } catch (const UsageError& error) {
-    CHECK(std::string(error.what()).find("1 soft slots") != std::string::npos);
+    CHECK(std::string(error.what()).find("1 soft slot,") != std::string::npos);
     CHECK(std::string(error.what()).find("prompt-tuning") != std::string::npos);
   }
 }

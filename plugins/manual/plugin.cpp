@@ -38,4 +38,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("manual", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("manual", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

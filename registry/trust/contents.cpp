@@ -64,7 +64,7 @@ Contents read_contents(std::span<const unsigned char> bytes, const std::string& 
   Contents contents;
   contents.id = fields.text("id");
   if (!is_plugin_id(contents.id))
-    fields.refuse("id", "is no plugin id, lower-case words joined by \"-\"");
+    fields.refuse("id", "is not a valid plugin id, lower-case words joined by \"-\"");
   contents.version = fields.text("version");
   if (contents.version.empty() || contents.version.size() > longest_version)
     fields.refuse("version", "is empty or longer than " + std::to_string(longest_version) + " characters");
@@ -90,9 +90,9 @@ Signature read_signature(std::span<const unsigned char> bytes, const std::string
   JsonFields fields(json, named);
   Signature signature{fields.text("key"), fields.text("signature")};
   if (!is_public_key(signature.key))
-    fields.refuse("key", "is no Ed25519 public key in base64");
+    fields.refuse("key", "is not an Ed25519 public key in base64");
   if (!is_signature(signature.signature))
-    fields.refuse("signature", "is no Ed25519 signature in base64");
+    fields.refuse("signature", "is not an Ed25519 signature in base64");
   fields.nothing_else();
   return signature;
 }

@@ -63,7 +63,7 @@ TEST_CASE("contents that no archive has are refused") {
                          DataError);
   };
   refused("cuecard-plugin/1", "cuecard-plugin/2", "this host reads \"cuecard-plugin/1\"");
-  refused("\"my-tuner\"", "\"../my-tuner\"", "is no plugin id");
+  refused("\"my-tuner\"", "\"../my-tuner\"", "is not a valid plugin id");
   refused("README.md", "README", "files[1].name\" is not README.md");
   refused("my-tuner.so", "../tuner.so", "is not my-tuner.so");
   refused(std::string(64, 'a'), std::string(63, 'a'), "64 lower-case hexadecimal digits");

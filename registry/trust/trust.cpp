@@ -60,7 +60,8 @@ TrustPolicy TrustPolicy::read(const fs::path& file) {
                     "holds \"" + hash.substr(0, 80) + "\", which is not 64 lower-case hexadecimal digits");
   for (const std::string& key : policy.keys)
     if (!is_public_key(key))
-      fields.refuse("keys", "holds \"" + key.substr(0, 80) + "\", which is no Ed25519 public key in base64");
+      fields.refuse("keys",
+                    "holds \"" + key.substr(0, 80) + "\", which is not an Ed25519 public key in base64");
   fields.nothing_else();
   return policy;
 }

@@ -1,4 +1,4 @@
-/// contract-layouts [FILE]: prints the sizes, offsets and places in virtual tables of what crosses the border between a host and a plugin,
+/// contract-layouts [FILE]: prints the sizes, offsets and places in virtual tables of what crosses the ABI boundary between a host and a plugin,
 /// or compares them with those that were recorded in FILE, line by line.
 ///
 /// A plugin that was built by a release relies on them. docs/versioning.md says which may change, and with which version.

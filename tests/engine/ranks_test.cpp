@@ -200,7 +200,7 @@ void check_same_bits(const Outcome& a, const Outcome& b) {
 
 } // namespace
 
-TEST_CASE("rows are shared out by size, the longest first, each to the rank with least") {
+TEST_CASE("rows are distributed by size, the longest first, each to the rank with least") {
   CHECK(shared_out({1, 5, 3, 3, 2}, 2) == std::vector<int64_t>{1, 0, 1, 1, 0});
   CHECK(shared_out({4, 4, 4}, 4) == std::vector<int64_t>{0, 1, 2});
   CHECK(shared_out({}, 3).empty());
@@ -246,7 +246,7 @@ TEST_CASE("each rank forwards its part of the examples, and the counters are tho
   CHECK(ranks[0].result.counters.tokens_forwarded == alone.tokens_forwarded);
 }
 
-TEST_CASE("a search of tokens shares out its candidates") {
+TEST_CASE("a search of tokens distributes its candidates") {
   Setting setting{.tuner = "autoprompt",
                   .text = "{text} so{\"trigger\"}{\"trigger\"} was{\"mask\"}",
                   .options = {{"candidates", "9"}, {"iterations", "3"}},

@@ -192,6 +192,6 @@ TEST_CASE("rules: two answer slots of an example, each calibrated") {
   one_slot.labels = pipeline.labels;
   one_slot.label_words = {{"bad", "film"}, {"good", "plot"}};
   CHECK_THROWS_WITH_AS(make_pipeline(model, plugins(), one_slot),
-                       doctest::Contains("has 1 answer slots, but the verbalizer \"rules\" needs 2"),
+                       doctest::Contains("has 1 answer slot, but the verbalizer \"rules\" needs 2"),
                        UsageError);
 }

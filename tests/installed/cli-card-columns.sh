@@ -61,6 +61,12 @@ expect 3 'expects column "review" \(text\), and the file has "body", "stars"' pr
 run eval --card named.card --model "$llama" --data other.csv --column text=body --column label=stars >table
 expect 3 'no column "review"' eval --card toy.card --model "$llama" --data other.csv --task named.json
 
+# Flags that name no field of the template, or no column of the file.
+expect 2 'the template has no field "txet". Did you mean "text"' eval --card named.card --model "$llama" --data other.csv --column txet=body --column label=stars
+expect 2 'the template has no field "foo"\. Its fields: "?text"?\.' fill --model "$llama" --template '{text}{"mask"}' --column foo=body --data other.csv
+expect 3 'other.csv: has no column "strs" \(--column label=strs\); it has "body", "stars". Did you mean "stars"' \
+  eval --card named.card --model "$llama" --data other.csv --column text=body --column label=strs
+
 # Cards of earlier versions don't know; the sentence says what to give.
 cp -r toy.card old.card
 python3 -c 'import json; card = json.load(open("old.card/card.json")); del card["data"]; json.dump(card, open("old.card/card.json", "w"))'

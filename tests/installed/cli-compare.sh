@@ -68,7 +68,7 @@ sections = {part.partition("</h2>")[0]: part for part in open("page.html").read(
 assert sections["Training loss by step"].count("<polyline") == 4
 assert sections["Comparison of runs"].count("<circle") == 6
 assert sections["Confusion matrices"].count("<h3>") == sections["Confusion matrices"].count("<table>") == 4
-assert sections["Calibration: share of correct predictions by probability"].count("<polyline") == 1
+assert sections["Calibration: fraction of correct predictions by probability"].count("<polyline") == 1
 wrong = bool(lines("eval-0.json")[0]["mistakes"])
 assert ("Worst mistakes" in sections) == wrong and sections.get("Worst mistakes", "").count("<table>") == wrong
 assert sections["What was run"].count("<table>") == 6

@@ -56,6 +56,13 @@ before, after = without_summary("same")
 assert before["scores"] == after["scores"], (before, after)
 PYTHON
 
+# The model that the adapter names and the one that is given.
+cp -r "$llama" renamed-model
+cuecard card import "$adapters/llama-prefix" --model renamed-model --out renamed.card >out 2>err
+grep -q 'warning: the adapter was trained for the model "llama-tied" .*, and --model is "renamed-model"' err
+cuecard card import "$adapters/llama-prefix" --model "$llama" --out plain.card >out 2>err
+if grep -q 'was trained for' err; then exit 1; fi
+
 # Invalid flags and files.
 expect 2 'takes more values|is required|--out' card import "$adapters/llama-prefix" --model "$llama"
 expect 2 'omit --template and --label' card import "$adapters/llama-prefix" --model "$llama" --task toy.json --label a --out no.card

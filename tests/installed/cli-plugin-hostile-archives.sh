@@ -8,7 +8,7 @@ cp "$SOURCE/LICENSE" LICENSE
 echo 'A tuner.' >README.md
 cuecard plugin key new author.pem >key.txt
 cuecard plugin pack "$PLUGINS/prompt-tuning.so" --out good.tar.gz --key author.pem >packed
-python3 -m plugin_archives variant "$PLUGINS/prompt-tuning.so" later 0.2.0
+python3 -m plugin_archives variant "$PLUGINS/prompt-tuning.so" later 0.3.0
 cuecard plugin pack later/prompt-tuning.so --out later.tar.gz --key author.pem >packed
 python3 -m plugin_archives hostile later.tar.gz hostile
 cuecard plugin install good.tar.gz >installed 2>&1
@@ -36,7 +36,7 @@ mkdir index && cp hostile/changed-library.tar.gz index
 status=0
 cuecard plugin index index 2>err || status=$?
 [ $status -eq 3 ] && grep -q 'prompt-tuning.so was changed' err && [ ! -e index/index.json ] && [ -z "$(ls -A temporary)" ]
-cuecard plugin install later.tar.gz 2>&1 | grep 'replaces 0.1.0' >/dev/null
+cuecard plugin install later.tar.gz 2>&1 | grep 'replaces 0.2.0' >/dev/null
 
 # An installation that is killed leaves what was there, and the next one works.
 python3 - <<'PYTHON'

@@ -6,9 +6,9 @@ unset XDG_DATA_HOME XDG_CONFIG_HOME CUECARD_PLUGIN_PATH CUECARD_PLUGIN_INDEX htt
 mkdir home index
 cp "$SOURCE/LICENSE" LICENSE
 echo 'A tuner.' >README.md
-cuecard plugin pack "$PLUGINS/prompt-tuning.so" --out index/prompt-tuning-0.1.0.tar.gz >/dev/null
+cuecard plugin pack "$PLUGINS/prompt-tuning.so" --out index/prompt-tuning-0.2.0.tar.gz >/dev/null
 cuecard plugin index index >/dev/null
-cp -r index longer && echo more >>longer/prompt-tuning-0.1.0.tar.gz
+cp -r index longer && echo more >>longer/prompt-tuning-0.2.0.tar.gz
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.pem -out authority.pem -days 2 \
   -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
 cat >server.py <<'PYTHON'
@@ -56,7 +56,7 @@ expect 3 'begin with https://' plugin search --index http://localhost:$plain/ind
 expect 3 'begin with https://' plugin search --index file://$PWD/index
 expect 3 'could not be downloaded: .*404' plugin search --index https://localhost:$secure/nothing
 expect 3 'could not be downloaded: ' plugin search --index https://localhost:$secure/to-http
-expect 0 '^prompt-tuning 0.1.0' plugin search --index https://localhost:$secure/to-https
+expect 0 '^prompt-tuning 0.2.0' plugin search --index https://localhost:$secure/to-https
 expect 3 'is larger than expected' plugin install prompt-tuning --index https://localhost:$secure/longer
 [ ! -e home/.local/share/cuecard/plugins ] || [ -z "$(find home -type f)" ]
 expect 0 'is installed in' plugin install prompt-tuning --index https://localhost:$secure/index/index.json

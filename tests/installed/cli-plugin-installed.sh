@@ -6,7 +6,7 @@ mkdir -p home/.config/cuecard
 umask 022
 cp "$SOURCE/LICENSE" LICENSE
 echo 'A tuner.' >README.md
-python3 -m plugin_archives variant "$PLUGINS/prompt-tuning.so" later 0.2.0
+python3 -m plugin_archives variant "$PLUGINS/prompt-tuning.so" later 0.3.0
 cuecard plugin pack later/prompt-tuning.so --out later.tar.gz >packed
 cuecard plugin install later.tar.gz >installed 2>&1
 printf 'I saw a red apple\tred\nI saw a blue apple\tblue\n' >rows.tsv
@@ -20,7 +20,7 @@ JSON
 model=$SOURCE/tests/golden/models/llama-tied
 train() { cuecard train --task task.json --model "$model" --tuner prompt-tuning --steps 2 --quiet --out "$1" >trained; }
 train one.card
-cuecard card info one.card --json | grep '"plugin_version":"0.2.0"' >/dev/null
+cuecard card info one.card --json | grep '"plugin_version":"0.3.0"' >/dev/null
 cuecard predict --card one.card --model "$model" --quiet 'I saw a red apple' | grep '"label"' >/dev/null
 
 echo '{"trust": "listed", "hashes": []}' >home/.config/cuecard/plugin-trust.json
@@ -30,4 +30,4 @@ train two.card 2>err || status=$?
 # Without it the one that came with the program is used again.
 cuecard plugin remove prompt-tuning >removed
 train three.card
-cuecard card info three.card --json | grep '"plugin_version":"0.1.0"' >/dev/null
+cuecard card info three.card --json | grep '"plugin_version":"0.2.0"' >/dev/null

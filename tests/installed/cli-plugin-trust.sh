@@ -16,12 +16,12 @@ echo 'A tuner.' >README.md
 expect 0 'keep it to yourself' plugin key new ada.pem
 ada=$(tail -n 1 out)
 [ "$(stat -c %a ada.pem)" = 600 ] && [ "$(cuecard plugin key show ada.pem)" = "$ada" ]
-expect 3 'exists already' plugin key new ada.pem
+expect 2 'already exists' plugin key new ada.pem
 cuecard plugin key new eve.pem >/dev/null
 eve=$(cuecard plugin key show eve.pem)
 ada_shown=${ada//+/\\+} eve_shown=${eve//+/\\+} # in a pattern
 echo 'no key' >text && chmod 600 text
-expect 3 'is no Ed25519 private key' plugin pack "$PLUGINS/prompt-tuning.so" --out no.tar.gz --key text
+expect 3 'is not an Ed25519 private key' plugin pack "$PLUGINS/prompt-tuning.so" --out no.tar.gz --key text
 cp ada.pem open.pem && chmod 644 open.pem
 expect 3 'others can read this private key' plugin pack "$PLUGINS/prompt-tuning.so" --out no.tar.gz --key open.pem
 

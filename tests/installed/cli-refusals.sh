@@ -54,18 +54,22 @@ expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task 
 # A misspelt field of the template.
 expect 3 'misspelt.json: the template uses the field "titel", which no training row has; did you mean "title"\? They have ' $learn --task misspelt.json --out no.card
 # Settings that contradict each other.
+# A card that is none is told before the model and the data are read.
+mkdir -p notes
+expect 3 'notes: is not a card \(a folder with card.json\)\.$' eval --card notes --model none --quiet
+expect 3 'notes: is not a card \(a folder with card.json\)\.$' predict --card notes --model none --quiet x
 expect 2 '--steps and --epochs' $learn --task toy.json --allow-skipped --steps 3 --epochs 2 --out no.card
 expect 2 'omit --template or --card' generate --card no.card --template '{text}' --model "$model" --quiet x
 expect 2 '--top-p is for sampling' generate --model "$model" --top-p 0.9 --quiet x
 expect 2 '--top-k is for sampling' generate --model "$model" --top-k 3 --temperature 0 --quiet x
 # The output path is checked before the task and the model are read.
-expect 3 'folder nowhere .*make it first' train --model none --tuner manual --task none.json --out nowhere/no.card
+expect 3 'folder nowhere .*create it first' train --model none --tuner manual --task none.json --out nowhere/no.card
 mkdir taken && echo precious >taken/thesis.txt
 expect 2 'taken: exists and is not a card' train --model none --tuner manual --task none.json --out taken
 # Rows that can't be made into prompts: counted and named; an error with --strict or when none is left.
 expect 3 'train.jsonl, line 3: the example can.t be used' $learn --strict --task toy.json --out no.card
-expect 3 'good.jsonl: 8 of 8 training examples skipped, 100 %: .* where the limit is 1, .*\.$' $learn --task empty.json --out no.card
-expect 3 'train.jsonl: 2 of 16 training examples can.t be used, 13 %: 2 times .*--allow-skipped' $learn --task toy.json --out no.card
+expect 3 'good.jsonl: 8 of 8 training examples skipped .100%.; 8 rows: .* where the limit is 1, .*\.$' $learn --task empty.json --out no.card
+expect 3 'train.jsonl: 2 of 16 training examples can.t be used .13%.; 2 rows: .*--allow-skipped' $learn --task toy.json --out no.card
 [ ! -e no.card ]
 train --allow-skipped --task toy.json --out toy.card --json >toy-train.json 2>err
 grep -qE 'train.jsonl: 2 of 16 training examples skipped \(lines 3 and 6: [^;]*; it has [^;]*\)\.$' err
@@ -76,8 +80,8 @@ train --allow-skipped --task blind.json --out blind.card --json >blind-train.jso
 cuecard card info blind.card --json >info.json
 
 cuecard eval --quiet --allow-skipped --card toy.card --model "$model" --task toy.json --data many.jsonl --json >eval.json 2>err
-grep -qE 'many.jsonl: 14 of 40 examples skipped, 35 %: 14 times .* \(first in line 21\)\.$' err && [ "$(wc -l <err)" -eq 1 ]
-expect 3 'many.jsonl: 14 of 40 examples can.t be used, 35 %' eval --quiet --card toy.card --model "$model" --task toy.json --data many.jsonl
+grep -qE 'many.jsonl: 14 of 40 examples skipped \(35%\); 14 rows: .* \(first in line 21\)\.$' err && [ "$(wc -l <err)" -eq 1 ]
+expect 3 'many.jsonl: 14 of 40 examples can.t be used .35%.;' eval --quiet --card toy.card --model "$model" --task toy.json --data many.jsonl
 expect 3 'none.jsonl: none of its 4 examples .*"toy"; line 1: ' eval --quiet --card toy.card --model "$model" --task toy.json --data none.jsonl
 expect 3 'many.jsonl, line 21: the example' eval --quiet --strict --card toy.card --model "$model" --task toy.json --data many.jsonl
 printf '{"title": "a", "text": "b", "label": [0, 1]}\n' >lists.jsonl
@@ -99,7 +103,7 @@ failed cuecard render --model "$model" --json --template '{title}{"mask"}' --dat
 # Rows with the same reason are told together, unless they come one by one.
 failed cuecard fill --model "$model" --quiet --template '{title}{"mask"}' --data many.jsonl >out 2>err
 grep -qE '^cuecard: many.jsonl, line 21: the example can.t be used: .*"title"' err && [ "$(wc -l <err)" -eq 2 ]
-grep -q "^cuecard: 13 more examples can't be used for the reason of many.jsonl, line 21 (line 22, .*, line 31, ...).$" err
+grep -q "^cuecard: 13 more examples can't be used for the same reason as many.jsonl, line 21 (line 22, .*, line 31, ...).$" err
 tail -n 3 many.jsonl >last.jsonl && echo '{"text": "b"}' >>last.jsonl && echo '{"text": "b"}' >>last.jsonl
 failed cuecard render --model "$model" --template '{title}{"mask"}' <last.jsonl >out 2>err
 [ "$(grep -c "the example can't be used" err)" -eq 2 ]

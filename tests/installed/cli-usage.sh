@@ -10,6 +10,15 @@ expect() { # CODE PATTERN WORDS...: the exit code, and a pattern in what it says
 
 expect 0 'Usage: cuecard COMMAND'
 expect 0 'Usage: cuecard COMMAND' --help
+expect 0 'Usage: cuecard card SUBCOMMAND' card --help
+expect 0 'Usage: cuecard plugin SUBCOMMAND' help plugin
+expect 2 '"nope" is not a cuecard command. See `cuecard help`.' help nope
+expect 2 'Did you mean "train"' help trian
+expect 3 'no-such-card: there is no such folder; expected a card \(a folder with card.json\)\.$' card info no-such-card
+echo '{}' >task.json
+expect 3 'task.json: is not a card \(a folder with card.json\)\.$' card info task.json
+expect 4 'task.json: is not a plugin library' plugin probe task.json
+expect 3 'nope.tar.gz: there is no such file\.$' plugin install ./nope.tar.gz
 expect 0 '^cuecard [0-9]' version
 expect 0 '^cuecard [0-9]' --version
 expect 2 'Did you mean "train"' trian

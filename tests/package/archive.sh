@@ -20,6 +20,7 @@ for file in "$prefix/bin/cuecard" "$prefix"/lib/libcuecard*.so; do
     exit 1
   fi
 done
+"$source/tests/docs/links" "$prefix/share/doc/cuecard" # every page that a page links is there
 # Manual pages and completion, of every command.
 [ "$(find "$prefix/share/man/man1" -name '*.1.gz' | wc -l)" -eq "$(($(cuecard help | grep -cE '^  [a-z]') + 1))" ]
 zcat "$prefix/share/man/man1/cuecard-plugin-new.1.gz" | grep '^\.SH SYNOPSIS' >/dev/null

@@ -310,7 +310,7 @@ TEST_CASE("adapters of other models, and masked models without labels, are refus
   CHECK(contains(refusal("llama-patterns", "llama-untied"),
                  "\"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight\" is "
                  "2 x 48; expected 2 x 36"));
-  CHECK(contains(refusal("gpt2", "llama-tied"), "is no linear layer in the llama model's blocks"));
+  CHECK(contains(refusal("gpt2", "llama-tied"), "is not a linear layer in the llama model's blocks"));
   CHECK(contains(refusal("bert-masked", "bert-mlm"), "give a task file or label names"));
   CHECK(contains(refusal("bert-masked", "bert-plain"), "without a language modeling head"));
 }

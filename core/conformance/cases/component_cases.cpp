@@ -108,8 +108,9 @@ std::string options(const Subject& subject) {
       try {
         create({{option.name, value}});
       } catch (const UsageError& error) {
-        require(std::string(error.what()).ends_with("."), "\"" + option.name + "=" + value.substr(0, 40) +
-                                                              "\": its error is no sentence: " + error.what());
+        require(std::string(error.what()).ends_with("."),
+                "\"" + option.name + "=" + value.substr(0, 40) +
+                    "\": its error is not a sentence: " + error.what());
       } catch (const std::exception& error) {
         throw Wrong(
             "\"" + option.name + "=" + value.substr(0, 40) +

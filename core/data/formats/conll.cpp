@@ -112,8 +112,8 @@ private:
     if (columns.size() != record.cells.size()) {
       if (record.problem.empty())
         record.problem = "line " + std::to_string(line_) + " has " + std::to_string(columns.size()) +
-                         " columns, and the first line of the sentence has " +
-                         std::to_string(record.cells.size());
+                         (columns.size() == 1 ? " column" : " columns") +
+                         ", and the first line of the sentence has " + std::to_string(record.cells.size());
       return;
     }
     for (std::size_t i = 0; i < columns.size(); ++i)

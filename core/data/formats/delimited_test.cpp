@@ -140,7 +140,7 @@ TEST_CASE("quotation marks that may be part of the text stay, and are told") {
   RecordReport report;
   CHECK(read("\"What a film!\"\t1\nplain, text\t0\n", "d.tsv", without_header(), &report) ==
         Rows{"\"What a film!\"=1", "plain, text=0"});
-  CHECK(report.remarks() == "d.tsv: 1 value was read with its quotation marks; if they are no part of it, set "
+  CHECK(report.remarks() == "d.tsv: 1 value was read with its quotation marks; if they are not part of it, set "
                             "\"quotes\" to true.");
   RecordLayout told = without_header();
   told.quotes = true;

@@ -149,10 +149,10 @@ TEST_CASE("an example needs a text beside its numbers") {
     parse_examples(line + "\n{\"text\": \"a\"}\n", "d.jsonl", layout, {}, {}, report);
     return report.skipped.empty() ? "" : report.skipped[0].reason;
   };
-  CHECK(reason("{\"text\": 5}") == "its only text, \"text\", is 5; a string was expected");
+  CHECK(reason("{\"text\": 5}") == "its only text, \"text\", is 5; expected a string");
   CHECK(reason("{\"text\": \"x\", \"year\": 1999}") == "");
   layout.fields["text"] = {"text", 0};
-  CHECK(reason("{\"text\": true}") == "its only text, \"text\", is true; a string was expected");
+  CHECK(reason("{\"text\": true}") == "its only text, \"text\", is true; expected a string");
   CHECK(reason("{\"text\": \"5\"}") == "");
 }
 

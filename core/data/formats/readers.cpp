@@ -119,7 +119,7 @@ std::vector<Example> examples_of(RecordSource& source, const ExampleMaker& maker
 std::string read_data_bytes(const std::filesystem::path& path) {
   std::error_code failure;
   if (std::filesystem::is_directory(path, failure))
-    throw DataError(path.string() + ": is a folder; a data file was expected.");
+    throw DataError(path.string() + ": is a folder; expected a data file.");
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;

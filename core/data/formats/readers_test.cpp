@@ -52,7 +52,7 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("an archive is named before its extension is looked at") {
   RecordReport report;
   CHECK_THROWS_WITH(parse_examples("\x1F\x8B\x08....", "d.csv.gz", {}, {}, {}, report),
-                    "d.csv.gz: is a gzip archive; text was expected, so unpack it.");
+                    "d.csv.gz: is a gzip archive; expected text, so unpack it.");
 }
 
 TEST_CASE("TSV: columns by number, literal quotes, CR LF line endings") {
@@ -103,7 +103,7 @@ TEST_CASE("unusable records are skipped and reported by line and reason") {
   for (std::size_t i = 0; i < 5; ++i)
     CHECK(report.skipped[i].line == lines[i]);
   CHECK(report.skipped[1].reason == "its label \"7\" is not one of \"0\", \"negative\", \"1\", \"positive\"");
-  CHECK(contains(report.messages()[0], "5 of 7 examples skipped, 71 %: once the line is empty (line 3); "));
+  CHECK(contains(report.messages()[0], "5 of 7 examples skipped (71%); 1 row: the line is empty (line 3); "));
   CHECK(contains(error_of(bytes, "d.tsv", columns, {.strict = true}),
                  "d.tsv, line 3: the example can't be used"));
   // Prediction does not need labels.

@@ -31,7 +31,7 @@ std::vector<Reason> commonest_first(const std::vector<SkippedRecord>& skipped) {
   return reasons;
 }
 
-/// `20 times REASON (first in line 3); 5 times ...`
+/// `20 rows: REASON (first in line 3); 1 row: ...`
 std::string told(const std::vector<Reason>& reasons) {
   constexpr std::size_t most = 3;
   std::string text;
@@ -42,7 +42,7 @@ std::string told(const std::vector<Reason>& reasons) {
       continue;
     }
     text.append(i ? "; " : "")
-        .append(reasons[i].count == 1 ? "once " : std::to_string(reasons[i].count) + " times ")
+        .append(std::to_string(reasons[i].count) + (reasons[i].count == 1 ? " row: " : " rows: "))
         .append(reasons[i].text)
         .append(reasons[i].count == 1 ? " (line " : " (first in line ")
         .append(std::to_string(reasons[i].first_line) + ")");
@@ -74,7 +74,7 @@ std::string by_line(const std::vector<SkippedRecord>& skipped, std::size_t most)
 
 std::string percent(int64_t part, int64_t whole) {
   const double exact = 100.0 * static_cast<double>(part) / static_cast<double>(std::max<int64_t>(whole, 1));
-  return std::to_string(std::max(1LL, std::llround(exact))) + " %";
+  return "(" + std::to_string(std::max(1LL, std::llround(exact))) + "%)";
 }
 
 std::string counted(const std::vector<SkippedRecord>& skipped, int64_t records, const std::string& file,
@@ -93,7 +93,7 @@ std::string skipped_sentence(const std::vector<SkippedRecord>& skipped, int64_t 
   const std::string text = counted(skipped, records, file, what) + " skipped";
   constexpr std::size_t few = 3; // so few that the lines say more than a count of reasons
   if (std::ssize(skipped) * 100 > records && skipped.size() > few)
-    return text + ", " + percent(std::ssize(skipped), records) + ": " + told(commonest_first(skipped)) + ".";
+    return text + " " + percent(std::ssize(skipped), records) + "; " + told(commonest_first(skipped)) + ".";
   return text + " (" + by_line(skipped, most) + (skipped.size() > most ? "; ...)." : ").");
 }
 
@@ -103,9 +103,9 @@ void refuse_too_many(const std::vector<SkippedRecord>& skipped, int64_t records,
                                    [](const SkippedRecord& each) { return each.reason == empty_line; });
   if ((std::ssize(skipped) - empty) * 10 <= records - empty)
     return;
-  throw DataError(counted(skipped, records, file, what) + " can't be used, " +
-                  percent(std::ssize(skipped), records) + ": " + told(commonest_first(skipped)) +
-                  "; mend the file, or go on without them with --allow-skipped.");
+  throw DataError(counted(skipped, records, file, what) + " can't be used " +
+                  percent(std::ssize(skipped), records) + "; " + told(commonest_first(skipped)) +
+                  "; fix the file, or skip them with --allow-skipped.");
 }
 
 std::vector<std::string> RecordReport::messages(std::size_t most) const {
@@ -127,8 +127,9 @@ std::string RecordReport::remarks() const {
       "ill-formed characters were read as U+FFFD (is the text UTF-8?)");
   add(repeated_keys, "key appeared twice in its object, and its last value was used",
       "keys appeared twice in their objects, and their last values were used");
-  add(kept_quotes, "value was read with its quotation marks; if they are no part of it, set \"quotes\" to true",
-      "values were read with their quotation marks; if they are no part of them, set \"quotes\" to true");
+  add(kept_quotes,
+      "value was read with its quotation marks; if they are not part of it, set \"quotes\" to true",
+      "values were read with their quotation marks; if they are not part of them, set \"quotes\" to true");
   add(after_quotes,
       "value has text after its closing quotation mark; if marks within the text begin with a backslash, double them",
       "values have text after their closing quotation mark; if marks within the text begin with a backslash, double "

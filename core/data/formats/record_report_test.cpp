@@ -52,15 +52,15 @@ TEST_CASE("few skipped rows are listed by line, many by reason with the commones
   std::string bytes = rows(100, 10) + ",positive\n";
   const auto messages = report_of(bytes, true).messages();
   REQUIRE(messages.size() == 1);
-  CHECK(messages[0] == "d.csv: 11 of 101 examples skipped, 11 %: 10 times " + reason +
-                           " (first in line 11); once it has no text (line 102).");
+  CHECK(messages[0] == "d.csv: 11 of 101 examples skipped (11%); 10 rows: " + reason +
+                           " (first in line 11); 1 row: it has no text (line 102).");
   CHECK(report_of(rows(10, 20), true).messages().empty());
 }
 
-TEST_CASE("more than 10 % skipped rows are an error, unless that is allowed") {
-  CHECK(refusal(rows(100, 10)) == ""); // exactly 10 %
-  CHECK(refusal(rows(99, 9)) == "d.csv: 11 of 99 examples can't be used, 11 %: 11 times " + reason +
-                                    " (first in line 10); mend the file, or go on without them with "
+TEST_CASE("more than 10% skipped rows are an error, unless that is allowed") {
+  CHECK(refusal(rows(100, 10)) == ""); // exactly 10%
+  CHECK(refusal(rows(99, 9)) == "d.csv: 11 of 99 examples can't be used (11%); 11 rows: " + reason +
+                                    " (first in line 10); fix the file, or skip them with "
                                     "--allow-skipped.");
   CHECK(report_of(rows(99, 9), true).skipped.size() == 11);
   // Empty lines are no lost rows.

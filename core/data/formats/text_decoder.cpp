@@ -54,7 +54,7 @@ std::string_view without_byte_order_mark(std::string_view text) {
 void TextDecoder::choose() {
   for (const Signature& signature : signatures)
     if (waiting_.starts_with(signature.bytes))
-      throw DataError(origin_ + ": is " + std::string(signature.what) + "; text was expected, so " +
+      throw DataError(origin_ + ": is " + std::string(signature.what) + "; expected text, so " +
                       std::string(signature.remedy) + ".");
   encoding_ = Encoding::utf8;
   if (waiting_.starts_with(utf8_mark))

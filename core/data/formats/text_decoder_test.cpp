@@ -63,7 +63,7 @@ TEST_CASE("what is no text is named, with what to do") {
         "mark; save it as UTF-8, or as UTF-16 with the mark.");
   CHECK(refusal("\0t\0e\0x\0t"sv).find("as in UTF-16") != std::string::npos);
   CHECK(refusal("\xFF\xFE\0\0t\0\0\0"sv).find("UTF-32") != std::string::npos);
-  CHECK(refusal("PK\x03\x04....").find("Excel workbook; text was expected, so unpack it") != std::string::npos);
+  CHECK(refusal("PK\x03\x04....").find("Excel workbook; expected text, so unpack it") != std::string::npos);
   CHECK(refusal("\x1F\x8B\x08....").find("a gzip archive") != std::string::npos);
   CHECK(refusal("PAR1....").find("a Parquet file") != std::string::npos);
   CHECK(refusal("PARIS is fine") == "");

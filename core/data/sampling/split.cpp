@@ -46,7 +46,7 @@ std::vector<std::vector<std::size_t>> split(const std::vector<Example>& examples
   const double sum = std::accumulate(fractions.begin(), fractions.end(), 0.0);
   if (std::any_of(fractions.begin(), fractions.end(), [](double fraction) { return !(fraction > 0); }) ||
       sum > 1 + 1e-9)
-    throw UsageError("Split fractions must be greater than 0 and sum to at most 1.");
+    throw UsageError("split fractions must be greater than 0 and sum to at most 1.");
 
   std::map<std::string, std::size_t> group_of;
   std::vector<std::vector<std::size_t>> groups; // example indices with equal text, in order of first appearance

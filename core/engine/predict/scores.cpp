@@ -36,7 +36,7 @@ Scores scores_of(const TaskPipeline& pipeline, const at::Tensor& outputs, const 
       throw UsageError("the template makes a prompt for each alternative of an example, but the verbalizer \"" +
                        pipeline.record.verbalizer.component +
                        "\" labels each prompt by itself: choose one that compares them, such as \"choices\", "
-                       "or remove {\"choice\"} from the template");
+                       "or remove {\"choice\"} from the template.");
   return scores;
 }
 

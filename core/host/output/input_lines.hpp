@@ -21,7 +21,7 @@ public:
     for (const Reason& reason : reasons_)
       if (reason.more > 0)
         std::cerr << "cuecard: " << reason.more << " more " << (reason.more == 1 ? "example" : "examples")
-                  << " can't be used for the reason of " << reason.first << " (" << reason.places
+                  << " can't be used for the same reason as " << reason.first << " (" << reason.places
                   << (reason.more > most_places ? ", ..." : "") << ").\n";
   }
   SkippedInputs(const SkippedInputs&) = delete;

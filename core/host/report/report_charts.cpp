@@ -187,7 +187,7 @@ std::string calibration_chart(const std::vector<CalibrationCurve>& curves) {
   const auto y = [](double value) { return top + (1 - value) * side; };
   std::string svg = "<svg class=\"square\" viewBox=\"0 0 " + number(left + side + right, 0) + " " +
                     number(height + legend_line * static_cast<double>(curves.size() + 1), 0) +
-                    "\" role=\"img\" aria-label=\"share of correct predictions by probability\">\n";
+                    "\" role=\"img\" aria-label=\"fraction of correct predictions by probability\">\n";
   for (const double value : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     svg += line(x(0), y(value), x(1), y(value), "grid") + label(left - 6, y(value) + 4, "end", tick(value));
     svg += line(x(value), y(0), x(value), y(1), "grid") +

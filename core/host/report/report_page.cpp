@@ -243,7 +243,7 @@ std::string report_page(const std::vector<ReportedRun>& runs) {
          section("Pairs of cards", pairs) +
          section("Training loss by step", scrolling(line_chart(contents.losses))) +
          section("Metric on the development set by step", scrolling(line_chart(contents.dev))) +
-         section("Calibration: share of correct predictions by probability",
+         section("Calibration: fraction of correct predictions by probability",
                  scrolling(calibration_chart(contents.calibrations))) +
          section("Confusion matrices", side_by_side(contents.matrices)) +
          section("Worst mistakes", contents.mistakes) +

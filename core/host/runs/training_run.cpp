@@ -142,8 +142,8 @@ void report_failure_of(const TrainedRun& run, const RunChoice& choice) {
   const FitReport& report = run.result.report;
   if (!report.failure.empty())
     messages() << "cuecard: warning: " << choice.title << ": the tuner \"" << choice.tuner
-               << "\" stopped after " << report.steps << " steps, and the best state so far, of step "
-               << report.best_step
+               << "\" stopped after " << report.steps << (report.steps == 1 ? " step" : " steps")
+               << ", and the best state so far, of step " << report.best_step
                << ", is kept: " << one_line(without_full_stop(registry::sentence_of(report.failure))) << ".\n";
 }
 

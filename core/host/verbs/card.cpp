@@ -131,8 +131,9 @@ void print(const Json& card) {
     line("columns", columns_text(card["data"]));
   for (const Json& tensor : card["tensors"])
     line("tensor", tensor["name"].get<std::string>() + " " + tensor["shape"].dump());
-  line("trained", card["training"]["steps"].dump() + " steps on " + card["training"]["examples"].dump() +
-                      " examples in " + rounded(card["training"]["seconds"].get<double>(), 1) + " s, seed " +
+  line("trained", card["training"]["steps"].dump() + (card["training"]["steps"] == 1 ? " step" : " steps") +
+                      " on " + card["training"]["examples"].dump() + " examples in " +
+                      rounded(card["training"]["seconds"].get<double>(), 1) + " s, seed " +
                       card["seed"].dump());
   for (const Json& metric : card["metrics"])
     line(metric["name"], (metric["value"].is_null() ? "unknown" : percent(metric["value"].get<double>())) +

@@ -7,6 +7,7 @@
 #include "host/output/json_line.hpp"
 #include "host/runs/training_task.hpp"
 #include "host/verbs/verbs.hpp"
+#include "machine/models.hpp"
 #include "peft/import.hpp"
 #include "program/one_line.hpp"
 
@@ -33,6 +34,28 @@ TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
     label.words = {name};
   }
   return task;
+}
+
+/// A model's name without folders, file extension and case: "Llama-2-7b" of "meta-llama/Llama-2-7b" and of "dir/llama-2-7b.gguf".
+std::string bare_name(std::filesystem::path path) {
+  if (!path.has_filename())
+    path = path.parent_path();
+  std::string name = (path.extension() == ".gguf" ? path.stem() : path.filename()).string();
+  for (char& letter : name)
+    letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  return name;
+}
+
+/// An adapter names the model that it was trained for and holds no hash of it, so only the names can be compared: one begins with
+/// the other, since files of quantised weights have their type after it.
+void warn_of_other_model(const std::string& base, const std::string& given) {
+  if (base.empty())
+    return;
+  const std::string trained = bare_name(base), used = bare_name(std::filesystem::absolute(model_path(given)));
+  if (!trained.starts_with(used) && !used.starts_with(trained))
+    std::cerr << "cuecard: warning: the adapter was trained for the model \"" << one_line(base)
+              << "\" (base_model_name_or_path), and --model is \"" << one_line(given)
+              << "\"; if that is another model, the card does not work.\n";
 }
 
 void print(const Json& imported) {
@@ -67,6 +90,7 @@ int card_import(const Values& values) {
   const Card& card = imported.card;
   for (const std::string& note : imported.notes)
     std::cerr << "cuecard: warning: " << note << '\n';
+  warn_of_other_model(adapter.config.base_model, values.text("model"));
   const Json object{{"card", card.name},
                     {"out", out},
                     {"adapter", adapter.folder.string()},

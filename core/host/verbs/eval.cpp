@@ -223,11 +223,17 @@ void keep_own(std::vector<CardRows>& rows, const std::vector<const TaskPipeline*
 int eval(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
+  check_cards(values);
   const std::string path = data_path(values), bytes = read_data_bytes(path);
   const Model model = load_model(values, plugins, device);
   std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const TaskPipeline*> pipelines;
   std::vector<CardRows> rows;
+  std::vector<std::string> fields;
+  for (const LoadedCard& card : cards)
+    for (const std::string& field : card.pipeline.prompt_template->fields())
+      fields.push_back(field);
+  check_roles(values, fields);
   for (LoadedCard& card : cards) {
     if (values.given("task"))
       if (const std::string metric = read_task_file(values.text("task")).metric; !metric.empty())

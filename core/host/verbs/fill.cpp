@@ -54,6 +54,7 @@ int fill(const Values& values) {
                      pipeline.record.verbalizer.component +
                      "\" uses none; see its prompts with `cuecard render`.");
   pipeline.verbalizer = nullptr; // slots stay open, also where the verbalizer compares given answers
+  check_roles(values, pipeline.prompt_template->fields());
   const auto input = open_template_input(values, pipeline.prompt_template->fields(), columns_of(pipeline));
   Predictor predictor(model, {&pipeline}, {values.integer("batch-size"), values.integer("batch-tokens")});
 

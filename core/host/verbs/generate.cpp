@@ -99,9 +99,10 @@ int generate(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
-  check(GenerateSettings(), model.shape()); // before sentences about templates, which no template could mend
+  check(GenerateSettings(), model.shape()); // before sentences about templates, which no template could fix
   const TaskPipeline pipeline = shown_pipeline(values, model, plugins, false, text_alone);
   const GenerateSettings settings = settings_of(values, pipeline, model.vocabulary());
+  check_roles(values, pipeline.prompt_template->fields());
   const auto input = open_template_input(values, pipeline.prompt_template->fields(), columns_of(pipeline));
   Predictor predictor(model, {&pipeline}, {values.integer("batch-size"), values.integer("batch-tokens")});
 

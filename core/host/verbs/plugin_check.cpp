@@ -96,7 +96,7 @@ Checked find_checked(const Values& values) {
     if (plugin->library == file)
       checked.plugin = plugin;
   if (!checked.plugin)
-    throw DataError(file.string() + ": is no plugin library; its name must end in .so.");
+    throw DataError(file.string() + ": is not a plugin library; its name must end in .so.");
   return checked;
 }
 

@@ -28,6 +28,15 @@ std::vector<std::string> common_fields(const std::vector<LoadedCard>& cards) {
   return fields;
 }
 
+/// The fields of all templates.
+std::vector<std::string> all_fields(const std::vector<LoadedCard>& cards) {
+  std::vector<std::string> fields;
+  for (const LoadedCard& card : cards)
+    for (const std::string& field : card.pipeline.prompt_template->fields())
+      fields.push_back(field);
+  return fields;
+}
+
 /// The columns that the tasks of all cards had; none if they differ.
 CardColumns common_columns(const std::vector<LoadedCard>& cards) {
   CardColumns columns = columns_of(cards[0].pipeline);
@@ -60,11 +69,13 @@ Json skipped_json(int64_t number, const InputRow& row, const std::string& proble
 int predict(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
+  check_cards(values);
   const Model model = load_model(values, plugins, device);
   const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const TaskPipeline*> pipelines;
   for (const LoadedCard& card : cards)
     pipelines.push_back(&card.pipeline);
+  check_roles(values, all_fields(cards));
   const auto input = open_input(values, common_fields(cards), common_columns(cards));
   Predictor predictor(model, pipelines,
                       {values.integer("batch-size"), values.integer("batch-tokens"),

@@ -46,6 +46,7 @@ int render(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, at::kCPU, shows_more_than_a_template(values));
   const TaskPipeline pipeline = shown_pipeline(values, model, plugins, true);
+  check_roles(values, pipeline.prompt_template->fields());
   const auto input = open_input(values, text_fields(pipeline.prompt_template->fields()), columns_of(pipeline));
   std::unique_ptr<BatchRunner> runner; // for prompts that depend on what the model makes of the input
   if (pipeline.tuner->wants_representation())

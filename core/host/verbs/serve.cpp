@@ -23,6 +23,10 @@ server::ServerSettings settings_of(const Values& values) {
   if (values.given("api-key-file"))
     settings.keys = server::ApiKeys(values.text("api-key-file"));
   settings.cards = values.text("cards");
+  std::error_code unreadable;
+  if (const std::filesystem::directory_iterator inside(settings.cards, unreadable); unreadable)
+    throw DataError(settings.cards.string() + ": the folder of cards can't be read (" + unreadable.message() +
+                    "); give --cards a folder that holds cards.");
   settings.drain = std::chrono::seconds(values.integer("drain"));
   settings.scheduler.threads = threads_of(values);
   settings.scheduler.batches = {values.integer("batch-size"), values.integer("batch-tokens")};
@@ -34,7 +38,7 @@ server::ServerSettings settings_of(const Values& values) {
   settings.log = values.text("log-format") == "json" ? server::LogFormat::json : server::LogFormat::text;
   settings.chat_format = values.text("chat-format");
   if (values.given("tls-cert") != values.given("tls-key"))
-    throw UsageError("--tls-cert and --tls-key belong together; give both.");
+    throw UsageError("--tls-cert and --tls-key must be given together.");
   if (values.given("tls-cert"))
     settings.tls = server::tls_context(values.text("tls-cert"), values.text("tls-key"));
   return settings;

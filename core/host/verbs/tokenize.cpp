@@ -20,11 +20,12 @@ std::vector<int64_t> ids_of(const std::string& line, const std::string& place, c
   const nlohmann::json list = parse_json(line, place);
   std::vector<int64_t> ids;
   if (!list.is_array())
-    throw DataError(place + ": is not a JSON list; a list of token ids was expected.");
+    throw DataError(place + ": is not a JSON list; expected a list of token ids.");
   for (const auto& id : list) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= vocabulary.size())
-      throw DataError(place + ": " + id.dump().substr(0, 40) + " is not a token id; whole numbers from 0 to " +
-                      std::to_string(vocabulary.size() - 1) + " were expected.");
+      throw DataError(place + ": " + id.dump().substr(0, 40) +
+                      " is not a token id; expected whole numbers from 0 to " +
+                      std::to_string(vocabulary.size() - 1) + ".");
     ids.push_back(id.get<int64_t>());
   }
   return ids;

@@ -81,7 +81,7 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& dir
       throw DataError(directory.string() + ": has \"" + entry.path().filename().string() + "\" and no " +
                       index_name + ", which says what is in such a part; download it, too.");
   throw DataError(directory.string() + ": has neither " + single_name + " nor " + index_name +
-                  "; expected a model directory in Hugging Face layout.");
+                  "; expected a model folder in Hugging Face layout.");
 }
 
 SafetensorsWeights::SafetensorsWeights(const std::filesystem::path& directory, NumberFormat format,

@@ -53,24 +53,24 @@ inline const Flag quiet = toggle("quiet", "Don't show progress on standard error
 inline const Flag strict =
     toggle("strict", "Fail on the first example that can't be used instead of skipping it.");
 inline const Flag allow_skipped =
-    toggle("allow-skipped", "Go on even if more than 10 % of the labelled examples can't be used.");
+    toggle("allow-skipped", "Continue even if more than 10% of the labelled examples can't be used.");
 inline const Flag force = toggle("force", "Use a card even if it was made for another model.");
 inline const Flag model =
     required(option("model", "DIR|FILE|NAME", path,
-                    "Hugging Face model folder, GGUF file, or name of a model that `./run setup` fetched or "
-                    "that lies in a folder of CUECARD_MODELS."));
+                    "Hugging Face model folder, GGUF file, or name of a model in a folder of CUECARD_MODELS "
+                    "or in cuecard/models of the user's data folder."));
 inline const Flags plugins{
     repeatable(option("plugin-path", "DIR", path, "Search this folder for plugins first."))};
 inline const Flags runtime = {
     option("device", "DEVICE", {Kind::device, 0, 0, {}}, "Device to run on: cpu, cuda or cuda:N.", "cpu"),
     option(
         "dtype", "TYPE", choice({"float32", "bfloat16", "float16", "stored", "int8"}),
-        "Data type of the frozen weights; stored: matrices stay as the file has them, and are multiplied in float32; "
-        "int8: the same with matrices that are quantised when the model is loaded.",
+        "Data type of the frozen weights; stored: matrices keep the file's type, and are multiplied in float32; "
+        "int8: the same, with matrices quantised when the model is loaded.",
         "float32"),
     option(
         "threads", "N", integer(1, 1024),
-        "CPU threads. Default: the cores that the process may use, within its control group's quota; OMP_NUM_THREADS goes first."),
+        "CPU threads. Default: the cores that the process may use, within its control group's quota; OMP_NUM_THREADS takes precedence."),
 };
 inline const Flags batching = {
     option("batch-size", "N", integer(1, 65536), "Maximum examples per forward pass.", "32"),
@@ -86,7 +86,7 @@ inline const Flags columns = {
     repeatable(option("column", "ROLE=COLUMN", pair,
                       "Map a column, by name or number, to a role: a field, or label, id, card.")),
     toggle("no-header", "The TSV or CSV file has no header line."),
-    option("separator", "SEPARATOR", text, "What separates columns: a character, tab or blank."),
+    option("separator", "SEPARATOR", text, "Column separator: a character, tab or blank."),
 };
 
 } // namespace cuecard::host::commands

@@ -17,10 +17,9 @@ const Flag template_text =
 const Flag component = option("template-component", "NAME", text,
                               "Component that parses the text of --template. Default: manual.");
 const Flag shown_task = option("task", "FILE", path,
-                               "Take template, verbalizer and columns from this task file; with --template or "
+                               "Read template, verbalizer and columns from this task file; with --template or "
                                "--card, the columns only.");
-const Flag shown_card = option(
-    "card", "CARD", path, "Take the template and what was trained from this card, and its task's columns.");
+const Flag shown_card = option("card", "CARD", path, "Use this card's template, trained state and columns.");
 const Flags generation = {
     option("max-new-tokens", "N", integer(1, 1e6), "Maximum tokens to generate. Default: 64, or the card's."),
     option("min-new-tokens", "N", integer(0, 1e6), "Minimum tokens to generate."),
@@ -76,36 +75,36 @@ std::vector<Verb> prompt_verbs() {
        {},
        Flags{
            model,
-           required(option("cards", "DIR", path,
-                           "Folder of cards; those that are added, changed or removed are noticed.")),
+           required(
+               option("cards", "DIR", path, "Folder of cards; watched for added, changed and removed cards.")),
            option("listen", "ADDRESS", text, "IP address and port to listen on.", "127.0.0.1:8080"),
-           option("api-key-file", "FILE", path,
-                  "File of API keys, one a line. Default: everybody who reaches the address is served."),
+           option("api-key-file", "FILE", path, "File of API keys, one per line. Default: no authentication."),
            option("max-queue", "ROWS", integer(1, 1e7),
-                  "Rows that may wait; more are answered 429, or 413 if a request alone has more.", "1000"),
-           option("max-queue-tokens", "TOKENS", integer(1, 1e12),
-                  "Tokens of waiting rows; more are answered as with --max-queue. Default: no limit."),
+                  "Maximum queued rows; further requests get 429, larger ones 413.", "1000"),
+           option(
+               "max-queue-tokens", "TOKENS", integer(1, 1e12),
+               "Maximum tokens of queued rows; further requests get 429, larger ones 413. Default: no limit."),
            option(
                "max-cards-loaded", "N", integer(1, 1e6),
-               "Cards that stay in memory; those that were asked least recently are read again when they are asked.",
+               "Maximum cards kept in memory; the least recently used are evicted, and loaded again on demand.",
                "1000"),
            option("prefix-cache", "MB", integer(1, 1e7),
-                  "Most memory for the keys and values of what the prompts of cards begin with.", "2048"),
-           option("tls-cert", "FILE", path,
-                  "Certificate in PEM, with those that signed it: serve HTTPS. Needs --tls-key."),
-           option("tls-key", "FILE", path, "Its private key in PEM, without a passphrase."),
+                  "Memory limit for the cached keys and values of the prefixes that prompts share.", "2048"),
+           option("tls-cert", "FILE", path, "PEM certificate chain; serve HTTPS. Needs --tls-key."),
+           option("tls-key", "FILE", path, "PEM private key of the certificate, without a passphrase."),
            option("chat-format", "FORMAT",
                   choice({"auto", "chatml", "llama-3", "gemma", "phi-3", "zephyr", "llama-2", "mistral"}),
-                  "How chats with the model itself are written; auto: as its own chat template has it.",
+                  "Chat format for requests to the model itself; auto: that of the model's chat template.",
                   "auto"),
-           option("log-format", "FORMAT", choice({"text", "json"}),
-                  "How standard error says what happens, with a line for each request; json: an object a line.",
-                  "text"),
-           toggle("admin", "Let clients load and unload cards of DIR (POST /v1/cards/...)."),
+           option(
+               "log-format", "FORMAT", choice({"text", "json"}),
+               "Format of the log on standard error, which has a line per request; json: an object per line.",
+               "text"),
+           toggle("admin", "Allow clients to load and unload cards of DIR (POST /v1/cards/...)."),
            option("drain", "SECONDS", integer(0, 86400),
-                  "Seconds that running requests get after SIGTERM or Ctrl-C.", "30"),
+                  "Grace period for running requests after SIGTERM or Ctrl-C.", "30"),
            option("client-timeout", "SECONDS", number(0.01, 86400),
-                  "Seconds that a client gets to send a request or to take a piece of an answer.", "30")} +
+                  "Timeout for a client to send a request, or to receive the next part of a response.", "30")} +
            batching + runtime + plugins,
        "cuecard serve --model SmolLM2 --cards cards --listen 127.0.0.1:8080"},
       {"tokenize",

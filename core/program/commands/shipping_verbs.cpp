@@ -13,10 +13,10 @@ namespace {
 
 const Flag index_place = repeatable(option(
     "index", "DIR|URL", path,
-    "Folder or https:// address of an index. Default: those of CUECARD_PLUGIN_INDEX, separated by blanks."));
+    "Folder or https:// address of an index. Default: those of CUECARD_PLUGIN_INDEX, separated by spaces."));
 const Flag folder =
     option("dir", "DIR", path, "Plugin folder. Default: cuecard/plugins in the user's data folder.");
-const Flag system_folder = toggle("system", "The plugin folder of the installation, for all its users.");
+const Flag system_folder = toggle("system", "Use the plugin folder of the installation, shared by all users.");
 
 Verb light(Verb verb) {
   verb.engine = false;
@@ -29,21 +29,21 @@ std::vector<Verb> shipping_verbs() {
   return {
       light({"plugin pack",
              "pack a plugin into one archive (docs/plugins.md)",
-             {{"file", path, "Plugin library; its sidecar lies beside it."}},
-             {required(option("out", "ARCHIVE", path, "The archive, a file that ends in .tar.gz.")),
+             {{"file", path, "Plugin library, with its sidecar in the same folder."}},
+             {required(option("out", "ARCHIVE", path, "Output archive, a .tar.gz file.")),
               option("readme", "FILE", path, "Default: README.md in the working directory."),
               option("license", "FILE", path, "Default: LICENSE in the working directory."),
               option("key", "FILE", path, "Sign with this private key of `cuecard plugin key new`.")},
              "cuecard plugin pack build/plugins/abi3-torch2.15/my-tuner.so --out my-tuner-1.0.0.tar.gz"}),
       light({"plugin key",
-             "make a key to sign archives with, or show its public half",
-             {{"action", choice({"new", "show"}), "new makes a key, show prints the public key."},
-              {"file", path, "File of the private key; new makes it, and never overwrites one."}},
+             "create a signing key for archives, or show its public key",
+             {{"action", choice({"new", "show"}), "new: create a key; show: print the public key."},
+              {"file", path, "Private key file; new never overwrites one."}},
              {},
              "cuecard plugin key new author.pem"}),
       light(
           {"plugin index",
-           "make or update the index of a folder of archives",
+           "create or update the index of a folder of archives",
            {{"folder", path, "Folder with archives of `cuecard plugin pack`; index.json is written into it."}},
            {},
            "cuecard plugin index archives"}),
@@ -56,23 +56,23 @@ std::vector<Verb> shipping_verbs() {
              "install a plugin from an archive or from an index",
              {{"plugin", text, "Archive, or the id of a plugin in an index."}},
              {index_place,
-              option("version", "VERSION", text, "This version. Default: the newest that fits this host."),
-              folder, system_folder, toggle("downgrade", "Let an older version replace the installed one."),
-              json},
+              option("version", "VERSION", text, "Version to install. Default: the newest compatible one."),
+              folder, system_folder,
+              toggle("downgrade", "Allow an older version to replace the installed one."), json},
              "cuecard plugin install my-tuner --index https://plugins.example.org/index"}),
       light({"plugin upgrade",
              "install the newest versions of installed plugins",
-             {{"plugin", text, "Ids. Default: all that were installed from archives.", false, true}},
+             {{"plugin", text, "Plugin ids. Default: all that were installed from archives.", false, true}},
              {index_place, folder, system_folder, json},
              "cuecard plugin upgrade --index https://plugins.example.org/index"}),
       light({"plugin remove",
              "remove a plugin that was installed from an archive",
-             {{"plugin", text, "Its id."}},
+             {{"plugin", text, "Plugin id."}},
              {folder, system_folder},
              "cuecard plugin remove my-tuner"}),
       light({"plugin verify",
-             "compare installed plugins with their hashes, signatures and the trust policy",
-             {{"plugin", text, "Ids. Default: all.", false, true}},
+             "verify installed plugins against their hashes, signatures and the trust policy",
+             {{"plugin", text, "Plugin ids. Default: all.", false, true}},
              plugins + Flags{json},
              "cuecard plugin verify"}),
   };

@@ -28,7 +28,7 @@ void take_input(const JsonObject& input, const ServedCard& card, embedding::Requ
   const json& shape = input.at("shape");
   const json size = texts.size();
   if (shape != json::array({size}) && shape != json::array({size, 1}))
-    input.refuse("shape", "[" + size.dump() + "] or [" + size.dump() + ",1], as \"data\" has that many texts,");
+    input.refuse("shape", "[" + size.dump() + "] or [" + size.dump() + ",1], as \"data\" has that many texts");
   if (request.examples.empty())
     request.examples.resize(texts.size());
   if (request.examples.size() != texts.size())

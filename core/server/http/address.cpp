@@ -11,7 +11,7 @@ namespace cuecard::server {
 Address parse_address(const std::string& text) {
   const auto refuse = [&]() -> Address {
     throw UsageError("--listen " + text +
-                     ": an address and a port were expected, as in 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80.");
+                     ": expected an address and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80.");
   };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos)

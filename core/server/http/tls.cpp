@@ -14,13 +14,13 @@ std::unique_ptr<boost::asio::ssl::context> tls_context(const std::filesystem::pa
   tls->use_certificate_chain_file(certificates.string(), error);
   if (error)
     throw DataError(certificates.string() + ": no certificate could be read (" + error.message() +
-                    "); a PEM file was expected.");
+                    "); expected a PEM file.");
   // Without a terminal nobody could answer the question for a passphrase.
   tls->set_password_callback([](std::size_t, context::password_purpose) { return std::string(); }, error);
   tls->use_private_key_file(key.string(), context::pem, error);
   if (error)
     throw DataError(key.string() + ": no private key of the certificate " + certificates.string() +
-                    " could be read (" + error.message() + "); a PEM file without a passphrase was expected.");
+                    " could be read (" + error.message() + "); expected a PEM file without a passphrase.");
   return tls;
 }
 

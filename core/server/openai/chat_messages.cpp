@@ -35,7 +35,7 @@ std::string text_of(const JsonObject& message, const std::string& where) {
     const JsonObject fields(content[part], body_name, where + ".content[" + std::to_string(part) + "]",
                             {"type", "text"});
     if (fields.text("type") != "text")
-      fields.refuse("type", "\"text\", as this model reads nothing else,");
+      fields.refuse("type", "\"text\", as this model reads nothing else");
     text += fields.text("text");
   }
   return text;

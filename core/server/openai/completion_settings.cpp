@@ -95,7 +95,7 @@ GenerateSettings settings_of(const JsonObject& object, GenerateSettings settings
   if (given(object, "stop"))
     settings.stop = texts(object, "stop");
   if (settings.stop.size() > 16 || std::ranges::any_of(settings.stop, &std::string::empty))
-    object.refuse("stop", "a text or up to 16 texts, none of them empty,");
+    object.refuse("stop", "a text or up to 16 texts, none of them empty");
   // A text that is sampled without a seed is another one each time.
   settings.seed = given(object, "seed") ? static_cast<uint64_t>(object.integer("seed", 0, int64_t{1} << 53))
                                         : std::random_device()();

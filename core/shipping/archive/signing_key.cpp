@@ -42,7 +42,7 @@ std::string pem_of(EVP_PKEY* key) {
 void write_private(const std::filesystem::path& file, const std::string& text) {
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0 && errno == EEXIST)
-    throw DataError(file.string() + ": exists already; a key is never overwritten. Name a new file.");
+    throw UsageError(file.string() + ": already exists; a key is never overwritten, so choose another file.");
   const bool written = descriptor >= 0 &&
                        ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                        ::fsync(descriptor) == 0;
@@ -77,7 +77,7 @@ SigningKey SigningKey::read(const std::filesystem::path& file) {
   const Key key(PEM_read_bio_PrivateKey(buffer.get(), nullptr, &no_password, nullptr), EVP_PKEY_free);
   if (!key || EVP_PKEY_get_id(key.get()) != EVP_PKEY_ED25519)
     throw DataError(file.string() +
-                    ": is no Ed25519 private key in PEM; make one with `cuecard plugin key new`.");
+                    ": is not an Ed25519 private key in PEM; make one with `cuecard plugin key new`.");
   struct stat status {};
   if (::stat(file.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)))
     throw DataError(file.string() + ": others can read this private key; run `chmod go= " + file.string() +

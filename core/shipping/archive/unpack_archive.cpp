@@ -29,8 +29,10 @@ class Reader {
 public:
   explicit Reader(const fs::path& file) : name_(file.string()) {
     std::error_code error;
+    if (!fs::exists(file, error))
+      throw DataError(name_ + ": there is no such file.");
     if (!fs::is_regular_file(file, error))
-      refuse(fs::exists(file, error) ? "is not a regular file" : "there is no such file");
+      refuse("is not a regular file");
     if (const uint64_t size = fs::file_size(file, error); error || size > max_library_size)
       refuse("has " + std::to_string(size) + " bytes; the limit is " + std::to_string(max_library_size));
     archive_read_support_filter_gzip(archive_.get());

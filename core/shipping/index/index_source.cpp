@@ -34,13 +34,13 @@ std::vector<IndexSource> IndexSource::chosen(const std::vector<std::string>& giv
     for (std::string place; places >> place;) {
       if (!is_address(place) && !fs::path(place).is_absolute())
         throw UsageError("CUECARD_PLUGIN_INDEX holds \"" + place +
-                         "\"; expected absolute folders and https:// addresses, separated by blanks.");
+                         "\"; expected absolute folders and https:// addresses, separated by spaces.");
       sources.emplace_back(place);
     }
   }
   if (sources.empty() && required)
     throw UsageError(
-        "No index is known; name a folder or an https:// address with --index, or set CUECARD_PLUGIN_INDEX.");
+        "no plugin index is configured; give a folder or an https:// address with --index, or set CUECARD_PLUGIN_INDEX.");
   return sources;
 }
 

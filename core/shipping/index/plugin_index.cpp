@@ -22,7 +22,7 @@ IndexEntry entry_from(const nlohmann::json& json, const JsonOrigin& origin, cons
   IndexEntry entry;
   entry.archive = fields.text("archive");
   if (!is_archive_name(entry.archive))
-    fields.refuse("archive", "is no file name such as my-tuner-1.0.0.tar.gz");
+    fields.refuse("archive", "is not a file name such as my-tuner-1.0.0.tar.gz");
   entry.size = fields.whole("size", max_library_size);
   entry.sha256 = fields.sha256("sha256");
   if (const nlohmann::json& signature = fields.any("signature"); !signature.is_null()) {

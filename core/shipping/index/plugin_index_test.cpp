@@ -84,11 +84,11 @@ TEST_CASE("names that lead elsewhere, and what is no index, are refused") {
   for (const char* name :
        {"../my-tuner.tar.gz", "/my-tuner.tar.gz", "https://host/my-tuner.tar.gz", "a b.tar.gz",
         ".my-tuner.tar.gz", "-o.tar.gz", "my-tuner.zip", "my%2Ftuner.tar.gz", "my-tuner.tar.gz?x"})
-    refused("archive", name, "is no file name");
+    refused("archive", name, "is not a file name");
   refused("size", uint64_t{1} << 40, "whole number");
   refused("size", -1, "whole number");
   refused("sha256", "12", "64 lower-case hexadecimal digits");
-  refused("signature", {{"key", "12"}, {"signature", "12"}}, "no Ed25519 public key");
+  refused("signature", {{"key", "12"}, {"signature", "12"}}, "not an Ed25519 public key");
   refused("manifest", Json::object(), "is missing");
   refused("url", "https://host", "unknown key");
   CHECK_THROWS_WITH_AS(read({{"format", "cuecard-plugin-index/2"}, {"plugins", Json::array()}}),

@@ -83,7 +83,7 @@ std::string fitting_build(const fs::path& archive, const std::string& id, const 
   if (sources.empty() && fs::exists(beside / index_name, error))
     sources.emplace_back(beside.string());
   if (sources.empty())
-    return " No index is known that could have another build; name one with --index.";
+    return " No configured index could have another build; give one with --index.";
   try {
     const Indexes indexes(std::move(sources));
     if (const Choice found = indexes.newest(id, true); found.entry)
@@ -116,7 +116,7 @@ void add_remarks(InstallResult& result) {
     }
   }
   if (!found)
-    result.remarks.push_back("The folder is not searched by itself; name it with --plugin-path " +
+    result.remarks.push_back("The folder is not searched by default; name it with --plugin-path " +
                              result.plugin.folder.parent_path().parent_path().string() +
                              " or CUECARD_PLUGIN_PATH.");
 }

@@ -166,7 +166,7 @@ public:
         replaced.append(piece, at, match.begin - at).append(content_);
         at = match.end;
         if (replaced.size() > piece.size() && replaced.size() > max_bytes)
-          throw DataError("The tokenizer's decoder produces more than " + std::to_string(max_bytes) +
+          throw DataError("the tokenizer's decoder produces more than " + std::to_string(max_bytes) +
                           " bytes from " + std::to_string(piece.size()) +
                           "; its file is damaged or malicious, so download the model again.");
       }

@@ -50,7 +50,7 @@ std::filesystem::path find_file(const OlderFiles& files, const std::vector<std::
   for (const std::string& name : names)
     list += (list.empty() ? "" : " or ") + name;
   throw DataError(files.directory.string() + ": has no tokenizer.json and no " + list +
-                  "; expected a model directory in Hugging Face layout. AutoTokenizer's save_pretrained writes "
+                  "; expected a model folder in Hugging Face layout. AutoTokenizer's save_pretrained writes "
                   "the tokenizer.");
 }
 

@@ -180,7 +180,7 @@ private:
     return buffer;
   }
 
-  /// The bytes of the marks are no part of the text: they belong to its first or last byte.
+  /// The bytes of the marks are not part of the text: they belong to its first or last byte.
   void put_bytes(std::string_view bytes, Span character, std::vector<Symbol>& symbols) const {
     const auto before = static_cast<int64_t>(character.begin > 0 ? continuing_prefix_.size() : 0);
     const int64_t last = character.end - character.begin - 1;

@@ -88,7 +88,7 @@ private:
 
   int32_t unk_id_for(std::string_view character) const {
     if (unk_id_ < 0)
-      throw DataError("The character \"" + std::string(character) +
+      throw DataError("the character \"" + std::string(character) +
                       "\" is not in the vocabulary, and the tokenizer has no unknown token (model.unk_id).");
     return unk_id_;
   }

@@ -43,7 +43,7 @@ uint32_t AlignedText::max_size_for(size_t original) {
 void Rewriter::check_size(size_t bytes) const {
   if (to_.text_.size() + bytes > to_.max_size_)
     throw DataError(
-        "The tokenizer produces more than " + std::to_string(to_.max_size_) +
+        "the tokenizer produces more than " + std::to_string(to_.max_size_) +
         " bytes from a much shorter text; its file is damaged or malicious, so download the model again.");
 }
 

@@ -79,7 +79,7 @@ public:
     matcher.get()->reset();
     utext_close(input);
     if (U_FAILURE(status))
-      throw DataError("The tokenizer's regular expression " + source_ +
+      throw DataError("the tokenizer's regular expression " + source_ +
                       " could not be matched against a text of " + std::to_string(text.size()) + " bytes (" +
                       u_errorName(status) + "); shorten the text or simplify the expression.");
   }

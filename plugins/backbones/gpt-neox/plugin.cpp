@@ -10,4 +10,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("gpt-neox", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("gpt-neox", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

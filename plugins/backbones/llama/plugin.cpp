@@ -11,4 +11,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("llama", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("llama", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

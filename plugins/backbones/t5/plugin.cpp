@@ -11,4 +11,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("t5", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("t5", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

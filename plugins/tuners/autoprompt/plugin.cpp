@@ -47,4 +47,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("autoprompt", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("autoprompt", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

@@ -39,4 +39,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("in-context", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("in-context", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

@@ -36,4 +36,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("late-prompt-tuning", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("late-prompt-tuning", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

@@ -101,7 +101,7 @@ TEST_CASE("targets are ends of module names at a dot, or whole names") {
   const std::string unknown = usage_error("q_proj,v_prj");
   CHECK(contains(
       unknown,
-      "\"v_prj\", which is no linear layer of the tiny model; its layers are q_proj, k_proj, v_proj, down_proj."));
+      "\"v_prj\", which is not a linear layer of the tiny model; its layers are q_proj, k_proj, v_proj, down_proj."));
   CHECK(contains(unknown, "Did you mean \"v_proj\"?"));
   CHECK(contains(usage_error("proj"), "\"proj\""));
   CHECK(contains(usage_error("q_proj,,v_proj"), "empty name"));

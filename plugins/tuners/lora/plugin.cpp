@@ -45,4 +45,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("lora", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("lora", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

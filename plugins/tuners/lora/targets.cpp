@@ -93,7 +93,7 @@ std::vector<LinearLayer> target_layers(const std::string& targets, const std::ve
   for (const std::string_view name : names)
     if (!occurs(name, layers)) {
       const std::vector<std::string> known = short_names(layers);
-      throw UsageError("targets names \"" + std::string(name) + "\", which is no linear layer of the " +
+      throw UsageError("targets names \"" + std::string(name) + "\", which is not a linear layer of the " +
                        backbone.shape().family + " model; its layers are " + joined(known) + "." +
                        did_you_mean(name, known));
     }

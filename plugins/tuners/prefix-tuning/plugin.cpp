@@ -52,4 +52,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("prefix-tuning", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("prefix-tuning", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

@@ -27,4 +27,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("smop", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("smop", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

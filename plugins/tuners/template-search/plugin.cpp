@@ -43,4 +43,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("template-search", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("template-search", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

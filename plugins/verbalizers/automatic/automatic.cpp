@@ -125,7 +125,7 @@ void Automatic::fit(const VerbalizerFitArgs& args) {
 Scores Automatic::score(const ScoreArgs& args) const {
   if (words_.empty())
     throw UsageError(
-        "the verbalizer \"automatic\" has no label words yet: it finds them when a card is trained");
+        "the verbalizer \"automatic\" has no label words yet: it finds them when a card is trained.");
   return label_scores(scores_.label_means(joint_log_probs(scores_(args.outputs), prior_)));
 }
 

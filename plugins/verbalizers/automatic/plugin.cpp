@@ -29,4 +29,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("automatic", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("automatic", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

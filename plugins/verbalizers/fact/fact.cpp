@@ -20,7 +20,7 @@ void Fact::prepare(const VerbalizerTarget& target) {
   if (!target.backbone.shape().has_lm_head)
     throw UsageError(
         "the verbalizer \"fact\" scores words, and this model has no language-model head: choose a "
-        "checkpoint that has one");
+        "checkpoint that has one.");
   words_.clear();
   lengths_.clear();
   representatives_.clear();
@@ -50,7 +50,7 @@ void Fact::prepare(const VerbalizerTarget& target) {
         "the verbalizer \"fact\" chooses among objects that are one token of the model's vocabulary, "
         "and the task's " +
         std::to_string(target.labels.size()) + " labels have only " + std::to_string(ids.size()) +
-        " such: name objects under \"labels\", or take them from the data with \"labels\": \"data\"");
+        " such: name objects under \"labels\", or take them from the data with \"labels\": \"data\".");
   token_ids_ = index_tensor(ids, target.backbone.device());
   labels_ = index_tensor(labels, target.backbone.device());
   candidates_ = index_tensor(representatives_, target.backbone.device());

@@ -17,4 +17,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("fact", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("fact", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

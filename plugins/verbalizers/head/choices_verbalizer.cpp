@@ -37,7 +37,7 @@ Scores ChoicesVerbalizer::score(const ScoreArgs& args) const {
   for (std::size_t d = 0; d + 1 < scores.offsets.size(); ++d)
     if (scores.offsets[d + 1] - scores.offsets[d] < 2)
       throw UsageError("the verbalizer \"choices\" compares an example's prompts, and the template gives one: "
-                       "write {\"choice\": NAME} where an alternative belongs");
+                       "write {\"choice\": NAME} where an alternative belongs.");
   return scores;
 }
 

@@ -11,12 +11,12 @@ void InputState::prepare(const BackboneShape& shape) {
   if (pooler_ == "yes" && !shape.has_pooler)
     throw UsageError(
         "the verbalizer \"" + component_ +
-        "\" uses the pooler (option \"pooler\" yes), and this model has none: set it to auto or no");
+        "\" uses the pooler (option \"pooler\" yes), and this model has none: set it to auto or no.");
   if (position_ == "first" && shape.causal)
     throw UsageError(
         "the verbalizer \"" + component_ +
         "\" uses the first token (option \"row\" first), which does not attend to the text in a causal "
-        "model: set it to sequence");
+        "model: set it to sequence.");
   pooled_ =
       pooler_ == "yes" || (pooler_ == "auto" && shape.has_pooler && !shape.causal && !shape.encoder_decoder);
 }

@@ -74,4 +74,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("head", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("head", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

@@ -144,7 +144,7 @@ void Knowledgeable::fit(const VerbalizerFitArgs& args) {
 Scores Knowledgeable::score(const ScoreArgs& args) const {
   if (words_.empty())
     throw UsageError(
-        "the verbalizer \"knowledgeable\" has no words: the file of the option \"words\" is missing");
+        "the verbalizer \"knowledgeable\" has no words: the file of the option \"words\" is missing.");
   return label_scores(
       weights_(joint_log_probs(scores_(args.outputs), prior_), args.pass.training ? 1.0 : temperature_));
 }

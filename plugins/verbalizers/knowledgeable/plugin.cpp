@@ -16,7 +16,7 @@ constexpr cuecard_option_v1 options[] = {
                             "OpenPrompt, KnowledgeableVerbalizer, max_token_split -1"),
     cuecard::number_option(
         "frequency", "0.5", 0, 0.999,
-        "Drop words with a token in this share of the vocabulary, the least likely on training "
+        "Drop words with a token in this fraction of the vocabulary, the least likely on training "
         "examples; 0: none.",
         "Hu et al. 2022, section 3.3, frequency refinement; OpenPrompt, candidate_frac"),
     cuecard::number_option(
@@ -42,4 +42,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("knowledgeable", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("knowledgeable", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

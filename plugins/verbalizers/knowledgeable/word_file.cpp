@@ -33,7 +33,7 @@ public:
 private:
   [[noreturn]] void refuse(const std::string& expected) const {
     const auto line = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_), '\n');
-    throw DataError(path_ + ", line " + std::to_string(line) + ": " + expected + " was expected");
+    throw DataError(path_ + ", line " + std::to_string(line) + ": expected " + expected);
   }
 
   /// The next non-blank character, or 0 at the end.
@@ -199,7 +199,7 @@ std::vector<std::vector<std::string>> read_word_file(const std::string& text, co
   if (lines.size() != labels.size())
     throw DataError(path + ": has " + std::to_string(lines.size()) +
                     " lines of label words, and the task has " + std::to_string(labels.size()) +
-                    " labels; a line for each was expected");
+                    " labels; expected a line for each");
   return lines;
 }
 

@@ -23,7 +23,7 @@ void LabelText::prepare(const VerbalizerTarget& target) {
   require_labels_and_head(target, "label-text");
   if (!choices_.empty() && calibrate_)
     throw UsageError("the verbalizer \"label-text\" can't calibrate the texts of \"" + choices_ +
-                     "\", which differ from example to example: set the option \"calibrate\" to none");
+                     "\", which differ from example to example: set the option \"calibrate\" to none.");
   labels_ = target.labels;
   device_ = target.backbone.device();
   calibration_ = at::Tensor();
@@ -35,7 +35,7 @@ void LabelText::prepare(const VerbalizerTarget& target) {
     if (const auto same = std::find(texts_.begin(), text, *text); same != text)
       throw UsageError("the labels \"" + target.labels[static_cast<std::size_t>(same - texts_.begin())] +
                        "\" and \"" + target.labels[static_cast<std::size_t>(text - texts_.begin())] +
-                       "\" have the same text, so they would always score the same: choose another");
+                       "\" have the same text, so they would always score the same: choose another.");
 }
 
 std::string LabelText::prefixed(const std::string& word) const {
@@ -52,8 +52,8 @@ std::vector<std::string> LabelText::texts_of(const Example& example) const {
   const auto count = static_cast<int64_t>(found->second.size());
   if (count < 2 || count > labels() || example.label >= count)
     throw DataError("its list \"" + choices_ + "\" has " + std::to_string(count) +
-                    " alternatives; two or more were expected, no more than the task's " +
-                    std::to_string(labels()) + " labels, and its own label among them");
+                    " alternatives; expected two or more, no more than the task's " + std::to_string(labels()) +
+                    " labels, and its own label among them");
   std::vector<std::string> texts;
   for (const std::string& alternative : found->second)
     texts.push_back(prefixed(alternative));
@@ -153,7 +153,7 @@ std::vector<Decision> LabelText::decide(const DecideArgs& args) const {
 std::vector<std::string> LabelText::answer_text(int64_t label) const {
   if (!choices_.empty())
     throw UsageError("the verbalizer \"label-text\" scores texts of each example (option \"choices\"), so a "
-                     "label has no text of its own");
+                     "label has no text of its own.");
   return {text_of_label(texts_, label)};
 }
 

@@ -31,4 +31,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("label-text", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("label-text", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

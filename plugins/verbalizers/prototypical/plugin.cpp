@@ -32,4 +32,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("prototypical", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("prototypical", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

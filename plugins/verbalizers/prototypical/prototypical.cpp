@@ -53,7 +53,7 @@ void Prototypical::prepare(const VerbalizerTarget& target) {
   if (with_words_ && target.labels.size() == 2)
     throw UsageError(
         "the verbalizer \"prototypical\" standardises the scores of prototypes and words before adding "
-        "them, which for two labels leaves only the information which is larger: set \"decide-by\" to prototypes");
+        "them, which for two labels leaves only the information which is larger: set \"decide-by\" to prototypes.");
   backbone_ = &target.backbone;
   seed_ = target.seed;
   labels_ = target.labels;
@@ -132,7 +132,7 @@ void Prototypical::fit_word_layer(Scorer& scorer, const std::vector<const Exampl
   if (off > 0.02 * std::max(1.0, logits.abs().max().item<double>()))
     throw UsageError(
         "the words' logits don't follow from the model's output embeddings, since the tuner changed them: set "
-        "\"decide-by\" to prototypes");
+        "\"decide-by\" to prototypes.");
 }
 
 at::Tensor Prototypical::word_scores(const at::Tensor& tokens) const {
@@ -145,7 +145,7 @@ Scores Prototypical::score(const ScoreArgs& args) const {
       throw UsageError(
           "the verbalizer \"prototypical\" has no prototypes before the end of training, and this model "
           "has no head to score words until then: use the tuner \"manual\", or a checkpoint with a "
-          "language-model head");
+          "language-model head.");
     return label_scores(word_scores(args.outputs));
   }
   const at::Tensor cosines = prototypes_.cosines(args.outputs);

@@ -18,4 +18,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("rules", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("rules", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

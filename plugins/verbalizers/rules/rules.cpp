@@ -33,14 +33,15 @@ Conjunctions conjunctions_of(const VerbalizerTarget& target) {
     const std::string name = "the label \"" + target.labels[label] + "\"";
     if (result[label].empty())
       throw UsageError("the verbalizer \"rules\" needs a word for each answer slot, and " + name +
-                       " has none: give it \"words\", one for each slot in order");
+                       " has none: give it \"words\", one for each slot in order.");
     if (result[label].size() != result[0].size())
       throw UsageError(name + " has words for " + std::to_string(result[label].size()) +
-                       " answer slots, and \"" + target.labels[0] + "\" for " +
-                       std::to_string(result[0].size()) + ": give every label a word for each slot");
+                       (result[label].size() == 1 ? " answer slot" : " answer slots") + ", and \"" +
+                       target.labels[0] + "\" for " + std::to_string(result[0].size()) +
+                       ": give every label a word for each slot.");
     for (const std::vector<std::string>& words : result[label])
       if (words.empty())
-        throw UsageError(name + " has no word for one of its answer slots: give every label a word for each");
+        throw UsageError(name + " has no word for one of its answer slots: give every label a word for each.");
   }
   return result;
 }
@@ -57,7 +58,7 @@ void require_different(const Conjunctions& conjunctions, const std::vector<std::
       throw UsageError(
           "the labels \"" + labels[same->second] + "\" and \"" + labels[label] +
           "\" have the same words in every answer slot, so they would always score the same: choose "
-          "other words");
+          "other words.");
   }
 }
 

@@ -19,4 +19,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("soft", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("soft", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

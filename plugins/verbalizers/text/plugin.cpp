@@ -18,7 +18,7 @@ constexpr cuecard_option_v1 options[] = {
                            "Sample from the likeliest tokens whose probabilities add up to this.",
                            "Holtzman et al. 2020"),
     cuecard::number_option("min-p", "0", 0, 1,
-                           "Never sample a token below this share of the likeliest token's probability.",
+                           "Never sample a token below this fraction of the likeliest token's probability.",
                            "Nguyen et al. 2024"),
     cuecard::number_option("repetition-penalty", "1", 0.001, 1000,
                            "Above 1: penalise tokens that are already present.", "Keskar et al. 2019"),
@@ -42,4 +42,4 @@ constexpr cuecard_component_v1 components[] = {
 
 } // namespace
 
-CUECARD_PLUGIN("text", "0.1.0", "Apache-2.0", "", components)
+CUECARD_PLUGIN("text", CUECARD_VERSION_TEXT, "Apache-2.0", "", components)

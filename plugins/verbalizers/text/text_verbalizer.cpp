@@ -24,7 +24,7 @@ TextVerbalizer::TextVerbalizer(const Options& options) : prefix_(options.text("p
 void TextVerbalizer::prepare(const VerbalizerTarget& target) {
   if (!target.backbone.shape().generates())
     throw UsageError("the verbalizer \"text\" needs a model that generates text: choose a causal model or an "
-                     "encoder-decoder with a language-model head");
+                     "encoder-decoder with a language-model head.");
   labels_ = target.labels;
 }
 

@@ -6,5 +6,10 @@
 #define CUECARD_VERSION_MAJOR 0
 #define CUECARD_VERSION_MINOR 2
 #define CUECARD_VERSION_PATCH 0
+/* The three as text, which is also the version of the plugins that come with the program. */
+#define CUECARD_VERSION_TEXT                                                                                   \
+  CUECARD_JOIN_VERSION(CUECARD_VERSION_MAJOR, CUECARD_VERSION_MINOR, CUECARD_VERSION_PATCH)
+#define CUECARD_JOIN_VERSION(major, minor, patch) CUECARD_QUOTE_VERSION(major, minor, patch)
+#define CUECARD_QUOTE_VERSION(major, minor, patch) #major "." #minor "." #patch
 
 #endif

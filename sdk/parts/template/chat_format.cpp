@@ -90,7 +90,7 @@ const KnownFormat& recognised(const std::string& chat_template) {
     throw UsageError(
         "the template has roles, and the model's tokenizer has no chat template, which would define how "
         "turns are written: set the option \"chat-format\" to one of " +
-        listed_names());
+        listed_names() + ".");
   for (const KnownFormat& format : known_formats())
     if (std::ranges::all_of(format.marks, [&](const std::string& mark) {
           return chat_template.find(mark) != std::string::npos;
@@ -133,7 +133,7 @@ ChatFormat chat_format(const std::string& name, const Vocabulary& vocabulary) {
   for (const std::string& token : known.tokens)
     if (!vocabulary.id(token))
       throw UsageError("the chat format " + known.name + " needs the token " + token +
-                       ", which the model's vocabulary lacks");
+                       ", which the model's vocabulary lacks.");
   const SpecialTokens& special = vocabulary.special();
   const auto spelled = [&](const std::optional<int64_t>& id) { return id ? vocabulary.piece(*id) : ""; };
   ChatFormat format = known.make({spelled(special.bos), spelled(special.eos)});

@@ -151,7 +151,8 @@ struct GrammarTemplate::State {
 
   void check_answers(const std::vector<std::string>& answers) const {
     if (static_cast<int64_t>(answers.size()) < built.answer_slots)
-      throw DataError("the template has " + std::to_string(built.answer_slots) + " answer slots, and " +
+      throw DataError("the template has " + std::to_string(built.answer_slots) +
+                      (built.answer_slots == 1 ? " answer slot, and " : " answer slots, and ") +
                       std::to_string(answers.size()) + " answers are given");
     for (int64_t slot = 0; slot < built.answer_slots; ++slot)
       if (answers[static_cast<std::size_t>(slot)].empty())
@@ -250,7 +251,7 @@ void GrammarTemplate::set_triggers(const std::vector<int64_t>& ids) {
   std::vector<int64_t>& triggers = state_->built.triggers;
   if (ids.size() != triggers.size())
     throw UsageError("the template has " + std::to_string(triggers.size()) + " trigger slots, and " +
-                     std::to_string(ids.size()) + " trigger tokens are given");
+                     std::to_string(ids.size()) + " trigger tokens are given.");
   triggers = ids;
 }
 

@@ -66,17 +66,18 @@ BuiltTemplate TemplateBuilder::build() {
       (positions == OutputPositions::Kind::words || positions == OutputPositions::Kind::tokens))
     throw UsageError(
         "this model is an encoder-decoder, whose outputs are those of its decoder, and the verbalizer "
-        "needs outputs at the words of the text: choose another verbalizer, or an encoder");
+        "needs outputs at the words of the text: choose another verbalizer, or an encoder.");
   const ParsedTemplate parsed = parse_template(settings_.text);
   if (parsed.items.empty())
-    throw UsageError("the template is empty: write it into the option \"text\"");
+    throw UsageError("the template is empty: write it into the option \"text\".");
   for (ParsedTemplate& variant : variants_of(parsed)) {
     const int64_t slots_before = std::exchange(built_.answer_slots, 0);
     add_variant(variant);
     if (built_.variants.size() > 1 && built_.answer_slots != slots_before)
-      throw UsageError(template_place(variant.end_line, variant.end_column) + ": this variant has " +
-                       std::to_string(built_.answer_slots) + " answer slots, and the one before it has " +
-                       std::to_string(slots_before) + ": give all the same number");
+      throw UsageError(
+          template_place(variant.end_line, variant.end_column) + ": this variant has " +
+          std::to_string(built_.answer_slots) + (built_.answer_slots == 1 ? " answer slot" : " answer slots") +
+          ", and the one before it has " + std::to_string(slots_before) + ": give all the same number.");
   }
   return std::move(built_);
 }
@@ -100,17 +101,17 @@ void TemplateBuilder::resolve_answers(ParsedTemplate& parsed) const {
     return;
   if (!parsed.has_answer && !parsed.implied_answer)
     throw UsageError(template_place(parsed.end_line, parsed.end_column) +
-                     ": the template has no answer slot: put {\"mask\"} where the answer belongs");
+                     ": the template has no answer slot: put {\"mask\"} where the answer belongs.");
   if (parsed.implied_answer) {
     if (!layout_.causal && !built_.decoder)
       throw UsageError(
           "the template has no answer slot, and a masked model does not continue a text: put {mask} "
-          "where the answer belongs");
+          "where the answer belongs.");
     items.emplace_back().kind = Kind::answer;
   }
   if (settings_.predict_eos && (layout_.causal || built_.decoder) && !vocabulary_.special().eos)
     throw UsageError(
-        "the option \"predict-eos\" needs an end-of-sequence token, and the model's vocabulary has none");
+        "the option \"predict-eos\" needs an end-of-sequence token, and the model's vocabulary has none.");
   if (built_.decoder)
     return resolve_decoder(items);
   if (layout_.causal)
@@ -118,9 +119,9 @@ void TemplateBuilder::resolve_answers(ParsedTemplate& parsed) const {
   if (!vocabulary_.special().mask)
     throw UsageError(place(*first_answer(items)) +
                      ": the model is not causal and its vocabulary has no mask token, so no "
-                     "answer is possible here: choose a masked language model");
+                     "answer is possible here: choose a masked language model.");
   if (settings_.predict_eos)
-    throw UsageError("the option \"predict-eos\" is for causal models, and this model is masked");
+    throw UsageError("the option \"predict-eos\" is for causal models, and this model is masked.");
 }
 
 void TemplateBuilder::resolve_causal(std::vector<TemplateItem>& items) const {
@@ -128,12 +129,12 @@ void TemplateBuilder::resolve_causal(std::vector<TemplateItem>& items) const {
   if (answer == items.begin() && vocabulary_.sequence_prefix().empty())
     throw UsageError(place(*answer) +
                      ": a causal model answers after the text, and no text precedes this answer slot: put it "
-                     "after the text");
+                     "after the text.");
   for (auto lost = answer + 1; lost != items.end(); ++lost)
     if (lost->kind != Kind::answer)
       throw UsageError(place(*lost) +
                        ": what follows the answer slot would be lost, because a causal model answers where the "
-                       "text ends: move it before the answer slot, or remove it");
+                       "text ends: move it before the answer slot, or remove it.");
   items.erase(answer + 1, items.end());
 }
 
@@ -144,14 +145,14 @@ void TemplateBuilder::resolve_decoder(std::vector<TemplateItem>& items) const {
       throw UsageError(
           place(*answer) +
           ": the decoder continues where the text ends, and no text precedes this answer slot: put it "
-          "after the text");
+          "after the text.");
     items.erase(answer + 1, items.end());
   }
   int64_t slot = 0;
   for (const TemplateItem& item : items)
     if (item.kind == Kind::answer)
       if (const std::string problem = slot_problem(*built_.decoder, vocabulary_, slot++); !problem.empty())
-        throw UsageError(place(item) + ": " + problem);
+        throw UsageError(place(item) + ": " + problem + ".");
 }
 
 void TemplateBuilder::add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable) {
@@ -170,7 +171,7 @@ void TemplateBuilder::add_item(const TemplateItem& item) {
     break;
   case Kind::special:
     if (!has_special(vocabulary_, item.text))
-      throw UsageError(place(item) + ": the model's vocabulary has no <" + item.text + "> token");
+      throw UsageError(place(item) + ": the model's vocabulary has no <" + item.text + "> token.");
     add_piece(Piece::Kind::special, item.text, 0, item.shortenable);
     break;
   case Kind::answer:
@@ -204,10 +205,10 @@ void TemplateBuilder::check_turn(const TemplateItem& item, const ParsedTemplate&
   if (role_.empty())
     throw UsageError(place(item) +
                      ": the template has roles, and what precedes the first role belongs to no turn: put it "
-                     "after a role");
+                     "after a role.");
   if (item.kind == Kind::answer && role_ != "assistant")
     throw UsageError(place(item) + ": the answer is in the turn of the role " + role_ +
-                     ": put {\"role\": \"assistant\"} before it");
+                     ": put {\"role\": \"assistant\"} before it.");
 }
 
 void TemplateBuilder::add_role(const TemplateItem& item, bool awaits_answer) {
@@ -215,7 +216,7 @@ void TemplateBuilder::add_role(const TemplateItem& item, bool awaits_answer) {
     chat_ = chat_format(settings_.chat_format, vocabulary_);
   const auto turn = chat_->turns.find(item.text);
   if (turn == chat_->turns.end())
-    throw UsageError(place(item) + ": chats in the format " + chat_->name + " have no role " + item.text);
+    throw UsageError(place(item) + ": chats in the format " + chat_->name + " have no role " + item.text + ".");
   const std::string close = role_.empty() ? "" : chat_->turns.at(role_).close;
   const bool joined = role_ == "system" && item.text == "user";
   std::string open = joined ? chat_->user_after_system : turn->second.open;
@@ -239,7 +240,7 @@ void TemplateBuilder::add_soft(const TemplateItem& item) {
     if (slots.empty())
       throw UsageError(place(item) + ": \"" + item.text +
                        "\" has no token in the model's vocabulary, so no soft slot "
-                       "can be initialised from it");
+                       "can be initialised from it.");
   } else {
     for (int64_t i = 0; i < item.duplicate; ++i) {
       if (i == 0 || !item.same)
@@ -259,7 +260,7 @@ void TemplateBuilder::add_triggers(const TemplateItem& item) {
     const std::optional<int64_t> id = vocabulary_.id(item.text);
     if (!id)
       throw UsageError(place(item) + ": \"" + item.text +
-                       "\" is not a token of the model's vocabulary, in the vocabulary's own spelling");
+                       "\" is not a token of the model's vocabulary, in the vocabulary's own spelling.");
     token = *id;
   }
   built_.trigger_items.push_back(item);

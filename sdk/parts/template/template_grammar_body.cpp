@@ -25,7 +25,8 @@ std::string template_place(int64_t line, int64_t column) {
 void refuse_template(std::string_view text, std::size_t offset, const std::string& reason) {
   TemplatePlace place{1, 1};
   advance_place(place, text, 0, offset);
-  throw UsageError(template_place(place.line, place.column) + ": " + reason);
+  throw UsageError(template_place(place.line, place.column) + ": " + reason +
+                   (reason.ends_with('.') || reason.ends_with('?') ? "" : "."));
 }
 
 namespace {
@@ -89,8 +90,7 @@ private:
     const std::size_t begin = at_;
     const std::string name = word();
     if (name == "True" || name == "False" || name == "None" || name == "lambda")
-      refuse_template(text_, begin,
-                      "found " + name + " where a key in quotes or the name of a field was expected");
+      refuse_template(text_, begin, "found " + name + "; expected a key in quotes or the name of a field");
     skip_spaces();
     if (peek() != '}')
       refuse_template(text_, at_,
@@ -102,7 +102,7 @@ private:
 
   std::string quoted(const std::string& what) {
     if (peek() != '"' && peek() != '\'')
-      refuse_template(text_, at_, "found " + found() + " where " + what + " in quotes was expected");
+      refuse_template(text_, at_, "found " + found() + "; expected " + what + " in quotes");
     std::string wrong;
     const std::optional<std::string> value = read_python_text(text_, at_, wrong);
     if (!value)
@@ -141,7 +141,7 @@ private:
       } else if (peek() != '}') {
         refuse_template(text_, at_,
                         "found " + found() + " after the key \"" + entries.back().key +
-                            "\" where a \",\" or the item's \"}\" was expected");
+                            "\"; expected a \",\" or the item's \"}\"");
       }
     }
     return entries;
@@ -154,7 +154,7 @@ private:
     if (is_digit(c) || c == '-')
       return number();
     if (!is_letter(c))
-      refuse_template(text_, at_, "found " + found() + " where " + allowed());
+      refuse_template(text_, at_, "found " + found() + "; " + allowed());
     const std::size_t begin = at_;
     const std::string name = word();
     if (name == "True" || name == "False")
@@ -164,12 +164,11 @@ private:
     if (name == "lambda")
       return PythonLambda{lambda(begin)};
     refuse_template(text_, begin,
-                    "found " + name + " where " + allowed() + did_you_mean(name, {"True", "False", "None"}));
+                    "found " + name + "; " + allowed() + did_you_mean(name, {"True", "False", "None"}));
   }
 
   static std::string allowed() {
-    return "text in quotes, a whole number, True, False or None was expected; nothing in a template is "
-           "evaluated.";
+    return "expected text in quotes, a whole number, True, False or None; nothing in a template is evaluated.";
   }
 
   int64_t number() {

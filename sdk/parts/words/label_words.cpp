@@ -32,7 +32,7 @@ LabelWord encode_label_word(const LabelWordEncoding& encoding, const std::string
   if (result.tokens.empty() ||
       (unknown && std::find(result.tokens.begin(), result.tokens.end(), *unknown) != result.tokens.end()))
     throw UsageError("the label word \"" + word + "\" of label \"" + label +
-                     "\" can't be encoded with the model's vocabulary: choose another word");
+                     "\" can't be encoded with the model's vocabulary: choose another word.");
   return result;
 }
 
@@ -41,7 +41,7 @@ void require_labels_and_head(const VerbalizerTarget& target, const std::string& 
     throw UsageError(
         "the verbalizer \"" + verbalizer +
         "\" scores words, and this model has no language-model head: choose a checkpoint that has one, "
-        "or a verbalizer on hidden states");
+        "or a verbalizer on hidden states.");
   if (target.labels.empty())
     throw DataError("the verbalizer \"" + verbalizer +
                     "\" chooses among labels, and the task has none: name them under \"labels\" in the task "
@@ -54,9 +54,10 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
   if (!target.slot_words.empty())
     throw UsageError("the labels have words for each of several answer slots, and the verbalizer \"" +
                      verbalizer +
-                     "\" has one: write \"words\" as one list of texts, or use the verbalizer \"rules\"");
+                     "\" has one: write \"words\" as one list of texts, or use the verbalizer \"rules\".");
   if (!target.label_words.empty() && target.label_words.size() != target.labels.size())
-    throw UsageError("the task has " + std::to_string(target.labels.size()) + " labels, and label words for " +
+    throw UsageError("the task has " + std::to_string(target.labels.size()) +
+                     (target.labels.size() == 1 ? " label" : " labels") + ", and label words for " +
                      std::to_string(target.label_words.size()));
   const LabelWordEncoding encoding = LabelWordEncoding::of(target, prefix);
   std::map<std::string, std::string> label_of; // by word
@@ -74,7 +75,7 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
                          (entry->second == name
                               ? "twice for the label \"" + name + "\""
                               : "for two labels, \"" + entry->second + "\" and \"" + name + "\"") +
-                         "; give each label different words of its own");
+                         "; give each label different words of its own.");
       result.back().push_back(encode_label_word(encoding, word, name));
     }
   }

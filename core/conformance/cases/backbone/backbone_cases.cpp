@@ -36,7 +36,7 @@ void slots(const Checked& each) {
 }
 void cache(const Checked& each) {
   if (!each.causal())
-    throw NotApplicable("it is no causal model.");
+    throw NotApplicable("it is not a causal model.");
   checks::parents(*each.model);
   checks::cache(*each.model);
   checks::cached_late_tokens(*each.precise);

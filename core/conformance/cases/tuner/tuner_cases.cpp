@@ -102,7 +102,7 @@ std::string gradients(const Subject& subject) {
       for (const at::Tensor& parameter : group.tensors) {
         const std::string which = "a declared parameter of shape " + c10::str(parameter.sizes());
         require(parameter.is_leaf() && parameter.requires_grad(),
-                which + " is no leaf that requires gradients.");
+                which + " is not a leaf that requires gradients.");
         require(parameter.scalar_type() == at::kFloat, which + " is not float32.");
         bool found = false;
         for (const at::Tensor& each : reached)
