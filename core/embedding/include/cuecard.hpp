@@ -1,4 +1,4 @@
-/// cuecard.hpp: a header-only C++17 wrapper of cuecard.h with RAII objects, exceptions and futures.
+/// cuecard.hpp: a header-only C++17 wrapper of cuecard.h with RAII objects, exceptions and futures. One file, which a program can copy.
 ///
 ///     cuecard::api::Model model("smollm2.gguf");
 ///     model.load_card("sentiment.card");

@@ -1,0 +1,270 @@
+#include "engine/train/training_engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <cuecard/error.hpp>
+
+#include "batch/example_bytes.hpp"
+#include "engine/card_mix.hpp"
+#include "engine/predict/ensemble.hpp"
+#include "engine/predict/scores.hpp"
+#include "engine/tokenized_example.hpp"
+#include "engine/train/dev_metric.hpp"
+#include "engine/train/gradient_path.hpp"
+#include "engine/train/share_out.hpp"
+
+namespace cuecard {
+
+namespace {
+
+/// A search can run for long without an evaluation.
+constexpr std::chrono::seconds max_checkpoint_age{30};
+
+/// Beside the tuner's tensors in a checkpoint: what the run had done by then.
+constexpr const char* seconds_name = "run.seconds";
+constexpr const char* examples_name = "run.examples";
+
+/// Removes the number of that name; 0 if there is none.
+double taken(TensorMap& state, const char* name) {
+  const auto found = state.find(name);
+  const double value = found == state.end() ? 0 : found->second.item<double>();
+  state.erase(name);
+  return value;
+}
+
+} // namespace
+
+TrainingEngine::TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks,
+                               const FitRequest& request, Problem& problem, const Progress& progress,
+                               const OnPrepared& on_prepared, RankGroup& ranks, TrainResult& result)
+    : model_(model), problem_(problem), progress_(progress), ranks_(ranks), result_(result) {
+  int64_t most = 0;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    PreparedExamples prepared;
+    add_task(tasks[i], prepared);
+    if (on_prepared)
+      on_prepared(i, prepared);
+    if (tasks_.back().training_set.size() == 0)
+      throw DataError("none of the training examples can be used" +
+                      (prepared.skipped_train.empty()
+                           ? std::string(": there are none.")
+                           : "; line " + std::to_string(prepared.skipped_train.front().line) + ": " +
+                                 prepared.skipped_train.front().reason));
+    most = std::max(most, tasks_.back().training_set.size());
+  }
+  settings_ = resolve(request, most);
+}
+
+void TrainingEngine::fit_verbalizers(VerbalizerFitArgs::Moment moment) {
+  for (TaskInTraining& task : tasks_) {
+    std::vector<const Example*> dev;
+    for (const Example& example : task.dev)
+      dev.push_back(&example);
+    result_.counters +=
+        fit_verbalizer(model_, task.pipeline, task.training_set.examples(), predict_settings(), moment, dev);
+  }
+}
+
+std::vector<Batch> TrainingEngine::training_batches(int64_t task, int64_t step) {
+  return step_batches(task, step, 0, 1);
+}
+
+int64_t TrainingEngine::steps_per_epoch(int64_t task) const {
+  return tasks_[static_cast<std::size_t>(task)].training_set.steps_per_epoch(settings_);
+}
+
+void TrainingEngine::rerender() {
+  for (TaskInTraining& task : tasks_) {
+    std::vector<SkippedExample> skipped;
+    task.training_set.render(skipped);
+    if (task.training_set.size() == 0)
+      throw DataError("none of the training examples can be used with this template: " + skipped.at(0).reason);
+  }
+}
+
+at::Tensor TrainingEngine::input_features(int64_t task, const Batch& batch) {
+  return at(task).training_set.input_features(batch);
+}
+
+at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
+                                const Pass& pass) {
+  const TaskInTraining& of = at(task);
+  require_slots(of.training_set.slots(), slots_of(conditioning), of.pipeline);
+  const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, pass));
+  const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
+  Scores scores;
+  at::Tensor loss;
+  if (has_members(batch)) {
+    loss = ensemble_loss(of.pipeline, outputs, batch, pass);
+  } else {
+    scores = scores_of(of.pipeline, outputs, batch, pass);
+    loss = of.pipeline.verbalizer->loss({scores, batch});
+  }
+  if (pass.training && at::GradMode::is_enabled())
+    require_gradient(of.pipeline, {conditioning, hidden, outputs, scores.values, loss});
+  return loss;
+}
+
+double TrainingEngine::evaluate_dev(int64_t task) {
+  evaluated_ = true;
+  const TaskInTraining& of = at(task);
+  if (of.dev.empty())
+    return NAN;
+  std::vector<int64_t> sizes;
+  for (const Example& example : of.dev)
+    sizes.push_back(static_cast<int64_t>(bytes_of(example)));
+  const std::vector<int64_t> rank_of = shared_out(sizes, ranks_.ranks());
+  std::vector<const Example*> examples, mine;
+  for (std::size_t i = 0; i < of.dev.size(); ++i) {
+    examples.push_back(&of.dev[i]);
+    if (rank_of[i] == ranks_.rank())
+      mine.push_back(&of.dev[i]);
+  }
+  Predictor predictor(model_, {&of.pipeline}, predict_settings());
+  const std::vector<Prediction> predictions = gathered(ranks_, rank_of, predictor.predict(mine));
+  result_.counters += predictor.counters();
+  return dev_metric(of.pipeline, examples, predictions);
+}
+
+Scorer& TrainingEngine::scorer(int64_t task) {
+  TaskInTraining& of = at(task);
+  drop_predictor(of);
+  of.predictor =
+      std::make_unique<Predictor>(model_, std::vector<const TaskPipeline*>{&of.pipeline}, predict_settings());
+  return of.predictor->scorer();
+}
+
+void TrainingEngine::use_checkpoint(const Checkpointing& checkpointing, RunIdentity run) {
+  checkpoint_.emplace(checkpointing.directory, std::move(run));
+  if (checkpointing.on_remark && !checkpoint_->remark().empty())
+    checkpointing.on_remark(checkpoint_->remark());
+  every_ = checkpointing.every;
+}
+
+TensorMap TrainingEngine::resume() {
+  TensorMap state = ranks_.from_first(checkpoint_ ? checkpoint_->read() : TensorMap());
+  result_.seconds = taken(state, seconds_name);
+  result_.examples_seen = static_cast<int64_t>(taken(state, examples_name));
+  return state;
+}
+
+void TrainingEngine::checkpoint(int64_t step, const std::function<TensorMap()>& state) {
+  const auto now = std::chrono::steady_clock::now();
+  const bool due = evaluated_ || (every_ > 0 && step % every_ == 0) || now - written_ > max_checkpoint_age;
+  evaluated_ = false;
+  if (!checkpoint_ || !due)
+    return;
+  TensorMap saved = state();
+  saved[seconds_name] = at::scalar_tensor(seconds(), at::kDouble);
+  saved[examples_name] = at::scalar_tensor(static_cast<double>(result_.examples_seen), at::kDouble);
+  checkpoint_->write(saved);
+  written_ = std::chrono::steady_clock::now();
+}
+
+void TrainingEngine::progress(int64_t step, int64_t steps, double loss, double dev) {
+  if (progress_ && !progress_(step, steps, loss, dev))
+    ranks_.stop();
+  if (ranks_.stopped())
+    throw Cancelled();
+}
+
+void* TrainingEngine::extension(std::string_view name) {
+  if (name == Ranks::id)
+    return ranks_.several() ? static_cast<Ranks*>(this) : nullptr;
+  if (name == GuardedTuner::id)
+    return static_cast<GuardedTuner*>(this);
+  return name == TokenSearch::id ? static_cast<TokenSearch*>(this) : nullptr;
+}
+
+std::vector<Batch> TrainingEngine::rank_batches(int64_t task, int64_t step) {
+  return step_batches(task, step, ranks_.rank(), ranks_.ranks());
+}
+
+at::Tensor TrainingEngine::gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) {
+  const at::Tensor gradient =
+      trigger_gradient(model_, at(task).pipeline, at(task).backbone, batch, conditioning);
+  ranks_.copy_from_first({gradient}); // which candidates are tried must not depend on rounding
+  return gradient;
+}
+
+CandidateScores TrainingEngine::scores(int64_t task, const Batch& batch, int64_t slot,
+                                       const at::Tensor& candidates, const Conditioning& conditioning) {
+  TaskInTraining& of = at(task);
+  const auto measured = [&](const at::Tensor& part) {
+    return candidate_scores(model_, of.pipeline, of.backbone, of.training_set, batch, slot, part, conditioning,
+                            settings_.batch_tokens);
+  };
+  if (!ranks_.several())
+    return measured(candidates);
+  const int64_t count = candidates.size(0), begin = count * ranks_.rank() / ranks_.ranks(),
+                end = count * (ranks_.rank() + 1) / ranks_.ranks();
+  at::Tensor both = at::zeros({2, count}, at::kFloat);
+  if (begin < end) {
+    const CandidateScores mine = measured(candidates.slice(0, begin, end));
+    both[0].slice(0, begin, end).copy_(mine.loss);
+    both[1].slice(0, begin, end).copy_(mine.correct);
+  }
+  both = ranks_.sum(both.view({-1})).view({2, count}).to(candidates.device());
+  return {both[0], both[1]};
+}
+
+void TrainingEngine::finish() {
+  for (TaskInTraining& task : tasks_)
+    drop_predictor(task);
+  const std::string mine(reinterpret_cast<const char*>(&result_.counters), sizeof result_.counters);
+  result_.counters = {};
+  for (const std::string& text : ranks_.gather(mine)) {
+    Counters counters;
+    std::memcpy(&counters, text.data(), sizeof counters);
+    result_.counters += counters;
+  }
+  result_.seconds = seconds();
+}
+
+double TrainingEngine::seconds() const {
+  return result_.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+std::vector<Batch> TrainingEngine::step_batches(int64_t task, int64_t step, int64_t rank, int64_t ranks) {
+  TrainingSet& set = at(task).training_set;
+  result_.examples_seen += set.examples_in(step, settings_);
+  return set.batches(step, settings_, problem_.seed + static_cast<uint64_t>(task), rank, ranks);
+}
+
+void TrainingEngine::add_task(const TrainTask& task, PreparedExamples& prepared) {
+  const CountedBackbone backbone = task.pipeline.backbone(model_, result_.counters);
+  backbones_.push_back(backbone);
+  tasks_.push_back({task.pipeline,
+                    backbone,
+                    TrainingSet(model_, task.pipeline, backbones_.back(), task.train, prepared.skipped_train),
+                    {},
+                    {}});
+  prepared.cut_train = tasks_.back().training_set.cut();
+  for (const Example& example : task.dev) {
+    try {
+      const std::vector<TokenizedPrompt> prompts = tokenized(task.pipeline, model_, example);
+      require_answer(task.pipeline, example);
+      prepared.cut_dev.add(cut_of(prompts));
+      tasks_.back().dev.push_back(example);
+    } catch (const DataError& error) {
+      prepared.skipped_dev.push_back({example.line, error.what()});
+    }
+  }
+  tasks_.back().dev = measured_inputs(task.pipeline, std::move(tasks_.back().dev));
+  result_.dev_examples.push_back(std::ssize(tasks_.back().dev));
+}
+
+void TrainingEngine::drop_predictor(TaskInTraining& task) {
+  if (task.predictor)
+    result_.counters += task.predictor->counters();
+  task.predictor = nullptr;
+}
+
+} // namespace cuecard

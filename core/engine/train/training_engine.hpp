@@ -1,0 +1,95 @@
+/// The engine that `Tuner::fit` runs on.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <cuecard/extensions/guarded_tuner.hpp>
+#include <cuecard/extensions/ranks.hpp>
+
+#include "engine/train/checkpoint.hpp"
+#include "engine/train/token_search.hpp"
+#include "engine/train/train.hpp"
+
+namespace cuecard {
+
+struct TaskInTraining {
+  TaskPipeline& pipeline;
+  CountedBackbone backbone;
+  TrainingSet training_set;
+  std::vector<Example> dev;             ///< the examples that can be evaluated
+  std::unique_ptr<Predictor> predictor; ///< of `Engine::scorer`, replaced with each call
+};
+
+class TrainingEngine final : public Engine, public TokenSearch, public Ranks, public GuardedTuner {
+public:
+  /// All arguments must outlive it. DataError when a task has no usable training example.
+  TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+                 Problem& problem, const Progress& progress, const OnPrepared& on_prepared, RankGroup& ranks,
+                 TrainResult& result);
+
+  /// Calibrates and fits the verbalizers on the examples that can be used.
+  void fit_verbalizers(VerbalizerFitArgs::Moment moment);
+  /// Must be called before anything is trained.
+  void use_checkpoint(const Checkpointing& checkpointing, RunIdentity run);
+  /// Adds what the scorers counted to the result, what the other ranks counted, and the time.
+  void finish();
+
+  Problem& problem() override { return problem_; }
+  const FitSettings& settings() const override { return settings_; }
+  std::vector<Batch> training_batches(int64_t task, int64_t step) override;
+  int64_t steps_per_epoch(int64_t task) const override;
+  void rerender() override;
+  at::Tensor input_features(int64_t task, const Batch& batch) override;
+  at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
+                  const Pass& pass) override;
+  double evaluate_dev(int64_t task) override;
+  Scorer& scorer(int64_t task) override;
+  TensorMap resume() override;
+  void checkpoint(int64_t step, const std::function<TensorMap()>& state) override;
+  void progress(int64_t step, int64_t steps, double loss, double dev) override;
+  void* extension(std::string_view name) override;
+
+  Tuner& tuner() override { return *tasks_.front().pipeline.tuner; }
+
+  std::vector<Batch> rank_batches(int64_t task, int64_t step) override;
+  at::Tensor sum(const at::Tensor& values) override { return ranks_.sum(values); }
+  void copy_from_first(const std::vector<at::Tensor>& tensors) override { ranks_.copy_from_first(tensors); }
+
+  at::Tensor gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) override;
+  /// Each rank measures a part of the candidates.
+  CandidateScores scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
+                         const Conditioning& conditioning) override;
+
+private:
+  /// Of this process and those that it resumes.
+  double seconds() const;
+  std::vector<Batch> step_batches(int64_t task, int64_t step, int64_t rank, int64_t ranks);
+  TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
+  void add_task(const TrainTask& task, PreparedExamples& prepared);
+  void drop_predictor(TaskInTraining& task);
+  /// Passes without gradients must also fit into the run's memory.
+  PredictSettings predict_settings() const { return {.batch_tokens = settings_.batch_tokens}; }
+
+  const Model& model_;
+  FitSettings settings_;
+  Problem& problem_;
+  const Progress& progress_;
+  RankGroup& ranks_;
+  TrainResult& result_;
+  std::deque<CountedBackbone> backbones_; ///< must not move
+  std::deque<TaskInTraining> tasks_;
+  std::optional<Checkpoint> checkpoint_;
+  int64_t every_ = 0;
+  bool evaluated_ = false; ///< since the last checkpoint
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point written_ = start_;
+};
+
+} // namespace cuecard
