@@ -168,9 +168,9 @@ TEST_CASE("wrong scores name the verbalizer, in prediction and in training") {
          for (int64_t d = 0; d <= decisions; ++d)
            s.offsets[static_cast<std::size_t>(d)] = 3 * d;
        }},
-      {"scores with NaN or infinite values, although the model's outputs are finite",
+      {"scores that are not finite, although the model's outputs are",
        [](Scores& s) { s.values = s.values * NAN; }},
-      {"scores with NaN or infinite values", [](Scores& s) { s.values = s.values.abs() / 0; }},
+      {"scores that are not finite", [](Scores& s) { s.values = s.values.abs() / 0; }},
       {"scores of type Double; expected Float", [](Scores& s) { s.values = s.values.to(at::kDouble); }},
       {"scores on meta; expected cpu", [](Scores& s) { s.values = s.values.to(at::kMeta); }}};
   for (const auto& [expected, change] : cases) {

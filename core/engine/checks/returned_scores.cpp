@@ -102,7 +102,7 @@ void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labe
   if (labels.count > 0)
     check_widths(scores, args.batch, labels);
   if (values.is_cpu() && !below_infinity(values) && below_infinity(outputs))
-    refuse("scores", "with NaN or infinite values, although the model's outputs are finite", "numbers");
+    refuse("scores", "that are not finite, although the model's outputs are", "numbers");
 }
 
 void check_loss(const at::Tensor& loss, const Scores& scores) {
