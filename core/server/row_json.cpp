@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "server/json.hpp"
-#include "server/problem.hpp"
+#include <nlohmann/json.hpp>
 
 namespace cuecard::server {
 
@@ -14,7 +13,8 @@ bool is_texts(const nlohmann::json& value) {
          std::ranges::all_of(value, [](const nlohmann::json& item) { return item.is_string(); });
 }
 
-/// The same of the row alone.
+} // namespace
+
 std::optional<std::string> problem_of_form(const nlohmann::json& row) {
   if (row.is_string())
     return std::nullopt;
@@ -28,29 +28,6 @@ std::optional<std::string> problem_of_form(const nlohmann::json& row) {
       return field + "is not the name of a card.";
     if (!value.is_string() && !is_texts(value) && !value.is_null() && name != "id")
       return field + "is neither a text nor a list of texts.";
-  }
-  return std::nullopt;
-}
-
-} // namespace
-
-std::string card_of_rows(const JsonObject& body, const Catalogue& catalogue) {
-  std::string card = body.text_or("card", "");
-  if (!card.empty())
-    catalogue.card(card);
-  return card;
-}
-
-std::optional<std::string> problem_of_row(const nlohmann::json& row, const Example& example,
-                                          const Catalogue& catalogue) {
-  if (std::optional<std::string> problem = problem_of_form(row))
-    return problem;
-  if (example.card.empty())
-    return "the row names no card; give it a \"card\", or the request.";
-  try {
-    catalogue.card(example.card);
-  } catch (const Problem& unknown) {
-    return unknown.what();
   }
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include "engine/predict/decision_json.hpp"
 #include "server/endpoints/endpoints.hpp"
 #include "server/json.hpp"
+#include "server/row_cards.hpp"
 #include "server/row_json.hpp"
 #include "server/submission.hpp"
 

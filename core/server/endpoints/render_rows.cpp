@@ -6,6 +6,7 @@
 #include "engine/word_field.hpp"
 #include "server/endpoints/endpoints.hpp"
 #include "server/json.hpp"
+#include "server/row_cards.hpp"
 #include "server/row_json.hpp"
 
 namespace cuecard::server {
