@@ -261,7 +261,8 @@ TEST_SUITE("handshake") {
     CHECK(failure("silent") ==
           "plugin \"good\", component \"silent\", create: failed without an error message");
     CHECK(failure("throwing-create") ==
-          "plugin \"good\", component \"throwing-create\", create: create must not throw");
+          "plugin \"good\", component \"throwing-create\", create: create must not throw; update or "
+          "remove this plugin, and report this to its author.");
     CHECK(failure("long-winded").size() < 700);
   }
 

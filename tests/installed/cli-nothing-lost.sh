@@ -10,7 +10,7 @@ cuecard "${learn[@]}" --dtype float16 --optimizer adamw --schedule constant --lr
   --out large.card --json >large.json 2>err || status=$?
 [ $status -eq 3 ]
 grep -qE '^cuecard: warning: train: the tuner "prompt-tuning" stopped after [0-9]+ steps, and the best state so far, of step [0-9]+, is kept: .*learning rate' err
-[ "$(wc -l <err)" -eq 1 ]
+[ "$(grep -vc 'float16 is slow on a CPU' err)" -eq 1 ]
 run eval --card large.card --model "$llama" --dtype float16 --task toy.json --json >large-eval.json
 python3 -c '
 import json

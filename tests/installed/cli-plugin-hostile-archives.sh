@@ -52,4 +52,4 @@ cp -r "$place/prompt-tuning" "$place/.prompt-tuning.1-0" # as if it had been kil
 cuecard plugin install later.tar.gz --downgrade >out 2>&1
 grep -q 'an earlier installation that was killed had left' out
 [ -z "$(ls -A "$place" | grep -vx prompt-tuning)" ]
-cuecard plugin info prompt-tuning | grep 'plugin prompt-tuning 0.2.0' >/dev/null
+cuecard plugin info prompt-tuning | grep 'plugin prompt-tuning 0.3.0' >/dev/null

@@ -124,7 +124,7 @@ TEST_CASE("a short template ends in its answer slot") {
 TEST_CASE("impossible answer slots are refused with line and column") {
   CHECK(refusal("{a} {mask} {mask} {mask}", t5) ==
         "template line 1, column 19: the model's vocabulary has no token <extra_id_2>, which marks this "
-        "answer slot: use fewer slots, or the option \"encoder-decoder\" continuation");
+        "answer slot: use fewer slots, or the option \"encoder-decoder\" continuation.");
   CHECK(refusal("{mask} {a}", t5, "continuation").find("template line 1, column 1: the decoder continues") ==
         0);
   CHECK(refusal("{a} {mask} {mask}", bart).find("template line 1, column 12: this encoder-decoder") == 0);
