@@ -42,5 +42,5 @@ expect() { # CODE PATTERN WORDS...
 expect 3 'rows.tsv, line 3: the example' --strict --data rows.tsv --template "$template"
 expect 2 'column' --template '{text} is {"mask"' 'x'
 expect 3 'no-such-file' --template "$template" --data no-such-file.tsv
-expect 2 'exclude' --template "$template" --data rows.tsv 'text'
+expect 2 'mutually exclusive' --template "$template" --data rows.tsv 'text'
 expect 3 'can.t be used' --strict --template '{a} {b} {"mask"}' 'text'
