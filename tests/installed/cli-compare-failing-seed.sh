@@ -12,21 +12,24 @@ def words():
     with open("words.txt", "w") as file:
         file.write("terrible,bad\ngreat,good\n")
 
-words()
 fit = ["--task", "failing.json", "--model", sys.argv[1], "--steps", "20", "--evaluate-every", "10", "--threads", "1", "--set", "length=4"]
-# The file of label words is read anew for each seed: it goes when the first seed trains, so that a later one can't have it.
-process = subprocess.Popen(["cuecard", "compare", *fit, "--tuners", "prompt-tuning", "--seeds", "40", "--out", "cards", "--json"],
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-said = process.stderr.readline()
-while "seed 0" not in said:
-    said += process.stderr.readline()
-os.remove("words.txt")
-printed, rest = process.communicate()
-said += rest
-assert process.returncode == 3 and printed == "", (process.returncode, printed, said)
-assert "words.txt" in said and 'tuner "prompt-tuning" failed; 0 of 1 tuners compared' in said, said
-kept = re.search(r"prompt-tuning\.card holds the best card of the seeds before (\d+)\.", said)
-assert kept, said
+# The file of label words is read anew for each seed: it goes after some have trained, so that a later one can't have it.
+wait = 0.2
+while True:
+    words()
+    process = subprocess.Popen(["cuecard", "compare", *fit, "--tuners", "prompt-tuning", "--seeds", "500", "--out", "cards", "--json", "--quiet"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        process.wait(wait)
+    except subprocess.TimeoutExpired:
+        os.remove("words.txt")
+    printed, said = process.communicate()
+    assert process.returncode == 3 and printed == "", (process.returncode, printed, said)
+    assert "words.txt" in said and 'tuner "prompt-tuning" failed; 0 of 1 tuners compared' in said, said
+    if kept := re.search(r"prompt-tuning\.card holds the best card of the seeds before (\d+)\.", said):
+        break
+    wait *= 2  # the first one had not ended
+    assert wait < 60, said
 
 # It is the best of them on the development rows.
 words()
@@ -38,4 +41,4 @@ for seed in range(int(kept[1])):
 best = runs.index(max(runs))
 assert filecmp.cmp("cards/prompt-tuning.card/card.safetensors", f"{best}.card/card.safetensors", shallow=False), runs
 PYTHON
-run predict --card cards/prompt-tuning.card --model "$llama" 'a plot and the film is great' | grep -q '"label"'
+run predict --card cards/prompt-tuning.card --model "$llama" 'a plot and the film is great' | grep '"label"' >/dev/null
