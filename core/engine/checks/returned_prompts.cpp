@@ -83,7 +83,9 @@ void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by,
         check_slot(piece, std::ssize(made_by.soft_slots()), "soft");
       if (piece.kind == Piece::Kind::trigger)
         check_slot(piece, std::ssize(made_by.triggers()), "trigger");
-      if (piece.kind == Piece::Kind::field && std::ranges::find(fields, piece.field) == fields.end())
+      // Words of other examples, in demonstrations, are fields without a name.
+      if (piece.kind == Piece::Kind::field && !piece.field.empty() &&
+          std::ranges::find(fields, piece.field) == fields.end())
         throw Error("it placed the field \"" + piece.field +
                     "\" in the prompt; expected one of those that `fields` returns." +
                     did_you_mean(piece.field, fields));
