@@ -11,7 +11,7 @@ import time
 from measured import spread
 
 
-LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"  # not left behind if the benchmark is killed
+LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with the benchmark, even if that is killed
 
 
 class Loop:

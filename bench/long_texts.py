@@ -13,7 +13,7 @@ TOKENS = (2048, 8192)
 
 def text_of(bench, sentences: list[str], most: int) -> str:
     """Sentences one after the other, almost as many as a prompt of `most` tokens has room for: its template needs some, and a sentence
-    behind another may have a token more than alone."""
+    that follows another may have one more token."""
     lines = bench.home / "sentences.txt"
     lines.write_text("".join(sentence + "\n" for sentence in sentences), encoding="utf-8")
     room = most * 0.97 - 16

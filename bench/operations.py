@@ -48,8 +48,8 @@ class Work:
 
 def operations(shape: Shape, work: Work) -> float:
     query, key_value = shape.hidden * shape.queries, 2 * shape.hidden * shape.keys
-    behind = shape.queries * shape.hidden + shape.feed_forward * shape.hidden * shape.intermediate  # attention's output, feed-forward
-    products = ((shape.layers - 1) * work.tokens * (query + key_value + behind) + work.tokens * key_value + work.selected * (query + behind)
+    rest = shape.queries * shape.hidden + shape.feed_forward * shape.hidden * shape.intermediate  # output projection of attention, feed-forward
+    products = ((shape.layers - 1) * work.tokens * (query + key_value + rest) + work.tokens * key_value + work.selected * (query + rest)
                 + work.logits * shape.hidden)
     attention = 2 * shape.queries * ((shape.layers - 1) * work.pairs + work.selected_pairs)  # scores, and the sum of values
     # Backward, a product with a frozen matrix is one product, and each of attention's two is two.

@@ -48,10 +48,6 @@ private:
   Component<Interface> inner_;
 };
 
-bool has_tensors(const std::vector<ParameterGroup>& groups) {
-  return std::ranges::any_of(groups, [](const ParameterGroup& group) { return !group.tensors.empty(); });
-}
-
 class GuardedBackbone final : public Backbone, Guard<Backbone> {
 public:
   using Guard::Guard;

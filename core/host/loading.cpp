@@ -89,6 +89,14 @@ Model load_model(const Values& values, const registry::Registry& plugins, at::De
   return model;
 }
 
+std::vector<std::string> fields_of(const std::vector<LoadedCard>& cards) {
+  std::vector<std::string> fields;
+  for (const LoadedCard& card : cards)
+    for (const std::string& field : card.pipeline.prompt_template->fields())
+      fields.push_back(field);
+  return fields;
+}
+
 void check_cards(const Values& values) {
   for (const std::string& given : values.texts("card"))
     require_card(named_path(given).second);

@@ -32,6 +32,9 @@ struct LoadedCard {
 /// card's. UsageError when two have the same name.
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model, const registry::Registry& plugins);
 
+/// The fields of all templates; one that several have is there several times.
+std::vector<std::string> fields_of(const std::vector<LoadedCard>& cards);
+
 /// DataError for a `--card` that is not a card, before anything that takes time or needs other files.
 void check_cards(const Values& values);
 

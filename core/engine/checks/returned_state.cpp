@@ -1,5 +1,6 @@
 #include "engine/checks/returned_state.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -59,6 +60,10 @@ void check_state(const ComponentState& state) {
     check_text("the name of a text", name);
     check_text("the text \"" + name + "\"", text);
   }
+}
+
+bool has_tensors(const std::vector<ParameterGroup>& groups) {
+  return std::ranges::any_of(groups, [](const ParameterGroup& group) { return !group.tensors.empty(); });
 }
 
 void check_parameters(const std::vector<ParameterGroup>& groups, const at::Device& device) {

@@ -15,6 +15,9 @@ namespace cuecard {
 /// Checks that a card can hold `state`: names that are valid UTF-8, and tensors with values, all of them finite.
 void check_state(const ComponentState& state);
 
+/// Whether anything is trained.
+bool has_tensors(const std::vector<ParameterGroup>& groups);
+
 /// Checks that an optimizer can train the tensors: leaves of a floating-point type that require a gradient, on `device`.
 void check_parameters(const std::vector<ParameterGroup>& groups, const at::Device& device);
 

@@ -6,6 +6,8 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/checks/returned_state.hpp"
+
 namespace cuecard {
 
 namespace {
@@ -24,10 +26,6 @@ bool differentiable(const Conditioning& conditioning) {
              [](const LowRankUpdate& each) { return differentiable(each.a) || differentiable(each.b); }) ||
          std::ranges::any_of(conditioning.rescalings,
                              [](const Rescaling& each) { return differentiable(each.factors); });
-}
-
-bool has_tensors(const std::vector<ParameterGroup>& groups) {
-  return std::ranges::any_of(groups, [](const ParameterGroup& group) { return !group.tensors.empty(); });
 }
 
 [[noreturn]] void blame(const CardComponent& component, const char* function, const std::string& text) {

@@ -229,11 +229,7 @@ int eval(const Values& values) {
   std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const TaskPipeline*> pipelines;
   std::vector<CardRows> rows;
-  std::vector<std::string> fields;
-  for (const LoadedCard& card : cards)
-    for (const std::string& field : card.pipeline.prompt_template->fields())
-      fields.push_back(field);
-  check_roles(values, fields);
+  check_roles(values, fields_of(cards));
   for (LoadedCard& card : cards) {
     if (values.given("task"))
       if (const std::string metric = read_task_file(values.text("task")).metric; !metric.empty())

@@ -28,15 +28,6 @@ std::vector<std::string> common_fields(const std::vector<LoadedCard>& cards) {
   return fields;
 }
 
-/// The fields of all templates.
-std::vector<std::string> all_fields(const std::vector<LoadedCard>& cards) {
-  std::vector<std::string> fields;
-  for (const LoadedCard& card : cards)
-    for (const std::string& field : card.pipeline.prompt_template->fields())
-      fields.push_back(field);
-  return fields;
-}
-
 /// The columns that the tasks of all cards had; none if they differ.
 CardColumns common_columns(const std::vector<LoadedCard>& cards) {
   CardColumns columns = columns_of(cards[0].pipeline);
@@ -75,7 +66,7 @@ int predict(const Values& values) {
   std::vector<const TaskPipeline*> pipelines;
   for (const LoadedCard& card : cards)
     pipelines.push_back(&card.pipeline);
-  check_roles(values, all_fields(cards));
+  check_roles(values, fields_of(cards));
   const auto input = open_input(values, common_fields(cards), common_columns(cards));
   Predictor predictor(model, pipelines,
                       {values.integer("batch-size"), values.integer("batch-tokens"),

@@ -1,4 +1,4 @@
-/// The name of a request, by which the lines of several programs about it are found.
+/// Request ids, by which the log lines of several programs are correlated.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@ namespace cuecard::server {
 
 constexpr const char* request_id_header = "X-Request-Id";
 
-/// The name that a client gave, if it has 1 to 128 printable ASCII characters without blanks and quotes, else one of 32 hexadecimal
-/// digits that no other request has.
+/// `given` if it has 1 to 128 printable ASCII characters without blanks, quotes and backslashes; otherwise a random id of 32
+/// hexadecimal digits.
 std::string request_id(const std::string& given);
 
 } // namespace cuecard::server

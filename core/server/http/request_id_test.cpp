@@ -4,12 +4,12 @@
 
 using namespace cuecard::server;
 
-TEST_CASE("a client's request id is taken over where it can stand in a line of a log") {
+TEST_CASE("a client's request id is kept if it is safe to log") {
   for (const std::string& given : {std::string("a"), std::string("7f/3-b_c:d"), std::string(128, 'x')})
     CHECK(request_id(given) == given);
 }
 
-TEST_CASE("else a request gets an id of its own") {
+TEST_CASE("otherwise the server generates a request id") {
   for (const std::string& given : {std::string(), std::string(129, 'x'), std::string("a b"),
                                    std::string("a\"b"), std::string("\xC3\xA4")}) {
     const std::string id = request_id(given);
