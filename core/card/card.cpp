@@ -1,5 +1,7 @@
 #include "card/card.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <system_error>
 
 #include <unistd.h>
@@ -20,7 +22,15 @@ namespace {
 
 constexpr const char* json_name = "card.json";
 constexpr const char* tensors_name = "card.safetensors";
-constexpr std::string_view tuner_prefix = "tuner.", verbalizer_prefix = "verbalizer.";
+
+/// A component of a card, as the names of its tensors begin.
+struct TensorOwner {
+  std::string_view prefix;
+  ComponentState Card::*state;
+};
+constexpr TensorOwner tensor_owners[] = {{"tuner.", &Card::tuner_state},
+                                         {"verbalizer.", &Card::verbalizer_state},
+                                         {"template.", &Card::template_state}};
 
 void check_numbers(const std::string& name, const at::Tensor& tensor, const std::string& origin) {
   if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>())
@@ -30,10 +40,9 @@ void check_numbers(const std::string& name, const at::Tensor& tensor, const std:
 
 std::map<std::string, at::Tensor> tensors_of(const Card& card) {
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& [prefix, part] : {std::pair(tuner_prefix, &card.tuner_state.tensors),
-                                     {verbalizer_prefix, &card.verbalizer_state.tensors}})
-    for (const auto& [name, tensor] : *part)
-      tensors[std::string(prefix) + name] = tensor;
+  for (const TensorOwner& owner : tensor_owners)
+    for (const auto& [name, tensor] : (card.*owner.state).tensors)
+      tensors[std::string(owner.prefix) + name] = tensor;
   return tensors;
 }
 
@@ -62,15 +71,16 @@ std::vector<std::filesystem::path> other_places(const std::filesystem::path& dir
 void read_tensors(const std::filesystem::path& path, Card& card) {
   const SafetensorsFile file(path);
   for (const auto& [name, entry] : file.entries()) {
-    const bool tuner = name.starts_with(tuner_prefix);
-    if (!tuner && !name.starts_with(verbalizer_prefix))
+    const auto* owner = std::ranges::find_if(
+        tensor_owners, [&](const TensorOwner& each) { return name.starts_with(each.prefix); });
+    if (owner == std::end(tensor_owners))
       throw DataError(path.string() + ": the tensor \"" + name.substr(0, 80) +
-                      "\" belongs to neither tuner nor verbalizer.");
+                      "\" belongs to no component; expected a name that begins with \"tuner.\", \"verbalizer.\" or "
+                      "\"template.\".");
     // Copied: a tuner may train its state further, and the card may be replaced in the meantime.
     const at::Tensor tensor = file.tensor(name).clone();
     check_numbers(name, tensor, path.string());
-    TensorMap& part = tuner ? card.tuner_state.tensors : card.verbalizer_state.tensors;
-    part[name.substr((tuner ? tuner_prefix : verbalizer_prefix).size())] = tensor;
+    (card.*owner->state).tensors[name.substr(owner->prefix.size())] = tensor;
   }
 }
 

@@ -92,7 +92,7 @@ struct Card {
   CardTraining training;
   std::vector<CardMetric> metrics;
   uint64_t seed = 0;
-  ComponentState tuner_state, verbalizer_state; ///< tensors of a card that was read own their CPU memory
+  ComponentState tuner_state, verbalizer_state, template_state; ///< tensors that were read own their CPU memory
 };
 
 /// Checks that a card can be written there: the parent folder must be writable (else DataError), and

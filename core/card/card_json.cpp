@@ -307,6 +307,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
       {"seed", card.seed},
       {"tensors_sha256", tensors_sha256}};
   document["template"]["source"] = card.template_source;
+  if (!card.template_state.texts.empty())
+    document["template"]["texts"] = card.template_state.texts;
   document["verbalizer"]["label_words"] = card.label_words;
   document["verbalizer"]["texts"] = card.verbalizer_state.texts;
   document["tuner"]["texts"] = card.tuner_state.texts;
@@ -342,6 +344,8 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   Fields template_fields = fields.object("template");
   card.prompt_template = read_component(template_fields);
   card.template_source = template_fields.text("source");
+  if (document["template"].contains("texts"))
+    card.template_state.texts = template_fields.named_texts("texts");
   template_fields.done();
   Fields verbalizer_fields = fields.object("verbalizer");
   card.verbalizer = read_component(verbalizer_fields);

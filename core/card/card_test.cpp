@@ -63,6 +63,7 @@ Card example() {
   card.seed = ~uint64_t{0};
   card.tuner_state.tensors["embeddings"] = at::arange(40, at::kFloat).reshape({4, 10}) / 7;
   card.verbalizer_state.tensors["prior"] = at::full({2}, -0.5, at::kDouble);
+  card.template_state = {{{"similarities", at::ones({3}, at::kLong)}}, {{"demonstrations", "a\tb\n"}}};
   return card;
 }
 
@@ -129,6 +130,9 @@ TEST_CASE("card: a saved card is read back bit for bit") {
   REQUIRE(read.verbalizer_state.tensors.size() == 1);
   CHECK(read.tuner_state.tensors.at("embeddings").equal(card.tuner_state.tensors.at("embeddings")));
   CHECK(read.verbalizer_state.tensors.at("prior").equal(card.verbalizer_state.tensors.at("prior")));
+  REQUIRE(read.template_state.tensors.size() == 1);
+  CHECK(read.template_state.tensors.at("similarities").equal(card.template_state.tensors.at("similarities")));
+  CHECK(read.template_state.texts == card.template_state.texts);
   at::Tensor(read.tuner_state.tensors.at("embeddings")).add_(1); // memory of its own, not the file's mapping
 
   save_card(read_card(folder.path() / "card"), folder.path() / "again");

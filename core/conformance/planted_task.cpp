@@ -219,11 +219,16 @@ std::vector<Prediction> predictions(const Model& model, const TaskPipeline& pipe
   return Predictor(model, {&pipeline}).predict(pointers(rows));
 }
 
-double difference_after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
-                               const std::vector<Example>& rows, const std::string& name) {
+TaskPipeline after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
+                          const std::string& name) {
   const std::filesystem::path place = subject.folder / (name + ".card");
   save_card(to_card(pipeline, model), place);
-  const TaskPipeline read = pipeline_from_card(model, subject.plugins, read_card(place));
+  return pipeline_from_card(model, subject.plugins, read_card(place));
+}
+
+double difference_after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
+                               const std::vector<Example>& rows, const std::string& name) {
+  const TaskPipeline read = after_saving(subject, model, pipeline, name);
   return largest_difference(predictions(model, pipeline, rows), predictions(model, read, rows),
                             "the card after saving and reading it");
 }

@@ -65,6 +65,10 @@ std::vector<Prediction> predictions(const Model& model, const TaskPipeline& pipe
 double largest_difference(const std::vector<Prediction>& a, const std::vector<Prediction>& b,
                           const std::string& what);
 
+/// The pipeline of its card, saved under `name` in the subject's folder and read again.
+TaskPipeline after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
+                          const std::string& name);
+
 /// By how much predictions for `rows` differ between the pipeline and its card, saved under `name` in the subject's folder and read again.
 double difference_after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
                                const std::vector<Example>& rows, const std::string& name);

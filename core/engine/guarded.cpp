@@ -137,6 +137,16 @@ public:
   void set_source(const std::string& source) override {
     guard("set_source", [&](Template& t) { t.set_source(source); });
   }
+  ComponentState state() const override {
+    return guard("state", [](const Template& t) {
+      ComponentState state = t.state();
+      check_state(state);
+      return state;
+    });
+  }
+  void load_state(const ComponentState& state) override {
+    guard("load_state", [&](Template& t) { t.load_state(state); });
+  }
 
 private:
   PromptLayout layout_; ///< set by `prepare`

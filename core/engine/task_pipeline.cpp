@@ -332,8 +332,11 @@ TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& pl
   pipeline.tuner = make_recorded<Tuner>(plugins, CUECARD_TUNER, card.tuner, card.name, pipeline.record.tuner);
   if (pipeline.prompt_template->source() != card.template_source)
     pipeline.prompt_template->set_source(card.template_source);
-  prepare_task(pipeline, model,
-               named_by(plugins, CUECARD_TEMPLATE, pipeline.record.prompt_template, model).files, {});
+  NamedByOptions template_files;
+  if (card.template_state.empty())
+    template_files = named_by(plugins, CUECARD_TEMPLATE, pipeline.record.prompt_template, model);
+  prepare_task(pipeline, model, template_files.files, {});
+  pipeline.prompt_template->load_state(card.template_state);
   pipeline.metric = !card.metrics.empty()  ? card.metrics.back().name
                     : !card.metric.empty() ? card.metric
                                            : default_metric(pipeline.predicts());
@@ -378,6 +381,7 @@ Card to_card(const TaskPipeline& pipeline, const Model& model) {
   card.template_source = pipeline.prompt_template->source();
   card.tuner_state = pipeline.tuner->state(pipeline.task);
   card.verbalizer_state = pipeline.verbalizer->state();
+  card.template_state = pipeline.prompt_template->state();
   return card;
 }
 

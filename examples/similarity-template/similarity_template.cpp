@@ -48,22 +48,39 @@ SimilarityTemplate::SimilarityTemplate(const cuecard::Options& options)
 void SimilarityTemplate::prepare(const cuecard::TemplateTarget& target) {
   GrammarTemplate::prepare(target);
   vocabulary_ = &target.vocabulary;
+  layout_ = target.layout;
+  if (const auto file = target.files.find("demonstrations"); file != target.files.end())
+    table_ = file->second;
+  show(table_); // again: the template's text may be another one now
+}
+
+cuecard::ComponentState SimilarityTemplate::state() const {
+  if (table_.empty())
+    return {};
+  return {{}, {{"demonstrations", table_}}};
+}
+
+void SimilarityTemplate::load_state(const cuecard::ComponentState& state) {
+  if (const auto table = state.texts.find("demonstrations"); table != state.texts.end())
+    show(table_ = table->second);
+}
+
+void SimilarityTemplate::show(const std::string& table) {
   demonstrations_.clear();
-  const auto file = target.files.find("demonstrations");
-  if (file == target.files.end() || file->second.empty())
+  if (table.empty())
     return;
   if (answer_slots() != 1 || !soft_slots().empty() || !triggers().empty())
     throw cuecard::UsageError(
         "the template \"similarity-template\" shows demonstrations as text: its own text needs one "
         "answer slot, and no soft or trigger slots.");
-  read(file->second, target);
+  read(table);
   weigh();
 }
 
-void SimilarityTemplate::read(const std::string& table, const cuecard::TemplateTarget& target) {
+void SimilarityTemplate::read(const std::string& table) {
   settings_.text = source();
   GrammarTemplate shown(settings_); // without demonstrations of its own
-  shown.prepare(target);
+  shown.prepare({*vocabulary_, layout_});
   std::istringstream lines(table);
   std::string line;
   std::getline(lines, line);

@@ -20,6 +20,10 @@ public:
   /// slots, or without exactly one answer slot.
   void prepare(const cuecard::TemplateTarget& target) override;
 
+  /// The table, so that a card needs no other file.
+  cuecard::ComponentState state() const override;
+  void load_state(const cuecard::ComponentState& state) override;
+
 protected:
   /// Puts the demonstrations before the prompt; before the content-free one, the first of the table.
   void finish(cuecard::Prompt& prompt, const cuecard::Example* example) const override;
@@ -31,7 +35,9 @@ private:
     Vector vector;
     std::vector<cuecard::Piece> pieces;
   };
-  void read(const std::string& table, const cuecard::TemplateTarget& target);
+  /// Makes `table` the demonstrations.
+  void show(const std::string& table);
+  void read(const std::string& table);
   void weigh();
   std::string text_of(const cuecard::Example& example) const;
   Vector vector_of(const std::string& text) const;
@@ -41,6 +47,8 @@ private:
   int64_t k_;
   bool nearest_last_;
   const cuecard::Vocabulary* vocabulary_ = nullptr;
+  cuecard::PromptLayout layout_;
+  std::string table_;
   std::vector<Demonstration> demonstrations_;
   Vector inverse_frequencies_; ///< of the tokens of all demonstrations
 };

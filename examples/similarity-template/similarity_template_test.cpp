@@ -95,6 +95,21 @@ TEST_CASE("another text of the template is that of the demonstrations, too") {
         "Meal: the cake was sweet is good\n\nMeal: sweet is[answer]");
 }
 
+TEST_CASE("what is saved brings the demonstrations without their file") {
+  SimilarityTemplate saved = made(1, "nearest-last"), loaded = made(1, "nearest-last");
+  prepare(saved, table);
+  prepare(loaded, "");
+  CHECK(loaded.state().empty());
+  loaded.load_state(saved.state());
+  Example example;
+  example.fields["text"] = "sweet";
+  CHECK(text_of(loaded.render({example}).at(0)) == text_of(saved.render({example}).at(0)));
+  CHECK(loaded.state().texts == saved.state().texts);
+  loaded.set_source("Meal: {text} is{\"mask\"}");
+  CHECK(text_of(loaded.render({example}).at(0)) ==
+        "Meal: the cake was sweet is good\n\nMeal: sweet is[answer]");
+}
+
 TEST_CASE("a table that can't be read is refused by line") {
   const auto refused = [](const std::string& text, const std::string& why) {
     SimilarityTemplate prompt_template = made(1, "nearest-last");

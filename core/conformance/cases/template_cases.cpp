@@ -185,6 +185,18 @@ std::string source(const Subject& subject) {
   });
 }
 
+std::string card(const Subject& subject) {
+  return for_each_model(subject, [&](const Model& model, const Family& family) {
+    const std::vector<Example> rows = planted_rows(4, subject.seed);
+    const TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows),
+                       read = after_saving(subject, model, pipeline, family.name);
+    for (const Example& row : rows)
+      require(seen(tokenized(read, model, row)) == seen(tokenized(pipeline, model, row)),
+              "the template of a card that was saved and read gives another prompt: `state` lacks something, or "
+              "`load_state` loads something else.");
+  });
+}
+
 } // namespace
 
 std::vector<Case> template_cases() {
@@ -197,6 +209,7 @@ std::vector<Case> template_cases() {
       {"template-special", CUECARD_TEMPLATE, "what looks like a special token or a slot in a field is text",
        &special},
       {"template-source", CUECARD_TEMPLATE, "`source` and `set_source` are inverse", &source},
+      {"template-card", CUECARD_TEMPLATE, "a card gives the same prompts after saving and reading it", &card},
   };
 }
 

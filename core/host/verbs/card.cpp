@@ -25,6 +25,7 @@ Json tensors_json(const Card& card) {
   };
   add("tuner", card.tuner_state.tensors);
   add("verbalizer", card.verbalizer_state.tensors);
+  add("template", card.template_state.tensors);
   return list;
 }
 

@@ -10,7 +10,7 @@ namespace cuecard {
 
 using TensorMap = std::map<std::string, at::Tensor>;
 
-/// `tensors` are saved in the card's `card.safetensors`, as `tuner.NAME` or `verbalizer.NAME`, `texts` in its `card.json`. Texts are
+/// `tensors` are saved in the card's `card.safetensors`, as `tuner.NAME`, `verbalizer.NAME` or `template.NAME`, `texts` in its `card.json`. Texts are
 /// for what people read or what is not numeric: demonstrations, trigger tokens, label words.
 ///
 /// Tensors may have any shape and any dtype of safetensors, and be on any device; values must be finite. Names are any UTF-8. What

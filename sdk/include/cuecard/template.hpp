@@ -1,6 +1,6 @@
 /// Turns an example into prompts.
 ///
-/// Lifecycle: created, `prepare` once, then the rest. Threads: const functions may run concurrently after `prepare` has returned;
+/// Lifecycle: created, `prepare` once, `load_state` for a saved card, then the rest. Threads: const functions may run concurrently after `prepare` has returned;
 /// the others are called from one thread while nothing else runs. Errors: UsageError for a template that is wrong, DataError for
 /// an example that can't be rendered; anything else is reported as a failure of the plugin.
 #pragma once
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <cuecard/component_state.hpp>
 #include <cuecard/example.hpp>
 #include <cuecard/prompt.hpp>
 #include <cuecard/vocabulary.hpp>
@@ -38,7 +39,7 @@ struct PromptLayout {
 struct TemplateTarget {
   const Vocabulary& vocabulary;
   PromptLayout layout = {};
-  /// Contents of the files named by options of type CUECARD_FILE, by option.
+  /// Contents of the files named by options of type CUECARD_FILE, by option. Empty where a card brings the template's state.
   std::map<std::string, std::string> files = {};
 };
 
@@ -79,6 +80,12 @@ public:
   virtual std::string source() const = 0;
   /// Becomes the template that `source` spells; slots are numbered anew. UsageError with line and column.
   virtual void set_source(const std::string& source) = 0;
+
+  /// What the card stores of it besides `source`, such as what it read from `TemplateTarget::files`.
+  virtual ComponentState state() const { return {}; }
+  /// Loads what `state` returned, after `prepare` for the same vocabulary. DataError for a state that lacks something or does not fit:
+  /// it comes from a file. The default ignores it.
+  virtual void load_state(const ComponentState&) {}
 };
 
 } // namespace cuecard

@@ -17,9 +17,18 @@ public:
   std::string source() const override {
     return has("writes-another-source") ? "so " + GrammarTemplate::source() : GrammarTemplate::source();
   }
+  cuecard::ComponentState state() const override {
+    return has("loads-another-state") ? cuecard::ComponentState{{}, {{"opening", "so"}}} : cuecard::ComponentState{};
+  }
+  void load_state(const cuecard::ComponentState& state) override {
+    if (has("loads-another-state") && !state.empty())
+      opening_ = "and";
+  }
 
 protected:
   void finish(cuecard::Prompt& prompt, const cuecard::Example*) const override {
+    if (!opening_.empty())
+      prompt.input.insert(prompt.input.begin(), cuecard::Piece::text_of(opening_));
     if (has("counts-prompts"))
       prompt.input.insert(prompt.input.begin(), cuecard::Piece::text_of(std::to_string(++rendered_)));
     for (cuecard::Piece& piece : prompt.input) {
@@ -38,6 +47,7 @@ protected:
 
 private:
   mutable int64_t rendered_ = 0;
+  std::string opening_;
 };
 
 } // namespace wrong
