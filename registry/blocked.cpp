@@ -20,7 +20,7 @@ using nlohmann::json;
 constexpr std::size_t largest_list = std::size_t{1} << 20;
 thread_local int taken = 0;
 
-/// Empty where there is no place for it.
+/// Empty if there is no cache folder.
 fs::path list_path() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache == '/')
     return fs::path(cache) / "cuecard/blocked-plugins.json";

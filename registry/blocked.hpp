@@ -1,5 +1,5 @@
 /// Plugins that crashed or hung when they were probed or checked: remembered by the SHA-256 of the library, in the user's cache
-/// folder, and kept out until the file changes or a later probe or check goes well.
+/// folder, and rejected until the file changes or a later probe or check succeeds.
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@ namespace cuecard::registry {
 /// blocks nothing.
 std::string blocked_reason(const std::string& sha256);
 
-/// Blocks it, or no longer. Returns false where nothing could be written; then it is as it was.
+/// Blocks or unblocks the library. Returns false, without a change, if the list could not be written.
 bool block(const std::string& sha256, const std::string& library, const std::string& reason);
 bool unblock(const std::string& sha256);
 
-/// While one lives, Registry::scan on this thread takes blocked plugins, too: to probe or check them again.
+/// While an object of this class exists, Registry::scan on this thread accepts blocked plugins, to probe or check them again.
 class BlockedAreTaken {
 public:
   BlockedAreTaken();

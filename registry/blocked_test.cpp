@@ -1,4 +1,4 @@
-// Plugins that crashed are kept out until their file changes.
+// Plugins that crashed are blocked until their file changes.
 #include "blocked.hpp"
 
 #include <cstdlib>
@@ -12,7 +12,7 @@ using namespace cuecard::registry;
 
 namespace {
 
-/// A cache folder of this test instead of the user's.
+/// A cache folder for this test instead of the user's.
 struct Cache {
   Cache() { ::setenv("XDG_CACHE_HOME", folder.path().c_str(), 1); }
   ~Cache() { ::unsetenv("XDG_CACHE_HOME"); }

@@ -32,7 +32,7 @@ std::optional<FileState> state_of(const fs::path& file) {
                    {found.st_ctim.tv_sec, found.st_ctim.tv_nsec}};
 }
 
-/// Whether `file` may hold other bytes than those whose size and hash the file `record` has.
+/// Whether `file` may differ from the file whose size and hash are in the file `record`.
 bool may_differ(const fs::path& file, uint64_t size, const fs::path& record) {
   const std::optional<FileState> now = state_of(file), then = state_of(record);
   return !now || !then || now->size != size || now->written > then->written || now->replaced > then->replaced;

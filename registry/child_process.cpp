@@ -64,6 +64,7 @@ private:
 
 pid_t start(const std::vector<std::string>& command, const Pipe& answer, const Pipe& errors) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command)
     arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);

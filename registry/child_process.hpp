@@ -1,4 +1,4 @@
-/// Runs a command in a child process, whose crash or hang does no harm.
+/// Runs a command in a child process, so that a crash or hang is contained.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct ChildResult {
   int exit_code() const;
   /// The signal that ended it: "SIGSEGV (Segmentation fault)".
   std::string signal() const;
-  /// The first line of `errors` that says something, as the end of a sentence; "" if none does.
+  /// The first informative line of `errors`, as the end of a sentence; "" if there is none.
   std::string first_error() const;
 };
 

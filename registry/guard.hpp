@@ -44,7 +44,7 @@ public:
 
   /// Null outside of plugins.
   static const GuardedCall* current() { return current_; }
-  /// The call that it is part of, or null.
+  /// The enclosing call, or null.
   const GuardedCall* outer() const { return outer_; }
 
   const std::string_view plugin, component, function;
@@ -54,17 +54,17 @@ private:
   const GuardedCall* outer_;
 };
 
-/// The text of an exception that a plugin or LibTorch threw by accident, with what to do about it.
+/// The text of an unexpected exception from a plugin or LibTorch, with what to do about it.
 inline std::string accident_of(std::string_view text) {
   std::string sentence = sentence_of(text);
   while (!sentence.empty() && (sentence.back() == '.' || sentence.back() == ' '))
     sentence.pop_back();
-  if (sentence.find("memory") != std::string::npos) // of the device or the machine: no fault of the plugin
+  if (sentence.find("memory") != std::string::npos) // of the device or the machine: not the plugin's fault
     return sentence + "; use smaller batches, or a smaller model.";
   return sentence + "; update or remove this plugin, and report this to its author.";
 }
 
-/// A UsageError's text with the name of the tuner or verbalizer, where it lacks that. Errors of templates name a place in the template.
+/// A UsageError's text with the name of the tuner or verbalizer added, if missing. Errors of templates give a position in the template.
 inline std::string naming_component(uint32_t kind, std::string_view plugin, std::string_view component,
                                     const std::string& text) {
   if ((kind != CUECARD_TUNER && kind != CUECARD_VERBALIZER) || text.find(component) != std::string::npos)

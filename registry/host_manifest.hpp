@@ -1,4 +1,4 @@
-/// For tests: the manifest of a plugin that was built as this host was.
+/// For tests: the manifest of a plugin with the same build as this host.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace cuecard::registry {
 
-/// Of ID.so, version 1.0.0, without components.
+/// The manifest of ID.so, version 1.0.0, without components.
 inline Manifest host_manifest(const std::string& id) {
   const HostBuild host = HostBuild::current();
   Manifest manifest;

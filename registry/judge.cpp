@@ -13,6 +13,7 @@ std::string dotted(uint32_t major, uint32_t minor) {
 }
 
 uint32_t known_version(uint32_t kind) {
+  // The versions happen to be equal today. NOLINTNEXTLINE(bugprone-branch-clone)
   switch (kind) {
   case CUECARD_BACKBONE:
     return CUECARD_BACKBONE_VERSION;
@@ -101,8 +102,9 @@ Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild
     verdict.notes.push_back("built for LibTorch patch " + std::to_string(manifest.torch_patch) +
                             ", this host has " + std::to_string(host.torch_patch));
   if ((manifest.abi_flags ^ host.abi_flags) & CUECARD_NDEBUG)
-    verdict.notes.push_back((manifest.abi_flags & CUECARD_NDEBUG) ? "built with NDEBUG, the host without it"
-                                                                  : "built without NDEBUG, the host with it");
+    verdict.notes.emplace_back((manifest.abi_flags & CUECARD_NDEBUG)
+                                   ? "built with NDEBUG, the host without it"
+                                   : "built without NDEBUG, the host with it");
   if (manifest.compiler != host.compiler)
     verdict.notes.push_back("compiled by " + manifest.compiler + ", the host by " + host.compiler);
   return verdict;

@@ -11,7 +11,7 @@
 
 namespace cuecard::registry {
 
-/// `plugin`, rejected if its library doesn't match the hash in the sidecar, which loading it would report. Loads nothing.
+/// `plugin`, rejected if its library doesn't match the hash in the sidecar, as loading would report. Loads nothing.
 Plugin verified(const Plugin& plugin);
 
 class Library {

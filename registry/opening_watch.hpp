@@ -23,7 +23,7 @@ private:
   std::terminate_handler terminate_before_;
 };
 
-/// Text of the current exception, or a note that it is not a std::exception; "" when there is none.
+/// Text of the current exception, or a note that it is not a std::exception; "" if there is none.
 std::string thrown_text() noexcept;
 
 } // namespace cuecard::registry

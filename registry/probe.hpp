@@ -19,7 +19,7 @@ struct ProbeResult {
 ProbeResult probe(const std::filesystem::path& file, double limit = 20,
                   const std::vector<std::string>& child = {"/proc/self/exe", "plugin", "probe-child"});
 
-/// The child's side: loads `file`, compares it with its sidecar if there is one, prints one line of JSON to
+/// In the child process: loads `file`, compares it with its sidecar if there is one, prints one line of JSON to
 /// standard output and returns the exit code, 0 or 4. The process should exit afterwards.
 int probe_child(const char* file);
 

@@ -53,6 +53,7 @@ std::vector<std::string> names_of(const std::vector<Entry>& entries) {
   for (const Entry& entry : entries)
     ++count[entry.component().name];
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const Entry& entry : entries)
     names.push_back(count[entry.component().name] > 1 ? full_name(entry) : entry.component().name);
   return names;
@@ -125,6 +126,7 @@ Entry Registry::find(uint32_t kind, std::string_view text) const {
   const std::string what = kind_name(kind) + " \"" + std::string(text) + "\"";
   if (offered.size() > 1) {
     std::vector<std::string> full;
+    full.reserve(offered.size());
     for (const Entry& entry : offered)
       full.push_back(full_name(entry));
     throw UsageError(std::to_string(offered.size()) + " plugins offer the " + what + "; use " +

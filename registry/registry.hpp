@@ -55,8 +55,8 @@ struct Entry {
 
 class Registry {
 public:
-  /// Libraries lie in a folder of the search path, or in a subfolder of their own name, as `plugin install` makes it. Those that came with
-  /// the program are trusted as the program is; the others as `trust` says.
+  /// Libraries are in a folder of the search path, or in a subfolder of their own name, as created by `plugin install`. Bundled
+  /// ones are trusted like the program itself; `trust` decides about the others.
   static Registry scan(const SearchPath& search, const Trust& trust = Trust::standard());
 
   /// In the order of the search path, including rejected and shadowed ones.

@@ -60,7 +60,7 @@ std::string unused_text(const std::vector<std::shared_ptr<const Plugin>>& plugin
   const auto unused = std::ranges::count_if(plugins, [](const auto& plugin) { return !plugin->usable(); });
   return unused == 0 ? ""
                      : std::to_string(unused) + (unused == 1 ? " more is" : " more are") +
-                           " not used; `cuecard plugin list --all` says why.\n";
+                           " not used; see `cuecard plugin list --all` for the reasons.\n";
 }
 
 std::string list_text(const std::vector<std::shared_ptr<const Plugin>>& plugins, bool all) {

@@ -8,10 +8,10 @@
 
 namespace cuecard::registry {
 
-/// A line that says how many plugins are not used; "" for none.
+/// A line with the number of unused plugins; "" for none.
 std::string unused_text(const std::vector<std::shared_ptr<const Plugin>>& plugins);
 
-/// A table of plugin, version, components and file. With `all` also of those that can't be used, with the reason; else their number is said.
+/// A table of plugin, version, components and file. With `all`, also those that can't be used, with the reason; otherwise their number.
 std::string list_text(const std::vector<std::shared_ptr<const Plugin>>& plugins, bool all);
 
 /// Details of a plugin (by id) or component (`name` or `plugin/name`, of any kind). Throws UsageError.

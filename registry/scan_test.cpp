@@ -228,7 +228,7 @@ TEST_CASE("a library is read again only if its size or times say that it may hav
   const TestFolder folder;
   install(folder.path(), plugin("mine", {component(CUECARD_TUNER, "mine")}));
   const Plugin found = *scan({folder.path()}).plugins().at(0);
-  // Its hash in the sidecar is not that of the empty file, so reading it would be noticed.
+  // Its hash in the sidecar differs from that of the empty file, so reading it would be detected.
   const auto installed = fs::last_write_time(found.sidecar);
   fs::last_write_time(found.library, installed - std::chrono::seconds(1));
   fs::permissions(found.sidecar, fs::perms::owner_read); // the sidecar's change is the later one

@@ -30,7 +30,8 @@ bool ends_in(const std::vector<EncodedPiece>& encoded_pieces, const std::vector<
   return token.id == suffix[0].id && token.soft_slot < 0 && token.trigger_slot < 0;
 }
 
-/// Whether the pieces begin with the token of `prefix`, which must be a single one. Data never does: there it is no special token.
+/// Whether the pieces begin with the token of `prefix`, which must be a single one. Text from data never does: it is never
+/// tokenized to special tokens.
 bool begins_with(const std::vector<EncodedPiece>& encoded_pieces, const std::vector<PromptToken>& prefix) {
   const auto first =
       std::ranges::find_if(encoded_pieces, [](const EncodedPiece& encoded) { return !encoded.tokens.empty(); });

@@ -1,4 +1,4 @@
-/// What truncation removes from prompts, counted where it is removed.
+/// Counts the tokens that truncation removes from prompts.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace cuecard {
 
 /// Tokens that one prompt, or one example, lost.
 struct CutTokens {
-  /// By field of the template, those that lost any; "": shortenable text outside of fields.
+  /// Per template field, only fields that lost tokens; "": shortenable text outside of fields.
   std::map<std::string, int64_t> by_field;
   int64_t limit = 0; ///< the length it was cut to, if it was cut
 
@@ -23,7 +23,7 @@ struct CutTokens {
     return sum;
   }
 
-  /// For an example with several prompts: what any of them lost, at most. They share most of their text.
+  /// For an example with several prompts: the maximum over its prompts, which share most of their text.
   void take_most(const CutTokens& prompt) {
     for (const auto& [field, tokens] : prompt.by_field)
       by_field[field] = std::max(by_field[field], tokens);
@@ -33,7 +33,7 @@ struct CutTokens {
 
 /// How many examples truncation shortened, and what they lost.
 struct CutExamples {
-  int64_t examples = 0; ///< looked at
+  int64_t examples = 0; ///< examined
   int64_t cut = 0;      ///< of them, those that lost tokens
   CutTokens lost;       ///< by all of them; `limit` is the largest
   int64_t least_limit = 0;

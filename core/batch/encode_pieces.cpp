@@ -92,7 +92,7 @@ private:
     token.origin.end = std::max<int64_t>(0, end - piece.lead);
   }
 
-  /// Texts and fields that follow one another, as one text.
+  /// Consecutive texts and fields, as one text.
   void encode_text(std::span<const Piece> pieces) {
     std::vector<TextPart> parts;
     std::vector<int64_t> offsets{0};

@@ -1,5 +1,4 @@
-/// Tokenizes the pieces of a prompt. Consecutive texts and fields are one text for the tokenizer, so their tokens are those of the
-/// whole and may extend over several pieces.
+/// Tokenizes the pieces of a prompt. Consecutive texts and fields are tokenized as one text, so a token may span several pieces.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +34,8 @@ struct PieceEncoding {
 std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view marker);
 
 /// The tokens of each piece. A token of several pieces belongs to the first of them that may not be shortened, else to the first; its
-/// origin is the first field that it contains a character of. Given answers and words of a field of words never share a token with
-/// their neighbours. DataError when a special token or trigger does not exist, and for a given answer without tokens.
+/// origin is the first field whose characters it contains. Given answers and words of a field of words never share a token with their
+/// neighbours. DataError when a special token or trigger does not exist, and for a given answer without tokens.
 std::vector<EncodedPiece> encode_pieces(const std::vector<Piece>& pieces, const PieceEncoding& encoding);
 
 } // namespace cuecard

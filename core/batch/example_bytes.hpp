@@ -1,4 +1,4 @@
-/// The size of an example before it is tokenized, by which batches are chosen.
+/// The size of an example before tokenization, from which batches are formed.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace cuecard {
 
-/// About as many as a token of running English text has. A forward pass is bounded by tokens all the same
+/// Roughly the bytes per token of English text. Forward passes are still bounded by tokens
 /// (PredictSettings::batch_tokens).
 constexpr std::size_t bytes_per_token = 4;
 

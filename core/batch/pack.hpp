@@ -1,5 +1,5 @@
 /// Packs the tokens of many prompts into one batch: sequences are concatenated without padding, and a prefix
-/// that several sequences of a causal model have in common is stored once.
+/// shared by several sequences of a causal model is stored once.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct PackSettings {
 /// Items of one card, and within a card items of one example, must be neighbours for their common prefix to be
 /// found: the prefix that all items of a card share is stored once, and so is the one that all items of an
 /// example share after it. In an encoder-decoder, items of one example with the same input side share that.
-/// Entries of the batch have the order of `items`.
+/// Batch entries are in the order of `items`.
 Batch pack(const std::vector<PackItem>& items, const PackSettings& settings);
 
 /// Number of leading tokens that all of `items` have in common (same ids, segments, soft and trigger slots), at

@@ -24,7 +24,7 @@ struct EncodedPiece {
 int64_t count_tokens(const std::vector<EncodedPiece>& encoded_pieces);
 int64_t count_shortenable_tokens(const std::vector<EncodedPiece>& encoded_pieces);
 
-/// What `shortened` lacks of `whole`. `fields` gives the numbers in TokenOrigin::field.
+/// The tokens of `whole` that `shortened` lacks. `fields` gives the numbers in TokenOrigin::field.
 CutTokens cut_tokens(const std::vector<EncodedPiece>& whole, const std::vector<EncodedPiece>& shortened,
                      const std::vector<std::string>& fields);
 

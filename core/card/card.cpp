@@ -51,7 +51,7 @@ std::filesystem::path folder_of(const std::filesystem::path& directory) {
   return whole.has_parent_path() ? whole.parent_path() : ".";
 }
 
-/// Places for a card that can't be written to `directory`, each a name that nothing has.
+/// Unused paths for a card that can't be written to `directory`.
 std::vector<std::filesystem::path> other_places(const std::filesystem::path& directory) {
   const std::filesystem::path whole = directory.has_filename() ? directory : directory.parent_path();
   std::error_code none;
@@ -74,9 +74,10 @@ void read_tensors(const std::filesystem::path& path, Card& card) {
     const auto* owner = std::ranges::find_if(
         tensor_owners, [&](const TensorOwner& each) { return name.starts_with(each.prefix); });
     if (owner == std::end(tensor_owners))
-      throw DataError(path.string() + ": the tensor \"" + name.substr(0, 80) +
-                      "\" belongs to no component; expected a name that begins with \"tuner.\", \"verbalizer.\" or "
-                      "\"template.\".");
+      throw DataError(
+          path.string() + ": the tensor \"" + name.substr(0, 80) +
+          "\" belongs to no component; expected a name that begins with \"tuner.\", \"verbalizer.\" or "
+          "\"template.\".");
     // Copied: a tuner may train its state further, and the card may be replaced in the meantime.
     const at::Tensor tensor = file.tensor(name).clone();
     check_numbers(name, tensor, path.string());

@@ -114,15 +114,14 @@ void save_card(const Card& card, const std::filesystem::path& directory);
 /// Where a card was written.
 struct SavedCard {
   std::filesystem::path place;
-  std::string problem; ///< why it is not at the place that was asked for; empty: it is
+  std::string problem; ///< why it is not at the requested path; empty if it is
 };
 
-/// Like `save_card`; a card that can't be written there goes beside it, into the folder of temporary files, or into the
-/// working directory, under a name that nothing has yet: what was trained is not lost. Throws the error of the first
-/// attempt if all fail.
+/// Like `save_card`, but if the card can't be written there, tries an unused name beside it, in the temporary directory
+/// and in the working directory, so that a trained card is not lost. Throws the error of the first attempt if all fail.
 SavedCard save_card_somewhere(const Card& card, const std::filesystem::path& directory);
 
-/// DataError if `place` is not a folder with card.json; nothing else is looked at.
+/// DataError if `place` is not a folder with card.json; nothing else is checked.
 void require_card(const std::filesystem::path& place);
 
 /// Reads and checks everything: structure and limits of the JSON (16 MB, 16 levels), the SHA-256 of the tensor
@@ -130,7 +129,7 @@ void require_card(const std::filesystem::path& place);
 /// truncated at any byte, is a DataError. For another format version, the DataError names both versions.
 Card read_card(const std::filesystem::path& directory);
 
-/// Whether a card of another model is used: what a command's flag --force says, if it has one.
+/// Whether to use a card made for another model: the command's flag --force, if it has one.
 enum class Force { no_such_flag, omitted, given };
 
 /// DataError that names both models if the card was trained for another one, unless forced. Weights are not

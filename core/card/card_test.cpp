@@ -363,7 +363,7 @@ TEST_CASE("card: one that can't be written to its place is not lost") {
   SavedCard saved = save_card_somewhere(card, path("a.card"));
   CHECK(saved.place == path("a.card"));
   CHECK(saved.problem == "");
-  // Something else is at its place now: it goes beside it, and leaves what is there.
+  // The path is taken by something else, which stays: the card is written beside it.
   folder.write("b.card/thesis.txt", "precious");
   folder.write("b.rescued.card", "precious, too");
   saved = save_card_somewhere(card, path("b.card"));
@@ -372,12 +372,12 @@ TEST_CASE("card: one that can't be written to its place is not lost") {
   CHECK(read_card(saved.place).name == card.name);
   CHECK(bytes_of_file(path("b.card/thesis.txt")) == "precious");
   CHECK(bytes_of_file(path("b.rescued.card")) == "precious, too");
-  // Its folder is no longer there: the folder of temporary files.
+  // The parent folder is gone: the card is written to the temporary directory.
   saved = save_card_somewhere(card, path("gone/c.card/"));
   CHECK(saved.place == path("tmp/c.rescued.card"));
   CHECK(contains(saved.problem, "there is no folder"));
   CHECK(read_card(saved.place).name == card.name);
-  // Neither is that.
+  // The temporary directory is gone, too.
   ::setenv("TMPDIR", path("gone").c_str(), 1);
   const std::filesystem::path here = std::filesystem::current_path();
   std::filesystem::current_path(path("tmp"));
@@ -385,7 +385,7 @@ TEST_CASE("card: one that can't be written to its place is not lost") {
   std::filesystem::current_path(here);
   CHECK(saved.place.filename() == "d.rescued.card");
   CHECK(std::filesystem::exists(path("tmp/d.rescued.card/card.json")));
-  // Where all fails, the first reason is told.
+  // If everything fails, the first reason is reported.
   Card unusable = card;
   unusable.tuner_state.tensors["embeddings"] = at::full({1}, std::nan(""));
   CHECK(contains(sentence([&] { save_card_somewhere(unusable, path("e.card")); }), "e.card: the tensor"));

@@ -1,4 +1,4 @@
-/// Random weights that are drawn once, for backbones that are made many times.
+/// Random weights that are drawn once, for backbones that are created many times.
 #pragma once
 
 #include <map>

@@ -8,7 +8,8 @@
 namespace cuecard::conformance {
 
 MirrorDevice::MirrorDevice() {
-  // Not linked: opening it registers a device, which no other case should have. Never closed, as every library that registers.
+  // Not linked: opening it registers a device, which no other case should have. Never closed, like every library that
+  // registers something.
   void* const library = ::dlopen("libcuecard-mirror.so", RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* reason = ::dlerror();

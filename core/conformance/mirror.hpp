@@ -11,7 +11,7 @@ public:
   MirrorDevice();
 
   at::Device device() const { return {at::kPrivateUse1, 0}; }
-  /// While it is on, what waits for the device throws.
+  /// While it is on, calls that wait for the device throw.
   void watch(bool on) const { watch_(on); }
 
 private:

@@ -16,7 +16,7 @@ namespace cuecard::conformance {
 
 namespace {
 
-/// What a verbalizer asks of a prompt, before it is prepared.
+/// What a verbalizer requires of a prompt, before it is prepared.
 struct Asked {
   OutputPositions positions;
   int64_t slots = 1;
@@ -29,7 +29,7 @@ Asked asked_by(const registry::Registry& plugins, const PlantedChoice& choice) {
   return {verbalizer->output_positions(), verbalizer->num_answer_slots()};
 }
 
-/// Texts of a template, the likeliest first.
+/// Candidate template texts, the most likely to fit first.
 std::vector<std::string> texts_for(const Model& model, const Asked& asked) {
   using Kind = OutputPositions::Kind;
   const std::string mask = model.shape().causal ? "{\"mask\"}" : " {\"mask\"}";
@@ -148,7 +148,7 @@ TaskPipeline planted_pipeline(const Subject& subject, const Model& model, const 
       return pipeline;
     } catch (const PluginError&) {
       throw;
-    } catch (const Error& error) { // UsageError or DataError: its own sentence
+    } catch (const Error& error) { // UsageError or DataError: the component's own message
       if (refusal.empty())
         refusal = error.what();
     }

@@ -16,7 +16,7 @@
 
 namespace cuecard::conformance {
 
-/// The component can't be used with this model or task, by its own sentence.
+/// The component can't be used with this model or task; the message is its own.
 class Refused : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
@@ -40,12 +40,12 @@ struct PlantedChoice {
 PlantedChoice planted_with(const Subject& subject);
 
 /// A pipeline of these components. The template's text is made for what the verbalizer and the tuner ask for: a list of words, a
-/// field, one or two answer slots, trigger slots. Refused where a component says that it can't.
+/// field, one or two answer slots, trigger slots. Throws Refused if a component rejects it.
 TaskPipeline planted_pipeline(const Subject& subject, const Model& model, const PlantedChoice& choice,
                               const std::vector<Example>& rows);
 
-/// Calls `run` with a tiny model of each family. One that `run` refuses (Refused) is left out. Wrong if all are refused,
-/// NotApplicable if no backbone for any is installed. Returns which were left out and why, or "".
+/// Calls `run` with a tiny model of each family. A model for which `run` throws Refused is skipped. Wrong if all are
+/// refused, NotApplicable if no backbone for any is installed. Returns which were skipped and why, or "".
 std::string for_each_model(const Subject& subject, const std::function<void(const Model&, const Family&)>& run,
                            const ModelSettings& settings = {});
 
@@ -60,16 +60,17 @@ std::vector<const Example*> pointers(const std::vector<Example>& rows);
 std::vector<Prediction> predictions(const Model& model, const TaskPipeline& pipeline,
                                     const std::vector<Example>& rows);
 
-/// By how much two predictions differ at most in their probabilities; a Wrong that begins with `what` if they differ otherwise
-/// (labels, text, problem).
+/// The largest difference between the probabilities of two predictions; a Wrong that begins with `what` if they differ
+/// otherwise (labels, text, problem).
 double largest_difference(const std::vector<Prediction>& a, const std::vector<Prediction>& b,
                           const std::string& what);
 
-/// The pipeline of its card, saved under `name` in the subject's folder and read again.
+/// The pipeline of its card, saved under `name` in the subject's folder and loaded again.
 TaskPipeline after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
                           const std::string& name);
 
-/// By how much predictions for `rows` differ between the pipeline and its card, saved under `name` in the subject's folder and read again.
+/// The largest difference between the predictions for `rows` of the pipeline and of its card, saved under `name` in the subject's folder
+/// and loaded again.
 double difference_after_saving(const Subject& subject, const Model& model, const TaskPipeline& pipeline,
                                const std::vector<Example>& rows, const std::string& name);
 

@@ -1,4 +1,4 @@
-/// What belongs to the whole process, which a plugin must leave as it was.
+/// Process-wide state that a plugin must not change.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ struct ProcessState {
   int torch_threads = 0;
   bool gradients = true, deterministic = false;
   std::string scalar_type; ///< the default of LibTorch
-  at::Tensor generator;    ///< state of LibTorch's own random numbers
+  at::Tensor generator;    ///< state of LibTorch's default random number generator
   std::array<void (*)(int), 65> handlers{};
   std::array<bool, 65> blocked{}; ///< signals that do not reach this thread
   void (*terminate)() = nullptr;

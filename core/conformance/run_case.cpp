@@ -68,7 +68,7 @@ std::string answer_of(const Case& each, const Subject& subject) {
       ::_exit(1);
     done += written > 0 ? static_cast<std::size_t>(written) : 0;
   }
-  ::_exit(0); // not the plugin's destructors: a process may end at any time
+  ::_exit(0); // without the plugin's destructors: a process may end at any time
 }
 
 /// What the child writes until it ends; false if it did not end in time, and was stopped.
@@ -138,7 +138,7 @@ Finding run_case(const Case& each, const registry::Registry& plugins,
                  const std::shared_ptr<const registry::Plugin>& plugin, std::size_t component,
                  const RunSettings& settings) {
   const bool whole = each.kind == 0 && !each.each_component;
-  const TemporaryFolder folder("check"); // removed by the parent, whatever becomes of the child
+  const TemporaryFolder folder("check"); // removed by the parent, however the child ends
   const Subject subject{plugins,
                         plugin,
                         component,

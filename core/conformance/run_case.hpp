@@ -1,4 +1,4 @@
-/// Runs a case in a child process, whose crash or hang does no harm.
+/// Runs a case in a child process, so that a crash or hang fails only that case.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-/// A tuner whose `fit` goes through an engine that observes or changes what passes.
+/// A tuner whose `fit` runs on an engine that observes or changes its calls.
 #pragma once
 
 #include <functional>

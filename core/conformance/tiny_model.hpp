@@ -1,4 +1,5 @@
-/// Models of a few thousand weights, drawn by seed, in the layout of a checkpoint: what the kit trains and predicts with.
+/// Models with a few thousand random weights, drawn from a seed and written as checkpoints. The kit trains and predicts
+/// with them.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 
 namespace cuecard::conformance {
 
-/// The kinds of model, each by the backbone that the kit makes one of.
+/// The kinds of model, each with the backbone that the kit uses for it.
 struct Family {
   const char* name;       ///< "causal", "masked", "encoder-decoder"
   const char* model_type; ///< "llama", "bert", "t5"
@@ -32,8 +33,8 @@ Configuration tiny_configuration(const std::string& model_type, int64_t layers =
 void write_tiny_model(const std::filesystem::path& folder, const std::string& model_type,
                       const registry::Registry& plugins, uint64_t seed);
 
-/// Writes and loads it; its weights are memory of this process and not a mapping of the file, so that what a plugin writes into them
-/// is found instead of ending the process.
+/// Writes and loads it; its weights are memory of this process and not a mapping of the file, so that a plugin's write into them is
+/// detected instead of ending the process.
 Model tiny_model(const std::filesystem::path& folder, const std::string& model_type,
                  const registry::Registry& plugins, uint64_t seed, const ModelSettings& settings = {});
 

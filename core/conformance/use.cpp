@@ -88,7 +88,7 @@ void on_threads(int count, Work&& work) {
   require(failure.empty(), "one object used by eight threads at once: " + failure);
 }
 
-/// Of probabilities: threads of LibTorch's own may add in another order.
+/// Tolerance for probabilities: LibTorch's threads may add in another order.
 constexpr double rounding = 1e-5;
 
 /// The error of `call` must be a sentence. Returns false if there was none.
@@ -96,7 +96,7 @@ template <class Call>
 bool fails_with_sentence(const std::string& what, Call&& call) {
   try {
     call();
-  } catch (const Error& error) { // the engine's guard has put the plugin's name before what it is not sure of
+  } catch (const Error& error) { // the engine's guard turns other exceptions into one that names the plugin
     const std::string text = error.what();
     require(text.find("that is not a std::exception") == std::string::npos,
             what + ": it throws an exception that is not a std::exception.");
@@ -120,7 +120,7 @@ std::vector<std::pair<std::string, ComponentState>> damaged(const ComponentState
   return states;
 }
 
-/// Loads what is damaged into a prepared object: it must be refused, because it would be computed with.
+/// Loads a damaged state into a prepared object, which must refuse it instead of computing with it.
 template <class Object>
 void check_damaged_states(Object& object, const ComponentState& state, bool weights) {
   if (state.tensors.empty())

@@ -7,14 +7,14 @@
 
 namespace cuecard::conformance {
 
-/// Trains the planted task for two steps and predicts it, with the component in its place, on the tiny model of each family, or,
-/// a backbone, on its own. Returns for_each_model's remarks.
+/// Trains on the planted task for two steps and predicts, with the component in the pipeline, on the tiny model of each family;
+/// a backbone is used with its own tiny model. Returns for_each_model's remarks.
 std::string use(const Subject& subject);
 
-/// The same with other components: what a process looks like after any use.
+/// The same with other components, for the state of a process after any use.
 void use_without(const Subject& subject);
 
-/// Uses one object on `count` threads where its interface says that it may, and compares with the results of one thread.
+/// Uses one object on `count` threads where its interface allows it, and compares the results with those of one thread.
 std::string use_on_threads(const Subject& subject, int count);
 
 /// The case "errors".

@@ -51,7 +51,7 @@ std::vector<std::string> as_list(const Cell& cell) {
   return cell.list ? cell.items : std::vector<std::string>{cell.text};
 }
 
-/// True: the lists of answers and of their places are empty, as SQuAD 2.0 has them for a question without an answer.
+/// True if the lists of answers and their offsets are empty, as for SQuAD 2.0's questions without an answer.
 bool are_empty(const std::vector<std::string>& answers, const std::vector<std::string>& offsets) {
   const auto empty = [](const std::vector<std::string>& items) {
     return std::ranges::all_of(items, [](const std::string& item) { return trimmed(item).empty(); });
@@ -271,7 +271,7 @@ std::string ExampleMaker::fill_label_set(const Cell& given, Example& example) co
     if (label < 0 && labels_required_)
       return unknown_label(value);
     if (label < 0)
-      return ""; // the rest of them would be taken for all
+      return ""; // the remaining ones would look like all of them
     found.insert(label);
   }
   example.label_set.emplace(found.begin(), found.end());
@@ -282,7 +282,7 @@ std::string ExampleMaker::unknown_label(const std::string& value) const {
   std::string text;
   for (std::size_t i = 0; i < labels_.known().size() && i < 12; ++i)
     text.append(text.empty() ? "\"" : ", \"").append(shown(labels_.known()[i])).append("\"");
-  constexpr std::size_t shortest_word = 3; // any two digits are near each other
+  constexpr std::size_t shortest_word = 3; // any two digits would match
   const std::string near =
       trimmed(value).size() < shortest_word ? "" : nearest(trimmed(value), labels_.known());
   return "its label \"" + shown(value) + "\" is not one of " + text +

@@ -21,7 +21,7 @@ std::optional<DataFormat> format_of_name(std::string_view name);
 std::optional<DataFormat> format_of_path(const std::filesystem::path& path);
 
 /// A column by name (from the header, or a JSON key with nested keys joined by dots) or by number, from 1. With
-/// both, the name is meant if the file has it, else the number.
+/// both, the name is used if the file has it, else the number.
 struct Column {
   std::string name;
   int64_t number = 0; ///< 0: identified by name
@@ -75,7 +75,7 @@ struct RecordLayout {
 struct TaskLabel {
   std::string name;
   std::vector<std::string> words;  ///< label words for a verbalizer; empty: the name
-  std::vector<std::string> values; ///< raw values in data files; the name always is one
+  std::vector<std::string> values; ///< raw values in data files; the name is always one of them
 
   bool operator==(const TaskLabel&) const = default;
 };

@@ -9,8 +9,8 @@
 namespace cuecard {
 
 /// `layout` with each column's place in `header`. A column that is a name or a number ("2" on the command line) is
-/// the one that the header calls so, else the one with that number. Throws DataError for a column that a header
-/// has not or has twice, and for what the format can't have: names without a header, numbers in JSON.
+/// the one with that name in the header, else the one with that number. Throws DataError for a column that the
+/// header lacks or has twice, and for columns that the format can't have: names without a header, numbers in JSON.
 RecordLayout resolved_columns(RecordLayout layout, DataFormat format, const std::vector<std::string>& header,
                               const std::string& origin);
 

@@ -12,7 +12,7 @@ namespace cuecard {
 /// subparts") and returns the number of replacements.
 int64_t replace_invalid_utf8(std::string& text);
 
-/// Appends the character U+`code`, which is no surrogate, as UTF-8.
+/// Appends the character U+`code`, which must not be a surrogate, as UTF-8.
 void append_utf8(std::string& text, uint32_t code);
 
 /// A value shortened for an error message: at most 60 bytes of whole characters, control characters as spaces.

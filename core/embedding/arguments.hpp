@@ -24,7 +24,7 @@ cuecard_error* attempt(Action&& action) noexcept {
   }
 }
 
-/// A copy of the caller's options as this version knows them: members that a caller of an older version does not have are 0.
+/// A copy of the caller's options as this version knows them: members that an older caller's struct lacks are 0.
 template <class Struct>
 Struct complete(const Struct* given, const char* function) {
   Struct options{};

@@ -1,4 +1,4 @@
-/// What the opaque types of cuecard.h are.
+/// Definitions of the opaque types of cuecard.h.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-/// Rows that a program handed in together, and their answers.
+/// Rows that were submitted together, and their answers.
 #pragma once
 
 #include <algorithm>

@@ -219,7 +219,7 @@ std::vector<Scheduler::Row> Scheduler::dropped_rows() {
 std::vector<Scheduler::Row> Scheduler::scored_rows() {
   const auto most = static_cast<std::size_t>(settings_.batches.batch_size);
   std::vector<Row> rows;
-  int64_t tokens = 0; // a pass is bounded by those of whole prompts all the same
+  int64_t tokens = 0; // a pass is still bounded by the tokens of whole prompts
   bool full = false;
   for (bool any = true; any && !full;) {
     any = false;
@@ -325,7 +325,7 @@ void Scheduler::predict(const std::vector<Row>& rows) {
     if (ready.size() == 1)
       fail(ready[0].row, current_failure());
     else
-      for (const Prepared& each : ready) // a row that makes the pass fail must not harm the others
+      for (const Prepared& each : ready) // a row that makes the pass fail must not affect the others
         predict({each.row});
     return;
   }

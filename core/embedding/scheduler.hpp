@@ -1,4 +1,4 @@
-/// Runs one model for many threads: what waits is batched across requests and cards.
+/// Runs one model for many threads: waiting rows are batched across requests and cards.
 ///
 /// One thread runs the model. For each pass it takes rows of the waiting requests in turn, one of each, the oldest first, until a
 /// batch is full; so a request of one row is answered in the next pass, however many rows others have. Texts that are generated
@@ -46,11 +46,11 @@ class Scheduler {
 public:
   /// `model` must outlive it.
   Scheduler(const Model& model, const SchedulerSettings& settings);
-  /// Answers what waits as cancelled.
+  /// Answers waiting rows as cancelled.
   ~Scheduler();
 
-  /// Makes `pipeline` the card `pipeline->name`, from the next pass on. Throws what computing its conditioning throws, and then
-  /// changes nothing.
+  /// Makes `pipeline` the card `pipeline->name`, from the next pass on. If computing its conditioning throws, the exception is
+  /// passed on and nothing changes.
   void set_card(std::shared_ptr<const TaskPipeline> pipeline);
   /// UsageError when there is no such card.
   void drop_card(const std::string& name);
@@ -59,7 +59,8 @@ public:
   /// Null when there is no such card, or when `name` is empty and there are several.
   std::shared_ptr<const TaskPipeline> card(const std::string& name) const;
 
-  /// Throws QueueFull when more rows or tokens would wait than are allowed, RequestTooLarge when that is so of the request alone. Tokenizes the rows' texts to count them.
+  /// Throws QueueFull when more rows or tokens would wait than are allowed, RequestTooLarge when the request
+  /// alone exceeds the limit. Tokenizes the rows' texts to count them.
   void submit(const std::shared_ptr<Request>& request);
 
   SchedulerCounters counters() const;

@@ -16,7 +16,7 @@ public:
   Texts(Scheduler& scheduler, const void* own_backbone) : scheduler_(scheduler), own_backbone_(own_backbone) {}
   Texts(Scheduler& scheduler, Row only) : scheduler_(scheduler), only_(std::move(only)), alone_(true) {}
 
-  std::optional<OpenPrompt> next() override {
+  std::optional<PendingPrompt> next() override {
     while (std::optional<Row> row = next_row())
       for (const Prepared& ready : scheduler_.prepared({*row}))
         try {
@@ -91,13 +91,13 @@ private:
     return scheduler_.written_row(own_backbone_);
   }
 
-  OpenPrompt opened(const Prepared& ready) {
+  PendingPrompt opened(const Prepared& ready) {
     const Example& example = ready.row.request->examples[ready.row.index];
     const int64_t card = scheduler_.predictor_->pipeline_of(example);
     const std::optional<GenerateSettings>& given = ready.row.request->generate;
     const auto settings = std::make_shared<const GenerateSettings>(
         given ? *given : ready.pipeline->verbalizer->generation().value());
-    OpenPrompt open = scheduler_.predictor_->writer().open(example, card, settings);
+    PendingPrompt open = scheduler_.predictor_->writer().open(example, card, settings);
     open.number = next_number_++;
     open.stream = static_cast<int64_t>(ready.row.index); // so that samples do not depend on other requests
     running_.emplace(open.number, Running{ready, GrowingText(scheduler_.model_.vocabulary(), *settings),
@@ -141,7 +141,7 @@ void Scheduler::write_texts() {
     if (rows.size() == 1)
       fail(rows[0], failure);
     else
-      for (const Row& row : rows) // one that makes the pass fail must not harm the others
+      for (const Row& row : rows) // one that makes the pass fail must not affect the others
         write_alone(row, with.number);
   }
 }

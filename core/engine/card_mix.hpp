@@ -47,7 +47,7 @@ private:
 
   const Model& model_;
   std::map<int64_t, Member> members_; ///< by card
-  /// Batches of one task follow each other, so what was joined last is kept.
+  /// Consecutive batches are often of one task, so the last joined conditioning is kept.
   std::vector<int64_t> joined_cards_;
   std::shared_ptr<const BatchConditioning> joined_ = std::make_shared<BatchConditioning>();
 };

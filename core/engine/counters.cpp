@@ -36,7 +36,7 @@ at::Tensor CountedBackbone::project(const at::Tensor& hidden, const OutputReques
                                     const Batch& batch) const {
   const at::Tensor outputs = backbone_.project({hidden, request, batch.answer_targets});
   if (request.kind == OutputRequest::Kind::log_probs || request.kind == OutputRequest::Kind::target_log_probs)
-    counters_.logits_computed += hidden.size(0) * backbone_.shape().vocabulary; // normalising takes all of them
+    counters_.logits_computed += hidden.size(0) * backbone_.shape().vocabulary; // normalising needs all of them
   else if (request.kind == OutputRequest::Kind::logits)
     counters_.logits_computed += outputs.numel();
   return outputs;

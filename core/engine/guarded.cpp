@@ -84,7 +84,8 @@ public:
   }
 };
 
-/// The template that a task has by default. What it says of an example is about the template's text, and needs no name.
+/// The template that a task has by default. Its errors about an example concern the template's text, and need no
+/// component name.
 constexpr std::string_view plain_template = "manual";
 
 class GuardedTemplate final : public Template, Guard<Template> {
@@ -349,7 +350,8 @@ private:
     OutputPositions::Kind positions;
   };
 
-  /// Whether training has made the parameters NaN or infinite: then what follows from them is not the plugin's fault.
+  /// Whether training has made the parameters NaN or infinite: then the errors that follow are not the plugin's
+  /// fault.
   bool has_diverged() const {
     const auto finite = [](const at::Tensor& tensor) {
       return at::isfinite(tensor.detach()).all().item<bool>();

@@ -11,8 +11,8 @@ namespace cuecard {
 
 namespace {
 
-/// A model's tensors, some of them replaced. Of those that a backbone has a choice about, there are only the ones that
-/// `loaded` took: a table that is tied to another stays so when that one is replaced.
+/// A model's tensors, some of them replaced. Of optional tensors there are only those that `loaded` took: an embedding
+/// that is tied to another one stays tied when that one is replaced.
 class Overlay final : public Weights {
 public:
   Overlay(const Weights& below, const Backbone& loaded, const TensorMap& above)

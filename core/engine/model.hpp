@@ -45,7 +45,7 @@ public:
   const ModelFiles& files() const { return files_; }
   const ModelIdentity& identity() const { return files_.identity(); }
   const ModelSettings& settings() const { return settings_; }
-  /// Sentences about what was read in another way than the files say, and about what was not read.
+  /// Warnings about settings that are read differently than the files say, and about tensors that are not read.
   const std::vector<std::string>& warnings() const { return files_.warnings; }
   /// The layout of its prompts, with answer slots as output positions.
   PromptLayout prompt_layout() const;

@@ -232,7 +232,7 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
   }
 }
 
-/// Everything that `choice` says but its tuner.
+/// Everything in `choice` except its tuner.
 void make_components(TaskPipeline& pipeline, const registry::Registry& plugins, const PipelineChoice& choice) {
   Card& record = pipeline.record;
   pipeline.name = record.name = choice.name;

@@ -20,7 +20,7 @@ namespace cuecard {
 
 namespace {
 
-/// Who holds a lock, as its file says.
+/// The holder of a lock, as written in its file.
 struct Holder {
   int64_t process = 0; ///< 0: unknown
   std::string host, since;
@@ -69,7 +69,7 @@ bool lives(int64_t process) {
 void write_holder(int file) {
   const nlohmann::ordered_json holder{{"process", ::getpid()}, {"host", host_name()}, {"since", now()}};
   const std::string text = holder.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  // Only a message depends on what the file says, so a full disk is no reason to stop.
+  // The file's content is only used in messages, so a full disk is no reason to stop.
   if (::ftruncate(file, 0) != 0 || ::pwrite(file, text.data(), text.size(), 0) < 0)
     return;
 }
@@ -113,7 +113,7 @@ RunLock::RunLock(std::filesystem::path file, const std::filesystem::path& place,
       else if (known)
         remark_ = place.string() + ": " + holder.described() +
                   " ended without removing its lock, which this run takes over" +
-                  // Not every shared file system tells computers of each other's locks.
+                  // Some shared file systems do not propagate locks between machines.
                   (here ? "." : "; if it still runs there, stop one of them.");
       break;
     }

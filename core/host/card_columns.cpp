@@ -69,7 +69,7 @@ bool covers(const RecordLayout& layout, const CardColumns& card) {
          });
 }
 
-/// Whether the first line of a file without a header names what is asked for all the same.
+/// Whether the first line of a file that is read without a header names the requested columns.
 bool is_header(const std::vector<std::string>& names, const std::vector<Needed>& needed) {
   return !needed.empty() && std::ranges::all_of(needed, [&](const Needed& each) {
     return std::ranges::find(names, each.column.name) != names.end();
@@ -98,7 +98,7 @@ std::string listed(const std::vector<std::string>& names) {
   return text + (names.size() > most ? ", ..." : "");
 }
 
-/// The card's layout for a file of this format; `--column` and the other flags go before it.
+/// The card's layout for a file of this format; `--column` and the other flags take precedence.
 RecordLayout remembered(const Values& values, const CardColumns& card, const std::string& origin) {
   RecordLayout layout = *card.columns;
   const std::optional<DataFormat> format = format_of_path(origin);
@@ -107,11 +107,11 @@ RecordLayout remembered(const Values& values, const CardColumns& card, const std
     layout.separator = std::nullopt;
     layout.quotes = std::nullopt;
   }
-  if (layout.header && !layout.id) // roles that a task need not have
+  if (layout.header && !layout.id) // optional roles of a task
     layout.id = Column{"id", 0};
   if (layout.header && !layout.card)
     layout.card = Column{"card", 0};
-  layout.optional_roles = true; // what is needed is looked for here
+  layout.optional_roles = true; // required columns are checked here
   return with_flags(std::move(layout), values);
 }
 
@@ -155,11 +155,11 @@ RecordLayout layout_for(const Values& values, const CardColumns& card, const std
     return layout;
 
   const bool json = *format == DataFormat::jsonl;
-  // The third column of a file of words is not the third of a table.
+  // The third column of a CoNLL file is not the third column of a table.
   const bool numbered = !json && card.columns->format != DataFormat::conll;
   const FileColumns file{column_names(bytes, origin, layout), numbered};
   if (file.names.empty())
-    return layout; // the reader says what is wrong with the file
+    return layout; // the reader reports what is wrong with the file
   const std::vector<Needed> expected = needed_columns(layout, card), by_name = needed_columns(named, card);
   const bool has_header = layout.header || (!values.given("no-header") && is_header(file.names, by_name));
   if (has_all(file, expected) && (layout.header || !has_header))

@@ -10,7 +10,7 @@
 
 namespace cuecard::host {
 
-/// What a card says about the data that it is used on.
+/// A card's description of its data.
 struct CardColumns {
   std::string card;                    ///< its name, for errors
   std::optional<RecordLayout> columns; ///< of its task; none if they are not known
@@ -18,17 +18,17 @@ struct CardColumns {
   bool needs_answer = false;           ///< whether labels (or reference texts) must be there
 };
 
-/// The layout of the data `bytes` from `origin`. Columns of `--task` and `--column` go before those of the card. The card's
-/// task's columns are used if the file has them, else columns that are called as the template's fields. DataError that
-/// names what the card expects and what the file has if it has neither.
+/// The layout of the data `bytes` from `origin`. Columns of `--task` and `--column` take precedence over those of the card.
+/// The card's task's columns are used if the file has them, else columns named like the template's fields.
+/// DataError that names what the card expects and what the file has if it has neither.
 RecordLayout layout_for(const Values& values, const CardColumns& card, const std::string& bytes,
                         const std::string& origin);
 
 /// UsageError if `--column` gives a role that no data has and that is not among `fields`: Template::fields, of all cards.
 void check_roles(const Values& values, const std::vector<std::string>& fields);
 
-/// How JSON objects that come one by one are read: by the columns of `--task` or of the card's task if they have them, else by
-/// `named`.
+/// How JSON objects that come one by one are read: by the columns of `--task` or of the card's task if the objects have them,
+/// else by `named`.
 class ObjectColumns {
 public:
   ObjectColumns(const Values& values, const CardColumns& card, RecordLayout named);

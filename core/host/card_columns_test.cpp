@@ -71,7 +71,7 @@ TEST_CASE("a file need not have the ids that the task's files had") {
   CHECK(layout.optional_roles);
 }
 
-TEST_CASE("else columns that are called as the template's fields") {
+TEST_CASE("otherwise columns named like the template's fields") {
   CHECK(read_as(named_card(true), "text\tlabel\na\t1\n") == "any/label/header");
   CHECK(read_as(numbered_card(true), "{\"text\": \"a\", \"label\": 1}", "data.jsonl") == "any/label/header");
   CHECK(read_as(numbered_card(true), "text\tlabel\na\t1\n") ==
@@ -80,7 +80,7 @@ TEST_CASE("else columns that are called as the template's fields") {
         "1/2/no header");
 }
 
-TEST_CASE("else what the card expects and what the file has") {
+TEST_CASE("otherwise the error names what the card expects and what the file has") {
   const std::string refused = read_as(named_card(true), "sentence\tlable\na\t1\n");
   CHECK(contains(refused,
                  "data.tsv: the card \"sst2\" expects column \"sentence\" (text) and column \"gold\" (label), "
@@ -92,11 +92,11 @@ TEST_CASE("else what the card expects and what the file has") {
                  "expects column 1 (text) and column 2 (label), and the file has 1 column;"));
 }
 
-TEST_CASE("what is wrong with a file without columns is said by its reader") {
+TEST_CASE("errors of a file without columns are reported by its reader") {
   CHECK(read_as(named_card(true), "") == "sentence/gold/header");
 }
 
-TEST_CASE("flags go before the card") {
+TEST_CASE("flags take precedence over the card") {
   CHECK(read_as(named_card(false), "body\tsentence\na\tb\n", "data.tsv", {{"column", {"text=body"}}}) ==
         "body/gold/header");
   CHECK(read_as(named_card(true), "sentence\ty\na\t1\n", "data.tsv", {{"column", {"label=y"}}}) ==
@@ -110,7 +110,7 @@ TEST_CASE("a card that does not know the columns of its task") {
   CHECK(read_as({"old", {}, {"text"}, true}, "a\tb\n1\t2\n") == "any/label/header");
 }
 
-TEST_CASE("how the card's files were written holds for files of that format") {
+TEST_CASE("how the card's files were written applies to files of that format") {
   CardColumns card = named_card(true);
   card.columns->format = DataFormat::tsv;
   card.columns->separator = ';';

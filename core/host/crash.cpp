@@ -17,13 +17,13 @@ namespace {
 constexpr std::array crash_signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr int plugin_exit_code = 4;
 
-alignas(16) char handler_stack[64 << 10]; // a stack overflow leaves no room on the thread's own
+alignas(16) char handler_stack[64 << 10]; // after a stack overflow there is no room on the thread's own stack
 
 void write_error(std::string_view text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
-/// Names the call and what happened in it, and ends the program.
+/// Prints the call and what happened in it, and ends the program.
 [[noreturn]] void blame(const registry::GuardedCall* call, std::string_view what,
                         std::string_view detail = "") {
   write_error("cuecard: plugin \"");
@@ -57,7 +57,7 @@ void on_exit() {
 
 void report_plugin_crashes() {
   std::atexit(on_exit);
-#if !defined(__SANITIZE_ADDRESS__) // the sanitizers' own report says more
+#if !defined(__SANITIZE_ADDRESS__) // the sanitizers' own report has more details
   stack_t stack = {};
   stack.ss_sp = handler_stack;
   stack.ss_size = sizeof handler_stack;

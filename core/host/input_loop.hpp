@@ -42,7 +42,7 @@ public:
   int64_t rows() const { return rows_; }
   int64_t skipped() const { return skipped_; }
   const CutExamples& cut() const { return cut_; }
-  /// That of the verb: 0, or the codes for an interrupt and for inputs that could not be used.
+  /// The verb's exit code: 0, or the codes for an interrupt and for inputs that could not be used.
   int exit_code() const;
 
 private:

@@ -24,7 +24,7 @@ namespace cuecard::host {
 
 namespace {
 
-/// What was read with a loss is told, as for training files.
+/// Reports what was read with a loss, as for training files.
 void tell(const RecordReport& report) {
   if (const std::string remarks = report.remarks(); !remarks.empty())
     std::cerr << "cuecard: " << remarks << '\n';

@@ -35,9 +35,9 @@ ReadSettings labelled_rows(const Values& values);
 
 /// Files are read whole; with `--strict` an input that can't be used is a DataError. A text on the command line
 /// or a line of standard input fills the only field of `fields`; if there is none or several, the input has a
-/// problem that says so. A line of standard input that begins with `{` or `[` is JSON and no text: an object with
-/// the columns of the card's task or the fields, `card` and `id`, or a list of objects, and may go on over several lines. `--format text` makes
-/// every line a text; another format reads standard input as a file. `card`: whose columns a file may have.
+/// problem that says so. A line of standard input that begins with `{` or `[` is JSON, not text: an object with the columns of the card's task
+/// or the fields, `card` and `id`, or a list of objects, which may span several lines. `--format text` makes every line a text; another format
+/// reads standard input as a file. `card`: whose columns a file may have.
 std::unique_ptr<InputRows> open_input(const Values& values, const std::vector<std::string>& fields,
                                       const CardColumns& card = {});
 

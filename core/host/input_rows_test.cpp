@@ -1,4 +1,4 @@
-// Standard input as a shell gives it: a pipe that holds the bytes.
+// Standard input as a shell provides it: a pipe that holds the bytes.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -67,7 +67,7 @@ TEST_CASE("a byte-order mark is not part of standard input, whatever it holds") 
               "a film\r\nb\r\n") == Texts{"a film", "b"});
   CHECK(piped("\xFF\xFE{\0\"\0t\0e\0x\0t\0\"\0:\0\"\0\xE9\0\"\0}\0\n\0a\0"sv) == Texts{"\xC3\xA9", "a"});
   CHECK(piped("{\"text\": \"a\"}\n\xEF\xBB\xBF{\"text\": \"b\"}\n") ==
-        Texts{"a", "b"}); // two files put together
+        Texts{"a", "b"}); // two concatenated files
   CHECK(piped("") == Texts{});
   CHECK(piped("no end") == Texts{"no end"});
 }
@@ -97,7 +97,7 @@ TEST_CASE("a line that begins as JSON is never taken for a text, unless lines ar
   }
   CHECK(piped("[sic] a film")[0].find("--format text") != std::string::npos);
   CHECK(piped("a film [sic]") == Texts{"a film [sic]"});
-  // One bad line takes no other with it, and the next one needn't wait.
+  // A bad line does not affect other lines, and the next one does not have to wait.
   CHECK(piped("{\"text\": \"a\"\n{\"text\": \"b\"}\n")[1] == "b");
   CHECK(piped("{\"text\": \"a\"}\nb\n", {{"format", {"jsonl"}}})[1].starts_with("!it is not valid JSON"));
 }

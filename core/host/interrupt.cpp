@@ -22,7 +22,7 @@ volatile std::sig_atomic_t requested_stop = 0;
 /// another thread handles or that comes just before the wait.
 int wake[2] = {-1, -1};
 
-/// A progress bar leaves the cursor in its line.
+/// A progress bar leaves the cursor on its line.
 bool on_terminal = false;
 
 void write_error(std::string_view text) {
@@ -38,7 +38,7 @@ void write_names(const registry::GuardedCall& call) {
   write_error(call.function);
 }
 
-/// Whether a function of a plugin runs that is no part of a training step.
+/// Whether a plugin's function is running outside a training step.
 bool before_steps(const registry::GuardedCall* call) {
   for (const registry::GuardedCall* each = call; each; each = each->outer())
     if (each->function == "fit")
@@ -61,7 +61,7 @@ void write_hint() {
   write_error("; press Ctrl-C again to end at once.\n");
 }
 
-/// A function that does not return is why people press twice.
+/// Users press Ctrl-C twice because a function does not return.
 void write_unfinished() {
   const registry::GuardedCall* call = registry::GuardedCall::current();
   if (!call)

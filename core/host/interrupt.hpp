@@ -1,5 +1,6 @@
 /// Ctrl-C. Outside of an Interruptible it ends the program at once with exit code 130 (SIGTERM: 143). Inside,
-/// the first one requests an orderly stop, which standard error is told, and the second one ends the program.
+/// the first one requests an orderly stop, with a message on standard error, and the second one ends the
+/// program.
 #pragma once
 
 namespace cuecard::host {

@@ -1,4 +1,4 @@
-// What Ctrl-C says, in a child process that presses it.
+// The messages after Ctrl-C, in a child process that sends itself the signal.
 #include "host/interrupt.hpp"
 
 #include <csignal>

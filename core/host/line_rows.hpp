@@ -12,7 +12,7 @@
 
 namespace cuecard::host {
 
-/// What a line may be. `either`: a line that begins with `{` or `[` is JSON, and no text.
+/// What a line may be. `either`: a line that begins with `{` or `[` is JSON, not text.
 enum class LineKind { either, text, json };
 
 class LineRows {
@@ -30,7 +30,7 @@ public:
   /// have the place `place`.
   std::vector<InputRow> of_json(const std::string& text, const std::string& place, int64_t line);
 
-  /// What was read with a loss so far.
+  /// What was read with a loss up to now.
   const RecordReport& remarks() const { return remarks_; }
 
 private:
@@ -42,7 +42,7 @@ private:
   RecordReport remarks_;
 };
 
-/// Whether the JSON that begins with `line` goes on in the next line.
+/// Whether the JSON that begins with `line` continues on the next line.
 bool goes_on(std::string_view line);
 
 /// All records of a file in order: examples, and those that were skipped with their problems. Lines are counted

@@ -34,7 +34,7 @@ std::pair<std::string, std::filesystem::path> named_path(const std::string& give
   return {given.substr(0, equals), given.substr(equals + 1)};
 }
 
-/// `--max-length` and `--truncate` go before what card or task say.
+/// `--max-length` and `--truncate` take precedence over the card or the task.
 void take_limit(const Values& values, TaskPipeline& pipeline) {
   pipeline.limit.max_length = values.integer("max-length", pipeline.limit.max_length);
   if (values.given("truncate"))

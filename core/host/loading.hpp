@@ -32,7 +32,7 @@ struct LoadedCard {
 /// card's. UsageError when two have the same name.
 std::vector<LoadedCard> load_cards(const Values& values, const Model& model, const registry::Registry& plugins);
 
-/// The fields of all templates; one that several have is there several times.
+/// The fields of all templates, with duplicates.
 std::vector<std::string> fields_of(const std::vector<LoadedCard>& cards);
 
 /// DataError for a `--card` that is not a card, before anything that takes time or needs other files.

@@ -39,16 +39,17 @@ constexpr int chains = 12; // as many as keep two units of latency 4 or 5 busy, 
 
 __attribute__((target("avx512f"))) Rounds rounds_of_16(int64_t rounds) {
   __m512 sums[chains];
-  for (int i = 0; i < chains; ++i)
-    sums[i] = _mm512_set1_ps(static_cast<float>(i));
+  float first = 0;
+  for (__m512& sum : sums)
+    sum = _mm512_set1_ps(first++);
   const __m512 factor = _mm512_set1_ps(0.999F), term = _mm512_set1_ps(0.001F);
   for (int64_t round = 0; round < rounds; ++round)
 #pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i)
-      sums[i] = _mm512_fmadd_ps(sums[i], factor, term);
+    for (__m512& sum : sums)
+      sum = _mm512_fmadd_ps(sum, factor, term);
   float all[16], value = 0;
-  for (int i = 0; i < chains; ++i) {
-    _mm512_storeu_ps(all, sums[i]);
+  for (const __m512& sum : sums) {
+    _mm512_storeu_ps(all, sum);
     value += all[0];
   }
   return {static_cast<double>(rounds) * chains * 16 * 2, value};
@@ -56,16 +57,17 @@ __attribute__((target("avx512f"))) Rounds rounds_of_16(int64_t rounds) {
 
 __attribute__((target("avx2,fma"))) Rounds rounds_of_8(int64_t rounds) {
   __m256 sums[chains];
-  for (int i = 0; i < chains; ++i)
-    sums[i] = _mm256_set1_ps(static_cast<float>(i));
+  float first = 0;
+  for (__m256& sum : sums)
+    sum = _mm256_set1_ps(first++);
   const __m256 factor = _mm256_set1_ps(0.999F), term = _mm256_set1_ps(0.001F);
   for (int64_t round = 0; round < rounds; ++round)
 #pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i)
-      sums[i] = _mm256_fmadd_ps(sums[i], factor, term);
+    for (__m256& sum : sums)
+      sum = _mm256_fmadd_ps(sum, factor, term);
   float all[8], value = 0;
-  for (int i = 0; i < chains; ++i) {
-    _mm256_storeu_ps(all, sums[i]);
+  for (const __m256& sum : sums) {
+    _mm256_storeu_ps(all, sum);
     value += all[0];
   }
   return {static_cast<double>(rounds) * chains * 8 * 2, value};
@@ -91,6 +93,7 @@ double rate_of(RunRounds run, int threads) {
   constexpr int64_t rounds = 1 << 20;
   std::vector<double> rates(static_cast<std::size_t>(threads));
   std::vector<std::thread> running;
+  running.reserve(rates.size());
   for (double& rate : rates)
     running.emplace_back([&rate, run] {
       const auto start = Clock::now();
@@ -115,7 +118,7 @@ double rate_of(RunRounds run, int threads) {
 
 Speed measured_speed() {
   Speed speed;
-  constexpr int times = 3; // the best of several: others may use the processor at times
+  constexpr int times = 3; // the best of several: other programs may use the processor at times
   if (const RunRounds run = widest())
     for (int i = 0; i < times; ++i)
       speed.limit = std::max(speed.limit, rate_of(run, at::get_num_threads()));

@@ -15,7 +15,7 @@ using namespace cuecard;
 using namespace cuecard::embedding;
 using namespace cuecard::host;
 
-/// Hands on complete lines.
+/// Forwards complete lines.
 class Lines final : public std::streambuf {
 public:
   Lines(void (*receive)(void* user, const char* line), void* user) : receive_(receive), user_(user) {}

@@ -52,7 +52,7 @@ private:
 
 } // namespace
 
-TEST_CASE("a thread for each core, whatever it has of hyper-threads") {
+TEST_CASE("one thread per core, regardless of hyper-threads") {
   Machine machine;
   machine.with_processors(8, 2).with_mask("0-7");
   CHECK(machine.processors().of_machine == 8);
@@ -60,7 +60,7 @@ TEST_CASE("a thread for each core, whatever it has of hyper-threads") {
   CHECK(machine.why() == "4 cores with 8 hyper-threads");
 }
 
-TEST_CASE("the affinity mask counts, and what of it the machine has") {
+TEST_CASE("the affinity mask is used, limited to existing processors") {
   Machine machine;
   machine.with_processors(8, 2).with_mask("0,2-3");
   CHECK(machine.processors().allowed == 3);
@@ -99,7 +99,7 @@ TEST_CASE("a quota of version 1") {
   CHECK(machine.with(group + "cpu.cfs_quota_us", "300000").threads() == 3);
 }
 
-TEST_CASE("a machine that says nothing of itself has one thread") {
+TEST_CASE("a machine without information has one thread") {
   CHECK(Machine().threads() == 1);
 }
 

@@ -1,4 +1,4 @@
-/// How much memory there is for this process.
+/// The memory available to this process.
 #pragma once
 
 #include <filesystem>

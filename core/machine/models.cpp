@@ -73,6 +73,7 @@ std::string listed(const std::vector<NamedModel>& models) {
         given + " --local-dir " + name + "` and give --model " + name + ".");
   }
   std::vector<std::string> names;
+  names.reserve(models.size());
   for (const NamedModel& model : models)
     names.push_back(lower(model.name));
   throw DataError(
@@ -107,7 +108,7 @@ std::vector<NamedModel> named_models(const std::vector<ModelFolder>& folders) {
     std::vector<NamedModel> here;
     std::error_code unreadable;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder.path, unreadable)) {
-      const fs::path path = entry.path();
+      const fs::path& path = entry.path();
       if (fs::exists(path / "config.json", unreadable))
         here.push_back({path.filename().string(), path});
       else if (path.extension() == gguf)
@@ -140,7 +141,7 @@ fs::path model_path(const std::string& given, const std::vector<ModelFolder>& fo
   if (fitting.empty())
     refuse(given, models);
   if (fitting.size() > 1)
-    throw DataError(given + ": several models have a name that begins so (" + listed(fitting) +
+    throw DataError(given + ": several models have a name with this prefix (" + listed(fitting) +
                     "); write more of it, or give the path.");
   return fitting[0].path;
 }

@@ -21,7 +21,7 @@ struct NamedModel {
   std::string name;
   std::filesystem::path path;
 };
-/// In the order of the folders, then of their names; of two with one name the first counts.
+/// In the order of the folders, then of their names; of two with the same name the first is used.
 std::vector<NamedModel> named_models(const std::vector<ModelFolder>& folders = model_folders());
 
 /// The path of the model that is given as `given`: a file or folder, else the name of a model, in any case, or the

@@ -59,11 +59,11 @@ TEST_CASE("a model is found by its name, in any case, or by the beginning of one
   std::filesystem::create_directories(folders.root() / "second/other.model-3");
   std::ofstream(folders.root() / "second/other.model-3/config.json") << "{}";
   CHECK(folders.found("other") == "second/other.model-3");
-  CHECK(contains(folders.found("tiny"), "several models have a name that begins so (Tiny-1M.Q8, tiny-2m)"));
+  CHECK(contains(folders.found("tiny"), "several models have a name with this prefix (Tiny-1M.Q8, tiny-2m)"));
   CHECK(folders.found("enc") == "second/encoder");
 }
 
-TEST_CASE("of a GGUF file and what was converted from it the folder comes first, and both have a name") {
+TEST_CASE("the folder converted from a GGUF file takes precedence over the file, and both have a name") {
   const Folders folders;
   std::filesystem::create_directories(folders.root() / "first/Tiny-1M.Q8");
   std::ofstream(folders.root() / "first/Tiny-1M.Q8/config.json") << "{}";
@@ -72,7 +72,7 @@ TEST_CASE("of a GGUF file and what was converted from it the folder comes first,
   CHECK(folders.found("tiny-1m.q8.gguf") == "first/Tiny-1M.Q8.gguf");
 }
 
-TEST_CASE("a path goes before a name") {
+TEST_CASE("a path takes precedence over a name") {
   const Folders folders;
   CHECK(folders.found((folders.root() / "second/encoder").string()) == "second/encoder");
   CHECK(folders.found((folders.root() / "first/notes.txt").string()) == "first/notes.txt");

@@ -23,8 +23,8 @@ struct Threads {
   std::string why; ///< as in "2 threads: ..."
 };
 
-/// One thread per core, but no more than the quota pays for: what exceeds it is stopped until the next period, and all
-/// other threads wait for it.
+/// One thread per core, but no more than the quota allows: threads beyond it are stopped until the next period, and
+/// all other threads wait for them.
 Threads default_threads(const Processors& processors);
 
 /// `default_threads`, unless OMP_NUM_THREADS or MKL_NUM_THREADS says how many.

@@ -49,7 +49,8 @@ struct Entity {
   std::string type;
   int64_t begin = 0, end = 0;
 
-  auto operator<=>(const Entity&) const = default;
+  auto
+  operator<=>(const Entity&) const = default; // NOLINT(modernize-use-nullptr): clang-tidy 14 takes it for a 0
 };
 
 /// The entities in a sentence's tags `B-TYPE`, `I-TYPE`, `E-TYPE`, `S-TYPE` and `O`. Follows conlleval (Tjong

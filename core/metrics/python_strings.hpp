@@ -1,5 +1,6 @@
-/// Text as Python's `str` takes it apart: sacreBLEU, rouge-score and SQuAD's script are written in Python, and their
-/// values depend on its ideas of blanks, letters and lower case. Text is UTF-8; broken bytes count as letters.
+/// String functions that behave like Python's `str`: sacreBLEU, rouge-score and SQuAD's script are written in
+/// Python, and their values depend on its definitions of whitespace, letters and lower case. Text is UTF-8; invalid
+/// bytes count as letters.
 #pragma once
 
 #include <string>

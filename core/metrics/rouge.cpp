@@ -9,8 +9,8 @@ namespace cuecard {
 
 namespace {
 
-/// Runs of ASCII letters and digits in the lower-cased text, in which other letters may have become such: the sign
-/// of the kelvin, the Turkish capital I.
+/// Runs of ASCII letters and digits in the lower-cased text. Lower-casing turns some other letters into ASCII
+/// ones: the kelvin sign, the Turkish dotted capital I.
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;
   bool in_word = false;

@@ -15,8 +15,8 @@ bool is_article(std::string_view word) {
   return word == "a" || word == "an" || word == "the";
 }
 
-/// `text` with a blank for each article. Articles end where word characters do, so that one is found beside a
-/// dash or a combining mark.
+/// `text` with a blank for each article. Articles are matched at word boundaries, so also beside a dash or a
+/// combining mark.
 std::string without_articles(const std::string& text) {
   std::string kept, run;
   const auto end_run = [&] {

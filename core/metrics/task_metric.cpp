@@ -47,7 +47,7 @@ MetricValue label_f1(const LabelPredictions& predictions, double (*average)(cons
   return result;
 }
 
-/// Share of the examples whose labels, or label, are right.
+/// Share of the examples whose label, or set of labels, is correct.
 double label_accuracy(const LabelPredictions& predictions) {
   return predictions.sets ? subset_accuracy(predictions.predicted, predictions.gold)
                           : accuracy(flattened(predictions.predicted), flattened(predictions.gold)).value();

@@ -24,8 +24,8 @@ double exact_match(const GeneratedTexts& generated);
 /// tokenization, case-sensitive, closest reference length, exponential smoothing.
 double bleu(const GeneratedTexts& generated);
 
-/// Mean ROUGE-L (Lin 2004) as the package rouge-score has it, without stemming: the best F1 over an example's
-/// references. Words are lower-cased runs of ASCII letters and digits: other scripts have none.
+/// Mean ROUGE-L (Lin 2004) as computed by the package rouge-score, without stemming: the best F1 over an
+/// example's references. Words are lower-cased runs of ASCII letters and digits: other scripts have none.
 double rouge_l(const GeneratedTexts& generated);
 
 /// SQuAD's exact match (Rajpurkar et al. 2016, section 6.1, and the evaluation script): texts are compared

@@ -117,7 +117,7 @@ void add_both_spellings(Configuration& configuration) {
       set_if_absent(configuration, group + "rope_type", old_kind->second);
 }
 
-/// What a null says where that is more than that the key is absent.
+/// Keys whose null means something else than an absent key.
 void read_nulls(const json& document, Configuration& into) {
   if (const auto window = document.find("sliding_window"); window != document.end() && window->is_null())
     into.set("use_sliding_window", false);

@@ -59,7 +59,7 @@ TEST_CASE("configuration: transformers 4 and 5 spellings are both available") {
   CHECK(!parsed(R"({"rope_theta": 1e4, "rope_scaling": null})").has("rope_parameters.rope_type"));
 }
 
-TEST_CASE("configuration: of two rotary groups the older one counts, and some nulls say something") {
+TEST_CASE("configuration: of two rotary groups the older one counts, and some nulls have a meaning") {
   const Configuration both =
       parsed(R"({"rope_theta": 7.0, "rope_parameters": {"rope_theta": 3.0, "rope_type": "default"},
       "rope_scaling": {"type": "linear", "factor": 2.0}})");

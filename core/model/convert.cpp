@@ -57,7 +57,8 @@ struct Written {
       shapes[name] = {stored.dtype, stored.shape};
       const bool matrix = stored.shape.size() == 2 && at::isFloatingType(stored.dtype);
       if (quantised && stored.shape.size() == 2 && stored.dtype == at::kByte)
-        throw DataError("tensor \"" + name + "\" is a matrix of bytes, which can't be told from blocks of " +
+        throw DataError("tensor \"" + name +
+                        "\" is a matrix of bytes, which can't be distinguished from blocks of " +
                         std::string(blocks_q8_0) + "; convert to float32 or bfloat16.");
       if (!quantised || !matrix)
         continue;

@@ -11,7 +11,7 @@ enum class MatrixForm {
   int8,      ///< as Q8_0, quantised at load
 };
 
-/// What `--dtype` says.
+/// The value of `--dtype`.
 struct NumberFormat {
   at::ScalarType dtype = at::kFloat; ///< of activations and of all tensors that are not stored matrices
   MatrixForm matrices = MatrixForm::converted;

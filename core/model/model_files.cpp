@@ -99,7 +99,7 @@ void override_start_and_end_tokens(const std::filesystem::path& directory, Confi
       configuration.set(key, found->second);
 }
 
-/// Their weights are codes of some other program's making, whatever types the tensors have.
+/// Their weights are another program's quantisation codes, whatever types the tensors have.
 void refuse_quantised(const Configuration& configuration) {
   if (configuration.text_or("quantization_config.quant_method", "") == blocks_method)
     return;

@@ -31,7 +31,7 @@ struct ModelFiles {
   Configuration configuration;
   std::shared_ptr<const ModelWeights> weights; ///< null when opened without weights
   std::shared_ptr<const Vocabulary> vocabulary;
-  std::vector<std::string> warnings; ///< sentences about what is read in another way than the files say
+  std::vector<std::string> warnings; ///< about settings that are read differently than the files say
 
   /// Hashes the weights on the first call (cached across runs, see cached_sha256_of_file).
   const ModelIdentity& identity() const;

@@ -164,7 +164,7 @@ TEST_CASE("model: quantised folders and adapters are named") {
   CHECK(open_model(folder.path(), {.weights = false}).weights == nullptr);
 }
 
-TEST_CASE("model: what a tokenizer is read as, other than its file says, is a warning") {
+TEST_CASE("model: reading a tokenizer differently than its file says is a warning") {
   TestFolder folder;
   write_model_directory(folder);
   CHECK(open_model(folder.path(), {.weights = false}).warnings.empty());
@@ -287,7 +287,7 @@ TEST_CASE("convert: matrices to blocks of Q8_0, and back") {
   CHECK(!config("back").contains("quantization_config"));
 }
 
-TEST_CASE("blocks in a safetensors file that are none are refused") {
+TEST_CASE("invalid Q8_0 blocks in a safetensors file are refused") {
   TestFolder folder;
   write_model_directory(folder);
   const std::map<std::string, at::Tensor> bytes{{"x", at::zeros({2, 33}, at::kByte)}};

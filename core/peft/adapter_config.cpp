@@ -104,6 +104,7 @@ const char* name_of(Task task) {
 
 std::vector<std::string> type_names() {
   std::vector<std::string> names;
+  names.reserve(std::size(types));
   for (const auto& [type, name] : types)
     names.emplace_back(name);
   return names;

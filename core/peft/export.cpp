@@ -190,7 +190,7 @@ private:
       for (const auto& [name, tensor] : state.tensors)
         tensors[name] = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
       if (tensors.erase("threshold") > 0)
-        exported_.not_exported.push_back(
+        exported_.not_exported.emplace_back(
             "the threshold of the labels, of which an example may have several (load the "
             "adapter with problem_type=\"multi_label_classification\")");
       refuse_if(store_head(adapter, verbalizer.component, verbalizer.options, tensors, shape_));

@@ -145,7 +145,7 @@ std::string store_causal_head(Adapter& adapter, const TensorMap& trained) {
   return "";
 }
 
-/// Of cards without the option: tanh.
+/// For cards without the option: tanh.
 std::string activation_of(const Options& options) {
   const auto found = options.values().find("activation");
   return found == options.values().end() ? "tanh" : std::get<std::string>(found->second);

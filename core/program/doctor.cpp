@@ -30,7 +30,7 @@ using Json = nlohmann::ordered_json;
 constexpr double gigabyte = 1e9;
 constexpr double seconds_for_engine = 60; ///< to load it and its plugins, and for the speed check
 
-/// What was found, as it is printed with --json.
+/// The results, as printed with --json.
 class Diagnosis {
 public:
   explicit Diagnosis(const Values& values) : values_(values) {}
@@ -53,7 +53,7 @@ private:
   void take_speed(double product, double limit);
   void refuse_plugin(const std::string& library, const std::string& reason, const std::string& advice);
 
-  /// Something without which the program can't work as it is.
+  /// A finding that keeps the program from working as it is.
   void error(const std::string& problem, const std::string& advice) {
     works_ = false;
     add("error", problem, advice);
@@ -213,7 +213,7 @@ void Diagnosis::look_at_engine() {
       continue;
     if (step.contains("libtorch"))
       report_["libtorch"] = step["libtorch"];
-    else if (step.contains("plugin") && step["reason"] != "")
+    else if (step.contains("plugin") && !step.value("reason", std::string()).empty())
       refuse_plugin(step["plugin"], step["reason"], "install it again, or remove it");
     else if (step.contains("speed"))
       take_speed(step["speed"]["product"], step["speed"]["limit"]);

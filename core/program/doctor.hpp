@@ -5,8 +5,8 @@
 
 namespace cuecard::host {
 
-/// Works whatever is broken: what needs LibTorch is done in a child process. Returns the exit code: 1 if the program can't
-/// work as it is.
+/// Works even if the installation is broken: whatever needs LibTorch runs in a child process. Returns the exit code: 1 if
+/// the program can't work as it is.
 int doctor(const Values& values);
 
 } // namespace cuecard::host

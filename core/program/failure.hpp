@@ -15,9 +15,9 @@
 namespace cuecard::host {
 
 constexpr int exit_interrupted = 130;
-/// Of a DataError; also of `train` if it ended early or its card had to be saved elsewhere, but nothing was lost.
+/// For a DataError, and for `train` if it ended early or its card had to be saved elsewhere.
 constexpr int exit_data = 3;
-/// `predict`, `fill`, `generate` and `render` did their work, but for some rows it couldn't be done.
+/// `predict`, `fill`, `generate` and `render` finished, but some rows could not be processed.
 constexpr int exit_rows_failed = 5;
 
 /// Drops the final full stop, so that the text can end another sentence.

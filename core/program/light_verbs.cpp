@@ -77,7 +77,8 @@ int show_plugin(const Values& values) {
   return 0;
 }
 
-/// A library that crashed or hung while it was loaded is kept out until its file changes; one that loads no longer is.
+/// A library that crashed or hung while it was loaded is blocked until its file changes; one that loads again is
+/// unblocked.
 void remember(const std::string& file, const registry::ProbeResult& result) {
   std::string sha256;
   try {

@@ -1,4 +1,4 @@
-/// Keys that clients prove themselves with.
+/// API keys that authenticate clients.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@ namespace cuecard::server {
 
 class ApiKeys {
 public:
-  /// Everybody is let in.
+  /// Accepts all clients.
   ApiKeys() = default;
   /// One key a line. DataError when there is none.
   explicit ApiKeys(const std::filesystem::path& file);
@@ -19,7 +19,7 @@ public:
   bool admit(const std::string& authorization) const;
 
 private:
-  /// SHA-256 sums: how long a comparison takes says nothing about a key.
+  /// SHA-256 sums, so that the time of a comparison reveals nothing about a key.
   std::set<std::string> digests_;
 };
 

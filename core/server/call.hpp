@@ -22,7 +22,7 @@
 
 namespace cuecard::server {
 
-/// What answers are made with. Threads: the server's, except the model and the scheduler.
+/// What endpoints need to answer requests. Threads: the server's, except the model and the scheduler.
 struct Serving {
   const Model& model;
   embedding::Scheduler& scheduler;
@@ -33,7 +33,7 @@ struct Serving {
   ChatWriting chat;
   int64_t max_waiting_rows = 0;
   bool admin = false; ///< clients may load and unload cards
-  /// Has the thread that reads cards do something, after what it was asked before.
+  /// Queues a task for the reader thread. Tasks run in the order of the calls.
   std::function<void(std::function<void(CardReader&)>)> ask_reader;
   LoadedCards loaded;
   int64_t rows_held = 0; ///< that wait for their cards to be read
@@ -48,7 +48,7 @@ struct Call {
   void answer(Reply reply) const { exchange->answer(std::move(reply)); }
 };
 
-/// Runs `action`; its exception is answered.
+/// Runs `action`; an exception becomes an error response.
 template <class Action>
 void guard(const Call& call, Action&& action) {
   try {

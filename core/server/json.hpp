@@ -26,7 +26,7 @@ inline Reply json_reply(const Json& value) {
   return {200, dump(value)};
 }
 
-/// DataError for what is no JSON. The size of bodies is limited when they are read.
+/// DataError for invalid JSON. The size of bodies is limited when they are read.
 inline nlohmann::json parse_body(const std::string& body) {
   return parse_json(body, body_name, {body.size(), 16});
 }

@@ -13,10 +13,10 @@ namespace cuecard::server {
 
 namespace {
 
-/// What is shown of a path, which a client may make as long as a header.
+/// The maximum length of a logged path, which a client may make as long as a header.
 constexpr std::size_t longest_path = 200;
 
-/// Now, in UTC, as RFC 3339 has it, with milliseconds.
+/// The current time in UTC, in RFC 3339 format with milliseconds.
 std::string timestamp() {
   const auto now = std::chrono::system_clock::now();
   const std::time_t seconds = std::chrono::system_clock::to_time_t(now);

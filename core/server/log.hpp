@@ -1,4 +1,4 @@
-/// What the server tells its operator, on standard error: sentences, and a line for each request. Texts of rows and keys are in none.
+/// The server's log on standard error: messages, and a line for each request. Row texts and API keys are never logged.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-/// Figures for Prometheus, in its text format 0.0.4.
+/// Metrics for Prometheus, in its text format 0.0.4.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace cuecard::server {
 
-/// How often something was at most how large.
+/// A histogram with upper bounds.
 struct Histogram {
   struct Bucket {
     std::int64_t most = 0, count = 0; ///< those that the buckets before it don't have
@@ -20,7 +20,7 @@ struct Histogram {
   std::int64_t sum = 0;    ///< of all sizes
 };
 
-/// What the server knows at the moment of the question.
+/// Values at the time of the request for metrics.
 struct Gauges {
   std::string state = {};
   std::int64_t connections = 0, requests_running = 0, cards = 0;
@@ -33,7 +33,7 @@ struct Gauges {
 /// Threads: the server's.
 class Metrics {
 public:
-  /// Cards that have figures of their own; rows of later ones are counted under the label "".
+  /// Maximum number of cards with metrics of their own; rows of later ones are counted under the label "".
   static constexpr std::size_t most_cards = 100;
 
   /// A request to `endpoint`, one of a fixed list, that took `seconds`.

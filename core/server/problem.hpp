@@ -1,4 +1,4 @@
-/// Why a request is not answered, in the form of each interface.
+/// Errors of requests, in the format of each interface.
 #pragma once
 
 #include <string>
@@ -13,12 +13,12 @@ namespace cuecard::server {
 
 /// The interfaces' forms of an error.
 enum class Form {
-  openai, ///< {"error": {"message", "type", "param", "code"}}; ours, too
+  openai, ///< {"error": {"message", "type", "param", "code"}}; also Cuecard's own
   tei,    ///< {"error", "error_type"}
   kserve, ///< {"error"}
 };
 
-/// An error with a status of HTTP.
+/// An error with an HTTP status.
 class Problem : public Error {
 public:
   Problem(int of_http, const std::string& sentence, std::string of_openai = "")

@@ -19,7 +19,7 @@ namespace cuecard::server {
 namespace {
 
 constexpr std::chrono::seconds between_scans(1);
-/// A look at many cards takes long; this is the least rest after it, in times that it took.
+/// Scanning many cards takes long. The minimum pause after a scan, as a multiple of its duration.
 constexpr int rest_after_scan = 20;
 /// For requests that were cancelled to be answered.
 constexpr std::chrono::seconds last_words(3);
@@ -101,7 +101,8 @@ void Server::serve(const Model& model, const registry::Registry& plugins, const 
   ChatWriting chat;
   if (base)
     chat = chat_writing(settings_.chat_format, model.vocabulary());
-  // At the end the thread of clients stops first. Then the scheduler cancels what waits, and tells io_ so, which goes last.
+  // At the end the thread of clients stops first. Then the scheduler cancels waiting requests and posts their answers to
+  // io_, which is destroyed last.
   const AtEnd last([this] { discard(); });
   auto scheduler = std::make_unique<embedding::Scheduler>(model, settings_.scheduler);
   const auto ask = [this](std::function<void(CardReader&)> errand) { ask_reader(std::move(errand)); };
@@ -133,7 +134,7 @@ void Server::serve(const Model& model, const registry::Registry& plugins, const 
   folder.scan();
   boost::asio::post(*io_, [&, cards = folder.served_cards()] {
     begin(serving);
-    log_.say("ready: " + counted(cards, "card") + " on " + name + "."); // who reads this may ask
+    log_.say("ready: " + counted(cards, "card") + " on " + name + "."); // requests may follow at once
   });
   watch_cards(folder);
   log_.say("ended.");
@@ -200,7 +201,7 @@ void Server::drain(int signal) {
 
 void Server::cut_off() {
   log_.say(counted(running_.size(), "request") + " could not be answered in time.");
-  for (const auto& exchange : std::set(running_)) // what is told may end it
+  for (const auto& exchange : std::set(running_)) // stop() may erase it from running_
     exchange->stop();
   deadline_->expires_after(last_words);
   deadline_->async_wait([this](boost::system::error_code error) {

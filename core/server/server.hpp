@@ -1,7 +1,7 @@
 /// `cuecard serve`: listens, loads, serves, drains.
 ///
-/// One thread does everything with clients; it never waits for anything else. The scheduler's thread runs the model, and the thread
-/// that calls `serve` looks after the folder of cards.
+/// One thread handles all clients and never waits for anything else. The scheduler's thread runs the model, and the thread that
+/// calls `serve` watches the card folder.
 #pragma once
 
 #include <chrono>
@@ -52,7 +52,7 @@ struct ServerSettings {
 
 class Server final : public Site {
 public:
-  /// Listens from now on; health says that it is loading. Error when the address can't be had.
+  /// Starts to listen; /health reports that it is loading. Error when it can't listen on the address.
   explicit Server(ServerSettings settings);
   ~Server() override;
 
@@ -78,7 +78,7 @@ private:
   void run();
   /// Ends the thread of clients, if it runs.
   void stop();
-  /// Destroys what waits in it.
+  /// Destroys the handlers that are still queued in it.
   void discard();
   /// The reader thread: watches the folder and runs the requests that load cards, until the server ends.
   void watch_cards(ServedFolder& folder);

@@ -23,7 +23,7 @@ Names cards_of(const embedding::Request& request, const Catalogue& catalogue) {
   return names;
 }
 
-/// Rows that wait for their cards count as waiting, too; the scheduler does not know them yet.
+/// Rows that wait for their cards also count as waiting; the scheduler does not know them yet.
 void require_room(const Serving& serving, int64_t rows) {
   embedding::require_fits("rows", rows, serving.max_waiting_rows);
   const int64_t waiting = serving.scheduler.counters().rows_waiting + serving.rows_held;
@@ -111,7 +111,7 @@ void submit(const Call& call, const std::shared_ptr<embedding::Request>& request
 
 std::string failure_sentence(const embedding::Request& request, std::size_t row) {
   const embedding::Failure& failure = request.answers[row].failure;
-  // What is wrong with a row is written to follow a place, and without an end.
+  // The message about a row follows its location, and has no full stop.
   const bool follows = failure.kind == embedding::FailureKind::wrong_data;
   const std::string where =
       follows || request.answers.size() > 1 ? "row " + std::to_string(row) + ": " : std::string();

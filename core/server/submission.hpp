@@ -1,4 +1,4 @@
-/// Hands rows to the scheduler and comes back to the server's thread with their answers.
+/// Submits rows to the scheduler and delivers their answers on the server's thread.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 namespace cuecard::server {
 
 struct Callbacks {
-  /// Called when all rows are answered, unless the client left. Its exception is answered.
+  /// Called when all rows are answered, unless the client left. An exception becomes an error response.
   std::function<void(embedding::Request&)> done;
   /// Called with the text of a row so far; may be empty.
   std::function<void(std::size_t row, const std::string& text)> grown = {};

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Whatever the umask: everybody may read what is installed, and only its owner write it.
+/// Whatever the umask: everybody may read what is installed, and only its owner may write it.
 void set_permissions(const fs::path& folder) {
   using fs::perms;
   const perms file = perms::owner_read | perms::owner_write | perms::group_read | perms::others_read;
@@ -102,7 +102,7 @@ bool compare_with_installed(const PluginFolder& next, const registry::SignedCont
 
 } // namespace
 
-PluginPlace::PluginPlace(fs::path folder) : folder_(fs::absolute(folder) / registry::abi_folder()) {}
+PluginPlace::PluginPlace(const fs::path& folder) : folder_(fs::absolute(folder) / registry::abi_folder()) {}
 
 PluginPlace PluginPlace::chosen(const std::string& folder, bool system) {
   if (system && !folder.empty())
@@ -130,7 +130,8 @@ void PluginPlace::make_folder() const {
 
 InstallResult PluginPlace::install(const fs::path& archive, const InstallRules& rules) const {
   const std::string shown = archive.filename().string();
-  // Not even while it is unpacked may others write there. The process does nothing else.
+  // Others must not be able to write there, even during unpacking. The umask applies to the whole process,
+  // which does nothing else.
   constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
   ::umask(::umask(writable_by_others) | writable_by_others);
   make_folder();
@@ -171,7 +172,7 @@ InstallResult PluginPlace::install(const fs::path& archive, const InstallRules& 
       return result;
     }
     if (same && !before.signature && plugin.contents.signature)
-      result.remarks.push_back("The installed copy was not signed.");
+      result.remarks.emplace_back("The installed copy was not signed.");
   }
   staged.commit();
   return result;
@@ -200,9 +201,9 @@ InstalledPlugin PluginPlace::remove(const std::string& id) const {
   try {
     plugin = installed_in(folder);
   } catch (const DataError&) {
-    // What is damaged is removed all the same.
+    // A damaged plugin is removed, too.
   }
-  // Renamed first, so that no half of it is ever found.
+  // Renamed first, so that a half-removed plugin is never found.
   const fs::path aside = folder_ / ("." + id + ".removed");
   fs::remove_all(aside, error);
   fs::rename(folder, aside, error);

@@ -46,7 +46,7 @@ struct InstallResult {
 /// One plugin folder, such as ~/.local/share/cuecard/plugins.
 class PluginPlace {
 public:
-  explicit PluginPlace(std::filesystem::path folder);
+  explicit PluginPlace(const std::filesystem::path& folder);
   /// `--dir`, `--system` (PREFIX/lib/cuecard/plugins) or the user's. Throws UsageError for both.
   static PluginPlace chosen(const std::string& folder, bool system);
 

@@ -51,7 +51,8 @@ public:
   std::string chat_template() const override { return steps_.chat_template; }
 
 private:
-  /// Tokens of `text` from byte `begin` on, which must begin a character; what precedes it only says that the text does not begin there.
+  /// Tokens of `text` from byte `begin` on, which must begin a character; what precedes it only marks that this is not the beginning of
+  /// the text.
   std::vector<Token> run(std::string_view text, const SpecialSpans& specials, uint32_t begin = 0) const;
   void encode_between(AlignedText text, const SpecialSpans& specials, WordCache& cache,
                       std::vector<Token>& to) const;

@@ -43,7 +43,7 @@ struct GgufTokenizer {
   std::vector<double>
       scores; ///< tokenizer.ggml.scores, of "llama": the pair whose piece has the highest merges first
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
-  /// Absent keys are what llama.cpp takes them for, which depends on `model` and `pre`.
+  /// Absent keys have llama.cpp's defaults, which depend on `model` and `pre`.
   std::optional<bool> add_bos, add_eos, add_space_prefix;
   std::string chat_template; ///< tokenizer.chat_template; may be empty
 };

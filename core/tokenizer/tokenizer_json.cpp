@@ -78,7 +78,7 @@ void check_post_processor(const Field& field, const Steps& steps) {
                    " to a sequence, but the vocabulary has no such id.");
 }
 
-/// Only BPE knows dropout, and 0 is none.
+/// Only BPE has dropout; 0 means none.
 void check_dropout(const Field& model, std::vector<std::string>& warnings) {
   const auto dropout = model.find("dropout");
   if (!dropout || model_type(model) != "BPE" || dropout->number() == 0)
@@ -102,7 +102,7 @@ Steps make_steps(const Field& root, VocabularyData vocabulary_data) {
     steps.added = AddedTokens(*added, *steps.pieces, steps.normalizer.get(), steps.warnings);
 
   const Field model = root.at("model");
-  // Of an empty vocabulary, BPE alone makes something: it drops what it doesn't know.
+  // Only BPE works with an empty vocabulary: it drops what it doesn't know.
   if (steps.pieces->count() == 0 && (steps.added.all().empty() || model_type(model) != "BPE"))
     model.at("vocab").fail("is empty, so no text could be encoded.");
   check_dropout(model, steps.warnings);

@@ -1,5 +1,5 @@
-// embed MODEL CARD...: four threads ask all cards about the lines of standard input, while the first card is loaded anew again and
-// again. Prints a line `TEXT<TAB>CARD<TAB>LABEL<TAB>PROBABILITY` for every text and card; cards have the names of their folders.
+// embed MODEL CARD...: four threads apply all cards to the lines of standard input, while the first card is reloaded repeatedly.
+// Prints a line `TEXT<TAB>CARD<TAB>LABEL<TAB>PROBABILITY` for every text and card; cards are named after their folders.
 #include <algorithm>
 #include <atomic>
 #include <filesystem>

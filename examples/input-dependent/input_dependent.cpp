@@ -31,7 +31,7 @@ void InputDependent::prepare(const cuecard::Problem& problem) {
       cuecard::sample_common_tokens(rows, Random(problem.seed, stream_id("rows")), problem.vocabulary);
   if (ids.empty())
     throw cuecard::DataError(
-        "the model's vocabulary has only special tokens, and a soft prompt can't start from these.");
+        "the model's vocabulary has only special tokens, and a soft prompt can't be initialised from special tokens.");
   rows_ = backbone.token_vectors(cuecard::TokenTable::input, cuecard::index_tensor(ids, backbone.device()));
   cuecard::start_from_words(rows_, slots, backbone);
 
@@ -63,8 +63,8 @@ cuecard::InputFeatures InputDependent::input_features() const {
           .soft_slots = first_slot_ + length_};
 }
 
-/// Rows of input x: W_2 gelu(W_1 norm(x) + b_1) + b_2. The features are normalised (without weights), because their size differs from
-/// model to model.
+/// Rows of input x: W_2 gelu(W_1 norm(x) + b_1) + b_2. The features are normalised (without weights), because their scale differs
+/// from model to model.
 cuecard::Conditioning InputDependent::condition(const cuecard::ConditionArgs& args) const {
   const at::Tensor x = at::layer_norm(args.inputs, {args.inputs.size(1)});
   const at::Tensor generated = cuecard::linear(at::gelu(down_(x)), up_); // [inputs, n * W]

@@ -1,5 +1,5 @@
-/// The tuner `input-dependent` (Wu et al. 2022, "IDPG: An Instance-Dependent Prompt Generation Method", arXiv 2204.04497): a small network,
-/// the generator, makes the soft prompt of each input from what the frozen model says about that input.
+/// The tuner `input-dependent` (Wu et al. 2022, "IDPG: An Instance-Dependent Prompt Generation Method", arXiv 2204.04497): a small
+/// network, the generator, computes the soft prompt of each input from features of that input in the frozen model.
 #pragma once
 
 #include <cstdint>
@@ -33,13 +33,13 @@ private:
   cuecard::NamedTensors named_tensors() const;
 
   int64_t length_, bottleneck_;
-  bool from_states_; ///< the input is known by its hidden states, not by its word embeddings
+  bool from_states_; ///< the features are hidden states, not word embeddings
   double weight_decay_;
   int64_t first_slot_ = 0; ///< soft slots before it are the template's own; n = first_slot_ + length_ in all
   // Float32; W is the embedding width, F the width of the features.
   cuecard::Linear down_; ///< [bottleneck, F] W_1, with a bias b_1
   at::Tensor up_;        ///< [n * W, bottleneck] W_2
-  at::Tensor rows_;      ///< [n, W] the bias b_2 of W_2: what all inputs have in common
+  at::Tensor rows_;      ///< [n, W] the bias b_2 of W_2, shared by all inputs
 };
 
 } // namespace input_dependent

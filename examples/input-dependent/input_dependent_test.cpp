@@ -1,4 +1,5 @@
-// The generator's formula and its gradients, written a second time in float64; what it asks for, and what a card holds.
+// The generator's formula and its gradients against an independent implementation in float64, the requested features, and the
+// contents of a card.
 #include "input_dependent.hpp"
 
 #include <ATen/ATen.h>
@@ -21,7 +22,7 @@ namespace {
 
 constexpr int64_t width = 6, hidden = 8, length = 3, bottleneck = 4, own = 1, rows = own + length;
 
-/// Word embeddings and nothing else.
+/// A model with word embeddings only.
 class Embeddings final : public testing::NoBackbone {
 public:
   Embeddings() {

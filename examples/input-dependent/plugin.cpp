@@ -10,7 +10,7 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("bottleneck", "16", 1, 100000, "Width of the generator's hidden layer.",
                             "the authors' script: 16"),
     cuecard::text_option("features", "embeddings", "embeddings|states",
-                         "What the generator sees of an input: the mean of its fields' word embeddings, or of "
+                         "The generator's input features: the mean of its fields' word embeddings, or of "
                          "their last hidden states, for which the model runs once more.",
                          "the authors' code: a sentence representation, or the mean of GloVe vectors"),
     cuecard::number_option(

@@ -47,7 +47,7 @@ OutputRequest KnnVerbalizer::output_request() const {
 }
 
 void KnnVerbalizer::fit(const cuecard::VerbalizerFitArgs& args) {
-  states_ = at::Tensor(); // until the tuner is trained, its states are others
+  states_ = at::Tensor(); // the hidden states change while the tuner is trained
   if (args.moment == cuecard::VerbalizerFitArgs::Moment::before_training)
     return;
   std::vector<at::Tensor> parts;
@@ -131,11 +131,12 @@ namespace {
 constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("k", "3", 1, 10000, "Number of neighbours that vote.",
                             "Xu et al. 2023, run_knnprompting.sh of the authors"),
-    cuecard::text_option("distance", "kl", "kl|euclidean",
-                         "Of neighbours: between distributions over the vocabulary, or hidden states.",
-                         "Xu et al. 2023, section 3"),
+    cuecard::text_option(
+        "distance", "kl", "kl|euclidean",
+        "Distance of neighbours: between distributions over the vocabulary, or between hidden states.",
+        "Xu et al. 2023, section 3"),
     cuecard::number_option("temperature", "1", 1e-6, 1e6,
-                           "A vote weighs exp(-distance / temperature); large: a plain majority.",
+                           "A vote has the weight exp(-distance / temperature); large: a plain majority.",
                            "near the paper's majority for distances below 1"),
     cuecard::integer_option("rows", "512", 1, 1000000, "Maximum number of training examples that are kept.",
                             "arbitrary, for memory: kl holds a number per example and token"),

@@ -1,6 +1,6 @@
 /// The verbalizer `knn-verbalizer`: the label of an example is the vote of its nearest training examples (Xu et al. 2023, "kNN Prompting:
 /// Beyond-Context Learning with Calibration-Free Nearest Neighbor Inference", section 3). The card keeps their hidden states at the answer
-/// slot; the paper's distributions over the vocabulary are computed of them when the card is read.
+/// slot; the paper's distributions over the vocabulary are computed from them when the card is loaded.
 ///
 /// A examples, N kept examples, C labels, H hidden size, V vocabulary.
 #pragma once
@@ -24,7 +24,8 @@ public:
   void prepare(const cuecard::VerbalizerTarget& target) override;
   /// Logits of the label words until examples are kept, then hidden states.
   cuecard::OutputRequest output_request() const override;
-  /// Before training: forgets all examples. After training: keeps up to `rows` of them, evenly spaced. DataError if none can be used.
+  /// Before training: discards all examples. After training: keeps up to `rows` of them, evenly spaced. DataError if none can be
+  /// used.
   void fit(const cuecard::VerbalizerFitArgs& args) override;
   cuecard::Scores score(const cuecard::ScoreArgs& args) const override;
   at::Tensor loss(const cuecard::LossArgs& args) const override;
@@ -36,7 +37,7 @@ public:
 
 private:
   void keep(const at::Tensor& states, const std::vector<int64_t>& labels);
-  /// Of outputs [A, H] to the kept examples: [A, N].
+  /// Distances of outputs [A, H] to the kept examples: [A, N].
   at::Tensor distances(const at::Tensor& outputs) const;
 
   int64_t k_, rows_;

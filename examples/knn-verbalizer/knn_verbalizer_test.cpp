@@ -37,7 +37,7 @@ const Head backbone;
 const at::Tensor kept = at::tensor({0., 0., 1., 0., 1., 1., -2., 0.5, 3., 3.}, at::kFloat).view({5, 2});
 const std::vector<int64_t> kept_labels{0, 0, 1, 1, 1};
 
-/// Gives the states above for the examples that it is asked for.
+/// Returns the states above for the requested examples.
 class Kept final : public testing::NoScorer {
 public:
   void score(const ScoreRequest& request,
@@ -90,7 +90,7 @@ std::vector<double> distribution(double x, double y) {
   return logits;
 }
 
-/// The paper's distance and a weighted vote, number by number.
+/// The paper's distance and a weighted vote, element by element.
 std::vector<double> shares(double x, double y, std::size_t k, bool kl, double temperature) {
   std::vector<std::pair<double, int64_t>> neighbours;
   for (int64_t i = 0; i < 5; ++i) {

@@ -20,7 +20,7 @@ constexpr cuecard_option_v1 options[] = {
 constexpr cuecard_component_v1 components[] = {
     cuecard::tuner<residual_prompt_tuning::ResidualPromptTuning>(
         "residual-prompt-tuning",
-        "A soft prompt behind a network with a skip connection (Razdaibiedina et al. 2023)",
+        "A soft prompt reparametrised by a network with a skip connection (Razdaibiedina et al. 2023)",
         CUECARD_TRAINS_TENSORS, options),
 };
 

@@ -38,7 +38,7 @@ void ResidualPromptTuning::prepare(const cuecard::Problem& problem) {
       first_slot_ + length_, Random(problem.seed, stream_id("rows")), problem.vocabulary);
   if (ids.empty())
     throw cuecard::DataError(
-        "the model's vocabulary has only special tokens, and a soft prompt can't start from these.");
+        "the model's vocabulary has only special tokens, and a soft prompt can't be initialised from special tokens.");
   rows_ = backbone.token_vectors(cuecard::TokenTable::input, cuecard::index_tensor(ids, backbone.device()));
   cuecard::start_from_words(rows_, slots, backbone);
 
@@ -88,7 +88,7 @@ cuecard::ComponentState ResidualPromptTuning::state(int64_t task) const {
 
 void ResidualPromptTuning::load_state(const cuecard::ComponentState& state) {
   cuecard::copy_state({{"prompt", rows_}}, state, "soft prompt does not fit");
-  network_.reset(); // what is trained further is the prompt itself
+  network_.reset(); // from now on, the prompt itself is trained
 }
 
 } // namespace residual_prompt_tuning

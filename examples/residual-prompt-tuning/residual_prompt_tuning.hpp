@@ -1,6 +1,6 @@
 /// The tuner `residual-prompt-tuning` (Razdaibiedina et al. 2023, "Residual Prompt Tuning: Improving Prompt Tuning with Residual
-/// Reparameterization", arXiv 2305.03937). While it is trained, a soft prompt P passes through a small network with a skip connection. The
-/// network does not see the text, so a card keeps its output and needs no network (section 3.3).
+/// Reparameterization", arXiv 2305.03937). During training, a soft prompt P passes through a small network with a skip connection.
+/// The network's input does not depend on the text, so a card stores its output and needs no network (section 3.3).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The formulas of sections 3.1 to 3.3, written a second time in float64; and what a card holds.
+// The formulas of sections 3.1 to 3.3 against an independent implementation in float64, and the contents of a card.
 #include "residual_prompt_tuning.hpp"
 
 #include <ATen/ATen.h>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t width = 6, length = 3, bottleneck = 5, own = 1; // `own`: soft slots of the template
 
-/// Word embeddings and nothing else.
+/// A model with word embeddings only.
 class Embeddings final : public testing::NoBackbone {
 public:
   Embeddings() { shape_.embedding_width = shape_.hidden = width; }

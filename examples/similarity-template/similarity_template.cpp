@@ -27,7 +27,7 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-/// As text that is shown: no field of the input, no answer slot, never truncated.
+/// As plain text: not a field of the input, no answer slot, never truncated.
 void append_as_text(const std::vector<Piece>& pieces, std::vector<Piece>& shown) {
   for (Piece piece : pieces) {
     if (piece.kind == Piece::Kind::answer)
@@ -51,7 +51,7 @@ void SimilarityTemplate::prepare(const cuecard::TemplateTarget& target) {
   layout_ = target.layout;
   if (const auto file = target.files.find("demonstrations"); file != target.files.end())
     table_ = file->second;
-  show(table_); // again: the template's text may be another one now
+  show(table_); // again, because the template's text may have changed
 }
 
 cuecard::ComponentState SimilarityTemplate::state() const {
@@ -135,7 +135,7 @@ std::string SimilarityTemplate::text_of(const cuecard::Example& example) const {
 SimilarityTemplate::Vector SimilarityTemplate::vector_of(const std::string& text) const {
   Vector vector;
   double squares = 0;
-  for (const cuecard::Token& token : vocabulary_->encode(text)) // one that no demonstration has matches none
+  for (const cuecard::Token& token : vocabulary_->encode(text)) // tokens that no demonstration has match none
     if (const auto known = inverse_frequencies_.find(token.id); known != inverse_frequencies_.end())
       vector[token.id] += known->second;
   for (const auto& [token, weight] : vector)
@@ -147,13 +147,13 @@ SimilarityTemplate::Vector SimilarityTemplate::vector_of(const std::string& text
 
 std::vector<std::size_t> SimilarityTemplate::nearest(const std::string& text) const {
   const Vector own = vector_of(text);
-  std::vector<std::pair<double, std::size_t>> ranked; // by falling similarity, then as in the table
+  std::vector<std::pair<double, std::size_t>> ranked; // by decreasing similarity, then in table order
   for (std::size_t i = 0; i < demonstrations_.size(); ++i) {
     double cosine = 0;
     for (const auto& [token, weight] : demonstrations_[i].vector)
       if (const auto found = own.find(token); found != own.end())
         cosine += weight * found->second;
-    if (demonstrations_[i].text != text) // a training example does not show itself
+    if (demonstrations_[i].text != text) // a training example is not its own demonstration
       ranked.emplace_back(-cosine, i);
   }
   std::ranges::sort(ranked);

@@ -1,4 +1,4 @@
-/// The template `similarity-template`: before each input come the labelled examples that are most similar to it (Liu et al. 2022, "What
+/// The template `similarity-template`: prepends the labelled examples that are most similar to the input (Liu et al. 2022, "What
 /// Makes Good In-Context Examples for GPT-3?", section 3). A template has no model, so similarity is the cosine of TF-IDF vectors of tokens
 /// (Salton & Buckley 1988) in place of the paper's sentence encoder.
 #pragma once
@@ -29,13 +29,13 @@ protected:
   void finish(cuecard::Prompt& prompt, const cuecard::Example* example) const override;
 
 private:
-  using Vector = std::map<int64_t, double>; ///< a weight per token, of length 1
+  using Vector = std::map<int64_t, double>; ///< a weight per token, unit norm
   struct Demonstration {
     std::string text; ///< of the fields that the template reads
     Vector vector;
     std::vector<cuecard::Piece> pieces;
   };
-  /// Makes `table` the demonstrations.
+  /// Sets the demonstrations to those of `table`.
   void show(const std::string& table);
   void read(const std::string& table);
   void weigh();

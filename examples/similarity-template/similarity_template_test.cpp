@@ -53,9 +53,9 @@ std::string rendered(int64_t k, const std::string& order, const std::string& tex
 
 } // namespace
 
-// Inverse frequencies of three demonstrations: 1 + ln(4/3) = 1.288 for a word that two have (the, soup, was, cold), 1 + ln 2 = 1.693 for
-// one that one has (cake, sweet, a). "cold soup" has the cosines 0.707 with the first (four equal weights, two in common), 0 with the
-// second, and 1.288 sqrt(2) / sqrt(2 * 1.288^2 + 1.693^2) = 0.733 with the third.
+// Inverse frequencies of three demonstrations: 1 + ln(4/3) = 1.288 for a word in two of them (the, soup, was, cold), 1 + ln 2 =
+// 1.693 for a word in one (cake, sweet, a). "cold soup" has the cosines 0.707 with the first (four equal weights, two in common), 0
+// with the second, and 1.288 sqrt(2) / sqrt(2 * 1.288^2 + 1.693^2) = 0.733 with the third.
 TEST_CASE("the most similar demonstrations come before the input") {
   CHECK(rendered(1, "nearest-last", "cold soup") == "a cold soup so bad\n\ncold soup so[answer]");
   CHECK(rendered(2, "nearest-last", "cold soup") ==

@@ -48,7 +48,7 @@ void Superpos::prepare(const cuecard::Problem& problem) {
     weights_ = at::zeros({rows, count_}, at::kFloat);
     for (int64_t row = 0; row < rows; ++row)
       weights_[row][row % count_] = 1;
-  } else { // a sum as long as one of them, if they were orthogonal
+  } else { // the sum has the norm of one of them, if they were orthogonal
     Random random(problem.seed, stream_id("weights"));
     weights_ = random.normal_tensor({rows, count_}, 1 / std::sqrt(static_cast<double>(count_)));
   }

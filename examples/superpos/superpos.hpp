@@ -1,6 +1,6 @@
 /// The tuner `superpos` (Sadraei Javaheri et al. 2024, "SuperPos-Prompt: Enhancing Soft Prompt Tuning of Language Models with Superposition
 /// of Multi Token Embeddings", arXiv 2406.05279). Each virtual token is a weighted sum of the embeddings of the same m
-/// sampled words; the weights are trained, and with them offsets of the embeddings. A card keeps the sums alone.
+/// sampled words; the weights are trained, along with offsets of the embeddings. A card stores only the sums.
 #pragma once
 
 #include <cstdint>

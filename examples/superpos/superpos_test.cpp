@@ -1,4 +1,4 @@
-// The paper's sum and its gradients, written a second time entry by entry; and what a card holds.
+// The paper's sum and its gradients against an element-wise implementation, and the contents of a card.
 #include "superpos.hpp"
 
 #include <ATen/ATen.h>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t width = 6, length = 3, mixed = 4, own = 1, rows = own + length; // `own`: the template's slots
 
-/// Word embeddings and nothing else.
+/// A model with word embeddings only.
 class Embeddings final : public testing::NoBackbone {
 public:
   Embeddings() { shape_.embedding_width = shape_.hidden = width; }

@@ -41,7 +41,7 @@ cuecard::BackboneShape ToyBackbone::describe(const cuecard::Configuration& c) {
   return shape;
 }
 
-// `take_linear` declares each layer, so that cards can update it (LoRA); all weights stay as they are given.
+// `take_linear` declares each layer, so that cards can update it (LoRA); all weights are used without copies.
 ToyBackbone::ToyBackbone(const cuecard::BackboneArguments& arguments)
     : LoadedBackbone(describe(arguments.configuration)), rope_(arguments.configuration, shape_.head_dim) {
   const cuecard::Configuration& c = arguments.configuration;
@@ -66,7 +66,7 @@ ToyBackbone::ToyBackbone(const cuecard::BackboneArguments& arguments)
   final_norm_ = take_norm("norm");
 }
 
-// Every linear layer runs through the pass, which adds the updates of each card to the tokens of that card; `last` says that its rows
+// Every linear layer runs through the pass, which adds the updates of each card to the tokens of that card; with `last`, its rows
 // are the selected tokens.
 at::Tensor ToyBackbone::run(int64_t index, const at::Tensor& x, const cuecard::RotaryAngles& angles,
                             const cuecard::ForwardPass& pass) const {
@@ -83,7 +83,8 @@ at::Tensor ToyBackbone::run(int64_t index, const at::Tensor& x, const cuecard::R
                                            {selected(angles.cosine), selected(angles.sine)});
   const at::Tensor key = cuecard::rotate(heads(pass.linear(layer.key, normed)), angles);
   const at::Tensor value = heads(pass.linear(layer.value, normed));
-  // The sources are these keys and values, those of cached tokens, and those of prefixes; the layout says who attends to whom.
+  // The sources are these keys and values, those of cached tokens, and those of prefixes; the layout determines which keys each
+  // query attends to.
   const at::Tensor mixed =
       cuecard::attention(query, pass.sources(index, key, value), last ? pass.last_layout() : pass.layout(index),
                          1.0 / std::sqrt(static_cast<double>(shape_.head_dim)));
@@ -113,7 +114,7 @@ at::Tensor ToyBackbone::project(const cuecard::ProjectArgs& args) const {
 namespace {
 
 constexpr cuecard_component_v1 components[] = {
-    cuecard::backbone<ToyBackbone>("toy-backbone", "A small decoder as PaLM's", "toy-backbone"),
+    cuecard::backbone<ToyBackbone>("toy-backbone", "A small decoder like PaLM's", "toy-backbone"),
 };
 
 } // namespace

@@ -1,7 +1,7 @@
-/// The backbone `toy-backbone`: a decoder as PaLM's (Chowdhery et al. 2022, "PaLM: Scaling Language Modeling with Pathways", section 2), small
-/// enough to read. Attention and feed-forward in parallel, one key and value head for all query heads (multi-query attention), rotary
-/// positions, a gated feed-forward (SwiGLU), norms and linear layers without biases, word embeddings as the head. Every second layer may
-/// have a sliding window, which is not PaLM's.
+/// The backbone `toy-backbone`: a decoder like PaLM's (Chowdhery et al. 2022, "PaLM: Scaling Language Modeling with Pathways",
+/// section 2), small enough to read. Attention and feed-forward in parallel, one key and value head for all query heads
+/// (multi-query attention), rotary positions, a gated feed-forward (SwiGLU), norms and linear layers without biases, word
+/// embeddings as the head. Unlike in PaLM, every second layer may have a sliding window.
 ///
 /// T tokens, H query heads, D head size.
 #pragma once
@@ -20,7 +20,7 @@ namespace toy {
 
 class ToyBackbone final : public cuecard::LoadedBackbone {
 public:
-  /// What config.json says, without weights. DataError that names the key of a size that is wrong.
+  /// The shape from config.json, without weights. DataError that names the key of an invalid size.
   static cuecard::BackboneShape describe(const cuecard::Configuration& configuration);
 
   explicit ToyBackbone(const cuecard::BackboneArguments& arguments);

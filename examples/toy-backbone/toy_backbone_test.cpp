@@ -37,7 +37,7 @@ Row row_of(const at::Tensor& tensor) {
   return {wide.const_data_ptr<double>(), wide.const_data_ptr<double>() + wide.numel()};
 }
 
-/// The paper's formulas on single numbers, with nothing of the SDK.
+/// The paper's formulas on scalars, without the SDK.
 class Formula {
 public:
   Formula(const std::map<std::string, at::Tensor>& weights, std::size_t window) : window_(window) {
@@ -87,7 +87,7 @@ private:
       y[i] = (x[i] - mean) / std::sqrt(variance + 1e-6) * weights_.at(name + ".weight").values[i];
     return y;
   }
-  /// Head `head` of `x`, number i turned with number i + size / 2 by position * theta^(-2 i / size).
+  /// Head `head` of `x`, with elements i and i + size / 2 rotated by position * theta^(-2 i / size).
   static Row turned(const Row& x, std::size_t head, std::size_t position) {
     Row y(size);
     constexpr std::size_t half = size / 2;
@@ -141,7 +141,7 @@ private:
 
 } // namespace
 
-// Batches, caches, prefixes, updates and gradients are what `cuecard plugin check` looks at, in the test toy-backbone-check.
+// Batches, caches, prefixes, updates and gradients are checked by `cuecard plugin check`, in the test toy-backbone-check.
 TEST_CASE("hidden states are those of the paper's formulas, with and without a window") {
   const std::vector<int64_t> ids{3, 14, 1, 5, 9, 2, 6};
   for (const int64_t window : {int64_t{0}, int64_t{3}}) {

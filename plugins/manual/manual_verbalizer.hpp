@@ -64,7 +64,7 @@ public:
 private:
   /// Sets `prior_` and `reference_` from the calibration.
   void update_prior();
-  /// Scores of the words where each of their tokens has the log-probability -log V: [1, W].
+  /// Scores of the words if each of their tokens has the log-probability -log V: [1, W].
   at::Tensor uniform_words() const;
 
   std::string handler_;
@@ -73,7 +73,7 @@ private:
 
   std::vector<std::string> first_words_; ///< by label, prefix included
   WordScores words_;
-  JointWordScores joint_; ///< with `joint` and `joint-mean`; then `words_` is for means of labels alone
+  JointWordScores joint_; ///< with `joint` and `joint-mean`; then `words_` only serves for label means
   Calibration calibration_;
   at::Tensor
       prior_; ///< [1, W] float32, softmax over all words of the calibration, or undefined; not with `joint_`

@@ -111,8 +111,9 @@ SignedContents read_signed_contents(const std::filesystem::path& folder, const s
   if (is_there(signature_name)) {
     result.signature = read_signature(file_bytes(folder / signature_name, largest_text), signature_shown);
     if (!is_signed(bytes, result.signature->key, result.signature->signature))
-      throw DataError(signature_shown + " is not a signature of its " + contents_name +
-                      ", which was changed or is another's. Get the archive again from its author.");
+      throw DataError(
+          signature_shown + " is not a signature of its " + contents_name +
+          ", which was changed or belongs to another archive. Get the archive again from its author.");
   }
   return result;
 }

@@ -1,5 +1,5 @@
-/// What a plugin archive holds, and who says so: the files CONTENTS and SIGNATURE in an archive and in the folder of an installed plugin.
-/// Their format is described in registry/archive_format.md.
+/// The contents of a plugin archive and their signature: the files CONTENTS and SIGNATURE in an archive and in the folder of an
+/// installed plugin. Their format is described in registry/archive_format.md.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct Contents {
 /// The files of a plugin's archive beside CONTENTS and SIGNATURE: LICENSE, README.md, ID.json, ID.so.
 std::vector<std::string> packed_names(const std::string& id);
 
-/// Larger files are rejected, in bytes: of the library that of `max_library_size`.
+/// The size limit in bytes; larger files are rejected. For the library, `max_library_size`.
 uint64_t largest_packed(const std::string& name);
 
 struct Signature {
@@ -51,7 +51,7 @@ std::string signature_text(const Signature& signature);
 Contents read_contents(std::span<const unsigned char> bytes, const std::string& origin);
 Signature read_signature(std::span<const unsigned char> bytes, const std::string& origin);
 
-/// An id of a plugin: lower-case words joined by "-", at most 64 letters. As such it is a name of a folder without surprises.
+/// A plugin id: lower-case words joined by "-", at most 64 letters, and so a safe folder name.
 bool is_plugin_id(const std::string& id);
 
 /// CONTENTS and SIGNATURE in a folder.
@@ -60,8 +60,8 @@ struct SignedContents {
   std::optional<Signature> signature; ///< verified
 };
 
-/// `shown` names the folder in errors. Throws DataError if CONTENTS is missing or damaged, or if there is a SIGNATURE that is not that
-/// of its bytes.
+/// `shown` names the folder in errors. Throws DataError if CONTENTS is missing or damaged, or if there is a SIGNATURE that does not
+/// match its bytes.
 SignedContents read_signed_contents(const std::filesystem::path& folder, const std::string& shown);
 
 /// A file of the folder. Throws DataError if it is missing, not a regular file, or not the one that is listed.

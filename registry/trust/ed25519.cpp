@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t key_size = 32, signature_size = 64;
 
-/// The bytes of a base64 text of exactly `size` bytes, in its only spelling: what is decoded must encode to the same text.
+/// The bytes of a base64 text of exactly `size` bytes, in canonical form: the decoded bytes must encode to the same text.
 std::optional<std::vector<unsigned char>> decoded(const std::string& text, std::size_t size) {
   if (text.size() != (size + 2) / 3 * 4)
     return std::nullopt;

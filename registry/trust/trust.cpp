@@ -76,11 +76,11 @@ std::string TrustPolicy::refusal(const std::string& sha256, const fs::path& fold
   std::error_code error;
   if (!fs::exists(folder / contents_name, error))
     return "it is not signed, and " + rule +
-           " wants a signature by a listed key. Install it from a signed archive with `cuecard plugin install`.";
+           " requires a signature by a listed key. Install it from a signed archive with `cuecard plugin install`.";
   try {
     const SignedContents found = read_signed_contents(folder, folder.string());
     if (!found.signature)
-      return "its archive is not signed, and " + rule + " wants a signature by a listed key.";
+      return "its archive is not signed, and " + rule + " requires a signature by a listed key.";
     if (std::ranges::find(keys, found.signature->key) == keys.end())
       return "it is signed by the key " + found.signature->key + ", which " + rule + " does not list.";
     if (found.contents.library().sha256 != sha256)

@@ -1,7 +1,7 @@
-/// Which plugins a user or an administrator trusts, beyond those that came with the program.
+/// Which plugins a user or an administrator trusts, besides the bundled ones.
 ///
-/// A plugin is native code with the rights of its user. A hash says that bytes are those that somebody chose, a signature who published
-/// them; neither says that they do no harm. The format of the files is described in docs/plugins.md.
+/// A plugin is native code with the rights of its user. A hash identifies bytes that somebody chose, a signature their publisher;
+/// neither means that they are harmless. The format of the files is described in docs/plugins.md.
 #pragma once
 
 #include <filesystem>
@@ -20,25 +20,26 @@ struct TrustPolicy {
   Level level = Level::any;
   std::vector<std::string> hashes; ///< SHA-256 of libraries
   std::vector<std::string> keys;   ///< public keys
-  bool locked = false;             ///< holds whatever later files say
+  bool locked = false;             ///< can't be overridden by later files
   std::filesystem::path file;
 
   /// Throws DataError if it can't be read, is damaged, or can be written by others.
   static TrustPolicy read(const std::filesystem::path& file);
 
-  /// Why a library with this SHA-256, in a folder with the CONTENTS and SIGNATURE of its archive or without, is not trusted; "" if it is.
+  /// Why a library with this SHA-256, in a folder with or without the CONTENTS and SIGNATURE of its archive, is not trusted; "" if it is.
   std::string refusal(const std::string& sha256, const std::filesystem::path& folder) const;
 };
 
-/// The policies that hold together.
+/// The policies in effect.
 class Trust {
 public:
   /// Trusts everything.
   Trust() = default;
-  /// Of these files those that exist. Locked ones hold, and of the others the last. A file that can't be used makes nothing trusted.
+  /// Reads those of the files that exist. All locked policies apply, and the last of the others. If a file can't be used, nothing
+  /// is trusted.
   explicit Trust(const std::vector<std::filesystem::path>& files);
 
-  /// /etc/cuecard/plugin-trust.json, PREFIX/etc/cuecard/plugin-trust.json, where PREFIX is that of the program, and
+  /// /etc/cuecard/plugin-trust.json, PREFIX/etc/cuecard/plugin-trust.json, where PREFIX is the program's, and
   /// $XDG_CONFIG_HOME/cuecard/plugin-trust.json (~/.config/...).
   static Trust standard();
 

@@ -1,4 +1,4 @@
-/// Policies of users and administrators, with a signature by a key whose owner is the test of RFC 8032.
+/// Policies of users and administrators, with an Ed25519 signature (RFC 8032) by a key that the test generates.
 #include <doctest/doctest.h>
 
 #include <openssl/evp.h>

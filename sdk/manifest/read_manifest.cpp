@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t max_components = 64, max_options = 256, max_stride = 4096;
 constexpr std::size_t max_text_size = 8192;
-/// Of contract 3.0's first state: what follows is read where a plugin has it.
+/// Size in the first state of contract 3.0: later fields are read if a plugin has them.
 constexpr std::size_t first_option_size = offsetof(cuecard_option_v1, needs);
 /// Limit of the total size of all texts in a manifest, with shared ones counted each time; equals the size limit of a sidecar.
 constexpr std::size_t max_total_text = std::size_t{256} << 10;
@@ -25,7 +25,8 @@ constexpr std::size_t max_total_text = std::size_t{256} << 10;
 class ProcessMemory : public Memory {
 public:
   void read(uint64_t address, void* to, std::size_t size) const override {
-    std::memcpy(to, reinterpret_cast<const void*>(address), size);
+    std::memcpy(to, reinterpret_cast<const void*>(address),
+                size); // NOLINT(performance-no-int-to-ptr): addresses are data
   }
   uint64_t pointer(uint64_t address) const override {
     uint64_t value;

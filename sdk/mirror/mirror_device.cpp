@@ -27,7 +27,7 @@ namespace {
 
 std::atomic<bool> watching{false};
 
-/// LibTorch's fallback moves tensors to the CPU and back by the same copies that are refused to others.
+/// LibTorch's fallback moves tensors to the CPU and back with the same copies that are errors elsewhere.
 thread_local int fallbacks = 0;
 
 class InsideFallback {
@@ -76,7 +76,7 @@ public:
     return {begin, pages, &release, device};
   }
   void copy_data(void*, const void*, std::size_t) const override {
-    throw std::logic_error("mirror device: a storage was copied behind the operators' back.");
+    throw std::logic_error("mirror device: a storage was copied without going through an operator.");
   }
 };
 
@@ -192,7 +192,7 @@ at::Scalar read_value(const at::Tensor& self) {
   return on_host(self).item();
 }
 
-/// Operators whose result's size depends on values, or that return a value: on a GPU, the host waits for them.
+/// Operators whose output size depends on values, or that return a value: on a GPU, the host waits for them.
 bool waits(const std::string& name) {
   static const std::set<std::string> names{"aten::nonzero",
                                            "aten::nonzero_numpy",
@@ -211,7 +211,7 @@ bool waits(const std::string& name) {
 /// The arguments of a call, lists of tensors included.
 struct Arguments {
   bool mirror = false, host = false;
-  bool chosen_by_flags = false; ///< a list, as indices are, that holds booleans
+  bool chosen_by_flags = false; ///< a list, as indices are, that contains boolean tensors
 
   void look(const c10::IValue& value, bool in_list = false) {
     if (value.isTensor()) {

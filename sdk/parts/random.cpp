@@ -11,7 +11,7 @@ namespace cuecard {
 
 namespace {
 
-/// SplitMix64's mixing step: neighbouring seeds and streams give unrelated generator states.
+/// SplitMix64's mixing step: consecutive seeds and streams give unrelated generator states.
 uint64_t mixed(uint64_t x) {
   x += UINT64_C(0x9e3779b97f4a7c15);
   x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

@@ -1,4 +1,4 @@
-// A program that opens and closes models all day does not grow.
+// A program that opens and closes models repeatedly does not leak memory.
 #include <ATen/ATen.h>
 
 #include <filesystem>

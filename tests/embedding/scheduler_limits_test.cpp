@@ -1,4 +1,5 @@
-// What the scheduler bounds, counts and refuses, and cards that come and go while texts are generated.
+// The scheduler's limits, counters and refusals, and cards that are loaded and dropped while texts are
+// generated.
 #include <ATen/ATen.h>
 
 #include <atomic>
@@ -156,7 +157,7 @@ TEST_CASE("a prompt that is too long leaves room for the new tokens that were as
   fits->generate = texts_of(120);
   scheduler.submit(fits);
   REQUIRE(fits->wait(600));
-  CHECK(fits->answers[0].cut == 0); // what fits is not cut for the sake of new tokens
+  CHECK(fits->answers[0].cut == 0); // a prompt that fits is not cut to make room for new tokens
   CHECK(fits->answers[0].most_tokens == 129 - fits->answers[0].prompt_tokens);
 }
 
@@ -198,7 +199,7 @@ TEST_CASE("cards come, change and go while the text of another is generated") {
   });
   REQUIRE(written->wait(600));
   own.join();
-  CHECK(own_changed); // a card whose text is generated stays what it is until then
+  CHECK(own_changed); // a card whose text is being generated is not replaced before
   REQUIRE_FALSE(written->answers[0].failure);
   CHECK(written->answers[0].texts[0].text == expected);
   CHECK(scheduler.cards() == std::vector<std::string>{"new", "writing"});

@@ -1,4 +1,4 @@
-// The scheduler: answers equal a Predictor's in any company and from any thread, and requests are independent of each other.
+// The scheduler: answers equal a Predictor's in any batch and from any thread, and requests are independent of each other.
 #include <ATen/ATen.h>
 
 #include <atomic>

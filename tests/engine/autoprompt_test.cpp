@@ -150,7 +150,7 @@ TEST_CASE("accepted tokens lower the exact loss, one slot at a time") {
       ++accepted;
       CHECK(changed.sum().item<int64_t>() == 1);
       CHECK(changed[iteration.slot].item<bool>());
-      CHECK(iteration.after < iteration.before * (1 + 1e-6)); // both are packed differently from the candidates
+      CHECK(iteration.after < iteration.before * (1 + 1e-6)); // both are packed differently than the candidates
     }
     CHECK(accepted >= 3);
     CHECK(iterations.back().after < iterations.front().before);

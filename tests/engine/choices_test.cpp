@@ -24,7 +24,7 @@ using Set = std::vector<std::pair<std::string, std::string>>;
 const std::string text_and_choice = "{text} {\"choice\": \"ends\"}";
 const Set plain{{"dropout", "0"}};
 
-/// Two to four alternatives of few words; the good one is the answer.
+/// Two to four short alternatives; the one with "good" is the answer.
 std::vector<Example> planted(int64_t count, uint64_t seed) {
   std::vector<Example> examples = word_examples(count, seed);
   Random random(seed + 1 + test_seed());

@@ -13,7 +13,7 @@
 
 namespace cuecard::test {
 
-/// The first prompt of `example` with an open end.
+/// The first prompt of `example` with its answer slot open.
 inline TokenizedPrompt open_prompt_of(const Model& model, const TaskPipeline& pipeline,
                                       const Example& example) {
   std::vector<Prompt> prompts = pipeline.prompt_template->render({example});

@@ -17,7 +17,7 @@
 
 namespace {
 
-/// How often each function is declared: overloads are told apart by their number.
+/// The number of declarations of each function: overloads are compared by their number.
 using Functions = std::map<std::string, int>;
 
 bool in_name(char c) {

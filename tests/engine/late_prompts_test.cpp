@@ -1,5 +1,6 @@
 // Soft tokens that enter at a middle layer: the layers below don't see them, the layers above compute what they
-// would with these tokens as their input, training works, and generation equals decoding without a cache.
+// would compute with these tokens as their input, training works, and generation equals decoding without a
+// cache.
 #include <ATen/ATen.h>
 
 #include <cmath>

@@ -1,5 +1,5 @@
 // Several labels for one example, through the engine: planted labels are found with a head, trained vectors and label words; scores
-// and threshold against direct computation; what can't give an example several labels says so.
+// and threshold against direct computation; components that can't give an example several labels report an error.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -20,7 +20,7 @@ namespace {
 
 using Set = std::vector<std::pair<std::string, std::string>>;
 
-/// Each of two words is there or not, and its label with it: all four combinations occur.
+/// Each of two words is present or absent, and so is its label: all four combinations occur.
 std::vector<Example> examples_of(int64_t count, uint64_t seed) {
   Random random(seed + test_seed());
   std::vector<Example> examples(static_cast<std::size_t>(count));

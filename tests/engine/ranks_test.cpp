@@ -1,4 +1,5 @@
-// A run of several ranks does what one process does; a lost rank ends the others, and the run resumes with any number of them.
+// A run of several ranks has the results of one process; a lost rank ends the others, and the run resumes with any number of
+// ranks.
 #include <ATen/ATen.h>
 
 #include <condition_variable>
@@ -88,7 +89,7 @@ struct Outcome {
   std::string error;
 };
 
-/// For the verbalizer `text`: with texts to write instead of labels.
+/// For the verbalizer `text`: with texts to generate instead of labels.
 std::vector<Example> rows_of(const Setting& setting, int64_t task, int64_t count, uint64_t seed) {
   std::vector<Example> rows = word_examples(count, seed + static_cast<uint64_t>(10 * task));
   if (setting.verbalizer == "text")
@@ -121,7 +122,7 @@ struct Rank {
     for (const std::vector<Example>& of : train)
       examples.push_back(&of);
     pipelines = make_pipelines(model, plugins(), choices, examples);
-    model.identity(); // computed once, which threads of one process must not do together
+    model.identity(); // computed once, which threads of one process must not do concurrently
   }
 
   const Model model;

@@ -68,9 +68,9 @@ struct Outcome {
   int64_t first_step = 0; ///< the first step of this run
 };
 
-/// Ends a run like a kill: what is a std::exception would end it with its best state.
+/// Ends a run like a kill: a std::exception would end it with its best state.
 struct Killed {};
-constexpr const char* killed = "that is not a std::exception"; // what is said of it
+constexpr const char* killed = "that is not a std::exception"; // the warning about it
 
 /// One run in new objects, as in a new process. It is interrupted after step `stop`.
 Outcome run(const Setting& setting, const std::filesystem::path& checkpoint, int64_t stop = -1) {

@@ -1,4 +1,4 @@
-// What verbalizers and templates return is checked where it is returned, and the error names the plugin and the function.
+// Values returned by verbalizers and templates are checked at the call, and the error names the plugin and the function.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -21,7 +21,7 @@ using namespace cuecard::test;
 
 namespace {
 
-/// Scores two labels by the logits of tokens 5 and 6, and changes what it returns as it is told.
+/// Scores two labels by the logits of tokens 5 and 6, and changes its return values as the test requests.
 class ToldVerbalizer final : public Verbalizer {
 public:
   std::function<void(OutputRequest&)> request;

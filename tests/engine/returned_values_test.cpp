@@ -1,4 +1,4 @@
-// What a plugin returns is checked where it is returned, and the error names the plugin and the function.
+// Values returned by a plugin are checked at the call, and the error names the plugin and the function.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr int64_t slots = 3;
 
-/// Prepends soft slots, and conditions as it is told.
+/// Prepends soft slots, and returns the conditioning that the test requests.
 class ToldTuner final : public Tuner {
 public:
   std::function<Conditioning()> conditioning;
@@ -196,7 +196,7 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
 
 TEST_CASE("a conditioning that becomes NaN in training names the tuner, not the learning rate") {
   Told told;
-  int broken = 0; // calls: that of the step, and the one that finds the cause
+  int broken = 0; // calls: one by the step, and one to find the cause
   told.tuner->conditioning = [&] {
     const double factor = broken-- > 0 ? std::numeric_limits<double>::quiet_NaN() : 1;
     return Conditioning{told.tuner->prompt * factor};
@@ -341,7 +341,7 @@ TEST_CASE("features of the input exist, and the embeddings are as many as they s
   Told told;
   told.tuner->features = {InputFeatures::Kind::hidden_state, 77, slots};
   CHECK(holds(blamed([&] { told.pipeline.tuner->input_features(); }),
-              "input_features: it asks for the hidden states after 77 layers of a model of " +
+              "input_features: it requests the hidden states after 77 layers of a model of " +
                   std::to_string(told.model.shape().layers)));
   told.tuner->features = {InputFeatures::Kind::mean_embedding, -1, slots + 1};
   told.tuner->conditioning = [&] { return Conditioning{told.tuner->prompt.unsqueeze(0).expand({2, -1, -1})}; };

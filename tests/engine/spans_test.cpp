@@ -1,4 +1,4 @@
-// Answers that are parts of a text, through the engine: planted ones are found, also in windows of a long text,
+// Answers that are spans of a text, through the engine: planted ones are found, also in windows of a long text,
 // whatever else is in the batch, and a reloaded card predicts the same.
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // A half-precision folder whose matrices stay as the file has them against the same folder converted to float32 when it is loaded: the same
-// predictions, training and texts, in every family; and what is refused. Quantised types: tests/installed/cli-stored.sh.
+// predictions, training and texts, in every family; and refused cases. Quantised types: tests/installed/cli-stored.sh.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>

@@ -80,7 +80,7 @@ inline std::vector<Example> verdicts(int64_t count, uint64_t seed) {
   return examples;
 }
 
-/// By how much the mean loss fell from the first quarter of a run's steps to the last. Single steps see few
+/// The decrease in mean loss from the first quarter of a run's steps to the last. Single steps see few
 /// examples.
 inline double loss_fall(const FitReport& report) {
   const auto quarter = std::ssize(report.losses) / 4;

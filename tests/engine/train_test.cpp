@@ -202,7 +202,7 @@ TEST_CASE("passes of calibration and evaluation are counted, and respect the mos
   CHECK(forwards("train", {}, 8192) == 1);
   CHECK(forwards("none", dev, 8192) == 1);
   CHECK(forwards("blank", dev, 8192) == 2);
-  // A prompt that is longer than the limit goes alone.
+  // A prompt that is longer than the limit is run alone.
   CHECK(forwards("none", dev, 1) == 10);
   CHECK(forwards("train", {}, 1) == 12);
 }
@@ -211,7 +211,7 @@ TEST_CASE("what truncation removes is counted for each example, in training and 
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(20, 41), dev = word_examples(10, 42);
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "manual");
-  // The rest of the prompt has a fixed length, so the text loses what the whole is too long by.
+  // The rest of the prompt has a fixed length, so the text loses all excess tokens.
   std::vector<int64_t> lengths;
   for (const Example& example : examples)
     lengths.push_back(std::ssize(tokenized(pipeline, model, example).at(0).input));
@@ -246,7 +246,7 @@ TEST_CASE("what truncation removes is counted for each example, in training and 
     CHECK(filled.cut[i].total() == excess(lengths[i]));
     CHECK(written.cut[i].total() == excess(lengths[i]));
   }
-  // The model's own limit cuts as well.
+  // The model's own limit truncates, too.
   pipeline.limit.max_length = 0;
   Example longest = examples[0];
   for (int64_t i = 0; i < model.shape().max_positions; ++i)

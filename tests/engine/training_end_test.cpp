@@ -1,4 +1,4 @@
-// How training ends: early, without improvement, or with a failure, after which what was best is kept.
+// How training ends: early, without improvement, or with a failure, after which the best state is kept.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ TEST_CASE("training stops early without improvement on the development set, and 
   const std::vector<Example> examples = word_examples(32, 31), dev = word_examples(4, 32);
   TaskPipeline undeveloped = two_label_pipeline(model, "u", plain, "prompt-tuning");
   FitRequest impatient = few_steps(60);
-  impatient.patience = 1; // without a development set nothing says that a step was in vain
+  impatient.patience = 1; // without a development set nothing shows that a step brought no improvement
   CHECK(train(model, {{undeveloped, examples, {}}}, impatient, 1).report.steps == 60);
   // Only a new maximum is an improvement; among equal metrics the later state is kept.
   const std::vector<double> metrics{0.5, 0.7, 0.7, 0.6};
@@ -163,7 +163,8 @@ TEST_CASE("parameters that are no longer finite are neither evaluated nor kept")
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(16, 27), dev = word_examples(8, 32);
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
-  // The loss of step 6 is finite and its gradient is not, so the update spoils what would be evaluated next.
+  // The loss of step 6 is finite but its gradient is not, so the update makes the parameters NaN before the
+  // next evaluation.
   change_loss(pipeline, 6, [](const at::Tensor& loss) { return loss + at::sqrt(loss * 0); });
   at::Tensor at_evaluation;
   FitRequest settings = few_steps(30);

@@ -1,5 +1,5 @@
-// Tokens that the tokenizer has and the model's embedding table hasn't: a row with one can't be used, and a word or text of the
-// task with one is refused where it is read.
+// Tokens that the tokenizer has but the model's embedding table lacks: a row with one can't be used, and a word or text of the
+// task with one is refused when it is read.
 #include <ATen/ATen.h>
 
 #include <cuecard/error.hpp>

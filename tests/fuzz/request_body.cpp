@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
       const server::Problem problem = server::current_problem();
       fuzz::require(problem.status == 400, "a body was refused with another status than 400");
       const std::string answer = server::body_of(server::Form::openai, problem);
-      fuzz::require(nlohmann::json::accept(answer), "the answer is no JSON"); // whatever the sentence quotes
+      fuzz::require(nlohmann::json::accept(answer), "the answer is no JSON"); // whatever the message quotes
       throw;
     }
   });

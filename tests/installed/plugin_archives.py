@@ -123,7 +123,7 @@ def hostile(archive: Path, folder: Path) -> None:
     write("changed-library", f"{library} was changed", packed(members({library: flipped})))
     write("changed-readme", "README.md was changed", packed(members({"README.md": good["README.md"][:-1] + b"!"})))
     write("changed-and-listed", "is not a signature of its CONTENTS", truthful({library: flipped}, drop=()))
-    write("changed-library-and-hash", "sidecar is not that of the library", truthful({library: good[library] + b"\0"}))
+    write("changed-library-and-hash", "sidecar does not belong to the library", truthful({library: good[library] + b"\0"}))
     manifest = json.loads(good[sidecar])
     write("lying-sidecar", "\"license\" is",
           truthful({sidecar: json.dumps(manifest | {"license": "MIT"}, indent=2).encode() + b"\n"}))

@@ -1,4 +1,4 @@
-// The mirror device: what a GPU would refuse throws, and everything else is computed.
+// The mirror device: operations that a GPU would refuse throw, and everything else is computed.
 #include "waiting_calls.hpp"
 #include <cuecard/testing/mirror_device.hpp>
 

@@ -67,7 +67,8 @@ std::vector<int64_t> first_tokens(const std::vector<int64_t>& offsets) {
   return {offsets.begin(), offsets.end() - 1};
 }
 
-/// `hidden` as transformers has it. OPT's are of another width there where its embeddings are: they are recorded behind the projection.
+/// `hidden` as transformers returns it. An OPT whose embeddings have another width returns hidden states of that width: they are
+/// recorded after the projection.
 at::Tensor as_recorded(const at::Tensor& hidden, const Model& model, const Recording& recording) {
   return recording["hidden"].size(1) == model.shape().hidden
              ? hidden

@@ -1,5 +1,6 @@
-// The many forms in which a checkpoint of one model is saved: each must give the numbers of the recorded one. Forms are made here
-// of the golden models, whose numbers are transformers'; `./run oracle` has transformers make more (checkpoints.py).
+// The many forms in which a checkpoint of one model can be saved: each must give the recorded outputs. Most forms are made here
+// from the golden models, whose outputs were recorded with transformers; `./run oracle` makes more with transformers
+// (checkpoints.py).
 #include <cstdlib>
 #include <cstring>
 #include <tuple>
@@ -95,9 +96,9 @@ TEST_CASE("a bare model is the one that its names lack the beginning of") {
     saved.tensors = bare;
     const bool masked = std::string(family.words).starts_with("embeddings.");
     const Model model = saved.load();
-    // Of masked models the transform before the head is gone, too; T5 ties in any case.
+    // In masked models the transform before the head is missing, too; T5 ties in any case.
     CHECK(model.shape().has_lm_head == (!masked && (headed || family.prefix[0] == '\0')));
-    // What BART adds to its scores is gone, and T5 1.1 is tied where it was recorded with a head of its own.
+    // BART's bias on the logits is missing, and T5 1.1 is tied although it was recorded with a head of its own.
     const bool scores = std::string(family.name) != "bart" && std::string(family.name) != "t5-gated";
     const Recording recording(golden / "models" / family.name / "outputs.safetensors");
     CHECK(difference(model, recording, scores) < 1e-4);
@@ -117,7 +118,7 @@ TEST_CASE("tensors that differ are not tied, whatever the configuration says") {
       SavedOtherwise saved(family.name);
       saved.config["tie_word_embeddings"] = flag;
       if (saved.config["model_type"] == "t5")
-        saved.config["scale_decoder_outputs"] = false; // older files say this by the tie flag alone
+        saved.config["scale_decoder_outputs"] = false; // older files only have the tie flag
       CHECK(difference(saved) < 1e-4);
     }
   }
@@ -157,7 +158,7 @@ TEST_CASE("names in safetensors' metadata refer to the tensor that was saved") {
       continue;
     SavedOtherwise saved(family.name);
     const std::string words = std::string(family.prefix) + family.words;
-    // As save_model writes it: the name that comes first is kept. Without the flag, only the metadata tells of the other.
+    // As save_model writes it: the name that comes first is kept. Without the flag, only the metadata has the other name.
     saved.tensors[family.head] = saved.tensors.at(words);
     saved.tensors.erase(words);
     saved.config["tie_word_embeddings"] = false;

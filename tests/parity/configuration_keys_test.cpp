@@ -1,4 +1,4 @@
-// The many ways in which config.json says the same of a model: each must give the numbers of the recorded one, which are transformers'.
+// The many equivalent forms of config.json: each must give the recorded outputs, which are transformers'.
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
@@ -33,7 +33,7 @@ TEST_CASE("keys that say what the family's models have anyway may be missing") {
            {"bart", {"tie_word_embeddings", "decoder_start_token_id", "activation_function"}},
            {"t5-plain", {"feed_forward_proj", "layer_norm_epsilon"}}}) {
     CAPTURE(missing.name);
-    // Only where the recorded model has what the family has anyway.
+    // Only where the recorded model has the family's default.
     const nlohmann::json anyway{
         {"attention_bias", false},    {"mlp_bias", false},           {"hidden_act", nullptr},
         {"rms_norm_eps", 1e-6},       {"use_sliding_window", false}, {"tie_word_embeddings", nullptr},
@@ -83,7 +83,7 @@ TEST_CASE("families that are another's by configuration are read by their own na
       saved.config["model_type"] = type;
       CHECK(difference(saved) < 1e-4);
     }
-  // Neither mT5's scores nor umT5's depend on what the file says of tying.
+  // Neither mT5's logits nor umT5's depend on the file's tie flag.
   for (const char* name : {"mt5", "umt5"})
     for (const bool flag : {true, false}) {
       CAPTURE(name);
@@ -99,7 +99,7 @@ TEST_CASE("DeBERTa's keys are read in the forms that its files have") {
   saved.config["max_relative_positions"] = -1;
   saved.config["conv_kernel_size"] = 0;
   CHECK(difference(saved) < 1e-4);
-  // Its own files of version 3 do not say which of the two heads they have.
+  // The published files of version 3 do not say which of the two heads they have.
   saved.config.erase("legacy");
   CHECK(difference(saved) < 1e-4);
 }

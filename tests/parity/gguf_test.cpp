@@ -138,7 +138,7 @@ at::Tensor converted(const Converted& family, const std::string& name, const at:
     return tensor + 1;
   if (architecture != "gptneox" || name.find("query_key_value") == std::string::npos)
     return tensor;
-  // Rows of all queries, all keys, all values, instead of those of one head after another's.
+  // Rows of all queries, all keys, all values, instead of head by head.
   const int64_t size = tensor.size(0) / heads / 3;
   std::vector<at::Tensor> rows;
   for (int64_t part = 0; part < 3; ++part)

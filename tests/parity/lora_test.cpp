@@ -35,7 +35,7 @@ constexpr double tolerance = 1e-8;
 constexpr int64_t mask = 4; ///< of bert-mlm
 constexpr const char* models[] = {"llama-tied", "gpt2-tied", "bert-mlm", "t5-plain"};
 
-/// A recorded case: the tuner and its options that train the same.
+/// A recorded case, with the tuner and the options for the same training.
 struct Recorded {
   std::string name, tuner;
   std::vector<std::pair<std::string, std::string>> options;

@@ -1,4 +1,4 @@
-/// How far a model's numbers are from those recorded of it.
+/// The differences between a model's outputs and the recorded ones.
 #pragma once
 
 #include <algorithm>

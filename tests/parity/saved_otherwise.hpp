@@ -1,4 +1,4 @@
-/// A golden model, saved in another form: with other names, other tensors or another config.json.
+/// A golden model saved differently: with other tensor names, other tensors or another config.json.
 #pragma once
 
 #include <filesystem>

@@ -46,7 +46,7 @@ private:
   KeptWeights weights_;
 };
 
-/// What the host says to a value that is not allowed; "" if it is taken.
+/// The host's error for a value that is not allowed; "" if it is accepted.
 std::string refusal_of(const Subject& subject, const std::string& name, const std::string& value) {
   try {
     registry::complete(subject.info(), {{name, value}});
@@ -127,7 +127,7 @@ std::size_t allocated_bytes() {
 
 std::string cycles(const Subject& subject) {
   constexpr int all = 1000, warm = 100;
-  constexpr std::size_t most = 4096; // of what 900 cycles may leave: not one word each
+  constexpr std::size_t most = 4096; // that 900 cycles may leave: less than one machine word each
   const Creator create(subject);
   std::size_t before = 0;
   for (int i = 0; i < all; ++i) {
@@ -168,7 +168,7 @@ std::string threads(const Subject& subject) {
 }
 
 std::string using_state(const Subject& subject) {
-  use_without(subject); // what LibTorch and other plugins set up at their first use is not this plugin's
+  use_without(subject); // what LibTorch and other plugins set up on first use must not count
   const ProcessState before = ProcessState::now();
   const std::string remark = use(subject);
   const std::string changed = difference(before, ProcessState::now());
@@ -194,7 +194,7 @@ std::vector<Case> component_cases() {
       {"threads", 0,
        "eight threads create objects, and use one where the interface allows it, with the same results",
        &threads, true},
-      {"using-state", 0, "using it changes nothing of the process", &using_state, true},
+      {"using-state", 0, "using it does not change the state of the process", &using_state, true},
       {"using-output", 0, "using it prints nothing", &using_output, true},
       {"errors", 0, "what it is given wrong is refused with a sentence: no crash, no exception of another type",
        &errors_are_sentences, true},

@@ -1,4 +1,4 @@
-// Cases of the whole plugin: what is known of it before it is opened, and what opening it does.
+// Cases of the whole plugin: what is known before it is opened, and what opening it does.
 #include <algorithm>
 #include <ctime>
 #include <set>
@@ -16,7 +16,7 @@ namespace cuecard::conformance {
 
 namespace {
 
-/// Processor time of this process, in seconds: unlike the time on the clock it does not grow with what else the machine does.
+/// CPU time of this process, in seconds: unlike wall-clock time, it does not depend on other load.
 double processor_seconds() {
   timespec time{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
@@ -94,7 +94,7 @@ std::vector<Case> plugin_cases() {
       {"names", 0, "no other installed plugin has a component of the same name", &names},
       {"opening-time", 0, "opening it takes less than 100 ms of processor time", &opening_time},
       {"opening-state", 0,
-       "opening it changes nothing of the process: environment, locale, threads, rounding, signal handlers",
+       "opening it does not change the state of the process: environment, locale, threads, rounding, signal handlers",
        &opening_state},
       {"opening-output", 0, "opening it prints nothing", &opening_output},
   };

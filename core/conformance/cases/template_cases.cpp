@@ -1,4 +1,5 @@
-// Cases of templates: prompts are a function of the example, survive any text, and can be cut and written down.
+// Cases of templates: prompts are a function of the example, accept any text, and can be truncated and
+// serialised.
 #include <algorithm>
 
 #include <cuecard/error.hpp>
@@ -11,7 +12,7 @@ namespace cuecard::conformance {
 
 namespace {
 
-/// All that a model sees of prompts.
+/// Everything that a model sees of prompts.
 std::string seen(const std::vector<TokenizedPrompt>& prompts) {
   std::string text;
   for (const TokenizedPrompt& prompt : prompts) {
@@ -191,9 +192,10 @@ std::string card(const Subject& subject) {
     const TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows),
                        read = after_saving(subject, model, pipeline, family.name);
     for (const Example& row : rows)
-      require(seen(tokenized(read, model, row)) == seen(tokenized(pipeline, model, row)),
-              "the template of a card that was saved and read gives another prompt: `state` lacks something, or "
-              "`load_state` loads something else.");
+      require(
+          seen(tokenized(read, model, row)) == seen(tokenized(pipeline, model, row)),
+          "the template of a card that was saved and read gives another prompt: `state` lacks something, or "
+          "`load_state` loads something else.");
   });
 }
 

@@ -109,7 +109,7 @@ void check_decisions(const TaskPipeline& pipeline, const std::vector<Prediction>
     require(prediction.label() >= 0, "an example has no label.");
     const double best = *std::max_element(probabilities.begin(), probabilities.end());
     require(probabilities.at(static_cast<std::size_t>(prediction.label())) > best - rounding,
-            "the label of an example is not the likeliest one.");
+            "the label of an example is not the most likely one.");
   }
 }
 

@@ -42,7 +42,7 @@ TEST_CASE("where all lines have tabs, tabs separate: words may contain blanks, a
         Sentences{{"EU=1", "is=0", "it=0"}}); // blanks of both kinds
 }
 
-TEST_CASE("an unclear separator is named, and can be told") {
+TEST_CASE("an ambiguous separator is named, and can be given") {
   std::string text;
   try {
     read("New York\tB-LOC\nis O\n", 2);
@@ -58,7 +58,7 @@ TEST_CASE("an unclear separator is named, and can be told") {
   CHECK(read("New,B-LOC\nis,O\n", 2, ',') == Sentences{{"New=1", "is=0"}});
 }
 
-TEST_CASE("comments are no words, and the word # is one") {
+TEST_CASE("comments are not words, and the word # is one") {
   CHECK(read("# sent_id = 1\n# text = New York is\nNew York\tB-LOC\n#\tO\n#film\tO\n\n# text\nit\tO\n", 2) ==
         Sentences{{"New York=1", "#=0", "#film=0"}, {"it=0"}});
   CHECK(read("# a comment of words\nEU B-LOC\n# O\n", 2) == Sentences{{"EU=1", "#=0"}});

@@ -60,7 +60,7 @@ TEST_CASE("an index column without a name is ignored") {
   CHECK(examples.at(0).fields == decltype(examples[0].fields){{"text", "a film"}});
 }
 
-TEST_CASE("a column that is called as the number goes before the column with that number") {
+TEST_CASE("a column named like a number takes precedence over the column with that number") {
   CHECK(read("2,1\nb,1\n", "d.csv", named("2", "1")) == Rows{"b=1"});
   CHECK(read("a,b\nx,1\n", "d.csv", named("1", "2")) == Rows{"x=1"});
   CHECK(read("{\"2\": \"x\", \"1\": 1}\n", "d.jsonl", named("2", "1")) == Rows{"x=1"});
@@ -107,7 +107,7 @@ TEST_CASE("another separator is used where it alone fits") {
   CHECK(read("text\na; b\n", "d.csv", all) == Rows{"a; b=-1"});
 }
 
-TEST_CASE("a separator that is not sure is named, and can be told") {
+TEST_CASE("an ambiguous separator is named, and can be given") {
   RecordLayout all;
   CHECK(refusal("text;label\na;1\nb\n", "d.csv", all) ==
         "d.csv, line 1: the header is one column, \"text;label\", or several between \";\"; say which with "
@@ -136,7 +136,7 @@ TEST_CASE("TSV that pandas or Excel quoted") {
         Rows{"good, but long=1", "plain=0"}); // Excel's "Text (tab delimited)"
 }
 
-TEST_CASE("quotation marks that may be part of the text stay, and are told") {
+TEST_CASE("quotation marks that may be part of the text stay, and are reported") {
   RecordReport report;
   CHECK(read("\"What a film!\"\t1\nplain, text\t0\n", "d.tsv", without_header(), &report) ==
         Rows{"\"What a film!\"=1", "plain, text=0"});
@@ -147,7 +147,7 @@ TEST_CASE("quotation marks that may be part of the text stay, and are told") {
   CHECK(read("\"What a film!\"\t1\n", "d.tsv", told) == Rows{"What a film!=1"});
   told.quotes = false;
   CHECK(read("\"a\"\t1\n\"b \"\"c\"\"\"\t1\n", "d.tsv", told)[1] == "\"b \"\"c\"\"\"=1");
-  // No writer leaves these, so they are text, as in GLUE.
+  // No writer produces these, so they are text, as in GLUE.
   CHECK(read("\"fine\" film\t1\n\"open\t0\n", "d.tsv", without_header(), &report) ==
         Rows{"\"fine\" film=1", "\"open=0"});
   CHECK(report.remarks().empty());
@@ -162,14 +162,14 @@ TEST_CASE("line ends of all systems") {
   CHECK(read("text,label\r\"two\nlines\",1\rb,0\r", "d.csv", usual) == Rows{"two\nlines=1", "b=0"});
 }
 
-TEST_CASE("blank lines before the header are none, as pandas has it") {
+TEST_CASE("blank lines before the header are ignored, as by pandas") {
   RecordReport report;
   CHECK(read("\r\n\r\ntext,label\r\na,1\r\nb,2\r\n", "d.csv", usual, &report) == Rows{"a=1"});
   REQUIRE(report.skipped.size() == 1);
   CHECK(report.skipped[0].line == 5);
 }
 
-TEST_CASE("text after a closing quotation mark is read as Python's csv does, and told") {
+TEST_CASE("text after a closing quotation mark is read as by Python's csv, and reported") {
   // pandas: to_csv(doublequote=False, escapechar="\\") of `say "yes"!`.
   RecordReport report;
   CHECK(read("text,label\n\"say \\\"yes\\\"!\",1\nb,0\n", "d.csv", usual, &report) ==

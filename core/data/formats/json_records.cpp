@@ -58,7 +58,7 @@ const JsonValue* rows_within(const JsonValue& object) {
   return rows;
 }
 
-/// What to do with an object that holds all rows of a table, if it is one and no row itself.
+/// The remedy for an object that holds all rows of a table instead of being a row.
 std::string remedy_for(const JsonValue& object) {
   constexpr const char* as_pandas = " in pandas; write it with orient=\"records\"";
   const auto is = [&](const std::string& key, Kind kind) {
@@ -160,7 +160,7 @@ private:
 
   /// The value that begins on this line: the line alone, or what its brackets enclose.
   void next_value() {
-    // Files that were put together have byte-order marks within.
+    // Concatenated files have byte-order marks in the middle.
     const std::string_view line = without_byte_order_mark(trimmed(rest_of_line()));
     const std::size_t size = line.empty() ? 0 : size_beyond_line(line);
     if (line.empty())
@@ -182,7 +182,7 @@ private:
 
   /// The size of the value that begins with `line` and ends on a later one; 0 if it ends on this line or never.
   std::size_t size_beyond_line(std::string_view line) {
-    constexpr int most_never_closed = 8; // keeps a file of single brackets from being read over and over
+    constexpr int most_never_closed = 8; // keeps a file of single brackets from being scanned again and again
     if ((line[0] != '{' && line[0] != '[') || never_closed_ >= most_never_closed ||
         JsonExtent().feed(line) != std::string_view::npos || !is_json_beginning(std::string(line) + "\n"))
       return 0;
@@ -236,7 +236,7 @@ private:
   bool in_list_ = false;
   int never_closed_ = 0;
   std::vector<Record> rows_; ///< of the value that was read last
-  std::size_t given_ = 0;    ///< how many of them were handed out
+  std::size_t given_ = 0;    ///< how many of them were returned
   JsonOddities oddities_;
   std::string remedy_; ///< for the first object that holds rows in another way
   std::vector<std::string> no_header_;

@@ -58,7 +58,7 @@ TEST_CASE("objects over several lines, and the rows under \"data\"") {
   CHECK(read(R"({"text": "a", "data": [{"text": "b"}]})").texts == Texts{"a"}); // a row with a list of its own
 }
 
-TEST_CASE("elements that are no rows are named one by one") {
+TEST_CASE("elements that are not rows are named one by one") {
   const Result result = read("[\n{\"text\": \"a\"},\n5,\n{\"text\": oops},\n[1],\n{\"text\": \"b\"}\n]");
   CHECK(result.texts == Texts{"a", "b"});
   CHECK(result.report.records == 5);
@@ -69,7 +69,7 @@ TEST_CASE("elements that are no rows are named one by one") {
   CHECK(result.report.skipped[2].line == 5);
 }
 
-TEST_CASE("a line that lost its end takes no other line with it") {
+TEST_CASE("a truncated line does not affect other lines") {
   const Result result =
       read("{\"text\": \"a\",\n{\"text\": \"b\"}\n{\"text\":\n{\"text\": \"c\"}}\n[\n{\"text\": \"d\"}\n");
   CHECK(result.texts == Texts{"b", "d"});
@@ -114,7 +114,7 @@ TEST_CASE("numbers keep their digits") {
   CHECK(examples[1].id == "1.10");
 }
 
-TEST_CASE("the keys of the first objects say how all are read") {
+TEST_CASE("the keys of the first objects determine how all are read") {
   RecordLayout by_task, by_name;
   by_task.fields["text"] = {"sentence", 0};
   by_name.fields["text"] = {"text", 0};

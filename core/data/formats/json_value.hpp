@@ -27,7 +27,7 @@ struct JsonMember {
   JsonValue value;
 };
 
-/// What was read although standard JSON has it not, or says nothing about it.
+/// Counts of what was read although standard JSON does not allow or define it.
 struct JsonOddities {
   int64_t lone_surrogates = 0; ///< escapes such as \ud83d without their other half, read as U+FFFD
   int64_t repeated_keys = 0;   ///< the last value is the one that counts

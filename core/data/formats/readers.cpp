@@ -150,7 +150,7 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
   report = {};
   report.file = origin;
   report.sha256 = sha256(bytes);
-  bytes = decoded_text(bytes, origin, report.invalid_bytes); // says what archives and workbooks are
+  bytes = decoded_text(bytes, origin, report.invalid_bytes); // names archives and workbooks in its error
   const std::optional<DataFormat> format = layout.format ? layout.format : format_of_path(origin);
   if (!format)
     throw DataError(origin +

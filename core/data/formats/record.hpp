@@ -30,7 +30,8 @@ struct Record {
   std::vector<std::pair<std::string, Cell>> cells; ///< in column order; unnamed columns have empty names
 };
 
-/// Oddities of a file that were read as the programs that wrote it mean them; each is told once, with its number.
+/// Irregularities of a file that were read as the program that wrote it intended; each kind is reported once,
+/// with its count.
 struct RecordNotes {
   JsonOddities json;
   int64_t kept_quotes = 0;  ///< TSV values in quotation marks that may or may not be part of them
@@ -49,23 +50,23 @@ public:
   virtual RecordNotes notes() const { return {}; }
 };
 
-/// Delimiter-separated values. With quotation marks RFC 4180 holds: a quoted field may contain separators, doubled
-/// quotation marks and line breaks; without, one line is a record. LF and CR LF end a record, and CR does in a file
-/// without any LF. A header may leave columns without a name. Every error message begins with `origin`.
+/// Delimiter-separated values. With quotation marks, RFC 4180 applies: a quoted field may contain separators,
+/// doubled quotation marks and line breaks; without, one line is a record. LF and CR LF end a record, and CR does
+/// in a file without any LF. A header may leave columns without a name. Every error message begins with `origin`.
 std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, const Dialect& dialect, bool header,
                                                 const std::string& origin);
 
 /// JSON lines, or values over several lines: each object is a record, and so is each object of a list and of
 /// `{"data": [...]}`. Keys of nested objects are joined by dots; arrays of scalars are lists; numbers and booleans
-/// keep their JSON text; nulls and NaN count as absent. Anything else yields a record with a problem. A line that
-/// can't be read is lost alone, where the next one begins a value.
+/// keep their JSON text; nulls and NaN count as absent. Anything else yields a record with a problem. If a line
+/// can't be read and the next one begins a value, only that line is lost.
 std::unique_ptr<RecordSource> json_records(std::string_view bytes);
 
-/// Column files as of CoNLL: one word per line, sentences separated by empty lines; `-DOCSTART-` lines and comments
-/// are ignored. A sentence is a record, and each of its cells is a list. Columns are separated by tabs if all lines
+/// CoNLL column files: one word per line, sentences separated by empty lines; `-DOCSTART-` lines and comments are
+/// ignored. A sentence is a record, and each of its cells is a list. Columns are separated by tabs if all lines
 /// have one (a column may then be empty or contain blanks), else by blanks; `separator` says which. A comment is a
-/// line that begins with `#` and has not the columns of its sentence. Throws DataError where it is not clear what
-/// separates columns.
+/// line that begins with `#` and does not have the columns of its sentence. Throws DataError where it is not
+/// clear what separates columns.
 std::unique_ptr<RecordSource> conll_records(std::string_view bytes, std::optional<char> separator,
                                             const std::string& origin);
 

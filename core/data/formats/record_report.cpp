@@ -91,7 +91,7 @@ std::string skipped_sentence(const std::vector<SkippedRecord>& skipped, int64_t 
   if (skipped.empty())
     return "";
   const std::string text = counted(skipped, records, file, what) + " skipped";
-  constexpr std::size_t few = 3; // so few that the lines say more than a count of reasons
+  constexpr std::size_t few = 3; // so few that line numbers are more useful than a count of reasons
   if (std::ssize(skipped) * 100 > records && skipped.size() > few)
     return text + " " + percent(std::ssize(skipped), records) + "; " + told(commonest_first(skipped)) + ".";
   return text + " (" + by_line(skipped, most) + (skipped.size() > most ? "; ...)." : ").");

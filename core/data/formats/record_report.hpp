@@ -1,4 +1,4 @@
-/// What became of the records of a data file: those that were left out, with reasons, and what was read with a loss.
+/// Reports on the records of a data file: which were skipped and why, and what was read with a loss.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace cuecard {
 
-/// The reason of a record without anything in it.
+/// The reason for skipping an empty record.
 inline constexpr const char* empty_line = "the line is empty";
 
 struct SkippedRecord {
@@ -18,7 +18,8 @@ struct SkippedRecord {
 };
 
 /// One sentence about skipped records, or nothing. Up to 1 % of the records, or three, are listed by line, `most` at
-/// most and each reason once; of more the reasons are told, the commonest first. `what` is what they are called: "examples".
+/// most and each reason once; beyond that, the reasons are listed, the most frequent first. `what` is what they are called:
+/// "examples".
 std::string skipped_sentence(const std::vector<SkippedRecord>& skipped, int64_t records,
                              const std::string& file, const std::string& what = "examples",
                              std::size_t most = 3);

@@ -63,6 +63,6 @@ TEST_CASE("more than 10% skipped rows are an error, unless that is allowed") {
                                     " (first in line 10); fix the file, or skip them with "
                                     "--allow-skipped.");
   CHECK(report_of(rows(99, 9), true).skipped.size() == 11);
-  // Empty lines are no lost rows.
+  // Empty lines do not count as skipped rows.
   CHECK(refusal("text,label\na,positive\n\n\n\nb,negative\n") == "");
 }

@@ -15,7 +15,7 @@ using namespace std::string_view_literals;
 
 constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
 
-/// What a file begins with that is no text, and what to do with it.
+/// The signature of a non-text file, and what to do about it.
 struct Signature {
   std::string_view bytes, what, remedy;
 };
@@ -36,8 +36,8 @@ constexpr std::array<Signature, 12> signatures{{
     {"\0\0\xFE\xFF"sv, "text in UTF-32", "save it as UTF-8"},
 }};
 
-/// Whether the beginning of a stream says what it is. Plain text does with two bytes, since an answer to a short
-/// line can't wait for the next one.
+/// Whether the beginning of a stream is long enough to tell its encoding. Two bytes are enough for plain text,
+/// since the answer to a short line can't wait for the next line.
 bool is_decidable(std::string_view bytes) {
   constexpr std::size_t longest_signature = 15;
   constexpr std::string_view first_of_signature("\0\x1F\x28\x50\x41\x42\x53\x25\xD0\xEF\xFD\xFE\xFF", 13);

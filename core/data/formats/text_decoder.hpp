@@ -1,4 +1,4 @@
-/// The bytes of data files and of standard input as UTF-8: byte-order marks, UTF-16, and what is no text.
+/// The bytes of data files and of standard input as UTF-8: byte-order marks, UTF-16, non-text input.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace cuecard {
 
-/// Takes the bytes of one file or stream in pieces. A byte-order mark says that they are UTF-8 (it is dropped)
-/// or UTF-16 (they are decoded, and half a surrogate pair becomes U+FFFD). UTF-8 is not repaired here; that is
+/// Takes the bytes of one file or stream in pieces. A byte-order mark selects UTF-8 (the mark is dropped) or
+/// UTF-16 (which is decoded; half a surrogate pair becomes U+FFFD). UTF-8 is not repaired here; that is
 /// `replace_invalid_utf8`.
 class TextDecoder {
 public:

@@ -34,7 +34,7 @@ std::string refusal(std::string_view bytes) {
 
 } // namespace
 
-TEST_CASE("byte-order marks are no text, and UTF-16 is decoded") {
+TEST_CASE("byte-order marks are not text, and UTF-16 is decoded") {
   // Python: "é😀\n".encode("utf-8-sig"), then "utf-16" (which writes a mark), and the same with BE.
   const std::string text = "\xC3\xA9\xF0\x9F\x98\x80\n";
   CHECK(decoded("\xEF\xBB\xBF\xC3\xA9\xF0\x9F\x98\x80\n") == text);
@@ -57,7 +57,7 @@ TEST_CASE("halves of surrogate pairs and half a unit become U+FFFD and are count
   CHECK(decoded("\xFF\xFE\x61\x00\x62"sv, 1) == "a\xEF\xBF\xBD");
 }
 
-TEST_CASE("what is no text is named, with what to do") {
+TEST_CASE("a file that is not text is named, with what to do") {
   CHECK(refusal("t\0e\0x\0t\0"sv) ==
         "d.csv: every other byte is zero, as in UTF-16, but there is no byte-order "
         "mark; save it as UTF-8, or as UTF-16 with the mark.");

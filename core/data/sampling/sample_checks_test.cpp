@@ -37,7 +37,7 @@ std::string refusal(Call call) {
 
 } // namespace
 
-TEST_CASE("a split that leaves a part empty is told") {
+TEST_CASE("a split that leaves a part empty is reported") {
   // Ten rows of one text and ten of another: a fifth of the rows is less than one of the two texts has.
   std::vector<Example> examples(20);
   for (std::size_t i = 0; i < 20; ++i)
@@ -53,7 +53,7 @@ TEST_CASE("a split that leaves a part empty is told") {
   CHECK(refusal([&] { require_both_parts(task_of({}), examples, examples); }) == "");
 }
 
-TEST_CASE("samples that can't be had are told with what there is") {
+TEST_CASE("samples that can't be drawn are reported with what there is") {
   const TaskFile task = task_of({"no", "yes", "maybe"});
   const std::vector<int64_t> labels{0, 0, 0, 1, 1};
   CHECK(
@@ -68,7 +68,7 @@ TEST_CASE("samples that can't be had are told with what there is") {
       "task.json: \"few_shot.dev.total\" is 6, and there are only 5 development rows; all of them are taken.");
 }
 
-TEST_CASE("labels that no training row has are told, and a single label is an error") {
+TEST_CASE("labels that no training row has are reported, and a single label is an error") {
   const TaskFile task = task_of({"no", "yes", "maybe"});
   CHECK(missing_labels(task, labelled({0, 1, 2})) == "");
   CHECK(missing_labels(task, labelled({0, 1})) ==

@@ -1,5 +1,5 @@
 /*
- * cuecard.h: answers of cards on one frozen language model, for programs in C and in every language that can call C.
+ * cuecard.h: runs cards on one frozen language model, from C and every language that can call C.
  *
  *     cuecard_model* model;
  *     cuecard_error* error = cuecard_open("smollm2.gguf", NULL, &model);
@@ -9,20 +9,20 @@
  *     if (!error) error = cuecard_predict(model, &row, 1, NULL, &answers);
  *     if (!error) puts(cuecard_answer_label(answers, 0));
  *
- * Errors. A function that can fail returns NULL, or an error that the caller frees with cuecard_error_free. Then nothing was
- * stored through its pointers. No exception leaves the library.
+ * Errors. A function that can fail returns NULL, or an error that the caller frees with cuecard_error_free. After an
+ * error nothing was stored through its pointer arguments. No exception leaves the library.
  *
  * Strings are UTF-8. Arguments are copied; returned strings are owned by the object they were read from and live as long as it.
  *
- * Threads. Every function may be called from any thread, for one model from several at once, unless it says otherwise. Each
- * model has one thread of its own that runs it; callbacks are called on that thread and must return soon. They may submit, cancel
- * and free requests, and take the answers of a finished one, but not load or drop cards, close the model, or wait.
+ * Threads. Unless documented otherwise, every function may be called from any thread, also concurrently for one model. Each model
+ * is run by one thread of its own; callbacks are called on that thread and must return quickly. They may submit, cancel and free
+ * requests, and take the answers of a finished one, but not load or drop cards, close the model, or wait.
  *
- * The library prints nothing, installs no signal handlers and never ends the process. It keeps no state of its own outside of its
- * objects; number of threads and memory pools are LibTorch's.
+ * The library prints nothing, installs no signal handlers and never ends the process. It has no global state of its own;
+ * the number of threads and the memory pools are LibTorch's.
  *
- * Every options struct begins with its size, so that later versions can add members. NULL means defaults throughout, and a member
- * that is 0 has its default value. Functions and members are never removed within one value of CUECARD_C_VERSION.
+ * Every options struct begins with its size, so that later versions can add members. NULL selects all defaults, and a member that
+ * is 0 selects its default. Functions and members are never removed within one value of CUECARD_C_VERSION.
  */
 #ifndef CUECARD_H
 #define CUECARD_H
@@ -89,7 +89,7 @@ typedef struct cuecard_model_options {
 /* Opens a folder in the Hugging Face layout, a GGUF file, or a model by its name, as the program does. */
 CUECARD_C_FUNCTION cuecard_error* cuecard_open(const char* path, const cuecard_model_options* options,
                                                cuecard_model** model);
-/* Cancels what waits, finishes the pass that is running, and frees the model. No other thread may use the model any more;
+/* Cancels waiting requests, finishes the running pass, and frees the model. No other thread may use the model any more;
    requests and answers stay valid. NULL is allowed. */
 CUECARD_C_FUNCTION void cuecard_close(cuecard_model* model);
 
@@ -102,7 +102,7 @@ CUECARD_C_FUNCTION cuecard_error* cuecard_drop_card(cuecard_model* model, const 
 CUECARD_C_FUNCTION void cuecard_for_each_card(cuecard_model* model, void (*use)(void* user, const char* name),
                                               void* user);
 
-/* Calls `use` on the calling thread for each sentence about what was left out or read in another way than the model's files say, and
+/* Calls `use` on the calling thread for each warning: about what was not read or is read differently than the model's files say, and
    about plugins that can't be used. The program writes these to standard error; the library writes nothing. */
 CUECARD_C_FUNCTION void cuecard_for_each_warning(cuecard_model* model,
                                                  void (*use)(void* user, const char* warning), void* user);
@@ -147,7 +147,7 @@ typedef struct cuecard_list {
   size_t count;
 } cuecard_list;
 
-/* What a card is asked. */
+/* One row of input for a card. */
 typedef struct cuecard_row {
   const char* card;  /* NULL: the only card of the model */
   cuecard_text text; /* for a card whose template has one field: its text */
@@ -186,7 +186,7 @@ typedef struct cuecard_generate_options {
   uint64_t seed;
 } cuecard_generate_options;
 
-/* Hands rows in and returns at once. Rows of all requests and cards that wait are batched: each request in its turn, the oldest
+/* Submits rows and returns immediately. Waiting rows of all requests and cards are batched: each request in its turn, the oldest
    first. A row that can't be answered has an error of its own (cuecard_answer_error). The request is freed by the caller. */
 CUECARD_C_FUNCTION cuecard_error* cuecard_submit(cuecard_model* model, const cuecard_row* rows, size_t count,
                                                  const cuecard_request_options* options,
@@ -197,7 +197,7 @@ CUECARD_C_FUNCTION cuecard_error* cuecard_submit_generate(cuecard_model* model, 
                                                           const cuecard_generate_options* generate,
                                                           const cuecard_request_options* options,
                                                           cuecard_request** request);
-/* Texts whose log-probabilities are asked for. */
+/* Texts to score. */
 typedef struct cuecard_continuations {
   const cuecard_text* texts;
   size_t count;
@@ -209,11 +209,11 @@ CUECARD_C_FUNCTION cuecard_error* cuecard_submit_score(cuecard_model* model, con
                                                        const cuecard_continuations* continuations, size_t count,
                                                        const cuecard_request_options* options,
                                                        cuecard_request** request);
-/* Whether all rows are answered, at the latest after so many seconds; waits without limit when they are negative. */
+/* Waits until all rows are answered, but at most `seconds` (negative: no limit). Returns whether all are answered. */
 CUECARD_C_FUNCTION bool cuecard_wait(cuecard_request* request, double seconds);
-/* Rows that do not run yet are answered with CUECARD_CANCELLED. */
+/* Rows that have not begun to run are answered with CUECARD_CANCELLED. */
 CUECARD_C_FUNCTION void cuecard_cancel(cuecard_request* request);
-/* Waits, and gives the answers to the caller, who frees them. Once per request. */
+/* Waits for the request and transfers its answers to the caller, who frees them. Call it once per request. */
 CUECARD_C_FUNCTION cuecard_error* cuecard_take_answers(cuecard_request* request, cuecard_answers** answers);
 /* Cancels the request if it is not finished; no callback is called after that. NULL is allowed. */
 CUECARD_C_FUNCTION void cuecard_request_free(cuecard_request* request);
@@ -270,7 +270,7 @@ CUECARD_C_FUNCTION void cuecard_answers_free(cuecard_answers* answers); /* NULL 
 
 typedef struct cuecard_train_options {
   size_t size; /* sizeof(cuecard_train_options) */
-  /* Several processes, the ranks of a run, may train together: each forwards a part of every batch, and `sum` adds up what they found.
+  /* Several processes, the ranks of a run, may train together: each forwards a part of every batch, and `sum` adds up their results.
      They are started with the same words and files. Only rank 0 writes cards and checkpoints. */
   int32_t rank;
   int32_t ranks; /* default 1 */

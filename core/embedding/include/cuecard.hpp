@@ -39,7 +39,7 @@ struct ModelOptions {
   int64_t batch_rows = 0, batch_tokens = 0, max_waiting_rows = 0; ///< 0: the default
 };
 
-/// What a card is asked: a text where its template has one field, else fields and lists by name.
+/// One row of input for a card: a text if its template has one field, else fields and lists by name.
 struct Row {
   std::optional<std::string> text = std::nullopt;
   std::string card = {}; ///< "": the only card of the model

@@ -68,7 +68,7 @@ void check_output_request(const OutputRequest& request, const Backbone& backbone
   const auto known = {Kind::logits,        Kind::log_probs,          Kind::target_log_probs,
                       Kind::hidden_states, Kind::transformed_states, Kind::pooled};
   if (std::ranges::find(known, request.kind) == known.end())
-    throw Error("it asks for outputs of the unknown kind " + std::to_string(static_cast<int>(request.kind)) +
+    throw Error("it requests outputs of the unknown kind " + std::to_string(static_cast<int>(request.kind)) +
                 "; expected one of OutputRequest::Kind");
   const at::Tensor& ids = request.token_ids;
   if (!ids.defined())

@@ -44,7 +44,7 @@ void check_tensor(const std::string& what, const at::Tensor& tensor, const std::
     refuse(what, "on " + tensor.device().str(), device.str() + ", where the model is");
 }
 
-/// On other devices than the CPU, reading a value back would synchronise; there the loss shows it.
+/// On other devices than the CPU, reading a value back would synchronise; there the check of the loss finds it.
 bool has_numbers(const at::Tensor& tensor) {
   return !tensor.defined() || !tensor.is_cpu() || tensor.numel() == 0 ||
          std::isfinite(tensor.detach().sum().to(at::kDouble).item<double>());
@@ -159,7 +159,7 @@ void check_input_features(const InputFeatures& features, const Backbone& backbon
     throw Error("it returned the unknown kind " + std::to_string(static_cast<int>(features.kind)));
   const int64_t layers = input_layers(backbone.shape());
   if (features.kind == InputFeatures::Kind::hidden_state && (features.layers < -1 || features.layers > layers))
-    throw Error("it asks for the hidden states after " + std::to_string(features.layers) +
+    throw Error("it requests the hidden states after " + std::to_string(features.layers) +
                 " layers of a model of " + std::to_string(layers) + "; expected 0 to " +
                 std::to_string(layers) + ", or -1 for all");
   if (features.soft_slots < 0)

@@ -1,4 +1,4 @@
-/// Whether a checkpoint holds what its backbone is made for.
+/// Checks that a checkpoint fits its backbone.
 #pragma once
 
 #include <string>

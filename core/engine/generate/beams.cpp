@@ -25,7 +25,7 @@ std::vector<BeamCandidate> Beams::step(std::vector<BeamCandidate> candidates, in
                    [](const Finished& a, const Finished& b) { return a.score > b.score; });
   if (finished_.size() > beams)
     finished_.resize(beams);
-  // Hopeless if the best running beam, were it to end now, would not beat the worst finished one.
+  // The search is over if the best running beam, ended now, would not beat the worst finished one.
   const bool hopeless =
       full() && !running.empty() && !(normalised(running.front().score, written) > finished_.back().score);
   if (hopeless || (full() && settings_.early_stop))

@@ -116,7 +116,7 @@ private:
     return !entering_.empty();
   }
 
-  static PromptGeneration generation_of(OpenPrompt open) {
+  static PromptGeneration generation_of(PendingPrompt open) {
     PromptGeneration generation{.number = open.number,
                                 .stream = open.stream,
                                 .prompt = std::make_shared<const TokenizedPrompt>(std::move(open.prompt)),
@@ -252,7 +252,7 @@ private:
   PromptSource& source_;
   Continuation continuation_;
   Generations generations_, entering_;
-  std::optional<OpenPrompt> held_; ///< came from the source when there was no room for it
+  std::optional<PendingPrompt> held_; ///< came from the source when there was no room for it
 };
 
 Generator::Generator(const Model& model, const CountedBackbone& backbone, const GenerateLimits& limits)

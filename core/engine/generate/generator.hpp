@@ -49,7 +49,7 @@ public:
 
   /// Continues the prompts of `source` (prepared by `read_last_token`, with settings that pass `check`) until it has none. A text
   /// ends with one of the model's end-of-sequence tokens, a stop text, after `max_length` tokens, or where the model has no
-  /// position left. What is thrown ends the run, and what was cached is forgotten.
+  /// position left. An exception ends the run and clears the cache.
   void run(PromptSource& source, const Condition& condition);
 
   /// For each of `prompts` (prepared by `read_last_token`) `settings.returns` texts, best first. Cancelled when `callback`

@@ -17,12 +17,12 @@ public:
       : items_(items), settings_(std::make_shared<const GenerateSettings>(settings)), callback_(callback),
         texts_(items.size()) {}
 
-  std::optional<OpenPrompt> next() override {
+  std::optional<PendingPrompt> next() override {
     if (next_ == items_.size())
       return std::nullopt;
     const PackItem& item = items_[next_];
     const auto number = static_cast<int64_t>(next_++);
-    return OpenPrompt{number, number, *item.prompt, item.example, item.card, settings_};
+    return PendingPrompt{number, number, *item.prompt, item.example, item.card, settings_};
   }
   bool token(int64_t number, std::span<const int64_t> ids) override {
     if (callback_ && !callback_(number, ids))

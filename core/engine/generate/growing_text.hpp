@@ -1,4 +1,4 @@
-/// The text of a generation that still runs, as far as it can't change any more.
+/// The part of a text in generation that further tokens can't change.
 #pragma once
 
 #include <algorithm>

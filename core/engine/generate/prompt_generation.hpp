@@ -26,7 +26,7 @@ struct Text {
 
 /// The generation state of one prompt.
 struct PromptGeneration {
-  int64_t number = 0, stream = 0; ///< as in OpenPrompt
+  int64_t number = 0, stream = 0; ///< as in PendingPrompt
   std::shared_ptr<const TokenizedPrompt> prompt;
   std::shared_ptr<const GenerateSettings> settings;
   PackItem item; ///< of `prompt`
@@ -35,7 +35,7 @@ struct PromptGeneration {
   std::vector<Text> running = {};
   std::vector<Generated> finished = {};
   Beams beams;
-  bool dropped = false; ///< PromptSource::token wants no more of it
+  bool dropped = false; ///< PromptSource::token returned false
 
   std::span<const int64_t> generated_ids(const Text& text) const {
     return std::span(text.ids).subspan(static_cast<std::size_t>(prompt_length));

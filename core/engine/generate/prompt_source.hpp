@@ -1,4 +1,4 @@
-/// Where a generator takes its prompts from, and where their texts go.
+/// The interface through which a generator receives prompts and returns their texts.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 namespace cuecard {
 
 /// A prompt to continue.
-struct OpenPrompt {
+struct PendingPrompt {
   int64_t number = 0; ///< the caller's name for it, unique in a run
   int64_t stream = 0; ///< of random numbers, where its texts are sampled
   TokenizedPrompt prompt;
@@ -26,13 +26,13 @@ struct OpenPrompt {
 };
 
 /// Prompts may arrive while others are being continued: the generator asks before each step whether there is room for more. All
-/// functions are called on the generator's thread. What they throw ends the run.
+/// functions are called on the generator's thread. An exception ends the run.
 class PromptSource {
 public:
   virtual ~PromptSource() = default;
 
   /// The next prompt, or none: the run ends when those that it has are finished.
-  virtual std::optional<OpenPrompt> next() = 0;
+  virtual std::optional<PendingPrompt> next() = 0;
   /// Called for each new token, with the tokens of the prompt's first text so far (in beam search: no tokens). False: its texts are
   /// dropped, and `finished` is not called for it.
   virtual bool token(int64_t number, std::span<const int64_t> ids) = 0;

@@ -87,8 +87,8 @@ TextWriter::condition_by(int64_t card) {
   };
 }
 
-OpenPrompt TextWriter::open(const Example& example, int64_t card,
-                            std::shared_ptr<const GenerateSettings> settings) {
+PendingPrompt TextWriter::open(const Example& example, int64_t card,
+                               std::shared_ptr<const GenerateSettings> settings) {
   check(*settings, runner_.model().shape());
   TokenizedPrompt prompt =
       prompt_to_continue(runner_, example, card, runner_.representations_of({&example})[0], *settings);

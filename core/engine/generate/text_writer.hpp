@@ -49,11 +49,11 @@ public:
 
   /// The prompt of `example`, which goes to `card`, without a number. DataError when it can't be continued, UsageError when the
   /// settings contradict each other.
-  OpenPrompt open(const Example& example, int64_t card, std::shared_ptr<const GenerateSettings> settings);
+  PendingPrompt open(const Example& example, int64_t card, std::shared_ptr<const GenerateSettings> settings);
   /// Continues the prompts of `source`, whose cards must share the weights of `card`, until it has none.
   void run(PromptSource& source, int64_t card);
 
-  /// Drops what is kept for a card, which is about to be removed from the runner.
+  /// Drops the caches of a card that is about to be removed from the runner.
   void forget(int64_t card);
 
 private:

@@ -30,7 +30,7 @@ struct PredictSettings {
   int64_t batch_size = 32;     ///< examples per forward pass
   int64_t batch_tokens = 4096; ///< most tokens per forward pass
   Vote vote = Vote::mean;      ///< how the members of an ensemble decide
-  /// Most memory for the keys and values of cards' common prefixes; those that were used least recently are dropped.
+  /// Maximum memory for the keys and values of cards' common prefixes; the least recently used ones are dropped.
   int64_t prefix_bytes = int64_t{1} << 30;
 };
 

@@ -1,4 +1,4 @@
-/// What `cuecard predict` and the server print of a decision.
+/// A decision as `cuecard predict` and the server print it.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

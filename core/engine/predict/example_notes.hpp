@@ -1,4 +1,4 @@
-/// What became of examples on their way into the model.
+/// Errors and truncation of examples before they reach the model.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ namespace cuecard {
 
 namespace {
 
-/// Released sequences keep their numbers, so that a cache whose cards come and go would grow.
+/// Released sequences keep their numbers, so a cache whose cards are loaded and dropped would grow.
 constexpr int64_t most_released = 64;
 
 bool begins_with(const TokenizedPrompt& prompt, const std::vector<PromptToken>& prefix) {

@@ -1,7 +1,6 @@
 /// Caches the common prefix of a card's prompts across batches, for causal models: an instruction,
 /// demonstrations, a soft prompt. The first batch with prompts of a card computes its keys and values, even if
-/// it holds a single prompt; later prompts continue from them. When they take too much memory, the half that was used least recently is
-/// dropped.
+/// it holds a single prompt; later prompts continue from them. When they take too much memory, the least recently used half is dropped.
 #pragma once
 
 #include <cstdint>

@@ -142,7 +142,7 @@ void describe_task(RunIdentity& run, const TaskPipeline& pipeline, const std::ve
 
 namespace {
 
-/// A run that goes on in another format would end with other numbers.
+/// A run that continues in another format would have different results.
 std::string number_format(const ModelSettings& settings) {
   const std::string dtype = std::to_string(static_cast<int>(settings.dtype));
   switch (settings.matrices) {
@@ -212,7 +212,7 @@ void Checkpoint::compare(const RunIdentity& here) const {
   };
   if (!saved.is_object())
     throw DataError(path.string() + ": expected a JSON object of strings; remove the folder and start again.");
-  // Causes before what follows from them: data and components change default settings, and a seed changes initial states.
+  // Causes before their consequences: data and components change default settings, and a seed changes initial states.
   const auto rank = [](const std::string& what) {
     return is_initial_state(what) ? 2 : what.starts_with("task ") ? 0 : 1;
   };

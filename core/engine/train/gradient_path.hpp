@@ -1,4 +1,4 @@
-/// Where a training loss lost its connection with what is trained.
+/// Finds where a training loss was detached from the trained parameters.
 #pragma once
 
 #include <ATen/core/Tensor.h>

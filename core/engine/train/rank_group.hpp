@@ -23,7 +23,7 @@ struct RankPlace {
   int64_t rank = 0, ranks = 1;
   SumOverRanks sum = {};
 
-  /// The first rank writes files and speaks to people.
+  /// The first rank writes files and prints messages.
   bool writes() const { return rank == 0; }
 };
 
@@ -41,12 +41,12 @@ public:
   /// The sum of `values` [n], float32 on the CPU, over all ranks.
   at::Tensor sum(const at::Tensor& values);
 
-  /// Asks all ranks to stop; they learn it with the next sum.
+  /// Asks all ranks to stop; they receive the request with the next sum.
   void stop() { stop_ = true; }
   /// Whether any rank had asked to stop before the latest sum. Makes one if there was none since the last call.
   bool stopped();
 
-  /// The texts of all ranks, by rank. Of any bytes.
+  /// The texts of all ranks, by rank. They may contain any bytes.
   std::vector<std::string> gather(const std::string& mine);
   /// The tensors of the first rank, on the CPU; `mine` is ignored on all others.
   TensorMap from_first(const TensorMap& mine);
@@ -56,7 +56,7 @@ public:
   /// DataError on every rank if `mine` is not the same on all, which says what differs.
   void require_same(const std::map<std::string, std::string>& mine);
 
-  /// Throws if a sum failed: what followed from that is not the cause.
+  /// Throws the error of a sum that failed: later errors are only its consequences.
   void require_all() const;
 
 private:

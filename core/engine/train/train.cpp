@@ -34,7 +34,7 @@ Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::v
 
 namespace {
 
-/// What can't be saved is found before anything is trained: the guards check what `state` returns.
+/// A state that can't be saved is found before training: the guards check what `state` returns.
 void try_states(const std::vector<TrainTask>& tasks) {
   for (const TrainTask& task : tasks) {
     task.pipeline.tuner->state(task.pipeline.task);
@@ -93,7 +93,7 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
     engine.fit_verbalizers(VerbalizerFitArgs::Moment::after_training);
   } catch (const Cancelled&) {
     throw;
-  } catch (const std::exception& error) { // what the tuner has learned is not lost
+  } catch (const std::exception& error) { // the trained parameters are not lost
     for (std::size_t task = 0; task < tasks.size(); ++task)
       tasks[task].pipeline.verbalizer->load_state(before[task]);
     if (result.report.failure.empty())

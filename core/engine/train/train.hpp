@@ -21,13 +21,13 @@ namespace cuecard {
 /// stop.
 using Progress = std::function<bool(int64_t step, int64_t steps, double loss, double dev)>;
 
-/// What became of the examples of a task when they were made into prompts.
+/// The result of turning the examples of a task into prompts.
 struct PreparedExamples {
   std::vector<SkippedExample> skipped_train, skipped_dev;
   CutExamples cut_train, cut_dev; ///< of those that are used
 };
 
-/// Receives what became of the examples of each task once, before training. May throw to reject them.
+/// Called once before training, with that result for each task. May throw to reject the examples.
 using OnPrepared = std::function<void(std::size_t task, const PreparedExamples&)>;
 
 /// One task of a run. All pipelines of a run share one tuner and are its tasks, in this order.

@@ -27,7 +27,7 @@ namespace {
 /// A search can run for long without an evaluation.
 constexpr std::chrono::seconds max_checkpoint_age{30};
 
-/// Beside the tuner's tensors in a checkpoint: what the run had done by then.
+/// Stored beside the tuner's tensors in a checkpoint: the run's progress.
 constexpr const char* seconds_name = "run.seconds";
 constexpr const char* examples_name = "run.examples";
 

@@ -7,10 +7,10 @@
 
 namespace cuecard::host {
 
-/// Which examples, and what their user can do.
+/// The examples, and what the user can do about them.
 struct CutContext {
-  std::string file;     ///< where they are from; may be empty
-  std::string what;     ///< what they are called: "training examples"
+  std::string file;     ///< their source; may be empty
+  std::string what;     ///< their name in messages: "training examples"
   std::string raise;    ///< what sets the limit: "--max-length", "\"max_length\" in the task file"
   int64_t longest = 0;  ///< tokens that the model takes at most; 0: no limit
   bool windows = false; ///< whether long texts could be split instead: "truncate": "windows"

@@ -12,8 +12,9 @@
 
 namespace cuecard::host {
 
-/// Prints inputs that can't be used: as JSON on standard output, else as sentences on standard error. Of inputs that are all known
-/// from the beginning, those with the reason of an earlier one come together at the end; a stream's are told as they come.
+/// Prints inputs that can't be used: as JSON on standard output, else as sentences on standard error. If all inputs are known from
+/// the beginning, those with the same reason as an earlier one are summarised at the end; those of a stream are reported as they
+/// occur.
 class SkippedInputs {
 public:
   SkippedInputs(bool json, const InputRows& input) : json_(json), gathers_(input.total() >= 0) {}

@@ -1,4 +1,4 @@
-/// Where sentences for people go.
+/// Where messages for users are written.
 #pragma once
 
 #include <iostream>

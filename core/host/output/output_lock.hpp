@@ -9,7 +9,7 @@
 
 namespace cuecard::host {
 
-/// Keeps another run from writing to the same place; says what there is to say about the lock.
+/// Keeps another run from writing to the same place; prints the lock's remark, if any.
 class OutputLock {
 public:
   /// The lock of a card is beside it, because the card is replaced as a whole; that of a folder of cards is inside.

@@ -1,4 +1,4 @@
-/// Prints what became of the records of a data file.
+/// Prints which records of a data file were skipped or read with a loss.
 #pragma once
 
 #include "data/formats/record_report.hpp"

@@ -9,7 +9,7 @@ namespace cuecard::host {
 
 namespace {
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell.
 std::string quoted(const std::string& word) {
   const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=@%+";
   if (!word.empty() && word.find_first_not_of(plain) == std::string::npos)

@@ -1,4 +1,4 @@
-/// What a run was: kept with its results, so that they can be told apart and repeated.
+/// Describes a run. Stored with its results, so that they can be identified and reproduced.
 #pragma once
 
 #include "engine/model.hpp"

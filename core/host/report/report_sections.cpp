@@ -14,7 +14,7 @@ std::string titled(const ReportedRun& run, const std::string& html) {
   return "<h3>" + escaped(run.name) + "</h3>\n" + html;
 }
 
-/// The text, and below it the tokens that the model read of it.
+/// The text, and below it the tokens that the model read.
 std::string text_cell(const Json& mistake) {
   std::string html =
       "<td class=\"wide\">" + escaped(has(mistake, "text") ? mistake.at("text").get<std::string>() : "");

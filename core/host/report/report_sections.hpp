@@ -1,4 +1,4 @@
-/// What the page says of one run, a section each.
+/// The sections of the page for one run.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ std::string mistakes_of(const ReportedRun& run);
 /// The run's row in the table of pairs of cards.
 std::string pair_of(const ReportedRun& run);
 
-/// Model, data, date, command, template and options; "" if its output says nothing of them.
+/// Model, data, date, command, template and options; "" if its output has none of them.
 std::string description_of(const ReportedRun& run);
 
 } // namespace cuecard::host

@@ -30,7 +30,7 @@ struct ComparedCard {
   std::map<std::string, double> by_metric; ///< where texts are predicted: every text metric
   int64_t n = 0, skipped = 0;
   CutExamples cut;     ///< of the examples evaluated
-  CutContext context;  ///< for what is said about them
+  CutContext context;  ///< for messages about them
   bool of_rows = true; ///< false where words are labelled: words of one sentence are not independent samples
   LabelPredictions labelled; ///< where an example has one label; empty where words or texts are predicted
 };

@@ -13,7 +13,7 @@ namespace cuecard::host {
 /// The setting of a task's length in its task file.
 inline constexpr const char* task_max_length = "\"max_length\" in the task file";
 
-/// Tokens that a prompt of the pipeline is cut to where no text continues it; 0: any number.
+/// Maximum tokens of a prompt of the pipeline when no text continues it; 0: no limit.
 inline int64_t cut_length(const TaskPipeline& pipeline, const Model& model) {
   const int64_t longest = longest_prompt(pipeline, model), given = pipeline.limit.max_length;
   return longest > 0 && given > 0 ? std::min(longest, given) : std::max(longest, given);

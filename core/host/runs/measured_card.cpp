@@ -17,7 +17,7 @@ namespace cuecard::host {
 
 namespace {
 
-/// The fields of an example in the order that the template has them, then the others, as one text.
+/// The fields of an example in the template's order, then the others, as one text.
 std::string text_of(const Example& example, const TaskPipeline& pipeline) {
   std::vector<std::string> names = text_fields(pipeline.prompt_template->fields());
   for (const auto& [name, value] : example.fields)
@@ -30,7 +30,7 @@ std::string text_of(const Example& example, const TaskPipeline& pipeline) {
   return text;
 }
 
-/// The tokens that the model read of an example, as `render` shows them.
+/// The tokens of an example that the model read, as `render` shows them.
 Json tokens_of(const Example& example, const TaskPipeline& pipeline, const Model& model) {
   if (pipeline.tuner->wants_representation()) // the prompt depends on more than the example
     return nullptr;

@@ -14,7 +14,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int bar_width = 24;
 constexpr auto redraw_every = std::chrono::milliseconds(100);
-constexpr auto silent_for = std::chrono::seconds(1); // short work leaves no lines in a log
+constexpr auto silent_for = std::chrono::seconds(1); // short runs print no progress lines to a log
 
 std::string duration(double seconds) {
   const int64_t whole = std::llround(seconds);

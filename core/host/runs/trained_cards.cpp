@@ -52,7 +52,7 @@ struct Runs {
   int failed = 0;          ///< exit code of the error that ended the runs of further seeds
 };
 
-/// Why training ended before its time; null if it did not.
+/// Why training ended early; null if it did not.
 Json failure_of(const FitReport& report) {
   return report.failure.empty() ? Json() : Json(registry::sentence_of(report.failure));
 }

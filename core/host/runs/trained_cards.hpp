@@ -11,7 +11,7 @@
 
 namespace cuecard::host {
 
-/// The cards of a run, written, and what is to be said about them.
+/// The cards that a run wrote, and what to report about them.
 struct TrainedCards {
   std::vector<Json> objects;  ///< what `--json` prints, by task
   Json seeds = Json::array(); ///< of the run of each seed

@@ -85,7 +85,7 @@ bool same_skipped(const PreparedExamples& a, const PreparedExamples& b) {
   return same(a.skipped_train, b.skipped_train) && same(a.skipped_dev, b.skipped_dev);
 }
 
-/// What the run of another seed has not reported, as `before` says, is reported.
+/// Reports what the runs of other seeds have not reported, according to `before`.
 void report_prepared(TaskRows& rows, const PreparedExamples& now, const TaskPipeline& pipeline,
                      const Model& model, const ReadSettings& settings) {
   const PreparedExamples before = std::exchange(rows.prepared, now);
@@ -137,7 +137,7 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
                {choice.checkpoint, values.integer("checkpoint-every"), say}, host.place);
 }
 
-/// What a run's failure means for its card, as a warning.
+/// A warning about what a run's failure means for its card.
 void report_failure_of(const TrainedRun& run, const RunChoice& choice) {
   const FitReport& report = run.result.report;
   if (!report.failure.empty())
@@ -176,7 +176,7 @@ FitRequest requested(const Values& values) {
   return request;
 }
 
-/// DataError for a field of the template that no training row has: a misspelt one, as a rule.
+/// DataError for a field of the template that no training row has, which is usually a misspelling.
 void require_fields(const TrainingTask& task, const TaskPipeline& pipeline) {
   const std::vector<Example>& rows = task.rows.train;
   for (const std::string& field :
@@ -196,7 +196,7 @@ void require_fields(const TrainingTask& task, const TaskPipeline& pipeline) {
     std::string list;
     for (const std::string& other : known)
       list += (list.empty() ? "\"" : ", \"") + other + "\"";
-    const std::string near = name.size() < 3 ? "" : nearest(name, known); // any two letters are near each other
+    const std::string near = name.size() < 3 ? "" : nearest(name, known); // any two letters would match
     throw DataError(
         task.file.file.string() + ": the template uses the " + (meta ? "side data \"" : "field \"") + name +
         "\", which no training row has" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") +

@@ -16,6 +16,7 @@ namespace {
 
 std::vector<int64_t> labels_of(const std::vector<Example>& examples) {
   std::vector<int64_t> labels;
+  labels.reserve(examples.size());
   for (const Example& example : examples)
     labels.push_back(example.label);
   return labels;
@@ -23,6 +24,7 @@ std::vector<int64_t> labels_of(const std::vector<Example>& examples) {
 
 std::vector<Example> picked(const std::vector<Example>& examples, const std::vector<std::size_t>& indices) {
   std::vector<Example> result;
+  result.reserve(indices.size());
   for (const std::size_t index : indices)
     result.push_back(examples[index]);
   return result;
@@ -193,6 +195,7 @@ void report_skipped(const TaskRows& rows, const ReadSettings& settings) {
       throw DataError(file + ", line " + std::to_string(skipped[0].line) +
                       ": the example can't be used: " + without_full_stop(skipped[0].reason) + ".");
     std::vector<SkippedRecord> records;
+    records.reserve(skipped.size());
     for (const SkippedExample& each : skipped)
       records.push_back({each.line, without_full_stop(each.reason)});
     const auto total = static_cast<int64_t>(count);

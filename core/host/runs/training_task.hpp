@@ -16,7 +16,7 @@ namespace cuecard::host {
 struct TaskRows {
   std::vector<Example> train, dev;
   RecordReport train_report, dev_report; ///< records skipped when reading
-  PreparedExamples prepared;             ///< what became of the others
+  PreparedExamples prepared;             ///< how the others were prepared
 };
 
 struct TrainingTask {

@@ -58,7 +58,8 @@ Pairs options_for(const std::string& tuner, const std::vector<std::string>& tune
     return std::any_of(options.begin(), options.end(), [&](const auto& each) { return each.name == option; });
   };
   Pairs own;
-  for (const auto& [name, value] : set) {
+  for (const std::pair<std::string, std::string>& option : set) {
+    const std::string &name = option.first, &value = option.second;
     const std::string owner = name.substr(0, name.find('.'));
     if (owner != name) {
       if (owner == tuner)

@@ -67,7 +67,7 @@ GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline,
   return settings;
 }
 
-/// Prints what a text has grown by.
+/// Prints the new part of a text.
 class GrowingLine {
 public:
   void show(const std::string& text) {
@@ -99,7 +99,7 @@ int generate(const Values& values) {
   const at::Device device = open_device(values);
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
-  check(GenerateSettings(), model.shape()); // before sentences about templates, which no template could fix
+  check(GenerateSettings(), model.shape()); // before errors about templates, since no template could fix this
   const TaskPipeline pipeline = shown_pipeline(values, model, plugins, false, text_alone);
   const GenerateSettings settings = settings_of(values, pipeline, model.vocabulary());
   check_roles(values, pipeline.prompt_template->fields());

@@ -207,7 +207,7 @@ int plugin_check(const Values& values) {
     std::cerr << "cuecard: " << checked.plugin->library.string() << " is blocked until its file changes.\n";
   else if (everything)
     registry::unblock(manifest.sha256);
-  constexpr int failed_code = 4; // as for a plugin that fails in use
+  constexpr int failed_code = 4; // as for a plugin that fails when it is used
   return counts[Status::failed] > 0 || !refused.empty() ? failed_code : 0;
 }
 

@@ -48,7 +48,7 @@ int render(const Values& values) {
   const TaskPipeline pipeline = shown_pipeline(values, model, plugins, true);
   check_roles(values, pipeline.prompt_template->fields());
   const auto input = open_input(values, text_fields(pipeline.prompt_template->fields()), columns_of(pipeline));
-  std::unique_ptr<BatchRunner> runner; // for prompts that depend on what the model makes of the input
+  std::unique_ptr<BatchRunner> runner; // for prompts that depend on the model's features of the input
   if (pipeline.tuner->wants_representation())
     runner =
         std::make_unique<BatchRunner>(model, std::vector<const TaskPipeline*>{&pipeline}, PredictSettings());

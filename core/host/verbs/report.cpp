@@ -15,7 +15,7 @@ namespace cuecard::host {
 
 namespace {
 
-/// UsageError when `out` is something other than a report, which would be lost.
+/// UsageError when `out` is an existing file that is not a report, since it would be overwritten.
 void check_place(const std::string& out) {
   std::ifstream there(out, std::ios::binary);
   std::string beginning(15, '\0');
@@ -54,7 +54,7 @@ std::vector<nlohmann::json> objects_in(const std::string& path) {
       take();
   }
   if (!value.empty())
-    take(); // what is not complete is no JSON, and the error says where
+    take(); // an incomplete value is invalid JSON, and the error says where
   if (objects.empty())
     throw DataError(path + ": is empty; give a file with the output of `cuecard train --json`.");
   return objects;

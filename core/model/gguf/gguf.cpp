@@ -205,6 +205,7 @@ uint64_t alignment_of(const std::map<std::string, GgufValue, std::less<>>& metad
 void check_offsets(const std::map<std::string, GgufTensor, std::less<>>& tensors, uint64_t size,
                    uint64_t alignment, const GgufReader& reader) {
   std::vector<std::pair<const std::string*, const GgufTensor*>> order;
+  order.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors)
     order.emplace_back(&name, &tensor);
   std::sort(order.begin(), order.end(),

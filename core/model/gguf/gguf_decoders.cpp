@@ -12,7 +12,7 @@ namespace cuecard {
 
 namespace {
 
-/// What the names of an architecture are in Hugging Face's files.
+/// The names of an architecture in Hugging Face's files.
 struct DecoderKind {
   const char *architecture, *model_type, *class_name;
 };
@@ -162,7 +162,7 @@ void set_rotary(const GgufFile& file, const Metadata& metadata, const std::strin
     set_llama3_scaling(file, head_dim, theta, into);
 }
 
-/// What Gemma's files say, and what llama.cpp knows of its largest models.
+/// Gemma's settings from the file, and those of its largest models that llama.cpp hard-codes.
 void set_gemma(const Metadata& metadata, const std::string& architecture, int64_t head_dim,
                Configuration& into) {
   const std::string prefix = architecture + ".";
@@ -181,7 +181,7 @@ void set_gemma(const Metadata& metadata, const std::string& architecture, int64_
            metadata.number_if(prefix + "final_logit_softcapping").value_or(third ? 0.0 : 30.0));
 }
 
-/// A window that every layer has; 0 says that there is none.
+/// A window that every layer has; 0: none.
 void set_window(const Metadata& metadata, const std::string& architecture, Configuration& into) {
   if (const int64_t window = metadata.integer_if(architecture + ".attention.sliding_window").value_or(0);
       window > 0)

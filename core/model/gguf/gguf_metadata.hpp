@@ -103,7 +103,7 @@ int64_t vocab_size(const GgufFile& file, const Metadata& metadata, const std::st
 
 void set_token_ids(const Metadata& metadata, Configuration& into);
 
-/// Whether `architecture` is a decoder of Llama's kind or a descendant; then `into` receives its configuration.
+/// Whether `architecture` is Llama or a decoder derived from it; then `into` receives its configuration.
 bool set_decoder(const GgufFile& file, const Metadata& metadata, const std::string& architecture,
                  Configuration& into);
 

@@ -64,7 +64,7 @@ TEST_CASE("gguf: names and configuration of a tiny llama") {
   CHECK(contains(error_of({}), "\"mamba\""));
 }
 
-TEST_CASE("gguf: keys that a llama file may lack are what llama.cpp takes them for") {
+TEST_CASE("gguf: missing keys of a llama file have llama.cpp's defaults") {
   TestFolder folder;
   const std::vector<std::string> needed{pair("general.architecture", 8, text("llama")),
                                         pair("llama.embedding_length", 4, raw<uint32_t>(8)),

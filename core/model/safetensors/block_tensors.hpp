@@ -1,5 +1,5 @@
 /// Matrices in blocks of Q8_0 within a safetensors file. The format has no such type, so they are uint8 [rows, bytes per row], and the
-/// file's metadata say what they are: {"cuecard.blocks": "Q8_0"}. Every matrix of uint8 in such a file is one.
+/// file's metadata identifies them: {"cuecard.blocks": "Q8_0"}. Every matrix of uint8 in such a file is one.
 #pragma once
 
 #include <string>

@@ -18,9 +18,9 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& dir
 /// Whether a directory has a weight file in any format, supported or not.
 bool has_weight_file(const std::filesystem::path& directory);
 
-/// Maps the files and checks all headers and that the index matches the shards. A tensor that is there under one of its
-/// names has the others, too, where the file's metadata tells them ({other name: name}), as `safetensors.torch.save_model` writes
-/// tensors that share memory. Matrices in blocks (block_tensors.hpp) are dequantised by `get`.
+/// Maps the files and checks all headers and that the index matches the shards. A tensor that is stored under one of its names
+/// has the others, too, if the file's metadata lists them ({other name: name}), as `safetensors.torch.save_model` writes tensors
+/// that share memory. Matrices in blocks (block_tensors.hpp) are dequantised by `get`.
 class SafetensorsWeights : public ModelWeights {
 public:
   SafetensorsWeights(const std::filesystem::path& directory, NumberFormat format, at::Device device);

@@ -22,6 +22,7 @@ uint64_t byte_size(const TensorShape& tensor) {
 /// Widest elements first, so that each tensor's offset is a multiple of its element size.
 std::vector<std::string> file_order(const std::map<std::string, TensorShape>& shapes) {
   std::vector<std::string> order;
+  order.reserve(shapes.size());
   for (const auto& [name, shape] : shapes)
     order.push_back(name);
   std::stable_sort(order.begin(), order.end(), [&](const std::string& a, const std::string& b) {

@@ -31,7 +31,7 @@ std::optional<CardFolder::State> CardFolder::state_of(const std::filesystem::pat
     struct stat found = {};
     if (::stat((card / file).c_str(), &found) != 0) {
       if (next == 0)
-        return std::nullopt; // no card, or none yet
+        return std::nullopt; // not a card, or not yet
       break;
     }
     for (const std::int64_t each :
@@ -66,7 +66,8 @@ void CardFolder::scan_now() {
 }
 
 bool CardFolder::load_now(const std::string& name) {
-  // A name comes from a client: it must be that of a folder here, and lead nowhere else.
+  // The name comes from a client: it must be the name of a card folder in this folder, and must not lead
+  // outside it.
   const bool plain = !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos &&
                      name.find('\0') == std::string::npos;
   const std::optional<State> state = plain ? state_of(folder_ / name) : std::nullopt;

@@ -1,8 +1,8 @@
-/// Notices which cards appear, change and go in a folder.
+/// Detects cards that are added to a folder, changed or removed.
 ///
-/// A change counts when two scans have seen the same files, so that a card that is being copied is left alone; the first scan takes
-/// what is there. A card that can't be loaded leaves the one that is served under its name as it is, and is tried again when
-/// its files change.
+/// A change takes effect when two scans have seen the same files, so that a card that is being copied is not loaded; the first scan
+/// takes all cards. If a card can't be loaded, the one that is served under its name stays, and loading is tried again when the
+/// files change.
 #pragma once
 
 #include <array>
@@ -28,7 +28,7 @@ public:
   CardFolder(std::filesystem::path folder, CardFolderCallbacks callbacks);
 
   void scan();
-  /// The same, and takes what changed as it is, whether it is settled or not.
+  /// The same, but takes changes at once, without a second scan.
   void scan_now();
   /// Loads one card as it is, and throws what `load` throws. False when the folder has none of that name.
   bool load_now(const std::string& name);

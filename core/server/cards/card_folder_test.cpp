@@ -15,7 +15,7 @@ using namespace cuecard::server;
 
 namespace {
 
-/// A folder of cards, and what was told about them.
+/// A folder of cards, and the callbacks that were called.
 struct Watched {
   Watched() {
     char name[] = "/tmp/cuecard-cards-XXXXXX";
@@ -42,7 +42,7 @@ struct Watched {
                                .drop = [this](const std::string& name) { said.push_back("drop " + name); },
                                .refused = [this](const std::string& sentence) { said.push_back(sentence); }});
   }
-  /// What was told since the last question.
+  /// The callbacks since the last call.
   std::vector<std::string> news() { return std::exchange(said, {}); }
 
   std::filesystem::path folder;
@@ -68,7 +68,7 @@ TEST_CASE("the first scan loads what is there; later ones what has settled") {
   cards.scan();
   CHECK(watched.news().empty());
   watched.write("c", "the whole");
-  cards.scan(); // other than the scan before saw it
+  cards.scan(); // differs from what the previous scan saw
   CHECK(watched.news().empty());
   cards.scan();
   CHECK(watched.news() == News{"load c the whole"});
@@ -121,7 +121,7 @@ TEST_CASE("a folder that can't be read") {
   for (int i = 0; i < 3; ++i)
     cards.scan();
   const News news = watched.news();
-  REQUIRE(news.size() == 1); // said once, and nothing was dropped
+  REQUIRE(news.size() == 1); // reported once, and nothing was dropped
   CHECK(news[0].find("stay as they are") != std::string::npos);
   CHECK_THROWS_AS(watched.watch(), DataError);
   std::filesystem::rename(watched.folder.string() + ".moved", watched.folder);

@@ -1,4 +1,4 @@
-/// What reads cards and drops them from memory, as the server's thread may ask it to.
+/// The interface through which the server's thread has cards loaded and dropped from memory.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace cuecard::server {
 
-/// What a look at the folder of cards found.
+/// The result of a scan of the card folder.
 struct FolderChanges {
   std::int64_t added = 0, changed = 0, removed = 0;
   std::vector<std::string> refused; ///< why cards could not be loaded
@@ -27,7 +27,7 @@ public:
   virtual FolderChanges refresh() = 0;
   /// Serves a card of the folder as it is now. False when there is none of that name, Error when it can't be served.
   virtual bool load(const std::string& name) = 0;
-  /// Serves a card no longer, until it is loaded or its files change. UsageError when it is not served.
+  /// Stops serving a card until it is loaded or its files change. UsageError when it is not served.
   virtual void unload(const std::string& name) = 0;
 };
 

@@ -13,7 +13,7 @@ namespace cuecard::server {
 
 namespace {
 
-/// Finding the nearest of many long names would take long, and clients choose the name.
+/// Searching many long names for the nearest one is slow, and clients choose the name.
 constexpr std::size_t longest_hinted = 64, most_hinted = 1000;
 
 std::string shortened(const std::string& name) {

@@ -17,7 +17,7 @@ struct TaskPipeline;
 
 namespace cuecard::server {
 
-/// What is known of a card that is served, whether it is in memory or not. Never changes; a changed card is another one.
+/// Metadata of a served card, whether it is in memory or not. Immutable: a changed card gets a new object.
 struct ServedCard {
   std::string name;
   std::vector<std::string> fields; ///< of its template

@@ -65,7 +65,7 @@ void LoadedCards::removed(const std::string& name) {
     cards_.erase(still);
 }
 
-/// What is called may hold and release cards.
+/// The callbacks may hold and release cards.
 void LoadedCards::arrived(Card& card, const std::string& problem) {
   for (const std::shared_ptr<Hold>& hold : std::exchange(card.waiting, {})) {
     if (!problem.empty())

@@ -1,4 +1,4 @@
-/// Which cards are in memory, and for how long: while rows wait for them, and those that were used last.
+/// Keeps cards in memory: those that rows wait for, and the most recently used ones.
 #pragma once
 
 #include <cstddef>
@@ -15,16 +15,17 @@ namespace cuecard::server {
 /// Threads: the server's.
 class LoadedCards {
 public:
-  /// Called when the cards are in memory, or with the sentence why one is not.
+  /// Called when the cards are in memory (`problem` is empty), or when one can't be loaded.
   using Then = std::function<void(const std::string& problem)>;
 
-  /// At most `most` cards are in memory, and those that are held. `read` is asked to read a card and to call `came` or `failed`; `drop` to
-  /// drop one from memory. What they are asked is done in that order, later.
+  /// At most `most` cards are in memory, besides those that are held. `read` requests that a card be read, after which `came` or `failed`
+  /// must be called; `drop` requests that one be dropped from memory. Requests are carried out later, in order.
   LoadedCards(std::size_t most, std::function<void(const std::string&)> read,
               std::function<void(const std::string&)> drop)
       : most_(most), read_(std::move(read)), drop_(std::move(drop)) {}
 
-  /// Keeps cards in memory until they are released, and calls `then` when all are there, perhaps at once.
+  /// Keeps cards in memory until they are released, and calls `then` when all are loaded, possibly before it
+  /// returns.
   void hold(const std::vector<std::string>& names, Then then);
   void release(const std::vector<std::string>& names);
 

@@ -10,7 +10,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-/// What was asked, in order, and a memory that does it when told.
+/// Records requests in order, and carries them out when the test says so.
 struct Memory {
   explicit Memory(std::size_t most)
       : loaded(

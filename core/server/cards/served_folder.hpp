@@ -15,8 +15,8 @@ class Registry;
 
 namespace cuecard::server {
 
-/// Every card is read once when it appears or changes, so that what is wrong with it is said at once. As many as `most` stay in memory
-/// then; of the others LoadedCards asks for those that are used.
+/// Every card is read once when it appears or changes, so that errors are reported at once. Up to `most` cards stay in memory; the
+/// others are read again when LoadedCards requests them.
 ///
 /// Threads: one, which is not the server's. All arguments must outlive it.
 class ServedFolder final : public CardReader {
@@ -25,7 +25,8 @@ public:
   ServedFolder(const std::filesystem::path& folder, Serving& serving, const registry::Registry& plugins,
                std::string base, std::size_t most);
 
-  /// Loads what is new or changed and drops what is gone. What is refused is logged; changes after the first scan, too.
+  /// Loads what is new or changed and drops what is gone. Refused cards are logged, and so are changes after the first
+  /// scan.
   void scan();
   /// Cards that are served.
   std::size_t served_cards() const { return names_.size(); }

@@ -1,4 +1,4 @@
-/// Documents that the server has in itself: page.html and openapi.json.
+/// Documents that are compiled into the server: page.html and openapi.json.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace cuecard::server {
 
-/// The page at `/`: rows, the cards that answer them side by side, and how sure each is. It is whole in itself, and asks only the server
-/// that it came from.
+/// The page at `/`: rows, the answers of several cards side by side, and their probabilities. It is self-contained and sends requests
+/// only to its own server.
 Reply page_reply();
 
-/// What the server answers, in the form of OpenAPI 3.1.
+/// The OpenAPI 3.1 description of the server's endpoints.
 std::string openapi_document();
 
 } // namespace cuecard::server

@@ -8,7 +8,7 @@ namespace cuecard::server {
 
 namespace {
 
-/// Has `act` make an answer on the thread that reads cards. What it changes is in the catalogue when the answer is sent.
+/// Runs `act` on the reader thread. Its changes are in the catalogue before its answer is sent.
 void on_reader(const Call& call, std::function<Json(CardReader&)> act) {
   if (!call.serving.admin)
     throw Problem(403, "clients may not load or unload cards; start the server with --admin to allow it.");

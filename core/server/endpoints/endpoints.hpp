@@ -1,11 +1,11 @@
-/// What the server answers, one function for each endpoint. Their exceptions are answered by `guard`.
+/// The server's endpoints, one function each. `guard` turns their exceptions into error responses.
 #pragma once
 
 #include "server/call.hpp"
 
 namespace cuecard::server {
 
-// Ours.
+// Cuecard's own.
 void list_cards(const Call& call);
 /// Rows of any mixture of cards; answers as `cuecard predict` prints them.
 void predict_rows(const Call& call);

@@ -1,4 +1,4 @@
-// What there is: cards and models.
+// Lists of cards and models.
 #include "server/endpoints/endpoints.hpp"
 #include "server/json.hpp"
 

@@ -43,7 +43,7 @@ Reply answers_reply(const std::vector<Row>& rows, const embedding::Request& requ
   for (std::size_t number = 0; number < rows.size(); ++number) {
     const Row& row = rows[number];
     if (!row.problem && request.answers[row.example].failure.kind == embedding::FailureKind::cancelled)
-      throw Problem(503, "the server is ending, and row " + std::to_string(number) + " was not run.");
+      throw Problem(503, "the server is shutting down, and row " + std::to_string(number) + " was not run.");
     answers.push_back(answer_json(number, row, request));
   }
   Json reply;

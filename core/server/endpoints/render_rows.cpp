@@ -13,7 +13,7 @@ namespace cuecard::server {
 
 namespace {
 
-/// It is done between two answers, on the thread of clients.
+/// It runs on the server's thread, between two answers.
 constexpr std::size_t most_rows = 32;
 
 struct Row {
@@ -27,7 +27,7 @@ Json prompts_json(const Row& row, const Serving& serving) {
   if (!pipeline)
     throw DataError("the card is not loaded.");
   if (pipeline->tuner->wants_representation())
-    throw DataError("the prompt depends on what the model makes of the row; see `cuecard render`.");
+    throw DataError("the prompt depends on the model's features of the row; see `cuecard render`.");
   Example example = row.example;
   embedding::name_text(example, *pipeline);
   take_words(example, *pipeline);

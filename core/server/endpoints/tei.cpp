@@ -56,7 +56,7 @@ Json labels_json(const embedding::Answer& answer) {
   return list;
 }
 
-/// Cards that label words or write texts have no place in this interface.
+/// This interface has no form for cards that label words or generate text.
 void require_one_label(const ServedCard& card) {
   if (card.predicts == Predicts::texts || card.labels_words || card.alternatives)
     throw Problem(400, "the card \"" + card.name +
@@ -68,7 +68,7 @@ struct Inputs {
   bool may_cut = true; ///< a text that is too long
 };
 
-/// Tokens that truncation removed, by input; the interface has no place for them in its body.
+/// Tokens that truncation removed, by input; the interface's body has no key for them.
 std::string cut_header(const embedding::Request& request) {
   std::string text;
   for (const embedding::Answer& each : request.answers)

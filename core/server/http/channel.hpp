@@ -46,7 +46,7 @@ public:
     else
       stream_.async_write_some(buffers, std::forward<Handler>(handler));
   }
-  /// Completes when there is something to read, or the client is gone.
+  /// Completes when there is something to read, or the client has closed the connection.
   template <class Handler>
   void async_readable(Handler&& handler) {
     stream_.socket().async_wait(boost::asio::ip::tcp::socket::wait_read, std::forward<Handler>(handler));
@@ -61,7 +61,7 @@ public:
     stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
   }
 
-  /// What follows must be done after `time`; the operations fail otherwise.
+  /// Sets a deadline: operations that are not complete after `time` fail.
   void expires_after(std::chrono::milliseconds time) { stream_.expires_after(time); }
   void expires_never() { stream_.expires_never(); }
   void close() { stream_.close(); }

@@ -22,14 +22,15 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-/// What is read of a refused request, so that its client reads the answer before the connection is reset.
+/// The number of bytes read from a refused request, so that its client reads the answer before the connection
+/// is reset.
 constexpr std::size_t most_discarded = std::size_t{64} << 20;
 
 std::string text_of(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-/// How often a client is looked for whose next request has come early.
+/// How often to check that a client is still connected when its next request has arrived early.
 constexpr std::chrono::milliseconds between_looks(100);
 
 template <class Message>
@@ -148,7 +149,7 @@ void Connection::look(const std::weak_ptr<Exchange>& waiting) {
     return;
   if (channel_.client_left())
     return left();
-  // What can be read is the next request, or a word of TLS; the end may follow it.
+  // The readable data is the next request or a TLS record; the end of the stream may follow it.
   pause_.expires_after(between_looks);
   pause_.async_wait([self = shared_from_this(), waiting](Code error) {
     if (!error)

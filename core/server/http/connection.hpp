@@ -1,6 +1,7 @@
 /// One connection of a client: reads a request, has it answered, reads the next.
 ///
-/// Time is limited while the client sends or takes something, not while it waits. A client that closes is noticed while it waits.
+/// The timeout applies while the client sends or receives, not while it waits for an answer. A client that closes the connection
+/// is noticed while it waits.
 #pragma once
 
 #include <cstddef>
@@ -52,10 +53,10 @@ private:
   void header_read(Code error);
   void read_body();
   void body_read(Code error);
-  /// Answers what is no proper request, if it is a matter of HTTP and not of the network.
+  /// Answers a malformed request, if the error is one of HTTP and not of the network.
   void reject(Code error);
 
-  /// Notices when the client closes before it is answered.
+  /// Detects a client that closes the connection before it is answered.
   void watch();
   void look(const std::weak_ptr<Exchange>& waiting);
   void left();
@@ -64,7 +65,7 @@ private:
   void flush();
   void answered(Code error);
   void end();
-  /// Goes on reading for a while what a refused client still sends.
+  /// Keeps reading for a while what a refused client still sends.
   void close_slowly();
   void discard(std::size_t so_far);
   void give_time() { channel_.expires_after(context_->limits.patience); }

@@ -22,10 +22,10 @@ struct HttpRequest {
   std::string body;
 };
 
-/// What the log says of a request, as far as it is known.
+/// What the log contains about a request, as far as it is known.
 struct RequestNotes {
   std::string card;      ///< of its rows, if it is only one
-  std::size_t cards = 0; ///< that its rows go to; 0: it has no rows that were handed on
+  std::size_t cards = 0; ///< that its rows go to; 0: no rows were submitted
   std::int64_t rows = 0;
   std::int64_t tokens = 0;     ///< of the rows' texts
   std::int64_t new_tokens = 0; ///< that were generated

@@ -1,4 +1,4 @@
-/// What one client may take of the server.
+/// Limits for clients.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,8 @@ struct HttpLimits {
   std::uint32_t header_bytes = 16 << 10;
   std::uint64_t body_bytes = 1 << 20;
   std::size_t connections = 1000; ///< at once; later ones wait to be accepted
-  /// For a client to send a whole request, to take a piece of an answer, or to send the next request.
+  /// Timeout for a client to send a whole request, to receive a piece of an answer, or to send the next
+  /// request.
   std::chrono::milliseconds patience{30'000};
 };
 

@@ -1,4 +1,4 @@
-/// What a client is answered.
+/// A response to a client.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-/// What answers the requests of all connections.
+/// The interface that answers the requests of all connections.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ public:
   virtual std::optional<Reply> refuse(const HttpRequest& head) = 0;
   /// Called when the body was read. Answers now or later.
   virtual void serve(const std::shared_ptr<Exchange>& exchange) = 0;
-  /// The answer to a request that is no proper HTTP, or too large.
+  /// The answer to a request that is malformed or too large.
   virtual Reply rejected(const HttpRequest& head, int status, const std::string& sentence) = 0;
   /// Called when the header of a request was read, before all others.
   virtual void begun(const std::shared_ptr<Exchange>& exchange) = 0;

@@ -15,7 +15,7 @@ std::unique_ptr<boost::asio::ssl::context> tls_context(const std::filesystem::pa
   if (error)
     throw DataError(certificates.string() + ": no certificate could be read (" + error.message() +
                     "); expected a PEM file.");
-  // Without a terminal nobody could answer the question for a passphrase.
+  // A server has no terminal to ask for a passphrase.
   tls->set_password_callback([](std::size_t, context::password_purpose) { return std::string(); }, error);
   tls->use_private_key_file(key.string(), context::pem, error);
   if (error)

@@ -1,4 +1,4 @@
-/// The messages of a request for a chat.
+/// The messages of a chat request.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace cuecard::server {
 
-/// Problem for a message that is no text of the system (or developer), the user or the assistant.
+/// Problem for a message that is not a text from the system (or developer), the user or the assistant.
 std::vector<ChatMessage> parse_messages(const nlohmann::json& messages);
 
 } // namespace cuecard::server

@@ -1,4 +1,4 @@
-/// How the base model is asked: with a text as it is, or with a chat in the model's own format.
+/// How the base model is prompted: with a text as it is, or with a chat in the model's own format.
 #pragma once
 
 #include <memory>

@@ -6,7 +6,7 @@ namespace cuecard::server {
 
 namespace {
 
-/// What both forms end with. `cut` is ours: OpenAI refuses prompts that are too long.
+/// The members at the end of both forms. `cut` is ours: OpenAI refuses prompts that are too long.
 Json ended(Json choice, const CompletionPart& part) {
   choice["logprobs"] = nullptr;
   choice["finish_reason"] = part.finish_reason;

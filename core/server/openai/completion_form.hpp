@@ -1,4 +1,4 @@
-/// What answers to completions and to chats look like.
+/// The response bodies of completions and chats.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t most_tokens = 1'000'000, most_texts = 128;
 
-/// What both bodies may have.
+/// Keys allowed in both bodies.
 const std::vector<std::string> common_keys = {"model",
                                               "max_tokens",
                                               "temperature",
@@ -68,7 +68,7 @@ std::vector<std::string> texts(const JsonObject& object, const char* key) {
   return object.texts(key);
 }
 
-/// Refuses a key unless it is absent or asks for nothing.
+/// Refuses a key unless it is absent or has no effect.
 void refuse_unless(const JsonObject& object, const char* key, const std::vector<nlohmann::json>& harmless) {
   if (given(object, key) && std::ranges::find(harmless, object.at(key)) == harmless.end())
     throw Problem(400, std::string("this server does not have \"") + key + "\"; leave it out.");
@@ -102,7 +102,7 @@ GenerateSettings settings_of(const JsonObject& object, GenerateSettings settings
   return settings;
 }
 
-/// What both bodies have.
+/// Settings that both bodies have.
 CompletionBody parse_common(const JsonObject& object, const DefaultSettings& defaults, const char* length_key) {
   CompletionBody result;
   result.model = object.text("model");

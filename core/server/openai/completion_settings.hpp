@@ -23,8 +23,8 @@ struct CompletionBody {
 /// Gives the settings of a model for what a body does not say; throws when there is none of that name.
 using DefaultSettings = std::function<GenerateSettings(const std::string& model)>;
 
-/// DataError or Problem for values that are not allowed, and for those that ask for something that the server does not have: nothing is
-/// ignored but `user`, and `metadata` of a chat.
+/// DataError or Problem for values that are not allowed, and for those that request an unsupported feature: only `user`, and `metadata`
+/// of a chat, are ignored.
 CompletionBody parse_completion(const std::string& body, const DefaultSettings& defaults);
 CompletionBody parse_chat(const std::string& body, const DefaultSettings& defaults);
 

@@ -83,7 +83,7 @@ void send_event(const Call& call, const std::string& data) {
   call.exchange->send(event_stream, "data: " + data + "\n\n");
 }
 
-/// Sends what the text of a row has grown by.
+/// Sends the new part of a row's text.
 void send_growth(const Call& call, Completion& completion, std::size_t row, const std::string& so_far,
                  const Json& finish, int64_t cut = 0) {
   Streamed& streamed = completion.streamed[row];
@@ -132,7 +132,7 @@ GenerateSettings default_settings(const Catalogue& catalogue, const std::string&
 void require_generation(const Serving& serving) {
   if (!serving.model.shape().generates())
     throw Problem(400, "the model \"" + serving.catalogue.base() +
-                           "\" can't generate text; ask its cards with POST /v1/predict.");
+                           "\" can't generate text; use its cards with POST /v1/predict.");
 }
 
 /// A text for the only field of a card's template, or for the model as it is.

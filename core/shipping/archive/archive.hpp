@@ -19,12 +19,12 @@ struct PackSources {
 /// a sidecar that isn't the library's, or a text larger than 1 MiB.
 registry::SignedContents pack_archive(const PackSources& sources, const std::filesystem::path& archive);
 
-/// Unpacks an archive into an empty folder and believes nothing that it says: members are exactly those that CONTENTS lists, in their
-/// order, regular files without folders in their names, with the sizes that are listed; what is unpacked is at most a hundred times what
-/// was read. Hashes are not compared: `read_plugin_folder` does it. Throws DataError.
+/// Unpacks an archive into an empty folder and trusts nothing in it: members are exactly those that CONTENTS lists, in their order,
+/// regular files without folders in their names, with the sizes that are listed; what is unpacked is at most a hundred times what was
+/// read. Hashes are not compared: `read_plugin_folder` does it. Throws DataError.
 void unpack_archive(const std::filesystem::path& archive, const std::filesystem::path& folder);
 
-/// What the archive says that it holds, from its first member alone. Throws DataError.
+/// The contents that the archive declares, read from its first member alone. Throws DataError.
 registry::Contents listed_contents(const std::filesystem::path& archive);
 
 } // namespace cuecard::shipping

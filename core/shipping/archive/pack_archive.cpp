@@ -112,7 +112,7 @@ registry::SignedContents pack_archive(const PackSources& sources, const fs::path
   for (std::size_t i = 0; i < names.size(); ++i)
     result.contents.files.push_back({names[i], members[i].size(), sha256(members[i])});
   const Bytes contents = bytes_of(contents_text(result.contents));
-  registry::read_contents(contents, sources.library.string()); // refuses what an installation would
+  registry::read_contents(contents, sources.library.string()); // refuses what an installation would refuse
   if (sources.key)
     result.signature = SigningKey::read(*sources.key).sign(contents);
 

@@ -48,7 +48,8 @@ PluginFolder read_plugin_folder(const fs::path& folder, const std::string& shown
   if (!drift.empty() || read.readable() != result.manifest.readable() ||
       read.sha256 != result.manifest.sha256 || read.abi_major != result.manifest.abi_major ||
       read.abi_minor != result.manifest.abi_minor)
-    throw DataError(shown + ": the sidecar is not that of the library" + (drift.empty() ? "" : ": " + drift) +
+    throw DataError(shown + ": the sidecar does not belong to the library" +
+                    (drift.empty() ? "" : ": " + drift) +
                     ". Pack the plugin again with `cuecard plugin pack`.");
   if (result.manifest.id != contents.id || result.manifest.version != contents.version ||
       result.manifest.file != name)

@@ -56,7 +56,7 @@ void write_private(const std::filesystem::path& file, const std::string& text) {
   throw DataError(file.string() + ": could not be written: " + std::generic_category().message(reason) + ".");
 }
 
-/// There is nobody to ask for one.
+/// Nobody can be asked for a passphrase.
 int no_password(char*, int, int, void*) {
   return -1;
 }

@@ -1,4 +1,4 @@
-/// Downloads over HTTPS, by the libcurl of the machine.
+/// Downloads over HTTPS with the system's libcurl.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ bool is_address(const std::string& text);
 
 /// The bytes at an HTTPS address; redirections must lead to HTTPS, too. The certificate is checked with the machine's authorities, or those
 /// in the file that SSL_CERT_FILE names; a proxy is taken from https_proxy. libcurl is opened at the first call, so that no package of
-/// Cuecard carries a TLS library that would miss the system's updates. Throws DataError that names the address, also for more than `limit`
-/// bytes, which are never received, and for a machine without libcurl.
+/// Cuecard contains a TLS library that would miss the system's updates. Throws DataError that names the address, also for more than
+/// `limit` bytes, which are never received, and for a machine without libcurl.
 void download(const std::string& address, uint64_t limit,
               const std::function<void(const char*, std::size_t)>& take);
 

@@ -17,7 +17,7 @@ namespace cuecard::shipping {
 constexpr const char* index_name = "index.json";
 constexpr uint64_t largest_index = 16 << 20;
 
-/// Letters, digits and `._+-`, ending in .tar.gz: no folder, no blank, nothing that an address or a shell reads otherwise.
+/// Letters, digits and `._+-`, ending in .tar.gz: no folder, no blank, nothing that is special in a URL or a shell.
 bool is_archive_name(const std::string& name);
 
 /// One archive.
@@ -49,7 +49,7 @@ struct PluginIndex {
 /// Strict. Throws DataError.
 PluginIndex read_index(std::span<const unsigned char> bytes, const std::string& address);
 
-/// What became of the archives of a folder.
+/// The result of indexing the archives of a folder.
 struct IndexedFolder {
   std::size_t archives = 0, added = 0, removed = 0;
 };

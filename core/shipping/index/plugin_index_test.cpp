@@ -1,4 +1,4 @@
-/// Reading an index, and choosing among its builds.
+/// Reading an index and choosing one of its builds.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -74,7 +74,7 @@ TEST_CASE("a build for another interface or plugin ABI does not fit, and is stil
   CHECK(index.entries[1].build() == "abi" + std::to_string(CUECARD_ABI_MAJOR + 1) + " linux-x86_64");
 }
 
-TEST_CASE("names that lead elsewhere, and what is no index, are refused") {
+TEST_CASE("paths to other places and invalid indexes are refused") {
   const uint32_t minor = registry::HostBuild::current().torch_minor;
   const auto refused = [&](const char* key, const Json& value, const char* with) {
     Json changed = entry("1.0.0", minor);

@@ -98,7 +98,7 @@ std::string fitting_build(const fs::path& archive, const std::string& id, const 
   }
 }
 
-/// What else a person should know of a plugin that is in place now.
+/// What else a user should know about a plugin that was just installed.
 void add_remarks(InstallResult& result) {
   const fs::path library = fs::weakly_canonical(result.plugin.folder / (result.plugin.id + ".so"));
   const auto plugins = registry::Registry::scan(registry::SearchPath::standard({}));

@@ -115,7 +115,7 @@ public:
     std::string all;
     for (const std::string& piece : pieces)
       all += piece;
-    pieces.assign(1, std::move(all));
+    pieces = {std::move(all)};
   }
 };
 

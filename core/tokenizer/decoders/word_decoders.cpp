@@ -53,7 +53,7 @@ private:
   std::string suffix_;
 };
 
-/// Connectionist temporal classification: equal tokens in a row are one, and the padding token is none.
+/// Connectionist temporal classification: repeated tokens are merged, and the padding token is dropped.
 class Ctc final : public Decoder {
 public:
   explicit Ctc(const Field& settings)

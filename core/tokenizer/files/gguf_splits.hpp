@@ -5,7 +5,7 @@
 
 namespace cuecard::tokenizer {
 
-/// How texts are split, and what else llama.cpp takes from a value of tokenizer.ggml.pre.
+/// How texts are split, and the other settings that llama.cpp derives from a value of tokenizer.ggml.pre.
 enum class Splitting { gpt2, single_digits, llama3, qwen2 };
 
 struct SplitName {

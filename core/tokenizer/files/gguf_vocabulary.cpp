@@ -163,7 +163,7 @@ json template_processing(const std::vector<int64_t>& prefix, const std::vector<i
   return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
 }
 
-/// What is added around a text.
+/// The special tokens added around a text.
 json start_and_end(const GgufTokenizer& gguf) {
   std::vector<int64_t> prefix, suffix;
   if (*gguf.add_bos)

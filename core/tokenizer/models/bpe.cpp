@@ -107,7 +107,7 @@ public:
 private:
   void add_merges(const Field& settings, const Merges& merges) {
     for (size_t rank = 0; rank < merges.size(); ++rank) {
-      const auto& [left, right] = merges[rank];
+      const std::string &left = merges[rank].first, &right = merges[rank].second;
       const auto id_of = [&](const std::string& piece) {
         const auto id = pieces_.id(piece);
         if (!id)

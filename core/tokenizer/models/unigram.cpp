@@ -28,21 +28,22 @@ public:
 
   void tokenize(std::string_view word, std::vector<Subword>& to) const override {
     const std::vector<Step> best = best_path(word);
-    std::vector<Subword> backwards;
+    std::vector<Subword> subwords;
     for (auto end = static_cast<uint32_t>(word.size()); end > 0;) {
       const Step& step = best[end];
       // Fuse consecutive unknown characters.
-      if (!backwards.empty() && step.id == unk_id_ && backwards.back().id == unk_id_)
-        backwards.back().begin = step.begin;
+      if (!subwords.empty() && step.id == unk_id_ && subwords.back().id == unk_id_)
+        subwords.back().begin = step.begin;
       else
-        backwards.push_back({step.id, step.begin, end});
+        subwords.push_back({step.id, step.begin, end});
       end = step.begin;
     }
-    for (auto piece = backwards.rbegin(); piece != backwards.rend(); ++piece)
-      if (piece->id != unk_id_)
-        to.push_back(*piece);
+    std::ranges::reverse(subwords);
+    for (const Subword& piece : subwords)
+      if (piece.id != unk_id_)
+        to.push_back(piece);
       else
-        put_unknown(word, *piece, to);
+        put_unknown(word, piece, to);
   }
 
   std::string name() const override { return "Unigram"; }

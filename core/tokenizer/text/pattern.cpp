@@ -71,12 +71,12 @@ public:
       while (matcher->find(status) && U_SUCCESS(status)) {
         const Span match{static_cast<uint32_t>(matcher->start64(status)),
                          static_cast<uint32_t>(matcher->end64(status))};
-        // As Oniguruma is used: nothing is no match where another match ends.
+        // As Oniguruma is used: an empty match is dropped where another match ends.
         if (!match.empty() || to.size() == before || to.back().end != match.begin)
           to.push_back(match);
       }
     }
-    matcher.get()->reset();
+    matcher->reset();
     utext_close(input);
     if (U_FAILURE(status))
       throw DataError("the tokenizer's regular expression " + source_ +

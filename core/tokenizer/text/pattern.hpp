@@ -24,7 +24,7 @@ public:
 /// find_all throws DataError when matching exceeds a time limit.
 std::unique_ptr<const Pattern> make_pattern(const Field& settings);
 
-/// Finds `string`; an empty one is between all characters and at both ends.
+/// Finds `string`; an empty one matches between all characters and at both ends.
 std::unique_ptr<const Pattern> make_literal(const std::string& string);
 
 /// Split rules with handwritten matchers, for speed. Each splits a text into pieces without gaps.

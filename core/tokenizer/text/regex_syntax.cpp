@@ -140,7 +140,7 @@ private:
   }
 
   void close_group() {
-    if (groups_.size() == 1) // one too many, for ICU to refuse
+    if (groups_.size() == 1) // an unbalanced one, for ICU to refuse
       return copy(1);
     icu_.append(groups_.back().options, ')');
     copy(1);

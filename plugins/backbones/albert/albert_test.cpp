@@ -58,7 +58,7 @@ TEST_CASE("layers are shared as transformers shares them, and each is there once
         configuration_of(small, {{"num_hidden_layers", sizes.first}, {"num_hidden_groups", sizes.second}});
     const Configuration apart =
         configuration_of(small, {{"num_hidden_layers", sizes.first}, {"num_hidden_groups", sizes.first}});
-    // A model without sharing, whose layers have the weights that the shared ones have.
+    // A model without sharing, with copies of the shared weights in its layers.
     class Copied final : public Weights {
     public:
       explicit Copied(std::vector<int64_t> group_of) : group_of_(std::move(group_of)) {}

@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t position_offset = 2;
 constexpr double norm_epsilon = 1e-5;
 
-/// With BART's own names for keys that transformers also reads by those of other families.
+/// With BART's names for keys that transformers also reads under other families' names.
 Configuration own_spelling(const Configuration& c) {
   return c.renamed({{"hidden_size", "d_model"},
                     {"num_attention_heads", "encoder_attention_heads"},
@@ -32,7 +32,8 @@ at::Tensor heads_of(const at::Tensor& states, int64_t heads) {
 at::Tensor attend(const BartAttention& attention, int64_t heads, const at::Tensor& states,
                   const ForwardPass& pass, bool selected, const std::vector<KeyValues>& sources,
                   const AttentionLayout& layout) {
-  const double scale = 1.0 / std::sqrt(static_cast<double>(states.size(1) / heads));
+  const int64_t width = states.size(1) / heads;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(width));
   const at::Tensor query = heads_of(pass.linear(attention.query, states, selected), heads);
   const at::Tensor mixed = cuecard::attention(query, sources, layout, scale);
   return attention.norm(states + pass.linear(attention.output, mixed.reshape(states.sizes()), selected));
@@ -115,14 +116,14 @@ Bart::Bart(const BackboneArguments& arguments)
   const BartConfiguration& c = configuration_;
   const Weights& source = arguments.weights;
   const std::string model = prefix_in(source, {"model.", ""}, "encoder.layernorm_embedding.weight");
-  // In the order in which transformers replaces a missing one.
+  // In the order in which transformers fills in for a missing one.
   const std::vector<std::string> words{model + "shared.weight", model + "decoder.embed_tokens.weight",
                                        model + "encoder.embed_tokens.weight"};
   std::vector<at::Tensor> tables; // shared, of the head, of the decoder, of the encoder
   if (c.tied) {
     tables =
         take_tied(source, {words[0], "lm_head.weight", words[1], words[2]}, {c.vocabulary, c.hidden}, true);
-  } else { // the head is its own, and both sides read the shared table as ever
+  } else { // a separate head; both sides still read the shared table
     tables = take_tied(source, words, {c.vocabulary, c.hidden}, true);
     tables.insert(tables.begin() + 1,
                   take_tied(source, {"lm_head.weight"}, {c.vocabulary, c.hidden}, false)[0]);

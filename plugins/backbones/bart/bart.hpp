@@ -19,7 +19,7 @@ struct BartSide {
   int64_t layers, heads, intermediate;
 };
 
-/// What config.json says, checked. Names as there.
+/// The validated values of config.json, under the same names.
 struct BartConfiguration {
   BartSide encoder, decoder;
   int64_t hidden, vocabulary, max_positions, decoder_start;
@@ -81,7 +81,7 @@ private:
 
   BartConfiguration configuration_;
   at::Tensor
-      decoder_table_; ///< [vocabulary, hidden] what the decoder reads words from: `input_table_` where they are tied
+      decoder_table_; ///< [vocabulary, hidden] the decoder's word embeddings: `input_table_` if they are tied
   at::Tensor final_logits_bias_; ///< [vocabulary], or undefined
   BartStack encoder_, decoder_;
 };

@@ -25,7 +25,7 @@ Configuration small() {
   return c;
 }
 
-/// As BART's checkpoints are: both sides and the head read the table called "shared".
+/// As in BART's checkpoints: both sides and the head use the table "shared".
 bool other_tables(std::string_view name) {
   return name.ends_with("embed_tokens.weight") || name == "lm_head.weight";
 }

@@ -35,8 +35,8 @@ bool names(const std::vector<std::string>& words, const char* word) {
   return std::ranges::find(words, word) != words.end();
 }
 
-/// The masked-LM head of version 3's files, which has no decoder, or that of older ones, which `legacy` says where both are there.
-/// `source` is null where only the shape is asked for.
+/// Whether the masked-LM head is that of version 3's files, which has no decoder, and not that of older ones; `legacy` decides if
+/// both exist. `source` is null if only the shape is needed.
 bool has_newer_head(const Configuration& c, const Weights* source) {
   return source && source->has("lm_predictions.lm_head.dense.weight") &&
          !(c.boolean_or("legacy", true) && source->has("cls.predictions.transform.dense.weight"));
@@ -71,7 +71,7 @@ EncoderFamily family_of(const Configuration& c, const Weights* source) {
           .has_positions = c.boolean_or("position_biased_input", true)};
 }
 
-/// Tokens of the convolution, 0 if there is none, and its groups.
+/// Kernel size of the convolution, 0 if there is none, and its groups.
 std::pair<int64_t, int64_t> convolution_sizes(const Configuration& c, int64_t hidden) {
   const int64_t tokens = c.integer_or("conv_kernel_size", 0, 0, 1024),
                 groups = c.integer_or("conv_groups", 1, 1, 1 << 20);
@@ -96,7 +96,7 @@ RelativeConfiguration::RelativeConfiguration(const Configuration& c, int64_t max
   const std::vector<std::string> terms = words_of(c, "pos_att_type");
   content_to_position = names(terms, "c2p");
   position_to_content = names(terms, "p2c");
-  // Zero and less mean that there is none.
+  // Zero or less means not set.
   const double distance = c.number_or("max_relative_positions", -1),
                number = c.number_or("position_buckets", -1);
   buckets.max_distance = distance < 1 ? max_positions : c.integer("max_relative_positions", 1, 1 << 24);

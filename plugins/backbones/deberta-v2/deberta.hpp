@@ -9,11 +9,11 @@
 
 namespace cuecard::deberta {
 
-/// What config.json says of positions, checked.
+/// The validated position settings of config.json.
 struct RelativeConfiguration {
   bool relative, content_to_position, position_to_content;
-  bool shared_keys; ///< the projections of tokens are those of positions, too
-  bool normed;      ///< the table of relative embeddings passes a norm
+  bool shared_keys; ///< tokens and positions share their projections
+  bool normed;      ///< the relative embeddings are normalised
   DistanceBuckets buckets;
 
   RelativeConfiguration(const Configuration& configuration, int64_t max_positions);

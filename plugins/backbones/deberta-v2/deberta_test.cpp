@@ -98,7 +98,8 @@ TEST_CASE("attention without relative positions, and with terms of zero, is that
 }
 
 TEST_CASE("keys of positions, where they are shared, have the updates of the card whose text it is") {
-  // conforms() compares updates with changed weights; here two cards with different updates are in one batch beside one without.
+  // conforms() compares updates with changed weights; here two cards with different updates are in one batch with a card without
+  // any.
   const Deberta model({configuration_of(small), older});
   const LinearLayer key = model.linear_layers().at(1);
   REQUIRE(key.weight.ends_with("key_proj.weight"));

@@ -11,7 +11,7 @@ namespace cuecard::gemma {
 
 namespace {
 
-/// What a member's models have where config.json lacks a key.
+/// Defaults for keys that config.json lacks.
 DecoderDefaults defaults_of(const std::string& type) {
   DecoderDefaults defaults{.layers = 26,
                            .hidden = 2304,
@@ -33,7 +33,7 @@ DecoderDefaults defaults_of(const std::string& type) {
   return defaults;
 }
 
-/// Gemma 1's first files say "gelu" where they mean its approximation by tanh, as transformers reads them.
+/// Gemma 1's first files say "gelu" but mean its tanh approximation, as transformers reads them.
 Configuration with_activation(const Configuration& c, const std::string& type) {
   Configuration result = c;
   if (type == "gemma" && c.text_or("hidden_act", "gelu") == "gelu")
@@ -41,8 +41,8 @@ Configuration with_activation(const Configuration& c, const std::string& type) {
   return result;
 }
 
-/// Gemma 3's rotary positions: of layers that attend to all, and of those with a window, whose base files of transformers 4 name apart,
-/// and which `rope_scaling` doesn't scale.
+/// Gemma 3's rotary positions: of layers with full attention, and of those with a window, for which files of transformers 4 have a
+/// separate base and `rope_scaling` doesn't apply.
 std::vector<Rope> ropes_of_3(const Configuration& c, int64_t head_dim) {
   Configuration local(c.origin());
   for (const auto& [key, value] : c.values())

@@ -1,5 +1,5 @@
 /// The Gemma family (Gemma Team 2024, 2024, 2025): Llama's decoder with norms that multiply by 1 + weight, scaled embeddings and a
-/// gate by GELU; Gemma 2 and 3 have four norms a layer and windows in some layers.
+/// GELU gate; Gemma 2 and 3 have four norms a layer and windows in some layers.
 #pragma once
 
 #include <cuecard/parts/layers/decoder_backbone.hpp>

@@ -1,5 +1,5 @@
 /// GPT-NeoX (Black et al. 2022): a decoder whose attention and feed-forward read the same hidden states and are added together, with
-/// rotary positions in a part of each head. `GptNeoxLayer` is one layer, `GptNeox` the stack.
+/// rotary positions in part of each head. `GptNeoxLayer` is one layer, `GptNeox` the stack.
 #pragma once
 
 #include <vector>
@@ -13,7 +13,7 @@
 
 namespace cuecard::gpt_neox {
 
-/// What config.json says, checked.
+/// The validated values of config.json.
 struct GptNeoxConfiguration {
   int64_t layers, hidden, heads, intermediate, vocabulary;
   double norm_epsilon;

@@ -15,7 +15,7 @@ namespace cuecard::gpt2 {
 
 namespace {
 
-/// With GPT-2's own names for keys that transformers also reads by those of other families.
+/// With GPT-2's names for keys that transformers also reads under other families' names.
 Configuration own_spelling(const Configuration& c) {
   return c.renamed({{"hidden_size", "n_embd"},
                     {"max_position_embeddings", "n_positions"},

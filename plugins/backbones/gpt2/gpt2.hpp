@@ -14,13 +14,13 @@
 
 namespace cuecard::gpt2 {
 
-/// What config.json says, checked.
+/// The validated values of config.json.
 struct Gpt2Configuration {
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
   double norm_epsilon;
   Activation activation;
   bool tied;
-  bool scaled;          ///< attention by 1 / sqrt(head size) (`scale_attn_weights`)
+  bool scaled;          ///< attention scores by 1 / sqrt(head size) (`scale_attn_weights`)
   bool scaled_by_layer; ///< and by 1 / (layer + 1) (`scale_attn_by_inverse_layer_idx`)
 
   explicit Gpt2Configuration(const Configuration& configuration);

@@ -9,7 +9,7 @@ namespace cuecard::llama {
 
 namespace {
 
-/// What a member's models have where config.json lacks a key.
+/// Defaults for keys that config.json lacks.
 DecoderDefaults defaults_of(const std::string& type) {
   if (type == "mistral")
     return {.intermediate = 14336, .kv_heads = 8};
@@ -18,8 +18,8 @@ DecoderDefaults defaults_of(const std::string& type) {
   return {};
 }
 
-/// BackboneShape::windows. Qwen's files give a window that is not used unless they say so, and then in the layers that they list or
-/// from `max_window_layers` on. Every layer of a Mistral has one, also where its file lacks the key, unless it says null, which is
+/// BackboneShape::windows. Qwen's files give a window that is used only if they enable it, and then in the layers that they list or
+/// from `max_window_layers` on. Every layer of Mistral has one, even if its file lacks the key, unless the value is null, which is
 /// read as false here.
 std::vector<int64_t> windows_of(const Configuration& c, const std::string& type, int64_t layers) {
   if (type == "llama" || !c.boolean_or("use_sliding_window", type == "mistral"))

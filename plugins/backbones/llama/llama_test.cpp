@@ -13,7 +13,7 @@ namespace {
 
 using Values = std::map<std::string, Configuration::Value>;
 
-/// With the size of a head, which not every member takes for hidden states by heads.
+/// With an explicit head size, because not every member defaults to the hidden size / heads.
 const Values small = [] {
   Values values = small_llama();
   values["head_dim"] = int64_t{6};
@@ -103,7 +103,7 @@ TEST_CASE("a window is a limit on who sees whom, not on the length of a text") {
                                                    {"sliding_window", int64_t{4}},
                                                    {"num_hidden_layers", int64_t{1}}});
   const Llama model({c, weights});
-  // In one layer the last of these tokens sees itself and the three before it.
+  // In one layer, the last of these tokens attends to itself and the three before it.
   const auto last_state = [&](const std::vector<int64_t>& ids) { return model.forward({batch_of({ids}), {}}); };
   const at::Tensor state = last_state({7, 8, 9, 10, 11, 12});
   CHECK(at::allclose(state, last_state({5, 6, 9, 10, 11, 12}), 1e-5, 1e-5));
@@ -120,9 +120,9 @@ TEST_CASE("layers have the windows that each member's configuration names") {
   CHECK(windows({{"model_type", std::string("llama")}, {"sliding_window", int64_t{8}}}).empty());
   CHECK(windows({{"model_type", std::string("mistral")}}) == Windows{4096, 4096});
   CHECK(windows({{"model_type", std::string("mistral")}, {"sliding_window", int64_t{8}}}) == Windows{8, 8});
-  // A null is read as this.
+  // This is how a null is read.
   CHECK(windows({{"model_type", std::string("mistral")}, {"use_sliding_window", false}}).empty());
-  // A size alone is no window in Qwen's files; it is one in layers from `max_window_layers` on, or in those that are listed.
+  // In Qwen's files, a size alone enables no window; layers from `max_window_layers` on have one, or those that are listed.
   for (const char* type : {"qwen2", "qwen3"}) {
     const auto with = [&](Values more) {
       more.insert({{"model_type", std::string(type)}, {"sliding_window", int64_t{8}}});

@@ -15,7 +15,7 @@ namespace cuecard::modernbert {
 
 namespace {
 
-/// Rotary positions pair the numbers of a head.
+/// Checks that it is even, because rotary positions rotate pairs of elements.
 int64_t head_dim_of(const Configuration& c, int64_t hidden, int64_t heads) {
   if (hidden % (2 * heads) != 0)
     throw DataError(c.origin() + ": hidden_size is " + std::to_string(hidden) +

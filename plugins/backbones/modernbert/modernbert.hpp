@@ -16,7 +16,7 @@
 
 namespace cuecard::modernbert {
 
-/// What config.json says, checked.
+/// The validated values of config.json.
 struct ModernBertConfiguration {
   int64_t layers, hidden, heads, head_dim, intermediate, vocabulary, max_positions;
   double norm_epsilon;
@@ -25,9 +25,9 @@ struct ModernBertConfiguration {
   /// masked-LM head.
   bool norm_bias, attention_bias, feed_forward_bias, head_bias, decoder_bias;
   bool tied;
-  std::vector<bool> local; ///< [layers] which see `window / 2` tokens on either side; the others see all
+  std::vector<bool> local; ///< [layers] which attend to `window / 2` tokens on either side; others to all
   int64_t window;
-  Rope global_rope, local_rope; ///< of the layers that see all, and of local ones
+  Rope global_rope, local_rope; ///< of the layers with full attention, and of local ones
 
   explicit ModernBertConfiguration(const Configuration& configuration);
 };

@@ -44,8 +44,7 @@ const OutsideLayers outside{
     },
     [](const Backbone& model, const at::Tensor& x) { return normed(model, "final_norm", x); }};
 
-/// Of a model of one layer: whether the state of the second-last token of ten
-/// depends on each of the others.
+/// In a model of one layer: whether the hidden state of the second-last of ten tokens depends on each of the others.
 at::Tensor seen_by_ninth(const ModernBert& model) {
   const std::vector<int64_t> text{2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
   const at::Tensor state = model.forward({with_selected(batch_of({text}), {8}), {}});

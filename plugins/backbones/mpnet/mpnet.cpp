@@ -8,8 +8,8 @@ namespace cuecard::mpnet {
 
 namespace {
 
-constexpr int64_t padding = 1;  ///< its position is that of padding, whatever pad_token_id says
-constexpr int64_t buckets = 32; ///< that transformers uses, whatever the table's size
+constexpr int64_t padding = 1;  ///< the padding token whose position is used, whatever pad_token_id says
+constexpr int64_t buckets = 32; ///< used by transformers, whatever the table's size
 
 int64_t table_rows(const Configuration& c) {
   return c.integer_or("relative_attention_num_buckets", buckets, buckets, 1 << 16);
@@ -51,7 +51,7 @@ MpNet::MpNet(const BackboneArguments& arguments)
     : EncoderBackbone(arguments, family_of(arguments.configuration)) {
   const at::Tensor table = take(arguments.weights, prefix() + "encoder.relative_attention_bias.weight",
                                 {table_rows(arguments.configuration), shape_.heads});
-  // The table itself where it is whole, so that it is trained where it is replaced.
+  // The table itself if its size matches, so that a replaced table is trained.
   bias_ = {table.size(0) == buckets ? table : table.narrow(0, 0, buckets), true};
 }
 

@@ -32,13 +32,13 @@ TEST_CASE("scores have a bias by distance, of 32 buckets whatever the table has"
   const Batch batch = batch_of({{2, 3, 4, 5, 6}, {7, 8}});
   const MpNet usual({configuration_of(small), headed}),
       long_table({configuration_of(small, {{"relative_attention_num_buckets", int64_t{40}}}), headed});
-  // The first 32 of 40 rows are other random numbers than those of a table of 32, so this compares with a copy of them.
+  // The first 32 of 40 rows are different random numbers from a table of 32, so this compares with a copy of them.
   const at::Tensor rows = long_table.weights().at(table);
   CHECK(rows.size(0) == 40);
   usual.weights().at(table).copy_(rows.narrow(0, 0, 32));
   const at::Tensor plain = usual.forward({batch, {}});
   CHECK(at::allclose(long_table.forward({batch, {}}), plain, 1e-6, 1e-6));
-  // A key three places after the query has bucket 16 + 3 (the second half is for keys after the query). Only the answers at the
+  // A key three positions after the query has bucket 16 + 3 (the second half is for keys after the query). Only the answers at the
   // first two tokens of the first sequence have such keys, in one layer.
   const MpNet one({configuration_of(small, {{"num_hidden_layers", int64_t{1}}}), headed});
   const Batch all = with_selected(batch, {0, 1, 2, 3, 4, 5, 6});

@@ -1,4 +1,5 @@
-/// OLMo 2 (OLMo Team 2024): Llama's decoder with norms behind each part, not before it, and over all queries and all keys.
+/// OLMo 2 (OLMo Team 2024): Llama's decoder with norms after each part instead of before it, and norms over all queries and over
+/// all keys.
 #pragma once
 
 #include <cuecard/parts/layers/decoder_backbone.hpp>

@@ -1,5 +1,5 @@
-/// OPT (Zhang et al. 2022): a decoder with learned positions, norms before each part, or behind it, and embeddings that may be of
-/// another width than the hidden states. `OptLayer` is one layer, `Opt` the stack.
+/// OPT (Zhang et al. 2022): a decoder with learned positions, norms before or after each part, and embeddings whose width may
+/// differ from the hidden size. `OptLayer` is one layer, `Opt` the stack.
 #pragma once
 
 #include <string>
@@ -13,13 +13,13 @@
 
 namespace cuecard::opt {
 
-/// What config.json says, checked.
+/// The validated values of config.json.
 struct OptConfiguration {
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
   int64_t embedding_width; ///< word_embed_proj_dim: the hidden size by default
   Activation activation;
   bool tied;
-  bool norms_before; ///< do_layer_norm_before: of each part, and then at the end; else behind each part
+  bool norms_before; ///< do_layer_norm_before: before each part and at the end; else after each part
   bool final_norm;
   bool bias;          ///< of linear layers
   bool norms_learned; ///< layer_norm_elementwise_affine

@@ -9,8 +9,7 @@ namespace cuecard::phi3 {
 
 namespace {
 
-/// Phi-3's first files call longrope "su" or "yarn", and have the length of pre-training beside `rope_scaling`, 4,096 where they don't
-/// say it.
+/// Phi-3's first files call longrope "su" or "yarn", and have the pre-training length next to `rope_scaling`, 4,096 if missing.
 Configuration with_longrope(const Configuration& c) {
   Configuration result = c;
   for (const char* key :

@@ -1,5 +1,5 @@
-/// Phi-3 and Phi-4 mini (Abdin et al. 2024): Llama's decoder with fused linear layers, a part of each head rotated, and divisors of the
-/// rotary frequencies for long texts.
+/// Phi-3 and Phi-4 mini (Abdin et al. 2024): Llama's decoder with fused linear layers, partial rotary positions, and longrope
+/// scaling for long texts.
 #pragma once
 
 #include <cuecard/parts/layers/decoder_backbone.hpp>

@@ -16,7 +16,7 @@ using Values = std::map<std::string, Configuration::Value>;
 const Values small = small_llama();
 const RandomWeights weights(1);
 
-/// Longrope as Phi-3's first files have it, with a longest text of pre-training of `original`.
+/// Longrope as in Phi-3's first files, with a pre-training length of `original`.
 Values longrope(int64_t original) {
   return {{"rope_scaling.type", std::string("su")},
           {"original_max_position_embeddings", original},
@@ -55,7 +55,7 @@ TEST_CASE("texts beyond those of pre-training have other frequencies, whatever i
                       short_only = configuration_of(small, longrope(16));
   const Phi3 model({c, weights}), kept({short_only, weights});
   const std::vector<int64_t> brief{7, 8, 9, 10, 11, 12}, longer{7, 8, 9, 10, 11, 12, 13};
-  // The temperature of attention differs, too, so both are compared with themselves in a batch.
+  // The attention temperature differs, too, so both are compared with themselves in a batch.
   const at::Tensor both = model.forward({batch_of({brief, longer}), {}});
   CHECK(conformance::same(both[0], model.forward({batch_of({brief}), {}})[0]));
   CHECK(conformance::same(both[1], model.forward({batch_of({longer}), {}})[0]));

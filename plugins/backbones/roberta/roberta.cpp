@@ -16,7 +16,7 @@ int64_t first_position(const Configuration& c, int64_t max_positions) {
 }
 
 EncoderFamily family_of(const Configuration& c) {
-  // XLM-RoBERTa's and CamemBERT's configurations have BERT's number.
+  // XLM-RoBERTa's and CamemBERT's configurations default to BERT's number.
   const EncoderConfiguration configuration(
       c, {}, {.vocabulary = c.text_or("model_type", "roberta") == "roberta" ? 50265 : 30522});
   const int64_t first = first_position(c, configuration.max_positions);

@@ -80,7 +80,7 @@ TEST_CASE("padding in a text takes no position, except beside soft tokens") {
     const at::Tensor rows = long_tensor({1, 0, 2, 0, 0, 3, 1, 0}) + padding;
     Batch batch = batch_of({{7, padding, 8, padding, padding, 9}, {10, padding}});
     CHECK(at::allclose(embedded(batch), outside.embed(model, long_tensor(ids), rows), 1e-5, 1e-5));
-    // transformers sees no ids where some tokens are given as vectors: then it counts every token.
+    // transformers has no ids if some tokens are given as embeddings: then it counts every token.
     batch.input.soft_tokens = long_tensor({0});
     batch.input.soft_slots = long_tensor({0});
     Conditioning conditioning;

@@ -15,7 +15,7 @@ namespace cuecard::t5 {
 
 namespace {
 
-/// Renames keys that transformers also reads by the names of other families to T5's own.
+/// Renames keys that transformers also reads under other families' names to T5's own.
 Configuration own_spelling(const Configuration& c) {
   return c.renamed({{"hidden_size", "d_model"},
                     {"num_attention_heads", "num_heads"},
@@ -88,8 +88,8 @@ T5Configuration::T5Configuration(const Configuration& c)
                     std::to_string(buckets / 2) + ".");
   const std::string type = c.text_or("model_type", "t5");
   bias_in_every_layer = type == "umt5";
-  // Of T5: explicit in files of transformers 5; in older ones, tied models scale and untied ones don't. mT5 never does, and umT5,
-  // which is tied whatever its files say, always.
+  // T5: explicit in files of transformers 5; with older files, tied models scale and untied ones don't. mT5 never scales; umT5,
+  // which is tied whatever its files say, always does.
   scales_before_scores =
       type == "umt5" ||
       (type != "mt5" && c.boolean_or("scale_decoder_outputs", c.boolean_or("tie_word_embeddings", true)));

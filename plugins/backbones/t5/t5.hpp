@@ -1,5 +1,5 @@
 /// T5 (Raffel et al. 2020), mT5 (Xue et al. 2021) and umT5 (Chung et al. 2023): an encoder-decoder of pre-norm layers without
-/// biases, whose only positions are biases of attention scores by distance. `T5Attention` and `T5FeedForward` are the parts of a layer,
+/// biases, whose only positional information is a relative position bias. `T5Attention` and `T5FeedForward` are the parts of a layer,
 /// `T5Stack` is the encoder or the decoder.
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace cuecard::t5 {
 
-/// What config.json says, checked. Names as in the paper; T5 1.1 and LM-adapted models differ from the first T5
+/// The validated values of config.json, named as in the paper; T5 1.1 and LM-adapted models differ from the first T5
 /// in the feed-forward, and have an untied output embedding without scaling. mT5 and umT5 have the feed-forward of T5 1.1.
 struct T5Configuration {
   int64_t encoder_layers, decoder_layers, hidden, heads, head_dim, intermediate, vocabulary;
@@ -25,7 +25,7 @@ struct T5Configuration {
   bool gated;
   Activation activation;
   bool scales_before_scores; ///< scales hidden states by hidden^-0.5 before a tied head
-  bool bias_in_every_layer;  ///< each layer has a table of biases (umT5); else the first one's is that of all
+  bool bias_in_every_layer;  ///< each layer has a table of biases (umT5); else all layers use the first one's
 
   explicit T5Configuration(const Configuration& configuration);
 };
@@ -83,7 +83,7 @@ private:
 
   T5Configuration configuration_;
   at::Tensor
-      decoder_table_; ///< [vocabulary, hidden] what the decoder reads words from: `input_table_` where they are tied
+      decoder_table_; ///< [vocabulary, hidden] the decoder's word embeddings: `input_table_` if they are tied
   T5Stack encoder_, decoder_;
 };
 

@@ -24,7 +24,7 @@ Configuration small(const std::string& feed_forward = "relu") {
   return c;
 }
 
-/// As T5's checkpoints are: both sides read the table called "shared".
+/// As in T5's checkpoints: both sides use the table "shared".
 bool tables_of_sides(std::string_view name) {
   return name.ends_with("embed_tokens.weight");
 }
@@ -168,7 +168,7 @@ TEST_CASE("a bias table that replaces the checkpoint's is trained") {
     const Batch batch = batch_of_pairs({{1, 2, 3}, {4, 5, 6, 7}}, {{0, 8}, {0, 9, 10}});
     model.forward({batch, {}}).square().sum().backward();
     const at::Tensor gradient = table.grad().clone();
-    // Against the difference quotient at one bucket: keys one place after the query.
+    // Against the difference quotient at one bucket: keys one position after the query.
     const double step = 1e-2;
     const auto value = [&](double by) {
       const at::NoGradGuard no_grad;

@@ -19,7 +19,7 @@ public:
   TensorMap replaced_weights() const override { return weights_.tensors(); }
   std::vector<ParameterGroup> parameters() override { return weights_.groups(1.0, weight_decay_); }
   FitRequest defaults(const FitRequest& request) const override;
-  /// The weights that differ from the model's, and a text with their number.
+  /// The weights that differ from the model's, and their count as a text.
   ComponentState state(int64_t task) const override;
   void load_state(const ComponentState& state) override { weights_.take_from(state); }
 

@@ -1,4 +1,4 @@
-// Trainable weights, the state in a card, and what is refused. Gradients on real backbones are in tests/engine.
+// Trainable weights, the state in a card, and errors. Gradients on real backbones are in tests/engine.
 #include "fine_tuning.hpp"
 
 #include <ATen/ATen.h>

@@ -18,9 +18,8 @@ struct Demonstration {
 /// template can't render it.
 Demonstration make_demonstration(const Task& task, const Example& example);
 
-/// The texts of a card, by example and field, so that people can read and edit them and a template can render
-/// them again: `000001.label`, `000001.field.NAME`, `000001.words.NAME` (one word per line) and
-/// `000001.meta.NAME`.
+/// The texts of a card, by example and field, human-readable and editable, so that a template can render them again:
+/// `000001.label`, `000001.field.NAME`, `000001.words.NAME` (one word per line) and `000001.meta.NAME`.
 std::map<std::string, std::string> to_texts(const std::vector<Demonstration>& demonstrations,
                                             const std::vector<std::string>& labels);
 

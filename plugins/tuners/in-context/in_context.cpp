@@ -136,7 +136,7 @@ void InContext::select_lines(const std::vector<Example>& train) {
         std::find_if(train.begin(), train.end(), [&](const Example& each) { return each.line == line; });
     if (example == train.end() || example->label < 0)
       throw UsageError("line " + std::to_string(line) +
-                       ", which lines names, has no labelled training example: choose another.");
+                       ", given in the option \"lines\", has no labelled training example: choose another.");
     pool_.push_back(make_demonstration(*task_, *example));
   }
   shuffle();

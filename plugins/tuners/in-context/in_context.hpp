@@ -19,7 +19,7 @@ public:
 
   void prepare(const Problem& problem) override;
   void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override;
-  /// Only once the representations of the pool are known.
+  /// True only once the representations of the pool are known.
   bool wants_representation() const override { return representations_.defined(); }
   Conditioning condition(const ConditionArgs&) const override { return {}; }
   FitReport fit(Engine& engine) override;
@@ -28,7 +28,7 @@ public:
 
 private:
   bool by_similarity() const { return choose_ == "similar"; }
-  /// Size of the pool per label: all that are shown, or all to choose from.
+  /// Size of the pool per label: the demonstrations shown, or those to choose from.
   int64_t pool_per_label() const;
   void select(const std::vector<Example>& train, uint64_t seed);
   /// Selects the examples of the lines in option `lines`, in that order.

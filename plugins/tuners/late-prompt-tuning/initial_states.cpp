@@ -15,7 +15,7 @@ namespace cuecard {
 
 namespace {
 
-/// Tokens of one random sequence, its first one included.
+/// Tokens per random sequence, including the first one.
 constexpr int64_t sequence_length = 16;
 
 std::vector<int64_t> sample_tokens(int64_t count, uint64_t stream, const Problem& problem) {

@@ -18,8 +18,8 @@ namespace cuecard {
 
 namespace {
 
-/// PEFT's default target modules of each family, which are the paper's query and value projections; in GPT-2 and GPT-NeoX the layer that
-/// computes queries, keys and values at once, and so in Phi-3, for which PEFT has no default.
+/// PEFT's default target modules of each family, which are the paper's query and value projections; in GPT-2 and GPT-NeoX the fused
+/// layer for queries, keys and values, and likewise in Phi-3, for which PEFT has no default.
 const std::vector<ModuleNames> default_targets{
     {"q_proj", "v_proj"},         // Llama, Mistral, Qwen, Gemma, OLMo 2, OPT, BART
     {"query", "value"},           // BERT, RoBERTa, ELECTRA, ALBERT

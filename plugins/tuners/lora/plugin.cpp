@@ -17,7 +17,7 @@ constexpr cuecard_option_v1 lora_options[] = {
                            "PEFT's lora_dropout: 0; Hu et al. 2021, table 11: 0 to 0.1"),
     cuecard::text_option(
         "targets", "auto", "",
-        "Updated layers: auto (PEFT's of the model), all-linear, or module names separated by commas.",
+        "Updated layers: auto (PEFT's defaults for the model), all-linear, or module names separated by commas.",
         "Hu et al. 2021, section 7.1: queries and values", CUECARD_ROLE_TARGETS),
     cuecard::number_option("weight-decay", "0", 0, 1, "Decoupled weight decay, times the learning rate.",
                            "few parameters; Hu et al. 2021, table 11: 0 to 0.01"),
@@ -26,7 +26,7 @@ constexpr cuecard_option_v1 lora_options[] = {
 constexpr cuecard_option_v1 ia3_options[] = {
     cuecard::text_option(
         "targets", "auto", "",
-        "Rescaled layers: auto (PEFT's of the model), all-linear, or module names separated by commas.",
+        "Rescaled layers: auto (PEFT's defaults for the model), all-linear, or module names separated by commas.",
         "Liu et al. 2022, section 3.3: keys, values and feed-forward activations", CUECARD_ROLE_TARGETS),
     cuecard::text_option(
         "feed-forward", "auto", "",

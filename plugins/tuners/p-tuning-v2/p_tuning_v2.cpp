@@ -9,7 +9,7 @@ namespace cuecard {
 
 namespace {
 
-/// BERT's initializer_range, with which the authors' code initialises everything.
+/// BERT's initializer_range, which the authors' code uses for all parameters.
 constexpr double deviation = 0.02;
 
 } // namespace

@@ -41,7 +41,7 @@ void PrefixTuning::prepare(const Problem& problem) {
 }
 
 bool PrefixTuning::initialised_from_text(const Problem& problem) const {
-  // A card that is only used gets its prefix from load_state.
+  // At inference, the prefix comes from load_state.
   const bool trains = !problem.tasks.empty() && problem.tasks[0].train;
   return init_ == "text" || (init_ == "auto" && !projection_ && trains);
 }

@@ -60,9 +60,9 @@ at::Tensor prompt_of_card(int64_t count, const Problem& problem) {
   const auto found = card->second.tensors.find("prompt");
   if (found == card->second.tensors.end())
     throw UsageError(
-        "the card that from names has no soft prompt; choose a card of prompt-tuning or p-tuning.");
+        "the card named by the option \"from\" has no soft prompt; choose a card of prompt-tuning or p-tuning.");
   if (found->second.sizes() != at::IntArrayRef({count, width}) || !found->second.is_floating_point())
-    throw UsageError("the card that from names has a soft prompt of " + sizes_of(found->second) +
+    throw UsageError("the card named by the option \"from\" has a soft prompt of " + sizes_of(found->second) +
                      " numbers, and " + std::to_string(count) + " x " + std::to_string(width) +
                      " are needed; set length, or choose a card of the same model.");
   return found->second.to(at::kCPU, at::kFloat).clone();

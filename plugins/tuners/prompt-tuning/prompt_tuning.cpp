@@ -33,7 +33,7 @@ void PromptTuning::prepare(const Problem& problem) {
   if (template_slots_ + length_ == 0)
     throw UsageError("prompt-tuning has nothing to train: length is 0 and the template has no soft slots.");
 
-  // A card that is only used gets its soft prompt from load_state, and the card `from` may no longer exist.
+  // At inference, the soft prompt comes from load_state, and the card `from` may no longer exist.
   const bool only_used = !problem.tasks[0].train && problem.cards.count("from") == 0;
   const std::string init = init_ == "card" && only_used ? "random" : init_;
   Problem member = problem; // with its own seed

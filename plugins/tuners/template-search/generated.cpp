@@ -36,7 +36,7 @@ public:
       prompts_.push_back(encoder_decoder_ ? with_sentinels(*example) : up_to_gap(*example));
   }
 
-  /// Of each beam, the prompts of all examples.
+  /// For each beam, the prompts of all examples.
   std::vector<Prompt> with(const std::vector<Beam>& beams) const {
     std::vector<Prompt> prompts;
     for (const Beam& beam : beams)
@@ -108,8 +108,8 @@ at::Tensor next_log_probs(Scorer& scorer, const OpenPrompts& open, const std::ve
   return at::stack(sums) / static_cast<double>(num_examples);
 }
 
-/// [vocabulary] float64: 0 for tokens that a template's text may contain, else -infinity. Their spelling must
-/// be unique, no marker of a special token, and plain.
+/// [vocabulary] float64: 0 for tokens that a template's text may contain, else -infinity. Their spelling must be unique and plain,
+/// and not a special token's marker.
 at::Tensor token_penalty(const Vocabulary& vocabulary, int64_t num_rows) {
   static const std::set<std::string, std::less<>> markers{"mask", "eos", "bos", "sep", "cls", "pad"};
   at::Tensor penalty = at::zeros({num_rows}, at::kDouble).fill_(-INFINITY);

@@ -214,6 +214,7 @@ FitReport TemplateSearch::fit(Engine& engine) {
   // The finalists have the lowest training losses. The best on the development set wins, ties by training loss.
   order.resize(std::min(order.size(), static_cast<std::size_t>(std::max(finalists_, keep_))));
   std::vector<std::pair<double, std::size_t>> ranked; // by development metric
+  ranked.reserve(order.size());
   for (const std::size_t i : order)
     ranked.emplace_back(order.size() > 1 ? evaluate(engine, candidates[i], report) : 0.0, i);
   std::stable_sort(ranked.begin(), ranked.end(),

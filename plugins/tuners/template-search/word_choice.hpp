@@ -1,5 +1,5 @@
-/// Label words for a template (Gao et al. 2021, section 5.1): for each label a pool of words that are probable
-/// for its own examples, and of these the words that separate the labels best.
+/// Label words for a template (Gao et al. 2021, section 5.1): for each label a pool of words that are probable for its own
+/// examples, and from these pools the words that separate the labels best.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,7 @@ using namespace cuecard::automatic;
 
 namespace {
 
-// "of" is the likeliest, "x" has fewer than two letters, 7 is the second token of "unheard".
+// "of" is the most likely, "x" has fewer than two letters, 7 is the second token of "unheard".
 const testing::WordVocabulary vocabulary({{"of", {0}},
                                           {"grim", {1}},
                                           {"fine", {2}},

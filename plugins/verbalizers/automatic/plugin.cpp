@@ -8,7 +8,7 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("words-per-label", "1", 1, 1000, "Number of words to find for each label.",
                             "OpenPrompt, AutomaticVerbalizer; PETAL's program takes 10"),
     cuecard::integer_option("candidates", "1000", 1, 1e6,
-                            "Candidate words of each label: the likeliest on its examples.",
+                            "Candidate words of each label: the most likely on its examples.",
                             "Schick et al. 2020, section 4; petal.py, num_candidates"),
     cuecard::text_option(
         "score-function", "llr", "llr|cross-entropy",

@@ -23,7 +23,7 @@ struct SearchSettings {
   bool balance = true;
 };
 
-/// Running sums over examples, which are all that the search needs.
+/// Running sums over examples; the search needs nothing else.
 class WordSearch {
 public:
   explicit WordSearch(int64_t labels) : counts_(static_cast<std::size_t>(labels), 0) {}

@@ -1,5 +1,5 @@
 /// The verbalizer component `fact`: the labels are the objects of a relation, each one token of the vocabulary;
-/// the likeliest is predicted (LAMA's precision at 1; Petroni et al. 2019).
+/// the most likely one is predicted (LAMA's precision at 1; Petroni et al. 2019).
 ///
 /// With p the model's distribution over its whole vocabulary at the answer slot and w(y) the token of object y:
 ///   score(y) = log p(w(y)), over the objects of one token; others are never predicted

@@ -14,9 +14,9 @@
 
 namespace cuecard::head {
 
-/// One linear layer, or two of them with an activation function between.
+/// One linear layer, or two with an activation function in between.
 struct ClassifierForm {
-  bool dense = false; ///< a layer [H, H] before the classifier, as RobertaClassificationHead has
+  bool dense = false; ///< a layer [H, H] before the classifier, as in RobertaClassificationHead
   bool bias = true;   ///< of the layer over labels; transformers' heads of causal models have none
   Activation activation = Activation::tanh; ///< after the layer [H, H]
 };
@@ -31,15 +31,14 @@ public:
   bool prepared() const { return !tensors_.empty(); }
   int64_t classes() const { return tensors_.at("weight").size(0); }
 
-  /// states [A, H] to [A, C], in float32 (float64 when the states are). Draws the dropout of a training pass on
+  /// states [A, H] -> logits [A, C], in float32 (float64 for float64 states). Draws the dropout of a training pass on
   /// the host and copies it, without synchronising.
   at::Tensor operator()(const at::Tensor& states, const Pass& pass) const;
 
   std::vector<ParameterGroup> parameters() const;
-  /// `weight` [C, H], `bias` [C], `dense.weight` [H, H], `dense.bias` [H], as far as the form has them;
-  /// float32.
+  /// `weight` [C, H], `bias` [C], `dense.weight` [H, H], `dense.bias` [H], if the form has them; float32.
   ComponentState state() const;
-  /// DataError that names tensor and `verbalizer` when a tensor is missing or has another shape.
+  /// DataError, naming tensor and `verbalizer`, if a tensor is missing or has another shape.
   void load_state(const ComponentState& saved, const std::string& verbalizer = "head");
 
 private:

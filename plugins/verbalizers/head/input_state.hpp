@@ -14,7 +14,7 @@ public:
   /// Reads `pooler` and `row`. `component` is named in errors.
   InputState(const Options& options, std::string component);
 
-  /// UsageError when a pooler is requested that the model lacks, or the first token of a causal model.
+  /// UsageError if the options request a pooler that the model lacks, or the first token of a causal model.
   void prepare(const BackboneShape& shape);
   OutputPositions output_positions() const;
   /// The pooler's output, or the last hidden state.

@@ -48,7 +48,7 @@ constexpr cuecard_option_v1 words_options[] = {
 };
 
 constexpr cuecard_option_v1 spans_options[] = {
-    cuecard::text_option("field", "context", "", "The field whose parts are answers.",
+    cuecard::text_option("field", "context", "", "The field that answers are spans of.",
                          "no default in the literature; depends on the task"),
     cuecard::integer_option("max-tokens", "30", 1, 100000, "Maximum number of tokens of an answer.",
                             "transformers, run_qa.py, max_answer_length"),

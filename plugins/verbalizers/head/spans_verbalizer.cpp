@@ -28,7 +28,7 @@ struct Prompts {
   int64_t tokens() const { return end - begin; }
 };
 
-/// `apart`: each prompt by itself.
+/// `apart`: each prompt is a separate group.
 std::vector<Prompts> prompts_of(const Batch& batch, bool apart = false) {
   std::vector<Prompts> all;
   for (std::size_t e = 0; e < batch.examples.size(); ++e) {

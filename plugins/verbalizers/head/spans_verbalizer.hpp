@@ -29,7 +29,7 @@ struct AnsweredQuestion {
   double margin = 0, value_if_answered = 0, value_if_not = 0;
 };
 /// The tau for which answering where margin > tau gives the highest mean value. It lies halfway between two margins, or 1 beyond the
-/// outermost; of equally good ones it is the one nearest to 0.
+/// outermost; among equally good ones, it is the one nearest to 0.
 double best_no_answer_threshold(std::vector<AnsweredQuestion> questions);
 
 class SpansVerbalizer final : public Verbalizer {
@@ -57,7 +57,7 @@ public:
   double weight(const Batch& batch) const override;
   /// Chooses tau after training.
   void fit(const VerbalizerFitArgs& args) override;
-  /// The part of the field between the likeliest pair of tokens of one prompt, where the end does not precede
+  /// The part of the field between the most likely pair of tokens of one prompt, where the end does not precede
   /// the beginning and the answer has at most `max-tokens` tokens; `value` is the logarithm of its probability. "" for no answer,
   /// with the logarithm of the probability of `[CLS]`, twice, in the prompt of s_null.
   std::vector<Decision> decide(const DecideArgs& args) const override;
@@ -79,7 +79,7 @@ private:
     int64_t begin = 0, end = 0;                            ///< bytes of the field
   };
   std::vector<Found> find(const Scores& scores, const Batch& batch) const;
-  /// F1 of the bytes of the answer and those of the gold answer that it is nearest to.
+  /// Byte-level F1 between the answer and the closest gold answer.
   double overlap(const Found& found) const;
 
   std::string field_;

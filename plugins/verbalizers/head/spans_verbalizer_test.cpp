@@ -103,7 +103,7 @@ TEST_CASE("the loss sums the gold tokens of all windows, over examples with a co
   none.backward(); // still part of the graph
 }
 
-TEST_CASE("the answer is the likeliest pair of one window, in order and not too long") {
+TEST_CASE("the answer is the most likely pair of one window, in order and not too long") {
   const testing::NoBackbone backbone = two_wide();
   SpansVerbalizer verbalizer = spans_verbalizer(backbone, 2);
   const TwoContexts two;

@@ -29,7 +29,7 @@ public:
   at::Tensor loss(const LossArgs& args) const override;
   /// The number of words with a label.
   double weight(const Batch& batch) const override;
-  /// One label per word of the field: the largest score, or -1 for a word lost to truncation.
+  /// One label per word of the field: the largest score, or -1 for a word that was truncated.
   std::vector<Decision> decide(const DecideArgs& args) const override;
   std::vector<std::string> answer_text(int64_t label) const override;
 

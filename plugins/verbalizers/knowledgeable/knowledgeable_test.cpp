@@ -102,7 +102,7 @@ std::string words_of(const Knowledgeable& verbalizer, const std::string& label) 
   return verbalizer.state().texts.at("words of " + label);
 }
 
-/// log p of the words that `tokens` name, over all of them together.
+/// log p of the words in `tokens`, normalised over all of them together.
 std::vector<double> joint(const at::Tensor& scores, const std::vector<std::vector<int64_t>>& tokens) {
   std::vector<double> x;
   double sum = 0;

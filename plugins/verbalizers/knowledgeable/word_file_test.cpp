@@ -1,4 +1,4 @@
-// tests/verbalizers has OpenPrompt's recorded cases; these are the others.
+// The cases that OpenPrompt's recordings in tests/verbalizers don't cover.
 #include "word_file.hpp"
 
 #include <cuecard/error.hpp>

@@ -53,7 +53,7 @@ void Prototypical::prepare(const VerbalizerTarget& target) {
   if (with_words_ && target.labels.size() == 2)
     throw UsageError(
         "the verbalizer \"prototypical\" standardises the scores of prototypes and words before adding "
-        "them, which for two labels leaves only the information which is larger: set \"decide-by\" to prototypes.");
+        "them, which for two labels leaves only the sign of their difference: set \"decide-by\" to prototypes.");
   backbone_ = &target.backbone;
   seed_ = target.seed;
   labels_ = target.labels;

@@ -1,7 +1,7 @@
 /// The frozen language model.
 ///
-/// Lifecycle: `Object::describe(configuration)` may be called at any time and gives the shape without weights; an object is
-/// created with weights and never changes. Threads: all functions are const and may run concurrently on one object. Errors:
+/// Lifecycle: `Object::describe(configuration)` may be called at any time and returns the shape without reading weights; an object
+/// is created with weights and never changes. Threads: all functions are const and may run concurrently on one object. Errors:
 /// std::exception of any kind; the host turns it into a PluginError that names plugin, component and function.
 #pragma once
 
@@ -21,20 +21,20 @@
 
 namespace cuecard {
 
-/// What a backbone is created from.
+/// Arguments of a backbone's constructor.
 struct BackboneArguments {
   const Configuration& configuration;
-  /// A backbone keeps the tensors that it gets from here and makes no copies of them that `forward` uses (fused, transposed): some
-  /// may be leaves that are being trained (Tuner::replaced_weights).
+  /// A backbone keeps the tensors that it reads from here, and `forward` uses those tensors themselves, not fused or transposed
+  /// copies: some may be leaves in training (Tuner::replaced_weights).
   const Weights& weights;
 };
 
-/// Sizes and abilities of a model, known without reading a weight.
+/// Sizes and capabilities of a model, known without reading any weights.
 struct BackboneShape {
   std::string family; ///< "llama", "bert", ...
   int64_t layers = 0, hidden = 0, heads = 0, kv_heads = 0,
           head_dim = 0;        ///< of the decoder, where there are two stacks
-  int64_t embedding_width = 0; ///< width of a word embedding; not `hidden` in every model
+  int64_t embedding_width = 0; ///< width of a word embedding; differs from `hidden` in some models
   int64_t vocabulary = 0;      ///< rows of the embedding matrix
   int64_t max_positions = 0;   ///< longest sequence, prefixes that count as positions included; 0: no limit
   bool causal = false;         ///< each token attends to earlier ones only, so answers are next-token positions
@@ -42,17 +42,17 @@ struct BackboneShape {
   int64_t decoder_start = -1;   ///< encoder-decoders: the first token of every output
   bool has_lm_head = false;     ///< a head over the vocabulary (language model or masked language model)
   bool has_pooler = false;      ///< a pooler for `[CLS]`
-  /// The attentions that prefixes may precede, and their sizes.
+  /// The attention sites that accept prefixes, and their sizes.
   struct Site {
     PrefixSite site = PrefixSite::self;
     int64_t layers = 0, kv_heads = 0, head_dim = 0;
   };
   std::vector<Site> sites;
-  /// [layers] the sliding window of each layer's self-attention (AttentionLayout::window), 0 where a layer has none; empty: no layer
-  /// has one. Of models with one stack.
+  /// [layers] the sliding window of each layer's self-attention (AttentionLayout::window), 0 where a layer has none; empty: no
+  /// layer has one. Only for models with one stack.
   std::vector<int64_t> windows;
 
-  /// Whether it can generate text.
+  /// Whether the model can generate text.
   bool generates() const { return has_lm_head && (causal || encoder_decoder); }
 };
 
@@ -70,29 +70,29 @@ struct OutputRequest {
   at::Tensor token_ids = {}; ///< [W] int64, on the backbone's device
 };
 
-/// What `Backbone::forward` is called with.
+/// Arguments of `Backbone::forward`.
 struct ForwardArgs {
   const Batch& batch;
   const BatchConditioning& conditioning;
-  /// When not null: receives keys and values of the tokens of this call (of the answer side). Where it is the batch's own cache,
-  /// tokens of a sequence that continues a cached sequence are appended to that one, and at most one sequence may continue each.
-  /// Every other sequence of the side becomes a new cached sequence, in order, which begins with its parent's tokens.
+  /// When not null: receives keys and values of the tokens of this call (of the answer side). If it is the batch's own cache, the
+  /// tokens of a sequence that continues a cached sequence are appended to that cached sequence; at most one sequence may continue
+  /// each. Every other sequence of the side becomes a new cached sequence, in order, starting with its parent's tokens.
   KvCache* cache_out = nullptr;
-  /// Return hidden states of all tokens instead of the selected ones.
+  /// Return hidden states of all T tokens instead of the A selected ones.
   bool all_tokens = false;
-  /// Run only this many layers, and return the input of the next one, without the final norm; -1: all. With fewer than all, hidden
+  /// Run only this many layers and return the input of the next one, without the final norm; -1: all. With fewer than all, hidden
   /// states of all tokens of the input side are returned, and `cache_out` must be null.
   int64_t layers = -1;
 };
 
-/// What `Backbone::project` is called with.
+/// Arguments of `Backbone::project`.
 struct ProjectArgs {
-  const at::Tensor& hidden; ///< [n, hidden], as `forward` returned it
+  const at::Tensor& hidden; ///< [n, hidden], as returned by `forward`
   const OutputRequest& request;
   at::Tensor targets = {}; ///< [n] int64 token ids, for target_log_probs; entries of -1 give 0
 };
 
-/// The two matrices with a row per token.
+/// The two matrices with one row per token of the vocabulary.
 enum class TokenTable { input, output };
 
 /// A linear layer whose output a Conditioning may update (LowRankUpdate, Rescaling).
@@ -107,27 +107,27 @@ public:
   virtual ~Backbone() = default;
 
   virtual const BackboneShape& shape() const = 0;
-  /// Where the weights are, and so where batches and trained tensors belong.
+  /// The device of the weights. Batches and trained tensors must be on it.
   virtual at::Device device() const = 0;
 
-  /// Rows `ids` [n] of a table as float32 [n, width]. The input table holds the word embeddings, the output table the weights of
-  /// the vocabulary head.
+  /// Rows `ids` [n] int64 of a table as float32 [n, width]. The input table holds the word embeddings, the output table the weights
+  /// of the vocabulary head.
   virtual at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const = 0;
   /// `vectors` [n, width] times every row of a table: [n, vocabulary] float32. The table is not copied.
   virtual at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const = 0;
 
-  /// Last hidden states of the selected tokens: [A, hidden] (or [T, hidden]), in the weights' dtype. Differentiable in
-  /// everything that the conditioning holds.
+  /// Last hidden states of the selected tokens: [A, hidden] (or [T, hidden], see ForwardArgs), in the weights' dtype.
+  /// Differentiable in all float tensors of the conditioning.
   virtual at::Tensor forward(const ForwardArgs& args) const = 0;
 
-  /// What `args.request` asks for, at hidden states that `forward` returned. Differentiable.
+  /// The outputs that `args.request` asks for (OutputRequest::Kind), from hidden states that `forward` returned. Differentiable.
   virtual at::Tensor project(const ProjectArgs& args) const = 0;
 
-  /// The weights by name, as the checkpoint spells them: all that the model computes with, without gradients unless they are
-  /// replaced (Tuner::replaced_weights), and possibly stored in blocks (parts/stored/stored_matrix.hpp). The map stays the same, and
-  /// the reference valid, as long as the backbone; it throws nothing.
+  /// All weights that the model computes with, by their names in the checkpoint: without gradients unless they are replaced
+  /// (Tuner::replaced_weights), and possibly stored matrices (parts/stored/stored_matrix.hpp). The map does not change, and the
+  /// reference is valid, for the backbone's lifetime. Never throws.
   virtual const std::map<std::string, at::Tensor>& weights() const = 0;
-  /// The linear layers inside its blocks, in the order of computation. Embeddings and heads are not among them. Constant, as `weights`.
+  /// The linear layers inside its Transformer layers, in order of computation, without embeddings and heads. Constant, as `weights`.
   virtual const std::vector<LinearLayer>& linear_layers() const = 0;
 };
 

@@ -47,7 +47,7 @@ struct Side {
   std::vector<int64_t> parent;
   /// [S] the card that each sequence belongs to, parents included.
   std::vector<int64_t> cards;
-  /// [S] the input (index among the examples of its card in this batch) that each sequence belongs to; -1: of a card that is not
+  /// [S] the input (index among the examples of its card in this batch) that each sequence belongs to; -1: its card is not
   /// input-dependent. Empty when no card of the batch is.
   std::vector<int64_t> inputs;
   /// [S] the sequence of Batch::cache that each continues (its parent does, where it has one: then -1 here); -1: none. Empty:
@@ -68,10 +68,10 @@ struct Side {
   int64_t num_sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
 };
 
-/// What a backbone reads: one or two sides, the selected tokens, and what each entry (one prompt of one example) is.
+/// The input of a backbone: one or two sides, the selected tokens, and a description of each entry (one prompt of one example).
 struct Batch {
   Side input;
-  /// The decoder's side of an encoder-decoder; answers are there when it is present.
+  /// The decoder's side of an encoder-decoder; when present, it holds the answers.
   std::optional<Side> output;
   /// [output sequences] the input sequence that each attends to; several may share one. Empty where the cache holds what is
   /// attended to.
@@ -90,14 +90,14 @@ struct Batch {
   /// [A] where each selected token came from.
   std::vector<TokenOrigin> answer_origin;
 
-  /// Entries: one per prompt. An example has one prompt or several; its entries are neighbours, are never split across batches,
+  /// Entries: one per prompt. An example has one prompt or several; its entries are adjacent, are never split across batches,
   /// and differ in choice, variant or candidate.
   std::vector<const Example*> examples;
   std::vector<int64_t> choices;    ///< Prompt::choice
   std::vector<int64_t> variants;   ///< Prompt::variant
   std::vector<int64_t> candidates; ///< which of Verbalizer::given_answers is in the answer slots
   std::vector<int64_t> cards;
-  /// The sequence that holds an entry's own tokens (parents belong to none), on the side of the answers.
+  /// [E] the sequence that holds an entry's own tokens (parents belong to no entry), on the answer side.
   std::vector<int64_t> sequence_of;
   /// [E] gold labels; -1: unknown.
   at::Tensor labels;
@@ -106,12 +106,12 @@ struct Batch {
   std::shared_ptr<const KvCache> cache;
 
   int64_t size() const { return static_cast<int64_t>(examples.size()); }
-  /// Whether entry `e` belongs to another example than the entry before it.
+  /// Whether entry `e` belongs to a different example than the entry before it.
   bool begins_example(int64_t e) const {
     return e == 0 || examples[static_cast<std::size_t>(e)] != examples[static_cast<std::size_t>(e) - 1] ||
            cards[static_cast<std::size_t>(e)] != cards[static_cast<std::size_t>(e) - 1];
   }
-  /// The side of the answers.
+  /// The side that holds the answers.
   const Side& answer_side() const { return output ? *output : input; }
 };
 

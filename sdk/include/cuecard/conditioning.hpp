@@ -14,10 +14,10 @@
 
 namespace cuecard {
 
-/// Mode of a forward pass. Whatever a component draws in it comes from Random(seed, stream) with a stream of its own, so that
-/// a step can be repeated.
+/// Mode of a forward pass. Components draw random numbers from Random(seed, stream), each with a stream of its own, so that a step
+/// is reproducible.
 struct Pass {
-  bool training = false; ///< the loss is used: dropout on trained tensors, terms that only training has
+  bool training = false; ///< the loss is used: dropout on trained tensors, loss terms of training only
   uint64_t seed = 0;     ///< differs from step to step
 };
 
@@ -28,14 +28,14 @@ enum class PrefixSite {
   cross,   ///< the decoder's cross-attention over the encoder
 };
 
-/// Trained keys and values that precede every layer's own (Li & Liang 2021, section 4; Liu et al. 2022, "P-Tuning v2"). Keys
-/// are final: a rotary model does not rotate them.
+/// Trained keys and values that precede every layer's own (Li & Liang 2021, section 4; Liu et al. 2022, "P-Tuning v2"). Keys are
+/// used as they are: a rotary model does not rotate them.
 struct Prefix {
   PrefixSite site = PrefixSite::self;
   at::Tensor key, value; ///< [layers, P, kv_heads, head_dim] of that site, float32
-  /// By how many positions it shifts the tokens after it: P where it counts as P tokens, 0 where it does not.
+  /// How many positions it shifts the tokens after it: P if it counts as P tokens, 0 if it does not.
   int64_t positions = 0;
-  /// The only input that it applies to, an index into ConditionArgs::inputs; -1: all.
+  /// The one input that it applies to, an index into ConditionArgs::inputs; -1: all.
   int64_t input = -1;
 };
 

@@ -1,7 +1,7 @@
 /// A model's configuration as flat typed values, so that backbone plugins need no JSON library.
 ///
-/// Keys are those of Hugging Face's `config.json`; nested objects are joined by dots (`rope_scaling.factor`). A
-/// null is absent.
+/// Keys are those of Hugging Face's `config.json`; keys of nested objects are joined by dots (`rope_scaling.factor`). A null counts
+/// as absent.
 #pragma once
 
 #include <cstdint>
@@ -30,13 +30,12 @@ public:
   const std::map<std::string, Value, std::less<>>& values() const { return values_; }
   const std::string& origin() const { return origin_; }
 
-  /// The same values with other names for some keys, {from, to}. Where a file has both, the value under `from` counts, as in
-  /// transformers, whose configurations read several families' keys by one name.
+  /// The same values with some keys renamed, {from, to}. If a file has both, the value under `from` takes precedence, as in
+  /// transformers, whose configurations map several families' keys to one attribute.
   Configuration renamed(const std::vector<std::pair<std::string, std::string>>& names) const;
 
-  /// The value of `key`. A missing key, a value of another type, or an integer outside [low, high] is a
-  /// DataError that names the file, the key, what was found and what was expected. Integers are read as
-  /// numbers, not the reverse.
+  /// The value of `key`. A missing key, a value of another type, or an integer outside [low, high] is a DataError that names the
+  /// file, the key, what was found and what was expected. An integer is also accepted as a number, but not the reverse.
   int64_t integer(std::string_view key, int64_t low = 0, int64_t high = int64_t{1} << 32) const;
   double number(std::string_view key) const;
   bool boolean(std::string_view key) const;

@@ -1,4 +1,4 @@
-/// Errors that a person reads: one sentence that says what was found, what was expected and what to do.
+/// User-facing errors: one sentence that says what was found, what was expected and what to do.
 ///
 /// The kind decides the exit code of the host program; the text never carries a stack trace.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace cuecard {
 
-/// The common root, so that a program can catch all of them. Exit code 1 when nothing better is known.
+/// The base class of all errors. Exit code 1 if no more specific one applies.
 class CUECARD_API Error : public std::runtime_error {
 public:
   explicit Error(const std::string& text, int exit_code = 1);
@@ -23,7 +23,7 @@ private:
   int exit_code_;
 };
 
-/// A wrong flag, option, or combination of them. Exit code 2.
+/// An invalid flag, option, or combination of them. Exit code 2.
 class CUECARD_API UsageError : public Error {
 public:
   explicit UsageError(const std::string& text);
@@ -52,8 +52,7 @@ private:
   std::string plugin_, component_, method_;
 };
 
-/// Work that was stopped on request (Ctrl-C, or a host that set its cancel flag). Not a failure: what was best
-/// so far is kept.
+/// Work that was stopped on request (Ctrl-C, or a host that set its cancel flag). Not a failure: the best result so far is kept.
 class CUECARD_API Cancelled : public Error {
 public:
   Cancelled();
@@ -64,7 +63,7 @@ public:
 /// of it.
 CUECARD_API std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-/// ` Did you mean "x"?`, or "" when nothing is near: the tail of every message about an unknown name.
+/// ` Did you mean "x"?`, or "" when nothing is near: the end of every message about an unknown name.
 CUECARD_API std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 } // namespace cuecard

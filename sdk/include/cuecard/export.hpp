@@ -1,4 +1,4 @@
-/// Marks what the SDK's shared library shows to plugins and hosts; everything else is hidden.
+/// Marks the symbols that the SDK's shared library exports to plugins and hosts; all others are hidden.
 #pragma once
 
 #define CUECARD_API __attribute__((visibility("default")))

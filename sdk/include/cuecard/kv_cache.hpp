@@ -11,10 +11,10 @@ namespace cuecard {
 
 struct KvCachePool;
 
-/// A set of cached sequences. Sequences may share tokens, so a common prefix (a soft prompt, demonstrations, the text before
-/// beams) is stored once. Where and how keys and values are stored is private to the SDK: backbones read and extend a cache
-/// through ForwardPass (parts/attention/forward_pass.hpp), never directly, so that paged and device-resident caches can take the
-/// place of today's pool.
+/// A set of cached sequences. Sequences may share tokens, so a common prefix (a soft prompt, demonstrations, the text before beams)
+/// is stored once. Where and how keys and values are stored is private to the SDK: backbones read and extend a cache through
+/// ForwardPass (parts/attention/forward_pass.hpp), never directly, so that paged and device-resident caches can replace the current
+/// pool.
 ///
 /// Sequences are numbered from 0 in the order in which they were created. An invalid number is undefined behaviour.
 /// Threads: const functions may run concurrently.
@@ -30,7 +30,7 @@ public:
   int64_t num_sequences() const;
   /// Cached tokens of a sequence.
   int64_t length(int64_t sequence) const;
-  /// Position id of the token that follows. Differs from `length` where a prefix counts as positions, or late soft tokens do not.
+  /// Position id of the next token. Differs from `length` where a prefix counts as positions, or late soft tokens do not.
   int64_t next_position(int64_t sequence) const;
   /// Memory of all keys and values.
   int64_t bytes() const;
@@ -44,7 +44,7 @@ public:
   /// A cache of the sequences `which`, in that order, in storage of its own.
   KvCache select(const std::vector<int64_t>& which) const;
 
-  /// For the SDK's own parts.
+  /// For use inside the SDK only.
   KvCachePool& pool() { return *pool_; }
   const KvCachePool& pool() const { return *pool_; }
 

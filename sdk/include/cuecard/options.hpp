@@ -1,5 +1,5 @@
-/// Options of a component: declared once, as constant data in the plugin's manifest; validated by the host;
-/// read typed.
+/// Options of a component: declared once, as constant data in the plugin's manifest; validated by the host; read through typed
+/// accessors.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,7 @@ public:
   void set(std::string name, Value value) { values_[std::move(name)] = std::move(value); }
   const std::map<std::string, Value, std::less<>>& values() const { return values_; }
 
-  /// Asking for a name that was not declared, or as another type, is the plugin's own mistake:
-  /// std::logic_error.
+  /// std::logic_error for a name that was not declared, or that has another type: an error in the plugin.
   bool flag(std::string_view name) const;
   int64_t integer(std::string_view name) const;
   double number(std::string_view name) const;

@@ -1,7 +1,7 @@
 /** The binary contract between a host and a plugin, readable as C11 and C++20.
  *
  * A plugin is a shared library that exports one constant data symbol, `cuecard_plugin`. A host reads it before anything else of
- * the library is used: magic, then sizes, then versions and flags. Only when all of them match does a C++ object cross, through
+ * the library is used: magic, then sizes, then versions and flags. Only if all of them match is a C++ object exchanged, through
  * `create`. All strings are UTF-8, constant, and never null unless stated.
  *
  * Versions, and how each part may grow:
@@ -76,7 +76,7 @@ enum cuecard_option_type {
   CUECARD_CARD = 6  /* a card: the host passes the state of its tuner to `prepare`; of tuners and verbalizers */
 };
 
-/** What an option of a tuner means for a state that another tool trained (Tuner::adopt): the host sets it to what fits. */
+/** What an option of a tuner means for a state that another tool trained (Tuner::adopt): the host sets it to match that state. */
 enum cuecard_option_role {
   CUECARD_ROLE_NONE = 0,
   CUECARD_ROLE_LENGTH = 1,           /* integer: number of virtual tokens */
@@ -95,26 +95,26 @@ typedef struct cuecard_option_v1 {
   const char* name;  /* kebab-case */
   uint32_t type;     /* cuecard_option_type */
   uint32_t role;     /* cuecard_option_role */
-  const char* value; /* the default, as a person would type it */
+  const char* value; /* the default, as a user would type it */
   double minimum;    /* of an integer or number; both 0: any */
   double maximum;
   const char* choices; /* allowed texts separated by '|'; "" : any */
   const char* help;    /* one line */
   const char* source;  /* where the default comes from: a paper's section, a measurement */
   const char*
-      needs; /* "OPTION=VALUE|VALUE": values of another option, with which alone this one is used; "": always used */
+      needs; /* "OPTION=VALUE|VALUE": values of another option for which this one is used; "": always used */
 } cuecard_option_v1;
 
 /** Why `create` or `describe` failed. */
 typedef struct cuecard_failure {
-  char text[2048];   /* filled by `create` when it returns null: zero-terminated UTF-8 */
+  char text[2048];   /* filled on failure: zero-terminated UTF-8 */
   int32_t exit_code; /* 2: the options are wrong; 3: the data are; anything else: the plugin failed */
 } cuecard_failure;
 
 /** A backbone, template, verbalizer or tuner that a plugin offers. */
 typedef struct cuecard_component_v1 {
   uint32_t kind;         /* cuecard_component_kind */
-  uint32_t kind_version; /* version of that interface: CUECARD_TUNER_VERSION and its like */
+  uint32_t kind_version; /* version of that interface: CUECARD_TUNER_VERSION etc. */
   uint32_t trains;       /* cuecard_trains */
   uint32_t option_count;
   uint32_t option_size; /* sizeof(cuecard_option_v1) */
@@ -153,7 +153,7 @@ typedef struct cuecard_plugin_v1 {
   const char* id;          /* kebab-case; the stem of the library's file name */
   const char* version;
   const char* license;  /* SPDX */
-  const char* compiler; /* for people; never compared */
+  const char* compiler; /* for information only; never compared */
   const char* homepage;
   const cuecard_component_v1* components;
 } cuecard_plugin_v1;

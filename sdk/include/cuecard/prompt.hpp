@@ -12,15 +12,15 @@ namespace cuecard {
 /// extends over several pieces belongs to the first that is not shortenable.
 struct Piece {
   enum class Kind {
-    text,    ///< words of the template
-    field,   ///< words of the example: never special tokens, whatever they spell
+    text,    ///< text of the template
+    field,   ///< text of the example: never special tokens, whatever it spells
     answer,  ///< a position that is predicted: the mask token, or the next token of a causal model
     soft,    ///< one virtual token with a trained embedding
     trigger, ///< one discrete token that a search chooses
     special, ///< one special token, by marker (mask eos bos sep cls pad) or as the vocabulary spells it
   };
   Kind kind = Kind::text;
-  /// The text to encode, for `text` and `field` (with its leading space, where the template has one); the marker or spelling, for
+  /// The text to encode, for `text` and `field` (with its leading space, if the template has one); the marker or spelling, for
   /// `special`; the given answer, for `answer` (teacher forcing, demonstrations), or "".
   std::string text;
   /// Name of the example's field, for `field`.
@@ -36,7 +36,7 @@ struct Piece {
   /// Bytes at the beginning of `text` that are not the field's own (the leading space).
   int32_t lead = 0;
   /// For `soft`: the first layer that sees this token (Liu et al. 2022, "Late Prompt Tuning", section 3); 0: it is part of the
-  /// input. Late soft tokens must come first in Prompt::prepended, all with the same layer, and count no position.
+  /// input. Late soft tokens must come first in Prompt::prepended, all with the same layer, and take up no positions.
   int64_t first_layer = 0;
 
   static Piece text_of(std::string words) { return of(Kind::text, std::move(words)); }
@@ -62,7 +62,7 @@ private:
   }
 };
 
-/// What the model is given for one example, or for one of its alternatives.
+/// The model's input for one example, or for one of its alternatives.
 struct Prompt {
   /// Precedes everything, the model's own leading special tokens included.
   std::vector<Piece> prepended;
@@ -70,14 +70,14 @@ struct Prompt {
   std::vector<Piece> input;
   /// Pieces of the output side of an encoder-decoder, after its first token (BackboneShape::decoder_start); empty elsewhere.
   std::vector<Piece> output;
-  /// Which of the example's alternatives this is (multiple choice, windows of a long text); 0 when there is one. The
+  /// Which of the example's alternatives this is (multiple choice, windows of a long text); 0 when there is only one. The
   /// verbalizer compares choices.
   int64_t choice = 0;
   /// Which member of an ensemble this is: the engine averages the scores of an example's variants.
   int64_t variant = 0;
 };
 
-/// Which tokens' hidden states a verbalizer uses. Templates lay prompts out for it; the engine finds the tokens.
+/// Which tokens' hidden states a verbalizer uses. Templates lay out prompts accordingly; the engine finds the tokens.
 struct OutputPositions {
   enum class Kind {
     answer_slots, ///< the answer slots
@@ -88,7 +88,7 @@ struct OutputPositions {
   };
   Kind kind = Kind::answer_slots;
   std::string field;
-  /// For `words` and `tokens`: the token of `sequence` as well, in its place among the others. Its TokenOrigin has no field.
+  /// For `words` and `tokens`: the token of `sequence` as well, in token order. Its TokenOrigin has no field.
   bool with_sequence = false;
 };
 

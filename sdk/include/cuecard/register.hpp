@@ -8,8 +8,8 @@
 ///   };
 ///   CUECARD_PLUGIN("my-plugin", "1.0.0", "Apache-2.0", "", components)
 ///
-/// `MyTuner` is made from `const cuecard::Options&`; a backbone from `const cuecard::BackboneArguments&`. All
-/// of it is constant data: a host can read it without running a line of the plugin.
+/// `MyTuner` is made from `const cuecard::Options&`; a backbone from `const cuecard::BackboneArguments&`. All of it is constant
+/// data: a host can read it without running any code of the plugin.
 #pragma once
 
 #include <cstddef>
@@ -34,10 +34,10 @@ class Configuration;
 struct BackboneArguments;
 struct BackboneShape;
 
-// Options. `value` is the default as a person would type it, `source` where it comes from (a paper's section, a measurement), and
-// `role` what it means for Tuner::adopt (cuecard_option_role).
+// Options. `value` is the default as a user would type it, `source` where the default comes from (a paper's section, a
+// measurement), and `role` what the option means for Tuner::adopt (cuecard_option_role).
 
-/// true or false.
+/// A Boolean: true or false.
 constexpr cuecard_option_v1 flag_option(const char* name, const char* value, const char* help,
                                         const char* source, cuecard_option_role role = CUECARD_ROLE_NONE) {
   return {name, CUECARD_FLAG, static_cast<uint32_t>(role), value, 0, 0, "", help, source, ""};
@@ -69,8 +69,8 @@ constexpr cuecard_option_v1 card_option(const char* name, const char* help, cons
   return {name, CUECARD_CARD, CUECARD_ROLE_NONE, "", 0, 0, "", help, source, ""};
 }
 
-/// The same option, which is used only with some values of another one: `needs` is "OPTION=VALUE|VALUE". A user who sets it without them
-/// gets an error instead of a value that has no effect.
+/// `option`, used only with some values of another one: `needs` is "OPTION=VALUE|VALUE". A user who sets it without them gets an
+/// error instead of a setting without effect.
 constexpr cuecard_option_v1 needing(const char* needs, cuecard_option_v1 option) {
   option.needs = needs;
   return option;
@@ -280,7 +280,7 @@ constexpr cuecard_plugin_v1 manifest(const char* id, const char* version, const 
 
 } // namespace cuecard
 
-/// Defines the symbol that hosts look for. `components` is a constexpr array of cuecard_component_v1.
+/// Defines the symbol `cuecard_plugin` that hosts look up. `components` is a constexpr array of cuecard_component_v1.
 #define CUECARD_PLUGIN(id, version, license, homepage, components)                                             \
   extern "C" CUECARD_API constexpr cuecard_plugin_v1 cuecard_plugin = cuecard::manifest(                       \
       id, version, license, homepage, components, sizeof(components) / sizeof((components)[0]));

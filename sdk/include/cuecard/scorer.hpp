@@ -1,4 +1,4 @@
-/// What the engine offers verbalizers and tuners: running prompts without gradients, and generating text.
+/// The engine's services for verbalizers and tuners: running prompts without gradients, and generating text.
 #pragma once
 
 #include <cstdint>
@@ -15,22 +15,22 @@
 
 namespace cuecard {
 
-/// What `Scorer::score` runs and computes.
+/// Arguments of `Scorer::score`.
 struct ScoreRequest {
-  /// Examples, rendered and edited as the task's pipeline does it.
+  /// Examples, rendered and edited as in the task's pipeline.
   std::vector<const Example*> examples;
   /// Or these prompts as they are, instead of examples.
   const std::vector<Prompt>* prompts = nullptr;
   OutputRequest output = {};
-  /// The tokens of each prompt to compute it at; only for `prompts`, examples use the verbalizer's.
+  /// The tokens of each prompt to compute `output` at. Only for `prompts`; examples use the verbalizer's.
   OutputPositions positions = {};
 };
 
-/// How text is generated. The defaults are greedy decoding.
+/// Decoding settings. The defaults are greedy decoding.
 struct GenerateSettings {
   int64_t max_length = 64, min_length = 0; ///< new tokens
   int64_t beams = 1, returns = 1;
-  double temperature = 0; ///< 0: greedy, or beam search; above: sampling
+  double temperature = 0; ///< 0: greedy, or beam search; above 0: sampling
   int64_t top_k = 0;      ///< 0: off
   double top_p = 1, min_p = 0;
   double repetition_penalty = 1, length_penalty = 1;
@@ -48,7 +48,7 @@ struct Generated {
   double log_prob = 0; ///< sum over the tokens, the end-of-sequence token included
 };
 
-/// Threads: used from the thread that it was given to.
+/// Threads: used only from the thread that it was given to.
 class CUECARD_API Scorer {
 public:
   virtual ~Scorer() = default;
@@ -58,7 +58,7 @@ public:
   virtual void score(const ScoreRequest& request,
                      const std::function<void(const at::Tensor& outputs, const Batch& batch)>& use) = 0;
 
-  /// The template's content-free prompts, edited as the tuner does it.
+  /// The template's content-free prompts, as edited by the tuner.
   virtual std::vector<Prompt> blank() = 0;
 
   /// Continuations of each prompt: `returns` texts each, best first.

@@ -1,8 +1,8 @@
 /// Turns an example into prompts.
 ///
-/// Lifecycle: created, `prepare` once, `load_state` for a saved card, then the rest. Threads: const functions may run concurrently after `prepare` has returned;
-/// the others are called from one thread while nothing else runs. Errors: UsageError for a template that is wrong, DataError for
-/// an example that can't be rendered; anything else is reported as a failure of the plugin.
+/// Lifecycle: created, `prepare` once, `load_state` for a saved card, then the rest. Threads: const functions may run concurrently
+/// after `prepare` has returned; the others are called from one thread while nothing else runs. Errors: UsageError for an invalid
+/// template, DataError for an example that can't be rendered; anything else is reported as a failure of the plugin.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +29,8 @@ struct PromptLayout {
   bool causal = false;
   bool encoder_decoder = false;
   int64_t decoder_start = -1;     ///< BackboneShape::decoder_start
-  OutputPositions positions = {}; ///< unless these are answer slots, a template needs no answer slot
-  /// In a masked model a given answer of k tokens is k mask tokens to be predicted. Where this is false a given answer is
-  /// refused.
+  OutputPositions positions = {}; ///< unless they are `answer_slots`, a template needs no answer slot
+  /// In a masked model, a given answer of k tokens becomes k mask tokens to predict. If false, a given answer is an error.
   bool masked_targets = false;
 };
 
@@ -39,14 +38,14 @@ struct PromptLayout {
 struct TemplateTarget {
   const Vocabulary& vocabulary;
   PromptLayout layout = {};
-  /// Contents of the files named by options of type CUECARD_FILE, by option. Empty where a card brings the template's state.
+  /// Contents of the files named by options of type CUECARD_FILE, by option. Empty when the template's state is loaded from a card.
   std::map<std::string, std::string> files = {};
 };
 
-/// What `Template::render` is called with.
+/// Arguments of `Template::render`.
 struct RenderArgs {
   const Example& example;
-  /// With answers, the k-th answer slot carries the k-th text (teacher forcing, demonstrations). Null: slots stay open.
+  /// If set, the k-th answer slot holds the k-th text (teacher forcing, demonstrations). Null: slots stay open.
   const std::vector<std::string>* answers = nullptr;
 };
 
@@ -55,13 +54,13 @@ class Template {
 public:
   virtual ~Template() = default;
 
-  /// Parses the template's text and binds it to a vocabulary. UsageError with line and column of the text.
+  /// Parses the template's text and binds it to a vocabulary. UsageError that gives line and column.
   virtual void prepare(const TemplateTarget& target) = 0;
 
   /// Names of the fields, and of side data as `meta.NAME`, that it reads.
   virtual std::vector<std::string> fields() const = 0;
 
-  /// The prompts of an example, at least one. DataError that names a field which the example lacks.
+  /// The prompts of an example, at least one. DataError, naming the field, if the example lacks one.
   virtual std::vector<Prompt> render(const RenderArgs& args) const = 0;
 
   /// The prompt with every field empty: the content-free input of contextual calibration (Zhao et al. 2021, section 5).
@@ -69,22 +68,22 @@ public:
 
   /// Soft slots by number.
   virtual const std::vector<SoftSlot>& soft_slots() const = 0;
-  /// Answer slots in one prompt.
+  /// Number of answer slots in one prompt.
   virtual int64_t answer_slots() const = 0;
 
-  /// Token ids in the trigger slots; -1 where none was chosen yet.
+  /// Token ids in the trigger slots; -1 where none has been chosen yet.
   virtual const std::vector<int64_t>& triggers() const = 0;
   virtual void set_triggers(const std::vector<int64_t>& ids) = 0;
 
   /// The template as a person would write it, with the tokens of `triggers` in their places.
   virtual std::string source() const = 0;
-  /// Becomes the template that `source` spells; slots are numbered anew. UsageError with line and column.
+  /// Replaces the template by `source` and renumbers its slots. UsageError that gives line and column.
   virtual void set_source(const std::string& source) = 0;
 
-  /// What the card stores of it besides `source`, such as what it read from `TemplateTarget::files`.
+  /// What the card stores besides `source`, such as data read from `TemplateTarget::files`.
   virtual ComponentState state() const { return {}; }
-  /// Loads what `state` returned, after `prepare` for the same vocabulary. DataError for a state that lacks something or does not fit:
-  /// it comes from a file. The default ignores it.
+  /// Loads what `state` returned, after `prepare` for the same vocabulary. The state comes from a file: DataError if it is
+  /// incomplete or does not fit. The default ignores it.
   virtual void load_state(const ComponentState&) {}
 };
 

@@ -1,4 +1,4 @@
-/// Owns what is trained and conditions the backbone with it.
+/// Owns the trainable tensors and conditions the backbone with them.
 ///
 /// Lifecycle: created, `prepare` once, then either `fit` (training) or `load_state` (a saved card), then `edit` and `condition` for
 /// every batch, and `state` to save. Threads: `edit` and `condition` are const and may be called concurrently, each with itself and
@@ -33,14 +33,14 @@ struct Task {
   Template& prompt_template;
   Verbalizer& verbalizer;
   std::vector<std::string> labels;
-  const std::vector<Example>* train = nullptr; ///< null when a card is only used
+  const std::vector<Example>* train = nullptr; ///< null at inference
   const std::vector<Example>* dev = nullptr;
   std::string metric = "accuracy"; ///< what Engine::evaluate_dev measures
   bool multi_label = false;        ///< VerbalizerTarget::multi_label
 };
 
-/// What a tuner is prepared for: one task or several. Backbone, vocabulary, templates and verbalizers outlive the tuner and may be
-/// kept; the rest may not.
+/// What a tuner is prepared for: one task or several. Backbone, vocabulary, templates and verbalizers outlive the tuner, which may
+/// keep references to them, but not to the rest.
 struct Problem {
   const Backbone& backbone;
   const Vocabulary& vocabulary;
@@ -52,7 +52,7 @@ struct Problem {
   std::map<std::string, ComponentState> cards = {};
 };
 
-/// What the engine offers a tuner that trains. One object per run, used from the thread that called `fit`.
+/// The engine's services for a tuner in training. One object per run, used only from the thread that called `fit`.
 class CUECARD_API Engine {
 public:
   virtual ~Engine() = default;
@@ -66,7 +66,7 @@ public:
   /// `batch_tokens`. A function of seed and step alone, so a run can resume at any step.
   virtual std::vector<Batch> training_batches(int64_t task, int64_t step) = 0;
   virtual int64_t steps_per_epoch(int64_t task) const = 0;
-  /// Renders the training examples again, after a change of the template or of what `edit` does.
+  /// Renders the training examples again, after a change to the template or to the effect of `edit`.
   virtual void rerender() = 0;
 
   /// The features that `Tuner::input_features` asks for, of the inputs of `batch`: [inputs, width] float32 without gradients, for
@@ -76,22 +76,22 @@ public:
   virtual at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                           const Pass& pass) = 0;
 
-  /// The task's metric on its development set (higher is better) with the tuner as it is now, without gradients; NaN when there
+  /// The task's metric on its development set (higher is better) for the tuner's current state, without gradients; NaN when there
   /// is no development set.
   virtual double evaluate_dev(int64_t task) = 0;
-  /// Runs prompts of task `task` with the tuner as it is now. Valid until the next call.
+  /// Runs prompts of task `task` with the tuner's current state. Valid until the next call.
   virtual Scorer& scorer(int64_t task) = 0;
 
-  /// The `state` that an interrupted run saved last, or empty when this run starts afresh. To be called once, first of all.
+  /// The `state` last saved by an interrupted run; empty for a new run. Call it once, before any other function.
   virtual TensorMap resume() = 0;
-  /// Reports that `step` steps are done. When a checkpoint is due the engine calls `state` for all that resuming from here needs
-  /// (trained tensors, optimizer moments, the best so far), and writes it atomically.
+  /// Reports that `step` steps are done. When a checkpoint is due, the engine calls `state` for everything needed to resume from
+  /// here (trained tensors, optimizer moments, the best state so far) and writes it atomically.
   virtual void checkpoint(int64_t step, const std::function<TensorMap()>& state) = 0;
 
-  /// Shows progress to people. Throws Cancelled when the run must stop; the tuner then keeps its best and returns.
+  /// Reports progress to the user. Throws Cancelled when the run must stop; the tuner then restores its best state and returns.
   virtual void progress(int64_t step, int64_t steps, double loss, double dev) = 0;
 
-  /// An optional service by name, or null; `find_extension` is the typed way. See cuecard/extensions/.
+  /// An optional service by name, or null; `find_extension` is the typed accessor. See cuecard/extensions/.
   virtual void* extension(std::string_view id);
 };
 
@@ -101,9 +101,9 @@ E* find_extension(Engine& engine) {
   return static_cast<E*>(engine.extension(E::id));
 }
 
-/// What `condition` wants to know of each input: a pooled vector of the frozen model. Such a tuner's soft prompts may depend on the
-/// input (Wu et al. 2022, "IDPG"; Liu et al. 2022, "Late Prompt Tuning"; Choi et al. 2023, "SMoP"); its tokens are then cached per
-/// input only.
+/// The features of each input that `condition` needs: a pooled vector from the frozen model. The soft prompts of such a tuner may
+/// depend on the input (Wu et al. 2022, "IDPG"; Liu et al. 2022, "Late Prompt Tuning"; Choi et al. 2023, "SMoP"), so its tokens are
+/// cached per input only.
 struct InputFeatures {
   enum class Kind {
     none,
@@ -118,7 +118,7 @@ struct InputFeatures {
   explicit operator bool() const { return kind != Kind::none; }
 };
 
-/// What `Tuner::condition` is called with.
+/// Arguments of `Tuner::condition`.
 struct ConditionArgs {
   int64_t task = 0;
   Pass pass = {};
@@ -127,12 +127,12 @@ struct ConditionArgs {
   at::Tensor inputs = {};
 };
 
-/// What `Tuner::edit` is called with.
+/// Arguments of `Tuner::edit`.
 struct EditArgs {
   const Example& example;
   int64_t task = 0;
   bool training = false; ///< the prompts are for training
-  /// Where `wants_representation`: [hidden] float32 on the CPU, the mean last hidden state at the tokens of the example's fields, in
+  /// If `wants_representation`: [hidden] float32 on the CPU, the mean last hidden state at the tokens of the example's fields, in
   /// its own prompt without edits. Undefined where the fields have no token, and for content-free prompts.
   at::Tensor representation = {};
 };
@@ -142,54 +142,55 @@ class CUECARD_API Tuner {
 public:
   virtual ~Tuner() = default;
 
-  /// Sizes and initialises what is trained, on the backbone's device. UsageError for options that don't fit the model or the tasks.
+  /// Creates and initialises the trainable tensors on the backbone's device. UsageError for options that don't fit the model or the
+  /// tasks.
   virtual void prepare(const Problem& problem) = 0;
 
-  /// Changes the rendered prompts of an example before tokenization: soft slots, demonstrations, variants. Soft slots of the
-  /// task's template keep their numbers 0 to n - 1; a tuner's own start at n. An answer piece with a text is one whose answer is
-  /// given and trained on: demonstrations use text pieces.
+  /// Changes the rendered prompts of an example before tokenization: soft slots, demonstrations, variants. Soft slots of the task's
+  /// template keep their numbers 0 to n - 1; the tuner's own start at n. An answer piece with a text is a given answer that is
+  /// trained on, so demonstrations use text pieces.
   virtual void edit(std::vector<Prompt>&, const EditArgs&) const {}
   /// Whether `edit` chooses by similarity (EditArgs::representation; Liu et al. 2022, "What Makes Good In-Context Examples for
   /// GPT-3?", section 3).
   virtual bool wants_representation() const { return false; }
 
-  /// What `condition` needs to know of each input.
+  /// The features of each input that `condition` needs.
   virtual InputFeatures input_features() const { return {}; }
-  /// What the trained tensors do to the backbone, for the examples of one task. Called once per step and task, or per batch where
-  /// `input_features` asks for any. Never reads a device tensor back.
+  /// The conditioning of the backbone for the examples of one task. Called once per step and task, or once per batch if
+  /// `input_features` asks for any. Must not wait for the device.
   virtual Conditioning condition(const ConditionArgs& args) const = 0;
 
-  /// Weights of its own instead of the backbone's, by the names of Backbone::weights: float32 leaves on its device, each of the shape
-  /// of the weight that it replaces; any other name or shape is an error. Called once, after `prepare`; the engine creates a
-  /// backbone that keeps these very tensors, so training and `load_state` must change them in place. The card of such a tuner has
-  /// batches of its own: prefer Conditioning::low_rank.
+  /// Weights that replace the backbone's, by the names of Backbone::weights: float32 leaves on its device, each of the shape of the
+  /// weight that it replaces; any other name or shape is an error. Called once, after `prepare`; the engine creates a backbone that
+  /// uses these tensors themselves, so training and `load_state` must change them in place. The card of such a tuner can't share
+  /// batches with other cards: prefer Conditioning::low_rank.
   virtual TensorMap replaced_weights() const { return {}; }
 
-  /// What is trained by gradients: float32 leaves with requires_grad on the backbone's device, none of them twice. Called after
-  /// `prepare`, `load_state` or `adopt`, by the gradient loop once per run: from then on the list and its tensors must stay the same
-  /// objects until `fit` returns. Empty (the default): nothing is.
+  /// The tensors trained by gradients: float32 leaves with requires_grad on the backbone's device, each listed once. Called after
+  /// `prepare`, `load_state` or `adopt`, by the gradient loop once per run: from then on the list and its tensors must stay the
+  /// same objects until `fit` returns. Empty (the default): none.
   virtual std::vector<ParameterGroup> parameters() { return {}; }
 
-  /// `request` with this method's defaults for what is empty.
+  /// `request` with its empty fields set to this method's defaults.
   virtual FitRequest defaults(const FitRequest& request) const { return request; }
 
   /// Trains. The default is the SDK's gradient loop over `parameters()` of the tuner and the verbalizers; searches override it.
-  /// On return the tuner holds the best state that was found.
+  /// On return the tuner holds the best state found.
   virtual FitReport fit(Engine& engine);
 
-  /// What inference needs for task `task`, an index into Problem::tasks, stored in that task's card. May share memory with what is
-  /// trained.
+  /// What inference needs for task `task`, an index into Problem::tasks, stored in that task's card. May share memory with the
+  /// trained tensors.
   virtual ComponentState state(int64_t task) const {
     (void)task;
     return {};
   }
-  /// Loads what `state` returned, after `prepare` for the same backbone and that task alone. DataError for a state that lacks
-  /// something, or whose tensors have another shape or hold integers: it comes from a file. The default ignores it.
+  /// Loads what `state` returned, after `prepare` for the same backbone and that task alone. The state comes from a file: DataError
+  /// if it is incomplete, or a tensor has another shape or holds integers. The default ignores it.
   virtual void load_state(const ComponentState&) {}
 
-  /// Takes what another tool trained, in the form that `condition` returns, after `prepare`. Returns whether it could; when not, `why`
-  /// is the reason: a clause without a full stop. The default always returns false. The manifest lists the kinds (`adopts`) and the
-  /// options that size the tuner for it (`role`).
+  /// Loads a conditioning that another tool trained, in the form that `condition` returns, after `prepare`. Returns whether it
+  /// could; if not, `why` is the reason: a clause without a full stop. The default always returns false. The manifest lists the
+  /// kinds (`adopts`) and the options that size the tuner for it (`role`).
   virtual bool adopt(const Conditioning& trained, std::string& why);
 };
 

@@ -1,4 +1,4 @@
-/// Says which output of the model it needs and where, turns that into label scores, and scores into a decision.
+/// Declares which model outputs it needs and at which tokens, maps them to label scores, and maps scores to decisions.
 ///
 /// Lifecycle: created, `prepare` (again when label words change), `load_state` for a saved card, then the rest. Threads: const
 /// functions may be called concurrently; all others need exclusive access. Errors, in every function: UsageError or DataError for
@@ -59,16 +59,16 @@ struct Scores {
 
 /// The prediction for one example.
 struct Decision {
-  /// The example's label, or one for each of its words (-1 for a word lost to truncation). With VerbalizerTarget::multi_label all
+  /// The example's label, or one for each of its words (-1 for a word that was truncated). With VerbalizerTarget::multi_label all
   /// labels that it has, ascending.
   std::vector<int64_t> labels;
-  /// One per label of the task: of a single label they sum to 1, with VerbalizerTarget::multi_label each is independent.
+  /// One per label of the task. They sum to 1; with VerbalizerTarget::multi_label they are independent.
   std::vector<double> probabilities;
   std::string text;            ///< a span of the input, "" for no answer, or the generated text
   double value = std::nan(""); ///< log-likelihood of `text`
 };
 
-/// What `Verbalizer::score` is called with.
+/// Arguments of `Verbalizer::score`.
 struct ScoreArgs {
   const at::Tensor&
       outputs; ///< [A, ...] what `output_request` asks for, at batch.answer_tokens, on the backbone's device
@@ -76,25 +76,25 @@ struct ScoreArgs {
   Pass pass = {};
 };
 
-/// What `Verbalizer::loss` is called with: `scores` as `score` returned them for `batch`.
+/// Arguments of `Verbalizer::loss`: `scores` as returned by `score` for `batch`.
 struct LossArgs {
   const Scores& scores;
   const Batch& batch;
 };
 
-/// What `Verbalizer::decide` is called with.
+/// Arguments of `Verbalizer::decide`.
 struct DecideArgs {
   const Scores& scores; ///< on the CPU
   const Batch& batch;
 };
 
-/// What `Verbalizer::given_answers` is called with.
+/// Arguments of `Verbalizer::given_answers`.
 struct GivenAnswersArgs {
   const Example& example;
   bool training = false; ///< the loss will be computed
 };
 
-/// What `Verbalizer::fit` is called with.
+/// Arguments of `Verbalizer::fit`.
 struct VerbalizerFitArgs {
   enum class Moment { before_training, after_training };
   Scorer& scorer;
@@ -109,8 +109,8 @@ class CUECARD_API Verbalizer {
 public:
   virtual ~Verbalizer() = default;
 
-  /// Binds it to the model and the labels, and initialises what is trained, on the backbone's device. UsageError for options, labels
-  /// or label words that it can't use. A second call forgets everything of the first.
+  /// Binds it to the model and the labels, and initialises its trainable tensors on the backbone's device. UsageError for options,
+  /// labels or label words that it can't use. A second call discards everything from the first.
   virtual void prepare(const VerbalizerTarget& target) = 0;
 
   /// The tokens whose hidden states it uses. Called before `prepare`, too.
@@ -120,11 +120,11 @@ public:
   virtual int64_t num_answer_slots() const { return 1; }
   /// Whether it can give an example several labels (VerbalizerTarget::multi_label). Called before `prepare`, too.
   virtual bool supports_multi_label() const { return false; }
-  /// What it needs at those tokens.
+  /// The model output that it needs at those tokens.
   virtual OutputRequest output_request() const = 0;
 
   /// Answers that fill the slots when an example is rendered, to score each of them as a continuation (Brown et al. 2020, section 2.4):
-  /// one prompt per element, which share the text before the slots; an element has one text per slot. Empty (the default): slots stay open.
+  /// one prompt per element, all sharing the text before the slots; an element has one text per slot. Empty (the default): slots stay open.
   virtual std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const;
 
   /// [labels]: the representative of each label. Labels with the same representative are the same answer (objects of a relation that are
@@ -132,15 +132,15 @@ public:
   virtual std::vector<int64_t> label_representatives() const { return {}; }
 
   /// Adjusts to the model's output for content-free input (Zhao et al. 2021, section 5; Holtzman et al. 2021, equation 3). Called once,
-  /// before training or where nothing is trained; a card brings the result in its state.
+  /// before training or where nothing is trained; a card stores the result in its state.
   virtual void calibrate(Scorer&) {}
-  /// Fits to labelled examples by other means than gradients: label-word search (Schick et al. 2020, "PETAL"), prototypes (Cui et al.
+  /// Fits to labelled examples without gradients: label-word search (Schick et al. 2020, "PETAL"), prototypes (Cui et al.
   /// 2022, "ProtoVerb"), thresholds. Called once before the tuner is trained and once after (VerbalizerFitArgs::moment).
   virtual void fit(const VerbalizerFitArgs&) {}
 
-  /// Differentiable.
+  /// Scores from the model's outputs. Differentiable.
   virtual Scores score(const ScoreArgs& args) const = 0;
-  /// Mean loss over the batch, a scalar on the device; never reads it back.
+  /// Mean loss over the batch, a scalar on the device; must not wait for the device.
   virtual at::Tensor loss(const LossArgs& args) const = 0;
   /// The number of terms in that mean, so that the batches of one step are weighted correctly: finite, 0 or more (0: no term, the
   /// loss is 0), and more than 0 for some batch of each step. Default: examples.
@@ -152,16 +152,16 @@ public:
 
   /// The texts in the answer slots when the answer is label `label` (demonstrations, initialisation), one per slot.
   virtual std::vector<std::string> answer_text(int64_t label) const = 0;
-  /// Set when a prediction is a text that the model generates in the open slot; `decide` is not called then.
+  /// Set when predictions are texts that the model generates in the open slot; `decide` is not called then.
   virtual std::optional<GenerateSettings> generation() const { return std::nullopt; }
 
-  /// What is trained by gradients, as Tuner::parameters: float32 leaves with requires_grad on the backbone's device. Called after
-  /// `prepare` or `load_state`; the list and its tensors stay the same objects while a run trains.
+  /// The tensors trained by gradients, as in Tuner::parameters: float32 leaves with requires_grad on the backbone's device. Called
+  /// after `prepare` or `load_state`; the list and its tensors stay the same objects while a run trains.
   virtual std::vector<ParameterGroup> parameters() { return {}; }
-  /// What the card stores of it.
+  /// What the card stores.
   virtual ComponentState state() const { return {}; }
-  /// Loads what `state` returned, after `prepare` for the same backbone and labels. DataError for a state that lacks something or whose
-  /// tensors have another shape: it comes from a file. The default ignores it.
+  /// Loads what `state` returned, after `prepare` for the same backbone and labels. The state comes from a file: DataError if it is
+  /// incomplete or a tensor has another shape. The default ignores it.
   virtual void load_state(const ComponentState&) {}
 };
 

@@ -1,6 +1,6 @@
-/// Text to token ids and back: what a template, verbalizer or tuner may ask of the backbone's tokenizer.
+/// The backbone's tokenizer as templates, verbalizers and tuners see it: text to token ids and back.
 ///
-/// Implemented in core/tokenizer; plugins receive it ready. All methods are const and may be called from any
+/// Implemented in core/tokenizer; the host passes it to plugins. All methods are const and may be called from any
 /// thread.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace cuecard {
 
-/// One token of an encoded text. `begin` and `end` are byte offsets into the text that was given.
+/// One token of an encoded text. `begin` and `end` are byte offsets into that text.
 struct Token {
   int64_t id = 0;
   uint32_t begin = 0;
@@ -31,7 +31,7 @@ struct TextPart {
 enum class TextContext {
   none,    ///< nothing, or virtual tokens only
   special, ///< a special token
-  text, ///< text that is already tokenized: the first token must not depend on it, and gets no mark of a text's beginning
+  text, ///< text that is already tokenized: the first token must not depend on it, and gets no start-of-text marker
 };
 
 /// Ids of the special tokens that a model may have.
@@ -44,12 +44,11 @@ class Vocabulary {
 public:
   virtual ~Vocabulary() = default;
 
-  /// Token ids of `text`, which is always taken as the text it is: no special tokens are added and look-alikes
-  /// of special tokens (`[SEP]`, `<|im_end|>`) are ordinary characters. Invalid UTF-8 is read as U+FFFD.
+  /// Token ids of `text`, taken literally: no special tokens are added, and spelled-out special tokens (`[SEP]`, `<|im_end|>`) are
+  /// ordinary characters. Invalid UTF-8 is read as U+FFFD.
   virtual std::vector<Token> encode(std::string_view text) const = 0;
 
-  /// As `encode`, but spelled-out special tokens become those tokens. For text that a person wrote as a prompt,
-  /// never for data.
+  /// As `encode`, but spelled-out special tokens become those tokens. For prompts that a person wrote, never for data.
   virtual std::vector<Token> encode_with_specials(std::string_view text) const = 0;
 
   /// Tokens of the parts as one text: a token may extend over several parts, and offsets are into their concatenation. A special
@@ -94,11 +93,11 @@ public:
   virtual std::span<const int64_t> sequence_prefix() const = 0;
   virtual std::span<const int64_t> sequence_suffix() const = 0;
 
-  /// Name of the model inside: "WordPiece", "BPE", "Unigram".
+  /// Name of the tokenization model: "WordPiece", "BPE", "Unigram".
   virtual std::string kind() const = 0;
 
-  /// The template by which the model's publisher writes chats, as text; "" where there is none. It is a program
-  /// and never run: parts/chat_format.hpp recognises the common ones.
+  /// The chat template of the model's publisher, as text; "" if there is none. It is a program and never run:
+  /// parts/template/chat_format.hpp recognises the common ones.
   virtual std::string chat_template() const { return {}; }
 };
 

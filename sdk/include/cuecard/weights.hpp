@@ -1,4 +1,4 @@
-/// Named tensors of a model, from wherever they are stored. Backbone plugins see this and never a path.
+/// Named tensors of a model, wherever they are stored. Backbone plugins read weights through this interface and never see a path.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +18,13 @@ public:
   virtual bool has(std::string_view name) const = 0;
   virtual std::vector<std::string> names() const = 0;
 
-  /// The tensor, frozen, on the device and in the floating-point type that the host chose. It may lie in a
-  /// read-only mapping of the file: never write into it. A missing name (with the nearest one) or another shape
-  /// is a DataError. `shape` entries of -1 match anything.
+  /// The tensor, frozen, on the device and in the floating-point type that the host chose. It may be a read-only mapping of the
+  /// file: never write to it. DataError for a missing name (the message gives the nearest one) or another shape. `shape` entries of
+  /// -1 match anything.
   virtual at::Tensor get(std::string_view name, at::IntArrayRef shape) const = 0;
 
-  /// The same for a matrix [out, in] that is only used by functions that accept stored matrices
-  /// (parts/stored/stored_matrix.hpp): the host may leave its elements as the file has them.
+  /// The same for a matrix [out, in] that is only used by functions that accept stored matrices (parts/stored/stored_matrix.hpp):
+  /// the host may keep its elements in the file's format.
   virtual at::Tensor matrix(std::string_view name, at::IntArrayRef shape) const { return get(name, shape); }
 };
 

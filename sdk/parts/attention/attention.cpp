@@ -113,9 +113,11 @@ at::Tensor attention(const at::Tensor& query, const std::vector<KeyValues>& sour
   if (strategy == AttentionStrategy::automatic)
     strategy = packable && !learns_bias ? AttentionStrategy::packed : AttentionStrategy::padded;
   if (strategy == AttentionStrategy::packed && half) {
-    // The order of the sums depends on how a sequence is split into shared and own tokens. In float64 that vanishes when the result is
-    // rounded to half precision; in float32 it would not, and layer by layer a text alone would drift away from one in a batch.
+    // The order of the sums depends on how a sequence is split into shared and own tokens. In float64 the difference vanishes when
+    // the result is rounded to half precision; in float32 it would not, and outputs for one text alone and in a batch would diverge
+    // layer by layer.
     std::vector<KeyValues> wide;
+    wide.reserve(sources.size());
     for (const KeyValues& source : sources)
       wide.push_back(source.key.defined() ? KeyValues{source.key.to(at::kDouble), source.value.to(at::kDouble)}
                                           : KeyValues());

@@ -47,7 +47,7 @@ at::Tensor buckets_of(const at::Tensor& distances, int64_t buckets, bool both_di
   return later + at::where(far < exact, far, (shared + exact).clamp_max(share - 1));
 }
 
-/// [keys] whether the query at `place` sees each key, as transformers' masks have it: with causal attention kv > q - window, else
+/// [keys] whether the query at `place` attends to each key, as in transformers' masks: with causal attention kv > q - window, else
 /// |q - kv| <= window / 2.
 at::Tensor visible(const AttentionLayout& layout, int64_t place, int64_t keys) {
   const at::Tensor distance = at::arange(keys, at::kLong) - place;

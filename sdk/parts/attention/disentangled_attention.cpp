@@ -17,7 +17,7 @@ namespace cuecard {
 
 namespace {
 
-/// Of each sequence, for query i and key j, the row of distance i - j, counted from `rows.begin`: [queries, keys].
+/// For each sequence, query i and key j: the row of distance i - j, counted from `rows.begin`: [queries, keys].
 struct Plan final : AttentionPlan {
   RowRange rows;
   std::vector<at::Tensor> row_of;

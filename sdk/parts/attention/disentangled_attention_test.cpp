@@ -78,7 +78,7 @@ TEST_CASE("scores have the terms of the formula, of prefix keys, too, and so hav
     for (const bool with_query : {true, false}) {
       CAPTURE(with_key);
       CAPTURE(with_query);
-      // Each sequence has terms of its own, as those of different cards have.
+      // Each sequence has its own terms, like sequences of different cards.
       std::vector<PositionTerms> terms(2);
       std::vector<at::Tensor> leaves{query, key, value, prefix_key, prefix_value};
       for (PositionTerms& each : terms) {

@@ -146,7 +146,7 @@ at::Tensor ForwardPass::enter(int64_t layer, const at::Tensor& x) const {
   for (const LateTokens& late : side_.late)
     if (late.layer == layer) {
       if (!args_.conditioning.late_embeddings.defined())
-        throw Error("the prompt has late soft slots, but the tuner gives no late embeddings for them.");
+        throw Error("the prompt has late soft slots, but the tuner returns no late embeddings for them.");
       const at::Tensor embeddings =
           args_.conditioning.late_embeddings.index_select(0, late.slots).to(x.scalar_type());
       return x.index_copy(0, late.tokens, embeddings);
@@ -247,7 +247,7 @@ void ForwardPass::find_updates(const Side& side) {
       tokens.indices = index_tensor(indices, side.ids.device());
     }
   };
-  std::vector<int64_t> selected_cards, selected_offsets{0}; // each selected token by itself
+  std::vector<int64_t> selected_cards, selected_offsets{0}; // each selected token on its own
   if (selects_tokens()) {
     std::size_t s = 0;
     for (const int64_t token : args_.batch.answer_tokens_host) { // ascending
@@ -273,8 +273,8 @@ const ForwardPass::CardTokens& ForwardPass::tokens_of(int64_t card, bool selecte
 }
 
 at::Tensor ForwardPass::linear(const Linear& map, const at::Tensor& x, bool selected) const {
-  // Without gradients the tokens of a card are changed where they are: a copy of all tokens for each of many cards would take longer
-  // than their products.
+  // Without gradients, the tokens of a card are changed in place: copying all tokens for each of many cards would take longer than
+  // the matrix products.
   const bool in_place = !at::GradMode::is_enabled();
   return updated(map, x, [&](const at::Tensor& y, int64_t card, const auto& change) {
     const CardTokens& tokens = tokens_of(card, selected);
@@ -310,7 +310,7 @@ int64_t ForwardPass::card_of(int64_t token) const {
   return side_.cards.empty() ? -1 : side_.cards[static_cast<std::size_t>(after - side_.offsets.begin()) - 1];
 }
 
-/// `map(x)` with the updates of that layer: `apply(y, card, change)` is y with change(rows of y, rows of x) made to the rows of a card.
+/// `map(x)` with the updates of that layer: `apply(y, card, change)` is y with change(rows of y, rows of x) applied to a card's rows.
 template <class Apply>
 at::Tensor ForwardPass::updated(const Linear& map, const at::Tensor& x, const Apply& apply) const {
   const auto found = updates_.empty() ? updates_.end() : updates_.find(map.name);

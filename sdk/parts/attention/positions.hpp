@@ -12,13 +12,14 @@
 
 namespace cuecard {
 
-/// Of sequence `s`: its parent, the cached sequence that it continues (-1: none), and the numbers of its tokens and its late tokens.
+/// For sequence `s`: its parent, the cached sequence that it continues (-1: none), and the numbers of its tokens and of its late
+/// tokens.
 int64_t parent_of(const Side& side, int64_t s);
 int64_t cache_of(const Side& side, int64_t s);
 int64_t own_length(const Side& side, int64_t s);
 int64_t late_length(const Side& side, int64_t s);
 
-/// Added to the position of every token of each sequence: the end of its cached sequence, else the positions of its prefixes.
+/// [S] the offset of each sequence's positions: the end of its cached sequence, else the positions of its prefixes.
 std::vector<int64_t> position_shift(const ForwardArgs& args, const Side& side, PrefixSite site);
 
 /// Number of positions of each sequence, including those of its parents. Late soft tokens have none.

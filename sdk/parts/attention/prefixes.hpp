@@ -19,7 +19,7 @@ std::vector<std::size_t> prefixes_of(const BatchConditioning& conditioning, cons
 /// The range of each of conditioning.prefixes among those of `site`, concatenated.
 std::vector<KeyRange> prefix_ranges(const BatchConditioning& conditioning, PrefixSite site);
 
-/// Appends layer `layer` of the prefixes of `site`, in the type of `sources[0]`, as source 2.
+/// Appends layer `layer` of the prefixes of `site`, in the dtype of `sources[0]`, as source 2.
 void add_prefixes(const BatchConditioning& conditioning, PrefixSite site, int64_t layer,
                   std::vector<KeyValues>& sources);
 

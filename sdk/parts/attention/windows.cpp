@@ -32,6 +32,7 @@ std::vector<int64_t> windows_in(const std::vector<bool>& sliding_layers, int64_t
   if (window == 0 || std::find(sliding_layers.begin(), sliding_layers.end(), true) == sliding_layers.end())
     return {};
   std::vector<int64_t> windows;
+  windows.reserve(sliding_layers.size());
   for (const bool slides : sliding_layers)
     windows.push_back(slides ? window : 0);
   return windows;

@@ -41,6 +41,7 @@ void extend(std::vector<KvCachePool::Range>& ranges, KvCachePool::Range range) {
 /// The tokens of `pool` in `ranges`, in that order.
 at::Tensor gathered(const at::Tensor& pool, const std::vector<KvCachePool::Range>& ranges) {
   std::vector<at::Tensor> parts;
+  parts.reserve(ranges.size());
   for (const KvCachePool::Range& range : ranges)
     parts.push_back(pool.narrow(0, range.begin, range.size()));
   return parts.empty() ? pool.narrow(0, 0, 0).clone() : at::cat(parts);

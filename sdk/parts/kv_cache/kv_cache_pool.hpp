@@ -25,7 +25,7 @@ struct CUECARD_API KvCachePool {
   std::vector<Layer> layers;
   /// [N] the tokens of each sequence, in order.
   std::vector<std::vector<Range>> ranges;
-  /// [N] position of the token that follows.
+  /// [N] position of the next token.
   std::vector<int64_t> next_position;
 
   /// Encoder-decoders: keys and values of encoder tokens, projected once, for each decoder layer; where each encoder sequence's

@@ -17,7 +17,7 @@ using namespace cuecard;
 
 namespace {
 
-/// Keys that hold the number of their token; values are the negative.
+/// Keys hold the number of their token, values its negative.
 at::Tensor keys_of(const std::vector<double>& numbers) {
   return at::tensor(numbers).view({-1, 1, 1}).expand({-1, 2, 3}).contiguous();
 }

@@ -11,7 +11,7 @@ namespace cuecard {
 
 namespace {
 
-/// `scale` as weights of that type have it: by way of float32, as transformers keeps it, also for float64.
+/// `scale` rounded to that dtype: through float32, as in transformers, also for float64.
 double rounded(double scale, at::ScalarType type) {
   return at::scalar_tensor(scale, at::kFloat).to(type).to(at::kDouble).item<double>();
 }

@@ -22,7 +22,7 @@ at::Tensor embed_tokens(const at::Tensor& table, const Side& side, const BatchCo
   if (!side.soft_tokens.defined() || side.soft_tokens.size(0) == 0)
     return words;
   if (!soft.defined())
-    throw Error("the prompt has soft slots, but the tuner gives no embeddings for them.");
+    throw Error("the prompt has soft slots, but the tuner returns no embeddings for them.");
   return words.index_copy(0, side.soft_tokens, soft.index_select(0, side.soft_slots).to(table.scalar_type()));
 }
 

@@ -30,7 +30,7 @@ public:
     const std::string spelled = spelling(name);
     return taken_[spelled] = shape.size() == 2 ? source_.matrix(spelled, shape) : source_.get(spelled, shape);
   }
-  /// A matrix whose rows are selected by other operators than those that accept stored matrices.
+  /// A matrix whose rows are selected by operators that don't accept stored matrices.
   at::Tensor table(const std::string& name, at::IntArrayRef shape) const {
     return taken_[spelling(name)] = source_.get(spelling(name), shape);
   }
@@ -73,7 +73,7 @@ void EncoderBackbone::take_encoder(const Weights& source) {
   const Spelled take(source, weights_, prefix_);
   const std::string words = prefix_ + "embeddings.word_embeddings.weight";
   std::vector<std::string> tables{words};
-  // Without the head's transform there is no head, whatever else there is of it.
+  // Without the head's transform there is no head, whichever of its other tensors exist.
   const bool headed = source.has(names.transform + ".weight");
   if (headed && !names.decoder.empty())
     tables.push_back(names.decoder + ".weight");

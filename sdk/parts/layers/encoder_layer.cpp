@@ -30,7 +30,7 @@ EncoderConfiguration::EncoderConfiguration(const Configuration& c, const Encoder
                     "\"; this backbone has \"absolute\".");
   if (c.boolean_or("is_decoder", false))
     throw DataError(c.origin() +
-                    ": is_decoder is true, so each token sees earlier ones only; this backbone is an "
+                    ": is_decoder is true, so each token attends only to earlier ones; this backbone is an "
                     "encoder, so it must be false.");
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("LayerNorm equals its definition, gradients included") {
 }
 
 TEST_CASE("linear equals a matrix product and its gradients, whichever library computes it") {
-  // 300 x 256 weights in float32 use oneDNN; 30 x 37, and float64, LibTorch's own product.
+  // 300 x 256 weights in float32 use oneDNN; 30 x 37, and float64, LibTorch's own matrix product.
   for (const int64_t rows : {0, 1, 2, 33})
     for (const auto& [out, in] : {std::pair<int64_t, int64_t>{300, 256}, {30, 37}}) {
       same(
@@ -140,7 +140,8 @@ TEST_CASE("logits of requested tokens are products in float32, also with half pr
     const at::Tensor found = project_to_vocabulary(states, head, bias, {states, logits}, "test");
     CHECK((found.scalar_type() == at::kFloat));
     CHECK(at::allclose(found.to(at::kDouble), wanted, 1e-5, 1e-4));
-    // Differences between words are those of the logits; what is common to them has the precision of the whole vocabulary.
+    // Differences between words are those of the logits; their common offset has the precision of the normalisation over the
+    // vocabulary.
     const at::Tensor p = project_to_vocabulary(states, head, bias, {states, log_probs}, "test").to(at::kDouble);
     CHECK(at::allclose(p - p.narrow(1, 0, 1), wanted - wanted.narrow(1, 0, 1), 1e-5, 1e-4));
     const double largest = exact.abs().max().item<double>();

@@ -21,7 +21,7 @@ using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std:
                                 std::string_view, c10::List<std::optional<at::Scalar>>,
                                 std::optional<std::string_view>);
 
-/// LibTorch's oneDNN product. None if LibTorch was built without it, or has it under another name.
+/// LibTorch's oneDNN matrix product. None if LibTorch was built without it, or names it differently.
 std::optional<c10::TypedOperatorHandle<OneDnnLinear>> find_one_dnn() {
   try {
     const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
@@ -36,7 +36,7 @@ const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& one_dnn() {
   return found;
 }
 
-/// oneDNN compiles code for each new number of rows, in about a millisecond: more than products with smaller weights take.
+/// oneDNN compiles code for each new number of rows, in about a millisecond: longer than products with smaller weights take.
 constexpr int64_t least_weights = 1 << 16;
 
 /// Slices of a matrix's columns are excluded: oneDNN has no fast code for weights that are not dense.

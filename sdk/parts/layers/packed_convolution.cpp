@@ -13,7 +13,7 @@ namespace cuecard {
 
 namespace {
 
-/// Where each token is when sequences lie end to end with `gap` rows after each, and after its late tokens.
+/// The row of each token if sequences are concatenated with `gap` rows after each, and after its late tokens.
 std::vector<int64_t> places_of(const Side& side, int64_t gap) {
   std::vector<int64_t> places;
   int64_t skipped = 0;

@@ -33,15 +33,15 @@ Rope::Scaling scaling_named(const Configuration& c, const std::string& name) {
   throw DataError(c.origin() + ": rotary scaling is \"" + name + "\"; known are " + known + ".");
 }
 
-/// The name that a parameter has in the file: transformers 5 keeps it in `rope_parameters`, in a part of its own where layers
-/// differ; 4 in `rope_scaling`. That of 5 where there is none.
+/// The key of a parameter in the file: transformers 5 stores it in `rope_parameters`, in separate sections where layers differ; 4
+/// in `rope_scaling`. If the file has neither, the key of 5.
 std::string spelled(const Configuration& c, const std::string& layers, const std::string& key) {
   const std::string now = "rope_parameters." + (layers.empty() ? "" : layers + ".") + key,
                     flat = "rope_parameters." + key, before = "rope_scaling." + key;
   return c.has(now) ? now : c.has(flat) ? flat : c.has(before) ? before : now;
 }
 
-/// The same, or a key at the top level.
+/// The same, or else a key at the top level.
 double number_anywhere(const Configuration& c, const std::string& layers, const std::string& key,
                        double fallback) {
   return c.number_or(spelled(c, layers, key), c.number_or(key, fallback));
@@ -63,8 +63,8 @@ double positive_or(const Configuration& c, const std::string& layers, const std:
   return c.has(spelled(c, layers, key)) ? positive(c, layers, key) : fallback;
 }
 
-/// The longest text in pre-training, as transformers 5 reads it: Phi-3's key at the top level counts first, and the model's positions
-/// where there is none at all.
+/// The longest text in pre-training, as transformers 5 reads it: Phi-3's key at the top level takes precedence; without any key,
+/// the model's positions.
 double original_positions(const Configuration& c, const std::string& layers) {
   const std::string key = "original_max_position_embeddings";
   const double value = layers.empty() && c.has(key)     ? c.number(key)
@@ -136,7 +136,7 @@ void Rope::read_yarn(const Configuration& c) {
       positive_or(c, layers_, "attention_factor",
                   scale != 0 && of_all != 0 ? temperature(factor_, scale) / temperature(factor_, of_all)
                                             : temperature(factor_, 1));
-  // The number of the frequency that turns `turns` times within the original positions.
+  // The index of the frequency that turns `turns` times within the original positions.
   const auto number_of = [&](double turns) {
     return static_cast<double>(dimensions_) * std::log(original_positions_ / (turns * 2 * M_PI)) /
            (2 * std::log(theta_));
@@ -206,7 +206,7 @@ at::Tensor Rope::inverse_frequencies(int64_t length) const {
   double* out = result.mutable_data_ptr<double>();
   for (int64_t i = 0; i < rotated() / 2; ++i) {
     double frequency = std::pow(theta, -2.0 * static_cast<double>(i) / size);
-    double kept = 1; // the share of the unscaled frequency
+    double kept = 1; // the weight of the unscaled frequency
     if (scaling_ == Scaling::linear)
       kept = 0;
     else if (scaling_ == Scaling::yarn)

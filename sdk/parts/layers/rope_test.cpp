@@ -1,4 +1,4 @@
-// Frequencies against the formulas of the papers; whole models with each kind are compared with transformers in tests/parity.
+// Frequencies against the formulas of the papers; models with each kind of scaling are compared with transformers in tests/parity.
 #include <cuecard/parts/layers/rope.hpp>
 
 #include <cmath>
@@ -33,7 +33,7 @@ at::Tensor plain(double theta, int64_t size) {
 } // namespace
 
 TEST_CASE("rotary frequencies are stretched as Llama 3.1 does") {
-  // 8192 positions; wavelengths (2 pi / f) below 8192 / 4 stay, above 8192 / 1 are 8 times as long.
+  // 8192 positions; wavelengths (2 pi / f) below 8192 / 4 are unchanged, above 8192 / 1 they are 8 times as long.
   const Values values{{"rope_parameters.rope_theta", 500000.0},
                       {"rope_parameters.rope_type", std::string("llama3")},
                       {"rope_parameters.factor", 8.0},
@@ -68,7 +68,7 @@ TEST_CASE("yarn leaves fast frequencies, divides slow ones, and raises attention
                       {"rope_scaling.original_max_position_embeddings", int64_t{1024}}};
   const Rope rope(configuration_of(values), 64);
   const at::Tensor ratio = rope.inverse_frequencies() / plain(10000, 64);
-  // Number of the frequency that turns b times in 1024 positions: 64 ln(1024 / (2 pi b)) / (2 ln 10000).
+  // Index of the frequency that turns b times in 1024 positions: 64 ln(1024 / (2 pi b)) / (2 ln 10000).
   const double first = std::floor(64 * std::log(1024 / (32 * 2 * M_PI)) / (2 * std::log(10000.0))),
                last = std::ceil(64 * std::log(1024 / (2 * M_PI)) / (2 * std::log(10000.0)));
   for (int64_t i = 0; i < 32; ++i) {

@@ -1,4 +1,4 @@
-/// Loops that the compiler vectorises for several processors, without raising the baseline of the whole library.
+/// Loops that the compiler vectorises for several instruction sets, without raising the baseline of the whole library.
 #pragma once
 
 #include <bit>
@@ -65,8 +65,8 @@ CUECARD_INLINE T in_lanes(int64_t count, const Term& term) {
 template <class T>
 CUECARD_INLINE T largest(const T* values, int64_t count) {
   T found[lanes];
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    found[lane] = -std::numeric_limits<T>::infinity();
+  for (T& lane : found)
+    lane = -std::numeric_limits<T>::infinity();
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes)
     for (int64_t lane = 0; lane < lanes; ++lane)

@@ -1,5 +1,5 @@
-// Stored matrices of every type against the same matrix dequantised and multiplied in float64. That dequantised blocks are those of ggml is
-// tested with recorded values in core/model/gguf/gguf_types_test.cpp.
+// Stored matrices of every type against the same matrix dequantised and multiplied in float64. Dequantised blocks are compared with
+// ggml's recorded values in core/model/gguf/gguf_types_test.cpp.
 #include <cuecard/parts/stored/stored_matrix.hpp>
 
 #include <array>
@@ -177,7 +177,7 @@ TEST_CASE("equal matrices are found equal, and what doesn't fit is refused") {
   CHECK_THROWS_WITH_AS(cuecard::linear(at::zeros({2, 32}), a), doctest::Contains("6 x 64"), Error);
   CHECK_THROWS_WITH_AS(cuecard::linear(at::zeros({2, 64}, at::kDouble), a), doctest::Contains("float32"),
                        Error);
-  // An operator that knows nothing of stored matrices has no memory to read.
+  // An operator without support for stored matrices has no memory to read.
   CHECK_THROWS(a.sum());
   CHECK_THROWS(a.index_select(0, at::tensor({0}, at::kLong)));
 }

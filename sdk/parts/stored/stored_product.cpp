@@ -1,6 +1,6 @@
-// Products with stored matrices. For many rows of x, panels of the matrix are dequantised into a scratch that stays in the
-// processor's cache and multiplied by `linear`, the platform's best product: dequantising is a small part of it then. For a few rows (generation)
-// a product is bound by memory, so each row of the matrix is dequantised into the first-level cache and used there.
+// Products with stored matrices. For many rows of x, panels of the matrix are dequantised into a buffer that stays in the CPU cache
+// and multiplied by `linear`, the platform's fastest matrix product, so dequantisation is a small part of the cost. For a few rows
+// (generation) the product is memory-bound, so each row of the matrix is dequantised into the L1 cache and used there.
 #include "stored/stored_rows.hpp"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ constexpr int64_t few = 8;                  ///< rows of x
 constexpr int64_t panel_elements = 1 << 20; ///< of float32: 4 MB
 constexpr int64_t chunk = 2048;             ///< elements of a row at a time, a multiple of every block: 8 KB
 
-/// Sixteen numbers in as many registers as the processor needs for them.
+/// Sixteen numbers in as many registers as the CPU needs for them.
 using Sixteen = float __attribute__((vector_size(64)));
 
 /// sums[i] += the inner product of row i of `Rows` rows of x with `row`. The rows share a loop, so that each number of `row` is
@@ -120,7 +120,7 @@ at::Tensor few_across(const at::Tensor& x, const StoredRows& w) {
   return y;
 }
 
-/// Calls `use(panel, begin, count)` for the rows of the matrix, a panel [count, width] at a time. Each thread keeps its scratch.
+/// Calls `use(panel, begin, count)` for the rows of the matrix, a panel [count, width] at a time. Each thread keeps its buffer.
 template <class Use>
 void for_panels(const StoredRows& w, const Use& use) {
   thread_local at::Tensor scratch;

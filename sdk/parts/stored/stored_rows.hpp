@@ -1,4 +1,4 @@
-/// What a stored matrix is made of, and products with it.
+/// The storage of a stored matrix, and products with it.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ struct StoredRows {
   }
 };
 
-/// Null for a usual tensor.
+/// Null for an ordinary tensor.
 const StoredRows* stored_rows(const at::Tensor& matrix);
 
 /// Rows `begin` to `end` into `out`, in parallel.

@@ -14,7 +14,7 @@ struct Ends {
   std::string bos, eos;
 };
 
-/// A format, how a chat template that writes it is recognised, and the special tokens that it needs.
+/// A format, the marks that identify its chat templates, and the special tokens that it needs.
 struct KnownFormat {
   std::string name;
   std::vector<std::string> marks; ///< the chat template contains all of them

@@ -17,7 +17,7 @@ enum class DecoderLayout {
   continuation, ///< T5 adapted to language modelling: the text ends at the slot; the decoder receives
                 ///< <extra_id_0>, if there is one
   mask,  ///< BART: one slot, a mask token; the decoder receives the token that begins every sequence, `<s>`
-  plain, ///< models fine-tuned from text to text: the whole text, and the decoder receives nothing
+  plain, ///< models fine-tuned on text-to-text tasks: the whole text, and the decoder receives nothing
 };
 
 /// The layout called `name`; "auto": the one that the vocabulary has tokens for.

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = TemplateItem::Kind;
 
-/// As a template item writes the text.
+/// The text as written in a template item.
 std::string quoted(const std::string& text) {
   std::string written = "\"";
   for (const char c : text) {
@@ -104,7 +104,7 @@ void append_field(const TemplateItem& item, const Example* example, std::size_t 
   }
   if (item.filter)
     value = filter_text(*item.filter, value);
-  // An empty field does not leave its leading space either.
+  // An empty field leaves no leading space.
   piece.text = value.empty() ? "" : item.prefix + value;
   piece.lead = value.empty() ? 0 : static_cast<int32_t>(item.prefix.size());
   pieces.push_back(std::move(piece));

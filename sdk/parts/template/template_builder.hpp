@@ -1,4 +1,4 @@
-/// Builds the parts of a GrammarTemplate's prompts from its parsed text, or refuses the text.
+/// Builds the parts of a GrammarTemplate's prompts from its parsed text, or rejects the text.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct BuiltTemplate {
   std::vector<std::vector<TemplatePart>> variants; ///< one, or the members of an ensemble
   std::vector<std::string> fields;
   std::vector<SoftSlot> soft_slots;
-  std::vector<int64_t> triggers;           ///< token ids, -1 where none was chosen
+  std::vector<int64_t> triggers;           ///< token ids, -1 where none has been chosen
   std::vector<TemplateItem> trigger_items; ///< where the text spells them
   int64_t answer_slots = 0;
   std::optional<DecoderLayout> decoder; ///< of an encoder-decoder
@@ -41,7 +41,7 @@ public:
                   const PromptLayout& layout)
       : settings_(settings), vocabulary_(vocabulary), layout_(layout) {}
 
-  /// UsageError with line and column of the text.
+  /// UsageError that gives line and column.
   BuiltTemplate build();
 
 private:
@@ -55,7 +55,7 @@ private:
   void add_soft(const TemplateItem& item);
   void add_triggers(const TemplateItem& item);
   void add_role(const TemplateItem& item, bool awaits_answer);
-  /// In a template with roles all text and fields belong to a turn, and answers to a turn of the assistant.
+  /// In a template with roles, all text and fields belong to a turn, and answers to an assistant turn.
   void check_turn(const TemplateItem& item, const ParsedTemplate& parsed) const;
   void add_piece(Piece::Kind kind, std::string text, int64_t slot, bool shortenable);
 

@@ -216,7 +216,7 @@ void read_short_form(const std::string& name, TemplateItem& item) {
   }
 }
 
-/// A piece that spells a marker exactly is that special token, however it was written.
+/// An item whose text is exactly a marker is that special token, whatever its key.
 void recognise_marker(TemplateItem& item) {
   const std::string name = marker_name(item.kind == Kind::text ? item.prefix + item.text : item.text);
   if ((item.kind == Kind::text || item.kind == Kind::special) && !name.empty()) {

@@ -160,8 +160,10 @@ double schedule_factor(const Schedule& schedule, int64_t step) {
     return 0.5 * (1.0 + std::cos(std::numbers::pi * done));
   if (schedule.name == "constant")
     return 1.0;
-  if (schedule.name == "exponential")
-    return std::pow(schedule.decay, static_cast<double>(step / std::max<int64_t>(1, schedule.steps_per_epoch)));
+  if (schedule.name == "exponential") {
+    const int64_t epochs = step / std::max<int64_t>(1, schedule.steps_per_epoch);
+    return std::pow(schedule.decay, static_cast<double>(epochs));
+  }
   throw UsageError("unknown schedule \"" + schedule.name +
                    "\"; there are \"linear\", \"cosine\", \"constant\" and \"exponential\"." +
                    did_you_mean(schedule.name, {"linear", "cosine", "constant", "exponential"}));

@@ -149,11 +149,10 @@ at::Tensor JointWordScores::uniform(double each) const {
 
 at::Tensor JointWordScores::blank_scores(Scorer& scorer) const {
   const std::vector<Prompt> blank = scorer.blank();
-  std::vector<Prompt>
-      given; // by prompt, then by candidate, which is how one example's entries of one prompt are
+  std::vector<Prompt> given; // by prompt, then candidate, in the order of an example's entries
   std::vector<at::Tensor> all;
   for (const Prompt& prompt : blank) {
-    // One call for each candidate: prompts without an example are told apart by nothing else.
+    // One call for each candidate, because nothing else distinguishes prompts without an example.
     std::vector<at::Tensor> by_candidate;
     for (const std::vector<std::string>& answer : answers_) {
       given = {prompt};

@@ -68,7 +68,7 @@ WordScores::WordScores(const LabelWords& words, MultiToken handler, const at::De
 }
 
 at::Tensor WordScores::operator()(const at::Tensor& logits) const {
-  // float64 stays float64, for checks against exact values.
+  // Keep float64, for checks against exact values.
   const at::Tensor wide = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
   at::Tensor tokens = wide.index_select(1, columns_);
   if (width_ == 1)

@@ -22,7 +22,7 @@ const Configuration configuration = testing::configuration_of({{"hidden_size", i
 
 } // namespace
 
-// Batches, caches, prefixes, updates and gradients are what `cuecard plugin check` looks at, in the test my-plugin-check.
+// Batches, caches, prefixes, updates and gradients are checked by `cuecard plugin check`, in the test my-plugin-check.
 TEST_CASE("one token without attention to others is the formula of one layer after another") {
   const testing::RandomWeights weights(1);
   const MyPlugin model(BackboneArguments{configuration, weights});
@@ -32,7 +32,7 @@ TEST_CASE("one token without attention to others is the formula of one layer aft
   };
   at::Tensor x = w.at("words.weight")[7] + w.at("positions.weight")[0];
   for (const std::string layer : {"layers.0.", "layers.1."}) {
-    x = x + linear(linear(x, layer + "value"), layer + "output"); // a single key has all the attention
+    x = x + linear(linear(x, layer + "value"), layer + "output"); // one key: its attention weight is 1
     x = x + linear(at::relu(linear(x, layer + "up")), layer + "down");
   }
   const at::Tensor found = model.forward({testing::batch_of({{7}}), {}});

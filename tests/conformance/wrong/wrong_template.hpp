@@ -18,7 +18,8 @@ public:
     return has("writes-another-source") ? "so " + GrammarTemplate::source() : GrammarTemplate::source();
   }
   cuecard::ComponentState state() const override {
-    return has("loads-another-state") ? cuecard::ComponentState{{}, {{"opening", "so"}}} : cuecard::ComponentState{};
+    return has("loads-another-state") ? cuecard::ComponentState{{}, {{"opening", "so"}}}
+                                      : cuecard::ComponentState{};
   }
   void load_state(const cuecard::ComponentState& state) override {
     if (has("loads-another-state") && !state.empty())

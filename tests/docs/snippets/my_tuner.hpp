@@ -1,4 +1,4 @@
-// The page's class under the name that its test has for it.
+// The page's class, under the name that the page's test uses.
 #pragma once
 
 #include <cuecard/error.hpp>

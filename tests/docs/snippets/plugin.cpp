@@ -52,7 +52,7 @@ constexpr cuecard_component_v1 components[] = {
     headed::components[0],
 };
 
-/// Pieces of classes, which do nothing: the conformance kit would say so.
+/// Fragments of classes, which do nothing: the conformance kit would refuse them.
 [[maybe_unused]] constexpr cuecard_component_v1 compiled_only[] = {
     cuecard::tuner<InputDependent>("input-dependent", "", CUECARD_TRAINS_TENSORS, options),
     cuecard::tuner<LowRank>("low-rank", "", CUECARD_TRAINS_TENSORS, options),

@@ -70,7 +70,7 @@ BatchConditioning everything(const Backbone& model, std::vector<at::Tensor>& lea
   return conditioning;
 }
 
-/// A training step's passes and a cached pass; by name what they give, on the CPU. `watch` is on while the device computes.
+/// A training step's passes and a cached pass; their results by name, on the CPU. `watch` is on while the device computes.
 std::map<std::string, at::Tensor> results(const Backbone& model, Batch batch,
                                           const std::function<void(bool)>& watch) {
   const at::Device device = model.device();

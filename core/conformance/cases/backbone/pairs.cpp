@@ -1,4 +1,4 @@
-// The case "backbone-pairs": the decoder of an encoder-decoder, which the other cases of backbones do not look at by itself.
+// The case "backbone-pairs": the decoder of an encoder-decoder, which the other backbone cases do not check by itself.
 #include <ATen/ops/cat.h>
 
 #include "conformance/cases/backbone/checked_backbone.hpp"

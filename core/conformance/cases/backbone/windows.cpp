@@ -12,13 +12,13 @@ namespace {
 
 constexpr int64_t tokens = 10, layers = 3;
 
-/// A tiny model with a small window under the names that the families' files have for it.
+/// A tiny model with a small window, under every key that the families' config.json files use for it.
 Configuration with_windows(const std::string& model_type) {
   Configuration configuration = tiny_configuration(model_type, layers);
   configuration.set("sliding_window", int64_t{3});
   configuration.set("use_sliding_window", true);
   configuration.set("max_window_layers", int64_t{0}); // Qwen: all layers slide
-  configuration.set("local_attention", int64_t{4});   // ModernBERT: of both sides
+  configuration.set("local_attention", int64_t{4});   // ModernBERT: on both sides
   return configuration;
 }
 
@@ -39,7 +39,7 @@ bool shows(int64_t window, bool causal, int64_t query, int64_t key) {
 void check_layers(const Backbone& model) {
   const BackboneShape& shape = model.shape();
   if (checks::shares_layers(model))
-    throw NotApplicable("its layers share their weights, so one can't be looked at by itself.");
+    throw NotApplicable("its layers share their weights, so one can't be tested alone.");
   require(std::ssize(shape.windows) == shape.layers,
           "it declares windows for " + std::to_string(shape.windows.size()) + " layers and has " +
               std::to_string(shape.layers) + ".");

@@ -1,4 +1,4 @@
-// The case "tuner-memory": what a run keeps does not grow with its steps.
+// The case "tuner-memory": the memory of a run does not grow with its steps.
 #include <malloc.h>
 
 #include "conformance/cases/tuner/observed_tuner.hpp"
@@ -10,8 +10,8 @@ namespace cuecard::conformance {
 namespace {
 
 constexpr int64_t rows_of_task = 4, warm = 20, rounds = 120;
-/// What that many rounds may leave: the engine's own losses and the allocator's small change (12 kB in 60 rounds, 16 kB in 600), but
-/// not the smallest tensor each, of which LibTorch allocates more than 300 bytes.
+/// The growth allowed for that many rounds: the engine's own list of losses and allocator overhead (12 kB in 60 rounds, 16 kB in
+/// 600), but less than one tensor per round, for which LibTorch allocates more than 300 bytes.
 constexpr int64_t most = rounds * 200;
 
 int64_t allocated_bytes() {

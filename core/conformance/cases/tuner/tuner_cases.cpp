@@ -119,7 +119,7 @@ std::string learns(const Subject& subject) {
   return for_each_model(subject, [&](const Model& model, const Family&) {
     const std::vector<Example> rows = planted_rows(rows_of_task, subject.seed);
     TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
-    // All examples in each step, so that the loss is that of one and the same function.
+    // All examples in each step, so that every step has the same loss function.
     const std::vector<float> losses =
         trained(model, pipeline, rows, short_training(steps, rows_of_task), subject.seed).report.losses;
     require(std::ssize(losses) == steps, "its report has " + std::to_string(losses.size()) + " losses for " +
@@ -151,7 +151,7 @@ std::string seed(const Subject& subject) {
   });
 }
 
-/// Ends a run as a kill does: what is a std::exception ends it with its best state.
+/// Ends a run like a kill: a std::exception would end it with its best state.
 struct Killed {};
 
 std::string resume(const Subject& subject) {
@@ -178,7 +178,7 @@ std::string resume(const Subject& subject) {
   });
 }
 
-/// Trained, and as it is after its card was read: a tuner's result may be a plain prompt.
+/// Trained, and loaded from its card: a tuner's result may be a plain prompt.
 TaskPipeline trained_pipeline(const Subject& subject, const Model& model, const std::vector<Example>& rows) {
   TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
   const TrainResult result = trained(model, pipeline, rows, short_training(4, 4), subject.seed);

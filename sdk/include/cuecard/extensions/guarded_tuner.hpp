@@ -1,5 +1,5 @@
-/// The tuner as the host calls it: what its functions throw and return is checked, and named in errors. The SDK's gradient loop asks for
-/// it, so that a failure in `condition` is reported as one of `condition` and not of `fit`.
+/// The tuner as the host calls it: exceptions and return values of its functions are checked, and errors name the function. The
+/// SDK's gradient loop uses it, so that a failure in `condition` is reported as a failure of `condition`, not of `fit`.
 ///
 ///     GuardedTuner* guarded = find_extension<GuardedTuner>(engine);
 ///     Tuner& self = guarded ? guarded->tuner() : *this;
@@ -19,7 +19,7 @@ public:
 
   virtual ~GuardedTuner() = default;
 
-  /// The one that `fit` was called for. Never call its `fit`.
+  /// The tuner whose `fit` is running. Never call `fit` on it.
   virtual Tuner& tuner() = 0;
 };
 

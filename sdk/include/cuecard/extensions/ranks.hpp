@@ -2,8 +2,8 @@
 ///
 ///     if (Ranks* ranks = find_extension<Ranks>(engine)) ...
 ///
-/// An engine whose run has a single process does not have it. A tuner that does not ask for it does the same on every rank, on whole
-/// batches.
+/// Engines of single-process runs don't have this extension. A tuner that does not use it does the same work on every rank, on
+/// whole batches.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace cuecard {
 
-/// Threads: as Engine. Every rank makes the same calls in the same order.
+/// Threads: as Engine. Every rank must make the same calls in the same order.
 class CUECARD_API Ranks {
 public:
   static constexpr std::string_view id = "cuecard.ranks/1";
@@ -26,9 +26,9 @@ public:
 
   /// This rank's part of `Engine::training_batches`, balanced by tokens; none when there are fewer examples than ranks.
   virtual std::vector<Batch> rank_batches(int64_t task, int64_t step) = 0;
-  /// The sum of `values`, [n] float32 on the CPU with the same n everywhere, over all ranks. The same, bit by bit, on each of them.
+  /// The sum of `values`, [n] float32 on the CPU with the same n on every rank, over all ranks. Bitwise identical on all of them.
   virtual at::Tensor sum(const at::Tensor& values) = 0;
-  /// The tensors of the first rank, copied into those of the others.
+  /// Copies the first rank's tensors into those of the other ranks.
   virtual void copy_from_first(const std::vector<at::Tensor>& tensors) = 0;
 };
 

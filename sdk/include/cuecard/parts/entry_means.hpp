@@ -1,4 +1,4 @@
-/// Pools the selected tokens of each entry of a batch.
+/// Mean pooling over the selected tokens of each entry of a batch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +8,8 @@
 
 namespace cuecard {
 
-/// Means of `values` [A, width], one row per selected token, over each entry: [entries, width] float32, on their device. Never waits
-/// for the device.
+/// Means of `values` [A, width], one row per selected token, over each entry: [entries, width] float32, on their device. Does not
+/// wait for the device.
 CUECARD_API at::Tensor entry_means(const at::Tensor& values, const Batch& batch);
 
 } // namespace cuecard

@@ -1,5 +1,4 @@
-/// Seeded random numbers that are the same on every machine and library version. One thread at a time per
-/// object.
+/// Seeded random numbers that are the same on every machine and with every library version. An object is not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -33,14 +32,14 @@ public:
   uint64_t bits() { return generator_(); }
   /// Uniform in [0, 1).
   double uniform();
-  /// Uniform among 0 to n - 1, without bias; n > 0.
+  /// Uniform in 0 to n - 1, without bias; n > 0.
   uint64_t below(uint64_t n);
   /// Standard normal (Box-Muller).
   double normal();
 
   /// 0 to n - 1 in random order (Fisher-Yates).
   std::vector<int64_t> permutation(int64_t n);
-  /// float32 on the CPU, values normal with the given deviation.
+  /// float32 on the CPU, normal values with mean 0 and the given standard deviation.
   at::Tensor normal_tensor(at::IntArrayRef shape, double deviation);
   /// The same, values uniform in [low, high).
   at::Tensor uniform_tensor(at::IntArrayRef shape, double low, double high);

@@ -1,8 +1,7 @@
-/// For tests of backbone plugins: what must hold for any weights of a model. A family's test makes a small
-/// float32 model (RandomWeights) and calls `conforms`; what only holds in causal models is checked in those.
-/// Models with an encoder and a decoder call `conforms_encoder_decoder`. Every check compares with a direct
-/// computation of the same numbers. Token ids up to 15 and 16 positions are used. The checks are in conformance/; a test includes this file
-/// alone.
+/// For tests of backbone plugins: properties that must hold for any weights of a model. A family's test creates a small float32
+/// model (RandomWeights) and calls `conforms`; properties of causal models are checked in those only. Models with an encoder and a
+/// decoder call `conforms_encoder_decoder`. Every check compares with a direct computation of the same numbers. Token ids up to 15
+/// and 16 positions are used. The checks are in conformance/; a test includes this file alone.
 ///
 /// Uses doctest, included after LibTorch, whose logging also defines CHECK.
 #pragma once
@@ -103,7 +102,7 @@ void conforms_encoder_decoder(const Configuration& configuration, const Weights&
   gradients_of_conditioning(make, weights, batch);
 }
 
-/// A configuration from "config.json", with `more` added to `values` or instead of what they have.
+/// A configuration from "config.json" with `values`, to which `more` adds or overrides keys.
 inline Configuration configuration_of(const std::map<std::string, Configuration::Value>& values,
                                       const std::map<std::string, Configuration::Value>& more = {}) {
   Configuration configuration("config.json");

@@ -12,7 +12,7 @@
 
 namespace cuecard::testing {
 
-/// Two layers with hidden states of 24, four heads that share two of keys and values, 50 tokens and 32 positions.
+/// Two layers, hidden size 24, four heads, two key/value heads, 50 tokens and 32 positions.
 inline std::map<std::string, Configuration::Value> small_llama() {
   return {{"num_hidden_layers", int64_t{2}},
           {"hidden_size", int64_t{24}},
@@ -24,7 +24,7 @@ inline std::map<std::string, Configuration::Value> small_llama() {
           {"max_position_embeddings", int64_t{32}}};
 }
 
-/// The words' embeddings before, and an RMS norm with an epsilon of 1e-6 after.
+/// Word embeddings before the layers, and an RMS norm with an epsilon of 1e-6 after them.
 inline OutsideLayers outside_llama_layers() {
   const auto embed = [](const Backbone& model, const at::Tensor& ids, const at::Tensor&) {
     return model.weights().at("model.embed_tokens.weight").index_select(0, ids);

@@ -5,7 +5,7 @@
 ///   std::logic_error with the operator's name, or LibTorch's own error where that checks first (elementwise
 ///   operators);
 /// - while a `Watch` is on, so does everything that would make the host wait for the device: reading a value,
-///   copying to the CPU, copying from it without `non_blocking`, operators whose result's size depends on values;
+///   copying to the CPU, copying from it without `non_blocking`, operators whose output size depends on values;
 /// - a tensor's data can't be read at its address: code that uses `data_ptr` ends with SIGSEGV.
 ///
 /// Linking a program with `cuecard::mirror` (libcuecard-mirror.so) registers the device, and so does opening that library.

@@ -1,4 +1,4 @@
-/// For tests of tuners that need no words: a vocabulary without any.
+/// For tests of tuners that need no tokens: an empty vocabulary.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,4 @@
-/// For tests of backbone plugins: a model whose tensors are drawn by seed, so that a family can be tested
-/// without a checkpoint.
+/// For tests of backbone plugins: a model with seeded random tensors, so that a family can be tested without a checkpoint.
 #pragma once
 
 #include <functional>
@@ -14,14 +13,14 @@ namespace cuecard::testing {
 
 class RandomWeights final : public Weights {
 public:
-  /// `absent` tells which names the checkpoint lacks; all others exist.
+  /// `absent` returns true for names that the checkpoint lacks; all others exist.
   explicit RandomWeights(uint64_t seed, std::function<bool(std::string_view)> absent = {})
       : seed_(seed), absent_(std::move(absent)) {}
 
   bool has(std::string_view name) const override { return !absent_ || !absent_(name); }
   std::vector<std::string> names() const override { return {}; }
 
-  /// Normal with deviation 0.25; depends on the seed and the name only.
+  /// Normal with standard deviation 0.25; depends only on the seed and the name.
   at::Tensor get(std::string_view name, at::IntArrayRef shape) const override {
     return Random(seed_, std::hash<std::string_view>{}(name)).normal_tensor(shape, 0.25);
   }

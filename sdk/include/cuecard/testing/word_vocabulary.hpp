@@ -12,7 +12,7 @@ namespace cuecard::testing {
 
 class WordVocabulary final : public Vocabulary {
 public:
-  /// Words and their tokens; `size` is one more than the largest id, which is the unknown token.
+  /// Words and their tokens; `size` is one more than the largest id, which is that of the unknown token.
   WordVocabulary(std::map<std::string, std::vector<int64_t>> words, int64_t size)
       : words_(std::move(words)), size_(size) {
     special_.unk = size - 1;

@@ -14,8 +14,8 @@ namespace cuecard {
 
 constexpr int64_t max_sources = 3;
 
-/// Neighbouring queries of one sequence, and the keys that any of them attends to. A sequence is a block, or several when it is long:
-/// memory for scores then grows with its length, not the square, and keys that causal attention or a window hides from all queries
+/// Consecutive queries of one sequence, and the keys that any of them attends to. A sequence is a block, or several when it is long:
+/// memory for scores then grows linearly with its length, and keys that causal attention or a window hides from all queries
 /// of a block are not computed.
 struct QueryBlock {
   int64_t first_query, queries;
@@ -62,7 +62,7 @@ private:
 /// Calls `work` with every block of sequence `s`, in order.
 template <class Work>
 void for_blocks(const AttentionLayout& layout, int64_t s, Work&& work) {
-  // A block of a window's size computes twice the keys that are seen; products of fewer than 32 rows are slow.
+  // A block of the window's size computes scores for twice the visible keys; products of fewer than 32 rows are slow.
   const int64_t size = layout.window > 0 ? std::clamp<int64_t>(layout.window, 32, 256) : 256;
   for (int64_t begin = layout.query_offsets[s]; begin < layout.query_offsets[s + 1]; begin += size)
     work(QueryBlock(layout, s, begin, std::min(begin + size, layout.query_offsets[s + 1])));
@@ -97,7 +97,7 @@ struct Pointers {
 struct PackedPlan final : AttentionPlan {
   AttentionLayout layout;
   at::Tensor table;       ///< RelativeBias::table from which `by_distance` was gathered, or undefined
-  at::Tensor by_distance; ///< [H, 2 * longest_keys - 1] in the query's type, or undefined
+  at::Tensor by_distance; ///< [H, 2 * longest_keys - 1] in the query's dtype, or undefined
   int64_t longest_keys = 1;
 
   PackedPlan(const AttentionLayout& kept, const RelativeBias* bias, at::ScalarType type) : layout(kept) {

@@ -1,6 +1,6 @@
 /// Attention on packed tokens on the CPU: small matrix products for each sequence and key/value head (loops for a single query),
-/// without copies of keys, masks or padding; long sequences in blocks of queries. The backward pass recomputes the probabilities from the saved log-sum-exp (as in
-/// FlashAttention, Dao et al. 2022, section 3.1).
+/// without copies of keys, masks or padding; long sequences are split into blocks of queries. The backward pass recomputes the
+/// probabilities from the saved log-sum-exp (as in FlashAttention, Dao et al. 2022, section 3.1).
 #include "attention/strategies/attention_strategies.hpp"
 
 #include <algorithm>

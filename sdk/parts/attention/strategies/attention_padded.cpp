@@ -42,7 +42,8 @@ struct PaddedPlan final : AttentionPlan {
     std::vector<int64_t> queries(static_cast<std::size_t>(layout.sequences() * longest_query), 0);
     std::vector<int64_t> keys(static_cast<std::size_t>(layout.sequences() * longest_key), 0);
     std::vector<int64_t> out(static_cast<std::size_t>(layout.query_offsets.back()), 0);
-    // Of each query, counted from the first of the gathered keys: the first that it sees, the end of these, and its own place.
+    // For each query, counted from the first gathered key: the first key that it attends to, the end of those keys, and its own
+    // index.
     std::vector<int64_t> first(static_cast<std::size_t>(layout.sequences() * longest_query), 0);
     std::vector<int64_t> visible(first.size(), 1), own_places(first.size(), 0);
     for (int64_t s = 0; s < layout.sequences(); ++s) {
@@ -96,7 +97,8 @@ private:
   }
 };
 
-/// Attention with capped scores, which scaled_dot_product_attention doesn't have. query [S, H, Q, D], key and value [S, H, K, D].
+/// Attention with capped scores, which scaled_dot_product_attention doesn't support. query [S, H, Q, D], key and value [S, H, K,
+/// D].
 at::Tensor capped_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const at::Tensor& mask, double scale, double cap) {
   const at::ScalarType wide = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;

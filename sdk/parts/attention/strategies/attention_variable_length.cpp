@@ -27,8 +27,8 @@ namespace {
 /// Which keys are hidden from a query, in LibTorch's numbering.
 enum Mask : int64_t { no_mask = 0, causal_from_bottom_right = 2 };
 
-/// Whether the queries of each sequence are its last tokens, without gaps. Only then is the causal mask of LibTorch's kernel, which
-/// aligns the last query with the last key, the right one.
+/// Whether the queries of each sequence are its last tokens, without gaps. Only then is the causal mask of LibTorch's kernel
+/// correct, which aligns the last query with the last key.
 bool queries_end_sequences(const AttentionLayout& layout) {
   for (int64_t s = 0; s < layout.sequences(); ++s) {
     int64_t place = layout.offsets[s + 1] - layout.offsets[s];
@@ -62,7 +62,7 @@ struct VariableLengthPlan final : AttentionPlan {
   }
 };
 
-/// LibTorch's kernel with a window, whose own gradient formula leaves the window out.
+/// LibTorch's kernel with a window, which its own gradient formula ignores.
 class WindowedAttention : public torch::autograd::Function<WindowedAttention> {
 public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query,

@@ -23,7 +23,7 @@ std::vector<at::Tensor> tensors_in(const Conditioning& conditioning) {
   return tensors;
 }
 
-/// Not for tuners whose conditioning depends on the input: there every batch has its own.
+/// Not for tuners whose conditioning depends on the input, because there it differs between batches.
 bool condition_is_finite(const Tuner& tuner, Engine& engine, const Pass& pass) {
   const at::NoGradGuard no_grad;
   const auto tasks = static_cast<int64_t>(engine.problem().tasks.size());

@@ -63,8 +63,8 @@ public:
   }
   void clear() { clear_gradients(groups_); }
 
-  /// Takes the metric of an evaluation after step `step`. Of equal ones the later is better, since it has trained longer; without a
-  /// development set it is always the last.
+  /// Records the metric of an evaluation after step `step`. Of equal ones, the later is better, since it has trained longer;
+  /// without a development set, the last always is.
   void take_evaluation(double dev) {
     if (dev < best_dev) {
       ++evaluations_without_improvement;
@@ -80,7 +80,7 @@ public:
     report.best_step = step;
   }
 
-  /// Whether an evaluation has taken a state, which is finite.
+  /// Whether an evaluation has recorded a state; recorded states are finite.
   bool has_best() const { return !best_.empty(); }
   const std::vector<at::Tensor>& trained() const { return trained_; }
 
@@ -168,14 +168,15 @@ FitReport Tuner::fit(Engine& engine) {
   Ranks* const ranks = find_extension<Ranks>(engine);
   if (ranks) // initial values may differ in rounding between kinds of processors
     ranks->copy_from_first(run.trained());
-  bool same_everywhere = true;            // what happens is decided by values that all ranks have
+  bool same_everywhere = true;            // decisions depend only on values that all ranks have
   std::vector<at::Tensor> pending_losses; // still on the device
 
   const auto patient = [&]() {
     return settings.patience == 0 || run.evaluations_without_improvement < settings.patience;
   };
 
-  /// Takes the losses of the steps up to `step`, the latest. Before the update that follows, which would spread a NaN to all parameters.
+  /// Reads the losses of the steps up to `step`, the latest one. Called before the next update, which would spread a NaN to all
+  /// parameters.
   const auto read_losses = [&](int64_t step, const Pass& pass) {
     const int64_t first = step - std::ssize(pending_losses) + 1;
     for (const at::Tensor& loss : std::exchange(pending_losses, {}))
@@ -193,7 +194,7 @@ FitReport Tuner::fit(Engine& engine) {
       pending_losses.push_back(ranks ? sum_gradients(self, engine, *ranks, run.trained(), run.step, pass)
                                      : accumulate_gradients(self, engine, run.step, pass));
       const bool evaluates = run.step + 1 == settings.steps || (run.step + 1) % settings.evaluate_every == 0;
-      const bool reads = run.on_host() || evaluates; // other devices are waited for as seldom as possible
+      const bool reads = run.on_host() || evaluates; // wait for other devices as rarely as possible
       same_everywhere = true;
       if (reads)
         read_losses(run.step + 1, pass);
@@ -215,7 +216,7 @@ FitReport Tuner::fit(Engine& engine) {
     report.stopped_early = run.step < settings.steps;
   } catch (const Cancelled&) {
     report.cancelled = true;
-  } catch (const std::exception& error) { // what was learned before is not lost
+  } catch (const std::exception& error) { // keep what was learned before
     if (!run.has_best() || !same_everywhere)
       throw;
     report.failure = error.what();

@@ -32,7 +32,7 @@ public:
     at::Tensor sum;
     for (const auto& [original, leaf] : pairs_)
       if (leaf.grad().defined()) {
-        const at::Tensor part = at::sum(original * leaf.grad()); // its gradient in `original` is the leaf's
+        const at::Tensor part = at::sum(original * leaf.grad()); // d part / d original is the leaf's gradient
         sum = sum.defined() ? sum + part : part;
       }
     if (sum.defined())

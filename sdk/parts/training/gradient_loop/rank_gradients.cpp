@@ -18,7 +18,7 @@ at::Tensor take_gradients(const std::vector<at::Tensor>& trained, double weight)
   std::vector<at::Tensor> flat;
   std::vector<float> defined;
   for (const at::Tensor& tensor : trained) {
-    const at::Tensor gradient = tensor.grad();
+    const at::Tensor& gradient = tensor.grad();
     defined.push_back(gradient.defined() ? 1 : 0);
     flat.push_back(gradient.defined() ? gradient.to(at::kCPU, at::kFloat).reshape({-1}) * weight
                                       : at::zeros({tensor.numel()}, at::kFloat));

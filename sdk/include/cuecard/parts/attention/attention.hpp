@@ -35,7 +35,7 @@ struct CUECARD_API AttentionPlan {
   virtual ~AttentionPlan();
 };
 
-/// Which keys each query attends to. Made once per forward pass and used by every layer with the same window.
+/// Which keys each query attends to. Created once per forward pass and used by every layer with the same window.
 struct AttentionLayout {
   /// [S + 1] offsets of each sequence's own tokens in source 0 (`cu_seqlens`).
   std::vector<int64_t> offsets{0};
@@ -49,7 +49,7 @@ struct AttentionLayout {
   bool causal = false;
   /// Sliding window; 0: none. With causal attention a query attends to the last `window` keys up to its own, else to its own and
   /// `window / 2` keys on either side (Beltagy et al. 2020, section 3.1). Distances count keys from the first one before the
-  /// sequence, so a prefix hides as the same tokens would.
+  /// sequence, so prefix keys leave the window as the same tokens would.
   int64_t window = 0;
   /// Set by the first call of `attention`, shared by all layers. No other member may change afterwards.
   mutable std::shared_ptr<const AttentionPlan> plan;
@@ -57,7 +57,7 @@ struct AttentionLayout {
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
   /// Number of keys before the own tokens of sequence `s`.
   int64_t keys_before(int64_t s) const;
-  /// What a query attends to whose own key is number `place` of its sequence's `keys`.
+  /// The keys attended to by the query whose own key has index `place` among its sequence's `keys` keys.
   KeySpan seen_from(int64_t place, int64_t keys) const;
 };
 
@@ -72,7 +72,7 @@ CUECARD_API AttentionLayout select_queries(const AttentionLayout& layout, const 
 /// The same layout with a window, or without one if it is 0 or hides no key from any query.
 CUECARD_API AttentionLayout with_window(const AttentionLayout& layout, int64_t window);
 
-/// Implementations with equal results. `automatic` selects the fastest that supports the device and dtype.
+/// Implementations of attention with equal results. `automatic` selects the fastest that supports the device and dtype.
 enum class AttentionStrategy {
   automatic,
   packed, ///< CPU: per sequence and head on packed tokens, with hand-written gradients; half precision in float64
@@ -83,13 +83,13 @@ enum class AttentionStrategy {
   variable_length,
 };
 
-/// Relative position bias, added to attention scores (Raffel et al. 2020, section 2.1). Short
-/// distances have a bucket each, longer ones share buckets of logarithmically growing width, and all from `max_distance` on share the
-/// last. Positions count from the first key that the query attends to, prefixes and cached tokens included.
+/// Relative position bias, added to attention scores (Raffel et al. 2020, section 2.1). Short distances have a bucket each, longer
+/// ones share buckets of logarithmically growing width, and all distances from `max_distance` on share the last. Positions count
+/// from the first key that the query attends to, prefixes and cached tokens included.
 struct RelativeBias {
   at::Tensor table; ///< [buckets, H]
   bool both_directions =
-      false; ///< half of the buckets are for keys after the query; else these are in bucket 0
+      false; ///< half of the buckets are for keys after the query; else such keys are in bucket 0
   int64_t max_distance = 128;
 };
 
@@ -105,7 +105,7 @@ struct AttentionOptions {
       : scale(scale_of_scores), bias(bias_of_scores), strategy(way), cap(cap_of_scores) {}
 
   double scale;
-  const RelativeBias* bias; ///< null: none; where calls with one layout differ, each prepares its own anew
+  const RelativeBias* bias; ///< null: none; with one layout, a call with another bias prepares it anew
   AttentionStrategy strategy;
   double cap; ///< scores s become cap * tanh(s / cap), before the bias (Gemma 2, section 2); 0: none
 };

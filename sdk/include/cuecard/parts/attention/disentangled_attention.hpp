@@ -1,9 +1,9 @@
-/// Attention whose scores have two further terms, of a token's content and of the distance to the other token (He et al. 2021,
+/// Attention whose scores have two further terms, for a token's content and the distance to the other token (He et al. 2021,
 /// "DeBERTa", section 3.1): softmax(scale * (q_i k_j + q_i K_b(i-j) + k_j Q_b(i-j))) v, where b is the bucket of a distance and K and
 /// Q are keys and queries of buckets.
 ///
-/// Keys before a sequence's own tokens take part as if they were tokens: P prefix keys stand at the P positions before the first
-/// token, and have a distance to every token and both terms.
+/// Keys before a sequence's own tokens are treated as tokens: P prefix keys are at the P positions before the first token, and have
+/// a distance to every token, and both terms.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace cuecard {
 
-/// How distances i - j share the rows of a table of `2 * span` relative embeddings, distance 0 at row `span`.
+/// How distances i - j map to the rows of a table of `2 * span` relative embeddings, distance 0 at row `span`.
 struct CUECARD_API DistanceBuckets {
   int64_t span = 0;
   int64_t max_distance = 0;
@@ -38,11 +38,11 @@ struct RowRange {
   int64_t begin = 0, count = 0;
 };
 
-/// Those that the distances of a layout have. What is computed for it is kept with the layout, on `device`.
+/// The rows that the distances in a layout use. Cached with the layout, on `device`.
 CUECARD_API RowRange rows_of(const AttentionLayout& layout, const DistanceBuckets& buckets, at::Device device);
 
-/// query [Q, H, D] -> [Q, H, D]. `terms_of(s)` gives those of sequence s of the layout, of the rows `rows_of(layout, buckets)`.
-/// Differentiable in query, sources and terms. Half precision is computed in float64 (decision 023).
+/// query [Q, H, D] -> [Q, H, D]. `terms_of(s)` returns the terms of sequence s of the layout, for the rows that `rows_of` returns
+/// for that layout. Differentiable in query, sources and terms. Half precision is computed in float64 (decision 023).
 CUECARD_API at::Tensor disentangled_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                                               const AttentionLayout& layout, double scale,
                                               const DistanceBuckets& buckets,

@@ -1,6 +1,6 @@
-/// What every layer of one forward pass over a side needs: positions, who attends to whom, keys and values of prefixes and caches,
-/// and the updates that cards make to linear layers. A backbone makes one at the start of `forward` and passes it from layer to
-/// layer; an encoder-decoder makes one for the encoder, one for the decoder, and a `CrossPass` between them.
+/// What every layer of one forward pass over a side needs: positions, attention layouts, keys and values of prefixes and caches,
+/// and the updates that cards make to linear layers. A backbone creates one at the start of `forward` and passes it from layer to
+/// layer; an encoder-decoder creates one for the encoder, one for the decoder, and a `CrossPass` between them.
 ///
 /// T tokens of the side, A selected tokens, G key/value heads, D head size.
 #pragma once
@@ -32,15 +32,15 @@ public:
   ForwardPass(const ForwardPass&) = delete;
   ForwardPass& operator=(const ForwardPass&) = delete;
 
-  /// [T] positions: the side's own, shifted by cached tokens and prefixes. Checked against the model's limit: a DataError gives
-  /// both.
+  /// [T] positions: the side's own, shifted by cached tokens and prefixes. Checked against the model's limit: a DataError states
+  /// both numbers.
   const at::Tensor& positions() const { return positions_; }
 
   /// [S] the number of positions of the longest text that each sequence is part of: prefixes, cached tokens, parents and children
   /// included. Late soft tokens have none.
   const std::vector<int64_t>& lengths() const { return lengths_; }
 
-  /// How many of `layers` layers to run: all, or ForwardArgs::layers. The final norm follows only when all are.
+  /// How many of `layers` layers to run: all, or ForwardArgs::layers. The final norm follows only if all are run.
   int64_t layers(int64_t layers) const;
   bool partial() const { return args_.layers >= 0; }
 
@@ -53,12 +53,13 @@ public:
   bool selects_tokens() const { return answers_ && !args_.all_tokens && !partial(); }
   const at::Tensor& selected_tokens() const { return args_.batch.answer_tokens; }
 
-  /// The input `x` [T, hidden] of layer `layer`, with late soft tokens that enter there set to their embeddings. To be called at the
+  /// The input `x` [T, hidden] of layer `layer`, with late soft tokens that enter there set to their embeddings. Call it at the
   /// start of every layer.
   at::Tensor enter(int64_t layer, const at::Tensor& x) const;
 
   /// `map(x)` with the updates that the batch's cards make to that layer (LowRankUpdate, Rescaling), each for its own tokens. x is
-  /// [T, in], or [A, in] with `selected`. What a backbone declares in `linear_layers` must be computed by this.
+  /// [T, in], or [A, in] with `selected`. Every layer that a backbone declares in `linear_layers` must be computed with this
+  /// function.
   at::Tensor linear(const Linear& map, const at::Tensor& x, bool selected = false) const;
   /// The same for rows x [n, in] that are not tokens of the batch, with the updates of card `card`.
   at::Tensor linear_of_card(const Linear& map, const at::Tensor& x, int64_t card) const;
@@ -66,8 +67,8 @@ public:
   bool has_updates() const { return !updates_.empty(); }
   int64_t card_of(int64_t token) const;
 
-  /// Sources for `attention` in layer `layer`: own tokens first [T, G, D], then the cache's and the prefixes'. Stores the own ones in
-  /// `args.cache_out` when there is one.
+  /// Sources for `attention` in layer `layer`: own tokens first [T, G, D], then the cache's and the prefixes'. Also stores the own
+  /// tokens' in `args.cache_out`, if set.
   std::vector<KeyValues> sources(int64_t layer, const at::Tensor& key, const at::Tensor& value) const;
 
 private:
@@ -110,10 +111,10 @@ private:
 
 /// The same for a decoder's attention over the encoder: each output sequence attends to the input sequence of Batch::source_of, or,
 /// where that is empty, to what the cache holds of it. Prefixes of site `cross` precede it. There are no positions: every token
-/// sees all of it.
+/// attends to all of it.
 class CUECARD_API CrossPass {
 public:
-  /// To be made after the decoder's ForwardPass, which adds the sequences to `args.cache_out`. `args` must outlive it.
+  /// Create it after the decoder's ForwardPass, which adds the sequences to `args.cache_out`. `args` must outlive it.
   explicit CrossPass(const ForwardArgs& args);
 
   /// Whether the encoder must run. Otherwise the cache holds all that is attended to.
@@ -123,7 +124,7 @@ public:
   const AttentionLayout& last_layout() const { return last_layout_; }
 
   /// Sources for `attention` in layer `layer`. `project` computes keys and values of all encoder tokens, and is called when the
-  /// encoder runs; they are stored in `args.cache_out` when there is one.
+  /// encoder runs; they are also stored in `args.cache_out`, if set.
   std::vector<KeyValues> sources(int64_t layer, const std::function<KeyValues()>& project) const;
 
 private:

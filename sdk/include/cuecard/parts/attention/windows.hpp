@@ -11,8 +11,8 @@
 
 namespace cuecard {
 
-/// Which of `layers` layers config.json's `layer_types` calls "sliding_attention", the others being "full_attention"; where it has no such
-/// list, those that `slides` tells. DataError for a list of another length, or with another word.
+/// Which of `layers` layers config.json's `layer_types` calls "sliding_attention", the others being "full_attention"; if it has no
+/// such list, those for which `slides` returns true. DataError for a list of another length, or with any other value.
 CUECARD_API std::vector<bool> sliding_layers(const Configuration& configuration, int64_t layers,
                                              const std::function<bool(int64_t layer)>& slides);
 

@@ -14,8 +14,8 @@ namespace cuecard {
 
 /// Activation functions by transformers' names.
 enum class Activation {
-  gelu,       ///< x Phi(x), Phi the normal distribution's (Hendrycks & Gimpel 2016): gelu, gelu_python
-  gelu_tanh,  ///< its approximation by tanh: gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh
+  gelu,       ///< x Phi(x), Phi the normal CDF (Hendrycks & Gimpel 2016): gelu, gelu_python
+  gelu_tanh,  ///< its tanh approximation: gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh
   quick_gelu, ///< x sigmoid(1.702 x)
   relu,
   silu, ///< x sigmoid(x): silu, swish

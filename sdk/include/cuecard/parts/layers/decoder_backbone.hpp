@@ -18,7 +18,7 @@ class CUECARD_API DecoderBackbone : public LoadedBackbone {
 public:
   DecoderBackbone(const BackboneArguments& arguments, DecoderFamily family);
 
-  /// Embeddings as the first layer receives them, scaled where the family scales them; so soft rows are not scaled again.
+  /// Embeddings as the first layer receives them, scaled if the family scales them; soft tokens are therefore not scaled again.
   at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override;
   at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const override;
   at::Tensor forward(const ForwardArgs& args) const override;
@@ -28,7 +28,7 @@ private:
   DecoderLayer take_layer(const Weights& source, const std::string& at);
 
   DecoderFamily family_;
-  double embedding_scale_; ///< DecoderFamily::embedding_scale as the type of the table has it
+  double embedding_scale_; ///< DecoderFamily::embedding_scale, rounded to the table's dtype
   at::Tensor norm_;        ///< [hidden]
   std::vector<DecoderLayer> layers_;
 };

@@ -28,10 +28,10 @@ struct DecoderDefaults {
   std::string activation = "silu", activation_key = "hidden_act";
 };
 
-/// What config.json says of such a decoder, checked. Names as there. A DataError names the file and the key.
+/// The validated values of config.json for such a decoder, under the same names. A DataError names the file and the key.
 struct CUECARD_API DecoderConfiguration {
   int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary;
-  int64_t max_positions; ///< max_position_embeddings; 0: not said
+  int64_t max_positions; ///< max_position_embeddings; 0: not given
   double norm_epsilon;
   bool tied;
   Activation activation;
@@ -39,7 +39,7 @@ struct CUECARD_API DecoderConfiguration {
   explicit DecoderConfiguration(const Configuration& configuration, const DecoderDefaults& defaults = {});
 };
 
-/// Names of a layer's norms over hidden states, before and behind each part; "" where there is none.
+/// Names of a layer's norms over hidden states, before and after each part; "" where there is none.
 struct DecoderNorms {
   std::string before_attention = "input_layernorm", behind_attention = {},
               before_feed_forward = "post_attention_layernorm", behind_feed_forward = {};
@@ -52,7 +52,7 @@ struct CUECARD_API DecoderFamily {
 
   std::string name; ///< BackboneShape::family
   DecoderConfiguration configuration;
-  /// One, or two: for layers that attend to all, and for those with a window.
+  /// One, or two: for layers with full attention, and for those with a window.
   std::vector<Rope> ropes;
   std::vector<int64_t> windows = {}; ///< BackboneShape::windows
   DecoderNorms norms = {};
@@ -63,9 +63,9 @@ struct CUECARD_API DecoderFamily {
   bool norms_plus_one = false;           ///< norms multiply by 1 + weight
   double scores_scale;                   ///< of attention
   double scores_cap = 0, logits_cap = 0; ///< AttentionOptions::cap; of the final logits; 0: none
-  double embedding_scale = 1;            ///< of the tokens' embeddings, rounded to the weights' type
+  double embedding_scale = 1;            ///< of the token embeddings, rounded to the weights' dtype
 
-  /// Llama's member of that name.
+  /// Llama itself, under the name `family`.
   DecoderFamily(std::string family, const DecoderConfiguration& of, const Rope& rope);
 
   /// The shape of such a model, without weights.

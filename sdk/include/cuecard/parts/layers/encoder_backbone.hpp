@@ -17,9 +17,9 @@
 
 namespace cuecard {
 
-/// A family's tensor names. In all of them the embeddings are `embeddings.word_embeddings`,
-/// `.position_embeddings`, `.token_type_embeddings` and `.LayerNorm`. Norms have `weight` and `bias`, or `gamma` and
-/// `beta` as TensorFlow's checkpoints had.
+/// A family's tensor names. In all of them the embeddings are `embeddings.word_embeddings`, `.position_embeddings`,
+/// `.token_type_embeddings` and `.LayerNorm`. Norms have `weight` and `bias`, or `gamma` and `beta` as in checkpoints converted
+/// from TensorFlow.
 struct EncoderNames {
   /// Prefix of all names except the masked-LM head's, in checkpoints that have more than the encoder: "bert.".
   std::string prefix;
@@ -34,11 +34,11 @@ struct EncoderNames {
   std::string transform, transform_norm, decoder, decoder_bias;
 };
 
-/// The linear map from embeddings to hidden states, where these are of another width.
+/// The linear map from embeddings to hidden states, where their widths differ.
 struct EncoderProjection {
   std::string name = "embeddings_project";
   bool bias = true;
-  bool always = false;      ///< it is there for equal widths, too
+  bool always = false;      ///< it exists for equal widths, too
   bool before_norm = false; ///< the embeddings' norm follows it, instead of preceding it
 };
 
@@ -50,11 +50,12 @@ struct CUECARD_API EncoderFamily {
   EncoderConfiguration configuration;
   Activation head_activation; ///< of the masked-LM head
   EncoderProjection projection = {};
-  bool has_positions = true; ///< false: no table of positions, and so no limit to them
+  bool has_positions = true; ///< false: no position embeddings, and so no limit on positions
   /// Row of the position table for a sequence's first token; less than `max_positions`.
   int64_t first_position = 0;
-  /// A token that takes no position, as RoBERTa's padding: it has the row before `first_position`, and later tokens count as if it
-  /// weren't there. Sequences with soft tokens count every token, as transformers does where it is given embeddings. -1: none.
+  /// A token that takes up no position, such as RoBERTa's padding: it uses the row before `first_position`, and later tokens are
+  /// counted as if it were absent. Sequences with soft tokens count every token, as transformers does when given embeddings. -1:
+  /// none.
   int64_t uncounted_token = -1;
   bool reads_segments = true; ///< false: all tokens are of the first segment, whatever a template says
 
@@ -84,7 +85,7 @@ protected:
   at::Tensor embed(const Side& side, const BatchConditioning& conditioning, const at::Tensor& positions) const;
   /// Layer `index` on its input, which `ForwardPass::enter` returned.
   at::Tensor run_layer(int64_t index, const at::Tensor& x, const ForwardPass& pass) const;
-  /// Attention in layer `index`; of scaled dot products, unless a family overrides it.
+  /// Attention in layer `index`: scaled dot-product attention, unless a family overrides it.
   virtual at::Tensor attend(int64_t index, const ForwardPass& pass, const at::Tensor& query,
                             const std::vector<KeyValues>& sources, const AttentionLayout& layout) const;
 

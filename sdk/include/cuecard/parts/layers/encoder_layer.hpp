@@ -30,14 +30,14 @@ struct EncoderDefaults {
   std::string activation = "gelu";
 };
 
-/// The values of config.json for such an encoder, checked. A DataError names the file and the key.
+/// The validated values of config.json for such an encoder. A DataError names the file and the key.
 struct CUECARD_API EncoderConfiguration {
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
   int64_t segments;        ///< token types: type_vocab_size; 0: none
   int64_t embedding_width; ///< the hidden size by default
   double norm_epsilon;
   Activation activation;
-  bool tied; ///< the masked-LM head's decoder is the word embeddings, and its two biases are one
+  bool tied; ///< the masked-LM head's decoder is the word embeddings, and its two biases are the same tensor
 
   explicit EncoderConfiguration(const Configuration& configuration, const EncoderKeys& keys = {},
                                 const EncoderDefaults& defaults = {});

@@ -13,27 +13,28 @@
 namespace cuecard {
 
 /// x / sqrt(mean(x^2) + epsilon) * weight, over the last dimension (Zhang & Sennrich 2019, equation 4). x [...,
-/// H], weight [H]. Computed in float32 for lower precisions, as Llama does.
+/// H], weight [H]. Computed in float32 for lower precisions, as in Llama.
 CUECARD_API at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
-/// The same times 1 + weight, as Gemma has it, rounded to a lower precision after the product.
+/// The same times 1 + weight, as in Gemma, rounded to a lower precision after the product.
 CUECARD_API at::Tensor rms_norm_plus_one(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
 /// silu(gate) * up, elementwise: the inside of a gated feed-forward (Shazeer 2020, SwiGLU).
 CUECARD_API at::Tensor silu_gate(const at::Tensor& gate, const at::Tensor& up);
 
-/// Cosines and sines of rotary positions, [T, R / 2] each, for the first R numbers of a head, in float32 (float64 for float64 models).
+/// Cosines and sines of rotary positions, [T, R / 2] each, for the first R elements of a head, in float32 (float64 for float64
+/// models).
 struct RotaryAngles {
   at::Tensor cosine, sine;
 };
 
-/// positions [T] int64, inverse frequencies [R / 2], or [T, R / 2] for each token, float64 on the same device. Angles are computed in float32, as in training of the
-/// models, unless `dtype` is float64. Cosines and sines are multiplied by `attention_scale`.
+/// positions [T] int64; inverse frequencies [R / 2], or [T, R / 2] for each token, float64 on the same device. Angles are computed
+/// in float32, as when the models were trained, unless `dtype` is float64. Cosines and sines are multiplied by `attention_scale`.
 CUECARD_API RotaryAngles rotary_angles(const at::Tensor& positions, const at::Tensor& inverse_frequencies,
                                        at::ScalarType dtype, double attention_scale = 1.0);
 
-/// Rotates the first R numbers of heads x [T, n, D] by the angles of their tokens, halves paired (i with i + R/2), as Hugging Face's
-/// Llama does (Su et al. 2021, equation 34). The others stay as they are.
+/// Rotates the first R elements of heads x [T, n, D] by the angles of their tokens, halves paired (i with i + R/2), as Hugging
+/// Face's Llama does (Su et al. 2021, equation 34). The others are unchanged.
 CUECARD_API at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles);
 
 /// x W^T + b; weight [out, in], which may be a stored matrix (parts/stored/stored_matrix.hpp), bias [out] or undefined.

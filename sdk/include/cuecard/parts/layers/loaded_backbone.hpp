@@ -14,7 +14,7 @@
 
 namespace cuecard {
 
-/// The first of `prefixes` with which the checkpoint has a tensor `name`, or the first of all if it has none of them. Names of a bare model
+/// The first of `prefixes` with which the checkpoint has a tensor `name`, or the first one if it has no such tensor. Names of a bare model
 /// lack the prefix that a checkpoint with a head has ("model.", "bert.").
 CUECARD_API std::string prefix_in(const Weights& source, const std::vector<std::string>& prefixes,
                                   const std::string& name);
@@ -37,19 +37,20 @@ protected:
   /// The same for the weight of a linear layer or a table of tokens, which may be a stored matrix (parts/stored/stored_matrix.hpp).
   at::Tensor take_matrix(const Weights& source, const std::string& name, at::IntArrayRef shape);
   /// Tensors of one shape that a configuration may tie, such as input and output embeddings: one for each of `names`. As in
-  /// transformers 5, a tensor that the checkpoint has under its own name is used, tied or not. If `tied`, a missing one is the first of
-  /// `names` that exists, and those with equal values share its memory. Matrices among them may be stored ones. Undefined if the checkpoint has none.
+  /// transformers 5, a tensor that the checkpoint has under its own name is used, tied or not. If `tied`, a missing one is the
+  /// first of `names` that exists, and tensors with equal values share its memory. They may be stored matrices. Undefined if the
+  /// checkpoint has none.
   std::vector<at::Tensor> take_tied(const Weights& source, const std::vector<std::string>& names,
                                     at::IntArrayRef shape, bool tied);
-  /// Sets `input_table_` and `output_table_` to two tensors of `take_tied`, and `has_lm_head` to whether the second is defined. DataError
-  /// that names the first, `name`, if it is undefined.
+  /// Sets `input_table_` and `output_table_` to two tensors of `take_tied`, and `has_lm_head` to whether the second is defined.
+  /// DataError, naming the first (`name`), if that is undefined.
   void set_tables(const Weights& source, const std::string& name, const at::Tensor& input,
                   const at::Tensor& output);
   /// NAME.weight [out, in] and, where the layer has one, NAME.bias [out]; declared among `linear_layers`.
   Linear take_linear(const Weights& source, const std::string& name, int64_t out, int64_t in, bool bias);
   /// NAME.weight and NAME.bias, [size].
   LayerNorm take_layer_norm(const Weights& source, const std::string& name, int64_t size, double epsilon);
-  /// Adds a layer that was made in another way to `linear_layers`.
+  /// Adds a layer that was created in another way to `linear_layers`.
   void declare(const Linear& layer);
 
   BackboneShape shape_;

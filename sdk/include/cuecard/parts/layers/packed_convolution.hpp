@@ -10,8 +10,8 @@
 
 namespace cuecard {
 
-/// Of x [T, H], one row for each token of `side`, with weight [H, H / groups, an odd number of tokens] and bias [H]: [T, H]. There are
-/// zeros before a sequence's first token and after its last. Late soft tokens are sequences by themselves, as they are not there yet.
+/// Convolves x [T, H], one row for each token of `side`, with weight [H, H / groups, an odd number of tokens] and bias [H]: [T, H].
+/// Sequences are zero-padded on both ends. Late soft tokens are treated as separate sequences, because they have not entered yet.
 /// Parents are not supported. Differentiable.
 CUECARD_API at::Tensor packed_convolution(const at::Tensor& x, const Side& side, const at::Tensor& weight,
                                           const at::Tensor& bias, int64_t groups);

@@ -1,5 +1,5 @@
-/// Rotary positions (Su et al. 2021, section 3.2) as config.json describes them, scaled for longer texts than in pre-training where
-/// it says so. The kinds of scaling and their edge cases are transformers'.
+/// Rotary position embeddings (Su et al. 2021, section 3.2) as config.json describes them, scaled for longer texts than in
+/// pre-training if it asks for that. The kinds of scaling and their edge cases are transformers'.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ namespace cuecard {
 struct RopeFamily {
   double theta = 10000.0; ///< where config.json names none
   bool partial =
-      false; ///< whether it may rotate only the first numbers of a head (partial_rotary_factor); else that is refused
+      false; ///< whether only the first elements of a head may be rotated (partial_rotary_factor); else that is an error
   double part = 1.0;       ///< partial_rotary_factor where config.json names none
-  std::string layers = {}; ///< whose parameters, where kinds of layers have their own: "full_attention"
+  std::string layers = {}; ///< whose parameters to use, where kinds of layers have their own: "full_attention"
 };
 
-/// What config.json says in `rope_parameters`, or in `rope_theta`, `rope_scaling` and `partial_rotary_factor`, checked. A DataError
+/// The validated `rope_parameters` of config.json, or its `rope_theta`, `rope_scaling` and `partial_rotary_factor`. A DataError
 /// names file and key.
 class CUECARD_API Rope {
 public:
@@ -33,7 +33,7 @@ public:
     none,
     linear,   ///< all frequencies divided by `factor` (Chen et al. 2023, "Extending Context Window")
     dynamic,  ///< a larger base for texts longer than the model's positions, by their length
-    yarn,     ///< slow frequencies divided by `factor`, fast ones left (Peng et al. 2023, section 3.2)
+    yarn,     ///< slow frequencies divided by `factor`, fast ones unchanged (Peng et al. 2023, section 3.2)
     longrope, ///< a divisor for each frequency, another for texts longer than in pre-training (Ding et al. 2024)
     llama3,   ///< only slow frequencies, as Llama 3.1 does
   };
@@ -41,7 +41,7 @@ public:
   Rope(const Configuration& configuration, int64_t head_dim, const RopeFamily& family = {});
 
   Scaling scaling() const { return scaling_; }
-  /// How many of a head's numbers are rotated, from the first.
+  /// How many of a head's elements are rotated, from the first on.
   int64_t rotated() const { return 2 * ((dimensions_ + 1) / 2); }
   /// Cosines and sines are multiplied by this (yarn, longrope).
   double attention_factor() const { return attention_factor_; }
@@ -52,8 +52,8 @@ public:
   at::Tensor inverse_frequencies(int64_t length = 0) const;
 
   /// The angles of every token of `side`. With `dynamic` and `longrope` they depend on the length of the token's own text
-  /// (ForwardPass::lengths), whatever else is in the batch; texts that share a parent count as the longest of them. Cached keys keep
-  /// the angles that they were made with, as in transformers' caches.
+  /// (ForwardPass::lengths), whatever else is in the batch; texts that share a parent count as the longest of them. Cached keys
+  /// keep the angles that they were computed with, as in transformers' caches.
   RotaryAngles angles(const ForwardPass& pass, const Side& side, at::ScalarType dtype) const;
 
 private:
@@ -65,17 +65,18 @@ private:
   int64_t length_class(int64_t length) const;
 
   std::string layers_;
-  int64_t dimensions_; ///< of a head, that are rotated; an odd number is rounded up
+  int64_t dimensions_; ///< rotated elements of a head; an odd number is rounded up
   double theta_;
   Scaling scaling_ = Scaling::none;
   double factor_ = 1.0, attention_factor_ = 1.0;
   double max_positions_ = 0;      ///< max_position_embeddings
   double original_positions_ = 0; ///< yarn, longrope, llama3: the longest text in pre-training
-  /// yarn: a frequency with a number up to the first is left, from the second on divided by `factor`, between them a mixture.
+  /// yarn: frequencies up to index `ramp_begin_` are unchanged, from `ramp_end_` on divided by `factor`, and interpolated in
+  /// between.
   double ramp_begin_ = 0, ramp_end_ = 0;
   std::vector<double> short_, long_; ///< longrope: divisors
   /// llama3: a frequency that turns fewer than `low` times within the `original_positions` is divided by `factor`, one that turns
-  /// more than `high` times is left, and those between are mixtures of both.
+  /// more than `high` times is unchanged, and those in between are interpolated.
   double low_ = 1.0, high_ = 4.0;
 };
 

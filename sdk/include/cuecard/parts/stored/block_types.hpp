@@ -14,11 +14,11 @@ struct BlockType {
   const char* name; ///< "Q4_1"
   int64_t elements; ///< per block; 1 for a format without blocks
   int64_t bytes;    ///< per block
-  /// Writes `blocks` x `elements` float32. Null for a type that is known by its size only.
+  /// Writes `blocks` x `elements` float32. Null for a type of which only the size is known.
   void (*dequantise)(const std::byte* in, int64_t blocks, float* out);
 };
 
-/// F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K and IQ4_NL; null for another id.
+/// F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K and IQ4_NL; null for any other id.
 CUECARD_API const BlockType* block_type(uint32_t id);
 
 constexpr uint32_t f16_id = 1, q8_0_id = 8, bf16_id = 30; ///< for block_type

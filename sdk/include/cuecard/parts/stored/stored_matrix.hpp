@@ -1,7 +1,7 @@
-/// Matrices whose elements stay as a model file has them. A stored matrix is a frozen at::Tensor [rows, width] of float32 on the CPU
-/// without storage: `linear`, `embed_tokens`, `project_to_vocabulary` and the functions below accept it, and dequantise a few
-/// rows at a time into a scratch that stays in the processor's cache. Other operators refuse it; they take `dense`. All functions also
-/// accept usual tensors and are thread-safe.
+/// Matrices whose elements stay in the model file's format. A stored matrix is a frozen at::Tensor [rows, width] of float32 on the
+/// CPU without storage: `linear`, `embed_tokens`, `project_to_vocabulary` and the functions below accept it, and dequantise a few
+/// rows at a time into a buffer that stays in the CPU cache. Other operators reject it: pass them `dense(matrix)`. All functions
+/// also accept ordinary tensors and are thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,19 +11,19 @@
 
 namespace cuecard {
 
-/// `bytes` [rows, bytes per row] uint8 on the CPU, in whole blocks of `type`: the matrix keeps it and makes no copy. Error if a row
-/// isn't whole blocks.
+/// `bytes` [rows, bytes per row] uint8 on the CPU, in whole blocks of `type`, which the matrix keeps without a copy. Error if a row
+/// isn't a whole number of blocks.
 CUECARD_API at::Tensor stored_matrix(const at::Tensor& bytes, const BlockType& type);
 
 CUECARD_API bool is_stored(const at::Tensor& matrix);
 
-/// All elements as a usual tensor: float32 for a stored matrix, else `matrix` itself.
+/// All elements as an ordinary tensor: float32 for a stored matrix, else `matrix` itself.
 CUECARD_API at::Tensor dense(const at::Tensor& matrix);
 
 /// The transposed view of a matrix.
 CUECARD_API at::Tensor transposed(const at::Tensor& matrix);
 
-/// Rows `ids` [n] int64 of a matrix: [n, width]. Differentiable in a usual tensor that requires gradients.
+/// Rows `ids` [n] int64 of a matrix: [n, width]. Differentiable in an ordinary matrix that requires gradients.
 CUECARD_API at::Tensor matrix_rows(const at::Tensor& matrix, const at::Tensor& ids);
 
 /// Whether two matrices of one shape hold the same numbers. Stored ones are compared by type and bytes.

@@ -1,5 +1,5 @@
-/// How chat models write turns. A model's own chat template is a Jinja program. It is never run: it is
-/// recognised as one of the common formats, which are listed here by name.
+/// Chat formats. A model's own chat template is a Jinja program, which is never run but recognised as one of the common formats
+/// below.
 #pragma once
 
 #include <map>
@@ -13,14 +13,14 @@ namespace cuecard {
 
 /// How the messages of a chat are delimited.
 struct ChatFormat {
-  /// Text before and after the content of a turn, special tokens spelled out. Before an answer slot a trailing
-  /// space of `open` is left to the answer.
+  /// Text before and after the content of a turn, special tokens spelled out. Before an answer slot, a trailing space of `open`
+  /// moves to the answer.
   struct Turn {
     std::string open, close;
   };
   std::string name;
   std::map<std::string, Turn, std::less<>> turns; ///< by role; one that the format lacks is absent
-  /// Opens a user's turn that follows the system's; Llama 2 writes the two as one.
+  /// Opens a user turn that follows the system turn; Llama 2 merges the two.
   std::string user_after_system;
 };
 
@@ -30,9 +30,8 @@ CUECARD_API const std::vector<std::string>& chat_format_names();
 /// The roles of turns: system, user, assistant.
 CUECARD_API const std::vector<std::string>& chat_roles();
 
-/// The format of that name, or for "auto" the one that the model's own chat template has. UsageError when the
-/// model has no chat template, when it is none of the formats (the message prints it), and when the vocabulary
-/// lacks one of the format's special tokens.
+/// The format of that name or, for "auto", that of the model's own chat template. UsageError if the model has no chat template, if
+/// it is none of the formats (the message prints it), or if the vocabulary lacks one of the format's special tokens.
 CUECARD_API ChatFormat chat_format(const std::string& name, const Vocabulary& vocabulary);
 
 } // namespace cuecard

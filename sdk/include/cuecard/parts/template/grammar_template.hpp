@@ -1,4 +1,4 @@
-/// A template in the language of template_grammar.hpp, from its text to rendered prompts. Template plugins
+/// A template in the language of template_grammar.hpp: parses its text and renders prompts. Template plugins
 /// derive from it or own one; the component `manual` is this class as it is.
 #pragma once
 
@@ -24,9 +24,9 @@ struct GrammarTemplateSettings {
   std::string chat_format = "auto";
 };
 
-/// Given answers are inserted as they are; the caller adds the leading space that a byte-level vocabulary
-/// needs. In a causal model the prompt ends in its only answer slot: of several mask items the first counts,
-/// and any other item after it is refused. An encoder-decoder's answers are on its output side.
+/// Given answers are inserted as they are; the caller adds the leading space that a byte-level vocabulary needs. In a causal model
+/// the prompt ends in its only answer slot: of several mask items only the first is used, and any other item after it is an error.
+/// An encoder-decoder's answers are on its output side.
 class CUECARD_API GrammarTemplate : public Template {
 public:
   explicit GrammarTemplate(GrammarTemplateSettings settings);
@@ -48,9 +48,8 @@ public:
   void set_source(const std::string& source) override;
 
 protected:
-  /// Changes a rendered prompt; called on each one, whatever its choice or variant, and on the blank prompt,
-  /// where `example` is null. Pieces that it inserts are text, fields or special tokens: slots are numbered by
-  /// the template's text.
+  /// Changes a rendered prompt. Called for every prompt, choices and variants included, and for the blank prompt, where `example`
+  /// is null. It may insert text, fields and special tokens, but no slots: those are numbered by the template's text.
   virtual void finish(Prompt& prompt, const Example* example) const;
 
 private:

@@ -1,5 +1,4 @@
-/// The template language: OpenPrompt's, parsed by a grammar of our own. Nothing in a template is ever
-/// evaluated.
+/// The template language: OpenPrompt's, with its own parser. Nothing in a template is ever evaluated.
 ///
 ///   template := ( spaces | literal | item )*      literal := characters without "{"
 ///   item     := "{" body "}"
@@ -20,7 +19,7 @@
 ///   meta         a key of the example's side data
 ///   choice       one alternative of a list of the example (multiple choice), the k-th in the k-th prompt
 ///   soft         one soft token, or with text a soft token per token of that text; see `TemplateItem`
-///   trigger      one token that a search chooses, or with text the token that the vocabulary spells so
+///   trigger      one token that a search chooses, or with text the token with that spelling
 ///   mask         an answer slot
 ///   role         begins a turn of a chat: system, user or assistant; spaces after it are not text
 ///   variant      ends one template and begins the next: the members of an ensemble
@@ -35,7 +34,7 @@
 /// is `{"meta": "key"}`, and `{mask}`, `{soft}` and `{trigger}` are `{"mask"}`, `{"soft"}` and `{"trigger"}`.
 /// (A field with one of those three names needs the long form.)
 ///
-/// A template for a verbalizer that uses answer slots needs one. A template in which no item has quotes may
+/// A template for a verbalizer that uses answer slots needs a mask item. A template in which no item has quotes may
 /// omit it: it then ends in one (`ParsedTemplate::implied_answer`), so that `Review: {text}\nOverall, it was`
 /// is a template for causal models.
 ///
@@ -54,8 +53,8 @@
 
 namespace cuecard {
 
-/// What `post_processing` can do to a field. A closed list: a filter is written as its name or as one of the
-/// equivalent Python lambdas.
+/// The filters of `post_processing`. The list is closed: a filter is written as its name or as one of the equivalent Python
+/// lambdas.
 enum class TextFilter {
   append_full_stop,                 ///< lambda s: s + "."
   drop_last_character,              ///< lambda s: s[:-1]
@@ -88,7 +87,7 @@ CUECARD_API bool joins_words(TextFilter filter);
 /// one to one.
 CUECARD_API std::string filter_text(TextFilter filter, std::string_view text);
 
-/// Joins a list of words; std::logic_error when `filter` doesn't join.
+/// Joins a list of words; std::logic_error if `filter` doesn't join.
 CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::string>& words);
 
 /// One item of a template: a text, or the content of a pair of braces.
@@ -104,16 +103,15 @@ struct TemplateItem {
   std::string text;
   bool shortenable = false;
   std::optional<TextFilter> filter;
-  /// Soft items. With `has_words`: one soft token per token of prefix + text. Without: `duplicate` soft tokens,
-  /// all the same one when `same`. Later items with the same `soft_id` repeat the soft tokens of the first; 0:
-  /// none.
+  /// Soft items. With `has_words`: one soft token per token of prefix + text. Without: `duplicate` soft tokens, all sharing one
+  /// embedding if `same`. Later items with the same `soft_id` repeat the soft tokens of the first; 0: none.
   bool has_words = false;
   int64_t soft_id = 0;
   int64_t duplicate = 1;
   bool same = false;
 
   int64_t line = 1, column = 1;
-  std::size_t begin = 0, end = 0; ///< bytes of the template that spell it
+  std::size_t begin = 0, end = 0; ///< byte range of the item in the template
 };
 
 /// A template as a list of items.
@@ -125,7 +123,7 @@ struct ParsedTemplate {
   int64_t end_line = 1, end_column = 1;
 };
 
-/// Parses a template. UsageError with line and column.
+/// Parses a template. UsageError that gives line and column.
 CUECARD_API ParsedTemplate parse_template(std::string_view text);
 
 /// The beginning of every message about a place in a template.

@@ -1,4 +1,4 @@
-/// A method's own settings of a run, where the user gives none.
+/// A method's default training settings.
 #pragma once
 
 #include <cuecard/export.hpp>
@@ -7,7 +7,7 @@
 namespace cuecard {
 
 /// `request` with its empty fields taken from `usual`, for `Tuner::defaults`. The length of the run counts as one setting: steps,
-/// epochs and min_steps of `usual` are taken only where `request` has neither steps nor epochs.
+/// epochs and min_steps of `usual` are used only if `request` has neither steps nor epochs.
 CUECARD_API FitRequest filled_in(FitRequest request, const FitRequest& usual);
 
 } // namespace cuecard

@@ -9,9 +9,8 @@
 
 namespace cuecard {
 
-/// Mean of -log_probs[d, labels[d]] over the decisions d whose label is known (not -1); 0 when none is.
-/// `log_probs` [D, L], `labels` [D] int64. DataError for a batch without labels. A scalar on the device; does not
-/// wait for it.
+/// Mean of -log_probs[d, labels[d]] over the decisions d whose label is known (not -1); 0 when none is. `log_probs` [D, L],
+/// `labels` [D] int64. DataError for a batch without labels. A scalar on the device; does not wait for the device.
 CUECARD_API at::Tensor known_nll_loss(const at::Tensor& log_probs, const at::Tensor& labels);
 
 /// Mean cross-entropy of the decisions whose entry has a label (Batch::labels, an index into the decision's own

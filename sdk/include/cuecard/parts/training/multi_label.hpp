@@ -21,25 +21,25 @@
 namespace cuecard {
 
 /// The threshold t for which "p >= t" has the highest F1 over `scored`: pairs of a probability and whether the label is right. It
-/// lies halfway between two probabilities; of equally good ones it is the one nearest to 0.5. 0.5 where no label is right.
+/// lies halfway between two probabilities; among equally good ones, it is the one nearest to 0.5. 0.5 if no label is right.
 CUECARD_API double best_f1_threshold(std::vector<std::pair<double, bool>> scored);
 
 /// Loss, decisions and threshold of a verbalizer whose scores are one decision per example, with a logit for each label.
 class CUECARD_API MultiLabel {
 public:
   /// Mean over the labels of the decisions whose example has Example::label_set; 0 when none has. DataError for a batch without any
-  /// such example. A scalar on the device; does not wait for it.
+  /// such example. A scalar on the device; does not wait for the device.
   at::Tensor loss(const LossArgs& args) const;
   /// One per decision: all probabilities, and the labels that reach the threshold.
   std::vector<Decision> decide(const DecideArgs& args) const;
 
-  /// After training, chooses the threshold on `args.dev` by the scores of `verbalizer`; without such examples it stays as it is.
+  /// After training, chooses the threshold on `args.dev` by the scores of `verbalizer`; without such examples it stays unchanged.
   void fit(const VerbalizerFitArgs& args, const Verbalizer& verbalizer);
 
   double threshold() const { return threshold_; }
-  /// Back to 0.5.
+  /// Resets the threshold to 0.5.
   void reset() { threshold_ = 0.5; }
-  /// The tensor `threshold` [1] float64. `load`: DataError that names `verbalizer` when the card has none between 0 and 1.
+  /// The tensor `threshold` [1] float64. `load`: DataError that names `verbalizer` when the card has no threshold between 0 and 1.
   void save(ComponentState& state) const;
   void load(const ComponentState& state, const std::string& verbalizer);
 

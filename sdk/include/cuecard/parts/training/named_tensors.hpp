@@ -12,20 +12,19 @@
 
 namespace cuecard {
 
-/// Defined tensors with their names in a card, in an order of your choice (ComponentState::tensors is a map).
+/// Defined tensors with their names in a card, in any order (ComponentState::tensors is a map).
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// A shape for messages: "2 x 3", "a scalar" for no dimensions.
 CUECARD_API std::string sizes_of(at::IntArrayRef sizes);
-/// That of `tensor`; "nothing" for an undefined one.
+/// The shape of `tensor`; "nothing" for an undefined one.
 CUECARD_API std::string sizes_of(const at::Tensor& tensor);
 
 /// The tensors under their names, detached; they share memory with `tensors`.
 CUECARD_API ComponentState state_of(const NamedTensors& tensors);
 
-/// Copies the state's tensors into `tensors`, without a gradient. Throws a DataError if one is missing, has another
-/// shape or holds integers, and then copies nothing. `misfit` says in that error what does not fit, as in "soft
-/// prompts don't fit".
+/// Copies the state's tensors into `tensors`, without a gradient. DataError if one is missing, has another shape or holds integers;
+/// then nothing is copied. `misfit` describes the mismatch in that message, as in "soft prompts don't fit".
 CUECARD_API void copy_state(const NamedTensors& tensors, const ComponentState& state,
                             const std::string& misfit);
 

@@ -20,14 +20,15 @@ public:
 
   /// Updates each tensor from its gradient, with `learning_rate` times its group's scale. Tensors without a gradient are unchanged.
   virtual void step(double learning_rate) = 0;
+  /// The moments and step counts, for a checkpoint.
   virtual TensorMap state() const = 0;
+  /// Loads what `state` returned for the same groups. DataError if a tensor is missing or has another shape.
   virtual void restore(const TensorMap& state) = 0;
 };
 
-/// "adamw" (Loshchilov & Hutter 2019; betas 0.9 and 0.999, epsilon 1e-8), "adam" (Kingma & Ba 2015, the same
-/// with the decay added to the gradient) or "adafactor" (Shazeer & Stern 2018 as prompt tuning sets it: not
-/// factored, no parameter scaling, decay 1 - t^-0.8, updates clipped to a root mean square of
-/// 1). Another name is a UsageError.
+/// "adamw" (Loshchilov & Hutter 2019; betas 0.9 and 0.999, epsilon 1e-8), "adam" (Kingma & Ba 2015; the same with weight decay
+/// added to the gradient) or "adafactor" (Shazeer & Stern 2018, configured as in prompt tuning: not factored, no parameter scaling,
+/// decay 1 - t^-0.8, updates clipped to a root mean square of 1). UsageError for any other name.
 CUECARD_API std::unique_ptr<Optimizer> make_optimizer(const std::string& name,
                                                       std::vector<ParameterGroup> groups);
 
@@ -40,9 +41,9 @@ struct Schedule {
   double decay = 1; ///< exponential: factor per epoch
 };
 
-/// The factor of the learning rate at step `step`: rises linearly over the warm-up, then "linear" falls to 0,
-/// "cosine" falls along a half cosine, "constant" stays, "exponential" is `decay` to the power of the whole
-/// epochs that are done. Another name is a UsageError.
+/// The factor of the learning rate at step `step`: rises linearly over the warm-up, then "linear" falls to 0, "cosine" falls along
+/// a half cosine, "constant" stays, "exponential" is `decay` to the power of the number of completed epochs. UsageError for any
+/// other name.
 CUECARD_API double schedule_factor(const Schedule& schedule, int64_t step);
 
 /// Scales all gradients by min(1, max_norm / norm), where norm is their joint Euclidean norm, which stays on the device.

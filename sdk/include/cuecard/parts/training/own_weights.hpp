@@ -24,11 +24,11 @@ public:
   /// Matrices with `weight_decay` and vectors without; empty groups are left out.
   std::vector<ParameterGroup> groups(double learning_rate_scale, double weight_decay) const;
 
-  /// Adds the weights that differ from the model's to `state`, with `prefix` before their names, and their number as the text
+  /// Adds the weights that differ from the model's to `state`, with `prefix` before their names, and their count as the text
   /// "weights".
   void add_to(ComponentState& state, const std::string& prefix = "") const;
-  /// Loads all tensors of `state` whose names begin with `prefix`; other weights become the model's. DataError for a tensor that is
-  /// not trained here or has another shape.
+  /// Loads all tensors of `state` whose names begin with `prefix`; other weights are reset to the model's. DataError for a tensor
+  /// that is not trained here or has another shape.
   void take_from(const ComponentState& state, const std::string& prefix = "");
 
 private:

@@ -17,7 +17,7 @@ namespace cuecard {
 
 /// A linear layer initialised as PyTorch does: weight and bias uniform within 1 / sqrt(in) of zero.
 CUECARD_API Linear initial_linear(int64_t out, int64_t in, Random& random);
-/// A linear layer initialised as in p-tuning v2's code: weight normal with the given deviation, bias zero.
+/// A linear layer initialised as in p-tuning v2's code: weight normal with the given standard deviation, bias zero.
 CUECARD_API Linear normal_linear(int64_t out, int64_t in, double deviation, Random& random);
 
 /// second(tanh(first(x))).
@@ -30,7 +30,7 @@ struct CUECARD_API Mlp {
 };
 
 /// Bidirectional long short-term memory (Hochreiter & Schmidhuber 1997) over the rows of a matrix; gates in PyTorch's order: input,
-/// forget, cell, output. Made of matrix products, so it runs on every device.
+/// forget, cell, output. Built from matrix products, so it runs on every device.
 struct CUECARD_API BidirectionalLstm {
   /// The weights of one direction of one layer.
   struct Direction {
@@ -40,13 +40,13 @@ struct CUECARD_API BidirectionalLstm {
 
   /// All values uniform within 1 / sqrt(hidden) of zero, as in PyTorch.
   static BidirectionalLstm initial(int64_t in, int64_t hidden, int64_t layers, Random& random);
-  /// x [n, in] -> [n, 2 h], from states of zero.
+  /// x [n, in] -> [n, 2 h], with zero initial states.
   at::Tensor operator()(const at::Tensor& x) const;
   std::vector<at::Tensor*> tensors();
 };
 
 /// Zeroes each element with probability `rate` and scales the others by 1 / (1 - rate) (Srivastava et al. 2014)
-/// in a training pass; else x itself. Drawn from Random(pass.seed, stream), the same on every device.
+/// in a training pass; otherwise returns x itself. The mask is drawn from Random(pass.seed, stream), the same on every device.
 CUECARD_API at::Tensor dropout(const at::Tensor& x, double rate, const Pass& pass, uint64_t stream);
 
 /// Replaces each tensor by a leaf on `device` that requires a gradient.

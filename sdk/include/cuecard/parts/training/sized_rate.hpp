@@ -7,8 +7,8 @@
 
 namespace cuecard {
 
-/// `usual` for hidden sizes up to 1,024, for which the papers' rates were found; `large` from 3,072 (about three billion weights) on;
-/// log-linear interpolation in between.
+/// `usual` for hidden sizes up to 1,024, the sizes that the papers tuned their rates for; `large` from 3,072 (about three billion
+/// parameters); log-linear interpolation in between.
 CUECARD_API double sized_rate(int64_t hidden, double usual, double large);
 
 } // namespace cuecard

@@ -12,8 +12,8 @@ namespace cuecard {
 /// has a different number of them.
 CUECARD_API const std::vector<SoftSlot>& shared_soft_slots(const Problem& problem);
 
-/// Initialises slots for which the template has a word with that word's embedding: slot i is row i of `prompt` [n, embedding width]
-/// float32, where n is at least the number of slots. Changes `prompt` in place.
+/// Initialises each slot for which the template gives a word with that word's embedding: slot i is row i of `prompt` [n, embedding
+/// width] float32, where n is at least the number of slots. Changes `prompt` in place.
 CUECARD_API void start_from_words(const at::Tensor& prompt, const std::vector<SoftSlot>& slots,
                                   const Backbone& backbone);
 

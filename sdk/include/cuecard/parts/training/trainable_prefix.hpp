@@ -1,5 +1,5 @@
-/// Trained keys and values before every layer's own, one prefix for each attention site of a model (PrefixSite). Prefix-Tuning
-/// (Li & Liang 2021) and p-tuning v2 (Liu et al. 2022) differ in their reparametrisation and initialisation.
+/// Trained keys and values that precede every layer's own, one prefix for each attention site of a model (PrefixSite).
+/// Prefix-Tuning (Li & Liang 2021) and p-tuning v2 (Liu et al. 2022) differ in their reparametrisation and initialisation.
 ///
 /// P virtual tokens; L layers, G key/value heads of size D at the site. A prefix as one matrix is [P, L * 2 * G * D], with row p
 /// viewed as [L][key, value][G][D]: the layout of those papers' code and of PEFT.
@@ -41,10 +41,10 @@ public:
   /// `values` as keys and values for the backbone, with dropout in a training pass. `positions`: Prefix::positions.
   Prefix prefix(int64_t positions, double dropout_rate, const Pass& pass) const;
 
-  /// Initialises the prefix to `values`: with a network, by the smallest change of its last layer (exact while P is not above the
-  /// width of its hidden layer).
+  /// Initialises the prefix to `values`: with a network, by the smallest change to its last layer (exact if P is at most the width
+  /// of its hidden layer).
   void start_from(const at::Tensor& values);
-  /// Drops the network; from now on `values` are trained directly.
+  /// Drops the network; from then on, `values` are trained directly.
   void collapse(const at::Tensor& values);
 
   std::vector<at::Tensor*> tensors();
@@ -75,7 +75,7 @@ public:
   /// Whether networks are trained: false if none was given, and after `load_state` or `adopt`.
   bool have_networks() const;
   ComponentState state() const;
-  /// Loads the tensors of `state`; from then on they are trained directly. DataError, with the expected shapes, if they don't fit.
+  /// Loads the tensors of `saved`; from then on they are trained directly. DataError, with the expected shapes, if they don't fit.
   void load_state(const ComponentState& saved);
   /// Loads prefixes of the same sites and sizes. Returns false and sets `why` for others.
   bool adopt(const Conditioning& trained, std::string& why);

@@ -21,7 +21,7 @@ CUECARD_API std::vector<const Example*> evenly_spaced(const std::vector<const Ex
                                                       int64_t count);
 
 /// Mean logits of a verbalizer's tokens, measured as its options `calibrate` (none, blank, train) and
-/// `calibrate-rows` request. Not thread-safe while it measures.
+/// `calibrate-rows` request. Not thread-safe while measuring.
 class CUECARD_API Calibration {
 public:
   explicit Calibration(const Options& options);
@@ -39,7 +39,7 @@ public:
   /// The mean over the content-free prompts, when the option is `blank`; each has `slots` answer slots.
   void measure_blank(Scorer& scorer, const OutputRequest& output_request, int64_t slots = 1);
   /// The mean over up to `calibrate-rows` examples, whose labels are not used, when the option is `train`.
-  /// DataError when there are none.
+  /// DataError if there are none.
   void measure_examples(Scorer& scorer, const std::vector<const Example*>& examples,
                         const OutputRequest& output_request, const std::string& verbalizer, int64_t slots = 1);
 

@@ -3,7 +3,7 @@
 /// With t_1 ... t_k the tokens of word w, x the prompt and x(k) the prompt with k masks in the answer slot:
 ///   masked models: score(w) = sum over i of log p(t_i at mask i | x(k)), all masks predicted at once
 ///   others:        score(w) = sum over i of log p(t_i | x, t_1 ... t_(i-1))
-/// divided by k where `normalise`.
+/// divided by k if `normalise`.
 /// Masked models: the product over k masks of Schick and Schuetze 2021 ("It's Not Just Size That Matters", section 3.1), in one
 /// forward pass as in their training, but with each word's own number of masks; their inference fills the masks one by one.
 #pragma once
@@ -22,8 +22,8 @@
 
 namespace cuecard {
 
-/// Scores of the W words of all labels, label by label. A masked model is given one prompt for each number of tokens that words
-/// have, others one for each word; both share an example's batch. Threads: const functions may run concurrently.
+/// Scores of the W words of all labels, label by label. Masked models get one prompt for each distinct number of tokens per word,
+/// others one for each word; an example's prompts are in one batch. Threads: const functions may run concurrently.
 class CUECARD_API JointWordScores {
 public:
   JointWordScores() = default;
@@ -37,16 +37,16 @@ public:
   /// For Verbalizer::output_request.
   OutputRequest output_request() const;
 
-  /// What `output_request` asks for, at the selected tokens of a batch of `given_answers`, to scores [decisions, W] float32
-  /// (float64 for float64 outputs). `entries` receives Scores::entries. Never synchronises with the device. DataError when a word
-  /// has another number of tokens in the prompt than on its own.
+  /// Scores [decisions, W] float32 (float64 for float64 outputs) from the outputs that `output_request` asks for, at the selected
+  /// tokens of a batch of `given_answers`. `entries` receives Scores::entries. Does not wait for the device. DataError if a word
+  /// has a different number of tokens in the prompt than on its own.
   at::Tensor operator()(const at::Tensor& outputs, const Batch& batch, std::vector<int64_t>& entries) const;
 
-  /// [1, W] float32: the scores where every token of a word has the log-probability `each`.
+  /// [1, W] float32: the scores if every token has the log-probability `each`.
   at::Tensor uniform(double each) const;
   /// [1, W] float32: mean scores over the content-free prompts.
   at::Tensor blank_scores(Scorer& scorer) const;
-  /// [1, W] float32: mean scores over `examples`. DataError when none can be used.
+  /// [1, W] float32: mean scores over `examples`. DataError if none can be used.
   at::Tensor mean_scores(Scorer& scorer, const std::vector<const Example*>& examples) const;
 
 private:

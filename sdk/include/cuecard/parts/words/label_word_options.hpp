@@ -21,15 +21,15 @@ constexpr cuecard_option_v1 word_prefix_option =
     text_option("prefix", " ", "", "Prepended to each label word, unless the word begins with <!>.",
                 "OpenPrompt, ManualVerbalizer");
 
-constexpr cuecard_option_v1 calibrate_rows_option =
-    integer_option("calibrate-rows", "200", 1, 1e6, "Most training examples for `calibrate` train.",
-                   "OpenPrompt's tutorial on calibration");
+constexpr cuecard_option_v1 calibrate_rows_option = integer_option(
+    "calibrate-rows", "200", 1, 1e6, "Maximum number of training examples for `calibrate=train`.",
+    "OpenPrompt's tutorial on calibration");
 
 /// `value` is the component's default, `source` where it comes from.
 constexpr cuecard_option_v1 calibrate_option(const char* value, const char* source) {
   return text_option(
       "calibrate", value, "none|blank|train",
-      "Divide out the model's prior: measured on the template with empty fields, or as the mean over "
+      "Divide by the model's prior: measured on the template with empty fields, or as the mean over "
       "training examples.",
       source);
 }

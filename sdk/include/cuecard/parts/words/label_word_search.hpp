@@ -10,11 +10,11 @@
 
 namespace cuecard {
 
-/// The one task whose template or label words `tuner` searches. UsageError that names the tuner for several
-/// tasks, several labels per example, soft slots in the template, and for a verbalizer with trainable parameters.
+/// The one task whose template or label words `tuner` searches. UsageError, naming the tuner, for several tasks, several labels per
+/// example, soft slots in the template, and for a verbalizer with trainable parameters.
 CUECARD_API const Task& word_search_task(const Problem& problem, const std::string& tuner);
 
-/// UsageError when label words can't be searched for the task; `off` is the option setting that turns the
+/// UsageError if label words can't be searched for the task; `off` is the option setting that turns the
 /// search off.
 CUECARD_API void require_label_search(const Task& task, const std::string& off);
 
@@ -31,8 +31,8 @@ CUECARD_API std::string word_of_token(const Vocabulary& vocabulary, int64_t id);
 CUECARD_API std::vector<std::vector<std::string>> set_label_words(Engine& engine, int64_t task,
                                                                   const std::vector<std::vector<int64_t>>& ids);
 
-/// Calibrates the verbalizer of task `task` and fits it on the training examples, as before training. To be
-/// called after a change of the template, because both depend on the prompt.
+/// Calibrates the verbalizer of task `task` and fits it on the training examples, as before training. Call it after a change to the
+/// template, because both depend on the prompt.
 CUECARD_API void refit_verbalizer(Engine& engine, int64_t task);
 
 } // namespace cuecard

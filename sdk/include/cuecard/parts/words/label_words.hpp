@@ -1,4 +1,4 @@
-/// Label words: texts to tokens, and logits of tokens to scores of words and labels (OpenPrompt's
+/// Label words: tokenization, and scores of words and labels from token logits (OpenPrompt's
 /// ManualVerbalizer; Schick and Schuetze 2021).
 #pragma once
 
@@ -35,13 +35,13 @@ struct CUECARD_API LabelWordEncoding {
   static LabelWordEncoding of(const VerbalizerTarget& target, std::string prefix);
 };
 
-/// UsageError that names word and label when the vocabulary can't encode it.
+/// UsageError, naming word and label, if the vocabulary can't encode it.
 CUECARD_API LabelWord encode_label_word(const LabelWordEncoding& encoding, const std::string& word,
                                         const std::string& label);
 
-/// The words of the target's labels; a label without any is its own word. `verbalizer` is named in errors.
-/// DataError for a task without labels. UsageError for a model without a head over the vocabulary, words for
-/// another number of labels, words for each answer slot, a word that is given twice, and one that the vocabulary can't encode.
+/// The words of the target's labels; a label without any is its own word. `verbalizer` is named in errors. DataError for a task
+/// without labels. UsageError for a model without a head over the vocabulary, words for a different number of labels, words for
+/// each answer slot, a word that is given twice, and one that the vocabulary can't encode.
 CUECARD_API LabelWords read_label_words(const VerbalizerTarget& target, const std::string& verbalizer,
                                         const std::string& prefix);
 
@@ -57,11 +57,11 @@ CUECARD_API std::vector<std::string> first_texts(const LabelWords& words);
 /// Entry `label` of `texts`. DataError when the task has no such label.
 CUECARD_API const std::string& text_of_label(const std::vector<std::string>& texts, int64_t label);
 
-/// Words as a card's texts: `words of LABEL`, one word per line; and back. DataError when a card lacks a
-/// label's words.
+/// Saves words as texts of a card: `words of LABEL`, one word per line.
 CUECARD_API void save_words(const LabelWords& words, const std::vector<std::string>& labels,
                             ComponentState& state);
-/// The words that `save_words` stored. DataError that names `verbalizer` when they do not match the labels.
+/// Loads the words that `save_words` stored. DataError, naming `verbalizer`, if a label's words are missing or the words don't
+/// match the labels.
 CUECARD_API std::vector<std::vector<std::string>>
 load_words(const ComponentState& state, const std::vector<std::string>& labels, const std::string& verbalizer);
 
@@ -76,7 +76,7 @@ CUECARD_API void require_distinct(const LabelWords& words, const std::vector<std
                                   MultiToken handler, bool has_joint = false);
 
 /// Scores of the W words of all labels, label by label, from the logits of their U distinct tokens. All tokens
-/// of a word are scored at the same answer slot. Never synchronises with the device.
+/// of a word are scored at the same answer slot. Does not wait for the device.
 class CUECARD_API WordScores {
 public:
   WordScores() = default;
@@ -88,9 +88,9 @@ public:
   int64_t words() const { return averages_.size(0); }
   int64_t labels() const { return averages_.size(1); }
 
-  /// Logits of the tokens [A, U] to scores of the words [A, W], in float32 (float64 for float64 logits).
+  /// Scores of the words [A, W] from logits of the tokens [A, U], in float32 (float64 for float64 logits).
   at::Tensor operator()(const at::Tensor& logits) const;
-  /// Mean of each label's words: [A, W] to [A, labels].
+  /// Mean score of each label's words: [A, W] -> [A, labels].
   at::Tensor label_means(const at::Tensor& words) const;
 
 private:
@@ -109,14 +109,13 @@ private:
 CUECARD_API at::Tensor joint_log_probs(const at::Tensor& words, const at::Tensor& prior = {});
 
 /// The `prior` of `joint_log_probs`: the softmax over all words of their scores under the `calibration` logits
-/// (Calibration::logits), or undefined where nothing was measured.
+/// (Calibration::logits), or undefined if nothing was measured.
 CUECARD_API at::Tensor word_prior(const WordScores& words, const at::Tensor& calibration);
 
 /// `values` [decisions, labels] as Scores.
 CUECARD_API Scores label_scores(const at::Tensor& values);
 
-/// The card's tensor `name`. DataError when it is missing, has another shape than `shape`, or is not
-/// floating-point.
+/// The card's tensor `name`. DataError if it is missing, its shape is not `shape`, or it is not floating-point.
 CUECARD_API const at::Tensor& require_tensor(const ComponentState& state, const std::string& name,
                                              at::IntArrayRef shape, const std::string& verbalizer);
 

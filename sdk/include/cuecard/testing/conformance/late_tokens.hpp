@@ -30,7 +30,7 @@ inline int64_t layer_number(const std::string& weight) {
   return -1;
 }
 
-/// Whether some layers are one: then updates of a layer are updates of those that it is shared with.
+/// Whether some layers share their weights: then updating one layer updates all that share with it.
 inline bool shares_layers(const Backbone& model) {
   std::set<int64_t> numbers;
   for (const LinearLayer& each : model.linear_layers())
@@ -38,8 +38,8 @@ inline bool shares_layers(const Backbone& model) {
   return static_cast<int64_t>(numbers.size()) < input_layers(model.shape());
 }
 
-/// Updates with which the layers below `layer` give the same for a token wherever it is: all that their linear
-/// layers give is zero, so nothing passes from one token to another.
+/// Updates that make the output of the layers below `layer` independent of a token's position: the output of all their linear
+/// layers is zero, so nothing passes from one token to another.
 inline Conditioning without_attention_below(const Backbone& model, int64_t layer) {
   Conditioning conditioning;
   for (const LinearLayer& each : model.linear_layers()) {
@@ -50,7 +50,7 @@ inline Conditioning without_attention_below(const Backbone& model, int64_t layer
   return conditioning;
 }
 
-/// Late tokens are as if absent below their layer, and from it on tokens like all others.
+/// Below their layer, late tokens are as if absent; from it on, they are tokens like all others.
 inline void late_tokens(const Backbone& model) {
   const int64_t layers = input_layers(model.shape());
   const std::vector<int64_t> places(front.size(), 0); // ids of late tokens do not matter
@@ -73,8 +73,7 @@ inline void late_tokens(const Backbone& model) {
     CHECK(same(model.forward({late, arbitrary, nullptr, false, k}).narrow(0, 4, 3),
                model.forward({batch_of({first}), arbitrary, nullptr, false, k})));
 
-    // When layers below k pass nothing between tokens, tokens that enter with the states of real ones are
-    // those.
+    // If the layers below k pass nothing between tokens, late tokens that enter with real tokens' hidden states equal these.
     if (shares_layers(model))
       continue;
     const Conditioning silent = without_attention_below(model, k);
@@ -88,8 +87,7 @@ inline void late_tokens(const Backbone& model) {
   }
 }
 
-/// Sequences whose late tokens differ in number and layer, and one without, give in one batch what each gives
-/// alone.
+/// Sequences whose late tokens differ in number and layer, and one without, give the same in one batch as each alone.
 inline void late_tokens_in_batch(const Backbone& model) {
   const int64_t layers = input_layers(model.shape());
   if (layers < 2)

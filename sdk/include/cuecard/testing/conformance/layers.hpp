@@ -1,4 +1,4 @@
-/// Checks of passes over some of the layers, and of the shape that is known without weights.
+/// Checks of passes over some of the layers, and of the shape from `describe`.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ inline void some_layers(const Backbone& model, const OutsideLayers& outside) {
   }
   if (outside.embed)
     CHECK(same(after(batch, 0), outside.embed(model, batch.input.ids, batch.input.positions)));
-  // Embeddings depend on nothing but the token and its position.
+  // Embeddings depend only on the token and its position.
   CHECK(same(after(batch, 0).narrow(0, 0, 1), after(batch_of({{7, 15}}), 0).narrow(0, 0, 1)));
   CHECK(!same(after(batch, 1).narrow(0, 7, 2), after(batch, 0).narrow(0, 7, 2)));
   const at::Tensor last = after(batch, layers);
@@ -38,7 +38,7 @@ inline void some_layers(const Backbone& model, const OutsideLayers& outside) {
              model.forward({batch, {}, nullptr, true})));
 }
 
-/// What `describe` says of a configuration is the shape of its model.
+/// `describe` returns the shape of the model of a configuration.
 inline void shape_without_weights(const BackboneShape& described, const Backbone& model) {
   const BackboneShape& shape = model.shape();
   CHECK(described.family == shape.family);

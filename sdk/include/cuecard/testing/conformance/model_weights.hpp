@@ -1,4 +1,4 @@
-/// Models of one configuration with other weights than a test gives: more precise, rounded, changed or trained ones.
+/// Models of one configuration with variants of a test's weights: more precise, rounded, changed or trained.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@
 
 namespace cuecard::testing {
 
-/// Makes the model of one configuration with the given weights.
+/// Creates the model of one configuration with the given weights.
 using MakeBackbone = std::function<std::unique_ptr<Backbone>(const Weights&)>;
 
 template <class Model>
@@ -42,7 +42,7 @@ private:
   const Weights& base_;
 };
 
-/// The same weights with matrices rounded to bfloat16, which are stored ones if `stored`.
+/// The same weights with matrices rounded to bfloat16; stored matrices if `stored`.
 class RoundedWeights final : public Weights {
 public:
   RoundedWeights(const Weights& base, bool stored) : base_(base), stored_(stored) {}

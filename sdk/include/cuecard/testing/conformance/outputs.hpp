@@ -1,4 +1,4 @@
-/// Checks of projections to the vocabulary, and of matrices that are kept as the file has them.
+/// Checks of projections to the vocabulary, and of stored matrices.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ inline void outputs(const Backbone& model) {
   CHECK(at::allclose(hidden.grad(), again.grad(), 1e-4, 1e-5));
 }
 
-/// All linear layers and the table of the words may be stored matrices, with the same hidden states, outputs and gradients.
+/// All linear layers and the word embeddings may be stored matrices, with the same hidden states, outputs and gradients.
 inline void stored_matrices(const MakeBackbone& make, const Weights& weights, const Batch& batch) {
   const std::unique_ptr<Backbone> model = make(RoundedWeights(weights, true)),
                                   whole = make(RoundedWeights(weights, false));

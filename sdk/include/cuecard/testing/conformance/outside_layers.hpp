@@ -11,7 +11,7 @@
 
 namespace cuecard::testing {
 
-/// What comes before the first layer of a family's model and after the last, for ForwardArgs::layers.
+/// The computation before a model's first layer and after its last, for ForwardArgs::layers.
 struct OutsideLayers {
   /// The input [n, hidden] of layer 0 for tokens `ids` [n] at `positions` [n]. Empty: not checked.
   std::function<at::Tensor(const Backbone& model, const at::Tensor& ids, const at::Tensor& positions)> embed =

@@ -1,4 +1,4 @@
-/// Checks of packed batches: sequences beside each other, slots, prefixes, parents and cached sequences.
+/// Checks of packed batches: independent sequences, slots, prefixes, parents and cached sequences.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace cuecard::testing::conformance {
 
-/// A sequence in a batch gives what it gives alone, whichever tokens are selected.
+/// A sequence gives the same in a batch as alone, whichever tokens are selected.
 inline void batch_invariance(const Backbone& model) {
   const at::Tensor together = model.forward({batch_of({front, second, joined(first, front)}), {}});
   CHECK(same(together[0], model.forward({batch_of({front}), {}})[0]));
@@ -30,7 +30,7 @@ inline void batch_invariance(const Backbone& model) {
   CHECK(same(model.forward({with_selected(both, {1, 2, 5}), {}}), all.index_select(0, long_tensor({1, 2, 5}))));
 }
 
-/// In a causal model a token attends to no later one, else to all; and its position matters.
+/// In a causal model a token attends to no later one, otherwise to all; and its position matters.
 inline void attention_direction(const Backbone& model) {
   const at::Tensor state = model.forward({with_selected(batch_of({{7, 8, 9}}), {1}), {}});
   const at::Tensor other_follows = model.forward({with_selected(batch_of({{7, 8, 10}}), {1}), {}});
@@ -39,7 +39,7 @@ inline void attention_direction(const Backbone& model) {
   CHECK(!same(order, model.forward({batch_of({{8, 7, 9}}), {}})));
 }
 
-/// A soft slot that holds a word's embedding is that word; so is a trigger slot that holds its id.
+/// A soft slot with a word's embedding is equivalent to that word, and so is a trigger slot with its id.
 inline void slots(const Backbone& model) {
   const at::Tensor whole = model.forward({batch_of({joined(front, first)}), {}});
   Batch soft = batch_of({joined(front, first)});

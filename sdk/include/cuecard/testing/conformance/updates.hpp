@@ -1,4 +1,4 @@
-/// Checks of what is trained: weights in place, updates of linear layers by cards, and gradients of conditionings.
+/// Checks of training: weights changed in place, updates of linear layers by cards, and gradients of conditionings.
 #pragma once
 
 #include <cmath>
@@ -27,8 +27,8 @@ inline at::Tensor weighted_sum(const at::Tensor& output) {
   return (output * at::arange(output.numel(), at::kDouble).view(output.sizes()).cos()).sum();
 }
 
-/// Weights are kept as they are given: a change of them in place is a change of the model, and the change of
-/// the model's output is what their gradients say it is, to first order.
+/// Weights are used without copies: an in-place change to them changes the model, and its output changes as their gradients
+/// predict, to first order.
 inline void trained_weights(const MakeBackbone& make, const Weights& weights, const Batch& batch) {
   const Leaves leaves(weights);
   const std::unique_ptr<Backbone> model = make(leaves);
@@ -148,8 +148,7 @@ inline void add(BatchConditioning& batch, const Conditioning& more, int64_t card
 /// A batch of some of three sequences (or pairs of them).
 using MakeBatch = std::function<Batch(const std::vector<std::size_t>& which)>;
 
-/// Sequences of cards with updates of their own give in one batch, in any order, what each gives alone with its
-/// own.
+/// Sequences of cards with different updates give the same in one batch, in any order, as each alone with its own updates.
 inline void updates_of_cards(const MakeBackbone& make, const Weights& weights, const MakeBatch& batch_with) {
   const DoubleWeights base(weights);
   const std::unique_ptr<Backbone> model = make(base);
@@ -197,7 +196,7 @@ inline void dropout_of_updates(const Backbone& model, const Batch& batch) {
   CHECK(!same(run(0.5, {true, 4}), dropped));
 }
 
-/// Gradients of all that a conditioning holds are what the change of the output says, to first order.
+/// Gradients of everything that a conditioning holds match the change of the output, to first order.
 inline void gradients_of_conditioning(const MakeBackbone& make, const Weights& weights, Batch batch) {
   const DoubleWeights base(weights);
   const std::unique_ptr<Backbone> model = make(base);
