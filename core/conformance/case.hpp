@@ -64,6 +64,7 @@ const std::vector<Case>& cases();
 
 // The parts of that list.
 std::vector<Case> plugin_cases();
+std::vector<Case> linking_cases();
 std::vector<Case> component_cases();
 std::vector<Case> tuner_cases();
 std::vector<Case> verbalizer_cases();

@@ -14,8 +14,8 @@ std::vector<std::pair<std::string, std::string>> Subject::options() const {
 const std::vector<Case>& cases() {
   static const std::vector<Case> list = [] {
     std::vector<Case> all = plugin_cases();
-    for (const auto& part :
-         {component_cases(), tuner_cases(), verbalizer_cases(), template_cases(), backbone_cases()})
+    for (const auto& part : {linking_cases(), component_cases(), tuner_cases(), verbalizer_cases(),
+                             template_cases(), backbone_cases()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();

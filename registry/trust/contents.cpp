@@ -84,8 +84,9 @@ Contents read_contents(std::span<const unsigned char> bytes, const std::string& 
   return contents;
 }
 
-Signature read_signature(std::span<const unsigned char> bytes, const std::string& origin) {
-  const JsonOrigin named{origin, "Pack the plugin again with `cuecard plugin pack --key FILE`."};
+Signature read_signature(std::span<const unsigned char> bytes, const std::string& origin,
+                         const std::string& advice) {
+  const JsonOrigin named{origin, advice};
   const nlohmann::json json = parse_strict(bytes, named);
   JsonFields fields(json, named);
   Signature signature{fields.text("key"), fields.text("signature")};

@@ -49,7 +49,10 @@ std::string signature_text(const Signature& signature);
 
 /// Strict, see sdk/manifest/json_fields.hpp. `origin` is the prefix of errors. Throws DataError.
 Contents read_contents(std::span<const unsigned char> bytes, const std::string& origin);
-Signature read_signature(std::span<const unsigned char> bytes, const std::string& origin);
+/// `advice` is the last sentence of an error about its contents.
+Signature
+read_signature(std::span<const unsigned char> bytes, const std::string& origin,
+               const std::string& advice = "Pack the plugin again with `cuecard plugin pack --key FILE`.");
 
 /// A plugin id: lower-case words joined by "-", at most 64 letters, and so a safe folder name.
 bool is_plugin_id(const std::string& id);

@@ -32,6 +32,10 @@ Level level_of(JsonFields& fields) {
   fields.refuse("trust", "is \"" + name.substr(0, 60) + "\"; expected any, listed or signed");
 }
 
+std::string rule_name(const TrustPolicy& policy) {
+  return policy.file.string() + (policy.locked ? " (locked)" : "");
+}
+
 std::string environment(const char* name) {
   const char* value = ::secure_getenv(name);
   return value ? value : "";
@@ -69,7 +73,7 @@ TrustPolicy TrustPolicy::read(const fs::path& file) {
 std::string TrustPolicy::refusal(const std::string& sha256, const fs::path& folder) const {
   if (level == Level::any || std::ranges::find(hashes, sha256) != hashes.end())
     return "";
-  const std::string rule = file.string() + (locked ? " (locked)" : "");
+  const std::string rule = rule_name(*this);
   if (level == Level::listed)
     return "its SHA-256, " + sha256 + ", is not among the hashes that " + rule +
            " lists. Install another plugin, or have it listed there.";
@@ -81,13 +85,23 @@ std::string TrustPolicy::refusal(const std::string& sha256, const fs::path& fold
     const SignedContents found = read_signed_contents(folder, folder.string());
     if (!found.signature)
       return "its archive is not signed, and " + rule + " requires a signature by a listed key.";
-    if (std::ranges::find(keys, found.signature->key) == keys.end())
-      return "it is signed by the key " + found.signature->key + ", which " + rule + " does not list.";
+    if (const std::string reason = signer_refusal(found.signature->key); !reason.empty())
+      return reason;
     if (found.contents.library().sha256 != sha256)
       return "it is not the library that was signed; reinstall it.";
   } catch (const DataError& damaged) {
     return damaged.what();
   }
+  return "";
+}
+
+std::string TrustPolicy::signer_refusal(const std::string& key) const {
+  if (level != Level::signed_by)
+    return "";
+  if (key.empty())
+    return "it is not signed, and " + rule_name(*this) + " wants a signature by a listed key.";
+  if (std::ranges::find(keys, key) == keys.end())
+    return "it is signed by the key " + key + ", which " + rule_name(*this) + " does not list.";
   return "";
 }
 
@@ -131,6 +145,21 @@ std::string Trust::refusal(const std::string& shown, const std::string& sha256, 
     if (const std::string reason = policy.refusal(sha256, folder); !reason.empty())
       return start + reason;
   return "";
+}
+
+std::string Trust::signer_refusal(const std::string& shown, const std::string& key) const {
+  const std::string start = shown + " is not trusted: ";
+  if (!unusable_.empty())
+    return start + unusable_;
+  for (const TrustPolicy& policy : policies_)
+    if (const std::string reason = policy.signer_refusal(key); !reason.empty())
+      return start + reason;
+  return "";
+}
+
+bool Trust::wants_signatures() const {
+  return std::ranges::any_of(policies_,
+                             [](const TrustPolicy& policy) { return policy.level == Level::signed_by; });
 }
 
 std::string Trust::described() const {

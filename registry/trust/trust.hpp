@@ -28,6 +28,8 @@ struct TrustPolicy {
 
   /// Why a library with this SHA-256, in a folder with or without the CONTENTS and SIGNATURE of its archive, is not trusted; "" if it is.
   std::string refusal(const std::string& sha256, const std::filesystem::path& folder) const;
+  /// Why what this key has signed is not trusted, or, if it is "", what is not signed; "" if it is, or if the policy asks for no signatures.
+  std::string signer_refusal(const std::string& key) const;
 };
 
 /// The policies in effect.
@@ -46,6 +48,11 @@ public:
   /// See TrustPolicy::refusal. `shown` is the prefix of the sentence.
   std::string refusal(const std::string& shown, const std::string& sha256,
                       const std::filesystem::path& folder) const;
+
+  /// See TrustPolicy::signer_refusal: for an index, which is judged by its signature alone.
+  std::string signer_refusal(const std::string& shown, const std::string& key) const;
+  /// Whether a policy lists the keys that may sign.
+  bool wants_signatures() const;
 
   /// "signed by a listed key, by /etc/cuecard/plugin-trust.json (locked)"; "any plugin".
   std::string described() const;

@@ -128,3 +128,26 @@ TEST_CASE("a policy that can't be used trusts nothing") {
   ::chmod(policies.user.c_str(), 0666);
   CHECK(holds(policies.refusal(), "is writable by everyone"));
 }
+
+TEST_CASE("an index is trusted by its signer alone, and only where signatures are asked for") {
+  const Policies policies;
+  const auto refusal = [&](const std::string& key) {
+    return Trust({policies.administrator, policies.user}).signer_refusal("index.json", key);
+  };
+  CHECK(refusal("").empty());
+  TestFolder::write(policies.user, R"({"trust": "listed", "hashes": []})");
+  CHECK(refusal("").empty());
+  CHECK_FALSE(Trust({policies.user}).wants_signatures());
+  TestFolder::write(policies.user,
+                    R"({"trust": "signed", "hashes": [")" + hash + R"("], "keys": [")" + other_key + R"("]})");
+  CHECK(Trust({policies.user}).wants_signatures());
+  CHECK(refusal(other_key).empty());
+  CHECK(refusal("") == "index.json is not trusted: it is not signed, and " + policies.user.string() +
+                           " wants a signature by a listed key.");
+  CHECK(holds(refusal(hash), policies.user.string() + " does not list"));
+  // A locked one holds as well.
+  TestFolder::write(policies.administrator, R"({"trust": "signed", "keys": [], "locked": true})");
+  CHECK(holds(refusal(other_key), policies.administrator.string() + " (locked) does not list"));
+  TestFolder::write(policies.administrator, "damaged");
+  CHECK(holds(refusal(other_key), "index.json is not trusted: " + policies.administrator.string()));
+}

@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint64_t word_size = sizeof(uint64_t);
 constexpr uint64_t words_per_bitmap = 63;
+constexpr std::size_t max_named = 1000;  ///< needed libraries and run paths
 constexpr std::size_t max_segments = 64; ///< loadable segments; linkers write about four
 
 } // namespace
@@ -63,6 +64,8 @@ void ElfFile::read_segments() {
     if (header.e_phoff > bytes_.size())
       refuse("its program headers are outside the file; it is truncated or damaged.");
     const auto program = at_offset<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr));
+    if (program.p_type == PT_GNU_STACK)
+      executable_stack_ = program.p_flags & PF_X;
     if (program.p_type != PT_LOAD && program.p_type != PT_DYNAMIC)
       continue;
     // The loader would crash on pages beyond the end of a truncated file, so all segments are checked, even
@@ -123,9 +126,25 @@ void ElfFile::read_dynamic(uint64_t offset, uint64_t size) {
     case DT_RELRSZ:
       relr_size = entry.d_un.d_val;
       break;
+    case DT_NEEDED:
+      needed_.push_back(entry.d_un.d_val);
+      break;
+    case DT_RPATH:
+    case DT_RUNPATH:
+      run_paths_.push_back(entry.d_un.d_val);
+      break;
+    case DT_TEXTREL:
+      text_relocations_ = true;
+      break;
+    case DT_FLAGS:
+      text_relocations_ = text_relocations_ || (entry.d_un.d_val & DF_TEXTREL);
+      break;
     default:
       break;
     }
+    if (needed_.size() + run_paths_.size() > max_named)
+      refuse("it names more than " + std::to_string(max_named) +
+             " libraries and run paths; the file is damaged.");
   }
   if (!symbols_ || !strings_ || (!hash_ && !gnu_hash_))
     refuse("its dynamic section has no symbol table.");

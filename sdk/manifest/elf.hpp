@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "linkage.hpp"
 #include "memory.hpp"
 
 namespace cuecard {
@@ -25,6 +26,9 @@ public:
 
   /// Address of a data symbol that the library defines and exports.
   std::optional<uint64_t> data_symbol(std::string_view symbol) const;
+
+  /// What it asks of the dynamic loader. Throws DataError if that is damaged.
+  Linkage linkage() const;
 
   void read(uint64_t address, void* to, std::size_t size) const override;
   uint64_t pointer(uint64_t address) const override;
@@ -59,6 +63,10 @@ private:
   void read_relocations(uint64_t address, uint64_t size);
   void read_relative_relocations(uint64_t address, uint64_t size);
   Symbol symbol_at(uint64_t index) const;
+  std::string text(uint64_t name) const;
+  std::vector<std::string> texts(const std::vector<uint64_t>& names) const;
+  std::vector<std::string> exported() const;
+  uint64_t symbols_end_by_gnu_hash() const;
   bool symbol_is_named(const Symbol& symbol, std::string_view name) const;
   std::optional<Symbol> find_by_gnu_hash(std::string_view name) const;
   std::optional<Symbol> find_by_hash(std::string_view name) const;
@@ -66,8 +74,11 @@ private:
   std::string name_;
   std::vector<unsigned char> bytes_;
   std::vector<Segment> segments_;
-  std::vector<Relocation> relocations_;    ///< sorted by address
-  std::vector<RelativeRun> relative_runs_; ///< sorted by address
+  std::vector<Relocation> relocations_;      ///< sorted by address
+  std::vector<RelativeRun> relative_runs_;   ///< sorted by address
+  std::vector<uint64_t> needed_, run_paths_; ///< offsets of their names
+  bool executable_stack_ = true;             ///< as the loader has it where no header speaks of the stack
+  bool text_relocations_ = false;
   uint64_t symbols_ = 0, strings_ = 0, strings_size_ = 0, hash_ = 0, gnu_hash_ = 0;
 };
 

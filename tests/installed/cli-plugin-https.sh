@@ -2,7 +2,7 @@
 # An index at an HTTPS address: certificates, redirections and sizes are checked.
 command -v openssl >/dev/null || { echo "SKIPPED: the program openssl, which makes a certificate, is not there"; exit 77; }
 export HOME=$PWD/home
-unset XDG_DATA_HOME XDG_CONFIG_HOME CUECARD_PLUGIN_PATH CUECARD_PLUGIN_INDEX https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+unset XDG_DATA_HOME XDG_CONFIG_HOME XDG_STATE_HOME CUECARD_PLUGIN_PATH CUECARD_PLUGIN_INDEX https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 mkdir home index
 cp "$SOURCE/LICENSE" LICENSE
 echo 'A tuner.' >README.md
@@ -61,4 +61,14 @@ expect 3 'is larger than expected' plugin install prompt-tuning --index https://
 [ ! -e home/.local/share/cuecard/plugins ] || [ -z "$(find home -type f)" ]
 expect 0 'is installed in' plugin install prompt-tuning --index https://localhost:$secure/index/index.json
 CUECARD_PLUGIN_INDEX="https://localhost:$secure/index" expect 0 'is the newest that fits' plugin upgrade
+# A signature lies beside the index there, too; a page in its place is not taken for a missing one.
+cuecard plugin key new author.pem >/dev/null
+cuecard plugin index index --key author.pem >/dev/null
+expect 0 '^prompt-tuning 0.2.0' plugin search --index https://localhost:$secure/index
+mv index/index.json.sig aside
+expect 3 'has no signature, and was signed by the key' plugin search --index https://localhost:$secure/index
+mkdir index/index.json.sig # the server answers with a list of what is in it
+expect 3 'index/index.json.sig: ' plugin search --index https://localhost:$secure/index
+rmdir index/index.json.sig && mv aside index/index.json.sig
+expect 0 '^prompt-tuning 0.2.0' plugin search --index https://localhost:$secure/index
 cmp "$PLUGINS/prompt-tuning.so" home/.local/share/cuecard/plugins/*/prompt-tuning/prompt-tuning.so

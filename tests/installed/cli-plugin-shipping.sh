@@ -1,7 +1,7 @@
 # requires: prompt-tuning
 # Packing, indexing, searching, installing, upgrading, verifying and removing plugins, with builds for two versions of LibTorch.
 export HOME=$PWD/home
-unset XDG_DATA_HOME XDG_CONFIG_HOME CUECARD_PLUGIN_PATH CUECARD_PLUGIN_INDEX
+unset XDG_DATA_HOME XDG_CONFIG_HOME XDG_STATE_HOME CUECARD_PLUGIN_PATH CUECARD_PLUGIN_INDEX
 mkdir home
 expect() { # CODE PATTERN WORDS...: the exit code, and a pattern in what it says; an error is one line on standard error
   local code=$1 pattern=$2 status=0

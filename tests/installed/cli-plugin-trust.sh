@@ -1,7 +1,7 @@
 # requires: prompt-tuning
 # Keys, signatures and policies: a user's, an administrator's, and one that is locked.
 export HOME=$PWD/home
-unset XDG_DATA_HOME XDG_CONFIG_HOME CUECARD_PLUGIN_PATH CUECARD_PLUGIN_INDEX
+unset XDG_DATA_HOME XDG_CONFIG_HOME XDG_STATE_HOME CUECARD_PLUGIN_PATH CUECARD_PLUGIN_INDEX
 mkdir -p home/.config/cuecard "$PREFIX/etc/cuecard"
 user=$HOME/.config/cuecard/plugin-trust.json administrator=$PREFIX/etc/cuecard/plugin-trust.json
 umask 022
@@ -78,6 +78,61 @@ rm "$user"
 expect 4 "is signed by the key $eve_shown; the installed prompt-tuning 0.1.0 is signed by the key $ada_shown.*cuecard plugin remove prompt-tuning" plugin install eve-0.2.0.tar.gz
 expect 4 "is not signed; the installed prompt-tuning 0.1.0 is signed by" plugin install unsigned-0.2.0.tar.gz
 expect 0 'replaces 0.1.0' plugin install ada-0.2.0.tar.gz
+
+# A signed index: who made it is checked before anything in it is used, and an old one is not taken for the last.
+seen=$HOME/.local/state/cuecard/plugin-indexes.json
+mkdir index && cp ada-0.1.0.tar.gz index
+expect 0 'lists 1 archive: 1 new, 0 no longer there; not signed' plugin index index
+expect 0 '^prompt-tuning 0.1.0' plugin search --index index
+[ ! -e "$seen" ] && [ ! -e index/index.json.sig ]
+cp -r index unsigned
+expect 0 "lists 1 archive: 0 new, 0 no longer there; signed by the key $ada_shown" plugin index index --key ada.pem
+cp -r index old
+expect 0 '^prompt-tuning 0.1.0' plugin search --index index
+expect 0 '0 new, 0 no longer there; signed' plugin index index --key ada.pem
+cmp index/index.json old/index.json && cmp index/index.json.sig old/index.json.sig # nothing new, no new time
+expect 2 'the index is signed; sign it again with --key' plugin index index
+cp ada-0.2.0.tar.gz index
+expect 0 'lists 2 archives: 1 new' plugin index index --key ada.pem
+expect 0 "is installed in .*; it is signed by the key $ada_shown" plugin install prompt-tuning --index index --dir from-index
+expect 0 'is the newest that fits' plugin upgrade --index index --dir from-index
+if command -v openssl >/dev/null; then
+  python3 -c 'import base64, json; open("signature", "wb").write(base64.b64decode(json.load(open("index/index.json.sig"))["signature"]))'
+  openssl pkeyutl -verify -pubin -inkey ada.pub -rawin -in index/index.json -sigfile signature >/dev/null
+fi
+refused_everywhere() { # CODE PATTERN
+  expect "$1" "$2" plugin search --index index
+  expect "$1" "$2" plugin install prompt-tuning --index index --dir nothing
+  expect "$1" "$2" plugin upgrade --index index --dir from-index
+  [ ! -e nothing ]
+}
+cp -r index whole
+change() { rm -rf index && cp -r whole index; } # what was changed the last time is undone first
+change && sed -i 's/"0.2.0"/"0.1.9"/' index/index.json
+refused_everywhere 3 'index.json.sig is not a signature of its index.json'
+change && cp old/index.json index # without its own signature
+refused_everywhere 3 'index.json.sig is not a signature of its index.json'
+change && cp old/index.json* index
+refused_everywhere 3 'index/index.json: is older than the one that was read before'
+change && rm index/index.json.sig
+refused_everywhere 3 "has no signature, and was signed by the key $ada_shown"
+change && cuecard plugin index index --key eve.pem >/dev/null
+refused_everywhere 3 "is signed by the key $eve_shown, and was signed by the key $ada_shown when it was read before.*$seen"
+change && echo '{' >index/index.json.sig
+refused_everywhere 3 'index.json.sig: '
+change
+expect 0 '^prompt-tuning 0.2.0' plugin search --index index
+# A policy that wants signatures wants one of the index, by a listed key; then a listed key may follow another.
+echo "{\"trust\": \"signed\", \"keys\": [\"$ada\"]}" >"$user"
+expect 0 '^prompt-tuning 0.2.0' plugin search --index index
+expect 4 "unsigned/index.json is not trusted: it is not signed, and $user wants a signature by a listed key" plugin search --index unsigned
+expect 4 'unsigned/index.json is not trusted' plugin install prompt-tuning --index unsigned --dir nothing
+cuecard plugin index index --key eve.pem >/dev/null
+expect 4 "index/index.json is not trusted: it is signed by the key $eve_shown, which $user does not list" plugin search --index index
+echo "{\"trust\": \"signed\", \"keys\": [\"$ada\", \"$eve\"]}" >"$user"
+expect 0 '^prompt-tuning 0.2.0' plugin search --index index
+rm "$user"
+expect 0 '^prompt-tuning 0.2.0' plugin search --index index
 
 # An administrator's policy is a default, until it is locked; then it can only be tightened.
 echo "{\"trust\": \"signed\", \"keys\": [\"$eve\"]}" >"$administrator"

@@ -98,17 +98,19 @@ void ServedFolder::forget(const std::string& name) {
 }
 
 void ServedFolder::read(const std::string& name) {
-  std::string problem;
+  std::string problem; // clients are told it, so it has no path
   try {
-    if (!names_.contains(name))
-      throw DataError("the card \"" + name + "\" was removed.");
-    if (!in_memory_.contains(name)) {
-      serving_.scheduler.set_card(pipeline_of(folder_.path_of(name)));
+    if (!names_.contains(name)) {
+      problem = "the card \"" + name + "\" was removed.";
+    } else if (!in_memory_.contains(name)) {
+      const std::filesystem::path folder = folder_.path_of(name);
+      const auto pipeline = pipeline_of(folder);
+      naming(folder, pipeline->record.name, [&] { serving_.scheduler.set_card(pipeline); });
       in_memory_.insert(name);
     }
   } catch (const std::exception& error) {
-    problem = error.what();
-    serving_.log.warn("a card could not be read again: " + problem);
+    problem = "the card \"" + name + "\" could not be read again; the server's log says why.";
+    serving_.log.warn("a card could not be read again: " + std::string(error.what()));
   }
   boost::asio::post(serving_.io, [&serving = serving_, name, problem] {
     if (problem.empty())

@@ -8,6 +8,13 @@ namespace cuecard::server {
 
 namespace {
 
+/// Logs the reason of a refusal, since the request's own line has only its status.
+Reply refusal(const Call& call, const Problem& problem) {
+  if (problem.status == 422 || problem.status >= 500)
+    call.serving.log.warn("refused: " + std::string(problem.what()));
+  return reply_of(call.form, problem);
+}
+
 /// Runs `act` on the reader thread. Its changes are in the catalogue before its answer is sent.
 void on_reader(const Call& call, std::function<Json(CardReader&)> act) {
   if (!call.serving.admin)
@@ -17,11 +24,15 @@ void on_reader(const Call& call, std::function<Json(CardReader&)> act) {
     try {
       reply = json_reply(act(reader));
     } catch (const DataError& error) {
-      reply = reply_of(call.form, Problem(422, error.what()));
+      reply = refusal(call, Problem(422, error.what()));
     } catch (...) {
-      reply = reply_of(call.form, current_problem());
+      reply = refusal(call, current_problem());
     }
-    boost::asio::post(call.serving.io, [call, reply] { call.answer(reply); });
+    boost::asio::post(call.serving.io, [call, reply] {
+      if (reply.status == 422)
+        call.serving.metrics.card_refused();
+      call.answer(reply);
+    });
   });
 }
 

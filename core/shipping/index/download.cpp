@@ -19,6 +19,7 @@ struct Curl {
   decltype(&curl_easy_init) init = nullptr;
   decltype(&curl_easy_setopt) set = nullptr;
   decltype(&curl_easy_perform) perform = nullptr;
+  decltype(&curl_easy_getinfo) get = nullptr;
   decltype(&curl_easy_cleanup) cleanup = nullptr;
   decltype(&curl_easy_strerror) text = nullptr;
 
@@ -40,6 +41,7 @@ private:
     find(library, "curl_easy_init", init);
     find(library, "curl_easy_setopt", set);
     find(library, "curl_easy_perform", perform);
+    find(library, "curl_easy_getinfo", get);
     find(library, "curl_easy_cleanup", cleanup);
     find(library, "curl_easy_strerror", text);
   }
@@ -51,6 +53,11 @@ private:
                       "; install the package libcurl4.");
   }
 };
+
+/// Stores of files answer 403 for one that is not there, too, where clients may not list them.
+bool says_not_there(long status) {
+  return status == 403 || status == 404 || status == 410;
+}
 
 struct Receiver {
   uint64_t limit = 0, size = 0;
@@ -118,8 +125,14 @@ void download(const std::string& address, uint64_t limit,
   if (receiver.too_large)
     throw DataError(address + ": is larger than expected, " + std::to_string(limit) +
                     " bytes; nothing was installed.");
+  const std::string failure =
+      address + ": could not be downloaded: " + (*reason ? reason : curl.text(code)) + ".";
+  long status = 0;
+  if (code == CURLE_HTTP_RETURNED_ERROR &&
+      curl.get(transfer.get(), CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && says_not_there(status))
+    throw NotThere(failure);
   if (code != CURLE_OK)
-    throw DataError(address + ": could not be downloaded: " + (*reason ? reason : curl.text(code)) + ".");
+    throw DataError(failure);
 }
 
 } // namespace cuecard::shipping

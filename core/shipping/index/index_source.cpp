@@ -9,10 +9,22 @@
 #include "files/sha256.hpp"
 #include "sdk/manifest/file_bytes.hpp"
 #include "shipping/index/download.hpp"
+#include "shipping/index/signed_index.hpp"
 
 namespace cuecard::shipping {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<unsigned char> downloaded(const std::string& address, uint64_t limit) {
+  std::vector<unsigned char> bytes;
+  download(address, limit,
+           [&](const char* block, std::size_t size) { bytes.insert(bytes.end(), block, block + size); });
+  return bytes;
+}
+
+} // namespace
 
 IndexSource::IndexSource(const std::string& place) : base_(place), remote_(is_address(place)) {
   if (remote_ && place.find_first_of("?#") != std::string::npos)
@@ -44,19 +56,46 @@ std::vector<IndexSource> IndexSource::chosen(const std::vector<std::string>& giv
   return sources;
 }
 
-PluginIndex IndexSource::read() const {
+PluginIndex IndexSource::read(const registry::Trust& trust) const {
   const std::string address = base_ + "/" + index_name;
-  if (!remote_) {
-    std::error_code error;
-    if (!fs::exists(address, error))
-      throw DataError(base_ + ": has no " + index_name + "; make one with `cuecard plugin index " + base_ +
-                      "`.");
-    return read_index(file_bytes(address, largest_index), address);
+  const std::vector<unsigned char> bytes = index_bytes();
+  const std::string key = signer_of(bytes, signature_bytes(), address);
+  if (const std::string refusal = trust.signer_refusal(address, key); !refusal.empty())
+    throw PluginError(refusal);
+  PluginIndex index = read_index(bytes, address);
+  if (!key.empty() && index.made == 0)
+    throw DataError(address +
+                    ": is signed and has no \"made\", so nobody can tell whether it is an old one. Make the "
+                    "index again with `cuecard plugin index --key FILE`.");
+  std::error_code error;
+  const std::string place = remote_ ? base_ : fs::weakly_canonical(fs::absolute(base_, error), error).string();
+  SeenIndexes::standard().check({place, key, index.made}, trust.wants_signatures());
+  return index;
+}
+
+std::vector<unsigned char> IndexSource::index_bytes() const {
+  const std::string address = base_ + "/" + index_name;
+  if (remote_)
+    return downloaded(address, largest_index);
+  std::error_code error;
+  if (!fs::exists(address, error))
+    throw DataError(base_ + ": has no " + index_name + "; make one with `cuecard plugin index " + base_ + "`.");
+  return file_bytes(address, largest_index);
+}
+
+std::optional<std::vector<unsigned char>> IndexSource::signature_bytes() const {
+  const std::string address = base_ + "/" + index_signature_name;
+  if (remote_) {
+    try {
+      return downloaded(address, largest_index_signature);
+    } catch (const NotThere&) {
+      return std::nullopt;
+    }
   }
-  std::vector<unsigned char> bytes;
-  download(address, largest_index,
-           [&](const char* block, std::size_t size) { bytes.insert(bytes.end(), block, block + size); });
-  return read_index(bytes, address);
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(address, error)))
+    return std::nullopt;
+  return file_bytes(address, largest_index_signature);
 }
 
 void IndexSource::fetch(const IndexEntry& entry, const fs::path& to) const {

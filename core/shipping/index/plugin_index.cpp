@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* index_format = "cuecard-plugin-index/1";
 constexpr std::size_t longest_name = 200;
+constexpr uint64_t latest_time = uint64_t{1} << 53; ///< seconds; any JSON reader has it exactly
 
 IndexEntry entry_from(const nlohmann::json& json, const JsonOrigin& origin, const std::string& where) {
   JsonFields fields(json, origin, where);
@@ -106,6 +107,8 @@ PluginIndex read_index(std::span<const unsigned char> bytes, const std::string& 
   if (const std::string format = fields.text("format"); format != index_format)
     fields.refuse("format", "is \"" + format.substr(0, 60) + "\"; this host reads \"" + index_format + "\"");
   PluginIndex index{address, {}};
+  if (fields.has("made"))
+    index.made = fields.whole("made", latest_time);
   const nlohmann::json& plugins = fields.array("plugins");
   for (std::size_t i = 0; i < plugins.size(); ++i)
     index.entries.push_back(entry_from(plugins[i], origin, "plugins[" + std::to_string(i) + "]"));

@@ -11,6 +11,7 @@
 
 #include "registry/trust/contents.hpp"
 #include "sdk/manifest/manifest.hpp"
+#include "shipping/archive/signing_key.hpp"
 
 namespace cuecard::shipping {
 
@@ -39,6 +40,8 @@ struct IndexEntry {
 struct PluginIndex {
   std::string address; ///< the folder or URL where it was found, for messages
   std::vector<IndexEntry> entries;
+  uint64_t made =
+      0; ///< when its list last changed, in seconds since 1970; 0 if it does not say so, as one that is not signed
 
   std::vector<const IndexEntry*> of(const std::string& id) const;
   /// The newest version of these that fits this host, or the newest at all; null for none. `version` "": any.
@@ -55,7 +58,8 @@ struct IndexedFolder {
 };
 
 /// Reads every archive in the folder (*.tar.gz), checks it as an installation does, and writes the index. An archive that is in the index
-/// with other bytes, or two archives of one build, are a DataError: who has installed a version must get the same bytes again.
-IndexedFolder write_index(const std::filesystem::path& folder);
+/// with other bytes, or two archives of one build, are a DataError: who has installed a version must get the same bytes again. With a key
+/// the index is signed; without one an index that was signed is a UsageError.
+IndexedFolder write_index(const std::filesystem::path& folder, const std::optional<SigningKey>& key);
 
 } // namespace cuecard::shipping

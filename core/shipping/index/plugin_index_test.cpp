@@ -94,4 +94,12 @@ TEST_CASE("paths to other places and invalid indexes are refused") {
   CHECK_THROWS_WITH_AS(read({{"format", "cuecard-plugin-index/2"}, {"plugins", Json::array()}}),
                        doctest::Contains("this host reads"), DataError);
   CHECK_THROWS_AS(read(Json::array()), DataError);
+  Json dated = index_of({});
+  CHECK(read(dated).made == 0);
+  dated["made"] = 1'800'000'000;
+  CHECK(read(dated).made == 1'800'000'000);
+  for (const Json& time : {Json(-1), Json("2027-01-15"), Json(1.5), Json(uint64_t{1} << 60)}) {
+    dated["made"] = time;
+    CHECK_THROWS_WITH_AS(read(dated), doctest::Contains("made"), DataError);
+  }
 }

@@ -1,6 +1,7 @@
 #include "shipping/index/plugin_index.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "sdk/manifest/file_bytes.hpp"
 #include "shipping/archive/archive.hpp"
 #include "shipping/archive/plugin_folder.hpp"
+#include "shipping/index/signed_index.hpp"
 
 namespace cuecard::shipping {
 
@@ -81,6 +83,18 @@ void compare_with_last(const PluginIndex& last, const PluginIndex& now, const st
   }
 }
 
+/// That of the last index if it lists the same; else now, and later than the last whatever the clock says.
+uint64_t time_of(const Json& plugins, const PluginIndex& last) {
+  const auto same = [](const Json& plugin, const IndexEntry& entry) {
+    return plugin["archive"] == entry.archive && plugin["sha256"] == entry.sha256;
+  };
+  if (last.made > 0 && std::ranges::equal(plugins, last.entries, same))
+    return last.made;
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return std::max(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count()),
+                  last.made + 1);
+}
+
 /// The one that is replaced, which says what was published.
 PluginIndex last_index(const fs::path& file) {
   try {
@@ -94,25 +108,32 @@ PluginIndex last_index(const fs::path& file) {
 
 } // namespace
 
-IndexedFolder write_index(const fs::path& folder) {
+IndexedFolder write_index(const fs::path& folder, const std::optional<SigningKey>& key) {
   std::error_code error;
   if (!fs::is_directory(folder, error))
     throw DataError(folder.string() + ": there is no such folder.");
-  const fs::path file = folder / index_name;
+  const fs::path file = folder / index_name, signature_file = folder / index_signature_name;
   const RunLock lock(lock_file_beside(file), file, "index");
+  if (!key && fs::exists(signature_file, error))
+    throw UsageError(signature_file.string() +
+                     ": the index is signed; sign it again with --key. To publish it without a signature, "
+                     "remove this file; who has seen the signature will refuse the index then.");
   PluginIndex last;
   if (fs::exists(file, error))
     last = last_index(file);
 
-  Json plugins = Json::array();
+  Json document{{"format", "cuecard-plugin-index/1"}, {"plugins", Json::array()}};
   for (const fs::path& archive : archives_in(folder))
-    plugins.push_back(entry_json(archive));
-  const std::string text =
-      Json{{"format", "cuecard-plugin-index/1"}, {"plugins", std::move(plugins)}}.dump(1) + "\n";
-  const PluginIndex now =
-      read_index(std::span(reinterpret_cast<const unsigned char*>(text.data()), text.size()), file.string());
+    document["plugins"].push_back(entry_json(archive));
+  if (key)
+    document["made"] = time_of(document["plugins"], last);
+  const std::string text = document.dump(1) + "\n";
+  const std::span bytes(reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  const PluginIndex now = read_index(bytes, file.string());
   compare_with_last(last, now, file.string());
   write_file_atomically(file, text);
+  if (key) // after the index: between the two, nobody takes one for the other
+    write_file_atomically(signature_file, signature_text(key->sign(bytes)));
 
   IndexedFolder done{now.entries.size(), 0, 0};
   const auto holds = [](const PluginIndex& index, const IndexEntry& entry) {

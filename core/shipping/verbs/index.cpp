@@ -80,9 +80,13 @@ Json json_of(const IndexEntry& entry, const IndexSource& source, const std::stri
 
 int index(const host::Values& values) {
   const std::string folder = values.text("folder");
-  const IndexedFolder done = write_index(folder);
+  std::optional<SigningKey> key;
+  if (values.given("key"))
+    key = SigningKey::read(values.text("key"));
+  const IndexedFolder done = write_index(folder, key);
   std::cout << folder << "/" << index_name << " lists " << plural(done.archives, "archive") << ": "
-            << done.added << " new, " << done.removed << " no longer there.\n";
+            << done.added << " new, " << done.removed << " no longer there; "
+            << (key ? "signed by the key " + key->public_key() : "not signed") << ".\n";
   return 0;
 }
 
@@ -90,8 +94,9 @@ int search(const host::Values& values) {
   const PluginPlace place = PluginPlace::chosen(values.text("dir"), values.given("system"));
   const std::string wanted = values.text("text");
   bool any = false;
+  const registry::Trust trust = registry::Trust::standard();
   for (const IndexSource& source : IndexSource::chosen(values.texts("index"))) {
-    const PluginIndex index = source.read();
+    const PluginIndex index = source.read(trust);
     for (const std::string& id : index.ids()) {
       const std::vector<const IndexEntry*> builds = index.of(id);
       if (std::ranges::none_of(builds, [&](const IndexEntry* each) { return matches(each->manifest, wanted); }))

@@ -31,9 +31,9 @@ struct Choice {
 /// Indexes, read once.
 class Indexes {
 public:
-  explicit Indexes(std::vector<IndexSource> sources) : sources_(std::move(sources)) {
+  Indexes(std::vector<IndexSource> sources, const registry::Trust& trust) : sources_(std::move(sources)) {
     for (const IndexSource& source : sources_)
-      read_.push_back(source.read());
+      read_.push_back(source.read(trust));
   }
 
   /// The newest version that fits this host, or the newest of all; the first index that has it.
@@ -85,7 +85,7 @@ std::string fitting_build(const fs::path& archive, const std::string& id, const 
   if (sources.empty())
     return " No configured index could have another build; give one with --index.";
   try {
-    const Indexes indexes(std::move(sources));
+    const Indexes indexes(std::move(sources), registry::Trust::standard());
     if (const Choice found = indexes.newest(id, true); found.entry)
       return " " + id + " " + host::one_line(found.entry->manifest.version) +
              " fits: " + found.source->place_of(*found.entry) + "; run `cuecard plugin install " + id +
@@ -93,7 +93,7 @@ std::string fitting_build(const fs::path& archive, const std::string& id, const 
     const std::string builds = indexes.builds(id);
     return " " + indexes.places() + " has no build that fits" +
            (builds.empty() ? "." : ", but " + builds + ".");
-  } catch (const DataError& unreadable) {
+  } catch (const Error& unreadable) {
     return std::string(" The index can't be used: ") + unreadable.what();
   }
 }
@@ -166,7 +166,7 @@ InstallResult install_file(const fs::path& archive, const PluginPlace& place, co
 
 InstallResult install_named(const std::string& id, const PluginPlace& place, const InstallRules& rules,
                             const host::Values& values) {
-  const Indexes indexes(IndexSource::chosen(values.texts("index")));
+  const Indexes indexes(IndexSource::chosen(values.texts("index")), rules.trust);
   const std::string version = values.text("version");
   const Choice choice = indexes.newest(id, true, version), newest = indexes.newest(id, false, version);
   if (!newest.entry) {
@@ -212,8 +212,8 @@ int upgrade(const host::Values& values) {
                        "; see `cuecard plugin list`.");
   if (ids.empty())
     std::ranges::transform(installed, std::back_inserter(ids), &InstalledPlugin::id);
-  const Indexes indexes(IndexSource::chosen(values.texts("index")));
   const InstallRules rules{registry::Trust::standard(), false};
+  const Indexes indexes(IndexSource::chosen(values.texts("index")), rules.trust);
   bool json = values.given("json");
   for (const std::string& id : ids) {
     const InstalledPlugin& plugin = *find(id);
