@@ -99,7 +99,7 @@ std::string TrustPolicy::signer_refusal(const std::string& key) const {
   if (level != Level::signed_by)
     return "";
   if (key.empty())
-    return "it is not signed, and " + rule_name(*this) + " wants a signature by a listed key.";
+    return "it is not signed, and " + rule_name(*this) + " requires a signature by a listed key.";
   if (std::ranges::find(keys, key) == keys.end())
     return "it is signed by the key " + key + ", which " + rule_name(*this) + " does not list.";
   return "";

@@ -143,7 +143,7 @@ TEST_CASE("an index is trusted by its signer alone, and only where signatures ar
   CHECK(Trust({policies.user}).wants_signatures());
   CHECK(refusal(other_key).empty());
   CHECK(refusal("") == "index.json is not trusted: it is not signed, and " + policies.user.string() +
-                           " wants a signature by a listed key.");
+                           " requires a signature by a listed key.");
   CHECK(holds(refusal(hash), policies.user.string() + " does not list"));
   // A locked one holds as well.
   TestFolder::write(policies.administrator, R"({"trust": "signed", "keys": [], "locked": true})");

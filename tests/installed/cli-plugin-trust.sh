@@ -125,7 +125,7 @@ expect 0 '^prompt-tuning 0.2.0' plugin search --index index
 # A policy that wants signatures wants one of the index, by a listed key; then a listed key may follow another.
 echo "{\"trust\": \"signed\", \"keys\": [\"$ada\"]}" >"$user"
 expect 0 '^prompt-tuning 0.2.0' plugin search --index index
-expect 4 "unsigned/index.json is not trusted: it is not signed, and $user wants a signature by a listed key" plugin search --index unsigned
+expect 4 "unsigned/index.json is not trusted: it is not signed, and $user requires a signature by a listed key" plugin search --index unsigned
 expect 4 'unsigned/index.json is not trusted' plugin install prompt-tuning --index unsigned --dir nothing
 cuecard plugin index index --key eve.pem >/dev/null
 expect 4 "index/index.json is not trusted: it is signed by the key $eve_shown, which $user does not list" plugin search --index index
