@@ -3,7 +3,9 @@
 #include <cuecard/tuner.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -59,7 +61,10 @@ public:
   void update(double factor) {
     if (settings_.clip > 0)
       clip_gradients(groups_, settings_.clip);
+    updating_ = true; // a failure leaves some parameters updated and others not
     optimizer_->step(settings_.learning_rate * factor);
+    updating_ = false;
+    report.steps = ++step;
   }
   void clear() { clear_gradients(groups_); }
 
@@ -74,20 +79,38 @@ public:
         dev > best_dev || std::isnan(dev) ? 0 : evaluations_without_improvement + 1;
     if (!std::isnan(dev))
       best_dev = dev;
-    best_.clear();
-    for (const at::Tensor& tensor : trained_)
-      best_.push_back(tensor.detach().clone());
+    if (best_.empty())
+      best_ = std::move(unevaluated_); // its memory
+    copy_to(best_);
     report.best_step = step;
   }
 
-  /// Whether an evaluation has taken a state, which is finite.
-  bool has_best() const { return !best_.empty(); }
+  /// Until an evaluation takes a state: keeps that after step `step`, if it is finite, for a failure to fall back on.
+  void take_unevaluated() {
+    if (!best_.empty() || !all_finite(trained_))
+      return;
+    copy_to(unevaluated_);
+    unevaluated_step_ = step;
+  }
+
   const std::vector<at::Tensor>& trained() const { return trained_; }
 
-  void put_back_best() {
-    const at::NoGradGuard no_grad;
-    for (std::size_t i = 0; i < best_.size(); ++i)
-      trained_[i].copy_(best_[i]);
+  /// Ends with the best state of the evaluations. Before the first of them, with the last finite state that there is. False if
+  /// nothing was trained that could be kept.
+  bool put_back_best() {
+    if (!best_.empty()) {
+      copy_back(best_);
+      return true;
+    }
+    if (step > 0 && !updating_ && all_finite(trained_)) {
+      report.best_step = step;
+      return true;
+    }
+    if (unevaluated_.empty())
+      return false;
+    copy_back(unevaluated_);
+    report.best_step = unevaluated_step_;
+    return true;
   }
 
   bool on_host() const { return trained_[0].is_cpu(); }
@@ -131,6 +154,26 @@ public:
   }
 
 private:
+  /// Either all of `copies` are made or none: memory may run out.
+  void copy_to(std::vector<at::Tensor>& copies) const {
+    if (copies.empty()) {
+      std::vector<at::Tensor> made;
+      for (const at::Tensor& tensor : trained_)
+        made.push_back(tensor.detach().clone());
+      copies = std::move(made);
+      return;
+    }
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < copies.size(); ++i)
+      copies[i].copy_(trained_[i]);
+  }
+
+  void copy_back(const std::vector<at::Tensor>& copies) {
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < copies.size(); ++i)
+      trained_[i].copy_(copies[i]);
+  }
+
   static at::Tensor fitting(const TensorMap& state, const std::string& name, at::IntArrayRef shape) {
     const auto found = state.find(name);
     if (found == state.end() || found->second.sizes() != shape)
@@ -140,7 +183,9 @@ private:
 
   const FitSettings& settings_;
   std::vector<ParameterGroup> groups_;
-  std::vector<at::Tensor> trained_, best_;
+  std::vector<at::Tensor> trained_, best_, unevaluated_;
+  int64_t unevaluated_step_ = 0;
+  bool updating_ = false;
   std::unique_ptr<Optimizer> optimizer_;
 };
 
@@ -197,8 +242,12 @@ FitReport Tuner::fit(Engine& engine) {
       same_everywhere = true;
       if (reads)
         read_losses(run.step + 1, pass);
+      same_everywhere = !ranks;
       run.update(schedule_factor(schedule, run.step));
-      report.steps = ++run.step;
+      // On other devices at steps 1, 2, 4, 8, ..., because this waits for them.
+      if (!evaluates && (run.on_host() || std::has_single_bit(static_cast<uint64_t>(run.step))))
+        run.take_unevaluated();
+      same_everywhere = true;
       if (!reads)
         continue;
       if (evaluates && !all_finite(run.trained()))
@@ -213,18 +262,17 @@ FitReport Tuner::fit(Engine& engine) {
       engine.progress(run.step, settings.steps, report.losses.back(), dev);
     }
     report.stopped_early = run.step < settings.steps;
+    run.put_back_best();
   } catch (const Cancelled&) {
+    if (!run.put_back_best())
+      throw;
     report.cancelled = true;
   } catch (const std::exception& error) { // what was learned before is not lost
-    if (!run.has_best() || !same_everywhere)
+    if (!same_everywhere || !run.put_back_best())
       throw;
     report.failure = error.what();
   }
   run.clear();
-  if (report.best_step > 0)
-    run.put_back_best();
-  else
-    report.best_step = report.steps;
   if (std::isfinite(run.best_dev))
     report.best_dev = run.best_dev;
   return report;
