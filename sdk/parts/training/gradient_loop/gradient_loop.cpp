@@ -12,6 +12,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/extensions/guarded_tuner.hpp>
@@ -87,10 +91,19 @@ public:
 
   /// Until an evaluation takes a state: keeps that after step `step`, if it is finite, for a failure to fall back on.
   void take_unevaluated() {
-    if (!best_.empty() || !all_finite(trained_))
+    if (!best_.empty())
       return;
-    copy_to(unevaluated_);
-    unevaluated_step_ = step;
+    const at::NoGradGuard no_grad;
+    at::Tensor finite = at::isfinite(trained_[0]).all(); // not read: no step waits for the device
+    for (std::size_t i = 1; i < trained_.size(); ++i)
+      finite = finite.logical_and(at::isfinite(trained_[i]).all());
+    if (!unevaluated_step_.defined()) {
+      copy_to(unevaluated_);
+      unevaluated_step_ = at::zeros({}, trained_[0].options().dtype(at::kLong).requires_grad(false));
+    }
+    for (std::size_t i = 0; i < trained_.size(); ++i)
+      unevaluated_[i].copy_(at::where(finite, trained_[i], unevaluated_[i]));
+    unevaluated_step_ = at::where(finite, at::full_like(unevaluated_step_, step), unevaluated_step_);
   }
 
   const std::vector<at::Tensor>& trained() const { return trained_; }
@@ -106,10 +119,11 @@ public:
       report.best_step = step;
       return true;
     }
-    if (unevaluated_.empty())
+    const int64_t copied = unevaluated_step_.defined() ? unevaluated_step_.item<int64_t>() : 0;
+    if (copied == 0)
       return false;
     copy_back(unevaluated_);
-    report.best_step = unevaluated_step_;
+    report.best_step = copied;
     return true;
   }
 
@@ -184,7 +198,7 @@ private:
   const FitSettings& settings_;
   std::vector<ParameterGroup> groups_;
   std::vector<at::Tensor> trained_, best_, unevaluated_;
-  int64_t unevaluated_step_ = 0;
+  at::Tensor unevaluated_step_; ///< of `unevaluated_`, on the device; 0: no step was finite
   bool updating_ = false;
   std::unique_ptr<Optimizer> optimizer_;
 };
@@ -244,7 +258,7 @@ FitReport Tuner::fit(Engine& engine) {
         read_losses(run.step + 1, pass);
       same_everywhere = !ranks;
       run.update(schedule_factor(schedule, run.step));
-      // On other devices at steps 1, 2, 4, 8, ..., because this waits for them.
+      // On other devices at steps 1, 2, 4, 8, ...: of many small tensors each costs several launches.
       if (!evaluates && (run.on_host() || std::has_single_bit(static_cast<uint64_t>(run.step))))
         run.take_unevaluated();
       same_everywhere = true;
