@@ -203,7 +203,9 @@ FitRequest short_training(int64_t steps, int64_t batch_size) {
 TrainResult trained(const Model& model, TaskPipeline& pipeline, const std::vector<Example>& rows,
                     const FitRequest& request, uint64_t seed, const Checkpointing& checkpointing,
                     const Progress& progress) {
-  return train(model, {{pipeline, rows, rows}}, request, seed, progress, {}, checkpointing);
+  TrainResult result = train(model, {{pipeline, rows, rows}}, request, seed, progress, {}, checkpointing);
+  require(result.report.failure.empty(), result.report.failure); // with a state that was kept
+  return result;
 }
 
 std::vector<const Example*> pointers(const std::vector<Example>& rows) {

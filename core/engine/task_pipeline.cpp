@@ -374,14 +374,23 @@ int64_t card_size(const TaskPipeline& pipeline) {
   return card_bytes(card);
 }
 
+ComponentStates states_of(const TaskPipeline& pipeline) {
+  return {pipeline.tuner->state(pipeline.task), pipeline.verbalizer->state(),
+          pipeline.prompt_template->state()};
+}
+
 Card to_card(const TaskPipeline& pipeline, const Model& model) {
+  return to_card(pipeline, model, states_of(pipeline));
+}
+
+Card to_card(const TaskPipeline& pipeline, const Model& model, ComponentStates states) {
   Card card = pipeline.record;
   card.created_by = created_by;
   card.backbone = model.identity();
   card.template_source = pipeline.prompt_template->source();
-  card.tuner_state = pipeline.tuner->state(pipeline.task);
-  card.verbalizer_state = pipeline.verbalizer->state();
-  card.template_state = pipeline.prompt_template->state();
+  card.tuner_state = std::move(states.tuner);
+  card.verbalizer_state = std::move(states.verbalizer);
+  card.template_state = std::move(states.prompt_template);
   return card;
 }
 

@@ -106,7 +106,17 @@ void keep_plain_prompt(TaskPipeline& pipeline, const Model& model, const registr
 /// saved.
 int64_t card_size(const TaskPipeline& pipeline);
 
+/// What a card holds of its components.
+struct ComponentStates {
+  ComponentState tuner, verbalizer, prompt_template;
+};
+
+/// The current states, which may share memory with what is trained. PluginError if what a component returned can't be saved.
+ComponentStates states_of(const TaskPipeline& pipeline);
+
 /// The card of the pipeline's current state: components, options, trained tensors, the model's identity.
 Card to_card(const TaskPipeline& pipeline, const Model& model);
+/// The same with `states` instead of the current ones.
+Card to_card(const TaskPipeline& pipeline, const Model& model, ComponentStates states);
 
 } // namespace cuecard

@@ -29,6 +29,7 @@ public:
   std::function<Conditioning()> conditioning;
   std::function<void(std::vector<Prompt>&)> change;
   std::function<std::vector<at::Tensor>()> tensors;
+  std::function<ComponentState()> stated;
   InputFeatures features;
   FitRequest usual;
   TensorMap saved;
@@ -65,7 +66,7 @@ public:
     ++trained;
     return Tuner::fit(engine);
   }
-  ComponentState state(int64_t) const override { return {saved, texts}; }
+  ComponentState state(int64_t) const override { return stated ? stated() : ComponentState{saved, texts}; }
 };
 
 struct Told {
@@ -93,12 +94,12 @@ struct Told {
       if (!prediction.problem.empty())
         throw DataError(prediction.problem);
   }
-  void fit(int64_t steps = 1) {
+  FitReport fit(int64_t steps = 1) {
     FitRequest request = steps_of(steps, 4, 1e-3);
     request.optimizer = "adamw";
     request.schedule = "constant";
     request.evaluate_every = steps;
-    train(model, {{pipeline, word_examples(8, 3), {}}}, request, 1);
+    return train(model, {{pipeline, word_examples(8, 3), {}}}, request, 1).report;
   }
 };
 
@@ -143,6 +144,9 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
   const std::vector<std::pair<std::string, std::function<Conditioning()>>> cases{
       {"condition: it returned embeddings of 2 soft slots; expected at least 3", with([&](Conditioning& c) {
          c.embeddings = at::zeros({2, width});
+       })},
+      {"condition: it returned embeddings of 1 soft slot; expected at least 3", with([&](Conditioning& c) {
+         c.embeddings = at::zeros({1, width});
        })},
       {"condition: it returned embeddings of 0 soft slots", with([](Conditioning&) {})},
       {"condition: it returned embeddings of shape", with([&](Conditioning& c) {
@@ -212,13 +216,14 @@ TEST_CASE("a conditioning that becomes NaN in training names the tuner, not the 
                    return true;
                  });
   };
-  const std::string text = blamed([&] { after(2, 9); });
-  CHECK(holds(text, "condition: it returned embeddings with NaN or infinite values"));
-  CHECK(!holds(text, "learning rate"));
-  // With a state to keep, training ends with the same reason.
-  const FitReport report = after(2, 1).report;
-  CHECK(report.best_step == 2);
-  CHECK(holds(report.failure, "condition: it returned embeddings with NaN or infinite values"));
+  for (const int64_t evaluate_every : {9, 1}) { // before the first evaluation, and after some
+    CAPTURE(evaluate_every);
+    const FitReport report = after(2, evaluate_every).report;
+    CHECK(report.best_step == 2);
+    CHECK(holds(report.failure,
+                "plugin \"shop\", component \"told\", condition: it returned embeddings with NaN"));
+    CHECK(!holds(report.failure, "learning rate"));
+  }
   // The card does not need another conditioning.
   told.tuner->conditioning = []() -> Conditioning { throw std::runtime_error("the shop is closed"); };
   CHECK(!to_card(told.pipeline, told.model).positions.empty());
@@ -231,7 +236,12 @@ TEST_CASE("a function that fails within fit is the one that is named") {
       throw 42;
     return {told.tuner->prompt};
   };
-  CHECK(holds(blamed([&] { told.fit(9); }), "condition: it threw an object that is not a std::exception"));
+  const FitReport report = told.fit(9);
+  CHECK(holds(report.failure,
+              "plugin \"shop\", component \"told\", condition: it threw an object that is not a "
+              "std::exception"));
+  CHECK(report.steps > 0);
+  CHECK(report.best_step == report.steps);
 }
 
 TEST_CASE("a state that no card can hold is found without writing one, and before training") {
@@ -258,6 +268,64 @@ TEST_CASE("a state that no card can hold is found without writing one, and befor
     CHECK(holds(blamed([&] { told.fit(); }), "state: it returned " + expected));
     CHECK(told.tuner->trained == before);
   }
+}
+
+TEST_CASE("a card holds the state of the best evaluation at which it could be had") {
+  Told told;
+  bool closed = false;
+  told.tuner->stated = [&]() -> ComponentState {
+    if (closed)
+      throw std::runtime_error("the shop is closed");
+    return {{{"prompt", told.tuner->prompt.detach()}}, {}};
+  };
+  FitRequest request = steps_of(6, 4, 1e-2);
+  request.optimizer = "adamw";
+  request.schedule = "constant";
+  request.evaluate_every = 2;
+  const std::vector<Example> examples = word_examples(8, 3);
+  at::Tensor at_evaluation;
+  const auto close = [&](int64_t step, int64_t, double, double) {
+    if (step == 4) {
+      at_evaluation = told.tuner->prompt.detach().clone();
+      closed = true;
+    }
+    return true;
+  };
+  TrainResult result = train(told.model, {{told.pipeline, examples, {}}}, request, 1, close);
+  CHECK(result.report.best_step == 6);
+  CHECK(result.report.failure.empty());
+  const Card card = trained_card(told.pipeline, told.model, 0, result);
+  CHECK(at::equal(card.tuner_state.tensors.at("prompt"), at_evaluation));
+  CHECK(!at::equal(told.tuner->prompt, at_evaluation));
+  CHECK(result.report.best_step == 4);
+  CHECK(holds(result.report.failure,
+              "could not be saved after training: plugin \"shop\", component \"told\", state: "
+              "the shop is closed"));
+  TrainResult nothing_kept;
+  CHECK(holds(blamed([&] { trained_card(told.pipeline, told.model, 0, nothing_kept); }),
+              "state: the shop is closed"));
+}
+
+TEST_CASE("several updates of one weight add up, and several rescalings multiply, as the header says") {
+  Told told;
+  const LinearLayer& layer = told.model.backbone().linear_layers().back();
+  const at::Tensor a = at::ones({1, layer.in}) * 0.1, b = at::ones({layer.out, 1}) * 0.1;
+  const auto probabilities = [&](const std::vector<double>& scales, const std::vector<double>& factors) {
+    told.tuner->conditioning = [&]() {
+      Conditioning conditioning{told.tuner->prompt};
+      for (const double scale : scales)
+        conditioning.low_rank.push_back({layer.weight, a, b, scale, 0});
+      for (const double factor : factors)
+        conditioning.rescalings.push_back({layer.weight, at::full({layer.out}, factor), false});
+      return conditioning;
+    };
+    const std::vector<Example> examples = word_examples(1, 3);
+    return Predictor(told.model, {&told.pipeline}).predict(pointers(examples)).at(0).decision.probabilities;
+  };
+  const std::vector<double> twice = probabilities({1, 2}, {2, 3}), once = probabilities({3}, {6});
+  REQUIRE(twice.size() == 2);
+  CHECK(twice[0] == doctest::Approx(once[0]).epsilon(1e-4));
+  CHECK(twice[0] != doctest::Approx(probabilities({1}, {2})[0]).epsilon(1e-4));
 }
 
 TEST_CASE("wrong settings that only the tuner knows name it") {
@@ -302,19 +370,24 @@ TEST_CASE("wrong prompts name the tuner") {
 
 TEST_CASE("parameters that no optimizer can train are refused") {
   const std::vector<std::pair<std::string, std::function<std::vector<at::Tensor>(const at::Tensor&)>>> cases{
-      {"tensor 2 that is not a leaf",
+      {"tensor 2 of parameter group 1 that is not a leaf",
        [](const at::Tensor& prompt) {
          return std::vector{prompt, prompt * 2};
        }},
-      {"tensor 2 that requires no gradient",
+      {"tensor 2 of parameter group 1 that requires no gradient",
        [](const at::Tensor& prompt) {
          return std::vector{prompt, at::ones({3})};
        }},
-      {"tensor 2 of type Long",
+      {"tensor 2 of parameter group 1 of type Double; expected Float (float32), whatever the type of the model's weights",
+       [](const at::Tensor& prompt) {
+         return std::vector{prompt, at::ones({3}, at::kDouble).set_requires_grad(true)};
+       }},
+      {"tensor 2 of parameter group 1 of type Long",
        [](const at::Tensor& prompt) {
          return std::vector{prompt, at::ones({3}, at::kLong)};
        }},
-      {"tensor 1 as undefined", [](const at::Tensor&) { return std::vector{at::Tensor()}; }},
+      {"tensor 1 of parameter group 1 as undefined",
+       [](const at::Tensor&) { return std::vector{at::Tensor()}; }},
       {"no tensor; expected what is trained, because the plugin's manifest declares CUECARD_TRAINS_TENSORS",
        [](const at::Tensor&) { return std::vector<at::Tensor>(); }}};
   for (const auto& [expected, tensors] : cases) {

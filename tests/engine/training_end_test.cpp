@@ -154,8 +154,17 @@ TEST_CASE("what was learned before training fails is kept, with and without a de
       CHECK(at::equal(prompts.back(), prompts[static_cast<std::size_t>(report.best_step) - 1]));
       CHECK(std::isnan(report.best_dev) == !developed);
       CHECK_MESSAGE(report.failure.starts_with(failure.second), report.failure);
-      // Where no evaluation has taken a state, the run fails.
-      CHECK_THROWS(run(3, prompts));
+      // Before the first evaluation it is the last state, and before the first step there is nothing to keep.
+      prompts.clear();
+      const FitReport early = run(3, prompts);
+      CHECK(early.steps == 2);
+      CHECK(early.best_step == 2);
+      CHECK(std::isnan(early.best_dev));
+      CHECK(!early.failure.empty());
+      REQUIRE(prompts.size() == 3);
+      CHECK(at::equal(prompts[2], prompts[1]));
+      CHECK(!at::equal(prompts[1], prompts[0]));
+      CHECK_THROWS_WITH(run(1, prompts), doctest::Contains("Nothing is kept, because no step was finished."));
     }
 }
 
@@ -182,6 +191,26 @@ TEST_CASE("parameters that are no longer finite are neither evaluated nor kept")
   CHECK(at::equal(pipeline.tuner->state(0).tensors.at("prompt"), at_evaluation));
 }
 
+TEST_CASE("parameters that are no longer finite before the first evaluation are not kept either") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(16, 27), dev = word_examples(8, 32);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+  change_loss(pipeline, 3, [](const at::Tensor& loss) { return loss + at::sqrt(loss * 0); });
+  at::Tensor last_finite;
+  FitRequest settings = few_steps(30);
+  settings.evaluate_every = 30;
+  const auto watch = [&](int64_t step, int64_t, double, double) {
+    if (step == 2)
+      last_finite = pipeline.tuner->state(0).tensors.at("prompt").clone();
+    return true;
+  };
+  const FitReport report = train(model, {{pipeline, examples, dev}}, settings, 1, watch).report;
+  CHECK(report.steps == 3);
+  CHECK(report.best_step == 2);
+  CHECK(!report.failure.empty());
+  CHECK(at::equal(pipeline.tuner->state(0).tensors.at("prompt"), last_finite));
+}
+
 namespace {
 
 /// Another verbalizer, whose second fit fails after it has begun to change its state.
@@ -196,7 +225,11 @@ public:
   Scores score(const ScoreArgs& args) const override { return other_->score(args); }
   at::Tensor loss(const LossArgs& args) const override { return other_->loss(args); }
   std::vector<std::string> answer_text(int64_t label) const override { return other_->answer_text(label); }
-  ComponentState state() const override { return {{{"fitted", at::full({1}, fitted)}}, {}}; }
+  ComponentState state() const override {
+    if (gone)
+      throw std::runtime_error("no state");
+    return {{{"fitted", at::full({1}, fitted)}}, {}};
+  }
   void load_state(const ComponentState& state) override { fitted = state.tensors.at("fitted").item<double>(); }
   void fit(const VerbalizerFitArgs& args) override {
     const bool before = args.moment == VerbalizerFitArgs::Moment::before_training;
@@ -206,6 +239,7 @@ public:
   }
 
   double fitted = 0;
+  bool gone = false; ///< the state can't be had
 
 private:
   std::shared_ptr<Verbalizer> other_;
@@ -225,4 +259,28 @@ TEST_CASE("what was learned is kept when the verbalizer can't be fitted after tr
   CHECK(report.failure == "the verbalizer could not be fitted after training: no prototypes");
   CHECK(failing->fitted == 1);
   CHECK(!at::equal(pipeline.tuner->state(0).tensors.at("prompt"), start));
+}
+
+TEST_CASE("what was learned is kept when the verbalizer's state can't be had after training") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(32, 31);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+  const auto failing = std::make_shared<FailingFit>(pipeline.verbalizer);
+  pipeline.verbalizer = failing;
+  at::Tensor kept;
+  const auto break_it = [&](int64_t step, int64_t, double, double) {
+    if (step == 4) {
+      kept = pipeline.tuner->state(0).tensors.at("prompt").clone();
+      failing->gone = true;
+    }
+    return true;
+  };
+  TrainResult result =
+      train(model, {{pipeline, examples, {}}}, few_steps(8), 1, break_it); // evaluates at 4 and 8
+  CHECK(result.report.best_step == 8);
+  CHECK(result.report.failure == "the verbalizer could not be fitted after training: no state");
+  const Card card = trained_card(pipeline, model, 0, result);
+  CHECK(result.report.best_step == 4);
+  CHECK(card.verbalizer_state.tensors.at("fitted").item<double>() == 1);
+  CHECK(at::equal(card.tuner_state.tensors.at("prompt"), kept)); // of the same step
 }

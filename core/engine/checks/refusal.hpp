@@ -1,6 +1,7 @@
 /// The sentence of a refused value.
 #pragma once
 
+#include <cstdint>
 #include <sstream>
 #include <string>
 
@@ -15,6 +16,11 @@ inline std::string shown(at::IntArrayRef sizes) {
   std::ostringstream text;
   text << sizes;
   return text.str();
+}
+
+/// "1 soft slot", "2 soft slots".
+inline std::string counted(int64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 /// The guard adds the names of plugin, component and function.

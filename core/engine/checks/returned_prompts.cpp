@@ -24,10 +24,6 @@ int64_t answer_slots_in(const Prompt& prompt) {
   return count;
 }
 
-std::string slots(int64_t count, const std::string& kind) {
-  return std::to_string(count) + " " + kind + (count == 1 ? " slot" : " slots");
-}
-
 void check_kind(const Piece& piece) {
   using Kind = Piece::Kind;
   constexpr std::array known{Kind::text, Kind::field, Kind::answer, Kind::soft, Kind::trigger, Kind::special};
@@ -35,8 +31,8 @@ void check_kind(const Piece& piece) {
     throw Error("it placed a piece of the unknown kind " + std::to_string(static_cast<int>(piece.kind)) +
                 " in the prompt; expected one of Piece::Kind");
   if (piece.lead < 0 || piece.lead > std::ssize(piece.text))
-    throw Error("it placed a piece whose lead is " + std::to_string(piece.lead) +
-                " bytes in the prompt; expected 0 to " + std::to_string(piece.text.size()) +
+    throw Error("it placed a piece whose lead is " + counted(piece.lead, "byte") +
+                " in the prompt; expected 0 to " + std::to_string(piece.text.size()) +
                 ", the length of its text");
 }
 
@@ -94,7 +90,7 @@ void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by,
       throw Error("it returned a prompt with an output side; expected none, because the model has no decoder");
     if (const int64_t found = answer_slots_in(prompt);
         layout.positions.kind == OutputPositions::Kind::answer_slots && found != answers)
-      throw Error("it returned a prompt with " + slots(found, "answer") + "; expected " +
+      throw Error("it returned a prompt with " + counted(found, "answer slot") + "; expected " +
                   std::to_string(answers) + ", as `answer_slots` says");
   }
 }
@@ -128,7 +124,7 @@ void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& befor
     });
     const int64_t found = answer_slots_in(prompt);
     if (limits.keeps_answers && !before.answer_slots.empty() && !before.answer_slots.contains(found))
-      throw Error("it left a prompt with " + slots(found, "answer") + "; expected " +
+      throw Error("it left a prompt with " + counted(found, "answer slot") + "; expected " +
                   std::to_string(*before.answer_slots.begin()) + ", as in the template's prompt");
     check_late_slots(prompt, limits.backbone);
   }

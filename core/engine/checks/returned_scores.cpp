@@ -28,14 +28,13 @@ void check_places(const Scores& scores, const Batch& batch) {
     throw Error("it returned offsets of scores that do not ascend from 0");
   const int64_t decisions = std::ssize(scores.offsets) - 1;
   if (!scores.entries.empty() && std::ssize(scores.entries) != decisions)
-    refuse("entries of", std::to_string(scores.entries.size()) + " decisions", std::to_string(decisions));
+    refuse("entries of", counted(std::ssize(scores.entries), "decision"), std::to_string(decisions));
   for (const int64_t entry : scores.entries)
     if (entry < 0 || entry >= batch.size())
       throw Error("it returned a decision for entry " + std::to_string(entry) + " of a batch of " +
                   std::to_string(batch.size()));
   if (scores.entries.empty() && decisions != batch.size())
-    refuse("scores of", std::to_string(decisions) + " decisions",
-           std::to_string(batch.size()) + ", one for each entry");
+    refuse("scores of", counted(decisions, "decision"), std::to_string(batch.size()) + ", one for each entry");
 }
 
 void check_widths(const Scores& scores, const Batch& batch, ScoredLabels labels) {
@@ -43,14 +42,15 @@ void check_widths(const Scores& scores, const Batch& batch, ScoredLabels labels)
   for (std::size_t d = 0; d + 1 < scores.offsets.size(); ++d)
     if (const int64_t width = scores.offsets[d + 1] - scores.offsets[d];
         width != labels.count && !compared && !(labels.or_fewer && width < labels.count))
-      throw Error("it returned " + std::to_string(width) + " scores for a decision between " +
-                  std::to_string(labels.count) + " labels; expected one for each label");
+      throw Error("it returned " + counted(width, "score") + " for a decision between " +
+                  counted(labels.count, "label") + "; expected one for each label");
 }
 
 void check_probabilities(const std::vector<double>& probabilities, int64_t labels, DecisionKind kind) {
   if (std::ssize(probabilities) != labels)
-    throw Error("it returned " + std::to_string(probabilities.size()) + " probabilities for an example with " +
-                std::to_string(labels) + " labels; expected one for each label");
+    throw Error("it returned " + std::to_string(probabilities.size()) +
+                (probabilities.size() == 1 ? " probability" : " probabilities") + " for an example with " +
+                counted(labels, "label") + "; expected one for each label");
   for (const double probability : probabilities)
     if (!(probability >= -rounding && probability <= 1 + rounding))
       throw Error("it returned the probability " + std::to_string(probability) +
@@ -121,19 +121,19 @@ void check_weight(double weight, int64_t labelled) {
   if (!(std::isfinite(weight) && weight >= 0))
     refuse("the weight", std::to_string(weight), "a finite number of terms, 0 or more");
   if (weight == 0 && labelled > 0)
-    refuse("the weight 0", "for a batch of " + std::to_string(labelled) + " examples that have a label",
+    refuse("the weight 0", "for a batch with " + counted(labelled, "labelled example"),
            "the number of terms in the mean that `loss` returns");
 }
 
 void check_decisions(const std::vector<Decision>& decisions, int64_t examples, int64_t labels,
                      DecisionKind kind) {
   if (std::ssize(decisions) != examples)
-    throw Error("it returned " + std::to_string(decisions.size()) + " decisions for " +
-                std::to_string(examples) + " examples");
+    throw Error("it returned " + counted(std::ssize(decisions), "decision") + " for " +
+                counted(examples, "example"));
   for (const Decision& decision : decisions) {
     if (kind == DecisionKind::label && decision.labels.size() != 1)
-      throw Error("it returned " + std::to_string(decision.labels.size()) +
-                  " labels for an example of a single-label task; expected 1");
+      throw Error("it returned " + counted(std::ssize(decision.labels), "label") +
+                  " for an example of a single-label task; expected 1");
     for (const int64_t label : decision.labels)
       if (label < (kind == DecisionKind::words ? -1 : 0) || label >= labels)
         throw Error("it chose label " + std::to_string(label) + " of " + std::to_string(labels));

@@ -67,14 +67,17 @@ bool has_tensors(const std::vector<ParameterGroup>& groups) {
 }
 
 void check_parameters(const std::vector<ParameterGroup>& groups, const at::Device& device) {
-  int64_t count = 0;
+  int64_t groups_seen = 0;
   for (const ParameterGroup& group : groups) {
+    const std::string of = " of parameter group " + std::to_string(++groups_seen);
+    int64_t count = 0;
     for (const at::Tensor& tensor : group.tensors) {
-      const std::string what = "tensor " + std::to_string(++count);
+      const std::string what = "tensor " + std::to_string(++count) + of;
       if (!tensor.defined())
         refuse(what, "as undefined", "a leaf that requires a gradient");
-      if (!at::isFloatingType(tensor.scalar_type()))
-        refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()), "a floating-point type");
+      if (tensor.scalar_type() != at::kFloat)
+        refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()),
+               "Float (float32), whatever the type of the model's weights");
       if (!tensor.is_leaf())
         refuse(what, "that is not a leaf, because it was computed from another tensor",
                "a leaf that requires a gradient");

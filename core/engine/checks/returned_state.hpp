@@ -18,7 +18,7 @@ void check_state(const ComponentState& state);
 /// Whether anything is trained.
 bool has_tensors(const std::vector<ParameterGroup>& groups);
 
-/// Checks that an optimizer can train the tensors: leaves of a floating-point type that require a gradient, on `device`.
+/// Checks that an optimizer can train the tensors: float32 leaves that require a gradient, on `device`.
 void check_parameters(const std::vector<ParameterGroup>& groups, const at::Device& device);
 
 /// Checks the ranges of the settings in `filled` that `request` leaves empty. Those of the user were checked with the

@@ -71,8 +71,8 @@ void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbon
   check_tensor("values" + of, prefix.value, {site->layers, prefix.key.size(1), site->kv_heads, site->head_dim},
                backbone.device());
   if (prefix.positions < 0)
-    throw Error("it returned a prefix that counts as " + std::to_string(prefix.positions) +
-                " positions; expected 0 or more");
+    throw Error("it returned a prefix that counts as " + counted(prefix.positions, "position") +
+                "; expected 0 or more");
   const int64_t inputs = args.inputs.defined() ? args.inputs.size(0) : 0;
   if (prefix.input != -1 && (prefix.input < 0 || prefix.input >= inputs))
     throw Error("it returned a prefix for input " + std::to_string(prefix.input) + " of " +
@@ -159,11 +159,10 @@ void check_input_features(const InputFeatures& features, const Backbone& backbon
     throw Error("it returned the unknown kind " + std::to_string(static_cast<int>(features.kind)));
   const int64_t layers = input_layers(backbone.shape());
   if (features.kind == InputFeatures::Kind::hidden_state && (features.layers < -1 || features.layers > layers))
-    throw Error("it requests the hidden states after " + std::to_string(features.layers) +
-                " layers of a model of " + std::to_string(layers) + "; expected 0 to " +
-                std::to_string(layers) + ", or -1 for all");
+    throw Error("it requests the hidden states after " + counted(features.layers, "layer") + " of a model of " +
+                std::to_string(layers) + "; expected 0 to " + std::to_string(layers) + ", or -1 for all");
   if (features.soft_slots < 0)
-    throw Error("it returned " + std::to_string(features.soft_slots) + " soft slots; expected 0 or more");
+    throw Error("it returned " + counted(features.soft_slots, "soft slot") + "; expected 0 or more");
 }
 
 void check_token_vectors(const at::Tensor& rows, const at::Tensor& ids, const at::Device& device) {

@@ -5,6 +5,8 @@
 
 #include <ATen/ops/equal.h>
 
+#include <cuecard/error.hpp>
+
 #include "engine/train/training_engine.hpp"
 #include "registry/guard.hpp"
 
@@ -36,9 +38,55 @@ namespace {
 
 /// A state that can't be saved is found before training: the guards check what `state` returns.
 void try_states(const std::vector<TrainTask>& tasks) {
-  for (const TrainTask& task : tasks) {
-    task.pipeline.tuner->state(task.pipeline.task);
-    task.pipeline.verbalizer->state();
+  for (const TrainTask& task : tasks)
+    states_of(task.pipeline);
+}
+
+/// Rethrows an error of the first step.
+[[noreturn]] void throw_nothing_kept() {
+  const auto with_note = [](const std::string& text) {
+    return text + (text.ends_with('.') ? "" : ".") + " Nothing is kept, because no step was finished.";
+  };
+  try {
+    throw;
+  } catch (const PluginError& error) {
+    const std::string names =
+        PluginError(error.plugin(), error.component(), error.method(), "").what(); // that its text begins with
+    const std::string text = error.what();
+    if (text.starts_with(names))
+      throw PluginError(error.plugin(), error.component(), error.method(),
+                        with_note(text.substr(names.size())));
+    throw PluginError(with_note(text));
+  } catch (const DataError& error) {
+    throw DataError(with_note(error.what()));
+  }
+}
+
+/// The verbalizers' last fit, a failure of which does not lose what the tuner has learned. Returns whether it changed them, so that
+/// evaluations during training are not those of the cards.
+bool fit_after_training(TrainingEngine& engine, const std::vector<TrainTask>& tasks, FitReport& report) {
+  std::vector<ComponentState> before;
+  try {
+    for (const TrainTask& task : tasks) {
+      ComponentState state = task.pipeline.verbalizer->state();
+      for (auto& [name, tensor] : state.tensors)
+        tensor = tensor.clone(); // it may share storage with what is trained further
+      before.push_back(std::move(state));
+    }
+    engine.fit_verbalizers(VerbalizerFitArgs::Moment::after_training);
+    bool changed = false;
+    for (std::size_t task = 0; task < tasks.size(); ++task)
+      changed = changed || differ(before[task], tasks[task].pipeline.verbalizer->state());
+    return changed;
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const std::exception& error) {
+    for (std::size_t task = 0; before.size() == tasks.size() && task < tasks.size(); ++task)
+      tasks[task].pipeline.verbalizer->load_state(before[task]);
+    if (report.failure.empty())
+      report.failure =
+          "the verbalizer could not be fitted after training: " + registry::sentence_of(error.what());
+    return false;
   }
 }
 
@@ -81,28 +129,20 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
   }
   engine.fit_verbalizers(VerbalizerFitArgs::Moment::before_training);
   try_states(tasks);
-  result.report = tuner.fit(engine);
-  ranks.require_all();
-  std::vector<ComponentState> before;
-  for (const TrainTask& task : tasks) {
-    before.push_back(task.pipeline.verbalizer->state());
-    for (auto& [name, tensor] : before.back().tensors)
-      tensor = tensor.clone(); // it may share storage with what is trained further
-  }
   try {
-    engine.fit_verbalizers(VerbalizerFitArgs::Moment::after_training);
+    result.report = tuner.fit(engine);
+  } catch (const UsageError&) {
+    throw;
   } catch (const Cancelled&) {
     throw;
-  } catch (const std::exception& error) { // the trained parameters are not lost
-    for (std::size_t task = 0; task < tasks.size(); ++task)
-      tasks[task].pipeline.verbalizer->load_state(before[task]);
-    if (result.report.failure.empty())
-      result.report.failure =
-          "the verbalizer could not be fitted after training: " + registry::sentence_of(error.what());
+  } catch (const std::exception&) {
+    ranks.require_all(); // a tuner's guard would blame the tuner
+    if (engine.steps_done() > 0)
+      throw;
+    throw_nothing_kept();
   }
-  bool changed = false; // by the last fit, so that evaluations during training are not those of the card
-  for (std::size_t task = 0; task < tasks.size(); ++task)
-    changed = changed || differ(before[task], tasks[task].pipeline.verbalizer->state());
+  ranks.require_all();
+  const bool changed = fit_after_training(engine, tasks, result.report);
   result.dev.assign(tasks.size(), result.report.best_dev);
   if (tasks.size() > 1 || changed)
     evaluate_all(engine, tasks.size(), !ranks.several(), result);
@@ -121,6 +161,26 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
   } catch (const std::exception&) {
     ranks.require_all(); // a tuner's guard would blame the tuner
     throw;
+  }
+}
+
+Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t task, TrainResult& result) {
+  try {
+    return to_card(pipeline, model);
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const std::exception& error) {
+    const KeptStates& kept = result.kept;
+    FitReport& report = result.report;
+    if (kept.tasks.empty() || report.plain_prompt)
+      throw;
+    if (report.failure.empty())
+      report.failure =
+          "what was learned could not be saved after training: " + registry::sentence_of(error.what());
+    report.best_step = kept.step;
+    report.best_dev = kept.dev;
+    result.dev.at(task) = kept.tasks.size() == 1 ? kept.dev : NAN; // a mean is of no single task
+    return to_card(pipeline, model, kept.tasks.at(task));
   }
 }
 

@@ -1,6 +1,7 @@
 /// Trains pipelines: the engine that `Tuner::fit` runs on.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -45,6 +46,13 @@ struct Checkpointing {
   std::function<void(const std::string&)> on_remark = {}; ///< receives RunLock::remark, if there is one
 };
 
+/// Copies of the components' states at an evaluation, on the CPU: the best one at which all of them could be had.
+struct KeptStates {
+  int64_t step = 0;
+  double dev = std::nan("");          ///< mean metric over tasks; NaN: there is no development set
+  std::vector<ComponentStates> tasks; ///< empty: there is none
+};
+
 struct TrainResult {
   FitReport report;
   std::vector<double> dev;   ///< by task: its metric on the development set after training; NaN: unknown
@@ -52,7 +60,13 @@ struct TrainResult {
   double seconds = 0;        ///< of all this, tokenization and the processes before a resumed one included
   int64_t examples_seen = 0; ///< examples forwarded for training, in all these processes
   std::vector<int64_t> dev_examples; ///< by task: development examples in each evaluation
+  KeptStates
+      kept; ///< for a card, should `state` fail after training; none with a checkpoint, from which the run resumes
 };
+
+/// The card of task `task`. If a component's `state` fails, the card holds the kept states instead, and the result's failure and metrics
+/// say so; throws if there are none.
+Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t task, TrainResult& result);
 
 /// Trains the pipelines in place, with early stopping on the development set. On return they hold the best
 /// state found, even if the run was stopped. DataError when a task has no usable training example. The

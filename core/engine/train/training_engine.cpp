@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/scalar_tensor.h>
@@ -113,7 +114,7 @@ at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditio
 }
 
 double TrainingEngine::evaluate_dev(int64_t task) {
-  evaluated_ = true;
+  evaluated_ = just_evaluated_ = true;
   const TaskInTraining& of = at(task);
   if (of.dev.empty())
     return NAN;
@@ -156,6 +157,7 @@ TensorMap TrainingEngine::resume() {
 }
 
 void TrainingEngine::checkpoint(int64_t step, const std::function<TensorMap()>& state) {
+  steps_done_ = step;
   const auto now = std::chrono::steady_clock::now();
   const bool due = evaluated_ || (every_ > 0 && step % every_ == 0) || now - written_ > max_checkpoint_age;
   evaluated_ = false;
@@ -169,10 +171,31 @@ void TrainingEngine::checkpoint(int64_t step, const std::function<TensorMap()>& 
 }
 
 void TrainingEngine::progress(int64_t step, int64_t steps, double loss, double dev) {
+  steps_done_ = step;
+  if (std::exchange(just_evaluated_, false) && !checkpoint_ && !(dev < result_.kept.dev))
+    keep_states(step, dev);
   if (progress_ && !progress_(step, steps, loss, dev))
     ranks_.stop();
   if (ranks_.stopped())
     throw Cancelled();
+}
+
+void TrainingEngine::keep_states(int64_t step, double dev) {
+  const at::NoGradGuard no_grad;
+  try {
+    std::vector<ComponentStates> states;
+    for (const TaskInTraining& task : tasks_)
+      states.push_back(states_of(task.pipeline));
+    result_.kept = {}; // there need not be memory for two copies
+    for (ComponentStates& task : states)
+      for (ComponentState* state : {&task.tuner, &task.verbalizer, &task.prompt_template})
+        for (auto& [name, tensor] : state->tensors)
+          tensor = tensor.detach().to(tensor.options().device(at::kCPU), /*non_blocking=*/false, /*copy=*/true);
+    result_.kept = {step, dev, std::move(states)};
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const std::exception&) { // reported if it is still so when the card is made
+  }
 }
 
 void* TrainingEngine::extension(std::string_view name) {

@@ -67,7 +67,12 @@ public:
   CandidateScores scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
                          const Conditioning& conditioning) override;
 
+  /// The last step whose end was reported; 0: none.
+  int64_t steps_done() const { return steps_done_; }
+
 private:
+  /// Copies the components' states of step `step`. If one of them can't be had, the previous copies stay.
+  void keep_states(int64_t step, double dev);
   /// Of this process and those that it resumes.
   double seconds() const;
   std::vector<Batch> step_batches(int64_t task, int64_t step, int64_t rank, int64_t ranks);
@@ -87,7 +92,9 @@ private:
   std::deque<TaskInTraining> tasks_;
   std::optional<Checkpoint> checkpoint_;
   int64_t every_ = 0;
-  bool evaluated_ = false; ///< since the last checkpoint
+  bool evaluated_ = false;      ///< since the last checkpoint
+  bool just_evaluated_ = false; ///< since the last report of progress
+  int64_t steps_done_ = 0;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point written_ = start_;
 };

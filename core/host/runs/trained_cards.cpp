@@ -49,7 +49,8 @@ struct Runs {
   TrainedRun best;
   Json seeds = Json::array();
   std::vector<double> dev; ///< best metric of each run that was evaluated
-  int failed = 0;          ///< exit code of the error that ended the runs of further seeds
+  bool cancelled = false;
+  int failed = 0; ///< exit code of the error that ended the runs of further seeds
 };
 
 /// Why training ended early; null if it did not.
@@ -99,8 +100,11 @@ Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vecto
     TrainedRun run;
     try {
       run = run_training(model, plugins, tasks, choice, values);
-    } catch (const Cancelled&) {
-      throw;
+    } catch (const Cancelled&) { // before it had anything to keep
+      if (runs.seeds.empty())
+        throw;
+      runs.cancelled = true;
+      break;
     } catch (const Error& error) { // the cards of earlier seeds are not lost
       if (runs.seeds.empty())
         throw;
@@ -116,10 +120,10 @@ Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vecto
     runs.seeds.push_back(of_one_seed(run));
     if (std::isfinite(dev))
       runs.dev.push_back(dev);
-    const bool cancelled = run.result.report.cancelled;
+    runs.cancelled = run.result.report.cancelled;
     if (better)
       runs.best = std::move(run);
-    if (cancelled)
+    if (runs.cancelled)
       break;
   }
   return runs;
@@ -246,7 +250,7 @@ TrainedCards train_cards(const Values& values, const TrainingHost& host) {
   trained.seeds = runs.seeds;
   trained.dev = runs.dev;
   trained.best_seed = runs.best.seed;
-  trained.cancelled = runs.seeds.back()["cancelled"].get<bool>();
+  trained.cancelled = runs.cancelled;
   const bool failed = runs.failed != 0 || !runs.best.result.report.failure.empty();
   if (values.given("checkpoint") && !trained.cancelled && !failed && !elsewhere && host.place.writes())
     remove_checkpoints(values);

@@ -63,19 +63,19 @@ CardMetric dev_metric(double value, int64_t examples, const TaskPipeline& pipeli
 }
 
 Card finished_card(const Model& model, const registry::Registry& plugins, TaskPipeline& pipeline,
-                   const TrainResult& result, std::size_t task, const TaskRows& rows) {
-  CardTraining& training = pipeline.record.training;
+                   TrainResult& result, std::size_t task, const TaskRows& rows) {
+  pipeline.record.training.settings = result.report.settings;
+  if (result.report.plain_prompt)
+    keep_plain_prompt(pipeline, model, plugins, result.report.label_words);
+  Card card = trained_card(pipeline, model, task, result);
+  CardTraining& training = card.training;
   training.steps = result.report.steps;
   training.best_step = result.report.best_step;
   training.seconds = result.seconds;
   training.examples = std::ssize(rows.train) - std::ssize(rows.prepared.skipped_train);
-  training.settings = result.report.settings;
   if (task < result.dev.size() && std::isfinite(result.dev[task]))
-    pipeline.record.metrics.push_back(
-        dev_metric(result.dev[task], result.dev_examples.at(task), pipeline, rows));
-  if (result.report.plain_prompt)
-    keep_plain_prompt(pipeline, model, plugins, result.report.label_words);
-  return to_card(pipeline, model);
+    card.metrics.push_back(dev_metric(result.dev[task], result.dev_examples.at(task), pipeline, rows));
+  return card;
 }
 
 bool same_skipped(const PreparedExamples& a, const PreparedExamples& b) {
@@ -143,7 +143,9 @@ void report_failure_of(const TrainedRun& run, const RunChoice& choice) {
   if (!report.failure.empty())
     messages() << "cuecard: warning: " << choice.title << ": the tuner \"" << choice.tuner
                << "\" stopped after " << report.steps << (report.steps == 1 ? " step" : " steps")
-               << ", and the best state so far, of step " << report.best_step
+               << ", and the "
+               << (std::isfinite(report.best_dev) ? "best state so far, of step " : "state of step ")
+               << report.best_step << (std::isfinite(report.best_dev) ? "" : ", which was not evaluated")
                << ", is kept: " << one_line(without_full_stop(registry::sentence_of(report.failure))) << ".\n";
 }
 
@@ -243,11 +245,11 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
   TrainedRun run;
   run.seed = choice.seed;
   run.result = train_all(model, pipelines, tasks, choice, values, run.dev_curve);
-  report_failure_of(run, choice);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     run.parameters.push_back(pipelines[i].parameters());
     run.cards.push_back(finished_card(model, plugins, pipelines[i], run.result, i, tasks[i].rows));
   }
+  report_failure_of(run, choice);
   return run;
 }
 

@@ -1,5 +1,7 @@
 #include <iostream>
 
+#include <cuecard/error.hpp>
+
 #include "host/output/json_line.hpp"
 #include "host/output/messages.hpp"
 #include "host/output/table.hpp"
@@ -71,14 +73,31 @@ void print(const TrainedCards& trained, const Values& values) {
   }
 }
 
+/// What a stopped run has written.
+std::string kept_by(const TrainedCards& trained) {
+  const std::string cards = trained.objects.size() > 1 ? "cards" : "card";
+  if (!trained.dev.empty())
+    return "best " + cards + " so far";
+  return cards + " of step " + trained.objects[0]["best_step"].dump() + ", which was not evaluated";
+}
+
+/// Stopping before there is anything to keep is said, too.
+TrainedCards train_or_stop(const Values& values) {
+  try {
+    return train_cards(values);
+  } catch (const Cancelled&) {
+    messages() << "cuecard: stopped before a step was finished; no card was written.\n";
+    throw;
+  }
+}
+
 } // namespace
 
 int train(const Values& values) {
-  const TrainedCards trained = train_cards(values);
+  const TrainedCards trained = train_or_stop(values);
   print(trained, values);
   if (trained.cancelled)
-    messages() << "cuecard: stopped; " << trained.place.string() << " holds the best "
-               << (trained.objects.size() > 1 ? "cards" : "card") << " so far"
+    messages() << "cuecard: stopped; " << trained.place.string() << " holds the " << kept_by(trained)
                << (values.given("checkpoint") ? ", and the same command continues from the checkpoint.\n"
                                               : ".\n");
   return trained.exit_code;

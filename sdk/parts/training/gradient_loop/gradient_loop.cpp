@@ -3,13 +3,19 @@
 #include <cuecard/tuner.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
 #include <cuecard/extensions/guarded_tuner.hpp>
@@ -59,7 +65,10 @@ public:
   void update(double factor) {
     if (settings_.clip > 0)
       clip_gradients(groups_, settings_.clip);
+    updating_ = true; // a failure leaves some parameters updated and others not
     optimizer_->step(settings_.learning_rate * factor);
+    updating_ = false;
+    report.steps = ++step;
   }
   void clear() { clear_gradients(groups_); }
 
@@ -74,20 +83,48 @@ public:
         dev > best_dev || std::isnan(dev) ? 0 : evaluations_without_improvement + 1;
     if (!std::isnan(dev))
       best_dev = dev;
-    best_.clear();
-    for (const at::Tensor& tensor : trained_)
-      best_.push_back(tensor.detach().clone());
+    if (best_.empty())
+      best_ = std::move(unevaluated_); // its memory
+    copy_to(best_);
     report.best_step = step;
   }
 
-  /// Whether an evaluation has recorded a state; recorded states are finite.
-  bool has_best() const { return !best_.empty(); }
+  /// Copies the parameters after step `step` if they are finite and no evaluation has recorded a state yet: a failure falls back on
+  /// this copy.
+  void take_unevaluated() {
+    if (!best_.empty())
+      return;
+    const at::NoGradGuard no_grad;
+    at::Tensor finite = at::isfinite(trained_[0]).all(); // not read: no step waits for the device
+    for (std::size_t i = 1; i < trained_.size(); ++i)
+      finite = finite.logical_and(at::isfinite(trained_[i]).all());
+    if (!unevaluated_step_.defined()) {
+      copy_to(unevaluated_);
+      unevaluated_step_ = at::zeros({}, trained_[0].options().dtype(at::kLong).requires_grad(false));
+    }
+    for (std::size_t i = 0; i < trained_.size(); ++i)
+      unevaluated_[i].copy_(at::where(finite, trained_[i], unevaluated_[i]));
+    unevaluated_step_ = at::where(finite, at::full_like(unevaluated_step_, step), unevaluated_step_);
+  }
+
   const std::vector<at::Tensor>& trained() const { return trained_; }
 
-  void put_back_best() {
-    const at::NoGradGuard no_grad;
-    for (std::size_t i = 0; i < best_.size(); ++i)
-      trained_[i].copy_(best_[i]);
+  /// Restores the best evaluated state or, before the first evaluation, the last finite one. False if there is none.
+  bool put_back_best() {
+    if (!best_.empty()) {
+      copy_back(best_);
+      return true;
+    }
+    if (step > 0 && !updating_ && all_finite(trained_)) {
+      report.best_step = step;
+      return true;
+    }
+    const int64_t copied = unevaluated_step_.defined() ? unevaluated_step_.item<int64_t>() : 0;
+    if (copied == 0)
+      return false;
+    copy_back(unevaluated_);
+    report.best_step = copied;
+    return true;
   }
 
   bool on_host() const { return trained_[0].is_cpu(); }
@@ -131,6 +168,26 @@ public:
   }
 
 private:
+  /// Either all of `copies` are made or none: memory may run out.
+  void copy_to(std::vector<at::Tensor>& copies) const {
+    if (copies.empty()) {
+      std::vector<at::Tensor> made;
+      for (const at::Tensor& tensor : trained_)
+        made.push_back(tensor.detach().clone());
+      copies = std::move(made);
+      return;
+    }
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < copies.size(); ++i)
+      copies[i].copy_(trained_[i]);
+  }
+
+  void copy_back(const std::vector<at::Tensor>& copies) {
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < copies.size(); ++i)
+      trained_[i].copy_(copies[i]);
+  }
+
   static at::Tensor fitting(const TensorMap& state, const std::string& name, at::IntArrayRef shape) {
     const auto found = state.find(name);
     if (found == state.end() || found->second.sizes() != shape)
@@ -140,7 +197,9 @@ private:
 
   const FitSettings& settings_;
   std::vector<ParameterGroup> groups_;
-  std::vector<at::Tensor> trained_, best_;
+  std::vector<at::Tensor> trained_, best_, unevaluated_;
+  at::Tensor unevaluated_step_; ///< of `unevaluated_`, on the device; 0: no step was finite
+  bool updating_ = false;
   std::unique_ptr<Optimizer> optimizer_;
 };
 
@@ -198,8 +257,12 @@ FitReport Tuner::fit(Engine& engine) {
       same_everywhere = true;
       if (reads)
         read_losses(run.step + 1, pass);
+      same_everywhere = !ranks;
       run.update(schedule_factor(schedule, run.step));
-      report.steps = ++run.step;
+      // On other devices at steps 1, 2, 4, 8, ...: of many small tensors each costs several launches.
+      if (!evaluates && (run.on_host() || std::has_single_bit(static_cast<uint64_t>(run.step))))
+        run.take_unevaluated();
+      same_everywhere = true;
       if (!reads)
         continue;
       if (evaluates && !all_finite(run.trained()))
@@ -214,18 +277,17 @@ FitReport Tuner::fit(Engine& engine) {
       engine.progress(run.step, settings.steps, report.losses.back(), dev);
     }
     report.stopped_early = run.step < settings.steps;
+    run.put_back_best();
   } catch (const Cancelled&) {
+    if (!run.put_back_best())
+      throw;
     report.cancelled = true;
   } catch (const std::exception& error) { // keep what was learned before
-    if (!run.has_best() || !same_everywhere)
+    if (!same_everywhere || !run.put_back_best())
       throw;
     report.failure = error.what();
   }
   run.clear();
-  if (report.best_step > 0)
-    run.put_back_best();
-  else
-    report.best_step = report.steps;
   if (std::isfinite(run.best_dev))
     report.best_dev = run.best_dev;
   return report;
