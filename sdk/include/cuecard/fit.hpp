@@ -54,7 +54,8 @@ struct FitReport {
   double best_dev = std::nan(""); ///< the task's metric on the development set, mean over tasks; NaN: unknown
   bool stopped_early = false;
   bool cancelled = false;
-  /// Why training ended before its last step with the best state found so far, in one sentence; empty if it did not.
+  /// Why training ended before its last step, in one sentence; empty if it did not. The tuner then holds the best state found so
+  /// far, or the last finite one if none was evaluated.
   std::string failure;
   std::vector<float> losses; ///< mean training loss of each step
   /// The settings that were used, by option name, as the card records them. A search records only those that it uses.
