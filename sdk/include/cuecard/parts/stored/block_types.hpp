@@ -9,6 +9,7 @@
 
 namespace cuecard {
 
+/// One number format.
 struct BlockType {
   uint32_t id;      ///< ggml_type
   const char* name; ///< "Q4_1"

@@ -15,6 +15,7 @@ namespace cuecard {
 /// isn't a whole number of blocks.
 CUECARD_API at::Tensor stored_matrix(const at::Tensor& bytes, const BlockType& type);
 
+/// Whether the matrix is a stored one, without memory that LibTorch's operators could read.
 CUECARD_API bool is_stored(const at::Tensor& matrix);
 
 /// All elements as an ordinary tensor: float32 for a stored matrix, else `matrix` itself.
