@@ -56,8 +56,9 @@ std::string interface_mismatch(const ComponentInfo& component, const std::string
 }
 
 HostBuild HostBuild::current() {
-  return {CUECARD_ABI_MAJOR, CUECARD_ABI_MINOR,   TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH,
-          detail::stdlib(),  detail::abi_flags(), "linux-x86_64",      "C++ " __VERSION__};
+  return {CUECARD_ABI_MAJOR,   CUECARD_ABI_MINOR,         TORCH_VERSION_MAJOR,          TORCH_VERSION_MINOR,
+          TORCH_VERSION_PATCH, cuecard::detail::stdlib(), cuecard::detail::abi_flags(), "linux-x86_64",
+          "C++ " __VERSION__};
 }
 
 Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild& host) {

@@ -133,14 +133,14 @@ TEST_CASE("a text's most tokens leave out an end token that the model forces") {
   REQUIRE(
       text_bounds(model.files().configuration, model.vocabulary().special(), model.shape().vocabulary).last);
   struct One final : PromptSource {
-    explicit One(OpenPrompt prompt) : open(std::move(prompt)) {}
-    std::optional<OpenPrompt> next() override { return std::exchange(open, std::nullopt); }
+    explicit One(PendingPrompt prompt) : open(std::move(prompt)) {}
+    std::optional<PendingPrompt> next() override { return std::exchange(open, std::nullopt); }
     bool token(int64_t, std::span<const int64_t>) override { return true; }
     void finished(int64_t, std::vector<Generated> all, int64_t its_most) override {
       texts = std::move(all);
       most = its_most;
     }
-    std::optional<OpenPrompt> open;
+    std::optional<PendingPrompt> open;
     std::vector<Generated> texts;
     int64_t most = 0;
   };

@@ -9,8 +9,8 @@ namespace {
 
 using Sequences = std::vector<std::vector<int64_t>>;
 
-const Sequences inputs{{7, 8, 9, 10}, {11, 12, 13}, {14, 15}},
-    outputs{{5, 7, 6, 9}, {5, 8, 10}, {5, 11, 12, 13}};
+const Sequences inputs{{7, 8, 9, 10}, {11, 12, 13}, {14, 15}};
+const Sequences outputs{{5, 7, 6, 9}, {5, 8, 10}, {5, 11, 12, 13}};
 
 /// Hidden states of all tokens of the outputs.
 at::Tensor states(const Backbone& model, const Sequences& of_encoder, const Sequences& of_decoder,

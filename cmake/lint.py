@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs clang-tidy on C++ sources, several in one translation unit: most of its time goes into LibTorch's headers, which it then reads once.
 
-    setup/lint.py COMPILE_COMMANDS JOBS FILE...
+    cmake/lint.py COMPILE_COMMANDS JOBS FILE...
 
-Sources are read together if they are compiled alike and define no name of the same spelling at the outermost level. If the compiler refuses a
-group nevertheless, its halves are read apart. Exits with 1 if there are findings.
+Sources are read together if they are compiled alike and their names don't clash (source_groups.py). If the compiler refuses a group nevertheless,
+its halves are read apart. Exits with 1 if there are findings.
 """
 import collections
 import concurrent.futures
@@ -15,22 +15,9 @@ import subprocess
 import sys
 import tempfile
 
+import source_groups
+
 GROUP = 12
-PLUGIN = "CUECARD_PLUGIN"  # defines a function that each library has once
-TYPE = re.compile(r"(?:template .*> *)?(?:struct|class|enum class|enum|using) (\w+)")
-DEFINITION = re.compile(r"(?!namespace|using namespace)[A-Za-z][^(={;]*?((?:\w|::)+)(?:\[\])?\s*[({=;\[]")
-
-
-def names_of(source):
-    """What `source` defines without indentation, other than members of classes."""
-    names = set()
-    for line in source.read_text(encoding="utf-8").splitlines():
-        found = TYPE.match(line) or DEFINITION.match(line)
-        if line.startswith(PLUGIN):
-            names.add(PLUGIN)
-        elif found and "::" not in found[1]:
-            names.add(found[1])
-    return names
 
 
 def how_compiled(command):
@@ -41,16 +28,9 @@ def how_compiled(command):
 def groups_of(sources, commands):
     compiled_alike = collections.defaultdict(list)
     for source in sources:
-        groups = compiled_alike[how_compiled(commands[source]["command"])]
-        names = names_of(source)
-        for group, taken in groups:
-            if len(group) < GROUP and not taken & names:
-                group.append(source)
-                taken |= names
-                break
-        else:
-            groups.append(([source], names))
-    return sorted((group for groups in compiled_alike.values() for group, _ in groups), key=len, reverse=True)
+        compiled_alike[how_compiled(commands[source]["command"])].append(source)
+    groups = [group for alike in compiled_alike.values() for group in source_groups.grouped(alike, GROUP)]
+    return sorted(groups, key=len, reverse=True)
 
 
 def findings_in(group, commands):
