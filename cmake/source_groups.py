@@ -6,8 +6,8 @@
 A line of TARGETS is a target and its sources, separated by tabs. Prints the commands that tell CMake the groups of at most SIZE sources.
 
 In one translation unit all anonymous namespaces are one, so a name that a source defines there must not be defined or used with another
-meaning in another source of its group. Sources are read by line, as clang-format lays them out; a clash that is overlooked is a compiler error
-about a redefinition or an ambiguous name, and never another program: rename one of the two.
+meaning in another source of its group. Sources are read by line, as clang-format lays them out. A clash that is overlooked is a compiler error about
+a redefinition or an ambiguous name: rename one of the two.
 """
 import pathlib
 import re
