@@ -284,6 +284,7 @@ TEST_CASE("card: a number that is not finite is neither saved nor read") {
   CHECK(entries(folder.path()) == 0);
   card.tuner_state.tensors["embeddings"] = at::zeros({1});
   card.verbalizer_state.tensors.clear();
+  card.template_state.tensors.clear();
   save_card(card, folder.path() / "card");
   // The same file with one float overwritten, and its digest updated.
   const std::string whole = bytes_of_file(folder.path() / "card" / "card.safetensors"),

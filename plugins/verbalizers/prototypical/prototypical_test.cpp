@@ -215,5 +215,5 @@ TEST_CASE("impossible combinations are reported") {
                        doctest::Contains("the tuner changed them"), UsageError);
   Prototypical of_two(options("prototypes-and-words"));
   CHECK_THROWS_WITH_AS(of_two.prepare({vocabulary, backbone, {"r", "g"}, {{"red"}, {"green"}}}),
-                       doctest::Contains("which is larger"), UsageError);
+                       doctest::Contains("the sign of their difference"), UsageError);
 }
