@@ -1,6 +1,7 @@
 #include "library.hpp"
 
 #include <dlfcn.h>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -46,23 +47,19 @@ Manifest read_checked(const fs::path& file, const Manifest* sidecar) {
   return manifest;
 }
 
-/// Extracts the dynamic loader's message from Boost's.
-std::string loader_message(const std::string& what) {
-  constexpr std::string_view prefix = "dlerror system message: ";
-  const std::size_t begin = what.find(prefix);
-  if (begin == std::string::npos)
-    return what;
-  const std::size_t from = begin + prefix.size();
-  return what.substr(from, what.rfind("):") == std::string::npos ? what.npos : what.rfind("):") - from);
-}
-
-boost::dll::shared_library open_now(const fs::path& file) {
+/// Opens `file` as `library`; returns the dynamic loader's message if it can't. An exception of a static initialiser must not leave the
+/// dynamic loader, which would never release its lock: the process ends, and OpeningWatch names the plugin.
+std::string open_now(const fs::path& file, boost::dll::shared_library& library) {
+  boost::dll::fs::error_code error;
   try {
-    return boost::dll::shared_library(file,
-                                      boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
-  } catch (const std::exception& error) {
-    throw DataError(file.string() + ": can't be loaded (" + loader_message(error.what()) + ").");
+    library.load(file, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local, error);
+  } catch (...) { // not `noexcept`: g++ 12 would terminate without a current exception
+    std::terminate();
   }
+  if (!error)
+    return "";
+  const char* const message = ::dlerror();
+  return message ? message : error.message();
 }
 
 /// Compares the LibTorch loaded in this process, if any, with the headers of this build.
@@ -104,7 +101,8 @@ std::unique_ptr<Library::Handle> Library::load_checked(const fs::path& file, con
     std::optional<OpeningWatch> watching;
     if (watch)
       watching.emplace(file.string());
-    handle->library = open_now(file);
+    if (const std::string message = open_now(file, handle->library); !message.empty())
+      throw DataError(file.string() + ": can't be loaded (" + message + ").");
   }
   handle->plugin = &handle->library.get<const cuecard_plugin_v1>("cuecard_plugin");
   handle->manifest = read_symbol(*handle->plugin, file.string());

@@ -222,7 +222,7 @@ TEST_CASE("a wrong output request names the verbalizer, not the model") {
        [](OutputRequest& r) {
          r.token_ids = r.token_ids.view({1, 2});
        }},
-      {"asks for outputs of the unknown kind 77",
+      {"requests outputs of the unknown kind 77",
        [](OutputRequest& r) { r.kind = static_cast<OutputRequest::Kind>(77); }}};
   for (const auto& [expected, change] : cases) {
     Told told;
