@@ -1,128 +1,12 @@
 // Values returned by a plugin are checked at the call, and the error names the plugin and the function.
-#include <ATen/ATen.h>
-
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <map>
-#include <memory>
 
-#include <cuecard/error.hpp>
-
-#include "engine/guarded.hpp"
-#include "tasks.hpp"
-
-// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
+#include "told_tuner.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
-
-namespace {
-
-constexpr int64_t slots = 3;
-
-/// Prepends soft slots, and returns the conditioning that the test requests.
-class ToldTuner final : public Tuner {
-public:
-  std::function<Conditioning()> conditioning;
-  std::function<void(std::vector<Prompt>&)> change;
-  std::function<std::vector<at::Tensor>()> tensors;
-  std::function<ComponentState()> stated;
-  InputFeatures features;
-  FitRequest usual;
-  TensorMap saved;
-  std::map<std::string, std::string> texts;
-  at::Tensor prompt;
-  int64_t calls = 0, trained = 0; ///< calls of a test's own function; runs
-
-  void prepare(const Problem& problem) override {
-    prompt = at::zeros({slots, problem.backbone.shape().embedding_width}).set_requires_grad(true);
-  }
-  void edit(std::vector<Prompt>& prompts, const EditArgs&) const override {
-    for (Prompt& each : prompts)
-      for (int64_t slot = slots; slot-- > 0;)
-        each.prepended.insert(each.prepended.begin(), Piece::soft_slot(slot));
-    if (change)
-      change(prompts);
-  }
-  Conditioning condition(const ConditionArgs&) const override {
-    return conditioning ? conditioning() : Conditioning{prompt};
-  }
-  InputFeatures input_features() const override { return features; }
-  std::vector<ParameterGroup> parameters() override {
-    return {{tensors ? tensors() : std::vector<at::Tensor>{prompt}}};
-  }
-  FitRequest defaults(const FitRequest& request) const override {
-    FitRequest filled = request;
-    if (!filled.learning_rate)
-      filled.learning_rate = usual.learning_rate;
-    if (!filled.warmup)
-      filled.warmup = usual.warmup;
-    return filled;
-  }
-  FitReport fit(Engine& engine) override {
-    ++trained;
-    return Tuner::fit(engine);
-  }
-  ComponentState state(int64_t) const override { return stated ? stated() : ComponentState{saved, texts}; }
-};
-
-struct Told {
-  Model model = tiny_model("llama-tied");
-  TaskPipeline pipeline = two_label_pipeline(model, "told", "{text} so{\"mask\"}", "prompt-tuning");
-  std::shared_ptr<ToldTuner> tuner = std::make_shared<ToldTuner>();
-  int64_t width = model.shape().embedding_width;
-
-  Told() {
-    pipeline.tuner = guarded(Component<Tuner>{tuner, "shop", "told", true});
-    pipeline.record.tuner.plugin = "shop";
-    pipeline.record.tuner.component = "told";
-    pipeline.tuner->prepare({model.backbone(),
-                             model.vocabulary(),
-                             {{"told", *pipeline.prompt_template, *pipeline.verbalizer, pipeline.labels}},
-                             1,
-                             {},
-                             {}});
-  }
-
-  /// Predicts, as with a card.
-  void predict() const {
-    const std::vector<Example> examples = word_examples(4, 3);
-    for (const Prediction& prediction : Predictor(model, {&pipeline}).predict(pointers(examples)))
-      if (!prediction.problem.empty())
-        throw DataError(prediction.problem);
-  }
-  FitReport fit(int64_t steps = 1) {
-    FitRequest request = steps_of(steps, 4, 1e-3);
-    request.optimizer = "adamw";
-    request.schedule = "constant";
-    request.evaluate_every = steps;
-    return train(model, {{pipeline, word_examples(8, 3), {}}}, request, 1).report;
-  }
-};
-
-/// The error of `call`, which must be a PluginError of the plugin "shop".
-std::string blamed(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const PluginError& error) {
-    const std::string text = error.what();
-    CHECK_MESSAGE(text.starts_with("plugin \"shop\", component \"told\", "), text);
-    return text;
-  } catch (const std::exception& error) {
-    FAIL("another error: " << error.what());
-  }
-  FAIL("no error");
-  return "";
-}
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-} // namespace
 
 TEST_CASE("a tuner that returns what it should is not refused") {
   Told told;
@@ -242,68 +126,6 @@ TEST_CASE("a function that fails within fit is the one that is named") {
               "std::exception"));
   CHECK(report.steps > 0);
   CHECK(report.best_step == report.steps);
-}
-
-TEST_CASE("a state that no card can hold is found without writing one, and before training") {
-  Told told;
-  told.tuner->saved = {{"prompt", at::zeros({2, 2})}};
-  const int64_t small = card_size(told.pipeline);
-  told.tuner->saved["prompt"] = at::zeros({1000, 2});
-  CHECK(card_size(told.pipeline) - small >= 998 * 2 * 4);
-  const at::Tensor one = at::zeros({1});
-  const std::vector<std::pair<ComponentState, std::string>> cases{
-      {{{{"more", one.to(at::kComplexFloat)}}, {}}, "the tensor \"more\" of type ComplexFloat"},
-      {{{{"more", at::Tensor()}}, {}}, "the tensor \"more\" as undefined"},
-      {{{{"more", one.to(at::kMeta)}}, {}}, "the tensor \"more\" without values in memory"},
-      {{{{"more", at::full({1}, NAN)}}, {}}, "the tensor \"more\" with NaN or infinite values"},
-      {{{{"\xff", one}}, {}}, "a tensor name that is not valid UTF-8"},
-      {{{{"", one}}, {}}, "a tensor without a name"},
-      {{{}, {{"note", "\xff\xfe"}}}, "the text \"note\" that is not valid UTF-8"}};
-  for (const auto& [state, expected] : cases) {
-    CAPTURE(expected);
-    told.tuner->saved = state.tensors;
-    told.tuner->texts = state.texts;
-    CHECK(holds(blamed([&] { card_size(told.pipeline); }), "state: it returned " + expected));
-    const int64_t before = told.tuner->trained;
-    CHECK(holds(blamed([&] { told.fit(); }), "state: it returned " + expected));
-    CHECK(told.tuner->trained == before);
-  }
-}
-
-TEST_CASE("a card holds the state of the best evaluation at which it could be had") {
-  Told told;
-  bool closed = false;
-  told.tuner->stated = [&]() -> ComponentState {
-    if (closed)
-      throw std::runtime_error("the shop is closed");
-    return {{{"prompt", told.tuner->prompt.detach()}}, {}};
-  };
-  FitRequest request = steps_of(6, 4, 1e-2);
-  request.optimizer = "adamw";
-  request.schedule = "constant";
-  request.evaluate_every = 2;
-  const std::vector<Example> examples = word_examples(8, 3);
-  at::Tensor at_evaluation;
-  const auto close = [&](int64_t step, int64_t, double, double) {
-    if (step == 4) {
-      at_evaluation = told.tuner->prompt.detach().clone();
-      closed = true;
-    }
-    return true;
-  };
-  TrainResult result = train(told.model, {{told.pipeline, examples, {}}}, request, 1, close);
-  CHECK(result.report.best_step == 6);
-  CHECK(result.report.failure.empty());
-  const Card card = trained_card(told.pipeline, told.model, 0, result);
-  CHECK(at::equal(card.tuner_state.tensors.at("prompt"), at_evaluation));
-  CHECK(!at::equal(told.tuner->prompt, at_evaluation));
-  CHECK(result.report.best_step == 4);
-  CHECK(holds(result.report.failure,
-              "could not be saved after training: plugin \"shop\", component \"told\", state: "
-              "the shop is closed"));
-  TrainResult nothing_kept;
-  CHECK(holds(blamed([&] { trained_card(told.pipeline, told.model, 0, nothing_kept); }),
-              "state: the shop is closed"));
 }
 
 TEST_CASE("several updates of one weight add up, and several rescalings multiply, as the header says") {
