@@ -54,11 +54,14 @@ void LatePromptTuning::prepare(const Problem& problem) {
   const int64_t layers = input_layers(shape);
   if (layers < 2)
     throw UsageError("late-prompt-tuning needs a model of at least two layers; use prompt-tuning.");
+  if (requested_layer_ == 0)
+    throw UsageError("layer is 0, the model's input; expected 1 to " + std::to_string(layers - 1) +
+                     ", or -1 for the middle layer. For virtual tokens in the input use prompt-tuning.");
   if (requested_layer_ >= layers)
     throw UsageError("layer is " + std::to_string(requested_layer_) + ", and " +
                      (shape.encoder_decoder ? "the model's encoder" : "the model") + " has layers 0 to " +
-                     std::to_string(layers - 1) + "; virtual tokens can enter at 1 to " +
-                     std::to_string(layers - 1) + ", or at the middle with layer=0.");
+                     std::to_string(layers - 1) + "; expected 1 to " + std::to_string(layers - 1) +
+                     ", or -1 for the middle layer.");
   layer_ = requested_layer_ > 0 ? requested_layer_ : layers / 2;
   hidden_ = shape.hidden;
 

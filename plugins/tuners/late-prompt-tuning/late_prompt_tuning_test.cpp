@@ -45,7 +45,7 @@ private:
 };
 
 struct Chosen {
-  int64_t length = 3, layer = 0;
+  int64_t length = 3, layer = -1;
   std::string generator = "none";
   std::string init = "hidden";
   double dropout = 0;
@@ -100,13 +100,15 @@ at::Tensor some_inputs(int64_t count) {
 
 TEST_CASE("virtual tokens enter at the middle layer, or at the one that is set") {
   CHECK(Prepared({}).first_layer() == 4);
-  CHECK(Prepared({3, 0, "none", "hidden", 0, 3}).first_layer() == 1);
+  CHECK(Prepared({3, -1, "none", "hidden", 0, 3}).first_layer() == 1);
   CHECK(Prepared({3, 7}).first_layer() == 7);
   CHECK(Prepared({}, {}, 1, true).first_layer() == 2); // of the encoder
+  CHECK_THROWS_WITH_AS(Prepared({3, 0}), doctest::Contains("layer is 0, the model's input; expected 1 to 7"),
+                       UsageError);
   CHECK_THROWS_WITH_AS(Prepared({3, 8}), doctest::Contains("the model has layers 0 to 7"), UsageError);
   CHECK_THROWS_WITH_AS(Prepared({3, 4}, {}, 1, true),
                        doctest::Contains("the model's encoder has layers 0 to 3"), UsageError);
-  CHECK_THROWS_WITH_AS(Prepared({3, 0, "none", "hidden", 0, 1}), doctest::Contains("at least two layers"),
+  CHECK_THROWS_WITH_AS(Prepared({3, -1, "none", "hidden", 0, 1}), doctest::Contains("at least two layers"),
                        UsageError);
 }
 
@@ -182,7 +184,7 @@ TEST_CASE("with a generator: a late prompt per input, from two linear layers wit
 }
 
 TEST_CASE("dropout applies in training passes only, drawn by seed") {
-  const Prepared prepared({3, 0, "instance", "hidden", 0.5});
+  const Prepared prepared({3, -1, "instance", "hidden", 0.5});
   const at::Tensor inputs = some_inputs(6);
   const auto late = [&](const Pass& pass) {
     return prepared.tuner.condition({0, pass, inputs}).late_embeddings;
@@ -203,13 +205,13 @@ TEST_CASE(
   CHECK(at::equal(states.select(1, 2), at::full({20}, 4.0f)));
   CHECK((states.select(1, 1) > 0).all().item<bool>());
   CHECK((states.select(1, 0) < 49).all().item<bool>()); // the last token is special
-  const at::Tensor random = Prepared({400, 0, "none", "random"}).tensor("prompt");
+  const at::Tensor random = Prepared({400, -1, "none", "random"}).tensor("prompt");
   CHECK(std::abs(random.mean().item<double>()) < 0.1);
   CHECK(random.std().item<double>() == doctest::Approx(1).epsilon(0.05));
 }
 
 TEST_CASE("the same seed gives identical values, another gives different ones") {
-  for (const Chosen& chosen : {Chosen{}, Chosen{3, 0, "none", "random"}, Chosen{3, 0, "instance"}}) {
+  for (const Chosen& chosen : {Chosen{}, Chosen{3, -1, "none", "random"}, Chosen{3, -1, "instance"}}) {
     const TensorMap one = Prepared(chosen, {{}}).tuner.state(0).tensors,
                     same = Prepared(chosen, {{}}).tuner.state(0).tensors,
                     other = Prepared(chosen, {{}}, 2).tuner.state(0).tensors;
@@ -224,7 +226,7 @@ TEST_CASE("the same seed gives identical values, another gives different ones") 
 TEST_CASE("load_state restores a state that fits") {
   for (const std::string generator : {"none", "instance"}) {
     CAPTURE(generator);
-    Prepared from({3, 0, generator}, {{}}, 9), to({3, 0, generator}, {{}}), longer({4, 0, generator}, {{}});
+    Prepared from({3, -1, generator}, {{}}, 9), to({3, -1, generator}, {{}}), longer({4, -1, generator}, {{}});
     const ComponentState state = from.tuner.state(0);
     to.tuner.load_state(state);
     const at::Tensor inputs = some_inputs(4);
@@ -243,7 +245,7 @@ TEST_CASE("load_state restores a state that fits") {
 TEST_CASE("defaults depend on the generator and don't override the request") {
   FitRequest request;
   CHECK(Prepared({}).tuner.defaults(request).learning_rate == 5e-3);
-  CHECK(Prepared({3, 0, "instance"}).tuner.defaults(request).learning_rate == 1e-3);
+  CHECK(Prepared({3, -1, "instance"}).tuner.defaults(request).learning_rate == 1e-3);
   request.learning_rate = 5;
   request.steps = 7;
   CHECK(Prepared({}).tuner.defaults(request).learning_rate == 5);

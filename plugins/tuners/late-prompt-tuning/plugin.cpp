@@ -7,9 +7,11 @@ namespace {
 constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("length", "10", 1, 10000, "Number of late virtual tokens.",
                             "the authors' scripts use 5 with a generator and 20 without"),
-    cuecard::integer_option("layer", "0", 0, 1023,
-                            "First layer that the virtual tokens enter, counted from 0; 0: the middle one.",
-                            "the authors' scripts: 12 of 24 layers (RoBERTa-large), 18 of 36 (GPT-2 large)"),
+    cuecard::integer_option(
+        "layer", "-1", -1, 1023,
+        "First layer that sees the virtual tokens: 1 (the second) or more, below the model's "
+        "number of layers; -1: the middle one.",
+        "the authors' scripts: 12 of 24 layers (RoBERTa-large), 18 of 36 (GPT-2 large)"),
     cuecard::text_option(
         "generator", "none", "none|instance",
         "none: the same tokens for every input; instance: a network computes them from hidden states.",
