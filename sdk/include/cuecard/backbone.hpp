@@ -67,7 +67,7 @@ struct OutputRequest {
     pooled, ///< after the pooler: [A, hidden]
   };
   Kind kind = Kind::logits;
-  at::Tensor token_ids = {}; ///< [W] int64, on the backbone's device
+  at::Tensor token_ids = {}; ///< [W] int64, on the backbone's device, 0 to BackboneShape::vocabulary - 1
 };
 
 /// Arguments of `Backbone::forward`.
@@ -110,17 +110,19 @@ public:
   /// The device of the weights. Batches and trained tensors must be on it.
   virtual at::Device device() const = 0;
 
-  /// Rows `ids` [n] int64 of a table as float32 [n, width]. The input table holds the word embeddings, the output table the weights
-  /// of the vocabulary head.
+  /// Rows `ids` of a table as float32 [n, width] on the backbone's device. `ids` is [n] int64 on it, each 0 to
+  /// BackboneShape::vocabulary - 1. The input table holds the word embeddings, the output table the weights of the vocabulary head.
   virtual at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const = 0;
-  /// `vectors` [n, width] times every row of a table: [n, vocabulary] float32. The table is not copied.
+  /// `vectors` [n, width] float32 times every row of a table: [n, vocabulary] float32, both on the backbone's device. The table is not
+  /// copied.
   virtual at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const = 0;
 
-  /// Last hidden states of the selected tokens: [A, hidden] (or [T, hidden], see ForwardArgs), in the weights' dtype.
+  /// Last hidden states of the selected tokens: [A, hidden] (or [T, hidden], see ForwardArgs), in the weights' dtype, on the backbone's device.
   /// Differentiable in all float tensors of the conditioning.
   virtual at::Tensor forward(const ForwardArgs& args) const = 0;
 
-  /// The outputs that `args.request` asks for (OutputRequest::Kind), from hidden states that `forward` returned. Differentiable.
+  /// The outputs that `args.request` asks for (OutputRequest::Kind), from hidden states that `forward` returned, on the same device.
+  /// Differentiable. An error for a kind that the model lacks the layers for (BackboneShape::has_lm_head, has_pooler).
   virtual at::Tensor project(const ProjectArgs& args) const = 0;
 
   /// All weights that the model computes with, by their names in the checkpoint: without gradients unless they are replaced

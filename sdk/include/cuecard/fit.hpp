@@ -15,8 +15,8 @@ namespace cuecard {
 /// Requested settings of a run. The user's take precedence; `Tuner::defaults` fills in the method's recommended values, and
 /// `resolve` whatever is still empty.
 struct FitRequest {
-  std::optional<int64_t> steps;
-  std::optional<double> epochs; ///< instead of steps
+  std::optional<int64_t> steps; ///< 1 or more
+  std::optional<double> epochs; ///< instead of steps, above 0
   std::optional<int64_t>
       min_steps; ///< with a length in epochs: the least number of steps, however few examples there are
   std::optional<double> learning_rate;
@@ -44,7 +44,7 @@ struct FitSettings {
 
 /// `request` with its empty fields set to the SDK's defaults: batches of 16 examples and 8,192 tokens, 5 epochs of `examples`
 /// training examples (those of the largest task), AdamW at 1e-3 with a linear schedule, no warm-up, gradients clipped to 1, an
-/// evaluation per epoch and at least four in a run, no early stopping.
+/// evaluation per epoch and at least four in a run, no early stopping. Ranges are not checked here: the host has done it.
 CUECARD_API FitSettings resolve(const FitRequest& request, int64_t examples);
 
 /// The result of `Tuner::fit`.

@@ -17,7 +17,7 @@ struct KvCachePool;
 /// pool.
 ///
 /// Sequences are numbered from 0 in the order in which they were created. An invalid number is undefined behaviour.
-/// Threads: const functions may run concurrently.
+/// Threads: const functions may run concurrently; the others need exclusive access. Errors: none but those of memory (LibTorch's).
 class CUECARD_API KvCache {
 public:
   KvCache();
@@ -27,19 +27,22 @@ public:
   KvCache(const KvCache&) = delete;
   KvCache& operator=(const KvCache&) = delete;
 
+  /// Sequences that were ever created, released ones included.
   int64_t num_sequences() const;
   /// Cached tokens of a sequence.
   int64_t length(int64_t sequence) const;
   /// Position id of the next token. Differs from `length` where a prefix counts as positions, or late soft tokens do not.
   int64_t next_position(int64_t sequence) const;
-  /// Memory of all keys and values.
+  /// Memory of all keys and values, in bytes.
   int64_t bytes() const;
 
-  /// A new sequence that begins with the first `length` tokens of `sequence` (all of them by default) and shares their storage.
+  /// A new sequence that begins with the first `length` tokens of `sequence` and shares their storage; negative, or more than there are:
+  /// all of them. Returns its number.
   int64_t fork(int64_t sequence, int64_t length = -1);
-  /// Empties `sequence`. Its storage is reused before the cache grows.
+  /// Empties `sequence`, whose number is not given to another. Its storage, unless others share it, is reused before the cache grows.
   void release(int64_t sequence);
-  /// A new sequence with a copy of the first `length` tokens of sequence `sequence` of `other`.
+  /// A new sequence with a copy of the first `length` tokens, 0 or more, of sequence `sequence` of `other`, a cache for the same model and
+  /// device. Returns its number.
   int64_t copy(const KvCache& other, int64_t sequence, int64_t length);
   /// A cache of the sequences `which`, in that order, in storage of its own.
   KvCache select(const std::vector<int64_t>& which) const;

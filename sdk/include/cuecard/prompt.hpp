@@ -35,21 +35,31 @@ struct Piece {
   bool shortenable = false;
   /// Bytes at the beginning of `text` that are not the field's own (the leading space).
   int32_t lead = 0;
-  /// For `soft`: the first layer that sees this token (Liu et al. 2022, "Late Prompt Tuning", section 3); 0: it is part of the
-  /// input. Late soft tokens must come first in Prompt::prepended, all with the same layer, and take up no positions.
+  /// For `soft`: the first layer that sees this token (Liu et al. 2022, "Late Prompt Tuning", section 3), counted from 0 and below the
+  /// model's number of layers; 0: it is part of the input. Late soft tokens must come first in Prompt::prepended, all with the same layer,
+  /// and take up no positions.
   int64_t first_layer = 0;
 
+  /// Text of the template. Special tokens that it spells out become those tokens.
   static Piece text_of(std::string words) { return of(Kind::text, std::move(words)); }
+  /// The text `words` of the example's field `name`.
   static Piece field_of(std::string name, std::string words) {
     Piece piece = of(Kind::field, std::move(words));
     piece.field = std::move(name);
     return piece;
   }
+  /// An answer slot, numbered from 0 in order of appearance. `given`: see `text`.
   static Piece answer_slot(int64_t slot, std::string given = {}) {
     return of(Kind::answer, std::move(given), slot);
   }
+  /// A soft slot of the template (0 to the size of Template::soft_slots - 1) or, in Tuner::edit, one of the tuner's own, from there on.
   static Piece soft_slot(int64_t slot) { return of(Kind::soft, {}, slot); }
+  /// A trigger slot of the template: 0 to the size of Template::triggers - 1.
   static Piece trigger_slot(int64_t slot) { return of(Kind::trigger, {}, slot); }
+  /// One token of the vocabulary by name. The names `mask`, `eos`, `bos`, `sep`, `cls` and `pad` stand for the model's token of that role
+  /// (SpecialTokens); any other is looked up as the vocabulary spells it (Vocabulary::id), such as `<extra_id_0>`. That includes ordinary
+  /// tokens: `Ġgreat` is that one token, and no text is tokenized. A name that the vocabulary does not have, or a role that the model has no
+  /// token for, is a DataError when the prompt is tokenized; if Tuner::edit placed it, a failure of the plugin.
   static Piece special_token(std::string marker) { return of(Kind::special, std::move(marker)); }
 
 private:

@@ -20,7 +20,7 @@ namespace cuecard {
 
 /// A soft slot that a template placed in its text.
 struct SoftSlot {
-  /// Token whose word embedding it is initialised from, or none: the tuner's own initialisation.
+  /// Token whose word embedding it is initialised from, 0 to Vocabulary::size() - 1, or none: the tuner's own initialisation.
   std::optional<int64_t> initial_token;
 };
 
@@ -45,7 +45,7 @@ struct TemplateTarget {
 /// Arguments of `Template::render`.
 struct RenderArgs {
   const Example& example;
-  /// If set, the k-th answer slot holds the k-th text (teacher forcing, demonstrations). Null: slots stay open.
+  /// If set, one text per answer slot: the k-th slot holds the k-th (teacher forcing, demonstrations). Null: slots stay open.
   const std::vector<std::string>* answers = nullptr;
 };
 
@@ -66,13 +66,14 @@ public:
   /// The prompt with every field empty: the content-free input of contextual calibration (Zhao et al. 2021, section 5).
   virtual Prompt blank() const = 0;
 
-  /// Soft slots by number.
+  /// Soft slots by number. The reference is valid until `prepare`, `set_source` or `load_state`; so is that of `triggers`.
   virtual const std::vector<SoftSlot>& soft_slots() const = 0;
-  /// Number of answer slots in one prompt.
+  /// Number of answer slots in one prompt, 0 or more.
   virtual int64_t answer_slots() const = 0;
 
-  /// Token ids in the trigger slots; -1 where none has been chosen yet.
+  /// Token ids in the trigger slots, 0 to Vocabulary::size() - 1; -1 where none has been chosen yet.
   virtual const std::vector<int64_t>& triggers() const = 0;
+  /// Puts tokens into the trigger slots, one per slot, each in the range of `triggers`. UsageError for another number of ids.
   virtual void set_triggers(const std::vector<int64_t>& ids) = 0;
 
   /// The template as a person would write it, with the tokens of `triggers` in their places.

@@ -52,27 +52,36 @@ struct Problem {
   std::map<std::string, ComponentState> cards = {};
 };
 
-/// The engine's services for a tuner in training. One object per run, used only from the thread that called `fit`.
+/// The engine's services for a tuner in training. One object per run, valid until `fit` returns.
+///
+/// Ranges: `task` is 0 to the number of tasks - 1, an index into Problem::tasks; `step` is 0 or more, and may exceed
+/// `settings().steps`. Anything else is an error that names the function. Threads: used only from the thread that called `fit`. Errors:
+/// DataError for examples that can't be used, PluginError if a component fails, Cancelled (`progress`); a tuner lets them pass.
 class CUECARD_API Engine {
 public:
   virtual ~Engine() = default;
 
+  /// What the tuner was prepared for, with the training and development examples. Valid as long as the engine.
   virtual Problem& problem() = 0;
-  /// Complete: the user's settings, this tuner's defaults and the SDK's.
+  /// Complete: the user's settings, this tuner's defaults and the SDK's. They don't change; valid as long as the engine.
   virtual const FitSettings& settings() const = 0;
 
   /// The batches of step `step` of task `task`: `settings().batch_size` examples in the run's seeded order (shuffled each epoch,
   /// whatever their lengths: packed batches have no padding to save), rendered, packed and on the device. Several when they exceed
   /// `batch_tokens`. A function of seed and step alone, so a run can resume at any step.
   virtual std::vector<Batch> training_batches(int64_t task, int64_t step) = 0;
+  /// Steps in which each usable training example of task `task` occurs once, n in number, at least 1; the last step of an epoch may have
+  /// fewer examples. Epoch e is steps e * n to e * n + n - 1.
   virtual int64_t steps_per_epoch(int64_t task) const = 0;
-  /// Renders the training examples again, after a change to the template or to the effect of `edit`.
+  /// Renders the training examples of all tasks again, after a change to the template or to the effect of `edit`. DataError if none of a
+  /// task's examples can be used any more.
   virtual void rerender() = 0;
 
   /// The features that `Tuner::input_features` asks for, of the inputs of `batch`: [inputs, width] float32 without gradients, for
-  /// ConditionArgs::inputs. Undefined where it asks for none.
+  /// ConditionArgs::inputs, on the backbone's device. Undefined where it asks for none.
   virtual at::Tensor input_features(int64_t task, const Batch& batch) = 0;
-  /// Forward pass under `conditioning` and the verbalizer's mean loss: a differentiable scalar on the device.
+  /// Forward pass under `conditioning` and the verbalizer's mean loss: a differentiable floating-point scalar on the backbone's
+  /// device. `batch` is one of `training_batches` or Ranks::rank_batches for this task.
   virtual at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                           const Pass& pass) = 0;
 
@@ -84,11 +93,13 @@ public:
 
   /// The `state` last saved by an interrupted run; empty for a new run. Call it once, before any other function.
   virtual TensorMap resume() = 0;
-  /// Reports that `step` steps are done. When a checkpoint is due, the engine calls `state` for everything needed to resume from
+  /// Reports that `step` steps are done, 1 or more. When a checkpoint is due, the engine calls `state` for everything needed to resume from
   /// here (trained tensors, optimizer moments, the best state so far) and writes it atomically.
   virtual void checkpoint(int64_t step, const std::function<TensorMap()>& state) = 0;
 
-  /// Reports progress to the user. Throws Cancelled when the run must stop; the tuner then restores its best state and returns.
+  /// Reports progress to the user: `step` of `steps` steps are done, with the mean loss of the last one and, if it was evaluated after it,
+  /// the metric on the development set (else NaN). Throws Cancelled when the run must stop; the tuner then restores its best state and
+  /// returns.
   virtual void progress(int64_t step, int64_t steps, double loss, double dev) = 0;
 
   /// An optional service by name, or null; `find_extension` is the typed accessor. See cuecard/extensions/.
@@ -112,7 +123,8 @@ struct InputFeatures {
     hidden_state, ///< mean hidden state at these tokens, after `layers` layers of the prompt without soft tokens: [hidden]
   };
   Kind kind = Kind::none;
-  int64_t layers = -1;    ///< for `hidden_state`: 0 to all, without the final norm; -1: all, with it
+  /// For `hidden_state`: 0 to the number of layers, without the final norm; -1: all, with it.
+  int64_t layers = -1;
   int64_t soft_slots = 0; ///< soft slots, late ones included, that `condition` returns for each input
 
   explicit operator bool() const { return kind != Kind::none; }
@@ -120,7 +132,7 @@ struct InputFeatures {
 
 /// Arguments of `Tuner::condition`.
 struct ConditionArgs {
-  int64_t task = 0;
+  int64_t task = 0; ///< index into Problem::tasks
   Pass pass = {};
   /// [inputs, width] float32 on the backbone's device: the features that `input_features` asks for, one input per example of the
   /// batch. Undefined where it asks for none.
@@ -130,7 +142,7 @@ struct ConditionArgs {
 /// Arguments of `Tuner::edit`.
 struct EditArgs {
   const Example& example;
-  int64_t task = 0;
+  int64_t task = 0;      ///< index into Problem::tasks
   bool training = false; ///< the prompts are for training
   /// If `wants_representation`: [hidden] float32 on the CPU, the mean last hidden state at the tokens of the example's fields, in
   /// its own prompt without edits. Undefined where the fields have no token, and for content-free prompts.

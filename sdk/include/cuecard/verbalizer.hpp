@@ -138,9 +138,10 @@ public:
   /// 2022, "ProtoVerb"), thresholds. Called once before the tuner is trained and once after (VerbalizerFitArgs::moment).
   virtual void fit(const VerbalizerFitArgs&) {}
 
-  /// Scores from the model's outputs. Differentiable.
+  /// Scores from the model's outputs, float32 on the backbone's device, one per label and decision unless it gives answers, labels tokens or
+  /// generates. Differentiable. Must not wait for the device.
   virtual Scores score(const ScoreArgs& args) const = 0;
-  /// Mean loss over the batch, a scalar on the device; must not wait for the device.
+  /// Mean loss over the batch, a floating-point scalar on the backbone's device; must not wait for the device.
   virtual at::Tensor loss(const LossArgs& args) const = 0;
   /// The number of terms in that mean, so that the batches of one step are weighted correctly: finite, 0 or more (0: no term, the
   /// loss is 0), and more than 0 for some batch of each step. Default: examples.
@@ -150,7 +151,8 @@ public:
   /// example are its words.
   virtual std::vector<Decision> decide(const DecideArgs& args) const;
 
-  /// The texts in the answer slots when the answer is label `label` (demonstrations, initialisation), one per slot.
+  /// The texts in the answer slots when the answer is label `label`, 0 to the number of labels - 1 (demonstrations, initialisation), one per
+  /// slot. DataError for another label; UsageError from a verbalizer without labels.
   virtual std::vector<std::string> answer_text(int64_t label) const = 0;
   /// Set when predictions are texts that the model generates in the open slot; `decide` is not called then.
   virtual std::optional<GenerateSettings> generation() const { return std::nullopt; }

@@ -1,7 +1,9 @@
 /// The backbone's tokenizer as templates, verbalizers and tuners see it: text to token ids and back.
 ///
-/// Implemented in core/tokenizer; the host passes it to plugins. All methods are const and may be called from any
-/// thread.
+/// The host implements it and passes it to plugins; a test of a plugin can use testing/word_vocabulary.hpp. Threads: all functions are
+/// const and may run concurrently. Errors: where a tokenizer has more tokens than the model's embedding table has rows, the functions
+/// that encode text and `id` throw a DataError that names a token without a row; `piece` one for an id that is out of range. A
+/// tokenizer whose own rules make a text or its decoding too long is a DataError, too. A component lets them pass.
 #pragma once
 
 #include <cstdint>
@@ -72,24 +74,27 @@ public:
     return encode_parts({&part, 1}, TextContext::text);
   }
 
-  /// Text of `ids`. Special tokens are left out when `skip_special`.
+  /// Text of `ids`, UTF-8. Special tokens are left out when `skip_special`; ids that the vocabulary does not have always are, so no
+  /// id is an error.
   virtual std::string decode(std::span<const int64_t> ids, bool skip_special = true) const = 0;
 
   /// The token as the vocabulary spells it (`Ġgreat`, `##ing`, `▁the`, `[MASK]`). Throws DataError when `id` is
   /// out of range.
   virtual std::string piece(int64_t id) const = 0;
 
-  /// The id of a piece spelled as above.
+  /// The id of a piece spelled as above; std::nullopt if the vocabulary has none.
   virtual std::optional<int64_t> id(std::string_view piece) const = 0;
 
   /// One more than the largest id; the embedding matrix of a model may have more rows.
   virtual int64_t size() const = 0;
 
+  /// The special tokens that the tokenizer's files name. Valid as long as the vocabulary.
   virtual const SpecialTokens& special() const = 0;
+  /// Whether the tokenizer's files mark this token as special: more tokens than `special` may be. False for an id that it does not have.
   virtual bool is_special(int64_t id) const = 0;
 
   /// The tokens that the model's post-processor adds before and after a single sequence: `[CLS]` and `[SEP]` for BERT;
-  /// empty for GPT-2.
+  /// empty for GPT-2. Valid as long as the vocabulary.
   virtual std::span<const int64_t> sequence_prefix() const = 0;
   virtual std::span<const int64_t> sequence_suffix() const = 0;
 

@@ -19,7 +19,7 @@ public:
 
   virtual ~GuardedTuner() = default;
 
-  /// The tuner whose `fit` is running. Never call `fit` on it.
+  /// The tuner whose `fit` is running, valid until it returns. Never call `fit` on it. Never throws.
   virtual Tuner& tuner() = 0;
 };
 

@@ -24,7 +24,12 @@ CUECARD_API std::string sizes_of(const at::Tensor& tensor);
 CUECARD_API ComponentState state_of(const NamedTensors& tensors);
 
 /// Copies the state's tensors into `tensors`, without a gradient. DataError if one is missing, has another shape or holds integers;
-/// then nothing is copied. `misfit` describes the mismatch in that message, as in "soft prompts don't fit".
+/// then nothing is copied. State tensors that `tensors` does not name are ignored.
+///
+/// `misfit` is the part of the message between "the card's" and the colon, a noun with its verb in lower case and without a full stop: with
+/// "soft prompt doesn't fit" and a tensor `prompt` of 20 x 64, the message is
+///
+///     the card's soft prompt doesn't fit: expected a tensor "prompt" of 20 x 64.
 CUECARD_API void copy_state(const NamedTensors& tensors, const ComponentState& state,
                             const std::string& misfit);
 
