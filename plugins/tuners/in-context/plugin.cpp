@@ -9,8 +9,8 @@ constexpr cuecard_option_v1 options[] = {
                             "Brown et al. 2020, section 2.4: as many as fit"),
     cuecard::text_option(
         "choose", "seed", "seed|first|lines|similar",
-        "How demonstrations are chosen: at random, the first of each label in the training file, "
-        "the lines given by `lines`, or the most similar to the input.",
+        "How demonstrations are chosen. seed: at random, by --seed; first: the first of each label in the training "
+        "file; lines: the lines that the option `lines` names; similar: for each input the most similar ones.",
         "Brown et al. 2020, section 2.4: drawn at random"),
     cuecard::needing("choose=lines",
                      cuecard::text_option(

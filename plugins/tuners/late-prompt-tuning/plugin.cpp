@@ -14,10 +14,12 @@ constexpr cuecard_option_v1 options[] = {
         "the authors' scripts: 12 of 24 layers (RoBERTa-large), 18 of 36 (GPT-2 large)"),
     cuecard::text_option(
         "generator", "none", "none|instance",
-        "none: the same tokens for every input; instance: a network computes them from hidden states.",
+        "What gives the late tokens their values. none: they are trained themselves, and the same for every input; "
+        "instance: a trained network computes them for each input, from its hidden states at the layer.",
         "Liu et al. 2022, the naive prompt generator"),
     cuecard::needing("generator=instance",
-                     cuecard::integer_option("bottleneck", "128", 1, 100000, "Inner width of the generator.",
+                     cuecard::integer_option("bottleneck", "128", 1, 100000,
+                                             "Width between the two linear layers of that network.",
                                              "the authors' scripts: 128")),
     cuecard::number_option("dropout", "0.1", 0, 0.99, "Dropout on the generator's output during training.",
                            "the authors' code takes the model's rate, 0.1 for RoBERTa and GPT-2"),

@@ -11,8 +11,10 @@ constexpr cuecard_option_v1 lora_options[] = {
     cuecard::number_option("alpha", "16", 1e-6, 1e6,
                            "Scale of the updates times their rank: they are multiplied by alpha / r.",
                            "Hu et al. 2021, table 9: 16 for RoBERTa-large", CUECARD_ROLE_SCALE),
-    cuecard::flag_option("rs-lora", "false", "Multiply the updates by alpha / sqrt(r) instead.",
-                         "Kalajdzievski 2023, section 3: useful with large ranks"),
+    cuecard::flag_option(
+        "rs-lora", "false",
+        "Rank-stabilised LoRA: the updates are multiplied by alpha / sqrt(r) instead of alpha / r.",
+        "PEFT's use_rslora: false; Kalajdzievski 2023, section 3: useful with large ranks"),
     cuecard::number_option("dropout", "0", 0, 0.99, "Dropout on the input of the updates during training.",
                            "PEFT's lora_dropout: 0; Hu et al. 2021, table 11: 0 to 0.1"),
     cuecard::text_option(

@@ -19,8 +19,8 @@ constexpr cuecard_option_v1 options[] = {
                          "the authors' LAMA; their few-shot code uses the whole width")),
     cuecard::integer_option(
         "maps", "2", 1, 8,
-        "Linear layers after the LSTM (or alone), with ReLU between them; PEFT's encoder MLP has 3.",
-        "Liu et al. 2021, section 3.2: two"),
+        "Number of linear layers of the encoder's MLP, which follows the LSTM or is alone; ReLU between them.",
+        "Liu et al. 2021, section 3.2: two; PEFT's MLP encoder has three"),
     cuecard::number_option("weight-decay", "0.0005", 0, 1, "Weight decay of soft prompt and encoder.",
                            "the authors' LAMA: 5e-4, added to the gradient by Adam"),
     cuecard::flag_option("tune-model", "false",

@@ -19,9 +19,9 @@ constexpr cuecard_option_v1 pooler =
                          "transformers, BertForSequenceClassification");
 constexpr cuecard_option_v1 position = cuecard::text_option(
     "row", "sequence", "sequence|first",
-    "The token whose hidden state is used: [CLS] or a causal model's last (sequence), or the very "
-    "first, a soft token included (first).",
-    "PEFT, PeftModelForSequenceClassification (first)");
+    "The token whose hidden state is classified. sequence: [CLS], or the last token of a causal model; first: the "
+    "very first token, a virtual one included, not in causal models.",
+    "transformers' classification heads (sequence); PEFT, PeftModelForSequenceClassification (first)");
 
 constexpr cuecard_option_v1 head_options[] = {
     pooler,
