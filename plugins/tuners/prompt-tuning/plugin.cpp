@@ -12,8 +12,12 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("prompts", "1", 1, 1000,
                             "Number of soft prompts trained in parallel as an ensemble in one card.",
                             "Lester et al. 2021, section 6: five"),
-    cuecard::text_option("init", "vocabulary", "vocabulary|text|labels|random|card",
-                         "Initialisation of the soft prompt.", "Lester et al. 2021, section 3.2"),
+    cuecard::text_option(
+        "init", "vocabulary", "vocabulary|text|labels|random|card",
+        "Initial values of the soft prompt: embeddings of sampled common tokens (vocabulary), of the words of "
+        "init-text (text) or of the labels' words (labels), normal ones (random), or those of the "
+        "soft prompt in the card `from` (card).",
+        "Lester et al. 2021, section 3.2"),
     cuecard::needing("init=text",
                      cuecard::text_option("init-text", "", "",
                                           "Words for init=text, repeated or truncated to the length.",

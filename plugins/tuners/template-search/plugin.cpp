@@ -18,7 +18,7 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("beams", "10", 1, 1000, "Beam size for generated candidates.",
                             "LM-BFF uses 100 by default, OpenPrompt's configuration 5"),
     cuecard::integer_option("rows", "16", 1, 1e5,
-                            "Training examples to generate candidates from, drawn at random.",
+                            "Number of training examples to generate candidates from, drawn at random.",
                             "LM-BFF uses all of its 16 per class"),
     cuecard::integer_option(
         "finalists", "10", 1, 1e5,

@@ -38,12 +38,15 @@ public:
   ~DataError() override;
 };
 
-/// A plugin that can't be loaded, or that failed inside a method. Exit code 4.
+/// A plugin that can't be loaded, or that failed inside a method. Exit code 4. The host makes these; a plugin throws an Error for a
+/// failure of its own.
 class CUECARD_API PluginError : public Error {
 public:
+  /// Puts the three names before `text`.
   PluginError(std::string plugin, std::string component, std::string method, const std::string& text);
   explicit PluginError(const std::string& text);
   ~PluginError() override;
+  /// The id of the plugin, the component's name and the function's; each "" if it is not known.
   const std::string& plugin() const noexcept { return plugin_; }
   const std::string& component() const noexcept { return component_; }
   const std::string& method() const noexcept { return method_; }
