@@ -106,6 +106,8 @@ class CUECARD_API Backbone {
 public:
   virtual ~Backbone() = default;
 
+  /// Sizes and capabilities, as `describe` gives them, except what only the weights tell (has_lm_head, has_pooler). Constant; valid as long as
+  /// the backbone.
   virtual const BackboneShape& shape() const = 0;
   /// The device of the weights. Batches and trained tensors must be on it.
   virtual at::Device device() const = 0;
@@ -117,7 +119,8 @@ public:
   /// copied.
   virtual at::Tensor token_dot_products(TokenTable table, const at::Tensor& vectors) const = 0;
 
-  /// Last hidden states of the selected tokens: [A, hidden] (or [T, hidden], see ForwardArgs), in the weights' dtype, on the backbone's device.
+  /// Last hidden states of the selected tokens: [A, hidden] (or [T, hidden], see ForwardArgs), in the weights' dtype, on the
+  /// backbone's device.
   /// Differentiable in all float tensors of the conditioning.
   virtual at::Tensor forward(const ForwardArgs& args) const = 0;
 

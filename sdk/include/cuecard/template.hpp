@@ -45,7 +45,8 @@ struct TemplateTarget {
 /// Arguments of `Template::render`.
 struct RenderArgs {
   const Example& example;
-  /// If set, one text per answer slot: the k-th slot holds the k-th (teacher forcing, demonstrations). Null: slots stay open.
+  /// If set, a text that is not empty for each answer slot, in order (teacher forcing, demonstrations): DataError if there are too few.
+  /// Null: slots stay open.
   const std::vector<std::string>* answers = nullptr;
 };
 
