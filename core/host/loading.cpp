@@ -157,8 +157,9 @@ TaskPipeline shown_pipeline(const Values& values, const Model& model, const regi
   if (shows_more_than_a_template(values)) {
     TaskFile task = read_task_file(values.text("task"));
     infer_labels_from_data(task);
-    pipeline = naming_place(
-        task.file, [&] { return make_untrained_pipeline(model, plugins, choice_of(task, "manual", {}, 0)); });
+    pipeline = naming_place(task.file, [&] {
+      return make_untrained_pipeline(model, plugins, choice_of(task, "manual", {}, 0, plugins));
+    });
   } else {
     const std::string text = values.given("template") ? template_text(values) : otherwise;
     if (text.empty() && !values.given("template"))

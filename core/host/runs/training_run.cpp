@@ -244,7 +244,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
   const auto set = choice.from ? continued_options(*choice.from, choice, plugins) : choice.set;
   std::vector<PipelineChoice> choices;
   for (const TrainingTask& task : tasks)
-    choices.push_back(choice_of(task.file, choice.tuner, set, choice.seed));
+    choices.push_back(choice_of(task.file, choice.tuner, set, choice.seed, plugins));
   std::vector<TaskPipeline> pipelines = pipelines_of(model, plugins, tasks, choices);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     require_metric(pipelines[i]);
