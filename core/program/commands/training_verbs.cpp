@@ -9,8 +9,8 @@ namespace {
 
 const Flag card = required(repeatable(option("card", "CARD", path, "Card to use.")));
 const Flags ensemble = {
-    option("vote", "HOW", choice({"mean", "majority"}), "How to combine the predictions of an ensemble.",
-           "mean"),
+    option("vote", "HOW", choice({"mean", "majority"}),
+           "How to combine the predictions of a template with several prompts per example.", "mean"),
 };
 const Flag task_columns = option("task", "FILE", path,
                                  "Read columns and label values from this task file. Default: those of the "
@@ -43,7 +43,7 @@ std::vector<Verb> training_verbs() {
        {},
        Flags{
            required(repeatable(
-               option("task", "FILE", path, "Task file (docs/task-files.md); several are trained jointly."))),
+               option("task", "FILE", path, "Task file (page \"Task files\"); several are trained jointly."))),
            model,
            required(option("tuner", "NAME", text, "Tuning method; see `cuecard plugin list`.")),
            required(option(
