@@ -143,9 +143,29 @@ changed("foreign.card", lambda card: card["tuner"].update(plugin="elsewhere", co
 header = json.dumps({"tuner.x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
 tensors = struct.pack("<Q", len(header)) + header + struct.pack("<f", float("inf"))
 changed("broken.card", lambda card: card["template"]["options"].update(text="{text It was"))
+changed("unknown.card", lambda card: card["tuner"].update(component="elsewhere"))
 changed("infinite.card", lambda card: card.update(tensors_sha256=hashlib.sha256(tensors).hexdigest()))
 open("infinite.card/card.safetensors", "wb").write(tensors)
+names = [f"layer.{i}" for i in range(12)]
+header = json.dumps({f"tuner.{name}": {"dtype": "F32", "shape": [1, 2], "data_offsets": [8 * i, 8 * i + 8]} for i, name in enumerate(names)}).encode()
+tensors = struct.pack("<Q", len(header)) + header + bytes(8 * len(names))
+def imported(card):
+    card["tuner"]["options"]["targets"] = ",".join(names)
+    card["training"]["settings"] = {"imported-from": "PEFT LORA, CAUSAL_LM", "base-model": "some/model"}
+    card["tensors_sha256"] = hashlib.sha256(tensors).hexdigest()
+changed("imported.card", imported)
+open("imported.card/card.safetensors", "wb").write(tensors)
 PYTHON
+# People are shown the first of many tensors and weights, in their order, and where a card that was not trained comes from.
+cuecard card info imported.card >info
+[ "$(grep '^tensor ' info | grep -oE 'layer\.[0-9]+' | tr '\n' ' ')" = 'layer.0 layer.1 layer.2 layer.3 layer.4 layer.5 layer.6 layer.7 ' ]
+grep -qE '^ +and 4 more; --json lists all$' info
+grep -qE '^tensors +12 with 24 numbers$' info
+grep -qE 'targets=layer.0,layer.1,layer.2,\.\.\. \(12\)' info
+grep -qE '^imported +from PEFT LORA, CAUSAL_LM, base model some/model$' info
+! grep '^trained' info
+cuecard card info toy.card | grep -qE '^trained +0 steps on '
+cuecard card info imported.card --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)["tensors"]) == 12'
 with() { local card=$1; shift; echo predict --quiet --card "$card" --model "$model" x; }
 cuecard predict --quiet --card older.card --model "$model" --data good.jsonl >older.json
 cuecard predict --quiet --card toy.card --model "$model" --data good.jsonl | cmp - older.json
@@ -153,6 +173,7 @@ expect 3 'card "toy": verbalizer "manual" has no option "calibrat". Did you mean
 expect 3 '"labels"' $(with nameless.card)
 expect 4 'card "toy" needs the plugin "elsewhere".*--plugin-path' $(with foreign.card)
 expect 2 '^cuecard: broken.card: .*template line 1, column 1: this "\{" is never closed' $(with broken.card) --card toy.card
+expect 4 'plugin "manual", installed in version [0-9.]+, has no tuner "elsewhere"; it has ' $(with unknown.card)
 expect 3 'infinite.card/card.safetensors: .*infinite' $(with infinite.card)
 expect 2 'unknown flag --seed' $(with toy.card) --seed 1
 [ -e /dev/nvidia0 ] || expect 2 'device cuda' train --device cuda --model none --tuner manual --task none.json --out nowhere/no.card
