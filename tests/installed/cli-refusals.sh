@@ -163,8 +163,8 @@ grep -qE '^ +and 4 more; --json lists all$' info
 grep -qE '^tensors +12 with 24 numbers$' info
 grep -qE 'targets=layer.0,layer.1,layer.2,\.\.\. \(12\)' info
 grep -qE '^imported +from PEFT LORA, CAUSAL_LM, base model some/model$' info
-! grep '^trained' info
-cuecard card info toy.card | grep -qE '^trained +0 steps on '
+if grep '^trained' info; then exit 1; fi
+cuecard card info toy.card | grep -E '^trained +0 steps on ' >/dev/null
 cuecard card info imported.card --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)["tensors"]) == 12'
 with() { local card=$1; shift; echo predict --quiet --card "$card" --model "$model" x; }
 cuecard predict --quiet --card older.card --model "$model" --data good.jsonl >older.json
