@@ -252,7 +252,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
   }
   check_tasks(tasks, pipelines, choice, values);
   if (choice.from)
-    continue_from(*choice.from, pipelines.at(0), model);
+    naming_place(values.text("from"), [&] { continue_from(*choice.from, pipelines.at(0), model); });
   for (std::size_t i = 0; i < pipelines.size() && choice.host.place.writes(); ++i) // found before training
     check_card_space(choice.places.at(i), card_size(pipelines[i]));
 
