@@ -10,7 +10,9 @@ namespace {
 const Flag card = required(repeatable(option("card", "CARD", path, "Card to use.")));
 const Flags ensemble = {
     option("vote", "HOW", choice({"mean", "majority"}),
-           "How to combine the predictions of a template with several prompts per example.", "mean"),
+           "How to combine the predictions where an example has several prompts: with a template with "
+           "{\"variant\"}, or a tuner that trains several.",
+           "mean"),
 };
 const Flag task_columns = option("task", "FILE", path,
                                  "Read columns and label values from this task file. Default: those of the "
