@@ -59,6 +59,14 @@ std::vector<std::string> names_of(const std::vector<Entry>& entries) {
   return names;
 }
 
+/// `tuner "a", verbalizer "b"`.
+std::string contents_of(const Plugin& plugin) {
+  std::vector<std::string> components;
+  for (const ComponentInfo& component : plugin.manifest.components)
+    components.push_back(kind_name(component.kind) + " \"" + component.name + "\"");
+  return components.empty() ? "no components" : joined(components);
+}
+
 /// Removes entries of rejected plugins. If nothing is left, throws the reason of the first.
 std::vector<Entry> usable_of(const std::vector<Entry>& entries) {
   std::vector<Entry> usable;
@@ -132,6 +140,11 @@ Entry Registry::find(uint32_t kind, std::string_view text) const {
     throw UsageError(std::to_string(offered.size()) + " plugins offer the " + what + "; use " +
                      joined(full, " or ") + ".");
   }
+  for (const auto& plugin : plugins_)
+    if (plugin->usable() && plugin->manifest.id == name.plugin)
+      throw UsageError("the plugin \"" + name.plugin + "\", installed in version " + plugin->manifest.version +
+                       ", has no " + kind_name(kind) + " \"" + name.component + "\"; it has " +
+                       contents_of(*plugin) + ".");
   const std::vector<std::string> names = names_of(entries(kind));
   const std::string known =
       names.empty() ? " No " + kind_name(kind) + " is installed." : " Installed: " + joined(names) + ".";

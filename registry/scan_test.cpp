@@ -84,7 +84,12 @@ TEST_CASE("components are found by kind and name") {
   CHECK(registry.find(CUECARD_TEMPLATE, "manual").index == 0);
   CHECK(error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "promt-tuning"); }) ==
         "there is no tuner \"promt-tuning\". Did you mean \"prompt-tuning\"? Installed: none, prompt-tuning.");
-  CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "manual/prompt-tuning"), UsageError);
+  const std::string lacking =
+      error_of<UsageError>([&] { registry.find(CUECARD_TUNER, "manual/prompt-tuning"); });
+  CHECK_MESSAGE(holds(lacking, "the plugin \"manual\", installed in version "), lacking);
+  CHECK_MESSAGE(
+      lacking.ends_with("has no tuner \"prompt-tuning\"; it has template \"manual\", tuner \"none\"."),
+      lacking);
   CHECK_THROWS_AS(registry.find(CUECARD_TUNER, "manual"), UsageError); // that is a template
 }
 

@@ -82,13 +82,7 @@ def installed(prefix: Path, libtorch_rpath: str) -> None:
     (prefix / "share/cuecard/models-folder").unlink()
     config = prefix / "lib/cmake/cuecard/cuecard-config.cmake"
     config.write_text(re.sub(r'(set\(LibTorch_ROOT ")[^"]*"', r'\1"', config.read_text()))
-    documents = prefix / "share/doc/cuecard"
-    documents.mkdir(parents=True)
-    for file in ("LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"):
-        shutil.copy(PROJECT / file, documents / file)
-    shutil.copytree(PROJECT / "docs", documents / "docs", ignore=shutil.ignore_patterns("Doxyfile"))
-    shutil.copytree(PROJECT / "examples", documents / "examples")
-    add_linked_files(documents)
+    add_linked_files(prefix / "share/doc/cuecard")
 
 
 def add_linked_files(documents: Path) -> None:

@@ -4,18 +4,18 @@
 /// `card.json`, format version 2 (no other fields are allowed; `multi_label`, `negative_label`, `metric` and `data` may be absent):
 ///
 ///     format_version  2
-///     name            text
+///     name            text, not empty
 ///     created_by      text: program and version
 ///     backbone        family, sizes {key: whole number}, weights_sha256, tokenizer_sha256, source
 ///     template        plugin, plugin_version, component, options {name: scalar}, source (the template's text)
 ///     verbalizer      plugin, plugin_version, component, options, label_words [[text]] by label, or []
 ///     tuner           plugin, plugin_version, component, options
 ///                     verbalizer and tuner also: texts {name: text}, their state other than tensors
-///     labels          [text]
+///     labels          [text], no two alike
 ///     multi_label     true where an example may have several labels; else absent
 ///     negative_label  the label that F1 leaves out; absent where there is none
 ///     metric          the task's metric; absent where it is the default
-///     position_convention  text: whether soft prompts and prefixes count as positions
+///     position_convention  "soft prompts and prefixes count as positions" | "prefixes do not count as positions"
 ///     truncation      max_length (0: none), strategy: tail | head | balanced | windows
 ///     data            the columns of the task's files, with the keys and values of "data" in a task file (format,
 ///                     header, fields, label, ...), and label_values [[text]] by label; absent if they are not known

@@ -20,6 +20,10 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
+/// The values of `position_convention` that training writes; those of version 1 were others.
+constexpr std::string_view position_conventions[] = {"soft prompts and prefixes count as positions",
+                                                     "prefixes do not count as positions"};
+
 constexpr JsonLimits limits{.bytes = std::size_t{16} << 20, .depth = 16};
 
 // From a card to JSON.
@@ -124,12 +128,30 @@ public:
     return value;
   }
 
+  std::string filled_text(const std::string& name) {
+    const std::string value = text(name);
+    if (value.empty())
+      refuse(name, value, "a text that is not empty");
+    return value;
+  }
+
   std::vector<std::string> texts(const std::string& name) { return texts_of(name, get(name)); }
 
+  /// Texts that differ, such as the names of labels.
+  std::vector<std::string> names(const std::string& name) {
+    std::vector<std::string> found = texts(name);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      if (std::find(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), found[i]) !=
+          found.begin() + static_cast<std::ptrdiff_t>(i))
+        refuse(indexed(name, i), found[i], "a name that the list doesn't have already");
+    return found;
+  }
+
   std::vector<std::vector<std::string>> lists_of_texts(const std::string& name) {
+    const json& outer = list(name);
     std::vector<std::vector<std::string>> lists;
-    for (const json& item : list(name))
-      lists.push_back(texts_of(name, item));
+    for (std::size_t i = 0; i < outer.size(); ++i)
+      lists.push_back(texts_of(indexed(name, i), outer[i]));
     return lists;
   }
 
@@ -185,14 +207,18 @@ public:
   }
 
 private:
+  static std::string indexed(const std::string& name, std::size_t item) {
+    return name + "[" + std::to_string(item) + "]";
+  }
+
   std::vector<std::string> texts_of(const std::string& name, const json& value) const {
     std::vector<std::string> texts;
     if (!value.is_array())
       refuse(name, value, "a list of texts");
-    for (const json& item : value) {
-      if (!item.is_string())
-        refuse(name, item, "a list of texts");
-      texts.push_back(item.get<std::string>());
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (!value[i].is_string())
+        refuse(indexed(name, i), value[i], "a text");
+      texts.push_back(value[i].get<std::string>());
     }
     return texts;
   }
@@ -281,6 +307,10 @@ void read_data(Fields& fields, const std::string& origin, Card& card) {
 } // namespace
 
 std::string card_text(const Card& card, const std::string& tensors_sha256) {
+  if (const std::set<std::string> names(card.labels.begin(), card.labels.end());
+      names.size() != card.labels.size())
+    throw DataError("the card \"" + card.name +
+                    "\" can't be written: two of its labels have the same name; expected names that differ.");
   ordered_json document{
       {"format_version", Card::format_version},
       {"name", card.name},
@@ -338,7 +368,7 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
     throw DataError(origin + ": is a card of format version " + std::to_string(version) +
                     "; this program reads versions 1 to " + std::to_string(Card::format_version) + ".");
   Card card;
-  card.name = fields.text("name");
+  card.name = fields.filled_text("name");
   card.created_by = fields.text("created_by");
   card.backbone = read_identity(fields.object("backbone"));
   Fields template_fields = fields.object("template");
@@ -356,7 +386,7 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   card.tuner = read_component(tuner_fields);
   card.tuner_state.texts = tuner_fields.named_texts("texts");
   tuner_fields.done();
-  card.labels = fields.texts("labels");
+  card.labels = fields.names("labels");
   if (!card.label_words.empty() && card.label_words.size() != card.labels.size())
     throw DataError(origin + ": \"verbalizer.label_words\" has words for " +
                     std::to_string(card.label_words.size()) + " labels; expected " +
@@ -371,6 +401,10 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   if (document.contains("metric"))
     card.metric = fields.text("metric");
   card.positions = fields.text(version == 1 ? "positions" : "position_convention");
+  if (version > 1 && std::ranges::find(position_conventions, card.positions) == std::end(position_conventions))
+    fields.refuse("position_convention", card.positions,
+                  "\"" + std::string(position_conventions[0]) + "\" or \"" +
+                      std::string(position_conventions[1]) + "\"");
   card.length = version == 1 ? read_length(fields.object("length"), "truncate")
                              : read_length(fields.object("truncation"), "strategy");
   if (fields.has("data"))

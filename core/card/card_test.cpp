@@ -39,7 +39,7 @@ Card example() {
   card.tuner.options.set("rate", 0.1);
   card.tuner.options.set("init", std::string("label-words"));
   card.labels = {"negative", "positive"};
-  card.positions = "tokens";
+  card.positions = "soft prompts and prefixes count as positions";
   card.length = {256, Truncate::balanced};
   card.columns.emplace();
   card.columns->format = DataFormat::tsv;
@@ -251,7 +251,24 @@ TEST_CASE("card: JSON that does not describe a card is refused") {
                  "\"tuner.options.length\" is a list"));
   CHECK(contains(refusal_after([](J& j) { j["tuner"]["options"]["length"] = nullptr; }),
                  "\"tuner.options.length\" is null"));
-  CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a", 2}); }), "\"labels\" is 2"));
+  CHECK(contains(refusal_after([](J& j) {
+                   j["labels"] = J::array({"a", 2});
+                 }),
+                 "\"labels[1]\" is 2; expected a text."));
+  CHECK(contains(refusal_after([](J& j) {
+                   j["labels"] = J::array({"good", "good"});
+                 }),
+                 "\"labels[1]\" is \"good\"; expected a name that the list doesn't have already."));
+  CHECK(contains(refusal_after([](J& j) { j["name"] = ""; }),
+                 "\"name\" is \"\"; expected a text that is not empty."));
+  CHECK(contains(
+      refusal_after([](J& j) { j["position_convention"] = "backwards"; }),
+      "\"position_convention\" is \"backwards\"; expected \"soft prompts and prefixes count as positions\" "
+      "or \"prefixes do not count as positions\"."));
+  CHECK(contains(refusal_after([](J& j) {
+                   j["data"]["label_values"] = J::array({J::array({"0"}), 1});
+                 }),
+                 "\"data.label_values[1]\" is 1; expected a list of texts."));
   CHECK(contains(refusal_after([](J& j) { j["labels"] = J::array({"a"}); }), "words for 2 labels; expected 1"));
   CHECK(contains(refusal_after([](J& j) { j["truncation"]["strategy"] = "middle"; }),
                  "expected tail, head, balanced or windows"));
@@ -304,6 +321,10 @@ TEST_CASE("card: state that can't be stored is refused before anything is writte
   Card card = example();
   card.labels[0] = "\xff";
   CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }), "UTF-8"));
+  card = example();
+  card.labels = {"good", "good"};
+  CHECK(contains(sentence([&] { save_card(card, folder.path() / "card"); }),
+                 "two of its labels have the same name"));
   card = example();
   card.tuner.options.set("scale", INFINITY);
   CHECK(

@@ -89,6 +89,9 @@ std::vector<std::string> split_labels(std::string_view text, std::string_view se
 
 LabelIndex::LabelIndex(const std::vector<TaskLabel>& labels) {
   for (std::size_t label = 0; label < labels.size(); ++label) {
+    for (std::size_t other = 0; other < label; ++other)
+      if (labels[other].name == labels[label].name)
+        throw UsageError("two labels have the same name, \"" + labels[label].name + "\"; rename one of them.");
     std::vector<std::string> values = labels[label].values;
     if (std::find(values.begin(), values.end(), labels[label].name) == values.end())
       values.push_back(labels[label].name);

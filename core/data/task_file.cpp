@@ -25,10 +25,6 @@ using nlohmann::json;
 constexpr int64_t max_seed = std::numeric_limits<uint32_t>::max();
 constexpr std::size_t max_template_bytes = std::size_t{1} << 20;
 
-std::filesystem::path resolved(const std::filesystem::path& task_file, const std::string& relative) {
-  return (task_file.parent_path() / relative).lexically_normal();
-}
-
 constexpr int64_t max_column = 100000;
 
 /// A column by name, or by number from 1; none for any other value.
@@ -95,7 +91,7 @@ void read_columns(const JsonObject& data, TaskFile& task);
 
 void read_data(const JsonObject& data, TaskFile& task) {
   const auto file = [&](const std::string& key) -> std::optional<std::filesystem::path> {
-    return data.has(key) ? std::optional(resolved(task.file, data.text(key))) : std::nullopt;
+    return data.has(key) ? std::optional(task.resolved(data.text(key))) : std::nullopt;
   };
   task.train = file("train");
   task.dev = file("dev");
@@ -251,8 +247,8 @@ TaskComponent component(const JsonObject& object) {
 }
 
 /// The whole file, or line number `line` of it (OpenPrompt's template files hold one template per line).
-std::string template_from_file(const JsonObject& object, const std::filesystem::path& task_file) {
-  const std::filesystem::path path = resolved(task_file, object.text("file"));
+std::string template_from_file(const JsonObject& object, const TaskFile& task) {
+  const std::filesystem::path path = task.resolved(object.text("file"));
   std::string text(without_byte_order_mark(read_text(path, max_template_bytes)));
   if (object.has("line")) {
     const int64_t line_number = object.integer("line", 1, 1 << 20);
@@ -282,10 +278,21 @@ void read_template(const JsonObject& root, TaskFile& task) {
     if (object.has("line") && object.has("text"))
       object.refuse("line", "\"line\" only together with \"file\"");
     task.prompt_template = component(object);
-    task.template_text = object.has("text") ? object.text("text") : template_from_file(object, task.file);
+    task.template_text = object.has("text") ? object.text("text") : template_from_file(object, task);
   }
   if (task.template_text.empty())
     root.refuse("template", "a non-empty template");
+}
+
+/// The component's name, or an object with name and options.
+void read_verbalizer(const JsonObject& root, TaskFile& task) {
+  const json& verbalizer = root.at("verbalizer");
+  if (verbalizer.is_string() && !verbalizer.get<std::string>().empty())
+    task.verbalizer.component = verbalizer.get<std::string>();
+  else if (verbalizer.is_object())
+    task.verbalizer = component(root.object("verbalizer", {"component", "options"}));
+  else
+    root.refuse("verbalizer", "the name of a verbalizer or an object");
 }
 
 std::string metric(const JsonObject& root) {
@@ -303,6 +310,10 @@ std::string metric(const JsonObject& root) {
 }
 
 } // namespace
+
+std::filesystem::path TaskFile::resolved(const std::string& relative) const {
+  return (file.parent_path() / relative).lexically_normal();
+}
 
 RecordLayout layout_of_json(const JsonObject& data) {
   TaskFile task;
@@ -336,7 +347,7 @@ TaskFile parse_task_file(const std::string& text, const std::filesystem::path& p
     read_negative_label(root, task);
   read_template(root, task);
   if (root.has("verbalizer"))
-    task.verbalizer = component(root.object("verbalizer", {"component", "options"}));
+    read_verbalizer(root, task);
   task.max_length = root.integer_or("max_length", 0, 1, 1 << 24);
   task.truncate = root.choice_or("truncate", "tail", {"tail", "head", "balanced", "windows"});
   task.metric = metric(root);

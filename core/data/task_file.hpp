@@ -14,7 +14,7 @@
 
 namespace cuecard {
 
-/// A component and the options that the file sets, as text.
+/// A component and the options that the file sets, as text; paths among them as they are written.
 struct TaskComponent {
   std::string component = "manual";
   std::vector<std::pair<std::string, std::string>> set;
@@ -36,6 +36,9 @@ struct TaskFewShot {
 
 struct TaskFile {
   std::filesystem::path file;
+  /// A path that the file names: relative ones are relative to its folder.
+  std::filesystem::path resolved(const std::string& relative) const;
+
   std::string name; ///< default: the stem of the file name
 
   /// Relative paths in the file are resolved against its folder, so these are absolute when the file's path is.

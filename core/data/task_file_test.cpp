@@ -141,6 +141,11 @@ TEST_CASE("every key is parsed") {
   CHECK(task.truncate == "balanced");
 }
 
+TEST_CASE("a verbalizer may be its name alone") {
+  CHECK(parse_task_file(R"({"template": "{text}", "verbalizer": "head"})", "dir/sst.json").verbalizer ==
+        TaskComponent{"head", {}});
+}
+
 TEST_CASE("a minimal task file gets the defaults") {
   const TaskFile task = parse_task_file(R"({"template": "{text}"})", "dir/sst.json");
   CHECK(task.name == "sst");
@@ -162,6 +167,11 @@ TEST_CASE("errors name the file, the key and the expected value") {
        "\"labels[0].words\" is \"w\"; expected a list of strings."},
       {R"({"template": "x", "labels": [{"name": "a", "values": [1]}, {"name": "b", "values": ["1"]}]})",
        "belongs to two labels, \"a\" and \"b\""},
+      {R"({"template": "x", "labels": ["a", {"name": "a", "values": [1]}]})",
+       "dir/task.json: two labels have the same name, \"a\"; rename one of them."},
+      {R"({"template": "x", "verbalizer": 5})",
+       "\"verbalizer\" is 5; expected the name of a verbalizer or an object."},
+      {R"({"template": "x", "verbalizer": ""})", "expected the name of a verbalizer or an object."},
       {R"({"template": "x", "labels": [{"name": "a", "words": []}]})",
        "\"labels[0].words\" is an empty list; expected at least one word (omit the key to use the label name)."},
       {R"({"template": "x", "labels": [{"name": "a", "words": ["w", " "]}]})",

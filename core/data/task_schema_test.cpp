@@ -245,6 +245,9 @@ TEST_CASE("schema and parser accept the same documents") {
       {"a label without name", [](json& task) { task["labels"][1].erase("name"); }, false},
       {"a value that is a list", [](json& task) { task["labels"][1]["values"] = {json::array()}; }, false},
       {"an option that is null", [](json& task) { task["verbalizer"]["options"]["x"] = nullptr; }, false},
+      {"a verbalizer by name", [](json& task) { task["verbalizer"] = "head"; }, true},
+      {"a verbalizer without a name", [](json& task) { task["verbalizer"] = ""; }, false},
+      {"a verbalizer that is a number", [](json& task) { task["verbalizer"] = 5; }, false},
       {"a length of zero", [](json& task) { task["max_length"] = 0; }, false},
       {"an unknown truncation", [](json& task) { task["truncate"] = "middle"; }, false},
       {"an unknown metric", [](json& task) { task["metric"] = "f1"; }, false},
@@ -277,7 +280,7 @@ TEST_CASE("schema and parser know the same keys at every level") {
       {"/few_shot/dev", {sample}},
       {"/labels/1", {root.at("/properties/labels/oneOf/1/items/oneOf/1"_json_pointer)}},
       {"/template", {root.at("/properties/template/oneOf/1"_json_pointer)}},
-      {"/verbalizer", {root.at("properties").at("verbalizer")}}};
+      {"/verbalizer", {root.at("/properties/verbalizer/oneOf/1"_json_pointer)}}};
   for (const auto& [pointer, nodes] : levels) {
     CAPTURE(pointer);
     std::vector<std::string> listed;

@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 
 #include "card/card.hpp"
+#include "data/naming_place.hpp"
 #include "embedding/arguments.hpp"
 #include "embedding/handles.hpp"
 #include "engine/device.hpp"
@@ -176,8 +177,9 @@ cuecard_error* cuecard_load_card(cuecard_model* model, const char* path, const c
     require(model, "cuecard_load_card", "the model");
     require(path, "cuecard_load_card", "the path");
     const std::lock_guard lock(model->loading);
-    auto pipeline =
-        std::make_shared<TaskPipeline>(pipeline_from_card(model->model, model->plugins, read_card(path)));
+    auto pipeline = naming_place(path, [&] {
+      return std::make_shared<TaskPipeline>(pipeline_from_card(model->model, model->plugins, read_card(path)));
+    });
     if (name)
       pipeline->name = name;
     model->scheduler.set_card(std::move(pipeline));

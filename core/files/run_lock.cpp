@@ -110,11 +110,11 @@ RunLock::RunLock(std::filesystem::path file, const std::filesystem::path& place,
         remark_ = path_.string() + ": this file system has no locks (" +
                   std::generic_category().message(failed) +
                   "), so nothing keeps a run on another computer from using the same " + what + ".";
-      else if (known)
-        remark_ = place.string() + ": " + holder.described() +
-                  " ended without removing its lock, which this run takes over" +
-                  // Some shared file systems do not propagate locks between machines.
-                  (here ? "." : "; if it still runs there, stop one of them.");
+      else if (known && !here) // some shared file systems do not propagate locks between machines
+        remark_ =
+            place.string() + ": " + holder.described() +
+            " ended without removing its lock, which this run takes over; if it still runs there, stop one of "
+            "them.";
       break;
     }
     ::close(file_);

@@ -17,8 +17,8 @@ public:
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
-  /// One sentence if an earlier process ended without removing its lock, or if the file system has no locks; else
-  /// empty.
+  /// One sentence if there is something to check: a process of another computer left its lock and may still run there, or
+  /// the file system has no locks. Else empty, also if a process of this computer left its lock.
   const std::string& remark() const { return remark_; }
 
 private:

@@ -1,5 +1,6 @@
 #include "host/interrupt.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <string_view>
@@ -18,6 +19,7 @@ namespace {
 
 volatile std::sig_atomic_t interruptible = 0;
 volatile std::sig_atomic_t requested_stop = 0;
+std::atomic<const char*> lost_at_once = ""; // lock-free, for the handler
 /// A pipe that the handler writes to. `wait_for` polls it together with the file, so that it sees a signal that
 /// another thread handles or that comes just before the wait.
 int wake[2] = {-1, -1};
@@ -58,7 +60,12 @@ void write_hint() {
   } else {
     write_error("cuecard: stopping after the current step");
   }
-  write_error("; press Ctrl-C again to end at once.\n");
+  write_error("; press Ctrl-C again to end at once");
+  if (const std::string_view loss = lost_at_once.load(); !loss.empty()) {
+    write_error(", which loses ");
+    write_error(loss);
+  }
+  write_error(".\n");
 }
 
 /// Users press Ctrl-C twice because a function does not return.
@@ -96,7 +103,8 @@ void handle_interrupts() {
   ::sigaction(SIGTERM, &action, nullptr);
 }
 
-Interruptible::Interruptible() {
+Interruptible::Interruptible(const char* loss) {
+  lost_at_once = loss;
   char byte;
   while (::read(wake[0], &byte, 1) > 0) {
   }

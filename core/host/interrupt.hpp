@@ -11,7 +11,8 @@ void handle_interrupts();
 /// Scope in which Ctrl-C requests an orderly stop. One at a time; for the thread that runs the verb.
 class Interruptible {
 public:
-  Interruptible();
+  /// `loss` says what a second Ctrl-C loses, and what would keep it; "" if nothing is lost. It must stay in memory.
+  explicit Interruptible(const char* loss = "");
   ~Interruptible();
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;

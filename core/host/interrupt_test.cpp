@@ -23,14 +23,14 @@ struct Ended {
 };
 
 /// Runs `body` in a child process whose standard error is read.
-Ended in_child(const std::function<void()>& body) {
+Ended in_child(const std::function<void()>& body, const char* loss = "") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
     ::dup2(ends[1], STDERR_FILENO);
     handle_interrupts();
-    const Interruptible interruptible;
+    const Interruptible interruptible(loss);
     body();
     ::_exit(0);
   }
@@ -65,6 +65,10 @@ TEST_CASE("the first Ctrl-C says what it waits for") {
   CHECK(before.said ==
         "cuecard: stopping as soon as possible, while plugin \"shop\", component \"told\", prepare runs; "
         "press Ctrl-C again to end at once.\n");
+  const Ended learned = in_child(press, "what was learned since the last checkpoint");
+  CHECK(learned.said ==
+        "cuecard: stopping after the current step; press Ctrl-C again to end at once, which loses what "
+        "was learned since the last checkpoint.\n");
 }
 
 TEST_CASE("the second Ctrl-C names the function that did not return") {

@@ -7,6 +7,7 @@
 
 #include "data/data_labels.hpp"
 #include "data/formats/text_decoder.hpp"
+#include "data/naming_place.hpp"
 #include "data/task_file.hpp"
 #include "engine/guarded.hpp"
 #include "engine/untrained_tuner.hpp"
@@ -107,8 +108,10 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
   std::vector<LoadedCard> cards;
   for (const std::string& given : values.texts("card")) {
     const auto [name, path] = named_path(given);
-    TaskPipeline pipeline = pipeline_from_card(model, plugins, read_card(path),
-                                               values.given("force") ? Force::given : Force::omitted);
+    TaskPipeline pipeline = naming_place(path, [&, &place = path] {
+      return pipeline_from_card(model, plugins, read_card(place),
+                                values.given("force") ? Force::given : Force::omitted);
+    });
     take_limit(values, pipeline);
     if (!name.empty())
       pipeline.name = name;
@@ -154,7 +157,9 @@ TaskPipeline shown_pipeline(const Values& values, const Model& model, const regi
   if (shows_more_than_a_template(values)) {
     TaskFile task = read_task_file(values.text("task"));
     infer_labels_from_data(task);
-    pipeline = make_untrained_pipeline(model, plugins, choice_of(task, "manual", {}, 0));
+    pipeline = naming_place(task.file, [&] {
+      return make_untrained_pipeline(model, plugins, choice_of(task, "manual", {}, 0, plugins));
+    });
   } else {
     const std::string text = values.given("template") ? template_text(values) : otherwise;
     if (text.empty() && !values.given("template"))

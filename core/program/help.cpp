@@ -42,14 +42,19 @@ std::string syntax(const Flag& flag) {
   return "--" + flag.name + (flag.value.empty() ? "" : " " + flag.value);
 }
 
+std::string choices_of(const ValueType& type) {
+  std::string choices;
+  for (const std::string& choice : type.choices)
+    choices += (choices.empty() ? "" : "|") + choice;
+  return choices.empty() ? "" : " One of " + choices + ".";
+}
+
+std::string description(const Argument& argument) {
+  return argument.help + choices_of(argument.type);
+}
+
 std::string description(const Flag& flag) {
-  std::string text = flag.help;
-  if (!flag.type.choices.empty()) {
-    std::string choices;
-    for (const std::string& choice : flag.type.choices)
-      choices += (choices.empty() ? "" : "|") + choice;
-    text += " One of " + choices + ".";
-  }
+  std::string text = flag.help + choices_of(flag.type);
   if (!flag.fallback.empty())
     text += " Default: " + flag.fallback + ".";
   return text + (flag.repeatable ? " May be repeated." : "");
@@ -109,7 +114,8 @@ std::string program_help() {
     if (!verb.hidden)
       text += entry(verb.name, verb.summary, 20);
   return text +
-         "\nRun `cuecard COMMAND --help` for more information on a command.\n"
+         "\nRun `cuecard COMMAND --help` for more information on a command. Pages that a help names are in docs of "
+         "the\nsource tree, and in share/doc/cuecard/docs of an installation.\n"
          "Exit codes: " +
          exit_codes + "\n";
 }
@@ -128,7 +134,7 @@ std::string group_help(const std::string& group) {
 std::string verb_help(const Verb& verb) {
   std::string text = "cuecard " + verb.name + ": " + verb.summary + "\n\n" + usage(verb) + "\n";
   for (const Argument& argument : verb.arguments)
-    text += entry(syntax(argument), argument.help, 26);
+    text += entry(syntax(argument), description(argument), 26);
   for (const Flag& flag : verb.flags)
     text += entry(syntax(flag), description(flag), 26);
   text += entry("--help", "Show this help.", 26);
@@ -148,7 +154,7 @@ std::string man_page(const Verb& verb, const std::string& version) {
   };
   page += ".SH ARGUMENTS AND FLAGS\n";
   for (const Argument& argument : verb.arguments)
-    item(syntax(argument), argument.help);
+    item(syntax(argument), description(argument));
   for (const Flag& flag : verb.flags)
     item(syntax(flag), description(flag));
   item("--help", "Show this help.");

@@ -47,7 +47,7 @@ TrustPolicy TrustPolicy::read(const fs::path& file) {
   for (const fs::path& each : {file.parent_path(), file})
     if (const std::string reason = writable_by_others(each); !reason.empty())
       throw DataError(each.string() + " " + reason + "; run `chmod go-w` on it.");
-  const JsonOrigin origin{file.string(), "docs/plugins.md describes the file."};
+  const JsonOrigin origin{file.string(), "The page \"Installing plugins\" describes the file."};
   const nlohmann::json json = parse_strict(file_bytes(file, largest_policy), origin);
   JsonFields fields(json, origin);
   TrustPolicy policy;

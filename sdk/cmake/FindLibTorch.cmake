@@ -28,7 +28,7 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY LibTorch_INCLUDE_DIR
   VERSION_VAR LibTorch_VERSION
-  REASON_FAILURE_MESSAGE "Run `./run setup` to download it, or set LibTorch_ROOT to the `torch` folder of an installed wheel.")
+  REASON_FAILURE_MESSAGE "Set LibTorch_ROOT to the folder of the Python package torch, or, in Cuecard's source tree, run `./run setup` to download it.")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::c10 SHARED IMPORTED)

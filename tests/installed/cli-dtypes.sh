@@ -12,7 +12,7 @@ for dtype in float32 bfloat16 float16; do
     --dtype $dtype --out $dtype.card --json >$dtype.train
   run predict --card float32.card --model "$llama" --dtype $dtype <dev.txt >$dtype.predict
   run eval --card $dtype.card --model "$llama" --dtype $dtype --task toy.json --json >$dtype.eval
-  run fill --model "$llama" --dtype $dtype --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >$dtype.fill
+  run fill --model "$llama" --dtype $dtype --template '{text} It was{"mask"}' --top-k 384 --json <dev.txt >$dtype.fill
 done
 python3 <<'PYTHON'
 import math, struct

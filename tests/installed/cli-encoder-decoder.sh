@@ -35,9 +35,9 @@ rendered() { # MODEL TEMPLATE
 
 # Every token of the vocabulary, for each answer.
 size_of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["vocab_size"])' "$models/$1/config.json"; }
-cuecard fill --json --model "$models/t5-plain" --template '{"mask"} film is {"mask"}.' --topk "$(size_of t5-plain)" >found
+cuecard fill --json --model "$models/t5-plain" --template '{"mask"} film is {"mask"}.' --top-k "$(size_of t5-plain)" >found
 python3 "$SOURCE/tests/installed/whole_vocabulary.py" found 1 2 "$(size_of t5-plain)"
-cuecard fill --json --model "$models/bart" --template 'a film is {"mask"}.' --topk "$(size_of bart)" >found
+cuecard fill --json --model "$models/bart" --template 'a film is {"mask"}.' --top-k "$(size_of bart)" >found
 python3 "$SOURCE/tests/installed/whole_vocabulary.py" found 1 1 "$(size_of bart)"
 
 status=0

@@ -54,6 +54,6 @@ rendered='[CLS] a f ##i ##l ##m is [MASK]* . [SEP]'
 for name in distilbert-mlm electra-generator; do
   [ "$(cuecard render --model "$models/$name" --template '{text} is {"mask"}.' 'A film')" = "$rendered" ]
   vocabulary=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["vocab_size"])' "$models/$name/config.json")
-  cuecard fill --json --model "$models/$name" --template 'a {"mask"} film is {"mask"}.' --topk "$vocabulary" >found
+  cuecard fill --json --model "$models/$name" --template 'a {"mask"} film is {"mask"}.' --top-k "$vocabulary" >found
   python3 "$SOURCE/tests/installed/whole_vocabulary.py" found 1 2 "$vocabulary"
 done

@@ -1,9 +1,9 @@
 # requires: bert manual
 # `fill` on a masked model gives log-probabilities over the whole vocabulary for each mask.
 models=$SOURCE/tests/golden/models
-cuecard fill --json --model "$models/bert-mlm" --template 'a {"mask"} film is {"mask"}.' --topk 320 >found
+cuecard fill --json --model "$models/bert-mlm" --template 'a {"mask"} film is {"mask"}.' --top-k 320 >found
 python3 "$SOURCE/tests/installed/whole_vocabulary.py" found 1 2 320
-[ "$(cuecard fill --model "$models/bert-mlm" --template 'a {"mask"} film.' --topk 4 | wc -l)" -eq 6 ]
+[ "$(cuecard fill --model "$models/bert-mlm" --template 'a {"mask"} film.' --top-k 4 | wc -l)" -eq 6 ]
 
 expect() { # PATTERN WORDS...
   local pattern=$1 status=0

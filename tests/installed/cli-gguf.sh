@@ -3,7 +3,7 @@
 python3 "$SOURCE/tests/installed/tiny_gguf.py" "$SOURCE/tests/golden/models/llama-tied" tiny.gguf
 cuecard model convert tiny.gguf folder --quiet
 for model in tiny.gguf folder "$SOURCE/tests/golden/models/llama-tied"; do
-  cuecard fill --model "$model" --template '{text} It was{"mask"}' --topk 384 --json 'a film' 'the plot of 1984' >"$(basename "$model").json"
+  cuecard fill --model "$model" --template '{text} It was{"mask"}' --top-k 384 --json 'a film' 'the plot of 1984' >"$(basename "$model").json"
 done
 cmp tiny.gguf.json folder.json
 python3 <<'PYTHON'

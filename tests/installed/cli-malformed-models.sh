@@ -32,7 +32,7 @@ def folder(name: str, weights: bytes = BYTES, config: dict = CONFIG, tokenizer: 
 
 def ask(path: Path) -> tuple[int, str, int]:
     """Exit code, standard error, and the most memory that was used, in KB."""
-    command = ["cuecard", "fill", "--model", str(path), "--quiet", "--json", "--template", 'It was{"mask"}', "--topk", "1"]
+    command = ["cuecard", "fill", "--model", str(path), "--quiet", "--json", "--template", 'It was{"mask"}', "--top-k", "1"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     process.stdin.write(b'{"text": "x"}\n')
     process.stdin.close()

@@ -8,7 +8,7 @@ run eval --card manual.card --model "$llama" --task toy.json --json >eval.json
 run predict --card manual.card --model "$llama" --json <dev.txt >predict.json
 run predict --card manual.card --model "$llama" --data dev.tsv --no-header --column text=1 --column label=2 >predict-file.json
 run predict --card manual.card --model "$llama" --batch-size 1 <dev.txt >predict-alone.json
-run fill --model "$llama" --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >fill.json
+run fill --model "$llama" --template '{text} It was{"mask"}' --top-k 384 --json <dev.txt >fill.json
 cuecard tokenize --model "$llama" ' terrible' ' great' >words.json
 cuecard card info manual.card --json >info.json
 python3 <<'PYTHON'

@@ -14,10 +14,10 @@ cuecard model info made/minilm-masked --json | python3 -c '
 import json, sys
 info = json.load(sys.stdin)
 assert info["has_lm_head"] and not info["has_pooler"] and info["family"] == "bert", info'
-cuecard fill --json --quiet --model made/minilm-masked --card made/cloze.card --topk 300 '{"before": "the film", "after": "great"}' >found
+cuecard fill --json --quiet --model made/minilm-masked --card made/cloze.card --top-k 300 '{"before": "the film", "after": "great"}' >found
 python3 "$SOURCE/tests/installed/whole_vocabulary.py" found 1 1 300
 # The model before training is the encoder, seen through its table of words: a gap beside a word has other tokens than alone.
-cuecard fill --json --quiet --model made/minilm-masked --template '{before} {"mask"} {after}' --topk 300 '{"before": "the film", "after": "great"}' >untrained
+cuecard fill --json --quiet --model made/minilm-masked --template '{before} {"mask"} {after}' --top-k 300 '{"before": "the film", "after": "great"}' >untrained
 python3 "$SOURCE/tests/installed/whole_vocabulary.py" untrained 1 1 300
 python3 -c '
 import json

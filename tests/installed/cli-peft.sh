@@ -66,6 +66,7 @@ if grep -q 'was trained for' err; then exit 1; fi
 # Invalid flags and files.
 expect 2 'takes more values|is required|--out' card import "$adapters/llama-prefix" --model "$llama"
 expect 2 'omit --template and --label' card import "$adapters/llama-prefix" --model "$llama" --task toy.json --label a --out no.card
+expect 2 'two labels have the same name, "a"' card import "$adapters/llama-prefix" --model "$llama" --label a --label a --out no.card
 expect 2 'has 2 tasks, numbered from 0' card import "$adapters/llama-multitask" --model "$llama" --task-id 2 --out no.card
 expect 2 '--task-id applies only to MULTITASK_PROMPT_TUNING' card import "$adapters/llama-prefix" --model "$llama" --task-id 1 --out no.card
 expect 2 'does not support PREFIX_TUNING adapters' card import "$adapters/llama-prefix" --model "$llama" --tuner prompt-tuning --out no.card

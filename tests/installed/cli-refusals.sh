@@ -29,6 +29,7 @@ def write(name, data=None, **changes):
 write("toy")
 write("unlabelled", {"label": None})
 write("misspelt", {"train": "good.jsonl"}, template="{titel} {text}. It was{\"mask\"}")
+write("unclosed", {"train": "good.jsonl"}, template="{title It was")
 write("unnamed", labels=None)
 write("empty", {"train": "good.jsonl"}, max_length=1)
 write("blind", {"train": "good.jsonl", "dev": "none.jsonl"})
@@ -53,6 +54,9 @@ expect 3 'unlabelled.json: the key "data.label" is missing' $learn --task unlabe
 expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task words.json --out no.card
 # A misspelt field of the template.
 expect 3 'misspelt.json: the template uses the field "titel", which no training row has; did you mean "title"\? They have ' $learn --task misspelt.json --out no.card
+# A template that can't be parsed is one of a file.
+expect 2 '^cuecard: unclosed.json: .*template line 1, column 1: this "\{" is never closed' $learn --task unclosed.json --out no.card
+expect 2 '^cuecard: unclosed.json: .*this "\{" is never closed' render --task unclosed.json --model "$model" x
 # Settings that contradict each other.
 # A card that is none is told before the model and the data are read.
 mkdir -p notes
@@ -138,15 +142,38 @@ changed("nameless.card", lambda card: (card["labels"].clear(), card["verbalizer"
 changed("foreign.card", lambda card: card["tuner"].update(plugin="elsewhere", component="elsewhere"))
 header = json.dumps({"tuner.x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
 tensors = struct.pack("<Q", len(header)) + header + struct.pack("<f", float("inf"))
+changed("broken.card", lambda card: card["template"]["options"].update(text="{text It was"))
+changed("unknown.card", lambda card: card["tuner"].update(component="elsewhere"))
 changed("infinite.card", lambda card: card.update(tensors_sha256=hashlib.sha256(tensors).hexdigest()))
 open("infinite.card/card.safetensors", "wb").write(tensors)
+names = [f"layer.{i}" for i in range(12)]
+header = json.dumps({f"tuner.{name}": {"dtype": "F32", "shape": [1, 2], "data_offsets": [8 * i, 8 * i + 8]} for i, name in enumerate(names)}).encode()
+tensors = struct.pack("<Q", len(header)) + header + bytes(8 * len(names))
+def imported(card):
+    card["tuner"]["options"]["targets"] = ",".join(names)
+    card["training"]["settings"] = {"imported-from": "PEFT LORA, CAUSAL_LM", "base-model": "some/model"}
+    card["tensors_sha256"] = hashlib.sha256(tensors).hexdigest()
+changed("imported.card", imported)
+open("imported.card/card.safetensors", "wb").write(tensors)
 PYTHON
+# People are shown the first of many tensors and weights, in their order, and where a card that was not trained comes from.
+cuecard card info imported.card >info
+[ "$(grep '^tensor ' info | grep -oE 'layer\.[0-9]+' | tr '\n' ' ')" = 'layer.0 layer.1 layer.2 layer.3 layer.4 layer.5 layer.6 layer.7 ' ]
+grep -qE '^ +and 4 more; --json lists all$' info
+grep -qE '^tensors +12 with 24 numbers$' info
+grep -qE 'targets=layer.0,layer.1,layer.2,\.\.\. \(12\)' info
+grep -qE '^imported +from PEFT LORA, CAUSAL_LM, base model some/model$' info
+if grep '^trained' info; then exit 1; fi
+cuecard card info toy.card | grep -E '^trained +0 steps on ' >/dev/null
+cuecard card info imported.card --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)["tensors"]) == 12'
 with() { local card=$1; shift; echo predict --quiet --card "$card" --model "$model" x; }
 cuecard predict --quiet --card older.card --model "$model" --data good.jsonl >older.json
 cuecard predict --quiet --card toy.card --model "$model" --data good.jsonl | cmp - older.json
 expect 3 'card "toy": verbalizer "manual" has no option "calibrat". Did you mean "calibrate"' $(with newer.card)
 expect 3 '"labels"' $(with nameless.card)
 expect 4 'card "toy" needs the plugin "elsewhere".*--plugin-path' $(with foreign.card)
+expect 2 '^cuecard: broken.card: .*template line 1, column 1: this "\{" is never closed' $(with broken.card) --card toy.card
+expect 4 'plugin "manual", installed in version [0-9.]+, has no tuner "elsewhere"; it has ' $(with unknown.card)
 expect 3 'infinite.card/card.safetensors: .*infinite' $(with infinite.card)
 expect 2 'unknown flag --seed' $(with toy.card) --seed 1
 [ -e /dev/nvidia0 ] || expect 2 'device cuda' train --device cuda --model none --tuner manual --task none.json --out nowhere/no.card

@@ -64,7 +64,7 @@ assert on["parameters"] == 4 * 48, on
 assert on["dev"]["accuracy"] == json.loads(open("measured.json").readline())["accuracy"]
 PYTHON
 expect 2 'trained with the tuner "prompt-tuning"' train --task toy.json --model "$llama" --tuner manual --from seeds.card --out no.card
-expect 3 'doesn.t fit|don.t fit' train --task toy.json --model "$llama" --tuner prompt-tuning --set length=5 --from seeds.card --out no.card
+expect 3 '^cuecard: seeds.card: .*(doesn|don).t fit' train --task toy.json --model "$llama" --tuner prompt-tuning --set length=5 --from seeds.card --out no.card
 expect 3 'made for' train --task toy.json --model "$models/llama-untied" --tuner prompt-tuning --from seeds.card --out no.card
 expect 2 'one --task' train --task toy.json --task other.json --model "$llama" --tuner prompt-tuning --from seeds.card --out no
 python3 <<'PYTHON'

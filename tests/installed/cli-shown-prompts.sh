@@ -12,10 +12,10 @@ run render --json --model "$llama" --card manual.card --data dev.tsv >card
 cmp copy task
 cmp copy card
 run render --json --model "$llama" --card soft.card --data dev.tsv >soft
-run fill --json --model "$llama" --template "$template" --topk 384 <dev.txt >copy-filled
-run fill --json --model "$llama" --task toy.json --topk 384 <dev.txt >task-filled
+run fill --json --model "$llama" --template "$template" --top-k 384 <dev.txt >copy-filled
+run fill --json --model "$llama" --task toy.json --top-k 384 <dev.txt >task-filled
 cmp copy-filled task-filled
-run fill --json --model "$llama" --card soft.card --topk 384 <dev.txt >soft-filled
+run fill --json --model "$llama" --card soft.card --top-k 384 <dev.txt >soft-filled
 run predict --model "$llama" --card soft.card <dev.txt >scores
 cuecard tokenize --model "$llama" ' terrible' ' great' >words
 python3 <<'PYTHON'

@@ -10,7 +10,7 @@ trained() { # NAME MODEL DTYPE: trains a soft prompt, then predicts and generate
   run train --task toy.json --model "$2" --dtype "$3" --tuner prompt-tuning --set length=4 --steps 4 --lr 0.05 --out "$1.card" --json >"$1.train"
   run predict --card "$1.card" --model "$2" --dtype "$3" <dev.txt >"$1.predict"
   run generate --model "$2" --dtype "$3" --max-new-tokens 6 --json 'a film' 'the plot was long' 'x7' >"$1.generate"
-  run fill --model "$2" --dtype "$3" --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >"$1.fill"
+  run fill --model "$2" --dtype "$3" --template '{text} It was{"mask"}' --top-k 384 --json <dev.txt >"$1.fill"
 }
 trained folder folder float32
 trained stored all.gguf stored
@@ -27,9 +27,9 @@ run predict --card folder.card --model folder --dtype int8 <dev.txt >int8.predic
 expect 2 'all.gguf: --dtype int8 quantises the weights of a model folder; .* --dtype stored' predict --card stored.card --model all.gguf --dtype int8 x
 # The same blocks, written once instead of made at each load; they are read with every --dtype.
 run model convert folder blocks --dtype q8_0 --json >blocks.json
-run fill --model folder --dtype int8 --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >int8.fill
+run fill --model folder --dtype int8 --template '{text} It was{"mask"}' --top-k 384 --json <dev.txt >int8.fill
 for dtype in stored int8 float32; do
-  run fill --model blocks --dtype $dtype --template '{text} It was{"mask"}' --topk 384 --json <dev.txt >blocks-$dtype.fill
+  run fill --model blocks --dtype $dtype --template '{text} It was{"mask"}' --top-k 384 --json <dev.txt >blocks-$dtype.fill
 done
 # A file that was cut off is refused before a matrix of it is used.
 head -c 100000 all.gguf >cut.gguf

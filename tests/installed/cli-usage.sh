@@ -43,6 +43,15 @@ while read -r verb; do
   cuecard help $verb </dev/null | cmp - help
 done <verbs
 
+# The pages that help names are installed.
+while read -r verb; do cuecard $verb --help </dev/null; done <verbs | tr '\n' ' ' | tr -s ' ' | grep -oE 'page "[^"]+"' | sort -u >pages
+[ "$(wc -l <pages)" -ge 5 ]
+while read -r page; do
+  title=${page#page \"}
+  grep -qxF "# ${title%\"}" "$PREFIX"/share/doc/cuecard/docs/*.md || { echo "no $page is installed"; exit 1; }
+done <pages
+cuecard completion --help | grep 'One of bash|zsh' >/dev/null
+
 # None of this loads LibTorch: the mapped files of the process are read while it waits to write into a full pipe. At its
 # end the loader lists the libraries that it opened.
 python3 <<'PYTHON'

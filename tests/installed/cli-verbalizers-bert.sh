@@ -21,6 +21,10 @@ verbalizers="automatic knowledgeable prototypical rules soft"
 for name in $verbalizers; do
   run train --task $name.json --model "$bert" --tuner manual --steps 60 --lr 0.02 --out $name.card --json >$name.train
 done
+# The task file's path is relative to the task file, that of --set to the working directory.
+mkdir elsewhere
+(cd elsewhere && run train --task ../knowledgeable.json --model "$bert" --tuner manual --steps 1 --out from.card)
+(cd elsewhere && expect 3 'words.txt' train --task ../knowledgeable.json --model "$bert" --tuner manual --steps 1 --set verbalizer.words=words.txt --out no.card)
 rm words.txt # a card doesn't need it
 cards=
 for name in $verbalizers; do

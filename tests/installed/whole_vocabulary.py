@@ -1,4 +1,4 @@
-"""whole_vocabulary.py FILE ROWS SLOTS VOCABULARY: checks that the output of `fill --json --topk` is a distribution at each slot."""
+"""whole_vocabulary.py FILE ROWS SLOTS VOCABULARY: checks that the output of `fill --json --top-k` is a distribution at each slot."""
 
 import json
 import math

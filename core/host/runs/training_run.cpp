@@ -6,6 +6,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/naming_place.hpp"
 #include "engine/train/dev_metric.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
@@ -222,23 +223,36 @@ void check_tasks(const std::vector<TrainingTask>& tasks, const std::vector<TaskP
   }
 }
 
+/// The pipelines of the tasks. Their errors name the task files, except those of the tuner's options, which are flags.
+std::vector<TaskPipeline> pipelines_of(const Model& model, const registry::Registry& plugins,
+                                       const std::vector<TrainingTask>& tasks,
+                                       const std::vector<PipelineChoice>& choices) {
+  std::string files;
+  std::vector<const std::vector<Example>*> examples;
+  for (const TrainingTask& task : tasks) {
+    files += (files.empty() ? "" : ", ") + task.file.file.string();
+    examples.push_back(&task.rows.train);
+  }
+  const ComponentChoice& tuner = choices.at(0).tuner;
+  const registry::Entry entry = plugins.find(CUECARD_TUNER, tuner.component);
+  registry::require_used(entry.component(), registry::complete(entry.component(), tuner.set));
+  return naming_place(files, [&] { return make_pipelines(model, plugins, choices, examples); });
+}
+
 TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
                         const RunChoice& choice, const Values& values) {
   const auto set = choice.from ? continued_options(*choice.from, choice, plugins) : choice.set;
   std::vector<PipelineChoice> choices;
-  std::vector<const std::vector<Example>*> examples;
-  for (const TrainingTask& task : tasks) {
-    choices.push_back(choice_of(task.file, choice.tuner, set, choice.seed));
-    examples.push_back(&task.rows.train);
-  }
-  std::vector<TaskPipeline> pipelines = make_pipelines(model, plugins, choices, examples);
+  for (const TrainingTask& task : tasks)
+    choices.push_back(choice_of(task.file, choice.tuner, set, choice.seed, plugins));
+  std::vector<TaskPipeline> pipelines = pipelines_of(model, plugins, tasks, choices);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     require_metric(pipelines[i]);
     require_kind_of_labels(tasks[i].file, pipelines[i], tasks[i].rows);
   }
   check_tasks(tasks, pipelines, choice, values);
   if (choice.from)
-    continue_from(*choice.from, pipelines.at(0), model);
+    naming_place(values.text("from"), [&] { continue_from(*choice.from, pipelines.at(0), model); });
   for (std::size_t i = 0; i < pipelines.size() && choice.host.place.writes(); ++i) // found before training
     check_card_space(choice.places.at(i), card_size(pipelines[i]));
 

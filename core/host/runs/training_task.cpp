@@ -3,6 +3,7 @@
 #include <cuecard/error.hpp>
 
 #include "data/data_labels.hpp"
+#include "data/naming_place.hpp"
 #include "data/sampling/sample_checks.hpp"
 #include "data/sampling/sampler.hpp"
 #include "data/sampling/split.hpp"
@@ -138,13 +139,32 @@ void set_option(ComponentChoice& choice, const std::string& name, const std::str
   choice.set.emplace_back(name, value);
 }
 
+namespace {
+
+/// The component with its options that name files or cards resolved.
+ComponentChoice chosen_in(const TaskFile& task, uint32_t kind, const TaskComponent& named,
+                          const registry::Registry& plugins) {
+  ComponentChoice choice{named.component, named.set};
+  if (choice.set.empty())
+    return choice;
+  const registry::Entry entry = naming_place(task.file, [&] { return plugins.find(kind, named.component); });
+  for (const OptionInfo& option : entry.component().options)
+    for (auto& [name, value] : choice.set)
+      if (name == option.name && !value.empty() && (option.type == CUECARD_FILE || option.type == CUECARD_CARD))
+        value = task.resolved(value).string();
+  return choice;
+}
+
+} // namespace
+
 PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
-                         const std::vector<std::pair<std::string, std::string>>& set, uint64_t seed) {
+                         const std::vector<std::pair<std::string, std::string>>& set, uint64_t seed,
+                         const registry::Registry& plugins) {
   PipelineChoice choice;
   choice.name = task.name;
-  choice.prompt_template = {task.prompt_template.component, task.prompt_template.set};
+  choice.prompt_template = chosen_in(task, CUECARD_TEMPLATE, task.prompt_template, plugins);
   set_option(choice.prompt_template, "text", task.template_text);
-  choice.verbalizer = {task.verbalizer.component, task.verbalizer.set};
+  choice.verbalizer = chosen_in(task, CUECARD_VERBALIZER, task.verbalizer, plugins);
   choice.tuner.component = tuner;
   for (const auto& [name, value] : set) {
     if (name.starts_with("template."))

@@ -30,9 +30,11 @@ TrainingTask read_training_task(const std::string& path, const std::vector<std::
                                 const registry::Registry& plugins, const ReadSettings& settings);
 
 /// The pipeline of `task` with the tuner `tuner` and the options `set`: NAME=VALUE is an option of the tuner,
-/// verbalizer.NAME=VALUE of the verbalizer, template.NAME=VALUE of the template. Later values win.
+/// verbalizer.NAME=VALUE of the verbalizer, template.NAME=VALUE of the template. Later values win. Options of the task file that
+/// name files or cards are relative to it, those of `set` to the working directory.
 PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
-                         const std::vector<std::pair<std::string, std::string>>& set, uint64_t seed);
+                         const std::vector<std::pair<std::string, std::string>>& set, uint64_t seed,
+                         const registry::Registry& plugins);
 
 /// Sets an option, replacing an earlier value.
 void set_option(ComponentChoice& choice, const std::string& name, const std::string& value);

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "card/card.hpp"
 #include "data/layout_json.hpp"
 #include "host/output/card_choices.hpp"
@@ -76,12 +80,27 @@ Json as_json(const Card& card, const std::string& path) {
           {"tensors", tensors_json(card)}};
 }
 
+/// An option's value. Of a long list without blanks, such as the names of weights that an import sets, the first ones and the
+/// number.
+std::string short_value(const Json& value) {
+  constexpr std::ptrdiff_t most = 8, shown = 3;
+  if (!value.is_string())
+    return value.dump();
+  const std::string text = value.get<std::string>();
+  const std::ptrdiff_t items = std::ranges::count(text, ',') + 1;
+  if (items <= most || text.find(' ') != std::string::npos)
+    return text;
+  std::size_t end = 0;
+  for (std::ptrdiff_t item = 0; item < shown; ++item)
+    end = text.find(',', end) + 1;
+  return text.substr(0, end) + "... (" + std::to_string(items) + ")";
+}
+
 std::string short_options(const Json& options) {
   std::string text;
   for (const auto& [name, value] : options.items())
     if (name != "text") // the template's text has its own line
-      text += (text.empty() ? "  " : ", ") + name + "=" +
-              (value.is_string() ? value.get<std::string>() : value.dump());
+      text += (text.empty() ? "  " : ", ") + name + "=" + short_value(value);
   return text;
 }
 
@@ -102,6 +121,69 @@ std::string columns_text(const Json& data) {
   if (data.contains("header"))
     add("no header");
   return text;
+}
+
+/// Whether `left` comes before `right` for a reader: "layer.2" before "layer.10".
+bool in_natural_order(const std::string& left, const std::string& right) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto number = [&](const std::string& text, std::size_t& at) { // without leading zeros
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", at), text.size());
+    const std::size_t begin = std::min(text.find_first_not_of('0', at), end);
+    at = end;
+    return text.substr(begin, end - begin);
+  };
+  std::size_t i = 0, j = 0;
+  while (i < left.size() && j < right.size()) {
+    if (digit(left[i]) && digit(right[j])) {
+      const std::string one = number(left, i), other = number(right, j);
+      if (one.size() != other.size())
+        return one.size() < other.size();
+      if (one != other)
+        return one < other;
+    } else if (left[i] != right[j]) {
+      return left[i] < right[j];
+    } else {
+      ++i;
+      ++j;
+    }
+  }
+  return left.size() - i < right.size() - j;
+}
+
+/// The first tensors by name, and how many there are with how many numbers.
+template <class Line>
+void print_tensors(const Json& tensors, const Line& line) {
+  constexpr std::size_t shown = 8;
+  std::vector<Json> sorted(tensors.begin(), tensors.end());
+  std::ranges::stable_sort(sorted, in_natural_order,
+                           [](const Json& tensor) { return tensor["name"].get<std::string>(); });
+  int64_t numbers = 0;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    int64_t count = 1;
+    for (const Json& size : sorted[i]["shape"])
+      count *= size.get<int64_t>();
+    numbers += count;
+    if (i < shown)
+      line("tensor", sorted[i]["name"].get<std::string>() + " " + sorted[i]["shape"].dump());
+  }
+  if (sorted.size() > shown)
+    line("", "and " + std::to_string(sorted.size() - shown) + " more; --json lists all");
+  if (!sorted.empty())
+    line("tensors", std::to_string(sorted.size()) + " with " + std::to_string(numbers) + " numbers");
+}
+
+/// What the card's state comes from: an adapter, or training.
+std::string origin_text(const Json& card) {
+  const Json& training = card["training"];
+  const Json& settings = training["settings"];
+  if (settings.contains("imported-from")) {
+    const std::string base = settings.contains("base-model") ? settings["base-model"].get<std::string>() : "";
+    return "from " + settings["imported-from"].get<std::string>() +
+           (base.empty() ? "" : ", base model " + base);
+  }
+  return training["steps"].dump() + (training["steps"] == 1 ? " step" : " steps") + " on " +
+         training["examples"].dump() + " examples in " + rounded(training["seconds"].get<double>(), 1) +
+         " s, seed " + card["seed"].dump();
 }
 
 void print(const Json& card) {
@@ -130,12 +212,8 @@ void print(const Json& card) {
     line("negative", card["negative_label"]);
   if (!card["data"].is_null())
     line("columns", columns_text(card["data"]));
-  for (const Json& tensor : card["tensors"])
-    line("tensor", tensor["name"].get<std::string>() + " " + tensor["shape"].dump());
-  line("trained", card["training"]["steps"].dump() + (card["training"]["steps"] == 1 ? " step" : " steps") +
-                      " on " + card["training"]["examples"].dump() + " examples in " +
-                      rounded(card["training"]["seconds"].get<double>(), 1) + " s, seed " +
-                      card["seed"].dump());
+  print_tensors(card["tensors"], line);
+  line(card["training"]["settings"].contains("imported-from") ? "imported" : "trained", origin_text(card));
   for (const Json& metric : card["metrics"])
     line(metric["name"], (metric["value"].is_null() ? "unknown" : percent(metric["value"].get<double>())) +
                              " on " + metric["n"].dump() + " examples of " + metric["file"].get<std::string>());

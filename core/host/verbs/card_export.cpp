@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "data/naming_place.hpp"
 #include "host/device.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
@@ -34,8 +35,9 @@ int card_export(const Values& values) {
   choice.type = peft::type_of(values.text("type"));
   choice.base_model = values.given("base") ? values.text("base") : values.text("model");
   choice.drop_template = values.given("drop-template");
-  const TaskPipeline pipeline =
-      pipeline_from_card(model, plugins, card, values.given("force") ? Force::given : Force::omitted);
+  const TaskPipeline pipeline = naming_place(values.text("card"), [&] {
+    return pipeline_from_card(model, plugins, card, values.given("force") ? Force::given : Force::omitted);
+  });
   const peft::Exported exported = peft::export_card(pipeline, model, plugins, choice);
   peft::write_adapter(exported.adapter, out);
 

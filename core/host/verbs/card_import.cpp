@@ -33,6 +33,7 @@ TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
     label.name = name;
     label.words = {name};
   }
+  LabelIndex{task.labels}; // UsageError for two labels of one name
   return task;
 }
 
@@ -82,7 +83,7 @@ int card_import(const Values& values) {
   const TaskFile task = described_task(values, adapter);
   const Model model = load_model(values, plugins, device);
 
-  const peft::ImportChoice choice{choice_of(task, values.text("tuner"), values.pairs("set"), 0),
+  const peft::ImportChoice choice{choice_of(task, values.text("tuner"), values.pairs("set"), 0, plugins),
                                   values.integer("task-id")};
   const peft::Imported imported = peft::import_adapter(adapter, model, plugins, choice);
   save_card(imported.card, out);

@@ -66,7 +66,7 @@ int fill(const Values& values) {
   InputLoop loop(values, *input);
   loop.run({.run =
                 [&](const std::vector<const Example*>& examples) {
-                  filled = predictor.fill(examples, values.integer("topk"), &notes);
+                  filled = predictor.fill(examples, values.integer("top-k"), &notes);
                   return notes;
                 },
             .print =

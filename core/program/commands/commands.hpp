@@ -48,7 +48,7 @@ inline Flags operator+(Flags left, const Flags& right) {
   return left;
 }
 
-inline const Flag json = toggle("json", "Print JSON, one object per line (docs/json-output.md).");
+inline const Flag json = toggle("json", "Print JSON, one object per line (page \"What `--json` prints\").");
 inline const Flag quiet = toggle("quiet", "Don't show progress on standard error.");
 inline const Flag strict =
     toggle("strict", "Fail on the first example that can't be used instead of skipping it.");

@@ -28,7 +28,7 @@ std::vector<Verb> file_verbs() {
        Flags{json},
        "cuecard card info sst2.card"},
       {"card import",
-       "import a PEFT adapter as a card (docs/peft.md)",
+       "import a PEFT adapter as a card (page \"PEFT adapters\")",
        {{"adapter", path, "Adapter folder."}},
        Flags{model,
              required(option("out", "CARD", path, "Output folder of the card, overwritten if it exists.")),
@@ -47,7 +47,7 @@ std::vector<Verb> file_verbs() {
        "cuecard card import sst2-adapter --model SmolLM2 --template 'Review: {text} Sentiment:' --out "
        "sst2.card"},
       {"card export",
-       "export a card as a PEFT adapter (docs/peft.md)",
+       "export a card as a PEFT adapter (page \"PEFT adapters\")",
        {{"card", path, "Card folder."}, {"folder", path, "Output folder; must not exist."}},
        Flags{model, option("format", "NAME", choice({"peft"}), "Format to write.", "peft"),
              option("type", "TYPE",

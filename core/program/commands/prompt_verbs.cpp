@@ -50,9 +50,9 @@ std::vector<Verb> prompt_verbs() {
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
        Flags{model, template_text, shown_task, shown_card, component,
              option("data", "FILE", path, "File of examples to fill in."),
-             option("topk", "K", integer(1, 1000), "Number of tokens to show per slot.", "5")} +
+             option("top-k", "K", integer(1, 1000), "Number of tokens to show per slot.", "5")} +
            truncation + columns + batching + runtime + plugins + Flags{strict, force, json, quiet},
-       "cuecard fill --model SmolLM2 --template 'Review: {text} Sentiment:{\"mask\"}' --topk 5 'A fine film.'"},
+       "cuecard fill --model SmolLM2 --template 'Review: {text} Sentiment:{\"mask\"}' --top-k 5 'A fine film.'"},
       {"generate",
        "generate text from a prompt",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
@@ -71,7 +71,7 @@ std::vector<Verb> prompt_verbs() {
            truncation + columns + plugins + Flags{strict, force, json, quiet},
        "cuecard render --model SmolLM2 --task sst2.json --data dev.tsv --max-length 64"},
       {"serve",
-       "serve a folder of cards over HTTP (docs/serving.md)",
+       "serve a folder of cards over HTTP (page \"Serving cards over HTTP\")",
        {},
        Flags{
            model,

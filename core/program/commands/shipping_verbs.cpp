@@ -28,7 +28,7 @@ Verb light(Verb verb) {
 std::vector<Verb> shipping_verbs() {
   return {
       light({"plugin pack",
-             "pack a plugin into one archive (docs/plugins.md)",
+             "pack a plugin into one archive (page \"Installing plugins\")",
              {{"file", path, "Plugin library, with its sidecar in the same folder."}},
              {required(option("out", "ARCHIVE", path, "Output archive, a .tar.gz file.")),
               option("readme", "FILE", path, "Default: README.md in the working directory."),

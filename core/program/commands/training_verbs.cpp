@@ -9,7 +9,9 @@ namespace {
 
 const Flag card = required(repeatable(option("card", "CARD", path, "Card to use.")));
 const Flags ensemble = {
-    option("vote", "HOW", choice({"mean", "majority"}), "How to combine the predictions of an ensemble.",
+    option("vote", "HOW", choice({"mean", "majority"}),
+           "How to combine the predictions where an example has several prompts: with a template with "
+           "{\"variant\"}, or a tuner that trains several.",
            "mean"),
 };
 const Flag task_columns = option("task", "FILE", path,
@@ -43,7 +45,7 @@ std::vector<Verb> training_verbs() {
        {},
        Flags{
            required(repeatable(
-               option("task", "FILE", path, "Task file (docs/task-files.md); several are trained jointly."))),
+               option("task", "FILE", path, "Task file (page \"Task files\"); several are trained jointly."))),
            model,
            required(option("tuner", "NAME", text, "Tuning method; see `cuecard plugin list`.")),
            required(option(
