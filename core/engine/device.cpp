@@ -17,9 +17,10 @@ void open_cuda() {
   if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_LOCAL))
     return;
   const char* reason = ::dlerror();
-  throw UsageError("the device cuda needs LibTorch's CUDA part, which could not be loaded (" +
-                   registry::sentence_of(reason ? reason : "no reason given") +
-                   "); install it with `./run setup --cuda`, or use the device cpu.");
+  throw UsageError(
+      "the device cuda needs LibTorch's CUDA part, which could not be loaded (" +
+      registry::sentence_of(reason ? reason : "no reason given") +
+      "); install a LibTorch built for CUDA (in the source tree: `./run setup --cuda`), or use the device cpu.");
 }
 
 } // namespace

@@ -47,6 +47,12 @@ registry::Entry find_recorded(const registry::Registry& plugins, uint32_t kind, 
   try {
     return plugins.find(kind, recorded.plugin + "/" + recorded.component);
   } catch (const UsageError& error) {
+    const bool installed = std::ranges::any_of(plugins.plugins(), [&](const auto& plugin) {
+      return plugin->usable() && plugin->manifest.id == recorded.plugin;
+    });
+    if (installed)
+      throw PluginError("the card \"" + card + "\" was made with " + recorded.plugin + " " +
+                        recorded.plugin_version + ": " + error.what());
     throw PluginError(
         "the card \"" + card + "\" needs the plugin \"" + recorded.plugin + "\" (" + recorded.plugin_version +
         "): " + error.what() +
