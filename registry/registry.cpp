@@ -111,6 +111,9 @@ std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& pl
     throw UsageError(naming_component(entry.component().kind, plugin, component, text));
   if (failure.exit_code == 3)
     throw DataError(text);
+  if (text == "an exception that is not a std::exception") // of register.hpp, which calls a constructor
+    throw PluginError(plugin, component, function == "create" ? "its constructor" : function,
+                      accident_of("it threw an object that is not a std::exception"));
   throw PluginError(plugin, component, function, text.empty() ? "failed without an error message" : text);
 }
 

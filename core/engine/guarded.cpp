@@ -93,6 +93,7 @@ public:
   using Guard::Guard;
   void prepare(const TemplateTarget& target) override {
     layout_ = target.layout;
+    vocabulary_ = &target.vocabulary;
     guard("prepare", [&](Template& t) { t.prepare(target); });
   }
   std::vector<std::string> fields() const override {
@@ -119,11 +120,20 @@ public:
     });
   }
   const std::vector<SoftSlot>& soft_slots() const override {
-    return guard_reference("soft_slots",
-                           [](const Template& t) -> const std::vector<SoftSlot>& { return t.soft_slots(); });
+    return guard_reference("soft_slots", [&](const Template& t) -> const std::vector<SoftSlot>& {
+      const std::vector<SoftSlot>& slots = t.soft_slots();
+      if (vocabulary_)
+        check_soft_slots(slots, *vocabulary_);
+      return slots;
+    });
   }
   int64_t answer_slots() const override {
-    return guard("answer_slots", [](const Template& t) { return t.answer_slots(); });
+    return guard("answer_slots", [](const Template& t) {
+      const int64_t slots = t.answer_slots();
+      if (slots < 0)
+        throw Error("it returned " + std::to_string(slots) + "; expected a number of answer slots");
+      return slots;
+    });
   }
   const std::vector<int64_t>& triggers() const override {
     return guard_reference("triggers",
@@ -133,7 +143,11 @@ public:
     guard("set_triggers", [&](Template& t) { t.set_triggers(ids); });
   }
   std::string source() const override {
-    return guard("source", [](const Template& t) { return t.source(); });
+    return guard("source", [](const Template& t) {
+      std::string source = t.source();
+      check_source(source);
+      return source;
+    });
   }
   void set_source(const std::string& source) override {
     guard("set_source", [&](Template& t) { t.set_source(source); });
@@ -150,8 +164,19 @@ public:
   }
 
 private:
-  PromptLayout layout_; ///< set by `prepare`
+  PromptLayout layout_; ///< set by `prepare`, like the vocabulary
+  const Vocabulary* vocabulary_ = nullptr;
 };
+
+/// The parameters of a tuner or verbalizer, which must be the same tensors at each call. `backbone`: null before `prepare`.
+template <class Trained>
+std::vector<ParameterGroup> checked_parameters(Trained& trained, const Backbone* backbone) {
+  std::vector<ParameterGroup> groups = trained.parameters();
+  if (backbone)
+    check_parameters(groups, backbone->device());
+  check_same_parameters(groups, trained.parameters());
+  return groups;
+}
 
 class GuardedVerbalizer final : public Verbalizer, Guard<Verbalizer> {
 public:
@@ -159,13 +184,18 @@ public:
   void prepare(const VerbalizerTarget& target) override {
     guard("prepare", [&](Verbalizer& v) { v.prepare(target); });
     backbone_ = &target.backbone;
+    labels_ = std::ssize(target.labels);
     const OutputPositions::Kind positions = output_positions().kind;
     const bool labels = positions != OutputPositions::Kind::tokens && !generation();
     scored_labels_ = labels ? std::ssize(target.labels) : 0;
     weighs_labels_ = labels && positions != OutputPositions::Kind::words;
   }
   OutputPositions output_positions() const override {
-    return guard("output_positions", [](const Verbalizer& v) { return v.output_positions(); });
+    return guard("output_positions", [](const Verbalizer& v) {
+      OutputPositions positions = v.output_positions();
+      check_output_positions(positions);
+      return positions;
+    });
   }
   int64_t num_answer_slots() const override {
     return guard("num_answer_slots", [](const Verbalizer& v) {
@@ -194,7 +224,11 @@ public:
     return answers;
   }
   std::vector<int64_t> label_representatives() const override {
-    return guard("label_representatives", [](const Verbalizer& v) { return v.label_representatives(); });
+    return guard("label_representatives", [&](const Verbalizer& v) {
+      std::vector<int64_t> representatives = v.label_representatives();
+      check_representatives(representatives, labels_);
+      return representatives;
+    });
   }
   void calibrate(Scorer& scorer) override {
     guard("calibrate", [&](Verbalizer& v) { v.calibrate(scorer); });
@@ -236,12 +270,7 @@ public:
     return guard("generation", [](const Verbalizer& v) { return v.generation(); });
   }
   std::vector<ParameterGroup> parameters() override {
-    return guard("parameters", [&](Verbalizer& v) {
-      std::vector<ParameterGroup> groups = v.parameters();
-      if (backbone_)
-        check_parameters(groups, backbone_->device());
-      return groups;
-    });
+    return guard("parameters", [&](Verbalizer& v) { return checked_parameters(v, backbone_); });
   }
   ComponentState state() const override {
     return guard("state", [](const Verbalizer& v) {
@@ -255,7 +284,8 @@ public:
   }
 
 private:
-  const Backbone* backbone_ = nullptr;              ///< set by `prepare`, like the rest
+  const Backbone* backbone_ = nullptr; ///< set by `prepare`, like the rest
+  int64_t labels_ = 0;
   int64_t scored_labels_ = 0;                       ///< scores of each decision; 0: any number
   mutable std::atomic<bool> gives_answers_ = false; ///< has given some
   bool weighs_labels_ = false;                      ///< the loss has a term for every example with a label
@@ -277,10 +307,9 @@ public:
       const PromptsBefore before(prompts);
       t.edit(prompts, args);
       EditLimits limits{*backbone_, vocabulary_};
-      if (args.task >= 0 && args.task < std::ssize(tasks_)) {
-        const TaskParts& task = tasks_[static_cast<std::size_t>(args.task)];
-        limits.keeps_answers = task.positions == OutputPositions::Kind::answer_slots;
-        limits.triggers = std::ssize(task.prompt_template->triggers());
+      if (const TaskParts* task = task_of(args.task)) {
+        limits.keeps_answers = task->positions == OutputPositions::Kind::answer_slots;
+        limits.triggers = std::ssize(task->prompt_template->triggers());
       }
       check_edited(prompts, before, limits);
     });
@@ -299,7 +328,10 @@ public:
   Conditioning condition(const ConditionArgs& args) const override {
     return guard("condition", [&](const Tuner& t) {
       Conditioning conditioning = t.condition(args);
+      const TaskParts* task = task_of(args.task);
       check_conditioning(conditioning, args, args.inputs.defined() ? t.input_features().soft_slots : 0,
+                         task && conditioning.triggers.defined() ? std::ssize(task->prompt_template->triggers())
+                                                                 : -1,
                          *backbone_);
       if (const std::string part = not_finite_in(conditioning);
           !part.empty() && !(args.pass.training && has_diverged()))
@@ -308,15 +340,15 @@ public:
     });
   }
   TensorMap replaced_weights() const override {
-    return guard("replaced_weights", [](const Tuner& t) { return t.replaced_weights(); });
+    return guard("replaced_weights", [&](const Tuner& t) {
+      TensorMap weights = t.replaced_weights();
+      if (backbone_)
+        check_own_weights(weights, backbone_->device());
+      return weights;
+    });
   }
   std::vector<ParameterGroup> parameters() override {
-    return guard("parameters", [&](Tuner& t) {
-      std::vector<ParameterGroup> groups = t.parameters();
-      if (backbone_)
-        check_parameters(groups, backbone_->device());
-      return groups;
-    });
+    return guard("parameters", [&](Tuner& t) { return checked_parameters(t, backbone_); });
   }
   FitRequest defaults(const FitRequest& request) const override {
     return guard("defaults", [&](const Tuner& t) {
@@ -328,7 +360,11 @@ public:
   FitReport fit(Engine& engine) override {
     if (trains_tensors())
       require_parameters(engine);
-    return guard("fit", [&](Tuner& t) { return t.fit(engine); });
+    return guard("fit", [&](Tuner& t) {
+      FitReport report = t.fit(engine);
+      check_report(report, engine.problem().tasks);
+      return report;
+    });
   }
   ComponentState state(int64_t task) const override {
     return guard("state", [&](const Tuner& t) {
@@ -349,6 +385,11 @@ private:
     const Template* prompt_template;
     OutputPositions::Kind positions;
   };
+
+  /// Null if the tuner was not prepared for it.
+  const TaskParts* task_of(int64_t task) const {
+    return task >= 0 && task < std::ssize(tasks_) ? &tasks_[static_cast<std::size_t>(task)] : nullptr;
+  }
 
   /// Whether training has made the parameters NaN or infinite: then the errors that follow are not the plugin's
   /// fault.

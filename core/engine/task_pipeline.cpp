@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/checks/returned_values.hpp"
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
 #include "engine/untrained_tuner.hpp"
@@ -209,9 +210,26 @@ void require_room(const TaskPipeline& pipeline, const Model& model) {
         "--set length=" + std::to_string(std::max<int64_t>(1, std::min<int64_t>(20, positions / 4))) + ".");
 }
 
+/// Where a tuner comes from: what doesn't fit the model is the fault of a card, or of the plugin.
+enum class Origin { chosen, card };
+
+/// The model with the weights that the tuner replaces.
+std::shared_ptr<const Backbone> with_weights(const TensorMap& weights, const Model& model,
+                                             const CardComponent& tuner, Origin origin) {
+  try {
+    return model.with(weights);
+  } catch (const DataError&) {
+    if (const std::string reason = unfit_weight(weights, model.backbone());
+        origin == Origin::chosen && !reason.empty())
+      throw PluginError(tuner.plugin, tuner.component, "replaced_weights", reason);
+    throw;
+  }
+}
+
 /// Binds the tuner that all of `pipelines` share to them.
 void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
-                   const std::vector<const std::vector<Example>*>& train, NamedByOptions named) {
+                   const std::vector<const std::vector<Example>*>& train, NamedByOptions named,
+                   Origin origin = Origin::chosen) {
   TaskPipeline& first = pipelines.front();
   Problem problem{model.backbone(),  model.vocabulary(),     {},
                   first.record.seed, std::move(named.files), std::move(named.cards)};
@@ -224,7 +242,7 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
   }
   first.tuner->prepare(problem);
   if (const TensorMap weights = first.tuner->replaced_weights(); !weights.empty()) {
-    const std::shared_ptr<const Backbone> own = model.with(weights);
+    const std::shared_ptr<const Backbone> own = with_weights(weights, model, first.record.tuner, origin);
     for (TaskPipeline& pipeline : pipelines)
       pipeline.own_backbone = own;
   }
@@ -346,7 +364,7 @@ TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& pl
   pipeline.metric = !card.metrics.empty()  ? card.metrics.back().name
                     : !card.metric.empty() ? card.metric
                                            : default_metric(pipeline.predicts());
-  prepare_tuner({&pipeline, 1}, model, {}, {});
+  prepare_tuner({&pipeline, 1}, model, {}, {}, Origin::card);
   pipeline.verbalizer->load_state(card.verbalizer_state);
   pipeline.tuner->load_state(card.tuner_state);
   return pipeline;
@@ -381,8 +399,8 @@ int64_t card_size(const TaskPipeline& pipeline) {
 }
 
 ComponentStates states_of(const TaskPipeline& pipeline) {
-  return {pipeline.tuner->state(pipeline.task), pipeline.verbalizer->state(),
-          pipeline.prompt_template->state()};
+  return {pipeline.tuner->state(pipeline.task), pipeline.verbalizer->state(), pipeline.prompt_template->state(),
+          pipeline.prompt_template->source()};
 }
 
 Card to_card(const TaskPipeline& pipeline, const Model& model) {
@@ -393,7 +411,7 @@ Card to_card(const TaskPipeline& pipeline, const Model& model, ComponentStates s
   Card card = pipeline.record;
   card.created_by = created_by;
   card.backbone = model.identity();
-  card.template_source = pipeline.prompt_template->source();
+  card.template_source = std::move(states.template_source);
   card.tuner_state = std::move(states.tuner);
   card.verbalizer_state = std::move(states.verbalizer);
   card.template_state = std::move(states.prompt_template);

@@ -109,6 +109,7 @@ int64_t card_size(const TaskPipeline& pipeline);
 /// What a card holds of its components.
 struct ComponentStates {
   ComponentState tuner, verbalizer, prompt_template;
+  std::string template_source = {};
 };
 
 /// The current states, which may share memory with what is trained. PluginError if what a component returned can't be saved.

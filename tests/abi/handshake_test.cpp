@@ -263,6 +263,10 @@ TEST_SUITE("handshake") {
     CHECK(failure("throwing-create") ==
           "plugin \"good\", component \"throwing-create\", create: create must not throw; update or "
           "remove this plugin, and report this to its author.");
+    CHECK(
+        failure("throwing-constructor") ==
+        "plugin \"good\", component \"throwing-constructor\", its constructor: it threw an object that is not a "
+        "std::exception; update or remove this plugin, and report this to its author.");
     CHECK(failure("long-winded").size() < 700);
   }
 

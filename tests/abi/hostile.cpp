@@ -52,6 +52,12 @@ void* fail_silently(const void*, cuecard_failure*) {
   return nullptr;
 }
 
+/// What register.hpp says when a constructor throws something else than a std::exception.
+void* throw_a_number(const void*, cuecard_failure* failure) {
+  std::snprintf(failure->text, sizeof failure->text, "an exception that is not a std::exception");
+  return nullptr;
+}
+
 /// Fills the whole buffer, without the terminating zero that the contract requires.
 void* fail_at_length(const void*, cuecard_failure* failure) {
   for (char& c : failure->text)
@@ -90,7 +96,7 @@ constexpr cuecard_component_v1 tuner(const char* name, void* (*make)(const void*
 constexpr cuecard_component_v1 components[] = {
     tuner("counting", &create),          tuner("failing", &fail),
     tuner("silent", &fail_silently),     tuner("long-winded", &fail_at_length),
-    tuner("throwing-create", &throw_it),
+    tuner("throwing-create", &throw_it), tuner("throwing-constructor", &throw_a_number),
 };
 
 constexpr cuecard_plugin_v1 edited() {

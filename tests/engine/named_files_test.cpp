@@ -92,6 +92,19 @@ TEST_CASE("a file's text and a card's trained tensors are passed on, and the new
                        doctest::Contains("was made for"), DataError);
 }
 
+TEST_CASE("a replaced weight that the model does not have names the tuner, not a card") {
+  const Workplace work;
+  const Model model = tiny_model("llama-tied");
+  const std::string name = model.backbone().weights().begin()->first;
+  const std::filesystem::path words = work.path / "words.txt";
+  std::ofstream(words) << "replaces " << name << "x";
+  CHECK_THROWS_WITH_AS(
+      make_pipeline(model, work.registry(), naming({{"words", words.string()}})),
+      doctest::Contains(
+          ("component \"naming\", replaced_weights: it replaces the weight \"" + name + "x\"").c_str()),
+      PluginError);
+}
+
 TEST_CASE("a file that is too large is refused") {
   const Workplace work;
   const std::filesystem::path large = work.path / "large";

@@ -1,5 +1,5 @@
 // A tuner that is not trained: its state is the contents of what its options name, the text of a file and the
-// state of a card's tuner.
+// state of a card's tuner. A file that holds "replaces NAME" makes it replace the weight of that name by another one.
 #include <cuecard/register.hpp>
 #include <cuecard/tuner.hpp>
 
@@ -9,12 +9,20 @@ class Naming final : public cuecard::Tuner {
 public:
   explicit Naming(const cuecard::Options& options) { state_.texts["path"] = options.text("words"); }
   void prepare(const cuecard::Problem& problem) override {
+    first_ = problem.backbone.weights().begin()->second;
     if (const auto words = problem.files.find("words"); words != problem.files.end())
       state_.texts["words"] = words->second;
     if (const auto start = problem.cards.find("start"); start != problem.cards.end())
       state_.tensors = start->second.tensors;
     state_.texts["given"] =
         std::to_string(problem.files.size()) + " and " + std::to_string(problem.cards.size());
+  }
+  cuecard::TensorMap replaced_weights() const override {
+    const std::string replaces = "replaces ";
+    const auto words = state_.texts.find("words");
+    if (words == state_.texts.end() || !words->second.starts_with(replaces))
+      return {};
+    return {{words->second.substr(replaces.size()), first_}};
   }
   cuecard::Conditioning condition(const cuecard::ConditionArgs&) const override { return {}; }
   cuecard::ComponentState state(int64_t) const override { return state_; }
@@ -26,6 +34,7 @@ public:
 
 private:
   cuecard::ComponentState state_;
+  at::Tensor first_; ///< of the model's weights
 };
 
 constexpr cuecard_option_v1 options[] = {

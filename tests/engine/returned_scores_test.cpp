@@ -29,8 +29,12 @@ public:
   std::function<at::Tensor(const at::Tensor&)> changed_loss;
   std::function<void(std::vector<Decision>&)> decisions;
   std::function<double(double)> changed_weight;
+  std::vector<int64_t> representatives;
+  OutputPositions positions;
 
   void prepare(const VerbalizerTarget&) override {}
+  OutputPositions output_positions() const override { return positions; }
+  std::vector<int64_t> label_representatives() const override { return representatives; }
   OutputRequest output_request() const override {
     OutputRequest asked{OutputRequest::Kind::logits, at::tensor(std::vector<int64_t>{5, 6})};
     if (request)
@@ -67,20 +71,31 @@ class ToldTemplate final : public Template {
 public:
   explicit ToldTemplate(std::shared_ptr<Template> other) : other_(std::move(other)) {}
   std::function<void(Prompt&)> change;
+  std::function<void(std::string&)> changed_source;
+  std::vector<SoftSlot> own_slots;
+  int64_t more_answers = 0;
 
   void prepare(const TemplateTarget&) override {}
   std::vector<std::string> fields() const override { return other_->fields(); }
   std::vector<Prompt> render(const RenderArgs& args) const override {
     std::vector<Prompt> prompts = other_->render(args);
-    change(prompts.at(0));
+    if (change)
+      change(prompts.at(0));
     return prompts;
   }
   Prompt blank() const override { return other_->blank(); }
-  const std::vector<SoftSlot>& soft_slots() const override { return other_->soft_slots(); }
-  int64_t answer_slots() const override { return other_->answer_slots(); }
+  const std::vector<SoftSlot>& soft_slots() const override {
+    return own_slots.empty() ? other_->soft_slots() : own_slots;
+  }
+  int64_t answer_slots() const override { return other_->answer_slots() + more_answers; }
   const std::vector<int64_t>& triggers() const override { return other_->triggers(); }
   void set_triggers(const std::vector<int64_t>& ids) override { other_->set_triggers(ids); }
-  std::string source() const override { return other_->source(); }
+  std::string source() const override {
+    std::string source = other_->source();
+    if (changed_source)
+      changed_source(source);
+    return source;
+  }
   void set_source(const std::string& source) override { other_->set_source(source); }
 
 private:
@@ -139,7 +154,7 @@ TEST_CASE("wrong decisions name the verbalizer") {
        })},
       {"returned 0 labels for an example of a single-label task", first([](Decision& d) { d.labels.clear(); })},
       {"chose label -1 of 2", first([](Decision& d) { d.labels = {-1}; })},
-      {"chose label 2 of 2", first([](Decision& d) { d.labels = {2}; })},
+      {"chose label 2 of 2; expected 0 to 1", first([](Decision& d) { d.labels = {2}; })},
       {"returned the probability 5.000000; expected a number from 0 to 1", first([](Decision& d) {
          d.probabilities = {5, -2};
        })},
@@ -231,6 +246,71 @@ TEST_CASE("a wrong output request names the verbalizer, not the model") {
   }
 }
 
+TEST_CASE("representatives are as many as the labels, exist, and represent themselves") {
+  const std::vector<std::pair<std::string, std::vector<int64_t>>> cases{
+      {"representatives of 3 labels; expected 2", {5, 7, 9}},
+      {"representatives of 1 label; expected 2", {0}},
+      {"the representative 2 of label 1; expected 0 to 1", {0, 2}},
+      {"the representative -1 of label 0; expected 0 to 1", {-1, 1}},
+      {"the representative 1 of label 0, although label 1 is represented by 0; expected a label that represents itself",
+       {1, 0}}};
+  for (const auto& [expected, representatives] : cases) {
+    Told told;
+    told.verbalizer->representatives = representatives;
+    check_blamed([&] { told.pipeline.verbalizer->label_representatives(); },
+                 "label_representatives: it returned " + expected);
+  }
+  Told told;
+  for (const std::vector<int64_t>& right : {std::vector<int64_t>{}, {0, 1}, {0, 0}, {1, 1}}) {
+    told.verbalizer->representatives = right;
+    CHECK(told.pipeline.verbalizer->label_representatives() == right);
+  }
+}
+
+TEST_CASE("unknown positions name the verbalizer") {
+  Told told;
+  told.verbalizer->positions.kind = static_cast<OutputPositions::Kind>(77);
+  check_blamed(
+      [&] { told.pipeline.verbalizer->output_positions(); },
+      "output_positions: it returned positions of the unknown kind 77; expected one of OutputPositions::Kind");
+}
+
+TEST_CASE("what a template says of itself is checked") {
+  Told told;
+  const auto own = std::make_shared<ToldTemplate>(told.pipeline.prompt_template);
+  told.pipeline.prompt_template = guarded(Component<Template>{own, "shop", "told"});
+  told.pipeline.prompt_template->prepare({told.model.vocabulary(), told.pipeline.layout});
+  const int64_t tokens = told.model.vocabulary().size();
+  own->own_slots = {{}, {tokens - 1}};
+  CHECK(told.pipeline.prompt_template->soft_slots().size() == 2);
+  for (const int64_t outside : {int64_t{-1}, tokens}) {
+    own->own_slots = {{}, {outside}};
+    check_blamed([&] { told.pipeline.prompt_template->soft_slots(); },
+                 "soft_slots: it returned the initial token " + std::to_string(outside) +
+                     " of soft slot 1; expected 0 to " + std::to_string(tokens - 1));
+  }
+  own->own_slots.clear();
+  own->more_answers = -5;
+  check_blamed([&] { told.pipeline.prompt_template->answer_slots(); },
+               "answer_slots: it returned -4; expected a number of answer slots");
+}
+
+TEST_CASE("a source that no card can hold is found before training") {
+  Told told;
+  const auto own = std::make_shared<ToldTemplate>(told.pipeline.prompt_template);
+  own->changed_source = [](std::string& source) { source += "\xff"; };
+  told.pipeline.prompt_template = guarded(Component<Template>{own, "shop", "told"});
+  told.pipeline.prompt_template->prepare({told.model.vocabulary(), told.pipeline.layout});
+  int steps = 0;
+  const auto count = [&](int64_t, int64_t, double, double) { return ++steps > 0; };
+  check_blamed(
+      [&] {
+        train(told.model, {{told.pipeline, word_examples(8, 3), {}}}, steps_of(1, 4, 1e-3), 1, count);
+      },
+      "source: it returned a source that is not valid UTF-8; expected UTF-8");
+  CHECK(steps == 0);
+}
+
 TEST_CASE("what a template says of an example names it") {
   Told told;
   const auto own = std::make_shared<ToldTemplate>(told.pipeline.prompt_template);
@@ -255,6 +335,8 @@ TEST_CASE("wrong prompts name the template") {
       {"placed the field \"txet\" in the prompt; expected one of those that `fields` returns. Did you mean \"text\"?",
        placing(Piece::field_of("txet", "words"))},
       {"placed a piece of the unknown kind 77", placing(unknown)},
+      {"returned a prompt with the variant -1; expected a number from 0",
+       [](Prompt& prompt) { prompt.variant = -1; }},
       {"returned a prompt with 0 answer slots; expected 1", [](Prompt& prompt) { prompt.input.clear(); }},
       {"returned a prompt with 2 answer slots; expected 1", placing(Piece::answer_slot(1))},
       {"returned a prompt with an output side",

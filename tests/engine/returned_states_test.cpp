@@ -1,7 +1,13 @@
 // States returned by a plugin: what no card can hold is found before training, and a failure loses no run.
+#include <cmath>
+#include <filesystem>
 #include <limits>
+#include <utility>
+
+#include <unistd.h>
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "engine/train/checkpoint.hpp"
 #include "told_tuner.hpp"
 
 using namespace cuecard;
@@ -67,4 +73,133 @@ TEST_CASE("a card holds the state of the best evaluation at which it could be ha
   TrainResult nothing_kept;
   CHECK(holds(blamed([&] { trained_card(told.pipeline, told.model, 0, nothing_kept); }),
               "state: the shop is closed"));
+}
+
+namespace {
+
+/// Evaluations after steps 2, 4 and 6.
+FitRequest six_steps() {
+  FitRequest request = steps_of(6, 4, 1e-2);
+  request.optimizer = "adamw";
+  request.schedule = "constant";
+  request.evaluate_every = 2;
+  return request;
+}
+
+TrainResult trained(Told& told, const Progress& progress = {}, const Checkpointing& checkpointing = {}) {
+  const std::vector<Example> examples = word_examples(8, 3);
+  return train(told.model, {{told.pipeline, examples, {}}}, six_steps(), 1, progress, {}, checkpointing);
+}
+
+void save_prompt(Told& told) {
+  told.tuner->stated = [&told]() -> ComponentState { return {{{"prompt", told.tuner->prompt.detach()}}, {}}; };
+}
+
+} // namespace
+
+TEST_CASE("a fit that fails after an evaluation leaves the card of that evaluation") {
+  Told told;
+  save_prompt(told);
+  told.tuner->fitted = [&](Engine& engine) -> FitReport {
+    told.tuner->usual_fit(engine);
+    told.tuner->prompt.detach().zero_(); // not what was evaluated
+    throw std::runtime_error("late");
+  };
+  at::Tensor evaluated;
+  TrainResult result = trained(told, [&](int64_t, int64_t, double, double) {
+    evaluated = told.tuner->prompt.detach().clone();
+    return true;
+  });
+  CHECK(holds(result.report.failure, "plugin \"shop\", component \"told\", fit: late"));
+  CHECK(result.report.steps == 6);
+  CHECK(result.report.best_step == 6);
+  CHECK(result.report.settings.integer("steps") == 6);
+  const Card card = trained_card(told.pipeline, told.model, 0, result);
+  CHECK(at::equal(card.tuner_state.tensors.at("prompt"), evaluated));
+  CHECK(card.template_source == told.pipeline.prompt_template->source());
+}
+
+TEST_CASE("a fit that fails without a state to keep says that nothing is kept") {
+  Told told; // its state is empty
+  told.tuner->fitted = [&](Engine& engine) -> FitReport {
+    told.tuner->usual_fit(engine);
+    throw std::runtime_error("late");
+  };
+  CHECK(holds(blamed([&] { trained(told); }),
+              "fit: late; update or remove this plugin, and report this to its author. "
+              "Nothing is kept, because no evaluation left a state"));
+  told.tuner->fitted = [&](Engine&) -> FitReport { throw std::runtime_error("early"); };
+  CHECK(holds(blamed([&] { trained(told); }), "Nothing is kept, because no step was finished."));
+}
+
+TEST_CASE("a failure after training with a checkpoint says that the run can be resumed") {
+  Told told;
+  save_prompt(told);
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("cuecard-told-" + std::to_string(::getpid()));
+  bool open = true;
+  const auto state = std::exchange(told.tuner->stated, {});
+  told.tuner->stated = [&] {
+    if (!open)
+      throw std::runtime_error("the shop is closed");
+    return state();
+  };
+  told.tuner->fitted = [&](Engine& engine) {
+    const FitReport report = told.tuner->usual_fit(engine);
+    open = false;
+    return report;
+  };
+  TrainResult result = trained(told, {}, {folder, 1});
+  CHECK(holds(
+      blamed([&] { trained_card(told.pipeline, told.model, 0, result); }),
+      "state: the shop is closed; update or remove this plugin, and report this to its author. The run can be "
+      "resumed from its checkpoint with the same command."));
+  remove_checkpoint(folder);
+}
+
+TEST_CASE("a report is checked when fit returns it, and what was evaluated is kept") {
+  using Change = std::function<void(FitReport&)>;
+  const std::vector<std::pair<std::string, Change>> cases{
+      {"a report of -7 steps; expected 0 or more", [](FitReport& r) { r.steps = -7; }},
+      {"a report whose best step is 7; expected 0 to 6", [](FitReport& r) { r.best_step = 7; }},
+      {"a report whose best step is -1; expected 0 to 6", [](FitReport& r) { r.best_step = -1; }},
+      {"a report whose best metric (best_dev) is inf; expected a finite number, or NaN",
+       [](FitReport& r) { r.best_dev = INFINITY; }},
+      {"a report with 5 losses; expected 6, one for each step, or none",
+       [](FitReport& r) { r.losses.pop_back(); }},
+      {"a report with 9 losses; expected 6",
+       [](FitReport& r) {
+         r.losses.resize(9);
+         r.failure = "stopped";
+       }},
+      {"the setting \"rate\" as nan; expected a finite number",
+       [](FitReport& r) { r.settings.set("rate", double{NAN}); }},
+      {"the setting \"note\" that is not valid UTF-8",
+       [](FitReport& r) { r.settings.set("note", std::string("\xff")); }},
+      {"a report with label words of 3 labels; expected 2, the number of the task's labels",
+       [](FitReport& r) {
+         r.label_words = {{"a"}, {"b"}, {"c"}};
+       }},
+      {"a label word that is not valid UTF-8", [](FitReport& r) {
+         r.label_words = {{"a"}, {"\xff"}};
+       }}};
+  for (const auto& [expected, change] : cases) {
+    CAPTURE(expected);
+    Told told;
+    save_prompt(told);
+    told.tuner->fitted = [&](Engine& engine) {
+      FitReport report = told.tuner->usual_fit(engine);
+      change(report);
+      return report;
+    };
+    TrainResult result = trained(told);
+    CHECK_MESSAGE(
+        holds(result.report.failure, "plugin \"shop\", component \"told\", fit: it returned " + expected),
+        result.report.failure);
+    CHECK(result.report.steps == 6);
+    CHECK(result.report.best_step == 6);
+    CHECK(std::isnan(result.report.best_dev));
+    CHECK(at::equal(trained_card(told.pipeline, told.model, 0, result).tuner_state.tensors.at("prompt"),
+                    told.tuner->prompt));
+  }
 }

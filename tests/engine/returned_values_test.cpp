@@ -3,6 +3,7 @@
 #include <limits>
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "engine/checks/returned_values.hpp"
 #include "told_tuner.hpp"
 
 using namespace cuecard;
@@ -33,8 +34,14 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
          c.embeddings = at::zeros({1, width});
        })},
       {"condition: it returned embeddings of 0 soft slots", with([](Conditioning&) {})},
-      {"condition: it returned embeddings of shape", with([&](Conditioning& c) {
+      {"condition: it returned embeddings of shape [3, " + std::to_string(width + 1) + "]; expected [slots, " +
+           std::to_string(width) + "]",
+       with([&](Conditioning& c) {
          c.embeddings = at::zeros({3, width + 1});
+       })},
+      {"condition: it returned embeddings of layout Sparse; expected a dense (strided) tensor",
+       with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width}).to_sparse();
        })},
       {"condition: it returned embeddings of type Long", with([&](Conditioning& c) {
          c.embeddings = at::zeros({3, width}, at::kLong);
@@ -166,7 +173,10 @@ TEST_CASE("wrong prompts name the tuner") {
   unknown.kind = static_cast<Piece::Kind>(77);
   led.lead = 50;
   const std::vector<std::pair<std::string, Change>> cases{
-      {"edit: it removed all prompts of the example", [](auto& prompts) { prompts.clear(); }},
+      {"edit: it removed all prompts of the example; expected to leave at least one",
+       [](auto& prompts) { prompts.clear(); }},
+      {"edit: it left a prompt with the variant -1; expected a number from 0",
+       [](auto& prompts) { prompts[0].variant = -1; }},
       {"condition: it returned embeddings of 3 soft slots; expected at least 101",
        [](auto& prompts) { prompts[0].prepended[0].slot = 100; }},
       {"edit: it placed the soft slot -1 in the prompt; expected a number from 0",
@@ -208,6 +218,10 @@ TEST_CASE("parameters that no optimizer can train are refused") {
        [](const at::Tensor& prompt) {
          return std::vector{prompt, at::ones({3}, at::kLong)};
        }},
+      {"tensor 2 of parameter group 1 that is also tensor 1 of parameter group 1; expected each tensor once",
+       [](const at::Tensor& prompt) {
+         return std::vector{prompt, prompt};
+       }},
       {"tensor 1 of parameter group 1 as undefined",
        [](const at::Tensor&) { return std::vector{at::Tensor()}; }},
       {"no tensor; expected what is trained, because the plugin's manifest declares CUECARD_TRAINS_TENSORS",
@@ -230,6 +244,78 @@ TEST_CASE("a tuner's default settings are in their ranges, and the user's pass")
   told.tuner->usual.warmup = NAN;
   CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),
               "defaults: it returned the warm-up nan; expected a share from 0 to 1"));
+}
+
+TEST_CASE("a tuner's defaults leave what the user gave") {
+  Told told;
+  told.tuner->filled = [](FitRequest& request) { request.steps = 1; };
+  CHECK(holds(blamed([&] { told.fit(6); }),
+              "defaults: it returned the number of steps 1; expected 6, which the user gave"));
+  told.tuner->filled = [](FitRequest& request) { request.steps.reset(); };
+  CHECK(holds(blamed([&] { told.fit(6); }),
+              "defaults: it returned the number of steps without a value; expected 6, which the user gave"));
+  told.tuner->filled = [](FitRequest& request) { request.optimizer = "adam"; };
+  CHECK(holds(blamed([&] { told.fit(6); }),
+              "defaults: it returned the optimizer \"adam\"; expected \"adamw\", which the user gave"));
+  told.tuner->filled = [](FitRequest& request) { request.patience = 3; }; // the user gave none
+  told.fit(6);
+}
+
+TEST_CASE("parameters are the same tensors at each call") {
+  Told told;
+  told.tuner->tensors = [&] {
+    return std::vector{told.tuner->prompt.detach().clone().set_requires_grad(true)};
+  };
+  CHECK(holds(blamed([&] { told.fit(); }),
+              "parameters: it returned other tensors when it was called again; expected the "
+              "same objects each time"));
+  told.tuner->tensors = [&] {
+    std::vector tensors{told.tuner->prompt};
+    if (told.tuner->calls++ % 2 == 0)
+      tensors.push_back(at::zeros({1}).set_requires_grad(true));
+    return tensors;
+  };
+  CHECK(holds(blamed([&] { told.fit(); }), "parameters: it returned other tensors when it was called again"));
+}
+
+TEST_CASE("weights that a tuner replaces are dense float32 leaves") {
+  const std::vector<std::pair<std::string, at::Tensor>> cases{
+      {"as undefined; expected a tensor with values", at::Tensor()},
+      {"of type Double; expected Float (float32)", at::zeros({2}, at::kDouble)},
+      {"of layout Sparse; expected a dense", at::zeros({2, 2}).to_sparse()},
+      {"that is not a leaf", at::zeros({2}).set_requires_grad(true) * 2}};
+  for (const auto& [expected, tensor] : cases) {
+    CAPTURE(expected);
+    Told told;
+    told.tuner->replaced = [&] { return TensorMap{{"some.weight", tensor}}; };
+    CHECK(holds(blamed([&] { told.pipeline.tuner->replaced_weights(); }),
+                "replaced_weights: it returned the weight \"some.weight\" " + expected));
+  }
+}
+
+TEST_CASE("a weight that the model does not have is named, with the nearest one, and so is another shape") {
+  const Told told;
+  const auto& [name, weight] = *told.model.backbone().weights().begin();
+  CHECK(unfit_weight({{name, weight}}, told.model.backbone()).empty());
+  const std::string unknown = unfit_weight({{name + "x", weight}}, told.model.backbone());
+  CHECK_MESSAGE(holds(unknown, "it replaces the weight \"" + name + "x\", which the " +
+                                   told.model.shape().family + " model does not have"),
+                unknown);
+  CHECK_MESSAGE(holds(unknown, "Did you mean \"" + name + "\"?"), unknown);
+  const std::string shaped = unfit_weight({{name, at::zeros({1, 2, 3})}}, told.model.backbone());
+  CHECK_MESSAGE(holds(shaped, "of shape [1, 2, 3]; expected ["), shaped);
+}
+
+TEST_CASE("trigger tokens are as many as the template's trigger slots") {
+  Told told;
+  told.tuner->conditioning = [&] {
+    Conditioning conditioning{told.tuner->prompt};
+    conditioning.triggers = at::zeros({2}, at::kLong);
+    return conditioning;
+  };
+  CHECK(holds(blamed([&] { told.predict(); }),
+              "condition: it returned 2 trigger tokens for a template with 0 trigger slots; "
+              "expected one for each slot"));
 }
 
 TEST_CASE("features of the input exist, and the embeddings are as many as they say") {

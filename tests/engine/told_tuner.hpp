@@ -28,6 +28,9 @@ public:
   std::function<void(std::vector<Prompt>&)> change;
   std::function<std::vector<at::Tensor>()> tensors;
   std::function<ComponentState()> stated;
+  std::function<FitReport(Engine&)> fitted;
+  std::function<void(FitRequest&)> filled;
+  std::function<TensorMap()> replaced;
   InputFeatures features;
   FitRequest usual;
   TensorMap saved;
@@ -58,11 +61,16 @@ public:
       filled.learning_rate = usual.learning_rate;
     if (!filled.warmup)
       filled.warmup = usual.warmup;
+    if (this->filled)
+      this->filled(filled);
     return filled;
   }
+  TensorMap replaced_weights() const override { return replaced ? replaced() : TensorMap(); }
+  /// That of the gradient loop.
+  FitReport usual_fit(Engine& engine) { return Tuner::fit(engine); }
   FitReport fit(Engine& engine) override {
     ++trained;
-    return Tuner::fit(engine);
+    return fitted ? fitted(engine) : Tuner::fit(engine);
   }
   ComponentState state(int64_t) const override { return stated ? stated() : ComponentState{saved, texts}; }
 };

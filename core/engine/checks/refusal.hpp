@@ -23,6 +23,13 @@ inline std::string counted(int64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+/// "Sparse".
+inline std::string shown(at::Layout layout) {
+  std::ostringstream text;
+  text << layout;
+  return text.str();
+}
+
 /// The guard adds the names of plugin, component and function.
 [[noreturn]] inline void refuse(const std::string& what, const std::string& found,
                                 const std::string& expected) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "batch/encode_pieces.hpp"
 #include "engine/checks/refusal.hpp"
@@ -36,6 +37,14 @@ void check_kind(const Piece& piece) {
                 ", the length of its text");
 }
 
+void check_variant(const Prompt& prompt, const char* made) {
+  if (prompt.variant < 0 || prompt.choice < 0)
+    throw Error(std::string("it ") + made + " a prompt with the " +
+                (prompt.variant < 0 ? "variant " + std::to_string(prompt.variant)
+                                    : "choice " + std::to_string(prompt.choice)) +
+                "; expected a number from 0");
+}
+
 /// `count`: how many there are of its kind; -1: unknown.
 void check_slot(const Piece& piece, int64_t count, const std::string& kind) {
   if (piece.slot < 0 || (count >= 0 && piece.slot >= count))
@@ -67,12 +76,22 @@ void check_late_slots(const Prompt& prompt, const Backbone& backbone) {
 
 } // namespace
 
+void check_soft_slots(const std::vector<SoftSlot>& slots, const Vocabulary& vocabulary) {
+  for (std::size_t slot = 0; slot < slots.size(); ++slot)
+    if (const std::optional<int64_t> token = slots[slot].initial_token;
+        token && (*token < 0 || *token >= vocabulary.size()))
+      throw Error("it returned the initial token " + std::to_string(*token) + " of soft slot " +
+                  std::to_string(slot) + "; expected 0 to " + std::to_string(vocabulary.size() - 1) +
+                  ", a token of the vocabulary");
+}
+
 void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by, const PromptLayout& layout) {
   if (prompts.empty())
     throw Error("it returned no prompt; expected at least one");
   const std::vector<std::string> fields = made_by.fields();
   const int64_t answers = made_by.answer_slots();
   for (const Prompt& prompt : prompts) {
+    check_variant(prompt, "returned");
     for_each_piece(prompt, [&](const Piece& piece) {
       check_kind(piece);
       if (piece.kind == Piece::Kind::soft)
@@ -107,8 +126,9 @@ PromptsBefore::PromptsBefore(const std::vector<Prompt>& prompts) {
 
 void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& before, const EditLimits& limits) {
   if (prompts.empty())
-    throw Error("it removed all prompts of the example");
+    throw Error("it removed all prompts of the example; expected to leave at least one");
   for (const Prompt& prompt : prompts) {
+    check_variant(prompt, "left");
     for_each_piece(prompt, [&](const Piece& piece) {
       check_kind(piece);
       if (piece.kind == Piece::Kind::soft)

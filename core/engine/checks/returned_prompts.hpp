@@ -13,6 +13,9 @@
 
 namespace cuecard {
 
+/// Checks that soft slots start from tokens of the vocabulary.
+void check_soft_slots(const std::vector<SoftSlot>& slots, const Vocabulary& vocabulary);
+
 /// Checks that every piece of `prompts` is one that `made_by` declares, that each prompt has its answer slots where
 /// `layout` needs them, and that there is no output side where the model has none.
 void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by, const PromptLayout& layout);

@@ -63,6 +63,32 @@ void check_probabilities(const std::vector<double>& probabilities, int64_t label
 
 } // namespace
 
+void check_output_positions(const OutputPositions& positions) {
+  using Kind = OutputPositions::Kind;
+  const auto known = {Kind::answer_slots, Kind::sequence, Kind::first_token, Kind::words, Kind::tokens};
+  if (std::ranges::find(known, positions.kind) == known.end())
+    throw Error("it returned positions of the unknown kind " +
+                std::to_string(static_cast<int>(positions.kind)) + "; expected one of OutputPositions::Kind");
+}
+
+void check_representatives(const std::vector<int64_t>& representatives, int64_t labels) {
+  if (representatives.empty())
+    return;
+  if (std::ssize(representatives) != labels)
+    refuse("representatives of", counted(std::ssize(representatives), "label"),
+           std::to_string(labels) + ", or none if all labels are distinct");
+  for (std::size_t label = 0; label < representatives.size(); ++label) {
+    const int64_t by = representatives[label];
+    const std::string what = "the representative " + std::to_string(by);
+    const std::string of = "of label " + std::to_string(label);
+    if (by < 0 || by >= labels)
+      refuse(what, of, "0 to " + std::to_string(labels - 1));
+    if (const int64_t own = representatives[static_cast<std::size_t>(by)]; own != by)
+      refuse(what, of + ", although label " + std::to_string(by) + " is represented by " + std::to_string(own),
+             "a label that represents itself");
+  }
+}
+
 void check_output_request(const OutputRequest& request, const Backbone& backbone) {
   using Kind = OutputRequest::Kind;
   const auto known = {Kind::logits,        Kind::log_probs,          Kind::target_log_probs,
@@ -73,6 +99,8 @@ void check_output_request(const OutputRequest& request, const Backbone& backbone
   const at::Tensor& ids = request.token_ids;
   if (!ids.defined())
     return;
+  if (ids.layout() != at::kStrided)
+    refuse("token ids", "of layout " + shown(ids.layout()), "a dense (strided) tensor");
   if (ids.dim() != 1)
     refuse("token ids", "of shape " + shown(ids.sizes()), "one dimension");
   if (ids.scalar_type() != at::kLong)
@@ -93,6 +121,8 @@ void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labe
   if (!values.defined() || values.dim() != 1 || values.size(0) != scores.offsets.back())
     refuse("scores", values.defined() ? "of shape " + shown(values.sizes()) : "that are undefined",
            "[" + std::to_string(scores.offsets.back()) + "], as their offsets say");
+  if (values.layout() != at::kStrided)
+    refuse("scores", "of layout " + shown(values.layout()), "a dense (strided) tensor");
   const at::Tensor& outputs = args.outputs;
   if (values.scalar_type() != at::kFloat &&
       !(at::isFloatingType(values.scalar_type()) && values.scalar_type() == outputs.scalar_type()))
@@ -136,7 +166,9 @@ void check_decisions(const std::vector<Decision>& decisions, int64_t examples, i
                   " for an example of a single-label task; expected 1");
     for (const int64_t label : decision.labels)
       if (label < (kind == DecisionKind::words ? -1 : 0) || label >= labels)
-        throw Error("it chose label " + std::to_string(label) + " of " + std::to_string(labels));
+        throw Error("it chose label " + std::to_string(label) + " of " + std::to_string(labels) +
+                    "; expected 0 to " + std::to_string(labels - 1) +
+                    (kind == DecisionKind::words ? ", or -1 for a word without a label" : ""));
     if (kind == DecisionKind::label_set &&
         std::ranges::adjacent_find(decision.labels, std::ranges::greater_equal()) != decision.labels.end())
       throw Error("it returned the labels of an example in another order than ascending, or one of them twice");

@@ -12,6 +12,12 @@
 
 namespace cuecard {
 
+/// Checks that the kind exists.
+void check_output_positions(const OutputPositions& positions);
+
+/// Checks that each of `labels` labels has a representative that exists and represents itself; none at all: labels are distinct.
+void check_representatives(const std::vector<int64_t>& representatives, int64_t labels);
+
 /// Checks the kind and the token ids: [W] int64 within the vocabulary. Values are compared on the CPU only: elsewhere
 /// reading them back would synchronise.
 void check_output_request(const OutputRequest& request, const Backbone& backbone);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include <ATen/ops/isfinite.h>
 
@@ -40,11 +42,42 @@ std::string number(int64_t value) {
   return std::to_string(value);
 }
 
+std::string number(const std::string& text) {
+  return "\"" + text + "\"";
+}
+
+bool same(double a, double b) {
+  return a == b || (std::isnan(a) && std::isnan(b));
+}
+bool same(const std::string& a, const std::string& b) {
+  return a == b;
+}
+
+/// What the user gave stays.
+template <class Value>
+void check_kept(const std::string& name, const std::optional<Value>& filled,
+                const std::optional<Value>& given) {
+  if (given && !(filled && same(*filled, *given)))
+    refuse("the " + name, filled ? number(*filled) : "without a value",
+           number(*given) + ", which the user gave; a default is only for a setting without a value");
+}
+
 template <class Number, class Allowed>
 void check_setting(const char* name, const std::optional<Number>& filled, const std::optional<Number>& given,
                    const std::string& expected, Allowed&& allowed) {
+  check_kept(name, filled, given);
   if (filled && !given && !allowed(*filled))
     refuse(std::string("the ") + name, number(*filled), expected);
+}
+
+/// A setting that a card can hold.
+void check_recorded(const std::string& name, const Options::Value& value) {
+  check_text("the name of a setting", name);
+  const std::string what = "the setting \"" + name + "\"";
+  if (const auto* text = std::get_if<std::string>(&value))
+    check_text(what, *text);
+  if (const auto* real = std::get_if<double>(&value); real && !std::isfinite(*real))
+    refuse(what, "as " + number(*real), "a finite number");
 }
 
 } // namespace
@@ -62,12 +95,17 @@ void check_state(const ComponentState& state) {
   }
 }
 
+void check_source(const std::string& source) {
+  check_text("a source", source);
+}
+
 bool has_tensors(const std::vector<ParameterGroup>& groups) {
   return std::ranges::any_of(groups, [](const ParameterGroup& group) { return !group.tensors.empty(); });
 }
 
 void check_parameters(const std::vector<ParameterGroup>& groups, const at::Device& device) {
   int64_t groups_seen = 0;
+  std::map<const at::TensorImpl*, std::string> places; // of each tensor, in words
   for (const ParameterGroup& group : groups) {
     const std::string of = " of parameter group " + std::to_string(++groups_seen);
     int64_t count = 0;
@@ -75,6 +113,8 @@ void check_parameters(const std::vector<ParameterGroup>& groups, const at::Devic
       const std::string what = "tensor " + std::to_string(++count) + of;
       if (!tensor.defined())
         refuse(what, "as undefined", "a leaf that requires a gradient");
+      if (tensor.layout() != at::kStrided)
+        refuse(what, "of layout " + shown(tensor.layout()), "a dense (strided) tensor");
       if (tensor.scalar_type() != at::kFloat)
         refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()),
                "Float (float32), whatever the type of the model's weights");
@@ -86,12 +126,53 @@ void check_parameters(const std::vector<ParameterGroup>& groups, const at::Devic
                "a leaf that requires a gradient");
       if (tensor.device().type() != device.type())
         refuse(what, "on " + tensor.device().str(), device.str() + ", where the model is");
+      const auto [first, fresh] = places.emplace(tensor.unsafeGetTensorImpl(), what);
+      if (!fresh)
+        refuse(what, "that is also " + first->second, "each tensor once, or it would be trained twice");
     }
     if (!(std::isfinite(group.learning_rate_scale) && group.learning_rate_scale >= 0))
       refuse("the learning rate scale", number(group.learning_rate_scale), "a finite number, 0 or more");
     if (!(std::isfinite(group.weight_decay) && group.weight_decay >= 0))
       refuse("the weight decay", number(group.weight_decay), "a finite number, 0 or more");
   }
+}
+
+void check_same_parameters(const std::vector<ParameterGroup>& groups,
+                           const std::vector<ParameterGroup>& again) {
+  const auto same_group = [](const ParameterGroup& a, const ParameterGroup& b) {
+    return std::ranges::equal(a.tensors, b.tensors,
+                              [](const at::Tensor& x, const at::Tensor& y) { return x.is_same(y); });
+  };
+  if (!std::ranges::equal(groups, again, same_group))
+    throw Error(
+        "it returned other tensors when it was called again; expected the same objects each time, because the "
+        "optimizer changes those of the first call");
+}
+
+void check_report(const FitReport& report, const std::vector<Task>& tasks) {
+  if (report.steps < 0)
+    refuse("a report of", counted(report.steps, "step"), "0 or more");
+  if (report.best_step < 0 || report.best_step > report.steps)
+    refuse("a report whose best step is", std::to_string(report.best_step),
+           "0 to " + std::to_string(report.steps) + ", the number of its steps");
+  if (std::isinf(report.best_dev))
+    refuse("a report whose best metric (best_dev) is", number(report.best_dev),
+           "a finite number, or NaN if unknown");
+  const int64_t losses = std::ssize(report.losses);
+  const bool complete = report.failure.empty() && !report.cancelled;
+  // A step that failed may have a loss, and the last losses before a failure may not have been read.
+  if (losses > 0 && (complete ? losses != report.steps : losses > report.steps + 1))
+    refuse("a report with", std::to_string(losses) + (losses == 1 ? " loss" : " losses"),
+           std::to_string(report.steps) + ", one for each step, or none");
+  for (const auto& [name, value] : report.settings.values())
+    check_recorded(name, value);
+  for (const Task& task : tasks)
+    if (!report.label_words.empty() && report.label_words.size() != task.labels.size())
+      refuse("a report with label words of", counted(std::ssize(report.label_words), "label"),
+             std::to_string(task.labels.size()) + ", the number of the task's labels, or none");
+  for (const std::vector<std::string>& words : report.label_words)
+    for (const std::string& word : words)
+      check_text("a label word", word);
 }
 
 void check_defaults(const FitRequest& filled, const FitRequest& request) {
@@ -112,6 +193,8 @@ void check_defaults(const FitRequest& filled, const FitRequest& request) {
   check_setting("steps between evaluations", filled.evaluate_every, request.evaluate_every, count, counts);
   check_setting("patience", filled.patience, request.patience, "0 or more", not_below_0);
   check_setting("decay", filled.decay, request.decay, "a number above 0", positive);
+  check_kept("optimizer", filled.optimizer, request.optimizer);
+  check_kept("schedule", filled.schedule, request.schedule);
 }
 
 } // namespace cuecard

@@ -26,17 +26,26 @@ const char* name_of(PrefixSite site) {
   return "unknown";
 }
 
-/// `expected` entries of -1 match any size.
+/// "[slots, 384]": -1 is any size, with a name.
+std::string shown_with(const std::vector<int64_t>& sizes, const std::string& any) {
+  std::string text;
+  for (const int64_t size : sizes)
+    text += (text.empty() ? "" : ", ") + (size < 0 ? any : std::to_string(size));
+  return "[" + text + "]";
+}
+
+/// `expected` entries of -1 match any size; `any` is the name of that one.
 void check_tensor(const std::string& what, const at::Tensor& tensor, const std::vector<int64_t>& expected,
-                  const at::Device& device) {
+                  const at::Device& device, const std::string& any = "") {
   if (!tensor.defined())
-    refuse(what, "that are undefined", shown(expected));
+    refuse(what, "that are undefined", shown_with(expected, any));
+  if (tensor.layout() != at::kStrided)
+    refuse(what, "of layout " + shown(tensor.layout()), "a dense (strided) tensor");
   bool fits = tensor.dim() == std::ssize(expected);
   for (std::size_t i = 0; fits && i < expected.size(); ++i)
     fits = expected[i] < 0 || tensor.size(static_cast<int64_t>(i)) == expected[i];
   if (!fits)
-    refuse(what, "of shape " + shown(tensor.sizes()),
-           shown(expected) + (std::ranges::count(expected, -1) > 0 ? " (-1: any size)" : ""));
+    refuse(what, "of shape " + shown(tensor.sizes()), shown_with(expected, any));
   if (tensor.scalar_type() != at::kFloat)
     refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()),
            "Float (float32), whatever the type of the model's weights");
@@ -57,7 +66,7 @@ void check_rows(const std::string& what, const at::Tensor& rows, int64_t width, 
   if (args.inputs.defined())
     check_tensor(what, rows, {args.inputs.size(0), slots, width}, device);
   else
-    check_tensor(what, rows, {-1, width}, device);
+    check_tensor(what, rows, {-1, width}, device, "slots");
 }
 
 void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbone& backbone) {
@@ -67,7 +76,8 @@ void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbon
     throw Error(std::string("it returned a prefix for the site \"") + name_of(prefix.site) + "\", which the " +
                 backbone.shape().family + " model does not have");
   const std::string of = std::string(" of the prefix at the site \"") + name_of(prefix.site) + "\"";
-  check_tensor("keys" + of, prefix.key, {site->layers, -1, site->kv_heads, site->head_dim}, backbone.device());
+  check_tensor("keys" + of, prefix.key, {site->layers, -1, site->kv_heads, site->head_dim}, backbone.device(),
+               "slots");
   check_tensor("values" + of, prefix.value, {site->layers, prefix.key.size(1), site->kv_heads, site->head_dim},
                backbone.device());
   if (prefix.positions < 0)
@@ -80,7 +90,7 @@ void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbon
 }
 
 void check_update(const LowRankUpdate& update, const LinearLayer& layer, const at::Device& device) {
-  check_tensor("the matrix A of \"" + update.weight + "\"", update.a, {-1, layer.in}, device);
+  check_tensor("the matrix A of \"" + update.weight + "\"", update.a, {-1, layer.in}, device, "rank");
   check_tensor("the matrix B of \"" + update.weight + "\"", update.b, {layer.out, update.a.size(0)}, device);
   if (!std::isfinite(update.scale))
     refuse("the scale of \"" + update.weight + "\"", "as " + std::to_string(update.scale), "a finite number");
@@ -110,7 +120,7 @@ int64_t input_layers(const BackboneShape& shape) {
 }
 
 void check_conditioning(const Conditioning& conditioning, const ConditionArgs& args, int64_t slots,
-                        const Backbone& backbone) {
+                        int64_t trigger_slots, const Backbone& backbone) {
   const BackboneShape& shape = backbone.shape();
   const at::Device device = backbone.device();
   check_rows("embeddings", conditioning.embeddings, shape.embedding_width, args, slots, device);
@@ -127,10 +137,15 @@ void check_conditioning(const Conditioning& conditioning, const ConditionArgs& a
   const at::Tensor& triggers = conditioning.triggers;
   if (!triggers.defined())
     return;
+  if (triggers.layout() != at::kStrided)
+    refuse("trigger tokens", "of layout " + shown(triggers.layout()), "a dense (strided) tensor");
   if (triggers.scalar_type() != at::kLong)
     refuse("trigger tokens", std::string("of type ") + at::toString(triggers.scalar_type()), "int64");
   if (triggers.dim() != 1)
     refuse("trigger tokens", "of shape " + shown(triggers.sizes()), "[trigger slots]");
+  if (trigger_slots >= 0 && triggers.size(0) != trigger_slots)
+    refuse(counted(triggers.size(0), "trigger token"),
+           "for a template with " + counted(trigger_slots, "trigger slot"), "one for each slot");
   if (triggers.device().type() != device.type())
     refuse("trigger tokens", "on " + triggers.device().str(), device.str() + ", where the model is");
 }
@@ -165,8 +180,41 @@ void check_input_features(const InputFeatures& features, const Backbone& backbon
     throw Error("it returned " + counted(features.soft_slots, "soft slot") + "; expected 0 or more");
 }
 
+void check_own_weights(const TensorMap& weights, const at::Device& device) {
+  for (const auto& [name, tensor] : weights) {
+    const std::string what = "the weight \"" + name + "\"";
+    if (!tensor.defined())
+      refuse(what, "as undefined", "a tensor with values");
+    if (tensor.layout() != at::kStrided)
+      refuse(what, "of layout " + shown(tensor.layout()), "a dense (strided) tensor");
+    if (tensor.scalar_type() != at::kFloat)
+      refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()), "Float (float32)");
+    if (!tensor.is_leaf())
+      refuse(what, "that is not a leaf, because it was computed from another tensor", "a leaf");
+    if (tensor.device().type() != device.type())
+      refuse(what, "on " + tensor.device().str(), device.str() + ", where the model is");
+  }
+}
+
+std::string unfit_weight(const TensorMap& weights, const Backbone& backbone) {
+  for (const auto& [name, tensor] : weights) {
+    const auto found = backbone.weights().find(name);
+    if (found == backbone.weights().end()) {
+      std::vector<std::string> names;
+      for (const auto& [known, weight] : backbone.weights())
+        names.push_back(known);
+      return "it replaces the weight \"" + name + "\", which the " + backbone.shape().family +
+             " model does not have; expected a name of Backbone::weights." + did_you_mean(name, names);
+    }
+    if (found->second.sizes() != tensor.sizes())
+      return "it returned the weight \"" + name + "\" of shape " + shown(tensor.sizes()) + "; expected " +
+             shown(found->second.sizes()) + ", the shape of the weight that it replaces";
+  }
+  return "";
+}
+
 void check_token_vectors(const at::Tensor& rows, const at::Tensor& ids, const at::Device& device) {
-  check_tensor("rows of the table", rows, {ids.size(0), -1}, device);
+  check_tensor("rows of the table", rows, {ids.size(0), -1}, device, "width");
   if (!has_numbers(rows))
     refuse("rows of the table", "with NaN or infinite values", "finite ones");
 }

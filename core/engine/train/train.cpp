@@ -42,10 +42,15 @@ void try_states(const std::vector<TrainTask>& tasks) {
     states_of(task.pipeline);
 }
 
-/// Rethrows an error of the first step.
-[[noreturn]] void throw_nothing_kept() {
-  const auto with_note = [](const std::string& text) {
-    return text + (text.ends_with('.') ? "" : ".") + " Nothing is kept, because no step was finished.";
+constexpr const char* nothing_done = "Nothing is kept, because no step was finished.";
+constexpr const char* nothing_kept =
+    "Nothing is kept, because no evaluation left a state that a card can hold.";
+constexpr const char* can_resume = "The run can be resumed from its checkpoint with the same command.";
+
+/// Rethrows the error that is being handled, with a sentence on what becomes of the run.
+[[noreturn]] void rethrow_with(const std::string& note) {
+  const auto with_note = [&](const std::string& text) {
+    return text + (text.ends_with('.') ? " " : ". ") + note;
   };
   try {
     throw;
@@ -107,6 +112,36 @@ void evaluate_all(TrainingEngine& engine, std::size_t tasks, bool alone, TrainRe
   }
 }
 
+/// Where `fit` failed after an evaluation, the result is the states of that evaluation. False if there are none that a card can do
+/// with: those of a search without a state are in the template or the label words, and it is not known which.
+bool fall_back(const TrainingEngine& engine, const std::string& failure, TrainResult& result) {
+  const KeptStates& kept = result.kept;
+  if (kept.tasks.empty() ||
+      std::ranges::any_of(kept.tasks, [](const ComponentStates& states) { return states.tuner.empty(); }))
+    return false;
+  result.fit_failed = true;
+  result.report.steps = std::max(kept.step, engine.steps_done());
+  result.report.best_step = kept.step;
+  result.report.best_dev = kept.dev;
+  result.report.settings = recorded(engine.settings());
+  result.report.failure = registry::sentence_of(failure);
+  result.dev.assign(kept.tasks.size(), kept.tasks.size() == 1 ? kept.dev : NAN); // a mean is of no single task
+  return true;
+}
+
+/// Rethrows the error of a `fit` that left nothing to keep.
+[[noreturn]] void rethrow_fit(const TrainingEngine& engine, const TrainResult& result) {
+  if (engine.steps_done() == 0 && !result.resumable)
+    rethrow_with(nothing_done);
+  try {
+    throw;
+  } catch (const PluginError&) { // after a DataError, the same command would fail again
+    if (engine.steps_done() == 0)
+      throw;
+    rethrow_with(result.resumable ? can_resume : nothing_kept);
+  }
+}
+
 TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<TrainTask>& tasks,
                      const FitRequest& request, uint64_t seed, const Progress& progress,
                      const OnPrepared& on_prepared, const Checkpointing& checkpointing) {
@@ -135,11 +170,12 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
     throw;
   } catch (const Cancelled&) {
     throw;
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
     ranks.require_all(); // a tuner's guard would blame the tuner
-    if (engine.steps_done() > 0)
-      throw;
-    throw_nothing_kept();
+    if (ranks.several() || !fall_back(engine, error.what(), result))
+      rethrow_fit(engine, result);
+    engine.finish();
+    return result;
   }
   ranks.require_all();
   const bool changed = fit_after_training(engine, tasks, result.report);
@@ -165,6 +201,8 @@ TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const
 }
 
 Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t task, TrainResult& result) {
+  if (result.fit_failed)
+    return to_card(pipeline, model, result.kept.tasks.at(task));
   try {
     return to_card(pipeline, model);
   } catch (const Cancelled&) {
@@ -173,7 +211,7 @@ Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t 
     const KeptStates& kept = result.kept;
     FitReport& report = result.report;
     if (kept.tasks.empty() || report.plain_prompt)
-      throw;
+      rethrow_with(result.resumable ? can_resume : nothing_kept);
     if (report.failure.empty())
       report.failure =
           "what was learned could not be saved after training: " + registry::sentence_of(error.what());

@@ -61,15 +61,18 @@ struct TrainResult {
   int64_t examples_seen = 0; ///< examples forwarded for training, in all these processes
   std::vector<int64_t> dev_examples; ///< by task: development examples in each evaluation
   KeptStates
-      kept; ///< for a card, should `state` fail after training; none with a checkpoint, from which the run resumes
+      kept; ///< for a card, should `fit`, or `state` after it, fail; none with a checkpoint, from which the run resumes
+  bool fit_failed = false; ///< the cards hold the kept states
+  bool resumable = false;  ///< a checkpoint of this run was written, here or before
 };
 
-/// The card of task `task`. If a component's `state` fails, the card holds the kept states instead, and the result's failure and metrics
-/// say so; throws if there are none.
+/// The card of task `task`. If `fit` or a component's `state` failed, the card holds the kept states instead, and the result's failure
+/// and metrics say so; throws if there are none.
 Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t task, TrainResult& result);
 
 /// Trains the pipelines in place, with early stopping on the development set. On return they hold the best
-/// state found, even if the run was stopped. DataError when a task has no usable training example. The
+/// state found, even if the run was stopped; only if the tuner's `fit` failed it is in the result alone
+/// (`trained_card`). DataError when a task has no usable training example. The
 /// checkpoint remains until `remove_checkpoint`, because the caller has yet to save the result.
 ///
 /// With several ranks each calls this with the same arguments, and all of them get the same result but for rounding, the counters of all

@@ -32,6 +32,19 @@ constexpr std::chrono::seconds max_checkpoint_age{30};
 constexpr const char* seconds_name = "run.seconds";
 constexpr const char* examples_name = "run.examples";
 
+/// The guard of the tuner that called the engine adds its names.
+void require_task(const char* function, int64_t task, int64_t tasks) {
+  if (task < 0 || task >= tasks)
+    throw Error("it called " + std::string(function) + " with task " + std::to_string(task) + "; expected " +
+                (tasks == 1 ? "0, as the run has one task" : "0 to " + std::to_string(tasks - 1)));
+}
+
+void require_not_negative(const char* function, const char* argument, int64_t value) {
+  if (value < 0)
+    throw Error("it called " + std::string(function) + " with " + argument + " " + std::to_string(value) +
+                "; expected 0 or more");
+}
+
 /// Removes the number of that name; 0 if there is none.
 double taken(TensorMap& state, const char* name) {
   const auto found = state.find(name);
@@ -74,10 +87,11 @@ void TrainingEngine::fit_verbalizers(VerbalizerFitArgs::Moment moment) {
 }
 
 std::vector<Batch> TrainingEngine::training_batches(int64_t task, int64_t step) {
-  return step_batches(task, step, 0, 1);
+  return step_batches("Engine::training_batches", task, step, 0, 1);
 }
 
 int64_t TrainingEngine::steps_per_epoch(int64_t task) const {
+  require_task("Engine::steps_per_epoch", task, std::ssize(tasks_));
   return tasks_[static_cast<std::size_t>(task)].training_set.steps_per_epoch(settings_);
 }
 
@@ -91,12 +105,12 @@ void TrainingEngine::rerender() {
 }
 
 at::Tensor TrainingEngine::input_features(int64_t task, const Batch& batch) {
-  return at(task).training_set.input_features(batch);
+  return asked("Engine::input_features", task).training_set.input_features(batch);
 }
 
 at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                                 const Pass& pass) {
-  const TaskInTraining& of = at(task);
+  const TaskInTraining& of = asked("Engine::loss", task);
   require_slots(of.training_set.slots(), slots_of(conditioning), of.pipeline);
   const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, pass));
   const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
@@ -114,8 +128,8 @@ at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditio
 }
 
 double TrainingEngine::evaluate_dev(int64_t task) {
+  const TaskInTraining& of = asked("Engine::evaluate_dev", task);
   evaluated_ = just_evaluated_ = true;
-  const TaskInTraining& of = at(task);
   if (of.dev.empty())
     return NAN;
   std::vector<int64_t> sizes;
@@ -135,7 +149,7 @@ double TrainingEngine::evaluate_dev(int64_t task) {
 }
 
 Scorer& TrainingEngine::scorer(int64_t task) {
-  TaskInTraining& of = at(task);
+  TaskInTraining& of = asked("Engine::scorer", task);
   drop_predictor(of);
   of.predictor =
       std::make_unique<Predictor>(model_, std::vector<const TaskPipeline*>{&of.pipeline}, predict_settings());
@@ -153,10 +167,15 @@ TensorMap TrainingEngine::resume() {
   TensorMap state = ranks_.from_first(checkpoint_ ? checkpoint_->read() : TensorMap());
   result_.seconds = taken(state, seconds_name);
   result_.examples_seen = static_cast<int64_t>(taken(state, examples_name));
+  result_.resumable = !state.empty();
   return state;
 }
 
 void TrainingEngine::checkpoint(int64_t step, const std::function<TensorMap()>& state) {
+  require_not_negative("Engine::checkpoint", "step", step);
+  if (!state)
+    throw Error(
+        "it called Engine::checkpoint without a function; expected one that returns the state to resume from");
   steps_done_ = step;
   const auto now = std::chrono::steady_clock::now();
   const bool due = evaluated_ || (every_ > 0 && step % every_ == 0) || now - written_ > max_checkpoint_age;
@@ -167,10 +186,12 @@ void TrainingEngine::checkpoint(int64_t step, const std::function<TensorMap()>& 
   saved[seconds_name] = at::scalar_tensor(seconds(), at::kDouble);
   saved[examples_name] = at::scalar_tensor(static_cast<double>(result_.examples_seen), at::kDouble);
   checkpoint_->write(saved);
+  result_.resumable = true;
   written_ = std::chrono::steady_clock::now();
 }
 
 void TrainingEngine::progress(int64_t step, int64_t steps, double loss, double dev) {
+  require_not_negative("Engine::progress", "step", step);
   steps_done_ = step;
   if (std::exchange(just_evaluated_, false) && !checkpoint_ && !(dev < result_.kept.dev))
     keep_states(step, dev);
@@ -207,19 +228,23 @@ void* TrainingEngine::extension(std::string_view name) {
 }
 
 std::vector<Batch> TrainingEngine::rank_batches(int64_t task, int64_t step) {
-  return step_batches(task, step, ranks_.rank(), ranks_.ranks());
+  return step_batches("Ranks::rank_batches", task, step, ranks_.rank(), ranks_.ranks());
 }
 
 at::Tensor TrainingEngine::gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) {
-  const at::Tensor gradient =
-      trigger_gradient(model_, at(task).pipeline, at(task).backbone, batch, conditioning);
+  const TaskInTraining& of = asked("TokenSearch::gradient", task);
+  const at::Tensor gradient = trigger_gradient(model_, of.pipeline, of.backbone, batch, conditioning);
   ranks_.copy_from_first({gradient}); // which candidates are tried must not depend on rounding
   return gradient;
 }
 
 CandidateScores TrainingEngine::scores(int64_t task, const Batch& batch, int64_t slot,
                                        const at::Tensor& candidates, const Conditioning& conditioning) {
-  TaskInTraining& of = at(task);
+  TaskInTraining& of = asked("TokenSearch::scores", task);
+  if (const int64_t slots = std::ssize(of.pipeline.prompt_template->triggers()); slot < 0 || slot >= slots)
+    throw Error(
+        "it called TokenSearch::scores with trigger slot " + std::to_string(slot) + "; expected " +
+        (slots == 0 ? "none, because the template has no trigger slot" : "0 to " + std::to_string(slots - 1)));
   const auto measured = [&](const at::Tensor& part) {
     return candidate_scores(model_, of.pipeline, of.backbone, of.training_set, batch, slot, part, conditioning,
                             settings_.batch_tokens);
@@ -255,8 +280,15 @@ double TrainingEngine::seconds() const {
   return result_.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-std::vector<Batch> TrainingEngine::step_batches(int64_t task, int64_t step, int64_t rank, int64_t ranks) {
-  TrainingSet& set = at(task).training_set;
+TaskInTraining& TrainingEngine::asked(const char* function, int64_t task) {
+  require_task(function, task, std::ssize(tasks_));
+  return at(task);
+}
+
+std::vector<Batch> TrainingEngine::step_batches(const char* function, int64_t task, int64_t step, int64_t rank,
+                                                int64_t ranks) {
+  TrainingSet& set = asked(function, task).training_set;
+  require_not_negative(function, "step", step);
   result_.examples_seen += set.examples_in(step, settings_);
   return set.batches(step, settings_, problem_.seed + static_cast<uint64_t>(task), rank, ranks);
 }

@@ -75,8 +75,11 @@ private:
   void keep_states(int64_t step, double dev);
   /// Of this process and those that it resumes.
   double seconds() const;
-  std::vector<Batch> step_batches(int64_t task, int64_t step, int64_t rank, int64_t ranks);
+  std::vector<Batch> step_batches(const char* function, int64_t task, int64_t step, int64_t rank,
+                                  int64_t ranks);
   TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
+  /// `at` for a call of `function` by a plugin.
+  TaskInTraining& asked(const char* function, int64_t task);
   void add_task(const TrainTask& task, PreparedExamples& prepared);
   void drop_predictor(TaskInTraining& task);
   /// Passes without gradients must also fit into the run's memory.
