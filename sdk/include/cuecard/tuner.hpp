@@ -179,15 +179,15 @@ public:
   virtual TensorMap replaced_weights() const { return {}; }
 
   /// The tensors trained by gradients: float32 leaves with requires_grad on the backbone's device, each listed once. Called after
-  /// `prepare`, `load_state` or `adopt`, by the gradient loop once per run: from then on the list and its tensors must stay the
-  /// same objects until `fit` returns. Empty (the default): none.
+  /// `prepare`, `load_state` or `adopt`, possibly several times: the list and its tensors must stay the same objects, until one of
+  /// these functions is called again. Empty (the default): none.
   virtual std::vector<ParameterGroup> parameters() { return {}; }
 
   /// `request` with its empty fields set to this method's defaults.
   virtual FitRequest defaults(const FitRequest& request) const { return request; }
 
   /// Trains. The default is the SDK's gradient loop over `parameters()` of the tuner and the verbalizers; searches override it.
-  /// On return the tuner holds the best state found.
+  /// On return the tuner holds the best state found. If it throws after an evaluation, the host keeps the state of the best one.
   virtual FitReport fit(Engine& engine);
 
   /// What inference needs for task `task`, an index into Problem::tasks, stored in that task's card. May share memory with the
