@@ -13,6 +13,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/parts/index_tensor.hpp>
 #include <cuecard/parts/random.hpp>
+#include <cuecard/parts/training/fit_defaults.hpp>
 #include <cuecard/parts/words/label_word_search.hpp>
 
 #include "candidate_filter.hpp"
@@ -130,12 +131,10 @@ Conditioning AutoPrompt::condition(const ConditionArgs&) const {
 }
 
 FitRequest AutoPrompt::defaults(const FitRequest& request) const {
-  FitRequest filled = request;
-  if (!filled.steps)
-    filled.steps = iterations_;
-  if (!filled.batch_size)
-    filled.batch_size = 32;
-  return filled;
+  FitRequest usual;
+  usual.steps = iterations_;
+  usual.batch_size = 32;
+  return filled_in(request, usual);
 }
 
 at::Tensor AutoPrompt::candidates(Engine& engine, TokenSearch& token_search, int64_t first_step,
