@@ -10,8 +10,8 @@
 #include "engine/checks/returned_values.hpp"
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
+#include "engine/pipeline_components.hpp"
 #include "engine/untrained_tuner.hpp"
-#include "files/strict_json.hpp"
 #include "registry/guard.hpp"
 #include "registry/options.hpp"
 #include "registry/registry.hpp"
@@ -21,108 +21,6 @@ namespace cuecard {
 namespace {
 
 constexpr const char* created_by = "cuecard " CUECARD_VERSION;
-
-/// Creates a component from complete options and records it in `record`.
-template <class Interface>
-std::shared_ptr<Interface> make_component(const registry::Entry& entry, const Options& options,
-                                          CardComponent& record) {
-  const Manifest& plugin = entry.plugin->manifest;
-  record = {plugin.id, plugin.version, entry.component().name, options};
-  return guarded(Component<Interface>{registry::make<Interface>(entry, options), plugin.id,
-                                      entry.component().name,
-                                      entry.component().trains == CUECARD_TRAINS_TENSORS});
-}
-
-template <class Interface>
-std::shared_ptr<Interface> make_chosen(const registry::Registry& plugins, uint32_t kind,
-                                       const ComponentChoice& choice, CardComponent& record) {
-  const registry::Entry entry = plugins.find(kind, choice.component);
-  const Options options = registry::complete(entry.component(), choice.set);
-  registry::require_used(entry.component(), options);
-  return make_component<Interface>(entry, options, record);
-}
-
-/// A missing plugin is no usage error here: the card is right and the installation is incomplete.
-registry::Entry find_recorded(const registry::Registry& plugins, uint32_t kind, const CardComponent& recorded,
-                              const std::string& card) {
-  try {
-    return plugins.find(kind, recorded.plugin + "/" + recorded.component);
-  } catch (const UsageError& error) {
-    const bool installed = std::ranges::any_of(plugins.plugins(), [&](const auto& plugin) {
-      return plugin->usable() && plugin->manifest.id == recorded.plugin;
-    });
-    if (installed)
-      throw PluginError("the card \"" + card + "\" was made with " + recorded.plugin + " " +
-                        recorded.plugin_version + ": " + error.what());
-    throw PluginError(
-        "the card \"" + card + "\" needs the plugin \"" + recorded.plugin + "\" (" + recorded.plugin_version +
-        "): " + error.what() +
-        " Install it with `cuecard plugin install`, or name the folder of its library and sidecar with "
-        "--plugin-path.");
-  }
-}
-
-/// The component that a card names. The card's options are checked against those that this version of the
-/// component declares: a missing one takes its default, one that is no longer declared is a DataError.
-template <class Interface>
-std::shared_ptr<Interface> make_recorded(const registry::Registry& plugins, uint32_t kind,
-                                         const CardComponent& recorded, const std::string& card,
-                                         CardComponent& record) {
-  const registry::Entry entry = find_recorded(plugins, kind, recorded, card);
-  Options options;
-  try {
-    options = registry::complete(entry.component(), registry::as_text(entry.component(), recorded.options));
-  } catch (const UsageError& error) {
-    const std::string& installed = entry.plugin->manifest.version;
-    throw DataError("the card \"" + card + "\"" +
-                    (installed == recorded.plugin_version
-                         ? ""
-                         : " was made with " + recorded.plugin + " " + recorded.plugin_version + ", and " +
-                               installed + " is installed") +
-                    ": " + error.what());
-  }
-  return make_component<Interface>(entry, options, record);
-}
-
-/// Contents of the files and cards that a component's options name, by option.
-struct NamedByOptions {
-  std::map<std::string, std::string> files;
-  std::map<std::string, ComponentState> cards;
-};
-
-constexpr std::size_t largest_option_file = std::size_t{64} << 20;
-
-/// Calls `read(name, path)` for each option of type `type` that is not empty; errors name the option.
-template <class Read>
-void for_each_named(const registry::Entry& entry, const Options& options, uint32_t type, Read&& read) {
-  for (const OptionInfo& option : entry.component().options) {
-    if (option.type != type || options.text(option.name).empty())
-      continue;
-    try {
-      read(option.name, options.text(option.name));
-    } catch (const DataError& error) {
-      throw DataError("the option \"" + option.name + "\" of \"" + entry.component().name +
-                      "\": " + error.what());
-    }
-  }
-}
-
-NamedByOptions named_by(const registry::Registry& plugins, uint32_t kind, const CardComponent& component,
-                        const Model& model) {
-  const registry::Entry entry = plugins.find(kind, component.plugin + "/" + component.component);
-  NamedByOptions named;
-  for_each_named(entry, component.options, CUECARD_FILE,
-                 [&](const std::string& option, const std::string& path) {
-                   named.files[option] = read_text(path, largest_option_file);
-                 });
-  for_each_named(entry, component.options, CUECARD_CARD,
-                 [&](const std::string& option, const std::string& path) {
-                   const Card card = read_card(path);
-                   check_identity(card, model.identity());
-                   named.cards[option] = card.tuner_state;
-                 });
-  return named;
-}
 
 /// The conditioning of a pipeline, for properties that do not depend on the batch. An input-dependent tuner
 /// gets an input of zeros.

@@ -1,4 +1,4 @@
-// The guards of core/engine/guarded.cpp are written by hand, and most virtual functions have a default: without
+// The guards of core/engine/guarded are written by hand, and most virtual functions have a default: without
 // an override in the guard the host would call that default instead of the plugin's function. So the headers
 // are compared with the source.
 #include <algorithm>
@@ -133,7 +133,6 @@ TEST_CASE("the comparison finds a forgotten function, also one of several overlo
 }
 
 TEST_CASE("every guard overrides every virtual function of its interface") {
-  const std::string guards = file_text("core/engine/guarded.cpp");
   for (const auto& [interface, header, known] : {std::array<std::string, 3>{"Backbone", "backbone", "forward"},
                                                  {"Template", "template", "render"},
                                                  {"Verbalizer", "verbalizer", "decide"},
@@ -141,7 +140,8 @@ TEST_CASE("every guard overrides every virtual function of its interface") {
     CAPTURE(interface);
     const std::string public_header = "sdk/include/cuecard/" + header + ".hpp";
     const Functions declared = virtual_functions(class_body(file_text(public_header), interface));
-    const Functions guarded = overrides(class_body(guards, "Guarded" + interface));
+    const Functions guarded = overrides(
+        class_body(file_text("core/engine/guarded/guarded_" + header + ".cpp"), "Guarded" + interface));
     REQUIRE(declared.contains(known));
     for (const auto& [function, count] : declared) {
       CAPTURE(function);
