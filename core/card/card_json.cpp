@@ -9,6 +9,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "card/card_fields.hpp"
 #include "data/json_object.hpp"
 #include "data/layout_json.hpp"
 #include "files/strict_json.hpp"
@@ -68,170 +69,10 @@ ordered_json data_json(const Card& card) {
 
 // From JSON to a card.
 
-/// Reads one object of the document: fields are taken by name and type, and none may remain.
-class Fields {
-public:
-  /// `where` is the path of the object's fields: "" at the top, else "training.".
-  Fields(const json& object, std::string origin, std::string where)
-      : object_(object), origin_(std::move(origin)), where_(std::move(where)) {
-    if (!object_.is_object())
-      throw DataError(origin_ + ": " +
-                      (where_.empty() ? "is" : "\"" + where_.substr(0, where_.size() - 1) + "\" is") +
-                      " not a JSON object.");
-  }
-
-  bool has(const std::string& name) const { return object_.contains(name); }
-
-  const json& get(const std::string& name) {
-    known_.insert(name);
-    const auto found = object_.find(name);
-    if (found == object_.end())
-      throw DataError(origin_ + ": lacks the field \"" + where_ + name + "\". The card may have been damaged.");
-    return *found;
-  }
-
-  Fields object(const std::string& name) { return {get(name), origin_, where_ + name + "."}; }
-
-  std::string text(const std::string& name) {
-    const json& value = get(name);
-    if (!value.is_string())
-      refuse(name, value, "a text");
-    return value.get<std::string>();
-  }
-
-  bool flag(const std::string& name) {
-    const json& value = get(name);
-    if (!value.is_boolean())
-      refuse(name, value, "true or false");
-    return value.get<bool>();
-  }
-
-  int64_t whole(const std::string& name) {
-    const json& value = get(name);
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > uint64_t{1} << 62)
-      refuse(name, value, "a whole number that is not negative");
-    return value.get<int64_t>();
-  }
-
-  double number(const std::string& name) {
-    const json& value = get(name);
-    if (!value.is_number())
-      refuse(name, value, "a number");
-    return value.get<double>();
-  }
-
-  std::string sha256(const std::string& name) {
-    std::string value = text(name);
-    if (!value.empty() &&
-        (value.size() != 64 || value.find_first_not_of("0123456789abcdef") != std::string::npos))
-      refuse(name, value, "a SHA-256 in 64 hexadecimal digits");
-    return value;
-  }
-
-  std::string filled_text(const std::string& name) {
-    const std::string value = text(name);
-    if (value.empty())
-      refuse(name, value, "a text that is not empty");
-    return value;
-  }
-
-  std::vector<std::string> texts(const std::string& name) { return texts_of(name, get(name)); }
-
-  /// Texts that differ, such as the names of labels.
-  std::vector<std::string> names(const std::string& name) {
-    std::vector<std::string> found = texts(name);
-    for (std::size_t i = 0; i < found.size(); ++i)
-      if (std::find(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), found[i]) !=
-          found.begin() + static_cast<std::ptrdiff_t>(i))
-        refuse(indexed(name, i), found[i], "a name that the list doesn't have already");
-    return found;
-  }
-
-  std::vector<std::vector<std::string>> lists_of_texts(const std::string& name) {
-    const json& outer = list(name);
-    std::vector<std::vector<std::string>> lists;
-    for (std::size_t i = 0; i < outer.size(); ++i)
-      lists.push_back(texts_of(indexed(name, i), outer[i]));
-    return lists;
-  }
-
-  std::map<std::string, std::string> named_texts(const std::string& name) {
-    Fields fields = object(name);
-    std::map<std::string, std::string> texts;
-    for (const auto& [key, value] : get(name).items())
-      texts[key] = fields.text(key);
-    return texts;
-  }
-
-  const json& list(const std::string& name) {
-    const json& value = get(name);
-    if (!value.is_array())
-      refuse(name, value, "a list");
-    return value;
-  }
-
-  Options options(const std::string& name) {
-    Options options;
-    const json& object = get(name);
-    if (!object.is_object())
-      refuse(name, object, "an object");
-    for (const auto& [key, value] : object.items()) {
-      if (value.is_boolean())
-        options.set(key, value.get<bool>());
-      else if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
-        refuse(name + "." + key, value, "a number below 2^63");
-      else if (value.is_number_integer())
-        options.set(key, value.get<int64_t>());
-      else if (value.is_number_float())
-        options.set(key, value.get<double>());
-      else if (value.is_string())
-        options.set(key, value.get<std::string>());
-      else
-        refuse(name + "." + key, value, "true, false, a number or a text");
-    }
-    return options;
-  }
-
-  /// DataError if the object has a field that was not read.
-  void done() const {
-    for (const auto& [name, value] : object_.items())
-      if (known_.count(name) == 0)
-        throw DataError(origin_ + ": has the unknown field \"" + where_ + name.substr(0, 80) + "\"." +
-                        did_you_mean(name, {known_.begin(), known_.end()}));
-  }
-
-  [[noreturn]] void refuse(const std::string& name, const json& found, const std::string& expected) const {
-    const std::string text = found.is_structured() ? std::string("a ") + (found.is_array() ? "list" : "object")
-                                                   : found.dump().substr(0, 80);
-    throw DataError(origin_ + ": \"" + where_ + name + "\" is " + text + "; expected " + expected + ".");
-  }
-
-private:
-  static std::string indexed(const std::string& name, std::size_t item) {
-    return name + "[" + std::to_string(item) + "]";
-  }
-
-  std::vector<std::string> texts_of(const std::string& name, const json& value) const {
-    std::vector<std::string> texts;
-    if (!value.is_array())
-      refuse(name, value, "a list of texts");
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      if (!value[i].is_string())
-        refuse(indexed(name, i), value[i], "a text");
-      texts.push_back(value[i].get<std::string>());
-    }
-    return texts;
-  }
-
-  const json& object_;
-  std::string origin_, where_;
-  std::set<std::string> known_;
-};
-
-ModelIdentity read_identity(Fields fields) {
+ModelIdentity read_identity(CardFields fields) {
   ModelIdentity identity;
   identity.family = fields.text("family");
-  Fields sizes = fields.object("sizes");
+  CardFields sizes = fields.object("sizes");
   for (const auto& [key, value] : fields.get("sizes").items())
     identity.sizes[key] = sizes.whole(key);
   identity.weights_sha256 = fields.sha256("weights_sha256");
@@ -242,12 +83,12 @@ ModelIdentity read_identity(Fields fields) {
 }
 
 /// The caller reads the fields specific to the component's kind and then calls done().
-CardComponent read_component(Fields& fields) {
+CardComponent read_component(CardFields& fields) {
   return {fields.text("plugin"), fields.text("plugin_version"), fields.text("component"),
           fields.options("options")};
 }
 
-LengthLimit read_length(Fields fields, const std::string& strategy_key) {
+LengthLimit read_length(CardFields fields, const std::string& strategy_key) {
   LengthLimit length;
   length.max_length = fields.whole("max_length");
   const std::string name = fields.text(strategy_key);
@@ -259,7 +100,7 @@ LengthLimit read_length(Fields fields, const std::string& strategy_key) {
   return length;
 }
 
-CardTraining read_training(Fields fields) {
+CardTraining read_training(CardFields fields) {
   CardTraining training;
   training.steps = fields.whole("steps");
   training.best_step = fields.whole("best_step");
@@ -270,7 +111,7 @@ CardTraining read_training(Fields fields) {
   return training;
 }
 
-CardMetric read_metric(Fields fields) {
+CardMetric read_metric(CardFields fields) {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   CardMetric metric;
   metric.name = fields.text("name");
@@ -291,11 +132,11 @@ CardMetric read_metric(Fields fields) {
   return metric;
 }
 
-void read_data(Fields& fields, const std::string& origin, Card& card) {
+void read_data(CardFields& fields, const std::string& origin, Card& card) {
   std::vector<std::string> keys = layout_keys();
   keys.emplace_back("label_values");
   card.columns = layout_of_json(JsonObject(fields.get("data"), origin, "data", keys));
-  Fields data = fields.object("data");
+  CardFields data = fields.object("data");
   if (data.has("label_values"))
     card.label_values = data.lists_of_texts("label_values");
   if (!card.label_values.empty() && card.label_values.size() != card.labels.size())
@@ -361,7 +202,7 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
 
 Card parse_card(std::string_view text, const std::string& origin, std::string& tensors_sha256) {
   const json document = parse_json(text, origin, limits);
-  Fields fields(document, origin, "");
+  CardFields fields(document, origin, "");
   // Checked first, because another version may have other fields.
   const int64_t version = fields.whole("format_version");
   if (version < 1 || version > Card::format_version)
@@ -371,18 +212,18 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   card.name = fields.filled_text("name");
   card.created_by = fields.text("created_by");
   card.backbone = read_identity(fields.object("backbone"));
-  Fields template_fields = fields.object("template");
+  CardFields template_fields = fields.object("template");
   card.prompt_template = read_component(template_fields);
   card.template_source = template_fields.text("source");
   if (document["template"].contains("texts"))
     card.template_state.texts = template_fields.named_texts("texts");
   template_fields.done();
-  Fields verbalizer_fields = fields.object("verbalizer");
+  CardFields verbalizer_fields = fields.object("verbalizer");
   card.verbalizer = read_component(verbalizer_fields);
   card.label_words = verbalizer_fields.lists_of_texts("label_words");
   card.verbalizer_state.texts = verbalizer_fields.named_texts("texts");
   verbalizer_fields.done();
-  Fields tuner_fields = fields.object("tuner");
+  CardFields tuner_fields = fields.object("tuner");
   card.tuner = read_component(tuner_fields);
   card.tuner_state.texts = tuner_fields.named_texts("texts");
   tuner_fields.done();
