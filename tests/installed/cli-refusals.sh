@@ -55,8 +55,8 @@ expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task 
 # A misspelt field of the template.
 expect 3 'misspelt.json: the template uses the field "titel", which no training row has; did you mean "title"\? They have ' $learn --task misspelt.json --out no.card
 # A template that can't be parsed is one of a file.
-expect 2 '^cuecard: unclosed.json: .*template line 1, column 1: this "\{" is never closed' $learn --task unclosed.json --out no.card
-expect 2 '^cuecard: unclosed.json: .*this "\{" is never closed' render --task unclosed.json --model "$model" x
+expect 2 '^cuecard: unclosed.json: .*template line 1, column 8: found "I" after the name "title"' $learn --task unclosed.json --out no.card
+expect 2 '^cuecard: unclosed.json: .*found "I" after the name "title"' render --task unclosed.json --model "$model" x
 # Settings that contradict each other.
 # A card that is none is told before the model and the data are read.
 mkdir -p notes
