@@ -142,7 +142,7 @@ changed("nameless.card", lambda card: (card["labels"].clear(), card["verbalizer"
 changed("foreign.card", lambda card: card["tuner"].update(plugin="elsewhere", component="elsewhere"))
 header = json.dumps({"tuner.x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
 tensors = struct.pack("<Q", len(header)) + header + struct.pack("<f", float("inf"))
-changed("broken.card", lambda card: card["template"]["options"].update(text="{text It was"))
+changed("broken.card", lambda card: (card.update(name="broken"), card["template"].update(source="{text It was")))
 changed("unknown.card", lambda card: card["tuner"].update(component="elsewhere"))
 changed("infinite.card", lambda card: card.update(tensors_sha256=hashlib.sha256(tensors).hexdigest()))
 open("infinite.card/card.safetensors", "wb").write(tensors)
@@ -172,7 +172,7 @@ cuecard predict --quiet --card toy.card --model "$model" --data good.jsonl | cmp
 expect 3 'card "toy": verbalizer "manual" has no option "calibrat". Did you mean "calibrate"' $(with newer.card)
 expect 3 '"labels"' $(with nameless.card)
 expect 4 'card "toy" needs the plugin "elsewhere".*--plugin-path' $(with foreign.card)
-expect 2 '^cuecard: broken.card: .*template line 1, column 1: this "\{" is never closed' $(with broken.card) --card toy.card
+expect 2 '^cuecard: broken.card: .*template line 1, column 7: found "I" after the name "text"' $(with broken.card) --card toy.card
 expect 4 'plugin "manual", installed in version [0-9.]+, has no tuner "elsewhere"; it has ' $(with unknown.card)
 expect 3 'infinite.card/card.safetensors: .*infinite' $(with infinite.card)
 expect 2 'unknown flag --seed' $(with toy.card) --seed 1
