@@ -13,9 +13,8 @@ std::string dotted(uint32_t major, uint32_t minor) {
 }
 
 uint32_t known_version(uint32_t kind) {
-  // The versions happen to be equal today. NOLINTNEXTLINE(bugprone-branch-clone)
   switch (kind) {
-  case CUECARD_BACKBONE:
+  case CUECARD_BACKBONE: // NOLINT(bugprone-branch-clone): the versions happen to be equal today
     return CUECARD_BACKBONE_VERSION;
   case CUECARD_TEMPLATE:
     return CUECARD_TEMPLATE_VERSION;
