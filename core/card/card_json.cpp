@@ -10,6 +10,7 @@
 #include <cuecard/error.hpp>
 
 #include "card/card_fields.hpp"
+#include "card/position_conventions.hpp"
 #include "data/json_object.hpp"
 #include "data/layout_json.hpp"
 #include "files/strict_json.hpp"
@@ -22,8 +23,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 /// The values of `position_convention` that training writes; those of version 1 were others.
-constexpr std::string_view position_conventions[] = {"soft prompts and prefixes count as positions",
-                                                     "prefixes do not count as positions"};
+constexpr std::string_view position_conventions[] = {all_positions_count, prefixes_do_not_count};
 
 constexpr JsonLimits limits{.bytes = std::size_t{16} << 20, .depth = 16};
 

@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "card/position_conventions.hpp"
 #include "engine/checks/returned_values.hpp"
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
@@ -40,8 +41,8 @@ Conditioning condition_once(const TaskPipeline& pipeline, const Model& model) {
 const char* position_convention(const Conditioning& conditioning) {
   for (const Prefix& prefix : conditioning.prefixes)
     if (prefix.site != PrefixSite::cross && prefix.positions == 0)
-      return "prefixes do not count as positions";
-  return "soft prompts and prefixes count as positions";
+      return prefixes_do_not_count;
+  return all_positions_count;
 }
 
 void check_slots(const TaskPipeline& pipeline) {

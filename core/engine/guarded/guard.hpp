@@ -43,6 +43,12 @@ private:
   Component<Interface> inner_;
 };
 
+/// `state`, which a card can hold.
+inline ComponentState checked_state(ComponentState state) {
+  check_state(state);
+  return state;
+}
+
 /// The parameters of a tuner or verbalizer, which must be the same tensors at each call. `backbone`: null before `prepare`.
 template <class Trained>
 std::vector<ParameterGroup> checked_parameters(Trained& trained, const Backbone* backbone) {

@@ -77,11 +77,7 @@ public:
     guard("set_source", [&](Template& t) { t.set_source(source); });
   }
   ComponentState state() const override {
-    return guard("state", [](const Template& t) {
-      ComponentState state = t.state();
-      check_state(state);
-      return state;
-    });
+    return guard("state", [](const Template& t) { return checked_state(t.state()); });
   }
   void load_state(const ComponentState& state) override {
     guard("load_state", [&](Template& t) { t.load_state(state); });

@@ -105,11 +105,7 @@ public:
     return guard("parameters", [&](Verbalizer& v) { return checked_parameters(v, backbone_); });
   }
   ComponentState state() const override {
-    return guard("state", [](const Verbalizer& v) {
-      ComponentState state = v.state();
-      check_state(state);
-      return state;
-    });
+    return guard("state", [](const Verbalizer& v) { return checked_state(v.state()); });
   }
   void load_state(const ComponentState& state) override {
     guard("load_state", [&](Verbalizer& v) { v.load_state(state); });

@@ -112,6 +112,14 @@ void evaluate_all(TrainingEngine& engine, std::size_t tasks, bool alone, TrainRe
   }
 }
 
+/// The report and metrics of the evaluation at which states were kept, as those of the card of task `task`.
+void report_kept(TrainResult& result, std::size_t task) {
+  const KeptStates& kept = result.kept;
+  result.report.best_step = kept.step;
+  result.report.best_dev = kept.dev;
+  result.dev.at(task) = kept.tasks.size() == 1 ? kept.dev : NAN; // a mean is of no single task
+}
+
 /// Where `fit` failed after an evaluation, the result is the states of that evaluation. False if there are none that a card can do
 /// with: those of a search without a state are in the template or the label words, and it is not known which.
 bool fall_back(const TrainingEngine& engine, const std::string& failure, TrainResult& result) {
@@ -121,11 +129,11 @@ bool fall_back(const TrainingEngine& engine, const std::string& failure, TrainRe
     return false;
   result.fit_failed = true;
   result.report.steps = std::max(kept.step, engine.steps_done());
-  result.report.best_step = kept.step;
-  result.report.best_dev = kept.dev;
   result.report.settings = recorded(engine.settings());
   result.report.failure = registry::sentence_of(failure);
-  result.dev.assign(kept.tasks.size(), kept.tasks.size() == 1 ? kept.dev : NAN); // a mean is of no single task
+  result.dev.resize(kept.tasks.size());
+  for (std::size_t task = 0; task < kept.tasks.size(); ++task)
+    report_kept(result, task);
   return true;
 }
 
@@ -215,9 +223,7 @@ Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t 
     if (report.failure.empty())
       report.failure =
           "what was learned could not be saved after training: " + registry::sentence_of(error.what());
-    report.best_step = kept.step;
-    report.best_dev = kept.dev;
-    result.dev.at(task) = kept.tasks.size() == 1 ? kept.dev : NAN; // a mean is of no single task
+    report_kept(result, task);
     return to_card(pipeline, model, kept.tasks.at(task));
   }
 }
