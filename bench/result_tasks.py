@@ -75,7 +75,7 @@ def agnews_full(data: Path, to: Path) -> dict:
     return {**agnews(data, to), "split": {"dev": 0.05, "seed": 1}, "max_length": 160}
 
 
-# FewGLUE: 32 training rows, 32 development rows -----------------------------------------------------------------------------
+# FewGLUE: 32 training examples, 32 development examples -----------------------------------------------------------------------------
 
 FEWGLUE = {
     "BoolQ": (["passage", "question"], '{passage}\nQuestion: {question}?\nAnswer (yes or no):{"mask"}', {"yes": True, "no": False}),
@@ -150,7 +150,7 @@ def e2e(data: Path, to: Path) -> dict:
     }
 
 
-# Facts: three fifths of a relation's rows for training, of which a fifth for development ------------------------------------
+# Facts: three fifths of a relation's examples for training, of which a fifth for development ------------------------------------
 
 RELATIONS = {
     "P17": "{sub_label} is located in the country of",

@@ -34,7 +34,7 @@ class Bench:
         name, train, held_out = texts.training_and_held_out(256, arguments.rows, seed=0)
         self.machine = Machine(self.cuecard)
         print(f"processor: {self.machine.described()}")
-        print(f"text: {name}, {len(train)} training rows, {len(held_out)} held-out rows; {self.threads} threads; "
+        print(f"text: {name}, {len(train)} training examples, {len(held_out)} held-out examples; {self.threads} threads; "
               f"load before the start {os.getloadavg()[0]:.1f} (above 0.3 the times mean little)")
         self.train = texts.write(train, self.home / "train.jsonl")
         self.few = texts.write(train[:16], self.home / "train-16.jsonl")
@@ -224,7 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12, help="training steps of a round (default: 12)")
-    parser.add_argument("--rows", type=int, default=600, help="held-out rows (default: 600)")
+    parser.add_argument("--rows", type=int, default=600, help="held-out examples (default: 600)")
     parser.add_argument("--cards", type=int, default=1000, help="most cards of the part `serving` (default: 1000)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", type=Path, default=program.DEFAULT)

@@ -31,7 +31,7 @@ while True:
     wait *= 2  # the first one had not ended
     assert wait < 60, said
 
-# It is the best of them on the development rows.
+# It is the best of them on the development examples.
 words()
 runs = []
 for seed in range(int(kept[1])):

@@ -125,7 +125,7 @@ Path("toy.json").write_text(json.dumps({"name": "toy", "data": {"train": "train.
 broken = folder("broken", with_number(float("nan")))
 trained = subprocess.run(["cuecard", "train", "--task", "toy.json", "--model", str(broken), "--tuner", "manual", "--out", "toy.card", "--quiet"],
                          capture_output=True, text=True)
-assert trained.returncode == 0, trained.stderr  # nothing is computed without development rows
+assert trained.returncode == 0, trained.stderr  # nothing is computed without development examples
 asked = subprocess.run(["cuecard", "predict", "--card", "toy.card", "--model", str(broken), "--quiet", "good film"], capture_output=True, text=True)
 assert asked.returncode == 3 and re.search('"model.norm.weight" holds NaN', asked.stderr) and not asked.stdout, asked
 written = subprocess.run(["cuecard", "generate", "--model", str(broken), "--quiet", "--max-new-tokens", "3", "good film"], capture_output=True, text=True)

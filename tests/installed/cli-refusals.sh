@@ -53,7 +53,7 @@ expect 3 '"labels"' $learn --task unnamed.json --out no.card
 expect 3 'unlabelled.json: the key "data.label" is missing' $learn --task unlabelled.json --out no.card
 expect 3 'words.json: "data.label" is a list of labels.*"manual"' $learn --task words.json --out no.card
 # A misspelt field of the template.
-expect 3 'misspelt.json: the template uses the field "titel", which no training row has; did you mean "title"\? They have ' $learn --task misspelt.json --out no.card
+expect 3 'misspelt.json: the template uses the field "titel", which no training example has; did you mean "title"\? They have ' $learn --task misspelt.json --out no.card
 # A template that can't be parsed is one of a file.
 expect 2 '^cuecard: unclosed.json: .*template line 1, column 8: found "I" after the name "title"' $learn --task unclosed.json --out no.card
 expect 2 '^cuecard: unclosed.json: .*found "I" after the name "title"' render --task unclosed.json --model "$model" x

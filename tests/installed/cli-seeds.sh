@@ -5,7 +5,7 @@ source "$SOURCE/tests/installed/toy_task"
 learn() { run train --model "$llama" --tuner prompt-tuning --threads 1 --json "$@"; }
 fit=(--lr 0.1 --steps 12 --evaluate-every 4)
 
-# Each seed gives the same run as alone; the best one on the development rows is kept.
+# Each seed gives the same run as alone; the best one on the development examples is kept.
 for seed in 4 5 6; do
   learn --task toy.json --set length=4 "${fit[@]}" --seed $seed --out alone-$seed.card
 done >alone.json

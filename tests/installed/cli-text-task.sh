@@ -1,6 +1,6 @@
 # requires: llama manual prompt-tuning prefix-tuning text
 # labels: learning
-# A task whose answers are texts, several per input: trained, evaluated on development rows and by `eval`.
+# A task whose answers are texts, several per input: trained, evaluated on development examples and by `eval`.
 model=$SOURCE/tests/golden/models/llama-tied
 run() { cuecard "$@" --quiet; }
 cat >train.csv <<'CSV'

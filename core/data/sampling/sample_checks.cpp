@@ -32,18 +32,19 @@ void require_both_parts(const TaskFile& task, const std::vector<Example>& train,
   if (!train.empty() && !dev.empty())
     return;
   throw DataError(
-      file_of(task) + ": \"split.dev\" of " + nlohmann::json(task.split.dev).dump() + " leaves no rows for " +
-      (dev.empty() ? "development" : "training") + ": of the " + std::to_string(train.size() + dev.size()) +
-      " training rows, those with the same text stay together; give another share, or a file \"data.dev\".");
+      file_of(task) + ": \"split.dev\" of " + nlohmann::json(task.split.dev).dump() +
+      " leaves no examples for " + (dev.empty() ? "development" : "training") + ": of the " +
+      std::to_string(train.size() + dev.size()) +
+      " training examples, those with the same text stay together; give another share, or a file \"data.dev\".");
 }
 
 std::string sample_shortage(const TaskFile& task, const std::vector<int64_t>& labels, const SampleSize& size,
-                            const std::string& key, const std::string& rows) {
+                            const std::string& key, const std::string& which) {
   if (size.total > 0)
     return size.total <= std::ssize(labels)
                ? ""
                : file_of(task) + ": \"" + key + ".total\" is " + std::to_string(size.total) +
-                     ", and there are only " + std::to_string(labels.size()) + " " + rows +
+                     ", and there are only " + std::to_string(labels.size()) + " " + which +
                      "; all of them are taken.";
   std::map<int64_t, int64_t> count;
   if (std::all_of(labels.begin(), labels.end(), [](int64_t label) { return label < 0; }))
@@ -60,7 +61,7 @@ std::string sample_shortage(const TaskFile& task, const std::vector<int64_t>& la
   if (few.empty())
     return "";
   return file_of(task) + ": \"" + key + ".per_label\" is " + std::to_string(size.per_label) + ", and of the " +
-         rows + " there are only " + few + (named > most_named ? ", ..." : "") + "; all of these are taken.";
+         which + " there are only " + few + (named > most_named ? ", ..." : "") + "; all of these are taken.";
 }
 
 std::string missing_labels(const TaskFile& task, const std::vector<Example>& train) {
@@ -78,9 +79,9 @@ std::string missing_labels(const TaskFile& task, const std::vector<Example>& tra
   if (count.empty() || task.labels.empty())
     return "";
   if (count.size() == 1 && !task.layout.multi_label) // an example may have the one or not
-    throw DataError(file_of(task) + ": all training rows have the label " +
+    throw DataError(file_of(task) + ": all training examples have the label " +
                     name_of(task, count.begin()->first) +
-                    ", so there is nothing to tell apart; give rows with other labels, too.");
+                    ", so there is nothing to tell apart; give examples with other labels, too.");
   std::string missing;
   std::size_t named = 0;
   for (int64_t label = 0; label < std::ssize(task.labels); ++label)
@@ -88,7 +89,7 @@ std::string missing_labels(const TaskFile& task, const std::vector<Example>& tra
       missing += (missing.empty() ? "" : ", ") + name_of(task, label);
   if (missing.empty())
     return "";
-  return file_of(task) + ": no training row has the " + (named == 1 ? "label " : "labels ") + missing +
+  return file_of(task) + ": no training example has the " + (named == 1 ? "label " : "labels ") + missing +
          (named > most_named ? ", ..." : "") + ", so the card won't learn " + (named == 1 ? "it." : "them.");
 }
 

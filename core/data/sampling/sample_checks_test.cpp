@@ -46,9 +46,9 @@ TEST_CASE("a split that leaves a part empty is reported") {
   REQUIRE(parts[1].empty());
   CHECK(
       refusal([&] { require_both_parts(task_of({}), examples, {}); }) ==
-      "task.json: \"split.dev\" of 0.2 leaves no rows for development: of the 20 training rows, those with the same "
+      "task.json: \"split.dev\" of 0.2 leaves no examples for development: of the 20 training examples, those with the same "
       "text stay together; give another share, or a file \"data.dev\".");
-  CHECK(refusal([&] { require_both_parts(task_of({}), {}, examples); }).find("no rows for training") !=
+  CHECK(refusal([&] { require_both_parts(task_of({}), {}, examples); }).find("no examples for training") !=
         std::string::npos);
   CHECK(refusal([&] { require_both_parts(task_of({}), examples, examples); }) == "");
 }
@@ -57,27 +57,27 @@ TEST_CASE("samples that can't be drawn are reported with what there is") {
   const TaskFile task = task_of({"no", "yes", "maybe"});
   const std::vector<int64_t> labels{0, 0, 0, 1, 1};
   CHECK(
-      sample_shortage(task, labels, {3, 0}, "few_shot", "training rows") ==
-      "task.json: \"few_shot.per_label\" is 3, and of the training rows there are only 2 of \"yes\", 0 of \"maybe\"; "
+      sample_shortage(task, labels, {3, 0}, "few_shot", "training examples") ==
+      "task.json: \"few_shot.per_label\" is 3, and of the training examples there are only 2 of \"yes\", 0 of \"maybe\"; "
       "all of these are taken.");
-  CHECK(sample_shortage(task_of({"no", "yes"}), labels, {2, 0}, "few_shot", "training rows") == "");
-  CHECK(sample_shortage(task, {-1, -1}, {3, 0}, "few_shot", "training rows") == ""); // labels of words
-  CHECK(sample_shortage(task, labels, {0, 5}, "few_shot", "training rows") == "");
+  CHECK(sample_shortage(task_of({"no", "yes"}), labels, {2, 0}, "few_shot", "training examples") == "");
+  CHECK(sample_shortage(task, {-1, -1}, {3, 0}, "few_shot", "training examples") == ""); // labels of words
+  CHECK(sample_shortage(task, labels, {0, 5}, "few_shot", "training examples") == "");
   CHECK(
-      sample_shortage(task, labels, {0, 6}, "few_shot.dev", "development rows") ==
-      "task.json: \"few_shot.dev.total\" is 6, and there are only 5 development rows; all of them are taken.");
+      sample_shortage(task, labels, {0, 6}, "few_shot.dev", "development examples") ==
+      "task.json: \"few_shot.dev.total\" is 6, and there are only 5 development examples; all of them are taken.");
 }
 
-TEST_CASE("labels that no training row has are reported, and a single label is an error") {
+TEST_CASE("labels that no training example has are reported, and a single label is an error") {
   const TaskFile task = task_of({"no", "yes", "maybe"});
   CHECK(missing_labels(task, labelled({0, 1, 2})) == "");
   CHECK(missing_labels(task, labelled({0, 1})) ==
-        "task.json: no training row has the label \"maybe\", so the card won't learn it.");
+        "task.json: no training example has the label \"maybe\", so the card won't learn it.");
   CHECK(
       refusal([&] {
         missing_labels(task, labelled({1, 1}));
       }) ==
-      "task.json: all training rows have the label \"yes\", so there is nothing to tell apart; give rows with other "
+      "task.json: all training examples have the label \"yes\", so there is nothing to tell apart; give examples with other "
       "labels, too.");
   std::vector<Example> words(1);
   words[0].word_labels = {0, 1, -1};
@@ -91,5 +91,5 @@ TEST_CASE("of several labels per example those that never occur are named, and o
   std::vector<Example> train(2);
   train[0].label_set = std::vector<int64_t>{0};
   train[1].label_set.emplace();
-  CHECK(missing_labels(task, train).find("no training row has the label \"oil\"") != std::string::npos);
+  CHECK(missing_labels(task, train).find("no training example has the label \"oil\"") != std::string::npos);
 }

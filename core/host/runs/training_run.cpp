@@ -179,7 +179,7 @@ FitRequest requested(const Values& values) {
   return request;
 }
 
-/// DataError for a field of the template that no training row has, which is usually a misspelling.
+/// DataError for a field of the template that no training example has, which is usually a misspelling.
 void require_fields(const TrainingTask& task, const TaskPipeline& pipeline) {
   const std::vector<Example>& rows = task.rows.train;
   for (const std::string& field :
@@ -202,7 +202,7 @@ void require_fields(const TrainingTask& task, const TaskPipeline& pipeline) {
     const std::string near = name.size() < 3 ? "" : nearest(name, known); // any two letters would match
     throw DataError(
         task.file.file.string() + ": the template uses the " + (meta ? "side data \"" : "field \"") + name +
-        "\", which no training row has" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
+        "\", which no training example has" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
         (near.empty() ? "; they have " + (list.empty() ? "none" : list) + "." : " They have " + list + "."));
   }
 }

@@ -59,18 +59,18 @@ void take_few_shot(const TaskFile& task, TaskRows& rows) {
   if (!task.few_shot)
     return;
   const TaskFewShot& few = *task.few_shot;
-  warn(sample_shortage(task, labels_of(rows.train), few.train, "few_shot", "training rows"));
+  warn(sample_shortage(task, labels_of(rows.train), few.train, "few_shot", "training examples"));
   if (few.dev && rows.dev.empty()) {
     const FewShot both = sample_with_dev(labels_of(rows.train), few.train, *few.dev, few.seed);
     if (both.dev.empty())
       throw DataError(task.file.string() + ": \"few_shot\" takes all " + std::to_string(rows.train.size()) +
-                      " training rows and leaves none for \"few_shot.dev\"; ask for fewer, or give a file "
+                      " training examples and leaves none for \"few_shot.dev\"; ask for fewer, or give a file "
                       "\"data.dev\".");
     std::vector<int64_t> left = labels_of(rows.train);
     for (const std::size_t index : both.train)
       left[index] = taken;
     std::erase(left, taken);
-    warn(sample_shortage(task, left, *few.dev, "few_shot.dev", "rows that are left for development"));
+    warn(sample_shortage(task, left, *few.dev, "few_shot.dev", "examples left for development"));
     rows.dev = picked(rows.train, both.dev);
     rows.train = picked(rows.train, both.train);
     take_report(rows);
@@ -79,7 +79,7 @@ void take_few_shot(const TaskFile& task, TaskRows& rows) {
   rows.train = picked(rows.train, sample(labels_of(rows.train), few.train, few.seed));
   if (!few.dev)
     return;
-  warn(sample_shortage(task, labels_of(rows.dev), *few.dev, "few_shot.dev", "development rows"));
+  warn(sample_shortage(task, labels_of(rows.dev), *few.dev, "few_shot.dev", "development examples"));
   rows.dev = picked(rows.dev, sample(labels_of(rows.dev), *few.dev, few.seed));
 }
 

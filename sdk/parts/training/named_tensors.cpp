@@ -29,7 +29,8 @@ void copy_state(const NamedTensors& tensors, const ComponentState& state, const 
     const auto found = state.tensors.find(name);
     if (found == state.tensors.end() || found->second.sizes() != tensor.sizes())
       throw DataError("the card's " + misfit + ": expected a tensor \"" + name + "\" of " + sizes_of(tensor) +
-                      ".");
+                      ", found " +
+                      (found == state.tensors.end() ? "none" : "one of " + sizes_of(found->second)) + ".");
     if (!found->second.is_floating_point())
       throw DataError(
           "the card's tensor \"" + name +

@@ -13,7 +13,12 @@ TEST_CASE("a state that fits is copied, and one that doesn't leaves all tensors 
 
   ComponentState state{{{"a", at::ones({2, 3})}}};
   CHECK_THROWS_WITH_AS(copy_state(tensors, state, "prompts don't fit"),
-                       "the card's prompts don't fit: expected a tensor \"b\" of 4.", DataError);
+                       "the card's prompts don't fit: expected a tensor \"b\" of 4, found none.", DataError);
+  CHECK(untouched());
+  state.tensors["b"] = at::ones({4, 2});
+  CHECK_THROWS_WITH_AS(copy_state(tensors, state, "prompts don't fit"),
+                       "the card's prompts don't fit: expected a tensor \"b\" of 4, found one of 4 x 2.",
+                       DataError);
   CHECK(untouched());
   state.tensors["b"] = at::ones({4}, at::kLong);
   CHECK_THROWS_AS(copy_state(tensors, state, "prompts don't fit"), DataError);

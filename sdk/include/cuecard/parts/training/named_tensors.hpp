@@ -29,7 +29,7 @@ CUECARD_API ComponentState state_of(const NamedTensors& tensors);
 /// `misfit` is the part of the message between "the card's" and the colon, a noun with its verb in lower case and without a full stop: with
 /// "soft prompt doesn't fit" and a tensor `prompt` of 20 x 64, the message is
 ///
-///     the card's soft prompt doesn't fit: expected a tensor "prompt" of 20 x 64.
+///     the card's soft prompt doesn't fit: expected a tensor "prompt" of 20 x 64, found one of 10 x 64.
 CUECARD_API void copy_state(const NamedTensors& tensors, const ComponentState& state,
                             const std::string& misfit);
 
