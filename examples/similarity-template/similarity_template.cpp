@@ -49,7 +49,9 @@ void SimilarityTemplate::prepare(const cuecard::TemplateTarget& target) {
   GrammarTemplate::prepare(target);
   vocabulary_ = &target.vocabulary;
   layout_ = target.layout;
-  if (const auto file = target.files.find("demonstrations"); file != target.files.end())
+  // Without the option its text is empty: the table is the card's, then.
+  const auto file = target.files.find("demonstrations");
+  if (file != target.files.end() && !file->second.empty())
     table_ = file->second;
   show(table_); // again, because the template's text may have changed
 }

@@ -174,6 +174,12 @@ PRINTED_BY = {
         SERVE + "curl --fail --silent http://127.0.0.1:$port/v1/predict --data "
         """'{"card": "sentiment", "rows": ["A quiet, tender film.", "Two hours of noise."]}'""" + END,
     ),
+    ("docs/serving.md", "cuecard: POST"): (
+        "form",
+        SERVE + "curl --fail --silent http://127.0.0.1:$port/v1/predict --data "
+        """'{"card": "sentiment", "rows": ["A quiet, tender film.", "Two hours of noise."]}' >answered""" + END + "\n"
+        "sed -n '/POST/s/request_id=[0-9a-f]\\{32\\}$/request_id=7f4a91c2e0b85d36a1f0c9d2b4e6a873/p' told 2>&1",
+    ),
     ("docs/task-files.md", 'cuecard: sst2.json: unknown key "data.feilds"'): (
         "same",
         "mkdir wrong && sed 's/\"fields\"/\"feilds\"/' sst2.json >wrong/sst2.json && cd wrong\n"
