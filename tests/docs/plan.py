@@ -37,9 +37,11 @@ def with_words(tasks: dict[str, tuple], *words: str) -> dict[str, tuple]:
 
 # A server on a free port, whose number is $port, for the commands between these two.
 SERVE = """mkdir -p cards
+: >told # that of an earlier server says another port
 cuecard train --task sentiment.json --model MODEL --tuner prompt-tuning --out cards/sentiment >trained
 ~/cuecard/bin/cuecard serve --model MODEL --cards cards --listen 127.0.0.1:0 2>told &
 server=$!
+trap 'kill $server 2>/dev/null || :' EXIT # when a command fails, too
 until grep -q ready: told; do kill -0 $server; sleep 0.1; done
 port=$(sed -n 's/.*listening on .*:\\([0-9]*\\)\\.$/\\1/p' told)
 """
