@@ -16,8 +16,8 @@
 namespace cuecard {
 
 /// The outputs OutputRequest::Kind::logits, log_probs and target_log_probs, with their shapes: `states` is args.hidden after the head's
-/// transform, `head` the output embeddings. With a `cap` above 0 logits are cap * tanh(logit / cap) (Gemma Team 2024, "Gemma 2", section
-/// 2). Error for an undefined head, and for other kinds, which backbone `family` lacks.
+/// transform, `head` the output embeddings. With a `cap` above 0 logits are cap * tanh(logit / cap) (Gemma Team 2024, "Gemma 2",
+/// section 2). Error for an undefined head, and for other kinds, which backbone `family` lacks.
 CUECARD_API at::Tensor project_to_vocabulary(const at::Tensor& states, const at::Tensor& head,
                                              const at::Tensor& bias, const ProjectArgs& args,
                                              const std::string& family, double cap = 0);
