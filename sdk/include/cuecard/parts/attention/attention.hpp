@@ -119,7 +119,7 @@ struct AttentionOptions {
 /// [Q, H, D], in the query's dtype (float32, float64, bfloat16 or float16) and on its device. `sources[0]` holds the own tokens; there are
 /// one to three sources, all in that dtype and on that device. Differentiable in the query and all sources, and in the bias table if that
 /// requires a gradient (`padded` only, which `automatic` then selects). Sums over sequences have a fixed order, so results repeat bit for
-/// bit.
+/// bit, except for the gradients of `variable_length`.
 ///
 /// Error for another number of sources, for a bias where queries have no own tokens in `sources[0]` (cross-attention), and, with the
 /// reason, for a call that `variable_length` doesn't support. Shapes, dtypes and indices must match: `packed` checks none of them, the

@@ -51,10 +51,10 @@ CUECARD_API LabelWords read_label_words(const VerbalizerTarget& target, const st
 /// The checks of `read_label_words` that do not depend on words.
 CUECARD_API void require_labels_and_head(const VerbalizerTarget& target, const std::string& verbalizer);
 
-/// A label's first word as the task file has it, or the label's name where it has none.
+/// The first word of label `label`, 0 to the number of labels - 1, as the task file has it, or the label's name where it has none.
 CUECARD_API const std::string& first_word(const VerbalizerTarget& target, std::size_t label);
 
-/// The text of each label's first word.
+/// The text of each label's first word; each label has one.
 CUECARD_API std::vector<std::string> first_texts(const LabelWords& words);
 
 /// Entry `label` of `texts`. DataError when the task has no such label.
