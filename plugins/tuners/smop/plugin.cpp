@@ -11,7 +11,7 @@ constexpr cuecard_option_v1 options[] = {
                             "the authors' command: 5"),
     cuecard::text_option("noise", "multiplicative", "multiplicative|additive|none",
                          "Gaussian noise on the router's logits during training.",
-                         "Choi et al. 2023, section 2.3: scaled by the logits"),
+                         "the authors' README: scaled by the logits"),
     cuecard::needing("noise=multiplicative|additive",
                      cuecard::number_option("noise-deviation", "1", 0, 100, "Standard deviation of that noise.",
                                             "the authors' code: 1")),

@@ -89,7 +89,8 @@ struct ForwardArgs {
 struct ProjectArgs {
   const at::Tensor& hidden; ///< [n, hidden], as returned by `forward`
   const OutputRequest& request;
-  at::Tensor targets = {}; ///< [n] int64 token ids, for target_log_probs; entries of -1 give 0
+  /// [n] int64 token ids on the same device, for target_log_probs. An entry of -1 is no target; its output is unspecified.
+  at::Tensor targets = {};
 };
 
 /// The two matrices with one row per token of the vocabulary.
@@ -106,14 +107,15 @@ class CUECARD_API Backbone {
 public:
   virtual ~Backbone() = default;
 
-  /// Sizes and capabilities, as `describe` gives them, except what only the weights tell (has_lm_head, has_pooler). Constant; valid as long as
-  /// the backbone.
+  /// Sizes and capabilities, as `describe` gives them, except what only the weights tell (has_lm_head, has_pooler). Constant; valid as long
+  /// as the backbone.
   virtual const BackboneShape& shape() const = 0;
   /// The device of the weights. Batches and trained tensors must be on it.
   virtual at::Device device() const = 0;
 
-  /// Rows `ids` of a table as float32 [n, width] on the backbone's device. `ids` is [n] int64 on it, each 0 to
-  /// BackboneShape::vocabulary - 1. The input table holds the word embeddings, the output table the weights of the vocabulary head.
+  /// Rows `ids` of a table as float32 [n, width] on the backbone's device. `ids` is [n] int64 on it, each at least 0 and below
+  /// BackboneShape::vocabulary. The input table holds the word embeddings, the output table the weights of the vocabulary head: an error in
+  /// a model without one, here and in `token_dot_products`.
   virtual at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const = 0;
   /// `vectors` [n, width] float32 times every row of a table: [n, vocabulary] float32, both on the backbone's device. The table is not
   /// copied.

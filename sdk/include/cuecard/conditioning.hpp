@@ -79,15 +79,16 @@ CUECARD_API std::string parts_of(const Conditioning& conditioning);
 /// tests, where a Conditioning converts to one that applies to every card.
 struct CUECARD_API BatchConditioning {
   BatchConditioning() = default;
-  /// Applies `all` to every sequence of a batch, whatever its card.
+  /// Applies `all` to every sequence of a batch, whatever its card. Embeddings [inputs, slots, width] become [inputs * slots, width].
   BatchConditioning(Conditioning all); // NOLINT(google-explicit-constructor)
 
-  at::Tensor embeddings;      ///< [slots of all cards and inputs, embedding width], indexed by Side::soft_slots
-  at::Tensor late_embeddings; ///< [slots of all cards and inputs, hidden], indexed by LateTokens::slots
+  /// [slots of all cards and inputs, embedding width] float32, indexed by Side::soft_slots.
+  at::Tensor embeddings;
+  at::Tensor late_embeddings; ///< [slots of all cards and inputs, hidden] float32, indexed by LateTokens::slots
   std::vector<Prefix> prefixes;
   std::vector<LowRankUpdate> low_rank;
   std::vector<Rescaling> rescalings;
-  at::Tensor triggers;
+  at::Tensor triggers; ///< Conditioning::triggers, indexed by Side::trigger_slots; only in batches of one card
   /// The card that each entry of `prefixes`, `low_rank` and `rescalings` belongs to; -1: every card.
   std::vector<int64_t> prefix_cards, low_rank_cards, rescaling_cards;
   Pass pass = {}; ///< of the forward pass: dropout of low-rank updates

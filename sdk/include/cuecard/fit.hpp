@@ -1,4 +1,4 @@
-/// Training settings, as requested and as used, and the report of a run.
+/// Training settings, as requested and as used, and the report of a run. Functions of this file may be called from several threads at once.
 #pragma once
 
 #include <cmath>

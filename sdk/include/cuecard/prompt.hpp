@@ -35,9 +35,9 @@ struct Piece {
   bool shortenable = false;
   /// Bytes at the beginning of `text` that are not the field's own (the leading space).
   int32_t lead = 0;
-  /// For `soft`: the first layer that sees this token (Liu et al. 2022, "Late Prompt Tuning", section 3), counted from 0 and below the
-  /// model's number of layers; 0: it is part of the input. Late soft tokens must come first in Prompt::prepended, all with the same layer,
-  /// and take up no positions.
+  /// For `soft`: the first layer that sees this token (Liu et al. 2022, "Late Prompt Tuning", and its published code), counted from 0 and
+  /// below the model's number of layers; 0: it is part of the input. Late soft tokens must come first in Prompt::prepended, all with the
+  /// same layer, and take up no positions.
   int64_t first_layer = 0;
 
   /// Text of the template. Special tokens that it spells out become those tokens.
@@ -58,8 +58,8 @@ struct Piece {
   static Piece trigger_slot(int64_t slot) { return of(Kind::trigger, {}, slot); }
   /// One token of the vocabulary by name. The names `mask`, `eos`, `bos`, `sep`, `cls` and `pad` stand for the model's token of that role
   /// (SpecialTokens); any other is looked up as the vocabulary spells it (Vocabulary::id), such as `<extra_id_0>`. That includes ordinary
-  /// tokens: `Ġgreat` is that one token, and no text is tokenized. A name that the vocabulary does not have, or a role that the model has no
-  /// token for, is a DataError when the prompt is tokenized; if Tuner::edit placed it, a failure of the plugin.
+  /// tokens: `Ġgreat` is that one token, and no text is tokenized. A name that the vocabulary does not have, or a role that the model has
+  /// no token for, is a DataError when the prompt is tokenized; if Tuner::edit placed it, a failure of the plugin.
   static Piece special_token(std::string marker) { return of(Kind::special, std::move(marker)); }
 
 private:

@@ -138,8 +138,8 @@ public:
   /// 2022, "ProtoVerb"), thresholds. Called once before the tuner is trained and once after (VerbalizerFitArgs::moment).
   virtual void fit(const VerbalizerFitArgs&) {}
 
-  /// Scores from the model's outputs, float32 on the backbone's device, one per label and decision unless it gives answers, labels tokens or
-  /// generates. Differentiable. Must not wait for the device.
+  /// Scores from the model's outputs, float32 on the backbone's device, one per label and decision unless it gives answers, labels tokens
+  /// or generates. Differentiable. Must not wait for the device.
   virtual Scores score(const ScoreArgs& args) const = 0;
   /// Mean loss over the batch, a floating-point scalar on the backbone's device; must not wait for the device.
   virtual at::Tensor loss(const LossArgs& args) const = 0;
@@ -148,11 +148,11 @@ public:
   virtual double weight(const Batch& batch) const;
 
   /// One per example of the batch, in order. Default: softmax over each decision's scores and its argmax; several decisions of an
-  /// example are its words.
+  /// example are its words, and then there are no probabilities. Error for a decision without scores.
   virtual std::vector<Decision> decide(const DecideArgs& args) const;
 
-  /// The texts in the answer slots when the answer is label `label`, 0 to the number of labels - 1 (demonstrations, initialisation), one per
-  /// slot. DataError for another label; UsageError from a verbalizer without labels.
+  /// The texts in the answer slots when the answer is label `label`, 0 to the number of labels - 1 (demonstrations, initialisation), one
+  /// per slot. DataError for another label; UsageError from a verbalizer without labels.
   virtual std::vector<std::string> answer_text(int64_t label) const = 0;
   /// Set when predictions are texts that the model generates in the open slot; `decide` is not called then.
   virtual std::optional<GenerateSettings> generation() const { return std::nullopt; }

@@ -44,9 +44,9 @@ DecoderLayer DecoderBackbone::take_layer(const Weights& source, const std::strin
   };
   DecoderLayer layer;
   layer.before_attention = norm(family_.norms.before_attention, c.hidden);
-  layer.behind_attention = norm(family_.norms.behind_attention, c.hidden);
+  layer.after_attention = norm(family_.norms.after_attention, c.hidden);
   layer.before_feed_forward = norm(family_.norms.before_feed_forward, c.hidden);
-  layer.behind_feed_forward = norm(family_.norms.behind_feed_forward, c.hidden);
+  layer.after_feed_forward = norm(family_.norms.after_feed_forward, c.hidden);
   if (family_.fused) {
     layer.qkv = linear("self_attn.qkv_proj", own + 2 * shared, c.hidden, family_.input_bias);
   } else {

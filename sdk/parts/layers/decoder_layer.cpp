@@ -77,9 +77,9 @@ at::Tensor DecoderLayer::forward(const DecoderFamily& family, int64_t index, con
   const bool last = index + 1 == family.configuration.layers && pass.selects_tokens();
   const at::Tensor mixed = attend(family, index, family.norm(x, before_attention), angles, pass, last);
   const at::Tensor attended =
-      (last ? x.index_select(0, pass.selected_tokens()) : x) + family.norm(mixed, behind_attention);
+      (last ? x.index_select(0, pass.selected_tokens()) : x) + family.norm(mixed, after_attention);
   const at::Tensor fed = feed_forward(family, family.norm(attended, before_feed_forward), pass, last);
-  return attended + family.norm(fed, behind_feed_forward);
+  return attended + family.norm(fed, after_feed_forward);
 }
 
 at::Tensor DecoderLayer::attend(const DecoderFamily& family, int64_t index, const at::Tensor& x,

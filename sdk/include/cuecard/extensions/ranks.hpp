@@ -28,7 +28,7 @@ public:
   /// examples than ranks.
   virtual std::vector<Batch> rank_batches(int64_t task, int64_t step) = 0;
   /// The sum of `values`, [n] float32 on the CPU with the same n on every rank, over all ranks. Bitwise identical on all of them.
-  /// Waits for the slowest rank. Throws if another rank is lost.
+  /// Waits for the slowest rank. Error, with the reason, if another rank is lost.
   virtual at::Tensor sum(const at::Tensor& values) = 0;
   /// Copies the first rank's tensors into those of the other ranks, in place: the same number, shapes and dtypes on every rank, on any
   /// device. Waits and fails as `sum`.

@@ -1,4 +1,5 @@
-/// Seeded random numbers that are the same on every machine and with every library version. An object is not thread-safe.
+/// Seeded random numbers that are the same on every machine and with every library version. An object is not
+/// thread-safe; different objects may be used from different threads.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,7 @@ public:
   /// Streams of one seed are independent of each other; see `stream_id`.
   explicit Random(uint64_t seed, uint64_t stream = 0);
 
+  /// Uniform over all 64-bit numbers.
   uint64_t bits() { return generator_(); }
   /// Uniform in [0, 1).
   double uniform();

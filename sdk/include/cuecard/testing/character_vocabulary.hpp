@@ -1,4 +1,4 @@
-/// A vocabulary for tests: each byte of a text is its own token, special tokens begin at 256.
+/// A vocabulary for tests: each byte of a text is its own token, special tokens begin at 256. `?` is the unknown token.
 #pragma once
 
 #include <cuecard/vocabulary.hpp>

@@ -11,6 +11,7 @@
 
 namespace cuecard::testing {
 
+/// The values as an int64 tensor [n] on the CPU.
 inline at::Tensor long_tensor(std::vector<int64_t> values) {
   return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kLong).clone();
 }

@@ -20,7 +20,7 @@ public:
   bool has(std::string_view name) const override { return !absent_ || !absent_(name); }
   std::vector<std::string> names() const override { return {}; }
 
-  /// Normal with standard deviation 0.25; depends only on the seed and the name.
+  /// Normal with standard deviation 0.25, float32 on the CPU; depends only on the seed, the name and the shape. No name is an error.
   at::Tensor get(std::string_view name, at::IntArrayRef shape) const override {
     return Random(seed_, std::hash<std::string_view>{}(name)).normal_tensor(shape, 0.25);
   }

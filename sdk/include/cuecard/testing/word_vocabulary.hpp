@@ -1,4 +1,4 @@
-/// A vocabulary for tests of verbalizers: words between spaces, each of one or several given tokens.
+/// A vocabulary for tests of verbalizers: words between spaces, each of one or several given tokens. Any other word is the unknown token.
 #pragma once
 
 #include <map>

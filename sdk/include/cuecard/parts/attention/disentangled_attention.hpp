@@ -3,7 +3,11 @@
 /// Q are keys and queries of buckets.
 ///
 /// Keys before a sequence's own tokens are treated as tokens: P prefix keys are at the P positions before the first token, and have
-/// a distance to every token, and both terms.
+/// a distance to every token, and both terms. Every query attends to all keys of its sequence: AttentionLayout::causal and `window` are
+/// not read.
+///
+/// Q queries, H heads of size D; keys and values have H heads, too. Threads: functions of this file may be called from several threads at
+/// once, with different layouts.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +21,7 @@
 
 namespace cuecard {
 
-/// How distances i - j map to the rows of a table of `2 * span` relative embeddings, distance 0 at row `span`.
+/// How distances i - j, query minus key, map to the rows of a table of `2 * span` relative embeddings, distance 0 at row `span`.
 struct CUECARD_API DistanceBuckets {
   int64_t span = 0;
   int64_t max_distance = 0;
@@ -28,7 +32,7 @@ struct CUECARD_API DistanceBuckets {
   int64_t row(int64_t distance) const;
 };
 
-/// Keys and queries [R, H, D] of the rows that `rows_of` names; undefined: no such term.
+/// Keys and queries [R, H, D] of the R rows that `rows_of` names, floating-point, on the query's device; undefined: no such term.
 struct PositionTerms {
   at::Tensor key, query;
 };
@@ -38,11 +42,13 @@ struct RowRange {
   int64_t begin = 0, count = 0;
 };
 
-/// The rows that the distances in a layout use. Cached with the layout, on `device`.
+/// The rows that the distances in a layout use. Cached with the layout, on `device`: one layout goes with one `buckets` and one device.
 CUECARD_API RowRange rows_of(const AttentionLayout& layout, const DistanceBuckets& buckets, at::Device device);
 
-/// query [Q, H, D] -> [Q, H, D]. `terms_of(s)` returns the terms of sequence s of the layout, for the rows that `rows_of` returns
-/// for that layout. Differentiable in query, sources and terms. Half precision is computed in float64 (decision 023).
+/// query [Q, H, D] -> [Q, H, D], in its dtype and on its device; sources as in `attention`. `terms_of(s)` returns the terms of sequence s
+/// of the layout, for the rows that `rows_of` returns for that layout; it is called for sequences with queries only, in order, in the
+/// calling thread. Differentiable in query, sources and terms. Half precision is computed in float64 (decision 023). c10::Error
+/// (LibTorch's) for shapes that don't match; what `terms_of` throws reaches the caller.
 CUECARD_API at::Tensor disentangled_attention(const at::Tensor& query, const std::vector<KeyValues>& sources,
                                               const AttentionLayout& layout, double scale,
                                               const DistanceBuckets& buckets,

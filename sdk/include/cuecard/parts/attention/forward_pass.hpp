@@ -2,7 +2,8 @@
 /// and the updates that cards make to linear layers. A backbone creates one at the start of `forward` and passes it from layer to
 /// layer; an encoder-decoder creates one for the encoder, one for the decoder, and a `CrossPass` between them.
 ///
-/// T tokens of the side, A selected tokens, G key/value heads, D head size.
+/// T tokens of the side, A selected tokens, S sequences, G key/value heads, D head size. Hidden states, keys and values are in the weights'
+/// dtype; all tensors are on the backbone's device.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +24,20 @@ namespace cuecard {
 
 struct CacheSlots;
 
-/// One pass over one side.
+/// One pass over one side. Threads: used by one thread at a time, since `sources` writes to `args.cache_out` and `attention` to the
+/// layouts. Passes of different calls of `forward` are independent of each other if each has its own `cache_out`.
 class CUECARD_API ForwardPass {
 public:
-  /// For self-attention over `side` of args.batch, with the prefixes of `site`. `args` must outlive it.
+  /// For self-attention over `side` of args.batch, with the prefixes of `site`. `args` and `side` must outlive it. Adds the side's
+  /// sequences to `args.cache_out`, if that is set and the side holds the answers. DataError, with both numbers, for a sequence that is
+  /// longer than the model's positions. Error if BackboneShape::windows doesn't have one entry for each layer of a model with one stack,
+  /// and if sequences without an input sequence (Batch::source_of) are to be added to a cache other than the batch's own.
   ForwardPass(const ForwardArgs& args, const Side& side, const BackboneShape& shape, PrefixSite site);
   ~ForwardPass();
   ForwardPass(const ForwardPass&) = delete;
   ForwardPass& operator=(const ForwardPass&) = delete;
 
-  /// [T] positions: the side's own, shifted by cached tokens and prefixes. Checked against the model's limit: a DataError states
-  /// both numbers.
+  /// [T] int64 positions: the side's own, shifted by cached tokens and prefixes.
   const at::Tensor& positions() const { return positions_; }
 
   /// [S] the number of positions of the longest text that each sequence is part of: prefixes, cached tokens, parents and children
@@ -44,31 +48,34 @@ public:
   int64_t layers(int64_t layers) const;
   bool partial() const { return args_.layers >= 0; }
 
-  /// The layout of layer `layer` when all tokens are queries, and of the last layer, where only the selected ones are. Layers with the
-  /// same window (BackboneShape::windows) that see the same tokens share one.
+  /// The layout of layer `layer`, from 0, when all tokens are queries, and of the last layer, where only the selected ones are (all, unless
+  /// `selects_tokens`). Layers with the same window (BackboneShape::windows) that see the same tokens share one.
   const AttentionLayout& layout(int64_t layer) const;
   const AttentionLayout& last_layout() const { return last_layout_; }
 
-  /// Whether the last layer needs to compute only the selected tokens of this side, and their indices, [A].
+  /// Whether the last layer needs to compute only the selected tokens of this side, and their indices, [A] int64.
   bool selects_tokens() const { return answers_ && !args_.all_tokens && !partial(); }
   const at::Tensor& selected_tokens() const { return args_.batch.answer_tokens; }
 
-  /// The input `x` [T, hidden] of layer `layer`, with late soft tokens that enter there set to their embeddings. Call it at the
-  /// start of every layer.
+  /// The input `x` [T, hidden] of layer `layer`, with late soft tokens that enter there set to their embeddings, in the dtype of x; x
+  /// itself if none enter. Differentiable in x and the embeddings. Call it at the start of every layer. Error if the conditioning has no
+  /// late embeddings for them.
   at::Tensor enter(int64_t layer, const at::Tensor& x) const;
 
-  /// `map(x)` with the updates that the batch's cards make to that layer (LowRankUpdate, Rescaling), each for its own tokens. x is
-  /// [T, in], or [A, in] with `selected`. Every layer that a backbone declares in `linear_layers` must be computed with this
-  /// function.
+  /// `map(x)` with the updates that the batch's cards make to that layer (LowRankUpdate, Rescaling), each for its own tokens. x is [T, in],
+  /// or [A, in] with `selected` (only if `selects_tokens`), in the weights' dtype: [T, out] or [A, out] in the same. Low-rank updates are
+  /// computed in float32 (float64 for float64 weights). Differentiable in x, in the updates, and in weights that require gradients. Every
+  /// layer that a backbone declares in `linear_layers` must be computed with this function. Errors: as `cuecard::linear`.
   at::Tensor linear(const Linear& map, const at::Tensor& x, bool selected = false) const;
-  /// The same for rows x [n, in] that are not tokens of the batch, with the updates of card `card`.
+  /// The same for rows x [n, in] that are not tokens of the batch, with the updates of card `card` and of every card: [n, out].
   at::Tensor linear_of_card(const Linear& map, const at::Tensor& x, int64_t card) const;
-  /// Whether any card of the batch updates a layer, and the card of a token of the side, -1 where none is named.
+  /// Whether any card of the batch updates a layer, and the card of token `token` of the side, 0 to T - 1; -1 where none is named.
   bool has_updates() const { return !updates_.empty(); }
   int64_t card_of(int64_t token) const;
 
-  /// Sources for `attention` in layer `layer`: own tokens first [T, G, D], then the cache's and the prefixes'. Also stores the own
-  /// tokens' in `args.cache_out`, if set.
+  /// Sources for `attention` in layer `layer`: own tokens first, `key` and `value` [T, G, D], then the cache's and the prefixes', which are
+  /// converted to their dtype. Also stores the own tokens' in `args.cache_out`, if set; then it is called for every layer in ascending
+  /// order, and a gap between the cached layers is an Error.
   std::vector<KeyValues> sources(int64_t layer, const at::Tensor& key, const at::Tensor& value) const;
 
 private:
@@ -111,10 +118,11 @@ private:
 
 /// The same for a decoder's attention over the encoder: each output sequence attends to the input sequence of Batch::source_of, or,
 /// where that is empty, to what the cache holds of it. Prefixes of site `cross` precede it. There are no positions: every token
-/// attends to all of it.
+/// attends to all of it. Threads: as ForwardPass.
 class CUECARD_API CrossPass {
 public:
-  /// Create it after the decoder's ForwardPass, which adds the sequences to `args.cache_out`. `args` must outlive it.
+  /// Create it after the decoder's ForwardPass, which adds the sequences to `args.cache_out`. `args` must outlive it, and its batch has an
+  /// output side. Error if an output sequence has neither an input sequence nor a cached one.
   explicit CrossPass(const ForwardArgs& args);
 
   /// Whether the encoder must run. Otherwise the cache holds all that is attended to.
@@ -123,8 +131,9 @@ public:
   const AttentionLayout& layout() const { return layout_; }
   const AttentionLayout& last_layout() const { return last_layout_; }
 
-  /// Sources for `attention` in layer `layer`. `project` computes keys and values of all encoder tokens, and is called when the
-  /// encoder runs; they are also stored in `args.cache_out`, if set.
+  /// Sources for `attention` in layer `layer`. `project` computes keys and values [encoder tokens, G, D], and is called, once and in this
+  /// thread, if the encoder runs; they are also stored in `args.cache_out`, if set; then it is called for every layer in ascending order.
+  /// Prefixes are converted to the dtype of the keys.
   std::vector<KeyValues> sources(int64_t layer, const std::function<KeyValues()>& project) const;
 
 private:

@@ -1,4 +1,4 @@
-/// The sliding windows of a model's layers, as config.json names them.
+/// The sliding windows of a model's layers, as config.json names them. Functions of this file may be called from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace cuecard {
 CUECARD_API std::vector<bool> sliding_layers(const Configuration& configuration, int64_t layers,
                                              const std::function<bool(int64_t layer)>& slides);
 
-/// BackboneShape::windows with `window` in those layers; empty if there are none, or if it is 0.
+/// BackboneShape::windows, [layers], with `window` (0 or more) in those layers and 0 in the others; empty if there are none, or if it is 0.
 CUECARD_API std::vector<int64_t> windows_in(const std::vector<bool>& sliding_layers, int64_t window);
 
 } // namespace cuecard

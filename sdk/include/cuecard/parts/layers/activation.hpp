@@ -1,4 +1,4 @@
-/// Activation functions by their names in `config.json`.
+/// Activation functions by their names in `config.json`. Functions of this file may be called from several threads at once.
 #pragma once
 
 #include <optional>
@@ -12,13 +12,13 @@
 
 namespace cuecard {
 
-/// Activation functions by transformers' names.
+/// Activation functions, with transformers' names for them. The three kinds of gelu are those of Hendrycks & Gimpel 2016, section 2.
 enum class Activation {
-  gelu,       ///< x Phi(x), Phi the normal CDF (Hendrycks & Gimpel 2016): gelu, gelu_python
-  gelu_tanh,  ///< its tanh approximation: gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh
+  gelu,      ///< x Phi(x), Phi the CDF of the standard normal distribution: gelu, gelu_python
+  gelu_tanh, ///< x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_python_tanh
   quick_gelu, ///< x sigmoid(1.702 x)
-  relu,
-  silu, ///< x sigmoid(x): silu, swish
+  relu,       ///< max(x, 0)
+  silu,       ///< x sigmoid(x) (Hendrycks & Gimpel 2016; Ramachandran et al. 2017): silu, swish
   tanh,
 };
 
@@ -33,7 +33,7 @@ CUECARD_API std::string activation_names();
 CUECARD_API Activation activation_of(const Configuration& configuration, std::string_view key,
                                      const std::string& fallback);
 
-/// Elementwise, differentiable.
+/// Elementwise on x of any shape, in its dtype (floating-point) and on its device. Differentiable.
 CUECARD_API at::Tensor activate(Activation activation, const at::Tensor& x);
 
 } // namespace cuecard

@@ -1,5 +1,7 @@
 /// The decoder layer of Llama and its descendants (Touvron et al. 2023): y = x + attention(norm(x)), then y + feed_forward(norm(y)),
 /// with RMS norms, rotary positions, grouped keys and values, and a gated feed-forward. `DecoderFamily` describes how a family differs.
+///
+/// T tokens, A selected tokens. Threads: const functions may run concurrently, `DecoderLayer::forward` with different passes.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +43,8 @@ struct CUECARD_API DecoderConfiguration {
 
 /// Names of a layer's norms over hidden states, before and after each part; "" where there is none.
 struct DecoderNorms {
-  std::string before_attention = "input_layernorm", behind_attention = {},
-              before_feed_forward = "post_attention_layernorm", behind_feed_forward = {};
+  std::string before_attention = "input_layernorm", after_attention = {},
+              before_feed_forward = "post_attention_layernorm", after_feed_forward = {};
 };
 
 /// What distinguishes a family, or a member of it, from Llama.
@@ -60,8 +62,8 @@ struct CUECARD_API DecoderFamily {
   bool input_bias = false, output_bias = false; ///< of attention: on queries, keys and values; on the output
   bool feed_forward_bias = false;
   bool fused = false;                    ///< qkv_proj and gate_up_proj in place of three and two linear layers
-  bool norms_plus_one = false;           ///< norms multiply by 1 + weight
-  double scores_scale;                   ///< of attention
+  bool norms_plus_one = false;           ///< norms multiply by 1 + weight (`rms_norm_plus_one`)
+  double scores_scale;                   ///< of attention: 1 / sqrt(head_dim) unless a family changes it
   double scores_cap = 0, logits_cap = 0; ///< AttentionOptions::cap; of the final logits; 0: none
   double embedding_scale = 1;            ///< of the token embeddings, rounded to the weights' dtype
 
@@ -70,6 +72,7 @@ struct CUECARD_API DecoderFamily {
 
   /// The shape of such a model, without weights.
   BackboneShape shape() const;
+  /// The family's RMS norm of x [..., n] with weight [n], in the dtype of x; x itself if `weight` is undefined.
   at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const;
   /// Index of layer `layer`'s entry of `ropes`.
   std::size_t rope_of(int64_t layer) const;
@@ -78,13 +81,15 @@ struct CUECARD_API DecoderFamily {
 /// The weights of one layer and its forward pass.
 struct CUECARD_API DecoderLayer {
   /// [hidden], or undefined where the family has none.
-  at::Tensor before_attention, behind_attention, before_feed_forward, behind_feed_forward;
+  at::Tensor before_attention, after_attention, before_feed_forward, after_feed_forward;
   at::Tensor query_norm, key_norm; ///< [head_dim] or [heads * head_dim], or undefined
   Linear query, key, value, output;
   Linear gate, up, down;
   Linear qkv, gate_up; ///< instead of the above, where they are fused
 
-  /// x [T, hidden] -> [T, hidden]. The last layer returns only the selected tokens [A, hidden], if `pass` selects tokens.
+  /// x [T, hidden] -> [T, hidden], as layer `index` (from 0), in the weights' dtype and on their device. `angles` are those of all T
+  /// tokens. The last layer returns only the selected tokens [A, hidden], if `pass` selects tokens. Differentiable in x, the conditioning,
+  /// and weights that require gradients. Errors: those of ForwardPass and `attention`.
   at::Tensor forward(const DecoderFamily& family, int64_t index, const at::Tensor& x,
                      const RotaryAngles& angles, const ForwardPass& pass) const;
 

@@ -66,26 +66,31 @@ struct CUECARD_API EncoderFamily {
   BackboneShape shape() const;
 };
 
-/// A backbone of that family.
+/// A backbone of that family. Shapes, dtypes, devices and threads: as Backbone. T tokens.
 class CUECARD_API EncoderBackbone : public LoadedBackbone {
 public:
+  /// DataError for a weight that is missing or has another shape (Weights::get). A checkpoint may lack the pooler and the head.
   EncoderBackbone(const BackboneArguments& arguments, EncoderFamily family);
 
+  /// DataError for a sequence that is too long for the model; Error for soft tokens without embeddings (ForwardPass, `embed_tokens`).
   at::Tensor forward(const ForwardArgs& args) const override;
+  /// Error for a kind that needs the pooler or the masked-LM head in a checkpoint without it.
   at::Tensor project(const ProjectArgs& args) const override;
 
 protected:
+  /// Layer `index`, from 0.
   const PostNormLayer& layer(int64_t index) const {
     return layers_[layer_of_[static_cast<std::size_t>(index)]];
   }
   /// `EncoderNames::prefix`, or "" in a checkpoint without it.
   const std::string& prefix() const { return prefix_; }
 
-  /// [T, hidden], the input of the first layer.
+  /// [T, hidden] in the weights' dtype, the input of the first layer. `positions` [T] int64: ForwardPass::positions. Error for soft tokens
+  /// without embeddings.
   at::Tensor embed(const Side& side, const BatchConditioning& conditioning, const at::Tensor& positions) const;
-  /// Layer `index` on its input, which `ForwardPass::enter` returned.
+  /// Layer `index` on its input x [T, hidden], which `ForwardPass::enter` returned: PostNormLayer::forward.
   at::Tensor run_layer(int64_t index, const at::Tensor& x, const ForwardPass& pass) const;
-  /// Attention in layer `index`: scaled dot-product attention, unless a family overrides it.
+  /// Attention of queries [Q, heads, head size] in layer `index`, as `Attend`: scaled dot-product attention, unless a family overrides it.
   virtual at::Tensor attend(int64_t index, const ForwardPass& pass, const at::Tensor& query,
                             const std::vector<KeyValues>& sources, const AttentionLayout& layout) const;
 

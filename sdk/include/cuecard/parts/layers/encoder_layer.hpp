@@ -1,5 +1,8 @@
 /// The post-norm Transformer layer of BERT and its descendants (Devlin et al. 2019; Vaswani et al. 2017, section 3.1):
 /// y = norm(x + attention(x)), then norm(y + feed_forward(y)).
+///
+/// T tokens, A selected tokens. Threads: functions of this file may be called from several threads at once, `PostNormLayer::forward` with
+/// different passes.
 #pragma once
 
 #include <cstdint>
@@ -43,10 +46,11 @@ struct CUECARD_API EncoderConfiguration {
                                 const EncoderDefaults& defaults = {});
 };
 
-/// Returns the tensor `name` (in the family's spelling) of a checkpoint, checked against `shape`; a matrix may be a stored one.
+/// Returns the tensor `name` (in the family's spelling) of a checkpoint, checked against `shape`; a matrix may be a stored one. DataError
+/// if it is missing or has another shape; the functions below let it pass.
 using TakeTensor = std::function<at::Tensor(const std::string& name, at::IntArrayRef shape)>;
 
-/// NAME.weight [out, in] and NAME.bias [out].
+/// NAME.weight [out, in] and NAME.bias [out], as a layer that is named NAME.weight.
 CUECARD_API Linear take_linear(const TakeTensor& take, const std::string& name, int64_t out, int64_t in);
 /// NAME.weight and NAME.bias, [size].
 CUECARD_API LayerNorm take_layer_norm(const TakeTensor& take, const std::string& name, int64_t size,
@@ -60,7 +64,7 @@ struct PostNormNames {
   std::string up = "intermediate.dense", down = "output.dense", output_norm = "output.LayerNorm";
 };
 
-/// Attention of queries [Q, H, D] over `sources` (ForwardPass::sources) by `layout`: [Q, H, D].
+/// Attention of queries [Q, H, D] over `sources` (ForwardPass::sources) by `layout`: [Q, H, D] in the same dtype, on the same device.
 using Attend = std::function<at::Tensor(const at::Tensor& query, const std::vector<KeyValues>& sources,
                                         const AttentionLayout& layout)>;
 
@@ -75,8 +79,9 @@ struct CUECARD_API PostNormLayer {
   PostNormLayer(const TakeTensor& take, const std::string& at, const PostNormNames& names,
                 const EncoderConfiguration& configuration);
 
-  /// x [T, hidden] -> [T, hidden], as layer `index`. The last layer returns only the selected tokens [A, hidden], if `pass` selects
-  /// tokens.
+  /// x [T, hidden] -> [T, hidden], as layer `index` (from 0), in the weights' dtype and on their device. The last layer returns only the
+  /// selected tokens [A, hidden], if `pass` selects tokens. Differentiable in x, the conditioning, and weights that require gradients.
+  /// Errors: those of ForwardPass and `attend`.
   at::Tensor forward(const EncoderConfiguration& configuration, int64_t index, const at::Tensor& x,
                      const ForwardPass& pass, const Attend& attend) const;
 };

@@ -1,5 +1,7 @@
 /// Rotary position embeddings (Su et al. 2021, section 3.2) as config.json describes them, scaled for longer texts than in
 /// pre-training if it asks for that. The kinds of scaling and their edge cases are transformers'.
+///
+/// Threads: a Rope does not change; all functions may be called from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -31,13 +33,17 @@ class CUECARD_API Rope {
 public:
   enum class Scaling {
     none,
-    linear,   ///< all frequencies divided by `factor` (Chen et al. 2023, "Extending Context Window")
-    dynamic,  ///< a larger base for texts longer than the model's positions, by their length
+    linear, ///< all frequencies divided by `factor` (Chen et al. 2023, "Extending Context Window")
+    /// A larger base for texts longer than the model's positions: theta * (factor * length / positions - (factor - 1))^(d / (d - 2)), with
+    /// d rotated elements (transformers; Peng et al. 2023, "Dynamic NTK").
+    dynamic,
     yarn,     ///< slow frequencies divided by `factor`, fast ones unchanged (Peng et al. 2023, section 3.2)
     longrope, ///< a divisor for each frequency, another for texts longer than in pre-training (Ding et al. 2024)
-    llama3,   ///< only slow frequencies, as Llama 3.1 does
+    llama3, ///< slow frequencies divided by `factor`, fast ones unchanged, by wavelength (Llama 3.1's published code)
   };
 
+  /// DataError for a kind of scaling that is not among these, for a parameter of it that is missing or out of range, and for a share of
+  /// rotated elements that `family` or `head_dim` does not allow.
   Rope(const Configuration& configuration, int64_t head_dim, const RopeFamily& family = {});
 
   Scaling scaling() const { return scaling_; }
@@ -45,15 +51,16 @@ public:
   int64_t rotated() const { return 2 * ((dimensions_ + 1) / 2); }
   /// Cosines and sines are multiplied by this (yarn, longrope).
   double attention_factor() const { return attention_factor_; }
-  /// The longest text that the scaling is for, where the model without it has `max_positions`.
+  /// The longest text that the scaling is for, in tokens, where the model without it has `max_positions` (0: no limit).
   int64_t longest(int64_t max_positions) const;
 
   /// [rotated / 2] float64 on the CPU, for a text of `length` positions.
   at::Tensor inverse_frequencies(int64_t length = 0) const;
 
-  /// The angles of every token of `side`. With `dynamic` and `longrope` they depend on the length of the token's own text
-  /// (ForwardPass::lengths), whatever else is in the batch; texts that share a parent count as the longest of them. Cached keys
-  /// keep the angles that they were computed with, as in transformers' caches.
+  /// The angles of every token of `side`, the side of `pass`, on its device: [T, rotated / 2] float32, or float64 if `dtype`, the model's,
+  /// is float64. With `dynamic` and `longrope` they depend on the length of the token's own text (ForwardPass::lengths), whatever else is
+  /// in the batch; texts that share a parent count as the longest of them. Cached keys keep the angles that they were computed with, as in
+  /// transformers' caches.
   RotaryAngles angles(const ForwardPass& pass, const Side& side, at::ScalarType dtype) const;
 
 private:

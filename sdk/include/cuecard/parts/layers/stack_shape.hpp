@@ -1,5 +1,5 @@
 /// Shapes of models with one stack of self-attention layers, in which each head has its own keys and values and the heads share the
-/// hidden size evenly: BERT and its descendants, GPT-2, GPT-NeoX, OPT.
+/// hidden size evenly: BERT and its descendants, GPT-2, GPT-NeoX, OPT. Functions of this file may be called from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,10 @@ CUECARD_API void check_heads(const Configuration& configuration, int64_t hidden,
                              const std::string& hidden_key = "hidden_size",
                              const std::string& heads_key = "num_attention_heads");
 
-/// The shape of an encoder without heads over its states.
+/// The shape of an encoder without heads over its states. `heads` divides `hidden` (`check_heads`).
 CUECARD_API BackboneShape encoder_shape(const std::string& family, const StackSizes& sizes);
 
-/// The shape of a causal language model.
+/// The shape of a causal language model, with a head over the vocabulary. `heads` divides `hidden`.
 CUECARD_API BackboneShape causal_shape(const std::string& family, const StackSizes& sizes);
 
 } // namespace cuecard

@@ -1,5 +1,6 @@
-/// Number formats of stored matrices: a row is split into blocks of equal length, and a quantised block has its own scale. Names,
-/// numbers and layouts are ggml's (`ggml-common.h`); each layout is described beside the function that reads it.
+/// Number formats of stored matrices: a row is split into blocks of equal length, and a quantised block has its own scale. Names, numbers
+/// and layouts are ggml's (`ggml-common.h`); each layout is described beside the function that reads it. Functions of this file, and those
+/// that a BlockType points to, may be called from several threads at once.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +25,8 @@ CUECARD_API const BlockType* block_type(uint32_t id);
 
 constexpr uint32_t f16_id = 1, q8_0_id = 8, bf16_id = 30; ///< for block_type
 
-/// Writes `blocks` x 34 bytes of Q8_0, rounded as ggml does: the scale is the largest magnitude of a block / 127.
+/// Writes `blocks` x 34 bytes of Q8_0 from `blocks` x 32 float32, rounded as ggml does: a block's scale is 1 / 127 of
+/// its largest magnitude.
 CUECARD_API void quantise_q8_0(const float* in, int64_t blocks, std::byte* out);
 
 } // namespace cuecard

@@ -1,5 +1,5 @@
 /// Chat formats. A model's own chat template is a Jinja program, which is never run but recognised as one of the common formats
-/// below.
+/// below. Functions of this file may be called from several threads at once.
 #pragma once
 
 #include <map>
@@ -30,8 +30,9 @@ CUECARD_API const std::vector<std::string>& chat_format_names();
 /// The roles of turns: system, user, assistant.
 CUECARD_API const std::vector<std::string>& chat_roles();
 
-/// The format of that name or, for "auto", that of the model's own chat template. UsageError if the model has no chat template, if
-/// it is none of the formats (the message prints it), or if the vocabulary lacks one of the format's special tokens.
+/// The format of that name or, for "auto", that of the model's own chat template. UsageError for any other name, if the
+/// model has no chat template, if it is none of the formats (the message prints it), or if the vocabulary lacks one of the format's special
+/// tokens.
 CUECARD_API ChatFormat chat_format(const std::string& name, const Vocabulary& vocabulary);
 
 } // namespace cuecard

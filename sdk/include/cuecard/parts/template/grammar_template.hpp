@@ -27,10 +27,13 @@ struct GrammarTemplateSettings {
 /// Given answers are inserted as they are; the caller adds the leading space that a byte-level vocabulary needs. In a causal model
 /// the prompt ends in its only answer slot: of several mask items only the first is used, and any other item after it is an error.
 /// An encoder-decoder's answers are on its output side.
+///
+/// Lifecycle, threads and errors: as Template. `render`, `blank`, the triggers and the soft slots need `prepare` first; a template that was
+/// moved from can only be destroyed or assigned to.
 class CUECARD_API GrammarTemplate : public Template {
 public:
   explicit GrammarTemplate(GrammarTemplateSettings settings);
-  /// Reads the options of grammar_template_options.hpp.
+  /// Reads the options of grammar_template_options.hpp. std::logic_error if the component does not declare one of them.
   explicit GrammarTemplate(const Options& options);
   GrammarTemplate(GrammarTemplate&& other) noexcept;
   GrammarTemplate& operator=(GrammarTemplate&& other) noexcept;

@@ -38,9 +38,10 @@
 /// omit it: it then ends in one (`ParsedTemplate::implied_answer`), so that `Review: {text}\nOverall, it was`
 /// is a template for causal models.
 ///
-/// Errors are UsageError: `template line L, column C: ...`, both from 1, columns in characters.
+/// Errors are UsageError: `template line L, column C: ...`, both from 1, columns in characters. For a text that is too
+/// long to be a template it names no place.
 ///
-/// Threads: all functions are pure.
+/// Threads: functions of this file may be called from several threads at once.
 #pragma once
 
 #include <cstdint>

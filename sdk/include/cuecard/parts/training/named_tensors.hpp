@@ -1,4 +1,5 @@
-/// A component's trained tensors as the state that a card stores.
+/// A component's trained tensors as the state that a card stores. Functions of this file may be called from several threads at once,
+/// `copy_state` while nothing else uses `tensors`.
 #pragma once
 
 #include <string>
@@ -23,8 +24,8 @@ CUECARD_API std::string sizes_of(const at::Tensor& tensor);
 /// The tensors under their names, detached; they share memory with `tensors`.
 CUECARD_API ComponentState state_of(const NamedTensors& tensors);
 
-/// Copies the state's tensors into `tensors`, without a gradient. DataError if one is missing, has another shape or holds integers;
-/// then nothing is copied. State tensors that `tensors` does not name are ignored.
+/// Copies the state's tensors into `tensors`, in place and without a gradient; each keeps its dtype and device. DataError if one is
+/// missing, has another shape or holds integers; then nothing is copied. State tensors that `tensors` does not name are ignored.
 ///
 /// `misfit` is the part of the message between "the card's" and the colon, a noun with its verb in lower case and without a full stop: with
 /// "soft prompt doesn't fit" and a tensor `prompt` of 20 x 64, the message is

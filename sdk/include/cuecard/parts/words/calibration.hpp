@@ -16,14 +16,15 @@
 
 namespace cuecard {
 
-/// At most `count` of `examples`, evenly spaced.
+/// At most `count` (0 or more) of `examples`, evenly spaced, in their order.
 CUECARD_API std::vector<const Example*> evenly_spaced(const std::vector<const Example*>& examples,
                                                       int64_t count);
 
 /// Mean logits of a verbalizer's tokens, measured as its options `calibrate` (none, blank, train) and
-/// `calibrate-rows` request. Not thread-safe while measuring.
+/// `calibrate-rows` request. Threads: const functions may run concurrently; the others need exclusive use.
 class CUECARD_API Calibration {
 public:
+  /// Copies the two options. std::logic_error if the component doesn't declare them.
   explicit Calibration(const Options& options);
 
   bool enabled() const { return mode_ != "none"; }
@@ -32,20 +33,22 @@ public:
 
   /// [slots, U] float32 on the device; undefined when nothing was measured.
   const at::Tensor& logits() const { return logits_; }
-  /// `logits` [slots, U].
+  /// `logits` [slots, U], any floating-point dtype; kept as float32 without a gradient, on their device.
   void set(const at::Tensor& logits);
   void clear() { logits_ = at::Tensor(); }
 
-  /// The mean over the content-free prompts, when the option is `blank`; each has `slots` answer slots.
+  /// The mean over the content-free prompts, when the option is `blank`; each has `slots` answer slots. `output_request` asks for the
+  /// logits of the U tokens. Errors: those of Scorer.
   void measure_blank(Scorer& scorer, const OutputRequest& output_request, int64_t slots = 1);
   /// The mean over up to `calibrate-rows` examples, whose labels are not used, when the option is `train`.
-  /// DataError if there are none.
+  /// DataError if there are none, or none can be used.
   void measure_examples(Scorer& scorer, const std::vector<const Example*>& examples,
                         const OutputRequest& output_request, const std::string& verbalizer, int64_t slots = 1);
 
   /// The tensor `calibration`: [U], or [slots, U] for several slots; absent when not calibrated.
   void save(ComponentState& state) const;
-  /// DataError when calibration is enabled and the card has no tensor of that shape.
+  /// Loads what `save` stored, with U = `tokens`, to `device`. DataError when calibration is enabled and the card has no such tensor, or
+  /// one of another shape or of integers.
   void load(const ComponentState& state, const std::string& verbalizer, int64_t tokens,
             const at::Device& device, int64_t slots = 1);
 

@@ -23,7 +23,8 @@
 namespace cuecard {
 
 /// Scores of the W words of all labels, label by label. Masked models get one prompt for each distinct number of tokens per word,
-/// others one for each word; an example's prompts are in one batch. Threads: const functions may run concurrently.
+/// others one for each word; an example's prompts are in one batch. Tensors are on the backbone's device. Threads: const functions may run
+/// concurrently.
 class CUECARD_API JointWordScores {
 public:
   JointWordScores() = default;
@@ -39,14 +40,16 @@ public:
 
   /// Scores [decisions, W] float32 (float64 for float64 outputs) from the outputs that `output_request` asks for, at the selected
   /// tokens of a batch of `given_answers`. `entries` receives Scores::entries. Does not wait for the device. DataError if a word
-  /// has a different number of tokens in the prompt than on its own.
+  /// of a masked model has a different number of tokens in the prompt than on its own; Error if an example's entries in `batch` are not its
+  /// prompts with each of `given_answers`.
   at::Tensor operator()(const at::Tensor& outputs, const Batch& batch, std::vector<int64_t>& entries) const;
 
   /// [1, W] float32: the scores if every token has the log-probability `each`.
   at::Tensor uniform(double each) const;
-  /// [1, W] float32: mean scores over the content-free prompts.
+  /// [1, W] float32, without a gradient: mean scores over the content-free prompts. Errors of this function and the next: those of Scorer,
+  /// too.
   at::Tensor blank_scores(Scorer& scorer) const;
-  /// [1, W] float32: mean scores over `examples`. DataError if none can be used.
+  /// [1, W] float32, without a gradient: mean scores over `examples`. DataError if none can be used.
   at::Tensor mean_scores(Scorer& scorer, const std::vector<const Example*>& examples) const;
 
 private:

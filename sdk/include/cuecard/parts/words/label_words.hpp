@@ -1,5 +1,8 @@
 /// Label words: tokenization, and scores of words and labels from token logits (OpenPrompt's
 /// ManualVerbalizer; Schick and Schuetze 2021).
+///
+/// A answer slots (rows of the model's outputs), W words of all labels, U distinct tokens. Functions of this file may be called from
+/// several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -48,10 +51,10 @@ CUECARD_API LabelWords read_label_words(const VerbalizerTarget& target, const st
 /// The checks of `read_label_words` that do not depend on words.
 CUECARD_API void require_labels_and_head(const VerbalizerTarget& target, const std::string& verbalizer);
 
-/// A label's first word as the task file has it, or the label's name where it has none.
+/// The first word of label `label`, 0 to the number of labels - 1, as the task file has it, or the label's name where it has none.
 CUECARD_API const std::string& first_word(const VerbalizerTarget& target, std::size_t label);
 
-/// The text of each label's first word.
+/// The text of each label's first word; each label has one.
 CUECARD_API std::vector<std::string> first_texts(const LabelWords& words);
 
 /// Entry `label` of `texts`. DataError when the task has no such label.
@@ -67,7 +70,7 @@ load_words(const ComponentState& state, const std::vector<std::string>& labels, 
 
 /// How a word of several tokens is scored: the first token's logit, the largest, or the mean.
 enum class MultiToken { first, max, mean };
-/// From the option's text.
+/// From the option's text: `first`, `max` or `mean`; the host has checked that it is one of them.
 CUECARD_API MultiToken multi_token(const std::string& name);
 
 /// UsageError when two labels' words are scored by the same tokens, so that both labels always score the same. `has_joint`: the
@@ -75,11 +78,12 @@ CUECARD_API MultiToken multi_token(const std::string& name);
 CUECARD_API void require_distinct(const LabelWords& words, const std::vector<std::string>& labels,
                                   MultiToken handler, bool has_joint = false);
 
-/// Scores of the W words of all labels, label by label, from the logits of their U distinct tokens. All tokens
-/// of a word are scored at the same answer slot. Does not wait for the device.
+/// Scores of the W words of all labels, label by label, from the logits of their U distinct tokens. All tokens of a word are scored at the
+/// same answer slot. Differentiable; scoring does not wait for the device. Threads: all functions are const and may run concurrently.
 class CUECARD_API WordScores {
 public:
   WordScores() = default;
+  /// Each label has at least one word, each word at least one token. Scoring takes place on `device`.
   WordScores(const LabelWords& words, MultiToken handler, const at::Device& device);
 
   bool defined() const { return token_ids_.defined(); }
@@ -88,9 +92,9 @@ public:
   int64_t words() const { return averages_.size(0); }
   int64_t labels() const { return averages_.size(1); }
 
-  /// Scores of the words [A, W] from logits of the tokens [A, U], in float32 (float64 for float64 logits).
+  /// Scores of the words [A, W] from logits of the tokens [A, U], floating-point, in float32 (float64 for float64 logits).
   at::Tensor operator()(const at::Tensor& logits) const;
-  /// Mean score of each label's words: [A, W] -> [A, labels].
+  /// Mean score of each label's words: [A, W] -> [A, labels], in the same dtype.
   at::Tensor label_means(const at::Tensor& words) const;
 
 private:
@@ -103,19 +107,20 @@ private:
   at::Tensor averages_;  ///< [W, labels] float32, 1 / number of the label's words for its words, else 0
 };
 
-/// log(p + 1e-15) with p = softmax(words) over all words [A, W] together. With `prior` [1, W], the same softmax
-/// for content-free input, p becomes p / (prior + 1e-15), normalised to sum 1 (contextual calibration, Zhao et
-/// al. 2021).
+/// log(p + 1e-15) with p = softmax(words) over all words [A, W] together: [A, W] in the dtype and on the device of `words`, which `prior`
+/// shares. With `prior` [1, W], the same softmax for content-free input, p becomes p / (prior + 1e-15), normalised to sum 1 (contextual
+/// calibration, Zhao et al. 2021, section 5; the constant is OpenPrompt's). Differentiable.
 CUECARD_API at::Tensor joint_log_probs(const at::Tensor& words, const at::Tensor& prior = {});
 
-/// The `prior` of `joint_log_probs`: the softmax over all words of their scores under the `calibration` logits
-/// (Calibration::logits), or undefined if nothing was measured.
+/// The `prior` of `joint_log_probs`: the softmax over all words of their scores under the `calibration` logits [1, U]
+/// (Calibration::logits), [1, W], or undefined if nothing was measured.
 CUECARD_API at::Tensor word_prior(const WordScores& words, const at::Tensor& calibration);
 
-/// `values` [decisions, labels] as Scores.
+/// `values` [decisions, labels] as Scores, in their dtype and on their device; one decision for each batch entry.
 CUECARD_API Scores label_scores(const at::Tensor& values);
 
-/// The card's tensor `name`. DataError if it is missing, its shape is not `shape`, or it is not floating-point.
+/// The card's tensor `name`, valid as long as `state`. DataError, naming `verbalizer`, if it is missing, its shape is not `shape`, or it is
+/// not floating-point.
 CUECARD_API const at::Tensor& require_tensor(const ComponentState& state, const std::string& name,
                                              at::IntArrayRef shape, const std::string& verbalizer);
 
