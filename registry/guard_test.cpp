@@ -42,7 +42,7 @@ TEST_CASE("a std::exception becomes a PluginError that names plugin, component a
     CHECK(error.plugin() == "sample");
     CHECK(error.component() == "tuner-x");
     CHECK(error.method() == "fit");
-    CHECK(error.exit_code() == 4);
+    CHECK(error.kind() == Error::Kind::plugin);
     CHECK(
         std::string(error.what()) ==
         "plugin \"sample\", component \"tuner-x\", fit: no gradient; update or remove this plugin, and report this to "

@@ -98,6 +98,14 @@ Verdict judge(const Manifest& manifest, const std::string& file, const HostBuild
              "Build both with the same settings, using cuecard_add_plugin().");
   }
 
+  for (const ComponentInfo& component : manifest.components)
+    for (const OptionInfo& option : component.options)
+      if (component.kind == CUECARD_TEMPLATE && option.type == CUECARD_CARD)
+        verdict.mismatches.push_back(file + ": its template \"" + component.name + "\" declares the option \"" +
+                                     option.name +
+                                     "\" of type card, which only verbalizers and tuners can have. Declare a "
+                                     "file option instead.");
+
   if (manifest.torch_patch != host.torch_patch)
     verdict.notes.push_back("built for LibTorch patch " + std::to_string(manifest.torch_patch) +
                             ", this host has " + std::to_string(host.torch_patch));

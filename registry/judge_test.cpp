@@ -40,6 +40,21 @@ TEST_CASE("another LibTorch minor version is rejected with file, both versions a
   CHECK(holds(text, "Rebuild it"));
 }
 
+TEST_CASE("a template with a card option is rejected, as no card would reach it") {
+  Manifest manifest = fitting();
+  ComponentInfo component;
+  component.kind = CUECARD_TUNER;
+  component.name = "starts";
+  component.options.push_back({"from", CUECARD_CARD, CUECARD_ROLE_NONE, "", {}, {}, {}, "A card.", ""});
+  manifest.components = {component};
+  CHECK(judge(manifest, "sample.so").fits());
+  manifest.components[0].kind = CUECARD_TEMPLATE;
+  CHECK(
+      mismatch(manifest) ==
+      "sample.so: its template \"starts\" declares the option \"from\" of type card, which only verbalizers and "
+      "tuners can have. Declare a file option instead.");
+}
+
 TEST_CASE("a mismatch in any of these fields rejects the plugin") {
   SUBCASE("ABI kind") {
     Manifest manifest = fitting();

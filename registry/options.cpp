@@ -74,6 +74,10 @@ Options complete(const ComponentInfo& component, const std::vector<std::pair<std
   return options;
 }
 
+bool declares(const ComponentInfo& component, std::string_view option) {
+  return std::ranges::any_of(component.options, [&](const OptionInfo& each) { return each.name == option; });
+}
+
 void require_used(const ComponentInfo& component, const Options& options) {
   for (const OptionInfo& option : component.options) {
     const auto& [other, values] = needs_of(option);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace cuecard::registry {
 /// names component, option, what was found and what was expected; for an unknown name, the nearest one and the
 /// list.
 Options complete(const ComponentInfo& component, const std::vector<std::pair<std::string, std::string>>& set);
+
+/// Whether the component declares an option of this name.
+bool declares(const ComponentInfo& component, std::string_view option);
 
 /// UsageError if an option was set, to something other than its default, that the values of the others make unused (OptionInfo::needs).
 void require_used(const ComponentInfo& component, const Options& options);

@@ -46,7 +46,7 @@ std::string refusal(const std::vector<std::pair<std::string, std::string>>& set)
   try {
     complete(sample(), set);
   } catch (const UsageError& error) {
-    CHECK(error.exit_code() == 2);
+    CHECK(error.kind() == Error::Kind::usage);
     return error.what();
   }
   FAIL("nothing was rejected");

@@ -107,9 +107,9 @@ std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& pl
   const std::string &plugin = entry.plugin->manifest.id, &component = entry.component().name;
   failure.text[sizeof failure.text - 1] = '\0';
   const std::string text = sentence_of(failure.text);
-  if (failure.exit_code == 2)
+  if (failure.kind == CUECARD_WRONG_OPTIONS)
     throw UsageError(naming_component(entry.component().kind, plugin, component, text));
-  if (failure.exit_code == 3)
+  if (failure.kind == CUECARD_WRONG_DATA)
     throw DataError(text);
   if (text == "an exception that is not a std::exception") // of register.hpp, which calls a constructor
     throw PluginError(plugin, component, function == "create" ? "its constructor" : function,

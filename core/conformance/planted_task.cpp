@@ -49,10 +49,6 @@ std::vector<std::string> texts_for(const Model& model, const Asked& asked) {
   return texts;
 }
 
-bool declares(const ComponentInfo& component, const std::string& option) {
-  return std::ranges::any_of(component.options, [&](const OptionInfo& each) { return each.name == option; });
-}
-
 bool sets(const std::vector<std::pair<std::string, std::string>>& set, const std::string& option) {
   return std::ranges::any_of(set, [&](const auto& each) { return each.first == option; });
 }
@@ -134,7 +130,7 @@ TaskPipeline planted_pipeline(const Subject& subject, const Model& model, const 
   std::string refusal;
   const registry::Entry prompt_template = subject.plugins.find(CUECARD_TEMPLATE, planted.template_component);
   std::vector<std::string> texts{""};
-  if (declares(prompt_template.component(), "text") && !sets(planted.template_set, "text"))
+  if (registry::declares(prompt_template.component(), "text") && !sets(planted.template_set, "text"))
     texts = texts_for(model, asked_by(subject.plugins, planted));
   for (const std::string& text : texts) {
     PipelineChoice choice = pipeline_choice(planted);

@@ -273,12 +273,18 @@ void read_template(const JsonObject& root, TaskFile& task) {
     if (!root.at("template").is_object())
       root.refuse("template", "a string or an object");
     const JsonObject object = root.object("template", {"text", "file", "line", "component", "options"});
-    if (object.has("text") == object.has("file"))
-      object.refuse(object.has("text") ? "file" : "text", "exactly one of \"text\" and \"file\"");
-    if (object.has("line") && object.has("text"))
+    const bool has_text = object.has("text"), has_file = object.has("file");
+    if (has_text && has_file)
+      object.refuse("file", "exactly one of \"text\" and \"file\"");
+    if (object.has("line") && !has_file)
       object.refuse("line", "\"line\" only together with \"file\"");
     task.prompt_template = component(object);
-    task.template_text = object.has("text") ? object.text("text") : template_from_file(object, task);
+    if (!has_text && !has_file) {
+      if (object.has("component")) // one whose text is not set by tasks; whether it is so, only its plugin says
+        return;
+      object.refuse("text", "exactly one of \"text\" and \"file\"");
+    }
+    task.template_text = has_text ? object.text("text") : template_from_file(object, task);
   }
   if (task.template_text.empty())
     root.refuse("template", "a non-empty template");

@@ -221,6 +221,21 @@ TEST_CASE("a template file is used whole or by line number") {
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a template component may need no text") {
+  const TaskFile task =
+      parse_task_file(R"({"template": {"component": "cloze", "options": {"n": 2}}})", "task.json");
+  CHECK(task.template_text.empty());
+  CHECK(task.prompt_template == TaskComponent{"cloze", {{"n", "2"}}});
+  const auto refused = [](const std::string& prompt_template) {
+    return error_of(R"({"template": )" + prompt_template + "}").find("exactly one of") != std::string::npos;
+  };
+  CHECK(refused(R"({"options": {"n": 2}})"));
+  CHECK(error_of(R"({"template": {"component": "cloze", "line": 2}})").find("only together with") !=
+        std::string::npos);
+  CHECK(error_of(R"({"template": {"component": "cloze", "text": ""}})").find("a non-empty template") !=
+        std::string::npos);
+}
+
 TEST_CASE("several labels per example and a negative label are keys of the task file") {
   const TaskFile task = parse_task_file(
       R"({"data": {"label": "topics", "label_separator": "|"}, "labels": ["war", "oil"], "multi_label": true,

@@ -8,6 +8,21 @@
 
 namespace cuecard {
 
+void set_option(ComponentChoice& choice, const std::string& name, const std::string& value) {
+  std::erase_if(choice.set, [&](const auto& known) { return known.first == name; });
+  choice.set.emplace_back(name, value);
+}
+
+void set_template_text(ComponentChoice& choice, const ComponentInfo& component, const std::string& text) {
+  const bool takes_text = registry::declares(component, "text");
+  if (!takes_text && !text.empty())
+    throw DataError("the template \"" + component.name + "\" takes no text, and one is given; leave it out.");
+  if (takes_text && text.empty())
+    throw DataError("the template \"" + component.name + "\" needs a text, and none is given; add one.");
+  if (takes_text)
+    set_option(choice, "text", text);
+}
+
 registry::Entry find_recorded(const registry::Registry& plugins, uint32_t kind, const CardComponent& recorded,
                               const std::string& card) {
   try {

@@ -15,6 +15,13 @@
 
 namespace cuecard {
 
+/// Sets an option, replacing an earlier value.
+void set_option(ComponentChoice& choice, const std::string& name, const std::string& value);
+
+/// Sets the option "text" of a template to that of a task file or of --template. DataError if the component declares no such option and a
+/// text is given, or declares it and none is.
+void set_template_text(ComponentChoice& choice, const ComponentInfo& component, const std::string& text);
+
 /// Creates a component from complete options and records it in `record`.
 template <class Interface>
 std::shared_ptr<Interface> make_component(const registry::Entry& entry, const Options& options,

@@ -10,6 +10,7 @@
 #include "data/naming_place.hpp"
 #include "data/task_file.hpp"
 #include "engine/guarded.hpp"
+#include "engine/pipeline_components.hpp"
 #include "engine/untrained_tuner.hpp"
 #include "files/strict_json.hpp"
 #include "host/device.hpp"
@@ -56,7 +57,9 @@ void refuse_open_slots(const TaskPipeline& pipeline) {
 TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& plugins,
                                   const std::string& text, const std::string& component, bool slots) {
   const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, component);
-  const Options options = registry::complete(entry.component(), {{"text", text}});
+  ComponentChoice choice{component, {}};
+  set_template_text(choice, entry.component(), text);
+  const Options options = registry::complete(entry.component(), choice.set);
   TaskPipeline pipeline;
   pipeline.name = "template";
   pipeline.prompt_template = guarded(Component<Template>{registry::make<Template>(entry, options),
@@ -147,7 +150,12 @@ TaskPipeline shown_pipeline(const Values& values, const Model& model, const regi
   const std::string verb = "`cuecard " + values.verb() + "`: ";
   if (values.given("card") && values.given("template"))
     throw UsageError(verb + "a card has its own template; omit --template or --card.");
-  if (values.given("template-component") && !values.given("template"))
+  const std::string component =
+      values.given("template-component") ? values.text("template-component") : ComponentChoice().component;
+  const auto takes_text = [&] {
+    return registry::declares(plugins.find(CUECARD_TEMPLATE, component).component(), "text");
+  };
+  if (values.given("template-component") && !values.given("template") && takes_text())
     throw UsageError(verb +
                      "--template-component says how --template is parsed, and no --template is given; give "
                      "one, or set the component in the task file.");
@@ -162,12 +170,9 @@ TaskPipeline shown_pipeline(const Values& values, const Model& model, const regi
     });
   } else {
     const std::string text = values.given("template") ? template_text(values) : otherwise;
-    if (text.empty() && !values.given("template"))
+    if (text.empty() && !values.given("template") && takes_text())
       throw UsageError(verb + "a template is needed: give one of --template, --task and --card.");
-    pipeline = pipeline_of_template(model, plugins, text,
-                                    values.given("template-component") ? values.text("template-component")
-                                                                       : ComponentChoice().component,
-                                    true);
+    pipeline = pipeline_of_template(model, plugins, text, component, true);
   }
   take_limit(values, pipeline);
   if (!slots)

@@ -15,10 +15,28 @@
 namespace cuecard::host {
 
 constexpr int exit_interrupted = 130;
+constexpr int exit_usage = 2;
 /// For a DataError, and for `train` if it ended early or its card had to be saved elsewhere.
 constexpr int exit_data = 3;
+constexpr int exit_plugin = 4;
 /// `predict`, `fill`, `generate` and `render` finished, but some rows could not be processed.
 constexpr int exit_rows_failed = 5;
+
+inline int exit_code_of(const Error& error) {
+  switch (error.kind()) {
+  case Error::Kind::usage:
+    return exit_usage;
+  case Error::Kind::data:
+    return exit_data;
+  case Error::Kind::plugin:
+    return exit_plugin;
+  case Error::Kind::cancelled:
+    return exit_interrupted;
+  case Error::Kind::other:
+    break;
+  }
+  return 1;
+}
 
 /// Drops the final full stop, so that the text can end another sentence.
 inline std::string without_full_stop(std::string text) {
@@ -43,7 +61,7 @@ inline int report_failure() {
     return exit_interrupted;
   } catch (const Error& error) {
     print(with_full_stop(one_line(error.what())));
-    return error.exit_code();
+    return exit_code_of(error);
   } catch (const std::bad_alloc&) {
     print("out of memory.");
   } catch (const std::exception& error) {

@@ -103,7 +103,7 @@ int probe_plugin(const Values& values) {
     std::cout << result.text << '\n';
   if (!result.ok && !values.given("json"))
     throw PluginError(result.text);
-  return result.ok ? 0 : PluginError("").exit_code();
+  return result.ok ? 0 : exit_plugin;
 }
 
 int show_manifest(const Values& values) {

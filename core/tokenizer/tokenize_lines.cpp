@@ -59,6 +59,6 @@ int main(int count, char** arguments) {
       std::cout << answer_or_error(*vocabulary, nlohmann::json::parse(line)).dump() << "\n";
   } catch (const cuecard::Error& error) {
     std::cerr << error.what() << "\n";
-    return error.exit_code();
+    return 1;
   }
 }

@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     return written ? 0 : 3;
   } catch (const cuecard::Error& error) {
     std::fprintf(stderr, "cuecard-manifest: %s\n", error.what());
-    return error.exit_code();
+    return error.kind() == cuecard::Error::Kind::data ? 3 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cuecard-manifest: %s\n", error.what());
     return 1;

@@ -5,22 +5,22 @@
 
 namespace cuecard {
 
-Error::Error(const std::string& text, int exit_code) : std::runtime_error(text), exit_code_(exit_code) {}
+Error::Error(const std::string& text, Kind kind) : std::runtime_error(text), kind_(kind) {}
 Error::~Error() = default;
 
-UsageError::UsageError(const std::string& text) : Error(text, 2) {}
+UsageError::UsageError(const std::string& text) : Error(text, Kind::usage) {}
 UsageError::~UsageError() = default;
 
-DataError::DataError(const std::string& text) : Error(text, 3) {}
+DataError::DataError(const std::string& text) : Error(text, Kind::data) {}
 DataError::~DataError() = default;
 
 PluginError::PluginError(std::string plugin, std::string component, std::string method, const std::string& text)
-    : Error("plugin \"" + plugin + "\", component \"" + component + "\", " + method + ": " + text, 4),
+    : Error("plugin \"" + plugin + "\", component \"" + component + "\", " + method + ": " + text, Kind::plugin),
       plugin_(std::move(plugin)), component_(std::move(component)), method_(std::move(method)) {}
-PluginError::PluginError(const std::string& text) : Error(text, 4) {}
+PluginError::PluginError(const std::string& text) : Error(text, Kind::plugin) {}
 PluginError::~PluginError() = default;
 
-Cancelled::Cancelled() : Error("stopped on request", 130) {}
+Cancelled::Cancelled() : Error("stopped on request", Kind::cancelled) {}
 Cancelled::~Cancelled() = default;
 
 namespace {

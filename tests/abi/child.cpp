@@ -22,7 +22,9 @@ int use(const char* folder, const char* name) {
     return calls.created == 1 && calls.destroyed == 1 ? 0 : 1;
   } catch (const cuecard::Error& error) {
     std::fprintf(stderr, "cuecard: %s\n", error.what());
-    return error.exit_code();
+    return error.kind() == cuecard::Error::Kind::usage    ? 2
+           : error.kind() == cuecard::Error::Kind::plugin ? 4
+                                                          : 1;
   }
 }
 

@@ -67,7 +67,7 @@ void plugin_header(std::ostream& out) {
        FIELD(options), FIELD(create), FIELD(destroy), FIELD(describe))
   SHOW(cuecard_option_v1, FIELD(name), FIELD(type), FIELD(role), FIELD(value), FIELD(minimum), FIELD(maximum),
        FIELD(choices), FIELD(help), FIELD(source), FIELD(needs))
-  SHOW(cuecard_failure, FIELD(text), FIELD(exit_code))
+  SHOW(cuecard_failure, FIELD(text), FIELD(kind))
 }
 
 void values(std::ostream& out) {

@@ -8,6 +8,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/pipeline_components.hpp"
 #include "manifest/file_bytes.hpp"
 #include "manifest/read_manifest.hpp"
 #include "manifest/sidecar.hpp"
@@ -103,6 +104,27 @@ TEST_CASE("a replaced weight that the model does not have names the tuner, not a
       doctest::Contains(
           ("component \"naming\", replaced_weights: it replaces the weight \"" + name + "x\"").c_str()),
       PluginError);
+}
+
+TEST_CASE("a template that declares no text works without one, and one that does needs it") {
+  const Workplace work;
+  const registry::Registry registry = work.registry();
+  PipelineChoice choice = naming({});
+  choice.prompt_template = {"fixed", {}};
+  const ComponentInfo fixed = registry.find(CUECARD_TEMPLATE, "fixed").component();
+  set_template_text(choice.prompt_template, fixed, "");
+  CHECK(choice.prompt_template.set.empty());
+  CHECK(make_pipeline(tiny_model("llama-tied"), registry, choice).prompt_template->source() ==
+        "{text} It was{\"mask\"}");
+  CHECK_THROWS_WITH_AS(set_template_text(choice.prompt_template, fixed, "{text}"),
+                       "the template \"fixed\" takes no text, and one is given; leave it out.", DataError);
+
+  const ComponentInfo manual = registry.find(CUECARD_TEMPLATE, "manual").component();
+  ComponentChoice chosen{"manual", {{"text", "old"}}};
+  set_template_text(chosen, manual, "{text} so");
+  CHECK(chosen.set == std::vector<std::pair<std::string, std::string>>{{"text", "{text} so"}});
+  CHECK_THROWS_WITH_AS(set_template_text(chosen, manual, ""),
+                       "the template \"manual\" needs a text, and none is given; add one.", DataError);
 }
 
 TEST_CASE("a file that is too large is refused") {

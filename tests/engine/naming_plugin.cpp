@@ -1,5 +1,6 @@
-// A tuner that is not trained: its state is the contents of what its options name, the text of a file and the
+// A template without a text of the task's, and a tuner that is not trained: its state is the contents of what its options name, the text of a file and the
 // state of a card's tuner. A file that holds "replaces NAME" makes it replace the weight of that name by another one.
+#include <cuecard/parts/template/grammar_template.hpp>
 #include <cuecard/register.hpp>
 #include <cuecard/tuner.hpp>
 
@@ -37,12 +38,20 @@ private:
   at::Tensor first_; ///< of the model's weights
 };
 
+/// A template whose text is its own.
+class Fixed final : public cuecard::GrammarTemplate {
+public:
+  explicit Fixed(const cuecard::Options&)
+      : GrammarTemplate(cuecard::GrammarTemplateSettings{"{text} It was{\"mask\"}", false, "auto", "auto"}) {}
+};
+
 constexpr cuecard_option_v1 options[] = {
     cuecard::file_option("words", "Words.", "this test"),
     cuecard::card_option("start", "Where to start.", "this test"),
 };
 constexpr cuecard_component_v1 components[] = {
     cuecard::tuner<Naming>("naming", "The contents of what its options name.", CUECARD_TRAINS_TENSORS, options),
+    cuecard::prompt_template<Fixed>("fixed", "A template whose text is its own."),
 };
 
 } // namespace

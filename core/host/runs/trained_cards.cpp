@@ -111,7 +111,7 @@ Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vecto
       messages() << "cuecard: warning: seed " << seed
                  << " failed, and the best card of the seeds before it is kept: " << one_line(error.what())
                  << '\n';
-      runs.failed = error.exit_code();
+      runs.failed = exit_code_of(error);
       break;
     }
     const double dev = run.result.report.best_dev;

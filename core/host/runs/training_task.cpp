@@ -7,6 +7,7 @@
 #include "data/sampling/sample_checks.hpp"
 #include "data/sampling/sampler.hpp"
 #include "data/sampling/split.hpp"
+#include "engine/pipeline_components.hpp"
 #include "host/output/messages.hpp"
 #include "host/output/record_messages.hpp"
 #include "program/failure.hpp"
@@ -134,11 +135,6 @@ TrainingTask read_training_task(const std::string& path, const std::vector<std::
   return task;
 }
 
-void set_option(ComponentChoice& choice, const std::string& name, const std::string& value) {
-  std::erase_if(choice.set, [&](const auto& known) { return known.first == name; });
-  choice.set.emplace_back(name, value);
-}
-
 namespace {
 
 /// The component with its options that name files or cards resolved.
@@ -163,7 +159,10 @@ PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
   PipelineChoice choice;
   choice.name = task.name;
   choice.prompt_template = chosen_in(task, CUECARD_TEMPLATE, task.prompt_template, plugins);
-  set_option(choice.prompt_template, "text", task.template_text);
+  naming_place(task.file, [&] {
+    const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, choice.prompt_template.component);
+    set_template_text(choice.prompt_template, entry.component(), task.template_text);
+  });
   choice.verbalizer = chosen_in(task, CUECARD_VERBALIZER, task.verbalizer, plugins);
   choice.tuner.component = tuner;
   for (const auto& [name, value] : set) {

@@ -36,9 +36,6 @@ PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
                          const std::vector<std::pair<std::string, std::string>>& set, uint64_t seed,
                          const registry::Registry& plugins);
 
-/// Sets an option, replacing an earlier value.
-void set_option(ComponentChoice& choice, const std::string& name, const std::string& value);
-
 /// DataError if examples have one label per word and the verbalizer predicts one label per example, or vice
 /// versa.
 void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, const TaskRows& rows);

@@ -54,8 +54,7 @@ std::vector<std::string> tuners_of(const Values& values, const registry::Registr
 Pairs options_for(const std::string& tuner, const std::vector<std::string>& tuners, const Pairs& set,
                   const registry::Registry& plugins) {
   const auto declares = [&](const std::string& name, const std::string& option) {
-    const auto& options = plugins.find(CUECARD_TUNER, name).component().options;
-    return std::any_of(options.begin(), options.end(), [&](const auto& each) { return each.name == option; });
+    return registry::declares(plugins.find(CUECARD_TUNER, name).component(), option);
   };
   Pairs own;
   for (const std::pair<std::string, std::string>& option : set) {

@@ -1,6 +1,6 @@
 /// User-facing errors: one sentence that says what was found, what was expected and what to do.
 ///
-/// The kind decides the exit code of the host program; the text never carries a stack trace.
+/// The text never carries a stack trace.
 #pragma once
 
 #include <stdexcept>
@@ -12,18 +12,21 @@
 
 namespace cuecard {
 
-/// The base class of all errors. Exit code 1 if no more specific one applies.
+/// The base class of all errors.
 class CUECARD_API Error : public std::runtime_error {
 public:
-  explicit Error(const std::string& text, int exit_code = 1);
+  /// What an error is about. A host decides what follows from it; the program `cuecard` has an exit code for each.
+  enum class Kind { other, usage, data, plugin, cancelled };
+
+  explicit Error(const std::string& text, Kind kind = Kind::other);
   ~Error() override;
-  int exit_code() const noexcept { return exit_code_; }
+  Kind kind() const noexcept { return kind_; }
 
 private:
-  int exit_code_;
+  Kind kind_;
 };
 
-/// An invalid flag, option, or combination of them. Exit code 2.
+/// An invalid flag, option, or combination of them.
 class CUECARD_API UsageError : public Error {
 public:
   explicit UsageError(const std::string& text);
@@ -31,14 +34,13 @@ public:
 };
 
 /// A file or example that can't be used: names the file, the line or field, what was found and what was expected.
-/// Exit code 3.
 class CUECARD_API DataError : public Error {
 public:
   explicit DataError(const std::string& text);
   ~DataError() override;
 };
 
-/// A plugin that can't be loaded, or that failed inside a method. Exit code 4. The host makes these; a plugin throws an Error for a
+/// A plugin that can't be loaded, or that failed inside a method. The host makes these; a plugin throws an Error for a
 /// failure of its own.
 class CUECARD_API PluginError : public Error {
 public:

@@ -105,10 +105,17 @@ typedef struct cuecard_option_v1 {
       needs; /* "OPTION=VALUE|VALUE": values of another option for which this one is used; "": always used */
 } cuecard_option_v1;
 
+/** What a cuecard_failure is about. */
+typedef enum cuecard_failure_kind {
+  CUECARD_PLUGIN_FAILED = 0,
+  CUECARD_WRONG_OPTIONS = 1, /* becomes a UsageError of the host */
+  CUECARD_WRONG_DATA = 2     /* becomes a DataError */
+} cuecard_failure_kind;
+
 /** Why `create` or `describe` failed. */
 typedef struct cuecard_failure {
-  char text[2048];   /* filled on failure: zero-terminated UTF-8 */
-  int32_t exit_code; /* 2: the options are wrong; 3: the data are; anything else: the plugin failed */
+  char text[2048]; /* filled on failure: zero-terminated UTF-8 */
+  int32_t kind;    /* cuecard_failure_kind; an unknown one counts as CUECARD_PLUGIN_FAILED */
 } cuecard_failure;
 
 /** A backbone, template, verbalizer or tuner that a plugin offers. */

@@ -64,7 +64,8 @@ constexpr cuecard_option_v1 text_option(const char* name, const char* value, con
 constexpr cuecard_option_v1 file_option(const char* name, const char* help, const char* source) {
   return {name, CUECARD_FILE, CUECARD_ROLE_NONE, "", 0, 0, "", help, source, ""};
 }
-/// A card; the host passes the state of its tuner to `prepare`. "": none. Of verbalizers and tuners.
+/// A card; the host passes the state of its tuner to `prepare`. "": none. Of verbalizers and tuners; a template that declares one is
+/// refused.
 constexpr cuecard_option_v1 card_option(const char* name, const char* help, const char* source) {
   return {name, CUECARD_CARD, CUECARD_ROLE_NONE, "", 0, 0, "", help, source, ""};
 }
@@ -78,10 +79,22 @@ constexpr cuecard_option_v1 needing(const char* needs, cuecard_option_v1 option)
 
 namespace detail {
 
-inline void fill(cuecard_failure* failure, const char* text, int exit_code = 4) noexcept {
-  failure->exit_code = exit_code;
+inline void fill(cuecard_failure* failure, const char* text,
+                 cuecard_failure_kind kind = CUECARD_PLUGIN_FAILED) noexcept {
+  failure->kind = kind;
   std::strncpy(failure->text, text, sizeof failure->text - 1);
   failure->text[sizeof failure->text - 1] = '\0';
+}
+
+inline cuecard_failure_kind failure_kind(const Error& error) noexcept {
+  switch (error.kind()) {
+  case Error::Kind::usage:
+    return CUECARD_WRONG_OPTIONS;
+  case Error::Kind::data:
+    return CUECARD_WRONG_DATA;
+  default:
+    return CUECARD_PLUGIN_FAILED;
+  }
 }
 
 template <class Interface, class Object, class Arguments>
@@ -90,7 +103,7 @@ void* create(const void* arguments, cuecard_failure* failure) noexcept {
     Interface* object = new Object(*static_cast<const Arguments*>(arguments));
     return object;
   } catch (const Error& error) {
-    fill(failure, error.what(), error.exit_code());
+    fill(failure, error.what(), failure_kind(error));
   } catch (const std::exception& error) {
     fill(failure, error.what());
   } catch (...) {
@@ -110,7 +123,7 @@ int32_t describe(const void* configuration, void* shape, cuecard_failure* failur
     *static_cast<BackboneShape*>(shape) = Object::describe(*static_cast<const Configuration*>(configuration));
     return 1;
   } catch (const Error& error) {
-    fill(failure, error.what(), error.exit_code());
+    fill(failure, error.what(), failure_kind(error));
   } catch (const std::exception& error) {
     fill(failure, error.what());
   } catch (...) {
