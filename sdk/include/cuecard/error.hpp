@@ -17,6 +17,7 @@ class CUECARD_API Error : public std::runtime_error {
 public:
   explicit Error(const std::string& text, int exit_code = 1);
   ~Error() override;
+  /// Of the host program, if this error ends it.
   int exit_code() const noexcept { return exit_code_; }
 
 private:

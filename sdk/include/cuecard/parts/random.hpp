@@ -29,6 +29,7 @@ public:
   /// Streams of one seed are independent of each other; see `stream_id`.
   explicit Random(uint64_t seed, uint64_t stream = 0);
 
+  /// 64 random bits.
   uint64_t bits() { return generator_(); }
   /// Uniform in [0, 1).
   double uniform();

@@ -28,11 +28,13 @@ public:
   /// Trains `inputs` [P, any width] and a network that maps them to [P, L * 2 * G * D].
   TrainablePrefix(const BackboneShape::Site& site, at::Tensor inputs, Mlp network);
 
+  /// Numbers for one virtual token: L * 2 * G * D.
   static int64_t width(const BackboneShape::Site& site) {
     return site.layers * 2 * site.kv_heads * site.head_dim;
   }
 
   const BackboneShape::Site& site() const { return site_; }
+  /// The number of virtual tokens, P, and whether a network is trained.
   int64_t length() const { return inputs_.size(0); }
   bool has_network() const { return network_.has_value(); }
 
@@ -47,6 +49,7 @@ public:
   /// Drops the network; from then on, `values` are trained directly.
   void collapse(const at::Tensor& values);
 
+  /// What is trained: `inputs` (or `values`), and the network's tensors.
   std::vector<at::Tensor*> tensors();
 
 private:
@@ -70,6 +73,7 @@ public:
   TrainablePrefixes(std::vector<TrainablePrefix> sites, bool counted, double dropout_rate,
                     const at::Device& device);
 
+  /// As the functions of Tuner.
   Conditioning condition(const Pass& pass) const;
   std::vector<at::Tensor> parameters();
   /// Whether networks are trained: false if none was given, and after `load_state` or `adopt`.

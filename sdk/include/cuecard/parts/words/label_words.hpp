@@ -32,6 +32,7 @@ struct CUECARD_API LabelWordEncoding {
   /// What precedes an answer: the prompt's text in causal models, a special token in others.
   TextContext context = TextContext::special;
 
+  /// For the model that `target` names.
   static LabelWordEncoding of(const VerbalizerTarget& target, std::string prefix);
 };
 
@@ -82,6 +83,7 @@ public:
   WordScores() = default;
   WordScores(const LabelWords& words, MultiToken handler, const at::Device& device);
 
+  /// False for one that is constructed without words.
   bool defined() const { return token_ids_.defined(); }
   /// [U] int64, ascending.
   const at::Tensor& token_ids() const { return token_ids_; }
