@@ -108,7 +108,8 @@ typedef struct cuecard_model_options {
 /** Opens a folder in the Hugging Face layout, a GGUF file, or a model by its name, as the program does. Returns when the model is
     loaded; the caller closes it with cuecard_close.
     Errors: CUECARD_WRONG_USE for a number below 0, an unknown device or dtype, or a device that can't be used; CUECARD_WRONG_DATA for a
-    model that is not found or can't be read; CUECARD_PLUGIN_FAILED if the plugin of its family can't be used. */
+    model that is not found, can't be read, or is of a family that no plugin handles; CUECARD_PLUGIN_FAILED if the plugin of its family
+    can't be used or fails. */
 CUECARD_C_FUNCTION cuecard_error* cuecard_open(const char* path, const cuecard_model_options* options,
                                                cuecard_model** model);
 /** Cancels waiting requests, finishes the running pass, and frees the model. The callbacks of these requests are called before it
@@ -121,7 +122,8 @@ CUECARD_C_FUNCTION void cuecard_close(cuecard_model* model);
     stays. Returns when the card is in place, which may take until the running pass ends, and until texts end that a card of this name is
     generating. Not from a callback of a request.
     Errors: CUECARD_WRONG_DATA for a card that is not found, is damaged, or was made for another model; CUECARD_PLUGIN_FAILED if a plugin
-    that it needs is missing or fails; CUECARD_WRONG_USE if its parts can't be used together or with the model's dtype. */
+    that it needs can't be used or fails; CUECARD_WRONG_USE if one is not installed, or its parts can't be used together or with the model's
+    dtype. */
 CUECARD_C_FUNCTION cuecard_error* cuecard_load_card(cuecard_model* model, const char* path, const char* name);
 /** Drops a card. Rows that wait for it are answered with CUECARD_WRONG_DATA. Waits as cuecard_load_card does. Not from a callback of a
     request.
@@ -214,12 +216,12 @@ typedef struct cuecard_generate_options {
   int64_t texts;      /**< per row: at least 1, and at most `beams` unless temperature is above 0; default 1 */
   double temperature; /**< 0: greedy, or beam search; above 0: sampling */
   int64_t top_k;      /**< samples from the k most probable tokens; 0: from all */
-  double
-      top_p; /**< samples from the most probable tokens with this joint probability: above 0, at most 1 (off); default 1 */
+  /** Samples from the most probable tokens with this joint probability: above 0, at most 1 (off); default 1. */
+  double top_p;
   double min_p; /**< samples from tokens with this share of the most probable one's probability: 0 (off) to 1 */
   double repetition_penalty; /**< above 0; 1: none; default 1 */
-  double
-      length_penalty; /**< of beams: the exponent of the length that a log-probability is divided by; default 1 */
+  /** Of beams: the exponent of the length that a log-probability is divided by; default 1. */
+  double length_penalty;
   int64_t no_repeat_ngram; /**< no sequence of so many tokens occurs twice; 0: off */
   const char* const* stop; /**< a text ends before the first of these */
   size_t stop_count;       /**< of stop, none of which may be NULL */

@@ -36,6 +36,7 @@ public:
   /// After training, chooses the threshold on `args.dev` by the scores of `verbalizer`; without such examples it stays unchanged.
   void fit(const VerbalizerFitArgs& args, const Verbalizer& verbalizer);
 
+  /// The least probability of a label that is given, 0 to 1.
   double threshold() const { return threshold_; }
   /// Resets the threshold to 0.5.
   void reset() { threshold_ = 0.5; }

@@ -33,6 +33,7 @@ public:
     return site.layers * 2 * site.kv_heads * site.head_dim;
   }
 
+  /// The site that it was constructed for.
   const BackboneShape::Site& site() const { return site_; }
   /// The number of virtual tokens, P, and whether a network is trained.
   int64_t length() const { return inputs_.size(0); }
