@@ -122,7 +122,7 @@ CUECARD_C_FUNCTION void cuecard_close(cuecard_model* model);
     stays. Returns when the card is in place, which may take until the running pass ends, and until texts end that a card of this name is
     generating. Not from a callback of a request.
     Errors: CUECARD_WRONG_DATA for a card that is not found, is damaged, or was made for another model; CUECARD_PLUGIN_FAILED if a plugin
-    that it needs can't be used or fails; CUECARD_WRONG_USE if one is not installed, or its parts can't be used together or with the model's
+    that it needs is not installed, can't be used or fails; CUECARD_WRONG_USE if its parts can't be used together or with the model's
     dtype. */
 CUECARD_C_FUNCTION cuecard_error* cuecard_load_card(cuecard_model* model, const char* path, const char* name);
 /** Drops a card. Rows that wait for it are answered with CUECARD_WRONG_DATA. Waits as cuecard_load_card does. Not from a callback of a
