@@ -4,7 +4,11 @@
 ///     model.load_card("sentiment.card");
 ///     std::cout << model.predict({{"A warm and funny film."}})[0].label << '\n';
 ///
-/// Threads: as in cuecard.h, every function of one Model may be called from several threads at once.
+/// cuecard.h is the specification: ranges of options, meaning of answers, kinds of error. Here an error of a call is thrown as `Error`,
+/// with the kind that cuecard.h lists for it; an error of a row is in its Answer. Arguments are copied before a function returns.
+///
+/// Threads: as in cuecard.h, every function of one Model may be called from several threads at once, but not its destructor. Functions
+/// that wait (all but submit, submit_generate, submit_score, cards, warnings and counters) must not be called in GenerateOptions::token.
 #pragma once
 
 #include <cmath>
@@ -25,56 +29,63 @@
 
 namespace cuecard::api {
 
+/// What a function throws, and why a row has no answer. what(): one sentence that says what was found, what was expected, what to do.
 class Error : public std::runtime_error {
 public:
   Error(cuecard_error_kind error_kind, const std::string& text) : std::runtime_error(text), kind(error_kind) {}
-  cuecard_error_kind kind;
+  cuecard_error_kind kind; ///< what went wrong, for programs
 };
 
 /// cuecard_model_options.
 struct ModelOptions {
-  std::string device = "cpu", dtype = "float32";
-  int threads = 0; ///< 0: LibTorch's default
-  std::vector<std::string> plugin_paths = {};
+  std::string device = "cpu";    ///< "cpu", "cuda", "cuda:1"
+  std::string dtype = "float32"; ///< "float32", "bfloat16", "float16", "stored", "int8"
+  int threads = 0; ///< that run the model; 0: the program's default, as many as the process may use
+  std::vector<std::string> plugin_paths = {}; ///< folders of plugins, before those that the program would find
   int64_t batch_rows = 0, batch_tokens = 0, max_waiting_rows = 0; ///< 0: the default
 };
 
 /// One row of input for a card: a text if its template has one field, else fields and lists by name.
 struct Row {
-  std::optional<std::string> text = std::nullopt;
-  std::string card = {}; ///< "": the only card of the model
-  std::map<std::string, std::string> fields = {};
+  std::optional<std::string> text = std::nullopt; ///< not together with fields
+  std::string card = {};                          ///< "": the only card of the model
+  std::map<std::string, std::string> fields = {}; ///< by name
+  /// By name: words that are labelled one by one, or alternatives.
   std::map<std::string, std::vector<std::string>> lists = {};
 };
 
+/// A text of an answer: a generated one, a span, or a continuation.
 struct Text {
-  std::string text;
-  double log_prob = std::nan(""); ///< NaN where the model gives none
-  std::size_t tokens = 0;         ///< that it is the sum of; 0 for a span
+  std::string text;               ///< UTF-8
+  double log_prob = std::nan(""); ///< natural, summed over the tokens; NaN where the model gives none
+  std::size_t tokens = 0; ///< without the end-of-sequence token; 0 for a text or span that the card predicts
 };
 
 /// The answer to a row: an error, a label, a label for each word, or texts.
 struct Answer {
-  std::optional<Error> error;
-  std::string card;
+  std::optional<Error> error;      ///< then the other members are empty
+  std::string card;                ///< name of the card that answered
   std::string label;               ///< "" where the prediction is not one label
-  std::vector<std::string> labels; ///< the predicted ones, of a card that gives any number of them
+  std::vector<std::string> labels; ///< the predicted ones: `label`, or any number of them
   std::vector<std::pair<std::string, double>> probabilities; ///< of each label of the card
   std::vector<std::optional<std::string>> word_labels;       ///< empty for a word that was cut off
   std::vector<Text> texts; ///< best first, or the continuations in their order
   int64_t cut = 0;         ///< tokens that truncation removed
 };
 
-/// cuecard_generate_options.
+/// cuecard_generate_options: 0 selects the same defaults, and the ranges are the same.
 struct GenerateOptions {
-  int64_t max_tokens = 64, min_tokens = 0, beams = 1, texts = 1;
-  double temperature = 0; ///< above 0: sampling
-  int64_t top_k = 0;
-  double top_p = 1, min_p = 0, repetition_penalty = 1, length_penalty = 1;
-  int64_t no_repeat_ngram = 0;
-  std::vector<std::string> stop = {};
-  uint64_t seed = 0;
-  /// Called on the model's thread with the text of a row so far; false cancels the request.
+  int64_t max_tokens = 64, min_tokens = 0; ///< of each text
+  int64_t beams = 1, texts = 1;            ///< for each row
+  double temperature = 0;                  ///< above 0: sampling
+  int64_t top_k = 0;                       ///< 0: from all tokens
+  double top_p = 1, min_p = 0;             ///< 1 and 0: off
+  double repetition_penalty = 1;           ///< 1: none
+  double length_penalty = 1;   ///< of beams: the exponent of the length that a log-probability is divided by
+  int64_t no_repeat_ngram = 0; ///< 0: off
+  std::vector<std::string> stop = {}; ///< a text ends before the first of these
+  uint64_t seed = 0;                  ///< of sampling
+  /// Called on the model's thread with the text of a row so far; false cancels the request. Must return quickly and not throw.
   std::function<bool(std::size_t row, const std::string& text)> token = {};
 };
 
@@ -204,8 +215,11 @@ submitted(double deadline, std::function<bool(std::size_t, const std::string&)> 
 
 } // namespace detail
 
+/// An open model with its cards. Can be moved, not copied; a model that was moved from can only be destroyed or assigned to. The destructor
+/// is cuecard_close: rows that wait are answered with CUECARD_CANCELLED. Futures stay valid without the model.
 class Model {
 public:
+  /// cuecard_open: `path` is a folder in the Hugging Face layout, a GGUF file, or a model's name. Throws Error.
   explicit Model(const std::string& path, const ModelOptions& given = {}) : model_(nullptr, cuecard_close) {
     std::vector<const char*> plugin_paths;
     for (const std::string& folder : given.plugin_paths)
@@ -225,11 +239,14 @@ public:
     model_.reset(opened);
   }
 
-  /// Under its own name when `name` is "".
+  /// cuecard_load_card: puts the card of this folder in the place of a card of the same name, under its own name when `name` is "". Returns
+  /// when it is in place. Throws Error; then the old one stays.
   void load_card(const std::string& path, const std::string& name = {}) {
     detail::check(cuecard_load_card(model_.get(), path.c_str(), name.empty() ? nullptr : name.c_str()));
   }
+  /// cuecard_drop_card. Throws Error if there is no such card.
   void drop_card(const std::string& name) { detail::check(cuecard_drop_card(model_.get(), name.c_str())); }
+  /// The names of the cards, in alphabetical order.
   std::vector<std::string> cards() const {
     std::vector<std::string> names;
     cuecard_for_each_card(model_.get(), append, &names);
@@ -242,10 +259,13 @@ public:
     return sentences;
   }
 
-  /// Answers in the order of the rows. `deadline`: seconds from now within which a row must begin to run; 0: no limit.
+  /// Waits for the answers, in the order of the rows. `deadline`: seconds from now within which a row must begin to run, not below 0; 0: no
+  /// limit. Throws Error where the request can't be submitted; a row that can't be answered has Answer::error.
   std::vector<Answer> predict(const std::vector<Row>& rows, double deadline = 0) {
     return submit(rows, deadline).get();
   }
+  /// The same without waiting: throws Error where the request can't be submitted, else returns at once. The future's get() returns the
+  /// answers; destroying it neither waits nor cancels.
   std::future<std::vector<Answer>> submit(const std::vector<Row>& rows, double deadline = 0) {
     const detail::RowViews views(rows);
     return detail::submitted(
@@ -254,11 +274,13 @@ public:
         });
   }
 
-  /// Texts that continue the prompts of the rows.
+  /// Answer::texts: texts that continue the prompts of the rows, whatever their cards predict. Otherwise as `predict`; throws Error, too, for
+  /// options out of range and for a model that can't generate text.
   std::vector<Answer> generate(const std::vector<Row>& rows, const GenerateOptions& options = {},
                                double deadline = 0) {
     return submit_generate(rows, options, deadline).get();
   }
+  /// The same without waiting, as `submit`. `given.token` is kept until the request is finished.
   std::future<std::vector<Answer>> submit_generate(const std::vector<Row>& rows,
                                                    const GenerateOptions& given = {}, double deadline = 0) {
     std::vector<const char*> stop;
@@ -287,11 +309,13 @@ public:
         });
   }
 
-  /// Log-probabilities of `continuations[i]` after the prompt of row i: Answer::texts, in their order.
+  /// Natural log-probabilities of `continuations[i]` after the prompt of row i: Answer::texts, in their order. Otherwise as `predict`; throws
+  /// Error, too, unless there is one list for each row, and for a model that can't generate text.
   std::vector<Answer> score(const std::vector<Row>& rows,
                             const std::vector<std::vector<std::string>>& continuations, double deadline = 0) {
     return submit_score(rows, continuations, deadline).get();
   }
+  /// The same without waiting, as `submit`.
   std::future<std::vector<Answer>> submit_score(const std::vector<Row>& rows,
                                                 const std::vector<std::vector<std::string>>& continuations,
                                                 double deadline = 0) {
@@ -313,6 +337,7 @@ public:
         });
   }
 
+  /// cuecard_read_counters: what the model has done since it was opened.
   cuecard_counters counters() const {
     cuecard_counters result{};
     result.size = sizeof(result);
@@ -336,7 +361,8 @@ struct TrainOptions {
   /// Receives what the program prints on standard error, a line at a time.
   std::function<void(const std::string& line)> message = {};
   int rank = 0, ranks = 1; ///< of several processes that train together
-  /// Replaces `count` values by their sums over all ranks, the same on each; throws where another rank is lost.
+  /// Replaces `count` values by their sums over all ranks, the same on each; throws where another rank is lost, and `train` then throws an
+  /// Error. Needed where `ranks` is above 1.
   std::function<void(float* values, std::size_t count)> sum = {};
 };
 
@@ -392,7 +418,7 @@ struct TrainingCalls {
 
 /// Trains cards and writes them, as `cuecard train` does with these words after `train`, such as "--task", "task.json". Returns the lines of
 /// `cuecard train --json`, one for each card. Callbacks are called on this thread; an exception of `progress` or `message` ends training
-/// after the step, and is thrown again when the best card so far is written.
+/// after the step, and is thrown again when the best card so far is written. Throws Error where cuecard_train returns one.
 inline std::vector<std::string> train(const std::vector<std::string>& words, const TrainOptions& given = {}) {
   detail::TrainingCalls calls{given, {}, nullptr};
   std::vector<const char*> line;

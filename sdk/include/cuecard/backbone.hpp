@@ -45,7 +45,7 @@ struct BackboneShape {
   /// The attention sites that accept prefixes, and their sizes.
   struct Site {
     PrefixSite site = PrefixSite::self;
-    int64_t layers = 0, kv_heads = 0, head_dim = 0;
+    int64_t layers = 0, kv_heads = 0, head_dim = 0; ///< as in Prefix
   };
   std::vector<Site> sites;
   /// [layers] the sliding window of each layer's self-attention (AttentionLayout::window), 0 where a layer has none; empty: no

@@ -64,6 +64,7 @@ struct Side {
   /// sequence enter at one layer. Empty: none at all.
   std::vector<int64_t> late_lengths, late_layers;
 
+  /// The number of tokens and of sequences, from `offsets`.
   int64_t num_tokens() const { return offsets.back(); }
   int64_t num_sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
 };
@@ -105,6 +106,7 @@ struct Batch {
   /// Keys and values of tokens that were forwarded before (Side::cache_of), or null.
   std::shared_ptr<const KvCache> cache;
 
+  /// The number of entries.
   int64_t size() const { return static_cast<int64_t>(examples.size()); }
   /// Whether entry `e` belongs to a different example than the entry before it.
   bool begins_example(int64_t e) const {

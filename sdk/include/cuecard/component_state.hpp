@@ -8,6 +8,7 @@
 
 namespace cuecard {
 
+/// Tensors by name.
 using TensorMap = std::map<std::string, at::Tensor>;
 
 /// `tensors` are saved in the card's `card.safetensors`, as `tuner.NAME`, `verbalizer.NAME` or `template.NAME`; `texts` in its
@@ -20,6 +21,7 @@ struct ComponentState {
   TensorMap tensors;
   std::map<std::string, std::string> texts = {};
 
+  /// Whether there is nothing to save.
   bool empty() const { return tensors.empty() && texts.empty(); }
 };
 

@@ -22,6 +22,7 @@ namespace cuecard {
 /// The values of a configuration file by key.
 class CUECARD_API Configuration {
 public:
+  /// A number, text or list of them, as JSON has it.
   using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
                              std::vector<std::string>>;
 

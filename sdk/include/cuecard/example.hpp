@@ -11,7 +11,7 @@ namespace cuecard {
 
 /// Fields and lists by name, and the gold answer as far as it is known.
 struct Example {
-  std::string id;
+  std::string id; ///< as the data file has it; "" if it has none
 
   /// Text by column, as named in the task file: `text_a`, `premise`, ... The names are those that a template
   /// writes in braces.
@@ -33,7 +33,7 @@ struct Example {
   /// Gold answers that are spans of a field, as byte offsets; empty when the question has no answer.
   struct Span {
     std::string field;
-    int64_t begin = 0, end = 0;
+    int64_t begin = 0, end = 0; ///< bytes of the field, `end` exclusive
   };
   std::vector<Span> spans;
 

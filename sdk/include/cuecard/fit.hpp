@@ -33,6 +33,7 @@ struct FitRequest {
 
 /// The complete settings of a run.
 struct FitSettings {
+  /// Each as in FitRequest.
   int64_t steps = 0;
   double learning_rate = 0;
   int64_t batch_size = 0, batch_tokens = 0;
@@ -49,8 +50,8 @@ CUECARD_API FitSettings resolve(const FitRequest& request, int64_t examples);
 
 /// The result of `Tuner::fit`.
 struct FitReport {
-  int64_t steps = 0;
-  int64_t best_step = 0;
+  int64_t steps = 0;              ///< that were done
+  int64_t best_step = 0;          ///< the step whose state was kept
   double best_dev = std::nan(""); ///< the task's metric on the development set, mean over tasks; NaN: unknown
   bool stopped_early = false;
   bool cancelled = false;

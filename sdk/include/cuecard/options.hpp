@@ -19,6 +19,7 @@ namespace cuecard {
 /// plugin sees them.
 class CUECARD_API Options {
 public:
+  /// By the option's type; a choice, a file and a card are texts.
   using Value = std::variant<bool, int64_t, double, std::string>;
 
   /// Adds a value, or replaces the one under `name`. Nothing is validated here: the host does that, and a test sets what it wants.

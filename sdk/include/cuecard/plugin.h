@@ -143,7 +143,7 @@ typedef struct cuecard_component_v1 {
 
 /** What the symbol `cuecard_plugin` points at. */
 typedef struct cuecard_plugin_v1 {
-  uint64_t magic;
+  uint64_t magic;       /* CUECARD_PLUGIN_MAGIC */
   uint32_t struct_size; /* sizeof(cuecard_plugin_v1) */
   uint32_t abi_major;
   uint32_t abi_minor;

@@ -26,8 +26,8 @@ struct SoftSlot {
 
 /// The properties of a model that determine the layout of a prompt.
 struct PromptLayout {
-  bool causal = false;
-  bool encoder_decoder = false;
+  bool causal = false;            ///< BackboneShape::causal
+  bool encoder_decoder = false;   ///< BackboneShape::encoder_decoder
   int64_t decoder_start = -1;     ///< BackboneShape::decoder_start
   OutputPositions positions = {}; ///< unless they are `answer_slots`, a template needs no answer slot
   /// In a masked model, a given answer of k tokens becomes k mask tokens to predict. If false, a given answer is an error.

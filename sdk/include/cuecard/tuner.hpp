@@ -29,10 +29,10 @@ namespace cuecard {
 
 /// One data set with its template and verbalizer.
 struct Task {
-  std::string name;
+  std::string name; ///< as in its task file
   Template& prompt_template;
   Verbalizer& verbalizer;
-  std::vector<std::string> labels;
+  std::vector<std::string> labels;             ///< names, by index
   const std::vector<Example>* train = nullptr; ///< null at inference
   const std::vector<Example>* dev = nullptr;
   std::string metric = "accuracy"; ///< what Engine::evaluate_dev measures
@@ -45,7 +45,7 @@ struct Problem {
   const Backbone& backbone;
   const Vocabulary& vocabulary;
   std::vector<Task> tasks;
-  uint64_t seed = 0;
+  uint64_t seed = 0; ///< of the run
   /// Contents of the files named by options of type CUECARD_FILE, by option, and the tuner states of the cards named by options
   /// of type CUECARD_CARD.
   std::map<std::string, std::string> files = {};

@@ -26,15 +26,15 @@ namespace cuecard {
 /// Trainable tensors (Tuner::parameters), with a learning rate relative to the run's.
 struct ParameterGroup {
   std::vector<at::Tensor> tensors;
-  double learning_rate_scale = 1.0;
-  double weight_decay = 0.0;
+  double learning_rate_scale = 1.0; ///< times the run's learning rate
+  double weight_decay = 0.0;        ///< the optimizer's coefficient; 0: none
 };
 
 /// What a verbalizer is prepared for. References are valid as long as the verbalizer.
 struct VerbalizerTarget {
   const Vocabulary& vocabulary;
   const Backbone& backbone;
-  std::vector<std::string> labels;
+  std::vector<std::string> labels; ///< names, by index
   /// Words of each label as the task file gives them, [label][words]; empty when it gives none.
   std::vector<std::vector<std::string>> label_words;
   /// [label][slot][words] where a label has words of its own for each answer slot; empty when not.
@@ -96,6 +96,7 @@ struct GivenAnswersArgs {
 
 /// Arguments of `Verbalizer::fit`.
 struct VerbalizerFitArgs {
+  /// Relative to Tuner::fit.
   enum class Moment { before_training, after_training };
   Scorer& scorer;
   const std::vector<const Example*>& examples; ///< labelled

@@ -17,7 +17,7 @@ namespace cuecard {
 
 /// One token of an encoded text. `begin` and `end` are byte offsets into that text.
 struct Token {
-  int64_t id = 0;
+  int64_t id = 0; ///< 0 to Vocabulary::size() - 1
   uint32_t begin = 0;
   uint32_t end = 0;
 };
@@ -38,6 +38,7 @@ enum class TextContext {
 
 /// Ids of the special tokens that a model may have.
 struct SpecialTokens {
+  /// Empty: the model has none. `bos` and `eos` begin and end a text; `cls` and `sep` are BERT's.
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
 };
 

@@ -15,6 +15,7 @@ namespace cuecard {
 /// Threads: as Engine.
 class CUECARD_API GuardedTuner {
 public:
+  /// For Engine::extension.
   static constexpr std::string_view id = "cuecard.guarded-tuner/1";
 
   virtual ~GuardedTuner() = default;

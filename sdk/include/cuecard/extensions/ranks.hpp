@@ -20,6 +20,7 @@ namespace cuecard {
 /// Threads: as Engine. Every rank must make the same calls in the same order.
 class CUECARD_API Ranks {
 public:
+  /// For Engine::extension.
   static constexpr std::string_view id = "cuecard.ranks/1";
 
   virtual ~Ranks() = default;

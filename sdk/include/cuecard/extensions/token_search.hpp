@@ -25,6 +25,7 @@ struct CandidateScores {
 /// Threads and the range of `task`: as Engine. `batch` comes from Engine::training_batches or Ranks::rank_batches for that task.
 class CUECARD_API TokenSearch {
 public:
+  /// For Engine::extension.
   static constexpr std::string_view id = "cuecard.token-search/1";
 
   virtual ~TokenSearch() = default;

@@ -23,7 +23,7 @@ struct KeyValues {
 
 /// Keys `begin` to `end` (exclusive) of one of the sources passed to `attention`.
 struct KeyRange {
-  int64_t source = 0;
+  int64_t source = 0; ///< index into them
   int64_t begin = 0, end = 0;
 };
 
@@ -57,6 +57,7 @@ struct AttentionLayout {
   /// Set by the first call of `attention`, shared by all layers. No other member may change afterwards.
   mutable std::shared_ptr<const AttentionPlan> plan;
 
+  /// The number of sequences, from `offsets`.
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
   /// Number of keys before the own tokens of sequence `s`, 0 to S - 1.
   int64_t keys_before(int64_t s) const;
@@ -109,7 +110,7 @@ struct AttentionOptions {
                    AttentionStrategy way = AttentionStrategy::automatic, double cap_of_scores = 0)
       : scale(scale_of_scores), bias(bias_of_scores), strategy(way), cap(cap_of_scores) {}
 
-  double scale;
+  double scale;             ///< scores are multiplied by it
   const RelativeBias* bias; ///< null: none; with one layout, a call with another bias prepares it anew
   AttentionStrategy strategy;
   double cap; ///< scores s become cap * tanh(s / cap), before the bias (Gemma 2, section 2); 0: none

@@ -24,7 +24,7 @@ namespace cuecard {
 /// How distances i - j, query minus key, map to the rows of a table of `2 * span` relative embeddings, distance 0 at row `span`.
 struct CUECARD_API DistanceBuckets {
   int64_t span = 0;
-  int64_t max_distance = 0;
+  int64_t max_distance = 0; ///< with `logarithmic`: the distance that shares the last row
   bool logarithmic =
       false; ///< distances from span / 2 on share rows; else each has its own, and those from `span` on the last
 
@@ -39,7 +39,7 @@ struct PositionTerms {
 
 /// Rows of the table.
 struct RowRange {
-  int64_t begin = 0, count = 0;
+  int64_t begin = 0, count = 0; ///< the first, and how many
 };
 
 /// The rows that the distances in a layout use. Cached with the layout, on `device`: one layout goes with one `buckets` and one device.

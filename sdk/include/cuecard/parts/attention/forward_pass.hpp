@@ -128,6 +128,7 @@ public:
   /// Whether the encoder must run. Otherwise the cache holds all that is attended to.
   bool encodes() const { return encodes_; }
 
+  /// The layout when all tokens of the decoder are queries, and that of the last layer, where only the selected ones are.
   const AttentionLayout& layout() const { return layout_; }
   const AttentionLayout& last_layout() const { return last_layout_; }
 

@@ -22,6 +22,7 @@ namespace cuecard {
 
 /// Values for keys that config.json lacks: Llama's by default.
 struct DecoderDefaults {
+  /// num_hidden_layers, hidden_size, num_attention_heads, intermediate_size, vocab_size.
   int64_t layers = 32, hidden = 4096, heads = 32, intermediate = 11008, vocabulary = 32000;
   int64_t kv_heads = 0; ///< 0: as many as heads
   int64_t head_dim = 0; ///< 0: the hidden size / heads
@@ -32,6 +33,7 @@ struct DecoderDefaults {
 
 /// The validated values of config.json for such a decoder, under the same names. A DataError names the file and the key.
 struct CUECARD_API DecoderConfiguration {
+  /// num_hidden_layers, hidden_size, num_attention_heads, num_key_value_heads, head_dim, intermediate_size, vocab_size.
   int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary;
   int64_t max_positions; ///< max_position_embeddings; 0: not given
   double norm_epsilon;
@@ -43,6 +45,7 @@ struct CUECARD_API DecoderConfiguration {
 
 /// Names of a layer's norms over hidden states, before and after each part; "" where there is none.
 struct DecoderNorms {
+  /// As a checkpoint names them after the layer's number.
   std::string before_attention = "input_layernorm", after_attention = {},
               before_feed_forward = "post_attention_layernorm", after_feed_forward = {};
 };

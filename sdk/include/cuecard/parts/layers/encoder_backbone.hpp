@@ -36,10 +36,10 @@ struct EncoderNames {
 
 /// The linear map from embeddings to hidden states, where their widths differ.
 struct EncoderProjection {
-  std::string name = "embeddings_project";
-  bool bias = true;
-  bool always = false;      ///< it exists for equal widths, too
-  bool before_norm = false; ///< the embeddings' norm follows it, instead of preceding it
+  std::string name = "embeddings_project"; ///< of its tensors in a checkpoint, without .weight and .bias
+  bool bias = true;                        ///< whether it has one
+  bool always = false;                     ///< it exists for equal widths, too
+  bool before_norm = false;                ///< the embeddings' norm follows it, instead of preceding it
 };
 
 /// What distinguishes a family from BERT.

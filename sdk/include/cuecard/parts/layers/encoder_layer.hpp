@@ -22,12 +22,14 @@ namespace cuecard {
 
 /// The keys of config.json that differ between families; BERT's by default.
 struct EncoderKeys {
+  /// Each holds the key of the value of this name in EncoderConfiguration.
   std::string layers = "num_hidden_layers", hidden = "hidden_size", heads = "num_attention_heads",
               intermediate = "intermediate_size", activation = "hidden_act";
 };
 
 /// Values for keys that config.json lacks: BERT's by default.
 struct EncoderDefaults {
+  /// Each for the value of this name in EncoderConfiguration.
   int64_t layers = 12, hidden = 768, heads = 12, intermediate = 3072, vocabulary = 30522, segments = 2;
   double norm_epsilon = 1e-12;
   std::string activation = "gelu";
@@ -35,6 +37,7 @@ struct EncoderDefaults {
 
 /// The validated values of config.json for such an encoder. A DataError names the file and the key.
 struct CUECARD_API EncoderConfiguration {
+  /// `intermediate`: the width inside the feed-forward; `max_positions`: max_position_embeddings.
   int64_t layers, hidden, heads, intermediate, vocabulary, max_positions;
   int64_t segments;        ///< token types: type_vocab_size; 0: none
   int64_t embedding_width; ///< the hidden size by default
@@ -58,6 +61,7 @@ CUECARD_API LayerNorm take_layer_norm(const TakeTensor& take, const std::string&
 
 /// The names of a layer's tensors, STACK.INDEX.NAME.weight and STACK.INDEX.NAME.bias; BERT's by default.
 struct PostNormNames {
+  /// STACK, and each NAME: `up` and `down` are the feed-forward, a norm follows what it is named after.
   std::string stack = "encoder.layer";
   std::string query = "attention.self.query", key = "attention.self.key", value = "attention.self.value",
               output = "attention.output.dense", attention_norm = "attention.output.LayerNorm";
@@ -70,9 +74,10 @@ using Attend = std::function<at::Tensor(const at::Tensor& query, const std::vect
 
 /// The weights of one layer and its forward pass.
 struct CUECARD_API PostNormLayer {
+  /// As in PostNormNames.
   Linear query, key, value, output;
   LayerNorm attention_norm;
-  Linear up, down;
+  Linear up, down; ///< as in PostNormNames
   LayerNorm output_norm;
 
   /// `at` precedes the names of the layer's tensors: "encoder.layer.3.".

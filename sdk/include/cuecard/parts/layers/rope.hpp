@@ -46,6 +46,7 @@ public:
   /// rotated elements that `family` or `head_dim` does not allow.
   Rope(const Configuration& configuration, int64_t head_dim, const RopeFamily& family = {});
 
+  /// How frequencies are scaled for long texts.
   Scaling scaling() const { return scaling_; }
   /// How many of a head's elements are rotated, from the first on.
   int64_t rotated() const { return 2 * ((dimensions_ + 1) / 2); }

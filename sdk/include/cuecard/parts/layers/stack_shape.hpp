@@ -13,6 +13,7 @@ namespace cuecard {
 
 /// The sizes of such a stack. An embedding width of 0 means the hidden size; 0 positions mean no limit.
 struct StackSizes {
+  /// `heads`: of attention; `vocabulary`: rows of the word embeddings.
   int64_t layers, hidden, heads, vocabulary, max_positions;
   int64_t embedding_width = 0;
 };

@@ -16,9 +16,9 @@ struct ChatFormat {
   /// Text before and after the content of a turn, special tokens spelled out. Before an answer slot, a trailing space of `open`
   /// moves to the answer.
   struct Turn {
-    std::string open, close;
+    std::string open, close; ///< before it, after it
   };
-  std::string name;
+  std::string name;                               ///< one of chat_format_names
   std::map<std::string, Turn, std::less<>> turns; ///< by role; one that the format lacks is absent
   /// Opens a user turn that follows the system turn; Llama 2 merges the two.
   std::string user_after_system;

@@ -15,7 +15,7 @@ namespace cuecard {
 
 /// grammar_template_options.hpp declares an option for each of these.
 struct GrammarTemplateSettings {
-  std::string text;
+  std::string text; ///< the template as it is written
   /// Given answers end in the end-of-sequence token. Not for masked models.
   bool predict_eos = false;
   /// The layout of an encoder-decoder's two sides: auto, sentinels, continuation, mask or plain.

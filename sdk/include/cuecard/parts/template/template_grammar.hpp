@@ -93,6 +93,7 @@ CUECARD_API std::string filter_words(TextFilter filter, const std::vector<std::s
 
 /// One item of a template: a text, or the content of a pair of braces.
 struct TemplateItem {
+  /// What the braces hold; `text`: what is outside of them, `meta`: side data.
   enum class Kind { text, field, meta, choice, soft, answer, special, trigger, role, variant };
   Kind kind = Kind::text;
   /// Precedes the text: "" or " ", unless add_prefix_space sets it. Not used for `answer`, `special` and
@@ -111,14 +112,14 @@ struct TemplateItem {
   int64_t duplicate = 1;
   bool same = false;
 
-  int64_t line = 1, column = 1;
+  int64_t line = 1, column = 1;   ///< of its first character, from 1
   std::size_t begin = 0, end = 0; ///< byte range of the item in the template
 };
 
 /// A template as a list of items.
 struct ParsedTemplate {
   std::vector<TemplateItem> items;
-  bool has_answer = false;
+  bool has_answer = false; ///< whether an item is an answer slot
   /// The template has no answer item and no item with quotes, so it ends in an answer.
   bool implied_answer = false;
   int64_t end_line = 1, end_column = 1;

@@ -40,6 +40,7 @@ public:
   /// those of Scorer::score.
   void fit(const VerbalizerFitArgs& args, const Verbalizer& verbalizer);
 
+  /// The least probability of a label that is given, 0 to 1.
   double threshold() const { return threshold_; }
   /// Resets the threshold to 0.5.
   void reset() { threshold_ = 0.5; }

@@ -31,11 +31,14 @@ public:
   /// Trains `inputs` [P, any width] float32 and a network that maps them to [P, L * 2 * G * D].
   TrainablePrefix(const BackboneShape::Site& site, at::Tensor inputs, Mlp network);
 
+  /// Numbers for one virtual token: L * 2 * G * D.
   static int64_t width(const BackboneShape::Site& site) {
     return site.layers * 2 * site.kv_heads * site.head_dim;
   }
 
+  /// The site that it was constructed for.
   const BackboneShape::Site& site() const { return site_; }
+  /// The number of virtual tokens, P, and whether a network is trained.
   int64_t length() const { return inputs_.size(0); }
   bool has_network() const { return network_.has_value(); }
 

@@ -27,6 +27,7 @@ public:
   /// Copies the two options. std::logic_error if the component doesn't declare them.
   explicit Calibration(const Options& options);
 
+  /// Whether anything is to be measured, on training examples, and on how many at most (`calibrate-rows`).
   bool enabled() const { return mode_ != "none"; }
   bool uses_examples() const { return mode_ == "train"; }
   int64_t max_examples() const { return max_examples_; }

@@ -30,6 +30,7 @@ public:
   JointWordScores() = default;
   JointWordScores(const LabelWords& words, bool normalise, const Backbone& backbone);
 
+  /// False for one that is constructed without words.
   bool defined() const { return !answers_.empty(); }
   int64_t words() const { return words_; }
 

@@ -35,6 +35,7 @@ struct CUECARD_API LabelWordEncoding {
   /// What precedes an answer: the prompt's text in causal models, a special token in others.
   TextContext context = TextContext::special;
 
+  /// For the model that `target` names.
   static LabelWordEncoding of(const VerbalizerTarget& target, std::string prefix);
 };
 
@@ -86,6 +87,7 @@ public:
   /// Each label has at least one word, each word at least one token. Scoring takes place on `device`.
   WordScores(const LabelWords& words, MultiToken handler, const at::Device& device);
 
+  /// False for one that is constructed without words.
   bool defined() const { return token_ids_.defined(); }
   /// [U] int64, ascending.
   const at::Tensor& token_ids() const { return token_ids_; }
