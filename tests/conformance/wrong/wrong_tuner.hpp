@@ -5,6 +5,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <stdexcept>
@@ -52,6 +53,8 @@ public:
       std::cout << "prepared\n";
     if (has("crashes"))
       *reinterpret_cast<volatile int*>(length_) = 1;
+    if (has("exits"))
+      std::exit(0);
     if (has("hangs"))
       ::pause();
     if (has("throws-a-number"))

@@ -1,0 +1,31 @@
+# cuecard_forbid_libtorch(TARGET...): fails the configuration when one of these targets links LibTorch, by itself or by what it links. To
+# be called when all of that is known.
+function(cuecard_forbid_libtorch)
+  foreach(target IN LISTS ARGN)
+    if(NOT TARGET "${target}")
+      message(FATAL_ERROR "cuecard_forbid_libtorch: there is no target \"${target}\"")
+    endif()
+    cuecard_refuse_libtorch("${target}" "${target}" "${target}")
+  endforeach()
+endfunction()
+
+# One step: what TARGET links, for the message of ROOT. CHAIN: how ROOT comes to link it.
+function(cuecard_refuse_libtorch root target chain)
+  set(linked)
+  foreach(property LINK_LIBRARIES INTERFACE_LINK_LIBRARIES)
+    get_target_property(libraries "${target}" ${property})
+    if(libraries)
+      list(APPEND linked ${libraries})
+    endif()
+  endforeach()
+  list(TRANSFORM linked REPLACE "^\\$<LINK_ONLY:(.*)>$" "\\1") # how a static library passes on what it links privately
+  list(REMOVE_DUPLICATES linked)
+  foreach(library IN LISTS linked)
+    if(library MATCHES "^LibTorch::|(^|/|lib)(torch|torch_cpu|c10)(\\.so)?$|^cuecard(::|-)sdk$")
+      message(FATAL_ERROR "${root} must not link LibTorch: ${chain} -> ${library}. What needs no more than the SDK's error classes links cuecard-sdk-plain.")
+    endif()
+    if(TARGET "${library}" AND library MATCHES "^cuecard")
+      cuecard_refuse_libtorch("${root}" "${library}" "${chain} -> ${library}")
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,18 @@
+# requires: llama manual
+# A plugin that crashes in the middle of a command, or ends the program: one sentence names plugin, component and function, the exit code
+# is that of plugins, and no card is left. WRONG: the folder of the plugin `wrong`.
+source "$SOURCE/tests/installed/toy_task"
+export CUECARD_PLUGIN_PATH=$WRONG CUECARD_WRONG=
+learn=(train --task toy.json --model "$llama" --tuner wrong --steps 1)
+advice='; update or remove this plugin, and report this to its author\.$'
+run "${learn[@]}" --out right.card >/dev/null # without its faults it works
+for fault in crashes:'it crashed: Segmentation fault' exits:'it ended the program'; do
+  CUECARD_WRONG=${fault%%:*}
+  expect 4 "^cuecard: plugin \"wrong\", component \"wrong\", prepare: ${fault#*:}$advice" "${learn[@]}" --out no.card
+  [ ! -s out ] && [ ! -e no.card ]
+  expect 4 "^cuecard: plugin \"wrong\", component \"wrong\", prepare: ${fault#*:}$advice" predict --card right.card --model "$llama" "a film"
+  [ ! -s out ]
+done
+CUECARD_WRONG=
+run "${learn[@]}" --out no.card >/dev/null # nothing of the runs before is in the way
+run predict --card no.card --model "$llama" "a film" | grep '"label"' >/dev/null
