@@ -67,6 +67,26 @@ TEST_CASE("NaN and infinite weights are named in prediction, filling, generation
   }
 }
 
+TEST_CASE("NaN and infinite weights are named in the predictions of an ensemble, whatever its vote") {
+  for (const float number : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    TestFolder folder;
+    const std::string tensor = "model.layers.1.mlp.down_proj.weight";
+    const Model model = damaged_model(folder, tensor, number, 3);
+    const TaskPipeline pipeline = two_label_pipeline(
+        model, "variants",
+        R"(Review: {text} It was{"mask"}{"variant"}So: {text} is{"mask"}{"variant"}{text} was{"mask"})",
+        "manual");
+    const std::vector<Example> examples = word_examples(4, 1);
+    for (const Vote vote : {Vote::mean, Vote::majority}) {
+      CAPTURE(vote);
+      Predictor predictor(model, {&pipeline}, {.vote = vote});
+      const std::string text = sentence([&] { predictor.predict(pointers(examples)); });
+      CHECK_MESSAGE(contains(text, "\"" + tensor + "\" holds NaN or infinite values"), text);
+      CHECK(contains(text, folder.path().string()));
+    }
+  }
+}
+
 TEST_CASE("a damaged weight that no prediction depends on has no effect") {
   TestFolder folder;
   const Model model =

@@ -1,8 +1,7 @@
-// The guards of core/engine/guarded are written by hand, and most virtual functions have a default: without
-// an override in the guard the host would call that default instead of the plugin's function. So the headers
+// Guards and other proxies are written by hand, and most virtual functions have a default: without an override
+// in the proxy the host would call that default instead of the function of the object behind it. So the headers
 // are compared with the source.
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <filesystem>
 #include <fstream>
@@ -132,20 +131,32 @@ TEST_CASE("the comparison finds a forgotten function, also one of several overlo
   CHECK(overrides(class_body(source, "GuardedThing")) == Functions{{"table", 1}, {"use", 1}});
 }
 
-TEST_CASE("every guard overrides every virtual function of its interface") {
-  for (const auto& [interface, header, known] : {std::array<std::string, 3>{"Backbone", "backbone", "forward"},
-                                                 {"Template", "template", "render"},
-                                                 {"Verbalizer", "verbalizer", "decide"},
-                                                 {"Tuner", "tuner", "condition"}}) {
-    CAPTURE(interface);
-    const std::string public_header = "sdk/include/cuecard/" + header + ".hpp";
-    const Functions declared = virtual_functions(class_body(file_text(public_header), interface));
-    const Functions guarded = overrides(
-        class_body(file_text("core/engine/guarded/guarded_" + header + ".cpp"), "Guarded" + interface));
-    REQUIRE(declared.contains(known));
+TEST_CASE("every guard and proxy overrides every virtual function of its interface") {
+  struct Proxy {
+    std::string interface, header, known; ///< `known`: one of its virtual functions
+    std::string name, file;
+  };
+  const std::string guards = "core/engine/guarded/guarded_", spies = "core/conformance/spied_tuner.hpp";
+  for (const Proxy& proxy : std::vector<Proxy>{
+           {"Backbone", "backbone", "forward", "GuardedBackbone", guards + "backbone.cpp"},
+           {"Template", "template", "render", "GuardedTemplate", guards + "template.cpp"},
+           {"Verbalizer", "verbalizer", "decide", "GuardedVerbalizer", guards + "verbalizer.cpp"},
+           {"Tuner", "tuner", "condition", "GuardedTuner", guards + "tuner.cpp"},
+           {"Vocabulary", "vocabulary", "encode_parts", "CoveredVocabulary",
+            "core/engine/covered_vocabulary.cpp"},
+           {"Weights", "weights", "matrix", "Overlay", "core/engine/model.cpp"},
+           {"Engine", "tuner", "training_batches", "PassingEngine", spies},
+           {"TokenSearch", "extensions/token_search", "scores", "PassingEngine", spies},
+           {"Tuner", "tuner", "condition", "SpiedTuner", spies}}) {
+    CAPTURE(proxy.name);
+    CAPTURE(proxy.interface);
+    const Functions declared = virtual_functions(
+        class_body(file_text("sdk/include/cuecard/" + proxy.header + ".hpp"), proxy.interface));
+    const Functions overridden = overrides(class_body(file_text(proxy.file), proxy.name));
+    REQUIRE(declared.contains(proxy.known));
     for (const auto& [function, count] : declared) {
       CAPTURE(function);
-      CHECK((guarded.contains(function) ? guarded.at(function) : 0) == count);
+      CHECK((overridden.contains(function) ? overridden.at(function) : 0) == count);
     }
   }
 }

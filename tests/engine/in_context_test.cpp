@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include <cuecard/error.hpp>
 
@@ -78,6 +81,54 @@ std::vector<Example> firsts(const std::vector<Example>& rows) {
     if (std::none_of(first.begin(), first.end(), [&](const Example& e) { return e.label == row.label; }))
       first.push_back(row);
   return first;
+}
+
+/// Directly: the prompt of `plain` alone, hidden states of all tokens, averaged over those of the field. [hidden]
+at::Tensor mean_field_state(const Model& model, const TaskPipeline& plain, const Example& example) {
+  const at::NoGradGuard no_grad;
+  TokenizedPrompt prompt = tokenized(plain, model, example).at(0);
+  if (model.shape().encoder_decoder) {
+    prompt.output.clear();
+    prompt.answers = {0};
+  }
+  const Batch batch = pack({{&prompt, &example}}, {});
+  const Conditioning none;
+  const at::Tensor hidden = model.backbone().forward({batch, none, nullptr, true});
+  std::vector<at::Tensor> own;
+  for (std::size_t i = 0; i < prompt.input.size(); ++i)
+    if (prompt.input[i].origin.field == 0)
+      own.push_back(hidden[static_cast<int64_t>(i)]);
+  return at::stack(own).mean(0);
+}
+
+/// The example of each label whose state is nearest by cosine, the nearer of the two last. `states`: one per row.
+std::pair<const Example*, const Example*> nearest_rows(const at::Tensor& mine, const std::vector<Example>& rows,
+                                                       const std::vector<at::Tensor>& states) {
+  double best[2] = {-2, -2};
+  const Example* nearest[2] = {nullptr, nullptr};
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const double cosine = at::cosine_similarity(mine, states[row], 0).item<double>();
+    if (const int64_t label = rows[row].label; cosine > best[label]) {
+      best[label] = cosine;
+      nearest[label] = &rows[row];
+    }
+  }
+  REQUIRE(nearest[0]);
+  REQUIRE(nearest[1]);
+  const int64_t last = best[1] > best[0] ? 1 : 0;
+  return {nearest[1 - last], nearest[last]};
+}
+
+/// The text that the tuner puts before the prompt of `example`.
+std::string demonstrations_of(const TaskPipeline& pipeline, const Example& example,
+                              const at::Tensor& representation) {
+  std::vector<Prompt> prompts = pipeline.prompt_template->render({example});
+  const std::size_t own = prompts[0].input.size();
+  pipeline.tuner->edit(prompts, {example, 0, false, representation});
+  std::string text;
+  for (std::size_t i = 0; i + own < prompts[0].input.size(); ++i)
+    text += prompts[0].input[i].text;
+  return text;
 }
 
 } // namespace
@@ -182,24 +233,10 @@ TEST_CASE("`similar` selects the examples whose mean hidden states are nearest, 
     train(model, {{pipeline, rows, {}}}, {}, 5);
     CHECK(pipeline.tuner->wants_representation());
 
-    // Directly: each text alone, hidden states of all tokens, averaged over those of the field.
     const TaskPipeline plain = two_label_pipeline(model, "p", shown_template(model), "manual");
-    const auto mean_state = [&](const Example& example) {
-      const at::NoGradGuard no_grad;
-      TokenizedPrompt prompt = tokenized(plain, model, example).at(0);
-      if (model.shape().encoder_decoder) {
-        prompt.output.clear();
-        prompt.answers = {0};
-      }
-      const Batch batch = pack({{&prompt, &example}}, {});
-      const Conditioning none;
-      const at::Tensor hidden = model.backbone().forward({batch, none, nullptr, true});
-      std::vector<at::Tensor> own;
-      for (std::size_t i = 0; i < prompt.input.size(); ++i)
-        if (prompt.input[i].origin.field == 0)
-          own.push_back(hidden[static_cast<int64_t>(i)]);
-      return at::stack(own).mean(0);
-    };
+    std::vector<at::Tensor> states;
+    for (const Example& row : rows)
+      states.push_back(mean_field_state(model, plain, row));
     int64_t tokens = 0;
     for (const Example& example : inputs)
       tokens += std::ssize(tokenized(plain, model, example).at(0).input);
@@ -209,25 +246,10 @@ TEST_CASE("`similar` selects the examples whose mean hidden states are nearest, 
     CHECK(counters.forwards > 1);
     CHECK(counters.forwards <= 5);
     for (std::size_t a = 0; a < inputs.size(); ++a) {
-      const at::Tensor mine = mean_state(inputs[a]);
+      const at::Tensor mine = mean_field_state(model, plain, inputs[a]);
       REQUIRE(found[a].defined());
       CHECK((found[a] - mine).abs().max().item<double>() < 1e-4);
-      double best[2] = {-2, -2};
-      const Example* nearest[2] = {nullptr, nullptr};
-      for (const Example& row : rows) {
-        const double cosine = at::cosine_similarity(mine, mean_state(row), 0).item<double>();
-        if (cosine > best[row.label]) {
-          best[row.label] = cosine;
-          nearest[row.label] = &row;
-        }
-      }
-      const int64_t last = best[1] > best[0] ? 1 : 0;
-      std::vector<Prompt> prompts = pipeline.prompt_template->render({inputs[a]});
-      const std::size_t own = prompts[0].input.size();
-      pipeline.tuner->edit(prompts, {inputs[a], 0, false, found[a]});
-      std::string demonstrations;
-      for (std::size_t i = 0; i + own < prompts[0].input.size(); ++i)
-        demonstrations += prompts[0].input[i].text;
+      const auto [farther, nearer] = nearest_rows(mine, rows, states);
       const auto written = [&](const Example& row) {
         if (model.shape().encoder_decoder) // in the format of T5's pretraining
           return row.fields.at("text") + " It was<extra_id_0>.<extra_id_0> " + (row.label ? "good" : "bad") +
@@ -235,9 +257,62 @@ TEST_CASE("`similar` selects the examples whose mean hidden states are nearest, 
         return row.fields.at("text") + (causal ? " is" : " It was") + (row.label ? " good" : " bad") +
                (causal ? "" : ".") + "\n\n";
       };
-      CHECK(demonstrations == written(*nearest[1 - last]) + written(*nearest[last]));
+      CHECK(demonstrations_of(pipeline, inputs[a], found[a]) == written(*farther) + written(*nearer));
     }
   }
+}
+
+TEST_CASE("a text that is generated continues the examples that `similar` selects") {
+  const Model model = tiny_model("llama-tied");
+  std::vector<Example> rows = short_examples(80, 62);
+  for (Example& row : rows) // no text with both labels, which would be equally near
+    row.label = row.fields["text"].find("good") != std::string::npos;
+  const std::vector<Example> inputs = short_examples(6, 63);
+  TaskPipeline pipeline = shown(model, rows, {{"k", "1"}, {"choose", "similar"}});
+  train(model, {{pipeline, rows, {}}}, {}, 5);
+
+  const TaskPipeline plain = two_label_pipeline(model, "p", shown_template(model), "manual");
+  std::vector<at::Tensor> states;
+  for (const Example& row : rows)
+    states.push_back(mean_field_state(model, plain, row));
+  GenerateSettings settings;
+  settings.max_length = 6;
+  settings.min_length = 6; // a text that ends at once would tell nothing
+  const auto open_ids = [&](Predictor& predictor, const Example& input) { // as for a prompt that arrives
+    std::vector<int64_t> ids;
+    const auto shared = std::make_shared<const GenerateSettings>(settings);
+    for (const PromptToken& token : predictor.writer().open(input, 0, shared).prompt.input)
+      ids.push_back(token.id);
+    return ids;
+  };
+  // The text that follows the demonstrations of both labels, written into the template.
+  const auto after = [&](const std::string& demonstrations, const Example& input) {
+    const TaskPipeline by_hand =
+        two_label_pipeline(model, "p", demonstrations + shown_template(model), "manual");
+    Predictor predictor(model, {&by_hand});
+    return std::pair(predictor.generate({&input}, settings).at(0).at(0), open_ids(predictor, input));
+  };
+  const auto written = [&](const Example& row) {
+    return row.fields.at("text") + " is" + (row.label ? " good" : " bad") + "\n\n";
+  };
+
+  Predictor predictor(model, {&pipeline});
+  ExampleNotes notes;
+  const auto texts = predictor.generate(pointers(inputs), settings, &notes);
+  int64_t others = 0; // inputs whose text the first examples would change
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    REQUIRE(notes.problems[i] == "");
+    const auto [farther, nearer] = nearest_rows(mean_field_state(model, plain, inputs[i]), rows, states);
+    const auto [expected, ids] = after(written(*farther) + written(*nearer), inputs[i]);
+    CHECK(open_ids(predictor, inputs[i]) == ids);
+    CHECK(texts[i].at(0).ids == expected.ids);
+    CHECK(texts[i][0].log_prob == doctest::Approx(expected.log_prob).epsilon(1e-4));
+
+    // Without a representation the tuner shows the first of each label in its pool.
+    const Generated other = after(demonstrations_of(pipeline, inputs[i], {}), inputs[i]).first;
+    others += other.ids != expected.ids || std::abs(other.log_prob - expected.log_prob) > 1e-2;
+  }
+  CHECK(others >= 3);
 }
 
 TEST_CASE("an example whose prompt does not fit has a problem of its own, and the others are predicted") {

@@ -6,7 +6,10 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
@@ -16,6 +19,7 @@
 #include "engine/tokenized_example.hpp"
 #include "model/test_folder.hpp"
 #include "tasks.hpp"
+#include "told_tuner.hpp"
 #include "training_runs.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
@@ -140,6 +144,65 @@ TEST_CASE("few examples get enough steps and few evaluations, unless a number is
   CHECK(run({}, 2, 100) == std::pair<int64_t, int64_t>(100, 25));
   CHECK(run({}, 50, 100) == std::pair<int64_t, int64_t>(150, 50));
   CHECK(run(4, {}, 50).first == 4);
+}
+
+TEST_CASE("settings that nobody gave are the SDK's, and the recorded ones are those of the run") {
+  const std::vector<Example> examples = word_examples(40, 34), dev = word_examples(6, 35);
+  std::map<std::string, Options::Value, std::less<>> expected{{"steps", int64_t{15}}, // 5 epochs of 3
+                                                              {"learning-rate", 1e-3},
+                                                              {"batch-size", int64_t{16}},
+                                                              {"batch-tokens", int64_t{8192}},
+                                                              {"warmup", 0.0},
+                                                              {"clip", 1.0},
+                                                              {"evaluate-every", int64_t{3}},
+                                                              {"patience", int64_t{0}},
+                                                              {"optimizer", std::string("adamw")},
+                                                              {"schedule", std::string("linear")}};
+  const auto check_settings = [&](const Options& found) {
+    CHECK(found.values().size() == expected.size());
+    for (const auto& [name, value] : expected) {
+      CAPTURE(name);
+      REQUIRE(found.values().contains(name));
+      CHECK((found.values().at(name) == value));
+    }
+  };
+  const auto check_run = [&](Told& told, const FitRequest& request) {
+    Options seen; // by the tuner's `fit`
+    told.tuner->fitted = [&](Engine& engine) {
+      seen = recorded(engine.settings());
+      return told.tuner->usual_fit(engine);
+    };
+    int64_t evaluations = 0;
+    const auto count = [&](int64_t, int64_t steps, double, double dev_metric) {
+      CHECK(steps == 15);
+      evaluations += !std::isnan(dev_metric);
+      return true;
+    };
+    const FitReport report = train(told.model, {{told.pipeline, examples, dev}}, request, 1, count).report;
+    CHECK(report.failure == "");
+    check_settings(seen);
+    check_settings(report.settings);
+    CHECK(report.steps == 15);
+    CHECK(report.losses.size() == 15);
+    CHECK(evaluations == 5);
+  };
+  Told told;
+  check_run(told, {});
+
+  // The user's come first, then the tuner's.
+  Told other;
+  other.tuner->usual.learning_rate = 0.01;
+  other.tuner->usual.warmup = 0.2;
+  FitRequest request;
+  request.warmup = 0.4;
+  request.clip = 0.5;
+  request.schedule = "exponential";
+  expected["learning-rate"] = 0.01;
+  expected["warmup"] = 0.4;
+  expected["clip"] = 0.5;
+  expected["schedule"] = std::string("exponential");
+  expected["decay"] = 0.95;
+  check_run(other, request);
 }
 
 TEST_CASE("a run stopped before its first evaluation has no development metric") {

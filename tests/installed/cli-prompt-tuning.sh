@@ -24,6 +24,10 @@ assert train["forwards"] > 0 and train["tokens_forwarded"] > 0
 assert train["dev"]["n"] == 24 and measured["accuracy"] == train["dev"]["accuracy"] > 0.5
 assert info["tuner"]["component"] == "prompt-tuning" and info["backbone"]["family"] == "llama" and info["seed"] == 3
 assert info["training"]["steps"] == 60 and info["metrics"][0]["value"] == measured["accuracy"]
+# Given, or the defaults; 64 rows are four steps an epoch.
+settings = {"steps": 60, "learning-rate": 0.1, "batch-size": 16, "batch-tokens": 8192, "warmup": 0, "clip": 1, "evaluate-every": 4,
+            "patience": 0, "optimizer": "adamw", "schedule": "linear"}
+assert info["training"]["settings"] == train["settings"] == settings, (info["training"], train["settings"])
 rows = without_summary("predict.json")
 check_measured(rows, measured)
 check_all_close(without_summary("predict-alone.json"), rows)
