@@ -15,7 +15,7 @@
 #include "files/strict_json.hpp"
 #include "host/device.hpp"
 #include "host/output/messages.hpp"
-#include "host/runs/training_task.hpp"
+#include "host/runs/task_data.hpp"
 #include "machine/models.hpp"
 #include "program/one_line.hpp"
 #include "registry/options.hpp"

@@ -141,7 +141,7 @@ std::vector<Outcome> run(const Setting& setting, int64_t count, const OnProgress
   const auto work = [&](int64_t number) {
     Rank& rank = *ranks[static_cast<std::size_t>(number)];
     Outcome& outcome = outcomes[static_cast<std::size_t>(number)];
-    std::vector<TrainTask> tasks;
+    std::vector<TaskToTrain> tasks;
     for (std::size_t i = 0; i < rank.pipelines.size(); ++i)
       tasks.push_back({rank.pipelines[i], rank.train[i], rank.dev[i]});
     try {

@@ -37,8 +37,8 @@ Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::v
 namespace {
 
 /// A state that can't be saved is found before training: the guards check what `state` returns.
-void try_states(const std::vector<TrainTask>& tasks) {
-  for (const TrainTask& task : tasks)
+void try_states(const std::vector<TaskToTrain>& tasks) {
+  for (const TaskToTrain& task : tasks)
     states_of(task.pipeline);
 }
 
@@ -69,10 +69,10 @@ constexpr const char* can_resume = "The run can be resumed from its checkpoint w
 
 /// The verbalizers' last fit, a failure of which does not lose what the tuner has learned. Returns whether it changed them, so that
 /// evaluations during training are not those of the cards.
-bool fit_after_training(TrainingEngine& engine, const std::vector<TrainTask>& tasks, FitReport& report) {
+bool fit_after_training(TrainingEngine& engine, const std::vector<TaskToTrain>& tasks, FitReport& report) {
   std::vector<ComponentState> before;
   try {
-    for (const TrainTask& task : tasks) {
+    for (const TaskToTrain& task : tasks) {
       ComponentState state = task.pipeline.verbalizer->state();
       for (auto& [name, tensor] : state.tensors)
         tensor = tensor.clone(); // it may share storage with what is trained further
@@ -150,13 +150,13 @@ bool fall_back(const TrainingEngine& engine, const std::string& failure, TrainRe
   }
 }
 
-TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<TrainTask>& tasks,
+TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<TaskToTrain>& tasks,
                      const FitRequest& request, uint64_t seed, const Progress& progress,
                      const OnPrepared& on_prepared, const Checkpointing& checkpointing) {
   TrainResult result;
   Tuner& tuner = *tasks.at(0).pipeline.tuner;
   Problem problem{model.backbone(), model.vocabulary(), {}, seed, {}, {}};
-  for (const TrainTask& task : tasks)
+  for (const TaskToTrain& task : tasks)
     problem.tasks.push_back({task.pipeline.name, *task.pipeline.prompt_template, *task.pipeline.verbalizer,
                              task.pipeline.labels, &task.train, &task.dev, task.pipeline.metric,
                              task.pipeline.record.multi_label});
@@ -164,7 +164,7 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
   const bool checkpoint = !checkpointing.directory.empty() && ranks.writes();
   if (checkpoint || ranks.several()) {
     RunIdentity run = describe_run(model, engine.settings(), seed);
-    for (const TrainTask& task : tasks)
+    for (const TaskToTrain& task : tasks)
       describe_task(run, task.pipeline, task.train, task.dev);
     if (checkpoint)
       engine.use_checkpoint(checkpointing, run);
@@ -196,7 +196,7 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tra
 
 } // namespace
 
-TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+TrainResult train(const Model& model, const std::vector<TaskToTrain>& tasks, const FitRequest& request,
                   uint64_t seed, const Progress& progress, const OnPrepared& on_prepared,
                   const Checkpointing& checkpointing, const RankPlace& place) {
   RankGroup ranks(place);

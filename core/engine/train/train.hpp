@@ -32,7 +32,7 @@ struct PreparedExamples {
 using OnPrepared = std::function<void(std::size_t task, const PreparedExamples&)>;
 
 /// One task of a run. All pipelines of a run share one tuner and are its tasks, in this order.
-struct TrainTask {
+struct TaskToTrain {
   TaskPipeline& pipeline;
   const std::vector<Example>& train;
   const std::vector<Example>& dev; ///< may be empty
@@ -78,7 +78,7 @@ Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t 
 /// With several ranks each calls this with the same arguments, and all of them get the same result but for rounding, the counters of all
 /// ranks in it. Examples for training and for evaluation are shared out; only the first rank has a checkpoint. `progress` is
 /// called on every rank, and one that wants to stop stops all. Error on all others when a rank is lost.
-TrainResult train(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+TrainResult train(const Model& model, const std::vector<TaskToTrain>& tasks, const FitRequest& request,
                   uint64_t seed, const Progress& progress = {}, const OnPrepared& on_prepared = {},
                   const Checkpointing& checkpointing = {}, const RankPlace& place = {});
 

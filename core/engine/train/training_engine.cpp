@@ -55,7 +55,7 @@ double taken(TensorMap& state, const char* name) {
 
 } // namespace
 
-TrainingEngine::TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks,
+TrainingEngine::TrainingEngine(const Model& model, const std::vector<TaskToTrain>& tasks,
                                const FitRequest& request, Problem& problem, const Progress& progress,
                                const OnPrepared& on_prepared, RankGroup& ranks, TrainResult& result)
     : model_(model), problem_(problem), progress_(progress), ranks_(ranks), result_(result) {
@@ -293,7 +293,7 @@ std::vector<Batch> TrainingEngine::step_batches(const char* function, int64_t ta
   return set.batches(step, settings_, problem_.seed + static_cast<uint64_t>(task), rank, ranks);
 }
 
-void TrainingEngine::add_task(const TrainTask& task, PreparedExamples& prepared) {
+void TrainingEngine::add_task(const TaskToTrain& task, PreparedExamples& prepared) {
   const CountedBackbone backbone = task.pipeline.backbone(model_, result_.counters);
   backbones_.push_back(backbone);
   tasks_.push_back({task.pipeline,

@@ -30,7 +30,7 @@ struct TaskInTraining {
 class TrainingEngine final : public Engine, public TokenSearch, public Ranks, public GuardedTuner {
 public:
   /// All arguments must outlive it. DataError when a task has no usable training example.
-  TrainingEngine(const Model& model, const std::vector<TrainTask>& tasks, const FitRequest& request,
+  TrainingEngine(const Model& model, const std::vector<TaskToTrain>& tasks, const FitRequest& request,
                  Problem& problem, const Progress& progress, const OnPrepared& on_prepared, RankGroup& ranks,
                  TrainResult& result);
 
@@ -80,7 +80,7 @@ private:
   TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
   /// `at` for a call of `function` by a plugin.
   TaskInTraining& asked(const char* function, int64_t task);
-  void add_task(const TrainTask& task, PreparedExamples& prepared);
+  void add_task(const TaskToTrain& task, PreparedExamples& prepared);
   void drop_predictor(TaskInTraining& task);
   /// Passes without gradients must also fit into the run's memory.
   PredictSettings predict_settings() const { return {.batch_tokens = settings_.batch_tokens}; }

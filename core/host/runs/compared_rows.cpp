@@ -24,14 +24,14 @@ bool has_answer(const TaskPipeline& pipeline, const Example& example) {
 
 } // namespace
 
-ComparedRows read_compared_rows(const TrainingTask& task, const ReadSettings& settings) {
+ComparedRows read_compared_rows(const TaskData& task, const ReadSettings& settings) {
   ComparedRows rows;
   if (task.file.test) {
     rows.examples =
         read_examples(*task.file.test, task.file.layout, LabelIndex(task.file.labels), settings, rows.report);
     print_messages(rows.report);
   } else {
-    rows = {task.rows.dev, task.rows.dev_report};
+    rows = {task.examples.dev, task.examples.dev_report};
   }
   if (rows.examples.empty())
     throw DataError(task.file.file.string() +

@@ -10,7 +10,7 @@
 #include "data/formats/readers.hpp"
 #include "engine/model.hpp"
 #include "host/output/cut_message.hpp"
-#include "host/runs/training_task.hpp"
+#include "host/runs/task_data.hpp"
 #include "metrics/task_metric.hpp"
 #include "registry/registry.hpp"
 
@@ -22,7 +22,7 @@ struct ComparedRows {
 };
 
 /// The task's test set, or its development set if it has no test set; DataError if it has neither.
-ComparedRows read_compared_rows(const TrainingTask& task, const ReadSettings& settings);
+ComparedRows read_compared_rows(const TaskData& task, const ReadSettings& settings);
 
 struct ComparedCard {
   std::string metric;

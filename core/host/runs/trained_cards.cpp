@@ -25,12 +25,12 @@ namespace cuecard::host {
 namespace {
 
 /// The path of each task's card: `--out` itself, or with several tasks `--out`/NAME.card.
-std::vector<std::filesystem::path> card_places(const std::vector<TrainingTask>& tasks, const Values& values) {
+std::vector<std::filesystem::path> card_places(const std::vector<TaskData>& tasks, const Values& values) {
   const std::filesystem::path out = values.text("out");
   if (tasks.size() == 1)
     return {out};
   std::vector<std::filesystem::path> places;
-  for (const TrainingTask& task : tasks) {
+  for (const TaskData& task : tasks) {
     const std::string& name = task.file.name;
     if (name.find('/') != std::string::npos || name.starts_with("."))
       throw DataError(task.file.file.string() + ": its name \"" + name +
@@ -76,7 +76,7 @@ std::filesystem::path checkpoint_of(const Values& values, uint64_t seed) {
   return place.empty() || values.integer("seeds", 1) == 1 ? place : place / ("seed-" + std::to_string(seed));
 }
 
-Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
+Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vector<TaskData>& tasks,
                const std::vector<std::filesystem::path>& places, const Values& values,
                const TrainingHost& host) {
   const auto first = static_cast<uint64_t>(values.integer("seed"));
@@ -138,7 +138,7 @@ void remove_checkpoints(const Values& values) {
     remove_checkpoint(values.text("checkpoint"));
 }
 
-Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, const Model& model,
+Json as_json(const TrainedRun& run, std::size_t at, const TaskData& task, const Model& model,
              const std::filesystem::path& place, const Values& values, int64_t ranks) {
   const TrainResult& result = run.result;
   const Card& card = run.cards[at];
@@ -146,31 +146,32 @@ Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, co
   Json losses = Json::array();
   for (const float loss : result.report.losses)
     losses.push_back(finite(loss));
-  Json object{
-      {"card", card.name},
-      {"out", place.string()},
-      {"tuner", card.tuner.component},
-      {"seed", run.seed},
-      {"parameters", run.parameters[at]},
-      {"frozen_parameters", frozen_parameters(model)},
-      {"train_examples", card.training.examples},
-      {"steps", result.report.steps},
-      {"best_step", result.report.best_step},
-      {"stopped_early", result.report.stopped_early},
-      {"cancelled", result.report.cancelled},
-      {"failure", failure_of(result.report)},
-      {"seconds", result.seconds},
-      {"examples_per_second", per_second(result.examples_seen)},
-      {"tokens_per_second", per_second(result.counters.tokens_forwarded)},
-      {"skipped", std::ssize(task.rows.train_report.skipped) + std::ssize(task.rows.prepared.skipped_train)},
-      {"dev_skipped", std::ssize(task.rows.dev_report.skipped) + std::ssize(task.rows.prepared.skipped_dev)},
-      {"losses", losses}};
+  Json object{{"card", card.name},
+              {"out", place.string()},
+              {"tuner", card.tuner.component},
+              {"seed", run.seed},
+              {"parameters", run.parameters[at]},
+              {"frozen_parameters", frozen_parameters(model)},
+              {"train_examples", card.training.examples},
+              {"steps", result.report.steps},
+              {"best_step", result.report.best_step},
+              {"stopped_early", result.report.stopped_early},
+              {"cancelled", result.report.cancelled},
+              {"failure", failure_of(result.report)},
+              {"seconds", result.seconds},
+              {"examples_per_second", per_second(result.examples_seen)},
+              {"tokens_per_second", per_second(result.counters.tokens_forwarded)},
+              {"skipped", std::ssize(task.examples.train_report.skipped) +
+                              std::ssize(task.examples.prepared.skipped_train)},
+              {"dev_skipped",
+               std::ssize(task.examples.dev_report.skipped) + std::ssize(task.examples.prepared.skipped_dev)},
+              {"losses", losses}};
   if (ranks > 1)
     object["ranks"] = ranks;
   if (!run.dev_curve.empty())
     object["dev_curve"] = run.dev_curve;
-  add_cut(object, task.rows.prepared.cut_train);
-  add_cut(object, task.rows.prepared.cut_dev, "dev_");
+  add_cut(object, task.examples.prepared.cut_train);
+  add_cut(object, task.examples.prepared.cut_dev, "dev_");
   if (!card.metrics.empty()) {
     const CardMetric& dev = card.metrics.back();
     object["dev"] = {{"n", dev.n}, {"metric", dev.name}, {"value", dev.value}};
@@ -178,10 +179,10 @@ Json as_json(const TrainedRun& run, std::size_t at, const TrainingTask& task, co
       object["dev"]["accuracy"] = dev.value;
     if (std::isfinite(dev.low))
       object["dev"]["ci95"] = {dev.low, dev.high};
-    object["dev"]["data"] = task.rows.dev_report.file;
+    object["dev"]["data"] = task.examples.dev_report.file;
   }
-  object["data"] = task.rows.train_report.file;
-  object["data_sha256"] = task.rows.train_report.sha256;
+  object["data"] = task.examples.train_report.file;
+  object["data_sha256"] = task.examples.train_report.sha256;
   add_choices(object, card);
   object["settings"] = options_json(card.training.settings);
   object["run"] = run_json(values, model);
@@ -213,9 +214,9 @@ TrainedCards train_cards(const Values& values, const TrainingHost& host) {
   const at::Device device = open_device(values);
   check_flags(values, host);
   const registry::Registry plugins = find_plugins(values);
-  std::vector<TrainingTask> tasks;
+  std::vector<TaskData> tasks;
   for (const std::string& path : values.texts("task"))
-    tasks.push_back(read_training_task(path, values.texts("tuner"), plugins, labelled_rows(values)));
+    tasks.push_back(read_task_data(path, values.texts("tuner"), plugins, labelled_rows(values)));
   const std::vector<std::filesystem::path> places = card_places(tasks, values);
   std::optional<CardsFolder> folder;
   std::optional<OutputLock> lock;

@@ -47,7 +47,7 @@ void continue_from(const Card& from, TaskPipeline& pipeline, const Model& model)
     pipeline.verbalizer->load_state(from.verbalizer_state);
 }
 
-CardMetric dev_metric(double value, int64_t examples, const TaskPipeline& pipeline, const TaskRows& of) {
+CardMetric dev_metric(double value, int64_t examples, const TaskPipeline& pipeline, const TaskExamples& of) {
   CardMetric metric;
   metric.name = pipeline.metric;
   metric.n = examples;
@@ -64,7 +64,7 @@ CardMetric dev_metric(double value, int64_t examples, const TaskPipeline& pipeli
 }
 
 Card finished_card(const Model& model, const registry::Registry& plugins, TaskPipeline& pipeline,
-                   TrainResult& result, std::size_t task, const TaskRows& rows) {
+                   TrainResult& result, std::size_t task, const TaskExamples& examples) {
   pipeline.record.training.settings = result.report.settings;
   if (result.report.plain_prompt)
     keep_plain_prompt(pipeline, model, plugins, result.report.label_words);
@@ -73,9 +73,9 @@ Card finished_card(const Model& model, const registry::Registry& plugins, TaskPi
   training.steps = result.report.steps;
   training.best_step = result.report.best_step;
   training.seconds = result.seconds;
-  training.examples = std::ssize(rows.train) - std::ssize(rows.prepared.skipped_train);
+  training.examples = std::ssize(examples.train) - std::ssize(examples.prepared.skipped_train);
   if (task < result.dev.size() && std::isfinite(result.dev[task]))
-    card.metrics.push_back(dev_metric(result.dev[task], result.dev_examples.at(task), pipeline, rows));
+    card.metrics.push_back(dev_metric(result.dev[task], result.dev_examples.at(task), pipeline, examples));
   return card;
 }
 
@@ -87,32 +87,32 @@ bool same_skipped(const PreparedExamples& a, const PreparedExamples& b) {
 }
 
 /// Reports what the runs of other seeds have not reported, according to `before`.
-void report_prepared(TaskRows& rows, const PreparedExamples& now, const TaskPipeline& pipeline,
+void report_prepared(TaskExamples& examples, const PreparedExamples& now, const TaskPipeline& pipeline,
                      const Model& model, const ReadSettings& settings) {
-  const PreparedExamples before = std::exchange(rows.prepared, now);
+  const PreparedExamples before = std::exchange(examples.prepared, now);
   if (!same_skipped(before, now))
-    report_skipped(rows, settings);
+    report_skipped(examples, settings);
   if (!(before.cut_train == now.cut_train))
     report_cut(now.cut_train,
-               cut_context(pipeline, model, rows.train_report.file, "training examples", task_max_length));
+               cut_context(pipeline, model, examples.train_report.file, "training examples", task_max_length));
   if (!(before.cut_dev == now.cut_dev))
     report_cut(now.cut_dev,
-               cut_context(pipeline, model, rows.dev_report.file, "development examples", task_max_length));
+               cut_context(pipeline, model, examples.dev_report.file, "development examples", task_max_length));
 }
 
-TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
-                      std::vector<TrainingTask>& tasks, const RunChoice& choice, const Values& values,
+TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines, std::vector<TaskData>& tasks,
+                      const RunChoice& choice, const Values& values,
                       std::vector<std::pair<int64_t, double>>& dev_curve) {
   TrainResult result;
-  std::vector<TrainTask> train_tasks;
+  std::vector<TaskToTrain> train_tasks;
   for (std::size_t i = 0; i < tasks.size(); ++i)
-    train_tasks.push_back({pipelines[i], tasks[i].rows.train, tasks[i].rows.dev});
-  if (tasks.size() == 1 && tasks[0].rows.train.empty()) {
+    train_tasks.push_back({pipelines[i], tasks[i].examples.train, tasks[i].examples.dev});
+  if (tasks.size() == 1 && tasks[0].examples.train.empty()) {
     PredictSettings passes;
     passes.batch_tokens = values.integer("batch-tokens", passes.batch_tokens);
     result.counters = fit_verbalizer(model, pipelines[0], {}, passes);
     std::vector<const Example*> dev;
-    for (const Example& example : tasks[0].rows.dev)
+    for (const Example& example : tasks[0].examples.dev)
       dev.push_back(&example);
     if (pipelines[0].record.multi_label && !dev.empty()) // the threshold
       result.counters +=
@@ -131,7 +131,7 @@ TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines,
     return host.progress ? host.progress(step, steps, loss, dev) : !Interruptible::requested();
   };
   const auto on_prepared = [&](std::size_t task, const PreparedExamples& prepared) {
-    report_prepared(tasks[task].rows, prepared, pipelines[task], model, labelled_rows(values));
+    report_prepared(tasks[task].examples, prepared, pipelines[task], model, labelled_rows(values));
   };
   const auto say = [](const std::string& sentence) { messages() << "cuecard: " << one_line(sentence) << '\n'; };
   return train(model, train_tasks, requested(values), choice.seed, progress, on_prepared,
@@ -180,20 +180,21 @@ FitRequest requested(const Values& values) {
 }
 
 /// DataError for a field of the template that no training example has, which is usually a misspelling.
-void require_fields(const TrainingTask& task, const TaskPipeline& pipeline) {
-  const std::vector<Example>& rows = task.rows.train;
+void require_fields(const TaskData& task, const TaskPipeline& pipeline) {
+  const std::vector<Example>& examples = task.examples.train;
   for (const std::string& field :
-       rows.empty() ? std::vector<std::string>() : pipeline.prompt_template->fields()) {
+       examples.empty() ? std::vector<std::string>() : pipeline.prompt_template->fields()) {
     const bool meta = field.starts_with("meta.");
     const std::string name = meta ? field.substr(5) : field;
-    if (std::ranges::any_of(rows, [&](const Example& row) {
-          return meta ? row.meta.contains(name) : row.fields.contains(name) || row.words.contains(name);
+    if (std::ranges::any_of(examples, [&](const Example& example) {
+          return meta ? example.meta.contains(name)
+                      : example.fields.contains(name) || example.words.contains(name);
         }))
       continue;
     std::vector<std::string> known;
-    for (const auto& [other, text] : meta ? rows[0].meta : rows[0].fields)
+    for (const auto& [other, text] : meta ? examples[0].meta : examples[0].fields)
       known.push_back(other);
-    for (const auto& [other, words] : rows[0].words)
+    for (const auto& [other, words] : examples[0].words)
       if (!meta)
         known.push_back(other);
     std::string list;
@@ -208,11 +209,11 @@ void require_fields(const TrainingTask& task, const TaskPipeline& pipeline) {
 }
 
 /// Settings that a task can't follow are errors; a prompt that ignores its input is a warning, once for all seeds.
-void check_tasks(const std::vector<TrainingTask>& tasks, const std::vector<TaskPipeline>& pipelines,
+void check_tasks(const std::vector<TaskData>& tasks, const std::vector<TaskPipeline>& pipelines,
                  const RunChoice& choice, const Values& values) {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     require_fields(tasks[i], pipelines[i]);
-    if (values.given("patience") && tasks[i].rows.dev.empty())
+    if (values.given("patience") && tasks[i].examples.dev.empty())
       throw UsageError("--patience needs a development set, and task \"" + pipelines[i].name +
                        "\" has none; give \"dev\" or \"split\" in its task file, or omit --patience.");
     if (pipelines[i].prompt_template->fields().empty() &&
@@ -225,13 +226,13 @@ void check_tasks(const std::vector<TrainingTask>& tasks, const std::vector<TaskP
 
 /// The pipelines of the tasks. Their errors name the task files, except those of the tuner's options, which are flags.
 std::vector<TaskPipeline> pipelines_of(const Model& model, const registry::Registry& plugins,
-                                       const std::vector<TrainingTask>& tasks,
+                                       const std::vector<TaskData>& tasks,
                                        const std::vector<PipelineChoice>& choices) {
   std::string files;
   std::vector<const std::vector<Example>*> examples;
-  for (const TrainingTask& task : tasks) {
+  for (const TaskData& task : tasks) {
     files += (files.empty() ? "" : ", ") + task.file.file.string();
-    examples.push_back(&task.rows.train);
+    examples.push_back(&task.examples.train);
   }
   const ComponentChoice& tuner = choices.at(0).tuner;
   const registry::Entry entry = plugins.find(CUECARD_TUNER, tuner.component);
@@ -239,16 +240,16 @@ std::vector<TaskPipeline> pipelines_of(const Model& model, const registry::Regis
   return naming_place(files, [&] { return make_pipelines(model, plugins, choices, examples); });
 }
 
-TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
+TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TaskData>& tasks,
                         const RunChoice& choice, const Values& values) {
   const auto set = choice.from ? continued_options(*choice.from, choice, plugins) : choice.set;
   std::vector<PipelineChoice> choices;
-  for (const TrainingTask& task : tasks)
+  for (const TaskData& task : tasks)
     choices.push_back(choice_of(task.file, choice.tuner, set, choice.seed, plugins));
   std::vector<TaskPipeline> pipelines = pipelines_of(model, plugins, tasks, choices);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     require_metric(pipelines[i]);
-    require_kind_of_labels(tasks[i].file, pipelines[i], tasks[i].rows);
+    require_kind_of_labels(tasks[i].file, pipelines[i], tasks[i].examples);
   }
   check_tasks(tasks, pipelines, choice, values);
   if (choice.from)
@@ -261,7 +262,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
   run.result = train_all(model, pipelines, tasks, choice, values, run.dev_curve);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     run.parameters.push_back(pipelines[i].parameters());
-    run.cards.push_back(finished_card(model, plugins, pipelines[i], run.result, i, tasks[i].rows));
+    run.cards.push_back(finished_card(model, plugins, pipelines[i], run.result, i, tasks[i].examples));
   }
   report_failure_of(run, choice);
   return run;

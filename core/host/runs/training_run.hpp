@@ -9,7 +9,7 @@
 
 #include "card/card.hpp"
 #include "engine/train/train.hpp"
-#include "host/runs/training_task.hpp"
+#include "host/runs/task_data.hpp"
 #include "program/values.hpp"
 
 namespace cuecard::host {
@@ -46,7 +46,7 @@ struct TrainedRun {
 };
 
 /// Trains one tuner on `tasks`; fills in their `rows.prepared`.
-TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
+TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TaskData>& tasks,
                         const RunChoice& choice, const Values& values);
 
 /// Number of parameters of the frozen model.

@@ -5,7 +5,7 @@
 #include "host/device.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
-#include "host/runs/training_task.hpp"
+#include "host/runs/task_data.hpp"
 #include "host/verbs/verbs.hpp"
 #include "machine/models.hpp"
 #include "peft/import.hpp"

@@ -28,6 +28,7 @@
 #include "program/failure.hpp"
 #include "program/one_line.hpp"
 #include "registry/guard.hpp"
+#include "registry/options.hpp"
 
 namespace cuecard::host {
 
@@ -104,7 +105,7 @@ void keep_best(const std::optional<TrainedRun>& best, const RunChoice& choice, c
 }
 
 /// Trains and evaluates one tuner with all seeds. Throws Cancelled when it is stopped.
-Json compare_tuner(const Model& model, const registry::Registry& plugins, std::vector<TrainingTask>& tasks,
+Json compare_tuner(const Model& model, const registry::Registry& plugins, std::vector<TaskData>& tasks,
                    const ComparedRows& rows, RunChoice choice, const Values& values) {
   const auto first = static_cast<uint64_t>(values.integer("seed"));
   const auto count = static_cast<uint64_t>(values.integer("seeds", 1));
@@ -220,8 +221,7 @@ int compare_tuners(const Values& values) {
     choice.tuner = tuner;
     choice.set = options_for(tuner, tuners, values.pairs("set"), plugins);
   }
-  std::vector<TrainingTask> tasks{
-      read_training_task(values.text("task"), tuners, plugins, labelled_rows(values))};
+  std::vector<TaskData> tasks{read_task_data(values.text("task"), tuners, plugins, labelled_rows(values))};
   const ComparedRows rows = read_compared_rows(tasks[0], labelled_rows(values));
   const TemporaryFolder scratch("compare"); // for cards that are not kept
   std::filesystem::path out = scratch.path();

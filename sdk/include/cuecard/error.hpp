@@ -20,6 +20,7 @@ public:
 
   explicit Error(const std::string& text, Kind kind = Kind::other);
   ~Error() override;
+  /// What it is about.
   Kind kind() const noexcept { return kind_; }
 
 private:

@@ -13,21 +13,21 @@
 
 namespace cuecard::host {
 
-struct TaskRows {
+struct TaskExamples {
   std::vector<Example> train, dev;
   RecordReport train_report, dev_report; ///< records skipped when reading
   PreparedExamples prepared;             ///< how the others were prepared
 };
 
-struct TrainingTask {
+struct TaskData {
   TaskFile file;
-  TaskRows rows;
+  TaskExamples examples;
 };
 
 /// Reads the task file and its examples, split and sampled; reports skipped records on standard error.
 /// DataError if the task has no training file and one of `tuners`, or the verbalizer, needs training examples.
-TrainingTask read_training_task(const std::string& path, const std::vector<std::string>& tuners,
-                                const registry::Registry& plugins, const ReadSettings& settings);
+TaskData read_task_data(const std::string& path, const std::vector<std::string>& tuners,
+                        const registry::Registry& plugins, const ReadSettings& settings);
 
 /// The pipeline of `task` with the tuner `tuner` and the options `set`: NAME=VALUE is an option of the tuner,
 /// verbalizer.NAME=VALUE of the verbalizer, template.NAME=VALUE of the template. Later values win. Options of the task file that
@@ -38,10 +38,10 @@ PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
 
 /// DataError if examples have one label per word and the verbalizer predicts one label per example, or vice
 /// versa.
-void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, const TaskRows& rows);
+void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, const TaskExamples& examples);
 
 /// Reports skipped examples on standard error. DataError with `settings.strict`, for the first of them, if no
 /// training example is left, or if there are more than `settings` allow.
-void report_skipped(const TaskRows& rows, const ReadSettings& settings);
+void report_skipped(const TaskExamples& examples, const ReadSettings& settings);
 
 } // namespace cuecard::host

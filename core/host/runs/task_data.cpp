@@ -1,4 +1,4 @@
-#include "host/runs/training_task.hpp"
+#include "host/runs/task_data.hpp"
 
 #include <cuecard/error.hpp>
 
@@ -32,23 +32,23 @@ std::vector<Example> picked(const std::vector<Example>& examples, const std::vec
   return result;
 }
 
-/// Marks a row in a list of labels; no label has this number.
+/// Marks an example in a list of labels; no label has this number.
 constexpr int64_t taken = -2;
 
 /// For a development set from the training file: its skipped records are already reported there.
-void take_report(TaskRows& rows) {
-  rows.dev_report = rows.train_report;
-  rows.dev_report.skipped.clear();
+void take_report(TaskExamples& examples) {
+  examples.dev_report = examples.train_report;
+  examples.dev_report.skipped.clear();
 }
 
-void take_split(const TaskFile& task, TaskRows& rows) {
+void take_split(const TaskFile& task, TaskExamples& examples) {
   if (task.split.dev <= 0)
     return;
-  const auto parts = split(rows.train, {1 - task.split.dev, task.split.dev}, task.split.seed);
-  rows.dev = picked(rows.train, parts[1]);
-  rows.train = picked(rows.train, parts[0]);
-  require_both_parts(task, rows.train, rows.dev);
-  take_report(rows);
+  const auto parts = split(examples.train, {1 - task.split.dev, task.split.dev}, task.split.seed);
+  examples.dev = picked(examples.train, parts[1]);
+  examples.train = picked(examples.train, parts[0]);
+  require_both_parts(task, examples.train, examples.dev);
+  take_report(examples);
 }
 
 void warn(const std::string& sentence) {
@@ -56,46 +56,46 @@ void warn(const std::string& sentence) {
     messages() << "cuecard: " << sentence << '\n';
 }
 
-void take_few_shot(const TaskFile& task, TaskRows& rows) {
+void take_few_shot(const TaskFile& task, TaskExamples& examples) {
   if (!task.few_shot)
     return;
   const TaskFewShot& few = *task.few_shot;
-  warn(sample_shortage(task, labels_of(rows.train), few.train, "few_shot", "training examples"));
-  if (few.dev && rows.dev.empty()) {
-    const FewShot both = sample_with_dev(labels_of(rows.train), few.train, *few.dev, few.seed);
+  warn(sample_shortage(task, labels_of(examples.train), few.train, "few_shot", "training examples"));
+  if (few.dev && examples.dev.empty()) {
+    const FewShot both = sample_with_dev(labels_of(examples.train), few.train, *few.dev, few.seed);
     if (both.dev.empty())
-      throw DataError(task.file.string() + ": \"few_shot\" takes all " + std::to_string(rows.train.size()) +
+      throw DataError(task.file.string() + ": \"few_shot\" takes all " + std::to_string(examples.train.size()) +
                       " training examples and leaves none for \"few_shot.dev\"; ask for fewer, or give a file "
                       "\"data.dev\".");
-    std::vector<int64_t> left = labels_of(rows.train);
+    std::vector<int64_t> left = labels_of(examples.train);
     for (const std::size_t index : both.train)
       left[index] = taken;
     std::erase(left, taken);
     warn(sample_shortage(task, left, *few.dev, "few_shot.dev", "examples left for development"));
-    rows.dev = picked(rows.train, both.dev);
-    rows.train = picked(rows.train, both.train);
-    take_report(rows);
+    examples.dev = picked(examples.train, both.dev);
+    examples.train = picked(examples.train, both.train);
+    take_report(examples);
     return;
   }
-  rows.train = picked(rows.train, sample(labels_of(rows.train), few.train, few.seed));
+  examples.train = picked(examples.train, sample(labels_of(examples.train), few.train, few.seed));
   if (!few.dev)
     return;
-  warn(sample_shortage(task, labels_of(rows.dev), *few.dev, "few_shot.dev", "development examples"));
-  rows.dev = picked(rows.dev, sample(labels_of(rows.dev), *few.dev, few.seed));
+  warn(sample_shortage(task, labels_of(examples.dev), *few.dev, "few_shot.dev", "development examples"));
+  examples.dev = picked(examples.dev, sample(labels_of(examples.dev), *few.dev, few.seed));
 }
 
-TaskRows read_rows(const TaskFile& task, const ReadSettings& settings) {
-  TaskRows rows;
+TaskExamples read_task_examples(const TaskFile& task, const ReadSettings& settings) {
+  TaskExamples examples;
   const LabelIndex labels(task.labels);
   if (task.train)
-    rows.train = read_examples(*task.train, task.layout, labels, settings, rows.train_report);
+    examples.train = read_examples(*task.train, task.layout, labels, settings, examples.train_report);
   if (task.dev)
-    rows.dev = read_examples(*task.dev, task.layout, labels, settings, rows.dev_report);
-  for (const RecordReport* report : {&rows.train_report, &rows.dev_report})
+    examples.dev = read_examples(*task.dev, task.layout, labels, settings, examples.dev_report);
+  for (const RecordReport* report : {&examples.train_report, &examples.dev_report})
     print_messages(*report);
-  take_split(task, rows);
-  take_few_shot(task, rows);
-  return rows;
+  take_split(task, examples);
+  take_few_shot(task, examples);
+  return examples;
 }
 
 /// DataError if the task has no training data but tuner or verbalizer is trained, or no label column although
@@ -122,16 +122,16 @@ bool require_data(const TaskFile& task, const std::string& tuner, const registry
 
 } // namespace
 
-TrainingTask read_training_task(const std::string& path, const std::vector<std::string>& tuners,
-                                const registry::Registry& plugins, const ReadSettings& settings) {
-  TrainingTask task{read_task_file(path), {}};
+TaskData read_task_data(const std::string& path, const std::vector<std::string>& tuners,
+                        const registry::Registry& plugins, const ReadSettings& settings) {
+  TaskData task{read_task_file(path), {}};
   infer_labels_from_data(task.file);
   bool trains = false;
   for (const std::string& tuner : tuners)
     trains = require_data(task.file, tuner, plugins) || trains;
-  task.rows = read_rows(task.file, settings);
+  task.examples = read_task_examples(task.file, settings);
   if (trains)
-    warn(missing_labels(task.file, task.rows.train));
+    warn(missing_labels(task.file, task.examples.train));
   return task;
 }
 
@@ -189,11 +189,11 @@ PipelineChoice choice_of(const TaskFile& task, const std::string& tuner,
   return choice;
 }
 
-void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, const TaskRows& rows) {
+void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, const TaskExamples& examples) {
   if (pipeline.labels.empty())
     return;
   const std::string verbalizer = "the verbalizer \"" + pipeline.record.verbalizer.component + "\"";
-  for (const auto* part : {&rows.train, &rows.dev})
+  for (const auto* part : {&examples.train, &examples.dev})
     for (const Example& example : *part) {
       if (!pipeline.labels_words() && example.label < 0 && !example.word_labels.empty())
         throw DataError(
@@ -205,7 +205,7 @@ void require_kind_of_labels(const TaskFile& task, const TaskPipeline& pipeline, 
     }
 }
 
-void report_skipped(const TaskRows& rows, const ReadSettings& settings) {
+void report_skipped(const TaskExamples& examples, const ReadSettings& settings) {
   const auto report = [&](const std::vector<SkippedExample>& skipped, const std::string& file,
                           std::size_t count, const std::string& what) {
     if (skipped.empty())
@@ -219,14 +219,15 @@ void report_skipped(const TaskRows& rows, const ReadSettings& settings) {
       records.push_back({each.line, without_full_stop(each.reason)});
     const auto total = static_cast<int64_t>(count);
     const std::string text = skipped_sentence(records, total, file, what, 10);
-    if (&skipped == &rows.prepared.skipped_train && skipped.size() == count)
+    if (&skipped == &examples.prepared.skipped_train && skipped.size() == count)
       throw DataError(text);
     if (!settings.allow_skipped)
       refuse_too_many(records, total, file, what);
     messages() << "cuecard: " << text << '\n';
   };
-  report(rows.prepared.skipped_train, rows.train_report.file, rows.train.size(), "training examples");
-  report(rows.prepared.skipped_dev, rows.dev_report.file, rows.dev.size(), "development examples");
+  report(examples.prepared.skipped_train, examples.train_report.file, examples.train.size(),
+         "training examples");
+  report(examples.prepared.skipped_dev, examples.dev_report.file, examples.dev.size(), "development examples");
 }
 
 } // namespace cuecard::host
