@@ -1,6 +1,6 @@
 """Recreates the golden files of this folder, which README.md describes.
 
-    python make_golden.py [--models DIR] [--only tiny|real|checkpoints|peft|lora|tokenizer|metrics] [--program CUECARD]
+    python make_golden.py [--models DIR] [--only tiny|real|checkpoints|peft|lora|smop|tokenizer|metrics] [--program CUECARD]
 """
 
 import argparse
@@ -44,7 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Recreate the golden files.")
     parser.add_argument("--models", type=Path, default=HERE.parents[1] / ".cache" / "models",
                         help="folder with the models that ./run setup unpacks (default: %(default)s)")
-    parser.add_argument("--only", choices=["tiny", "real", "checkpoints", "peft", "lora", "tokenizer", "metrics"], help="only one part")
+    parser.add_argument("--only", choices=["tiny", "real", "checkpoints", "peft", "lora", "smop", "tokenizer", "metrics"],
+                        help="only one part")
     parser.add_argument("--program", type=Path, default=HERE.parents[1] / "build" / "release" / "bin" / "cuecard",
                         help="the built program, whose exports PEFT reads, in a folder beside that of the tests (default: %(default)s)")
     arguments = parser.parse_args()
@@ -55,6 +56,8 @@ def main() -> None:
         check_checkpoints(arguments)
     if arguments.only in (None, "lora"):
         make_lora()
+    if arguments.only in (None, "smop"):
+        make_smop_and_late_prompts()
     if arguments.only in (None, "peft"):
         make_adapters(arguments)
     if arguments.only in (None, "tokenizer"):
@@ -90,6 +93,13 @@ def make_lora() -> None:
     import lora
 
     lora.make(HERE / "models", HERE / "lora_adapters")
+
+
+def make_smop_and_late_prompts() -> None:
+    start_torch()
+    import smop_and_late_prompts
+
+    smop_and_late_prompts.make(HERE / "models")
 
 
 def make_adapters(arguments) -> None:
