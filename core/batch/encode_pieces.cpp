@@ -1,6 +1,7 @@
 #include "batch/encode_pieces.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -10,20 +11,9 @@
 namespace cuecard {
 
 std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view marker) {
-  const SpecialTokens& special = vocabulary.special();
-  if (marker == "mask")
-    return special.mask;
-  if (marker == "eos")
-    return special.eos;
-  if (marker == "bos")
-    return special.bos;
-  if (marker == "sep")
-    return special.sep;
-  if (marker == "cls")
-    return special.cls;
-  if (marker == "pad")
-    return special.pad;
-  return vocabulary.id(marker);
+  constexpr std::array<std::string_view, 6> roles{"mask", "eos", "bos", "sep", "cls", "pad"};
+  return std::ranges::find(roles, marker) != roles.end() ? vocabulary.special().of_role(marker)
+                                                         : vocabulary.id(marker);
 }
 
 namespace {

@@ -40,6 +40,17 @@ enum class TextContext {
 struct SpecialTokens {
   /// Empty: the model has none. `bos` and `eos` begin and end a text; `cls` and `sep` are BERT's.
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
+
+  /// The token of a role: mask, eos, bos, sep, cls or pad. Empty for another name.
+  std::optional<int64_t> of_role(std::string_view role) const {
+    return role == "mask"  ? mask
+           : role == "eos" ? eos
+           : role == "bos" ? bos
+           : role == "sep" ? sep
+           : role == "cls" ? cls
+           : role == "pad" ? pad
+                           : std::nullopt;
+  }
 };
 
 /// A tokenizer.

@@ -15,16 +15,6 @@ std::string place(const TemplateItem& item) {
   return template_place(item.line, item.column);
 }
 
-bool has_special(const Vocabulary& vocabulary, const std::string& marker) {
-  const SpecialTokens& special = vocabulary.special();
-  return marker == "mask"  ? special.mask.has_value()
-         : marker == "eos" ? special.eos.has_value()
-         : marker == "bos" ? special.bos.has_value()
-         : marker == "sep" ? special.sep.has_value()
-         : marker == "cls" ? special.cls.has_value()
-                           : special.pad.has_value();
-}
-
 std::vector<TemplateItem>::iterator first_answer(std::vector<TemplateItem>& items) {
   return std::find_if(items.begin(), items.end(),
                       [](const TemplateItem& item) { return item.kind == Kind::answer; });
@@ -170,7 +160,7 @@ void TemplateBuilder::add_item(const TemplateItem& item) {
     add_piece(Piece::Kind::text, item.prefix + item.text, 0, item.shortenable);
     break;
   case Kind::special:
-    if (!has_special(vocabulary_, item.text))
+    if (!vocabulary_.special().of_role(item.text))
       throw UsageError(place(item) + ": the model's vocabulary has no <" + item.text + "> token.");
     add_piece(Piece::Kind::special, item.text, 0, item.shortenable);
     break;
