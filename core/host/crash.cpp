@@ -16,6 +16,11 @@ namespace {
 
 constexpr std::array crash_signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr int plugin_exit_code = 4;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool handles_signals = false; // the sanitizers' own report has more details
+#else
+constexpr bool handles_signals = true;
+#endif
 
 alignas(16) char handler_stack[64 << 10]; // after a stack overflow there is no room on the thread's own stack
 
@@ -57,7 +62,8 @@ void on_exit() {
 
 void report_plugin_crashes() {
   std::atexit(on_exit);
-#if !defined(__SANITIZE_ADDRESS__) // the sanitizers' own report has more details
+  if (!handles_signals)
+    return;
   stack_t stack = {};
   stack.ss_sp = handler_stack;
   stack.ss_size = sizeof handler_stack;
@@ -67,7 +73,6 @@ void report_plugin_crashes() {
   action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER;
   for (const int number : crash_signals)
     ::sigaction(number, &action, nullptr);
-#endif
 }
 
 } // namespace cuecard::host
