@@ -46,8 +46,8 @@ struct EditLimits {
   int64_t triggers = -1;                  ///< trigger slots of the template; -1: unknown
 };
 
-/// Checks that there is a prompt, that prompts differ in choice or variant, that their pieces exist, that the answer slots are as they were, and that late soft slots
-/// are in allowed places.
+/// Checks that there is a prompt, that prompts differ in choice or variant, that their pieces exist, that the answer slots are as
+/// they were, and that late soft slots are in allowed places.
 void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& before, const EditLimits& limits);
 
 } // namespace cuecard
