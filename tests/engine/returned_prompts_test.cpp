@@ -105,6 +105,27 @@ TEST_CASE("wrong prompts name the template") {
   }
 }
 
+TEST_CASE("a piece has a segment of the model, and any where the model ignores them") {
+  const std::vector<Example> examples = word_examples(1, 3);
+  for (const int64_t segments : {0, 1, 2}) {
+    Told told;
+    told.pipeline.layout.segments = segments;
+    const auto own = told.change_template();
+    const auto render = [&] { return told.pipeline.prompt_template->render({examples[0]}); };
+    for (const int64_t segment : {0, 1, 2, 99}) {
+      CAPTURE(segments);
+      CAPTURE(segment);
+      own->change = [&](Prompt& prompt) { prompt.input[0].segment = segment; };
+      if (segments == 0 || segment < segments)
+        CHECK(render().at(0).input[0].segment == segment);
+      else
+        check_blamed(render, "render: it placed a piece of the segment " + std::to_string(segment) +
+                                 " in the prompt; expected 0 to " + std::to_string(segments - 1) +
+                                 ", a segment of the model");
+    }
+  }
+}
+
 TEST_CASE("prompts of an example differ in choice or variant") {
   const auto twice = [](int64_t choice, int64_t variant) {
     return [=](std::vector<Prompt>& prompts) {

@@ -31,7 +31,8 @@ int64_t answer_slots_in(const Prompt& prompt) {
   return count;
 }
 
-void check_kind(const Piece& piece) {
+/// `segments`: BackboneShape::segments.
+void check_piece(const Piece& piece, int64_t segments) {
   using Kind = Piece::Kind;
   constexpr std::array known{Kind::text, Kind::field, Kind::answer, Kind::soft, Kind::trigger, Kind::special};
   if (std::ranges::find(known, piece.kind) == known.end())
@@ -41,9 +42,11 @@ void check_kind(const Piece& piece) {
     throw Error("it placed a piece whose lead is " + counted(piece.lead, "byte") +
                 " in the prompt; expected 0 to " + std::to_string(piece.text.size()) +
                 ", the length of its text");
-  if (piece.segment < 0)
+  if (piece.segment < 0 || (segments > 0 && piece.segment >= segments))
     throw Error("it placed a piece of the segment " + std::to_string(piece.segment) +
-                " in the prompt; expected a number from 0");
+                " in the prompt; expected " +
+                (segments > 0 ? "0 to " + std::to_string(segments - 1) + ", a segment of the model"
+                              : "a number from 0"));
 }
 
 struct AlternativeLimits {
@@ -158,7 +161,7 @@ void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by,
       throw Error("it returned a prompt with " + counted(found, "answer slot") + "; expected " +
                   std::to_string(answers) + ", as `answer_slots` says");
     for_each_piece(prompt, [&](const Piece& piece) {
-      check_kind(piece);
+      check_piece(piece, layout.segments);
       if (piece.kind == Piece::Kind::answer)
         check_slot(piece, answers, "answer");
       if (piece.kind == Piece::Kind::soft)
@@ -195,7 +198,7 @@ void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& befor
                      {std::max(before.count, std::ssize(prompts)), std::numeric_limits<int64_t>::max()});
   for (const Prompt& prompt : prompts) {
     for_each_piece(prompt, [&](const Piece& piece) {
-      check_kind(piece);
+      check_piece(piece, limits.backbone.shape().segments);
       if (piece.kind == Piece::Kind::soft)
         check_slot(piece, -1, "soft");
       if (piece.kind == Piece::Kind::trigger)

@@ -29,7 +29,7 @@ struct Piece {
   int64_t slot = 0;
   /// Index of the word in a field of words; -1 elsewhere.
   int64_t word = -1;
-  /// Segment id (token type), 0 or more, for models that have segments; others ignore it.
+  /// Segment id (token type): 0 to BackboneShape::segments - 1, or any number from 0 where the model ignores it.
   int64_t segment = 0;
   /// Truncation may remove tokens of this piece.
   bool shortenable = false;

@@ -32,6 +32,7 @@ struct PromptLayout {
   OutputPositions positions = {}; ///< unless they are `answer_slots`, a template needs no answer slot
   /// In a masked model, a given answer of k tokens becomes k mask tokens to predict. If false, a given answer is an error.
   bool masked_targets = false;
+  int64_t segments = 0; ///< BackboneShape::segments
 };
 
 /// What a template is prepared for. References are valid as long as the template.
