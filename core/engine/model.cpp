@@ -77,6 +77,7 @@ PromptLayout Model::prompt_layout() const {
   layout.causal = shape_.causal;
   layout.encoder_decoder = shape_.encoder_decoder;
   layout.decoder_start = shape_.decoder_start;
+  layout.segments = shape_.segments;
   return layout;
 }
 

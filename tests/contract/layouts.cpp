@@ -113,7 +113,8 @@ void backbones(std::ostream& out) {
   SHOW(BackboneArguments)
   SHOW(BackboneShape, FIELD(family), FIELD(layers), FIELD(hidden), FIELD(heads), FIELD(kv_heads),
        FIELD(head_dim), FIELD(embedding_width), FIELD(vocabulary), FIELD(max_positions), FIELD(causal),
-       FIELD(encoder_decoder), FIELD(decoder_start), FIELD(has_lm_head), FIELD(has_pooler), FIELD(sites))
+       FIELD(encoder_decoder), FIELD(decoder_start), FIELD(has_lm_head), FIELD(has_pooler), FIELD(sites),
+       FIELD(windows), FIELD(segments))
   SHOW(BackboneShape::Site, FIELD(site), FIELD(layers), FIELD(kv_heads), FIELD(head_dim))
   SHOW(OutputRequest, FIELD(kind), FIELD(token_ids))
   SHOW(ForwardArgs, FIELD(cache_out), FIELD(all_tokens), FIELD(layers))
@@ -128,7 +129,7 @@ void templates(std::ostream& out) {
   out << "\ntemplate " << CUECARD_TEMPLATE_VERSION << '\n';
   SHOW(SoftSlot, FIELD(initial_token))
   SHOW(PromptLayout, FIELD(causal), FIELD(encoder_decoder), FIELD(decoder_start), FIELD(positions),
-       FIELD(masked_targets))
+       FIELD(masked_targets), FIELD(segments))
   SHOW(TemplateTarget, FIELD(layout), FIELD(files))
   SHOW(RenderArgs, FIELD(answers))
   SHOW(Template, FUNCTION(prepare), FUNCTION(fields), FUNCTION(render), FUNCTION(blank), FUNCTION(soft_slots),

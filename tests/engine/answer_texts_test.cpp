@@ -241,4 +241,8 @@ TEST_CASE("tasks that these verbalizers don't support are refused") {
   const TaskPipeline pipeline = pipeline_with(model, "text", {});
   CHECK_THROWS_WITH_AS(tokenized(pipeline, model, word_examples(1, 1)[0], true),
                        doctest::Contains("data.answers"), DataError);
+  Example empty = word_examples(1, 1)[0];
+  empty.answers = {""};
+  CHECK_THROWS_WITH_AS(tokenized(pipeline_with(model, "text", {{"prefix", ""}}), model, empty, true),
+                       doctest::Contains("its answer 1 is an empty text"), DataError);
 }

@@ -218,6 +218,12 @@ TEST_CASE("by likelihood: an example's own texts score as a task's labels of the
     CHECK(train(model, {{own, examples, {}}}, some_steps(1, 0.01), 7).report.losses.at(0) ==
           doctest::Approx(loss).epsilon(1e-4));
   }
+  const TaskPipeline own = pipeline_of(model, "label-text", {{"choices", "ends"}}, "manual", {}, text);
+  Example lacking = examples[0];
+  lacking.words.at("ends")[1] = "<!>"; // without a prefix, and nothing else
+  CHECK(Predictor(model, {&own})
+            .predict({&lacking})[0]
+            .problem.find("alternative 2 of its list \"ends\" is an empty text") != std::string::npos);
   CHECK_THROWS_WITH_AS(
       pipeline_of(model, "label-text", {{"choices", "ends"}, {"calibrate", "blank"}}, "manual", {}, text),
       doctest::Contains("can't calibrate"), UsageError);

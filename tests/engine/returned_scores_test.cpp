@@ -1,142 +1,12 @@
-// Values returned by verbalizers and templates are checked at the call, and the error names the plugin and the function.
-#include <ATen/ATen.h>
-
+// Values returned by verbalizers are checked at the call, and the error names the plugin and the function.
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <memory>
 
-#include <cuecard/error.hpp>
-#include <cuecard/parts/training/label_loss.hpp>
-
-#include "engine/guarded.hpp"
-#include "tasks.hpp"
-
-// After LibTorch, whose logging defines CHECK, too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
+#include "told_task.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
-
-namespace {
-
-/// Scores two labels by the logits of tokens 5 and 6, and changes its return values as the test requests.
-class ToldVerbalizer final : public Verbalizer {
-public:
-  std::function<void(OutputRequest&)> request;
-  std::function<void(Scores&)> scores;
-  std::function<at::Tensor(const at::Tensor&)> changed_loss;
-  std::function<void(std::vector<Decision>&)> decisions;
-  std::function<double(double)> changed_weight;
-  std::vector<int64_t> representatives;
-  OutputPositions positions;
-
-  void prepare(const VerbalizerTarget&) override {}
-  OutputPositions output_positions() const override { return positions; }
-  std::vector<int64_t> label_representatives() const override { return representatives; }
-  OutputRequest output_request() const override {
-    OutputRequest asked{OutputRequest::Kind::logits, at::tensor(std::vector<int64_t>{5, 6})};
-    if (request)
-      request(asked);
-    return asked;
-  }
-  Scores score(const ScoreArgs& args) const override {
-    Scores result{args.outputs.to(at::kFloat).reshape({-1}), {0}, {}};
-    for (int64_t e = 1; e <= args.outputs.size(0); ++e)
-      result.offsets.push_back(2 * e);
-    if (scores)
-      scores(result);
-    return result;
-  }
-  at::Tensor loss(const LossArgs& args) const override {
-    const at::Tensor loss = label_loss(args.scores, args.batch);
-    return changed_loss ? changed_loss(loss) : loss;
-  }
-  double weight(const Batch& batch) const override {
-    const double weight = Verbalizer::weight(batch);
-    return changed_weight ? changed_weight(weight) : weight;
-  }
-  std::vector<Decision> decide(const DecideArgs& args) const override {
-    std::vector<Decision> decided = Verbalizer::decide(args);
-    if (decisions)
-      decisions(decided);
-    return decided;
-  }
-  std::vector<std::string> answer_text(int64_t) const override { return {"bad"}; }
-};
-
-/// The prompts of another template, changed.
-class ToldTemplate final : public Template {
-public:
-  explicit ToldTemplate(std::shared_ptr<Template> other) : other_(std::move(other)) {}
-  std::function<void(Prompt&)> change;
-  std::function<void(std::string&)> changed_source;
-  std::vector<SoftSlot> own_slots;
-  int64_t more_answers = 0;
-
-  void prepare(const TemplateTarget&) override {}
-  std::vector<std::string> fields() const override { return other_->fields(); }
-  std::vector<Prompt> render(const RenderArgs& args) const override {
-    std::vector<Prompt> prompts = other_->render(args);
-    if (change)
-      change(prompts.at(0));
-    return prompts;
-  }
-  Prompt blank() const override { return other_->blank(); }
-  const std::vector<SoftSlot>& soft_slots() const override {
-    return own_slots.empty() ? other_->soft_slots() : own_slots;
-  }
-  int64_t answer_slots() const override { return other_->answer_slots() + more_answers; }
-  const std::vector<int64_t>& triggers() const override { return other_->triggers(); }
-  void set_triggers(const std::vector<int64_t>& ids) override { other_->set_triggers(ids); }
-  std::string source() const override {
-    std::string source = other_->source();
-    if (changed_source)
-      changed_source(source);
-    return source;
-  }
-  void set_source(const std::string& source) override { other_->set_source(source); }
-
-private:
-  std::shared_ptr<Template> other_;
-};
-
-struct Told {
-  Model model = tiny_model("llama-tied");
-  TaskPipeline pipeline = two_label_pipeline(model, "told", "{text} so{\"mask\"}", "prompt-tuning");
-  std::shared_ptr<ToldVerbalizer> verbalizer = std::make_shared<ToldVerbalizer>();
-
-  Told() {
-    pipeline.verbalizer = guarded(Component<Verbalizer>{verbalizer, "shop", "told"});
-    pipeline.verbalizer->prepare({model.vocabulary(), model.backbone(), pipeline.labels, {}});
-    pipeline.record.verbalizer.plugin = "shop";
-    pipeline.record.verbalizer.component = "told";
-  }
-  void predict() const {
-    const std::vector<Example> examples = word_examples(4, 3);
-    Predictor(model, {&pipeline}).predict(pointers(examples));
-  }
-  void fit() { train(model, {{pipeline, word_examples(8, 3), {}}}, steps_of(1, 4, 1e-3), 1); }
-};
-
-/// Checks that `call` fails with a PluginError of the plugin "shop" that begins with `expected`.
-void check_blamed(const std::function<void()>& call, const std::string& expected) {
-  CAPTURE(expected);
-  try {
-    call();
-  } catch (const PluginError& error) {
-    const std::string text = error.what(), names = "plugin \"shop\", component \"told\", ";
-    CHECK_MESSAGE(text.starts_with(names + expected), text);
-    return;
-  } catch (const std::exception& error) {
-    FAIL_CHECK("another error: " << error.what());
-    return;
-  }
-  FAIL_CHECK("no error");
-}
-
-} // namespace
 
 TEST_CASE("a verbalizer that returns what it should is not refused") {
   Told told;
@@ -275,78 +145,41 @@ TEST_CASE("unknown positions name the verbalizer") {
       "output_positions: it returned positions of the unknown kind 77; expected one of OutputPositions::Kind");
 }
 
-TEST_CASE("what a template says of itself is checked") {
-  Told told;
-  const auto own = std::make_shared<ToldTemplate>(told.pipeline.prompt_template);
-  told.pipeline.prompt_template = guarded(Component<Template>{own, "shop", "told"});
-  told.pipeline.prompt_template->prepare({told.model.vocabulary(), told.pipeline.layout});
-  const int64_t tokens = told.model.vocabulary().size();
-  own->own_slots = {{}, {tokens - 1}};
-  CHECK(told.pipeline.prompt_template->soft_slots().size() == 2);
-  for (const int64_t outside : {int64_t{-1}, tokens}) {
-    own->own_slots = {{}, {outside}};
-    check_blamed([&] { told.pipeline.prompt_template->soft_slots(); },
-                 "soft_slots: it returned the initial token " + std::to_string(outside) +
-                     " of soft slot 1; expected 0 to " + std::to_string(tokens - 1));
-  }
-  own->own_slots.clear();
-  own->more_answers = -5;
-  check_blamed([&] { told.pipeline.prompt_template->answer_slots(); },
-               "answer_slots: it returned -4; expected a number of answer slots");
-}
-
-TEST_CASE("a source that no card can hold is found before training") {
-  Told told;
-  const auto own = std::make_shared<ToldTemplate>(told.pipeline.prompt_template);
-  own->changed_source = [](std::string& source) { source += "\xff"; };
-  told.pipeline.prompt_template = guarded(Component<Template>{own, "shop", "told"});
-  told.pipeline.prompt_template->prepare({told.model.vocabulary(), told.pipeline.layout});
-  int steps = 0;
-  const auto count = [&](int64_t, int64_t, double, double) { return ++steps > 0; };
-  check_blamed(
-      [&] {
-        train(told.model, {{told.pipeline, word_examples(8, 3), {}}}, steps_of(1, 4, 1e-3), 1, count);
-      },
-      "source: it returned a source that is not valid UTF-8; expected UTF-8");
-  CHECK(steps == 0);
-}
-
-TEST_CASE("what a template says of an example names it") {
-  Told told;
-  const auto own = std::make_shared<ToldTemplate>(told.pipeline.prompt_template);
-  own->change = [](Prompt&) { throw DataError("the row has no text"); };
-  told.pipeline.prompt_template = guarded(Component<Template>{own, "shop", "told"});
-  told.pipeline.prompt_template->prepare({told.model.vocabulary(), told.pipeline.layout});
-  const std::vector<Example> examples = word_examples(1, 3);
-  CHECK(Predictor(told.model, {&told.pipeline}).predict(pointers(examples)).at(0).problem ==
-        "template \"told\" of the plugin \"shop\": the row has no text");
-}
-
-TEST_CASE("wrong prompts name the template") {
-  const auto placing = [](Piece piece) {
-    return [piece](Prompt& prompt) { prompt.input.insert(prompt.input.begin(), piece); };
+TEST_CASE("given answers and label texts are one per answer slot, and not empty") {
+  using Texts = std::vector<std::string>;
+  struct Wrong {
+    std::string expected;
+    int64_t slots;
+    Texts texts;
   };
-  Piece unknown = Piece::text_of("x");
-  unknown.kind = static_cast<Piece::Kind>(77);
-  const std::vector<std::pair<std::string, std::function<void(Prompt&)>>> cases{
-      {"placed the soft slot 0 in the prompt; expected none, because the template has no soft slot",
-       placing(Piece::soft_slot(0))},
-      {"placed the trigger slot 0 in the prompt", placing(Piece::trigger_slot(0))},
-      {"placed the field \"txet\" in the prompt; expected one of those that `fields` returns. Did you mean \"text\"?",
-       placing(Piece::field_of("txet", "words"))},
-      {"placed a piece of the unknown kind 77", placing(unknown)},
-      {"returned a prompt with the variant -1; expected a number from 0",
-       [](Prompt& prompt) { prompt.variant = -1; }},
-      {"returned a prompt with 0 answer slots; expected 1", [](Prompt& prompt) { prompt.input.clear(); }},
-      {"returned a prompt with 2 answer slots; expected 1", placing(Piece::answer_slot(1))},
-      {"returned a prompt with an output side",
-       [](Prompt& prompt) { prompt.output.push_back(Piece::text_of("x")); }}};
-  for (const auto& [expected, change] : cases) {
+  const std::vector<Wrong> cases{
+      {"2 texts for the answer slots; expected 1, one for each", 1, {"a", "b"}},
+      {"0 texts for the answer slots; expected 1, one for each", 1, {}},
+      {"1 text for the answer slots; expected 2, one for each", 2, {"a"}},
+      {"0 texts for the answer slots; expected one for each", 0, {}},
+      {"an empty text for answer slot 0; expected at least one character", 1, {""}},
+      {"an empty text for answer slot 1; expected at least one character", 2, {"a", ""}},
+      {"an empty text for answer slot 1; expected at least one character", 0, {"a", "", "c"}}};
+  const std::vector<Example> examples = word_examples(1, 3);
+  for (const auto& [expected, slots, texts] : cases) {
     Told told;
-    const auto own = std::make_shared<ToldTemplate>(told.pipeline.prompt_template);
-    own->change = change;
-    told.pipeline.prompt_template = guarded(Component<Template>{own, "shop", "told"});
-    told.pipeline.prompt_template->prepare({told.model.vocabulary(), told.pipeline.layout});
-    check_blamed([&] { told.predict(); }, "render: it " + expected);
+    told.verbalizer->answer_slots = slots;
+    told.prepare_verbalizer();
+    const Verbalizer& verbalizer = *told.pipeline.verbalizer;
+    told.verbalizer->text = texts;
+    check_blamed([&] { verbalizer.answer_text(0); }, "answer_text: it returned " + expected);
+    told.verbalizer->given = {Texts(static_cast<std::size_t>(std::max<int64_t>(1, slots)), "a"), texts};
+    check_blamed(
+        [&] {
+          verbalizer.given_answers({examples[0], false});
+        },
+        "given_answers: it returned " + expected);
   }
+  Told told;
+  told.verbalizer->given = {{"a", "b"}};
+  check_blamed([&] { told.predict(); }, "given_answers: it returned 2 texts for the answer slots");
+  check_blamed([&] { told.fit(); }, "given_answers: it returned 2 texts for the answer slots");
+  told.verbalizer->answer_slots = 0; // any number
+  told.prepare_verbalizer();
+  CHECK(told.pipeline.verbalizer->given_answers({examples[0], false}) == told.verbalizer->given);
 }

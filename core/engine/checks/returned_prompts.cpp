@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include "batch/encode_pieces.hpp"
 #include "engine/checks/refusal.hpp"
@@ -11,6 +14,9 @@
 namespace cuecard {
 
 namespace {
+
+/// Tuners that make several prompts of one multiply its variant by their number.
+constexpr int64_t max_variant = std::numeric_limits<int32_t>::max();
 
 template <class Use>
 void for_each_piece(const Prompt& prompt, Use&& use) {
@@ -25,7 +31,8 @@ int64_t answer_slots_in(const Prompt& prompt) {
   return count;
 }
 
-void check_kind(const Piece& piece) {
+/// `segments`: BackboneShape::segments.
+void check_piece(const Piece& piece, int64_t segments) {
   using Kind = Piece::Kind;
   constexpr std::array known{Kind::text, Kind::field, Kind::answer, Kind::soft, Kind::trigger, Kind::special};
   if (std::ranges::find(known, piece.kind) == known.end())
@@ -35,14 +42,40 @@ void check_kind(const Piece& piece) {
     throw Error("it placed a piece whose lead is " + counted(piece.lead, "byte") +
                 " in the prompt; expected 0 to " + std::to_string(piece.text.size()) +
                 ", the length of its text");
+  if (piece.segment < 0 || (segments > 0 && piece.segment >= segments))
+    throw Error("it placed a piece of the segment " + std::to_string(piece.segment) +
+                " in the prompt; expected " +
+                (segments > 0 ? "0 to " + std::to_string(segments - 1) + ", a segment of the model"
+                              : "a number from 0"));
 }
 
-void check_variant(const Prompt& prompt, const char* made) {
-  if (prompt.variant < 0 || prompt.choice < 0)
-    throw Error(std::string("it ") + made + " a prompt with the " +
-                (prompt.variant < 0 ? "variant " + std::to_string(prompt.variant)
-                                    : "choice " + std::to_string(prompt.choice)) +
-                "; expected a number from 0");
+struct AlternativeLimits {
+  int64_t choices, last_variant;
+};
+
+/// `made`: what the plugin did with the prompts.
+void check_alternatives(const std::vector<Prompt>& prompts, const std::string& made,
+                        const AlternativeLimits& limits) {
+  for (const Prompt& prompt : prompts) {
+    if (prompt.variant < 0 || prompt.variant > limits.last_variant)
+      throw Error("it " + made + " a prompt with the variant " + std::to_string(prompt.variant) +
+                  "; expected a number from 0 to " + std::to_string(limits.last_variant));
+    if (prompt.choice < 0 || prompt.choice >= limits.choices)
+      throw Error("it " + made + " a prompt with the choice " + std::to_string(prompt.choice) +
+                  "; expected a number from 0 that is below the number of prompts, " +
+                  std::to_string(limits.choices));
+  }
+  if (prompts.size() < 2)
+    return;
+  std::vector<std::pair<int64_t, int64_t>> numbers;
+  numbers.reserve(prompts.size());
+  for (const Prompt& prompt : prompts)
+    numbers.emplace_back(prompt.variant, prompt.choice);
+  std::ranges::sort(numbers);
+  if (const auto twice = std::ranges::adjacent_find(numbers); twice != numbers.end())
+    throw Error("it " + made + " two prompts with the variant " + std::to_string(twice->first) +
+                " and the choice " + std::to_string(twice->second) +
+                "; expected the prompts of an example to differ in one of them");
 }
 
 /// `count`: how many there are of its kind; -1: unknown.
@@ -85,15 +118,52 @@ void check_soft_slots(const std::vector<SoftSlot>& slots, const Vocabulary& voca
                   ", a token of the vocabulary");
 }
 
+void check_triggers(const std::vector<int64_t>& triggers, const Vocabulary& vocabulary) {
+  for (std::size_t slot = 0; slot < triggers.size(); ++slot)
+    if (triggers[slot] < -1 || triggers[slot] >= vocabulary.size())
+      throw Error("it returned the token " + std::to_string(triggers[slot]) + " of trigger slot " +
+                  std::to_string(slot) + "; expected 0 to " + std::to_string(vocabulary.size() - 1) +
+                  ", a token of the vocabulary, or -1 for none");
+}
+
+void check_fields(const std::vector<std::string>& fields) {
+  std::vector<std::string_view> names(fields.begin(), fields.end());
+  std::ranges::sort(names);
+  if (!names.empty() && names.front().empty())
+    throw Error("it returned a field without a name; expected the name of a field");
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+    throw Error("it returned the field \"" + std::string(*twice) + "\" twice; expected each name once");
+}
+
+void check_trigger_slots(const std::vector<Prompt>& prompts, int64_t count) {
+  if (count == 0)
+    return;
+  std::vector<bool> placed(static_cast<std::size_t>(count));
+  for (const Prompt& prompt : prompts)
+    for_each_piece(prompt, [&](const Piece& piece) {
+      if (piece.kind == Piece::Kind::trigger)
+        placed.at(static_cast<std::size_t>(piece.slot)) = true;
+    });
+  if (const auto lost = std::ranges::find(placed, false); lost != placed.end())
+    throw Error("it returned no prompt with the trigger slot " + std::to_string(lost - placed.begin()) +
+                "; expected each of the " + counted(count, "trigger slot") + " that `triggers` has");
+}
+
 void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by, const PromptLayout& layout) {
   if (prompts.empty())
     throw Error("it returned no prompt; expected at least one");
   const std::vector<std::string> fields = made_by.fields();
   const int64_t answers = made_by.answer_slots();
+  check_alternatives(prompts, "returned", {std::ssize(prompts), max_variant});
   for (const Prompt& prompt : prompts) {
-    check_variant(prompt, "returned");
+    if (const int64_t found = answer_slots_in(prompt);
+        layout.positions.kind == OutputPositions::Kind::answer_slots && found != answers)
+      throw Error("it returned a prompt with " + counted(found, "answer slot") + "; expected " +
+                  std::to_string(answers) + ", as `answer_slots` says");
     for_each_piece(prompt, [&](const Piece& piece) {
-      check_kind(piece);
+      check_piece(piece, layout.segments);
+      if (piece.kind == Piece::Kind::answer)
+        check_slot(piece, answers, "answer");
       if (piece.kind == Piece::Kind::soft)
         check_slot(piece, std::ssize(made_by.soft_slots()), "soft");
       if (piece.kind == Piece::Kind::trigger)
@@ -107,14 +177,10 @@ void check_rendered(const std::vector<Prompt>& prompts, const Template& made_by,
     });
     if (!layout.encoder_decoder && !prompt.output.empty())
       throw Error("it returned a prompt with an output side; expected none, because the model has no decoder");
-    if (const int64_t found = answer_slots_in(prompt);
-        layout.positions.kind == OutputPositions::Kind::answer_slots && found != answers)
-      throw Error("it returned a prompt with " + counted(found, "answer slot") + "; expected " +
-                  std::to_string(answers) + ", as `answer_slots` says");
   }
 }
 
-PromptsBefore::PromptsBefore(const std::vector<Prompt>& prompts) {
+PromptsBefore::PromptsBefore(const std::vector<Prompt>& prompts) : count(std::ssize(prompts)) {
   for (const Prompt& prompt : prompts) {
     answer_slots.insert(answer_slots_in(prompt));
     for_each_piece(prompt, [&](const Piece& piece) {
@@ -127,10 +193,12 @@ PromptsBefore::PromptsBefore(const std::vector<Prompt>& prompts) {
 void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& before, const EditLimits& limits) {
   if (prompts.empty())
     throw Error("it removed all prompts of the example; expected to leave at least one");
+  // The choices of prompts that were removed need not be given to others.
+  check_alternatives(prompts, "left",
+                     {std::max(before.count, std::ssize(prompts)), std::numeric_limits<int64_t>::max()});
   for (const Prompt& prompt : prompts) {
-    check_variant(prompt, "left");
     for_each_piece(prompt, [&](const Piece& piece) {
-      check_kind(piece);
+      check_piece(piece, limits.backbone.shape().segments);
       if (piece.kind == Piece::Kind::soft)
         check_slot(piece, -1, "soft");
       if (piece.kind == Piece::Kind::trigger)

@@ -89,6 +89,15 @@ void check_representatives(const std::vector<int64_t>& representatives, int64_t 
   }
 }
 
+void check_answer(const std::vector<std::string>& texts, int64_t slots) {
+  if (texts.empty() || (slots > 0 && std::ssize(texts) != slots))
+    refuse(counted(std::ssize(texts), "text"), "for the answer slots",
+           slots > 0 ? std::to_string(slots) + ", one for each" : "one for each");
+  for (std::size_t slot = 0; slot < texts.size(); ++slot)
+    if (texts[slot].empty())
+      refuse("an empty text", "for answer slot " + std::to_string(slot), "at least one character");
+}
+
 void check_output_request(const OutputRequest& request, const Backbone& backbone) {
   using Kind = OutputRequest::Kind;
   const auto known = {Kind::logits,        Kind::log_probs,          Kind::target_log_probs,

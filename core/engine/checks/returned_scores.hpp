@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -17,6 +18,9 @@ void check_output_positions(const OutputPositions& positions);
 
 /// Checks that each of `labels` labels has a representative that exists and represents itself; none at all: labels are distinct.
 void check_representatives(const std::vector<int64_t>& representatives, int64_t labels);
+
+/// Checks that there is a text, which is not empty, for each of `slots` answer slots; 0: for any number of slots, at least one.
+void check_answer(const std::vector<std::string>& texts, int64_t slots);
 
 /// Checks the kind and the token ids: [W] int64 within the vocabulary. Values are compared on the CPU only: elsewhere
 /// reading them back would synchronise.

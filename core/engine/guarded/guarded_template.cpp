@@ -21,13 +21,18 @@ public:
     guard("prepare", [&](Template& t) { t.prepare(target); });
   }
   std::vector<std::string> fields() const override {
-    return guard("fields", [](const Template& t) { return t.fields(); });
+    return guard("fields", [](const Template& t) {
+      std::vector<std::string> fields = t.fields();
+      check_fields(fields);
+      return fields;
+    });
   }
   std::vector<Prompt> render(const RenderArgs& args) const override {
     try {
       return guard("render", [&](const Template& t) {
         std::vector<Prompt> prompts = t.render(args);
         check_rendered(prompts, t, layout_);
+        check_trigger_slots(prompts, std::ssize(t.triggers()));
         return prompts;
       });
     } catch (const DataError& error) {
@@ -60,8 +65,12 @@ public:
     });
   }
   const std::vector<int64_t>& triggers() const override {
-    return guard_reference("triggers",
-                           [](const Template& t) -> const std::vector<int64_t>& { return t.triggers(); });
+    return guard_reference("triggers", [&](const Template& t) -> const std::vector<int64_t>& {
+      const std::vector<int64_t>& triggers = t.triggers();
+      if (vocabulary_)
+        check_triggers(triggers, *vocabulary_);
+      return triggers;
+    });
   }
   void set_triggers(const std::vector<int64_t>& ids) override {
     guard("set_triggers", [&](Template& t) { t.set_triggers(ids); });

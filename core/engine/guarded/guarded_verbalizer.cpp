@@ -18,6 +18,7 @@ public:
     backbone_ = &target.backbone;
     labels_ = std::ssize(target.labels);
     const OutputPositions::Kind positions = output_positions().kind;
+    answer_slots_ = positions == OutputPositions::Kind::answer_slots ? num_answer_slots() : 0;
     const bool labels = positions != OutputPositions::Kind::tokens && !generation();
     scored_labels_ = labels ? std::ssize(target.labels) : 0;
     weighs_labels_ = labels && positions != OutputPositions::Kind::words;
@@ -50,7 +51,12 @@ public:
     });
   }
   std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const override {
-    auto answers = guard("given_answers", [&](const Verbalizer& v) { return v.given_answers(args); });
+    auto answers = guard("given_answers", [&](const Verbalizer& v) {
+      std::vector<std::vector<std::string>> answers = v.given_answers(args);
+      for (const std::vector<std::string>& texts : answers)
+        check_answer(texts, answer_slots_);
+      return answers;
+    });
     if (!answers.empty())
       gives_answers_ = true;
     return answers;
@@ -96,7 +102,11 @@ public:
     return guard("decide", [&](const Verbalizer& v) { return v.decide(args); });
   }
   std::vector<std::string> answer_text(int64_t label) const override {
-    return guard("answer_text", [&](const Verbalizer& v) { return v.answer_text(label); });
+    return guard("answer_text", [&](const Verbalizer& v) {
+      std::vector<std::string> texts = v.answer_text(label);
+      check_answer(texts, answer_slots_);
+      return texts;
+    });
   }
   std::optional<GenerateSettings> generation() const override {
     return guard("generation", [](const Verbalizer& v) { return v.generation(); });
@@ -114,6 +124,7 @@ public:
 private:
   const Backbone* backbone_ = nullptr; ///< set by `prepare`, like the rest
   int64_t labels_ = 0;
+  int64_t answer_slots_ = 0;                        ///< of each prompt; 0: any number
   int64_t scored_labels_ = 0;                       ///< scores of each decision; 0: any number
   mutable std::atomic<bool> gives_answers_ = false; ///< has given some
   bool weighs_labels_ = false;                      ///< the loss has a term for every example with a label

@@ -62,6 +62,7 @@ TEST_CASE("a discriminator has hidden states and no head") {
 TEST_CASE("tokens belong to the segments of the template") {
   const Configuration c = configuration_of(small);
   const Electra model({c, generator});
+  CHECK(model.shape().segments == 2);
   Batch batch = batch_of({{2, 3, 4}});
   const at::Tensor plain = model.forward({batch, {}});
   batch.input.segments = long_tensor({0, 0, 0});

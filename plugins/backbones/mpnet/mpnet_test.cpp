@@ -60,6 +60,7 @@ TEST_CASE("padding has position 1 whatever pad_token_id says, and positions begi
 
 TEST_CASE("there are no segments") {
   const MpNet model({configuration_of(small), headed});
+  CHECK(model.shape().segments == 0);
   Batch batch = batch_of({{2, 3, 4}});
   const at::Tensor plain = model.forward({batch, {}});
   batch.input.segments = long_tensor({0, 1, 1});

@@ -95,6 +95,7 @@ TEST_CASE("a sequence gives in a batch what it gives alone, whatever its segment
   const Configuration c = small();
   const RandomWeights weights(1);
   const Roberta model({c, weights});
+  CHECK(model.shape().segments == 0);
   Batch batch = batch_of({{2, 3, 4}, {5, 6}});
   const at::Tensor plain = model.forward({batch, {}});
   CHECK(at::allclose(plain[1], model.forward({batch_of({{5, 6}}), {}})[0], 1e-5, 1e-5));

@@ -56,7 +56,9 @@ std::vector<std::string> LabelText::texts_of(const Example& example) const {
                     " labels, and its own label among them");
   std::vector<std::string> texts;
   for (const std::string& alternative : found->second)
-    texts.push_back(prefixed(alternative));
+    if (texts.emplace_back(prefixed(alternative)).empty())
+      throw DataError("alternative " + std::to_string(texts.size()) + " of its list \"" + choices_ +
+                      "\" is an empty text, which can't be scored");
   return texts;
 }
 

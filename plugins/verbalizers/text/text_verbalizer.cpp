@@ -41,7 +41,9 @@ std::vector<std::vector<std::string>> TextVerbalizer::given_answers(const GivenA
         "task file");
   std::vector<std::string> texts;
   for (const std::string& answer : args.example.answers)
-    texts.push_back(prefix_ + answer);
+    if (texts.emplace_back(prefix_ + answer).empty())
+      throw DataError("its answer " + std::to_string(texts.size()) +
+                      " is an empty text, which can't be trained on");
   return {texts};
 }
 

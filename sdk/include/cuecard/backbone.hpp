@@ -51,6 +51,8 @@ struct BackboneShape {
   /// [layers] the sliding window of each layer's self-attention (AttentionLayout::window), 0 where a layer has none; empty: no
   /// layer has one. Only for models with one stack.
   std::vector<int64_t> windows;
+  /// Number of segment ids (Piece::segment) that the model has embeddings for; 0: it ignores them.
+  int64_t segments = 0;
 
   /// Whether the model can generate text.
   bool generates() const { return has_lm_head && (causal || encoder_decoder); }

@@ -29,7 +29,7 @@ struct Piece {
   int64_t slot = 0;
   /// Index of the word in a field of words; -1 elsewhere.
   int64_t word = -1;
-  /// Segment id (token type) for models that have segments.
+  /// Segment id (token type): 0 to BackboneShape::segments - 1, or any number from 0 where the model ignores it.
   int64_t segment = 0;
   /// Truncation may remove tokens of this piece.
   bool shortenable = false;
@@ -80,10 +80,11 @@ struct Prompt {
   std::vector<Piece> input;
   /// Pieces of the output side of an encoder-decoder, after its first token (BackboneShape::decoder_start); empty elsewhere.
   std::vector<Piece> output;
-  /// Which of the example's alternatives this is (multiple choice, windows of a long text); 0 when there is only one. The
-  /// verbalizer compares choices.
+  /// Which of the example's alternatives this is (multiple choice, windows of a long text), numbered from 0 and below the number of the
+  /// example's prompts; 0 when there is only one. The verbalizer compares choices.
   int64_t choice = 0;
-  /// Which member of an ensemble this is: the engine averages the scores of an example's variants.
+  /// Which member of an ensemble this is, 0 to 2147483647: the engine averages the scores of an example's variants. No two prompts of an
+  /// example have the same choice and variant.
   int64_t variant = 0;
 };
 

@@ -32,6 +32,7 @@ struct PromptLayout {
   OutputPositions positions = {}; ///< unless they are `answer_slots`, a template needs no answer slot
   /// In a masked model, a given answer of k tokens becomes k mask tokens to predict. If false, a given answer is an error.
   bool masked_targets = false;
+  int64_t segments = 0; ///< BackboneShape::segments
 };
 
 /// What a template is prepared for. References are valid as long as the template.
@@ -58,10 +59,11 @@ public:
   /// Parses the template's text and binds it to a vocabulary. UsageError that gives line and column.
   virtual void prepare(const TemplateTarget& target) = 0;
 
-  /// Names of the fields, and of side data as `meta.NAME`, that it reads.
+  /// Names of the fields, and of side data as `meta.NAME`, that it reads: each once, none empty.
   virtual std::vector<std::string> fields() const = 0;
 
-  /// The prompts of an example, at least one. DataError, naming the field, if the example lacks one.
+  /// The prompts of an example, at least one, which differ in Prompt::choice or Prompt::variant. Each trigger slot is in one of them or
+  /// more. DataError, naming the field, if the example lacks one.
   virtual std::vector<Prompt> render(const RenderArgs& args) const = 0;
 
   /// The prompt with every field empty: the content-free input of contextual calibration (Zhao et al. 2021, section 5).
@@ -69,7 +71,7 @@ public:
 
   /// Soft slots by number. The reference is valid until `prepare`, `set_source` or `load_state`; so is that of `triggers`.
   virtual const std::vector<SoftSlot>& soft_slots() const = 0;
-  /// Number of answer slots in one prompt, 0 or more.
+  /// Number of answer slots in one prompt, 0 or more; Piece::slot numbers them from 0.
   virtual int64_t answer_slots() const = 0;
 
   /// Token ids in the trigger slots, 0 to Vocabulary::size() - 1; -1 where none has been chosen yet.
@@ -77,7 +79,7 @@ public:
   /// Puts tokens into the trigger slots, one per slot, each in the range of `triggers`. UsageError for another number of ids.
   virtual void set_triggers(const std::vector<int64_t>& ids) = 0;
 
-  /// The template as a person would write it, with the tokens of `triggers` in their places.
+  /// The template as a person would write it, with the tokens of `triggers` in their places; "" from a template without a text.
   virtual std::string source() const = 0;
   /// Replaces the template by `source` and renumbers its slots. UsageError that gives line and column.
   virtual void set_source(const std::string& source) = 0;

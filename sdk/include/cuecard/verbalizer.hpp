@@ -125,7 +125,8 @@ public:
   virtual OutputRequest output_request() const = 0;
 
   /// Answers that fill the slots when an example is rendered, to score each of them as a continuation (Brown et al. 2020, section 2.4):
-  /// one prompt per element, all sharing the text before the slots; an element has one text per slot. Empty (the default): slots stay open.
+  /// one prompt per element, all sharing the text before the slots; an element has one text, which is not empty, per slot. DataError if the
+  /// example lacks them. Empty (the default): slots stay open.
   virtual std::vector<std::vector<std::string>> given_answers(const GivenAnswersArgs& args) const;
 
   /// [labels]: the representative of each label. Labels with the same representative are the same answer (objects of a relation that are
@@ -153,7 +154,7 @@ public:
   virtual std::vector<Decision> decide(const DecideArgs& args) const;
 
   /// The texts in the answer slots when the answer is label `label`, 0 to the number of labels - 1 (demonstrations, initialisation), one
-  /// per slot. DataError for another label; UsageError from a verbalizer without labels.
+  /// per slot and none empty. DataError for another label; UsageError from a verbalizer without labels.
   virtual std::vector<std::string> answer_text(int64_t label) const = 0;
   /// Set when predictions are texts that the model generates in the open slot; `decide` is not called then.
   virtual std::optional<GenerateSettings> generation() const { return std::nullopt; }

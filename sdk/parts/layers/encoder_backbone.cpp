@@ -57,7 +57,10 @@ std::string EncoderFamily::layer_at(int64_t index) const {
 BackboneShape EncoderFamily::shape() const {
   const EncoderConfiguration& c = configuration;
   const int64_t positions = has_positions ? c.max_positions - first_position : 0;
-  return encoder_shape(name, {c.layers, c.hidden, c.heads, c.vocabulary, positions, c.embedding_width});
+  BackboneShape shape =
+      encoder_shape(name, {c.layers, c.hidden, c.heads, c.vocabulary, positions, c.embedding_width});
+  shape.segments = reads_segments ? c.segments : 0;
+  return shape;
 }
 
 EncoderBackbone::EncoderBackbone(const BackboneArguments& arguments, EncoderFamily family)
