@@ -128,6 +128,12 @@ struct Told {
   void fit() { train(model, {{pipeline, word_examples(8, 3), {}}}, steps_of(1, 4, 1e-3), 1); }
 };
 
+std::vector<Prompt> one_prompt() {
+  std::vector<Prompt> prompts(1);
+  prompts[0].input = {Piece::text_of("good"), Piece::answer_slot(0)};
+  return prompts;
+}
+
 /// Checks that `call` fails with a PluginError of the plugin "shop" that begins with `expected`.
 void check_blamed(const std::function<void()>& call, const std::string& expected) {
   CAPTURE(expected);
@@ -262,8 +268,7 @@ TEST_CASE("a wrong output request names the verbalizer, not the model") {
 }
 
 TEST_CASE("wrong arguments of Scorer::score name the verbalizer that calls it") {
-  const Prompt prompt{.input = {Piece::text_of("good"), Piece::answer_slot(0)}};
-  const std::vector<Prompt> prompts{prompt};
+  const std::vector<Prompt> prompts = one_prompt();
   const std::vector<std::pair<std::string, std::function<void(ScoreRequest&)>>> cases{
       {"the token id 1000000; expected 0 to ",
        [](ScoreRequest& r) { r.output.token_ids = at::tensor(std::vector<int64_t>{1000000}); }},
@@ -308,9 +313,7 @@ TEST_CASE(
     Told told;
     GenerateSettings settings;
     change(settings);
-    told.verbalizer->fitted = [&](Scorer& scorer) {
-      scorer.generate({Prompt{.input = {Piece::text_of("good"), Piece::answer_slot(0)}}}, settings);
-    };
+    told.verbalizer->fitted = [&](Scorer& scorer) { scorer.generate(one_prompt(), settings); };
     CHECK_THROWS_WITH_AS(told.fit(), doctest::Contains((names + "Scorer::generate: " + expected).c_str()),
                          UsageError);
     told.verbalizer->settings = settings;
