@@ -2,9 +2,11 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/checks/returned_outputs.hpp"
 #include "engine/checks/weight_checks.hpp"
 #include "engine/covered_vocabulary.hpp"
 #include "engine/guarded.hpp"
+#include "registry/guard.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard {
@@ -55,6 +57,8 @@ Model Model::load(const std::filesystem::path& path, const registry::Registry& p
       model.files_.warnings.push_back(std::move(warning));
   } else {
     registry::describe(*model.maker_, model.files_.configuration, model.shape_);
+    registry::guarded(model.maker_->plugin->manifest.id, model.maker_->component().name, "describe",
+                      [&] { check_windows(model.shape_); });
   }
   model.vocabulary_ = covered_vocabulary(model.files_.vocabulary, model.shape_.vocabulary);
   return model;

@@ -39,6 +39,8 @@ public:
 
   /// Error if the model was opened without weights.
   const Backbone& backbone() const;
+  /// The component that creates it.
+  const registry::Entry& backbone_maker() const { return *maker_; }
   const BackboneShape& shape() const { return shape_; }
   /// Its tokenizer; a text with a token that its embedding table lacks is a DataError (covered_vocabulary).
   const Vocabulary& vocabulary() const { return *vocabulary_; }

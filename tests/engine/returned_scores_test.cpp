@@ -56,6 +56,13 @@ TEST_CASE("wrong scores name the verbalizer, in prediction and in training") {
       {"scores that are not finite, although the model's outputs are",
        [](Scores& s) { s.values = s.values * NAN; }},
       {"scores that are not finite", [](Scores& s) { s.values = s.values.abs() / 0; }},
+      {"scores that are all minus infinity for decision 1, although the model's outputs are finite; expected a "
+       "number for at least one label",
+       [](Scores& s) {
+         at::Tensor shift = at::zeros_like(s.values);
+         shift.slice(0, 2, 4).fill_(-INFINITY);
+         s.values = s.values + shift;
+       }},
       {"scores of type Double; expected Float", [](Scores& s) { s.values = s.values.to(at::kDouble); }},
       {"scores on meta; expected cpu", [](Scores& s) { s.values = s.values.to(at::kMeta); }}};
   for (const auto& [expected, change] : cases) {
@@ -113,6 +120,64 @@ TEST_CASE("a wrong output request names the verbalizer, not the model") {
     Told told;
     told.verbalizer->request = change;
     check_blamed([&] { told.predict(); }, "output_request: it " + expected);
+  }
+}
+
+TEST_CASE("wrong arguments of Scorer::score name the verbalizer that calls it") {
+  const std::vector<Prompt> prompts = one_prompt();
+  const std::vector<std::pair<std::string, std::function<void(ScoreRequest&)>>> cases{
+      {"the token id 1000000; expected 0 to ",
+       [](ScoreRequest& r) { r.output.token_ids = at::tensor(std::vector<int64_t>{1000000}); }},
+      {"token ids of type Int; expected int64",
+       [](ScoreRequest& r) { r.output.token_ids = at::zeros({1}, at::kInt); }},
+      {"token ids of shape [1, 1]; expected one dimension",
+       [](ScoreRequest& r) {
+         r.output.token_ids = at::zeros({1, 1}, at::kLong);
+       }},
+      {"outputs of the unknown kind 77; expected one of OutputRequest::Kind",
+       [](ScoreRequest& r) { r.output.kind = static_cast<OutputRequest::Kind>(77); }},
+      {"positions of the unknown kind 77; expected one of OutputPositions::Kind",
+       [](ScoreRequest& r) { r.positions.kind = static_cast<OutputPositions::Kind>(77); }},
+      {"a null pointer as example 0; expected examples", [](ScoreRequest& r) {
+         r.prompts = nullptr;
+         r.examples = {nullptr};
+       }}};
+  for (const auto& [expected, change] : cases) {
+    Told told;
+    told.verbalizer->fitted = [&](Scorer& scorer) {
+      ScoreRequest request;
+      request.prompts = &prompts;
+      change(request);
+      scorer.score_all(request);
+    };
+    check_blamed([&] { told.fit(); }, "fit: it called Scorer::score with " + expected);
+  }
+}
+
+TEST_CASE(
+    "settings of generation that can't be used name the verbalizer, when it is prepared and when it generates") {
+  const std::vector<std::pair<std::string, std::function<void(GenerateSettings&)>>> cases{
+      {"the maximum of new tokens is 0; it must be 1 or more.", [](GenerateSettings& s) { s.max_length = 0; }},
+      {"the number of beams is -2; it must be 1 or more.", [](GenerateSettings& s) { s.beams = -2; }},
+      {"the temperature is nan; it must be a number of 0 or more.",
+       [](GenerateSettings& s) { s.temperature = NAN; }},
+      {"the top-p is 5; it must be above 0 and at most 1.", [](GenerateSettings& s) { s.top_p = 5; }},
+      {"one of the texts that end the generation is empty", [](GenerateSettings& s) { s.stop = {""}; }}};
+  for (const auto& [expected, change] : cases) {
+    CAPTURE(expected);
+    const std::string names = "verbalizer \"told\" of the plugin \"shop\": ";
+    Told told;
+    GenerateSettings settings;
+    change(settings);
+    told.verbalizer->fitted = [&](Scorer& scorer) { scorer.generate(one_prompt(), settings); };
+    CHECK_THROWS_WITH_AS(told.fit(), doctest::Contains((names + "Scorer::generate: " + expected).c_str()),
+                         UsageError);
+    told.verbalizer->settings = settings;
+    CHECK_THROWS_WITH_AS(
+        told.pipeline.verbalizer->prepare({told.model.vocabulary(), told.model.backbone(), {"a", "b"}, {}}),
+        doctest::Contains(
+            (names + "it returned settings from `generation` that can't be used: " + expected).c_str()),
+        UsageError);
   }
 }
 

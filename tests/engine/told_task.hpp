@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ public:
   std::function<at::Tensor(const at::Tensor&)> changed_loss;
   std::function<void(std::vector<Decision>&)> decisions;
   std::function<double(double)> changed_weight;
+  std::function<void(Scorer&)> fitted;
+  std::optional<GenerateSettings> settings;
   std::vector<int64_t> representatives;
   std::vector<std::vector<std::string>> given;
   std::vector<std::string> text{"bad"};
@@ -67,6 +70,11 @@ public:
     return decided;
   }
   std::vector<std::string> answer_text(int64_t) const override { return text; }
+  std::optional<GenerateSettings> generation() const override { return settings; }
+  void fit(const VerbalizerFitArgs& args) override {
+    if (fitted)
+      fitted(args.scorer);
+  }
 };
 
 /// The prompts of another template, changed.

@@ -18,6 +18,18 @@ namespace {
 /// The largest difference from 1 of a sum of probabilities that were computed in float32.
 constexpr double rounding = 1e-3;
 
+/// The first decision that has scores, all of which are minus infinity; -1: none.
+int64_t without_answer(const Scores& scores) {
+  const at::Tensor impossible = scores.values.detach() == -std::numeric_limits<double>::infinity();
+  if (!impossible.any().item<bool>())
+    return -1;
+  for (std::size_t d = 0; d + 1 < scores.offsets.size(); ++d)
+    if (const int64_t begin = scores.offsets[d], end = scores.offsets[d + 1];
+        begin < end && impossible.slice(0, begin, end).all().item<bool>())
+      return static_cast<int64_t>(d);
+  return -1;
+}
+
 /// False for NaN, too.
 bool below_infinity(const at::Tensor& values) {
   return (values.detach() < std::numeric_limits<double>::infinity()).all().item<bool>();
@@ -63,14 +75,6 @@ void check_probabilities(const std::vector<double>& probabilities, int64_t label
 
 } // namespace
 
-void check_output_positions(const OutputPositions& positions) {
-  using Kind = OutputPositions::Kind;
-  const auto known = {Kind::answer_slots, Kind::sequence, Kind::first_token, Kind::words, Kind::tokens};
-  if (std::ranges::find(known, positions.kind) == known.end())
-    throw Error("it returned positions of the unknown kind " +
-                std::to_string(static_cast<int>(positions.kind)) + "; expected one of OutputPositions::Kind");
-}
-
 void check_representatives(const std::vector<int64_t>& representatives, int64_t labels) {
   if (representatives.empty())
     return;
@@ -98,13 +102,19 @@ void check_answer(const std::vector<std::string>& texts, int64_t slots) {
       refuse("an empty text", "for answer slot " + std::to_string(slot), "at least one character");
 }
 
-void check_output_request(const OutputRequest& request, const Backbone& backbone) {
+namespace {
+
+/// `verb`: "returned" or, of the arguments of a call, "called Scorer::score with".
+void check_request(const OutputRequest& request, const Backbone& backbone, const std::string& verb) {
+  const auto refuse = [&](const std::string& what, const std::string& found, const std::string& expected) {
+    throw Error("it " + verb + " " + what + " " + found + "; expected " + expected);
+  };
   using Kind = OutputRequest::Kind;
   const auto known = {Kind::logits,        Kind::log_probs,          Kind::target_log_probs,
                       Kind::hidden_states, Kind::transformed_states, Kind::pooled};
   if (std::ranges::find(known, request.kind) == known.end())
-    throw Error("it requests outputs of the unknown kind " + std::to_string(static_cast<int>(request.kind)) +
-                "; expected one of OutputRequest::Kind");
+    throw Error("it " + (verb == "returned" ? "requests" : verb) + " outputs of the unknown kind " +
+                std::to_string(static_cast<int>(request.kind)) + "; expected one of OutputRequest::Kind");
   const at::Tensor& ids = request.token_ids;
   if (!ids.defined())
     return;
@@ -122,6 +132,37 @@ void check_output_request(const OutputRequest& request, const Backbone& backbone
   const int64_t least = ids.min().item<int64_t>(), most = ids.max().item<int64_t>();
   if (least < 0 || most >= rows)
     refuse("the token id", std::to_string(least < 0 ? least : most), "0 to " + std::to_string(rows - 1));
+}
+
+void check_positions(const OutputPositions& positions, const std::string& verb) {
+  using Kind = OutputPositions::Kind;
+  const auto known = {Kind::answer_slots, Kind::sequence, Kind::first_token, Kind::words, Kind::tokens};
+  if (std::ranges::find(known, positions.kind) == known.end())
+    throw Error("it " + verb + " positions of the unknown kind " +
+                std::to_string(static_cast<int>(positions.kind)) + "; expected one of OutputPositions::Kind");
+}
+
+constexpr const char* returned = "returned";
+
+} // namespace
+
+void check_output_request(const OutputRequest& request, const Backbone& backbone) {
+  check_request(request, backbone, returned);
+}
+
+void check_output_positions(const OutputPositions& positions) {
+  check_positions(positions, returned);
+}
+
+void check_score_request(const ScoreRequest& request, const Backbone& backbone) {
+  const std::string verb = "called Scorer::score with";
+  check_request(request.output, backbone, verb);
+  if (request.prompts)
+    check_positions(request.positions, verb);
+  if (const auto null = std::ranges::find(request.examples, nullptr);
+      !request.prompts && null != request.examples.end())
+    throw Error("it " + verb + " a null pointer as example " + std::to_string(null - request.examples.begin()) +
+                "; expected examples");
 }
 
 void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labels) {
@@ -142,6 +183,13 @@ void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labe
     check_widths(scores, args.batch, labels);
   if (values.is_cpu() && !below_infinity(values) && below_infinity(outputs))
     refuse("scores", "that are not finite, although the model's outputs are", "numbers");
+  if (values.is_cpu() && labels.count > 0)
+    if (const int64_t decision = without_answer(scores);
+        decision >= 0 && at::isfinite(outputs.detach()).all().item<bool>())
+      refuse("scores",
+             "that are all minus infinity for decision " + std::to_string(decision) +
+                 ", although the model's outputs are finite",
+             "a number for at least one label");
 }
 
 void check_loss(const at::Tensor& loss, const Scores& scores) {

@@ -26,6 +26,9 @@ void check_answer(const std::vector<std::string>& texts, int64_t slots);
 /// reading them back would synchronise.
 void check_output_request(const OutputRequest& request, const Backbone& backbone);
 
+/// Checks the arguments of Scorer::score in the same way: outputs, positions, and that no example is null.
+void check_score_request(const ScoreRequest& request, const Backbone& backbone);
+
 /// How many scores a decision has.
 struct ScoredLabels {
   int64_t count = 0;     ///< of the task's labels; 0: any number of scores
@@ -34,7 +37,7 @@ struct ScoredLabels {
 
 /// Checks that offsets, entries and values agree with each other and with the batch, and the type and device of the values: float32,
 /// or the type of the outputs. Where prompts are compared, their number decides how many scores there are. On the CPU, scores of finite
-/// outputs must not be NaN or plus infinity (minus infinity: an impossible label).
+/// outputs must not be NaN or plus infinity (minus infinity: an impossible label; not all labels of a decision).
 void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labels);
 
 /// Checks that the loss is a floating-point scalar and, on the CPU, finite where all scores are.

@@ -9,6 +9,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/checks/refusal.hpp"
+#include "engine/checks/tensor_check.hpp"
 
 namespace cuecard {
 
@@ -26,31 +27,10 @@ const char* name_of(PrefixSite site) {
   return "unknown";
 }
 
-/// "[slots, 384]": -1 is any size, with a name.
-std::string shown_with(const std::vector<int64_t>& sizes, const std::string& any) {
-  std::string text;
-  for (const int64_t size : sizes)
-    text += (text.empty() ? "" : ", ") + (size < 0 ? any : std::to_string(size));
-  return "[" + text + "]";
-}
-
-/// `expected` entries of -1 match any size; `any` is the name of that one.
-void check_tensor(const std::string& what, const at::Tensor& tensor, const std::vector<int64_t>& expected,
-                  const at::Device& device, const std::string& any = "") {
-  if (!tensor.defined())
-    refuse(what, "that are undefined", shown_with(expected, any));
-  if (tensor.layout() != at::kStrided)
-    refuse(what, "of layout " + shown(tensor.layout()), "a dense (strided) tensor");
-  bool fits = tensor.dim() == std::ssize(expected);
-  for (std::size_t i = 0; fits && i < expected.size(); ++i)
-    fits = expected[i] < 0 || tensor.size(static_cast<int64_t>(i)) == expected[i];
-  if (!fits)
-    refuse(what, "of shape " + shown(tensor.sizes()), shown_with(expected, any));
-  if (tensor.scalar_type() != at::kFloat)
-    refuse(what, std::string("of type ") + at::toString(tensor.scalar_type()),
-           "Float (float32), whatever the type of the model's weights");
-  if (tensor.device().type() != device.type())
-    refuse(what, "on " + tensor.device().str(), device.str() + ", where the model is");
+/// float32, whatever the type of the model's weights.
+void check_float32(const std::string& what, const at::Tensor& tensor, const std::vector<int64_t>& expected,
+                   const at::Device& device, const std::string& any = "") {
+  check_tensor(what, tensor, expected, device, {at::kFloat}, any);
 }
 
 /// On other devices than the CPU, reading a value back would synchronise; there the check of the loss finds it.
@@ -64,9 +44,9 @@ void check_rows(const std::string& what, const at::Tensor& rows, int64_t width, 
   if (!rows.defined())
     return;
   if (args.inputs.defined())
-    check_tensor(what, rows, {args.inputs.size(0), slots, width}, device);
+    check_float32(what, rows, {args.inputs.size(0), slots, width}, device);
   else
-    check_tensor(what, rows, {-1, width}, device, "slots");
+    check_float32(what, rows, {-1, width}, device, "slots");
 }
 
 void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbone& backbone) {
@@ -76,10 +56,10 @@ void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbon
     throw Error(std::string("it returned a prefix for the site \"") + name_of(prefix.site) + "\", which the " +
                 backbone.shape().family + " model does not have");
   const std::string of = std::string(" of the prefix at the site \"") + name_of(prefix.site) + "\"";
-  check_tensor("keys" + of, prefix.key, {site->layers, -1, site->kv_heads, site->head_dim}, backbone.device(),
-               "slots");
-  check_tensor("values" + of, prefix.value, {site->layers, prefix.key.size(1), site->kv_heads, site->head_dim},
-               backbone.device());
+  check_float32("keys" + of, prefix.key, {site->layers, -1, site->kv_heads, site->head_dim}, backbone.device(),
+                "slots");
+  check_float32("values" + of, prefix.value, {site->layers, prefix.key.size(1), site->kv_heads, site->head_dim},
+                backbone.device());
   if (prefix.positions < 0)
     throw Error("it returned a prefix that counts as " + counted(prefix.positions, "position") +
                 "; expected 0 or more");
@@ -90,8 +70,8 @@ void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbon
 }
 
 void check_update(const LowRankUpdate& update, const LinearLayer& layer, const at::Device& device) {
-  check_tensor("the matrix A of \"" + update.weight + "\"", update.a, {-1, layer.in}, device, "rank");
-  check_tensor("the matrix B of \"" + update.weight + "\"", update.b, {layer.out, update.a.size(0)}, device);
+  check_float32("the matrix A of \"" + update.weight + "\"", update.a, {-1, layer.in}, device, "rank");
+  check_float32("the matrix B of \"" + update.weight + "\"", update.b, {layer.out, update.a.size(0)}, device);
   if (!std::isfinite(update.scale))
     refuse("the scale of \"" + update.weight + "\"", "as " + std::to_string(update.scale), "a finite number");
   if (!(update.dropout >= 0 && update.dropout < 1))
@@ -131,8 +111,8 @@ void check_conditioning(const Conditioning& conditioning, const ConditionArgs& a
     check_update(update, layer_of(update.weight, backbone), device);
   for (const Rescaling& rescaling : conditioning.rescalings) {
     const LinearLayer& layer = layer_of(rescaling.weight, backbone);
-    check_tensor("the factors of \"" + rescaling.weight + "\"", rescaling.factors,
-                 {rescaling.of_input ? layer.in : layer.out}, device);
+    check_float32("the factors of \"" + rescaling.weight + "\"", rescaling.factors,
+                  {rescaling.of_input ? layer.in : layer.out}, device);
   }
   const at::Tensor& triggers = conditioning.triggers;
   if (!triggers.defined())
@@ -148,6 +128,17 @@ void check_conditioning(const Conditioning& conditioning, const ConditionArgs& a
            "for a template with " + counted(trigger_slots, "trigger slot"), "one for each slot");
   if (triggers.device().type() != device.type())
     refuse("trigger tokens", "on " + triggers.device().str(), device.str() + ", where the model is");
+}
+
+std::vector<at::Tensor> tensors_in(const Conditioning& conditioning) {
+  std::vector<at::Tensor> tensors{conditioning.embeddings, conditioning.late_embeddings};
+  for (const Prefix& prefix : conditioning.prefixes)
+    tensors.insert(tensors.end(), {prefix.key, prefix.value});
+  for (const LowRankUpdate& update : conditioning.low_rank)
+    tensors.insert(tensors.end(), {update.a, update.b});
+  for (const Rescaling& rescaling : conditioning.rescalings)
+    tensors.push_back(rescaling.factors);
+  return tensors;
 }
 
 std::string not_finite_in(const Conditioning& conditioning) {
@@ -214,7 +205,7 @@ std::string unfit_weight(const TensorMap& weights, const Backbone& backbone) {
 }
 
 void check_token_vectors(const at::Tensor& rows, const at::Tensor& ids, const at::Device& device) {
-  check_tensor("rows of the table", rows, {ids.size(0), -1}, device, "width");
+  check_float32("rows of the table", rows, {ids.size(0), -1}, device, "width");
   if (!has_numbers(rows))
     refuse("rows of the table", "with NaN or infinite values", "finite ones");
 }

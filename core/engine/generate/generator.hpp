@@ -32,6 +32,8 @@ struct GenerateLimits {
 
 /// UsageError when the settings contradict each other or the model can't generate.
 void check(const GenerateSettings& settings, const BackboneShape& shape);
+/// The same for the settings alone: their ranges, and that they don't contradict each other.
+void check_settings(const GenerateSettings& settings, int64_t vocabulary);
 
 /// Token sequences to ban so that `text` is not generated: its tokens alone, and its tokens after a space.
 std::vector<std::vector<int64_t>> banned_sequences(const Vocabulary& vocabulary, const std::string& text);

@@ -1,5 +1,6 @@
-#include "engine/checks/returned_prompts.hpp"
-#include "engine/checks/returned_scores.hpp"
+#include <set>
+
+#include "engine/checks/returned_outputs.hpp"
 #include "engine/guarded/guard.hpp"
 
 namespace cuecard {
@@ -8,7 +9,11 @@ namespace {
 
 class GuardedBackbone final : public Backbone, Guard<Backbone> {
 public:
-  using Guard::Guard;
+  explicit GuardedBackbone(Component<Backbone> component) : Guard(std::move(component)) {
+    guard("shape", [](const Backbone& b) { check_windows(b.shape()); });
+    guard("linear_layers", [](const Backbone& b) { check_linear_layers(b.linear_layers(), b.weights()); });
+    types_ = types_of(weights());
+  }
   const BackboneShape& shape() const override {
     return guard_reference("shape", [](const Backbone& b) -> const BackboneShape& { return b.shape(); });
   }
@@ -23,13 +28,25 @@ public:
     });
   }
   at::Tensor token_dot_products(TokenTable table, const at::Tensor& rows) const override {
-    return guard("token_dot_products", [&](const Backbone& b) { return b.token_dot_products(table, rows); });
+    return guard("token_dot_products", [&](const Backbone& b) {
+      at::Tensor products = b.token_dot_products(table, rows);
+      check_dot_products(products, rows, b);
+      return products;
+    });
   }
   at::Tensor forward(const ForwardArgs& args) const override {
-    return guard("forward", [&](const Backbone& b) { return b.forward(args); });
+    return guard("forward", [&](const Backbone& b) {
+      at::Tensor hidden = b.forward(args);
+      check_hidden_states(hidden, args, b, types_);
+      return hidden;
+    });
   }
   at::Tensor project(const ProjectArgs& args) const override {
-    return guard("project", [&](const Backbone& b) { return b.project(args); });
+    return guard("project", [&](const Backbone& b) {
+      at::Tensor outputs = b.project(args);
+      check_outputs(outputs, args, b);
+      return outputs;
+    });
   }
   const std::map<std::string, at::Tensor>& weights() const override {
     return guard_reference(
@@ -40,6 +57,9 @@ public:
       return b.linear_layers();
     });
   }
+
+private:
+  std::set<at::ScalarType> types_; ///< of the weights
 };
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include "engine/checks/returned_prompts.hpp"
 #include "engine/checks/returned_scores.hpp"
+#include "engine/generate/generator.hpp"
 #include "engine/guarded/guard.hpp"
 
 namespace cuecard {
@@ -19,7 +20,8 @@ public:
     labels_ = std::ssize(target.labels);
     const OutputPositions::Kind positions = output_positions().kind;
     answer_slots_ = positions == OutputPositions::Kind::answer_slots ? num_answer_slots() : 0;
-    const bool labels = positions != OutputPositions::Kind::tokens && !generation();
+    const bool generates = generation().has_value(); // checks its settings, too
+    const bool labels = positions != OutputPositions::Kind::tokens && !generates;
     scored_labels_ = labels ? std::ssize(target.labels) : 0;
     weighs_labels_ = labels && positions != OutputPositions::Kind::words;
   }
@@ -109,7 +111,18 @@ public:
     });
   }
   std::optional<GenerateSettings> generation() const override {
-    return guard("generation", [](const Verbalizer& v) { return v.generation(); });
+    return guard("generation", [&](const Verbalizer& v) {
+      std::optional<GenerateSettings> settings = v.generation();
+      if (settings && backbone_) {
+        try {
+          check_settings(*settings, backbone_->shape().vocabulary);
+        } catch (const UsageError& error) { // an option may have set them
+          throw UsageError(std::string("it returned settings from `generation` that can't be used: ") +
+                           error.what());
+        }
+      }
+      return settings;
+    });
   }
   std::vector<ParameterGroup> parameters() override {
     return guard("parameters", [&](Verbalizer& v) { return checked_parameters(v, backbone_); });

@@ -4,7 +4,9 @@
 
 #include <cuecard/error.hpp>
 
+#include "engine/checks/returned_scores.hpp"
 #include "engine/generate/continued_prompt.hpp"
+#include "engine/generate/generator.hpp"
 #include "engine/tokenized_example.hpp"
 
 namespace cuecard {
@@ -18,6 +20,7 @@ public:
   void score(const ScoreRequest& request,
              const std::function<void(const at::Tensor& outputs, const Batch& batch)>& use) override {
     const at::NoGradGuard no_grad; // not inference mode: callers may use the outputs with autograd later
+    check_score_request(request, runner_.model().backbone());
     ExampleNotes notes(request.examples.size());
     const RunSource source = request.prompts ? runner_.prompts(*request.prompts, request.positions)
                                              : runner_.examples(request.examples, notes);
@@ -36,6 +39,11 @@ public:
 
   std::vector<std::vector<Generated>> generate(const std::vector<Prompt>& prompts,
                                                const GenerateSettings& settings) override {
+    try {
+      check_settings(settings, runner_.model().shape().vocabulary);
+    } catch (const UsageError& error) {
+      throw UsageError(std::string("Scorer::generate: ") + error.what());
+    }
     std::vector<TokenizedPrompt> tokenized_prompts;
     tokenized_prompts.reserve(prompts.size());
     for (const Prompt& prompt : prompts)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <ATen/ops/equal.h>
 
@@ -180,6 +181,14 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tas
     throw;
   } catch (const std::exception& error) {
     ranks.require_all(); // a tuner's guard would blame the tuner
+    if (dynamic_cast<const DataError*>(&error) && !ranks.several())
+      if (const std::optional<PluginError> cause = engine.cause_of_failure()) {
+        try {
+          throw PluginError(*cause);
+        } catch (const PluginError&) {
+          rethrow_fit(engine, result);
+        }
+      }
     if (ranks.several() || !fall_back(engine, error.what(), result))
       rethrow_fit(engine, result);
     engine.finish();

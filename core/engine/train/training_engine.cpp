@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -14,12 +15,15 @@
 
 #include "batch/example_bytes.hpp"
 #include "engine/card_mix.hpp"
+#include "engine/checks/finite_check.hpp"
+#include "engine/checks/returned_values.hpp"
 #include "engine/predict/ensemble.hpp"
 #include "engine/predict/scores.hpp"
 #include "engine/tokenized_example.hpp"
 #include "engine/train/dev_metric.hpp"
 #include "engine/train/gradient_path.hpp"
 #include "engine/train/share_out.hpp"
+#include "registry/registry.hpp"
 
 namespace cuecard {
 
@@ -111,6 +115,10 @@ at::Tensor TrainingEngine::input_features(int64_t task, const Batch& batch) {
 at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                                 const Pass& pass) {
   const TaskInTraining& of = asked("Engine::loss", task);
+  if (pass.training) {
+    last_.task = task;
+    last_.pass = pass;
+  }
   require_slots(of.training_set.slots(), slots_of(conditioning), of.pipeline);
   const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, pass));
   const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
@@ -263,6 +271,48 @@ CandidateScores TrainingEngine::scores(int64_t task, const Batch& batch, int64_t
   return {both[0], both[1]};
 }
 
+std::optional<PluginError> TrainingEngine::cause_of_failure() {
+  if (last_.task < 0 || last_.step != 0 || steps_done_ > 0 || model_.settings().dtype != at::kFloat)
+    return std::nullopt;
+  try {
+    const at::NoGradGuard no_grad;
+    TaskInTraining& of = at(last_.task);
+    const Backbone& backbone = of.pipeline.own_backbone ? *of.pipeline.own_backbone : model_.backbone();
+    std::vector<at::Tensor> weights;
+    for (const auto& [name, weight] : backbone.weights())
+      weights.push_back(weight);
+    if (!all_usual(weights))
+      return std::nullopt;
+    const registry::Entry& maker = model_.backbone_maker();
+    const auto blamed = [&](const char* function, const std::string& what, const std::string& although) {
+      return PluginError(maker.plugin->manifest.id, maker.component().name, function,
+                         "it returned " + what + " with NaN or infinite values, although " + although +
+                             " are finite; expected finite ones");
+    };
+    for (const Batch& batch : of.training_set.batches(
+             0, settings_, problem_.seed + static_cast<uint64_t>(last_.task), last_.rank, last_.ranks)) {
+      const Conditioning conditioning =
+          of.pipeline.tuner->condition({last_.task, last_.pass, of.training_set.input_features(batch)});
+      if (!all_usual(tensors_in(conditioning)))
+        return std::nullopt;
+      const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, last_.pass));
+      if (!at::isfinite(hidden).all().item<bool>())
+        return blamed("forward", "hidden states", "the model's weights and what the tuner returned");
+      if (!all_usual({hidden}))
+        return std::nullopt;
+      const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
+      // A target of -1 is none, and its output is unspecified.
+      if (of.pipeline.verbalizer->output_request().kind != OutputRequest::Kind::target_log_probs &&
+          !at::isfinite(outputs).all().item<bool>())
+        return blamed("project", "outputs", "the model's weights and the hidden states");
+    }
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const std::exception&) { // the failure itself says more
+  }
+  return std::nullopt;
+}
+
 void TrainingEngine::finish() {
   for (TaskInTraining& task : tasks_)
     drop_predictor(task);
@@ -290,6 +340,7 @@ std::vector<Batch> TrainingEngine::step_batches(const char* function, int64_t ta
   TrainingSet& set = asked(function, task).training_set;
   require_not_negative(function, "step", step);
   result_.examples_seen += set.examples_in(step, settings_);
+  last_ = {-1, step, rank, ranks};
   return set.batches(step, settings_, problem_.seed + static_cast<uint64_t>(task), rank, ranks);
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <cuecard/error.hpp>
 #include <cuecard/extensions/guarded_tuner.hpp>
 #include <cuecard/extensions/ranks.hpp>
 
@@ -67,6 +68,11 @@ public:
   CandidateScores scores(int64_t task, const Batch& batch, int64_t slot, const at::Tensor& candidates,
                          const Conditioning& conditioning) override;
 
+  /// After a training loss that is not finite at the first step: the error of the component whose output is the first that isn't, where
+  /// that is certain. It runs the step's batches again. Unset where the model's weights, what the tuner returns or a narrow type may be
+  /// the cause, and for later steps, because training can make numbers too large.
+  std::optional<PluginError> cause_of_failure();
+
   /// The last step whose end was reported; 0: none.
   int64_t steps_done() const { return steps_done_; }
 
@@ -95,6 +101,12 @@ private:
   std::deque<TaskInTraining> tasks_;
   std::optional<Checkpoint> checkpoint_;
   int64_t every_ = 0;
+  /// The training pass that was run last; `step` is that of its batches, from 0.
+  struct LastPass {
+    int64_t task = -1, step = -1, rank = 0, ranks = 1;
+    Pass pass = {};
+  };
+  LastPass last_;
   bool evaluated_ = false;      ///< since the last checkpoint
   bool just_evaluated_ = false; ///< since the last report of progress
   int64_t steps_done_ = 0;

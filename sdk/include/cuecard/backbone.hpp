@@ -49,7 +49,7 @@ struct BackboneShape {
   };
   std::vector<Site> sites;
   /// [layers] the sliding window of each layer's self-attention (AttentionLayout::window), 0 where a layer has none; empty: no
-  /// layer has one. Only for models with one stack.
+  /// layer has one. Only for models with one stack. Checked when the model is loaded.
   std::vector<int64_t> windows;
   /// Number of segment ids (Piece::segment) that the model has embeddings for; 0: it ignores them.
   int64_t segments = 0;
@@ -61,7 +61,9 @@ struct BackboneShape {
 /// What a verbalizer needs at the selected tokens.
 struct OutputRequest {
   enum class Kind {
-    logits,           ///< [A, token_ids], or [A, vocabulary] when `token_ids` is undefined
+    /// [A, token_ids], or [A, vocabulary] when `token_ids` is undefined: float32, or the hidden states' dtype, as for all kinds
+    /// without a dtype of their own.
+    logits,
     log_probs,        ///< the same, normalised over the whole vocabulary, float32
     target_log_probs, ///< of ProjectArgs::targets alone, normalised over the whole vocabulary, float32: [A]
     hidden_states,    ///< last hidden states after the final norm: [A, hidden]
@@ -100,7 +102,7 @@ enum class TokenTable { input, output };
 
 /// A linear layer whose output a Conditioning may update (LowRankUpdate, Rescaling).
 struct LinearLayer {
-  std::string weight; ///< name of its weight, as in `Backbone::weights`
+  std::string weight; ///< name of its weight, [out, in] or its transpose, as in `Backbone::weights`
   int64_t out = 0, in = 0;
 };
 
@@ -125,7 +127,8 @@ public:
 
   /// Last hidden states of the selected tokens: [A, hidden] (or [T, hidden], see ForwardArgs), in the weights' dtype, on the
   /// backbone's device.
-  /// Differentiable in all float tensors of the conditioning.
+  /// Differentiable in all float tensors of the conditioning. The host checks rows, sizes, type and device, here and in `project`, and
+  /// that the result requires gradients where the embeddings of its soft tokens do.
   virtual at::Tensor forward(const ForwardArgs& args) const = 0;
 
   /// The outputs that `args.request` asks for (OutputRequest::Kind), from hidden states that `forward` returned, on the same device.
@@ -136,7 +139,8 @@ public:
   /// (Tuner::replaced_weights), and possibly stored matrices (parts/stored/stored_matrix.hpp). The map does not change, and the
   /// reference is valid, for the backbone's lifetime. Never throws.
   virtual const std::map<std::string, at::Tensor>& weights() const = 0;
-  /// The linear layers inside its Transformer layers, in order of computation, without embeddings and heads. Constant, as `weights`.
+  /// The linear layers inside its Transformer layers, in order of computation, each once, without embeddings and heads. Constant, as
+  /// `weights`.
   virtual const std::vector<LinearLayer>& linear_layers() const = 0;
 };
 

@@ -97,8 +97,9 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
       windows_(shape.windows) {
   if (!windows_.empty() && (shape.encoder_decoder || std::ssize(windows_) != shape.layers))
     throw Error("the backbone names windows for " + std::to_string(windows_.size()) +
-                " layers; expected one for each of the " + std::to_string(shape.layers) +
-                " layers of a model with one stack.");
+                (windows_.size() == 1 ? " layer" : " layers") +
+                "; expected one for each layer of a model with one stack, whose number of layers is " +
+                std::to_string(shape.layers) + ".");
   const bool causal = shape.causal || (args.batch.output && answers_);
   const std::vector<int64_t> shift = position_shift(args, side, site);
   const std::vector<int64_t> lengths = whole_lengths(side);

@@ -54,15 +54,15 @@ void throw_not_finite(const Tuner& tuner, Engine& engine, const std::vector<at::
   if (step == 1)
     throw DataError(
         what +
-        ": the model's weights, the initial values of the parameters, or what the tuner or the verbalizer computes contain "
-        "NaN or numbers too large for their type; fetch the model again, or use --dtype float32.");
+        ": the model's weights, the initial values of the parameters, or what the backbone, the tuner or the verbalizer computes "
+        "contain NaN or numbers too large for their type; fetch the model again, or use --dtype float32.");
   const std::string rate =
       "lower the learning rate (it was " + std::to_string(engine.settings().learning_rate) + ")";
   if (finite)
     throw DataError(
         what +
-        ", although the trained parameters are finite: numbers became too large for their type, or the tuner or the "
-        "verbalizer computes a loss that is not finite; use --dtype float32, or " +
+        ", although the trained parameters are finite: numbers became too large for their type, or the backbone, "
+        "the tuner or the verbalizer computes values that are not finite; use --dtype float32, or " +
         rate + ".");
   throw DataError(what + "; " + rate + ".");
 }
