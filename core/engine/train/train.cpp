@@ -55,13 +55,10 @@ constexpr const char* can_resume = "The run can be resumed from its checkpoint w
   try {
     throw;
   } catch (const PluginError& error) {
-    const std::string names =
-        PluginError(error.plugin(), error.component(), error.method(), "").what(); // that its text begins with
-    const std::string text = error.what();
-    if (text.starts_with(names))
-      throw PluginError(error.plugin(), error.component(), error.method(),
-                        with_note(text.substr(names.size())));
-    throw PluginError(with_note(text));
+    const std::string text = with_note(registry::text_without_names(error));
+    if (error.plugin().empty())
+      throw PluginError(text);
+    throw PluginError(error.plugin(), error.component(), error.method(), text);
   } catch (const DataError& error) {
     throw DataError(with_note(error.what()));
   }

@@ -20,6 +20,7 @@
 #include "engine/train/dev_metric.hpp"
 #include "engine/train/gradient_path.hpp"
 #include "engine/train/share_out.hpp"
+#include "registry/guard.hpp"
 
 namespace cuecard {
 
@@ -198,7 +199,7 @@ void TrainingEngine::progress(int64_t step, int64_t steps, double loss, double d
   if (progress_ && !progress_(step, steps, loss, dev))
     ranks_.stop();
   if (ranks_.stopped())
-    throw Cancelled();
+    registry::GuardedCall::stop();
 }
 
 void TrainingEngine::keep_states(int64_t step, double dev) {
