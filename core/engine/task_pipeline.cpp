@@ -109,18 +109,18 @@ void require_room(const TaskPipeline& pipeline, const Model& model) {
         "--set length=" + std::to_string(std::max<int64_t>(1, std::min<int64_t>(20, positions / 4))) + ".");
 }
 
-/// Where a tuner comes from: what doesn't fit the model is the fault of a card, or of the plugin.
-enum class Origin { chosen, card };
+/// What a tuner is prepared for: what doesn't fit another model than the card's is not the plugin's fault.
+enum class Target { its_model, another_model };
 
 /// The model with the weights that the tuner replaces.
 std::shared_ptr<const Backbone> with_weights(const TensorMap& weights, const Model& model,
-                                             const CardComponent& tuner, Origin origin) {
+                                             const CardComponent& tuner, Target target) {
   try {
     return model.with(weights);
   } catch (const DataError&) {
     if (const std::string reason = unfit_weight(weights, model.backbone());
-        origin == Origin::chosen && !reason.empty())
-      throw PluginError(tuner.plugin, tuner.component, "replaced_weights", reason);
+        target == Target::its_model && !reason.empty())
+      throw registry::HostPluginError(tuner.plugin, tuner.component, "replaced_weights", reason);
     throw;
   }
 }
@@ -128,7 +128,7 @@ std::shared_ptr<const Backbone> with_weights(const TensorMap& weights, const Mod
 /// Binds the tuner that all of `pipelines` share to them.
 void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
                    const std::vector<const std::vector<Example>*>& train, NamedByOptions named,
-                   Origin origin = Origin::chosen) {
+                   Target target = Target::its_model) {
   TaskPipeline& first = pipelines.front();
   Problem problem{model.backbone(),  model.vocabulary(),     {},
                   first.record.seed, std::move(named.files), std::move(named.cards)};
@@ -141,7 +141,7 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
   }
   first.tuner->prepare(problem);
   if (const TensorMap weights = first.tuner->replaced_weights(); !weights.empty()) {
-    const std::shared_ptr<const Backbone> own = with_weights(weights, model, first.record.tuner, origin);
+    const std::shared_ptr<const Backbone> own = with_weights(weights, model, first.record.tuner, target);
     for (TaskPipeline& pipeline : pipelines)
       pipeline.own_backbone = own;
   }
@@ -152,6 +152,15 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
     for (const Prefix& prefix : conditioning.prefixes)
       pipeline.prefix_positions = std::max(pipeline.prefix_positions, prefix.positions);
     require_room(pipeline, model);
+  }
+}
+
+Target target_of(const Card& card, const Model& model) {
+  try {
+    check_identity(card, model.identity());
+    return Target::its_model;
+  } catch (const DataError&) { // it was forced
+    return Target::another_model;
   }
 }
 
@@ -263,7 +272,7 @@ TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& pl
   pipeline.metric = !card.metrics.empty()  ? card.metrics.back().name
                     : !card.metric.empty() ? card.metric
                                            : default_metric(pipeline.predicts());
-  prepare_tuner({&pipeline, 1}, model, {}, {}, Origin::card);
+  prepare_tuner({&pipeline, 1}, model, {}, {}, target_of(card, model));
   pipeline.verbalizer->load_state(card.verbalizer_state);
   pipeline.tuner->load_state(card.tuner_state);
   return pipeline;

@@ -7,6 +7,7 @@
 #include "batch/encode_pieces.hpp"
 #include "engine/checks/refusal.hpp"
 #include "engine/checks/returned_values.hpp"
+#include "tokenizer/text/unicode.hpp"
 
 namespace cuecard {
 
@@ -17,6 +18,10 @@ void for_each_piece(const Prompt& prompt, Use&& use) {
   for (const std::vector<Piece>* side : {&prompt.prepended, &prompt.input, &prompt.output})
     for (const Piece& piece : *side)
       use(piece);
+}
+
+bool is_utf8(const std::string& text) {
+  return tokenizer::valid_utf8(text) == text;
 }
 
 int64_t answer_slots_in(const Prompt& prompt) {
@@ -120,6 +125,8 @@ PromptsBefore::PromptsBefore(const std::vector<Prompt>& prompts) {
     for_each_piece(prompt, [&](const Piece& piece) {
       if (piece.kind == Piece::Kind::special)
         special.insert(piece.text);
+      if (!is_utf8(piece.text))
+        not_utf8.insert(piece.text);
     });
   }
 }
@@ -129,8 +136,12 @@ void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& befor
     throw Error("it removed all prompts of the example; expected to leave at least one");
   for (const Prompt& prompt : prompts) {
     check_variant(prompt, "left");
+    if (!limits.backbone.shape().encoder_decoder && !prompt.output.empty())
+      throw Error("it left pieces in Prompt::output; the model has one stack, expected none");
     for_each_piece(prompt, [&](const Piece& piece) {
       check_kind(piece);
+      if (!is_utf8(piece.text) && !before.not_utf8.contains(piece.text))
+        throw Error("it placed a text that is not valid UTF-8 in the prompt; expected UTF-8");
       if (piece.kind == Piece::Kind::soft)
         check_slot(piece, -1, "soft");
       if (piece.kind == Piece::Kind::trigger)

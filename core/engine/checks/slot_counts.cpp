@@ -43,4 +43,12 @@ void require_slots(const SlotCounts& used, const SlotCounts& given, const TaskPi
   require("late embeddings", used.late, given.late, pipeline);
 }
 
+void require_late_slots(const SlotCounts& used, const SlotCounts& given, const TaskPipeline& pipeline) {
+  if (used.late == 0 && given.late > 0)
+    throw registry::HostPluginError(
+        pipeline.record.tuner.plugin, pipeline.record.tuner.component, "condition",
+        "it returned late embeddings of " + counted(given.late, "soft slot") +
+            "; expected none, because its prompts have no late soft slot (Piece::first_layer)");
+}
+
 } // namespace cuecard
