@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 
 #include "card/position_conventions.hpp"
+#include "engine/checks/returned_state.hpp"
 #include "engine/checks/returned_values.hpp"
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
@@ -249,8 +250,10 @@ TaskPipeline make_untrained_pipeline(const Model& model, const registry::Registr
   return pipeline;
 }
 
-TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
-                                Force force) {
+namespace {
+
+/// The pipeline of `card`, with the states of tuner and verbalizer still to be loaded.
+TaskPipeline unloaded(const Model& model, const registry::Registry& plugins, const Card& card, Force force) {
   check_identity(card, model.identity(), force);
   TaskPipeline pipeline;
   pipeline.record = card;
@@ -273,9 +276,49 @@ TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& pl
                     : !card.metric.empty() ? card.metric
                                            : default_metric(pipeline.predicts());
   prepare_tuner({&pipeline, 1}, model, {}, {}, target_of(card, model));
+  return pipeline;
+}
+
+/// Loads what the same component's `state` returned, in the form that a card has it.
+template <class Loaded>
+void load_own(Loaded& loaded, ComponentState state, const CardComponent& component) {
+  for (auto& [name, tensor] : state.tensors)
+    tensor =
+        tensor.detach().to(at::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true).contiguous();
+  const auto refused = [&](const std::string& text) {
+    return registry::HostPluginError(component.plugin, component.component, "load_state",
+                                     "it refused the state that `state` returned: " + text);
+  };
+  try {
+    loaded.load_state(state);
+  } catch (const PluginError& error) {
+    throw refused(registry::text_without_names(error));
+  } catch (const Error& error) {
+    throw refused(error.what());
+  }
+}
+
+} // namespace
+
+TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
+                                Force force) {
+  TaskPipeline pipeline = unloaded(model, plugins, card, force);
   pipeline.verbalizer->load_state(card.verbalizer_state);
   pipeline.tuner->load_state(card.tuner_state);
   return pipeline;
+}
+
+void try_card(const TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins) {
+  const Card card = to_card(pipeline, model);
+  const bool tuner = has_tensors(pipeline.tuner->parameters()),
+             verbalizer = has_tensors(pipeline.verbalizer->parameters());
+  if (pipeline.own_backbone || (!tuner && !verbalizer))
+    return;
+  const TaskPipeline again = unloaded(model, plugins, card, Force::no_such_flag);
+  if (verbalizer)
+    load_own(*again.verbalizer, card.verbalizer_state, card.verbalizer);
+  if (tuner)
+    load_own(*again.tuner, card.tuner_state, card.tuner);
 }
 
 void keep_plain_prompt(TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins,
