@@ -111,7 +111,7 @@ TEST_CASE("a plugin that throws Cancelled, though no one asked to stop, loses no
   Told told;
   save_prompt(told);
   told.tuner->conditioning = [&]() -> Conditioning {
-    if (told.tuner->calls++ > 6)
+    if (told.tuner->calls++ > 4)
       throw Cancelled();
     return {told.tuner->prompt};
   };
