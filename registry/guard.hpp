@@ -47,12 +47,35 @@ public:
   /// The enclosing call, or null.
   const GuardedCall* outer() const { return outer_; }
 
+  /// Throws Cancelled through the plugin's functions that are running on this thread, because someone asked to stop.
+  [[noreturn]] static void stop() {
+    for (GuardedCall* call = current_; call; call = call->outer_)
+      call->stopped_ = true;
+    throw Cancelled();
+  }
+  /// Whether `stop` was called within this call.
+  bool stopped() const { return stopped_; }
+
   const std::string_view plugin, component, function;
 
 private:
-  inline static thread_local const GuardedCall* current_ = nullptr;
-  const GuardedCall* outer_;
+  inline static thread_local GuardedCall* current_ = nullptr;
+  GuardedCall* outer_;
+  bool stopped_ = false;
 };
+
+/// A PluginError that the host made, so that its names are right. A plugin can't throw one.
+class HostPluginError final : public PluginError {
+public:
+  using PluginError::PluginError;
+};
+
+/// The text of `error` without the three names.
+inline std::string text_without_names(const PluginError& error) {
+  const std::string names = PluginError(error.plugin(), error.component(), error.method(), "").what();
+  const std::string text = error.what();
+  return text.starts_with(names) ? text.substr(names.size()) : text;
+}
 
 /// The text of an unexpected exception from a plugin or LibTorch, with what to do about it.
 inline std::string accident_of(std::string_view text) {
@@ -74,15 +97,15 @@ inline std::string naming_component(uint32_t kind, std::string_view plugin, std:
 }
 
 /// Returns what `call` returns. An exception is rethrown as a new object created here, so that no object whose
-/// virtual table is in the plugin propagates: UsageError and DataError (about the user's input) and Cancelled
-/// keep their type, a PluginError passes unchanged, everything else becomes a PluginError that names plugin,
+/// virtual table is in the plugin propagates: UsageError and DataError (about the user's input) keep their type, and so does Cancelled
+/// if someone asked to stop; a HostPluginError, from an inner guard, passes unchanged; everything else becomes one that names plugin,
 /// component and method.
 template <class Call>
 auto guarded(std::string_view plugin, std::string_view component, std::string_view method, Call&& call)
     -> decltype(std::forward<Call>(call)()) {
   const GuardedCall entered(plugin, component, method);
   const auto failure = [&](const std::string& text) {
-    return PluginError(std::string(plugin), std::string(component), std::string(method), text);
+    return HostPluginError(std::string(plugin), std::string(component), std::string(method), text);
   };
   try {
     return std::forward<Call>(call)();
@@ -91,9 +114,13 @@ auto guarded(std::string_view plugin, std::string_view component, std::string_vi
   } catch (const DataError& error) {
     throw DataError(error.what());
   } catch (const Cancelled&) {
-    throw Cancelled();
-  } catch (const PluginError&) {
+    if (entered.stopped())
+      throw Cancelled();
+    throw failure("it threw Cancelled, and no one asked to stop; expected it only where the host threw it");
+  } catch (const HostPluginError&) {
     throw;
+  } catch (const PluginError& error) {
+    throw failure(sentence_of(text_without_names(error)));
   } catch (const Error& error) {
     throw failure(sentence_of(error.what()));
   } catch (const std::bad_alloc&) {

@@ -61,7 +61,6 @@ TEST_CASE("an exception of another type becomes a PluginError, too") {
 TEST_CASE("errors about the user's input keep their kind but not the plugin's type") {
   CHECK_THROWS_AS(throwing(DataError("row 3 is empty")), DataError);
   CHECK_THROWS_WITH(throwing(DataError("row 3 is empty")), "row 3 is empty");
-  CHECK_THROWS_AS(throwing(Cancelled()), Cancelled);
   try {
     throwing(OwnUsageError("bad option"));
     FAIL("nothing was thrown");
@@ -87,6 +86,33 @@ TEST_CASE("a PluginError from an inner guard passes unchanged") {
       guarded("outer", "o", "m", [] { throwing(OwnError("inner")); }),
       "plugin \"sample\", component \"tuner-x\", fit: inner; update or remove this plugin, and report this to its "
       "author.");
+}
+
+TEST_CASE("Cancelled passes where the host threw it, and is a failure of the plugin elsewhere") {
+  const auto stops = [] { guarded("inner", "i", "m", [] { GuardedCall::stop(); }); };
+  CHECK_THROWS_AS(guarded("outer", "o", "m", stops), Cancelled);
+  CHECK_THROWS_AS(guarded("outer", "o", "m",
+                          [&] {
+                            try {
+                              stops();
+                            } catch (const Cancelled&) { // the plugin cleans up
+                              throw Cancelled();
+                            }
+                          }),
+                  Cancelled);
+  const std::string unasked =
+      "plugin \"sample\", component \"tuner-x\", fit: it threw Cancelled, and no one asked to stop; expected it only "
+      "where the host threw it";
+  CHECK_THROWS_WITH_AS(throwing(Cancelled()), unasked.c_str(), PluginError);
+  CHECK_THROWS_WITH_AS(guarded("outer", "o", "m", [&] { throwing(Cancelled()); }), unasked.c_str(),
+                       PluginError);
+  CHECK_THROWS_AS(GuardedCall::stop(), Cancelled); // outside of plugins
+}
+
+TEST_CASE("names that a plugin puts into a PluginError are replaced by its own") {
+  CHECK_THROWS_WITH(throwing(PluginError("other", "thing", "fn", "boo.")),
+                    "plugin \"sample\", component \"tuner-x\", fit: boo.");
+  CHECK_THROWS_WITH(throwing(PluginError("boo.")), "plugin \"sample\", component \"tuner-x\", fit: boo.");
 }
 
 TEST_CASE("stack traces and line breaks are removed") {

@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 
 #include "card/position_conventions.hpp"
+#include "engine/checks/returned_state.hpp"
 #include "engine/checks/returned_values.hpp"
 #include "engine/counters.hpp"
 #include "engine/guarded.hpp"
@@ -109,18 +110,18 @@ void require_room(const TaskPipeline& pipeline, const Model& model) {
         "--set length=" + std::to_string(std::max<int64_t>(1, std::min<int64_t>(20, positions / 4))) + ".");
 }
 
-/// Where a tuner comes from: what doesn't fit the model is the fault of a card, or of the plugin.
-enum class Origin { chosen, card };
+/// What a tuner is prepared for: what doesn't fit another model than the card's is not the plugin's fault.
+enum class Target { its_model, another_model };
 
 /// The model with the weights that the tuner replaces.
 std::shared_ptr<const Backbone> with_weights(const TensorMap& weights, const Model& model,
-                                             const CardComponent& tuner, Origin origin) {
+                                             const CardComponent& tuner, Target target) {
   try {
     return model.with(weights);
   } catch (const DataError&) {
     if (const std::string reason = unfit_weight(weights, model.backbone());
-        origin == Origin::chosen && !reason.empty())
-      throw PluginError(tuner.plugin, tuner.component, "replaced_weights", reason);
+        target == Target::its_model && !reason.empty())
+      throw registry::HostPluginError(tuner.plugin, tuner.component, "replaced_weights", reason);
     throw;
   }
 }
@@ -128,7 +129,7 @@ std::shared_ptr<const Backbone> with_weights(const TensorMap& weights, const Mod
 /// Binds the tuner that all of `pipelines` share to them.
 void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
                    const std::vector<const std::vector<Example>*>& train, NamedByOptions named,
-                   Origin origin = Origin::chosen) {
+                   Target target = Target::its_model) {
   TaskPipeline& first = pipelines.front();
   Problem problem{model.backbone(),  model.vocabulary(),     {},
                   first.record.seed, std::move(named.files), std::move(named.cards)};
@@ -141,7 +142,7 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
   }
   first.tuner->prepare(problem);
   if (const TensorMap weights = first.tuner->replaced_weights(); !weights.empty()) {
-    const std::shared_ptr<const Backbone> own = with_weights(weights, model, first.record.tuner, origin);
+    const std::shared_ptr<const Backbone> own = with_weights(weights, model, first.record.tuner, target);
     for (TaskPipeline& pipeline : pipelines)
       pipeline.own_backbone = own;
   }
@@ -152,6 +153,15 @@ void prepare_tuner(std::span<TaskPipeline> pipelines, const Model& model,
     for (const Prefix& prefix : conditioning.prefixes)
       pipeline.prefix_positions = std::max(pipeline.prefix_positions, prefix.positions);
     require_room(pipeline, model);
+  }
+}
+
+Target target_of(const Card& card, const Model& model) {
+  try {
+    check_identity(card, model.identity());
+    return Target::its_model;
+  } catch (const DataError&) { // it was forced
+    return Target::another_model;
   }
 }
 
@@ -240,8 +250,10 @@ TaskPipeline make_untrained_pipeline(const Model& model, const registry::Registr
   return pipeline;
 }
 
-TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
-                                Force force) {
+namespace {
+
+/// The pipeline of `card`, with the states of tuner and verbalizer still to be loaded.
+TaskPipeline unloaded(const Model& model, const registry::Registry& plugins, const Card& card, Force force) {
   check_identity(card, model.identity(), force);
   TaskPipeline pipeline;
   pipeline.record = card;
@@ -263,10 +275,50 @@ TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& pl
   pipeline.metric = !card.metrics.empty()  ? card.metrics.back().name
                     : !card.metric.empty() ? card.metric
                                            : default_metric(pipeline.predicts());
-  prepare_tuner({&pipeline, 1}, model, {}, {}, Origin::card);
+  prepare_tuner({&pipeline, 1}, model, {}, {}, target_of(card, model));
+  return pipeline;
+}
+
+/// Loads what the same component's `state` returned, in the form that a card has it.
+template <class Loaded>
+void load_own(Loaded& loaded, ComponentState state, const CardComponent& component) {
+  for (auto& [name, tensor] : state.tensors)
+    tensor =
+        tensor.detach().to(at::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true).contiguous();
+  const auto refused = [&](const std::string& text) {
+    return registry::HostPluginError(component.plugin, component.component, "load_state",
+                                     "it refused the state that `state` returned: " + text);
+  };
+  try {
+    loaded.load_state(state);
+  } catch (const PluginError& error) {
+    throw refused(registry::text_without_names(error));
+  } catch (const Error& error) {
+    throw refused(error.what());
+  }
+}
+
+} // namespace
+
+TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
+                                Force force) {
+  TaskPipeline pipeline = unloaded(model, plugins, card, force);
   pipeline.verbalizer->load_state(card.verbalizer_state);
   pipeline.tuner->load_state(card.tuner_state);
   return pipeline;
+}
+
+void try_card(const TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins) {
+  const Card card = to_card(pipeline, model);
+  const bool tuner = has_tensors(pipeline.tuner->parameters()),
+             verbalizer = has_tensors(pipeline.verbalizer->parameters());
+  if (pipeline.own_backbone || (!tuner && !verbalizer))
+    return;
+  const TaskPipeline again = unloaded(model, plugins, card, Force::no_such_flag);
+  if (verbalizer)
+    load_own(*again.verbalizer, card.verbalizer_state, card.verbalizer);
+  if (tuner)
+    load_own(*again.tuner, card.tuner_state, card.tuner);
 }
 
 void keep_plain_prompt(TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins,

@@ -96,6 +96,11 @@ TaskPipeline make_untrained_pipeline(const Model& model, const registry::Registr
 TaskPipeline pipeline_from_card(const Model& model, const registry::Registry& plugins, const Card& card,
                                 Force force = Force::no_such_flag);
 
+/// Loads a card of the pipeline's current state into new components and drops them, so that a state that can't be loaded again is found
+/// before anything is learned. Only if tuner or verbalizer have trained tensors, and not where the tuner replaces weights of the model:
+/// its state may be as large as the model. PluginError that names `load_state`.
+void try_card(const TaskPipeline& pipeline, const Model& model, const registry::Registry& plugins);
+
 /// Turns a pipeline whose tuner found a plain prompt (FitReport::plain_prompt) into one that needs no tuner:
 /// its tuner becomes `manual`, and the record's training settings say which tuner searched and how. Label words
 /// that were found, if any, replace the task's.

@@ -31,6 +31,39 @@ void check_covered(const TokenizedPrompt& prompt, const Model& model) {
     check(target);
 }
 
+/// Tokens of the longest of `prompts`, whatever the limit.
+int64_t longest_of(const TaskPipeline& pipeline, const Model& model, const std::vector<Prompt>& prompts) {
+  std::size_t longest = 0;
+  for (const Prompt& prompt : prompts)
+    longest = std::max(
+        longest, assemble(prompt, model.vocabulary(), pipeline.layout, {}, pipeline.prompt_template->fields())
+                     .input.size());
+  return static_cast<int64_t>(longest);
+}
+
+/// What to add to the error of a prompt that can't be used: it is the tuner's if the prompt could be used before `edit`.
+std::string tuners_part(const TaskPipeline& pipeline, const Model& model, const std::vector<Prompt>& rendered,
+                        const std::vector<Prompt>& edited) {
+  const CardComponent& tuner = pipeline.record.tuner;
+  const std::string named = "the tuner \"" + tuner.component + "\" of the plugin \"" + tuner.plugin + "\"";
+  try {
+    for (const Prompt& prompt : rendered)
+      for (const TokenizedPrompt& window :
+           assemble_windows(prompt, model.vocabulary(), pipeline.layout, limit_for(pipeline, model),
+                            pipeline.prompt_template->fields()))
+        check_covered(window, model);
+  } catch (const DataError&) {
+    return "";
+  }
+  try {
+    const int64_t added = longest_of(pipeline, model, edited) - longest_of(pipeline, model, rendered);
+    if (added > 0)
+      return "; " + named + " added " + std::to_string(added) + " of its tokens, without which it fits";
+  } catch (const DataError&) { // not for its length
+  }
+  return "; before " + named + " changed the prompt, it could be used";
+}
+
 /// If an example has prompts that are compared, its label must be the number of one of them.
 void check_choices(const TaskPipeline& pipeline, const Example& example,
                    const std::vector<TokenizedPrompt>& prompts) {
@@ -69,17 +102,26 @@ std::vector<TokenizedPrompt> tokenized(const TaskPipeline& pipeline, const Model
     answers = pipeline.verbalizer->given_answers({example, training});
   std::vector<TokenizedPrompt> result;
   for (std::size_t candidate = 0; candidate < std::max<std::size_t>(1, answers.size()); ++candidate) {
-    std::vector<Prompt> prompts =
-        pipeline.prompt_template->render({example, answers.empty() ? nullptr : &answers[candidate]});
+    const RenderArgs of_candidate{example, answers.empty() ? nullptr : &answers[candidate]};
+    std::vector<Prompt> prompts = pipeline.prompt_template->render(of_candidate);
     pipeline.tuner->edit(prompts, {example, pipeline.task, training, representation});
-    for (const Prompt& prompt : prompts)
-      for (TokenizedPrompt& window :
-           assemble_windows(prompt, model.vocabulary(), pipeline.layout, limit_for(pipeline, model),
-                            pipeline.prompt_template->fields())) {
-        check_covered(window, model);
-        window.candidate = static_cast<int64_t>(candidate);
-        result.push_back(std::move(window));
-      }
+    try {
+      for (const Prompt& prompt : prompts)
+        for (TokenizedPrompt& window :
+             assemble_windows(prompt, model.vocabulary(), pipeline.layout, limit_for(pipeline, model),
+                              pipeline.prompt_template->fields())) {
+          check_covered(window, model);
+          window.candidate = static_cast<int64_t>(candidate);
+          result.push_back(std::move(window));
+        }
+    } catch (const DataError& error) {
+      const std::string part =
+          tuners_part(pipeline, model, pipeline.prompt_template->render(of_candidate), prompts);
+      std::string text = error.what();
+      if (!part.empty() && text.ends_with('.'))
+        text.pop_back();
+      throw DataError(text + part);
+    }
   }
   check_choices(pipeline, example, result);
   return result;
@@ -87,6 +129,8 @@ std::vector<TokenizedPrompt> tokenized(const TaskPipeline& pipeline, const Model
 
 TokenizedPrompt tokenized(const TaskPipeline& pipeline, const Model& model, const Prompt& prompt,
                           const OutputPositions& positions) {
+  if (!pipeline.layout.encoder_decoder && !prompt.output.empty()) // the guard of the component that made it adds its names
+    throw Error("it passed a prompt with pieces in Prompt::output; the model has one stack, expected none");
   PromptLayout layout = pipeline.layout;
   layout.positions = positions;
   TokenizedPrompt result = assemble(prompt, model.vocabulary(), layout, limit_for(pipeline, model),

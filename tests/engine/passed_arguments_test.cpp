@@ -22,6 +22,9 @@ TEST_CASE("impossible arguments of the engine's functions are refused") {
       {"scorer with task 1", [](Engine& e) { e.scorer(1); }},
       {"loss with task 1", [](Engine& e) { e.loss(1, e.training_batches(0, 0).at(0), {}, {}); }},
       {"input_features with task 1", [](Engine& e) { e.input_features(1, e.training_batches(0, 0).at(0)); }},
+      {"loss with a batch without tokens; expected one that Engine::training_batches returned for the task",
+       [](Engine& e) { e.loss(0, Batch(), {}, {}); }},
+      {"input_features with a batch without tokens", [](Engine& e) { e.input_features(0, Batch()); }},
       {"checkpoint without a function", [](Engine& e) { e.checkpoint(1, nullptr); }},
       {"checkpoint with step -1", [](Engine& e) { e.checkpoint(-1, [] { return TensorMap(); }); }},
       {"progress with step -1", [](Engine& e) { e.progress(-1, 6, 0, NAN); }}};

@@ -13,6 +13,28 @@
 using namespace cuecard;
 using namespace cuecard::test;
 
+namespace {
+
+/// Evaluations after steps 2, 4 and 6.
+FitRequest six_steps() {
+  FitRequest request = steps_of(6, 4, 1e-2);
+  request.optimizer = "adamw";
+  request.schedule = "constant";
+  request.evaluate_every = 2;
+  return request;
+}
+
+TrainResult trained(Told& told, const Progress& progress = {}, const Checkpointing& checkpointing = {}) {
+  const std::vector<Example> examples = word_examples(8, 3);
+  return train(told.model, {{told.pipeline, examples, {}}}, six_steps(), 1, progress, {}, checkpointing);
+}
+
+void save_prompt(Told& told) {
+  told.tuner->stated = [&told]() -> ComponentState { return {{{"prompt", told.tuner->prompt.detach()}}, {}}; };
+}
+
+} // namespace
+
 TEST_CASE("a state that no card can hold is found without writing one, and before training") {
   Told told;
   told.tuner->saved = {{"prompt", at::zeros({2, 2})}};
@@ -37,6 +59,67 @@ TEST_CASE("a state that no card can hold is found without writing one, and befor
     CHECK(holds(blamed([&] { told.fit(); }), "state: it returned " + expected));
     CHECK(told.tuner->trained == before);
   }
+}
+
+TEST_CASE("an empty state of what is trained is found before training") {
+  Told told;
+  told.tuner->stated = [] { return ComponentState(); };
+  CHECK(holds(blamed([&] { told.fit(); }),
+              "state: it returned an empty state, although `parameters` has tensors; "
+              "expected what is trained"));
+  CHECK(told.tuner->trained == 0);
+}
+
+TEST_CASE("a state that can't be loaded again is found before training") {
+  Told told;
+  // A card would be loaded by the tuner of this pipeline.
+  const TaskPipeline installed = two_label_pipeline(told.model, "told", "{text} so{\"mask\"}", "prompt-tuning");
+  told.pipeline.record.tuner = installed.record.tuner;
+  const std::vector<Example> examples = word_examples(8, 3);
+  const auto fit = [&] {
+    return train(told.model, {{told.pipeline, examples, {}, &plugins()}}, steps_of(1, 4, 1e-3), 1);
+  };
+  told.tuner->stated = [&]() -> ComponentState {
+    return {{{"prompt", told.tuner->prompt.detach().narrow(0, 0, 1)}}, {}};
+  };
+  CHECK_THROWS_WITH_AS(fit(),
+                       doctest::Contains("component \"prompt-tuning\", load_state: it refused the state that "
+                                         "`state` returned: "),
+                       PluginError);
+  CHECK(told.tuner->trained == 0);
+  const at::Tensor fitting = installed.tuner->state(0).tensors.at("prompt");
+  told.tuner->stated = [&]() -> ComponentState { return {{{"prompt", fitting}}, {}}; };
+  fit();
+  CHECK(told.tuner->trained == 1);
+}
+
+TEST_CASE("the trial of a card leaves the pipeline as it is") {
+  const Model model = tiny_model("llama-tied");
+  for (const std::string tuner : {"prompt-tuning", "manual"}) {
+    CAPTURE(tuner);
+    const TaskPipeline pipeline = two_label_pipeline(model, "told", "{text} so{\"mask\"}", tuner);
+    TensorMap before;
+    for (const auto& [name, tensor] : pipeline.tuner->state(0).tensors)
+      before[name] = tensor.clone();
+    try_card(pipeline, model, plugins());
+    for (const auto& [name, tensor] : pipeline.tuner->state(0).tensors)
+      CHECK(at::equal(tensor, before.at(name)));
+  }
+}
+
+TEST_CASE("a plugin that throws Cancelled, though no one asked to stop, loses nothing") {
+  Told told;
+  save_prompt(told);
+  told.tuner->conditioning = [&]() -> Conditioning {
+    if (told.tuner->calls++ > 4)
+      throw Cancelled();
+    return {told.tuner->prompt};
+  };
+  TrainResult result = trained(told);
+  CHECK(!result.report.cancelled);
+  CHECK(holds(result.report.failure,
+              "plugin \"shop\", component \"told\", condition: it threw Cancelled, and no one asked to stop"));
+  CHECK(!trained_card(told.pipeline, told.model, 0, result).tuner_state.empty());
 }
 
 TEST_CASE("a card holds the state of the best evaluation at which it could be had") {
@@ -75,28 +158,6 @@ TEST_CASE("a card holds the state of the best evaluation at which it could be ha
               "state: the shop is closed"));
 }
 
-namespace {
-
-/// Evaluations after steps 2, 4 and 6.
-FitRequest six_steps() {
-  FitRequest request = steps_of(6, 4, 1e-2);
-  request.optimizer = "adamw";
-  request.schedule = "constant";
-  request.evaluate_every = 2;
-  return request;
-}
-
-TrainResult trained(Told& told, const Progress& progress = {}, const Checkpointing& checkpointing = {}) {
-  const std::vector<Example> examples = word_examples(8, 3);
-  return train(told.model, {{told.pipeline, examples, {}}}, six_steps(), 1, progress, {}, checkpointing);
-}
-
-void save_prompt(Told& told) {
-  told.tuner->stated = [&told]() -> ComponentState { return {{{"prompt", told.tuner->prompt.detach()}}, {}}; };
-}
-
-} // namespace
-
 TEST_CASE("a fit that fails after an evaluation leaves the card of that evaluation") {
   Told told;
   save_prompt(told);
@@ -120,14 +181,22 @@ TEST_CASE("a fit that fails after an evaluation leaves the card of that evaluati
 }
 
 TEST_CASE("a fit that fails without a state to keep says that nothing is kept") {
-  Told told; // its state is empty
+  Told told;
+  bool fits = false;
+  told.tuner->stated = [&]() -> ComponentState {
+    if (fits)
+      throw std::runtime_error("the shop is closed");
+    return {{{"prompt", told.tuner->prompt.detach()}}, {}};
+  };
   told.tuner->fitted = [&](Engine& engine) -> FitReport {
+    fits = true;
     told.tuner->usual_fit(engine);
     throw std::runtime_error("late");
   };
   CHECK(holds(blamed([&] { trained(told); }),
               "fit: late; update or remove this plugin, and report this to its author. "
-              "Nothing is kept, because no evaluation left a state"));
+              "Nothing is kept, because no evaluation that the tuner reported left a state"));
+  fits = false;
   told.tuner->fitted = [&](Engine&) -> FitReport { throw std::runtime_error("early"); };
   CHECK(holds(blamed([&] { trained(told); }), "Nothing is kept, because no step was finished."));
 }

@@ -9,6 +9,17 @@
 using namespace cuecard;
 using namespace cuecard::test;
 
+namespace {
+
+/// A prefix of `length` slots at the first site.
+Prefix zero_prefix(const Model& model, int64_t length, int64_t positions) {
+  const BackboneShape::Site& site = model.shape().sites.at(0);
+  const at::Tensor zeros = at::zeros({site.layers, length, site.kv_heads, site.head_dim});
+  return {site.site, zeros, zeros, positions};
+}
+
+} // namespace
+
 TEST_CASE("a tuner that returns what it should is not refused") {
   Told told;
   told.predict();
@@ -77,6 +88,26 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
          const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
          c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}), 1, 1.5});
        })},
+      {"condition: it returned the matrix A of \"" + weight + "\" of shape [0, ", with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width});
+         const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
+         c.low_rank.push_back({weight, at::zeros({0, layer.in}), at::zeros({layer.out, 0})});
+       })},
+      {"condition: it returned a prefix of 2 slots that counts as 5 positions; expected 2, or 0",
+       with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width});
+         c.prefixes.push_back(zero_prefix(shape.model, 2, 5));
+       })},
+      {"condition: it returned a prefix of 2 slots that counts as -1 positions", with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width});
+         c.prefixes.push_back(zero_prefix(shape.model, 2, -1));
+       })},
+      {"condition: it returned keys of the prefix at the site \"self\" of shape [" + std::to_string(layers) +
+           ", 0, ",
+       with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width});
+         c.prefixes.push_back(zero_prefix(shape.model, 0, 0));
+       })},
       {"condition: the shop is closed; update or remove this plugin, and report this to its author.",
        []() -> Conditioning { throw std::runtime_error("the shop is closed"); }},
   };
@@ -87,6 +118,48 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
     CHECK(holds(blamed([&] { told.predict(); }), expected));
     CHECK(holds(blamed([&] { told.fit(); }), expected));
   }
+}
+
+TEST_CASE("a prefix counts as its length or as nothing") {
+  for (const int64_t positions : {2, 0}) {
+    Told told;
+    told.tuner->conditioning = [&] {
+      Conditioning conditioning{told.tuner->prompt};
+      conditioning.prefixes.push_back(zero_prefix(told.model, 2, positions));
+      return conditioning;
+    };
+    told.predict();
+  }
+}
+
+TEST_CASE("late embeddings are for prompts with late slots") {
+  Told told;
+  told.tuner->conditioning = [&] {
+    Conditioning conditioning{told.tuner->prompt};
+    conditioning.late_embeddings = at::zeros({slots, told.model.shape().hidden});
+    return conditioning;
+  };
+  CHECK(holds(blamed([&] { told.fit(); }),
+              "condition: it returned late embeddings of 3 soft slots; expected none"));
+  told.tuner->change = [](std::vector<Prompt>& prompts) {
+    for (Prompt& prompt : prompts)
+      prompt.prepended.front().first_layer = 1;
+  };
+  told.fit();
+}
+
+TEST_CASE("a prompt that only the tuner makes too long names the tuner, not the data") {
+  Told told;
+  told.pipeline.limit.max_length = 200;
+  told.tuner->change = [](std::vector<Prompt>& prompts) {
+    prompts[0].prepended.insert(prompts[0].prepended.end(), 500, Piece::soft_slot(0));
+  };
+  const std::vector<Example> examples = word_examples(1, 3);
+  const std::string problem = Predictor(told.model, {&told.pipeline}).predict(pointers(examples)).at(0).problem;
+  CHECK_MESSAGE(
+      holds(problem,
+            "; the tuner \"told\" of the plugin \"shop\" added 503 of its tokens, without which it fits"),
+      problem);
 }
 
 TEST_CASE("a conditioning that becomes NaN in training names the tuner, not the learning rate") {
@@ -197,7 +270,11 @@ TEST_CASE("wrong prompts name the tuner") {
        [](auto& prompts) {
          std::erase_if(prompts[0].input, [](const Piece& piece) { return piece.kind == Piece::Kind::answer; });
        }},
-      {"edit: it left a prompt with 2 answer slots; expected 1", placing(Piece::answer_slot(0))}};
+      {"edit: it left a prompt with 2 answer slots; expected 1", placing(Piece::answer_slot(0))},
+      {"edit: it left pieces in Prompt::output; the model has one stack, expected none",
+       [](auto& prompts) { prompts[0].output.push_back(Piece::text_of("x")); }},
+      {"edit: it placed a text that is not valid UTF-8 in the prompt; expected UTF-8",
+       placing(Piece::text_of("\xff\xfe"))}};
   for (const auto& [expected, change] : cases) {
     CAPTURE(expected);
     Told told;
@@ -265,6 +342,25 @@ TEST_CASE("a tuner's defaults leave what the user gave") {
               "defaults: it returned the optimizer \"adam\"; expected \"adamw\", which the user gave"));
   told.tuner->filled = [](FitRequest& request) { request.patience = 3; }; // the user gave none
   told.fit(6);
+}
+
+TEST_CASE("names and lengths that a tuner's defaults invent are its failure, not the user's") {
+  Told told;
+  const std::vector<std::pair<std::string, std::function<void(FitRequest&)>>> cases{
+      {"the optimizer \"foo\"; expected \"adamw\", \"adam\" or \"adafactor\"",
+       [](FitRequest& request) { request.optimizer = "foo"; }},
+      {"the schedule \"wavy\"; expected \"linear\", \"constant\", \"cosine\" or \"exponential\"",
+       [](FitRequest& request) { request.schedule = "wavy"; }},
+      {"the number of steps 3 and the number of epochs 2.000000; expected one of them",
+       [](FitRequest& request) {
+         request.steps = 3;
+         request.epochs = 2;
+       }}};
+  for (const auto& [expected, filled] : cases) {
+    CAPTURE(expected);
+    told.tuner->filled = filled;
+    CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }), "defaults: it returned " + expected));
+  }
 }
 
 TEST_CASE("parameters are the same tensors at each call") {

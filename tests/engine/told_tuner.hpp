@@ -72,7 +72,12 @@ public:
     ++trained;
     return fitted ? fitted(engine) : Tuner::fit(engine);
   }
-  ComponentState state(int64_t) const override { return stated ? stated() : ComponentState{saved, texts}; }
+  ComponentState state(int64_t) const override {
+    if (stated)
+      return stated();
+    return saved.empty() && texts.empty() ? ComponentState{{{"prompt", prompt.detach()}}, {}}
+                                          : ComponentState{saved, texts};
+  }
 };
 
 struct Told {

@@ -112,7 +112,7 @@ std::string reason(const Model& model, const std::string& tuner, const Templates
     FitRequest request;
     request.steps = 2;
     request.batch_size = 6;
-    const TrainResult result = train(model, {{pipeline, rows, rows}}, request, 1);
+    const TrainResult result = train(model, {{pipeline, rows, rows, &plugins()}}, request, 1);
     for (const float loss : result.report.losses)
       CHECK(std::isfinite(loss));
     if (result.report.plain_prompt)

@@ -10,6 +10,7 @@
 #include "batch/encode_pieces.hpp"
 #include "engine/checks/refusal.hpp"
 #include "engine/checks/returned_values.hpp"
+#include "tokenizer/text/unicode.hpp"
 
 namespace cuecard {
 
@@ -23,6 +24,10 @@ void for_each_piece(const Prompt& prompt, Use&& use) {
   for (const std::vector<Piece>* side : {&prompt.prepended, &prompt.input, &prompt.output})
     for (const Piece& piece : *side)
       use(piece);
+}
+
+bool is_utf8(const std::string& text) {
+  return tokenizer::valid_utf8(text) == text;
 }
 
 int64_t answer_slots_in(const Prompt& prompt) {
@@ -186,6 +191,8 @@ PromptsBefore::PromptsBefore(const std::vector<Prompt>& prompts) : count(std::ss
     for_each_piece(prompt, [&](const Piece& piece) {
       if (piece.kind == Piece::Kind::special)
         special.insert(piece.text);
+      if (!is_utf8(piece.text))
+        not_utf8.insert(piece.text);
     });
   }
 }
@@ -197,8 +204,12 @@ void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& befor
   check_alternatives(prompts, "left",
                      {std::max(before.count, std::ssize(prompts)), std::numeric_limits<int64_t>::max()});
   for (const Prompt& prompt : prompts) {
+    if (!limits.backbone.shape().encoder_decoder && !prompt.output.empty())
+      throw Error("it left pieces in Prompt::output; the model has one stack, expected none");
     for_each_piece(prompt, [&](const Piece& piece) {
       check_piece(piece, limits.backbone.shape().segments);
+      if (!is_utf8(piece.text) && !before.not_utf8.contains(piece.text))
+        throw Error("it placed a text that is not valid UTF-8 in the prompt; expected UTF-8");
       if (piece.kind == Piece::Kind::soft)
         check_slot(piece, -1, "soft");
       if (piece.kind == Piece::Kind::trigger)

@@ -36,6 +36,7 @@ struct PromptsBefore {
   int64_t count;                  ///< of prompts
   std::set<int64_t> answer_slots; ///< numbers of answer slots in a prompt that occur
   std::set<std::string> special;  ///< markers of special tokens
+  std::set<std::string> not_utf8; ///< texts that are not valid UTF-8, which the user gave
 };
 
 /// What a tuner's prompts may contain.
@@ -46,8 +47,8 @@ struct EditLimits {
   int64_t triggers = -1;                  ///< trigger slots of the template; -1: unknown
 };
 
-/// Checks that there is a prompt, that prompts differ in choice or variant, that their pieces exist, that the answer slots are as
-/// they were, and that late soft slots are in allowed places.
+/// Checks that there is a prompt, that prompts differ in choice or variant, that their pieces exist, that new texts are UTF-8, that the answer
+/// slots are as they were, that there is no output side where the model has none, and that late soft slots are in allowed places.
 void check_edited(const std::vector<Prompt>& prompts, const PromptsBefore& before, const EditLimits& limits);
 
 } // namespace cuecard

@@ -70,6 +70,17 @@ void check_setting(const char* name, const std::optional<Number>& filled, const 
     refuse(std::string("the ") + name, number(*filled), expected);
 }
 
+void check_name(const std::string& name, const std::optional<std::string>& filled,
+                const std::optional<std::string>& given, const std::vector<std::string>& known) {
+  check_kept(name, filled, given);
+  if (!filled || given || std::ranges::find(known, *filled) != known.end())
+    return;
+  std::string names;
+  for (const std::string& each : known)
+    names += (names.empty() ? "" : &each == &known.back() ? " or " : ", ") + number(each);
+  refuse("the " + name, number(*filled), names);
+}
+
 /// A setting that a card can hold.
 void check_recorded(const std::string& name, const Options::Value& value) {
   check_text("the name of a setting", name);
@@ -193,8 +204,11 @@ void check_defaults(const FitRequest& filled, const FitRequest& request) {
   check_setting("steps between evaluations", filled.evaluate_every, request.evaluate_every, count, counts);
   check_setting("patience", filled.patience, request.patience, "0 or more", not_below_0);
   check_setting("decay", filled.decay, request.decay, "a number above 0", positive);
-  check_kept("optimizer", filled.optimizer, request.optimizer);
-  check_kept("schedule", filled.schedule, request.schedule);
+  check_name("optimizer", filled.optimizer, request.optimizer, {"adamw", "adam", "adafactor"});
+  check_name("schedule", filled.schedule, request.schedule, {"linear", "constant", "cosine", "exponential"});
+  if (filled.steps && filled.epochs && !(request.steps && request.epochs))
+    refuse("the number of steps", number(*filled.steps) + " and the number of epochs " + number(*filled.epochs),
+           "one of them");
 }
 
 } // namespace cuecard

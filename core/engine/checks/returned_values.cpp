@@ -60,9 +60,12 @@ void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbon
                 "slots");
   check_float32("values" + of, prefix.value, {site->layers, prefix.key.size(1), site->kv_heads, site->head_dim},
                 backbone.device());
-  if (prefix.positions < 0)
-    throw Error("it returned a prefix that counts as " + counted(prefix.positions, "position") +
-                "; expected 0 or more");
+  const int64_t length = prefix.key.size(1);
+  if (length == 0)
+    refuse("keys" + of, "of shape " + shown(prefix.key.sizes()), "at least one slot");
+  if (prefix.positions != 0 && prefix.positions != length)
+    throw Error("it returned a prefix of " + counted(length, "slot") + " that counts as " +
+                counted(prefix.positions, "position") + "; expected " + std::to_string(length) + ", or 0");
   const int64_t inputs = args.inputs.defined() ? args.inputs.size(0) : 0;
   if (prefix.input != -1 && (prefix.input < 0 || prefix.input >= inputs))
     throw Error("it returned a prefix for input " + std::to_string(prefix.input) + " of " +
@@ -71,6 +74,9 @@ void check_prefix(const Prefix& prefix, const ConditionArgs& args, const Backbon
 
 void check_update(const LowRankUpdate& update, const LinearLayer& layer, const at::Device& device) {
   check_float32("the matrix A of \"" + update.weight + "\"", update.a, {-1, layer.in}, device, "rank");
+  if (update.a.size(0) == 0)
+    refuse("the matrix A of \"" + update.weight + "\"", "of shape " + shown(update.a.sizes()),
+           "a rank of at least 1");
   check_float32("the matrix B of \"" + update.weight + "\"", update.b, {layer.out, update.a.size(0)}, device);
   if (!std::isfinite(update.scale))
     refuse("the scale of \"" + update.weight + "\"", "as " + std::to_string(update.scale), "a finite number");

@@ -6,6 +6,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/checks/refusal.hpp"
+#include "registry/guard.hpp"
 
 namespace cuecard {
 
@@ -17,9 +18,10 @@ int64_t slots_in(const at::Tensor& embeddings) {
 
 void require(const std::string& what, int64_t used, int64_t given, const TaskPipeline& pipeline) {
   if (used > given)
-    throw PluginError(pipeline.record.tuner.plugin, pipeline.record.tuner.component, "condition",
-                      "it returned " + what + " of " + counted(given, "soft slot") + "; expected at least " +
-                          std::to_string(used) + ", the number of slots in its prompts");
+    throw registry::HostPluginError(pipeline.record.tuner.plugin, pipeline.record.tuner.component, "condition",
+                                    "it returned " + what + " of " + counted(given, "soft slot") +
+                                        "; expected at least " + std::to_string(used) +
+                                        ", the number of slots in its prompts");
 }
 
 } // namespace
@@ -39,6 +41,14 @@ SlotCounts slots_of(const Conditioning& conditioning) {
 void require_slots(const SlotCounts& used, const SlotCounts& given, const TaskPipeline& pipeline) {
   require("embeddings", used.soft, given.soft, pipeline);
   require("late embeddings", used.late, given.late, pipeline);
+}
+
+void require_late_slots(const SlotCounts& used, const SlotCounts& given, const TaskPipeline& pipeline) {
+  if (used.late == 0 && given.late > 0)
+    throw registry::HostPluginError(
+        pipeline.record.tuner.plugin, pipeline.record.tuner.component, "condition",
+        "it returned late embeddings of " + counted(given.late, "soft slot") +
+            "; expected none, because its prompts have no late soft slot (Piece::first_layer)");
 }
 
 } // namespace cuecard

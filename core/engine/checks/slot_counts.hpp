@@ -23,5 +23,7 @@ SlotCounts slots_of(const Conditioning& conditioning);
 
 /// PluginError that names the tuner when prompts have slots that its conditioning has no embeddings for.
 void require_slots(const SlotCounts& used, const SlotCounts& given, const TaskPipeline& pipeline);
+/// The same for late embeddings when no prompt has a late slot. `used`: those of all prompts of a task.
+void require_late_slots(const SlotCounts& used, const SlotCounts& given, const TaskPipeline& pipeline);
 
 } // namespace cuecard

@@ -49,6 +49,15 @@ inline ComponentState checked_state(ComponentState state) {
   return state;
 }
 
+/// The state of a tuner or verbalizer, which holds what it trains. `task`: of a tuner.
+template <class Trained, class... Task>
+ComponentState trained_state(Trained& trained, Task... task) {
+  ComponentState state = checked_state(trained.state(task...));
+  if (state.empty() && has_tensors(trained.parameters()))
+    throw Error("it returned an empty state, although `parameters` has tensors; expected what is trained");
+  return state;
+}
+
 /// The parameters of a tuner or verbalizer, which must be the same tensors at each call. `backbone`: null before `prepare`.
 template <class Trained>
 std::vector<ParameterGroup> checked_parameters(Trained& trained, const Backbone* backbone) {

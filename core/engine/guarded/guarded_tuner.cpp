@@ -86,7 +86,7 @@ public:
     });
   }
   ComponentState state(int64_t task) const override {
-    return guard("state", [&](const Tuner& t) { return checked_state(t.state(task)); });
+    return guard("state", [&](Tuner& t) { return trained_state(t, task); });
   }
   void load_state(const ComponentState& state) override {
     guard("load_state", [&](Tuner& t) { t.load_state(state); });

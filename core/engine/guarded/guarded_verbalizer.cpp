@@ -128,7 +128,7 @@ public:
     return guard("parameters", [&](Verbalizer& v) { return checked_parameters(v, backbone_); });
   }
   ComponentState state() const override {
-    return guard("state", [](const Verbalizer& v) { return checked_state(v.state()); });
+    return guard("state", [](Verbalizer& v) { return trained_state(v); });
   }
   void load_state(const ComponentState& state) override {
     guard("load_state", [&](Verbalizer& v) { v.load_state(state); });

@@ -16,8 +16,14 @@ namespace {
 /// Released sequences keep their numbers, so a cache whose cards are loaded and dropped would grow.
 constexpr int64_t most_released = 64;
 
+/// With an output side, Batch::sequence_of and answers are of that side.
+bool has_output(const PackItem& item) {
+  return !item.prompt->output.empty();
+}
+
 bool begins_with(const TokenizedPrompt& prompt, const std::vector<PromptToken>& prefix) {
-  if (prompt.answers.empty() || prompt.answers.front() < std::ssize(prefix))
+  if (prompt.answers.empty() || prompt.answers.front() < std::ssize(prefix) ||
+      std::ssize(prompt.input) < std::ssize(prefix))
     return false;
   return std::equal(prefix.begin(), prefix.end(), prompt.input.begin(), same_token);
 }
@@ -29,7 +35,7 @@ void CardPrefixCache::use(PackItem& item) {
   if (found == prefixes_.end())
     return;
   CachedPrefix& prefix = found->second;
-  if (prefix.sequence < 0 || !begins_with(*item.prompt, prefix.tokens))
+  if (prefix.sequence < 0 || has_output(item) || !begins_with(*item.prompt, prefix.tokens))
     return;
   item.skip = std::ssize(prefix.tokens);
   item.cached = prefix.sequence;
@@ -37,7 +43,7 @@ void CardPrefixCache::use(PackItem& item) {
 }
 
 bool CardPrefixCache::wants(const std::vector<PackItem>& items) {
-  if (!model_.shape().causal)
+  if (!model_.shape().causal || std::ranges::any_of(items, has_output))
     return false;
   std::map<int64_t, std::vector<PackItem>> undecided;
   for (const PackItem& item : items)

@@ -7,6 +7,7 @@
 #include <cuecard/error.hpp>
 
 #include "engine/checks/returned_state.hpp"
+#include "registry/guard.hpp"
 
 namespace cuecard {
 
@@ -29,7 +30,7 @@ bool differentiable(const Conditioning& conditioning) {
 }
 
 [[noreturn]] void blame(const CardComponent& component, const char* function, const std::string& text) {
-  throw PluginError(component.plugin, component.component, function, text);
+  throw registry::HostPluginError(component.plugin, component.component, function, text);
 }
 
 } // namespace

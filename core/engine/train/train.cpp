@@ -37,15 +37,18 @@ Counters fit_verbalizer(const Model& model, TaskPipeline& pipeline, const std::v
 
 namespace {
 
-/// A state that can't be saved is found before training: the guards check what `state` returns.
-void try_states(const std::vector<TaskToTrain>& tasks) {
+/// A state that can't be saved or loaded is found before training: the guards check what `state` returns.
+void try_states(const std::vector<TaskToTrain>& tasks, const Model& model) {
   for (const TaskToTrain& task : tasks)
-    states_of(task.pipeline);
+    if (task.plugins)
+      try_card(task.pipeline, model, *task.plugins);
+    else
+      states_of(task.pipeline);
 }
 
 constexpr const char* nothing_done = "Nothing is kept, because no step was finished.";
 constexpr const char* nothing_kept =
-    "Nothing is kept, because no evaluation left a state that a card can hold.";
+    "Nothing is kept, because no evaluation that the tuner reported left a state that a card can hold.";
 constexpr const char* can_resume = "The run can be resumed from its checkpoint with the same command.";
 
 /// Rethrows the error that is being handled, with a sentence on what becomes of the run.
@@ -56,13 +59,10 @@ constexpr const char* can_resume = "The run can be resumed from its checkpoint w
   try {
     throw;
   } catch (const PluginError& error) {
-    const std::string names =
-        PluginError(error.plugin(), error.component(), error.method(), "").what(); // that its text begins with
-    const std::string text = error.what();
-    if (text.starts_with(names))
-      throw PluginError(error.plugin(), error.component(), error.method(),
-                        with_note(text.substr(names.size())));
-    throw PluginError(with_note(text));
+    const std::string text = with_note(registry::text_without_names(error));
+    if (error.plugin().empty())
+      throw PluginError(text);
+    throw PluginError(error.plugin(), error.component(), error.method(), text);
   } catch (const DataError& error) {
     throw DataError(with_note(error.what()));
   }
@@ -172,7 +172,7 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tas
     ranks.require_same(without_initial_states(std::move(run)));
   }
   engine.fit_verbalizers(VerbalizerFitArgs::Moment::before_training);
-  try_states(tasks);
+  try_states(tasks, model);
   try {
     result.report = tuner.fit(engine);
   } catch (const UsageError&) {

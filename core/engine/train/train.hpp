@@ -36,6 +36,8 @@ struct TaskToTrain {
   TaskPipeline& pipeline;
   const std::vector<Example>& train;
   const std::vector<Example>& dev; ///< may be empty
+  /// To find before training whether its card can be loaded (`try_card`); null: only whether it can be written.
+  const registry::Registry* plugins = nullptr;
 };
 
 /// Where a run saves its state, so that it ends with bitwise identical results when it is killed and started

@@ -23,6 +23,7 @@
 #include "engine/train/dev_metric.hpp"
 #include "engine/train/gradient_path.hpp"
 #include "engine/train/share_out.hpp"
+#include "registry/guard.hpp"
 #include "registry/registry.hpp"
 
 namespace cuecard {
@@ -47,6 +48,22 @@ void require_not_negative(const char* function, const char* argument, int64_t va
   if (value < 0)
     throw Error("it called " + std::string(function) + " with " + argument + " " + std::to_string(value) +
                 "; expected 0 or more");
+}
+
+/// A batch that a plugin made itself may lack what the backbone needs, which would be blamed.
+void require_batch(const char* function, const Batch& batch, const Model& model) {
+  const at::Tensor& ids = batch.input.ids;
+  const at::Device device = model.backbone().device();
+  std::string found;
+  if (!ids.defined() || batch.input.num_tokens() != ids.numel())
+    found = "without tokens";
+  else if (ids.device().type() != device.type())
+    found = "on " + ids.device().str();
+  else if (batch.size() == 0 || !batch.answer_tokens.defined())
+    found = "without entries";
+  if (!found.empty())
+    throw Error("it called " + std::string(function) + " with a batch " + found +
+                "; expected one that Engine::training_batches returned for the task");
 }
 
 /// Removes the number of that name; 0 if there is none.
@@ -109,17 +126,20 @@ void TrainingEngine::rerender() {
 }
 
 at::Tensor TrainingEngine::input_features(int64_t task, const Batch& batch) {
+  require_batch("Engine::input_features", batch, model_);
   return asked("Engine::input_features", task).training_set.input_features(batch);
 }
 
 at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                                 const Pass& pass) {
   const TaskInTraining& of = asked("Engine::loss", task);
+  require_batch("Engine::loss", batch, model_);
   if (pass.training) {
     last_.task = task;
     last_.pass = pass;
   }
   require_slots(of.training_set.slots(), slots_of(conditioning), of.pipeline);
+  require_late_slots(of.training_set.slots(), slots_of(conditioning), of.pipeline);
   const at::Tensor hidden = of.backbone.forward(batch, alone(conditioning, pass));
   const at::Tensor outputs = of.backbone.project(hidden, of.pipeline.verbalizer->output_request(), batch);
   Scores scores;
@@ -206,7 +226,7 @@ void TrainingEngine::progress(int64_t step, int64_t steps, double loss, double d
   if (progress_ && !progress_(step, steps, loss, dev))
     ranks_.stop();
   if (ranks_.stopped())
-    throw Cancelled();
+    registry::GuardedCall::stop();
 }
 
 void TrainingEngine::keep_states(int64_t step, double dev) {
@@ -241,6 +261,7 @@ std::vector<Batch> TrainingEngine::rank_batches(int64_t task, int64_t step) {
 
 at::Tensor TrainingEngine::gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) {
   const TaskInTraining& of = asked("TokenSearch::gradient", task);
+  require_batch("TokenSearch::gradient", batch, model_);
   const at::Tensor gradient = trigger_gradient(model_, of.pipeline, of.backbone, batch, conditioning);
   ranks_.copy_from_first({gradient}); // which candidates are tried must not depend on rounding
   return gradient;
@@ -249,6 +270,7 @@ at::Tensor TrainingEngine::gradient(int64_t task, const Batch& batch, const Cond
 CandidateScores TrainingEngine::scores(int64_t task, const Batch& batch, int64_t slot,
                                        const at::Tensor& candidates, const Conditioning& conditioning) {
   TaskInTraining& of = asked("TokenSearch::scores", task);
+  require_batch("TokenSearch::scores", batch, model_);
   if (const int64_t slots = std::ssize(of.pipeline.prompt_template->triggers()); slot < 0 || slot >= slots)
     throw Error(
         "it called TokenSearch::scores with trigger slot " + std::to_string(slot) + "; expected " +

@@ -100,13 +100,14 @@ void report_prepared(TaskExamples& examples, const PreparedExamples& now, const 
                cut_context(pipeline, model, examples.dev_report.file, "development examples", task_max_length));
 }
 
-TrainResult train_all(const Model& model, std::vector<TaskPipeline>& pipelines, std::vector<TaskData>& tasks,
+TrainResult train_all(const Model& model, const registry::Registry& plugins,
+                      std::vector<TaskPipeline>& pipelines, std::vector<TaskData>& tasks,
                       const RunChoice& choice, const Values& values,
                       std::vector<std::pair<int64_t, double>>& dev_curve) {
   TrainResult result;
   std::vector<TaskToTrain> train_tasks;
   for (std::size_t i = 0; i < tasks.size(); ++i)
-    train_tasks.push_back({pipelines[i], tasks[i].examples.train, tasks[i].examples.dev});
+    train_tasks.push_back({pipelines[i], tasks[i].examples.train, tasks[i].examples.dev, &plugins});
   if (tasks.size() == 1 && tasks[0].examples.train.empty()) {
     PredictSettings passes;
     passes.batch_tokens = values.integer("batch-tokens", passes.batch_tokens);
@@ -259,7 +260,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
 
   TrainedRun run;
   run.seed = choice.seed;
-  run.result = train_all(model, pipelines, tasks, choice, values, run.dev_curve);
+  run.result = train_all(model, plugins, pipelines, tasks, choice, values, run.dev_curve);
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     run.parameters.push_back(pipelines[i].parameters());
     run.cards.push_back(finished_card(model, plugins, pipelines[i], run.result, i, tasks[i].examples));

@@ -32,7 +32,7 @@ enum class PrefixSite {
 /// used as they are: a rotary model does not rotate them.
 struct Prefix {
   PrefixSite site = PrefixSite::self;
-  at::Tensor key, value; ///< [layers, P, kv_heads, head_dim] of that site, float32
+  at::Tensor key, value; ///< [layers, P, kv_heads, head_dim] of that site, float32; P is at least 1
   /// How many positions it shifts the tokens after it: P if it counts as P tokens, 0 if it does not.
   int64_t positions = 0;
   /// The one input that it applies to, an index into ConditionArgs::inputs; -1: all.
@@ -43,7 +43,7 @@ struct Prefix {
 /// weight add up.
 struct LowRankUpdate {
   std::string weight; ///< Backbone::linear_layers()'s name
-  at::Tensor a, b;    ///< [r, in], [out, r], float32
+  at::Tensor a, b;    ///< [r, in], [out, r], float32; r is at least 1
   double scale = 1;
   double dropout = 0; ///< probability that an element of x is zeroed, in training passes; at least 0, below 1
 };
@@ -62,7 +62,7 @@ struct Conditioning {
   /// prompts depend on the input (Tuner::input_features).
   at::Tensor embeddings;
   /// Hidden states that replace those of late soft slots (Piece::first_layer > 0): [slots, hidden] float32, or [inputs, slots, hidden].
-  /// Numbered like soft slots; entries of ordinary soft slots are not read.
+  /// Numbered like soft slots; entries of ordinary soft slots are not read. Undefined if no prompt has late soft slots.
   at::Tensor late_embeddings = {};
   std::vector<Prefix> prefixes = {};
   std::vector<LowRankUpdate> low_rank = {};

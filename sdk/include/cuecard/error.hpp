@@ -59,6 +59,7 @@ private:
 };
 
 /// Work that was stopped on request (Ctrl-C, or a host that set its cancel flag). Not a failure: the best result so far is kept.
+/// The host throws it; a plugin may throw it again, but one that throws it of its own has failed.
 class CUECARD_API Cancelled : public Error {
 public:
   Cancelled();

@@ -16,7 +16,7 @@ namespace cuecard {
 /// `resolve` whatever is still empty.
 struct FitRequest {
   std::optional<int64_t> steps; ///< 1 or more
-  std::optional<double> epochs; ///< instead of steps, above 0
+  std::optional<double> epochs; ///< instead of steps, above 0; never both
   std::optional<int64_t>
       min_steps; ///< with a length in epochs: the least number of steps, however few examples there are
   std::optional<double> learning_rate;

@@ -20,7 +20,7 @@ struct Piece {
     special, ///< one special token, by marker (mask eos bos sep cls pad) or as the vocabulary spells it
   };
   Kind kind = Kind::text;
-  /// The text to encode, for `text` and `field` (with its leading space, if the template has one); the marker or spelling, for
+  /// UTF-8. The text to encode, for `text` and `field` (with its leading space, if the template has one); the marker or spelling, for
   /// `special`; the given answer, for `answer` (teacher forcing, demonstrations), or "".
   std::string text;
   /// Name of the example's field, for `field`.

@@ -187,11 +187,14 @@ public:
   virtual FitRequest defaults(const FitRequest& request) const { return request; }
 
   /// Trains. The default is the SDK's gradient loop over `parameters()` of the tuner and the verbalizers; searches override it.
-  /// On return the tuner holds the best state found. If it throws after an evaluation, the host keeps the state of the best one.
+  /// On return the tuner holds the best state found. If it throws, the host keeps what `state` returned at the best evaluation that was
+  /// reported: one by Engine::evaluate_dev, after which Engine::progress was called with its value, before `fit` threw. Nothing else is
+  /// kept, and nothing in a run with a checkpoint, which can be resumed, or of several ranks.
   virtual FitReport fit(Engine& engine);
 
   /// What inference needs for task `task`, an index into Problem::tasks, stored in that task's card. May share memory with the
-  /// trained tensors.
+  /// trained tensors. Not empty if `parameters` has tensors. Also called before training, when another object loads the result, so that
+  /// a state that can't be loaded is found while nothing is lost.
   virtual ComponentState state(int64_t task) const {
     (void)task;
     return {};

@@ -162,7 +162,7 @@ public:
   /// The tensors trained by gradients, as in Tuner::parameters: float32 leaves with requires_grad on the backbone's device. Called
   /// after `prepare` or `load_state`; the list and its tensors stay the same objects while a run trains.
   virtual std::vector<ParameterGroup> parameters() { return {}; }
-  /// What the card stores.
+  /// What the card stores. Not empty if `parameters` has tensors. Also called before training, as Tuner::state.
   virtual ComponentState state() const { return {}; }
   /// Loads what `state` returned, after `prepare` for the same backbone and labels. The state comes from a file: DataError if it is
   /// incomplete or a tensor has another shape. The default ignores it.
