@@ -72,7 +72,7 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
          const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
          c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}), NAN});
        })},
-      {"condition: it returned the dropout of \"" + weight + "\" as 1.5", with([&](Conditioning& c) {
+      {"condition: it returned the dropout of \"" + weight + "\" as 1.5; expected", with([&](Conditioning& c) {
          c.embeddings = at::zeros({3, width});
          const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
          c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}), 1, 1.5});
@@ -239,7 +239,7 @@ TEST_CASE("a tuner's default settings are in their ranges, and the user's pass")
   told.tuner->usual.learning_rate = -1;
   told.fit(); // the user's is used
   CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),
-              "defaults: it returned the learning rate -1.000000; expected a number above 0"));
+              "defaults: it returned the learning rate -1; expected a number above 0"));
   told.tuner->usual.learning_rate = 0.1;
   told.tuner->usual.warmup = NAN;
   CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),

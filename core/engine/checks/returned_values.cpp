@@ -38,7 +38,7 @@ std::string shown_with(const std::vector<int64_t>& sizes, const std::string& any
 void check_tensor(const std::string& what, const at::Tensor& tensor, const std::vector<int64_t>& expected,
                   const at::Device& device, const std::string& any = "") {
   if (!tensor.defined())
-    refuse(what, "that are undefined", shown_with(expected, any));
+    refuse(what, "as undefined", shown_with(expected, any));
   if (tensor.layout() != at::kStrided)
     refuse(what, "of layout " + shown(tensor.layout()), "a dense (strided) tensor");
   bool fits = tensor.dim() == std::ssize(expected);
@@ -93,9 +93,9 @@ void check_update(const LowRankUpdate& update, const LinearLayer& layer, const a
   check_tensor("the matrix A of \"" + update.weight + "\"", update.a, {-1, layer.in}, device, "rank");
   check_tensor("the matrix B of \"" + update.weight + "\"", update.b, {layer.out, update.a.size(0)}, device);
   if (!std::isfinite(update.scale))
-    refuse("the scale of \"" + update.weight + "\"", "as " + std::to_string(update.scale), "a finite number");
+    refuse("the scale of \"" + update.weight + "\"", "as " + shortest(update.scale), "a finite number");
   if (!(update.dropout >= 0 && update.dropout < 1))
-    refuse("the dropout of \"" + update.weight + "\"", "as " + std::to_string(update.dropout),
+    refuse("the dropout of \"" + update.weight + "\"", "as " + shortest(update.dropout),
            "a number from 0 to below 1");
 }
 
