@@ -82,6 +82,8 @@ inline std::string accident_of(std::string_view text) {
   std::string sentence = sentence_of(text);
   while (!sentence.empty() && (sentence.back() == '.' || sentence.back() == ' '))
     sentence.pop_back();
+  if (sentence.empty())
+    sentence = "it failed without an error message";
   if (sentence.find("memory") != std::string::npos) // of the device or the machine: not the plugin's fault
     return sentence + "; use smaller batches, or a smaller model.";
   return sentence + "; update or remove this plugin, and report this to its author.";
@@ -122,7 +124,8 @@ auto guarded(std::string_view plugin, std::string_view component, std::string_vi
   } catch (const PluginError& error) {
     throw failure(sentence_of(text_without_names(error)));
   } catch (const Error& error) {
-    throw failure(sentence_of(error.what()));
+    const std::string sentence = sentence_of(error.what());
+    throw failure(sentence.empty() ? accident_of("") : sentence);
   } catch (const std::bad_alloc&) {
     throw failure(accident_of("there is not enough memory"));
   } catch (const std::exception& error) {

@@ -134,6 +134,8 @@ TEST_CASE("an accident says what to do; an error that the plugin words keeps its
   };
   const std::string remedy = "; update or remove this plugin, and report this to its author.";
   CHECK(text(std::out_of_range("map::at")) == "fit: map::at" + remedy);
+  CHECK(text(std::runtime_error("")) == "fit: it failed without an error message" + remedy);
+  CHECK(text(Error("")) == "fit: it failed without an error message" + remedy);
   CHECK(text(std::logic_error("It is over.")) == "fit: It is over" + remedy);
   CHECK(text(Error("it returned 2 labels; expected 1")) == "fit: it returned 2 labels; expected 1");
   CHECK(text(std::bad_alloc()) == "fit: there is not enough memory; use smaller batches, or a smaller model.");

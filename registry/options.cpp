@@ -33,10 +33,7 @@ const OptionInfo& declared(const ComponentInfo& component, const std::string& na
 struct AsText {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(int64_t value) const { return std::to_string(value); }
-  std::string operator()(double value) const {
-    char buffer[40];
-    return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-  }
+  std::string operator()(double value) const { return shortest(value); }
   std::string operator()(const std::string& value) const { return value; }
 };
 

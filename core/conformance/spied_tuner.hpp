@@ -1,4 +1,4 @@
-/// A tuner whose `fit` runs on an engine that observes or changes its calls.
+/// A tuner whose `fit` runs on an engine that observes or changes its calls, and whose `condition` is observed.
 #pragma once
 
 #include <functional>
@@ -57,18 +57,24 @@ protected:
   Engine& engine_;
 };
 
-/// Wraps a tuner; its `fit` receives the engine that `wrap` creates from the run's engine.
+/// Wraps a tuner; its `fit` receives the engine that `wrap` creates from the run's engine. `condition`, if given, is called instead of
+/// the tuner's, which it gets.
 class SpiedTuner final : public Tuner {
 public:
   using Wrap = std::function<std::unique_ptr<Engine>(Engine& engine, const Tuner& tuner)>;
 
-  SpiedTuner(std::shared_ptr<Tuner> tuner, Wrap wrap) : tuner_(std::move(tuner)), wrap_(std::move(wrap)) {}
+  using Condition = std::function<Conditioning(const Tuner& tuner, const ConditionArgs& args)>;
+
+  SpiedTuner(std::shared_ptr<Tuner> tuner, Wrap wrap, Condition condition = {})
+      : tuner_(std::move(tuner)), wrap_(std::move(wrap)), condition_(std::move(condition)) {}
 
   void prepare(const Problem& problem) override { tuner_->prepare(problem); }
   void edit(std::vector<Prompt>& prompts, const EditArgs& args) const override { tuner_->edit(prompts, args); }
   bool wants_representation() const override { return tuner_->wants_representation(); }
   InputFeatures input_features() const override { return tuner_->input_features(); }
-  Conditioning condition(const ConditionArgs& args) const override { return tuner_->condition(args); }
+  Conditioning condition(const ConditionArgs& args) const override {
+    return condition_ ? condition_(*tuner_, args) : tuner_->condition(args);
+  }
   TensorMap replaced_weights() const override { return tuner_->replaced_weights(); }
   std::vector<ParameterGroup> parameters() override { return tuner_->parameters(); }
   FitRequest defaults(const FitRequest& request) const override { return tuner_->defaults(request); }
@@ -83,6 +89,7 @@ public:
 private:
   std::shared_ptr<Tuner> tuner_;
   Wrap wrap_;
+  Condition condition_;
 };
 
 } // namespace cuecard

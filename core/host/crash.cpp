@@ -1,6 +1,7 @@
 #include "host/crash.hpp"
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +23,8 @@ constexpr bool handles_signals = false; // the sanitizers' own report has more d
 constexpr bool handles_signals = true;
 #endif
 
+std::atomic<const char*> sentence_after = ""; // lock-free, for the handler
+
 alignas(16) char handler_stack[64 << 10]; // after a stack overflow there is no room on the thread's own stack
 
 void write_error(std::string_view text) {
@@ -39,7 +42,12 @@ void write_error(std::string_view text) {
   write_error(call->function);
   write_error(what);
   write_error(detail);
-  write_error("; update or remove this plugin, and report this to its author.\n");
+  write_error("; update or remove this plugin, and report this to its author.");
+  if (const std::string_view sentence = sentence_after.load(); !sentence.empty()) {
+    write_error(" ");
+    write_error(sentence);
+  }
+  write_error("\n");
   ::_exit(plugin_exit_code);
 }
 
@@ -59,6 +67,10 @@ void on_exit() {
 }
 
 } // namespace
+
+void say_after_crash(const char* sentence) {
+  sentence_after = sentence;
+}
 
 void report_plugin_crashes() {
   std::atexit(on_exit);

@@ -11,12 +11,6 @@ namespace cuecard {
 
 namespace {
 
-std::string shortest(double value) {
-  char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  return {buffer, end};
-}
-
 /// Quoted for an error message: shortened, on one line.
 std::string quoted(const std::string& text) {
   std::string shown = text.substr(0, 60);

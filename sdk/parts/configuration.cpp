@@ -15,7 +15,7 @@ namespace {
 struct Describe {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(int64_t value) const { return std::to_string(value); }
-  std::string operator()(double value) const { return std::to_string(value); }
+  std::string operator()(double value) const { return shortest(value); }
   std::string operator()(const std::string& value) const { return "\"" + value.substr(0, 80) + "\""; }
   template <class T>
   std::string operator()(const std::vector<T>& value) const {

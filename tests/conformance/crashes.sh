@@ -13,6 +13,18 @@ for fault in crashes:'it crashed: Segmentation fault' exits:'it ended the progra
   expect 4 "^cuecard: plugin \"wrong\", component \"wrong\", prepare: ${fault#*:}$advice" predict --card right.card --model "$llama" "a film"
   [ ! -s out ]
 done
+# After a step, it also says what is lost, and what the same command does.
+CUECARD_WRONG=crashes-in-a-step
+steps=(train --task toy.json --model "$llama" --tuner wrong --steps 4)
+later="^cuecard: plugin \"wrong\", component \"wrong\", condition: it crashed: Segmentation fault${advice%\$}"
+expect 4 "$later What was learned is lost; with --checkpoint, the same command would have continued\.\$" "${steps[@]}" --out no.card
+kept=("${steps[@]}" --checkpoint kept --checkpoint-every 1)
+expect 4 "$later What was learned since the last checkpoint is lost; the same command continues from it\.\$" "${kept[@]}" --out no.card
+[ ! -e no.card ] && [ -e kept/checkpoint.safetensors ]
+# The third step is the first one of the process that continues, so the fault of the third of a process is not reached.
+run "${kept[@]}" --out continued.card >/dev/null
 CUECARD_WRONG=
+run "${steps[@]}" --out whole.card >/dev/null
+cmp continued.card/card.safetensors whole.card/card.safetensors
 run "${learn[@]}" --out no.card >/dev/null # nothing of the runs before is in the way
 run predict --card no.card --model "$llama" "a film" | grep '"label"' >/dev/null

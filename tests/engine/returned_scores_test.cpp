@@ -25,13 +25,13 @@ TEST_CASE("wrong decisions name the verbalizer") {
       {"returned 0 labels for an example of a single-label task", first([](Decision& d) { d.labels.clear(); })},
       {"chose label -1 of 2", first([](Decision& d) { d.labels = {-1}; })},
       {"chose label 2 of 2; expected 0 to 1", first([](Decision& d) { d.labels = {2}; })},
-      {"returned the probability 5.000000; expected a number from 0 to 1", first([](Decision& d) {
+      {"returned the probability 5; expected a number from 0 to 1", first([](Decision& d) {
          d.probabilities = {5, -2};
        })},
       {"returned the probability nan", first([](Decision& d) {
          d.probabilities = {NAN, NAN};
        })},
-      {"returned probabilities that sum to 0.500000", first([](Decision& d) {
+      {"returned probabilities that sum to 0.5 for", first([](Decision& d) {
          d.probabilities = {0.25, 0.25};
        })},
       {"returned 0 probabilities for an example with 2 labels",

@@ -77,13 +77,19 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
          c.prefixes.push_back(
              {PrefixSite::self, at::zeros({layers, 2, 1, 1}), at::zeros({layers, 2, 1, 1}), 2});
        })},
+      {"condition: it returned the matrix B of \"" + weight + "\" as undefined; expected [",
+       with([&](Conditioning& c) {
+         c.embeddings = at::zeros({3, width});
+         const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
+         c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::Tensor()});
+       })},
       {"condition: it returned the scale of \"" + weight + "\" as nan; expected a finite number",
        with([&](Conditioning& c) {
          c.embeddings = at::zeros({3, width});
          const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
          c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}), NAN});
        })},
-      {"condition: it returned the dropout of \"" + weight + "\" as 1.5", with([&](Conditioning& c) {
+      {"condition: it returned the dropout of \"" + weight + "\" as 1.5; expected", with([&](Conditioning& c) {
          c.embeddings = at::zeros({3, width});
          const LinearLayer& layer = shape.model.backbone().linear_layers().at(0);
          c.low_rank.push_back({weight, at::zeros({1, layer.in}), at::zeros({layer.out, 1}), 1, 1.5});
@@ -245,6 +251,8 @@ TEST_CASE("wrong prompts name the tuner") {
   Piece unknown = Piece::text_of("x"), led = Piece::text_of("x");
   unknown.kind = static_cast<Piece::Kind>(77);
   led.lead = 50;
+  Piece late = Piece::soft_slot(0), late_text = Piece::text_of("x");
+  late.first_layer = late_text.first_layer = 1;
   const std::vector<std::pair<std::string, Change>> cases{
       {"edit: it removed all prompts of the example; expected to leave at least one",
        [](auto& prompts) { prompts.clear(); }},
@@ -266,6 +274,17 @@ TEST_CASE("wrong prompts name the tuner") {
        placing(Piece::special_token("nonsense"))},
       {"edit: it placed a piece of the unknown kind 77", placing(unknown)},
       {"edit: it placed a piece whose lead is 50 bytes in the prompt; expected 0 to 1", placing(led)},
+      {"edit: it placed a piece that enters at layer 1 (Piece::first_layer) as number 4 of Prompt::prepended, after one "
+       "that enters at layer 0; expected late soft slots first",
+       placing(late)},
+      {"edit: it placed a piece that enters at layer 1 (Piece::first_layer) and is no soft slot; expected soft slots only",
+       placing(late_text)},
+      {"edit: it placed a piece that enters at layer 2 (Piece::first_layer) after one that enters at layer 1; expected "
+       "late soft slots all with the same layer",
+       [](auto& prompts) {
+         prompts[0].prepended[0].first_layer = 1;
+         prompts[0].prepended[1].first_layer = 2;
+       }},
       {"edit: it left a prompt with 0 answer slots; expected 1",
        [](auto& prompts) {
          std::erase_if(prompts[0].input, [](const Piece& piece) { return piece.kind == Piece::Kind::answer; });
@@ -322,7 +341,7 @@ TEST_CASE("a tuner's default settings are in their ranges, and the user's pass")
   told.tuner->usual.learning_rate = -1;
   told.fit(); // the user's is used
   CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),
-              "defaults: it returned the learning rate -1.000000; expected a number above 0"));
+              "defaults: it returned the learning rate -1; expected a number above 0"));
   told.tuner->usual.learning_rate = 0.1;
   told.tuner->usual.warmup = NAN;
   CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),

@@ -63,6 +63,9 @@ import json
 assert on["parameters"] == 4 * 48, on
 assert on["dev"]["accuracy"] == json.loads(open("measured.json").readline())["accuracy"]
 PYTHON
+# Other options than the card's are a warning where its state fits them.
+run train --task toy.json --model "$llama" --tuner prompt-tuning --set weight-decay=0.5 --from seeds.card --steps 1 --out decayed.card 2>err >/dev/null
+grep '^cuecard: warning: --from seeds.card: .*other options: weight-decay=0.5 instead of 0; ' err >/dev/null
 expect 2 'trained with the tuner "prompt-tuning"' train --task toy.json --model "$llama" --tuner manual --from seeds.card --out no.card
 expect 3 '^cuecard: seeds.card: .*(doesn|don).t fit' train --task toy.json --model "$llama" --tuner prompt-tuning --set length=5 --from seeds.card --out no.card
 expect 3 'made for' train --task toy.json --model "$models/llama-untied" --tuner prompt-tuning --from seeds.card --out no.card

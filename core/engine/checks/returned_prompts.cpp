@@ -98,13 +98,22 @@ void check_late_slots(const Prompt& prompt, const Backbone& backbone) {
   if (std::ranges::any_of(prompt.input, late) || std::ranges::any_of(prompt.output, late))
     throw Error(
         "it placed a late soft slot (Piece::first_layer) in the text; expected in Prompt::prepended only");
+  int64_t place = 0;
   bool ended = false;
   for (const Piece& piece : prompt.prepended) {
+    ++place;
     ended = ended || piece.first_layer == 0;
     if (piece.first_layer == 0)
       continue;
-    if (ended || piece.kind != Piece::Kind::soft || piece.first_layer != prompt.prepended.front().first_layer)
-      throw Error("late soft slots (Piece::first_layer) must come first, and all with the same layer");
+    const std::string layer = "a piece that enters at layer " + std::to_string(piece.first_layer);
+    if (piece.kind != Piece::Kind::soft)
+      throw Error("it placed " + layer + " (Piece::first_layer) and is no soft slot; expected soft slots only");
+    if (ended)
+      throw Error("it placed " + layer + " (Piece::first_layer) as number " + std::to_string(place) +
+                  " of Prompt::prepended, after one that enters at layer 0; expected late soft slots first");
+    if (const int64_t first = prompt.prepended.front().first_layer; piece.first_layer != first)
+      throw Error("it placed " + layer + " (Piece::first_layer) after one that enters at layer " +
+                  std::to_string(first) + "; expected late soft slots all with the same layer");
     const int64_t layers = input_layers(backbone.shape());
     if (piece.first_layer < 0 || piece.first_layer >= layers)
       throw Error("it placed a soft slot that enters at layer " + std::to_string(piece.first_layer) +

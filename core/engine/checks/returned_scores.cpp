@@ -65,11 +65,10 @@ void check_probabilities(const std::vector<double>& probabilities, int64_t label
                 counted(labels, "label") + "; expected one for each label");
   for (const double probability : probabilities)
     if (!(probability >= -rounding && probability <= 1 + rounding))
-      throw Error("it returned the probability " + std::to_string(probability) +
-                  "; expected a number from 0 to 1");
+      throw Error("it returned the probability " + shortest(probability) + "; expected a number from 0 to 1");
   const double sum = std::accumulate(probabilities.begin(), probabilities.end(), 0.0);
   if (kind == DecisionKind::label && std::abs(sum - 1) > rounding)
-    throw Error("it returned probabilities that sum to " + std::to_string(sum) +
+    throw Error("it returned probabilities that sum to " + shortest(sum) +
                 " for an example of a single-label task; expected 1");
 }
 
@@ -206,7 +205,7 @@ void check_loss(const at::Tensor& loss, const Scores& scores) {
 
 void check_weight(double weight, int64_t labelled) {
   if (!(std::isfinite(weight) && weight >= 0))
-    refuse("the weight", std::to_string(weight), "a finite number of terms, 0 or more");
+    refuse("the weight", shortest(weight), "a finite number of terms, 0 or more");
   if (weight == 0 && labelled > 0)
     refuse("the weight 0", "for a batch with " + counted(labelled, "labelled example"),
            "the number of terms in the mean that `loss` returns");

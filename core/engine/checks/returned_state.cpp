@@ -36,7 +36,7 @@ void check_saved(const std::string& name, const at::Tensor& tensor) {
 }
 
 std::string number(double value) {
-  return std::to_string(value);
+  return shortest(value);
 }
 std::string number(int64_t value) {
   return std::to_string(value);

@@ -79,9 +79,9 @@ void check_update(const LowRankUpdate& update, const LinearLayer& layer, const a
            "a rank of at least 1");
   check_float32("the matrix B of \"" + update.weight + "\"", update.b, {layer.out, update.a.size(0)}, device);
   if (!std::isfinite(update.scale))
-    refuse("the scale of \"" + update.weight + "\"", "as " + std::to_string(update.scale), "a finite number");
+    refuse("the scale of \"" + update.weight + "\"", "as " + shortest(update.scale), "a finite number");
   if (!(update.dropout >= 0 && update.dropout < 1))
-    refuse("the dropout of \"" + update.weight + "\"", "as " + std::to_string(update.dropout),
+    refuse("the dropout of \"" + update.weight + "\"", "as " + shortest(update.dropout),
            "a number from 0 to below 1");
 }
 

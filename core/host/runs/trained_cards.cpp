@@ -7,6 +7,7 @@
 
 #include "engine/train/checkpoint.hpp"
 #include "host/cards_folder.hpp"
+#include "host/crash.hpp"
 #include "host/device.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
@@ -86,6 +87,11 @@ Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vecto
   choice.set = values.pairs("set");
   choice.places = places;
   choice.host = host;
+  if (!host.progress) // the handlers are the program's
+    choice.after_crash =
+        values.given("checkpoint")
+            ? "What was learned since the last checkpoint is lost; the same command continues from it."
+            : "What was learned is lost; with --checkpoint, the same command would have continued.";
   if (values.given("from"))
     choice.from = read_card(values.text("from"));
   std::error_code refused; // reported for the first seed's folder
@@ -249,6 +255,7 @@ TrainedCards train_cards(const Values& values, const TrainingHost& host) {
     if (values.given("seeds"))
       add_seeds(trained.objects.back(), runs);
   }
+  say_after_crash("");
   trained.seeds = runs.seeds;
   trained.dev = runs.dev;
   trained.best_seed = runs.best.seed;

@@ -8,6 +8,7 @@
 
 #include "data/naming_place.hpp"
 #include "engine/train/dev_metric.hpp"
+#include "host/crash.hpp"
 #include "host/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/output/messages.hpp"
@@ -45,6 +46,30 @@ void continue_from(const Card& from, TaskPipeline& pipeline, const Model& model)
   if (!from.verbalizer_state.empty() && here.component == there.component && here.plugin == there.plugin &&
       pipeline.labels == from.labels)
     pipeline.verbalizer->load_state(from.verbalizer_state);
+}
+
+/// "dropout=0.2 instead of 0.1": the tuner's options that differ from the card's.
+std::string changed_options(const Card& from, const std::vector<std::pair<std::string, std::string>>& set,
+                            const registry::Entry& tuner) {
+  const ComponentInfo& component = tuner.component();
+  const auto of_card = registry::as_text(component, from.tuner.options);
+  const auto before = registry::as_text(component, registry::complete(component, of_card));
+  const auto now = registry::as_text(component, registry::complete(component, set));
+  std::string list;
+  for (std::size_t i = 0; i < now.size(); ++i) // both are complete
+    if (now[i].second != before[i].second)
+      list += (list.empty() ? "" : ", ") + now[i].first + "=" + one_line(now[i].second) + " instead of " +
+              one_line(before[i].second);
+  return list;
+}
+
+/// A tuner may check its state against its options, but need not: what it makes of an option may be frozen, and not in the card.
+void report_changed_options(const Card& from, const std::vector<std::pair<std::string, std::string>>& set,
+                            const registry::Entry& tuner, const std::string& place) {
+  if (const std::string changed = changed_options(from, set, tuner); !changed.empty())
+    messages() << "cuecard: warning: --from " << place
+               << ": what the card has learned is trained further with other options: " << changed
+               << "; it may not fit them. Leave out --set to keep the card's.\n";
 }
 
 CardMetric dev_metric(double value, int64_t examples, const TaskPipeline& pipeline, const TaskExamples& of) {
@@ -128,6 +153,8 @@ TrainResult train_all(const Model& model, const registry::Registry& plugins,
       dev_note = "  dev " + percent(dev);
       dev_curve.emplace_back(step, dev);
     }
+    if (*choice.after_crash)
+      say_after_crash(choice.after_crash);
     bar.show(step, steps, "loss " + rounded(loss, 4) + dev_note);
     return host.progress ? host.progress(step, steps, loss, dev) : !Interruptible::requested();
   };
@@ -253,8 +280,11 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
     require_kind_of_labels(tasks[i].file, pipelines[i], tasks[i].examples);
   }
   check_tasks(tasks, pipelines, choice, values);
-  if (choice.from)
+  if (choice.from) {
     naming_place(values.text("from"), [&] { continue_from(*choice.from, pipelines.at(0), model); });
+    if (choice.seed == static_cast<uint64_t>(values.integer("seed")) && choice.host.place.writes())
+      report_changed_options(*choice.from, set, plugins.find(CUECARD_TUNER, choice.tuner), values.text("from"));
+  }
   for (std::size_t i = 0; i < pipelines.size() && choice.host.place.writes(); ++i) // found before training
     check_card_space(choice.places.at(i), card_size(pipelines[i]));
 

@@ -32,6 +32,7 @@ struct RunChoice {
   std::filesystem::path checkpoint;          ///< empty: none
   std::vector<std::filesystem::path> places; ///< where the cards will be written, by task
   std::string title = "train";               ///< of the progress bar
+  const char* after_crash = ""; ///< what the message of a crash adds once a step was done (say_after_crash)
   TrainingHost host = {};
 };
 

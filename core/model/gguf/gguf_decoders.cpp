@@ -82,7 +82,7 @@ void set_rope_scaling(const Metadata& metadata, const std::string& architecture,
   if (kind != "yarn")
     return;
   if (const double scale = metadata.number_if(key + "attn_factor").value_or(1); scale != 1)
-    metadata.fail(key + "attn_factor", "is " + std::to_string(scale) + "; with yarn only 1 is supported");
+    metadata.fail(key + "attn_factor", "is " + shortest(scale) + "; with yarn only 1 is supported");
   set_rope("original_max_position_embeddings", metadata.integer(key + "original_context_length"), into);
   if (const auto fast = metadata.number_if(key + "yarn_beta_fast"))
     set_rope("beta_fast", *fast, into);

@@ -29,7 +29,8 @@ enum class PrefixSite {
 };
 
 /// Trained keys and values that precede every layer's own (Li & Liang 2021, section 4; Liu et al. 2022, "P-Tuning v2"). Keys are
-/// used as they are: a rotary model does not rotate them.
+/// used as they are: a rotary model does not rotate them. A prefix has keys and values of all layers of its site; what is to enter at a
+/// later layer only is a late soft token (Piece::first_layer).
 struct Prefix {
   PrefixSite site = PrefixSite::self;
   at::Tensor key, value; ///< [layers, P, kv_heads, head_dim] of that site, float32; P is at least 1

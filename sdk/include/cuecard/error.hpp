@@ -3,6 +3,7 @@
 /// The text never carries a stack trace.
 #pragma once
 
+#include <charconv>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -72,5 +73,11 @@ CUECARD_API std::string nearest(std::string_view word, const std::vector<std::st
 
 /// ` Did you mean "x"?`, or "" when nothing is near: the end of every message about an unknown name.
 CUECARD_API std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+/// `value` in a message: the shortest text that is read as the same number, such as "0.05" or "1e-05".
+inline std::string shortest(double value) {
+  char buffer[40];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+}
 
 } // namespace cuecard

@@ -58,7 +58,8 @@ struct FitReport {
   /// Why training ended before its last step, in one sentence; empty if it did not. The tuner then holds the best state found so
   /// far, or the last finite one if none was evaluated.
   std::string failure;
-  std::vector<float> losses; ///< mean training loss of each step; may be empty
+  /// The mean training loss of each of the `steps` steps, those before a resume included (a checkpoint has to keep them), or empty.
+  std::vector<float> losses;
   /// The settings that were used, by option name, as the card records them. A search records only those that it uses.
   Options settings;
   /// The result is entirely in the template (trigger tokens, text) and the label words: the card is a plain prompt, and needs no

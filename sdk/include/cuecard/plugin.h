@@ -58,7 +58,8 @@ enum cuecard_component_kind {
   CUECARD_TUNER = 4
 };
 
-/** What a component trains, in other words what its card holds. */
+/** What a component trains, in other words what its card holds, whether by gradients or by a search: a tuner that searches for a soft
+ * prompt trains tensors. Trained tensors, except a tuner's own weights of the model, are those that `parameters` lists. */
 enum cuecard_trains {
   CUECARD_TRAINS_NOTHING = 0,
   CUECARD_TRAINS_TOKENS = 1,

@@ -37,7 +37,8 @@ struct Piece {
   int32_t lead = 0;
   /// For `soft`: the first layer that sees this token (Liu et al. 2022, "Late Prompt Tuning", and its published code), counted from 0 and
   /// below the model's number of layers; 0: it is part of the input. Late soft tokens must come first in Prompt::prepended, all with the
-  /// same layer, and take up no positions.
+  /// same layer, and take up no positions: each has the position of the token after them, which is 0 unless a prefix counts as positions
+  /// (Prefix::positions), also for rotary positions.
   int64_t first_layer = 0;
 
   /// Text of the template. Special tokens that it spells out become those tokens.

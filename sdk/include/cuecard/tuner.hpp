@@ -45,7 +45,10 @@ struct Problem {
   const Backbone& backbone;
   const Vocabulary& vocabulary;
   std::vector<Task> tasks;
-  uint64_t seed = 0; ///< of the run
+  /// Of the run: of `--seed` in training, also in training that continues a card (`--from`), and of the card afterwards. Draw initial values
+  /// of what is trained from it. What stays frozen must be the same wherever the card is used: draw that from an option, which the card
+  /// records, or store it in `state`.
+  uint64_t seed = 0;
   /// Contents of the files named by options of type CUECARD_FILE, by option, and the tuner states of the cards named by options
   /// of type CUECARD_CARD.
   std::map<std::string, std::string> files = {};
@@ -81,7 +84,8 @@ public:
   /// ConditionArgs::inputs, on the backbone's device. Undefined where it asks for none.
   virtual at::Tensor input_features(int64_t task, const Batch& batch) = 0;
   /// Forward pass under `conditioning` and the verbalizer's mean loss: a differentiable floating-point scalar on the backbone's
-  /// device. `batch` is one of `training_batches` or Ranks::rank_batches for this task.
+  /// device. `batch` is one of `training_batches` or Ranks::rank_batches for this task. The loss of a step of several batches is their
+  /// mean, each weighted by Verbalizer::weight. Without gradients under at::NoGradGuard.
   virtual at::Tensor loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                           const Pass& pass) = 0;
 
@@ -115,6 +119,10 @@ E* find_extension(Engine& engine) {
 /// The features of each input that `condition` needs: a pooled vector from the frozen model. The soft prompts of such a tuner may
 /// depend on the input (Wu et al. 2022, "IDPG"; Liu et al. 2022, "Late Prompt Tuning"; Choi et al. 2023, "SMoP"), so its tokens are
 /// cached per input only.
+///
+/// The tokens of the example's fields are all tokens of the prompt's input with at least one byte of a field of the template, its leading
+/// space included: a space that is a token of its own counts, and so does a token that a field shares with the text beside it. Soft tokens
+/// and demonstrations do not count. Where there is no such token the vector is 0.
 struct InputFeatures {
   enum class Kind {
     none,
@@ -178,15 +186,18 @@ public:
   /// batches with other cards: prefer Conditioning::low_rank.
   virtual TensorMap replaced_weights() const { return {}; }
 
-  /// The tensors trained by gradients: float32 leaves with requires_grad on the backbone's device, each listed once. Called after
-  /// `prepare`, `load_state` or `adopt`, possibly several times: the list and its tensors must stay the same objects, until one of
-  /// these functions is called again. Empty (the default): none.
+  /// The tensors that training changes, whether by gradients or in a `fit` of its own that searches without them: float32 leaves with
+  /// requires_grad on the backbone's device, each listed once. Called after `prepare`, `load_state` or `adopt`, possibly several times: the
+  /// list and its tensors must stay the same objects, until one of these functions is called again. Empty (the default): none, which is
+  /// an error in training if the component declares CUECARD_TRAINS_TENSORS and the verbalizers train no tensors.
   virtual std::vector<ParameterGroup> parameters() { return {}; }
 
   /// `request` with its empty fields set to this method's defaults.
   virtual FitRequest defaults(const FitRequest& request) const { return request; }
 
-  /// Trains. The default is the SDK's gradient loop over `parameters()` of the tuner and the verbalizers; searches override it.
+  /// Trains. The default is the SDK's gradient loop over `parameters()` of the tuner and the verbalizers; searches override it. One
+  /// that needs no gradients calls Engine::loss under at::NoGradGuard, changes its tensors in place, and may wait for the losses that it
+  /// compares.
   /// On return the tuner holds the best state found. If it throws, the host keeps what `state` returned at the best evaluation that was
   /// reported: one by Engine::evaluate_dev, after which Engine::progress was called with its value, before `fit` threw. Nothing else is
   /// kept, and nothing in a run with a checkpoint, which can be resumed, or of several ranks.

@@ -49,7 +49,7 @@ double number_anywhere(const Configuration& c, const std::string& layers, const 
 
 void check_positive(const Configuration& c, const std::string& key, double value) {
   if (!(value > 0) || !std::isfinite(value))
-    throw DataError(c.origin() + ": " + key + " is " + std::to_string(value) + "; expected a positive number.");
+    throw DataError(c.origin() + ": " + key + " is " + shortest(value) + "; expected a positive number.");
 }
 
 double positive(const Configuration& c, const std::string& layers, const std::string& key) {

@@ -125,8 +125,7 @@ void MultiLabel::save(ComponentState& state) const {
 void MultiLabel::load(const ComponentState& state, const std::string& verbalizer) {
   const double threshold = require_tensor(state, "threshold", {1}, verbalizer).item<double>();
   if (!(threshold >= 0 && threshold <= 1))
-    throw DataError("the card's threshold of the verbalizer \"" + verbalizer + "\" is " +
-                    std::to_string(threshold) +
+    throw DataError("the card's threshold of the verbalizer \"" + verbalizer + "\" is " + shortest(threshold) +
                     ", and must be between 0 and 1; use the card as it was written");
   threshold_ = threshold;
 }

@@ -14,6 +14,7 @@
 
 #include "wrong_backbone.hpp"
 #include "wrong_pairs.hpp"
+#include "wrong_search.hpp"
 #include "wrong_template.hpp"
 #include "wrong_tuner.hpp"
 #include "wrong_verbalizer.hpp"
@@ -33,6 +34,8 @@ constexpr cuecard_option_v1 template_options[] = {
 
 constexpr cuecard_component_v1 components[] = {
     cuecard::tuner<wrong::Tuner>("wrong", "A soft prompt.", CUECARD_TRAINS_TENSORS, tuner_options),
+    cuecard::tuner<wrong::Search>("wrong-search", "A soft prompt, found without gradients.",
+                                  CUECARD_TRAINS_TENSORS, tuner_options),
     cuecard::verbalizer<wrong::Verbalizer>("wrong", "Mean logits of label words.", CUECARD_TRAINS_NOTHING),
     cuecard::prompt_template<wrong::Template>("wrong", "The SDK's template.", template_options),
     cuecard::backbone<wrong::Backbone>("wrong", "A small decoder.", "wrong"),

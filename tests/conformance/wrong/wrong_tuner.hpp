@@ -82,6 +82,8 @@ public:
       conditioning.embeddings = 2 * prompt_.detach() - prompt_;
     if (has("counts-steps") && args.pass.training)
       conditioning.embeddings = prompt_ * (1 + 0.01 * static_cast<double>(++conditioned_));
+    if (has("crashes-in-a-step") && args.pass.training && ++conditioned_ == 3)
+      *reinterpret_cast<volatile int*>(length_) = 1;
     if (has("reads-a-value"))
       (void)prompt_.sum().item<float>();
     if (has("stays-on-the-cpu") && args.pass.training)

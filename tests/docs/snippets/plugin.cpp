@@ -1,4 +1,5 @@
 // Each snippet in its context.
+#include <cuecard/extensions/guarded_tuner.hpp>
 #include <cuecard/extensions/token_search.hpp>
 #include <cuecard/parts/template/grammar_template.hpp>
 #include <cuecard/parts/template/grammar_template_options.hpp>
@@ -33,6 +34,11 @@ class Late : public MyTuner {
   int64_t layer_ = 1;
 };
 
+class WithoutGradients : public MyTuner {
+  using MyTuner::MyTuner;
+  // PIECE: double loss_at(cuecard::Engine& engine, int64_t step) {
+};
+
 [[maybe_unused]] void search_once(cuecard::Engine& engine, const cuecard::Batch& batch,
                                   const cuecard::Conditioning& conditioning) {
   const int64_t task = 0;
@@ -56,6 +62,7 @@ constexpr cuecard_component_v1 components[] = {
 [[maybe_unused]] constexpr cuecard_component_v1 compiled_only[] = {
     cuecard::tuner<InputDependent>("input-dependent", "", CUECARD_TRAINS_TENSORS, options),
     cuecard::tuner<LowRank>("low-rank", "", CUECARD_TRAINS_TENSORS, options),
+    cuecard::tuner<WithoutGradients>("without-gradients", "", CUECARD_TRAINS_TENSORS, options),
     cuecard::tuner<Late>("late", "", CUECARD_TRAINS_TENSORS, options),
 };
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
@@ -84,7 +85,11 @@ std::string gradients(const Subject& subject) {
     Tuner& tuner = *pipeline.tuner;
     Verbalizer& verbalizer = *pipeline.verbalizer;
     std::vector<at::Tensor> reached;
+    bool any_gradients = false;
     const auto look = [&](const at::Tensor& loss) {
+      if (!at::GradMode::is_enabled())
+        return;
+      any_gradients = true;
       require(loss.requires_grad(), "the loss depends on nothing that is trained.");
       for (const at::Tensor& leaf : leaves_of(loss)) {
         require(contains(tuner.parameters(), leaf) || contains(verbalizer.parameters(), leaf),
@@ -94,8 +99,10 @@ std::string gradients(const Subject& subject) {
       }
     };
     const std::shared_ptr<Tuner> own = pipeline.tuner;
-    pipeline.tuner = observed_tuner(own, Observer{look, {}});
+    pipeline.tuner = observed_tuner(own, Observer{look, {}, {}});
     trained(model, pipeline, rows, short_training(2, rows_of_task), subject.seed);
+    if (!any_gradients)
+      throw NotApplicable("its `fit` computes no loss with gradients.");
     const bool weights = subject.info().trains == CUECARD_TRAINS_WEIGHTS; // of which some may not be used
     require(!own->parameters().empty(), "`parameters` is empty, and it declares to train tensors.");
     for (const ParameterGroup& group : own->parameters())
@@ -197,20 +204,42 @@ std::string card(const Subject& subject) {
   });
 }
 
-/// The losses of a few steps. `watch` is switched on at the first batch and off before the last step.
-std::vector<float> losses_on(const Subject& subject, const Model& model, const std::vector<Example>& rows,
-                             const std::function<void(bool)>& watch = {}) {
+struct FewSteps {
+  std::vector<float> losses;
+  bool gradients = false; ///< some loss was computed with gradients
+};
+
+/// What is watched from the first batch on until the last step.
+enum class Watched {
+  nothing,
+  steps, ///< everything
+  calls, ///< the engine's functions and `condition`: a search reads the losses that it compares
+};
+
+FewSteps few_steps(const Subject& subject, const Model& model, const std::vector<Example>& rows,
+                   Watched watched = Watched::nothing, const std::function<void(bool)>& watch = {}) {
   constexpr int64_t steps = 4;
+  FewSteps found;
+  Observer observer;
+  observer.loss = [&](const at::Tensor&) { found.gradients = found.gradients || at::GradMode::is_enabled(); };
+  bool watching = false;
+  if (watched != Watched::nothing)
+    observer.step = [&](int64_t step) {
+      if (step == 0 || step == steps - 1)
+        watching = step == 0;
+      watch(watching && watched == Watched::steps);
+    };
+  if (watched == Watched::calls)
+    observer.work = [&](bool begins) { watch(watching && begins); };
   TaskPipeline pipeline = planted_pipeline(subject, model, planted_with(subject), rows);
-  const auto at_step = [&](int64_t step) {
-    if (watch && (step == 0 || step == steps - 1))
-      watch(step == 0);
-  };
-  pipeline.tuner = observed_tuner(pipeline.tuner, Observer{{}, at_step});
-  std::vector<float> losses =
-      trained(model, pipeline, rows, short_training(steps, 4), subject.seed).report.losses;
+  const std::shared_ptr<Tuner> own = pipeline.tuner;
+  pipeline.tuner = observed_tuner(own, observer);
+  found.losses = trained(model, pipeline, rows, short_training(steps, 4), subject.seed).report.losses;
+  if (watched != Watched::nothing)
+    watch(false);
+  pipeline.tuner = own;
   predictions(model, pipeline, rows);
-  return losses;
+  return found;
 }
 
 std::string device(const Subject& subject) {
@@ -219,11 +248,13 @@ std::string device(const Subject& subject) {
   const MirrorDevice mirror;
   return for_each_model(subject, [&](const Model& model, const Family& family) {
     const std::vector<Example> rows = planted_rows(rows_of_task, subject.seed);
-    const std::vector<float> here = losses_on(subject, model, rows);
+    const auto [here, gradients] = few_steps(subject, model, rows);
     const Model other =
         Model::load(subject.folder / family.name, subject.plugins, {mirror.device(), at::kFloat});
-    const std::vector<float> there = losses_on(subject, other, rows, [&](bool on) { mirror.watch(on); });
-    mirror.watch(false);
+    const std::vector<float> there =
+        few_steps(subject, other, rows, gradients ? Watched::steps : Watched::calls, [&](bool on) {
+          mirror.watch(on);
+        }).losses;
     require(here.size() == there.size(), "another number of steps on the mirror device.");
     for (std::size_t i = 0; i < here.size(); ++i)
       require(std::abs(here[i] - there[i]) < 1e-3f,
@@ -285,7 +316,7 @@ std::vector<Case> tuner_cases() {
       {"tuner-card", CUECARD_TUNER, "a card gives the same scores, bit for bit, after saving and reading it",
        &card},
       {"tuner-device", CUECARD_TUNER,
-       "it trains on another device: nothing mixes devices, no step waits for the device, and the losses are the same",
+       "it trains on another device: nothing mixes devices, no step with gradients waits for the device, nor does `condition`, and the losses are the same",
        &device},
       {"tuner-dtype", CUECARD_TUNER, "beside a model in bfloat16 it trains in float32", &tuner_dtype},
       {"tuner-memory", CUECARD_TUNER, "training and predicting again and again keeps no tensor and no gradient",

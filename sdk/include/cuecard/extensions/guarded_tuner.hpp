@@ -1,5 +1,5 @@
-/// The tuner as the host calls it: exceptions and return values of its functions are checked, and errors name the function. The
-/// SDK's gradient loop uses it, so that a failure in `condition` is reported as a failure of `condition`, not of `fit`.
+/// The tuner as the host calls it: exceptions and return values of its functions are checked, and errors name the function. A `fit` of
+/// one's own should call `condition` and `parameters` through it. The SDK's gradient loop uses it, so that a failure in `condition` is reported as a failure of `condition`, not of `fit`.
 ///
 ///     GuardedTuner* guarded = find_extension<GuardedTuner>(engine);
 ///     Tuner& self = guarded ? guarded->tuner() : *this;

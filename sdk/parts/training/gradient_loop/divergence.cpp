@@ -56,8 +56,7 @@ void throw_not_finite(const Tuner& tuner, Engine& engine, const std::vector<at::
         what +
         ": the model's weights, the initial values of the parameters, or what the backbone, the tuner or the verbalizer computes "
         "contain NaN or numbers too large for their type; fetch the model again, or use --dtype float32.");
-  const std::string rate =
-      "lower the learning rate (it was " + std::to_string(engine.settings().learning_rate) + ")";
+  const std::string rate = "lower the learning rate (it was " + shortest(engine.settings().learning_rate) + ")";
   if (finite)
     throw DataError(
         what +

@@ -268,7 +268,7 @@ FitReport Tuner::fit(Engine& engine) {
       if (evaluates && !all_finite(run.trained()))
         throw DataError("the trained parameters hold NaN or infinite values after step " +
                         std::to_string(run.step) + "; lower the learning rate (it was " +
-                        std::to_string(settings.learning_rate) + ").");
+                        shortest(settings.learning_rate) + ").");
       same_everywhere = !ranks;
       const double dev = evaluates ? mean_dev_metric(engine) : NAN;
       if (evaluates)
