@@ -181,6 +181,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
   if (!card.template_state.texts.empty())
     document["template"]["texts"] = card.template_state.texts;
   document["verbalizer"]["label_words"] = card.label_words;
+  if (!card.verbalizer_failure.empty())
+    document["verbalizer"]["fit_failure"] = card.verbalizer_failure;
   document["verbalizer"]["texts"] = card.verbalizer_state.texts;
   document["tuner"]["texts"] = card.tuner_state.texts;
   if (card.multi_label)
@@ -221,6 +223,8 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   CardFields verbalizer_fields = fields.object("verbalizer");
   card.verbalizer = read_component(verbalizer_fields);
   card.label_words = verbalizer_fields.lists_of_texts("label_words");
+  if (verbalizer_fields.has("fit_failure"))
+    card.verbalizer_failure = verbalizer_fields.text("fit_failure");
   card.verbalizer_state.texts = verbalizer_fields.named_texts("texts");
   verbalizer_fields.done();
   CardFields tuner_fields = fields.object("tuner");

@@ -267,6 +267,12 @@ TEST_SUITE("handshake") {
         failure("throwing-constructor") ==
         "plugin \"good\", component \"throwing-constructor\", its constructor: it threw an object that is not a "
         "std::exception; update or remove this plugin, and report this to its author.");
+    CHECK(failure("logic-error") ==
+          "plugin \"good\", component \"logic-error\", create: boom; update or remove this plugin, and report "
+          "this to its author.");
+    CHECK_THROWS_WITH_AS(
+        registry::create(registry.find(CUECARD_TUNER, "silent-usage"), nullptr),
+        "the component \"silent-usage\" of the plugin \"good\" failed without an error message.", UsageError);
     CHECK(failure("long-winded").size() < 700);
   }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <cuecard/error.hpp>
 #include <cuecard/tuner.hpp>
 
 #include "engine/counters.hpp"
@@ -63,7 +64,11 @@ struct TrainResult {
   KeptStates
       kept; ///< for a card, should `fit`, or `state` after it, fail; none with a checkpoint, from which the run resumes
   bool fit_failed = false; ///< the cards hold the kept states
-  bool resumable = false;  ///< a checkpoint of this run was written, here or before
+  /// Why the verbalizers could not be fitted after training; "" if they were.
+  std::string verbalizer_failure;
+  /// What `report.failure` is about: `plugin`, or `data` for all others.
+  Error::Kind failure_kind = Error::Kind::data;
+  bool resumable = false; ///< a checkpoint of this run was written, here or before
 };
 
 /// The card of task `task`. If `fit` or a component's `state` failed, the card holds the kept states instead, and the result's failure

@@ -256,10 +256,11 @@ TrainedCards train_cards(const Values& values, const TrainingHost& host) {
   const bool failed = runs.failed != 0 || !runs.best.result.report.failure.empty();
   if (values.given("checkpoint") && !trained.cancelled && !failed && !elsewhere && host.place.writes())
     remove_checkpoints(values);
-  trained.exit_code = trained.cancelled     ? exit_interrupted
-                      : runs.failed != 0    ? runs.failed
-                      : failed || elsewhere ? exit_data
-                                            : 0;
+  trained.exit_code = trained.cancelled  ? exit_interrupted
+                      : runs.failed != 0 ? runs.failed
+                      : failed           ? exit_code_of(runs.best.result.failure_kind)
+                      : elsewhere        ? exit_data
+                                         : 0;
   return trained;
 }
 

@@ -52,6 +52,8 @@ Json as_json(const Card& card, const std::string& path) {
     data = json_of_layout(*card.columns);
     data["label_values"] = card.label_values;
   }
+  Json verbalizer = component_json(card.verbalizer);
+  verbalizer["fit_failure"] = card.verbalizer_failure.empty() ? Json() : Json(card.verbalizer_failure);
   return {{"card", card.name},
           {"path", path},
           {"created_by", card.created_by},
@@ -62,7 +64,7 @@ Json as_json(const Card& card, const std::string& path) {
             {"weights_sha256", card.backbone.weights_sha256},
             {"tokenizer_sha256", card.backbone.tokenizer_sha256}}},
           {"template", tmpl},
-          {"verbalizer", component_json(card.verbalizer)},
+          {"verbalizer", verbalizer},
           {"tuner", component_json(card.tuner)},
           {"labels", card.labels},
           {"label_words", card.label_words},
@@ -203,6 +205,8 @@ void print(const Json& card) {
   line("text", card["template"]["source"]);
   component("template");
   component("verbalizer");
+  if (const Json& failure = card["verbalizer"]["fit_failure"]; !failure.is_null())
+    line("", "not fitted after training: " + failure.get<std::string>());
   component("tuner");
   std::string labels;
   for (const Json& label : card["labels"])
