@@ -44,6 +44,14 @@ inline Sequence sequence_at(std::string_view text, std::size_t at) {
   return {length, true};
 }
 
+/// The offset of the first byte that is not part of a character; the size of a valid text.
+inline std::size_t valid_utf8_size(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size() && sequence_at(text, at).valid)
+    at += sequence_at(text, at).size;
+  return at;
+}
+
 /// Replaces each maximal ill-formed subpart by U+FFFD (Unicode 15, section 3.9, "substitution of maximal
 /// subparts") and returns the number of replacements.
 inline int64_t replace_invalid_utf8(std::string& text) {

@@ -141,7 +141,8 @@ void read_data(CardFields& fields, const std::string& origin, Card& card) {
     card.label_values = data.lists_of_texts("label_values");
   if (!card.label_values.empty() && card.label_values.size() != card.labels.size())
     throw DataError(origin + ": \"data.label_values\" has values for " +
-                    std::to_string(card.label_values.size()) + " labels; expected " +
+                    std::to_string(card.label_values.size()) +
+                    (card.label_values.size() == 1 ? " label; expected " : " labels; expected ") +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
 }
 
@@ -234,7 +235,8 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   card.labels = fields.names("labels");
   if (!card.label_words.empty() && card.label_words.size() != card.labels.size())
     throw DataError(origin + ": \"verbalizer.label_words\" has words for " +
-                    std::to_string(card.label_words.size()) + " labels; expected " +
+                    std::to_string(card.label_words.size()) +
+                    (card.label_words.size() == 1 ? " label; expected " : " labels; expected ") +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
   if (document.contains("multi_label"))
     card.multi_label = fields.flag("multi_label");

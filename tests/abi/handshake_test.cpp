@@ -15,6 +15,7 @@
 
 #include "calls.hpp"
 #include "installation.hpp"
+#include "registry/library.hpp"
 #include "registry/report.hpp"
 
 using namespace cuecard;
@@ -183,6 +184,9 @@ TEST_SUITE("handshake") {
     CHECK(outcome.text.find("there is no tuner \"counting\"") != std::string::npos);
     CHECK(outcome.text.find("One plugin could not be read: ") != std::string::npos);
     CHECK(outcome.text.find("good.so has no sidecar good.json") != std::string::npos);
+    const auto registry = bare.scan();
+    CHECK_THROWS_WITH_AS(registry::Library::open(*registry.plugins().at(0)),
+                         doctest::Contains("good.so has no sidecar good.json"), PluginError);
   }
 
   TEST_CASE("an id used twice in a folder, and a component of two plugins") {

@@ -153,8 +153,8 @@ TEST_CASE("scores of continuations are log-probabilities of their tokens after t
       CHECK(scored.log_prob == doctest::Approx(expected).epsilon(1e-4));
     }
   }
-  CHECK_THROWS_WITH_AS(model.score(rows, {{" good"}}), doctest::Contains("1 lists of continuations"),
-                       api::Error);
+  CHECK_THROWS_WITH_AS(model.score(rows, {{" good"}}),
+                       doctest::Contains("1 list of continuations is given for"), api::Error);
   CHECK_THROWS_WITH_AS(api::Model(std::string(CUECARD_SOURCE_DIR) + "/tests/golden/models/bert-mlm", options())
                            .score({{"x"}}, {{" good"}}),
                        doctest::Contains("gives no probability to a continuation"), api::Error);

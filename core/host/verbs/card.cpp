@@ -184,8 +184,8 @@ std::string origin_text(const Json& card) {
            (base.empty() ? "" : ", base model " + base);
   }
   return training["steps"].dump() + (training["steps"] == 1 ? " step" : " steps") + " on " +
-         training["examples"].dump() + " examples in " + rounded(training["seconds"].get<double>(), 1) +
-         " s, seed " + card["seed"].dump();
+         training["examples"].dump() + (training["examples"] == 1 ? " example in " : " examples in ") +
+         rounded(training["seconds"].get<double>(), 1) + " s, seed " + card["seed"].dump();
 }
 
 void print(const Json& card) {
@@ -220,7 +220,9 @@ void print(const Json& card) {
   line(card["training"]["settings"].contains("imported-from") ? "imported" : "trained", origin_text(card));
   for (const Json& metric : card["metrics"])
     line(metric["name"], (metric["value"].is_null() ? "unknown" : percent(metric["value"].get<double>())) +
-                             " on " + metric["n"].dump() + " examples of " + metric["file"].get<std::string>());
+                             " on " + metric["n"].dump() +
+                             (metric["n"] == 1 ? " example of " : " examples of ") +
+                             metric["file"].get<std::string>());
 }
 
 } // namespace

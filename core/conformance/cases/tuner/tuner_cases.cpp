@@ -122,7 +122,8 @@ std::string learns(const Subject& subject) {
     // All examples in each step, so that every step has the same loss function.
     const std::vector<float> losses =
         trained(model, pipeline, rows, short_training(steps, rows_of_task), subject.seed).report.losses;
-    require(std::ssize(losses) == steps, "its report has " + std::to_string(losses.size()) + " losses for " +
+    require(std::ssize(losses) == steps, "its report has " + std::to_string(losses.size()) +
+                                             (losses.size() == 1 ? " loss for " : " losses for ") +
                                              std::to_string(steps) + " steps.");
     for (const float loss : losses)
       require(std::isfinite(loss), "the loss is not finite.");
