@@ -301,7 +301,7 @@ TEST_CASE("answers and requests outlive their model; what does not exist is NULL
   cuecard_answers_free(answers);
 }
 
-TEST_CASE("models are opened and closed while their threads are asked") {
+TEST_CASE("models are opened and closed while their threads are in use") {
   const CardFolder cards;
   for (int cycle = 0; cycle < 20; ++cycle) {
     api::Model model(model_folder, options());

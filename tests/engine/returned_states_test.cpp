@@ -39,7 +39,7 @@ TEST_CASE("a state that no card can hold is found without writing one, and befor
   }
 }
 
-TEST_CASE("a card holds the state of the best evaluation at which it could be had") {
+TEST_CASE("a card holds the state of the best evaluation at which it could be read") {
   Told told;
   bool closed = false;
   told.tuner->stated = [&]() -> ComponentState {

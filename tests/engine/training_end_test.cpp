@@ -117,7 +117,7 @@ void change_loss(TaskPipeline& pipeline, int64_t from, const ChangedLoss::Change
 
 } // namespace
 
-TEST_CASE("what was learned before training fails is kept, with and without a development set") {
+TEST_CASE("the state before training fails is kept, with and without a development set") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(32, 31), dev = word_examples(8, 32);
   const auto not_finite = [](const at::Tensor& loss) { return loss * std::nan(""); };
@@ -239,7 +239,7 @@ public:
   }
 
   double fitted = 0;
-  bool gone = false; ///< the state can't be had
+  bool gone = false; ///< `state` fails
 
 private:
   std::shared_ptr<Verbalizer> other_;
@@ -247,7 +247,7 @@ private:
 
 } // namespace
 
-TEST_CASE("what was learned is kept when the verbalizer can't be fitted after training") {
+TEST_CASE("the trained state is kept when the verbalizer can't be fitted after training") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(32, 31);
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
@@ -276,7 +276,7 @@ TEST_CASE("a verbalizer's plugin that fails after training is what the failure i
   CHECK(trained_card(pipeline, model, 0, result).verbalizer_failure.starts_with("plugin \"shop\""));
 }
 
-TEST_CASE("what was learned is kept when the verbalizer's state can't be had after training") {
+TEST_CASE("the trained state is kept when the verbalizer's state can't be read after training") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(32, 31);
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");

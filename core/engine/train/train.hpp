@@ -47,7 +47,7 @@ struct Checkpointing {
   std::function<void(const std::string&)> on_remark = {}; ///< receives RunLock::remark, if there is one
 };
 
-/// Copies of the components' states at an evaluation, on the CPU: the best one at which all of them could be had.
+/// Copies of the components' states at an evaluation, on the CPU: the best one at which all of them could be read.
 struct KeptStates {
   int64_t step = 0;
   double dev = std::nan("");          ///< mean metric over tasks; NaN: there is no development set

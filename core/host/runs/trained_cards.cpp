@@ -233,8 +233,8 @@ TrainedCards train_cards(const Values& values, const TrainingHost& host) {
   trained.place = values.text("out");
   std::optional<Interruptible> work;
   if (!host.progress)
-    work.emplace(values.given("checkpoint") ? "what was learned since the last checkpoint"
-                                            : "what was learned (--checkpoint would keep it)");
+    work.emplace(values.given("checkpoint") ? "the training since the last checkpoint"
+                                            : "the training so far (--checkpoint would keep it)");
   const Runs runs = run_seeds(model, plugins, tasks, places, values, host);
   bool elsewhere = false;
   for (std::size_t i = 0; i < tasks.size(); ++i) {

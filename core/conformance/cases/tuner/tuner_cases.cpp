@@ -112,7 +112,7 @@ std::string gradients(const Subject& subject) {
   });
 }
 
-std::string learns(const Subject& subject) {
+std::string trains(const Subject& subject) {
   if (!trains_by_gradient(subject))
     throw NotApplicable("it declares to train no tensors.");
   constexpr int64_t steps = 40, part = 10;
@@ -279,7 +279,7 @@ std::vector<Case> tuner_cases() {
        &backbone_unchanged},
       {"tuner-gradients", CUECARD_TUNER, "the declared parameters get gradients, and nothing else does",
        &gradients},
-      {"tuner-learns", CUECARD_TUNER, "the loss of the planted task falls", &learns},
+      {"tuner-trains", CUECARD_TUNER, "the loss of the planted task falls", &trains},
       {"tuner-seed", CUECARD_TUNER, "one seed trains the same bits twice", &seed},
       {"tuner-resume", CUECARD_TUNER,
        "a run that was killed and resumed ends with the bits of one that was not", &resume},
