@@ -11,15 +11,22 @@
 #include <cuecard/error.hpp>
 #include <cuecard/plugin.h>
 
+#include "utf8.hpp"
+
 namespace cuecard::registry {
 
-/// An exception's text as one line: drops the stack trace and the line breaks that LibTorch adds. At most 600
+/// An exception's text as one line of UTF-8: drops the stack trace and the line breaks that LibTorch adds. At most 600
 /// bytes.
 inline std::string sentence_of(std::string_view text) {
   for (const std::string_view tail : {"\nException raised from", "\nC++ CapturedTraceback", "\nframe #0"})
     text = text.substr(0, text.find(tail));
-  std::string sentence;
-  for (const char c : text.substr(0, 600)) {
+  constexpr std::size_t longest = 600;
+  std::string sentence, valid(text);
+  replace_invalid_utf8(valid);
+  std::size_t end = 0; // whole characters
+  while (end < valid.size() && end + sequence_at(valid, end).size <= longest)
+    end += sequence_at(valid, end).size;
+  for (const char c : std::string_view(valid).substr(0, end)) {
     const bool blank = static_cast<unsigned char>(c) <= 0x20;
     if (!blank)
       sentence += c;
@@ -77,13 +84,19 @@ inline std::string text_without_names(const PluginError& error) {
   return text.starts_with(names) ? text.substr(names.size()) : text;
 }
 
+constexpr const char* no_message = "failed without an error message";
+
+/// The text of an error, or that it has none.
+inline std::string message_of(std::string_view text) {
+  const bool empty = text.find_first_not_of(" .\t\r\n") == std::string_view::npos;
+  return empty ? no_message : std::string(text);
+}
+
 /// The text of an unexpected exception from a plugin or LibTorch, with what to do about it.
 inline std::string accident_of(std::string_view text) {
-  std::string sentence = sentence_of(text);
+  std::string sentence = sentence_of(message_of(text));
   while (!sentence.empty() && (sentence.back() == '.' || sentence.back() == ' '))
     sentence.pop_back();
-  if (sentence.empty())
-    sentence = "it failed without an error message";
   if (sentence.find("memory") != std::string::npos) // of the device or the machine: not the plugin's fault
     return sentence + "; use smaller batches, or a smaller model.";
   return sentence + "; update or remove this plugin, and report this to its author.";
@@ -96,6 +109,16 @@ inline std::string naming_component(uint32_t kind, std::string_view plugin, std:
     return text;
   return (kind == CUECARD_TUNER ? "tuner \"" : "verbalizer \"") + std::string(component) +
          "\" of the plugin \"" + std::string(plugin) + "\": " + text;
+}
+
+/// The text of a plugin's error about the user's input; without one, who failed.
+inline std::string worded(std::string_view text, std::string_view plugin, std::string_view component) {
+  std::string message = message_of(text);
+  replace_invalid_utf8(message);
+  if (message != no_message)
+    return message;
+  return "the component \"" + std::string(component) + "\" of the plugin \"" + std::string(plugin) + "\" " +
+         no_message + ".";
 }
 
 /// Returns what `call` returns. An exception is rethrown as a new object created here, so that no object whose
@@ -112,9 +135,9 @@ auto guarded(std::string_view plugin, std::string_view component, std::string_vi
   try {
     return std::forward<Call>(call)();
   } catch (const UsageError& error) {
-    throw UsageError(error.what());
+    throw UsageError(worded(error.what(), plugin, component));
   } catch (const DataError& error) {
-    throw DataError(error.what());
+    throw DataError(worded(error.what(), plugin, component));
   } catch (const Cancelled&) {
     if (entered.stopped())
       throw Cancelled();
@@ -124,8 +147,7 @@ auto guarded(std::string_view plugin, std::string_view component, std::string_vi
   } catch (const PluginError& error) {
     throw failure(sentence_of(text_without_names(error)));
   } catch (const Error& error) {
-    const std::string sentence = sentence_of(error.what());
-    throw failure(sentence.empty() ? accident_of("") : sentence);
+    throw failure(sentence_of(message_of(error.what())));
   } catch (const std::bad_alloc&) {
     throw failure(accident_of("there is not enough memory"));
   } catch (const std::exception& error) {

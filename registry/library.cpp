@@ -120,6 +120,8 @@ std::shared_ptr<const Library> Library::open(const Plugin& plugin) {
   const std::lock_guard lock(mutex);
   std::shared_ptr<const Library>& known = opened[plugin.library];
   if (!known) {
+    if (plugin.manifest.sha256.empty()) // its sidecar is missing or can't be read
+      throw PluginError(plugin.refusal);
     const fs::path folder = plugin.library.parent_path();
     const bool own = folder.filename() == plugin.library.stem(); // a folder of its own, which could be renamed
     for (const fs::path& each : {own ? folder.parent_path() : folder, folder, plugin.library})

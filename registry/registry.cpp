@@ -108,13 +108,16 @@ std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& pl
   failure.text[sizeof failure.text - 1] = '\0';
   const std::string text = sentence_of(failure.text);
   if (failure.kind == CUECARD_WRONG_OPTIONS)
-    throw UsageError(naming_component(entry.component().kind, plugin, component, text));
+    throw UsageError(
+        naming_component(entry.component().kind, plugin, component, worded(text, plugin, component)));
   if (failure.kind == CUECARD_WRONG_DATA)
-    throw DataError(text);
+    throw DataError(worded(text, plugin, component));
+  if (failure.kind == CUECARD_UNEXPECTED)
+    throw PluginError(plugin, component, function, accident_of(text));
   if (text == "an exception that is not a std::exception") // of register.hpp, which calls a constructor
     throw PluginError(plugin, component, function == "create" ? "its constructor" : function,
                       accident_of("it threw an object that is not a std::exception"));
-  throw PluginError(plugin, component, function, text.empty() ? "failed without an error message" : text);
+  throw PluginError(plugin, component, function, message_of(text));
 }
 
 } // namespace

@@ -26,10 +26,27 @@ std::string components_of(const Plugin& plugin) {
   return text.empty() ? "-" : text;
 }
 
+/// Why a component can't be used in a plugin that can; "" if it can.
+std::string mismatch_of(const Plugin& plugin, const ComponentInfo& component) {
+  return interface_mismatch(component, plugin.library.string());
+}
+
 std::string state_of(const Plugin& plugin) {
   if (!plugin.shadowed_by.empty())
     return "shadowed by " + plugin.shadowed_by.string();
-  return plugin.refusal.empty() ? "ok" : "rejected: " + plugin.refusal;
+  if (!plugin.refusal.empty())
+    return "rejected: " + plugin.refusal;
+  std::string mismatches;
+  for (const ComponentInfo& component : plugin.manifest.components)
+    if (const std::string mismatch = mismatch_of(plugin, component); !mismatch.empty())
+      mismatches += (mismatches.empty() ? "" : " ") + mismatch;
+  return mismatches.empty() ? "ok" : "incompatible: " + mismatches;
+}
+
+/// What `info` prints of a component.
+std::string details_of(const Plugin& plugin, const ComponentInfo& component) {
+  const std::string mismatch = mismatch_of(plugin, component);
+  return describe(component) + (mismatch.empty() ? "" : "  incompatible: " + mismatch + "\n");
 }
 
 std::string details_of(const Plugin& plugin) {
@@ -50,7 +67,7 @@ std::string details_of(const Plugin& plugin) {
   for (const std::string& note : plugin.verdict.notes)
     text += "  note: " + note + "\n";
   for (const ComponentInfo& component : manifest.components)
-    text += "\n" + describe(component);
+    text += "\n" + details_of(plugin, component);
   return text;
 }
 
@@ -100,7 +117,7 @@ std::string info_text(const Registry& registry, std::string_view name) {
       const std::string& component = entry.component().name;
       known.push_back(component);
       if (component == name || entry.plugin->manifest.id + "/" + component == name)
-        text += (text.empty() ? "" : "\n") + describe(entry.component()) + "  from plugin " +
+        text += (text.empty() ? "" : "\n") + details_of(*entry.plugin, entry.component()) + "  from plugin " +
                 entry.plugin->manifest.id + " " + entry.plugin->manifest.version + "\n";
     }
   }
@@ -115,6 +132,8 @@ std::string json_line(const Plugin& plugin) {
   Json components = Json::array();
   if (!plugin.manifest.components.empty())
     components = Json::parse(sidecar_text(plugin.manifest))["components"];
+  for (std::size_t i = 0; i < components.size(); ++i)
+    components[i]["refusal"] = mismatch_of(plugin, plugin.manifest.components[i]);
   return Json{{"id", plugin.manifest.id},
               {"version", plugin.manifest.version},
               {"library", plugin.library.string()},

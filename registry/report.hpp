@@ -19,7 +19,7 @@ std::string info_text(const Registry& registry, std::string_view name);
 
 /// A plugin as a line of JSON, without a line break: {"id", "version", "library", "origin", "usable",
 /// "refusal", "shadowed_by", "notes": [...], "components": [{"kind", "name", "summary", "trains",
-/// "model_types", "options": [...]}]}.
+/// "model_types", "options": [...], "refusal"}]}. A component's "refusal" is that its interface has another version; "" for none.
 std::string json_line(const Plugin& plugin);
 
 } // namespace cuecard::registry

@@ -254,3 +254,27 @@ TEST_CASE("a component for a newer interface is rejected without affecting the o
   CHECK(holds(error_of<PluginError>([&] { registry.find(CUECARD_TUNER, "newer"); }), "version 4"));
   CHECK(registry.find(CUECARD_TEMPLATE, "plain").component().name == "plain");
 }
+
+TEST_CASE("list and info name a component for another version of its interface") {
+  const TestFolder folder;
+  ComponentInfo newer = component(CUECARD_TUNER, "newer");
+  newer.kind_version = CUECARD_TUNER_VERSION + 1;
+  install(folder.path(), plugin("fits", {component(CUECARD_TEMPLATE, "other")}));
+  install(folder.path(), plugin("mixed", {newer, component(CUECARD_TEMPLATE, "plain")}));
+  const Registry registry = scan({folder.path()});
+  const std::string sentence =
+      "mixed.so: its tuner \"newer\" is written for version " + std::to_string(CUECARD_TUNER_VERSION + 1) +
+      " of that interface; this host supports version " + std::to_string(CUECARD_TUNER_VERSION) + ".";
+  const std::string list = list_text(registry.plugins(), false);
+  CHECK(holds(list, "  incompatible: "));
+  CHECK(holds(list, sentence));
+  CHECK(holds(list, "  ok\n")); // of the other plugin
+  CHECK(holds(info_text(registry, "newer"), sentence));
+  CHECK_FALSE(holds(info_text(registry, "plain"), sentence));
+  const auto& mixed = registry.plugins().at(1);
+  REQUIRE(mixed->manifest.id == "mixed");
+  const std::string line = json_line(*mixed);
+  CHECK(holds(line, "\"usable\":true"));
+  CHECK(holds(line, "is written for version"));
+  CHECK(holds(line, "\"refusal\":\"\"}]")); // of the template, which is last
+}

@@ -187,6 +187,14 @@ Card read_card(const std::filesystem::path& directory) {
   return card;
 }
 
+std::string unfitted_warning(const Card& card) {
+  if (card.verbalizer_failure.empty())
+    return "";
+  return "the verbalizer \"" + card.verbalizer.component +
+         "\" could not be fitted after training, so the card's results may be worse; train it again (" +
+         card.verbalizer_failure + ").";
+}
+
 void check_identity(const Card& card, const ModelIdentity& model, Force force) {
   ModelIdentity made_for = card.backbone;
   if (model.weights_sha256.empty())

@@ -1,14 +1,15 @@
 /// A card: a trained task on disk. A directory with `card.json` and `card.safetensors`; nothing in it is
 /// executed.
 ///
-/// `card.json`, format version 2 (no other fields are allowed; `multi_label`, `negative_label`, `metric` and `data` may be absent):
+/// `card.json`, format version 2 (no other fields are allowed; `multi_label`, `negative_label`, `metric`, `data` and `fit_failure` may be absent):
 ///
 ///     format_version  2
 ///     name            text, not empty
 ///     created_by      text: program and version
 ///     backbone        family, sizes {key: whole number}, weights_sha256, tokenizer_sha256, source
 ///     template        plugin, plugin_version, component, options {name: scalar}, source (the template's text)
-///     verbalizer      plugin, plugin_version, component, options, label_words [[text]] by label, or []
+///     verbalizer      plugin, plugin_version, component, options, label_words [[text]] by label, or [];
+///                     fit_failure: why it could not be fitted after training; absent where it was
 ///     tuner           plugin, plugin_version, component, options
 ///                     verbalizer and tuner also: texts {name: text}, their state other than tensors
 ///     labels          [text], no two alike
@@ -79,6 +80,7 @@ struct Card {
   std::string template_source;
   CardComponent verbalizer;
   std::vector<std::vector<std::string>> label_words;
+  std::string verbalizer_failure; ///< why the verbalizer could not be fitted after training; "" if it was
   CardComponent tuner;
   std::vector<std::string> labels;
   bool multi_label = false;
@@ -128,6 +130,9 @@ void require_card(const std::filesystem::path& place);
 /// file, finite values. So a card whose tensors were truncated or changed at any byte, or whose JSON was
 /// truncated at any byte, is a DataError. For another format version, the DataError names both versions.
 Card read_card(const std::filesystem::path& directory);
+
+/// A warning, for every use of the card, that its verbalizer could not be fitted after training; "" if it was.
+std::string unfitted_warning(const Card& card);
 
 /// Whether to use a card made for another model: the command's flag --force, if it has one.
 enum class Force { no_such_flag, omitted, given };

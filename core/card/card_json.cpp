@@ -141,7 +141,8 @@ void read_data(CardFields& fields, const std::string& origin, Card& card) {
     card.label_values = data.lists_of_texts("label_values");
   if (!card.label_values.empty() && card.label_values.size() != card.labels.size())
     throw DataError(origin + ": \"data.label_values\" has values for " +
-                    std::to_string(card.label_values.size()) + " labels; expected " +
+                    std::to_string(card.label_values.size()) +
+                    (card.label_values.size() == 1 ? " label; expected " : " labels; expected ") +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
 }
 
@@ -181,6 +182,8 @@ std::string card_text(const Card& card, const std::string& tensors_sha256) {
   if (!card.template_state.texts.empty())
     document["template"]["texts"] = card.template_state.texts;
   document["verbalizer"]["label_words"] = card.label_words;
+  if (!card.verbalizer_failure.empty())
+    document["verbalizer"]["fit_failure"] = card.verbalizer_failure;
   document["verbalizer"]["texts"] = card.verbalizer_state.texts;
   document["tuner"]["texts"] = card.tuner_state.texts;
   if (card.multi_label)
@@ -221,6 +224,8 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   CardFields verbalizer_fields = fields.object("verbalizer");
   card.verbalizer = read_component(verbalizer_fields);
   card.label_words = verbalizer_fields.lists_of_texts("label_words");
+  if (verbalizer_fields.has("fit_failure"))
+    card.verbalizer_failure = verbalizer_fields.text("fit_failure");
   card.verbalizer_state.texts = verbalizer_fields.named_texts("texts");
   verbalizer_fields.done();
   CardFields tuner_fields = fields.object("tuner");
@@ -230,7 +235,8 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   card.labels = fields.names("labels");
   if (!card.label_words.empty() && card.label_words.size() != card.labels.size())
     throw DataError(origin + ": \"verbalizer.label_words\" has words for " +
-                    std::to_string(card.label_words.size()) + " labels; expected " +
+                    std::to_string(card.label_words.size()) +
+                    (card.label_words.size() == 1 ? " label; expected " : " labels; expected ") +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
   if (document.contains("multi_label"))
     card.multi_label = fields.flag("multi_label");

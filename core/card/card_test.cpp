@@ -177,6 +177,21 @@ TEST_CASE("card: format version 1 is read, with the field names of that version 
                  "unknown field \"truncation\""));
 }
 
+TEST_CASE("card: a verbalizer that could not be fitted is recorded, and each use says so") {
+  TestFolder folder;
+  Card card = example();
+  save_card(card, folder.path() / "fitted");
+  CHECK(bytes_of_file(folder.path() / "fitted" / "card.json").find("fit_failure") == std::string::npos);
+  CHECK(unfitted_warning(read_card(folder.path() / "fitted")).empty());
+  card.verbalizer_failure = "no prototypes";
+  save_card(card, folder.path() / "unfitted");
+  const Card read = read_card(folder.path() / "unfitted");
+  CHECK(read.verbalizer_failure == "no prototypes");
+  CHECK(unfitted_warning(read) == "the verbalizer \"" + card.verbalizer.component +
+                                      "\" could not be fitted after training, so the card's results may be "
+                                      "worse; train it again (no prototypes).");
+}
+
 TEST_CASE("card: the columns of the task's data may be unknown") {
   TestFolder folder;
   Card card = example();

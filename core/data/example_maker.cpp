@@ -127,8 +127,9 @@ std::string fill_spans(const Record& record, const SpanColumns& columns, Example
     return "";
   }
   if (answers.size() != offsets.size())
-    return "it has " + std::to_string(answers.size()) + " answers in " + describe(columns.texts) + " but " +
-           std::to_string(offsets.size()) + " start offsets in " + describe(columns.starts);
+    return "it has " + std::to_string(answers.size()) + (answers.size() == 1 ? " answer in " : " answers in ") +
+           describe(columns.texts) + " but " + std::to_string(offsets.size()) +
+           (offsets.size() == 1 ? " start offset in " : " start offsets in ") + describe(columns.starts);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const std::optional<int64_t> begin = byte_of_character(field->second, offsets[i]);
     if (answers[i].empty() || !begin ||
@@ -256,8 +257,9 @@ std::string ExampleMaker::fill_label(const Record& record, Example& example) con
   example.word_labels = std::move(found);
   for (const auto& [name, words] : example.words)
     if (words.size() != example.word_labels.size())
-      return "it has " + std::to_string(example.word_labels.size()) + " labels for " +
-             std::to_string(words.size()) + " words";
+      return "it has " + std::to_string(example.word_labels.size()) +
+             (example.word_labels.size() == 1 ? " label for " : " labels for ") + std::to_string(words.size()) +
+             (words.size() == 1 ? " word" : " words");
   return "";
 }
 

@@ -54,7 +54,7 @@ struct Holder {
 
 } // namespace
 
-TEST_CASE("run lock: one process at a time, and the others are told which one it is") {
+TEST_CASE("run lock: one process at a time, and the error of the others names it") {
   TestFolder folder;
   const std::filesystem::path place = folder.path() / "a.card";
   const Holder holder(place);

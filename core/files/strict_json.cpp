@@ -10,6 +10,8 @@
 
 #include <cuecard/error.hpp>
 
+#include "registry/utf8.hpp"
+
 namespace cuecard {
 
 namespace {
@@ -49,6 +51,9 @@ nlohmann::json parse_json(std::string_view text, const std::string& origin, cons
   try {
     return nlohmann::json::parse(text, check);
   } catch (const nlohmann::json::parse_error& error) {
+    if (const std::size_t valid = registry::valid_utf8_size(text); valid < std::min(error.byte, text.size()))
+      throw DataError(origin + ": is not valid JSON at " + position(text, valid + 1) +
+                      ": it is not UTF-8 there; save the file as UTF-8.");
     throw DataError(origin + ": is not valid JSON at " + position(text, error.byte) + ".");
   } catch (const nlohmann::json::exception&) {
     throw DataError(origin + ": contains a number that is out of range.");

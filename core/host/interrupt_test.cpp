@@ -65,10 +65,10 @@ TEST_CASE("the first Ctrl-C says what it waits for") {
   CHECK(before.said ==
         "cuecard: stopping as soon as possible, while plugin \"shop\", component \"told\", prepare runs; "
         "press Ctrl-C again to end at once.\n");
-  const Ended learned = in_child(press, "what was learned since the last checkpoint");
-  CHECK(learned.said ==
-        "cuecard: stopping after the current step; press Ctrl-C again to end at once, which loses what "
-        "was learned since the last checkpoint.\n");
+  const Ended loses = in_child(press, "the training since the last checkpoint");
+  CHECK(loses.said ==
+        "cuecard: stopping after the current step; press Ctrl-C again to end at once, which loses the "
+        "training since the last checkpoint.\n");
 }
 
 TEST_CASE("the second Ctrl-C names the function that did not return") {

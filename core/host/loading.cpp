@@ -115,6 +115,8 @@ std::vector<LoadedCard> load_cards(const Values& values, const Model& model,
       return pipeline_from_card(model, plugins, read_card(place),
                                 values.given("force") ? Force::given : Force::omitted);
     });
+    if (const std::string warning = unfitted_warning(pipeline.record); !warning.empty())
+      show_warnings({path.string() + ": " + warning});
     take_limit(values, pipeline);
     if (!name.empty())
       pipeline.name = name;

@@ -97,6 +97,9 @@ TEST_CASE("configuration: invalid files are rejected") {
   CHECK(contains(error_of(""), "not valid JSON"));
   CHECK(contains(error_of("{\"a\": 1} x"), "not valid JSON"));
   CHECK(contains(error_of(std::string("{}\0{", 4)), "zero byte"));
+  CHECK(contains(error_of("{\n\"a\": \"caf\xe9\"}"),
+                 "not valid JSON at line 2, column 10: it is not UTF-8 there; save the file as UTF-8."));
+  CHECK(!contains(error_of("{\"a\": caf, \"b\": \"\xe9\"}"), "UTF-8")); // fails before that byte
   CHECK(contains(error_of(R"({"a": 1, "a": 2})"), "\"a\" appears twice"));
   CHECK(contains(error_of(R"({"o": {"a": 1, "a": 2}})"), "\"a\" appears twice"));
   CHECK(error_of(R"({"o": {"a": 1}, "p": {"a": 1}})").empty());

@@ -45,7 +45,8 @@ at::Tensor soft_prompt_of_task(const Adapter& adapter, int64_t task) {
   }
   if (task >= adapter.config.tasks)
     throw UsageError("--task-id " + std::to_string(task) + ": " + adapter.folder.string() + " has " +
-                     std::to_string(adapter.config.tasks) + " tasks, numbered from 0.");
+                     std::to_string(adapter.config.tasks) +
+                     (adapter.config.tasks == 1 ? " task, with the number 0." : " tasks, numbered from 0."));
   // Wang et al. 2023, section 3.1: the Hadamard product of the shared prompt and a low-rank task matrix.
   return virtual_tokens * at::matmul(adapter.prompt_tensors.at("prefix_task_cols")[task],
                                      adapter.prompt_tensors.at("prefix_task_rows")[task]);

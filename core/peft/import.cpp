@@ -151,7 +151,9 @@ void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Mod
       choice.labels = label_names(adapter, model, head->labels);
     if (std::ssize(choice.labels) != head->labels)
       throw UsageError(adapter.folder.string() + ": the adapter's head has " + std::to_string(head->labels) +
-                       " labels, but " + std::to_string(choice.labels.size()) + " label names are given.");
+                       (head->labels == 1 ? " label, but " : " labels, but ") +
+                       std::to_string(choice.labels.size()) +
+                       (choice.labels.size() == 1 ? " label name is given." : " label names are given."));
     if (choice.verbalizer.component != head->verbalizer)
       choice.verbalizer = {head->verbalizer, {}};
     for (const auto& [name, value] : head->options)

@@ -16,14 +16,15 @@ namespace cuecard::host {
 
 constexpr int exit_interrupted = 130;
 constexpr int exit_usage = 2;
-/// For a DataError, and for `train` if it ended early or its card had to be saved elsewhere.
+/// For a DataError, and for `train` if it ended early without a PluginError or its card had to be saved elsewhere.
 constexpr int exit_data = 3;
+/// For a PluginError, and for `train` if one ended it early.
 constexpr int exit_plugin = 4;
 /// `predict`, `fill`, `generate` and `render` finished, but some rows could not be processed.
 constexpr int exit_rows_failed = 5;
 
-inline int exit_code_of(const Error& error) {
-  switch (error.kind()) {
+inline int exit_code_of(Error::Kind kind) {
+  switch (kind) {
   case Error::Kind::usage:
     return exit_usage;
   case Error::Kind::data:
@@ -36,6 +37,10 @@ inline int exit_code_of(const Error& error) {
     break;
   }
   return 1;
+}
+
+inline int exit_code_of(const Error& error) {
+  return exit_code_of(error.kind());
 }
 
 /// Drops the final full stop, so that the text can end another sentence.

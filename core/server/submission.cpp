@@ -28,9 +28,10 @@ void require_room(const Serving& serving, int64_t rows) {
   embedding::require_fits("rows", rows, serving.max_waiting_rows);
   const int64_t waiting = serving.scheduler.counters().rows_waiting + serving.rows_held;
   if (serving.max_waiting_rows > 0 && serving.rows_held > 0 && waiting + rows > serving.max_waiting_rows)
-    throw embedding::QueueFull(std::to_string(waiting) + " rows are waiting and " + std::to_string(rows) +
-                               " would be added, but at most " + std::to_string(serving.max_waiting_rows) +
-                               " may wait; try again when some are answered.");
+    throw embedding::QueueFull(
+        std::to_string(waiting) + (waiting == 1 ? " row is waiting and " : " rows are waiting and ") +
+        std::to_string(rows) + " would be added, but at most " + std::to_string(serving.max_waiting_rows) +
+        " may wait; try again when some are answered.");
 }
 
 /// For the log: what is known when the rows are answered.

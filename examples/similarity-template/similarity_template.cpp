@@ -192,7 +192,7 @@ constexpr cuecard_option_v1 options[] = {
     cuecard::integer_option("k", "4", 1, 1000, "Demonstrations before each input.",
                             "arbitrary, for short contexts"),
     cuecard::text_option("order", "nearest-last", "nearest-last|nearest-first",
-                         "Whether the most similar demonstration stands next to the input.",
+                         "Whether the most similar demonstration is placed next to the input.",
                          "Liu et al. 2022, on the order of examples"),
 };
 

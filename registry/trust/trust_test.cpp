@@ -129,7 +129,7 @@ TEST_CASE("a policy that can't be used trusts nothing") {
   CHECK(holds(policies.refusal(), "is writable by everyone"));
 }
 
-TEST_CASE("an index is trusted by its signer alone, and only where signatures are asked for") {
+TEST_CASE("an index is trusted by its signer alone, and only where signatures are required") {
   const Policies policies;
   const auto refusal = [&](const std::string& key) {
     return Trust({policies.administrator, policies.user}).signer_refusal("index.json", key);

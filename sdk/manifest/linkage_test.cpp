@@ -114,7 +114,7 @@ TEST_CASE("what a library asks of the loader is read") {
   CHECK(library.linkage().exported.empty());
 }
 
-TEST_CASE("an executable stack is one that is asked for, or that nothing is said about") {
+TEST_CASE("an executable stack is one that is requested, or that no header mentions") {
   Library library;
   library.stack = PF_R | PF_W | PF_X;
   CHECK(library.linkage().executable_stack);
@@ -122,7 +122,7 @@ TEST_CASE("an executable stack is one that is asked for, or that nothing is said
   CHECK(library.linkage().executable_stack);
 }
 
-TEST_CASE("relocations in code are told by an entry or by a flag") {
+TEST_CASE("relocations in code are declared by an entry or by a flag") {
   Library library;
   library.more = {{DT_TEXTREL, {0}}};
   CHECK(library.linkage().text_relocations);

@@ -10,7 +10,9 @@ at::Tensor Scorer::score_all(const ScoreRequest& request) {
   std::vector<at::Tensor> parts;
   score(request, [&](const at::Tensor& values, const Batch&) { parts.push_back(values); });
   if (parts.empty())
-    throw DataError("none of the " + std::to_string(request.examples.size()) + " examples could be scored.");
+    throw DataError(request.examples.size() == 1 ? "the example could not be scored."
+                                                 : "none of the " + std::to_string(request.examples.size()) +
+                                                       " examples could be scored.");
   return at::cat(parts);
 }
 

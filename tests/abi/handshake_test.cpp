@@ -15,6 +15,7 @@
 
 #include "calls.hpp"
 #include "installation.hpp"
+#include "registry/library.hpp"
 #include "registry/report.hpp"
 
 using namespace cuecard;
@@ -183,6 +184,9 @@ TEST_SUITE("handshake") {
     CHECK(outcome.text.find("there is no tuner \"counting\"") != std::string::npos);
     CHECK(outcome.text.find("One plugin could not be read: ") != std::string::npos);
     CHECK(outcome.text.find("good.so has no sidecar good.json") != std::string::npos);
+    const auto registry = bare.scan();
+    CHECK_THROWS_WITH_AS(registry::Library::open(*registry.plugins().at(0)),
+                         doctest::Contains("good.so has no sidecar good.json"), PluginError);
   }
 
   TEST_CASE("an id used twice in a folder, and a component of two plugins") {
@@ -267,6 +271,12 @@ TEST_SUITE("handshake") {
         failure("throwing-constructor") ==
         "plugin \"good\", component \"throwing-constructor\", its constructor: it threw an object that is not a "
         "std::exception; update or remove this plugin, and report this to its author.");
+    CHECK(failure("logic-error") ==
+          "plugin \"good\", component \"logic-error\", create: boom; update or remove this plugin, and report "
+          "this to its author.");
+    CHECK_THROWS_WITH_AS(
+        registry::create(registry.find(CUECARD_TUNER, "silent-usage"), nullptr),
+        "the component \"silent-usage\" of the plugin \"good\" failed without an error message.", UsageError);
     CHECK(failure("long-winded").size() < 700);
   }
 

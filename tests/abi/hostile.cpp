@@ -58,6 +58,18 @@ void* throw_a_number(const void*, cuecard_failure* failure) {
   return nullptr;
 }
 
+/// What register.hpp reports of a constructor that throws a std::exception.
+void* throw_a_logic_error(const void*, cuecard_failure* failure) {
+  std::snprintf(failure->text, sizeof failure->text, "boom");
+  failure->kind = CUECARD_UNEXPECTED;
+  return nullptr;
+}
+
+void* use_wrongly_in_silence(const void*, cuecard_failure* failure) {
+  failure->kind = CUECARD_WRONG_OPTIONS;
+  return nullptr;
+}
+
 /// Fills the whole buffer, without the terminating zero that the contract requires.
 void* fail_at_length(const void*, cuecard_failure* failure) {
   for (char& c : failure->text)
@@ -94,9 +106,14 @@ constexpr cuecard_component_v1 tuner(const char* name, void* (*make)(const void*
 }
 
 constexpr cuecard_component_v1 components[] = {
-    tuner("counting", &create),          tuner("failing", &fail),
-    tuner("silent", &fail_silently),     tuner("long-winded", &fail_at_length),
-    tuner("throwing-create", &throw_it), tuner("throwing-constructor", &throw_a_number),
+    tuner("counting", &create),
+    tuner("failing", &fail),
+    tuner("silent", &fail_silently),
+    tuner("long-winded", &fail_at_length),
+    tuner("throwing-create", &throw_it),
+    tuner("throwing-constructor", &throw_a_number),
+    tuner("logic-error", &throw_a_logic_error),
+    tuner("silent-usage", &use_wrongly_in_silence),
 };
 
 constexpr cuecard_plugin_v1 edited() {

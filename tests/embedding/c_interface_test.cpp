@@ -153,8 +153,8 @@ TEST_CASE("scores of continuations are log-probabilities of their tokens after t
       CHECK(scored.log_prob == doctest::Approx(expected).epsilon(1e-4));
     }
   }
-  CHECK_THROWS_WITH_AS(model.score(rows, {{" good"}}), doctest::Contains("1 lists of continuations"),
-                       api::Error);
+  CHECK_THROWS_WITH_AS(model.score(rows, {{" good"}}),
+                       doctest::Contains("1 list of continuations is given for"), api::Error);
   CHECK_THROWS_WITH_AS(api::Model(std::string(CUECARD_SOURCE_DIR) + "/tests/golden/models/bert-mlm", options())
                            .score({{"x"}}, {{" good"}}),
                        doctest::Contains("gives no probability to a continuation"), api::Error);
@@ -301,7 +301,7 @@ TEST_CASE("answers and requests outlive their model; what does not exist is NULL
   cuecard_answers_free(answers);
 }
 
-TEST_CASE("models are opened and closed while their threads are asked") {
+TEST_CASE("models are opened and closed while their threads are in use") {
   const CardFolder cards;
   for (int cycle = 0; cycle < 20; ++cycle) {
     api::Model model(model_folder, options());

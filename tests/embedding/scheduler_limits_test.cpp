@@ -131,7 +131,7 @@ TEST_CASE("an answer says how many tokens its text could have had") {
   }
 }
 
-TEST_CASE("a prompt that is too long leaves room for the new tokens that were asked for") {
+TEST_CASE("a prompt that is too long leaves room for the new tokens that were requested") {
   const Model model = tiny_model("llama-tied"); // of 128 positions
   Scheduler scheduler(model, {.threads = 1});
   scheduler.set_card(card(model, "plain"));

@@ -122,7 +122,7 @@ TEST_CASE("a plugin that throws Cancelled, though no one asked to stop, loses no
   CHECK(!trained_card(told.pipeline, told.model, 0, result).tuner_state.empty());
 }
 
-TEST_CASE("a card holds the state of the best evaluation at which it could be had") {
+TEST_CASE("a card holds the state of the best evaluation at which it could be read") {
   Told told;
   bool closed = false;
   told.tuner->stated = [&]() -> ComponentState {
@@ -151,7 +151,7 @@ TEST_CASE("a card holds the state of the best evaluation at which it could be ha
   CHECK(!at::equal(told.tuner->prompt, at_evaluation));
   CHECK(result.report.best_step == 4);
   CHECK(holds(result.report.failure,
-              "could not be saved after training: plugin \"shop\", component \"told\", state: "
+              "the trained state could not be saved: plugin \"shop\", component \"told\", state: "
               "the shop is closed"));
   TrainResult nothing_kept;
   CHECK(holds(blamed([&] { trained_card(told.pipeline, told.model, 0, nothing_kept); }),

@@ -117,7 +117,7 @@ void change_loss(TaskPipeline& pipeline, int64_t from, const ChangedLoss::Change
 
 } // namespace
 
-TEST_CASE("what was learned before training fails is kept, with and without a development set") {
+TEST_CASE("the state before training fails is kept, with and without a development set") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(32, 31), dev = word_examples(8, 32);
   const auto not_finite = [](const at::Tensor& loss) { return loss * std::nan(""); };
@@ -239,7 +239,7 @@ public:
   }
 
   double fitted = 0;
-  bool gone = false; ///< the state can't be had
+  bool gone = false; ///< `state` fails
 
 private:
   std::shared_ptr<Verbalizer> other_;
@@ -247,21 +247,36 @@ private:
 
 } // namespace
 
-TEST_CASE("what was learned is kept when the verbalizer can't be fitted after training") {
+TEST_CASE("the trained state is kept when the verbalizer can't be fitted after training") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(32, 31);
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
   const auto failing = std::make_shared<FailingFit>(pipeline.verbalizer);
   pipeline.verbalizer = failing;
   const at::Tensor start = pipeline.tuner->state(0).tensors.at("prompt").clone();
-  const FitReport report = train(model, {{pipeline, examples, {}}}, few_steps(4), 1).report;
-  CHECK(report.steps == 4);
-  CHECK(report.failure == "the verbalizer could not be fitted after training: no prototypes");
+  TrainResult result = train(model, {{pipeline, examples, {}}}, few_steps(4), 1);
+  CHECK(result.report.steps == 4);
+  CHECK(result.report.failure == "the verbalizer could not be fitted after training: no prototypes");
+  CHECK((result.failure_kind == Error::Kind::data));
   CHECK(failing->fitted == 1);
+  CHECK(trained_card(pipeline, model, 0, result).verbalizer_failure == "no prototypes");
   CHECK(!at::equal(pipeline.tuner->state(0).tensors.at("prompt"), start));
 }
 
-TEST_CASE("what was learned is kept when the verbalizer's state can't be had after training") {
+TEST_CASE("a verbalizer's plugin that fails after training is what the failure is about") {
+  const Model model = tiny_model("llama-tied");
+  const std::vector<Example> examples = word_examples(32, 31);
+  TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");
+  pipeline.verbalizer =
+      guarded(Component<Verbalizer>{std::make_shared<FailingFit>(pipeline.verbalizer), "shop", "failing"});
+  TrainResult result = train(model, {{pipeline, examples, {}}}, few_steps(4), 1);
+  CHECK(result.report.failure.find("plugin \"shop\", component \"failing\", fit: no prototypes") !=
+        std::string::npos);
+  CHECK((result.failure_kind == Error::Kind::plugin));
+  CHECK(trained_card(pipeline, model, 0, result).verbalizer_failure.starts_with("plugin \"shop\""));
+}
+
+TEST_CASE("the trained state is kept when the verbalizer's state can't be read after training") {
   const Model model = tiny_model("llama-tied");
   const std::vector<Example> examples = word_examples(32, 31);
   TaskPipeline pipeline = two_label_pipeline(model, "m", plain, "prompt-tuning");

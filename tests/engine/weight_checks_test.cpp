@@ -51,7 +51,7 @@ const at::Tensor one = at::ones({1});
 
 } // namespace
 
-TEST_CASE("tensors of blocks that the backbone doesn't know are told; heads and buffers are not") {
+TEST_CASE("tensors of blocks that the backbone doesn't know are reported; heads and buffers are not") {
   const Loaded loaded({{"model.layers.0.up.weight", one}, {"model.norm.weight", one}});
   const std::map<std::string, at::Tensor> known{{"model.layers.0.up.weight", one},
                                                 {"model.norm.weight", one},

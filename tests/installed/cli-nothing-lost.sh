@@ -29,7 +29,7 @@ import json
 train, card = json.load(open("seeds.json")), json.load(open("seeds.card/card.json"))
 assert [seed["seed"] for seed in train["seeds"]] == [3] and card["seed"] == 3, train'
 
-# A second run with the same place is refused while the first one lives, and is told which one that is; after a kill the next one takes over.
+# A second run with the same place is refused while the first one lives, and its error names that one; after a kill the next one takes over.
 cat >twice.py <<'PYTHON'
 import json, os, signal, subprocess, sys, time
 learn = sys.argv[1:]

@@ -28,6 +28,7 @@ def write(name, data=None, **changes):
     json.dump(changed, open(name + ".json", "w"))
 write("toy")
 write("unlabelled", {"label": None})
+write("unknown-verbalizer", verbalizer={"component": "manuel"})
 write("misspelt", {"train": "good.jsonl"}, template="{titel} {text}. It was{\"mask\"}")
 write("unclosed", {"train": "good.jsonl"}, template="{title It was")
 write("unnamed", labels=None)
@@ -166,6 +167,25 @@ grep -qE '^imported +from PEFT LORA, CAUSAL_LM, base model some/model$' info
 if grep '^trained' info; then exit 1; fi
 cuecard card info toy.card | grep -E '^trained +0 steps on ' >/dev/null
 cuecard card info imported.card --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)["tensors"]) == 12'
+# An unknown component is named with the task file that has it, and text that is not UTF-8 is called that.
+expect 2 'unknown-verbalizer.json: there is no verbalizer "manuel"' train --task unknown-verbalizer.json --model "$model" --tuner manual --out no.card
+printf '{"name": "caf\xe9"}' >latin.json
+expect 3 'latin.json: is not valid JSON at line 1, column 14: it is not UTF-8 there; save the file as UTF-8' \
+  train --task latin.json --model "$model" --tuner manual --out no.card
+# A card whose verbalizer could not be fitted says so at each use.
+python3 - <<'PYTHON'
+import json, shutil
+shutil.copytree("toy.card", "unfitted.card")
+card = json.load(open("unfitted.card/card.json"))
+card["verbalizer"]["fit_failure"] = "no prototypes"
+json.dump(card, open("unfitted.card/card.json", "w"))
+PYTHON
+cuecard predict --quiet --card unfitted.card --model "$model" --data good.jsonl 2>err >unfitted.json
+[ "$(grep -c . err)" -eq 1 ]
+grep -q '^cuecard: warning: unfitted.card: the verbalizer "manual" could not be fitted after training, .*(no prototypes)\.$' err
+cuecard predict --quiet --card toy.card --model "$model" --data good.jsonl | cmp - unfitted.json
+cuecard card info unfitted.card | grep 'not fitted after training: no prototypes' >/dev/null
+
 with() { local card=$1; shift; echo predict --quiet --card "$card" --model "$model" x; }
 cuecard predict --quiet --card older.card --model "$model" --data good.jsonl >older.json
 cuecard predict --quiet --card toy.card --model "$model" --data good.jsonl | cmp - older.json

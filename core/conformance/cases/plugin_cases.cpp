@@ -38,6 +38,8 @@ std::string manifest(const Subject& subject) {
   require(!found.version.empty(), "its version is empty.");
   require(!found.license.empty(), "its licence is empty; expected an SPDX identifier, such as Apache-2.0.");
   for (const ComponentInfo& component : found.components) {
+    const std::string mismatch = registry::interface_mismatch(component, plugin.library.string());
+    require(mismatch.empty(), mismatch);
     require(!component.summary.empty(), "the component \"" + component.name + "\" has no summary.");
     for (const OptionInfo& option : component.options)
       require(!option.help.empty(),

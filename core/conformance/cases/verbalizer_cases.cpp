@@ -99,7 +99,8 @@ void check_decisions(const TaskPipeline& pipeline, const std::vector<Prediction>
     if (!labels_examples(pipeline) || probabilities.empty())
       continue;
     require(probabilities.size() == pipeline.labels.size(),
-            "a decision has " + std::to_string(probabilities.size()) + " probabilities for " +
+            "a decision has " + std::to_string(probabilities.size()) +
+                (probabilities.size() == 1 ? " probability for " : " probabilities for ") +
                 std::to_string(pipeline.labels.size()) + " labels.");
     for (const double probability : probabilities)
       require(std::isfinite(probability) && probability >= 0 && probability <= 1 + rounding,

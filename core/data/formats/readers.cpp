@@ -153,8 +153,10 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
   bytes = decoded_text(bytes, origin, report.invalid_bytes); // names archives and workbooks in its error
   const std::optional<DataFormat> format = layout.format ? layout.format : format_of_path(origin);
   if (!format)
-    throw DataError(origin +
-                    ": the file extension does not give the format; set it to tsv, csv, jsonl or conll.");
+    throw DataError(
+        origin +
+        ": the file extension does not give the format; set --format, or \"format\" in the task's \"data\", to tsv, "
+        "csv, jsonl or conll.");
   repair(bytes, origin, report);
   const std::unique_ptr<RecordSource> source = open_source(bytes, *format, layout, origin);
   const RecordLayout found = resolved_columns(layout, *format, source->header(), origin);

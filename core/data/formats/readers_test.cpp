@@ -221,7 +221,8 @@ TEST_CASE("problems of a whole file are a single error") {
   CHECK(contains(error_of("sentense,label\n", "d.csv", named), "has a header but no rows"));
   CHECK(contains(error_of("sentense,label\nx,9\n", "d.csv", named),
                  "none of its examples can be used (1 read); line 2"));
-  CHECK(contains(error_of("x,1\n", "d.dat", named), "the file extension does not give the format"));
+  CHECK(contains(error_of("x,1\n", "d.dat", named),
+                 "the file extension does not give the format; set --format,"));
   CHECK(contains(error_of("x\t1\n", "d.tsv", layout({{"text", {"text", 0}}}, {}, false)), "by number"));
   RecordReport report;
   CHECK_THROWS_AS(read_examples("/nonexistent/d.csv", named, sentiment, {}, report), DataError);

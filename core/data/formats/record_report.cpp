@@ -32,7 +32,7 @@ std::vector<Reason> commonest_first(const std::vector<SkippedRecord>& skipped) {
 }
 
 /// `20 rows: REASON (first in line 3); 1 row: ...`
-std::string told(const std::vector<Reason>& reasons) {
+std::string described(const std::vector<Reason>& reasons) {
   constexpr std::size_t most = 3;
   std::string text;
   int64_t others = 0;
@@ -93,7 +93,8 @@ std::string skipped_sentence(const std::vector<SkippedRecord>& skipped, int64_t 
   const std::string text = counted(skipped, records, file, what) + " skipped";
   constexpr std::size_t few = 3; // so few that line numbers are more useful than a count of reasons
   if (std::ssize(skipped) * 100 > records && skipped.size() > few)
-    return text + " " + percent(std::ssize(skipped), records) + "; " + told(commonest_first(skipped)) + ".";
+    return text + " " + percent(std::ssize(skipped), records) + "; " + described(commonest_first(skipped)) +
+           ".";
   return text + " (" + by_line(skipped, most) + (skipped.size() > most ? "; ...)." : ").");
 }
 
@@ -104,7 +105,7 @@ void refuse_too_many(const std::vector<SkippedRecord>& skipped, int64_t records,
   if ((std::ssize(skipped) - empty) * 10 <= records - empty)
     return;
   throw DataError(counted(skipped, records, file, what) + " can't be used " +
-                  percent(std::ssize(skipped), records) + "; " + told(commonest_first(skipped)) +
+                  percent(std::ssize(skipped), records) + "; " + described(commonest_first(skipped)) +
                   "; fix the file, or skip them with --allow-skipped.");
 }
 

@@ -320,9 +320,12 @@ public:
                                                 const std::vector<std::vector<std::string>>& continuations,
                                                 double deadline = 0) {
     if (continuations.size() != rows.size())
-      throw Error(CUECARD_WRONG_USE, std::to_string(continuations.size()) +
-                                         " lists of continuations are given for " +
-                                         std::to_string(rows.size()) + " rows; give one for each row.");
+      throw Error(CUECARD_WRONG_USE,
+                  std::to_string(continuations.size()) +
+                      (continuations.size() == 1 ? " list of continuations is given for "
+                                                 : " lists of continuations are given for ") +
+                      std::to_string(rows.size()) + (rows.size() == 1 ? " row" : " rows") +
+                      "; give one for each row.");
     std::vector<std::vector<cuecard_text>> texts(rows.size());
     std::vector<cuecard_continuations> lists;
     for (std::size_t row = 0; row < rows.size(); ++row) {

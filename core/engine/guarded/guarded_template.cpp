@@ -36,7 +36,8 @@ public:
         return prompts;
       });
     } catch (const DataError& error) {
-      if (name() == plain_template)
+      const bool named = std::string_view(error.what()) == registry::worded("", plugin(), name());
+      if (named || name() == plain_template)
         throw;
       throw DataError("template \"" + name() + "\" of the plugin \"" + plugin() + "\": " + error.what());
     }

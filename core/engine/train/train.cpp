@@ -68,9 +68,22 @@ constexpr const char* can_resume = "The run can be resumed from its checkpoint w
   }
 }
 
-/// The verbalizers' last fit, a failure of which does not lose what the tuner has learned. Returns whether it changed them, so that
+Error::Kind kind_of(const std::exception& error) {
+  const auto* const known = dynamic_cast<const Error*>(&error);
+  return known && known->kind() == Error::Kind::plugin ? Error::Kind::plugin : Error::Kind::data;
+}
+
+/// The failure of a result, unless it has an earlier one.
+void report_failure(TrainResult& result, const std::string& what, const std::exception& error) {
+  if (!result.report.failure.empty())
+    return;
+  result.report.failure = what + registry::sentence_of(error.what());
+  result.failure_kind = kind_of(error);
+}
+
+/// The verbalizers' last fit, a failure of which does not lose the training of the tuner. Returns whether it changed them, so that
 /// evaluations during training are not those of the cards.
-bool fit_after_training(TrainingEngine& engine, const std::vector<TaskToTrain>& tasks, FitReport& report) {
+bool fit_after_training(TrainingEngine& engine, const std::vector<TaskToTrain>& tasks, TrainResult& result) {
   std::vector<ComponentState> before;
   try {
     for (const TaskToTrain& task : tasks) {
@@ -89,9 +102,8 @@ bool fit_after_training(TrainingEngine& engine, const std::vector<TaskToTrain>& 
   } catch (const std::exception& error) {
     for (std::size_t task = 0; before.size() == tasks.size() && task < tasks.size(); ++task)
       tasks[task].pipeline.verbalizer->load_state(before[task]);
-    if (report.failure.empty())
-      report.failure =
-          "the verbalizer could not be fitted after training: " + registry::sentence_of(error.what());
+    result.verbalizer_failure = registry::sentence_of(error.what());
+    report_failure(result, "the verbalizer could not be fitted after training: ", error);
     return false;
   }
 }
@@ -107,9 +119,7 @@ void evaluate_all(TrainingEngine& engine, std::size_t tasks, bool alone, TrainRe
     if (!alone)
       throw;
     result.dev.assign(tasks, NAN);
-    if (result.report.failure.empty())
-      result.report.failure =
-          "the trained cards could not be evaluated: " + registry::sentence_of(error.what());
+    report_failure(result, "the trained cards could not be evaluated: ", error);
   }
 }
 
@@ -123,7 +133,7 @@ void report_kept(TrainResult& result, std::size_t task) {
 
 /// Where `fit` failed after an evaluation, the result is the states of that evaluation. False if there are none that a card can do
 /// with: those of a search without a state are in the template or the label words, and it is not known which.
-bool fall_back(const TrainingEngine& engine, const std::string& failure, TrainResult& result) {
+bool fall_back(const TrainingEngine& engine, const std::exception& error, TrainResult& result) {
   const KeptStates& kept = result.kept;
   if (kept.tasks.empty() ||
       std::ranges::any_of(kept.tasks, [](const ComponentStates& states) { return states.tuner.empty(); }))
@@ -131,7 +141,7 @@ bool fall_back(const TrainingEngine& engine, const std::string& failure, TrainRe
   result.fit_failed = true;
   result.report.steps = std::max(kept.step, engine.steps_done());
   result.report.settings = recorded(engine.settings());
-  result.report.failure = registry::sentence_of(failure);
+  report_failure(result, "", error);
   result.dev.resize(kept.tasks.size());
   for (std::size_t task = 0; task < kept.tasks.size(); ++task)
     report_kept(result, task);
@@ -189,13 +199,13 @@ TrainResult train_on(RankGroup& ranks, const Model& model, const std::vector<Tas
           rethrow_fit(engine, result);
         }
       }
-    if (ranks.several() || !fall_back(engine, error.what(), result))
+    if (ranks.several() || !fall_back(engine, error, result))
       rethrow_fit(engine, result);
     engine.finish();
     return result;
   }
   ranks.require_all();
-  const bool changed = fit_after_training(engine, tasks, result.report);
+  const bool changed = fit_after_training(engine, tasks, result);
   result.dev.assign(tasks.size(), result.report.best_dev);
   if (tasks.size() > 1 || changed)
     evaluate_all(engine, tasks.size(), !ranks.several(), result);
@@ -217,7 +227,10 @@ TrainResult train(const Model& model, const std::vector<TaskToTrain>& tasks, con
   }
 }
 
-Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t task, TrainResult& result) {
+namespace {
+
+/// The card of the last state, or of the kept one.
+Card saved_card(const TaskPipeline& pipeline, const Model& model, std::size_t task, TrainResult& result) {
   if (result.fit_failed)
     return to_card(pipeline, model, result.kept.tasks.at(task));
   try {
@@ -229,12 +242,18 @@ Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t 
     FitReport& report = result.report;
     if (kept.tasks.empty() || report.plain_prompt)
       rethrow_with(result.resumable ? can_resume : nothing_kept);
-    if (report.failure.empty())
-      report.failure =
-          "what was learned could not be saved after training: " + registry::sentence_of(error.what());
+    report_failure(result, "the trained state could not be saved: ", error);
     report_kept(result, task);
     return to_card(pipeline, model, kept.tasks.at(task));
   }
+}
+
+} // namespace
+
+Card trained_card(const TaskPipeline& pipeline, const Model& model, std::size_t task, TrainResult& result) {
+  Card card = saved_card(pipeline, model, task, result);
+  card.verbalizer_failure = result.verbalizer_failure;
+  return card;
 }
 
 } // namespace cuecard

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <cuecard/error.hpp>
 #include <cuecard/tuner.hpp>
 
 #include "engine/counters.hpp"
@@ -48,7 +49,7 @@ struct Checkpointing {
   std::function<void(const std::string&)> on_remark = {}; ///< receives RunLock::remark, if there is one
 };
 
-/// Copies of the components' states at an evaluation, on the CPU: the best one at which all of them could be had.
+/// Copies of the components' states at an evaluation, on the CPU: the best one at which all of them could be read.
 struct KeptStates {
   int64_t step = 0;
   double dev = std::nan("");          ///< mean metric over tasks; NaN: there is no development set
@@ -65,7 +66,11 @@ struct TrainResult {
   KeptStates
       kept; ///< for a card, should `fit`, or `state` after it, fail; none with a checkpoint, from which the run resumes
   bool fit_failed = false; ///< the cards hold the kept states
-  bool resumable = false;  ///< a checkpoint of this run was written, here or before
+  /// Why the verbalizers could not be fitted after training; "" if they were.
+  std::string verbalizer_failure;
+  /// What `report.failure` is about: `plugin`, or `data` for all others.
+  Error::Kind failure_kind = Error::Kind::data;
+  bool resumable = false; ///< a checkpoint of this run was written, here or before
 };
 
 /// The card of task `task`. If `fit` or a component's `state` failed, the card holds the kept states instead, and the result's failure

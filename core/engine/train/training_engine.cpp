@@ -127,12 +127,12 @@ void TrainingEngine::rerender() {
 
 at::Tensor TrainingEngine::input_features(int64_t task, const Batch& batch) {
   require_batch("Engine::input_features", batch, model_);
-  return asked("Engine::input_features", task).training_set.input_features(batch);
+  return checked_task("Engine::input_features", task).training_set.input_features(batch);
 }
 
 at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditioning& conditioning,
                                 const Pass& pass) {
-  const TaskInTraining& of = asked("Engine::loss", task);
+  const TaskInTraining& of = checked_task("Engine::loss", task);
   require_batch("Engine::loss", batch, model_);
   if (pass.training) {
     last_.task = task;
@@ -156,7 +156,7 @@ at::Tensor TrainingEngine::loss(int64_t task, const Batch& batch, const Conditio
 }
 
 double TrainingEngine::evaluate_dev(int64_t task) {
-  const TaskInTraining& of = asked("Engine::evaluate_dev", task);
+  const TaskInTraining& of = checked_task("Engine::evaluate_dev", task);
   evaluated_ = just_evaluated_ = true;
   if (of.dev.empty())
     return NAN;
@@ -177,7 +177,7 @@ double TrainingEngine::evaluate_dev(int64_t task) {
 }
 
 Scorer& TrainingEngine::scorer(int64_t task) {
-  TaskInTraining& of = asked("Engine::scorer", task);
+  TaskInTraining& of = checked_task("Engine::scorer", task);
   drop_predictor(of);
   of.predictor =
       std::make_unique<Predictor>(model_, std::vector<const TaskPipeline*>{&of.pipeline}, predict_settings());
@@ -260,7 +260,7 @@ std::vector<Batch> TrainingEngine::rank_batches(int64_t task, int64_t step) {
 }
 
 at::Tensor TrainingEngine::gradient(int64_t task, const Batch& batch, const Conditioning& conditioning) {
-  const TaskInTraining& of = asked("TokenSearch::gradient", task);
+  const TaskInTraining& of = checked_task("TokenSearch::gradient", task);
   require_batch("TokenSearch::gradient", batch, model_);
   const at::Tensor gradient = trigger_gradient(model_, of.pipeline, of.backbone, batch, conditioning);
   ranks_.copy_from_first({gradient}); // which candidates are tried must not depend on rounding
@@ -269,7 +269,7 @@ at::Tensor TrainingEngine::gradient(int64_t task, const Batch& batch, const Cond
 
 CandidateScores TrainingEngine::scores(int64_t task, const Batch& batch, int64_t slot,
                                        const at::Tensor& candidates, const Conditioning& conditioning) {
-  TaskInTraining& of = asked("TokenSearch::scores", task);
+  TaskInTraining& of = checked_task("TokenSearch::scores", task);
   require_batch("TokenSearch::scores", batch, model_);
   if (const int64_t slots = std::ssize(of.pipeline.prompt_template->triggers()); slot < 0 || slot >= slots)
     throw Error(
@@ -352,14 +352,14 @@ double TrainingEngine::seconds() const {
   return result_.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-TaskInTraining& TrainingEngine::asked(const char* function, int64_t task) {
+TaskInTraining& TrainingEngine::checked_task(const char* function, int64_t task) {
   require_task(function, task, std::ssize(tasks_));
   return at(task);
 }
 
 std::vector<Batch> TrainingEngine::step_batches(const char* function, int64_t task, int64_t step, int64_t rank,
                                                 int64_t ranks) {
-  TrainingSet& set = asked(function, task).training_set;
+  TrainingSet& set = checked_task(function, task).training_set;
   require_not_negative(function, "step", step);
   result_.examples_seen += set.examples_in(step, settings_);
   last_ = {-1, step, rank, ranks};

@@ -77,7 +77,7 @@ public:
   int64_t steps_done() const { return steps_done_; }
 
 private:
-  /// Copies the components' states of step `step`. If one of them can't be had, the previous copies stay.
+  /// Copies the components' states of step `step`. If one of them fails, the previous copies stay.
   void keep_states(int64_t step, double dev);
   /// Of this process and those that it resumes.
   double seconds() const;
@@ -85,7 +85,7 @@ private:
                                   int64_t ranks);
   TaskInTraining& at(int64_t task) { return tasks_.at(static_cast<std::size_t>(task)); }
   /// `at` for a call of `function` by a plugin.
-  TaskInTraining& asked(const char* function, int64_t task);
+  TaskInTraining& checked_task(const char* function, int64_t task);
   void add_task(const TaskToTrain& task, PreparedExamples& prepared);
   void drop_predictor(TaskInTraining& task);
   /// Passes without gradients must also fit into the run's memory.

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "host/output/table.hpp"
+#include "program/one_line.hpp"
 
 using namespace cuecard::host;
 
@@ -19,6 +20,12 @@ TEST_CASE("line breaks and control characters in cells are removed") {
                                               "2J\n"}}) == "card        n\n"
                                                            "-------------\n"
                                                            "a [2J b   2J\n");
+}
+
+TEST_CASE("invalid UTF-8 is replaced") {
+  CHECK(one_line("a\xff\x1b"
+                 "b") == "a\xEF\xBF\xBD b");
+  CHECK(one_line("\xc2") == "\xEF\xBF\xBD");
 }
 
 TEST_CASE("number formats") {

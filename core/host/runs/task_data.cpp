@@ -105,7 +105,9 @@ bool require_data(const TaskFile& task, const std::string& tuner, const registry
     return plugins.find(kind, component).component().trains != CUECARD_TRAINS_NOTHING;
   };
   const bool tuner_trains = is_trained(CUECARD_TUNER, tuner);
-  const bool trains = tuner_trains || is_trained(CUECARD_VERBALIZER, task.verbalizer.component);
+  const bool trains = tuner_trains || naming_place(task.file, [&] {
+                        return is_trained(CUECARD_VERBALIZER, task.verbalizer.component);
+                      });
   const std::string trained =
       tuner_trains ? "the tuner \"" + tuner + "\"" : "the verbalizer \"" + task.verbalizer.component + "\"";
   const bool evaluates = task.dev || task.split.dev > 0 || (task.few_shot && task.few_shot->dev);

@@ -239,8 +239,8 @@ TrainedCards train_cards(const Values& values, const TrainingHost& host) {
   trained.place = values.text("out");
   std::optional<Interruptible> work;
   if (!host.progress)
-    work.emplace(values.given("checkpoint") ? "what was learned since the last checkpoint"
-                                            : "what was learned (--checkpoint would keep it)");
+    work.emplace(values.given("checkpoint") ? "the training since the last checkpoint"
+                                            : "the training so far (--checkpoint would keep it)");
   const Runs runs = run_seeds(model, plugins, tasks, places, values, host);
   bool elsewhere = false;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -263,10 +263,11 @@ TrainedCards train_cards(const Values& values, const TrainingHost& host) {
   const bool failed = runs.failed != 0 || !runs.best.result.report.failure.empty();
   if (values.given("checkpoint") && !trained.cancelled && !failed && !elsewhere && host.place.writes())
     remove_checkpoints(values);
-  trained.exit_code = trained.cancelled     ? exit_interrupted
-                      : runs.failed != 0    ? runs.failed
-                      : failed || elsewhere ? exit_data
-                                            : 0;
+  trained.exit_code = trained.cancelled  ? exit_interrupted
+                      : runs.failed != 0 ? runs.failed
+                      : failed           ? exit_code_of(runs.best.result.failure_kind)
+                      : elsewhere        ? exit_data
+                                         : 0;
   return trained;
 }
 

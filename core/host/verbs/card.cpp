@@ -52,6 +52,8 @@ Json as_json(const Card& card, const std::string& path) {
     data = json_of_layout(*card.columns);
     data["label_values"] = card.label_values;
   }
+  Json verbalizer = component_json(card.verbalizer);
+  verbalizer["fit_failure"] = card.verbalizer_failure.empty() ? Json() : Json(card.verbalizer_failure);
   return {{"card", card.name},
           {"path", path},
           {"created_by", card.created_by},
@@ -62,7 +64,7 @@ Json as_json(const Card& card, const std::string& path) {
             {"weights_sha256", card.backbone.weights_sha256},
             {"tokenizer_sha256", card.backbone.tokenizer_sha256}}},
           {"template", tmpl},
-          {"verbalizer", component_json(card.verbalizer)},
+          {"verbalizer", verbalizer},
           {"tuner", component_json(card.tuner)},
           {"labels", card.labels},
           {"label_words", card.label_words},
@@ -182,8 +184,8 @@ std::string origin_text(const Json& card) {
            (base.empty() ? "" : ", base model " + base);
   }
   return training["steps"].dump() + (training["steps"] == 1 ? " step" : " steps") + " on " +
-         training["examples"].dump() + " examples in " + rounded(training["seconds"].get<double>(), 1) +
-         " s, seed " + card["seed"].dump();
+         training["examples"].dump() + (training["examples"] == 1 ? " example in " : " examples in ") +
+         rounded(training["seconds"].get<double>(), 1) + " s, seed " + card["seed"].dump();
 }
 
 void print(const Json& card) {
@@ -203,6 +205,8 @@ void print(const Json& card) {
   line("text", card["template"]["source"]);
   component("template");
   component("verbalizer");
+  if (const Json& failure = card["verbalizer"]["fit_failure"]; !failure.is_null())
+    line("", "not fitted after training: " + failure.get<std::string>());
   component("tuner");
   std::string labels;
   for (const Json& label : card["labels"])
@@ -216,7 +220,9 @@ void print(const Json& card) {
   line(card["training"]["settings"].contains("imported-from") ? "imported" : "trained", origin_text(card));
   for (const Json& metric : card["metrics"])
     line(metric["name"], (metric["value"].is_null() ? "unknown" : percent(metric["value"].get<double>())) +
-                             " on " + metric["n"].dump() + " examples of " + metric["file"].get<std::string>());
+                             " on " + metric["n"].dump() +
+                             (metric["n"] == 1 ? " example of " : " examples of ") +
+                             metric["file"].get<std::string>());
 }
 
 } // namespace

@@ -237,7 +237,7 @@ int compare_tuners(const Values& values) {
     choice.places = {out / (choice.tuner + ".card")};
   const Model model = load_model(values, plugins, device);
 
-  const Interruptible work("what the current tuner has learned");
+  const Interruptible work("the training of the current tuner");
   std::vector<Json> objects;
   try {
     for (const RunChoice& choice : choices) {

@@ -129,7 +129,7 @@ TEST_CASE("a folder that can't be read") {
   CHECK(watched.news().empty());
 }
 
-TEST_CASE("cards are taken as they are when that is asked for") {
+TEST_CASE("cards are taken as they are when that is requested") {
   Watched watched;
   watched.write("a", "one");
   CardFolder cards = watched.watch();

@@ -17,10 +17,10 @@ void LoadedCards::hold(const std::vector<std::string>& names, Then then) {
     }
     ++hold->missing;
     card.waiting.push_back(hold);
-    if (std::exchange(card.state, Card::State::asked) == Card::State::away)
+    if (std::exchange(card.state, Card::State::requested) == Card::State::away)
       away.push_back(name);
   }
-  asked_ += static_cast<std::int64_t>(away.size());
+  read_again_ += static_cast<std::int64_t>(away.size());
   for (const std::string& name : away)
     read_(name);
   if (hold->missing == 0)

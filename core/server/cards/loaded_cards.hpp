@@ -37,7 +37,7 @@ public:
 
   std::int64_t size() const { return static_cast<std::int64_t>(order_.size()); }
   /// Cards that were read again because they had been dropped.
-  std::int64_t read_again() const { return asked_; }
+  std::int64_t read_again() const { return read_again_; }
 
 private:
   struct Hold {
@@ -46,7 +46,7 @@ private:
     Then then;
   };
   struct Card {
-    enum class State { away, asked, here } state = State::away;
+    enum class State { away, requested, here } state = State::away;
     std::int64_t holds = 0;
     std::list<std::string>::iterator place; ///< in order_, when it is here
     std::vector<std::shared_ptr<Hold>> waiting;
@@ -58,9 +58,9 @@ private:
 
   const std::size_t most_;
   const std::function<void(const std::string&)> read_, drop_;
-  std::map<std::string, Card> cards_; ///< that are here, asked for or held
+  std::map<std::string, Card> cards_; ///< that are here, requested or held
   std::list<std::string> order_;      ///< of those that are here, the one used least recently first
-  std::int64_t asked_ = 0;
+  std::int64_t read_again_ = 0;
 };
 
 } // namespace cuecard::server

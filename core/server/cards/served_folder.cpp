@@ -58,6 +58,8 @@ void ServedFolder::take(const std::string& name, const std::filesystem::path& ca
   if (replace_invalid_utf8(repaired) > 0)
     throw DataError((card.parent_path() / repaired).string() + ": the folder's name is not UTF-8; rename it.");
   auto pipeline = pipeline_of(card);
+  if (const std::string warning = unfitted_warning(pipeline->record); !warning.empty())
+    serving_.log.warn(card.string() + ": " + warning);
   const ServedCard entry = served(*pipeline);
   const bool stays = in_memory_.contains(name) || in_memory_.size() < most_;
   if (stays) {

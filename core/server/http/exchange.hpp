@@ -44,8 +44,8 @@ public:
 /// Threads: the server's.
 class Exchange {
 public:
-  Exchange(HttpRequest asked, std::weak_ptr<AnswerWriter> writer)
-      : request(std::move(asked)), writer_(std::move(writer)) {}
+  Exchange(HttpRequest received, std::weak_ptr<AnswerWriter> writer)
+      : request(std::move(received)), writer_(std::move(writer)) {}
 
   HttpRequest request;
   RequestNotes notes;

@@ -105,7 +105,7 @@ TEST_CASE("matching factors are adopted, others are not") {
   CHECK(why.find("no matching factors of \"" + v1) != std::string::npos);
   given.rescalings.pop_back();
   CHECK(!prepared.tuner.adopt(given, why));
-  CHECK(why.find("rescales 1 layers, and targets selects 2") != std::string::npos);
+  CHECK(why.find("rescales 1 layer, and targets selects 2") != std::string::npos);
 }
 
 TEST_CASE("defaults depend on the optimizer") {

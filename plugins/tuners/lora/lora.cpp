@@ -138,7 +138,8 @@ bool Lora::adopt(const Conditioning& trained, std::string& why) {
     return false;
   }
   if (trained.low_rank.size() != updates_.size()) {
-    why = "it updates " + std::to_string(trained.low_rank.size()) + " layers, and targets selects " +
+    why = "it updates " + std::to_string(trained.low_rank.size()) +
+          (trained.low_rank.size() == 1 ? " layer" : " layers") + ", and targets selects " +
           std::to_string(updates_.size());
     return false;
   }

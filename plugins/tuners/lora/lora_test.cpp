@@ -207,7 +207,7 @@ TEST_CASE("updates that don't fit are not adopted") {
     CHECK(!prepared.tuner.adopt(given, why));
     return why;
   };
-  CHECK(contains(why_not(trained({v0}, 2, 1)), "updates 1 layers, and targets selects 2"));
+  CHECK(contains(why_not(trained({v0}, 2, 1)), "updates 1 layer, and targets selects 2"));
   CHECK(contains(why_not(trained({v0, q0}, 2, 1)), "does not update \"" + v1 + "\""));
   CHECK(contains(why_not(trained({v0, v1}, 3, 1)), "r from 1 to 3"));
   Conditioning more = trained({v0, v1}, 2, 1);

@@ -110,7 +110,8 @@ typedef struct cuecard_option_v1 {
 typedef enum cuecard_failure_kind {
   CUECARD_PLUGIN_FAILED = 0,
   CUECARD_WRONG_OPTIONS = 1, /* becomes a UsageError of the host */
-  CUECARD_WRONG_DATA = 2     /* becomes a DataError */
+  CUECARD_WRONG_DATA = 2,    /* becomes a DataError */
+  CUECARD_UNEXPECTED = 3     /* an exception that is no cuecard::Error; the host adds what to do about it */
 } cuecard_failure_kind;
 
 /** Why `create` or `describe` failed. */

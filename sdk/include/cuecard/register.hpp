@@ -105,7 +105,7 @@ void* create(const void* arguments, cuecard_failure* failure) noexcept {
   } catch (const Error& error) {
     fill(failure, error.what(), failure_kind(error));
   } catch (const std::exception& error) {
-    fill(failure, error.what());
+    fill(failure, error.what(), CUECARD_UNEXPECTED);
   } catch (...) {
     fill(failure, "an exception that is not a std::exception");
   }
@@ -125,7 +125,7 @@ int32_t describe(const void* configuration, void* shape, cuecard_failure* failur
   } catch (const Error& error) {
     fill(failure, error.what(), failure_kind(error));
   } catch (const std::exception& error) {
-    fill(failure, error.what());
+    fill(failure, error.what(), CUECARD_UNEXPECTED);
   } catch (...) {
     fill(failure, "an exception that is not a std::exception");
   }

@@ -105,9 +105,9 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
   const std::vector<int64_t> lengths = whole_lengths(side);
   for (std::size_t s = 0; shape.max_positions > 0 && s < lengths.size(); ++s)
     if (shift[s] + lengths[s] > shape.max_positions)
-      throw DataError("a sequence of " + std::to_string(lengths[s]) + " tokens that starts at position " +
-                      std::to_string(shift[s]) + " is too long: the model supports " +
-                      std::to_string(shape.max_positions) +
+      throw DataError("a sequence of " + std::to_string(lengths[s]) + (lengths[s] == 1 ? " token" : " tokens") +
+                      " that starts at position " + std::to_string(shift[s]) +
+                      " is too long: the model supports " + std::to_string(shape.max_positions) +
                       " positions. Shorten the text or set a maximum length.");
   positions_ = shifted(side.positions, side, shift);
   lengths_ = longest_texts(side, shift, lengths);

@@ -153,7 +153,8 @@ struct GrammarTemplate::State {
     if (static_cast<int64_t>(answers.size()) < built.answer_slots)
       throw DataError("the template has " + std::to_string(built.answer_slots) +
                       (built.answer_slots == 1 ? " answer slot, and " : " answer slots, and ") +
-                      std::to_string(answers.size()) + " answers are given");
+                      std::to_string(answers.size()) +
+                      (answers.size() == 1 ? " answer is given" : " answers are given"));
     for (int64_t slot = 0; slot < built.answer_slots; ++slot)
       if (answers[static_cast<std::size_t>(slot)].empty())
         throw DataError("answer " + std::to_string(slot + 1) + " of the template is given as an empty text");
@@ -250,8 +251,10 @@ const std::vector<int64_t>& GrammarTemplate::triggers() const {
 void GrammarTemplate::set_triggers(const std::vector<int64_t>& ids) {
   std::vector<int64_t>& triggers = state_->built.triggers;
   if (ids.size() != triggers.size())
-    throw UsageError("the template has " + std::to_string(triggers.size()) + " trigger slots, and " +
-                     std::to_string(ids.size()) + " trigger tokens are given.");
+    throw UsageError("the template has " + std::to_string(triggers.size()) +
+                     (triggers.size() == 1 ? " trigger slot, and " : " trigger slots, and ") +
+                     std::to_string(ids.size()) +
+                     (ids.size() == 1 ? " trigger token is given." : " trigger tokens are given."));
   triggers = ids;
 }
 

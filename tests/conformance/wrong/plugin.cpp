@@ -32,8 +32,19 @@ constexpr cuecard_option_v1 template_options[] = {
     cuecard::chat_format_option,
 };
 
+#ifndef WRONG_TUNER_VERSION
+#define WRONG_TUNER_VERSION CUECARD_TUNER_VERSION
+#endif
+
+constexpr cuecard_component_v1 tuner() {
+  cuecard_component_v1 tuner =
+      cuecard::tuner<wrong::Tuner>("wrong", "A soft prompt.", CUECARD_TRAINS_TENSORS, tuner_options);
+  tuner.kind_version = WRONG_TUNER_VERSION;
+  return tuner;
+}
+
 constexpr cuecard_component_v1 components[] = {
-    cuecard::tuner<wrong::Tuner>("wrong", "A soft prompt.", CUECARD_TRAINS_TENSORS, tuner_options),
+    tuner(),
     cuecard::tuner<wrong::Search>("wrong-search", "A soft prompt, found without gradients.",
                                   CUECARD_TRAINS_TENSORS, tuner_options),
     cuecard::verbalizer<wrong::Verbalizer>("wrong", "Mean logits of label words.", CUECARD_TRAINS_NOTHING),

@@ -119,7 +119,7 @@ std::string gradients(const Subject& subject) {
   });
 }
 
-std::string learns(const Subject& subject) {
+std::string trains(const Subject& subject) {
   if (!trains_by_gradient(subject))
     throw NotApplicable("it declares to train no tensors.");
   constexpr int64_t steps = 40, part = 10;
@@ -129,7 +129,8 @@ std::string learns(const Subject& subject) {
     // All examples in each step, so that every step has the same loss function.
     const std::vector<float> losses =
         trained(model, pipeline, rows, short_training(steps, rows_of_task), subject.seed).report.losses;
-    require(std::ssize(losses) == steps, "its report has " + std::to_string(losses.size()) + " losses for " +
+    require(std::ssize(losses) == steps, "its report has " + std::to_string(losses.size()) +
+                                             (losses.size() == 1 ? " loss for " : " losses for ") +
                                              std::to_string(steps) + " steps.");
     for (const float loss : losses)
       require(std::isfinite(loss), "the loss is not finite.");
@@ -309,7 +310,7 @@ std::vector<Case> tuner_cases() {
        &backbone_unchanged},
       {"tuner-gradients", CUECARD_TUNER, "the declared parameters get gradients, and nothing else does",
        &gradients},
-      {"tuner-learns", CUECARD_TUNER, "the loss of the planted task falls", &learns},
+      {"tuner-trains", CUECARD_TUNER, "the loss of the planted task falls", &trains},
       {"tuner-seed", CUECARD_TUNER, "one seed trains the same bits twice", &seed},
       {"tuner-resume", CUECARD_TUNER,
        "a run that was killed and resumed ends with the bits of one that was not", &resume},

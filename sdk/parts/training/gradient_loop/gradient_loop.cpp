@@ -282,7 +282,7 @@ FitReport Tuner::fit(Engine& engine) {
     if (!run.put_back_best())
       throw;
     report.cancelled = true;
-  } catch (const std::exception& error) { // keep what was learned before
+  } catch (const std::exception& error) { // keep the best state before
     if (!same_everywhere || !run.put_back_best())
       throw;
     report.failure = error.what();
