@@ -1,4 +1,4 @@
-// Which tokens AutoPrompt keeps, with an engine that returns scripted measurements: only candidates that are
+// Which tokens AutoPrompt keeps, with an engine whose measurements the test sets: only candidates that are
 // better, the best on the development set, the best of several searches.
 #include <ATen/ATen.h>
 

@@ -4,7 +4,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <cuecard/extensions/token_search.hpp>
 
-#include "told_tuner.hpp"
+#include "scripted_tuner.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
@@ -30,29 +30,29 @@ TEST_CASE("impossible arguments of the engine's functions are refused") {
       {"progress with step -1", [](Engine& e) { e.progress(-1, 6, 0, NAN); }}};
   for (const auto& [expected, call] : cases) {
     CAPTURE(expected);
-    Told told;
-    told.tuner->fitted = [&](Engine& engine) {
+    Scripted scripted;
+    scripted.tuner->fitted = [&](Engine& engine) {
       call(engine);
       return FitReport();
     };
-    const std::string text = blamed([&] { told.fit(); });
+    const std::string text = blamed([&] { scripted.fit(); });
     CHECK_MESSAGE(holds(text, "fit: it called Engine::" + expected), text);
   }
 }
 
 TEST_CASE("impossible arguments of a token search are refused") {
-  Told told;
-  told.tuner->fitted = [&](Engine& engine) {
+  Scripted scripted;
+  scripted.tuner->fitted = [&](Engine& engine) {
     const Batch batch = engine.training_batches(0, 0).at(0);
     find_extension<TokenSearch>(engine)->scores(0, batch, 0, at::zeros({1}, at::kLong), {});
     return FitReport();
   };
-  CHECK(holds(blamed([&] { told.fit(); }),
+  CHECK(holds(blamed([&] { scripted.fit(); }),
               "fit: it called TokenSearch::scores with trigger slot 0; expected none, "
               "because the template has no trigger slot"));
-  told.tuner->fitted = [&](Engine& engine) {
+  scripted.tuner->fitted = [&](Engine& engine) {
     find_extension<TokenSearch>(engine)->gradient(3, engine.training_batches(0, 0).at(0), {});
     return FitReport();
   };
-  CHECK(holds(blamed([&] { told.fit(); }), "fit: it called TokenSearch::gradient with task 3; expected 0"));
+  CHECK(holds(blamed([&] { scripted.fit(); }), "fit: it called TokenSearch::gradient with task 3; expected 0"));
 }

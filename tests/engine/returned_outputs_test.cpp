@@ -9,7 +9,7 @@
 #include <cuecard/error.hpp>
 #include <cuecard/testing/packed_side.hpp>
 
-#include "told_tuner.hpp"
+#include "scripted_tuner.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
@@ -19,15 +19,15 @@ namespace {
 using Change = std::function<at::Tensor(const at::Tensor&)>;
 
 /// Another backbone, whose return values are changed as a test requests.
-class ToldBackbone final : public Backbone {
+class ScriptedBackbone final : public Backbone {
 public:
-  explicit ToldBackbone(const Backbone& other)
-      : told_shape(other.shape()), layers(other.linear_layers()), other_(other) {}
-  BackboneShape told_shape;
+  explicit ScriptedBackbone(const Backbone& other)
+      : scripted_shape(other.shape()), layers(other.linear_layers()), other_(other) {}
+  BackboneShape scripted_shape;
   std::vector<LinearLayer> layers;
   Change hidden, outputs;
 
-  const BackboneShape& shape() const override { return told_shape; }
+  const BackboneShape& shape() const override { return scripted_shape; }
   at::Device device() const override { return other_.device(); }
   at::Tensor token_vectors(TokenTable table, const at::Tensor& ids) const override {
     return other_.token_vectors(table, ids);
@@ -50,13 +50,15 @@ private:
   const Backbone& other_;
 };
 
-struct ToldModel {
+struct ScriptedModel {
   Model model = tiny_model("llama-tied");
-  std::shared_ptr<ToldBackbone> told = std::make_shared<ToldBackbone>(model.backbone());
+  std::shared_ptr<ScriptedBackbone> scripted = std::make_shared<ScriptedBackbone>(model.backbone());
   int64_t hidden = model.shape().hidden, vocabulary = model.shape().vocabulary;
 
-  std::shared_ptr<Backbone> backbone() const { return guarded(Component<Backbone>{told, "shop", "told"}); }
-  /// Trains soft prompts through the told backbone.
+  std::shared_ptr<Backbone> backbone() const {
+    return guarded(Component<Backbone>{scripted, "shop", "scripted"});
+  }
+  /// Trains soft prompts through the scripted backbone.
   void fit() const {
     TaskPipeline pipeline = two_label_pipeline(model, "m", "{text} so{\"mask\"}", "prompt-tuning");
     pipeline.own_backbone = backbone();
@@ -88,23 +90,23 @@ std::vector<std::pair<std::string, Change>> common_changes() {
 } // namespace
 
 TEST_CASE("a backbone that returns what it should is not refused") {
-  const ToldModel told;
-  const std::shared_ptr<Backbone> backbone = told.backbone();
-  const int64_t layers = told.model.shape().layers;
-  CHECK(backbone->forward({two_texts(), {}}).sizes() == at::IntArrayRef({2, told.hidden}));
+  const ScriptedModel scripted;
+  const std::shared_ptr<Backbone> backbone = scripted.backbone();
+  const int64_t layers = scripted.model.shape().layers;
+  CHECK(backbone->forward({two_texts(), {}}).sizes() == at::IntArrayRef({2, scripted.hidden}));
   CHECK(backbone->forward({two_texts(), {}, nullptr, true}).size(0) == 5);
   for (int64_t layer = 0; layer <= layers; ++layer)
     CHECK(backbone->forward({two_texts(), {}, nullptr, false, layer}).size(0) == 5);
   const at::Tensor hidden = backbone->forward({two_texts(), {}}), ids = at::tensor({5, 6, 7}, at::kLong);
   using Kind = OutputRequest::Kind;
   for (const Kind kind : {Kind::logits, Kind::log_probs}) {
-    CHECK(backbone->project({hidden, {kind, {}}}).sizes() == at::IntArrayRef({2, told.vocabulary}));
+    CHECK(backbone->project({hidden, {kind, {}}}).sizes() == at::IntArrayRef({2, scripted.vocabulary}));
     CHECK(backbone->project({hidden, {kind, ids}}).sizes() == at::IntArrayRef({2, 3}));
   }
   CHECK(backbone->project({hidden, {Kind::target_log_probs, {}}, ids.narrow(0, 0, 2)}).dim() == 1);
-  CHECK(backbone->project({hidden, {Kind::hidden_states, {}}}).size(1) == told.hidden);
+  CHECK(backbone->project({hidden, {Kind::hidden_states, {}}}).size(1) == scripted.hidden);
   CHECK(backbone->project({hidden, {Kind::transformed_states, {}}}).size(0) == 2);
-  told.fit();
+  scripted.fit();
 }
 
 TEST_CASE("states and outputs in the type of half-precision weights are not refused") {
@@ -120,61 +122,61 @@ TEST_CASE("states and outputs in the type of half-precision weights are not refu
 
 TEST_CASE("wrong hidden states name the backbone") {
   std::vector<std::pair<std::string, Change>> cases = common_changes();
-  const ToldModel told;
-  cases.emplace_back(" of shape [2, 5]; expected " + sizes(2, told.hidden),
+  const ScriptedModel scripted;
+  cases.emplace_back(" of shape [2, 5]; expected " + sizes(2, scripted.hidden),
                      [](const at::Tensor& x) { return x.narrow(1, 0, 5); });
   for (const auto& [expected, change] : cases) {
     CAPTURE(expected);
-    told.told->hidden = change;
-    const std::string text = blamed([&] { told.backbone()->forward({two_texts(), {}}); });
+    scripted.scripted->hidden = change;
+    const std::string text = blamed([&] { scripted.backbone()->forward({two_texts(), {}}); });
     CHECK_MESSAGE(holds(text, "forward: it returned hidden states" + expected), text);
   }
 }
 
 TEST_CASE("wrong outputs name the backbone") {
   std::vector<std::pair<std::string, Change>> cases = common_changes();
-  const ToldModel told;
-  cases.emplace_back(" of shape [2, 1]; expected " + sizes(2, told.vocabulary),
+  const ScriptedModel scripted;
+  cases.emplace_back(" of shape [2, 1]; expected " + sizes(2, scripted.vocabulary),
                      [](const at::Tensor& x) { return x.narrow(1, 0, 1); });
-  const at::Tensor hidden = told.backbone()->forward({two_texts(), {}});
+  const at::Tensor hidden = scripted.backbone()->forward({two_texts(), {}});
   for (const auto& [expected, change] : cases) {
     CAPTURE(expected);
-    told.told->outputs = change;
-    const std::string text = blamed([&] { told.backbone()->project({hidden, {}}); });
+    scripted.scripted->outputs = change;
+    const std::string text = blamed([&] { scripted.backbone()->project({hidden, {}}); });
     CHECK_MESSAGE(holds(text, "project: it returned logits" + expected), text);
   }
-  told.told->outputs = [](const at::Tensor& x) { return x.narrow(1, 0, 1); };
+  scripted.scripted->outputs = [](const at::Tensor& x) { return x.narrow(1, 0, 1); };
   const at::Tensor ids = at::tensor({5, 6, 7}, at::kLong);
   CHECK(holds(blamed([&] {
-                told.backbone()->project({hidden, {OutputRequest::Kind::log_probs, ids}});
+                scripted.backbone()->project({hidden, {OutputRequest::Kind::log_probs, ids}});
               }),
               "project: it returned log-probabilities of shape [2, 1]; expected [2, 3]"));
-  told.told->outputs = [](const at::Tensor& x) { return x.unsqueeze(1); };
-  CHECK(holds(
-      blamed([&] {
-        told.backbone()->project({hidden, {OutputRequest::Kind::target_log_probs, {}}, ids.narrow(0, 0, 2)});
-      }),
-      "project: it returned log-probabilities of shape [2, 1]; expected [2]"));
+  scripted.scripted->outputs = [](const at::Tensor& x) { return x.unsqueeze(1); };
+  CHECK(holds(blamed([&] {
+                scripted.backbone()->project(
+                    {hidden, {OutputRequest::Kind::target_log_probs, {}}, ids.narrow(0, 0, 2)});
+              }),
+              "project: it returned log-probabilities of shape [2, 1]; expected [2]"));
 }
 
 TEST_CASE("a backbone that detaches its results is named in training, and not the tuner") {
   const Change detached = [](const at::Tensor& x) { return x.detach(); };
-  ToldModel hidden, outputs;
-  hidden.told->hidden = detached;
+  ScriptedModel hidden, outputs;
+  hidden.scripted->hidden = detached;
   CHECK(holds(blamed([&] { hidden.fit(); }),
               "forward: it returned hidden states that require no gradient, although the embeddings of the "
               "soft tokens do"));
-  outputs.told->outputs = detached;
+  outputs.scripted->outputs = detached;
   CHECK(holds(blamed([&] { outputs.fit(); }),
               "that require no gradient, although the hidden states do; expected outputs computed from them"));
 }
 
 TEST_CASE("hidden states without gradients are refused only where the conditioning must reach them") {
-  const ToldModel told;
-  told.told->hidden = [](const at::Tensor& x) { return x.detach(); };
-  const std::shared_ptr<Backbone> backbone = told.backbone();
+  const ScriptedModel scripted;
+  scripted.scripted->hidden = [](const at::Tensor& x) { return x.detach(); };
+  const std::shared_ptr<Backbone> backbone = scripted.backbone();
   Conditioning soft;
-  soft.embeddings = at::zeros({1, told.model.shape().embedding_width}).set_requires_grad(true);
+  soft.embeddings = at::zeros({1, scripted.model.shape().embedding_width}).set_requires_grad(true);
   backbone->forward({two_texts(), soft}); // no token is soft
   const LinearLayer& layer = backbone->linear_layers().at(0);
   Conditioning update;
@@ -192,10 +194,12 @@ TEST_CASE("hidden states without gradients are refused only where the conditioni
 TEST_CASE("a backbone that computes NaN from finite numbers is named when training fails") {
   for (const bool in_project : {false, true}) {
     CAPTURE(in_project);
-    const ToldModel told;
-    (in_project ? told.told->outputs : told.told->hidden) = [](const at::Tensor& x) { return x * NAN; };
+    const ScriptedModel scripted;
+    (in_project ? scripted.scripted->outputs : scripted.scripted->hidden) = [](const at::Tensor& x) {
+      return x * NAN;
+    };
     try {
-      told.fit();
+      scripted.fit();
       FAIL_CHECK("no error");
     } catch (const PluginError& error) { // the plugin is that of the model: here the test replaced its object
       const std::string text = error.what();
@@ -208,36 +212,36 @@ TEST_CASE("a backbone that computes NaN from finite numbers is named when traini
 }
 
 TEST_CASE("windows and linear layers are checked when a backbone is made") {
-  ToldModel told;
-  const int64_t layers = told.model.shape().layers;
-  told.told->told_shape.windows.assign(static_cast<std::size_t>(layers), 0);
-  told.backbone();
-  told.told->told_shape.windows = {4};
+  ScriptedModel scripted;
+  const int64_t layers = scripted.model.shape().layers;
+  scripted.scripted->scripted_shape.windows.assign(static_cast<std::size_t>(layers), 0);
+  scripted.backbone();
+  scripted.scripted->scripted_shape.windows = {4};
   REQUIRE(layers > 1);
-  CHECK(holds(blamed([&] { told.backbone(); }),
+  CHECK(holds(blamed([&] { scripted.backbone(); }),
               "shape: it returned a shape with windows for 1 layer; expected one for each of the model's " +
                   std::to_string(layers) + " layers, or none"));
-  told.told->told_shape.windows.assign(static_cast<std::size_t>(layers), -1);
-  CHECK(holds(blamed([&] { told.backbone(); }),
+  scripted.scripted->scripted_shape.windows.assign(static_cast<std::size_t>(layers), -1);
+  CHECK(holds(blamed([&] { scripted.backbone(); }),
               "shape: it returned a shape with the window -1; expected 0 or more"));
-  told.told->told_shape.windows.clear();
-  const std::vector<LinearLayer> right = told.told->layers;
+  scripted.scripted->scripted_shape.windows.clear();
+  const std::vector<LinearLayer> right = scripted.scripted->layers;
   const std::string name = right[0].weight;
-  told.told->layers.push_back(right[0]);
-  CHECK(holds(blamed([&] { told.backbone(); }),
+  scripted.scripted->layers.push_back(right[0]);
+  CHECK(holds(blamed([&] { scripted.backbone(); }),
               "linear_layers: it returned the linear layer \"" + name + "\" twice; expected each layer once"));
-  told.told->layers = right;
-  told.told->layers[0].weight += "x";
-  const std::string unknown = blamed([&] { told.backbone(); });
+  scripted.scripted->layers = right;
+  scripted.scripted->layers[0].weight += "x";
+  const std::string unknown = blamed([&] { scripted.backbone(); });
   CHECK_MESSAGE(holds(unknown, "linear_layers: it returned the linear layer \"" + name +
                                    "x\", which is not among the model's weights"),
                 unknown);
   CHECK_MESSAGE(holds(unknown, "Did you mean \"" + name + "\"?"), unknown);
-  told.told->layers = right;
-  told.told->layers[0].out = 3;
-  CHECK(holds(blamed([&] { told.backbone(); }),
+  scripted.scripted->layers = right;
+  scripted.scripted->layers[0].out = 3;
+  CHECK(holds(blamed([&] { scripted.backbone(); }),
               "linear_layers: it returned the linear layer \"" + name + "\" of 3 outputs and "));
-  told.told->layers = right;
-  std::swap(told.told->layers[0].out, told.told->layers[0].in); // a transposed weight
-  told.backbone();
+  scripted.scripted->layers = right;
+  std::swap(scripted.scripted->layers[0].out, scripted.scripted->layers[0].in); // a transposed weight
+  scripted.backbone();
 }

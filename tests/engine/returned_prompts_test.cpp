@@ -2,29 +2,29 @@
 #include <limits>
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "told_task.hpp"
+#include "scripted_task.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
 
 TEST_CASE("what a template says of itself is checked") {
-  Told told;
-  const auto own = told.change_template();
-  const int64_t tokens = told.model.vocabulary().size();
+  Scripted scripted;
+  const auto own = scripted.change_template();
+  const int64_t tokens = scripted.model.vocabulary().size();
   own->own_slots = {{}, {tokens - 1}};
-  CHECK(told.pipeline.prompt_template->soft_slots().size() == 2);
+  CHECK(scripted.pipeline.prompt_template->soft_slots().size() == 2);
   for (const int64_t outside : {int64_t{-1}, tokens}) {
     own->own_slots = {{}, {outside}};
-    check_blamed([&] { told.pipeline.prompt_template->soft_slots(); },
+    check_blamed([&] { scripted.pipeline.prompt_template->soft_slots(); },
                  "soft_slots: it returned the initial token " + std::to_string(outside) +
                      " of soft slot 1; expected 0 to " + std::to_string(tokens - 1));
   }
   own->own_slots.clear();
   own->own_triggers = {-1, 0, tokens - 1};
-  CHECK(told.pipeline.prompt_template->triggers() == own->own_triggers);
+  CHECK(scripted.pipeline.prompt_template->triggers() == own->own_triggers);
   for (const int64_t outside : {int64_t{-2}, tokens}) {
     own->own_triggers = {0, outside};
-    check_blamed([&] { told.pipeline.prompt_template->triggers(); },
+    check_blamed([&] { scripted.pipeline.prompt_template->triggers(); },
                  "triggers: it returned the token " + std::to_string(outside) +
                      " of trigger slot 1; expected 0 to " + std::to_string(tokens - 1));
   }
@@ -33,35 +33,35 @@ TEST_CASE("what a template says of itself is checked") {
                                              "the field \"text\" twice; expected each name once", {"text"}},
                                          {"a field without a name", {""}}}) {
     own->more_fields = fields;
-    check_blamed([&] { told.pipeline.prompt_template->fields(); }, "fields: it returned " + expected);
+    check_blamed([&] { scripted.pipeline.prompt_template->fields(); }, "fields: it returned " + expected);
   }
   own->more_fields.clear();
   own->more_answers = -5;
-  check_blamed([&] { told.pipeline.prompt_template->answer_slots(); },
+  check_blamed([&] { scripted.pipeline.prompt_template->answer_slots(); },
                "answer_slots: it returned -4; expected a number of answer slots");
 }
 
 TEST_CASE("a source that no card can hold is found before training") {
-  Told told;
-  const auto own = told.change_template();
+  Scripted scripted;
+  const auto own = scripted.change_template();
   own->changed_source = [](std::string& source) { source += "\xff"; };
   int steps = 0;
   const auto count = [&](int64_t, int64_t, double, double) { return ++steps > 0; };
   check_blamed(
       [&] {
-        train(told.model, {{told.pipeline, word_examples(8, 3), {}}}, steps_of(1, 4, 1e-3), 1, count);
+        train(scripted.model, {{scripted.pipeline, word_examples(8, 3), {}}}, steps_of(1, 4, 1e-3), 1, count);
       },
       "source: it returned a source that is not valid UTF-8; expected UTF-8");
   CHECK(steps == 0);
 }
 
 TEST_CASE("what a template says of an example names it") {
-  Told told;
-  const auto own = told.change_template();
+  Scripted scripted;
+  const auto own = scripted.change_template();
   own->change = [](Prompt&) { throw DataError("the row has no text"); };
   const std::vector<Example> examples = word_examples(1, 3);
-  CHECK(Predictor(told.model, {&told.pipeline}).predict(pointers(examples)).at(0).problem ==
-        "template \"told\" of the plugin \"shop\": the row has no text");
+  CHECK(Predictor(scripted.model, {&scripted.pipeline}).predict(pointers(examples)).at(0).problem ==
+        "template \"scripted\" of the plugin \"shop\": the row has no text");
 }
 
 TEST_CASE("wrong prompts name the template") {
@@ -98,20 +98,20 @@ TEST_CASE("wrong prompts name the template") {
       {"returned a prompt with an output side",
        [](Prompt& prompt) { prompt.output.push_back(Piece::text_of("x")); }}};
   for (const auto& [expected, change] : cases) {
-    Told told;
-    const auto own = told.change_template();
+    Scripted scripted;
+    const auto own = scripted.change_template();
     own->change = change;
-    check_blamed([&] { told.predict(); }, "render: it " + expected);
+    check_blamed([&] { scripted.predict(); }, "render: it " + expected);
   }
 }
 
 TEST_CASE("a piece has a segment of the model, and any where the model ignores them") {
   const std::vector<Example> examples = word_examples(1, 3);
   for (const int64_t segments : {0, 1, 2}) {
-    Told told;
-    told.pipeline.layout.segments = segments;
-    const auto own = told.change_template();
-    const auto render = [&] { return told.pipeline.prompt_template->render({examples[0]}); };
+    Scripted scripted;
+    scripted.pipeline.layout.segments = segments;
+    const auto own = scripted.change_template();
+    const auto render = [&] { return scripted.pipeline.prompt_template->render({examples[0]}); };
     for (const int64_t segment : {0, 1, 2, 99}) {
       CAPTURE(segments);
       CAPTURE(segment);
@@ -135,29 +135,29 @@ TEST_CASE("prompts of an example differ in choice or variant") {
     };
   };
   const std::vector<Example> examples = word_examples(1, 3);
-  Told told;
-  const auto own = told.change_template();
+  Scripted scripted;
+  const auto own = scripted.change_template();
   own->change_all = twice(0, 0);
   const std::string blame = "render: it returned two prompts with the variant 0 and the choice 0";
-  check_blamed([&] { told.predict(); }, blame);
-  check_blamed([&] { told.fit(); }, blame);
+  check_blamed([&] { scripted.predict(); }, blame);
+  check_blamed([&] { scripted.fit(); }, blame);
   for (const auto& [choice, variant] : {std::pair<int64_t, int64_t>{1, 0}, {0, 1}, {1, 1}, {0, 7}}) {
     own->change_all = twice(choice, variant);
-    CHECK(told.pipeline.prompt_template->render({examples[0]}).size() == 2);
+    CHECK(scripted.pipeline.prompt_template->render({examples[0]}).size() == 2);
   }
   own->change_all = [&](std::vector<Prompt>& prompts) {
     twice(1, 0)(prompts);
     prompts.push_back(prompts[0]); // not beside the first of its kind
   };
-  check_blamed([&] { told.pipeline.prompt_template->render({examples[0]}); }, blame);
+  check_blamed([&] { scripted.pipeline.prompt_template->render({examples[0]}); }, blame);
 }
 
 TEST_CASE("an example's prompts have the trigger slots of the template, its variants together") {
   const std::vector<Example> examples = word_examples(1, 3);
-  Told told;
-  const auto own = told.change_template();
+  Scripted scripted;
+  const auto own = scripted.change_template();
   own->own_triggers = {-1, -1};
-  const auto render = [&] { return told.pipeline.prompt_template->render({examples[0]}); };
+  const auto render = [&] { return scripted.pipeline.prompt_template->render({examples[0]}); };
   const std::string lacks = "render: it returned no prompt with the trigger slot ";
   check_blamed(render, lacks + "0; expected each of the 2 trigger slots that `triggers` has");
   own->change = [](Prompt& prompt) { prompt.input.insert(prompt.input.begin(), Piece::trigger_slot(0)); };

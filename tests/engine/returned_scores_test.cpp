@@ -3,15 +3,15 @@
 #include <limits>
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "told_task.hpp"
+#include "scripted_task.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
 
 TEST_CASE("a verbalizer that returns what it should is not refused") {
-  Told told;
-  told.predict();
-  told.fit();
+  Scripted scripted;
+  scripted.predict();
+  scripted.fit();
 }
 
 TEST_CASE("wrong decisions name the verbalizer") {
@@ -38,9 +38,9 @@ TEST_CASE("wrong decisions name the verbalizer") {
        first([](Decision& d) { d.probabilities.clear(); })},
       {"returned 3 decisions for 4 examples", [](std::vector<Decision>& all) { all.pop_back(); }}};
   for (const auto& [expected, change] : cases) {
-    Told told;
-    told.verbalizer->decisions = change;
-    check_blamed([&] { told.predict(); }, "decide: it " + expected);
+    Scripted scripted;
+    scripted.verbalizer->decisions = change;
+    check_blamed([&] { scripted.predict(); }, "decide: it " + expected);
   }
 }
 
@@ -66,10 +66,10 @@ TEST_CASE("wrong scores name the verbalizer, in prediction and in training") {
       {"scores of type Double; expected Float", [](Scores& s) { s.values = s.values.to(at::kDouble); }},
       {"scores on meta; expected cpu", [](Scores& s) { s.values = s.values.to(at::kMeta); }}};
   for (const auto& [expected, change] : cases) {
-    Told told;
-    told.verbalizer->scores = change;
-    check_blamed([&] { told.predict(); }, "score: it returned " + expected);
-    check_blamed([&] { told.fit(); }, "score: it returned " + expected);
+    Scripted scripted;
+    scripted.verbalizer->scores = change;
+    check_blamed([&] { scripted.predict(); }, "score: it returned " + expected);
+    check_blamed([&] { scripted.fit(); }, "score: it returned " + expected);
   }
 }
 
@@ -86,17 +86,17 @@ TEST_CASE("a wrong loss or weight names the verbalizer, and neither model nor le
       {"a loss that requires no gradient, although the scores do",
        [](const at::Tensor& loss) { return loss.detach(); }}};
   for (const auto& [expected, change] : losses) {
-    Told told;
-    told.verbalizer->changed_loss = change;
-    check_blamed([&] { told.fit(); }, "loss: it returned " + expected);
+    Scripted scripted;
+    scripted.verbalizer->changed_loss = change;
+    check_blamed([&] { scripted.fit(); }, "loss: it returned " + expected);
   }
   for (const auto& [expected, value] :
        {std::pair<std::string, double>{"nan", NAN}, {"-1.0", -1}, {"0 for a batch", 0}}) {
-    Told told;
-    told.verbalizer->changed_weight = [&](double) { return value; };
-    check_blamed([&] { told.fit(); }, "weight: it returned the weight " + expected);
+    Scripted scripted;
+    scripted.verbalizer->changed_weight = [&](double) { return value; };
+    check_blamed([&] { scripted.fit(); }, "weight: it returned the weight " + expected);
   }
-  Told detached;
+  Scripted detached;
   detached.verbalizer->scores = [](Scores& s) { s.values = s.values.detach(); };
   check_blamed([&] { detached.fit(); },
                "score: it returned scores that require no gradient, although the model's outputs do");
@@ -117,9 +117,9 @@ TEST_CASE("a wrong output request names the verbalizer, not the model") {
       {"requests outputs of the unknown kind 77",
        [](OutputRequest& r) { r.kind = static_cast<OutputRequest::Kind>(77); }}};
   for (const auto& [expected, change] : cases) {
-    Told told;
-    told.verbalizer->request = change;
-    check_blamed([&] { told.predict(); }, "output_request: it " + expected);
+    Scripted scripted;
+    scripted.verbalizer->request = change;
+    check_blamed([&] { scripted.predict(); }, "output_request: it " + expected);
   }
 }
 
@@ -143,14 +143,14 @@ TEST_CASE("wrong arguments of Scorer::score name the verbalizer that calls it") 
          r.examples = {nullptr};
        }}};
   for (const auto& [expected, change] : cases) {
-    Told told;
-    told.verbalizer->fitted = [&](Scorer& scorer) {
+    Scripted scripted;
+    scripted.verbalizer->fitted = [&](Scorer& scorer) {
       ScoreRequest request;
       request.prompts = &prompts;
       change(request);
       scorer.score_all(request);
     };
-    check_blamed([&] { told.fit(); }, "fit: it called Scorer::score with " + expected);
+    check_blamed([&] { scripted.fit(); }, "fit: it called Scorer::score with " + expected);
   }
 }
 
@@ -165,16 +165,17 @@ TEST_CASE(
       {"one of the texts that end the generation is empty", [](GenerateSettings& s) { s.stop = {""}; }}};
   for (const auto& [expected, change] : cases) {
     CAPTURE(expected);
-    const std::string names = "verbalizer \"told\" of the plugin \"shop\": ";
-    Told told;
+    const std::string names = "verbalizer \"scripted\" of the plugin \"shop\": ";
+    Scripted scripted;
     GenerateSettings settings;
     change(settings);
-    told.verbalizer->fitted = [&](Scorer& scorer) { scorer.generate(one_prompt(), settings); };
-    CHECK_THROWS_WITH_AS(told.fit(), doctest::Contains((names + "Scorer::generate: " + expected).c_str()),
+    scripted.verbalizer->fitted = [&](Scorer& scorer) { scorer.generate(one_prompt(), settings); };
+    CHECK_THROWS_WITH_AS(scripted.fit(), doctest::Contains((names + "Scorer::generate: " + expected).c_str()),
                          UsageError);
-    told.verbalizer->settings = settings;
+    scripted.verbalizer->settings = settings;
     CHECK_THROWS_WITH_AS(
-        told.pipeline.verbalizer->prepare({told.model.vocabulary(), told.model.backbone(), {"a", "b"}, {}}),
+        scripted.pipeline.verbalizer->prepare(
+            {scripted.model.vocabulary(), scripted.model.backbone(), {"a", "b"}, {}}),
         doctest::Contains(
             (names + "it returned settings from `generation` that can't be used: " + expected).c_str()),
         UsageError);
@@ -190,23 +191,23 @@ TEST_CASE("representatives are as many as the labels, exist, and represent thems
       {"the representative 1 of label 0, although label 1 is represented by 0; expected a label that represents itself",
        {1, 0}}};
   for (const auto& [expected, representatives] : cases) {
-    Told told;
-    told.verbalizer->representatives = representatives;
-    check_blamed([&] { told.pipeline.verbalizer->label_representatives(); },
+    Scripted scripted;
+    scripted.verbalizer->representatives = representatives;
+    check_blamed([&] { scripted.pipeline.verbalizer->label_representatives(); },
                  "label_representatives: it returned " + expected);
   }
-  Told told;
+  Scripted scripted;
   for (const std::vector<int64_t>& right : {std::vector<int64_t>{}, {0, 1}, {0, 0}, {1, 1}}) {
-    told.verbalizer->representatives = right;
-    CHECK(told.pipeline.verbalizer->label_representatives() == right);
+    scripted.verbalizer->representatives = right;
+    CHECK(scripted.pipeline.verbalizer->label_representatives() == right);
   }
 }
 
 TEST_CASE("unknown positions name the verbalizer") {
-  Told told;
-  told.verbalizer->positions.kind = static_cast<OutputPositions::Kind>(77);
+  Scripted scripted;
+  scripted.verbalizer->positions.kind = static_cast<OutputPositions::Kind>(77);
   check_blamed(
-      [&] { told.pipeline.verbalizer->output_positions(); },
+      [&] { scripted.pipeline.verbalizer->output_positions(); },
       "output_positions: it returned positions of the unknown kind 77; expected one of OutputPositions::Kind");
 }
 
@@ -227,24 +228,24 @@ TEST_CASE("given answers and label texts are one per answer slot, and not empty"
       {"an empty text for answer slot 1; expected at least one character", 0, {"a", "", "c"}}};
   const std::vector<Example> examples = word_examples(1, 3);
   for (const auto& [expected, slots, texts] : cases) {
-    Told told;
-    told.verbalizer->answer_slots = slots;
-    told.prepare_verbalizer();
-    const Verbalizer& verbalizer = *told.pipeline.verbalizer;
-    told.verbalizer->text = texts;
+    Scripted scripted;
+    scripted.verbalizer->answer_slots = slots;
+    scripted.prepare_verbalizer();
+    const Verbalizer& verbalizer = *scripted.pipeline.verbalizer;
+    scripted.verbalizer->text = texts;
     check_blamed([&] { verbalizer.answer_text(0); }, "answer_text: it returned " + expected);
-    told.verbalizer->given = {Texts(static_cast<std::size_t>(std::max<int64_t>(1, slots)), "a"), texts};
+    scripted.verbalizer->given = {Texts(static_cast<std::size_t>(std::max<int64_t>(1, slots)), "a"), texts};
     check_blamed(
         [&] {
           verbalizer.given_answers({examples[0], false});
         },
         "given_answers: it returned " + expected);
   }
-  Told told;
-  told.verbalizer->given = {{"a", "b"}};
-  check_blamed([&] { told.predict(); }, "given_answers: it returned 2 texts for the answer slots");
-  check_blamed([&] { told.fit(); }, "given_answers: it returned 2 texts for the answer slots");
-  told.verbalizer->answer_slots = 0; // any number
-  told.prepare_verbalizer();
-  CHECK(told.pipeline.verbalizer->given_answers({examples[0], false}) == told.verbalizer->given);
+  Scripted scripted;
+  scripted.verbalizer->given = {{"a", "b"}};
+  check_blamed([&] { scripted.predict(); }, "given_answers: it returned 2 texts for the answer slots");
+  check_blamed([&] { scripted.fit(); }, "given_answers: it returned 2 texts for the answer slots");
+  scripted.verbalizer->answer_slots = 0; // any number
+  scripted.prepare_verbalizer();
+  CHECK(scripted.pipeline.verbalizer->given_answers({examples[0], false}) == scripted.verbalizer->given);
 }

@@ -8,7 +8,7 @@
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/train/checkpoint.hpp"
-#include "told_tuner.hpp"
+#include "scripted_tuner.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
@@ -24,23 +24,27 @@ FitRequest six_steps() {
   return request;
 }
 
-TrainResult trained(Told& told, const Progress& progress = {}, const Checkpointing& checkpointing = {}) {
+TrainResult trained(Scripted& scripted, const Progress& progress = {},
+                    const Checkpointing& checkpointing = {}) {
   const std::vector<Example> examples = word_examples(8, 3);
-  return train(told.model, {{told.pipeline, examples, {}}}, six_steps(), 1, progress, {}, checkpointing);
+  return train(scripted.model, {{scripted.pipeline, examples, {}}}, six_steps(), 1, progress, {},
+               checkpointing);
 }
 
-void save_prompt(Told& told) {
-  told.tuner->stated = [&told]() -> ComponentState { return {{{"prompt", told.tuner->prompt.detach()}}, {}}; };
+void save_prompt(Scripted& scripted) {
+  scripted.tuner->stated = [&scripted]() -> ComponentState {
+    return {{{"prompt", scripted.tuner->prompt.detach()}}, {}};
+  };
 }
 
 } // namespace
 
 TEST_CASE("a state that no card can hold is found without writing one, and before training") {
-  Told told;
-  told.tuner->saved = {{"prompt", at::zeros({2, 2})}};
-  const int64_t small = card_size(told.pipeline);
-  told.tuner->saved["prompt"] = at::zeros({1000, 2});
-  CHECK(card_size(told.pipeline) - small >= 998 * 2 * 4);
+  Scripted scripted;
+  scripted.tuner->saved = {{"prompt", at::zeros({2, 2})}};
+  const int64_t small = card_size(scripted.pipeline);
+  scripted.tuner->saved["prompt"] = at::zeros({1000, 2});
+  CHECK(card_size(scripted.pipeline) - small >= 998 * 2 * 4);
   const at::Tensor one = at::zeros({1});
   const std::vector<std::pair<ComponentState, std::string>> cases{
       {{{{"more", one.to(at::kComplexFloat)}}, {}}, "the tensor \"more\" of type ComplexFloat"},
@@ -52,52 +56,53 @@ TEST_CASE("a state that no card can hold is found without writing one, and befor
       {{{}, {{"note", "\xff\xfe"}}}, "the text \"note\" that is not valid UTF-8"}};
   for (const auto& [state, expected] : cases) {
     CAPTURE(expected);
-    told.tuner->saved = state.tensors;
-    told.tuner->texts = state.texts;
-    CHECK(holds(blamed([&] { card_size(told.pipeline); }), "state: it returned " + expected));
-    const int64_t before = told.tuner->trained;
-    CHECK(holds(blamed([&] { told.fit(); }), "state: it returned " + expected));
-    CHECK(told.tuner->trained == before);
+    scripted.tuner->saved = state.tensors;
+    scripted.tuner->texts = state.texts;
+    CHECK(holds(blamed([&] { card_size(scripted.pipeline); }), "state: it returned " + expected));
+    const int64_t before = scripted.tuner->trained;
+    CHECK(holds(blamed([&] { scripted.fit(); }), "state: it returned " + expected));
+    CHECK(scripted.tuner->trained == before);
   }
 }
 
 TEST_CASE("an empty state of what is trained is found before training") {
-  Told told;
-  told.tuner->stated = [] { return ComponentState(); };
-  CHECK(holds(blamed([&] { told.fit(); }),
+  Scripted scripted;
+  scripted.tuner->stated = [] { return ComponentState(); };
+  CHECK(holds(blamed([&] { scripted.fit(); }),
               "state: it returned an empty state, although `parameters` has tensors; "
               "expected what is trained"));
-  CHECK(told.tuner->trained == 0);
+  CHECK(scripted.tuner->trained == 0);
 }
 
 TEST_CASE("a state that can't be loaded again is found before training") {
-  Told told;
+  Scripted scripted;
   // A card would be loaded by the tuner of this pipeline.
-  const TaskPipeline installed = two_label_pipeline(told.model, "told", "{text} so{\"mask\"}", "prompt-tuning");
-  told.pipeline.record.tuner = installed.record.tuner;
+  const TaskPipeline installed =
+      two_label_pipeline(scripted.model, "scripted", "{text} so{\"mask\"}", "prompt-tuning");
+  scripted.pipeline.record.tuner = installed.record.tuner;
   const std::vector<Example> examples = word_examples(8, 3);
   const auto fit = [&] {
-    return train(told.model, {{told.pipeline, examples, {}, &plugins()}}, steps_of(1, 4, 1e-3), 1);
+    return train(scripted.model, {{scripted.pipeline, examples, {}, &plugins()}}, steps_of(1, 4, 1e-3), 1);
   };
-  told.tuner->stated = [&]() -> ComponentState {
-    return {{{"prompt", told.tuner->prompt.detach().narrow(0, 0, 1)}}, {}};
+  scripted.tuner->stated = [&]() -> ComponentState {
+    return {{{"prompt", scripted.tuner->prompt.detach().narrow(0, 0, 1)}}, {}};
   };
   CHECK_THROWS_WITH_AS(fit(),
                        doctest::Contains("component \"prompt-tuning\", load_state: it refused the state that "
                                          "`state` returned: "),
                        PluginError);
-  CHECK(told.tuner->trained == 0);
+  CHECK(scripted.tuner->trained == 0);
   const at::Tensor fitting = installed.tuner->state(0).tensors.at("prompt");
-  told.tuner->stated = [&]() -> ComponentState { return {{{"prompt", fitting}}, {}}; };
+  scripted.tuner->stated = [&]() -> ComponentState { return {{{"prompt", fitting}}, {}}; };
   fit();
-  CHECK(told.tuner->trained == 1);
+  CHECK(scripted.tuner->trained == 1);
 }
 
 TEST_CASE("the trial of a card leaves the pipeline as it is") {
   const Model model = tiny_model("llama-tied");
   for (const std::string tuner : {"prompt-tuning", "manual"}) {
     CAPTURE(tuner);
-    const TaskPipeline pipeline = two_label_pipeline(model, "told", "{text} so{\"mask\"}", tuner);
+    const TaskPipeline pipeline = two_label_pipeline(model, "scripted", "{text} so{\"mask\"}", tuner);
     TensorMap before;
     for (const auto& [name, tensor] : pipeline.tuner->state(0).tensors)
       before[name] = tensor.clone();
@@ -108,27 +113,28 @@ TEST_CASE("the trial of a card leaves the pipeline as it is") {
 }
 
 TEST_CASE("a plugin that throws Cancelled, though no one asked to stop, loses nothing") {
-  Told told;
-  save_prompt(told);
-  told.tuner->conditioning = [&]() -> Conditioning {
-    if (told.tuner->calls++ > 4)
+  Scripted scripted;
+  save_prompt(scripted);
+  scripted.tuner->conditioning = [&]() -> Conditioning {
+    if (scripted.tuner->calls++ > 4)
       throw Cancelled();
-    return {told.tuner->prompt};
+    return {scripted.tuner->prompt};
   };
-  TrainResult result = trained(told);
+  TrainResult result = trained(scripted);
   CHECK(!result.report.cancelled);
-  CHECK(holds(result.report.failure,
-              "plugin \"shop\", component \"told\", condition: it threw Cancelled, and no one asked to stop"));
-  CHECK(!trained_card(told.pipeline, told.model, 0, result).tuner_state.empty());
+  CHECK(holds(
+      result.report.failure,
+      "plugin \"shop\", component \"scripted\", condition: it threw Cancelled, and no one asked to stop"));
+  CHECK(!trained_card(scripted.pipeline, scripted.model, 0, result).tuner_state.empty());
 }
 
 TEST_CASE("a card holds the state of the best evaluation at which it could be read") {
-  Told told;
+  Scripted scripted;
   bool closed = false;
-  told.tuner->stated = [&]() -> ComponentState {
+  scripted.tuner->stated = [&]() -> ComponentState {
     if (closed)
       throw std::runtime_error("the shop is closed");
-    return {{{"prompt", told.tuner->prompt.detach()}}, {}};
+    return {{{"prompt", scripted.tuner->prompt.detach()}}, {}};
   };
   FitRequest request = steps_of(6, 4, 1e-2);
   request.optimizer = "adamw";
@@ -138,89 +144,89 @@ TEST_CASE("a card holds the state of the best evaluation at which it could be re
   at::Tensor at_evaluation;
   const auto close = [&](int64_t step, int64_t, double, double) {
     if (step == 4) {
-      at_evaluation = told.tuner->prompt.detach().clone();
+      at_evaluation = scripted.tuner->prompt.detach().clone();
       closed = true;
     }
     return true;
   };
-  TrainResult result = train(told.model, {{told.pipeline, examples, {}}}, request, 1, close);
+  TrainResult result = train(scripted.model, {{scripted.pipeline, examples, {}}}, request, 1, close);
   CHECK(result.report.best_step == 6);
   CHECK(result.report.failure.empty());
-  const Card card = trained_card(told.pipeline, told.model, 0, result);
+  const Card card = trained_card(scripted.pipeline, scripted.model, 0, result);
   CHECK(at::equal(card.tuner_state.tensors.at("prompt"), at_evaluation));
-  CHECK(!at::equal(told.tuner->prompt, at_evaluation));
+  CHECK(!at::equal(scripted.tuner->prompt, at_evaluation));
   CHECK(result.report.best_step == 4);
   CHECK(holds(result.report.failure,
-              "the trained state could not be saved: plugin \"shop\", component \"told\", state: "
+              "the trained state could not be saved: plugin \"shop\", component \"scripted\", state: "
               "the shop is closed"));
   TrainResult nothing_kept;
-  CHECK(holds(blamed([&] { trained_card(told.pipeline, told.model, 0, nothing_kept); }),
+  CHECK(holds(blamed([&] { trained_card(scripted.pipeline, scripted.model, 0, nothing_kept); }),
               "state: the shop is closed"));
 }
 
 TEST_CASE("a fit that fails after an evaluation leaves the card of that evaluation") {
-  Told told;
-  save_prompt(told);
-  told.tuner->fitted = [&](Engine& engine) -> FitReport {
-    told.tuner->usual_fit(engine);
-    told.tuner->prompt.detach().zero_(); // not what was evaluated
+  Scripted scripted;
+  save_prompt(scripted);
+  scripted.tuner->fitted = [&](Engine& engine) -> FitReport {
+    scripted.tuner->usual_fit(engine);
+    scripted.tuner->prompt.detach().zero_(); // not what was evaluated
     throw std::runtime_error("late");
   };
   at::Tensor evaluated;
-  TrainResult result = trained(told, [&](int64_t, int64_t, double, double) {
-    evaluated = told.tuner->prompt.detach().clone();
+  TrainResult result = trained(scripted, [&](int64_t, int64_t, double, double) {
+    evaluated = scripted.tuner->prompt.detach().clone();
     return true;
   });
-  CHECK(holds(result.report.failure, "plugin \"shop\", component \"told\", fit: late"));
+  CHECK(holds(result.report.failure, "plugin \"shop\", component \"scripted\", fit: late"));
   CHECK(result.report.steps == 6);
   CHECK(result.report.best_step == 6);
   CHECK(result.report.settings.integer("steps") == 6);
-  const Card card = trained_card(told.pipeline, told.model, 0, result);
+  const Card card = trained_card(scripted.pipeline, scripted.model, 0, result);
   CHECK(at::equal(card.tuner_state.tensors.at("prompt"), evaluated));
-  CHECK(card.template_source == told.pipeline.prompt_template->source());
+  CHECK(card.template_source == scripted.pipeline.prompt_template->source());
 }
 
 TEST_CASE("a fit that fails without a state to keep says that nothing is kept") {
-  Told told;
+  Scripted scripted;
   bool fits = false;
-  told.tuner->stated = [&]() -> ComponentState {
+  scripted.tuner->stated = [&]() -> ComponentState {
     if (fits)
       throw std::runtime_error("the shop is closed");
-    return {{{"prompt", told.tuner->prompt.detach()}}, {}};
+    return {{{"prompt", scripted.tuner->prompt.detach()}}, {}};
   };
-  told.tuner->fitted = [&](Engine& engine) -> FitReport {
+  scripted.tuner->fitted = [&](Engine& engine) -> FitReport {
     fits = true;
-    told.tuner->usual_fit(engine);
+    scripted.tuner->usual_fit(engine);
     throw std::runtime_error("late");
   };
-  CHECK(holds(blamed([&] { trained(told); }),
+  CHECK(holds(blamed([&] { trained(scripted); }),
               "fit: late; update or remove this plugin, and report this to its author. "
               "Nothing is kept, because no evaluation that the tuner reported left a state"));
   fits = false;
-  told.tuner->fitted = [&](Engine&) -> FitReport { throw std::runtime_error("early"); };
-  CHECK(holds(blamed([&] { trained(told); }), "Nothing is kept, because no step was finished."));
+  scripted.tuner->fitted = [&](Engine&) -> FitReport { throw std::runtime_error("early"); };
+  CHECK(holds(blamed([&] { trained(scripted); }), "Nothing is kept, because no step was finished."));
 }
 
 TEST_CASE("a failure after training with a checkpoint says that the run can be resumed") {
-  Told told;
-  save_prompt(told);
+  Scripted scripted;
+  save_prompt(scripted);
   const std::filesystem::path folder =
-      std::filesystem::temp_directory_path() / ("cuecard-told-" + std::to_string(::getpid()));
+      std::filesystem::temp_directory_path() / ("cuecard-scripted-" + std::to_string(::getpid()));
   bool open = true;
-  const auto state = std::exchange(told.tuner->stated, {});
-  told.tuner->stated = [&] {
+  const auto state = std::exchange(scripted.tuner->stated, {});
+  scripted.tuner->stated = [&] {
     if (!open)
       throw std::runtime_error("the shop is closed");
     return state();
   };
-  told.tuner->fitted = [&](Engine& engine) {
-    const FitReport report = told.tuner->usual_fit(engine);
+  scripted.tuner->fitted = [&](Engine& engine) {
+    const FitReport report = scripted.tuner->usual_fit(engine);
     open = false;
     return report;
   };
-  TrainResult result = trained(told, {}, {folder, 1});
+  TrainResult result = trained(scripted, {}, {folder, 1});
   CHECK(holds(
-      blamed([&] { trained_card(told.pipeline, told.model, 0, result); }),
+      blamed([&] { trained_card(scripted.pipeline, scripted.model, 0, result); }),
       "state: the shop is closed; update or remove this plugin, and report this to its author. The run can be "
       "resumed from its checkpoint with the same command."));
   remove_checkpoint(folder);
@@ -254,21 +260,21 @@ TEST_CASE("a report is checked when fit returns it, and what was evaluated is ke
        }}};
   for (const auto& [expected, change] : cases) {
     CAPTURE(expected);
-    Told told;
-    save_prompt(told);
-    told.tuner->fitted = [&](Engine& engine) {
-      FitReport report = told.tuner->usual_fit(engine);
+    Scripted scripted;
+    save_prompt(scripted);
+    scripted.tuner->fitted = [&](Engine& engine) {
+      FitReport report = scripted.tuner->usual_fit(engine);
       change(report);
       return report;
     };
-    TrainResult result = trained(told);
+    TrainResult result = trained(scripted);
     CHECK_MESSAGE(
-        holds(result.report.failure, "plugin \"shop\", component \"told\", fit: it returned " + expected),
+        holds(result.report.failure, "plugin \"shop\", component \"scripted\", fit: it returned " + expected),
         result.report.failure);
     CHECK(result.report.steps == 6);
     CHECK(result.report.best_step == 6);
     CHECK(std::isnan(result.report.best_dev));
-    CHECK(at::equal(trained_card(told.pipeline, told.model, 0, result).tuner_state.tensors.at("prompt"),
-                    told.tuner->prompt));
+    CHECK(at::equal(trained_card(scripted.pipeline, scripted.model, 0, result).tuner_state.tensors.at("prompt"),
+                    scripted.tuner->prompt));
   }
 }

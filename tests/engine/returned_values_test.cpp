@@ -4,7 +4,7 @@
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/checks/returned_values.hpp"
-#include "told_tuner.hpp"
+#include "scripted_tuner.hpp"
 
 using namespace cuecard;
 using namespace cuecard::test;
@@ -21,13 +21,13 @@ Prefix zero_prefix(const Model& model, int64_t length, int64_t positions) {
 } // namespace
 
 TEST_CASE("a tuner that returns what it should is not refused") {
-  Told told;
-  told.predict();
-  told.fit();
+  Scripted scripted;
+  scripted.predict();
+  scripted.fit();
 }
 
 TEST_CASE("a wrong conditioning names the tuner, in prediction and in training") {
-  const Told shape;
+  const Scripted shape;
   const int64_t width = shape.width, layers = shape.model.shape().layers;
   const std::string weight = shape.model.backbone().linear_layers().at(0).weight;
   const auto with = [](const std::function<void(Conditioning&)>& change) {
@@ -119,68 +119,69 @@ TEST_CASE("a wrong conditioning names the tuner, in prediction and in training")
   };
   for (const auto& [expected, conditioning] : cases) {
     CAPTURE(expected);
-    Told told;
-    told.tuner->conditioning = conditioning;
-    CHECK(holds(blamed([&] { told.predict(); }), expected));
-    CHECK(holds(blamed([&] { told.fit(); }), expected));
+    Scripted scripted;
+    scripted.tuner->conditioning = conditioning;
+    CHECK(holds(blamed([&] { scripted.predict(); }), expected));
+    CHECK(holds(blamed([&] { scripted.fit(); }), expected));
   }
 }
 
 TEST_CASE("a prefix counts as its length or as nothing") {
   for (const int64_t positions : {2, 0}) {
-    Told told;
-    told.tuner->conditioning = [&] {
-      Conditioning conditioning{told.tuner->prompt};
-      conditioning.prefixes.push_back(zero_prefix(told.model, 2, positions));
+    Scripted scripted;
+    scripted.tuner->conditioning = [&] {
+      Conditioning conditioning{scripted.tuner->prompt};
+      conditioning.prefixes.push_back(zero_prefix(scripted.model, 2, positions));
       return conditioning;
     };
-    told.predict();
+    scripted.predict();
   }
 }
 
 TEST_CASE("late embeddings are for prompts with late slots") {
-  Told told;
-  told.tuner->conditioning = [&] {
-    Conditioning conditioning{told.tuner->prompt};
-    conditioning.late_embeddings = at::zeros({slots, told.model.shape().hidden});
+  Scripted scripted;
+  scripted.tuner->conditioning = [&] {
+    Conditioning conditioning{scripted.tuner->prompt};
+    conditioning.late_embeddings = at::zeros({slots, scripted.model.shape().hidden});
     return conditioning;
   };
-  CHECK(holds(blamed([&] { told.fit(); }),
+  CHECK(holds(blamed([&] { scripted.fit(); }),
               "condition: it returned late embeddings of 3 soft slots; expected none"));
-  told.tuner->change = [](std::vector<Prompt>& prompts) {
+  scripted.tuner->change = [](std::vector<Prompt>& prompts) {
     for (Prompt& prompt : prompts)
       prompt.prepended.front().first_layer = 1;
   };
-  told.fit();
+  scripted.fit();
 }
 
 TEST_CASE("a prompt that only the tuner makes too long names the tuner, not the data") {
-  Told told;
-  told.pipeline.limit.max_length = 200;
-  told.tuner->change = [](std::vector<Prompt>& prompts) {
+  Scripted scripted;
+  scripted.pipeline.limit.max_length = 200;
+  scripted.tuner->change = [](std::vector<Prompt>& prompts) {
     prompts[0].prepended.insert(prompts[0].prepended.end(), 500, Piece::soft_slot(0));
   };
   const std::vector<Example> examples = word_examples(1, 3);
-  const std::string problem = Predictor(told.model, {&told.pipeline}).predict(pointers(examples)).at(0).problem;
+  const std::string problem =
+      Predictor(scripted.model, {&scripted.pipeline}).predict(pointers(examples)).at(0).problem;
   CHECK_MESSAGE(
       holds(problem,
-            "; the tuner \"told\" of the plugin \"shop\" added 503 of its tokens, without which it fits"),
+            "; the tuner \"scripted\" of the plugin \"shop\" added 503 of its tokens, without which it fits"),
       problem);
 }
 
 TEST_CASE("a conditioning that becomes NaN in training names the tuner, not the learning rate") {
-  Told told;
+  Scripted scripted;
   int broken = 0; // calls: one by the step, and one to find the cause
-  told.tuner->conditioning = [&] {
+  scripted.tuner->conditioning = [&] {
     const double factor = broken-- > 0 ? std::numeric_limits<double>::quiet_NaN() : 1;
-    return Conditioning{told.tuner->prompt * factor};
+    return Conditioning{scripted.tuner->prompt * factor};
   };
   FitRequest request = steps_of(9, 4, 1e-3);
   const std::vector<Example> examples = word_examples(8, 3);
   const auto after = [&](int64_t last, int64_t evaluate_every) {
     broken = 0;
     request.evaluate_every = evaluate_every;
-    return train(told.model, {{told.pipeline, examples, {}}}, request, 1,
+    return train(scripted.model, {{scripted.pipeline, examples, {}}}, request, 1,
                  [&](int64_t step, int64_t, double, double) {
                    broken = step == last ? 2 : 0;
                    return true;
@@ -191,36 +192,36 @@ TEST_CASE("a conditioning that becomes NaN in training names the tuner, not the 
     const FitReport report = after(2, evaluate_every).report;
     CHECK(report.best_step == 2);
     CHECK(holds(report.failure,
-                "plugin \"shop\", component \"told\", condition: it returned embeddings with NaN"));
+                "plugin \"shop\", component \"scripted\", condition: it returned embeddings with NaN"));
     CHECK(!holds(report.failure, "learning rate"));
   }
   // The card does not need another conditioning.
-  told.tuner->conditioning = []() -> Conditioning { throw std::runtime_error("the shop is closed"); };
-  CHECK(!to_card(told.pipeline, told.model).positions.empty());
+  scripted.tuner->conditioning = []() -> Conditioning { throw std::runtime_error("the shop is closed"); };
+  CHECK(!to_card(scripted.pipeline, scripted.model).positions.empty());
 }
 
 TEST_CASE("a function that fails within fit is the one that is named") {
-  Told told;
-  told.tuner->conditioning = [&]() -> Conditioning {
-    if (told.tuner->calls++ > 4)
+  Scripted scripted;
+  scripted.tuner->conditioning = [&]() -> Conditioning {
+    if (scripted.tuner->calls++ > 4)
       throw 42;
-    return {told.tuner->prompt};
+    return {scripted.tuner->prompt};
   };
-  const FitReport report = told.fit(9);
+  const FitReport report = scripted.fit(9);
   CHECK(holds(report.failure,
-              "plugin \"shop\", component \"told\", condition: it threw an object that is not a "
+              "plugin \"shop\", component \"scripted\", condition: it threw an object that is not a "
               "std::exception"));
   CHECK(report.steps > 0);
   CHECK(report.best_step == report.steps);
 }
 
 TEST_CASE("several updates of one weight add up, and several rescalings multiply, as the header says") {
-  Told told;
-  const LinearLayer& layer = told.model.backbone().linear_layers().back();
+  Scripted scripted;
+  const LinearLayer& layer = scripted.model.backbone().linear_layers().back();
   const at::Tensor a = at::ones({1, layer.in}) * 0.1, b = at::ones({layer.out, 1}) * 0.1;
   const auto probabilities = [&](const std::vector<double>& scales, const std::vector<double>& factors) {
-    told.tuner->conditioning = [&]() {
-      Conditioning conditioning{told.tuner->prompt};
+    scripted.tuner->conditioning = [&]() {
+      Conditioning conditioning{scripted.tuner->prompt};
       for (const double scale : scales)
         conditioning.low_rank.push_back({layer.weight, a, b, scale, 0});
       for (const double factor : factors)
@@ -228,7 +229,10 @@ TEST_CASE("several updates of one weight add up, and several rescalings multiply
       return conditioning;
     };
     const std::vector<Example> examples = word_examples(1, 3);
-    return Predictor(told.model, {&told.pipeline}).predict(pointers(examples)).at(0).decision.probabilities;
+    return Predictor(scripted.model, {&scripted.pipeline})
+        .predict(pointers(examples))
+        .at(0)
+        .decision.probabilities;
   };
   const std::vector<double> twice = probabilities({1, 2}, {2, 3}), once = probabilities({3}, {6});
   REQUIRE(twice.size() == 2);
@@ -237,10 +241,10 @@ TEST_CASE("several updates of one weight add up, and several rescalings multiply
 }
 
 TEST_CASE("wrong settings that only the tuner knows name it") {
-  Told told;
-  told.tuner->conditioning = []() -> Conditioning { throw UsageError("length is odd; make it even."); };
-  CHECK_THROWS_WITH_AS(told.predict(), "tuner \"told\" of the plugin \"shop\": length is odd; make it even.",
-                       UsageError);
+  Scripted scripted;
+  scripted.tuner->conditioning = []() -> Conditioning { throw UsageError("length is odd; make it even."); };
+  CHECK_THROWS_WITH_AS(scripted.predict(),
+                       "tuner \"scripted\" of the plugin \"shop\": length is odd; make it even.", UsageError);
 }
 
 TEST_CASE("wrong prompts name the tuner") {
@@ -296,9 +300,9 @@ TEST_CASE("wrong prompts name the tuner") {
        placing(Piece::text_of("\xff\xfe"))}};
   for (const auto& [expected, change] : cases) {
     CAPTURE(expected);
-    Told told;
-    told.tuner->change = change;
-    CHECK(holds(blamed([&] { told.predict(); }), expected));
+    Scripted scripted;
+    scripted.tuner->change = change;
+    CHECK(holds(blamed([&] { scripted.predict(); }), expected));
   }
 }
 
@@ -330,41 +334,41 @@ TEST_CASE("parameters that no optimizer can train are refused") {
        [](const at::Tensor&) { return std::vector<at::Tensor>(); }}};
   for (const auto& [expected, tensors] : cases) {
     CAPTURE(expected);
-    Told told;
-    told.tuner->tensors = [&] { return tensors(told.tuner->prompt); };
-    CHECK(holds(blamed([&] { told.fit(); }), "parameters: it returned " + expected));
+    Scripted scripted;
+    scripted.tuner->tensors = [&] { return tensors(scripted.tuner->prompt); };
+    CHECK(holds(blamed([&] { scripted.fit(); }), "parameters: it returned " + expected));
   }
 }
 
 TEST_CASE("a tuner's default settings are in their ranges, and the user's pass") {
-  Told told;
-  told.tuner->usual.learning_rate = -1;
-  told.fit(); // the user's is used
-  CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),
+  Scripted scripted;
+  scripted.tuner->usual.learning_rate = -1;
+  scripted.fit(); // the user's is used
+  CHECK(holds(blamed([&] { scripted.pipeline.tuner->defaults({}); }),
               "defaults: it returned the learning rate -1; expected a number above 0"));
-  told.tuner->usual.learning_rate = 0.1;
-  told.tuner->usual.warmup = NAN;
-  CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }),
+  scripted.tuner->usual.learning_rate = 0.1;
+  scripted.tuner->usual.warmup = NAN;
+  CHECK(holds(blamed([&] { scripted.pipeline.tuner->defaults({}); }),
               "defaults: it returned the warm-up nan; expected a share from 0 to 1"));
 }
 
 TEST_CASE("a tuner's defaults leave what the user gave") {
-  Told told;
-  told.tuner->filled = [](FitRequest& request) { request.steps = 1; };
-  CHECK(holds(blamed([&] { told.fit(6); }),
+  Scripted scripted;
+  scripted.tuner->filled = [](FitRequest& request) { request.steps = 1; };
+  CHECK(holds(blamed([&] { scripted.fit(6); }),
               "defaults: it returned the number of steps 1; expected 6, which the user gave"));
-  told.tuner->filled = [](FitRequest& request) { request.steps.reset(); };
-  CHECK(holds(blamed([&] { told.fit(6); }),
+  scripted.tuner->filled = [](FitRequest& request) { request.steps.reset(); };
+  CHECK(holds(blamed([&] { scripted.fit(6); }),
               "defaults: it returned the number of steps without a value; expected 6, which the user gave"));
-  told.tuner->filled = [](FitRequest& request) { request.optimizer = "adam"; };
-  CHECK(holds(blamed([&] { told.fit(6); }),
+  scripted.tuner->filled = [](FitRequest& request) { request.optimizer = "adam"; };
+  CHECK(holds(blamed([&] { scripted.fit(6); }),
               "defaults: it returned the optimizer \"adam\"; expected \"adamw\", which the user gave"));
-  told.tuner->filled = [](FitRequest& request) { request.patience = 3; }; // the user gave none
-  told.fit(6);
+  scripted.tuner->filled = [](FitRequest& request) { request.patience = 3; }; // the user gave none
+  scripted.fit(6);
 }
 
 TEST_CASE("names and lengths that a tuner's defaults invent are its failure, not the user's") {
-  Told told;
+  Scripted scripted;
   const std::vector<std::pair<std::string, std::function<void(FitRequest&)>>> cases{
       {"the optimizer \"foo\"; expected \"adamw\", \"adam\" or \"adafactor\"",
        [](FitRequest& request) { request.optimizer = "foo"; }},
@@ -377,26 +381,27 @@ TEST_CASE("names and lengths that a tuner's defaults invent are its failure, not
        }}};
   for (const auto& [expected, filled] : cases) {
     CAPTURE(expected);
-    told.tuner->filled = filled;
-    CHECK(holds(blamed([&] { told.pipeline.tuner->defaults({}); }), "defaults: it returned " + expected));
+    scripted.tuner->filled = filled;
+    CHECK(holds(blamed([&] { scripted.pipeline.tuner->defaults({}); }), "defaults: it returned " + expected));
   }
 }
 
 TEST_CASE("parameters are the same tensors at each call") {
-  Told told;
-  told.tuner->tensors = [&] {
-    return std::vector{told.tuner->prompt.detach().clone().set_requires_grad(true)};
+  Scripted scripted;
+  scripted.tuner->tensors = [&] {
+    return std::vector{scripted.tuner->prompt.detach().clone().set_requires_grad(true)};
   };
-  CHECK(holds(blamed([&] { told.fit(); }),
+  CHECK(holds(blamed([&] { scripted.fit(); }),
               "parameters: it returned other tensors when it was called again; expected the "
               "same objects each time"));
-  told.tuner->tensors = [&] {
-    std::vector tensors{told.tuner->prompt};
-    if (told.tuner->calls++ % 2 == 0)
+  scripted.tuner->tensors = [&] {
+    std::vector tensors{scripted.tuner->prompt};
+    if (scripted.tuner->calls++ % 2 == 0)
       tensors.push_back(at::zeros({1}).set_requires_grad(true));
     return tensors;
   };
-  CHECK(holds(blamed([&] { told.fit(); }), "parameters: it returned other tensors when it was called again"));
+  CHECK(
+      holds(blamed([&] { scripted.fit(); }), "parameters: it returned other tensors when it was called again"));
 }
 
 TEST_CASE("weights that a tuner replaces are dense float32 leaves") {
@@ -407,56 +412,58 @@ TEST_CASE("weights that a tuner replaces are dense float32 leaves") {
       {"that is not a leaf", at::zeros({2}).set_requires_grad(true) * 2}};
   for (const auto& [expected, tensor] : cases) {
     CAPTURE(expected);
-    Told told;
-    told.tuner->replaced = [&] { return TensorMap{{"some.weight", tensor}}; };
-    CHECK(holds(blamed([&] { told.pipeline.tuner->replaced_weights(); }),
+    Scripted scripted;
+    scripted.tuner->replaced = [&] { return TensorMap{{"some.weight", tensor}}; };
+    CHECK(holds(blamed([&] { scripted.pipeline.tuner->replaced_weights(); }),
                 "replaced_weights: it returned the weight \"some.weight\" " + expected));
   }
 }
 
 TEST_CASE("a weight that the model does not have is named, with the nearest one, and so is another shape") {
-  const Told told;
-  const auto& [name, weight] = *told.model.backbone().weights().begin();
-  CHECK(unfit_weight({{name, weight}}, told.model.backbone()).empty());
-  const std::string unknown = unfit_weight({{name + "x", weight}}, told.model.backbone());
+  const Scripted scripted;
+  const auto& [name, weight] = *scripted.model.backbone().weights().begin();
+  CHECK(unfit_weight({{name, weight}}, scripted.model.backbone()).empty());
+  const std::string unknown = unfit_weight({{name + "x", weight}}, scripted.model.backbone());
   CHECK_MESSAGE(holds(unknown, "it replaces the weight \"" + name + "x\", which the " +
-                                   told.model.shape().family + " model does not have"),
+                                   scripted.model.shape().family + " model does not have"),
                 unknown);
   CHECK_MESSAGE(holds(unknown, "Did you mean \"" + name + "\"?"), unknown);
-  const std::string shaped = unfit_weight({{name, at::zeros({1, 2, 3})}}, told.model.backbone());
+  const std::string shaped = unfit_weight({{name, at::zeros({1, 2, 3})}}, scripted.model.backbone());
   CHECK_MESSAGE(holds(shaped, "of shape [1, 2, 3]; expected ["), shaped);
 }
 
 TEST_CASE("trigger tokens are as many as the template's trigger slots") {
-  Told told;
-  told.tuner->conditioning = [&] {
-    Conditioning conditioning{told.tuner->prompt};
+  Scripted scripted;
+  scripted.tuner->conditioning = [&] {
+    Conditioning conditioning{scripted.tuner->prompt};
     conditioning.triggers = at::zeros({2}, at::kLong);
     return conditioning;
   };
-  CHECK(holds(blamed([&] { told.predict(); }),
+  CHECK(holds(blamed([&] { scripted.predict(); }),
               "condition: it returned 2 trigger tokens for a template with 0 trigger slots; "
               "expected one for each slot"));
 }
 
 TEST_CASE("features of the input exist, and the embeddings are as many as they say") {
-  Told told;
-  told.tuner->features = {InputFeatures::Kind::hidden_state, 77, slots};
-  CHECK(holds(blamed([&] { told.pipeline.tuner->input_features(); }),
+  Scripted scripted;
+  scripted.tuner->features = {InputFeatures::Kind::hidden_state, 77, slots};
+  CHECK(holds(blamed([&] { scripted.pipeline.tuner->input_features(); }),
               "input_features: it requests the hidden states after 77 layers of a model of " +
-                  std::to_string(told.model.shape().layers)));
-  told.tuner->features = {InputFeatures::Kind::mean_embedding, -1, slots + 1};
-  told.tuner->conditioning = [&] { return Conditioning{told.tuner->prompt.unsqueeze(0).expand({2, -1, -1})}; };
+                  std::to_string(scripted.model.shape().layers)));
+  scripted.tuner->features = {InputFeatures::Kind::mean_embedding, -1, slots + 1};
+  scripted.tuner->conditioning = [&] {
+    return Conditioning{scripted.tuner->prompt.unsqueeze(0).expand({2, -1, -1})};
+  };
   CHECK(holds(blamed([&] {
-                told.pipeline.tuner->condition({0, {}, at::zeros({2, told.width})});
+                scripted.pipeline.tuner->condition({0, {}, at::zeros({2, scripted.width})});
               }),
-              "condition: it returned embeddings of shape [2, 3, " + std::to_string(told.width) +
-                  "]; expected [2, 4, " + std::to_string(told.width) + "]"));
+              "condition: it returned embeddings of shape [2, 3, " + std::to_string(scripted.width) +
+                  "]; expected [2, 4, " + std::to_string(scripted.width) + "]"));
 }
 
 TEST_CASE("a conditioning without gradients names the tuner, not the optimizer") {
-  Told told;
-  told.tuner->conditioning = [&] { return Conditioning{told.tuner->prompt.detach()}; };
-  CHECK(holds(blamed([&] { told.fit(); }),
+  Scripted scripted;
+  scripted.tuner->conditioning = [&] { return Conditioning{scripted.tuner->prompt.detach()}; };
+  CHECK(holds(blamed([&] { scripted.fit(); }),
               "condition: it returned no tensor that requires a gradient, although `parameters` has tensors"));
 }

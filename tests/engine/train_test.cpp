@@ -18,8 +18,8 @@
 
 #include "engine/tokenized_example.hpp"
 #include "model/test_folder.hpp"
+#include "scripted_tuner.hpp"
 #include "tasks.hpp"
-#include "told_tuner.hpp"
 #include "training_runs.hpp"
 
 // After LibTorch, whose logging defines CHECK, too.
@@ -166,11 +166,11 @@ TEST_CASE("settings that nobody gave are the SDK's, and the recorded ones are th
       CHECK((found.values().at(name) == value));
     }
   };
-  const auto check_run = [&](Told& told, const FitRequest& request) {
+  const auto check_run = [&](Scripted& scripted, const FitRequest& request) {
     Options seen; // by the tuner's `fit`
-    told.tuner->fitted = [&](Engine& engine) {
+    scripted.tuner->fitted = [&](Engine& engine) {
       seen = recorded(engine.settings());
-      return told.tuner->usual_fit(engine);
+      return scripted.tuner->usual_fit(engine);
     };
     int64_t evaluations = 0;
     const auto count = [&](int64_t, int64_t steps, double, double dev_metric) {
@@ -178,7 +178,8 @@ TEST_CASE("settings that nobody gave are the SDK's, and the recorded ones are th
       evaluations += !std::isnan(dev_metric);
       return true;
     };
-    const FitReport report = train(told.model, {{told.pipeline, examples, dev}}, request, 1, count).report;
+    const FitReport report =
+        train(scripted.model, {{scripted.pipeline, examples, dev}}, request, 1, count).report;
     CHECK(report.failure == "");
     check_settings(seen);
     check_settings(report.settings);
@@ -186,11 +187,11 @@ TEST_CASE("settings that nobody gave are the SDK's, and the recorded ones are th
     CHECK(report.losses.size() == 15);
     CHECK(evaluations == 5);
   };
-  Told told;
-  check_run(told, {});
+  Scripted scripted;
+  check_run(scripted, {});
 
   // The user's come first, then the tuner's.
-  Told other;
+  Scripted other;
   other.tuner->usual.learning_rate = 0.01;
   other.tuner->usual.warmup = 0.2;
   FitRequest request;

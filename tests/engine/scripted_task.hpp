@@ -1,4 +1,4 @@
-/// A template and a verbalizer that return what a test asks for, as the component "told" of the plugin "shop".
+/// A template and a verbalizer that return what a test asks for, as the component "scripted" of the plugin "shop".
 #pragma once
 
 #include <ATen/ATen.h>
@@ -21,7 +21,7 @@
 namespace cuecard::test {
 
 /// Scores two labels by the logits of tokens 5 and 6, and changes its return values as the test requests.
-class ToldVerbalizer final : public Verbalizer {
+class ScriptedVerbalizer final : public Verbalizer {
 public:
   std::function<void(OutputRequest&)> request;
   std::function<void(Scores&)> scores;
@@ -78,9 +78,9 @@ public:
 };
 
 /// The prompts of another template, changed.
-class ToldTemplate final : public Template {
+class ScriptedTemplate final : public Template {
 public:
-  explicit ToldTemplate(std::shared_ptr<Template> other) : other_(std::move(other)) {}
+  explicit ScriptedTemplate(std::shared_ptr<Template> other) : other_(std::move(other)) {}
   std::function<void(Prompt&)> change;
   std::function<void(std::vector<Prompt>&)> change_all;
   std::function<void(std::string&)> changed_source;
@@ -124,24 +124,24 @@ private:
   std::shared_ptr<Template> other_;
 };
 
-struct Told {
+struct Scripted {
   Model model = tiny_model("llama-tied");
-  TaskPipeline pipeline = two_label_pipeline(model, "told", "{text} so{\"mask\"}", "prompt-tuning");
-  std::shared_ptr<ToldVerbalizer> verbalizer = std::make_shared<ToldVerbalizer>();
+  TaskPipeline pipeline = two_label_pipeline(model, "scripted", "{text} so{\"mask\"}", "prompt-tuning");
+  std::shared_ptr<ScriptedVerbalizer> verbalizer = std::make_shared<ScriptedVerbalizer>();
 
-  Told() {
-    pipeline.verbalizer = guarded(Component<Verbalizer>{verbalizer, "shop", "told"});
+  Scripted() {
+    pipeline.verbalizer = guarded(Component<Verbalizer>{verbalizer, "shop", "scripted"});
     prepare_verbalizer();
     pipeline.record.verbalizer.plugin = "shop";
-    pipeline.record.verbalizer.component = "told";
+    pipeline.record.verbalizer.component = "scripted";
   }
   void prepare_verbalizer() const {
     pipeline.verbalizer->prepare({model.vocabulary(), model.backbone(), pipeline.labels, {}});
   }
   /// Replaces the template by one that changes its prompts.
-  std::shared_ptr<ToldTemplate> change_template() {
-    const auto own = std::make_shared<ToldTemplate>(pipeline.prompt_template);
-    pipeline.prompt_template = guarded(Component<Template>{own, "shop", "told"});
+  std::shared_ptr<ScriptedTemplate> change_template() {
+    const auto own = std::make_shared<ScriptedTemplate>(pipeline.prompt_template);
+    pipeline.prompt_template = guarded(Component<Template>{own, "shop", "scripted"});
     pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout});
     return own;
   }
@@ -158,7 +158,7 @@ inline void check_blamed(const std::function<void()>& call, const std::string& e
   try {
     call();
   } catch (const PluginError& error) {
-    const std::string text = error.what(), names = "plugin \"shop\", component \"told\", ";
+    const std::string text = error.what(), names = "plugin \"shop\", component \"scripted\", ";
     CHECK_MESSAGE(text.starts_with(names + expected), text);
     return;
   } catch (const std::exception& error) {

@@ -1,4 +1,4 @@
-/// A tuner that returns what a test asks for, as the component "told" of the plugin "shop".
+/// A tuner that returns what a test asks for, as the component "scripted" of the plugin "shop".
 #pragma once
 
 #include <ATen/ATen.h>
@@ -19,10 +19,10 @@
 
 namespace cuecard::test {
 
-constexpr int64_t slots = 3; ///< of ToldTuner
+constexpr int64_t slots = 3; ///< of ScriptedTuner
 
 /// Prepends soft slots, and returns the conditioning that the test requests.
-class ToldTuner final : public Tuner {
+class ScriptedTuner final : public Tuner {
 public:
   std::function<Conditioning()> conditioning;
   std::function<void(std::vector<Prompt>&)> change;
@@ -80,19 +80,19 @@ public:
   }
 };
 
-struct Told {
+struct Scripted {
   Model model = tiny_model("llama-tied");
-  TaskPipeline pipeline = two_label_pipeline(model, "told", "{text} so{\"mask\"}", "prompt-tuning");
-  std::shared_ptr<ToldTuner> tuner = std::make_shared<ToldTuner>();
+  TaskPipeline pipeline = two_label_pipeline(model, "scripted", "{text} so{\"mask\"}", "prompt-tuning");
+  std::shared_ptr<ScriptedTuner> tuner = std::make_shared<ScriptedTuner>();
   int64_t width = model.shape().embedding_width;
 
-  Told() {
-    pipeline.tuner = guarded(Component<Tuner>{tuner, "shop", "told", true});
+  Scripted() {
+    pipeline.tuner = guarded(Component<Tuner>{tuner, "shop", "scripted", true});
     pipeline.record.tuner.plugin = "shop";
-    pipeline.record.tuner.component = "told";
+    pipeline.record.tuner.component = "scripted";
     pipeline.tuner->prepare({model.backbone(),
                              model.vocabulary(),
-                             {{"told", *pipeline.prompt_template, *pipeline.verbalizer, pipeline.labels}},
+                             {{"scripted", *pipeline.prompt_template, *pipeline.verbalizer, pipeline.labels}},
                              1,
                              {},
                              {}});
@@ -120,7 +120,7 @@ inline std::string blamed(const std::function<void()>& call) {
     call();
   } catch (const PluginError& error) {
     const std::string text = error.what();
-    CHECK_MESSAGE(text.starts_with("plugin \"shop\", component \"told\", "), text);
+    CHECK_MESSAGE(text.starts_with("plugin \"shop\", component \"scripted\", "), text);
     return text;
   } catch (const std::exception& error) {
     FAIL("another error: " << error.what());
