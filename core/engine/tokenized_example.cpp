@@ -129,7 +129,8 @@ std::vector<TokenizedPrompt> tokenized(const TaskPipeline& pipeline, const Model
 
 TokenizedPrompt tokenized(const TaskPipeline& pipeline, const Model& model, const Prompt& prompt,
                           const OutputPositions& positions) {
-  if (!pipeline.layout.encoder_decoder && !prompt.output.empty()) // the guard of the component that made it adds its names
+  // The guard of the component that made it adds its names.
+  if (!pipeline.layout.encoder_decoder && !prompt.output.empty())
     throw Error("it passed a prompt with pieces in Prompt::output; the model has one stack, expected none");
   PromptLayout layout = pipeline.layout;
   layout.positions = positions;
