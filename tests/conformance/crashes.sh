@@ -17,9 +17,9 @@ done
 CUECARD_WRONG=crashes-in-a-step
 steps=(train --task toy.json --model "$llama" --tuner wrong --steps 4)
 later="^cuecard: plugin \"wrong\", component \"wrong\", condition: it crashed: Segmentation fault${advice%\$}"
-expect 4 "$later What was learned is lost; with --checkpoint, the same command would have continued\.\$" "${steps[@]}" --out no.card
+expect 4 "$later The training is lost; with --checkpoint, the same command would have continued\.\$" "${steps[@]}" --out no.card
 kept=("${steps[@]}" --checkpoint kept --checkpoint-every 1)
-expect 4 "$later What was learned since the last checkpoint is lost; the same command continues from it\.\$" "${kept[@]}" --out no.card
+expect 4 "$later The training since the last checkpoint is lost; the same command continues from it\.\$" "${kept[@]}" --out no.card
 [ ! -e no.card ] && [ -e kept/checkpoint.safetensors ]
 # The third step is the first one of the process that continues, so the fault of the third of a process is not reached.
 run "${kept[@]}" --out continued.card >/dev/null

@@ -78,7 +78,7 @@ const Batch& two_texts() {
 
 /// Changes that no backbone may make to states of any shape, with what the error says.
 std::vector<std::pair<std::string, Change>> common_changes() {
-  return {{" that are undefined; expected [2", [](const at::Tensor&) { return at::Tensor(); }},
+  return {{" as undefined; expected [2", [](const at::Tensor&) { return at::Tensor(); }},
           {" of shape [1, ", [](const at::Tensor& x) { return x.narrow(0, 0, 1); }},
           {" of shape [1, 2, ", [](const at::Tensor& x) { return x.unsqueeze(0); }},
           {" of type Double; expected Float (float32)", [](const at::Tensor& x) { return x.to(at::kDouble); }},

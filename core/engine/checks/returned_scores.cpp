@@ -168,7 +168,7 @@ void check_scores(const Scores& scores, const ScoreArgs& args, ScoredLabels labe
   check_places(scores, args.batch);
   const at::Tensor& values = scores.values;
   if (!values.defined() || values.dim() != 1 || values.size(0) != scores.offsets.back())
-    refuse("scores", values.defined() ? "of shape " + shown(values.sizes()) : "that are undefined",
+    refuse("scores", values.defined() ? "of shape " + shown(values.sizes()) : "as undefined",
            "[" + std::to_string(scores.offsets.back()) + "], as their offsets say");
   if (values.layout() != at::kStrided)
     refuse("scores", "of layout " + shown(values.layout()), "a dense (strided) tensor");

@@ -28,7 +28,7 @@ std::string shown(const std::set<at::ScalarType>& types) {
 void check_tensor(const std::string& what, const at::Tensor& tensor, const std::vector<int64_t>& expected,
                   const at::Device& device, const std::set<at::ScalarType>& types, const std::string& any) {
   if (!tensor.defined())
-    refuse(what, "that are undefined", shown_with(expected, any));
+    refuse(what, "as undefined", shown_with(expected, any));
   if (tensor.layout() != at::kStrided)
     refuse(what, "of layout " + shown(tensor.layout()), "a dense (strided) tensor");
   bool fits = tensor.dim() == std::ssize(expected);

@@ -90,8 +90,8 @@ Runs run_seeds(const Model& model, const registry::Registry& plugins, std::vecto
   if (!host.progress) // the handlers are the program's
     choice.after_crash =
         values.given("checkpoint")
-            ? "What was learned since the last checkpoint is lost; the same command continues from it."
-            : "What was learned is lost; with --checkpoint, the same command would have continued.";
+            ? "The training since the last checkpoint is lost; the same command continues from it."
+            : "The training is lost; with --checkpoint, the same command would have continued.";
   if (values.given("from"))
     choice.from = read_card(values.text("from"));
   std::error_code refused; // reported for the first seed's folder
