@@ -107,12 +107,12 @@ std::string unreadable_hint(const std::vector<std::shared_ptr<const Plugin>>& pl
   const std::string &plugin = entry.plugin->manifest.id, &component = entry.component().name;
   failure.text[sizeof failure.text - 1] = '\0';
   const std::string text = sentence_of(failure.text);
-  if (failure.kind == CUECARD_WRONG_OPTIONS)
+  if (failure.kind == CUECARD_FAILURE_OPTIONS)
     throw UsageError(
         naming_component(entry.component().kind, plugin, component, worded(text, plugin, component)));
-  if (failure.kind == CUECARD_WRONG_DATA)
+  if (failure.kind == CUECARD_FAILURE_DATA)
     throw DataError(worded(text, plugin, component));
-  if (failure.kind == CUECARD_UNEXPECTED)
+  if (failure.kind == CUECARD_FAILURE_UNEXPECTED)
     throw PluginError(plugin, component, function, accident_of(text));
   if (text == "an exception that is not a std::exception") // of register.hpp, which calls a constructor
     throw PluginError(plugin, component, function == "create" ? "its constructor" : function,

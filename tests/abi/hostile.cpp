@@ -61,12 +61,12 @@ void* throw_a_number(const void*, cuecard_failure* failure) {
 /// What register.hpp reports of a constructor that throws a std::exception.
 void* throw_a_logic_error(const void*, cuecard_failure* failure) {
   std::snprintf(failure->text, sizeof failure->text, "boom");
-  failure->kind = CUECARD_UNEXPECTED;
+  failure->kind = CUECARD_FAILURE_UNEXPECTED;
   return nullptr;
 }
 
 void* use_wrongly_in_silence(const void*, cuecard_failure* failure) {
-  failure->kind = CUECARD_WRONG_OPTIONS;
+  failure->kind = CUECARD_FAILURE_OPTIONS;
   return nullptr;
 }
 

@@ -108,16 +108,16 @@ typedef struct cuecard_option_v1 {
 
 /** What a cuecard_failure is about. */
 typedef enum cuecard_failure_kind {
-  CUECARD_PLUGIN_FAILED = 0,
-  CUECARD_WRONG_OPTIONS = 1, /* becomes a UsageError of the host */
-  CUECARD_WRONG_DATA = 2,    /* becomes a DataError */
-  CUECARD_UNEXPECTED = 3     /* an exception that is no cuecard::Error; the host adds what to do about it */
+  CUECARD_FAILURE_PLUGIN = 0,
+  CUECARD_FAILURE_OPTIONS = 1,   /* becomes a UsageError of the host */
+  CUECARD_FAILURE_DATA = 2,      /* becomes a DataError */
+  CUECARD_FAILURE_UNEXPECTED = 3 /* an exception that is no cuecard::Error; the host adds what to do about it */
 } cuecard_failure_kind;
 
 /** Why `create` or `describe` failed. */
 typedef struct cuecard_failure {
   char text[2048]; /* filled on failure: zero-terminated UTF-8 */
-  int32_t kind;    /* cuecard_failure_kind; an unknown one counts as CUECARD_PLUGIN_FAILED */
+  int32_t kind;    /* cuecard_failure_kind; an unknown one counts as CUECARD_FAILURE_PLUGIN */
 } cuecard_failure;
 
 /** A backbone, template, verbalizer or tuner that a plugin offers. */

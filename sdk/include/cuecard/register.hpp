@@ -80,7 +80,7 @@ constexpr cuecard_option_v1 needing(const char* needs, cuecard_option_v1 option)
 namespace detail {
 
 inline void fill(cuecard_failure* failure, const char* text,
-                 cuecard_failure_kind kind = CUECARD_PLUGIN_FAILED) noexcept {
+                 cuecard_failure_kind kind = CUECARD_FAILURE_PLUGIN) noexcept {
   failure->kind = kind;
   std::strncpy(failure->text, text, sizeof failure->text - 1);
   failure->text[sizeof failure->text - 1] = '\0';
@@ -89,11 +89,11 @@ inline void fill(cuecard_failure* failure, const char* text,
 inline cuecard_failure_kind failure_kind(const Error& error) noexcept {
   switch (error.kind()) {
   case Error::Kind::usage:
-    return CUECARD_WRONG_OPTIONS;
+    return CUECARD_FAILURE_OPTIONS;
   case Error::Kind::data:
-    return CUECARD_WRONG_DATA;
+    return CUECARD_FAILURE_DATA;
   default:
-    return CUECARD_PLUGIN_FAILED;
+    return CUECARD_FAILURE_PLUGIN;
   }
 }
 
@@ -105,7 +105,7 @@ void* create(const void* arguments, cuecard_failure* failure) noexcept {
   } catch (const Error& error) {
     fill(failure, error.what(), failure_kind(error));
   } catch (const std::exception& error) {
-    fill(failure, error.what(), CUECARD_UNEXPECTED);
+    fill(failure, error.what(), CUECARD_FAILURE_UNEXPECTED);
   } catch (...) {
     fill(failure, "an exception that is not a std::exception");
   }
@@ -125,7 +125,7 @@ int32_t describe(const void* configuration, void* shape, cuecard_failure* failur
   } catch (const Error& error) {
     fill(failure, error.what(), failure_kind(error));
   } catch (const std::exception& error) {
-    fill(failure, error.what(), CUECARD_UNEXPECTED);
+    fill(failure, error.what(), CUECARD_FAILURE_UNEXPECTED);
   } catch (...) {
     fill(failure, "an exception that is not a std::exception");
   }
