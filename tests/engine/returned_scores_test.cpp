@@ -8,6 +8,16 @@
 using namespace cuecard;
 using namespace cuecard::test;
 
+namespace {
+
+std::vector<Prompt> one_prompt() {
+  std::vector<Prompt> prompts(1);
+  prompts[0].input = {Piece::text_of("good"), Piece::answer_slot(0)};
+  return prompts;
+}
+
+} // namespace
+
 TEST_CASE("a verbalizer that returns what it should is not refused") {
   Scripted scripted;
   scripted.predict();

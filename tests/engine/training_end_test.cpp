@@ -8,6 +8,7 @@
 #include <cuecard/error.hpp>
 
 #include "conformance/spied_tuner.hpp"
+#include "engine/guarded.hpp"
 #include "tasks.hpp"
 #include "training_runs.hpp"
 
