@@ -15,7 +15,8 @@ DataError::DataError(const std::string& text) : Error(text, Kind::data) {}
 DataError::~DataError() = default;
 
 PluginError::PluginError(std::string plugin, std::string component, std::string method, const std::string& text)
-    : Error("plugin \"" + plugin + "\", component \"" + component + "\", " + method + ": " + text, Kind::plugin),
+    : Error("plugin \"" + plugin + "\", component \"" + component + "\", " + method + ": " + text,
+            Kind::plugin),
       plugin_(std::move(plugin)), component_(std::move(component)), method_(std::move(method)) {}
 PluginError::PluginError(const std::string& text) : Error(text, Kind::plugin) {}
 PluginError::~PluginError() = default;
