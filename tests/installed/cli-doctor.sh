@@ -35,7 +35,7 @@ env -u OMP_NUM_THREADS -u MKL_NUM_THREADS taskset -c "$(python3 -c 'import os; p
 # What is broken is named, with what to do; the exit code is 1 where nothing can work.
 broken() { # NAME PATTERN: in a copy of the tree, after the commands on standard input have run in it
   local status=0 tree=$PWD/$1
-  cp -al "$PREFIX/." "$tree"
+  cp -a "$PREFIX/." "$tree"
   (cd "$tree" && bash -eu)
   "$tree/bin/cuecard" doctor --json >"$1.json" 2>"$1.err" || status=$?
   { [ $status -eq 1 ] && grep -qE -- "$2" "$1.json"; } || { echo "$1: $status"; cat "$1.json" "$1.err"; exit 1; }
@@ -44,7 +44,7 @@ broken() { # NAME PATTERN: in a copy of the tree, after the commands on standard
 broken no-engine '"problem":"the engine can.t be loaded: .*libcuecard.so' <<<'rm lib/libcuecard.so*'
 broken no-plugins '"problem":"no plugin with a backbone, template, verbalizer, tuner' <<<'rm -r lib/cuecard/plugins'
 # A plugin whose bytes have changed is named, and the others are used.
-cp -al "$PREFIX/." changed
+cp -a "$PREFIX/." changed
 plugin=$(echo changed/lib/cuecard/plugins/abi*/prompt-tuning.so)
 cp "$plugin" kept && rm "$plugin" && cp kept "$plugin" && echo >>"$plugin"
 changed/bin/cuecard doctor --json >changed.json

@@ -136,17 +136,6 @@ void check_conditioning(const Conditioning& conditioning, const ConditionArgs& a
     refuse("trigger tokens", "on " + triggers.device().str(), device.str() + ", where the model is");
 }
 
-std::vector<at::Tensor> tensors_in(const Conditioning& conditioning) {
-  std::vector<at::Tensor> tensors{conditioning.embeddings, conditioning.late_embeddings};
-  for (const Prefix& prefix : conditioning.prefixes)
-    tensors.insert(tensors.end(), {prefix.key, prefix.value});
-  for (const LowRankUpdate& update : conditioning.low_rank)
-    tensors.insert(tensors.end(), {update.a, update.b});
-  for (const Rescaling& rescaling : conditioning.rescalings)
-    tensors.push_back(rescaling.factors);
-  return tensors;
-}
-
 std::string not_finite_in(const Conditioning& conditioning) {
   if (!has_numbers(conditioning.embeddings))
     return "embeddings";

@@ -22,9 +22,6 @@ int64_t input_layers(const BackboneShape& shape);
 void check_conditioning(const Conditioning& conditioning, const ConditionArgs& args, int64_t slots,
                         int64_t trigger_slots, const Backbone& backbone);
 
-/// All floating-point tensors of a conditioning; some may be undefined.
-std::vector<at::Tensor> tensors_in(const Conditioning& conditioning);
-
 /// The first part that holds NaN or infinite values, in words; "" if none does, or where that is not known without
 /// waiting for the device.
 std::string not_finite_in(const Conditioning& conditioning);

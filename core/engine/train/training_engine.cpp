@@ -12,6 +12,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/training/conditioning_tensors.hpp>
 
 #include "batch/example_bytes.hpp"
 #include "engine/card_mix.hpp"

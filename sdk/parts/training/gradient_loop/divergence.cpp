@@ -7,21 +7,11 @@
 #include <ATen/ops/isfinite.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/training/conditioning_tensors.hpp>
 
 namespace cuecard {
 
 namespace {
-
-std::vector<at::Tensor> tensors_in(const Conditioning& conditioning) {
-  std::vector<at::Tensor> tensors{conditioning.embeddings, conditioning.late_embeddings};
-  for (const Prefix& prefix : conditioning.prefixes)
-    tensors.insert(tensors.end(), {prefix.key, prefix.value});
-  for (const LowRankUpdate& update : conditioning.low_rank)
-    tensors.insert(tensors.end(), {update.a, update.b});
-  for (const Rescaling& rescaling : conditioning.rescalings)
-    tensors.push_back(rescaling.factors);
-  return tensors;
-}
 
 /// Not for tuners whose conditioning depends on the input, because there it differs between batches.
 bool condition_is_finite(const Tuner& tuner, Engine& engine, const Pass& pass) {
