@@ -49,12 +49,11 @@ void continue_from(const Card& from, TaskPipeline& pipeline, const Model& model)
 }
 
 /// "dropout=0.2 instead of 0.1": the tuner's options that differ from the card's.
-std::string changed_options(const Card& from, const std::vector<std::pair<std::string, std::string>>& set,
-                            const registry::Entry& tuner) {
+std::string changed_options(const Card& from, const Options& options, const registry::Entry& tuner) {
   const ComponentInfo& component = tuner.component();
   const auto of_card = registry::as_text(component, from.tuner.options);
   const auto before = registry::as_text(component, registry::complete(component, of_card));
-  const auto now = registry::as_text(component, registry::complete(component, set));
+  const auto now = registry::as_text(component, options);
   std::string list;
   for (std::size_t i = 0; i < now.size(); ++i) // both are complete
     if (now[i].second != before[i].second)
@@ -64,11 +63,11 @@ std::string changed_options(const Card& from, const std::vector<std::pair<std::s
 }
 
 /// A tuner may check its state against its options, but need not: what it makes of an option may be frozen, and not in the card.
-void report_changed_options(const Card& from, const std::vector<std::pair<std::string, std::string>>& set,
-                            const registry::Entry& tuner, const std::string& place) {
-  if (const std::string changed = changed_options(from, set, tuner); !changed.empty())
+void report_changed_options(const Card& from, const Options& options, const registry::Entry& tuner,
+                            const std::string& place) {
+  if (const std::string changed = changed_options(from, options, tuner); !changed.empty())
     messages() << "cuecard: warning: --from " << place
-               << ": what the card has learned is trained further with other options: " << changed
+               << ": the card is trained further with other options: " << changed
                << "; it may not fit them. Leave out --set to keep the card's.\n";
 }
 
@@ -283,7 +282,8 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
   if (choice.from) {
     naming_place(values.text("from"), [&] { continue_from(*choice.from, pipelines.at(0), model); });
     if (choice.seed == static_cast<uint64_t>(values.integer("seed")) && choice.host.place.writes())
-      report_changed_options(*choice.from, set, plugins.find(CUECARD_TUNER, choice.tuner), values.text("from"));
+      report_changed_options(*choice.from, pipelines.at(0).record.tuner.options,
+                             plugins.find(CUECARD_TUNER, choice.tuner), values.text("from"));
   }
   for (std::size_t i = 0; i < pipelines.size() && choice.host.place.writes(); ++i) // found before training
     check_card_space(choice.places.at(i), card_size(pipelines[i]));
