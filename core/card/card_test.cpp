@@ -297,7 +297,7 @@ TEST_CASE("card: JSON that does not describe a card is refused") {
   CHECK(contains(refusal_after([](J& j) { j["data"]["feilds"] = 1; }), "unknown key \"data.feilds\""));
   CHECK(contains(refusal_after([](J& j) { j["data"]["label"] = 0; }), "data.label"));
   CHECK(contains(refusal_after([](J& j) { j["data"]["label_values"] = J::array({J::array()}); }),
-                 "values for 1 labels; expected 2"));
+                 "values for 1 label; expected 2"));
   for (const char* field :
        {"name", "created_by", "backbone", "template", "verbalizer", "tuner", "labels", "position_convention",
         "truncation", "training", "metrics", "seed", "tensors_sha256"})

@@ -209,7 +209,19 @@ TEST_CASE("schema and parser accept the same documents") {
        true},
       {"no template", [](json& task) { task.erase("template"); }, false},
       {"an empty template", [](json& task) { task["template"] = ""; }, false},
-      {"a template without text", [](json& task) { task["template"].erase("text"); }, false},
+      {"a template component without text", [](json& task) { task["template"].erase("text"); }, true},
+      {"a template without text and component",
+       [](json& task) {
+         task["template"].erase("text");
+         task["template"].erase("component");
+       },
+       false},
+      {"a line of no file",
+       [](json& task) {
+         task["template"].erase("text");
+         task["template"]["line"] = 2;
+       },
+       false},
       {"two templates", [](json& task) { task["template"]["file"] = "t.txt"; }, false},
       {"an empty name", [](json& task) { task["name"] = ""; }, false},
       {"a name that is a number", [](json& task) { task["name"] = 1; }, false},

@@ -101,7 +101,7 @@ TEST_CASE("a wrong loss or weight names the verbalizer, and neither model nor le
     check_blamed([&] { scripted.fit(); }, "loss: it returned " + expected);
   }
   for (const auto& [expected, value] :
-       {std::pair<std::string, double>{"nan", NAN}, {"-1.0", -1}, {"0 for a batch", 0}}) {
+       {std::pair<std::string, double>{"nan", NAN}, {"-1; expected", -1}, {"0 for a batch", 0}}) {
     Scripted scripted;
     scripted.verbalizer->changed_weight = [&](double) { return value; };
     check_blamed([&] { scripted.fit(); }, "weight: it returned the weight " + expected);

@@ -157,7 +157,7 @@ TEST_CASE("extractive answers with start offsets in characters") {
   REQUIRE(report.skipped.size() == 3);
   CHECK(report.skipped[0].reason == "its answer \"rains\" is not at character 4 of \"context\"");
   CHECK(report.skipped[1].reason == "its answer \"rains\" is not at character 40 of \"context\"");
-  CHECK(contains(report.skipped[2].reason, "it has 1 answers in column \"answers.text\" but 2 start offsets"));
+  CHECK(contains(report.skipped[2].reason, "it has 1 answer in column \"answers.text\" but 2 start offsets"));
   // Without a field mapping, the span columns still do not become fields.
   columns.fields.clear();
   columns.spans->field = "c";

@@ -99,7 +99,7 @@ TEST_CASE("a card stores the changed weights and their number, and restores them
   }
   const ComponentState state = from.tuner->state(0);
   CHECK(names(state.tensors) == std::vector<std::string>{"dense.weight"});
-  CHECK(state.texts.at("weights") == "this card holds 6 of the model's 15 weights, in 1 tensors");
+  CHECK(state.texts.at("weights") == "this card holds 6 of the model's 15 weights, in 1 tensor");
   to.tuner->load_state(state);
   for (const auto& [name, leaf] : to.tuner->replaced_weights())
     CHECK(at::equal(leaf, from.tuner->replaced_weights().at(name)));
