@@ -374,8 +374,7 @@ TEST_CASE("names and lengths that a tuner's defaults invent are its failure, not
        [](FitRequest& request) { request.optimizer = "foo"; }},
       {"the schedule \"wavy\"; expected \"linear\", \"constant\", \"cosine\" or \"exponential\"",
        [](FitRequest& request) { request.schedule = "wavy"; }},
-      {"the number of steps 3 and the number of epochs 2; expected one of them",
-       [](FitRequest& request) {
+      {"the number of steps 3 and the number of epochs 2; expected one of them", [](FitRequest& request) {
          request.steps = 3;
          request.epochs = 2;
        }}};
