@@ -88,6 +88,7 @@ void check_linear_layers(const std::vector<LinearLayer>& layers,
     const auto found = weights.find(layer.weight);
     if (found == weights.end()) {
       std::vector<std::string> names;
+      names.reserve(weights.size());
       for (const auto& [name, weight] : weights)
         names.push_back(name);
       throw Error("it returned " + what +

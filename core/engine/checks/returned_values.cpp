@@ -90,6 +90,7 @@ const LinearLayer& layer_of(const std::string& weight, const Backbone& backbone)
   const auto found = std::ranges::find(layers, weight, &LinearLayer::weight);
   if (found == layers.end()) {
     std::vector<std::string> names;
+    names.reserve(layers.size());
     for (const LinearLayer& layer : layers)
       names.push_back(layer.weight);
     throw Error("it updates the weight \"" + weight + "\", which is not a linear layer of the " +

@@ -271,6 +271,7 @@ TrainedRun run_training(const Model& model, const registry::Registry& plugins, s
                         const RunChoice& choice, const Values& values) {
   const auto set = choice.from ? continued_options(*choice.from, choice, plugins) : choice.set;
   std::vector<PipelineChoice> choices;
+  choices.reserve(tasks.size());
   for (const TaskData& task : tasks)
     choices.push_back(choice_of(task.file, choice.tuner, set, choice.seed, plugins));
   std::vector<TaskPipeline> pipelines = pipelines_of(model, plugins, tasks, choices);

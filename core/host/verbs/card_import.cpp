@@ -33,7 +33,7 @@ TaskFile described_task(const Values& values, const peft::Adapter& adapter) {
     label.name = name;
     label.words = {name};
   }
-  LabelIndex{task.labels}; // UsageError for two labels of one name
+  const LabelIndex checked(task.labels); // UsageError for two labels of one name
   return task;
 }
 

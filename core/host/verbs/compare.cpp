@@ -199,6 +199,7 @@ std::vector<std::string> table_row(const Json& object) {
 
 void print_table(const std::vector<Json>& objects, const ComparedRows& rows, const Values& values) {
   std::vector<std::vector<std::string>> lines;
+  lines.reserve(objects.size());
   for (const Json& object : objects)
     lines.push_back(table_row(object));
   std::cout << table({"tuner", objects.at(0)["metric"].get<std::string>(), "95% interval", "trained", "seconds",
