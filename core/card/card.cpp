@@ -72,7 +72,7 @@ void read_tensors(const std::filesystem::path& path, Card& card) {
   const SafetensorsFile file(path);
   for (const auto& [name, entry] : file.entries()) {
     const auto* owner = std::ranges::find_if(
-        tensor_owners, [&](const TensorOwner& each) { return name.starts_with(each.prefix); });
+        tensor_owners, [&name = name](const TensorOwner& each) { return name.starts_with(each.prefix); });
     if (owner == std::end(tensor_owners))
       throw DataError(
           path.string() + ": the tensor \"" + name.substr(0, 80) +

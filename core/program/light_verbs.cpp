@@ -13,6 +13,7 @@
 #include "program/commands/shipping_verbs.hpp"
 #include "program/doctor.hpp"
 #include "program/engine_library.hpp"
+#include "program/failure.hpp"
 #include "program/help.hpp"
 #include "program/new_plugin.hpp"
 #include "program/values.hpp"
