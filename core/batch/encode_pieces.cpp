@@ -1,7 +1,6 @@
 #include "batch/encode_pieces.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -11,7 +10,7 @@
 namespace cuecard {
 
 std::optional<int64_t> special_id(const Vocabulary& vocabulary, std::string_view marker) {
-  constexpr std::array<std::string_view, 6> roles{"mask", "eos", "bos", "sep", "cls", "pad"};
+  constexpr auto& roles = SpecialTokens::roles;
   return std::ranges::find(roles, marker) != roles.end() ? vocabulary.special().of_role(marker)
                                                          : vocabulary.id(marker);
 }

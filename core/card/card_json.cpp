@@ -141,8 +141,7 @@ void read_data(CardFields& fields, const std::string& origin, Card& card) {
     card.label_values = data.lists_of_texts("label_values");
   if (!card.label_values.empty() && card.label_values.size() != card.labels.size())
     throw DataError(origin + ": \"data.label_values\" has values for " +
-                    std::to_string(card.label_values.size()) +
-                    (card.label_values.size() == 1 ? " label; expected " : " labels; expected ") +
+                    counted(card.label_values.size(), "label") + "; expected " +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
 }
 
@@ -235,8 +234,7 @@ Card parse_card(std::string_view text, const std::string& origin, std::string& t
   card.labels = fields.names("labels");
   if (!card.label_words.empty() && card.label_words.size() != card.labels.size())
     throw DataError(origin + ": \"verbalizer.label_words\" has words for " +
-                    std::to_string(card.label_words.size()) +
-                    (card.label_words.size() == 1 ? " label; expected " : " labels; expected ") +
+                    counted(card.label_words.size(), "label") + "; expected " +
                     std::to_string(card.labels.size()) + ", as in \"labels\".");
   if (document.contains("multi_label"))
     card.multi_label = fields.flag("multi_label");

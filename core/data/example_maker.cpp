@@ -127,9 +127,8 @@ std::string fill_spans(const Record& record, const SpanColumns& columns, Example
     return "";
   }
   if (answers.size() != offsets.size())
-    return "it has " + std::to_string(answers.size()) + (answers.size() == 1 ? " answer in " : " answers in ") +
-           describe(columns.texts) + " but " + std::to_string(offsets.size()) +
-           (offsets.size() == 1 ? " start offset in " : " start offsets in ") + describe(columns.starts);
+    return "it has " + counted(answers.size(), "answer") + " in " + describe(columns.texts) + " but " +
+           counted(offsets.size(), "start offset") + " in " + describe(columns.starts);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const std::optional<int64_t> begin = byte_of_character(field->second, offsets[i]);
     if (answers[i].empty() || !begin ||
@@ -257,9 +256,7 @@ std::string ExampleMaker::fill_label(const Record& record, Example& example) con
   example.word_labels = std::move(found);
   for (const auto& [name, words] : example.words)
     if (words.size() != example.word_labels.size())
-      return "it has " + std::to_string(example.word_labels.size()) +
-             (example.word_labels.size() == 1 ? " label for " : " labels for ") + std::to_string(words.size()) +
-             (words.size() == 1 ? " word" : " words");
+      return "it has " + counted(example.word_labels.size(), "label") + " for " + counted(words.size(), "word");
   return "";
 }
 

@@ -51,9 +51,8 @@ void check_slots(const TaskPipeline& pipeline) {
     return;
   const int64_t has = pipeline.prompt_template->answer_slots(), needs = pipeline.verbalizer->num_answer_slots();
   if (needs > 0 && has != needs)
-    throw UsageError("the template has " + std::to_string(has) + (has == 1 ? " answer slot" : " answer slots") +
-                     ", but the verbalizer \"" + pipeline.record.verbalizer.component + "\" needs " +
-                     std::to_string(needs) + ".");
+    throw UsageError("the template has " + counted(has, "answer slot") + ", but the verbalizer \"" +
+                     pipeline.record.verbalizer.component + "\" needs " + std::to_string(needs) + ".");
 }
 
 void prepare_verbalizer(TaskPipeline& pipeline, const Model& model, NamedByOptions named) {
@@ -103,11 +102,12 @@ void prepare_task(TaskPipeline& pipeline, const Model& model, std::map<std::stri
 void require_room(const TaskPipeline& pipeline, const Model& model) {
   const int64_t positions = model.shape().max_positions;
   if (positions > 0 && pipeline.prefix_positions >= positions)
-    throw UsageError(
-        "the prefix of the tuner \"" + pipeline.record.tuner.component + "\" takes " +
-        std::to_string(pipeline.prefix_positions) + " positions, and the model has " +
-        std::to_string(positions) + ", so no text has room; set the tuner's length to less, such as " +
-        "--set length=" + std::to_string(std::max<int64_t>(1, std::min<int64_t>(20, positions / 4))) + ".");
+    throw UsageError("the prefix of the tuner \"" + pipeline.record.tuner.component + "\" takes " +
+                     std::to_string(pipeline.prefix_positions) + " positions, and the model has " +
+                     std::to_string(positions) +
+                     ", so no text has room; set the tuner's length to less, such as "
+                     "--set length=" +
+                     std::to_string(std::max<int64_t>(1, std::min<int64_t>(20, positions / 4))) + ".");
 }
 
 /// What a tuner is prepared for: what doesn't fit another model than the card's is not the plugin's fault.

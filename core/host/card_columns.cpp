@@ -170,9 +170,7 @@ RecordLayout layout_for(const Values& values, const CardColumns& card, const std
     check_named_columns(values, file, origin);
   throw DataError(origin + ": the card \"" + card.card + "\" expects " +
                   listed(numbered || all_named(expected) ? expected : by_name) + ", and the file has " +
-                  (json || has_header ? listed(file.names)
-                                      : std::to_string(file.names.size()) +
-                                            (file.names.size() == 1 ? " column" : " columns")) +
+                  (json || has_header ? listed(file.names) : counted(file.names.size(), "column")) +
                   "; say which column is which with --column ROLE=COLUMN, or give a task file with --task.");
 }
 

@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "program/failure.hpp"
 #include "registry/guard.hpp"
 
 namespace cuecard::host {
@@ -16,7 +17,6 @@ namespace cuecard::host {
 namespace {
 
 constexpr std::array crash_signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-constexpr int plugin_exit_code = 4;
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool handles_signals = false; // the sanitizers' own report has more details
 #else
@@ -48,7 +48,7 @@ void write_error(std::string_view text) {
     write_error(sentence);
   }
   write_error("\n");
-  ::_exit(plugin_exit_code);
+  ::_exit(exit_plugin);
 }
 
 void on_crash(int number) {

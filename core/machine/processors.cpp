@@ -8,6 +8,8 @@
 #include <sstream>
 #include <vector>
 
+#include <cuecard/error.hpp>
+
 #include "machine/control_group.hpp"
 
 namespace cuecard {
@@ -52,7 +54,7 @@ std::vector<int64_t> allowed_processors(const fs::path& root) {
 }
 
 std::string of_cores(int64_t count) {
-  return std::to_string(count) + (count == 1 ? " core" : " cores");
+  return counted(count, "core");
 }
 
 /// At most two digits after the point.

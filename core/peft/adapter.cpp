@@ -99,8 +99,7 @@ public:
     const int64_t rows = config.virtual_tokens * (config.has_prefix() ? 1 : config.submodules);
     const at::Tensor& embeddings = require("prompt_embeddings");
     if (embeddings.dim() != 2 || embeddings.size(0) != rows || embeddings.size(1) < 1)
-      refuse("prompt_embeddings", std::to_string(rows) + (rows == 1 ? " row" : " rows") +
-                                      ", since \"num_virtual_tokens\" is " +
+      refuse("prompt_embeddings", counted(rows, "row") + ", since \"num_virtual_tokens\" is " +
                                       std::to_string(config.virtual_tokens) +
                                       (rows == config.virtual_tokens ? "" : " for each of two submodules"));
     if (config.width && !config.has_prefix() && embeddings.size(1) != *config.width)

@@ -150,10 +150,9 @@ void choose_verbalizer(PipelineChoice& choice, const Adapter& adapter, const Mod
     if (choice.labels.empty())
       choice.labels = label_names(adapter, model, head->labels);
     if (std::ssize(choice.labels) != head->labels)
-      throw UsageError(adapter.folder.string() + ": the adapter's head has " + std::to_string(head->labels) +
-                       (head->labels == 1 ? " label, but " : " labels, but ") +
-                       std::to_string(choice.labels.size()) +
-                       (choice.labels.size() == 1 ? " label name is given." : " label names are given."));
+      throw UsageError(adapter.folder.string() + ": the adapter's head has " + counted(head->labels, "label") +
+                       ", but " + counted(choice.labels.size(), "label name") +
+                       (choice.labels.size() == 1 ? " is given." : " are given."));
     if (choice.verbalizer.component != head->verbalizer)
       choice.verbalizer = {head->verbalizer, {}};
     for (const auto& [name, value] : head->options)

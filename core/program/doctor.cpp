@@ -133,8 +133,7 @@ void Diagnosis::look_at_machine() {
 
   const auto cores = static_cast<double>(processors.cores);
   if (threads.count > processors.allowed)
-    warn(threads.why + ", and this process may use " + std::to_string(processors.allowed) +
-             (processors.allowed == 1 ? " processor" : " processors"),
+    warn(threads.why + ", and this process may use " + counted(processors.allowed, "processor"),
          "set it to " + std::to_string(default_threads(processors).count) + " or unset it");
   if (load > 0.5 * cores && threads.count > 1)
     warn("the machine has a load of " + shortened(load) + " on " + std::to_string(processors.cores) +

@@ -9,6 +9,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <cuecard/error.hpp>
+
 #include "server/cards/served_folder.hpp"
 #include "server/documents/documents.hpp"
 #include "server/json.hpp"
@@ -34,10 +36,6 @@ public:
 private:
   std::function<void()> action_;
 };
-
-std::string counted(std::size_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
 
 Histogram histogram(const PassSizes& sizes) {
   Histogram result;

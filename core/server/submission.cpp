@@ -29,7 +29,7 @@ void require_room(const Serving& serving, int64_t rows) {
   const int64_t waiting = serving.scheduler.counters().rows_waiting + serving.rows_held;
   if (serving.max_waiting_rows > 0 && serving.rows_held > 0 && waiting + rows > serving.max_waiting_rows)
     throw embedding::QueueFull(
-        std::to_string(waiting) + (waiting == 1 ? " row is waiting and " : " rows are waiting and ") +
+        counted(waiting, "row") + (waiting == 1 ? " is waiting and " : " are waiting and ") +
         std::to_string(rows) + " would be added, but at most " + std::to_string(serving.max_waiting_rows) +
         " may wait; try again when some are answered.");
 }

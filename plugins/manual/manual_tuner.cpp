@@ -10,8 +10,7 @@ void ManualTuner::prepare(const Problem& problem) {
   for (const Task& task : problem.tasks) {
     const std::size_t soft = task.prompt_template.soft_slots().size();
     if (soft > 0)
-      throw UsageError("the template of task \"" + task.name + "\" has " + std::to_string(soft) +
-                       (soft == 1 ? " soft slot" : " soft slots") +
+      throw UsageError("the template of task \"" + task.name + "\" has " + counted(soft, "soft slot") +
                        ", and the tuner \"manual\" does not train them: use the tuner \"prompt-tuning\", or "
                        "remove them.");
     const std::vector<int64_t>& triggers = task.prompt_template.triggers();

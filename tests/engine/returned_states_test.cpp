@@ -37,6 +37,15 @@ void save_prompt(Scripted& scripted) {
   };
 }
 
+/// `failing`: from when on `state` throws.
+void save_prompt_unless(const bool& failing, Scripted& scripted) {
+  scripted.tuner->stated = [&]() -> ComponentState {
+    if (failing)
+      throw std::runtime_error("the shop is closed");
+    return {{{"prompt", scripted.tuner->prompt.detach()}}, {}};
+  };
+}
+
 } // namespace
 
 TEST_CASE("a state that no card can hold is found without writing one, and before training") {
@@ -131,11 +140,7 @@ TEST_CASE("a plugin that throws Cancelled, though no one asked to stop, loses no
 TEST_CASE("a card holds the state of the best evaluation at which it could be read") {
   Scripted scripted;
   bool closed = false;
-  scripted.tuner->stated = [&]() -> ComponentState {
-    if (closed)
-      throw std::runtime_error("the shop is closed");
-    return {{{"prompt", scripted.tuner->prompt.detach()}}, {}};
-  };
+  save_prompt_unless(closed, scripted);
   FitRequest request = steps_of(6, 4, 1e-2);
   request.optimizer = "adamw";
   request.schedule = "constant";
@@ -189,11 +194,7 @@ TEST_CASE("a fit that fails after an evaluation leaves the card of that evaluati
 TEST_CASE("a fit that fails without a state to keep says that nothing is kept") {
   Scripted scripted;
   bool fits = false;
-  scripted.tuner->stated = [&]() -> ComponentState {
-    if (fits)
-      throw std::runtime_error("the shop is closed");
-    return {{{"prompt", scripted.tuner->prompt.detach()}}, {}};
-  };
+  save_prompt_unless(fits, scripted);
   scripted.tuner->fitted = [&](Engine& engine) -> FitReport {
     fits = true;
     scripted.tuner->usual_fit(engine);

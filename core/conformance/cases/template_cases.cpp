@@ -70,8 +70,8 @@ std::string deterministic(const Subject& subject) {
     for (const auto* side : {&blank.prepended, &blank.input, &blank.output})
       slots += std::ranges::count(*side, Piece::Kind::answer, &Piece::kind);
     require(slots == one.prompt_template->answer_slots(),
-            "`blank` has " + std::to_string(slots) + (slots == 1 ? " answer slot" : " answer slots") +
-                "; expected " + std::to_string(one.prompt_template->answer_slots()) + ".");
+            "`blank` has " + counted(slots, "answer slot") + "; expected " +
+                std::to_string(one.prompt_template->answer_slots()) + ".");
   });
 }
 

@@ -111,8 +111,7 @@ private:
     }
     if (columns.size() != record.cells.size()) {
       if (record.problem.empty())
-        record.problem = "line " + std::to_string(line_) + " has " + std::to_string(columns.size()) +
-                         (columns.size() == 1 ? " column" : " columns") +
+        record.problem = "line " + std::to_string(line_) + " has " + counted(columns.size(), "column") +
                          ", and the first line of the sentence has " + std::to_string(record.cells.size());
       return;
     }

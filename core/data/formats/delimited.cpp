@@ -35,8 +35,7 @@ public:
     if (values.size() == 1 && values[0].empty())
       record.problem = empty_line;
     else if (!header_.empty() && values.size() != header_.size())
-      record.problem = "it has " + std::to_string(values.size()) +
-                       (values.size() == 1 ? " column" : " columns") + ", and the header has " +
+      record.problem = "it has " + counted(values.size(), "column") + ", and the header has " +
                        std::to_string(header_.size());
     for (std::size_t i = 0; i < values.size(); ++i)
       record.cells.emplace_back(i < header_.size() ? header_[i] : "", Cell{std::move(values[i]), {}, false});

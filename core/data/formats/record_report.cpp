@@ -42,7 +42,7 @@ std::string described(const std::vector<Reason>& reasons) {
       continue;
     }
     text.append(i ? "; " : "")
-        .append(std::to_string(reasons[i].count) + (reasons[i].count == 1 ? " row: " : " rows: "))
+        .append(counted(reasons[i].count, "row") + ": ")
         .append(reasons[i].text)
         .append(reasons[i].count == 1 ? " (line " : " (first in line ")
         .append(std::to_string(reasons[i].first_line) + ")");

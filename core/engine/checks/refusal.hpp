@@ -18,11 +18,6 @@ inline std::string shown(at::IntArrayRef sizes) {
   return text.str();
 }
 
-/// "1 soft slot", "2 soft slots".
-inline std::string counted(int64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 /// "Sparse".
 inline std::string shown(at::Layout layout) {
   std::ostringstream text;

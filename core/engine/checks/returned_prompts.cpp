@@ -10,7 +10,7 @@
 #include "batch/encode_pieces.hpp"
 #include "engine/checks/refusal.hpp"
 #include "engine/checks/returned_values.hpp"
-#include "tokenizer/text/unicode.hpp"
+#include "registry/utf8.hpp"
 
 namespace cuecard {
 
@@ -27,7 +27,7 @@ void for_each_piece(const Prompt& prompt, Use&& use) {
 }
 
 bool is_utf8(const std::string& text) {
-  return tokenizer::valid_utf8(text) == text;
+  return registry::valid_utf8_size(text) == text.size();
 }
 
 int64_t answer_slots_in(const Prompt& prompt) {

@@ -11,14 +11,14 @@
 
 #include "engine/checks/refusal.hpp"
 #include "model/safetensors/safetensors.hpp"
-#include "tokenizer/text/unicode.hpp"
+#include "registry/utf8.hpp"
 
 namespace cuecard {
 
 namespace {
 
 void check_text(const std::string& what, const std::string& text) {
-  if (tokenizer::valid_utf8(text) != text)
+  if (registry::valid_utf8_size(text) != text.size())
     refuse(what, "that is not valid UTF-8", "UTF-8, as a card stores it");
 }
 
@@ -204,8 +204,8 @@ void check_defaults(const FitRequest& filled, const FitRequest& request) {
   check_setting("steps between evaluations", filled.evaluate_every, request.evaluate_every, count, counts);
   check_setting("patience", filled.patience, request.patience, "0 or more", not_below_0);
   check_setting("decay", filled.decay, request.decay, "a number above 0", positive);
-  check_name("optimizer", filled.optimizer, request.optimizer, {"adamw", "adam", "adafactor"});
-  check_name("schedule", filled.schedule, request.schedule, {"linear", "constant", "cosine", "exponential"});
+  check_name("optimizer", filled.optimizer, request.optimizer, optimizer_names());
+  check_name("schedule", filled.schedule, request.schedule, schedule_names());
   if (filled.steps && filled.epochs && !(request.steps && request.epochs))
     refuse("the number of steps", number(*filled.steps) + " and the number of epochs " + number(*filled.epochs),
            "one of them");

@@ -1,22 +1,11 @@
 // Checks and prepares a generator's arguments: settings, banned texts and prompts.
 #include <algorithm>
-#include <sstream>
 
 #include <cuecard/error.hpp>
 
 #include "engine/generate/generator.hpp"
 
 namespace cuecard {
-
-namespace {
-
-std::string shown(double number) {
-  std::ostringstream text;
-  text << number;
-  return text.str();
-}
-
-} // namespace
 
 void read_last_token(TokenizedPrompt& prompt, const BackboneShape& shape) {
   if (shape.encoder_decoder && prompt.output.empty()) {
@@ -66,7 +55,7 @@ void check_settings(const GenerateSettings& settings, int64_t vocabulary) {
            std::to_string(settings.max_length) + "; raise the maximum or lower the minimum.");
   const auto in_range = [&](bool fits, const char* what, double number, const char* range) {
     if (!fits)
-      refuse(std::string("the ") + what + " is " + shown(number) + "; it must be " + range + ".");
+      refuse(std::string("the ") + what + " is " + shortest(number) + "; it must be " + range + ".");
   };
   in_range(settings.temperature >= 0, "temperature", settings.temperature, "a number of 0 or more");
   in_range(settings.top_k >= 0, "top-k", static_cast<double>(settings.top_k), "0 or more");

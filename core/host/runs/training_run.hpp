@@ -46,7 +46,7 @@ struct TrainedRun {
   TrainResult result;
 };
 
-/// Trains one tuner on `tasks`; fills in their `rows.prepared`.
+/// Trains one tuner on `tasks`; fills in their `examples.prepared`.
 TrainedRun run_training(const Model& model, const registry::Registry& plugins, std::vector<TaskData>& tasks,
                         const RunChoice& choice, const Values& values);
 

@@ -105,9 +105,8 @@ void check_measured(MeasuredCard& measured) {
   std::ranges::stable_sort(report.skipped, {}, &SkippedRecord::line);
   if (measured.rows().size() > 0)
     return;
-  throw DataError(report.file + ": none of its " + std::to_string(report.records) +
-                  (report.records == 1 ? " example" : " examples") + " can be used to evaluate the card \"" +
-                  measured.pipeline().name + "\"; " +
+  throw DataError(report.file + ": none of its " + counted(report.records, "example") +
+                  " can be used to evaluate the card \"" + measured.pipeline().name + "\"; " +
                   (report.skipped.empty() ? "no example names it."
                                           : "line " + std::to_string(report.skipped[0].line) + ": " +
                                                 report.skipped[0].reason + "."));

@@ -37,7 +37,7 @@ std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary)
   if (!prompt.output.empty())
     text += " || " + line(prompt.output, true);
   const int64_t cut = prompt.cut.total();
-  return cut > 0 ? text + "   (" + std::to_string(cut) + (cut == 1 ? " token cut)" : " tokens cut)") : text;
+  return cut > 0 ? text + "   (" + counted(cut, "token") + " cut)" : text;
 }
 
 } // namespace

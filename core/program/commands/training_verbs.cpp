@@ -1,4 +1,6 @@
 // Commands that train, and those that use what was trained on data.
+#include <cuecard/fit.hpp>
+
 #include "program/commands/commands.hpp"
 
 namespace cuecard::host {
@@ -28,9 +30,8 @@ const Flags training = {
     option("clip", "X", number(0, 1e9), "Maximum gradient norm; 0: no clipping."),
     option("evaluate-every", "N", integer(1, 1e9), "Steps between evaluations on the development set."),
     option("patience", "N", integer(0, 1e6), "Stop after this many evaluations without improvement; 0: never."),
-    option("optimizer", "NAME", choice({"adamw", "adam", "adafactor"}), "Optimizer. Default: the tuner's."),
-    option("schedule", "NAME", choice({"linear", "constant", "cosine", "exponential"}),
-           "Learning rate schedule."),
+    option("optimizer", "NAME", choice(optimizer_names()), "Optimizer. Default: the tuner's."),
+    option("schedule", "NAME", choice(schedule_names()), "Learning rate schedule."),
     option("seed", "N", integer(0, 4294967295.0), "Random seed.", "0"),
     option("seeds", "N", integer(1, 1000),
            "Train with this many seeds, starting at --seed, and keep the best."),

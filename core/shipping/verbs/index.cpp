@@ -33,10 +33,6 @@ bool matches(const Manifest& manifest, const std::string& text) {
          });
 }
 
-std::string plural(std::size_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 void print(const IndexEntry& shown, const std::vector<const IndexEntry*>& builds,
            const std::string& installed) {
   const Manifest& manifest = shown.manifest;
@@ -84,7 +80,7 @@ int index(const host::Values& values) {
   if (values.given("key"))
     key = SigningKey::read(values.text("key"));
   const IndexedFolder done = write_index(folder, key);
-  std::cout << folder << "/" << index_name << " lists " << plural(done.archives, "archive") << ": "
+  std::cout << folder << "/" << index_name << " lists " << counted(done.archives, "archive") << ": "
             << done.added << " new, " << done.removed << " no longer there; "
             << (key ? "signed by the key " + key->public_key() : "not signed") << ".\n";
   return 0;

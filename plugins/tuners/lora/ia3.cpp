@@ -102,8 +102,7 @@ ComponentState Ia3::state(int64_t) const {
 
 void Ia3::load_state(const ComponentState& state) {
   if (state.tensors.size() != factors_.size())
-    throw DataError("the card has factors of " + std::to_string(state.tensors.size()) +
-                    (state.tensors.size() == 1 ? " layer; expected " : " layers; expected ") +
+    throw DataError("the card has factors of " + counted(state.tensors.size(), "layer") + "; expected " +
                     std::to_string(factors_.size()) + ", those that targets=" + targets_.substr(0, 80) +
                     " selects.");
   std::vector<std::pair<bool, at::Tensor>> found;
@@ -130,8 +129,7 @@ bool Ia3::adopt(const Conditioning& trained, std::string& why) {
     return false;
   }
   if (trained.rescalings.size() != factors_.size()) {
-    why = "it rescales " + std::to_string(trained.rescalings.size()) +
-          (trained.rescalings.size() == 1 ? " layer" : " layers") + ", and targets selects " +
+    why = "it rescales " + counted(trained.rescalings.size(), "layer") + ", and targets selects " +
           std::to_string(factors_.size());
     return false;
   }

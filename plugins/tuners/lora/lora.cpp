@@ -138,8 +138,7 @@ bool Lora::adopt(const Conditioning& trained, std::string& why) {
     return false;
   }
   if (trained.low_rank.size() != updates_.size()) {
-    why = "it updates " + std::to_string(trained.low_rank.size()) +
-          (trained.low_rank.size() == 1 ? " layer" : " layers") + ", and targets selects " +
+    why = "it updates " + counted(trained.low_rank.size(), "layer") + ", and targets selects " +
           std::to_string(updates_.size());
     return false;
   }

@@ -176,8 +176,7 @@ void LabelText::load_state(const ComponentState& saved) {
   }
   if (!found->second.is_floating_point() || found->second.dim() != 1 || found->second.size(0) != labels())
     throw DataError("the card's tensor \"calibration\" must have one number for each of " +
-                    std::to_string(labels()) + (labels() == 1 ? " label" : " labels") +
-                    "; use the card as it was written, or train it again");
+                    counted(labels(), "label") + "; use the card as it was written, or train it again");
   calibration_ = found->second.to(device_, at::kFloat);
 }
 

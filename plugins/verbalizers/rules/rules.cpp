@@ -35,8 +35,7 @@ Conjunctions conjunctions_of(const VerbalizerTarget& target) {
       throw UsageError("the verbalizer \"rules\" needs a word for each answer slot, and " + name +
                        " has none: give it \"words\", one for each slot in order.");
     if (result[label].size() != result[0].size())
-      throw UsageError(name + " has words for " + std::to_string(result[label].size()) +
-                       (result[label].size() == 1 ? " answer slot" : " answer slots") + ", and \"" +
+      throw UsageError(name + " has words for " + counted(result[label].size(), "answer slot") + ", and \"" +
                        target.labels[0] + "\" for " + std::to_string(result[0].size()) +
                        ": give every label a word for each slot.");
     for (const std::vector<std::string>& words : result[label])

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <charconv>
+#include <concepts>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -73,6 +74,11 @@ CUECARD_API std::string nearest(std::string_view word, const std::vector<std::st
 
 /// ` Did you mean "x"?`, or "" when nothing is near: the end of every message about an unknown name.
 CUECARD_API std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+/// `count` and `noun`, which takes an s in the plural, in a message: "1 label", "2 labels".
+inline std::string counted(std::integral auto count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
 
 /// `value` in a message: the shortest text that is read as the same number, such as "0.05" or "1e-05".
 inline std::string shortest(double value) {

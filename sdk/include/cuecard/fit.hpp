@@ -12,6 +12,15 @@
 
 namespace cuecard {
 
+/// The values of FitRequest::optimizer.
+inline std::vector<std::string> optimizer_names() {
+  return {"adamw", "adam", "adafactor"};
+}
+/// The values of FitRequest::schedule.
+inline std::vector<std::string> schedule_names() {
+  return {"linear", "constant", "cosine", "exponential"};
+}
+
 /// Requested settings of a run. The user's take precedence; `Tuner::defaults` fills in the method's recommended values, and
 /// `resolve` whatever is still empty.
 struct FitRequest {
@@ -26,8 +35,8 @@ struct FitRequest {
   std::optional<double> clip;            ///< maximum joint norm of all gradients; 0: no clipping
   std::optional<int64_t> evaluate_every; ///< steps between evaluations on the development set
   std::optional<int64_t> patience; ///< evaluations without improvement before stopping; 0: never stop early
-  std::optional<std::string> optimizer; ///< adamw | adafactor | adam
-  std::optional<std::string> schedule;  ///< linear | constant | cosine | exponential
+  std::optional<std::string> optimizer; ///< one of optimizer_names
+  std::optional<std::string> schedule;  ///< one of schedule_names
   std::optional<double> decay;          ///< exponential: factor of the learning rate per epoch
 };
 

@@ -6,6 +6,7 @@
 /// tokenizer whose own rules make a text or its decoding too long is a DataError, too. A component lets them pass.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -41,7 +42,9 @@ struct SpecialTokens {
   /// Empty: the model has none. `bos` and `eos` begin and end a text; `cls` and `sep` are BERT's.
   std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
 
-  /// The token of a role: mask, eos, bos, sep, cls or pad. Empty for another name.
+  /// Those that a prompt can name.
+  static constexpr std::array<std::string_view, 6> roles{"mask", "eos", "bos", "sep", "cls", "pad"};
+  /// The token of one of `roles`; empty for another name.
   std::optional<int64_t> of_role(std::string_view role) const {
     return role == "mask"  ? mask
            : role == "eos" ? eos

@@ -96,8 +96,7 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
     : args_(args), side_(side), site_(site), answers_(&side == &args.batch.answer_side()),
       windows_(shape.windows) {
   if (!windows_.empty() && (shape.encoder_decoder || std::ssize(windows_) != shape.layers))
-    throw Error("the backbone names windows for " + std::to_string(windows_.size()) +
-                (windows_.size() == 1 ? " layer" : " layers") +
+    throw Error("the backbone names windows for " + counted(windows_.size(), "layer") +
                 "; expected one for each layer of a model with one stack, whose number of layers is " +
                 std::to_string(shape.layers) + ".");
   const bool causal = shape.causal || (args.batch.output && answers_);
@@ -105,9 +104,9 @@ ForwardPass::ForwardPass(const ForwardArgs& args, const Side& side, const Backbo
   const std::vector<int64_t> lengths = whole_lengths(side);
   for (std::size_t s = 0; shape.max_positions > 0 && s < lengths.size(); ++s)
     if (shift[s] + lengths[s] > shape.max_positions)
-      throw DataError("a sequence of " + std::to_string(lengths[s]) + (lengths[s] == 1 ? " token" : " tokens") +
-                      " that starts at position " + std::to_string(shift[s]) +
-                      " is too long: the model supports " + std::to_string(shape.max_positions) +
+      throw DataError("a sequence of " + counted(lengths[s], "token") + " that starts at position " +
+                      std::to_string(shift[s]) + " is too long: the model supports " +
+                      std::to_string(shape.max_positions) +
                       " positions. Shorten the text or set a maximum length.");
   positions_ = shifted(side.positions, side, shift);
   lengths_ = longest_texts(side, shift, lengths);

@@ -151,10 +151,8 @@ struct GrammarTemplate::State {
 
   void check_answers(const std::vector<std::string>& answers) const {
     if (static_cast<int64_t>(answers.size()) < built.answer_slots)
-      throw DataError("the template has " + std::to_string(built.answer_slots) +
-                      (built.answer_slots == 1 ? " answer slot, and " : " answer slots, and ") +
-                      std::to_string(answers.size()) +
-                      (answers.size() == 1 ? " answer is given" : " answers are given"));
+      throw DataError("the template has " + counted(built.answer_slots, "answer slot") + ", and " +
+                      counted(answers.size(), "answer") + (answers.size() == 1 ? " is given" : " are given"));
     for (int64_t slot = 0; slot < built.answer_slots; ++slot)
       if (answers[static_cast<std::size_t>(slot)].empty())
         throw DataError("answer " + std::to_string(slot + 1) + " of the template is given as an empty text");
@@ -251,10 +249,8 @@ const std::vector<int64_t>& GrammarTemplate::triggers() const {
 void GrammarTemplate::set_triggers(const std::vector<int64_t>& ids) {
   std::vector<int64_t>& triggers = state_->built.triggers;
   if (ids.size() != triggers.size())
-    throw UsageError("the template has " + std::to_string(triggers.size()) +
-                     (triggers.size() == 1 ? " trigger slot, and " : " trigger slots, and ") +
-                     std::to_string(ids.size()) +
-                     (ids.size() == 1 ? " trigger token is given." : " trigger tokens are given."));
+    throw UsageError("the template has " + counted(triggers.size(), "trigger slot") + ", and " +
+                     counted(ids.size(), "trigger token") + (ids.size() == 1 ? " is given." : " are given."));
   triggers = ids;
 }
 

@@ -64,10 +64,9 @@ BuiltTemplate TemplateBuilder::build() {
     const int64_t slots_before = std::exchange(built_.answer_slots, 0);
     add_variant(variant);
     if (built_.variants.size() > 1 && built_.answer_slots != slots_before)
-      throw UsageError(
-          template_place(variant.end_line, variant.end_column) + ": this variant has " +
-          std::to_string(built_.answer_slots) + (built_.answer_slots == 1 ? " answer slot" : " answer slots") +
-          ", and the one before it has " + std::to_string(slots_before) + ": give all the same number.");
+      throw UsageError(template_place(variant.end_line, variant.end_column) + ": this variant has " +
+                       counted(built_.answer_slots, "answer slot") + ", and the one before it has " +
+                       std::to_string(slots_before) + ": give all the same number.");
   }
   return std::move(built_);
 }

@@ -15,6 +15,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <cuecard/error.hpp>
+#include <cuecard/fit.hpp>
 
 namespace cuecard {
 
@@ -145,7 +146,7 @@ std::unique_ptr<Optimizer> make_optimizer(const std::string& name, std::vector<P
   if (name == "adafactor")
     return std::make_unique<Adafactor>(std::move(groups));
   throw UsageError("unknown optimizer \"" + name + "\"; there are \"adamw\", \"adam\" and \"adafactor\"." +
-                   did_you_mean(name, {"adamw", "adam", "adafactor"}));
+                   did_you_mean(name, optimizer_names()));
 }
 
 double schedule_factor(const Schedule& schedule, int64_t step) {
@@ -166,7 +167,7 @@ double schedule_factor(const Schedule& schedule, int64_t step) {
   }
   throw UsageError("unknown schedule \"" + schedule.name +
                    "\"; there are \"linear\", \"cosine\", \"constant\" and \"exponential\"." +
-                   did_you_mean(schedule.name, {"linear", "cosine", "constant", "exponential"}));
+                   did_you_mean(schedule.name, schedule_names()));
 }
 
 void clip_gradients(const std::vector<ParameterGroup>& groups, double most) {

@@ -51,8 +51,7 @@ void OwnWeights::add_to(ComponentState& state, const std::string& prefix) const 
     ++tensors;
   }
   state.texts["weights"] = "this card holds " + std::to_string(count) + " of the model's " +
-                           std::to_string(whole) + " weights, in " + std::to_string(tensors) +
-                           (tensors == 1 ? " tensor" : " tensors");
+                           std::to_string(whole) + " weights, in " + counted(tensors, "tensor");
 }
 
 void OwnWeights::take_from(const ComponentState& state, const std::string& prefix) {

@@ -156,8 +156,7 @@ void TrainablePrefixes::load_state(const ComponentState& saved) {
 bool TrainablePrefixes::adopt(const Conditioning& trained, std::string& why) {
   const at::NoGradGuard no_grad;
   if (parts_of(trained) != "prefixes" || trained.prefixes.size() != sites_.size()) {
-    why = "it has " + parts_of(trained) + "; expected prefixes at " + std::to_string(sites_.size()) +
-          (sites_.size() == 1 ? " attention site" : " attention sites");
+    why = "it has " + parts_of(trained) + "; expected prefixes at " + counted(sites_.size(), "attention site");
     return false;
   }
   for (std::size_t i = 0; i < sites_.size(); ++i) {

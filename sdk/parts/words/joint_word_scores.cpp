@@ -104,8 +104,7 @@ at::Tensor JointWordScores::of_masks(const at::Tensor& outputs, const Batch& bat
                     expected = lengths_[static_cast<std::size_t>(candidate)];
       if (masks != expected)
         throw DataError("the word \"" + answers_[static_cast<std::size_t>(candidate)][0] + "\" is " +
-                        std::to_string(expected) + (expected == 1 ? " token" : " tokens") + " by itself and " +
-                        std::to_string(masks) +
+                        counted(expected, "token") + " by itself and " + std::to_string(masks) +
                         " in the template: put a space, or none, before the answer slot");
       for (int64_t t = 0; t < width_; ++t)
         rows.push_back(first + std::min(t, masks - 1));

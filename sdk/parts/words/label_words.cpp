@@ -56,8 +56,7 @@ LabelWords read_label_words(const VerbalizerTarget& target, const std::string& v
                      verbalizer +
                      "\" has one: write \"words\" as one list of texts, or use the verbalizer \"rules\".");
   if (!target.label_words.empty() && target.label_words.size() != target.labels.size())
-    throw UsageError("the task has " + std::to_string(target.labels.size()) +
-                     (target.labels.size() == 1 ? " label" : " labels") + ", and label words for " +
+    throw UsageError("the task has " + counted(target.labels.size(), "label") + ", and label words for " +
                      std::to_string(target.label_words.size()));
   const LabelWordEncoding encoding = LabelWordEncoding::of(target, prefix);
   std::map<std::string, std::string> label_of; // by word
