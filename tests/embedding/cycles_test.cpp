@@ -36,7 +36,7 @@ int64_t threads() {
 
 } // namespace
 
-TEST_CASE("a thousand models that are opened, used and closed leave nothing behind") {
+TEST_CASE("opening, using and closing a model a thousand times leaks nothing") {
   const std::string card =
       (std::filesystem::temp_directory_path() / ("cuecard-cycles-" + std::to_string(::getpid()))).string();
   {

@@ -1,6 +1,5 @@
-// Guards and other proxies are written by hand, and most virtual functions have a default: without an override
-// in the proxy the host would call that default instead of the function of the object behind it. So the headers
-// are compared with the source.
+// Guards and other proxies are written by hand, and most virtual functions have a default: a proxy without an override would
+// call that default instead of forwarding to the wrapped object. So the headers are compared with the source.
 #include <algorithm>
 #include <cctype>
 #include <filesystem>

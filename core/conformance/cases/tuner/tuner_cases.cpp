@@ -306,7 +306,7 @@ std::string mixed_batch(const Subject& subject) {
 
 std::vector<Case> tuner_cases() {
   return {
-      {"tuner-backbone", CUECARD_TUNER, "training leaves every bit of the backbone's weights as it was",
+      {"tuner-backbone", CUECARD_TUNER, "training leaves the backbone's weights bit-identical",
        &backbone_unchanged},
       {"tuner-gradients", CUECARD_TUNER, "the declared parameters get gradients, and nothing else does",
        &gradients},
