@@ -103,6 +103,14 @@ void write_file_atomically(const std::filesystem::path& target, std::string_view
   file.commit();
 }
 
+void require_free_place(const std::filesystem::path& target) {
+  const std::filesystem::path place = without_trailing_slash(target);
+  std::error_code unreadable; // reported by what writes there
+  if (std::filesystem::exists(place, unreadable) &&
+      !(std::filesystem::is_directory(place, unreadable) && std::filesystem::is_empty(place, unreadable)))
+    throw UsageError(target.string() + ": already exists; choose another folder.");
+}
+
 AtomicDirectory::AtomicDirectory(std::filesystem::path target)
     : target_(without_trailing_slash(std::move(target))) {
   temporary_ = make_temporary_directory(target_);

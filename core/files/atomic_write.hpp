@@ -31,6 +31,9 @@ private:
 
 void write_file_atomically(const std::filesystem::path& target, std::string_view text);
 
+/// For an output folder that replaces nothing: UsageError unless nothing is at `target`, or an empty directory.
+void require_free_place(const std::filesystem::path& target);
+
 /// One directory being written: fill `path()`, then `commit()`.
 class AtomicDirectory {
 public:

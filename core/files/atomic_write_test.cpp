@@ -30,6 +30,20 @@ TEST_CASE("atomic write: a file appears complete or not at all") {
                  "could not be written"));
 }
 
+TEST_CASE("atomic write: an output folder that replaces nothing") {
+  TestFolder folder;
+  const std::filesystem::path place = folder.path() / "d";
+  const auto refusal = [](const std::filesystem::path& target) {
+    return sentence([&] { require_free_place(target); });
+  };
+  CHECK(refusal(place).empty());
+  std::filesystem::create_directory(place);
+  CHECK(refusal(place).empty());
+  write_file_atomically(place / "f", "one");
+  for (const std::filesystem::path& taken : {place, place / "", place / "f", place / "f" / ""})
+    CHECK(contains(refusal(taken), "already exists"));
+}
+
 TEST_CASE("atomic write: a directory appears complete and replaces an existing one") {
   TestFolder folder;
   {

@@ -135,8 +135,7 @@ int64_t convert_model(const std::filesystem::path& from, const std::filesystem::
                       const std::function<void(int64_t, int64_t)>& progress) {
   const bool quantised = format.matrices == MatrixForm::int8;
   const std::string name = dtype_name(quantised ? at::kFloat : format.dtype);
-  if (std::filesystem::exists(to) && !(std::filesystem::is_directory(to) && std::filesystem::is_empty(to)))
-    throw UsageError(to.string() + ": already exists; choose another folder.");
+  require_free_place(to);
   const ModelFiles model = open_model(from, {.dtype = quantised ? at::kFloat : format.dtype});
   AtomicDirectory directory(to);
   int64_t in_float32 = 0;

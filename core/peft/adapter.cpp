@@ -217,14 +217,8 @@ Adapter read_adapter(const std::filesystem::path& folder) {
   return adapter;
 }
 
-void check_adapter_place(const std::filesystem::path& folder) {
-  if (std::filesystem::exists(folder) &&
-      !(std::filesystem::is_directory(folder) && std::filesystem::is_empty(folder)))
-    throw UsageError(folder.string() + ": already exists; choose another folder.");
-}
-
 void write_adapter(const Adapter& adapter, const std::filesystem::path& folder) {
-  check_adapter_place(folder);
+  require_free_place(folder);
   TensorMap tensors = adapter.prompt_tensors;
   for (const auto& [name, tensor] : adapter.module_tensors)
     tensors[stored_name(name)] = tensor;

@@ -39,10 +39,7 @@ std::filesystem::path adapter_folder(const std::filesystem::path& folder);
 /// not floating-point, and adapters saved as a pickle, which is never loaded.
 Adapter read_adapter(const std::filesystem::path& folder);
 
-/// Written atomically. Throws UsageError when `folder` exists and is not an empty folder.
+/// Written atomically. Throws UsageError when `folder` exists and is not an empty folder (`require_free_place`).
 void write_adapter(const Adapter& adapter, const std::filesystem::path& folder);
-
-/// The check of `write_adapter`, to be made before expensive work.
-void check_adapter_place(const std::filesystem::path& folder);
 
 } // namespace cuecard::peft

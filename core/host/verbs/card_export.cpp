@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "data/naming_place.hpp"
+#include "files/atomic_write.hpp"
 #include "host/device.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
@@ -26,7 +27,7 @@ void print(const Json& exported) {
 int card_export(const Values& values) {
   const at::Device device = open_device(values);
   const std::string out = values.text("folder");
-  peft::check_adapter_place(out);
+  require_free_place(out); // before the model is loaded
   const registry::Registry plugins = find_plugins(values);
   const Card card = read_card(values.text("card"));
   const Model model = load_model(values, plugins, device);
