@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -55,7 +56,7 @@ struct Case {
   uint32_t kind;    ///< of the components that it is run on; 0: once for the plugin
   const char* what; ///< what holds when it passes, as a clause
   /// Throws Wrong or NotApplicable; any other exception is a failure, too. Returns a remark, or "".
-  std::string (*run)(const Subject& subject);
+  std::function<std::string(const Subject& subject)> run;
   bool each_component = false; ///< of kind 0: run on every component, whatever its kind
 };
 

@@ -16,19 +16,6 @@ namespace cuecard::conformance {
 
 namespace {
 
-/// What a verbalizer requires of a prompt, before it is prepared.
-struct Asked {
-  OutputPositions positions;
-  int64_t slots = 1;
-};
-
-Asked asked_by(const registry::Registry& plugins, const PlantedChoice& choice) {
-  const registry::Entry entry = plugins.find(CUECARD_VERBALIZER, choice.verbalizer);
-  const auto verbalizer =
-      registry::make<Verbalizer>(entry, registry::complete(entry.component(), choice.verbalizer_set));
-  return {verbalizer->output_positions(), verbalizer->num_answer_slots()};
-}
-
 /// Candidate template texts, the most likely to fit first.
 std::vector<std::string> texts_for(const Model& model, const Asked& asked) {
   using Kind = OutputPositions::Kind;
@@ -125,8 +112,16 @@ PlantedChoice planted_with(const Subject& subject) {
   return choice;
 }
 
+Asked asked_by(const registry::Registry& plugins, const PlantedChoice& choice) {
+  const registry::Entry entry = plugins.find(CUECARD_VERBALIZER, choice.verbalizer);
+  const auto verbalizer =
+      registry::make<Verbalizer>(entry, registry::complete(entry.component(), choice.verbalizer_set));
+  return {verbalizer->output_positions(), verbalizer->num_answer_slots()};
+}
+
 TaskPipeline planted_pipeline(const Subject& subject, const Model& model, const PlantedChoice& planted,
-                              const std::vector<Example>& rows) {
+                              const std::vector<Example>& rows,
+                              const std::function<void(const PipelineChoice&)>& trying) {
   std::string refusal;
   const registry::Entry prompt_template = subject.plugins.find(CUECARD_TEMPLATE, planted.template_component);
   std::vector<std::string> texts{""};
@@ -136,6 +131,8 @@ TaskPipeline planted_pipeline(const Subject& subject, const Model& model, const 
     PipelineChoice choice = pipeline_choice(planted);
     if (!text.empty())
       choice.prompt_template.set.emplace_back("text", text);
+    if (trying)
+      trying(choice);
     try {
       TaskPipeline pipeline = make_pipeline(model, subject.plugins, choice, &rows);
       if (texts.size() > 1 && pipeline.layout.positions.kind == OutputPositions::Kind::sequence &&
@@ -168,7 +165,7 @@ std::string for_each_model(const Subject& subject, const std::function<void(cons
     }
     any_model = true;
     const Model model = tiny_model(subject.folder / family.name, family.model_type, subject.plugins,
-                                   subject.seed + 1, settings);
+                                   model_seed(subject.seed), settings);
     try {
       run(model, family);
       any_run = true;

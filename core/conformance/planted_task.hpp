@@ -26,6 +26,11 @@ public:
 /// part of the text as an answer, two alternatives, an answer text.
 std::vector<Example> planted_rows(int64_t count, uint64_t seed);
 
+/// The seed of the models of `for_each_model`.
+inline uint64_t model_seed(uint64_t seed) {
+  return seed + 1;
+}
+
 struct PlantedChoice {
   /// As a pipeline names them; another plugin may have a component of the same name.
   std::string template_component = "manual/manual", verbalizer = "manual/manual", tuner = "manual/manual";
@@ -39,10 +44,19 @@ struct PlantedChoice {
 /// With the component of `subject` in its place.
 PlantedChoice planted_with(const Subject& subject);
 
+/// What the verbalizer of a choice asks of a prompt, before it is prepared.
+struct Asked {
+  OutputPositions positions;
+  int64_t slots = 1;
+};
+Asked asked_by(const registry::Registry& plugins, const PlantedChoice& choice);
+
 /// A pipeline of these components. The template's text is made for what the verbalizer and the tuner ask for: a list of words, a
-/// field, one or two answer slots, trigger slots. Throws Refused if a component rejects it.
+/// field, one or two answer slots, trigger slots. Throws Refused if a component rejects it. `trying` is told of each text before the
+/// components see it.
 TaskPipeline planted_pipeline(const Subject& subject, const Model& model, const PlantedChoice& choice,
-                              const std::vector<Example>& rows);
+                              const std::vector<Example>& rows,
+                              const std::function<void(const PipelineChoice&)>& trying = {});
 
 /// Calls `run` with a tiny model of each family. A model for which `run` throws Refused is skipped. Wrong if all are
 /// refused, NotApplicable if no backbone for any is installed. Returns which were skipped and why, or "".

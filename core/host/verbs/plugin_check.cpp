@@ -13,6 +13,7 @@
 #include <cuecard/error.hpp>
 
 #include "conformance/case.hpp"
+#include "conformance/kit_files.hpp"
 #include "conformance/run_case.hpp"
 #include "host/output/json_line.hpp"
 #include "host/output/table.hpp"
@@ -111,10 +112,46 @@ void require_options(const Values& values, const Manifest& manifest) {
                        did_you_mean(name, names));
 }
 
+/// UsageError if `--only` names cases of other kinds of components alone.
+void require_any_case(const std::vector<Case>& chosen, const Manifest& manifest) {
+  const auto applies = [&](const Case& each) {
+    return (each.kind == 0 && !each.each_component) ||
+           std::ranges::any_of(manifest.components, [&](const ComponentInfo& component) {
+             return each.kind == 0 || each.kind == component.kind;
+           });
+  };
+  if (std::ranges::none_of(chosen, applies))
+    throw UsageError("none of the cases of --only is about a component of \"" + manifest.id +
+                     "\"; `cuecard plugin check --list` shows what each case is about.");
+}
+
 /// Threads of this process: after the first parallel computation a copy of it (fork) could not compute.
 std::size_t running_threads() {
   return static_cast<std::size_t>(
       std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator()));
+}
+
+std::string padded(std::string name) {
+  name.resize(std::max<std::size_t>(name.size(), 44), ' ');
+  return name;
+}
+
+void print_files(const std::string& folder, const std::vector<conformance::KitFile>& files, bool json) {
+  Json list = Json::array();
+  for (const conformance::KitFile& file : files) {
+    Json line{{"file", file.name}, {"written", file.written}};
+    if (!file.text.empty())
+      line["text"] = file.text;
+    list.push_back(line);
+    if (!json)
+      std::cout << padded((fs::path(folder) / file.name).string()) << "  "
+                << (file.written ? "written" : "skipped") << (file.text.empty() ? "" : "  " + file.text)
+                << '\n';
+  }
+  if (json)
+    print_line({{"out", folder}, {"files", list}});
+  else
+    std::cout << '\n';
 }
 
 /// `remarks`: those that were shown of a component already.
@@ -129,8 +166,8 @@ void print_finding(const Finding& finding, bool json, std::set<std::string>& rem
     line["seconds"] = finding.seconds;
     print_line(line);
   } else {
-    std::string name = finding.name + (finding.component.empty() ? "" : " (" + finding.component + ")");
-    name.resize(std::max<std::size_t>(name.size(), 44), ' ');
+    const std::string name =
+        padded(finding.name + (finding.component.empty() ? "" : " (" + finding.component + ")"));
     const bool known =
         finding.status == Status::passed && !remarks.insert(finding.component + finding.text).second;
     std::cout << name << "  " << status_name(finding.status)
@@ -146,6 +183,8 @@ int plugin_check(const Values& values) {
     return list_cases(values);
   const std::vector<Case> chosen = chosen_cases(values);
   const Checked checked = find_checked(values);
+  if (checked.plugin->refusal.empty())
+    require_any_case(chosen, checked.plugin->manifest);
   require_options(values, checked.plugin->manifest);
   conformance::RunSettings settings;
   settings.set = values.pairs("set");
@@ -156,6 +195,10 @@ int plugin_check(const Values& values) {
     throw Error("the process has other threads already, so cases can't be run in copies of it.");
 
   const bool json = values.given("json");
+  if (values.given("out"))
+    print_files(values.text("out"),
+                conformance::write_kit_files(values.text("out"), checked.plugins, checked.plugin, settings),
+                json);
   std::map<Status, int64_t> counts{{Status::passed, 0}, {Status::failed, 0}, {Status::skipped, 0}};
   std::set<std::string> remarks;
   std::string crash;
@@ -176,10 +219,6 @@ int plugin_check(const Values& values) {
       if (each.kind == 0 || each.kind == manifest.components[i].kind)
         run(each, i);
   }
-  if (values.given("only") && checked.plugin->refusal.empty() &&
-      std::ranges::all_of(counts, [](const auto& each) { return each.second == 0; }))
-    throw UsageError("none of the cases of --only is about a component of \"" + manifest.id +
-                     "\"; `cuecard plugin check --list` shows what each case is about.");
   const std::string refused =
       checked.plugin->refusal.empty()
           ? ""

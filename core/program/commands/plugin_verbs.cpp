@@ -46,14 +46,16 @@ std::vector<Verb> plugin_verbs() {
       {"plugin check",
        "run the conformance tests on a plugin",
        {{"file", path, "Plugin library.", false}},
-       Flags{repeatable(
-                 option("only", "CASE", text,
-                        "Run only this case, or all cases whose names start with this prefix, such as tuner.")),
-             option("seed", "N", integer(0, 1e15),
-                    "Seed of the planted task, the tiny models and the training.", "1"),
-             option("limit", "SECONDS", number(0.1, 1e5), "Time limit per case.", "60"),
-             repeatable(option("set", "NAME=VALUE", pair, "Set an option of its components.")),
-             toggle("list", "List the cases.")} +
+       Flags{
+           repeatable(
+               option("only", "CASE", text,
+                      "Run only this case, or all cases whose names start with this prefix, such as tuner.")),
+           option("seed", "N", integer(0, 1e15), "Seed of the planted task, the tiny models and the training.",
+                  "1"),
+           option("limit", "SECONDS", number(0.1, 1e5), "Time limit per case.", "60"),
+           repeatable(option("set", "NAME=VALUE", pair, "Set an option of its components.")),
+           option("out", "DIR", path, "Also write the tiny models and the planted task here; must not exist."),
+           toggle("list", "List the cases.")} +
            plugins + Flags{json},
        "cuecard plugin check build/plugins/abi3-torch2.15/my-tuner.so"},
   };
