@@ -13,6 +13,14 @@ for fault in crashes:'it crashed: Segmentation fault' exits:'it ended the progra
   expect 4 "^cuecard: plugin \"wrong\", component \"wrong\", prepare: ${fault#*:}$advice" predict --card right.card --model "$llama" "a film"
   [ ! -s out ]
 done
+# The conformance kit's own task, as it writes it although the plugin crashes, crashes it again.
+CUECARD_WRONG=crashes
+cuecard plugin check "$WRONG/wrong.so" --only names --out kit >kit.txt
+crash='plugin "wrong", component "wrong", prepare: it crashed: Segmentation fault'
+grep -E "^kit/tuner-wrong\.causal\.json +written  $crash" kit.txt >/dev/null
+grep -E '^kit/tuner-wrong-search\.causal\.json +written$' kit.txt >/dev/null
+expect 4 "^cuecard: $crash$advice" train --task kit/tuner-wrong.causal.json --model kit/causal --tuner wrong --steps 1 --out no.card
+[ ! -e no.card ]
 # After a step, it also says what is lost, and what the same command does.
 CUECARD_WRONG=crashes-in-a-step
 steps=(train --task toy.json --model "$llama" --tuner wrong --steps 4)
