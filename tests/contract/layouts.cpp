@@ -13,6 +13,24 @@
 #include <string>
 
 #include <cuecard/extensions/token_search.hpp>
+#include <cuecard/parts/attention/disentangled_attention.hpp>
+#include <cuecard/parts/attention/forward_pass.hpp>
+#include <cuecard/parts/layers/decoder_backbone.hpp>
+#include <cuecard/parts/layers/encoder_backbone.hpp>
+#include <cuecard/parts/layers/stack_shape.hpp>
+#include <cuecard/parts/random.hpp>
+#include <cuecard/parts/stored/block_types.hpp>
+#include <cuecard/parts/template/chat_format.hpp>
+#include <cuecard/parts/template/grammar_template.hpp>
+#include <cuecard/parts/template/template_grammar.hpp>
+#include <cuecard/parts/training/multi_label.hpp>
+#include <cuecard/parts/training/optimizer.hpp>
+#include <cuecard/parts/training/own_weights.hpp>
+#include <cuecard/parts/training/reparametrisation.hpp>
+#include <cuecard/parts/training/trainable_prefix.hpp>
+#include <cuecard/parts/words/calibration.hpp>
+#include <cuecard/parts/words/joint_word_scores.hpp>
+#include <cuecard/parts/words/label_words.hpp>
 #include <cuecard/plugin.h>
 #include <cuecard/tuner.hpp>
 
@@ -190,6 +208,65 @@ void tuners(std::ostream& out) {
   SHOW(TokenSearch, FUNCTION(gradient), FUNCTION(scores))
 }
 
+/// Plugins have them as bases and members, so their sizes are part of what is compiled into a plugin.
+void parts(std::ostream& out) {
+  out << "\nparts\n";
+  SHOW(AttentionLayout)
+  SHOW(AttentionOptions)
+  SHOW(AttentionPlan)
+  SHOW(CrossPass)
+  SHOW(DistanceBuckets)
+  SHOW(ForwardPass)
+  SHOW(KeyRange)
+  SHOW(KeySpan)
+  SHOW(KeyValues)
+  SHOW(PositionTerms)
+  SHOW(RelativeBias)
+  SHOW(RowRange)
+  SHOW(DecoderBackbone)
+  SHOW(DecoderConfiguration)
+  SHOW(DecoderDefaults)
+  SHOW(DecoderFamily)
+  SHOW(DecoderLayer)
+  SHOW(DecoderNorms)
+  SHOW(EncoderBackbone)
+  SHOW(EncoderConfiguration)
+  SHOW(EncoderDefaults)
+  SHOW(EncoderFamily)
+  SHOW(EncoderKeys)
+  SHOW(EncoderNames)
+  SHOW(EncoderProjection)
+  SHOW(LayerNorm)
+  SHOW(Linear)
+  SHOW(LoadedBackbone)
+  SHOW(PostNormLayer)
+  SHOW(PostNormNames)
+  SHOW(Rope)
+  SHOW(RopeFamily)
+  SHOW(RotaryAngles)
+  SHOW(StackSizes)
+  SHOW(BidirectionalLstm)
+  SHOW(BlockType)
+  SHOW(Calibration)
+  SHOW(ChatFormat)
+  SHOW(GrammarTemplate)
+  SHOW(GrammarTemplateSettings)
+  SHOW(JointWordScores)
+  SHOW(LabelWord)
+  SHOW(LabelWordEncoding)
+  SHOW(Mlp)
+  SHOW(MultiLabel)
+  SHOW(Optimizer)
+  SHOW(OwnWeights)
+  SHOW(ParsedTemplate)
+  SHOW(Random)
+  SHOW(Schedule)
+  SHOW(TemplateItem)
+  SHOW(TrainablePrefix)
+  SHOW(TrainablePrefixes)
+  SHOW(WordScores)
+}
+
 /// Says where the two texts differ first. Returns the exit code.
 int compare(const std::string& recorded, const std::string& found, const char* file) {
   std::istringstream before(recorded), now(found);
@@ -222,6 +299,7 @@ int main(int count, char** words) {
   templates(out);
   verbalizers(out);
   tuners(out);
+  parts(out);
   if (count == 1) {
     std::cout << out.str();
     return 0;
