@@ -36,8 +36,9 @@ namespace cuecard::registry {
 struct Plugin {
   std::filesystem::path library; ///< absolute, without symbolic links
   std::filesystem::path sidecar;
-  std::string origin; ///< part of the search path it was found in
-  Manifest manifest;  ///< from the sidecar; only `id` (the file's stem) if the sidecar can't be read
+  std::string origin;      ///< part of the search path it was found in
+  bool other_host = false; ///< in a folder for another plugin ABI or LibTorch
+  Manifest manifest;       ///< from the sidecar; only `id` (the file's stem) if the sidecar can't be read
   Verdict verdict;
   std::string refusal;               ///< why it can't be used, in one sentence; "" if it can
   std::filesystem::path shadowed_by; ///< library of the same id that comes earlier in the search path

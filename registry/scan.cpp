@@ -50,6 +50,7 @@ std::shared_ptr<Plugin> examine(const fs::path& file, const Folder& folder, cons
     plugin->library = file;
   plugin->sidecar = fs::path(file).replace_extension(".json");
   plugin->origin = folder.origin;
+  plugin->other_host = folder.other_host;
   plugin->manifest.id = file.stem().string();
   if (!fs::exists(plugin->sidecar, error)) {
     plugin->refusal = file.string() + " has no sidecar " + plugin->sidecar.filename().string() +
@@ -66,6 +67,9 @@ std::shared_ptr<Plugin> examine(const fs::path& file, const Folder& folder, cons
   plugin->verdict = judge(plugin->manifest, file.string());
   if (!plugin->verdict.fits())
     plugin->refusal = plugin->verdict.mismatches.front();
+  else if (folder.other_host)
+    plugin->refusal = file.string() + " is in a folder for another plugin ABI or LibTorch. Move it to " +
+                      (folder.path.parent_path() / abi_folder()).string() + ".";
   if (!fs::exists(file, error))
     plugin->refusal = plugin->sidecar.string() + " is the sidecar of a library that doesn't exist, " +
                       file.filename().string() + ". Reinstall the plugin, or remove the sidecar.";

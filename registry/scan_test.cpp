@@ -229,6 +229,28 @@ TEST_CASE("a plugin for another LibTorch is listed but rejected, and doesn't hid
   CHECK(holds(info_text(registry, "old"), "LibTorch 2.14"));
 }
 
+TEST_CASE("a plugin that was installed for another LibTorch alone is refused by name") {
+  const TestFolder folder;
+  Manifest old = plugin("sample", {component(CUECARD_TUNER, "mine")});
+  old.torch_minor = 14;
+  install(folder / "abi3-torch2.14", old);
+  const auto scanned = [&] {
+    SearchPath search;
+    search.add(folder.path(), "test");
+    search.add_other_hosts();
+    return Registry::scan(search);
+  };
+  CHECK(holds(error_of<PluginError>([&] { scanned().find(CUECARD_TUNER, "mine"); }),
+              "sample.so was built for LibTorch 2.14; this host runs 2.15."));
+  // One that would fit is used from the folder for this host alone.
+  old.torch_minor = 15;
+  install(folder / "abi3-torch2.14", old);
+  CHECK(holds(error_of<PluginError>([&] { scanned().find(CUECARD_TUNER, "mine"); }),
+              "Move it to " + (folder / "abi3-torch2.15").string()));
+  install(folder / "abi3-torch2.15", plugin("sample", {component(CUECARD_TUNER, "mine")}));
+  CHECK(scanned().find(CUECARD_TUNER, "mine").plugin->library == folder / "abi3-torch2.15/sample.so");
+}
+
 TEST_CASE("a library is read again only if its size or times say that it may have changed") {
   const TestFolder folder;
   install(folder.path(), plugin("mine", {component(CUECARD_TUNER, "mine")}));

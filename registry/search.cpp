@@ -56,6 +56,24 @@ void add_installed(SearchPath& search) {
     search.add(tree / "plugins", "build tree");
 }
 
+/// Whether a folder is named as `abi_folder()` of some host is.
+bool is_abi_folder(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  return name.starts_with("abi") && name.find("-torch") != std::string::npos;
+}
+
+/// If it exists and is new.
+void add_folder(std::vector<Folder>& folders, const fs::path& candidate, const std::string& origin,
+                bool other_host) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(candidate, error);
+  if (error || !fs::is_directory(folder, error) || error)
+    return;
+  const auto same = [&](const Folder& known) { return known.path == folder; };
+  if (std::ranges::none_of(folders, same))
+    folders.push_back({folder, origin, other_host});
+}
+
 /// Debian and Red Hat give each user a private group, which may write by default.
 bool is_private_group(gid_t group, uid_t owner) {
   const struct passwd* user = ::getpwuid(owner);
@@ -95,14 +113,20 @@ std::string abi_folder() {
 }
 
 void SearchPath::add(const fs::path& path, const std::string& origin) {
-  for (const fs::path& candidate : {path / abi_folder(), path}) {
+  add_folder(folders, path / abi_folder(), origin, false);
+  add_folder(folders, path, origin, false);
+}
+
+void SearchPath::add_other_hosts() {
+  for (const Folder& folder : std::vector<Folder>(folders)) {
+    std::vector<fs::path> others;
     std::error_code error;
-    const fs::path folder = fs::canonical(candidate, error);
-    if (error || !fs::is_directory(folder, error) || error)
-      continue;
-    const auto same = [&](const Folder& known) { return known.path == folder; };
-    if (std::ranges::none_of(folders, same))
-      folders.push_back({folder, origin});
+    for (fs::directory_iterator at(folder.path, error), end; !error && at != end; at.increment(error))
+      if (is_abi_folder(at->path()))
+        others.push_back(at->path());
+    std::ranges::sort(others);
+    for (const fs::path& other : others)
+      add_folder(folders, other, folder.origin, true);
   }
 }
 
@@ -118,6 +142,7 @@ SearchPath SearchPath::standard(const std::vector<std::string>& plugin_path) {
   if (const fs::path user = user_plugin_folder(); !user.empty())
     search.add(user, "user");
   add_installed(search);
+  search.add_other_hosts();
   return search;
 }
 

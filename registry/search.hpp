@@ -11,6 +11,7 @@ namespace cuecard::registry {
 struct Folder {
   std::filesystem::path path; ///< absolute, without symbolic links
   std::string origin;         ///< "--plugin-path", "CUECARD_PLUGIN_PATH", "user", "installed", "build tree"
+  bool other_host = false;    ///< named for another plugin ABI or LibTorch; nothing in it is used
 };
 
 /// Existing folders in search order, without duplicates. Never includes the working directory.
@@ -20,12 +21,16 @@ struct SearchPath {
 
   /// `--plugin-path` > CUECARD_PLUGIN_PATH > $XDG_DATA_HOME/cuecard/plugins (~/.local/share/...) >
   /// <prefix>/lib/cuecard/plugins of the running program or of the library that contains this code > `plugins`
-  /// of a build tree. In each, the subfolder `abi_folder()` comes first. Throws UsageError for a
-  /// `--plugin-path` that is not a folder.
+  /// of a build tree. In each, the subfolder `abi_folder()` comes first; those for other ABIs and LibTorches come
+  /// after everything else. Throws UsageError for a `--plugin-path` that is not a folder.
   static SearchPath standard(const std::vector<std::string>& plugin_path);
 
   /// Adds the ABI folder of `path` and `path` itself, if they exist and are new.
   void add(const std::filesystem::path& path, const std::string& origin);
+
+  /// Adds the subfolders for other ABIs and LibTorches of the folders so far, so that a plugin that is there alone is refused with
+  /// the reason instead of being unknown.
+  void add_other_hosts();
 };
 
 /// Folder name for plugins built for this host's ABI and LibTorch, such as "abi3-torch2.15".

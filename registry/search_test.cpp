@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <sys/stat.h>
@@ -57,6 +58,28 @@ TEST_CASE("the order is flag, variable, user, each preceded by its ABI folder") 
   CHECK(found[1] == folder / "flag");
   CHECK(found[2] == folder / "variable");
   CHECK(found[3] == folder / "data/cuecard/plugins");
+}
+
+TEST_CASE("folders for other hosts are searched last") {
+  const TestFolder folder;
+  for (const char* name : {"flag/abi2-torch2.12", "flag/abi3-torch2.14", "flag/abi3-torch2.15",
+                           "flag/abi-notes", "data/cuecard/plugins/abi3-torch2.15"})
+    fs::create_directories(folder / name);
+  const Variable variable("CUECARD_PLUGIN_PATH", "");
+  const Variable data("XDG_DATA_HOME", (folder / "data").string());
+  const SearchPath search = SearchPath::standard({(folder / "flag").string()});
+  const auto found = paths(search);
+  const auto place = [&](const char* name) {
+    return std::ranges::find(found, fs::path(folder / name)) - found.begin();
+  };
+  CHECK(place("flag/abi3-torch2.15") == 0);
+  CHECK(place("data/cuecard/plugins/abi3-torch2.15") < place("flag/abi2-torch2.12"));
+  CHECK(place("flag/abi2-torch2.12") < place("flag/abi3-torch2.14"));
+  REQUIRE(place("flag/abi3-torch2.14") < static_cast<std::ptrdiff_t>(found.size()));
+  CHECK(place("flag/abi-notes") == static_cast<std::ptrdiff_t>(found.size()));
+  const Folder& other = search.folders[place("flag/abi2-torch2.12")];
+  CHECK((other.origin == "--plugin-path" && other.other_host));
+  CHECK(!search.folders[0].other_host);
 }
 
 TEST_CASE("without XDG_DATA_HOME the user's folder is in the home folder") {

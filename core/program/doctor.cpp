@@ -181,7 +181,7 @@ void Diagnosis::look_at_plugins() {
                                   {"library", plugin->library.string()},
                                   {"usable", plugin->refusal.empty() && shadow.empty()},
                                   {"reason", plugin->refusal.empty() ? shadow : plugin->refusal}});
-    if (!plugin->refusal.empty())
+    if (!plugin->refusal.empty() && shadow.empty()) // what another one replaces is not missed
       refuse_plugin(plugin->library.string(), plugin->refusal, "rebuild it, or remove it");
   }
   const std::pair<uint32_t, const char*> kinds[] = {{CUECARD_BACKBONE, "backbone"},

@@ -81,6 +81,8 @@ int verify(const host::Values& values) {
     std::cout << "trusted: " << trust.described() << '\n';
   std::size_t checked = 0, failed = 0;
   for (const auto& plugin : plugins.plugins()) {
+    if (plugin->other_host) // beside the one for this host, or refused for what it is
+      continue;
     if (!ids.empty() && std::ranges::find(ids, plugin->manifest.id) == ids.end())
       continue;
     const Verified found = verify_one(*plugin);
