@@ -6,7 +6,7 @@
 
 #include "engine/model.hpp"
 #include "engine/task_pipeline.hpp"
-#include "host/card_columns.hpp"
+#include "host/input/card_columns.hpp"
 #include "program/values.hpp"
 #include "registry/registry.hpp"
 

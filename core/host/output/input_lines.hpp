@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "host/input_loop.hpp"
+#include "host/input/input_loop.hpp"
 #include "host/output/json_line.hpp"
 
 namespace cuecard::host {

@@ -8,7 +8,7 @@
 #include "batch/cut_tokens.hpp"
 #include "engine/counters.hpp"
 #include "files/finite_json.hpp"
-#include "host/input_rows.hpp"
+#include "host/input/input_rows.hpp"
 
 namespace cuecard::host {
 

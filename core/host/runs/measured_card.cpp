@@ -6,7 +6,7 @@
 
 #include "data/text_fields.hpp"
 #include "engine/tokenized_example.hpp"
-#include "host/input_rows.hpp"
+#include "host/input/input_rows.hpp"
 #include "host/output/card_choices.hpp"
 #include "metrics/calibration.hpp"
 #include "metrics/f1.hpp"

@@ -9,7 +9,7 @@
 #include "data/naming_place.hpp"
 #include "engine/train/dev_metric.hpp"
 #include "host/crash.hpp"
-#include "host/input_rows.hpp"
+#include "host/input/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/output/messages.hpp"
 #include "host/output/table.hpp"

@@ -10,7 +10,7 @@
 #include "engine/train/dev_metric.hpp"
 #include "engine/word_field.hpp"
 #include "host/device.hpp"
-#include "host/input_rows.hpp"
+#include "host/input/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"

@@ -2,8 +2,8 @@
 
 #include "engine/predict/predictor.hpp"
 #include "host/device.hpp"
-#include "host/input_loop.hpp"
-#include "host/input_rows.hpp"
+#include "host/input/input_loop.hpp"
+#include "host/input/input_rows.hpp"
 #include "host/interrupt.hpp"
 #include "host/loading.hpp"
 #include "host/output/input_lines.hpp"

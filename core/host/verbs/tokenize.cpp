@@ -5,7 +5,7 @@
 #include <cuecard/error.hpp>
 
 #include "files/strict_json.hpp"
-#include "host/line_stream.hpp"
+#include "host/input/line_stream.hpp"
 #include "host/loading.hpp"
 #include "host/output/json_line.hpp"
 #include "host/verbs/verbs.hpp"

@@ -11,8 +11,8 @@
 #include <cuecard/example.hpp>
 
 #include "engine/predict/example_notes.hpp"
-#include "host/input_row.hpp"
-#include "host/input_rows.hpp"
+#include "host/input/input_row.hpp"
+#include "host/input/input_rows.hpp"
 #include "program/values.hpp"
 
 namespace cuecard::host {

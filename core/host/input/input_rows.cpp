@@ -1,4 +1,4 @@
-#include "host/input_rows.hpp"
+#include "host/input/input_rows.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -15,9 +15,9 @@
 #include "data/task_file.hpp"
 #include "data/text.hpp"
 #include "data/text_fields.hpp"
+#include "host/input/line_rows.hpp"
+#include "host/input/line_stream.hpp"
 #include "host/interrupt.hpp"
-#include "host/line_rows.hpp"
-#include "host/line_stream.hpp"
 #include "program/failure.hpp"
 
 namespace cuecard::host {

@@ -8,8 +8,8 @@
 
 #include "data/formats/readers.hpp"
 #include "data/record_layout.hpp"
-#include "host/card_columns.hpp"
-#include "host/input_row.hpp"
+#include "host/input/card_columns.hpp"
+#include "host/input/input_row.hpp"
 #include "program/values.hpp"
 
 namespace cuecard::host {

@@ -1,4 +1,4 @@
-#include "host/line_stream.hpp"
+#include "host/input/line_stream.hpp"
 
 #include <cerrno>
 #include <system_error>

@@ -1,4 +1,4 @@
-#include "host/input_loop.hpp"
+#include "host/input/input_loop.hpp"
 
 #include <iostream>
 #include <limits>

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "data/formats/readers.hpp"
-#include "host/card_columns.hpp"
-#include "host/input_row.hpp"
+#include "host/input/card_columns.hpp"
+#include "host/input/input_row.hpp"
 
 namespace cuecard::host {
 

@@ -1,4 +1,4 @@
-#include "host/card_columns.hpp"
+#include "host/input/card_columns.hpp"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 #include "data/task_file.hpp"
 #include "data/text.hpp"
 #include "data/text_fields.hpp"
-#include "host/input_rows.hpp"
+#include "host/input/input_rows.hpp"
 
 namespace cuecard::host {
 

@@ -1,4 +1,4 @@
-#include "host/line_rows.hpp"
+#include "host/input/line_rows.hpp"
 
 #include "data/formats/json_value.hpp"
 #include "data/formats/text_decoder.hpp"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "host/input_loop.hpp"
+#include "host/input/input_loop.hpp"
 #include "host/interrupt.hpp"
 
 using namespace cuecard;

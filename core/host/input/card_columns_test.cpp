@@ -4,7 +4,7 @@
 
 #include <cuecard/error.hpp>
 
-#include "host/card_columns.hpp"
+#include "host/input/card_columns.hpp"
 
 using namespace cuecard;
 using namespace cuecard::host;

@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "host/input_rows.hpp"
+#include "host/input/input_rows.hpp"
 
 using namespace cuecard;
 using namespace cuecard::host;
