@@ -59,6 +59,14 @@ bool are_empty(const std::vector<std::string>& answers, const std::vector<std::s
   return empty(answers) && empty(offsets);
 }
 
+/// Why a cell is no text; empty if it is one. A list that is joined by blanks might be the texts of several examples.
+std::string list_in_place_of_text(const Column& column, const Cell& cell) {
+  if (!cell.list || cell.words)
+    return "";
+  return describe(column) + " is a list of " + std::to_string(cell.items.size()) +
+         "; expected a text (lists of words belong to \"words\", alternatives to \"choices\")";
+}
+
 /// A list in a column of CSV or TSV is JSON. True if the cell is a list afterwards, or no list at all.
 bool take_json_list(Cell& cell) {
   const std::string_view text = trimmed(cell.text);
@@ -103,12 +111,16 @@ std::string add_choices(const Record& record, const std::vector<Column>& columns
     const Cell* found = find(record, column);
     if (!found)
       return missing(record, column);
+    if (columns.size() > 1) {
+      if (std::string problem = list_in_place_of_text(column, *found); !problem.empty())
+        return problem;
+      alternatives.push_back(joined(*found));
+      continue;
+    }
     Cell cell = *found;
-    if (columns.size() > 1)
-      alternatives.push_back(joined(cell));
-    else if (!take_json_list(cell))
+    if (!take_json_list(cell))
       return printed_list(column);
-    else if (cell.list)
+    if (cell.list)
       alternatives = cell.items;
     else
       return describe(column) + " is not a list of alternatives";
@@ -130,11 +142,15 @@ std::string fill_spans(const Record& record, const SpanColumns& columns, Example
     return "it has " + counted(answers.size(), "answer") + " in " + describe(columns.texts) + " but " +
            counted(offsets.size(), "start offset") + " in " + describe(columns.starts);
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const std::optional<int64_t> begin = byte_of_character(field->second, offsets[i]);
+    const std::optional<int64_t> character = whole_number(offsets[i]);
+    if (!character)
+      return "the start offset \"" + shown(offsets[i]) + "\" in " + describe(columns.starts) +
+             " is not a whole number from 0";
+    const std::optional<int64_t> begin = byte_of_character(field->second, *character);
     if (answers[i].empty() || !begin ||
         field->second.compare(static_cast<std::size_t>(*begin), answers[i].size(), answers[i]) != 0)
-      return "its answer \"" + shown(answers[i]) + "\" is not at character " + shown(offsets[i]) + " of \"" +
-             columns.field + "\"";
+      return "its answer \"" + shown(answers[i]) + "\" is not at character " + std::to_string(*character) +
+             " of \"" + columns.field + "\"";
     example.spans.push_back({columns.field, *begin, *begin + std::ssize(answers[i])});
   }
   return "";
@@ -149,6 +165,9 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
   example.line = record.line;
   if (const Cell* cell = find_optional(record, layout_.id)) // also of an example that can't be used
     example.id = joined(*cell);
+  if (lacks_used_column(record))
+    return "it has " + counted(record.cells.size(), "column") + ", and the header has " +
+           std::to_string(record.cells.size() + record.missing.size());
   if (std::string problem = fill_text(record, example); !problem.empty())
     return problem;
   for (const auto& [name, column] : layout_.meta) {
@@ -172,6 +191,16 @@ std::string ExampleMaker::make(const Record& record, Example& example) const {
   return fill_label(record, example);
 }
 
+bool ExampleMaker::lacks_used_column(const Record& record) const {
+  if (record.missing.empty())
+    return false;
+  if (layout_.has_no_text_columns() &&
+      std::ranges::any_of(record.missing, [](const std::string& name) { return !name.empty(); }))
+    return true;
+  return std::ranges::any_of(columns_of(layout_),
+                             [&](const Column& column) { return column.number > std::ssize(record.cells); });
+}
+
 std::string ExampleMaker::fill_text(const Record& record, Example& example) const {
   bool any = false;
   std::string number; // a text that is none
@@ -184,6 +213,8 @@ std::string ExampleMaker::fill_text(const Record& record, Example& example) cons
     const Cell* cell = find(record, column);
     if (!cell)
       return missing(record, column);
+    if (std::string problem = list_in_place_of_text(column, *cell); !problem.empty())
+      return problem;
     std::string& value = example.fields[name] = joined(*cell);
     any = is_text(name, *cell, value) || any;
   }

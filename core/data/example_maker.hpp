@@ -20,6 +20,8 @@ public:
   std::string make(const Record& record, Example& example) const;
 
 private:
+  /// Whether a row that ends too soon has lost a column that the layout names.
+  bool lacks_used_column(const Record& record) const;
   std::string fill_text(const Record& record, Example& example) const;
   /// True when the column became a field.
   bool add_unmapped_column(const std::string& name, const Cell& cell, Example& example) const;

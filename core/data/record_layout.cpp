@@ -1,6 +1,8 @@
 #include "data/record_layout.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include <cuecard/error.hpp>
 
@@ -57,6 +59,21 @@ std::optional<char> parse_separator(std::string_view text) {
   return fits ? std::optional(text[0]) : std::nullopt;
 }
 
+std::vector<Column> columns_of(const RecordLayout& layout) {
+  std::vector<Column> columns;
+  for (const auto* map : {&layout.fields, &layout.words, &layout.meta})
+    for (const auto& [name, column] : *map)
+      columns.push_back(column);
+  for (const auto& [name, alternatives] : layout.choices)
+    columns.insert(columns.end(), alternatives.begin(), alternatives.end());
+  for (const auto* column : {&layout.label, &layout.id, &layout.answers, &layout.references, &layout.card})
+    if (*column)
+      columns.push_back(**column);
+  if (layout.spans)
+    columns.insert(columns.end(), {layout.spans->texts, layout.spans->starts});
+  return columns;
+}
+
 std::string canonical_value(std::string_view value) {
   constexpr std::string_view no_break_space = "\xC2\xA0"; // Excel leaves them around pasted texts
   value = trimmed(value);
@@ -75,6 +92,25 @@ std::string canonical_value(std::string_view value) {
                      value.substr(point + 1).find_first_not_of('0') == value.npos;
   return std::string(whole ? value.substr(0, point) : value);
 }
+
+namespace {
+
+/// A whole number in the spelling "-12", from others such as "+1", "01" and "1e0"; none for any other text.
+std::optional<std::string> canonical_number(std::string_view text) {
+  const std::string_view digits = text.substr(text.starts_with('-') || text.starts_with('+'));
+  const auto is_digit = [](char byte) { return byte >= '0' && byte <= '9'; };
+  if (digits.empty() || !is_digit(digits.front()) || !is_digit(digits.back()))
+    return std::nullopt;
+  double value = 0;
+  const auto [rest, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  constexpr double exact = 9007199254740992; // 2^53: from here on float64 skips whole numbers
+  if (failure != std::errc() || rest != digits.data() + digits.size() || value >= exact ||
+      value != std::floor(value))
+    return std::nullopt;
+  return (text.starts_with('-') && value > 0 ? "-" : "") + std::to_string(static_cast<int64_t>(value));
+}
+
+} // namespace
 
 std::vector<std::string> split_labels(std::string_view text, std::string_view separator) {
   std::vector<std::string> labels;
@@ -109,7 +145,12 @@ LabelIndex::LabelIndex(const std::vector<TaskLabel>& labels) {
 }
 
 int64_t LabelIndex::find(std::string_view value) const {
-  const auto found = values_.find(canonical_value(value));
+  const std::string key = canonical_value(value);
+  auto found = values_.find(key);
+  // Second, so that a label whose value is declared as "01" stays apart from one with "1".
+  if (found == values_.end())
+    if (const std::optional<std::string> number = canonical_number(key))
+      found = values_.find(*number);
   return found == values_.end() ? -1 : found->second;
 }
 

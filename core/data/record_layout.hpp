@@ -71,6 +71,9 @@ struct RecordLayout {
   bool operator==(const RecordLayout&) const = default;
 };
 
+/// All columns that the layout names.
+std::vector<Column> columns_of(const RecordLayout& layout);
+
 /// One class of a task.
 struct TaskLabel {
   std::string name;
@@ -95,7 +98,7 @@ public:
   explicit LabelIndex(const std::vector<TaskLabel>& labels);
 
   bool empty() const { return values_.empty(); }
-  /// -1 for an unknown value.
+  /// -1 for an unknown value. A whole number in a spelling that no label has, such as "+1", "01" or "1e0", is the number.
   int64_t find(std::string_view value) const;
   /// All known values, in label order.
   const std::vector<std::string>& known() const { return known_; }

@@ -1,5 +1,6 @@
 #include "data/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <system_error>
 
@@ -32,15 +33,26 @@ void append_utf8(std::string& text, uint32_t code) {
   }
 }
 
-std::optional<int64_t> byte_of_character(std::string_view text, std::string_view number) {
-  int64_t left = 0;
-  const auto [rest, failure] = std::from_chars(number.data(), number.data() + number.size(), left);
-  if (failure != std::errc() || rest != number.data() + number.size() || left < 0)
-    return std::nullopt;
+std::optional<int64_t> whole_number(std::string_view text) {
+  text = trimmed(text);
+  int64_t number = 0;
+  const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view fraction = text.substr(static_cast<std::size_t>(rest - text.data()));
+  const bool whole = fraction.empty() || (fraction.size() > 1 && fraction[0] == '.' &&
+                                          fraction.find_first_not_of('0', 1) == fraction.npos);
+  return failure == std::errc() && whole && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
+std::optional<int64_t> byte_of_character(std::string_view text, int64_t number) {
   std::size_t at = 0;
-  for (; left > 0 && at < text.size(); --left)
+  for (; number > 0 && at < text.size(); --number)
     at += sequence_at(text, at).size;
-  return left == 0 ? std::optional(static_cast<int64_t>(at)) : std::nullopt;
+  return number == 0 ? std::optional(static_cast<int64_t>(at)) : std::nullopt;
+}
+
+void end_lines_with_feeds(std::string& text) {
+  if (text.find('\n') == text.npos)
+    std::replace(text.begin(), text.end(), '\r', '\n');
 }
 
 std::string shown(std::string_view value) {

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include <cuecard/error.hpp>
 
@@ -73,6 +75,25 @@ char separator_of(std::string_view bytes, const std::string& origin) {
   return '\t';
 }
 
+/// What the first column of a CoNLL-U line says: the number of a word, of a multiword token (`1-2`) or an empty node
+/// (`5.1`).
+struct WordNumber {
+  int64_t number = 0; ///< the whole number before any `-` or `.`
+  bool word = false;
+};
+
+std::optional<WordNumber> word_number(std::string_view text) {
+  constexpr std::string_view digits = "0123456789";
+  const std::size_t end = std::min(text.find_first_not_of(digits), text.size());
+  WordNumber found;
+  if (std::from_chars(text.data(), text.data() + end, found.number).ec != std::errc())
+    return std::nullopt;
+  found.word = end == text.size();
+  const bool rest = found.word || ((text[end] == '-' || text[end] == '.') && end + 1 < text.size() &&
+                                   text.find_first_not_of(digits, end + 1) == text.npos);
+  return rest ? std::optional(found) : std::nullopt;
+}
+
 class ConllSource : public RecordSource {
 public:
   ConllSource(std::string_view bytes, char separator) : bytes_(bytes), separator_(separator) {
@@ -80,7 +101,10 @@ public:
     for (std::string_view line; columns_ == 0 && next_line(bytes_, at, line);)
       if (!is_no_word(line) && !line.starts_with('#'))
         columns_ = split(line).size();
+    numbered_ = has_numbered_words();
   }
+
+  RecordNotes notes() const override { return {{}, 0, 0, not_words_, {}}; }
 
   const std::vector<std::string>& header() const override { return no_header_; }
 
@@ -101,13 +125,42 @@ private:
     return separator_ == ' ' ? split_at_blanks(line) : split_at(separator_, line);
   }
 
-  void add(std::string_view line, Record& record) const {
+  bool is_comment(std::string_view line, const std::vector<std::string>& columns) const {
+    return line.starts_with('#') && columns.size() != columns_;
+  }
+
+  /// Whether the first column numbers the words of each sentence from 1, which no column of words does.
+  bool has_numbered_words() const {
+    bool any = false;
+    int64_t last = 0; // number in the sentence
+    std::size_t at = 0;
+    for (std::string_view line; next_line(bytes_, at, line);) {
+      if (is_no_word(line)) {
+        last = 0;
+        continue;
+      }
+      const std::vector<std::string> columns = split(line);
+      if (is_comment(line, columns))
+        continue;
+      const std::optional<WordNumber> found = word_number(columns[0]);
+      if (columns.size() < 2 || !found || (found->word && found->number != ++last))
+        return false;
+      any = any || found->word;
+    }
+    return any;
+  }
+
+  void add(std::string_view line, Record& record) {
     std::vector<std::string> columns = split(line);
-    if (line.starts_with('#') && columns.size() != columns_)
-      return; // a comment
+    if (is_comment(line, columns))
+      return;
+    if (numbered_ && !word_number(columns[0])->word) {
+      ++not_words_;
+      return;
+    }
     if (record.line == 0) {
       record.line = line_;
-      record.cells.resize(columns.size(), {"", Cell{"", {}, true}});
+      record.cells.resize(columns.size(), {"", Cell{"", {}, true, false, true}});
     }
     if (columns.size() != record.cells.size()) {
       if (record.problem.empty())
@@ -124,6 +177,8 @@ private:
   std::size_t at_ = 0;
   int64_t line_ = 0;
   std::size_t columns_ = 0; ///< of the first line that is surely a word
+  bool numbered_ = false;   ///< the first column holds the numbers of words, as in CoNLL-U
+  int64_t not_words_ = 0;
   std::vector<std::string> no_header_;
 };
 

@@ -63,3 +63,29 @@ TEST_CASE("comments are not words, and the word # is one") {
         Sentences{{"New York=1", "#=0", "#film=0"}, {"it=0"}});
   CHECK(read("# a comment of words\nEU B-LOC\n# O\n", 2) == Sentences{{"EU=1", "#=0"}});
 }
+
+TEST_CASE("lines of CoNLL-U that are no words are counted and left out") {
+  // https://universaldependencies.org/format.html: a multiword token is `1-2`, an empty node `5.1`.
+  RecordReport report;
+  const auto tail = [](const std::string& id, const std::string& word, const std::string& tag) {
+    return id + "\t" + word + "\t_\t_\t_\t_\t_\t_\t_\t" + tag + "\n";
+  };
+  RecordLayout layout;
+  layout.words["words"] = {"", 2};
+  layout.label = Column{"", 10};
+  const auto words = [&](const std::string& bytes) {
+    std::vector<std::string> all;
+    for (const Example& example : parse_examples(bytes, "d.conll", layout, entities, {}, report))
+      all.insert(all.end(), example.words.at("words").begin(), example.words.at("words").end());
+    return all;
+  };
+  const std::string first = "# text = al mar\n" + tail("1-2", "al", "O") + tail("1", "a", "O") +
+                            tail("2", "el", "O") + tail("3", "mar", "B-LOC") + tail("3.1", "x", "O");
+  CHECK(words(first + "\n" + tail("1", "si", "O")) == std::vector<std::string>{"a", "el", "mar", "si"});
+  CHECK(report.remarks() ==
+        "d.conll: 2 lines of CoNLL-U are multiword tokens or empty nodes, and were not read as words.");
+  // The first column is no number of words everywhere.
+  CHECK(words(first + "\n" + tail("2", "si", "O")).size() == 6);
+  CHECK(report.remarks().empty());
+  CHECK(read("1-2 O\n1 O\nof O\n", 2) == Sentences{{"1-2=0", "1=0", "of=0"}});
+}

@@ -21,20 +21,24 @@ public:
       parse_values(header_);
   }
 
-  RecordNotes notes() const override { return {{}, dialect_.kept_quotes, after_quotes_, {}}; }
+  RecordNotes notes() const override { return {{}, dialect_.kept_quotes, after_quotes_, 0, {}}; }
 
   const std::vector<std::string>& header() const override { return header_; }
 
   bool next(Record& record) override {
     record = {};
+    pass_blank_lines();
     if (at_ >= bytes_.size())
       return false;
     record.line = line_;
     std::vector<std::string> values;
     parse_values(values);
-    if (values.size() == 1 && values[0].empty())
-      record.problem = empty_line;
-    else if (!header_.empty() && values.size() != header_.size())
+    while (!header_.empty() && values.size() > header_.size() && values.back().empty())
+      values.pop_back(); // separators at the end of the row
+    if (!header_.empty() &&
+        values.size() < header_.size()) // Excel and others leave out empty values at the end
+      record.missing.assign(header_.begin() + std::ssize(values), header_.end());
+    if (!header_.empty() && values.size() > header_.size())
       record.problem = "it has " + counted(values.size(), "column") + ", and the header has " +
                        std::to_string(header_.size());
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -43,16 +47,36 @@ public:
   }
 
 private:
-  /// CR where that ends the first record and no line feed outside of quotation marks ends another, else LF.
+  /// What ends lines, outside of quotation marks: CR where one without LF ends the first line and LF ends fewer (pandas'
+  /// to_csv with lineterminator="\r" leaves those in texts bare), else LF.
   static char line_end_of(std::string_view bytes, bool quotes) {
-    bool quoted = false, returns = false;
-    for (const char byte : bytes) {
-      quoted = quoted != (quotes && byte == '"');
-      if (!quoted && byte == '\n')
+    bool quoted = false;
+    int64_t returns = 0, feeds = 0;
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      quoted = quoted != (quotes && bytes[at] == '"');
+      if (quoted)
+        continue;
+      const std::string_view next = bytes.substr(at, 3);
+      returns += next[0] == '\r' && !next.starts_with("\r\n") && next != "\r\r\n";
+      feeds += next[0] == '\n';
+      if (returns == 0 && feeds > 0)
         return '\n';
-      returns = returns || (!quoted && byte == '\r');
     }
-    return returns ? '\r' : '\n';
+    return returns > feeds ? '\r' : '\n';
+  }
+
+  /// Like pandas: lines with nothing but blanks are not records.
+  void pass_blank_lines() {
+    for (;;) {
+      std::size_t end = at_;
+      while (end < bytes_.size() && bytes_[end] != dialect_.separator &&
+             (bytes_[end] == ' ' || bytes_[end] == '\t'))
+        ++end;
+      if (at_ >= bytes_.size() || !record_ends(end))
+        return;
+      at_ = std::min(bytes_.find(line_end_, end), bytes_.size() - 1) + 1;
+      ++line_;
+    }
   }
 
   void parse_values(std::vector<std::string>& values) {

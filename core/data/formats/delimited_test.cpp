@@ -98,7 +98,15 @@ TEST_CASE("another separator is used where it alone fits") {
   CHECK(read("good film;1\nbad, very bad;0\n", "d.csv", without_header()) ==
         Rows{"good film=1", "bad, very bad=0"});
   CHECK(read("sep=;\r\ntext;label\r\na,b;1\r\n", "d.csv", usual) == Rows{"a,b=1"}); // for Excel
-  RecordReport report;
+  for (const char* line : {"\"sep=;\"\r\n", "SEP=;\r\n", "Sep=;\n", "sep=; \n", "sep=;\r"}) {
+    CAPTURE(line);
+    const std::string end = std::string(line).ends_with('\n') ? "\r\n" : "\r";
+    CHECK(read(line + ("text;label" + end) + "a,b;1" + end, "d.csv", usual) == Rows{"a,b=1"});
+  }
+  CHECK(read("sep=\t\r\ntext\tlabel\r\na,b\t1\r\n", "d.csv", usual) == Rows{"a,b=1"});
+  RecordLayout told = usual;
+  told.separator = ';';
+  CHECK(read("sep=;\ntext;label\na,b;1\n", "d.csv", told) == Rows{"a,b=1"});
   RecordLayout all;
   all.label = Column{"label", 0};
   all.optional_roles = true;
@@ -158,7 +166,8 @@ TEST_CASE("line ends of all systems") {
         Rows{"a=1", "b=0"});                                                   // csv without newline=""
   CHECK(read("text,label\ra,1\rb,0\r", "d.csv", usual) == Rows{"a=1", "b=0"}); // Excel for Mac
   CHECK(read("text,label\na\rb,1\n", "d.csv", usual) == Rows{"a\rb=1"});
-  // pandas: to_csv(lineterminator="\r") of a text with a line feed.
+  // pandas: to_csv(lineterminator="\r") of a text with a line feed, which gets quotation marks from some versions only.
+  CHECK(read("text,label\rtwo\nlines,1\rb,0\r", "d.csv", usual) == Rows{"two\nlines=1", "b=0"});
   CHECK(read("text,label\r\"two\nlines\",1\rb,0\r", "d.csv", usual) == Rows{"two\nlines=1", "b=0"});
 }
 
@@ -167,6 +176,34 @@ TEST_CASE("blank lines before the header are ignored, as by pandas") {
   CHECK(read("\r\n\r\ntext,label\r\na,1\r\nb,2\r\n", "d.csv", usual, &report) == Rows{"a=1"});
   REQUIRE(report.skipped.size() == 1);
   CHECK(report.skipped[0].line == 5);
+}
+
+TEST_CASE("blank lines anywhere are ignored, as by pandas") {
+  RecordReport report;
+  CHECK(read("text,label\r\na,1\r\n\r\n \t\r\nb,0\r\n  ", "d.csv", usual, &report) == Rows{"a=1", "b=0"});
+  CHECK(report.records == 2);
+  CHECK(read("text\tlabel\na\t1\n\n\t\nb\t0\n", "d.tsv", usual, &report) == Rows{"a=1", "b=0"});
+  REQUIRE(report.skipped.size() == 1); // a line of separators is a record
+  CHECK(report.skipped[0].line == 4);
+  RecordLayout only;
+  only.fields["text"] = {"text", 0};
+  CHECK(read("text\na\n\nb\n", "d.csv", only, &report) == Rows{"a=-1", "b=-1"});
+  CHECK(report.skipped.empty());
+}
+
+TEST_CASE("rows may lack columns at their end that nothing uses, and end with separators") {
+  // Excel leaves out empty cells at the end of a row (after the 16th row); some programs write a separator after each.
+  RecordReport report;
+  CHECK(read("text,label,note\na,0,x\nb,1\nc\nd,0\n", "d.csv", usual, &report) == Rows{"a=0", "b=1", "d=0"});
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped[0].line == 4);
+  CHECK(report.skipped[0].reason == "it has 1 column, and the header has 3");
+  CHECK(read("text,label\na,0,,\nb,1,\nc,1,x\n", "d.csv", usual, &report) == Rows{"a=0", "b=1"});
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped[0].reason == "it has 3 columns, and the header has 2");
+  RecordLayout all; // every named column is a field
+  CHECK(read("text,note,\na,x\nb\n", "d.csv", all, &report) == Rows{"a=-1"});
+  CHECK(report.skipped.size() == 1);
 }
 
 TEST_CASE("text after a closing quotation mark is read as by Python's csv, and reported") {

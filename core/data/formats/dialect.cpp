@@ -36,19 +36,13 @@ int64_t common_columns(const std::vector<Record>& records) {
                                                                                : 0;
 }
 
-std::vector<Column> named_columns(const RecordLayout& layout) {
-  std::vector<Column> columns;
-  for (const auto* map : {&layout.fields, &layout.words, &layout.meta})
-    for (const auto& [name, column] : *map)
-      columns.push_back(column);
-  for (const auto& [name, alternatives] : layout.choices)
-    columns.insert(columns.end(), alternatives.begin(), alternatives.end());
+/// The columns that a header must have, but for those of spans.
+std::vector<Column> named_columns(RecordLayout layout) {
+  layout.spans = std::nullopt;
   if (layout.optional_roles)
-    return columns;
-  for (const auto* column : {&layout.label, &layout.id, &layout.answers, &layout.references, &layout.card})
-    if (*column)
-      columns.push_back(**column);
-  return columns;
+    for (auto* column : {&layout.label, &layout.id, &layout.answers, &layout.references, &layout.card})
+      *column = std::nullopt;
+  return columns_of(layout);
 }
 
 bool fits_header(const Record& header, const std::vector<Column>& columns) {
@@ -194,17 +188,31 @@ bool has_tsv_quotes(std::string_view bytes, bool header, int64_t& kept) {
   return false;
 }
 
+/// The separator that Excel's line `sep=;` names; none for any other line. Programs that write the line as a value add
+/// quotation marks, and Excel takes capital letters, too.
+std::optional<char> separator_of_line(std::string_view line) {
+  if (line.size() > 1 && line.starts_with('"') && line.ends_with('"'))
+    line = line.substr(1, line.size() - 2);
+  constexpr std::string_view key = "sep=";
+  const bool named =
+      line.size() > key.size() && std::equal(key.begin(), key.end(), line.begin(), [](char lower, char byte) {
+        return byte == lower || (byte >= 'A' && byte <= 'Z' && byte - 'A' + 'a' == lower);
+      });
+  if (!named || !trimmed(line.substr(key.size() + 1)).empty())
+    return std::nullopt;
+  return line[key.size()];
+}
+
 } // namespace
 
 Dialect dialect_of(std::string_view bytes, char usual, const RecordLayout& layout, const std::string& origin) {
   Dialect dialect{usual, true};
-  if (layout.separator) {
-    dialect.separator = *layout.separator;
-  } else if (const std::string_view line = trimmed(bytes.substr(0, bytes.find('\n')));
-             line.size() == 5 && line.starts_with("sep=")) {
-    dialect.separator = line[4];
-    dialect.begin = std::min(bytes.find('\n'), bytes.size() - 1) + 1;
-  }
+  const std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
+  const std::optional<char> named = separator_of_line(bytes.substr(0, end));
+  if (named)
+    dialect.begin = std::min(end + (bytes.substr(end).starts_with("\r\n") ? 2 : 1), bytes.size());
+  if (layout.separator || named)
+    dialect.separator = layout.separator ? *layout.separator : *named;
   const std::string_view records = bytes.substr(dialect.begin);
   int64_t kept = 0;
   const bool tsv = usual == '\t' && dialect.separator == '\t';

@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <cctype>
+#include <unordered_set>
+#include <utility>
 
 #include "data/formats/json_value.hpp"
 #include "data/formats/record.hpp"
@@ -25,14 +28,20 @@ bool holds_objects(const JsonValue& list) {
   return list.kind == Kind::list && !list.members.empty() && list.members[0].value.kind == Kind::object;
 }
 
+bool has_dot(const JsonMember& member) {
+  return member.name.find('.') != std::string::npos;
+}
+
 /// Appends the cells of `value`, each named by its path below `name`; elements of a list of objects are named by
-/// their index from 0. The parser bounds the recursion.
+/// their index from 0. Keys that contain a dot come first. The parser bounds the recursion.
 void flatten(const JsonValue& value, const std::string& name,
              std::vector<std::pair<std::string, Cell>>& cells) {
   const std::string prefix = name.empty() ? "" : name + ".";
   if (value.kind == Kind::object) {
-    for (const auto& [key, member] : value.members)
-      flatten(member, prefix + key, cells);
+    for (const bool dotted : {true, false})
+      for (const JsonMember& member : value.members)
+        if (has_dot(member) == dotted)
+          flatten(member.value, prefix + member.name, cells);
   } else if (value.kind == Kind::list && holds_scalars(value)) {
     Cell cell{"", {}, true};
     for (const auto& [key, item] : value.members)
@@ -46,16 +55,86 @@ void flatten(const JsonValue& value, const std::string& name,
   }
 }
 
-/// The rows of `{"data": [...]}`; null if the object has keys other than those that pandas and SQuAD add.
-const JsonValue* rows_within(const JsonValue& object) {
-  const JsonValue* rows = nullptr;
-  for (const auto& [key, member] : object.members) {
-    if (key == "data" && holds_objects(member))
-      rows = &member;
-    else if (key != "version" && key != "schema")
-      return nullptr;
+const JsonValue* member_of(const JsonValue& object, std::string_view key) {
+  const auto found = std::ranges::find(object.members, key, &JsonMember::name);
+  return found == object.members.end() ? nullptr : &found->value;
+}
+
+/// Whether a column is the value of `key` or below it.
+bool is_within(const std::string& column, const std::string& key) {
+  return column == key || column.starts_with(key + ".");
+}
+
+bool holds(const std::vector<std::string>& columns, const std::string& key) {
+  return std::ranges::any_of(columns, [&](const std::string& column) { return is_within(column, key); });
+}
+
+/// Whether the task says what columns hold.
+bool are_named(const JsonColumns& columns) {
+  return !columns.texts.empty() || !columns.lists.empty();
+}
+
+/// The rows of `{"data": [...]}`; null if the object may be a row itself. Beside them may be what pandas and SQuAD add,
+/// and in an object that is the only one of its file (`alone`) values that no column is.
+const JsonValue* rows_within(const JsonValue& object, const JsonColumns& columns, bool alone) {
+  const JsonValue* rows = member_of(object, "data");
+  if (!rows || !holds_objects(*rows))
+    return nullptr;
+  const bool any_text = !columns.known || are_named(columns); // without names, every text is a field
+  const bool beside = std::ranges::all_of(object.members, [&](const JsonMember& member) {
+    const auto& [key, value] = member;
+    return key == "data" || key == "version" || key == "schema" ||
+           (alone && value.is_scalar() && !holds(columns.used, key) && (any_text || value.kind != Kind::text));
+  });
+  return beside ? rows : nullptr;
+}
+
+/// The number of rows of a table that is an object of lists, each the values of a column; 0 if those that are used are
+/// of different lengths, or empty, or no lists.
+std::size_t length_of_columns(const JsonValue& object, const JsonColumns& columns) {
+  std::size_t length = 0;
+  for (const auto& [key, value] : object.members) {
+    if (are_named(columns) && !holds(columns.used, key))
+      continue;
+    const std::size_t size = value.kind == Kind::list ? value.members.size() : 0;
+    if (size == 0 || (length > 0 && size != length))
+      return 0;
+    length = size;
   }
-  return rows;
+  return length;
+}
+
+/// Whether one of the columns is the list under `key`, or is in the objects of that list and not at an index of it.
+bool names_list(const std::vector<std::string>& columns, const std::string& key) {
+  return std::ranges::any_of(columns, [&](const std::string& column) {
+    return is_within(column, key) &&
+           (column == key || !std::isdigit(static_cast<unsigned char>(column[key.size() + 1])));
+  });
+}
+
+/// Whether an object of lists can't be one row: a text is a list, or a list of texts is a list of lists.
+bool has_columns(const JsonValue& object, const JsonColumns& columns) {
+  return std::ranges::any_of(object.members, [&](const JsonMember& member) {
+    const auto is_nested = [](const JsonMember& item) { return item.value.kind == Kind::list; };
+    return names_list(columns.texts, member.name) ||
+           (names_list(columns.lists, member.name) && std::ranges::any_of(member.value.members, is_nested));
+  });
+}
+
+/// Whether an object of lists, of which nothing else is known, has texts of several words: it is a table, or a row of
+/// lists, and the file does not say which.
+bool may_have_columns(const JsonValue& object, const JsonColumns& columns) {
+  return !are_named(columns) && std::ranges::any_of(object.members, [](const JsonMember& member) {
+    return std::ranges::any_of(member.value.members, [](const JsonMember& item) {
+      return item.value.kind == Kind::text && trimmed(item.value.text).find(' ') != std::string_view::npos;
+    });
+  });
+}
+
+/// An element of the list "data" of SQuAD's own files.
+bool is_squad_article(const JsonValue& object) {
+  const JsonValue* paragraphs = member_of(object, "paragraphs");
+  return paragraphs && holds_objects(*paragraphs) && member_of(paragraphs->members[0].value, "qas");
 }
 
 /// The remedy for an object that holds all rows of a table instead of being a row.
@@ -70,6 +149,10 @@ std::string remedy_for(const JsonValue& object) {
   for (const auto& [key, member] : object.members)
     if (holds_objects(member))
       return "the rows may be those of its list \"" + shown(key) + "\"; save that list alone";
+  const auto is_list = [](const JsonMember& member) { return member.value.kind == Kind::list; };
+  if (object.members.size() > 1 && std::ranges::all_of(object.members, is_list) &&
+      length_of_columns(object, {}) == 0)
+    return "the file looks like a table with a list for each column, and the lists differ in length";
   const bool of_objects = std::ranges::all_of(object.members, [&](const auto& member) {
     return member.value.kind == Kind::object && !member.value.members.empty() &&
            member.value.members.size() == object.members[0].value.members.size();
@@ -81,14 +164,14 @@ std::string remedy_for(const JsonValue& object) {
 
 class JsonSource : public RecordSource {
 public:
-  explicit JsonSource(std::string_view bytes) : bytes_(bytes) {
+  JsonSource(std::string_view bytes, JsonColumns columns) : bytes_(bytes), columns_(std::move(columns)) {
     while (!bytes_.empty() && trimmed(bytes_.substr(bytes_.size() - 1)).empty())
       bytes_.remove_suffix(1);
   }
 
   const std::vector<std::string>& header() const override { return no_header_; }
 
-  RecordNotes notes() const override { return {oddities_, 0, 0, remedy_}; }
+  RecordNotes notes() const override { return {oddities_, 0, 0, 0, remedy_}; }
 
   bool next(Record& record) override {
     record = {};
@@ -129,18 +212,59 @@ private:
   /// Adds the rows of a value that begins on the current line.
   void add(std::string_view text) {
     JsonValue value;
+    const bool alone =
+        !std::exchange(begun_, true) && text.data() + text.size() == bytes_.data() + bytes_.size();
     if (std::string problem = parse_json_value(text, value, oddities_); !problem.empty())
       add_problem(std::move(problem));
     else if (holds_objects(value))
       add_all(value);
     else if (value.kind != Kind::object)
       add_problem("it is not a JSON object");
-    else if (const JsonValue* rows = rows_within(value))
+    else
+      add_object_or_table(value, alone);
+  }
+
+  void add_object_or_table(const JsonValue& object, bool alone) {
+    const JsonValue* rows = rows_within(object, columns_, alone);
+    const std::size_t length = alone && !rows ? length_of_columns(object, columns_) : 0;
+    if (rows) {
+      if (!columns_.known)
+        add_texts_beside_rows(object);
       add_all(*rows);
-    else {
+    } else if (length > 0 && !columns_.known) {
+      add_object(object);
+      add_columns(object, length);
+    } else if (length > 0 && has_columns(object, columns_)) {
+      add_columns(object, length);
+    } else if (length > 0 && may_have_columns(object, columns_)) {
+      add_problem(
+          "the JSON object has a list of " + std::to_string(length) +
+          " for each key, so it may be a table or one example; say what its columns are with --column or a task "
+          "file, or write an object for each example");
+    } else {
       if (remedy_.empty())
-        remedy_ = remedy_for(value);
-      add_object(value);
+        remedy_ = remedy_for(object);
+      add_object(object);
+    }
+  }
+
+  /// Where names are sought: those that the object has if it is a row.
+  void add_texts_beside_rows(const JsonValue& object) {
+    JsonValue texts{Kind::object, "", {}};
+    for (const JsonMember& member : object.members)
+      if (member.value.kind == Kind::text && member.name != "version")
+        texts.members.push_back(member);
+    if (!texts.members.empty())
+      add_object(texts);
+  }
+
+  void add_columns(const JsonValue& object, std::size_t length) {
+    for (std::size_t i = 0; i < length; ++i) {
+      JsonValue row{Kind::object, "", {}};
+      for (const auto& [key, column] : object.members)
+        if (column.kind == Kind::list && column.members.size() == length)
+          row.members.push_back({key, column.members[i].value});
+      add_object(row);
     }
   }
 
@@ -155,7 +279,17 @@ private:
   void add_object(const JsonValue& object) {
     rows_.emplace_back();
     rows_.back().line = line_;
-    flatten(object, "", rows_.back().cells);
+    auto& cells = rows_.back().cells;
+    flatten(object, "", cells);
+    // A key such as "a.b" is the column of that name, whatever the object "a" has.
+    std::unordered_set<std::string> dotted;
+    std::erase_if(cells, [&](const auto& cell) {
+      return cell.first.find('.') != std::string::npos && !dotted.insert(cell.first).second;
+    });
+    if (remedy_.empty() && is_squad_article(object))
+      remedy_ =
+          "the file is nested as SQuAD's own are; write an object for each question, data[].paragraphs[].qas[], with "
+          "the context of its paragraph";
   }
 
   /// The value that begins on this line: the line alone, or what its brackets enclose.
@@ -163,13 +297,13 @@ private:
     // Concatenated files have byte-order marks in the middle.
     const std::string_view line = without_byte_order_mark(trimmed(rest_of_line()));
     const std::size_t size = line.empty() ? 0 : size_beyond_line(line);
-    if (line.empty())
-      add_problem(empty_line);
-    else if (size == 0)
+    if (line.empty()) {
+      // like pandas and datasets, no record
+    } else if (size == 0)
       add(line);
     else if (line[0] == '[') {
       pass(static_cast<std::size_t>(line.data() - bytes_.data()) + 1 - at_);
-      in_list_ = true;
+      in_list_ = begun_ = true;
       return;
     } else {
       add(std::string_view(line.data(), size));
@@ -231,6 +365,8 @@ private:
   }
 
   std::string_view bytes_;
+  JsonColumns columns_;
+  bool begun_ = false; ///< a value has been read
   std::size_t at_ = 0;
   int64_t line_ = 1;
   bool in_list_ = false;
@@ -244,8 +380,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<RecordSource> json_records(std::string_view bytes) {
-  return std::make_unique<JsonSource>(bytes);
+std::unique_ptr<RecordSource> json_records(std::string_view bytes, JsonColumns columns) {
+  return std::make_unique<JsonSource>(bytes, std::move(columns));
 }
 
 } // namespace cuecard

@@ -1,6 +1,7 @@
 #include "data/formats/json_value.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -17,13 +18,62 @@ namespace {
 using nlohmann::json;
 using Kind = JsonValue::Kind;
 
+/// What is wrong in standard terms, from the parser's `message` and what stands before `byte` (from 1).
+std::string reason_of(const std::string& message, std::string_view text, std::size_t byte) {
+  const auto says = [&](std::string_view words) { return message.find(words) != message.npos; };
+  const std::string_view before = trimmed(text.substr(0, std::min(byte, text.size() + 1) - 1));
+  if (says("control character"))
+    return "a tab, a line break or another control character in a string is not escaped";
+  if (says("missing closing quote"))
+    return "a string has no closing quotation mark";
+  if (says("forbidden character after backslash") || says("4 hex digits"))
+    return "a backslash in a string is not doubled, nor the beginning of an escape";
+  if (says("unexpected end of input"))
+    return "it ends before its last bracket is closed";
+  if (says("expected end of input"))
+    return says("unexpected ','") ? "there is a comma after its end"
+                                  : "there is more after its end; write one value on each line";
+  if ((says("unexpected '}'") || says("unexpected ']'")) && before.ends_with(','))
+    return "there is a comma before a closing bracket";
+  if (says("invalid literal")) {
+    std::size_t begin = std::min(byte, text.size()) - 1;
+    while (begin > 0 && std::isalnum(static_cast<unsigned char>(text[begin - 1])))
+      --begin;
+    const std::string_view rest = text.substr(begin);
+    return "\"" + shown(rest.substr(0, std::max(rest.find_first_of(" \t\n,:{}[]\""), std::size_t{1}))) +
+           "\" is not a JSON value; a text needs double quotation marks";
+  }
+  constexpr std::string_view awaits = "; expected ";
+  const std::size_t expected = message.rfind(awaits);
+  if (expected == message.npos || says("or a literal"))
+    return "a value is missing";
+  return says("; expected string literal") ? "a key is missing"
+                                           : message.substr(expected + awaits.size()) + " is missing";
+}
+
+/// ` (character 12)`, from 1, or with the line of a value over several lines; nothing if `byte` is beyond `text`.
+std::string place_of(std::string_view text, std::size_t byte) {
+  if (byte == 0 || byte > text.size())
+    return "";
+  const std::string_view before = text.substr(0, byte - 1);
+  const std::size_t line_begin = before.rfind('\n') + 1; // npos + 1 is 0
+  const auto characters = std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(),
+                                        [](char unit) { return (unit & 0xC0) != 0x80; });
+  const std::string line =
+      line_begin == 0 ? ""
+                      : "its line " + std::to_string(std::count(before.begin(), before.end(), '\n') + 1) + ", ";
+  return " (" + line + "character " + std::to_string(characters + 1) + ")";
+}
+
 /// Receives the parser's events and builds the value.
 class Builder {
 public:
   Builder(JsonValue& root, JsonOddities& oddities) : oddities_(oddities), open_{&root} {}
 
   std::string problem;
+  std::string syntax;         ///< the parser's message where it is not JSON
   std::size_t stopped_at = 0; ///< the byte of the problem, from 1
+  bool out_of_range = false;  ///< a number is
 
   bool null() { return scalar(Kind::null, ""); }
   bool boolean(bool value) { return scalar(Kind::boolean, value ? "true" : "false"); }
@@ -49,7 +99,9 @@ public:
   }
   bool parse_error(std::size_t byte, const std::string&, const json::exception& error) {
     stopped_at = byte;
-    problem = error.id == 406 ? "it has a number that is out of range" : "it is not valid JSON";
+    out_of_range = error.id == 406;
+    problem = out_of_range ? "it has a number that is out of range" : "it is not valid JSON";
+    syntax = out_of_range ? "" : error.what();
     return false;
   }
 
@@ -110,16 +162,31 @@ std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
   return failure == std::errc() && rest == end ? std::optional(unit) : std::nullopt;
 }
 
-/// `text` as standard JSON: what Python's json writes beyond it is replaced.
+/// The size of the number at the beginning of `text` if it is infinite as a float64, else 0.
+std::size_t infinite_number(std::string_view text) {
+  std::size_t size = text.find_first_not_of("0123456789+-.eE");
+  size = std::min(size, text.size());
+  double value = 0;
+  const auto [rest, failure] = std::from_chars(text.data(), text.data() + size, value);
+  const std::string_view number = text.substr(0, static_cast<std::size_t>(rest - text.data()));
+  const bool tiny = number.find("e-") != number.npos || number.find("E-") != number.npos;
+  return failure == std::errc::result_out_of_range && !tiny ? number.size() : 0;
+}
+
+/// `text` as standard JSON: what Python's json reads and writes beyond it is replaced.
 std::string standard_json(std::string_view text, int64_t& lone_surrogates) {
   std::string result;
-  bool in_string = false;
+  bool in_string = false, in_number = false;
   for (std::size_t at = 0; at < text.size();) {
     const char byte = text[at];
     if (!in_string) {
       std::size_t size = 0;
       for (const std::string_view word : {"NaN", "Infinity", "-Infinity"})
         size = text.substr(at).starts_with(word) ? word.size() : size;
+      const bool digit = byte == '-' || (byte >= '0' && byte <= '9');
+      if (size == 0 && digit && !in_number)
+        size = infinite_number(text.substr(at));
+      in_number = digit || (in_number && (byte == '.' || byte == '+' || byte == 'e' || byte == 'E'));
       if (size > 0)
         result += "null";
       else
@@ -164,21 +231,29 @@ std::string parse_json_value(std::string_view text, JsonValue& value, JsonOdditi
   // The parser would take a zero byte as the end.
   if (text.find('\0') != text.npos)
     return "it is not valid JSON: it contains a zero byte";
+  const std::string_view given = text;
   std::string standard;
-  JsonOddities found;
-  if (may_be_python_only(text))
-    text = standard = standard_json(text, found.lone_surrogates);
-  Builder builder(value, found);
-  if (json::sax_parse(text, &builder)) {
-    oddities.lone_surrogates += found.lone_surrogates;
-    oddities.repeated_keys += found.repeated_keys;
-    return "";
+  for (bool replaced = may_be_python_only(text);; replaced = true) {
+    JsonOddities found;
+    value = {};
+    if (replaced)
+      text = standard = standard_json(given, found.lone_surrogates);
+    Builder builder(value, found);
+    if (json::sax_parse(text, &builder)) {
+      oddities.lone_surrogates += found.lone_surrogates;
+      oddities.repeated_keys += found.repeated_keys;
+      return "";
+    }
+    if (builder.out_of_range && !replaced)
+      continue; // a number such as 1e999, which Python reads as infinity
+    if (builder.syntax.empty())
+      return builder.problem;
+    if (trimmed(text).starts_with("{'"))
+      return builder.problem +
+             ": its texts are in single quotation marks, as Python prints a dictionary; write it with json.dumps";
+    return builder.problem + ": " + reason_of(builder.syntax, text, builder.stopped_at) +
+           place_of(text, replaced ? 0 : builder.stopped_at);
   }
-  const std::string_view start = trimmed(text);
-  return builder.problem + (start.starts_with("{'")
-                                ? ": its texts are in single quotation marks, as Python prints a "
-                                  "dictionary; write it with json.dumps"
-                                : "");
 }
 
 bool is_json_beginning(std::string_view text) {

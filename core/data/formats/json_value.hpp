@@ -33,8 +33,8 @@ struct JsonOddities {
   int64_t repeated_keys = 0;   ///< the last value is the one that counts
 };
 
-/// Parses `text`, which holds one value. NaN, Infinity and -Infinity are null. Returns why it can't be used, as in
-/// "it is not valid JSON", else an empty string. At most 16 MB and 32 levels.
+/// Parses `text`, which holds one value. NaN, Infinity, -Infinity and numbers beyond float64 are null. Returns why it
+/// can't be used, as in "it is not valid JSON: a string has no closing quotation mark (character 12)", else an empty string. At most 16 MB and 32 levels.
 std::string parse_json_value(std::string_view text, JsonValue& value, JsonOddities& oddities);
 
 /// Whether `text` could be continued to a valid value, but is none yet.

@@ -21,6 +21,20 @@ namespace cuecard {
 
 namespace {
 
+JsonColumns json_columns(const RecordLayout& layout) {
+  JsonColumns columns;
+  for (const auto& [name, column] : layout.fields)
+    columns.texts.push_back(column.name);
+  for (const auto& [name, column] : layout.words)
+    columns.lists.push_back(column.name);
+  for (const auto& [name, alternatives] : layout.choices)
+    for (const Column& column : alternatives)
+      (alternatives.size() > 1 ? columns.texts : columns.lists).push_back(column.name);
+  for (const Column& column : columns_of(layout))
+    columns.used.push_back(column.name);
+  return columns;
+}
+
 std::unique_ptr<RecordSource> open_source(std::string_view bytes, DataFormat format, const RecordLayout& layout,
                                           const std::string& origin) {
   switch (format) {
@@ -29,7 +43,7 @@ std::unique_ptr<RecordSource> open_source(std::string_view bytes, DataFormat for
     return delimited_records(bytes, dialect_of(bytes, format == DataFormat::tsv ? '\t' : ',', layout, origin),
                              layout.header, origin);
   case DataFormat::jsonl:
-    return json_records(bytes);
+    return json_records(bytes, json_columns(layout));
   case DataFormat::conll:
     return conll_records(bytes, layout.separator, origin);
   }
@@ -56,25 +70,11 @@ std::vector<Record> next_records(RecordSource& source, std::size_t most) {
   return records;
 }
 
-/// Records whose first ones were read to see which columns they have.
-class Continued final : public RecordSource {
-public:
-  Continued(std::vector<Record> first, RecordSource& rest) : first_(std::move(first)), rest_(rest) {}
-
-  bool next(Record& record) override {
-    if (given_ == first_.size())
-      return rest_.next(record);
-    record = std::move(first_[given_++]);
-    return true;
-  }
-  const std::vector<std::string>& header() const override { return rest_.header(); }
-  RecordNotes notes() const override { return rest_.notes(); }
-
-private:
-  std::vector<Record> first_;
-  std::size_t given_ = 0;
-  RecordSource& rest_;
-};
+/// The keys of the first JSON objects, whether an object is a row or holds all rows.
+std::vector<std::string> json_names(std::string_view bytes) {
+  const std::unique_ptr<RecordSource> source = json_records(bytes, {.known = false});
+  return names_in(next_records(*source, few));
+}
 
 /// Makes decoded bytes well-formed UTF-8. DataError if there is nothing but blanks.
 void repair(std::string& bytes, const std::string& origin, RecordReport& report) {
@@ -99,10 +99,11 @@ std::vector<Example> examples_of(RecordSource& source, const ExampleMaker& maker
       report.skipped.push_back({record.line, std::move(problem), report.records, std::move(example.id)});
   }
   const RecordNotes notes = source.notes();
-  report.invalid_bytes += notes.json.lone_surrogates;
+  report.half_escapes = notes.json.lone_surrogates;
   report.repeated_keys = notes.json.repeated_keys;
   report.kept_quotes = notes.kept_quotes;
   report.after_quotes = notes.after_quotes;
+  report.not_words = notes.not_words;
   if (report.records == 0)
     throw DataError(origin + ": the data file has a header but no rows.");
   if (examples.empty())
@@ -137,11 +138,12 @@ std::vector<std::string> column_names(std::string bytes, const std::string& orig
   bytes = decoded_text(bytes, origin, invalid);
   if (!format || *format == DataFormat::conll || trimmed(bytes).empty())
     return {};
+  if (*format == DataFormat::jsonl) {
+    end_lines_with_feeds(bytes);
+    return json_names(bytes);
+  }
   layout.header = true;
-  const std::unique_ptr<RecordSource> source = open_source(bytes, *format, layout, origin);
-  if (*format != DataFormat::jsonl)
-    return source->header();
-  return names_in(next_records(*source, few));
+  return open_source(bytes, *format, layout, origin)->header();
 }
 
 std::vector<Example> parse_examples(std::string bytes, const std::string& origin, const RecordLayout& layout,
@@ -158,6 +160,8 @@ std::vector<Example> parse_examples(std::string bytes, const std::string& origin
         ": the file extension does not give the format; set --format, or \"format\" in the task's \"data\", to tsv, "
         "csv, jsonl or conll.");
   repair(bytes, origin, report);
+  if (*format == DataFormat::jsonl || *format == DataFormat::conll)
+    end_lines_with_feeds(bytes); // tables know lines that end with a carriage return from line breaks in texts
   const std::unique_ptr<RecordSource> source = open_source(bytes, *format, layout, origin);
   const RecordLayout found = resolved_columns(layout, *format, source->header(), origin);
   return examples_of(*source, {found, labels, settings.labels_required}, origin, settings, report);
@@ -169,12 +173,12 @@ std::vector<Example> parse_objects(std::string bytes, const std::string& origin,
   report.file = origin;
   bytes = decoded_text(bytes, origin, report.invalid_bytes);
   repair(bytes, origin, report);
-  const std::unique_ptr<RecordSource> source = json_records(bytes);
-  std::vector<Record> first = next_records(*source, few);
-  const RecordLayout found = resolved_columns(layout_of(names_in(first)), DataFormat::jsonl, {}, origin);
-  Continued records(std::move(first), *source);
+  end_lines_with_feeds(bytes);
+  const RecordLayout& layout = layout_of(json_names(bytes));
+  const std::unique_ptr<RecordSource> source = json_records(bytes, json_columns(layout));
+  const RecordLayout found = resolved_columns(layout, DataFormat::jsonl, {}, origin);
   const LabelIndex no_labels;
-  return examples_of(records, {found, no_labels, false}, origin, {.labels_required = false}, report);
+  return examples_of(*source, {found, no_labels, false}, origin, {.labels_required = false}, report);
 }
 
 std::vector<Example> read_examples(const std::filesystem::path& path, const RecordLayout& layout,

@@ -97,15 +97,15 @@ TEST_CASE("unusable records are skipped and reported by line and reason") {
   const RecordLayout columns = layout({{"text", {"text", 0}}}, Column{"label", 0});
   const auto [examples, report] = read(bytes, "d.tsv", columns);
   CHECK(examples.size() == 2);
-  CHECK(report.records == 7);
-  REQUIRE(report.skipped.size() == 5);
-  const std::vector<int64_t> lines{3, 4, 5, 6, 7};
-  for (std::size_t i = 0; i < 5; ++i)
+  CHECK(report.records == 6); // a blank line is no record
+  REQUIRE(report.skipped.size() == 4);
+  const std::vector<int64_t> lines{4, 5, 6, 7};
+  for (std::size_t i = 0; i < 4; ++i)
     CHECK(report.skipped[i].line == lines[i]);
-  CHECK(report.skipped[1].reason == "its label \"7\" is not one of \"0\", \"negative\", \"1\", \"positive\"");
-  CHECK(contains(report.messages()[0], "5 of 7 examples skipped (71%); 1 row: the line is empty (line 3); "));
+  CHECK(report.skipped[0].reason == "its label \"7\" is not one of \"0\", \"negative\", \"1\", \"positive\"");
+  CHECK(contains(report.messages()[0], "4 of 6 examples skipped (67%); 1 row: its label \"7\" is not one of"));
   CHECK(contains(error_of(bytes, "d.tsv", columns, {.strict = true}),
-                 "d.tsv, line 3: the example can't be used"));
+                 "d.tsv, line 4: the example can't be used"));
   // Prediction does not need labels.
   CHECK(read(bytes, "d.tsv", columns, sentiment, {.labels_required = false}).examples.size() == 4);
 }
@@ -129,7 +129,7 @@ TEST_CASE("JSON Lines: nested keys, lists, numbers, malformed lines") {
   CHECK(examples[1].fields.at("text") == "\xC3\xA9");
   CHECK(examples[1].label == 0);
   REQUIRE(report.skipped.size() == 3);
-  CHECK(report.skipped[0].reason == "it is not valid JSON");
+  CHECK(report.skipped[0].reason == "it is not valid JSON: it ends before its last bracket is closed");
   CHECK(report.skipped[1].reason == "it is not a JSON object");
   CHECK(report.skipped[2].reason == "it has no column \"a.b\"");
 }
@@ -165,6 +165,34 @@ TEST_CASE("extractive answers with start offsets in characters") {
   REQUIRE(by_name.size() == 1);
   CHECK(by_name[0].fields.size() == 1);
   CHECK(by_name[0].spans.size() == 2);
+}
+
+TEST_CASE("start offsets are whole numbers, also as pandas writes them in a column with gaps") {
+  RecordLayout squad = layout({{"context", {"c", 0}}}, std::nullopt);
+  squad.spans = SpanColumns{"context", {"text", 0}, {"start", 0}};
+  // pandas: pd.DataFrame({"c": [...], "text": [...], "start": [3, None]}).to_csv(index=False)
+  CHECK(read("c,text,start\nin Rome,Rome,3.0\nin Bonn,,\n", "d.csv", squad).examples.at(0).spans.at(0).begin ==
+        3);
+  const auto reason = [&](const std::string& start) {
+    const std::string good = "{\"c\": \"in Rome\", \"text\": [\"Rome\"], \"start\": [3]}\n";
+    const Result result =
+        read(good + "{\"c\": \"in Rome\", \"text\": \"Rome\", \"start\": " + start + "}\n", "d.jsonl", squad);
+    return result.report.skipped.empty() ? "" : result.report.skipped[0].reason;
+  };
+  CHECK(reason("3.0") == "");
+  CHECK(reason("4.00") == "its answer \"Rome\" is not at character 4 of \"context\"");
+  for (const char* wrong : {"3.5", "-3", "\"3.\"", "\"three\""})
+    CHECK(contains(reason(wrong), "in column \"start\" is not a whole number from 0"));
+}
+
+TEST_CASE("lines end with a carriage return if a file has no line feed") {
+  const RecordLayout columns = layout({{"text", {"text", 0}}}, Column{"label", 0});
+  CHECK(read("{\"text\": \"a\", \"label\": 0}\r{\"text\": \"b\", \"label\": 1}\r", "d.jsonl", columns)
+            .examples.size() == 2);
+  RecordLayout words = layout({}, Column{"", 2});
+  words.words["words"] = {"", 1};
+  const LabelIndex tags(std::vector<TaskLabel>{{"O", {}, {}}});
+  CHECK(read("a O\rb O\r\rc O\r", "d.conll", words, tags).examples.size() == 2);
 }
 
 TEST_CASE("alternatives: one list column, or one column per alternative") {

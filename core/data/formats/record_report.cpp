@@ -17,13 +17,20 @@ struct Reason {
   int64_t count = 0, first_line = 0;
 };
 
+/// The reason without the place within the line, which differs from one line to the next.
+std::string_view without_place(std::string_view reason) {
+  return reason.ends_with(')') ? reason.substr(0, reason.rfind(" (character ")) : reason;
+}
+
 std::vector<Reason> commonest_first(const std::vector<SkippedRecord>& skipped) {
   std::map<std::string_view, std::size_t> index_of;
   std::vector<Reason> reasons;
   for (const SkippedRecord& each : skipped) {
-    const auto [entry, fresh] = index_of.emplace(each.reason, reasons.size());
+    const auto [entry, fresh] = index_of.emplace(without_place(each.reason), reasons.size());
     if (fresh)
       reasons.push_back({each.reason, 0, each.line});
+    else
+      reasons[entry->second].text = entry->first;
     ++reasons[entry->second].count;
   }
   std::stable_sort(reasons.begin(), reasons.end(),
@@ -100,9 +107,7 @@ std::string skipped_sentence(const std::vector<SkippedRecord>& skipped, int64_t 
 
 void refuse_too_many(const std::vector<SkippedRecord>& skipped, int64_t records, const std::string& file,
                      const std::string& what) {
-  const auto empty = std::count_if(skipped.begin(), skipped.end(),
-                                   [](const SkippedRecord& each) { return each.reason == empty_line; });
-  if ((std::ssize(skipped) - empty) * 10 <= records - empty)
+  if (std::ssize(skipped) * 10 <= records)
     return;
   throw DataError(counted(skipped, records, file, what) + " can't be used " +
                   percent(std::ssize(skipped), records) + "; " + described(commonest_first(skipped)) +
@@ -126,6 +131,8 @@ std::string RecordReport::remarks() const {
   };
   add(invalid_bytes, "ill-formed character was read as U+FFFD (is the text UTF-8?)",
       "ill-formed characters were read as U+FFFD (is the text UTF-8?)");
+  add(half_escapes, "escape of half a character, such as \\ud83d, was read as U+FFFD",
+      "escapes of half a character, such as \\ud83d, were read as U+FFFD");
   add(repeated_keys, "key appeared twice in its object, and its last value was used",
       "keys appeared twice in their objects, and their last values were used");
   add(kept_quotes,
@@ -135,6 +142,8 @@ std::string RecordReport::remarks() const {
       "value has text after its closing quotation mark; if marks within the text begin with a backslash, double them",
       "values have text after their closing quotation mark; if marks within the text begin with a backslash, double "
       "them");
+  add(not_words, "line of CoNLL-U is a multiword token or an empty node, and was not read as a word",
+      "lines of CoNLL-U are multiword tokens or empty nodes, and were not read as words");
   return text.empty() ? text : text + ".";
 }
 

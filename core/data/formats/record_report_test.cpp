@@ -57,12 +57,21 @@ TEST_CASE("few skipped rows are listed by line, many by reason with the commones
   CHECK(report_of(rows(10, 20), true).messages().empty());
 }
 
+TEST_CASE("reasons that differ in their place within the line are one reason") {
+  const std::string broken = "it is not valid JSON: a value is missing";
+  std::vector<SkippedRecord> skipped;
+  for (int64_t line = 1; line <= 4; ++line)
+    skipped.push_back({line, broken + " (character " + std::to_string(line * 7) + ")"});
+  CHECK(skipped_sentence(skipped, 10, "d.json") ==
+        "d.json: 4 of 10 examples skipped (40%); 4 rows: " + broken + " (first in line 1).");
+}
+
 TEST_CASE("more than 10% skipped rows are an error, unless that is allowed") {
   CHECK(refusal(rows(100, 10)) == ""); // exactly 10%
   CHECK(refusal(rows(99, 9)) == "d.csv: 11 of 99 examples can't be used (11%); 11 rows: " + reason +
                                     " (first in line 10); fix the file, or skip them with "
                                     "--allow-skipped.");
   CHECK(report_of(rows(99, 9), true).skipped.size() == 11);
-  // Empty lines do not count as skipped rows.
+  // Blank lines are not rows.
   CHECK(refusal("text,label\na,positive\n\n\n\nb,negative\n") == "");
 }

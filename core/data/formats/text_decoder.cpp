@@ -1,5 +1,6 @@
 #include "data/formats/text_decoder.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -36,13 +37,28 @@ constexpr std::array<Signature, 12> signatures{{
     {"\0\0\xFE\xFF"sv, "text in UTF-32", "save it as UTF-8"},
 }};
 
+constexpr std::size_t sampled_bytes = 64;
+
+/// Whether text in UTF-16 begins here: of the sampled pairs of bytes, at least half (and three, or all) have a zero byte,
+/// always the same one of the two. A single zero byte may be in any text.
+bool looks_like_utf16(std::string_view bytes) {
+  const std::size_t pairs = std::min(bytes.size(), sampled_bytes) / 2;
+  std::size_t zeros[2] = {0, 0};
+  for (std::size_t at = 0; at < pairs * 2; ++at)
+    zeros[at % 2] += bytes[at] == '\0';
+  const std::size_t most = std::max(zeros[0], zeros[1]);
+  return pairs >= 2 && std::min(zeros[0], zeros[1]) == 0 && most >= std::min<std::size_t>(3, pairs) &&
+         most * 2 >= pairs;
+}
+
 /// Whether the beginning of a stream is long enough to tell its encoding. Two bytes are enough for plain text,
-/// since the answer to a short line can't wait for the next line.
+/// since the answer to a short line can't wait for the next line; with a zero byte, a line or the sample for UTF-16 is.
 bool is_decidable(std::string_view bytes) {
   constexpr std::size_t longest_signature = 15;
   constexpr std::string_view first_of_signature("\0\x1F\x28\x50\x41\x42\x53\x25\xD0\xEF\xFD\xFE\xFF", 13);
-  return bytes.size() >= longest_signature || bytes.find('\n') != bytes.npos ||
-         (bytes.size() >= 2 && first_of_signature.find(bytes[0]) == bytes.npos);
+  const bool zero = bytes.substr(0, 2).find('\0') != bytes.npos;
+  return bytes.size() >= (zero ? sampled_bytes : longest_signature) || bytes.find('\n') != bytes.npos ||
+         (bytes.size() >= 2 && !zero && first_of_signature.find(bytes[0]) == bytes.npos);
 }
 
 } // namespace
@@ -62,7 +78,7 @@ void TextDecoder::choose() {
   else if (waiting_.starts_with("\xFF\xFE") || waiting_.starts_with("\xFE\xFF")) {
     encoding_ = waiting_[0] == '\xFF' ? Encoding::utf16_le : Encoding::utf16_be;
     waiting_.erase(0, 2);
-  } else if (waiting_.size() >= 2 && (waiting_[0] == '\0') != (waiting_[1] == '\0'))
+  } else if (looks_like_utf16(waiting_))
     throw DataError(origin_ +
                     ": every other byte is zero, as in UTF-16, but there is no byte-order mark; save it "
                     "as UTF-8, or as UTF-16 with the mark.");

@@ -76,6 +76,16 @@ TEST_CASE("a file that is not text is named, with what to do") {
   CHECK(refusal("%PD") == "");
 }
 
+TEST_CASE("a zero byte in a text does not make it UTF-16") {
+  for (const std::string_view text :
+       {"a\0bcdef\nghijkl\n"sv, "\0abc\n"sv, "a\0b"sv, "a\0"sv, "a\0b\0c defghij\n"sv, "a\0\0b\0c\0d\0\n"sv}) {
+    CHECK(refusal(text) == "");
+    CHECK(decoded(text) == text);
+  }
+  CHECK(refusal("h\0i\0\n\0"sv).find("as in UTF-16") != std::string::npos);
+  CHECK(refusal("\xAC\x20t\0e\0x\0t\0"sv).find("as in UTF-16") != std::string::npos); // a euro sign first
+}
+
 TEST_CASE("a file in UTF-16, as Excel's \"Unicode text\", is read") {
   RecordLayout layout;
   layout.fields["text"] = {"text", 0};

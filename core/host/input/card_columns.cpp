@@ -36,7 +36,7 @@ std::vector<Needed> needed_columns(const RecordLayout& layout, const CardColumns
   const std::pair<const std::optional<Column>*, const char*> roles[] = {
       {&layout.label, "label"}, {&layout.answers, "answers"}, {&layout.references, "references"}};
   for (const auto& [column, role] : roles)
-    if (*column)
+    if (*column && (column != &layout.answers || !layout.references)) // references are what is scored
       needed.push_back({**column, role});
   if (layout.spans)
     needed.insert(needed.end(), {{layout.spans->texts, "spans"}, {layout.spans->starts, "spans"}});

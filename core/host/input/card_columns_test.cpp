@@ -71,6 +71,17 @@ TEST_CASE("a file need not have the ids that the task's files had") {
   CHECK(layout.optional_roles);
 }
 
+TEST_CASE("a file with the card's references need not have its answers") {
+  CardColumns card{"e2e", RecordLayout(), {"facts"}, true};
+  card.columns->fields["facts"] = {"mr", 0};
+  card.columns->answers = Column{"ref", 0};
+  card.columns->references = Column{"refs", 0};
+  const CuecardCall call{"eval", {}};
+  const RecordLayout layout = layout_for(Values(call), card, "mr\trefs\na\tb\n", "data.tsv");
+  CHECK(layout.fields.at("facts").name == "mr");
+  CHECK_THROWS_AS(layout_for(Values(call), card, "mr\tref\na\tb\n", "data.tsv"), DataError);
+}
+
 TEST_CASE("otherwise columns named like the template's fields") {
   CHECK(read_as(named_card(true), "text\tlabel\na\t1\n") == "any/label/header");
   CHECK(read_as(numbered_card(true), "{\"text\": \"a\", \"label\": 1}", "data.jsonl") == "any/label/header");

@@ -56,6 +56,8 @@ private:
     }
     if (goes_on(line) && !take_rest(line))
       return;
+    if (trimmed(line).empty())
+      return; // as in a file of JSON lines
     for (InputRow& row : rows_.of_json(line, "", first))
       add(std::move(row));
   }
@@ -134,7 +136,9 @@ std::vector<InputRow> rows_of_records(std::string bytes, const std::string& orig
 std::vector<InputRow> rows_of_text(const std::string& path, const LineRows& rows) {
   RecordReport report;
   report.file = path;
-  std::istringstream lines(decoded_text(read_data_bytes(path), path, report.invalid_bytes));
+  std::string text = decoded_text(read_data_bytes(path), path, report.invalid_bytes);
+  end_lines_with_feeds(text);
+  std::istringstream lines(std::move(text));
   std::vector<InputRow> result;
   int64_t number = 0;
   for (std::string line; std::getline(lines, line);) {

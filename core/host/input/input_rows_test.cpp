@@ -102,6 +102,19 @@ TEST_CASE("a line that begins as JSON is never taken for a text, unless lines ar
   CHECK(piped("{\"text\": \"a\"}\nb\n", {{"format", {"jsonl"}}})[1].starts_with("!it is not valid JSON"));
 }
 
+TEST_CASE("an object of standard input that is a table is as many inputs as it has rows") {
+  CHECK(piped("{\"text\": [\"a film\", \"b\"]}\n", {{"column", {"text=text"}}}) == Texts{"a film", "b"});
+  CHECK(piped("{\"text\": [\"a film\", \"b\"]}\n")[0].starts_with(
+      "!the JSON object has a list of 2 for each key"));
+}
+
+TEST_CASE("carriage returns end the lines of an input without line feeds, and zero bytes are no UTF-16") {
+  CHECK(piped("a film\rb\r") == Texts{"a film", "b"});
+  CHECK(piped("a\rfilm\nb\n") == Texts{"a\rfilm", "b"});
+  CHECK(piped("a\0bcdef\nghijkl\n"sv) == Texts{std::string("a\0bcdef", 7), "ghijkl"});
+  CHECK(piped("{\"text\": \"a\"}\n\n{\"text\": \"b\"}\n", {{"format", {"jsonl"}}}) == Texts{"a", "b"});
+}
+
 TEST_CASE("a text of the command line is JSON if all of it is an object") {
   const auto of = [](const std::string& text) {
     const InputRow row = all_rows({{"text", {text}}}).at(0);

@@ -78,6 +78,7 @@ std::vector<InputRow> LineRows::of_json(const std::string& text, const std::stri
       rows.push_back({{}, error.what(), place_of(stream_name, line)});
   }
   remarks_.invalid_bytes += report.invalid_bytes;
+  remarks_.half_escapes += report.half_escapes;
   remarks_.repeated_keys += report.repeated_keys;
   for (InputRow& row : rows) {
     if (!place.empty()) {

@@ -8,6 +8,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "data/text.hpp"
 #include "host/interrupt.hpp"
 
 namespace cuecard::host {
@@ -49,7 +50,11 @@ void LineStream::fill() {
   if (got < 0)
     return;
   ended_ = got == 0;
-  waiting_ += decoder_.decode({block, static_cast<std::size_t>(got)}, ended_);
+  const std::string text = decoder_.decode({block, static_cast<std::size_t>(got)}, ended_);
+  has_feeds_ = has_feeds_ || text.find('\n') != std::string::npos;
+  waiting_ += text;
+  if (ended_ && !has_feeds_)
+    end_lines_with_feeds(waiting_);
 }
 
 } // namespace cuecard::host

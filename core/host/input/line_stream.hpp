@@ -7,7 +7,7 @@
 
 namespace cuecard::host {
 
-/// Lines of a file descriptor, without their ends (LF or CR LF). A byte-order mark is not part of the first one, and
+/// Lines of a file descriptor, without their ends (LF or CR LF; CR, at the end of a stream without any LF). A byte-order mark is not part of the first one, and
 /// UTF-16 is decoded. `name` begins the errors.
 class LineStream {
 public:
@@ -27,7 +27,7 @@ private:
   TextDecoder decoder_;
   std::string waiting_;
   std::size_t at_ = 0;
-  bool ended_ = false;
+  bool ended_ = false, has_feeds_ = false;
 };
 
 } // namespace cuecard::host

@@ -6,6 +6,7 @@
 
 #include "data/formats/readers.hpp"
 #include "data/task_file.hpp"
+#include "data/text.hpp"
 #include "engine/predict/predictor.hpp"
 #include "engine/train/dev_metric.hpp"
 #include "engine/word_field.hpp"
@@ -61,6 +62,19 @@ LabelIndex label_index(const Card& card, const Values& values) {
   return LabelIndex(labels);
 }
 
+/// Without the column of answers if the file has none: references are all that is scored.
+RecordLayout with_scored_columns(RecordLayout layout, const std::string& bytes, const std::string& path) {
+  if (!layout.references || !layout.answers)
+    return layout;
+  const std::vector<std::string> names = column_names(bytes, path, layout);
+  const bool numbered = layout.answers->number > 0 && layout.answers->number <= std::ssize(names);
+  if (!names.empty() && !numbered && std::ranges::none_of(names, [&](const std::string& name) {
+        return trimmed(name) == trimmed(layout.answers->name);
+      }))
+    layout.answers = std::nullopt;
+  return layout;
+}
+
 /// Adds a skipped example to the report; DataError with `strict`.
 void skip(RecordReport& report, int64_t line, const std::string& reason, bool strict) {
   if (strict)
@@ -82,6 +96,8 @@ CardRows read_rows(const TaskPipeline& pipeline, const std::string& bytes, const
     throw UsageError(
         "`cuecard eval` must know which column holds the label; give --column label=COLUMN, or a task "
         "file that names it.");
+  if (texts)
+    layout = with_scored_columns(std::move(layout), bytes, path);
   rows.examples = parse_examples(bytes, path, layout, label_index(pipeline.record, values),
                                  labelled_rows(values), rows.report);
   for (Example& example : rows.examples)
