@@ -63,7 +63,7 @@ std::unique_ptr<RecordSource> delimited_records(std::string_view bytes, const Di
 
 /// What is known of the rows of a JSON file before it is read, by which a table is told from a row.
 struct JsonColumns {
-  bool known = true;              ///< false: only names are sought, of all columns that a row may have
+  bool known = true;                   ///< false: only names are sought, of all columns that a row may have
   std::vector<std::string> texts = {}; ///< columns whose values are texts, never lists
   std::vector<std::string> lists = {}; ///< columns whose values are lists of texts
   std::vector<std::string> used = {};  ///< all columns that are named
