@@ -64,6 +64,14 @@ python3 -c '
 import json
 alone, told = json.load(open("alone")), json.load(open("told"))
 assert alone["by_metric"] == told["by_metric"] and alone["n"] == told["n"] > 0, (alone, told)'
+# References are what is scored, so a file that has them needs no answers.
+sed 's/"answers": "ref"/"answers": "ref", "references": "refs"/' task.json >references.json
+printf 'mr,refs\n"name[Blue], area[city]",the long film\n' >references.csv
+cuecard eval --card text.card --model "$model" --task references.json --data references.csv --json --quiet >scored
+python3 -c '
+import json
+scored = json.load(open("scored"))
+assert scored["n"] == scored["correct"] == 1, scored'
 cp -r text.card old.card
 python3 -c 'import json; card = json.load(open("old.card/card.json")); del card["data"]; json.dump(card, open("old.card/card.json", "w"))'
 refused 2 'which column holds the reference text' eval --card old.card --model "$model" --data dev.csv --column facts=mr
