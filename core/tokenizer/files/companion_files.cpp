@@ -71,7 +71,7 @@ std::vector<json> read_list(const Field& file, const char* key) {
   return tokens;
 }
 
-std::string name_of(const json& token) {
+std::string content_of(const json& token) {
   return token["content"].get<std::string>();
 }
 
@@ -111,9 +111,9 @@ CompanionTokens CompanionFiles::tokens() const {
     std::set<std::string> special;
     for (const NamedToken& named : tokens.named)
       if (rank_of(named) < token_roles.size())
-        special.insert(name_of(named.token));
+        special.insert(content_of(named.token));
     for (const json& token : tokens.extra)
-      special.insert(name_of(token));
+      special.insert(content_of(token));
     for (const auto& [name, id] : added.string_ids()) {
       tokens.numbered.push_back(plain_token(name, special.contains(name)));
       tokens.numbered.back()["id"] = id;
@@ -149,7 +149,7 @@ public:
   }
   /// Adds a token that isn't there yet, and returns its id.
   int64_t add(const json& token) {
-    const std::string name = name_of(token);
+    const std::string name = content_of(token);
     const bool is_new = !name.empty() && tokens_.emplace(name, token).second;
     const std::optional<int64_t> piece = piece_id(name);
     return piece ? *piece : is_new ? next_id_++ : next_id_;
@@ -184,17 +184,17 @@ bool add_companion_tokens(json& document, const CompanionFiles& files, std::vect
     return false;
   const auto warn = [&](const json& token, const std::string& rest) {
     if (warnings)
-      warnings->push_back(tokens.numbered_in + " has \"" + name_of(token) + "\" " + rest);
+      warnings->push_back(tokens.numbered_in + " has " + token["content"].dump() + " " + rest);
   };
   DocumentTokens known(document);
   std::vector<json> fresh;
   std::set<std::string> special;
   for (const NamedToken& named : tokens.named)
-    special.insert(name_of(named.token));
+    special.insert(content_of(named.token));
   for (json& token : all) {
-    if (name_of(token).empty())
+    if (content_of(token).empty())
       continue;
-    if (const json* own = known.find(name_of(token))) {
+    if (const json* own = known.find(content_of(token))) {
       if (token.contains("id") && tokens.numbered_have_flags)
         for (const char* flag : {"lstrip", "rstrip", "single_word", "special"})
           if (token[flag] != own->value(flag, json(false))) {
@@ -207,7 +207,7 @@ bool add_companion_tokens(json& document, const CompanionFiles& files, std::vect
           }
       continue;
     }
-    if (special.contains(name_of(token)))
+    if (special.contains(content_of(token)))
       token["special"] = true;
     const int64_t id = known.add(token);
     if (token.contains("id") && token["id"] != id)
