@@ -31,7 +31,7 @@ std::shared_ptr<const Vocabulary> read_tokenizer(const std::filesystem::path& di
                                                  const std::string& family,
                                                  std::vector<std::string>* warnings = nullptr);
 
-/// The text of the directory's tokenizer.json, with the tokens that only the files next to it have, or, if there is none, of one
+/// The text of the directory's tokenizer.json, with the tokens outside its vocabulary that only the files next to it have, or, if there is none, of one
 /// generated from the older files.
 std::string tokenizer_json_text(const std::filesystem::path& directory, const std::string& family);
 

@@ -167,6 +167,8 @@ std::string tokenizer_json_text(const std::filesystem::path& directory, const st
     const std::string text = tokenizer::read_file(file);
     nlohmann::json document = tokenizer::parse_json_text(text, file.string());
     const tokenizer::CompanionFiles companions(directory);
+    // Pieces that tokenizer_config.json names are read from there again, as roles are, so that the text, and with it the
+    // identity in cards, stays the file's own.
     return tokenizer::add_companion_tokens(document, companions, nullptr) ? document.dump() + "\n" : text;
   }
   return tokenizer::older_files_as_tokenizer_json({directory, family}).dump() + "\n";

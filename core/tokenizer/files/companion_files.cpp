@@ -154,8 +154,6 @@ public:
     const std::optional<int64_t> piece = piece_id(name);
     return piece ? *piece : is_new ? next_id_++ : next_id_;
   }
-
-private:
   std::optional<int64_t> piece_id(const std::string& name) const {
     if (vocabulary_ && vocabulary_->is_object())
       if (const auto found = vocabulary_->find(name); found != vocabulary_->end() && found->is_number_integer())
@@ -167,6 +165,7 @@ private:
     return std::nullopt;
   }
 
+private:
   const json* vocabulary_ = nullptr;
   std::unordered_map<std::string, json> tokens_;
   int64_t next_id_ = 0;
@@ -188,6 +187,7 @@ bool add_companion_tokens(json& document, const CompanionFiles& files, std::vect
   };
   DocumentTokens known(document);
   std::vector<json> fresh;
+  bool needed = false;
   std::set<std::string> special;
   for (const NamedToken& named : tokens.named)
     special.insert(content_of(named.token));
@@ -209,6 +209,9 @@ bool add_companion_tokens(json& document, const CompanionFiles& files, std::vect
     }
     if (special.contains(content_of(token)))
       token["special"] = true;
+    const bool is_piece = known.piece_id(content_of(token)).has_value();
+    const bool only_added = token.contains("id") && !tokens.numbered_have_flags;
+    needed = needed || !is_piece || only_added;
     const int64_t id = known.add(token);
     if (token.contains("id") && token["id"] != id)
       warn(token, "with id " + token["id"].dump() + ", but it gets id " + std::to_string(id) +
@@ -225,7 +228,7 @@ bool add_companion_tokens(json& document, const CompanionFiles& files, std::vect
     return false; // refused when it is read
   for (json& token : fresh)
     added.push_back(std::move(token));
-  return true;
+  return needed;
 }
 
 namespace {

@@ -50,8 +50,9 @@ private:
   nlohmann::json config_, map_, added_;
 };
 
-/// Adds the companions' tokens that `document`, a tokenizer.json, doesn't have; returns whether there are any. Those that it has keep
-/// its settings. `warnings`, unless null, gets a sentence about each that has others, or that does not get the id that its file gives.
+/// Adds the companions' tokens that `document`, a tokenizer.json, doesn't have; those that it has keep its settings. Returns whether
+/// a tokenizer.json next to the same tokenizer_config.json must have them: they aren't pieces, or are in added_tokens.json.
+/// `warnings`, unless null, gets a sentence about each that has other settings, or that does not get the id that its file gives.
 bool add_companion_tokens(nlohmann::json& document, const CompanionFiles& files,
                           std::vector<std::string>* warnings);
 

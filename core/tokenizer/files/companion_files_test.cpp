@@ -65,13 +65,17 @@ TEST_CASE("tokens that stand only beside the vocabulary's file get the ids that 
       INFO(text);
       CHECK(json(golden::ids_of(vocabulary->encode_with_specials(text))) == ids);
     }
-    // What a conversion writes needs none of the other files.
+    // What a conversion writes: this, and copies of two of the files.
     const Folder converted("gpt2");
     std::ofstream(converted.path() / "tokenizer.json", std::ios::binary) << whole;
+    for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"})
+      if (golden["files"].contains(file))
+        converted.write(file, golden["files"][file]);
     const auto again = read_tokenizer(converted.path(), "");
     for (const auto& [text, ids] : golden["rows"].items())
       CHECK(json(golden::ids_of(again->encode_with_specials(text))) == ids);
     CHECK(again->size() == vocabulary->size());
+    CHECK(tokenizer_json_text(converted.path(), "") == whole);
   }
 }
 
@@ -119,6 +123,20 @@ TEST_CASE("tokens that tokenizer.json has stay as they are there, and so does it
   CHECK_MESSAGE(mentions(warnings[0], {"tokenizer_config.json: key \"added_tokens_decoder\"", "\"newword\"",
                                        "\"lstrip\" true"}),
                 warnings[0]);
+}
+
+TEST_CASE(
+    "a piece that tokenizer_config.json names is a special token, and the text of tokenizer.json stays the file's") {
+  const Folder folder("gpt2");
+  const std::string text = tokenizer::read_file(folder.path() / "tokenizer.json");
+  folder.write("tokenizer_config.json", {{"pad_token", "b"}});
+  const auto vocabulary = read_tokenizer(folder.path(), "gpt2");
+  CHECK(vocabulary->special().pad == 66); // as tokenizer.json has it
+  CHECK(vocabulary->is_special(66));
+  CHECK(tokenizer_json_text(folder.path(), "gpt2") == text);
+  folder.write("tokenizer_config.json", json::object());
+  folder.write("added_tokens.json", {{"b", 66}}); // no conversion copies this file
+  CHECK(json::parse(tokenizer_json_text(folder.path(), "gpt2"))["added_tokens"].back()["content"] == "b");
 }
 
 TEST_CASE("an id beside that a token can't have is named") {
