@@ -17,8 +17,9 @@
 namespace cuecard {
 
 /// Reads `tokenizer.json`. The roles of special tokens (bos, mask, ...) come from `tokenizer_config.json` and
-/// `special_tokens_map.json` next to it if they exist, else from the post-processor and common token names.
-/// `warnings`, unless null, gets sentences about settings that are read in another way than the file says. Throws
+/// `special_tokens_map.json` next to it if they exist, else from the post-processor and common token names. Tokens that only these
+/// files or `added_tokens.json` have are added, with transformers' ids; their other settings are not read.
+/// `warnings`, unless null, gets sentences about settings that are read in another way than a file says. Throws
 /// DataError with the file and the JSON key.
 std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file,
                                                       std::vector<std::string>* warnings = nullptr);
@@ -30,7 +31,8 @@ std::shared_ptr<const Vocabulary> read_tokenizer(const std::filesystem::path& di
                                                  const std::string& family,
                                                  std::vector<std::string>* warnings = nullptr);
 
-/// The text of the directory's tokenizer.json or, if there is none, of one generated from the older files.
+/// The text of the directory's tokenizer.json, with the tokens outside its vocabulary that only the files next to it have, or, if there is none, of one
+/// generated from the older files.
 std::string tokenizer_json_text(const std::filesystem::path& directory, const std::string& family);
 
 /// The `tokenizer.ggml.*` entries of a GGUF file.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tokenizer/files/chat_template.hpp"
+#include "tokenizer/files/companion_files.hpp"
 #include "tokenizer/files/json_file.hpp"
 #include "tokenizer/files/older_files.hpp"
 #include "tokenizer/roles.hpp"
@@ -162,15 +163,27 @@ std::shared_ptr<const Vocabulary> read_tokenizer(const std::filesystem::path& di
 }
 
 std::string tokenizer_json_text(const std::filesystem::path& directory, const std::string& family) {
-  if (std::filesystem::exists(directory / "tokenizer.json"))
-    return tokenizer::read_file(directory / "tokenizer.json");
+  if (const auto file = directory / "tokenizer.json"; std::filesystem::exists(file)) {
+    const std::string text = tokenizer::read_file(file);
+    nlohmann::json document = tokenizer::parse_json_text(text, file.string());
+    const tokenizer::CompanionFiles companions(directory);
+    // Pieces that tokenizer_config.json names are read from there again, as roles are, so that the text, and with it the
+    // identity in cards, stays the file's own.
+    return tokenizer::add_companion_tokens(document, companions, nullptr) ? document.dump() + "\n" : text;
+  }
   return tokenizer::older_files_as_tokenizer_json({directory, family}).dump() + "\n";
 }
 
 std::shared_ptr<const Vocabulary> read_tokenizer_json(const std::filesystem::path& file,
                                                       std::vector<std::string>* warnings) {
-  return tokenizer::make_vocabulary(tokenizer::read_json_file(file), file.string(), file.parent_path(),
-                                    warnings);
+  nlohmann::json document = tokenizer::read_json_file(file);
+  const tokenizer::CompanionFiles companions(file.parent_path());
+  tokenizer::add_companion_tokens(document, companions, warnings);
+  auto vocabulary = tokenizer::make_vocabulary(document, file.string(), file.parent_path(), warnings);
+  if (warnings)
+    for (std::string& sentence : tokenizer::contradictions(document, companions))
+      warnings->push_back(std::move(sentence));
+  return vocabulary;
 }
 
 } // namespace cuecard

@@ -113,7 +113,10 @@ TEST_CASE("roles are read from the files next to tokenizer.json") {
   CHECK(vocabulary->special().bos == vocabulary->id("<|im_start|>"));
   CHECK(vocabulary->special().eos == vocabulary->id("<|im_end|>"));
   CHECK(vocabulary->special().pad == vocabulary->id("<|im_end|>"));
-  CHECK_FALSE(vocabulary->special().mask);
+  // A token that tokenizer.json lacks is added, as in transformers.
+  CHECK(vocabulary->special().mask == open("smollm")->size());
+  CHECK(vocabulary->id("<absent>") == vocabulary->special().mask);
+  CHECK(vocabulary->is_special(*vocabulary->special().mask));
   std::filesystem::remove_all(folder);
 }
 

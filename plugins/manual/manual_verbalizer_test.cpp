@@ -268,7 +268,14 @@ TEST_CASE("impossible label words are refused when the verbalizer is prepared") 
   CHECK(refusal({{""}, {"x"}}).find("can't be encoded") != std::string::npos);
   CHECK(refusal({{"good"}}).find("label words for 1") != std::string::npos);
   // All words begin with the same token, the space, so that their first tokens are equal.
-  CHECK(refusal({{"good"}, {"bad"}}, "first", " ").find("always score the same") != std::string::npos);
+  const std::string same = refusal({{"good"}, {"bad"}}, "first", " ");
+  CHECK(same.find("always score the same") != std::string::npos);
+  CHECK_MESSAGE(same.find("the option \"prefix\" \"\"") != std::string::npos, same);
+  // Without the space they differ, unless the words themselves begin alike.
+  CHECK(refusal({{"good"}, {"bad"}}, "first", "").empty());
+  const std::string alike = refusal({{"bad"}, {"bed"}}, "first", " ");
+  CHECK(alike.find("always score the same") != std::string::npos);
+  CHECK_MESSAGE(alike.find("\"prefix\"") == std::string::npos, alike);
   CHECK(refusal({{"good"}, {"bad"}}, "mean", " ").empty());
   testing::NoBackbone headless;
   headless.shape_.has_lm_head = false;

@@ -1,5 +1,5 @@
-// Tokenizer files older than tokenizer.json: vocab.txt, vocab.json with merges.txt, and those for special
-// tokens. An input holds several, each after a line `@@ NAME`; the text before the first is the model type.
+// Tokenizer files: those older than tokenizer.json (vocab.txt, vocab.json with merges.txt), those for special
+// tokens, and these beside a tokenizer.json. An input holds several, each after a line `@@ NAME`; the text before the first is the model type.
 #include <fstream>
 #include <memory>
 
@@ -13,8 +13,8 @@ using namespace cuecard;
 namespace {
 
 constexpr const char* names[] = {
-    "vocab.txt",         "vocab.json",     "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "tokenizer.model"};
+    "vocab.txt",         "vocab.json",      "merges.txt",    "tokenizer_config.json", "special_tokens_map.json",
+    "added_tokens.json", "tokenizer.model", "tokenizer.json"};
 
 /// Writes the files in the input and returns the model type.
 std::string write_files(std::string_view input, const TestFolder& folder) {

@@ -8,49 +8,34 @@ namespace cuecard::tokenizer {
 
 using nlohmann::json;
 
-json AddedTokenList::default_token(const std::string& name, bool special) {
-  return {{"content", name}, {"single_word", false},   {"lstrip", false},
-          {"rstrip", false}, {"normalized", !special}, {"special", special}};
-}
-
-/// Reads `"[MASK]"` or `{"content": "[MASK]", "lstrip": true, ...}`.
-json AddedTokenList::read_token(const Field& token, bool special) {
-  if (token.is_string())
-    return default_token(token.string(), special);
-  const bool marked_special = token.flag("special", false);
-  json read = default_token(token.at("content").string(), special || marked_special);
-  for (const char* flag : {"single_word", "lstrip", "rstrip"})
-    read[flag] = token.flag(flag, false);
-  read["normalized"] = token.flag("normalized", !marked_special);
-  return read;
-}
-
-AddedTokenList::AddedTokenList(const std::vector<std::pair<std::string, std::string>>& defaults,
-                               const Field& config, const Field& special_tokens_map,
-                               const Field& added_tokens) {
-  std::vector<std::pair<int64_t, json>> tokens_by_id;
-  if (const auto decoder = config.find("added_tokens_decoder"))
-    for (const auto& [id, token] : decoder->fields_by_id())
-      tokens_by_id.emplace_back(id, read_token(token, false));
-  else
-    for (const auto& [name, id] : added_tokens.string_ids())
-      tokens_by_id.emplace_back(id, default_token(name, false));
-  std::sort(tokens_by_id.begin(), tokens_by_id.end(),
-            [](const auto& left, const auto& right) { return left.first < right.first; });
-  for (auto& [id, token] : tokens_by_id) {
-    token["id"] = id;
+AddedTokenList::AddedTokenList(const std::vector<NamedToken>& defaults, const CompanionTokens& files) {
+  for (const json& token : files.numbered)
     add(token, false);
-  }
-  for (const auto& [role, name] : defaults) {
-    const auto named = config.find(role) ? config.find(role) : special_tokens_map.find(role);
-    const json token = named ? read_token(*named, true) : default_token(name, true);
+  const auto add_role = [&](const std::string& role, const json& token) {
     roles_[role] = token["content"].get<std::string>();
     add(token, true);
+  };
+  const auto find_role = [](const std::vector<NamedToken>& tokens, const std::string& role) {
+    const auto found =
+        std::find_if(tokens.begin(), tokens.end(), [&](const NamedToken& token) { return token.role == role; });
+    return found == tokens.end() ? nullptr : &*found;
+  };
+  // In the order of roles, because tokens that are not in the vocabulary get the next ids.
+  for (const char* role : token_roles) {
+    const NamedToken *named = find_role(files.named, role), *fallback = find_role(defaults, role);
+    json token = named ? named->token : fallback ? fallback->token : json();
+    if (named && fallback && named->only_text) {
+      token = fallback->token;
+      token["content"] = named->token["content"];
+    }
+    if (!token.is_null())
+      add_role(role, token);
   }
-  for (const char* key : {"additional_special_tokens", "extra_special_tokens"})
-    if (const auto tokens = config.find(key); tokens && tokens->is_array())
-      for (const Field& token : tokens->items())
-        add(read_token(token, true), true);
+  for (const NamedToken& named : files.named)
+    if (!has(named.role))
+      add_role(named.role, named.token);
+  for (const json& token : files.extra)
+    add(token, true);
 }
 
 /// The first definition of a token wins, except that a later one can make it special.

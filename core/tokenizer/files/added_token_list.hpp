@@ -8,23 +8,23 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tokenizer/files/field.hpp"
+#include "tokenizer/files/companion_files.hpp"
 
 namespace cuecard::tokenizer {
 
 class AddedTokenList {
 public:
-  /// `defaults` maps roles (`mask_token`) to names (`[MASK]`), used where the files define none. `config` is
-  /// tokenizer_config.json with its `added_tokens_decoder`. Throws DataError for contradictions.
-  AddedTokenList(const std::vector<std::pair<std::string, std::string>>& defaults, const Field& config,
-                 const Field& special_tokens_map, const Field& added_tokens);
+  /// `defaults` has the tokens of roles (`mask_token`) where the files define none, and their flags where the files have only a text.
+  /// Throws DataError for contradictions.
+  AddedTokenList(const std::vector<NamedToken>& defaults, const CompanionTokens& files);
 
-  void add_special(const std::string& name) { add(default_token(name, true), true); }
-  void add_plain(const std::string& name) { add(default_token(name, false), false); }
+  void add_special(const std::string& name) { add(plain_token(name, true), true); }
+  void add_plain(const std::string& name) { add(plain_token(name, false), false); }
   /// Assigns every token an id: the one given in the files, else the one in `vocabulary` (pieces and ids), else
   /// the next free one.
   void assign_ids(const nlohmann::json& vocabulary);
 
+  bool has(const std::string& role) const { return roles_.contains(role); }
   /// The token with a role.
   const std::string& name(const std::string& role) const;
   /// Valid after assign_ids().
@@ -33,11 +33,8 @@ public:
   nlohmann::json to_json() const;
 
 private:
-  static nlohmann::json default_token(const std::string& name, bool special);
-  static nlohmann::json read_token(const Field& token, bool special);
   void add(nlohmann::json token, bool special);
 
-  std::string origin_;
   std::map<std::string, std::string> roles_;
   std::vector<nlohmann::json> tokens_;
   std::map<std::string, size_t> by_name_;

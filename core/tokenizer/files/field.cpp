@@ -63,6 +63,16 @@ std::vector<Field> Field::items() const {
   return items;
 }
 
+std::vector<std::pair<std::string, Field>> Field::entries() const {
+  if (!json_->is_object())
+    fail("should be an object, but " + excerpt() + " was found.");
+  std::vector<std::pair<std::string, Field>> entries;
+  for (const auto& [key, value] : json_->items())
+    if (!value.is_null())
+      entries.emplace_back(key, child(value, path_of(key)));
+  return entries;
+}
+
 std::string Field::string() const {
   if (!json_->is_string())
     fail("should be a string, but " + excerpt() + " was found.");
@@ -101,6 +111,9 @@ bool Field::is_string() const {
 }
 bool Field::is_array() const {
   return json_->is_array();
+}
+bool Field::is_object() const {
+  return json_->is_object();
 }
 
 std::string Field::string(const std::string& key, const std::string& fallback) const {

@@ -23,6 +23,8 @@ public:
   /// Whether all of `keys` are there and not `null`.
   bool has(std::initializer_list<const char*> keys) const;
   std::vector<Field> items() const;
+  /// Those of an object that are not `null`, by key.
+  std::vector<std::pair<std::string, Field>> entries() const;
 
   std::string string() const;
   std::string character() const; ///< a string of one code point
@@ -32,6 +34,7 @@ public:
   std::string excerpt() const;
   bool is_string() const;
   bool is_array() const;
+  bool is_object() const;
 
   std::string string(const std::string& key, const std::string& fallback) const;
   bool flag(const std::string& key, bool fallback) const;

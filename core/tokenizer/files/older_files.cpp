@@ -19,13 +19,14 @@ namespace {
 
 using nlohmann::json;
 
-enum class Kind { bert, gpt2, roberta, t5, llama };
+enum class Kind { bert, mpnet, gpt2, qwen2, roberta, t5, llama };
 
 Kind kind_of(const OlderFiles& files, const Field* config) {
   static const std::map<std::string, Kind> kinds = {
-      {"bert", Kind::bert},       {"distilbert", Kind::bert}, {"electra", Kind::bert}, {"gpt2", Kind::gpt2},
-      {"roberta", Kind::roberta}, {"bart", Kind::roberta},    {"t5", Kind::t5},        {"mt5", Kind::t5},
-      {"umt5", Kind::t5},         {"llama", Kind::llama},     {"mistral", Kind::llama}};
+      {"bert", Kind::bert},    {"distilbert", Kind::bert}, {"electra", Kind::bert}, {"mpnet", Kind::mpnet},
+      {"gpt2", Kind::gpt2},    {"qwen2", Kind::qwen2},     {"qwen3", Kind::qwen2},  {"roberta", Kind::roberta},
+      {"bart", Kind::roberta}, {"t5", Kind::t5},           {"mt5", Kind::t5},       {"umt5", Kind::t5},
+      {"llama", Kind::llama},  {"mistral", Kind::llama}};
   std::string name = config ? config->string("tokenizer_class", "") : "";
   for (const std::string ending : {"Fast", "Tokenizer"})
     if (name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0)
@@ -38,7 +39,7 @@ Kind kind_of(const OlderFiles& files, const Field* config) {
   throw DataError(
       files.directory.string() + ": has no tokenizer.json, which is required for models of the family \"" +
       files.family +
-      "\" (optional for bert, distilbert, electra, gpt2, roberta, bart, t5, mt5, umt5, llama and mistral); "
+      "\" (optional for bert, distilbert, electra, mpnet, gpt2, qwen2, qwen3, roberta, bart, t5, mt5, umt5, llama and mistral); "
       "AutoTokenizer's save_pretrained writes it.");
 }
 
@@ -72,11 +73,20 @@ std::vector<std::string> lines_of(const std::filesystem::path& file) {
   return lines;
 }
 
-json byte_level(bool add_prefix_space) {
+json byte_level(bool add_prefix_space, bool use_regex = true) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", add_prefix_space},
           {"trim_offsets", true},
-          {"use_regex", true}};
+          {"use_regex", use_regex}};
+}
+
+/// Qwen2's split rule, and its bytes.
+json qwen2_pre_tokenizer(bool add_prefix_space) {
+  constexpr const char* pattern =
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  const json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(add_prefix_space, /*use_regex=*/false)}}};
 }
 
 json template_processing(const std::vector<std::string>& prefix, const std::vector<std::string>& suffix,
@@ -154,11 +164,13 @@ json read_byte_level(const OlderFiles& files, const Field& config, Kind kind, Ad
                       {"cls", {cls, added.id(cls)}},
                       {"trim_offsets", config.flag("trim_offsets", true)},
                       {"add_prefix_space", space}};
-  } else if (config.flag("add_bos_token", false)) {
+  } else if (config.flag("add_bos_token", false) && added.has("bos_token")) {
     post_processor = template_processing({added.name("bos_token")}, {}, added);
   }
+  const bool qwen2 = kind == Kind::qwen2;
   return {
-      {"pre_tokenizer", byte_level(space)},
+      {"normalizer", qwen2 ? json{{"type", "NFC"}} : json()},
+      {"pre_tokenizer", qwen2 ? qwen2_pre_tokenizer(space) : byte_level(space)},
       {"post_processor", post_processor},
       {"decoder", byte_level(true)},
       {"model",
@@ -220,6 +232,11 @@ std::vector<std::pair<std::string, std::string>> default_names(Kind kind) {
             {"pad_token", "[PAD]"},
             {"cls_token", "[CLS]"},
             {"mask_token", "[MASK]"}};
+  case Kind::mpnet:
+    return {{"bos_token", "<s>"},   {"eos_token", "</s>"},  {"sep_token", "</s>"},   {"cls_token", "<s>"},
+            {"unk_token", "[UNK]"}, {"pad_token", "<pad>"}, {"mask_token", "<mask>"}};
+  case Kind::qwen2:
+    return {{"eos_token", "<|endoftext|>"}, {"unk_token", "<|endoftext|>"}, {"pad_token", "<|endoftext|>"}};
   case Kind::gpt2:
     return {{"bos_token", "<|endoftext|>"}, {"eos_token", "<|endoftext|>"}, {"unk_token", "<|endoftext|>"}};
   case Kind::roberta:
@@ -233,26 +250,27 @@ std::vector<std::pair<std::string, std::string>> default_names(Kind kind) {
   return {};
 }
 
+std::vector<NamedToken> default_tokens(Kind kind) {
+  std::vector<NamedToken> tokens;
+  for (const auto& [role, name] : default_names(kind)) {
+    tokens.push_back({role, plain_token(name, true), true});
+    // The class gives the mask this flag where the files have only its text.
+    tokens.back().token["lstrip"] = kind == Kind::mpnet && role == "mask_token";
+  }
+  return tokens;
+}
+
 } // namespace
 
 json older_files_as_tokenizer_json(const OlderFiles& files) {
-  const auto read_if_present = [&](const char* name) {
-    const std::filesystem::path file = files.directory / name;
-    return std::filesystem::exists(file) ? read_json_file(file) : json::object();
-  };
-  const json config_document = read_if_present("tokenizer_config.json");
-  const json map_document = read_if_present("special_tokens_map.json");
-  const json added_document = read_if_present("added_tokens.json");
-  const Field config(config_document, (files.directory / "tokenizer_config.json").string());
-  const Field special_tokens_map(map_document, (files.directory / "special_tokens_map.json").string());
-  const Field added_tokens(added_document, (files.directory / "added_tokens.json").string());
-
+  const CompanionFiles companions(files.directory);
+  const Field config = companions.config();
   const Kind kind = kind_of(files, &config);
-  AddedTokenList added(default_names(kind), config, special_tokens_map, added_tokens);
-  json document = kind == Kind::bert    ? read_bert(files, config, added)
-                  : kind == Kind::t5    ? read_t5(files, config, added)
-                  : kind == Kind::llama ? read_llama(files, config, added)
-                                        : read_byte_level(files, config, kind, added);
+  AddedTokenList added(default_tokens(kind), companions.tokens());
+  json document = kind == Kind::bert || kind == Kind::mpnet ? read_bert(files, config, added)
+                  : kind == Kind::t5                        ? read_t5(files, config, added)
+                  : kind == Kind::llama                     ? read_llama(files, config, added)
+                                                            : read_byte_level(files, config, kind, added);
   document["version"] = "1.0";
   document["added_tokens"] = added.to_json();
   return document;

@@ -55,7 +55,7 @@ void check_mentions(const std::string& error, const std::string& part) {
 TEST_CASE("tokenizers from older files equal transformers' tokenizers") {
   const std::vector<std::string> texts = golden::texts();
   for (const std::string name :
-       {"bert", "bert-cased", "gpt2", "roberta", "bart", "t5", "llama", "llama-legacy"}) {
+       {"bert", "bert-cased", "mpnet", "gpt2", "qwen2", "roberta", "bart", "t5", "llama", "llama-legacy"}) {
     const auto vocabulary = read_tokenizer(files / name, family_of(name));
     const nlohmann::json golden = golden::read(files / (name + ".golden.json"));
     for (const auto& [index, expected] : golden["rows"].items()) {

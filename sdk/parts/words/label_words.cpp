@@ -15,6 +15,18 @@ std::string words_key(const std::string& label) {
   return "words of " + label;
 }
 
+/// Whether words of two labels begin with different bytes and yet with the same token, which then is their prefix's.
+bool share_prefix_token(const std::vector<LabelWord>& some, const std::vector<LabelWord>& others) {
+  const auto prefixed = [](const LabelWord& word) {
+    return word.text.size() > word.word.size() && !word.word.empty();
+  };
+  return std::any_of(some.begin(), some.end(), [&](const LabelWord& left) {
+    return prefixed(left) && std::any_of(others.begin(), others.end(), [&](const LabelWord& right) {
+             return prefixed(right) && left.tokens[0] == right.tokens[0] && left.word[0] != right.word[0];
+           });
+  });
+}
+
 } // namespace
 
 LabelWordEncoding LabelWordEncoding::of(const VerbalizerTarget& target, std::string prefix) {
@@ -141,7 +153,11 @@ void require_distinct(const LabelWords& words, const std::vector<std::string>& l
     if (!fresh)
       throw UsageError("the labels \"" + labels.at(same->second) + "\" and \"" + labels.at(label) +
                        "\" would always score the same, because their words are scored by the same tokens: "
-                       "choose other words, or the option \"multi-token-handler\" mean" +
+                       "choose other words, " +
+                       (handler == MultiToken::first && share_prefix_token(words[same->second], words[label])
+                            ? "the option \"prefix\" \"\", because the prefix is a token of its own, "
+                            : "") +
+                       "or the option \"multi-token-handler\" mean" +
                        (has_joint
                             ? " (the mean logit of a word's tokens) or joint (the probability of the whole "
                               "word, with a mask for each token in masked models)"

@@ -42,6 +42,13 @@ def bert(name, source, **config):
     return path, AutoTokenizer.from_pretrained(path)
 
 
+def mpnet(name, source):
+    path = folder(name, "mpnet")
+    pieces = ["<s>", "<pad>", "</s>", "[UNK]", *(piece for piece in pieces_of(source) if piece[0] != "["), "<mask>"]
+    (path / "vocab.txt").write_text("".join(piece + "\n" for piece in pieces))
+    return path, AutoTokenizer.from_pretrained(path)
+
+
 def byte_level(name, source, family, **config):
     path = folder(name, family, **config)
     model = json.loads((HERE / f"{source}.json").read_text())["model"]
@@ -97,7 +104,9 @@ def main():
     for path, tokenizer in [
         bert("bert", "bert-uncased"),
         bert("bert-cased", "bert-cased", do_lower_case=False, strip_accents=True, tokenize_chinese_chars=False),
+        mpnet("mpnet", "bert-uncased"),
         byte_level("gpt2", "gpt2", "gpt2", add_bos_token=True),
+        byte_level("qwen2", "qwen2", "qwen2"),
         byte_level("roberta", "roberta", "roberta", mask_token=mask),
         byte_level("bart", "roberta", "bart", add_prefix_space=True, added_tokens_decoder=numbered),
         t5("t5"),
