@@ -84,6 +84,12 @@ Configuration with_one_rope(const Configuration& configuration) {
   return result;
 }
 
+/// Whether the family reads `rope_theta` at the top level of its file: GPT-NeoX has `rotary_emb_base` there.
+bool has_rope_theta(const Configuration& configuration) {
+  const auto type = configuration.values().find("model_type");
+  return type == configuration.values().end() || type->second != Value(std::string("gpt_neox"));
+}
+
 /// transformers 5 keeps all RoPE settings in `rope_parameters`. transformers 4 has `rope_theta` next to
 /// `rope_scaling`, which is absent when there is no scaling.
 void add_both_spellings(Configuration& configuration) {
@@ -100,7 +106,7 @@ void add_both_spellings(Configuration& configuration) {
       set_if_absent(configuration, "dtype", value);
     if (key == "dtype")
       set_if_absent(configuration, "torch_dtype", value);
-    if (key == "rope_theta")
+    if (key == "rope_theta" && has_rope_theta(configuration))
       set_if_absent(configuration, parameters + key, value);
     if (key == parameters + "rope_theta")
       set_if_absent(configuration, "rope_theta", value);

@@ -14,7 +14,8 @@ namespace cuecard {
 /// differ between transformers 4 and 5 are present in both spellings, so that a backbone may use either:
 /// - `torch_dtype` and `dtype`
 /// - `rope_theta` and `rope_parameters.rope_theta`; `rope_scaling.x` and `rope_parameters.x`, where the scaling
-///   type is `rope_type` (old files: `type`); where a file has both groups, `rope_scaling` counts, as in transformers
+///   type is `rope_type` (old files: `type`); where a file has both groups, `rope_scaling` counts, as in transformers. A `rope_theta`
+///   of GPT-NeoX counts only in a group
 /// A null `sliding_window` is `use_sliding_window` false: Mistral's files say so that they have none. A null cap of Gemma's is 0. A null
 /// `scale_decoder_outputs` is false.
 /// Throws DataError.

@@ -72,6 +72,8 @@ TEST_CASE("configuration: of two rotary groups the older one counts, and some nu
         "linear");
   CHECK(parsed(R"({"rope_theta": 7.0, "rope_scaling": {"rope_theta": 5.0, "type": "linear", "factor": 2.0}})")
             .number("rope_parameters.rope_theta") == 5.0);
+  CHECK(!parsed(R"({"model_type": "gpt_neox", "rope_theta": 333})").has("rope_parameters.rope_theta"));
+  CHECK(parsed(R"({"model_type": "llama", "rope_theta": 333})").number("rope_parameters.rope_theta") == 333);
   CHECK(!parsed(R"({"sliding_window": null})").boolean("use_sliding_window"));
   CHECK(!parsed(R"({"sliding_window": 8})").has("use_sliding_window"));
   CHECK(!parsed(R"({"scale_decoder_outputs": null})").boolean("scale_decoder_outputs"));

@@ -19,6 +19,7 @@ struct VocabularyData {
   std::unique_ptr<const Pieces> pieces;
   Merges merges;              ///< for BPE, by rank
   std::vector<double> scores; ///< for Unigram, by id
+  std::string merges_name;    ///< make_bpe()
 };
 
 /// Builds the steps that `root` describes, except the vocabulary, which is given, and the special token roles,

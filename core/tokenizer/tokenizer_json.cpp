@@ -121,7 +121,7 @@ Steps make_steps(const Field& root, VocabularyData vocabulary_data) {
     steps.model = make_wordlevel(model, *steps.pieces);
   else if (type == "BPE")
     steps.model = make_bpe(model, *steps.pieces, vocabulary_data.merges,
-                           takes_bytes ? WordForm::bytes : WordForm::characters);
+                           takes_bytes ? WordForm::bytes : WordForm::characters, vocabulary_data.merges_name);
   else if (type == "Unigram")
     steps.model = make_unigram(model, *steps.pieces, vocabulary_data.scores, [&](int64_t id) {
       const AddedToken* token = steps.added.find(id);

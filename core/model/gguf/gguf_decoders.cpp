@@ -117,7 +117,7 @@ void set_rotated_part(const Metadata& metadata, const std::string& architecture,
   double part = static_cast<double>(rotary) / size;
   if (static_cast<int64_t>(size * part) < rotary) // rounded down
     part = std::nextafter(part, 2.0);
-  into.set("partial_rotary_factor", part);
+  into.set(architecture == "gptneox" ? "rotary_pct" : "partial_rotary_factor", part);
 }
 
 /// Phi-3's divisors of the frequencies, which are tensors.
@@ -142,7 +142,7 @@ void set_rotary(const GgufFile& file, const Metadata& metadata, const std::strin
                 int64_t head_dim, Configuration& into) {
   const double theta =
       metadata.number_if(architecture + ".rope.freq_base").value_or(10000.0); // llama.cpp's default
-  into.set("rope_theta", theta);
+  into.set(architecture == "gptneox" ? "rotary_emb_base" : "rope_theta", theta);
   set_rotated_part(metadata, architecture, head_dim, into);
   if (architecture == "gemma3") {
     into.set("rope_local_base_freq",
@@ -162,6 +162,29 @@ void set_rotary(const GgufFile& file, const Metadata& metadata, const std::strin
     set_llama3_scaling(file, head_dim, theta, into);
 }
 
+/// Gemma 3's windows as llama.cpp reads them: without a size, or with 0, no layer has one, and all have the rotary base of full attention.
+/// The layers that have one are those of an array, or all but every sixth or as many as the file says, where 0 means all.
+void set_windows_of_gemma3(const Metadata& metadata, int64_t layers, Configuration& into) {
+  const std::string key = "gemma3.attention.sliding_window", pattern = key + "_pattern";
+  const int64_t window = metadata.integer_if(key).value_or(0);
+  if (window == 0) {
+    into.set("sliding_window_pattern", int64_t{1}); // every layer is full
+    return;
+  }
+  into.set("sliding_window", window);
+  const GgufValue* value = metadata.find(pattern);
+  if (const auto* slides = value ? std::get_if<std::vector<int64_t>>(value) : nullptr) {
+    metadata.check_entries(pattern, *slides, layers);
+    std::vector<std::string> types;
+    for (const int64_t each : *slides)
+      types.emplace_back(each != 0 ? "sliding_attention" : "full_attention");
+    into.set("layer_types", types);
+    return;
+  }
+  const int64_t period = metadata.integer_if(pattern).value_or(6);
+  into.set("sliding_window_pattern", period == 0 ? layers + 1 : period);
+}
+
 /// Gemma's settings from the file, and those of its largest models that llama.cpp hard-codes.
 void set_gemma(const Metadata& metadata, const std::string& architecture, int64_t head_dim,
                Configuration& into) {
@@ -173,8 +196,11 @@ void set_gemma(const Metadata& metadata, const std::string& architecture, int64_
   const bool largest = layers == (architecture == "gemma2" ? 46 : 62); // the models of 27B
   into.set("query_pre_attn_scalar",
            largest ? into.integer("hidden_size") / into.integer("num_attention_heads", 1) : head_dim);
-  into.set("sliding_window", metadata.integer_if(prefix + "attention.sliding_window").value_or(4096));
   const bool third = architecture == "gemma3";
+  if (third)
+    set_windows_of_gemma3(metadata, layers, into);
+  else
+    into.set("sliding_window", metadata.integer_if(prefix + "attention.sliding_window").value_or(4096));
   into.set("attn_logit_softcapping",
            metadata.number_if(prefix + "attn_logit_softcapping").value_or(third ? 0.0 : 50.0));
   into.set("final_logit_softcapping",
@@ -205,18 +231,20 @@ bool set_decoder(const GgufFile& file, const Metadata& metadata, const std::stri
     return false;
   const std::string prefix = architecture + ".";
   const int64_t hidden = metadata.integer(prefix + "embedding_length");
-  const int64_t heads = metadata.integer(prefix + "attention.head_count");
+  const int64_t layers = metadata.integer(prefix + "block_count");
+  const int64_t heads = metadata.layer_integer(prefix + "attention.head_count", layers);
   const int64_t head_dim = head_size(metadata, architecture, hidden, heads);
   if (metadata.integer_if(prefix + "expert_count").value_or(0) > 0)
     metadata.fail(prefix + "expert_count", "is positive: mixture-of-experts models are not supported");
   into.set("architectures", std::vector<std::string>{kind->class_name});
   into.set("model_type", std::string(kind->model_type));
   into.set("hidden_size", hidden);
-  into.set("num_hidden_layers", metadata.integer(prefix + "block_count"));
+  into.set("num_hidden_layers", layers);
   into.set("num_attention_heads", heads);
-  into.set("num_key_value_heads", metadata.integer_if(prefix + "attention.head_count_kv").value_or(heads));
+  into.set("num_key_value_heads",
+           metadata.layer_integer_if(prefix + "attention.head_count_kv", layers).value_or(heads));
   into.set("head_dim", head_dim);
-  into.set("intermediate_size", metadata.integer(prefix + "feed_forward_length"));
+  into.set("intermediate_size", metadata.layer_integer(prefix + "feed_forward_length", layers));
   set_rotary(file, metadata, architecture, head_dim, into);
   into.set("max_position_embeddings", metadata.integer(prefix + "context_length"));
   into.set("vocab_size", vocab_size(file, metadata, architecture));

@@ -1,11 +1,14 @@
 /// The metadata of a GGUF file as typed values, and what all architectures read from it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <cuecard/configuration.hpp>
 #include <cuecard/error.hpp>
@@ -39,6 +42,34 @@ public:
     if (!value)
       fail(key, "is missing");
     return *value;
+  }
+
+  /// The same for a value that may be an array with an entry for each of `layers` layers; all must be equal.
+  std::optional<int64_t> layer_integer_if(const std::string& key, int64_t layers) const {
+    const GgufValue* value = find(key);
+    const auto* list = value ? std::get_if<std::vector<int64_t>>(value) : nullptr;
+    if (!list)
+      return integer_if(key);
+    check_entries(key, *list, layers);
+    if (std::adjacent_find(list->begin(), list->end(), std::not_equal_to<>()) != list->end())
+      fail(key, "is an array with different values for the layers; only models whose layers are alike are "
+                "supported");
+    if (list->empty() || list->front() < 0)
+      fail(key, "isn't an array of non-negative integers");
+    return list->front();
+  }
+
+  int64_t layer_integer(const std::string& key, int64_t layers) const {
+    const auto value = layer_integer_if(key, layers);
+    if (!value)
+      fail(key, "is missing");
+    return *value;
+  }
+
+  void check_entries(const std::string& key, const std::vector<int64_t>& list, int64_t layers) const {
+    if (std::ssize(list) != layers)
+      fail(key, "is an array of " + std::to_string(list.size()) + "; expected one entry for each of the " +
+                    std::to_string(layers) + " layers");
   }
 
   std::optional<double> number_if(const std::string& key) const {

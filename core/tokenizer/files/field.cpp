@@ -20,6 +20,13 @@ std::string shortened(const nlohmann::json& json) {
   return text;
 }
 
+/// Values that a message quotes may contain control characters.
+std::string one_line(std::string sentence) {
+  for (char& byte : sentence)
+    byte = byte >= 0 && byte < ' ' ? ' ' : byte;
+  return sentence;
+}
+
 } // namespace
 
 Field::Field(const nlohmann::json& document, std::string origin) : Field(document, std::move(origin), "") {}
@@ -199,14 +206,15 @@ std::vector<std::pair<std::string, std::string>> Field::string_pairs() const {
 }
 
 std::string Field::sentence(const std::string& rest) const {
-  std::string sentence = origin_ + (path_.empty() ? " " : ": key \"" + path_ + "\" ") + rest;
-  for (char& byte : sentence) // the found value may contain control characters
-    byte = byte >= 0 && byte < ' ' ? ' ' : byte;
-  return sentence;
+  return one_line(origin_ + (path_.empty() ? " " : ": key \"" + path_ + "\" ") + rest);
 }
 
 void Field::fail(const std::string& rest) const {
   throw DataError(sentence(rest));
+}
+
+void Field::fail_as(const std::string& name, const std::string& rest) {
+  throw DataError(one_line(name + " " + rest));
 }
 
 void Field::fail_unknown(const std::string& found, const std::vector<std::string>& known) const {

@@ -53,6 +53,8 @@ public:
   std::string sentence(const std::string& rest) const;
   /// Throws DataError: `FILE: key "a.b[3]" ` followed by `rest`.
   [[noreturn]] void fail(const std::string& rest) const;
+  /// The same about what the file has as `name`, FILE: KEY, where the document was made from a file of another format.
+  [[noreturn]] static void fail_as(const std::string& name, const std::string& rest);
   /// Throws DataError that lists the `known` values and suggests the nearest one.
   [[noreturn]] void fail_unknown(const std::string& found, const std::vector<std::string>& known) const;
 

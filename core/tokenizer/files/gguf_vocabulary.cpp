@@ -342,7 +342,9 @@ std::shared_ptr<const Vocabulary> make_vocabulary(const GgufTokenizer& gguf, con
     if (pieces->add(description.pieces[id], static_cast<int64_t>(id)) != Pieces::Added::yes)
       throw DataError(origin + ": metadata \"tokenizer.ggml.tokens\" has \"" + gguf.tokens[id] +
                       "\" twice, the second time as token " + std::to_string(id) + ".");
-  Steps steps = make_steps(Field(description.settings, origin), {std::move(pieces), description.merges, {}});
+  Steps steps =
+      make_steps(Field(description.settings, origin),
+                 {std::move(pieces), description.merges, {}, origin + ": metadata \"tokenizer.ggml.merges\""});
   steps.roles = description.roles;
   steps.chat_template = gguf.chat_template;
   return std::make_shared<Pipeline>(std::move(steps));

@@ -269,4 +269,6 @@ TEST_CASE("errors for invalid GGUF metadata name the key") {
   check("lacks one of", [](GgufTokenizer& gguf) { gguf.model = "bert"; });
   check("merge 2", [](GgufTokenizer& gguf) { gguf.merges[2] = "ab"; });
   check("merge 2", [](GgufTokenizer& gguf) { gguf.merges[2] = "a \xff"; });
+  check(": metadata \"tokenizer.ggml.merges\" has merge 2, \"a \u2603\", but the piece",
+        [](GgufTokenizer& gguf) { gguf.merges[2] = "a \u2603"; });
 }

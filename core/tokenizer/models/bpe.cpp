@@ -74,14 +74,15 @@ struct Candidate {
 
 class Bpe final : public Model {
 public:
-  Bpe(const Field& settings, const Pieces& pieces, const Merges& merges, WordForm form)
+  Bpe(const Field& settings, const Pieces& pieces, const Merges& merges, WordForm form,
+      const std::string& merges_name)
       : pieces_(pieces), form_(form), merges_(merges.size()), fuse_unk_(settings.flag("fuse_unk", false)),
         ignore_merges_(settings.flag("ignore_merges", false)),
         continuing_prefix_(settings.string("continuing_subword_prefix", "")),
         end_suffix_(settings.string("end_of_word_suffix", "")) {
     if (settings.find("unk_token"))
       unknown_.emplace(settings, settings.string("unk_token", ""), pieces);
-    add_merges(settings, merges);
+    add_merges(settings, merges, merges_name);
     for (size_t byte = 0; byte < 256; ++byte)
       byte_ids_[byte] = pieces.id(byte_level_alphabet()[byte]).value_or(-1);
     if (settings.flag("byte_fallback", false))
@@ -105,21 +106,26 @@ public:
   std::string name() const override { return "BPE"; }
 
 private:
-  void add_merges(const Field& settings, const Merges& merges) {
+  void add_merges(const Field& settings, const Merges& merges, const std::string& merges_name) {
+    const auto fail = [&](const std::string& what) {
+      if (merges_name.empty())
+        settings.fail(what);
+      Field::fail_as(merges_name, what);
+    };
     for (size_t rank = 0; rank < merges.size(); ++rank) {
       const std::string &left = merges[rank].first, &right = merges[rank].second;
       const auto id_of = [&](const std::string& piece) {
         const auto id = pieces_.id(piece);
         if (!id)
-          settings.fail("has merge " + std::to_string(rank) + ", \"" + left + " " + right +
-                        "\", but the piece \"" + piece + "\" is not in the vocabulary.");
+          fail("has merge " + std::to_string(rank) + ", \"" + left + " " + right + "\", but the piece \"" +
+               piece + "\" is not in the vocabulary.");
         return *id;
       };
       // As the package does: whatever `right` begins with makes way for the prefix.
       if (right.size() < continuing_prefix_.size())
-        settings.fail("has merge " + std::to_string(rank) + ", \"" + left + " " + right +
-                      "\", whose second piece is shorter than the continuing_subword_prefix \"" +
-                      continuing_prefix_ + "\".");
+        fail("has merge " + std::to_string(rank) + ", \"" + left + " " + right +
+             "\", whose second piece is shorter than the continuing_subword_prefix \"" + continuing_prefix_ +
+             "\".");
       const std::string merged = left + right.substr(continuing_prefix_.size());
       merges_.add(id_of(left), id_of(right), {static_cast<uint32_t>(rank), id_of(merged)});
     }
@@ -239,8 +245,8 @@ private:
 } // namespace
 
 std::unique_ptr<const Model> make_bpe(const Field& settings, const Pieces& pieces, const Merges& merges,
-                                      WordForm form) {
-  return std::make_unique<Bpe>(settings, pieces, merges, form);
+                                      WordForm form, const std::string& merges_name) {
+  return std::make_unique<Bpe>(settings, pieces, merges, form, merges_name);
 }
 
 } // namespace cuecard::tokenizer

@@ -43,9 +43,10 @@ enum class WordForm { characters, bytes };
 
 using Merges = std::vector<std::pair<std::string, std::string>>;
 
-/// Byte-pair encoding by merge rank (Sennrich et al. 2016). `pieces` must outlive the model.
+/// Byte-pair encoding by merge rank (Sennrich et al. 2016). `pieces` must outlive the model. `merges_name` begins errors about
+/// merges, FILE: KEY; "": that of `settings`.
 std::unique_ptr<const Model> make_bpe(const Field& settings, const Pieces& pieces, const Merges& merges,
-                                      WordForm form);
+                                      WordForm form, const std::string& merges_name = {});
 
 /// The most likely segmentation under a unigram language model (Kudo 2018), found with the Viterbi algorithm.
 /// `scores` are log-probabilities by id; `pieces` must have no gaps and must outlive the model. Pieces with

@@ -21,6 +21,8 @@ std::vector<std::string> words_of(const Configuration& c, const std::string& key
     return {};
   if (const auto* list = std::get_if<std::vector<std::string>>(&found->second))
     return *list;
+  if (const auto* empty = std::get_if<std::vector<int64_t>>(&found->second); empty && empty->empty())
+    return {}; // an empty list has no type of its own
   std::vector<std::string> words{""};
   for (const char letter : c.text(key)) {
     if (letter == '|')
@@ -172,7 +174,7 @@ PositionTerms Deberta::terms_of(int64_t index, const ForwardPass& pass, const at
 at::Tensor Deberta::attend(int64_t index, const ForwardPass& pass, const at::Tensor& query,
                            const std::vector<KeyValues>& sources, const AttentionLayout& layout) const {
   const double scale = relative_.scale(shape_.head_dim);
-  if (!table_.defined())
+  if (!relative_.has_terms())
     return attention(query, sources, layout, scale);
   const RowRange range = rows_of(layout, relative_.buckets, query.device());
   const at::Tensor used = table_.narrow(0, range.begin, range.count),

@@ -18,6 +18,8 @@ struct RelativeConfiguration {
 
   RelativeConfiguration(const Configuration& configuration, int64_t max_positions);
 
+  /// Whether scores depend on distances.
+  bool has_terms() const { return relative && (content_to_position || position_to_content); }
   /// 1 / sqrt(terms * head_dim): each of the terms of a score is scaled as if they were one product.
   double scale(int64_t head_dim) const;
 };

@@ -81,6 +81,13 @@ TEST_CASE("attention without relative positions, and with terms of zero, is that
   const Deberta with({relative, older}), without({none, older});
   const Batch batch = batch_of({{2, 3, 4, 5}, {6, 7}});
   CHECK(!at::allclose(with.forward({batch, {}}), without.forward({batch, {}}), 1e-3, 1e-3));
+  // An empty list names no term, so that the table is not used.
+  const Values no_terms{{"pos_att_type", std::vector<int64_t>{}}};
+  const Configuration listed = configuration_of(small, no_terms),
+                      neither =
+                          configuration_of(small, joined_values(no_terms, {{"relative_attention", false}}));
+  CHECK(at::allclose(Deberta({listed, older}).forward({batch, {}}),
+                     Deberta({neither, older}).forward({batch, {}}), 1e-5, 1e-5));
   // Without the table's norm, a table of zeros leaves the biases of keys and queries: a term that depends on no distance.
   class Silent final : public Weights {
   public:

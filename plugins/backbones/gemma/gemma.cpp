@@ -71,13 +71,16 @@ void add_windows_and_caps(const Configuration& c, bool third, DecoderFamily& fam
     throw DataError(c.origin() + ": query_pre_attn_scalar is " + std::to_string(scalar) +
                     "; expected a positive number.");
   family.scores_scale = 1 / std::sqrt(scalar);
-  family.scores_cap = cap_of(c, "attn_logit_softcapping", third ? 0 : 50);
+  // transformers reads Gemma 3's key and uses it nowhere.
+  family.scores_cap = third ? 0 : cap_of(c, "attn_logit_softcapping", 50);
   family.logits_cap = cap_of(c, "final_logit_softcapping", third ? 0 : 30);
   const int64_t every = c.integer_or("sliding_window_pattern", third ? 6 : 2, 1);
   const int64_t period = third ? every : 2; // the key is Gemma 3's
   family.windows = windows_in(
       sliding_layers(c, family.configuration.layers, [&](int64_t layer) { return (layer + 1) % period != 0; }),
-      c.boolean_or("use_sliding_window", true) ? c.integer_or("sliding_window", 4096, 1) : 0);
+      c.has("sliding_window") || c.boolean_or("use_sliding_window", true) // false: a null window
+          ? c.integer_or("sliding_window", 4096, 1)
+          : 0);
 }
 
 DecoderFamily family_of(const Configuration& file) {

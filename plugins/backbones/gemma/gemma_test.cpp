@@ -101,9 +101,32 @@ TEST_CASE("each member's windows, caps and defaults") {
         Windows{512, 512, 512, 512, 512, 0, 512});
   CHECK(windows({{"model_type", std::string("gemma3_text")}, {"sliding_window_pattern", int64_t{2}}}) ==
         Windows{4096, 0, 4096, 0, 4096, 0, 4096});
+  CHECK(windows({{"model_type", std::string("gemma2")}, {"use_sliding_window", false}}).empty()); // a null
+  CHECK(windows({{"model_type", std::string("gemma2")},
+                 {"use_sliding_window", false}, // a key of Qwen's, which has no effect
+                 {"sliding_window", int64_t{8}}}) == Windows{8, 0, 8, 0, 8, 0, 8});
   const Configuration first = configuration_of({{"model_type", std::string("gemma")}});
   CHECK(Gemma::describe(first).kv_heads == 16);
   CHECK(Gemma::describe(first).head_dim == 256);
+}
+
+TEST_CASE("attention scores are capped in Gemma 2 only, final logits in Gemma 3, too") {
+  const auto changes = [](const char* type, const char* key, bool projected) {
+    const auto output = [&](const Values& more) {
+      Values values = more;
+      values.insert({"model_type", std::string(type)});
+      values.insert({"attn_logit_softcapping", 0.0});
+      values.insert({"final_logit_softcapping", 0.0});
+      const Gemma model({configuration_of(small, values), weights});
+      const at::Tensor states = model.forward({batch_of({{7, 8, 9, 10}}), {}});
+      return projected ? model.project({states, {OutputRequest::Kind::logits, {}}}) : states;
+    };
+    return !at::equal(output({}), output({{key, 0.01}}));
+  };
+  CHECK(changes("gemma2", "attn_logit_softcapping", false));
+  CHECK(!changes("gemma3_text", "attn_logit_softcapping", false));
+  CHECK(changes("gemma2", "final_logit_softcapping", true));
+  CHECK(changes("gemma3_text", "final_logit_softcapping", true));
 }
 
 TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {

@@ -14,8 +14,13 @@ namespace cuecard::gpt_neox {
 
 namespace {
 
+/// At the top level the base and the rotated part have names of their own; transformers ignores the usual ones there.
 Rope rope_of(const Configuration& c, int64_t head_dim) {
-  return {c.renamed({{"rotary_pct", "partial_rotary_factor"}, {"rotary_emb_base", "rope_theta"}}),
+  Configuration own(c.origin());
+  for (const auto& [key, value] : c.values())
+    if (key != "rope_theta" && key != "partial_rotary_factor")
+      own.set(key, value);
+  return {own.renamed({{"rotary_pct", "partial_rotary_factor"}, {"rotary_emb_base", "rope_theta"}}),
           head_dim,
           {.partial = true, .part = 0.25}};
 }

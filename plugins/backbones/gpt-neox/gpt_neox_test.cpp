@@ -49,6 +49,33 @@ TEST_CASE("the head is found by both of its names, and is optional") {
   CHECK(!with_head(""));
 }
 
+TEST_CASE("rotary positions are read by the names that transformers reads") {
+  const auto states = [](const Values& more) {
+    return GptNeox({configuration_of(small, more), weights}).forward({batch_of({{2, 3, 4, 5, 6}}), {}});
+  };
+  const auto of = [&](double base, double part) {
+    return states({{"rope_parameters.rope_theta", base}, {"rope_parameters.partial_rotary_factor", part}});
+  };
+  // A quarter of a head of 8 is one frequency, for which the base makes no difference.
+  CHECK(at::equal(states({}), of(10000, 0.25)));
+  CHECK(at::equal(states({{"rope_theta", 333.0}, {"rotary_pct", 1.0}}), of(10000, 1)));
+  CHECK(at::equal(states({{"rotary_emb_base", int64_t{555}}, {"rope_theta", 333.0}, {"rotary_pct", 1.0}}),
+                  of(555, 1)));
+  CHECK(at::equal(states({{"partial_rotary_factor", 0.5}, {"rope_theta", 333.0}}), of(10000, 0.25)));
+  CHECK(at::equal(states({{"rotary_pct", 0.5}, {"partial_rotary_factor", 0.75}}), of(10000, 0.5)));
+  // `rope_parameters` takes precedence, key by key.
+  CHECK(at::equal(
+      states({{"rope_parameters.rope_theta", 77.0}, {"rotary_emb_base", int64_t{555}}, {"rotary_pct", 1.0}}),
+      of(77, 1)));
+  CHECK(at::equal(states({{"rope_parameters.rope_theta", 77.0},
+                          {"rope_parameters.partial_rotary_factor", 0.5},
+                          {"rotary_emb_base", int64_t{555}},
+                          {"rotary_pct", 1.0}}),
+                  of(77, 0.5)));
+  CHECK(!at::equal(of(10000, 1), of(555, 1)));
+  CHECK(!at::equal(of(10000, 0.25), of(10000, 0.5)));
+}
+
 TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
   const auto refused = [](const Values& more, const char* with) {
     const Configuration c = configuration_of(small, more);

@@ -19,16 +19,16 @@ DecoderDefaults defaults_of(const std::string& type) {
 }
 
 /// BackboneShape::windows. Qwen's files give a window that is used only if they enable it, and then in the layers that they list or
-/// from `max_window_layers` on. Every layer of Mistral has one, even if its file lacks the key, unless the value is null, which is
-/// read as false here.
+/// from `max_window_layers` on. Mistral's have one in the layers that they list, as Ministral's do, or in all layers, even if the key is
+/// missing. `use_sliding_window` is no key of Mistral's: without a window, it is what a null window is read as.
 std::vector<int64_t> windows_of(const Configuration& c, const std::string& type, int64_t layers) {
-  if (type == "llama" || !c.boolean_or("use_sliding_window", type == "mistral"))
+  const bool enabled = type == "mistral" ? c.has("sliding_window") || c.boolean_or("use_sliding_window", true)
+                                         : type != "llama" && c.boolean_or("use_sliding_window", false);
+  if (!enabled)
     return {};
-  const int64_t window = c.integer_or("sliding_window", 4096, 1);
-  if (type == "mistral")
-    return std::vector<int64_t>(static_cast<std::size_t>(layers), window);
-  const int64_t from = c.integer_or("max_window_layers", 28);
-  return windows_in(sliding_layers(c, layers, [from](int64_t layer) { return layer >= from; }), window);
+  const int64_t from = type == "mistral" ? 0 : c.integer_or("max_window_layers", 28);
+  return windows_in(sliding_layers(c, layers, [from](int64_t layer) { return layer >= from; }),
+                    c.integer_or("sliding_window", 4096, 1));
 }
 
 DecoderFamily family_of(const Configuration& c) {

@@ -88,7 +88,10 @@ TEST_CASE("an unsupported configuration is rejected in one sentence that names t
   refused({{"rope_scaling.rope_type", std::string("linear")}}, "factor");
   refused({{"rope_scaling.type", std::string("linear")}, {"rope_scaling.factor", 0.0}},
           "rope_scaling.factor is 0");
-  refused({{"partial_rotary_factor", 0.5}}, "partial_rotary_factor");
+  refused({{"partial_rotary_factor", 0.5},
+           {"rope_scaling.rope_type", std::string("linear")},
+           {"rope_scaling.factor", 2.0}},
+          "partial_rotary_factor");
 }
 
 TEST_CASE("a sequence beyond the last position is rejected with both numbers") {
@@ -120,8 +123,20 @@ TEST_CASE("layers have the windows that each member's configuration names") {
   CHECK(windows({{"model_type", std::string("llama")}, {"sliding_window", int64_t{8}}}).empty());
   CHECK(windows({{"model_type", std::string("mistral")}}) == Windows{4096, 4096});
   CHECK(windows({{"model_type", std::string("mistral")}, {"sliding_window", int64_t{8}}}) == Windows{8, 8});
-  // This is how a null is read.
+  // A null window is read as `use_sliding_window` false, which is no key of Mistral's own.
   CHECK(windows({{"model_type", std::string("mistral")}, {"use_sliding_window", false}}).empty());
+  CHECK(windows({{"model_type", std::string("mistral")},
+                 {"use_sliding_window", false},
+                 {"sliding_window", int64_t{8}}}) == Windows{8, 8});
+  // With a list of layers, transformers reads the file as Ministral's.
+  const auto listed = [&](Values more) {
+    more.insert({{"model_type", std::string("mistral")},
+                 {"layer_types", std::vector<std::string>{"full_attention", "sliding_attention"}}});
+    return windows(more);
+  };
+  CHECK(listed({}) == Windows{0, 4096});
+  CHECK(listed({{"sliding_window", int64_t{8}}}) == Windows{0, 8});
+  CHECK(listed({{"sliding_window", int64_t{8}}, {"use_sliding_window", false}}) == Windows{0, 8});
   // In Qwen's files, a size alone enables no window; layers from `max_window_layers` on have one, or those that are listed.
   for (const char* type : {"qwen2", "qwen3"}) {
     const auto with = [&](Values more) {

@@ -23,6 +23,12 @@ int64_t head_dim_of(const Configuration& c, int64_t hidden, int64_t heads) {
   return hidden / heads;
 }
 
+/// The whole width of a local layer's window. `sliding_window` is half of it and takes precedence, as in transformers.
+int64_t window_of(const Configuration& c) {
+  return c.has("sliding_window") ? 2 * c.integer("sliding_window", 1, 1 << 23)
+                                 : c.integer_or("local_attention", 128, 1, 1 << 24);
+}
+
 /// The first or the second half of the columns.
 at::Tensor half(const at::Tensor& both, int64_t which) {
   const int64_t width = both.size(1) / 2;
@@ -46,7 +52,7 @@ ModernBertConfiguration::ModernBertConfiguration(const Configuration& c)
       local(sliding_layers(
           c, layers,
           [&](int64_t l) { return l % c.integer_or("global_attn_every_n_layers", 3, 1, 1024) != 0; })),
-      window(c.integer_or("local_attention", 128, 1, 1 << 24)),
+      window(window_of(c)),
       global_rope(c, head_dim,
                   {.theta = c.number_or("global_rope_theta", 160000.0), .layers = "full_attention"}),
       local_rope(c, head_dim,

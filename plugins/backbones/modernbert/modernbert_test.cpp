@@ -88,6 +88,8 @@ TEST_CASE("every third layer sees all unless the file says otherwise") {
   CHECK(windows({{"num_hidden_layers", int64_t{5}}}) == Windows{0, 6, 6, 0, 6});
   CHECK(windows({{"global_attn_every_n_layers", int64_t{1}}}) == Windows{});
   CHECK(windows({{"layer_types", Types{"sliding_attention", "full_attention"}}}) == Windows{6, 0});
+  CHECK(windows({{"sliding_window", int64_t{2}}}) ==
+        Windows{0, 4}); // half of the width, before `local_attention`
   CHECK(ModernBert::describe(Configuration("config.json")).windows.at(1) == 128);
 }
 

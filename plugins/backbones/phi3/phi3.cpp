@@ -32,7 +32,7 @@ DecoderFamily family_of(const Configuration& file) {
       c, {.hidden = 3072, .intermediate = 8192, .vocabulary = 32064, .norm_epsilon = 1e-5});
   DecoderFamily family("phi3", configuration, Rope(c, configuration.head_dim, {.partial = true}));
   family.fused = true;
-  if (c.has("sliding_window") && c.boolean_or("use_sliding_window", true))
+  if (c.has("sliding_window"))
     family.windows.assign(static_cast<std::size_t>(configuration.layers), c.integer("sliding_window", 1));
   return family;
 }

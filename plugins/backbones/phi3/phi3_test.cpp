@@ -67,6 +67,14 @@ TEST_CASE("texts beyond those of pre-training have other frequencies, whatever i
   CHECK(!at::allclose(both[1], same[1], 1e-2, 1e-2));
 }
 
+TEST_CASE("every layer has the window that the file gives, and none has one if it gives none") {
+  const auto windows = [](const Values& more) { return Phi3::describe(configuration_of(small, more)).windows; };
+  CHECK(windows({}).empty());
+  CHECK(windows({{"sliding_window", int64_t{5}}}) == std::vector<int64_t>{5, 5});
+  // A key of Qwen's, which transformers ignores in this family.
+  CHECK(windows({{"sliding_window", int64_t{5}}, {"use_sliding_window", false}}) == std::vector<int64_t>{5, 5});
+}
+
 TEST_CASE("an unsupported configuration is rejected in one sentence that names the file and the key") {
   const auto refused = [](const Values& more, const char* with) {
     const Configuration c = configuration_of(small, more);

@@ -104,10 +104,13 @@ Rope::Rope(const Configuration& c, int64_t head_dim, const RopeFamily& family)
       scaling_(scaling_named(
           c, c.text_or(spelled(c, layers_, "rope_type"), c.text_or(spelled(c, layers_, "type"), "default")))) {
   check_positive(c, "rope_theta", theta_);
-  const double part = number_anywhere(c, layers_, "partial_rotary_factor", family.part);
-  if (!family.partial && part != 1.0)
-    throw DataError(c.origin() + ": partial_rotary_factor is " + std::to_string(part) +
-                    "; this family rotates whole heads, so 1 is expected.");
+  double part = number_anywhere(c, layers_, "partial_rotary_factor", family.part);
+  if (!family.partial && part != 1.0) {
+    if (scaling_ != Scaling::none)
+      throw DataError(c.origin() + ": partial_rotary_factor is " + std::to_string(part) +
+                      "; this family rotates whole heads, so 1 is expected.");
+    part = 1.0; // transformers ignores it there; with scaling it fails
+  }
   dimensions_ = static_cast<int64_t>(static_cast<double>(head_dim) * part);
   if (dimensions_ < 1 || rotated() > head_dim)
     throw DataError(c.origin() + ": partial_rotary_factor is " + std::to_string(part) + ", so that " +

@@ -149,12 +149,23 @@ TEST_CASE("layers of different kinds have parameters of their own") {
   CHECK(at::allclose(Rope(c, 4, {.layers = "sliding_attention"}).inverse_frequencies(), plain(100, 4)));
 }
 
+TEST_CASE("where a family rotates whole heads, a part has no effect without scaling, as in transformers") {
+  for (const char* key : {"partial_rotary_factor", "rope_parameters.partial_rotary_factor"}) {
+    const Rope rope(configuration_of({{key, 0.5}}), 8);
+    CHECK(rope.rotated() == 8);
+    CHECK(at::allclose(rope.inverse_frequencies(), plain(10000, 8)));
+  }
+}
+
 TEST_CASE("a configuration that says too little or too much is refused with its key") {
   const auto refused = [](const Values& values, const char* with, bool partial = false) {
     CHECK_THROWS_WITH_AS(Rope(configuration_of(values), 8, {.partial = partial}), doctest::Contains(with),
                          DataError);
   };
-  refused({{"partial_rotary_factor", 0.5}}, "partial_rotary_factor is 0.5");
+  refused({{"partial_rotary_factor", 0.5},
+           {"rope_scaling.type", std::string("linear")},
+           {"rope_scaling.factor", 2.0}},
+          "partial_rotary_factor is 0.5");
   refused({{"partial_rotary_factor", 0.1}}, "from 2 to all", true);
   refused({{"partial_rotary_factor", 2.0}}, "from 2 to all", true);
   refused({{"rope_scaling.type", std::string("spiral")}}, "\"spiral\"; known are \"default\"");

@@ -21,8 +21,8 @@ namespace cuecard {
 /// How a family's rotary positions differ from Llama's.
 struct RopeFamily {
   double theta = 10000.0; ///< where config.json names none
-  bool partial =
-      false; ///< whether only the first elements of a head may be rotated (partial_rotary_factor); else that is an error
+  /// Whether only the first elements of a head may be rotated (partial_rotary_factor); else all are, and with scaling that is an error.
+  bool partial = false;
   double part = 1.0;       ///< partial_rotary_factor where config.json names none
   std::string layers = {}; ///< whose parameters to use, where kinds of layers have their own: "full_attention"
 };
