@@ -22,9 +22,6 @@ namespace cuecard::host {
 
 namespace {
 
-/// The text itself is the prompt, unless a template is given.
-const std::string text_alone = "{text}";
-
 /// The settings from flags; unset ones are those of the card's verbalizer, if it generates.
 GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline, const Vocabulary& vocabulary) {
   GenerateSettings settings;
@@ -100,7 +97,7 @@ int generate(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
   check(GenerateSettings(), model.shape()); // before errors about templates, since no template could fix this
-  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, false, text_alone);
+  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, PromptUse::continued);
   const GenerateSettings settings = settings_of(values, pipeline, model.vocabulary());
   check_roles(values, pipeline.prompt_template->fields());
   const auto input = open_template_input(values, pipeline.prompt_template->fields(), columns_of(pipeline));

@@ -62,7 +62,7 @@ int serve(const Values& values) {
   std::shared_ptr<TaskPipeline> base;
   if (model.shape().generates()) {
     base = std::make_shared<TaskPipeline>(
-        pipeline_of_template(model, plugins, "{text}", ComponentChoice().component, false));
+        pipeline_of_template(model, plugins, text_alone, ComponentChoice().component, PromptUse::continued));
     base->name = name;
   }
   server.serve(model, plugins, name, base);
