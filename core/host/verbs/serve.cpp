@@ -64,6 +64,7 @@ int serve(const Values& values) {
     base = std::make_shared<TaskPipeline>(
         pipeline_of_template(model, plugins, text_alone, ComponentChoice().component, PromptUse::continued));
     base->name = name;
+    show_warnings(model.files().unused_settings.warnings());
   }
   server.serve(model, plugins, name, base);
   return 0;
