@@ -203,6 +203,9 @@ void cuecard_for_each_warning(cuecard_model* model, void (*use)(void* user, cons
   for (const auto* warnings : {&model->plugins.warnings(), &model->model.warnings()})
     for (const std::string& warning : *warnings)
       use(user, warning.c_str());
+  if (model->model.shape().generates())
+    for (const std::string& warning : model->model.files().unused_settings.warnings())
+      use(user, warning.c_str());
 }
 
 void cuecard_read_counters(cuecard_model* model, cuecard_counters* counters) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <cuecard/error.hpp>
+#include <cuecard/parts/template/template_grammar.hpp>
 
 #include "data/data_labels.hpp"
 #include "data/formats/text_decoder.hpp"
@@ -52,13 +53,24 @@ void refuse_open_slots(const TaskPipeline& pipeline) {
         "them, or train a card and give it with --card.");
 }
 
+/// Whether the answer, written as a slot or not, is one and continues the whole text.
+bool ends_in_its_answer(const std::string& text) {
+  const auto is_answer = [](const TemplateItem& item) { return item.kind == TemplateItem::Kind::answer; };
+  const std::vector<TemplateItem> items = parse_template(text).items;
+  const auto answers = std::ranges::count_if(items, is_answer);
+  return answers == 0 || (answers == 1 && is_answer(items.back()));
+}
+
 } // namespace
 
 TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& plugins,
-                                  const std::string& text, const std::string& component, bool slots) {
+                                  const std::string& text, const std::string& component, PromptUse use) {
   const registry::Entry entry = plugins.find(CUECARD_TEMPLATE, component);
   ComponentChoice choice{component, {}};
   set_template_text(choice, entry.component(), text);
+  if (use == PromptUse::continued && model.shape().encoder_decoder &&
+      registry::declares(entry.component(), "encoder-decoder") && ends_in_its_answer(text))
+    set_option(choice, "encoder-decoder", "plain");
   const Options options = registry::complete(entry.component(), choice.set);
   TaskPipeline pipeline;
   pipeline.name = "template";
@@ -67,7 +79,7 @@ TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& 
   pipeline.tuner = std::make_shared<UntrainedTuner>();
   pipeline.layout = model.prompt_layout();
   pipeline.prompt_template->prepare({model.vocabulary(), pipeline.layout, {}});
-  if (!slots)
+  if (use != PromptUse::shown)
     refuse_open_slots(pipeline);
   return pipeline;
 }
@@ -148,7 +160,7 @@ bool shows_more_than_a_template(const Values& values) {
 }
 
 TaskPipeline shown_pipeline(const Values& values, const Model& model, const registry::Registry& plugins,
-                            bool slots, const std::string& otherwise) {
+                            PromptUse use) {
   const std::string verb = "`cuecard " + values.verb() + "`: ";
   if (values.given("card") && values.given("template"))
     throw UsageError(verb + "a card has its own template; omit --template or --card.");
@@ -171,13 +183,15 @@ TaskPipeline shown_pipeline(const Values& values, const Model& model, const regi
       return make_untrained_pipeline(model, plugins, choice_of(task, "manual", {}, 0, plugins));
     });
   } else {
-    const std::string text = values.given("template") ? template_text(values) : otherwise;
+    const std::string text = values.given("template")      ? template_text(values)
+                             : use == PromptUse::continued ? text_alone
+                                                           : "";
     if (text.empty() && !values.given("template") && takes_text())
       throw UsageError(verb + "a template is needed: give one of --template, --task and --card.");
-    pipeline = pipeline_of_template(model, plugins, text, component, true);
+    pipeline = pipeline_of_template(model, plugins, text, component, use);
   }
   take_limit(values, pipeline);
-  if (!slots)
+  if (use != PromptUse::shown)
     refuse_open_slots(pipeline);
   return pipeline;
 }

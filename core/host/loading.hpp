@@ -44,17 +44,29 @@ CardColumns columns_of(const TaskPipeline& pipeline, bool needs_answer = false);
 /// `--template`, or for `@FILE` the content of that file without trailing line ends.
 std::string template_text(const Values& values);
 
-/// A pipeline of a template alone, prepared for the model, to render prompts without a task: its tuner trains nothing and its
-/// verbalizer is null. UsageError if the template has soft slots or open trigger slots, unless `slots`.
-TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& plugins,
-                                  const std::string& text, const std::string& component, bool slots);
+/// The prompt that is the text itself.
+inline constexpr const char* text_alone = "{text}";
 
-/// The pipeline whose prompts a verb shows or continues: of `--card`, else of `--template` (`otherwise`, if none is given),
-/// else of the task file of `--task`. Of a template alone the verbalizer is null; of a template or a task the tuner
+/// What the prompts of a template are for.
+enum class PromptUse {
+  shown,  ///< soft slots and trigger slots may be open
+  filled, ///< a token at each answer slot
+  /// Text that continues the prompt. Of a template alone, an encoder-decoder has the text in its encoder and nothing in its decoder but the
+  /// start token, as in `generate` of transformers, unless the template has several answer slots, or text after the only one.
+  continued,
+};
+
+/// A pipeline of a template alone, prepared for the model, to render prompts without a task: its tuner trains nothing and its
+/// verbalizer is null. UsageError if the template has soft slots or open trigger slots, unless they are only `shown`.
+TaskPipeline pipeline_of_template(const Model& model, const registry::Registry& plugins,
+                                  const std::string& text, const std::string& component, PromptUse use);
+
+/// The pipeline whose prompts a verb shows or continues: of `--card`, else of `--template`, else of the task file of
+/// `--task`, else of the text alone if they are `continued`. Of a template alone the verbalizer is null; of a template or a task the tuner
 /// trains nothing. UsageError if nothing or several of them are given, or if there are soft slots or open trigger slots
-/// that no card fills, unless `slots`.
+/// that no card fills, unless they are only `shown`.
 TaskPipeline shown_pipeline(const Values& values, const Model& model, const registry::Registry& plugins,
-                            bool slots, const std::string& otherwise = "");
+                            PromptUse use);
 
 /// Whether shown_pipeline needs the weights of the model: verbalizers and tuners do.
 bool shows_more_than_a_template(const Values& values);

@@ -87,7 +87,8 @@ ModelFiles make_files(const std::filesystem::path& path, Configuration configura
       std::move(lazy)};
 }
 
-/// Start and end token ids; generation_config.json takes precedence over config.json.
+/// Start and end token ids; generation_config.json takes precedence over config.json. Where it has none or null, those of config.json
+/// count: transformers has no end token then, and every text is as long as the limit.
 void override_start_and_end_tokens(const std::filesystem::path& directory, Configuration& configuration) {
   const std::filesystem::path file = directory / "generation_config.json";
   if (!std::filesystem::exists(file))
@@ -136,7 +137,9 @@ ModelFiles open_directory(const std::filesystem::path& path, const OpenModel& op
     identity.tokenizer_sha256 = sha256(tokenizer_json_text(path, identity.family));
     return identity;
   };
-  return make_files(path, configuration, weights, vocabulary, std::move(warnings), compute);
+  ModelFiles files = make_files(path, configuration, weights, vocabulary, std::move(warnings), compute);
+  files.unused_settings = unused_generation_settings(path);
+  return files;
 }
 
 ModelFiles open_gguf(const std::filesystem::path& path, const OpenModel& options) {

@@ -13,6 +13,7 @@
 #include <cuecard/configuration.hpp>
 #include <cuecard/vocabulary.hpp>
 
+#include "model/generation_settings.hpp"
 #include "model/model_identity.hpp"
 #include "model/model_weights.hpp"
 
@@ -38,6 +39,8 @@ struct ModelFiles {
 
   struct LazyIdentity;
   std::shared_ptr<LazyIdentity> lazy_identity;
+
+  UnusedSettings unused_settings = {}; ///< of generation; none of a GGUF file
 };
 
 /// Reads configuration and tokenizer, maps the weight files and checks their headers, without reading any

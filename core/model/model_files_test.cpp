@@ -82,12 +82,18 @@ TEST_CASE("model: only start and end tokens are taken from generation_config.jso
                R"({"model_type": "bert", "vocab_size": 3, "eos_token_id": 1, "bos_token_id": 0})");
   folder.write("generation_config.json",
                R"({"eos_token_id": [1, 2], "forced_bos_token_id": 0, "bos_token_id": 2, "num_beams": 4})");
-  const Configuration configuration = open_model(folder.path(), {.weights = false}).configuration;
+  const ModelFiles files = open_model(folder.path(), {.weights = false});
+  const Configuration& configuration = files.configuration;
   CHECK(std::get<std::vector<int64_t>>(configuration.values().at("eos_token_id")) ==
         std::vector<int64_t>{1, 2});
   CHECK(configuration.integer("forced_bos_token_id") == 0);
   CHECK(configuration.integer("bos_token_id") == 0);
   CHECK(!configuration.has("num_beams"));
+  REQUIRE(files.unused_settings.settings.size() == 1);
+  CHECK(files.unused_settings.settings[0].key == "num_beams");
+  // Unlike in transformers, null does not mean that texts have no end.
+  folder.write("generation_config.json", R"({"eos_token_id": null})");
+  CHECK(open_model(folder.path(), {.weights = false}).configuration.integer("eos_token_id") == 1);
 }
 
 TEST_CASE("model: shards and their index") {

@@ -133,8 +133,8 @@ CUECARD_C_FUNCTION cuecard_error* cuecard_drop_card(cuecard_model* model, const 
 CUECARD_C_FUNCTION void cuecard_for_each_card(cuecard_model* model, void (*use)(void* user, const char* name),
                                               void* user);
 
-/** Calls `use` on the calling thread for each warning: about what was not read or is read differently than the model's files say, and
-    about plugins that can't be used. They are found by cuecard_open and do not change. The program writes these to standard error; the
+/** Calls `use` on the calling thread for each warning: about what was not read or is read differently than the model's files say, about
+    generation settings of theirs that are not used, and about plugins that can't be used. They are found by cuecard_open and do not change. The program writes these to standard error; the
     library writes nothing. */
 CUECARD_C_FUNCTION void cuecard_for_each_warning(cuecard_model* model,
                                                  void (*use)(void* user, const char* warning), void* user);

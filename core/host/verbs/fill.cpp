@@ -48,7 +48,7 @@ int fill(const Values& values) {
     throw UsageError(values.text("model") +
                      ": this model has no head over the vocabulary, so it can't predict tokens; use one with a "
                      "language-model or masked-LM head.");
-  TaskPipeline pipeline = shown_pipeline(values, model, plugins, false);
+  TaskPipeline pipeline = shown_pipeline(values, model, plugins, PromptUse::filled);
   if (pipeline.layout.positions.kind != OutputPositions::Kind::answer_slots)
     throw UsageError("`cuecard fill` shows what a model predicts at answer slots, and the verbalizer \"" +
                      pipeline.record.verbalizer.component +

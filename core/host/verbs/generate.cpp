@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <map>
 
 #include <unistd.h>
 
@@ -21,9 +23,6 @@
 namespace cuecard::host {
 
 namespace {
-
-/// The text itself is the prompt, unless a template is given.
-const std::string text_alone = "{text}";
 
 /// The settings from flags; unset ones are those of the card's verbalizer, if it generates.
 GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline, const Vocabulary& vocabulary) {
@@ -67,6 +66,37 @@ GenerateSettings settings_of(const Values& values, const TaskPipeline& pipeline,
   return settings;
 }
 
+/// Warns of the settings in the model's files that no flag sets. `--temperature` and `--beams` also say whether there is sampling or beam
+/// search at all.
+void warn_of_unused_settings(const Values& values, UnusedSettings unused) {
+  static const std::map<std::string, std::vector<std::string>> keys_of_flags{
+      {"max-new-tokens", {"max_new_tokens", "max_length"}},
+      {"min-new-tokens", {"min_new_tokens", "min_length"}},
+      {"beams", {"num_beams"}},
+      {"sequences", {"num_return_sequences"}},
+      {"temperature", {"do_sample", "temperature"}},
+      {"top-k", {"top_k"}},
+      {"top-p", {"top_p"}},
+      {"min-p", {"min_p"}},
+      {"repetition-penalty", {"repetition_penalty"}},
+      {"length-penalty", {"length_penalty"}},
+      {"no-repeat-ngram", {"no_repeat_ngram_size"}},
+      {"early-stop", {"early_stopping"}},
+      {"ban", {"bad_words_ids"}},
+      {"stop", {"stop_strings"}},
+  };
+  for (const auto& [flag, keys] : keys_of_flags)
+    if (values.given(flag))
+      std::erase_if(unused.settings, [&keys = keys](const UnusedSettings::Setting& setting) {
+        return std::ranges::find(keys, setting.key) != keys.end();
+      });
+  std::erase_if(unused.settings, [&](const UnusedSettings::Setting& setting) {
+    return (setting.needs == "do_sample" && values.number("temperature", 1) == 0) ||
+           (setting.needs == "num_beams" && values.integer("beams", 2) == 1);
+  });
+  show_warnings(unused.warnings());
+}
+
 /// Prints the new part of a text.
 class GrowingLine {
 public:
@@ -100,9 +130,11 @@ int generate(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, device);
   check(GenerateSettings(), model.shape()); // before errors about templates, since no template could fix this
-  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, false, text_alone);
+  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, PromptUse::continued);
   const GenerateSettings settings = settings_of(values, pipeline, model.vocabulary());
   check_roles(values, pipeline.prompt_template->fields());
+  if (!pipeline.verbalizer || !pipeline.verbalizer->generation()) // else the card or the task has settings
+    warn_of_unused_settings(values, model.files().unused_settings);
   const auto input = open_template_input(values, pipeline.prompt_template->fields(), columns_of(pipeline));
   Predictor predictor(model, {&pipeline}, {values.integer("batch-size"), values.integer("batch-tokens")});
 

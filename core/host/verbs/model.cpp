@@ -58,6 +58,8 @@ int model_info(const Values& values) {
   const Model model = Model::load(path, plugins, {.weights = map_weights});
   show_warnings(model.warnings());
   const BackboneShape& shape = model.shape();
+  if (shape.generates())
+    show_warnings(model.files().unused_settings.warnings());
   const ModelIdentity& identity = files.identity();
   const WeightCount weights = count_weights(files);
   Json info{{"model", path},

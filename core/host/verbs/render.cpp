@@ -45,7 +45,7 @@ std::string as_text(const TokenizedPrompt& prompt, const Vocabulary& vocabulary)
 int render(const Values& values) {
   const registry::Registry plugins = find_plugins(values);
   const Model model = load_model(values, plugins, at::kCPU, shows_more_than_a_template(values));
-  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, true);
+  const TaskPipeline pipeline = shown_pipeline(values, model, plugins, PromptUse::shown);
   check_roles(values, pipeline.prompt_template->fields());
   const auto input = open_input(values, text_fields(pipeline.prompt_template->fields()), columns_of(pipeline));
   std::unique_ptr<BatchRunner> runner; // for prompts that depend on the model's features of the input

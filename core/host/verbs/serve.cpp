@@ -62,8 +62,9 @@ int serve(const Values& values) {
   std::shared_ptr<TaskPipeline> base;
   if (model.shape().generates()) {
     base = std::make_shared<TaskPipeline>(
-        pipeline_of_template(model, plugins, "{text}", ComponentChoice().component, false));
+        pipeline_of_template(model, plugins, text_alone, ComponentChoice().component, PromptUse::continued));
     base->name = name;
+    show_warnings(model.files().unused_settings.warnings());
   }
   server.serve(model, plugins, name, base);
   return 0;

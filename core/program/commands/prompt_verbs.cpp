@@ -56,11 +56,13 @@ std::vector<Verb> prompt_verbs() {
       {"generate",
        "generate text from a prompt",
        {{"text", text, "Texts for the template's only field. Default: lines of standard input.", false, true}},
-       Flags{model,
-             option("template", "TEXT|@FILE", text,
-                    "Template text, or @FILE to read it from a file. Default: the text alone."),
-             shown_task, shown_card, component,
-             option("data", "FILE", path, "File of examples to generate for.")} +
+       Flags{
+           model,
+           option("template", "TEXT|@FILE", text,
+                  "Template text, or @FILE to read it from a file. Default: the text alone. An encoder-decoder "
+                  "reads it as it is, unless text follows an answer slot."),
+           shown_task, shown_card, component,
+           option("data", "FILE", path, "File of examples to generate for.")} +
            generation + truncation + columns + batching + runtime + plugins + Flags{strict, force, json, quiet},
        "cuecard generate --model SmolLM2 --max-new-tokens 20 'The capital of France is'"},
       {"render",

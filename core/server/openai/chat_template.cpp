@@ -26,7 +26,8 @@ std::shared_ptr<const Template> template_of(const std::string& roles, const std:
     text +=
         R"({"role": ")" + role + R"("}{"placeholder": ")" + field_of(message) + R"(", "shortenable": False})";
   text += R"({"role": "assistant"}{"mask"})";
-  auto made = std::make_shared<GrammarTemplate>(GrammarTemplateSettings{.text = text, .chat_format = format});
+  auto made = std::make_shared<GrammarTemplate>(
+      GrammarTemplateSettings{.text = text, .encoder_decoder = "plain", .chat_format = format});
   made->prepare(target);
   return made;
 }
