@@ -270,8 +270,8 @@ Imported import_adapter(const Adapter& adapter, const Model& model, const regist
   if (const std::string& pattern = adapter.config.target_pattern;
       !pattern.empty() && !NamePattern::parse(pattern))
     imported.notes.push_back(
-        "\"target_modules\" is the regular expression \"" + pattern.substr(0, 120) +
-        "\", of syntax that is not read here; the updates of all modules in the file are imported.");
+        "\"target_modules\" is \"" + pattern.substr(0, 120) +
+        "\", which can't be read as a regular expression; the updates of all modules in the file are imported.");
   for (const auto& [name, matrix] : adapter.embeddings)
     imported.notes.push_back(embedding_note(name, matrix, model.backbone()));
   return imported;

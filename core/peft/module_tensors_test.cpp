@@ -139,8 +139,8 @@ TEST_CASE("variants of LoRA that a card can't hold are refused with the field") 
   CHECK(contains(config_error("layer_replication", {{0, 2}}), "; expected none"));
   CHECK(contains(config_error("lora_dropout", 1), "expected a number from 0 to below 1"));
   CHECK(config_error("alpha_pattern", {{"layers.[0-3].*", 2}}).empty());
-  CHECK(contains(config_error("alpha_pattern", {{"(?=layers).*", 2}}),
-                 "expected module names, or regular expressions of characters"));
+  CHECK(contains(config_error("alpha_pattern", {{"(layers", 2}}),
+                 "expected module names, or regular expressions"));
   CHECK(contains(config_error("rank_pattern", {{"q_proj", 0}}), "expected whole numbers from 1"));
   CHECK(contains(config_error("use_rslora", 1), "expected true or false"));
 }

@@ -10,7 +10,7 @@
 namespace cuecard::peft {
 
 /// Whether PEFT updates the module of that name. true where the file names none (an older file, or all-linear), and for a regular
-/// expression that NamePattern does not have.
+/// expression that can't be read.
 bool is_target(const AdapterConfig& config, std::string_view module);
 
 /// Moves the tensors of modules that are no targets out of the adapter, and their names to `ignored_modules`. Throws DataError with

@@ -63,9 +63,7 @@ std::vector<std::pair<std::string, Value>> pattern(const std::string& name, cons
     return result;
   for (const std::string& key : keys_in_order(text, name)) {
     if (key.empty() || !NamePattern::parse(key))
-      fields.refuse(name,
-                    "module names, or regular expressions of characters, classes, groups, \".\", \"*\", \"+\", "
-                    "\"?\" and \"|\" alone");
+      fields.refuse(name, "module names, or regular expressions");
     result.emplace_back(key, read(object->at(key)));
   }
   return result;
