@@ -13,6 +13,7 @@
 #include "files/strict_json.hpp"
 #include "model/safetensors/safetensors.hpp"
 #include "peft/module_tensors.hpp"
+#include "peft/target_modules.hpp"
 
 namespace cuecard::peft {
 
@@ -28,8 +29,8 @@ constexpr std::array<std::string_view, 6> embedding_modules{"word_embeddings", "
                                                             "shared",          "lm_head",      "embed_in"};
 
 /// Modules of classification heads in the classes of transformers.
-constexpr std::array<std::string_view, 4> head_modules{"classifier.", "pre_classifier.", "score.",
-                                                       "classification_head."};
+constexpr std::array<std::string_view, 5> head_modules{"classifier.", "pre_classifier.", "score.",
+                                                       "classification_head.", "pooler."};
 
 std::string shape_text(at::IntArrayRef shape) {
   std::string text;
@@ -93,6 +94,7 @@ public:
       add_tensor(name, entry);
     const AdapterConfig& config = adapter_.config;
     if (config.updates_layers()) {
+      ignore_other_modules(adapter_, file_.path().string());
       check_module_tensors(adapter_, file_.path().string());
       return;
     }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -24,6 +25,8 @@ struct Adapter {
   /// Of LoRA and (IA)^3 by the modules of transformers' classes, float32: `MODULE.lora_A` [r, in], `MODULE.lora_B`
   /// [out, r]; `MODULE.ia3_l` [out, 1] or [1, in].
   TensorMap module_tensors;
+  /// Modules of LoRA and (IA)^3 that the file has tensors for and `target_modules` does not name: left out, as PEFT does.
+  std::vector<std::string> ignored_modules;
   /// The classification head by the model's tensor names (`classifier.weight`, `score.weight`, ...), float32.
   TensorMap head;
   /// Embedding matrices that PEFT saved because the vocabulary was resized, by the model's tensor names. Views

@@ -130,7 +130,7 @@ AdapterConfig parse_adapter_config(std::string_view text, const std::string& ori
   config.modules_to_save = fields.names("modules_to_save");
   config.labels = labels_of(fields.find("id2label"));
   if (config.updates_layers())
-    read_update_fields(config, fields);
+    read_update_fields(config, fields, text);
   else
     read_prompt_fields(config, fields);
   return config;

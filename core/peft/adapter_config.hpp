@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cuecard::peft {
@@ -36,14 +36,18 @@ struct AdapterConfig {
   std::vector<std::string> modules_to_save; ///< without duplicates
   std::vector<std::string> labels;          ///< "id2label"; often missing
 
-  // Of LoRA. Keys of the patterns are module names, whole or their last components, which come first in the file.
-  int64_t rank = 0;                            ///< "r"
-  double alpha = 0, dropout = 0;               ///< "lora_alpha", "lora_dropout"
-  bool rs_lora = false;                        ///< "use_rslora"
-  std::map<std::string, int64_t> rank_pattern; ///< ranks of single modules
-  std::map<std::string, double> alpha_pattern;
-  // Of LoRA and (IA)^3. Only written: which modules an adapter updates is known from its tensors.
-  std::vector<std::string> target_modules, feedforward_modules;
+  // Of LoRA. Keys of the patterns are regular expressions of module names, whole or of their ends (matches_pattern_key), in the order of
+  // the file: the first that matches counts.
+  int64_t rank = 0;                                          ///< "r"
+  double alpha = 0, dropout = 0;                             ///< "lora_alpha", "lora_dropout"
+  bool rs_lora = false;                                      ///< "use_rslora"
+  std::vector<std::pair<std::string, int64_t>> rank_pattern; ///< ranks of single modules
+  std::vector<std::pair<std::string, double>> alpha_pattern;
+  // Of LoRA and (IA)^3. Which modules PEFT updates (is_target); a pattern replaces the list. Empty lists: every module that has tensors.
+  std::vector<std::string> target_modules, excluded_modules, layers_pattern;
+  std::string target_pattern, excluded_pattern;
+  std::vector<int64_t> layers_to_transform;
+  std::vector<std::string> feedforward_modules; ///< only written: the tensors' shapes tell
 
   bool has_prefix() const { return type == Type::prefix_tuning; }
   bool updates_layers() const { return type == Type::lora || type == Type::ia3; }

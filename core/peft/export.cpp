@@ -193,7 +193,8 @@ private:
         exported_.not_exported.emplace_back(
             "the threshold of the labels, of which an example may have several (load the "
             "adapter with problem_type=\"multi_label_classification\")");
-      refuse_if(store_head(adapter, verbalizer.component, verbalizer.options, tensors, shape_));
+      refuse_if(store_head(adapter, verbalizer.component, verbalizer.options, tensors, shape_,
+                           base_layers_of(model_.files(), shape_)));
       std::string names;
       for (const std::string& label : pipeline_.labels)
         names += (names.empty() ? "" : ", ") + label;

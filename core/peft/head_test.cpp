@@ -17,7 +17,8 @@ BackboneShape shape_of(const std::string& family) {
   BackboneShape shape;
   shape.family = family;
   shape.hidden = 4;
-  shape.causal = family == "gpt2" || family == "llama";
+  shape.causal = family == "gpt2" || family == "llama" || family == "gpt-neox";
+  shape.has_lm_head = true;
   shape.has_pooler = family == "bert";
   shape.encoder_decoder = family == "t5" || family == "bart";
   return shape;
@@ -52,6 +53,14 @@ TensorMap pre_classifier() {
   return head;
 }
 
+/// DeBERTa's, where PEFT saved its pooler; without it one_layer("classifier", true).
+TensorMap with_context_pooler() {
+  TensorMap head = one_layer("classifier", true);
+  head["pooler.dense.weight"] = at::randn({4, 4});
+  head["pooler.dense.bias"] = at::randn({4});
+  return head;
+}
+
 std::string error_of(TensorMap head, const std::string& family, Task task = Task::seq_cls) {
   const Adapter adapter = adapter_of(task, std::move(head));
   return sentence([&] { head_of(adapter, shape_of(family)); });
@@ -68,6 +77,7 @@ Options options_of(const Head& head) {
   Options options;
   for (const char* name : {"pooler", "row", "activation"})
     options.set(name, option(head, name));
+  options.set("transform", option(head, "transform") == "true");
   return options;
 }
 
@@ -88,6 +98,9 @@ TEST_CASE("heads of each model class are imported and exported") {
       {"mpnet", two_layers(), Type::prompt_tuning, "no", "first", "true", "true"},
       {"electra", two_layers(), Type::prefix_tuning, "no", "sequence", "true", "true", "gelu"},
       {"distilbert", pre_classifier(), Type::prompt_tuning, "no", "first", "true", "true", "relu"},
+      {"deberta-v2", with_context_pooler(), Type::prompt_tuning, "no", "first", "true", "true", "gelu"},
+      {"modernbert", one_layer("classifier", true), Type::lora, "no", "sequence", "false", "true"},
+      {"modernbert", one_layer("classifier", true), Type::prompt_tuning, "no", "first", "false", "true"},
       {"llama", one_layer("score", false), Type::prompt_tuning, "no", "sequence", "false", "false"},
       {"gpt2", one_layer("score", false), Type::prefix_tuning, "no", "sequence", "false", "false"},
   };
@@ -101,6 +114,7 @@ TEST_CASE("heads of each model class are imported and exported") {
     CHECK(option(head, "dense") == each.dense);
     CHECK(option(head, "bias") == each.bias);
     CHECK(option(head, "activation") == each.activation);
+    CHECK(option(head, "transform") == (each.family == std::string("modernbert") ? "true" : "false"));
     Adapter stored = adapter_of(Task::causal_lm, {}, each.type);
     CHECK(store_head(stored, "head", options_of(head), head.state.tensors, shape_of(each.family)) == "");
     CHECK(stored.config.task == Task::seq_cls);
@@ -110,13 +124,19 @@ TEST_CASE("heads of each model class are imported and exported") {
   }
   for (const auto& [family, module] : {std::pair{"bert", "classifier"},
                                        {"gpt2", "classifier"},
+                                       {"gpt-neox", "classifier"},
                                        {"llama", "score"},
+                                       {"deberta-v2", "classifier"},
+                                       {"modernbert", "classifier"},
                                        {"electra", "classifier"},
                                        {"distilbert", "classifier"}}) {
     const Head head = head_of(adapter_of(Task::token_cls, one_layer(module, true)), shape_of(family));
     CHECK(head.verbalizer == "words");
+    Options options;
+    options.set("transform", option(head, "transform") == "true");
+    CHECK(options.flag("transform") == (family == std::string("modernbert")));
     Adapter stored = adapter_of(Task::causal_lm, {}, Type::prompt_tuning);
-    CHECK(store_head(stored, "words", {}, head.state.tensors, shape_of(family)) == "");
+    CHECK(store_head(stored, "words", options, head.state.tensors, shape_of(family)) == "");
     CHECK(stored.config.task == Task::token_cls);
     CHECK(stored.head.count(std::string(module) + ".weight") == 1);
   }
@@ -153,6 +173,55 @@ TEST_CASE("missing, duplicate, misshapen and unsupported heads are rejected") {
   CHECK(contains(error_of(head, "distilbert"), "lacks the tensor \"base_model.pre_classifier.weight\""));
   CHECK(contains(error_of(two_layers(), "bert", Task::token_cls),
                  "has a dense layer; expected a single linear layer"));
+}
+
+TEST_CASE("DeBERTa's pooler is that of the adapter, else the model's own, which is not stored again") {
+  const TensorMap both = with_context_pooler();
+  BaseLayers base;
+  base.pooler_activation = "tanh";
+  base.pooler = {{"pooler.dense.weight", at::randn({4, 4})}, {"pooler.dense.bias", at::randn({4})}};
+  const BackboneShape shape = shape_of("deberta-v2");
+  const auto stored = [&](const Head& head) {
+    Adapter adapter = adapter_of(Task::causal_lm, {}, Type::lora);
+    CHECK(store_head(adapter, "head", options_of(head), head.state.tensors, shape, base) == "");
+    return adapter;
+  };
+  const Head own = head_of(adapter_of(Task::seq_cls, one_layer("classifier", true), Type::lora), shape, base);
+  CHECK(option(own, "activation") == "tanh");
+  CHECK(at::equal(own.state.tensors.at("dense.weight"), base.pooler.at("pooler.dense.weight")));
+  CHECK(at::equal(own.state.tensors.at("dense.bias"), base.pooler.at("pooler.dense.bias")));
+  CHECK(stored(own).head.size() == 2);
+  CHECK(stored(own).config.modules_to_save == std::vector<std::string>{"classifier", "score"});
+  const Head saved = head_of(adapter_of(Task::seq_cls, both, Type::lora), shape, base);
+  CHECK(at::equal(saved.state.tensors.at("dense.weight"), both.at("pooler.dense.weight")));
+  CHECK(stored(saved).head.size() == 4);
+  CHECK(stored(saved).config.modules_to_save == std::vector<std::string>{"classifier", "score", "pooler"});
+  CHECK(contains(error_of(one_layer("classifier", true), "deberta-v2"),
+                 "its head reads \"pooler.dense\" of a deberta-v2 model, but this model's files have none"));
+  base.pooler_activation = "silu";
+  CHECK(contains(sentence([&] { head_of(adapter_of(Task::seq_cls, both), shape, base); }),
+                 "\"pooler_hidden_act\" is \"silu\", and a card's head has tanh, gelu or relu"));
+}
+
+TEST_CASE("ModernBERT's heads need the transform of the masked-LM head, and one token's state") {
+  const Adapter sequences = adapter_of(Task::seq_cls, one_layer("classifier", true), Type::lora),
+                words = adapter_of(Task::token_cls, one_layer("classifier", true), Type::lora);
+  BackboneShape shape = shape_of("modernbert");
+  BaseLayers mean;
+  mean.pooling = "mean";
+  CHECK(
+      contains(sentence([&] { head_of(sequences, shape, mean); }), "reads the \"mean\" of all tokens' states"));
+  CHECK(sentence([&] { head_of(words, shape, mean); }).empty());
+  Adapter stored = adapter_of(Task::causal_lm, {}, Type::lora);
+  const TensorMap trained{{"weight", at::zeros({3, 4})}, {"bias", at::zeros({3})}};
+  CHECK(contains(store_head(stored, "words", {}, trained, shape), "--set verbalizer.transform=true"));
+  Options options;
+  options.set("transform", true);
+  CHECK(contains(store_head(stored, "words", options, trained, shape_of("bert")),
+                 "--set verbalizer.transform=false"));
+  shape.has_lm_head = false;
+  CHECK(contains(sentence([&] { head_of(words, shape); }),
+                 "a card can use only of a model with a masked-LM head, and this model's files have none"));
 }
 
 TEST_CASE("heads that transformers can't represent are rejected with the options to train with") {

@@ -14,6 +14,7 @@
 #include "peft/adapter_tensors.hpp"
 #include "peft/head.hpp"
 #include "peft/module_tensors.hpp"
+#include "peft/name_pattern.hpp"
 
 namespace cuecard::peft {
 
@@ -241,7 +242,7 @@ Imported import_adapter(const Adapter& adapter, const Model& model, const regist
     conditioning.embeddings = conditioning.embeddings / embedding_scale(model.files().configuration, shape);
   std::optional<Head> head;
   if (adapter.config.has_head())
-    head = head_of(adapter, shape);
+    head = head_of(adapter, shape, base_layers_of(model.files(), shape));
 
   PipelineChoice& pipeline_choice = choice.pipeline;
   const registry::Entry entry = tuner_for(adapter, plugins, pipeline_choice.tuner.component);
@@ -261,6 +262,16 @@ Imported import_adapter(const Adapter& adapter, const Model& model, const regist
   record_origin(pipeline.record.training.settings, adapter, choice.task);
 
   Imported imported{to_card(pipeline, model), {}};
+  if (const std::vector<std::string>& ignored = adapter.ignored_modules; !ignored.empty())
+    imported.notes.push_back("the adapter's file has tensors of " + counted(ignored.size(), "module") +
+                             " that its \"target_modules\" do not name, such as \"" +
+                             ignored.front().substr(0, 120) +
+                             "\"; they are not imported, and PEFT does not use them either.");
+  if (const std::string& pattern = adapter.config.target_pattern;
+      !pattern.empty() && !NamePattern::parse(pattern))
+    imported.notes.push_back(
+        "\"target_modules\" is \"" + pattern.substr(0, 120) +
+        "\", which can't be read as a regular expression; the updates of all modules in the file are imported.");
   for (const auto& [name, matrix] : adapter.embeddings)
     imported.notes.push_back(embedding_note(name, matrix, model.backbone()));
   return imported;

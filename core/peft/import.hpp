@@ -22,7 +22,7 @@ struct ImportChoice {
 
 struct Imported {
   Card card;
-  /// One sentence for each part of the adapter that was not imported (embedding matrices).
+  /// One sentence for each part of the adapter that was not imported: embedding matrices, modules that are no targets.
   std::vector<std::string> notes;
 };
 

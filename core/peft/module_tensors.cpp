@@ -54,6 +54,30 @@ bool ends_at_dot(std::string_view name, std::string_view end) {
   return name.size() > end.size() && name.ends_with(end) && name[name.size() - end.size() - 1] == '.';
 }
 
+/// Whether transformers' classes have a linear layer of that name beside the blocks: in heads, poolers and projections of embeddings,
+/// which "all-linear" also updates.
+bool is_outside_blocks(std::string_view module) {
+  static constexpr std::array<std::string_view, 17> outside{"pooler",
+                                                            "pooler.dense",
+                                                            "head.dense",
+                                                            "classifier",
+                                                            "classifier.dense",
+                                                            "classifier.out_proj",
+                                                            "pre_classifier",
+                                                            "score",
+                                                            "lm_head",
+                                                            "lm_head.dense",
+                                                            "embed_out",
+                                                            "predictions.transform.dense",
+                                                            "embeddings_project",
+                                                            "embedding_hidden_mapping_in",
+                                                            "embed_proj",
+                                                            "project_in",
+                                                            "project_out"};
+  return std::ranges::any_of(
+      outside, [&](std::string_view name) { return module == name || ends_at_dot(module, name); });
+}
+
 const LinearLayer& layer_of(std::string_view module, const Adapter& adapter, const Backbone& backbone) {
   const LinearLayer* found = nullptr;
   for (const LinearLayer& layer : backbone.linear_layers()) {
@@ -69,9 +93,13 @@ const LinearLayer& layer_of(std::string_view module, const Adapter& adapter, con
     found = &layer;
   }
   if (!found)
-    throw DataError(adapter.folder.string() + ": updates the module \"" + std::string(module).substr(0, 120) +
-                    "\", which is not a linear layer in the " + backbone.shape().family +
-                    " model's blocks; use the model that it was trained on.");
+    throw DataError(
+        adapter.folder.string() + ": updates the module \"" + std::string(module).substr(0, 120) +
+        "\", which is not a linear layer in the " + backbone.shape().family + " model's blocks; " +
+        (is_outside_blocks(module)
+             ? "a card can hold updates of those layers alone, so train it with \"target_modules\" that leave "
+               "this one out."
+             : "use the model that it was trained on."));
   return *found;
 }
 
@@ -204,9 +232,9 @@ void store_low_rank(Adapter& adapter, const std::vector<LowRankUpdate>& updates,
     adapter.module_tensors[module + std::string(a_suffix)] = stored(update.a);
     adapter.module_tensors[module + std::string(b_suffix)] = stored(update.b);
     if (rank != config.rank)
-      config.rank_pattern[module] = rank;
+      config.rank_pattern.emplace_back(module, rank);
     if (alpha != config.alpha)
-      config.alpha_pattern[module] = alpha;
+      config.alpha_pattern.emplace_back(module, alpha);
   }
   config.target_modules = target_names(weights, backbone);
 }

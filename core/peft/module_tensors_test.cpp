@@ -99,9 +99,21 @@ TEST_CASE("low-rank updates have the scale alpha / r, with rank-stabilised LoRA 
   }
   config["alpha_pattern"] = {{"v_proj", 5}, {"proj", 7}, {"^q_proj", 8}};
   CHECK(updates_of(read(config, lora_tensors()).adapter, llama).low_rank[0].scale == 3);
-  config["alpha_pattern"] = {{"q_proj", 5}, {q0, 7}};
-  CHECK(contains(sentence([&] { updates_of(read(config, lora_tensors()).adapter, llama); }),
-                 "has several values for the module"));
+}
+
+TEST_CASE("of the keys of a pattern the first that matches counts, as in PEFT") {
+  const auto scale = [](const std::string& alphas) {
+    std::string config = lora_config().dump(); // sorts its keys
+    config.insert(config.size() - 1, ",\"alpha_pattern\":" + alphas);
+    const TestFolder folder;
+    folder.write("a/adapter_config.json", config);
+    write_safetensors(folder.path() / "a/adapter_model.safetensors", lora_tensors());
+    return updates_of(read_adapter(folder.path() / "a"), llama).low_rank.at(0).scale;
+  };
+  CHECK(scale(R"({"q_proj": 5, "layers.0.q_proj": 7})") == 2.5);
+  CHECK(scale(R"({"layers.0.q_proj": 7, "q_proj": 5})") == 3.5);
+  CHECK(scale(R"({"layers.1.q_proj": 7, "q_proj": 5})") == 2.5);
+  CHECK(scale(R"({"z": 1, "layers.*.q_proj": 9, "a": 2, "q_proj": 5})") == 4.5);
 }
 
 TEST_CASE("variants of LoRA that a card can't hold are refused with the field") {
@@ -126,8 +138,9 @@ TEST_CASE("variants of LoRA that a card can't hold are refused with the field") 
   CHECK(contains(config_error("lora_bias", true), "\"lora_bias\" is true; expected false"));
   CHECK(contains(config_error("layer_replication", {{0, 2}}), "; expected none"));
   CHECK(contains(config_error("lora_dropout", 1), "expected a number from 0 to below 1"));
-  CHECK(contains(config_error("alpha_pattern", {{"layers.[0-3].*", 2}}),
-                 "expected module names, not other regular expressions"));
+  CHECK(config_error("alpha_pattern", {{"layers.[0-3].*", 2}}).empty());
+  CHECK(contains(config_error("alpha_pattern", {{"(layers", 2}}),
+                 "expected module names, or regular expressions"));
   CHECK(contains(config_error("rank_pattern", {{"q_proj", 0}}), "expected whole numbers from 1"));
   CHECK(contains(config_error("use_rslora", 1), "expected true or false"));
 }
@@ -184,8 +197,11 @@ TEST_CASE("modules are matched by the end of their names at a dot") {
   CHECK(weight("layer.0.query") == "encoder.layer.0.query.weight");
   CHECK(contains(sentence([&] { weight("query"); }),
                  "may be \"encoder.layer.0.query.weight\" or \"encoder.layer.10.query.weight\""));
-  CHECK(contains(sentence([&] { weight("pooler.dense"); }),
-                 "\"pooler.dense\", which is not a linear layer in the bert model's blocks"));
+  CHECK(contains(
+      sentence([&] { weight("pooler.dense"); }),
+      "\"pooler.dense\", which is not a linear layer in the bert model's blocks; a card can hold updates of those "
+      "layers alone"));
+  CHECK(contains(sentence([&] { weight("encoder.layer.0.c_attn"); }), "use the model that it was trained on"));
   const Adapter twice = adapter_of(Type::ia3, {{"encoder.layer.0.query.ia3_l", at::zeros({4, 1})},
                                                {"bert.encoder.layer.0.query.ia3_l", at::zeros({4, 1})}});
   CHECK(contains(sentence([&] { updates_of(twice, bare); }),
@@ -221,8 +237,8 @@ TEST_CASE("stored updates are read back, with patterns for ranks and scales of t
   CHECK(adapter.config.rank == 2);
   CHECK(adapter.config.alpha == 3);
   CHECK(adapter.config.dropout == 0.25);
-  CHECK(adapter.config.rank_pattern == std::map<std::string, int64_t>{{v0, 1}});
-  CHECK(adapter.config.alpha_pattern == std::map<std::string, double>{{q1, 1}, {v0, 1.5}});
+  CHECK(adapter.config.rank_pattern == std::vector<std::pair<std::string, int64_t>>{{v0, 1}});
+  CHECK(adapter.config.alpha_pattern == std::vector<std::pair<std::string, double>>{{v0, 1.5}, {q1, 1}});
   CHECK(adapter.config.target_modules == std::vector<std::string>{v0, "q_proj"});
   const TestFolder folder;
   write_adapter(adapter, folder.path() / "new");

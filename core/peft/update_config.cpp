@@ -1,7 +1,9 @@
 #include "peft/update_config.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <string_view>
+
+#include "peft/name_pattern.hpp"
 
 namespace cuecard::peft {
 
@@ -33,51 +35,51 @@ double positive(const json& value, const std::string& name, const Fields& fields
   return value.get<double>();
 }
 
-/// PEFT's patterns are regular expressions, but in the files that it writes they are always module names, so a '.' is
-/// read as a dot.
+/// The keys of the object `name` in their order in the file, which decides in PEFT.
+std::vector<std::string> keys_in_order(std::string_view text, const std::string& name) {
+  std::vector<std::string> keys;
+  bool inside = false;
+  const auto look = [&](int depth, json::parse_event_t event, const json& parsed) {
+    if (event != json::parse_event_t::key)
+      return true;
+    if (depth == 1)
+      inside = parsed == json(name);
+    else if (depth == 2 && inside)
+      keys.push_back(parsed.get<std::string>());
+    return true;
+  };
+  const json read = json::parse(text, look, /*allow_exceptions=*/false);
+  return read.is_discarded() ? std::vector<std::string>{} : keys;
+}
+
 template <class Value, class Read>
-std::map<std::string, Value> pattern(const std::string& name, const Fields& fields, const Read& read) {
-  std::map<std::string, Value> result;
+std::vector<std::pair<std::string, Value>> pattern(const std::string& name, const Fields& fields,
+                                                   std::string_view text, const Read& read) {
+  std::vector<std::pair<std::string, Value>> result;
   const json* object = fields.find(name);
   if (object && !object->is_object())
     fields.refuse(name, "an object with module names");
   if (!object)
     return result;
-  for (const auto& [key, value] : object->items()) {
-    std::string module;
-    for (std::size_t i = 0; i < key.size(); ++i)
-      if (key[i] != '\\' || key[i + 1] != '.')
-        module += key[i];
-    if (module.find_first_of("*+?()[]{}|$\\") != std::string::npos || module.empty())
-      fields.refuse(name, "module names, not other regular expressions");
-    result[module] = read(value);
+  for (const std::string& key : keys_in_order(text, name)) {
+    if (key.empty() || !NamePattern::parse(key))
+      fields.refuse(name, "module names, or regular expressions");
+    result.emplace_back(key, read(object->at(key)));
   }
   return result;
 }
 
-/// Whether PEFT's pattern key `key`, a whole name after '^', is the module's name or its end after a dot.
-bool matches(std::string_view key, std::string_view module) {
-  if (key.starts_with('^'))
-    return key.substr(1) == module;
-  return module == key || (module.ends_with(key) && module[module.size() - key.size() - 1] == '.');
-}
-
-/// PEFT takes the first key of the file that matches. That order is lost here, so all that match must agree.
+/// As PEFT (utils/other.py, get_pattern_key): the value of the first key that matches.
 template <class Value>
-Value in_pattern(const std::map<std::string, Value>& pattern, const std::string& name,
-                 const std::string& module, Value otherwise) {
-  std::optional<Value> found;
+Value in_pattern(const std::vector<std::pair<std::string, Value>>& pattern, const std::string& module,
+                 Value otherwise) {
   for (const auto& [key, value] : pattern)
-    if (matches(key, module)) {
-      if (found && *found != value)
-        throw DataError("adapter_config.json: \"" + name + "\" has several values for the module \"" + module +
-                        "\"; expected one.");
-      found = value;
-    }
-  return found.value_or(otherwise);
+    if (matches_pattern_key(key, module))
+      return value;
+  return otherwise;
 }
 
-void read_lora_fields(AdapterConfig& config, const Fields& fields) {
+void read_lora_fields(AdapterConfig& config, const Fields& fields, std::string_view text) {
   for (const auto& [name, meaning] : unsupported)
     if (fields.is_set(name))
       fields.refuse(name, (fields.find(name)->is_boolean() ? "false" : "none") +
@@ -100,14 +102,36 @@ void read_lora_fields(AdapterConfig& config, const Fields& fields) {
     config.dropout = dropout->get<double>();
   }
   config.rs_lora = fields.flag("use_rslora");
-  config.rank_pattern = pattern<int64_t>("rank_pattern", fields, [&](const json& value) {
+  config.rank_pattern = pattern<int64_t>("rank_pattern", fields, text, [&](const json& value) {
     if (!value.is_number_unsigned() || value.get<uint64_t>() == 0 ||
         value.get<uint64_t>() > static_cast<uint64_t>(max_size))
       fields.refuse("rank_pattern", "whole numbers from 1 to " + std::to_string(max_size));
     return value.get<int64_t>();
   });
-  config.alpha_pattern = pattern<double>(
-      "alpha_pattern", fields, [&](const json& value) { return positive(value, "alpha_pattern", fields); });
+  config.alpha_pattern = pattern<double>("alpha_pattern", fields, text, [&](const json& value) {
+    return positive(value, "alpha_pattern", fields);
+  });
+}
+
+/// PEFT compares in lower case.
+bool is_all_linear(const std::string& pattern) {
+  constexpr std::string_view name = "all-linear";
+  return std::ranges::equal(pattern, name,
+                            [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + ('a' - 'A') : x) == y; });
+}
+
+void read_layers(AdapterConfig& config, const Fields& fields) {
+  const json* layers = fields.find("layers_to_transform");
+  for (const json& layer : !layers ? json::array() : layers->is_array() ? *layers : json::array({*layers})) {
+    if (!layer.is_number_unsigned() || layer.get<uint64_t>() > static_cast<uint64_t>(max_size))
+      fields.refuse("layers_to_transform", "a layer or a list of layers, counted from 0");
+    config.layers_to_transform.push_back(layer.get<int64_t>());
+  }
+  const json* pattern = fields.find("layers_pattern");
+  config.layers_pattern = pattern && pattern->is_string()
+                              ? std::vector<std::string>{pattern->get<std::string>()}
+                              : fields.names("layers_pattern");
+  std::erase(config.layers_pattern, ""); // PEFT: any
 }
 
 /// Integral values are written as integers: PEFT declares "lora_alpha" as an integer.
@@ -117,17 +141,24 @@ json number(double value) {
 
 } // namespace
 
-void read_update_fields(AdapterConfig& config, const Fields& fields) {
-  const auto list = [&](const std::string& name) {
+void read_update_fields(AdapterConfig& config, const Fields& fields, std::string_view text) {
+  const auto list = [&](const std::string& name, std::string& expression) {
     const json* value = fields.find(name);
-    return value && value->is_string() ? std::vector<std::string>{}
-                                       : fields.names(name); // a regular expression or all-linear
+    if (!value || !value->is_string())
+      return fields.names(name);
+    expression = value->get<std::string>();
+    return std::vector<std::string>{};
   };
-  config.target_modules = list("target_modules");
+  config.target_modules = list("target_modules", config.target_pattern);
+  if (is_all_linear(config.target_pattern))
+    config.target_pattern.clear();
+  config.excluded_modules = list("exclude_modules", config.excluded_pattern);
+  read_layers(config, fields);
+  std::string ignored;
   if (config.type == Type::lora)
-    read_lora_fields(config, fields);
+    read_lora_fields(config, fields, text);
   else
-    config.feedforward_modules = list("feedforward_modules");
+    config.feedforward_modules = list("feedforward_modules", ignored);
 }
 
 void add_update_fields(json& object, const AdapterConfig& config) {
@@ -145,20 +176,21 @@ void add_update_fields(json& object, const AdapterConfig& config) {
   object["use_dora"] = false;
   object["bias"] = "none";
   object["init_lora_weights"] = true;
-  object["rank_pattern"] = config.rank_pattern;
+  object["rank_pattern"] = json::object();
+  for (const auto& [module, rank] : config.rank_pattern)
+    object["rank_pattern"][module] = rank;
   object["alpha_pattern"] = json::object();
   for (const auto& [module, alpha] : config.alpha_pattern)
     object["alpha_pattern"][module] = number(alpha);
 }
 
 int64_t rank_of(const AdapterConfig& config, const std::string& module) {
-  return in_pattern(config.rank_pattern, "rank_pattern", module, config.rank);
+  return in_pattern(config.rank_pattern, module, config.rank);
 }
 
 double scale_of(const AdapterConfig& config, const std::string& module, int64_t rank) {
   const auto r = static_cast<double>(rank);
-  return in_pattern(config.alpha_pattern, "alpha_pattern", module, config.alpha) /
-         (config.rs_lora ? std::sqrt(r) : r);
+  return in_pattern(config.alpha_pattern, module, config.alpha) / (config.rs_lora ? std::sqrt(r) : r);
 }
 
 } // namespace cuecard::peft

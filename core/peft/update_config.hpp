@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -11,7 +12,8 @@
 namespace cuecard::peft {
 
 /// Throws DataError for variants that a card does not support: DoRA, trained biases, changed base weights.
-void read_update_fields(AdapterConfig& config, const Fields& fields);
+/// `text` is that of the file, for the order of its keys.
+void read_update_fields(AdapterConfig& config, const Fields& fields, std::string_view text);
 
 void add_update_fields(nlohmann::json& object, const AdapterConfig& config);
 

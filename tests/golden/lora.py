@@ -79,7 +79,12 @@ ADAPTERS = {
     "gpt2-ia3": ("gpt2-tied", IA3Config, "CAUSAL_LM", {}),
     "t5-ia3": ("t5-plain", IA3Config, "SEQ_2_SEQ_LM", {}),
     "bert-ia3-head": ("bert-plain", IA3Config, "SEQ_CLS", {}),
+    "llama-overlapping": ("llama-tied", LoraConfig, "CAUSAL_LM",
+                          {"r": 4, "lora_alpha": 6, "rank_pattern": {"layers.1.self_attn.q_proj": 3, "q_proj": 2},
+                           "alpha_pattern": {"layers.*.self_attn.q_proj": 5, "q_proj": 40}}),
+    "llama-fewer": ("llama-tied", LoraConfig, "CAUSAL_LM", {"r": 2, "target_modules": ["q_proj", "v_proj"]}),
 }
+FEWER = "llama-fewer"  # its configuration names fewer modules than the file has tensors of, which PEFT ignores
 HALF = "roberta-head"
 
 
@@ -105,6 +110,8 @@ def write(models: Path, folder: Path, name: str) -> None:
     for field in ("target_modules", "feedforward_modules"):
         if isinstance(fields.get(field), list):
             fields[field].sort()  # PEFT writes a set
+    if name == FEWER:
+        fields["target_modules"] = ["q_proj"]
     path.write_text(json.dumps(fields, indent=2, sort_keys=True))
     if name == HALF:
         tensors = load_file(folder / "adapter_model.safetensors")

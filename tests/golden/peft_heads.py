@@ -41,6 +41,13 @@ ADAPTERS = {
     "t5-words": ("t5-plain", PromptTuningConfig, "TOKEN_CLS", {}),
     "t5-head": ("t5-plain", LoraConfig, "SEQ_CLS", {"r": 2}),
     "bart-head": ("bart", LoraConfig, "SEQ_CLS", {"r": 2}),
+    "modernbert-words": ("modernbert", LoraConfig, "TOKEN_CLS", {"r": 2, "target_modules": ["Wqkv", "Wi"]}),
+    "modernbert-head": ("modernbert", LoraConfig, "SEQ_CLS", {"r": 2, "target_modules": ["Wqkv"]}),
+    "modernbert-prompt-head": ("modernbert", PromptTuningConfig, "SEQ_CLS", {}),
+    "deberta-pooler-head": ("deberta-v3", LoraConfig, "SEQ_CLS", {"r": 2, "target_modules": ["query_proj"], "modules_to_save": ["pooler"]}),
+    "deberta-words": ("deberta-v3", LoraConfig, "TOKEN_CLS", {"r": 2, "target_modules": ["query_proj"]}),
+    "albert-words": ("albert", LoraConfig, "TOKEN_CLS", {"r": 2, "target_modules": ["query"]}),
+    "mpnet-words": ("mpnet", LoraConfig, "TOKEN_CLS", {"r": 2, "target_modules": ["q"]}),
 }
 REFUSED = ("t5-words", "t5-head", "bart-head")
 

@@ -116,7 +116,7 @@ struct Adapted {
 void for_each_adapter(const std::function<void(const Adapted&)>& look) {
   const std::filesystem::path folder = golden / "lora_adapters";
   const json expected = read_json(folder / "expected.json");
-  REQUIRE(expected.size() == 13);
+  REQUIRE(expected.size() == 15);
   for (const auto& [name, each] : expected.items()) {
     CAPTURE(name);
     look({name, each, peft::read_adapter(folder / name), tiny_model(each["model"])});
@@ -313,6 +313,16 @@ TEST_CASE("adapters of other models, and masked models without labels, are refus
   CHECK(contains(refusal("gpt2", "llama-tied"), "is not a linear layer in the llama model's blocks"));
   CHECK(contains(refusal("bert-masked", "bert-mlm"), "give a task file or label names"));
   CHECK(contains(refusal("bert-masked", "bert-plain"), "without a language modeling head"));
+}
+
+TEST_CASE("modules that an adapter's configuration does not name are left out with a note") {
+  const Model model = tiny_model("llama-tied");
+  const Adapted each{"", json::object(), peft::read_adapter(golden / "lora_adapters/llama-fewer"), model};
+  const peft::Imported imported = peft::import_adapter(each.adapter, model, plugins(), choice_for(each));
+  REQUIRE(imported.notes.size() == 1);
+  CHECK(contains(imported.notes[0], "modules that its \"target_modules\" do not name, such as "
+                                    "\"model.layers.0.self_attn.v_proj\"; they are not imported"));
+  CHECK(!contains(imported.card.tuner.options.text("targets"), "v_proj"));
 }
 
 TEST_CASE("a card of an imported adapter names the tuner, the layers, rank and scale") {

@@ -73,7 +73,7 @@ void check_probabilities(const json& expected, const Model& model, const Card& c
 
 TEST_CASE("a head of each class is imported with its probabilities, exported as it was, and imported again") {
   const json cases = read_json(adapters / "expected.json");
-  REQUIRE(cases.size() == 22);
+  REQUIRE(cases.size() == 29);
   for (const auto& [name, expected] : cases.items()) {
     if (expected["scores"].empty())
       continue;
@@ -103,6 +103,30 @@ TEST_CASE("a head of each class is imported with its probabilities, exported as 
     }
     check_probabilities(expected, model, imported(exported, model));
   }
+}
+
+TEST_CASE("DeBERTa's pooler is read from the model's files where PEFT did not save it") {
+  const TestFolder folder;
+  const std::filesystem::path model_folder = golden / "models/deberta-v3";
+  for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json"})
+    std::filesystem::copy_file(model_folder / name, folder.path() / name);
+  peft::Adapter adapter = peft::read_adapter(adapters / "deberta-pooler-head");
+  const SafetensorsFile file(model_folder / "model.safetensors");
+  TensorMap weights;
+  for (const auto& [name, entry] : file.entries())
+    weights[name] = file.tensor(name);
+  for (const char* name : {"pooler.dense.weight", "pooler.dense.bias"})
+    weights[name] = adapter.head.extract(name).mapped();
+  write_safetensors(folder.path() / "model.safetensors", weights);
+  const Model model = Model::load(folder.path(), plugins(), {at::kCPU, at::kFloat});
+  const Card card = imported(adapter, model);
+  check_probabilities(read_json(adapters / "expected.json")["deberta-pooler-head"], model, card);
+  const peft::Adapter exported =
+      peft::export_card(pipeline_from_card(model, plugins(), card), model, plugins(), {}).adapter;
+  CHECK(exported.head.size() == 2);
+  const Model without = tiny_model("deberta-v3");
+  CHECK(contains(sentence([&] { imported(adapter, without); }),
+                 "this model's files have none; transformers initialized one"));
 }
 
 TEST_CASE("the classes of encoder-decoders are refused, and so is a head of another family") {

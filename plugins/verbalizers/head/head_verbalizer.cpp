@@ -7,7 +7,7 @@
 namespace cuecard::head {
 
 HeadVerbalizer::HeadVerbalizer(const Options& options)
-    : state_(options, "head"),
+    : transform_(options.flag("transform")), state_(options, "head", transform_),
       classifier_(options, {options.flag("dense"), options.flag("bias"),
                             activation_named(options.text("activation")).value_or(Activation::tanh)}) {}
 
@@ -18,8 +18,8 @@ void HeadVerbalizer::prepare(const VerbalizerTarget& target) {
                     "\"labels\" in the task file");
   state_.prepare(shape);
   answers_ = label_texts(target);
-  classifier_.prepare(static_cast<int64_t>(target.labels.size()), shape.hidden, target.seed,
-                      target.backbone.device());
+  classifier_.prepare(static_cast<int64_t>(target.labels.size()), width_of_states(shape, transform_),
+                      target.seed, target.backbone.device());
   multi_label_ = target.multi_label ? std::optional(MultiLabel()) : std::nullopt;
 }
 

@@ -40,6 +40,7 @@ public:
   void load_state(const ComponentState& saved) override;
 
 private:
+  bool transform_;
   InputState state_;
   Classifier classifier_;
   std::optional<MultiLabel> multi_label_;

@@ -18,10 +18,12 @@ using namespace cuecard::testing;
 
 namespace {
 
-HeadVerbalizer head_of(const std::string& pooler, const std::string& position = "sequence") {
+HeadVerbalizer head_of(const std::string& pooler, const std::string& position = "sequence",
+                       bool transform = false) {
   Options options = classifier_options();
   options.set("pooler", pooler);
   options.set("row", position);
+  options.set("transform", transform);
   options.set("dense", false);
   options.set("activation", "tanh");
   options.set("bias", true);
@@ -49,6 +51,25 @@ TEST_CASE("the pooler is used if the model has one and the option allows it") {
   CHECK((requested_by("yes", true, true) == Kind::pooled));
   CHECK((requested_by("no", true, false) == Kind::hidden_states));
   CHECK_THROWS_WITH_AS(requested_by("yes", false, false), doctest::Contains("has none"), UsageError);
+}
+
+TEST_CASE(
+    "the transform of the head over the vocabulary replaces the pooler, and has the width of embeddings") {
+  testing::NoBackbone backbone;
+  backbone.shape_.hidden = 4;
+  backbone.shape_.embedding_width = 3;
+  backbone.shape_.has_pooler = true;
+  const NoVocabulary vocabulary;
+  HeadVerbalizer verbalizer = head_of("auto", "sequence", true);
+  verbalizer.prepare({vocabulary, backbone, {"no", "yes"}, {}});
+  CHECK((verbalizer.output_request().kind == OutputRequest::Kind::transformed_states));
+  CHECK(verbalizer.state().tensors.at("weight").sizes() == at::IntArrayRef({2, 3}));
+  HeadVerbalizer both = head_of("yes", "sequence", true);
+  CHECK_THROWS_WITH_AS(both.prepare({vocabulary, backbone, {"no", "yes"}, {}}),
+                       doctest::Contains("either the pooler or the transform"), UsageError);
+  backbone.shape_.has_lm_head = false;
+  CHECK_THROWS_WITH_AS(verbalizer.prepare({vocabulary, backbone, {"no", "yes"}, {}}),
+                       doctest::Contains("this model has no such head"), UsageError);
 }
 
 TEST_CASE("the position is an option, and the first token of a causal model is refused") {

@@ -23,9 +23,15 @@ constexpr cuecard_option_v1 position = cuecard::text_option(
     "very first token, a virtual one included, not in causal models.",
     "transformers' classification heads (sequence); PEFT, PeftModelForSequenceClassification (first)");
 
+constexpr cuecard_option_v1 transform = cuecard::flag_option(
+    "transform", "false",
+    "Classify the state after the transform of the model's head over the vocabulary, which stays frozen.",
+    "transformers, ModernBertForTokenClassification and ModernBertForSequenceClassification");
+
 constexpr cuecard_option_v1 head_options[] = {
     pooler,
     position,
+    transform,
     cuecard::flag_option("dense", "false", "A trained layer before the classifier, as wide as the state.",
                          "transformers, RobertaClassificationHead has one"),
     cuecard::text_option("activation", "tanh", "tanh|gelu|relu",
@@ -43,6 +49,7 @@ constexpr cuecard_option_v1 choices_options[] = {pooler, position, dropout, lear
 constexpr cuecard_option_v1 words_options[] = {
     cuecard::text_option("field", "words", "", "The list of words that are labelled.",
                          "no default in the literature; depends on the task"),
+    transform,
     dropout,
     learning_rate_scale,
 };

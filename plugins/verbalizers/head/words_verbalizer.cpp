@@ -8,18 +8,23 @@
 #include <cuecard/parts/training/label_loss.hpp>
 #include <cuecard/parts/words/label_words.hpp>
 
+#include "input_state.hpp"
+
 namespace cuecard::head {
 
 WordsVerbalizer::WordsVerbalizer(const Options& options)
-    : field_(options.text("field")), classifier_(options) {}
+    : field_(options.text("field")), transform_(options.flag("transform")), classifier_(options) {}
 
 void WordsVerbalizer::prepare(const VerbalizerTarget& target) {
   if (target.labels.empty())
     throw DataError("the verbalizer \"words\" gives each word a label, and the task has none: name them under "
                     "\"labels\" in the task file");
+  const BackboneShape& shape = target.backbone.shape();
+  if (transform_)
+    require_transform(shape, "words");
   answers_ = label_texts(target);
-  classifier_.prepare(static_cast<int64_t>(target.labels.size()), target.backbone.shape().hidden, target.seed,
-                      target.backbone.device());
+  classifier_.prepare(static_cast<int64_t>(target.labels.size()), width_of_states(shape, transform_),
+                      target.seed, target.backbone.device());
 }
 
 Scores WordsVerbalizer::score(const ScoreArgs& args) const {

@@ -17,11 +17,13 @@ class WordsVerbalizer final : public Verbalizer {
 public:
   explicit WordsVerbalizer(const Options& options);
 
-  /// DataError for a task without labels.
+  /// DataError for a task without labels. UsageError: see require_transform.
   void prepare(const VerbalizerTarget& target) override;
   OutputPositions output_positions() const override { return {OutputPositions::Kind::words, field_}; }
   int64_t num_answer_slots() const override { return 0; }
-  OutputRequest output_request() const override { return {OutputRequest::Kind::hidden_states, {}}; }
+  OutputRequest output_request() const override {
+    return {transform_ ? OutputRequest::Kind::transformed_states : OutputRequest::Kind::hidden_states, {}};
+  }
 
   /// `outputs` [A, H], one per word: a decision each.
   Scores score(const ScoreArgs& args) const override;
@@ -39,6 +41,7 @@ public:
 
 private:
   std::string field_;
+  bool transform_;
   Classifier classifier_;
   std::vector<std::string> answers_;
 };

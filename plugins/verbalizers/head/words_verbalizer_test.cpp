@@ -16,9 +16,10 @@ using namespace cuecard::testing;
 
 namespace {
 
-WordsVerbalizer words_verbalizer(const testing::NoBackbone& backbone, uint64_t seed) {
+WordsVerbalizer words_verbalizer(const testing::NoBackbone& backbone, uint64_t seed, bool transform = false) {
   Options options = classifier_options();
   options.set("field", std::string("words"));
+  options.set("transform", transform);
   WordsVerbalizer verbalizer(options);
   const NoVocabulary vocabulary;
   verbalizer.prepare({vocabulary, backbone, {"O", "B-X", "I-X"}, {}, {}, {}, {}, seed});
@@ -65,6 +66,15 @@ TEST_CASE("each word gets its best label, a truncated word none") {
   CHECK(decisions[0].labels == std::vector<int64_t>{1, 0, 2});
   CHECK(decisions[1].labels == std::vector<int64_t>{1, -1});
   CHECK(decisions[0].probabilities.empty());
+}
+
+TEST_CASE("the transform of the head over the vocabulary is an option, if the model has one") {
+  testing::NoBackbone backbone;
+  backbone.shape_.hidden = 3;
+  CHECK((words_verbalizer(backbone, 1, true).output_request().kind == OutputRequest::Kind::transformed_states));
+  backbone.shape_.has_lm_head = false;
+  CHECK_THROWS_WITH_AS(words_verbalizer(backbone, 1, true), doctest::Contains("this model has no such head"),
+                       UsageError);
 }
 
 TEST_CASE("the loss is a mean over labelled words, whose number is the batch's weight") {
