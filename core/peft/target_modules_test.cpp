@@ -49,7 +49,8 @@ TEST_CASE("tensors of modules that the configuration does not name are left out"
       {{{"target_modules", "all-linear"}}, {}},
       {{{"target_modules", "All-Linear"}}, {}},
       {{{"target_modules", R"(.*\.layers\.1\..*)"}}, {q0}},
-      {{{"target_modules", "(?i).*q_proj"}}, {}}, // of syntax that is not read
+      {{{"target_modules", "(?i).*Q_proj"}}, {v1}},
+      {{{"target_modules", "(q_proj"}}, {}}, // no regular expression
       {{{"target_modules", {"q_proj", "v_proj"}}, {"exclude_modules", {"v_proj"}}}, {v1}},
       {{{"target_modules", {"q_proj", "v_proj"}}, {"exclude_modules", ".*q_proj"}}, {q0}},
       {{{"target_modules", {"q_proj", "v_proj"}}, {"layers_to_transform", 1}}, {q0}},

@@ -24,7 +24,7 @@ assert soft["soft"] == [0, 0, 0, 0, 0, 1, 2, 0, 0] and soft["tokens"][soft["answ
 PYTHON
 
 # Data files, and unusable rows: reported by number, and an error with --strict.
-printf 'text\tlabel\nThe film was great\t1\n\nThe film was bad\t0\n' >rows.tsv
+printf 'text\tlabel\nThe film was great\t1\n\t1\nThe film was bad\t0\n' >rows.tsv
 cuecard render --json --model bert-mlm --template "$template" --data rows.tsv >out 2>err && exit 1
 [ $? -eq 5 ]
 python3 -c '
