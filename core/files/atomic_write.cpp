@@ -111,8 +111,8 @@ void require_free_place(const std::filesystem::path& target) {
     throw UsageError(target.string() + ": already exists; choose another folder.");
 }
 
-AtomicDirectory::AtomicDirectory(std::filesystem::path target)
-    : target_(without_trailing_slash(std::move(target))) {
+AtomicDirectory::AtomicDirectory(const std::filesystem::path& target)
+    : target_(without_trailing_slash(target)) {
   temporary_ = make_temporary_directory(target_);
 }
 

@@ -37,7 +37,7 @@ void require_free_place(const std::filesystem::path& target);
 /// One directory being written: fill `path()`, then `commit()`.
 class AtomicDirectory {
 public:
-  explicit AtomicDirectory(std::filesystem::path target);
+  explicit AtomicDirectory(const std::filesystem::path& target);
   ~AtomicDirectory();
   AtomicDirectory(const AtomicDirectory&) = delete;
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
