@@ -316,6 +316,7 @@ void Scheduler::answer(const Row& row, Answer answer) {
 void Scheduler::predict(const std::vector<Row>& rows) {
   const std::vector<Prepared> ready = prepared(rows);
   std::vector<const Example*> examples;
+  examples.reserve(ready.size());
   for (const Prepared& each : ready)
     examples.push_back(&each.row.request->examples[each.row.index]);
   std::vector<Prediction> predictions;

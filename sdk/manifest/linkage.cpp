@@ -38,6 +38,7 @@ std::string ElfFile::text(uint64_t name) const {
 
 std::vector<std::string> ElfFile::texts(const std::vector<uint64_t>& names) const {
   std::vector<std::string> found;
+  found.reserve(names.size());
   for (const uint64_t name : names)
     found.push_back(text(name));
   return found;

@@ -25,8 +25,8 @@ constexpr std::size_t max_total_text = std::size_t{256} << 10;
 class ProcessMemory : public Memory {
 public:
   void read(uint64_t address, void* to, std::size_t size) const override {
-    std::memcpy(to, reinterpret_cast<const void*>(address),
-                size); // NOLINT(performance-no-int-to-ptr): addresses are data
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): addresses are data
+    std::memcpy(to, reinterpret_cast<const void*>(address), size);
   }
   uint64_t pointer(uint64_t address) const override {
     uint64_t value;

@@ -188,7 +188,7 @@ RunIdentity without_initial_states(RunIdentity run) {
   return run;
 }
 
-Checkpoint::Checkpoint(std::filesystem::path directory, RunIdentity run)
+Checkpoint::Checkpoint(std::filesystem::path directory, const RunIdentity& run)
     : directory_(std::move(directory)), lock_(open_folder(directory_), directory_, "checkpoint") {
   for (const auto& entry : std::filesystem::directory_iterator(directory_))
     if (left_over(entry.path().filename().string()))

@@ -33,7 +33,7 @@ public:
   /// Creates the folder if there is none, and removes incomplete files of a killed run. UsageError when the
   /// folder holds anything else. DataError when it holds the state of another run (the error says what differs)
   /// or is in use by a running one.
-  Checkpoint(std::filesystem::path directory, RunIdentity run);
+  Checkpoint(std::filesystem::path directory, const RunIdentity& run);
 
   /// RunLock::remark.
   const std::string& remark() const { return lock_.remark(); }

@@ -86,8 +86,9 @@ std::vector<std::string> RankGroup::gather(const std::string& mine) {
   if (!several())
     return {mine};
   at::Tensor sizes = at::zeros({ranks(), 2}, at::kFloat);
-  sizes[rank()][0] = static_cast<double>(std::ssize(mine) % digit);
-  sizes[rank()][1] = static_cast<double>(std::ssize(mine) / digit);
+  const int64_t low = std::ssize(mine) % digit, high = std::ssize(mine) / digit;
+  sizes[rank()][0] = static_cast<double>(low);
+  sizes[rank()][1] = static_cast<double>(high);
   sizes = sum(sizes.view({-1})).view({-1, 2}).to(at::kLong);
   std::vector<int64_t> ends;
   for (int64_t of = 0; of < ranks(); ++of)

@@ -114,6 +114,7 @@ std::vector<Batch> TrainingSet::batches(int64_t step, const FitSettings& setting
                                         int64_t ranks) {
   const std::vector<const Entry*> whole = entries_of(step, settings, seed);
   std::vector<int64_t> lengths;
+  lengths.reserve(whole.size());
   for (const Entry* entry : whole)
     lengths.push_back(entry->length);
   const std::vector<int64_t> rank_of = shared_out(lengths, ranks);

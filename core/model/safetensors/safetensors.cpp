@@ -71,6 +71,7 @@ void check_coverage(const std::map<std::string, SafetensorsEntry, std::less<>>& 
 
 std::vector<std::string> names_of(const std::map<std::string, SafetensorsEntry, std::less<>>& entries) {
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const auto& [name, entry] : entries)
     names.push_back(name);
   return names;
