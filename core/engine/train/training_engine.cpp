@@ -185,8 +185,8 @@ Scorer& TrainingEngine::scorer(int64_t task) {
   return of.predictor->scorer();
 }
 
-void TrainingEngine::use_checkpoint(const Checkpointing& checkpointing, RunIdentity run) {
-  checkpoint_.emplace(checkpointing.directory, std::move(run));
+void TrainingEngine::use_checkpoint(const Checkpointing& checkpointing, const RunIdentity& run) {
+  checkpoint_.emplace(checkpointing.directory, run);
   if (checkpointing.on_remark && !checkpoint_->remark().empty())
     checkpointing.on_remark(checkpoint_->remark());
   every_ = checkpointing.every;

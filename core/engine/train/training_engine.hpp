@@ -38,7 +38,7 @@ public:
   /// Calibrates and fits the verbalizers on the examples that can be used.
   void fit_verbalizers(VerbalizerFitArgs::Moment moment);
   /// Must be called before anything is trained.
-  void use_checkpoint(const Checkpointing& checkpointing, RunIdentity run);
+  void use_checkpoint(const Checkpointing& checkpointing, const RunIdentity& run);
   /// Adds what the scorers counted to the result, what the other ranks counted, and the time.
   void finish();
 

@@ -64,6 +64,7 @@ int predict(const Values& values) {
   const Model model = load_model(values, plugins, device);
   const std::vector<LoadedCard> cards = load_cards(values, model, plugins);
   std::vector<const TaskPipeline*> pipelines;
+  pipelines.reserve(cards.size());
   for (const LoadedCard& card : cards)
     pipelines.push_back(&card.pipeline);
   check_roles(values, fields_of(cards));

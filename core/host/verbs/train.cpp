@@ -54,6 +54,7 @@ void print(const TrainedCards& trained, const Values& values) {
     return;
   }
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(objects.size());
   for (const Json& object : objects)
     rows.push_back(table_row(object));
   std::cout << table(
