@@ -14,7 +14,7 @@ using nlohmann::json;
 
 struct Known {
   const char* key;
-  double neutral; ///< the number that changes nothing; 0 also stands for false
+  double neutral; ///< the value without effect; 0 is also false and null
   const char* needs = "";
 };
 

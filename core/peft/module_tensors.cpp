@@ -7,6 +7,7 @@
 
 #include <cuecard/error.hpp>
 
+#include "peft/name_pattern.hpp"
 #include "peft/update_config.hpp"
 
 namespace cuecard::peft {
@@ -47,11 +48,6 @@ std::string_view without(std::string_view name, std::string_view suffix) {
 
 std::string_view module_of(const LinearLayer& layer) {
   return without(layer.weight, weight_suffix);
-}
-
-/// Whether `end` is the end of `name` after a dot.
-bool ends_at_dot(std::string_view name, std::string_view end) {
-  return name.size() > end.size() && name.ends_with(end) && name[name.size() - end.size() - 1] == '.';
 }
 
 /// Whether transformers' classes have a linear layer of that name beside the blocks: in heads, poolers and projections of embeddings,

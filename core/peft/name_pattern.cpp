@@ -61,6 +61,10 @@ bool NamePattern::matches(std::string_view name) const {
   return matched;
 }
 
+bool ends_at_dot(std::string_view name, std::string_view end) {
+  return name.size() > end.size() && name.ends_with(end) && name[name.size() - end.size() - 1] == '.';
+}
+
 bool matches_pattern_key(std::string_view key, std::string_view module) {
   const auto pattern = NamePattern::parse(R"((.*\.)?()" + std::string(key) + ")");
   return pattern && pattern->matches(module);

@@ -26,6 +26,9 @@ private:
   std::shared_ptr<const Compiled> compiled_;
 };
 
+/// Whether `end` is the end of `name` after a dot.
+bool ends_at_dot(std::string_view name, std::string_view end);
+
 /// Whether PEFT's pattern `key` is the module's name or its end after a dot: Python's re.match(rf"(.*\.)?({key})$", module). false for
 /// what NamePattern does not parse.
 bool matches_pattern_key(std::string_view key, std::string_view module);

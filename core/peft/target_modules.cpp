@@ -14,10 +14,8 @@ namespace cuecard::peft {
 namespace {
 
 bool names(const std::vector<std::string>& modules, std::string_view module) {
-  return std::ranges::any_of(modules, [&](const std::string& each) {
-    return module == each || (module.size() > each.size() && module.ends_with(each) &&
-                              module[module.size() - each.size() - 1] == '.');
-  });
+  return std::ranges::any_of(
+      modules, [&](const std::string& each) { return module == each || ends_at_dot(module, each); });
 }
 
 /// Whether the pattern names the module; `otherwise` for unsupported syntax.

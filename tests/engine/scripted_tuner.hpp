@@ -56,14 +56,14 @@ public:
     return {{tensors ? tensors() : std::vector<at::Tensor>{prompt}}};
   }
   FitRequest defaults(const FitRequest& request) const override {
-    FitRequest filled = request;
-    if (!filled.learning_rate)
-      filled.learning_rate = usual.learning_rate;
-    if (!filled.warmup)
-      filled.warmup = usual.warmup;
-    if (this->filled)
-      this->filled(filled);
-    return filled;
+    FitRequest settings = request;
+    if (!settings.learning_rate)
+      settings.learning_rate = usual.learning_rate;
+    if (!settings.warmup)
+      settings.warmup = usual.warmup;
+    if (filled)
+      filled(settings);
+    return settings;
   }
   TensorMap replaced_weights() const override { return replaced ? replaced() : TensorMap(); }
   /// That of the gradient loop.
